@@ -1,0 +1,1 @@
+"""What is measured and how: clocks, environment, report; recorded results."""

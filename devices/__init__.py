@@ -1,0 +1,1 @@
+"""The machines it runs on."""

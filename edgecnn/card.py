@@ -1,0 +1,148 @@
+"""The model card: all that is needed to use a model rightly. It travels inside each artifact and checkpoint, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from edgecnn.errors import ArtifactError
+from edgecnn.types import TensorSpec
+
+CARD_KEY = "edgecnn.card"
+CARD_VERSION = 1
+
+Task = Literal["classify", "detect"]
+Resize = Literal["letterbox", "stretch", "crop"]
+Align = Literal["center", "corner"]
+Color = Literal["rgb", "bgr", "gray"]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+def _one_of(value: str, choices: Any, name: str) -> None:
+    if value not in get_args(choices):
+        raise ValueError(f"wanted {name} of {', '.join(get_args(choices))}, found {value!r}: name one of them")
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How a frame becomes the input tensor: ``(pixel - mean) / std`` per channel, mean and std in pixel units (0..255).
+
+    ``size`` is (height, width) of the input. ``letterbox`` keeps the aspect ratio and fills with ``pad_value``, ``align`` says
+    whether the image sits in the centre or in the top-left corner; ``stretch`` ignores the aspect ratio; ``crop`` scales until
+    the image covers the input and cuts the centre. ``input_dtype`` uint8 means that raw pixels go in.
+    """
+
+    size: tuple[int, int]
+    resize: Resize = "letterbox"
+    align: Align = "center"
+    pad_value: int = 114
+    color: Color = "rgb"
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    input_dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        _one_of(self.resize, Resize, "a resize rule")
+        _one_of(self.align, Align, "an alignment")
+        _one_of(self.color, Color, "a colour order")
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise ValueError(f"wanted a size of (height, width) above zero, found {self.size}: correct the card")
+        if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)) or 0 in self.std:
+            raise ValueError(
+                f"wanted mean and std with 1 or {self.channels} values and no std of 0, found {self.mean} and {self.std}: "
+                "give one value or one for each channel"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input tensor: 1 for gray, else 3."""
+        return 1 if self.color == "gray" else 3
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether pixels go in as they are, without mean and std."""
+        return set(self.mean) == {0.0} and set(self.std) == {1.0}
+
+    def folded(self) -> Preprocess:
+        """What is left for the runtime when layout, colour order and scale went into the graph: resize raw uint8 BGR (or gray)."""
+        color: Color = "gray" if self.color == "gray" else "bgr"
+        return dataclasses.replace(self, color=color, mean=(0.0,), std=(1.0,), input_dtype="uint8")
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """Which decoder turns outputs into a prediction, and its options (score_threshold, iou_threshold, max_detections, ...)."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model is, what goes in, what comes out and how it was checked.
+
+    ``model`` names the architecture that the weights belong to; ``training``, ``calibration`` and ``parity`` are plain JSON records
+    of what was done. ``sha256`` is the digest of the source weights, ``source_commit`` the revision of the code that made them.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+    decode: Decode
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    precision: str = "fp32"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    source_commit: str = ""
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _one_of(self.task, Task, "a task")
+
+    def replace(self, **changes: Any) -> ModelCard:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> str:
+        """The card as one line of JSON, keys in field order."""
+        return json.dumps({"version": CARD_VERSION, **dataclasses.asdict(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "the file") -> ModelCard:
+        """Read a card; raises ``ArtifactError`` that names ``where`` when it is not one."""
+        try:
+            record = json.loads(text)
+            version = record.pop("version")
+            if version != CARD_VERSION:
+                raise ArtifactError(
+                    f"a card of version {CARD_VERSION} in {where}",
+                    f"version {version}",
+                    "install the edgecnn that wrote it, or export again",
+                )
+            return cls(**_typed(record))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArtifactError(
+                f"a model card in {where}", f"one that can't be read ({error})", "export the model again"
+            ) from error
+
+
+def _typed(record: dict[str, Any]) -> dict[str, Any]:
+    def specs(rows: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+        return tuple(TensorSpec(**{**row, "shape": tuple(row["shape"])}) for row in rows)
+
+    pre = record["preprocess"]
+    return {
+        **record,
+        "labels": tuple(record["labels"]),
+        "preprocess": Preprocess(**{**pre, **{key: tuple(pre[key]) for key in ("size", "mean", "std")}}),
+        "decode": Decode(**record["decode"]),
+        "inputs": specs(record["inputs"]),
+        "outputs": specs(record["outputs"]),
+    }

@@ -1,0 +1,1 @@
+"""Training: loops, losses, assignment, resumable state, plots."""

@@ -1,0 +1,191 @@
+"""The values that every folder speaks: frames in, predictions out. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+Float32: TypeAlias = NDArray[np.float32]
+Int64: TypeAlias = NDArray[np.int64]
+Array: TypeAlias = NDArray[Any]
+Tensors: TypeAlias = Mapping[str, Array]
+
+DTYPES = ("float32", "float16", "uint8", "int8", "int32", "int64")
+LAYOUTS = ("NCHW", "NHWC", "")
+
+
+def _check(array: Array, name: str, shape: tuple[int | None, ...], dtype: type) -> None:
+    wanted = "(" + ", ".join("n" if size is None else str(size) for size in shape) + ")"
+    fits = array.ndim == len(shape) and all(w in (None, s) for w, s in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype != dtype:
+        raise ValueError(
+            f"wanted {name} of shape {wanted} and dtype {np.dtype(dtype)}, found {array.shape} {array.dtype}: "
+            "convert it before building the value"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, shape, dtype and layout of one input or output tensor of a model.
+
+    ``shape`` holds -1 for a size that is free. ``layout`` is "NCHW" or "NHWC" for images, "" otherwise.
+    ``scale`` and ``zero_point``, where given, mean real = scale * (q - zero_point).
+    Raises ``ValueError`` for an unknown dtype or layout.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str = ""
+    scale: float | None = None
+    zero_point: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ValueError(f"wanted a dtype of {', '.join(DTYPES)}, found {self.dtype!r}: convert the tensor")
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"wanted a layout of NCHW, NHWC or none, found {self.layout!r}: name one of them")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image of a source: (H, W, 3) uint8 BGR, captured at ``captured_at`` ``perf_counter`` seconds."""
+
+    index: int
+    captured_at: float
+    image: Image
+
+    def __post_init__(self) -> None:
+        _check(self.image, "a frame", (None, None, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Boxes of one image: xyxy (n, 4) float32 pixels, score (n,) float32, class_id (n,) int64, track_id (n,) int64 or None.
+
+    Indexing with a mask, a slice or indices gives Detections again. Raises ``ValueError`` where shapes or dtypes differ.
+    """
+
+    xyxy: Float32
+    score: Float32
+    class_id: Int64
+    track_id: Int64 | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.xyxy, "xyxy", (None, 4), np.float32)
+        n = len(self.xyxy)
+        _check(self.score, "score", (n,), np.float32)
+        _check(self.class_id, "class_id", (n,), np.int64)
+        if self.track_id is not None:
+            _check(self.track_id, "track_id", (n,), np.int64)
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def __getitem__(self, index: Any) -> Detections:
+        index = np.atleast_1d(index) if np.isscalar(index) else index
+        track_id = None if self.track_id is None else self.track_id[index]
+        return Detections(self.xyxy[index], self.score[index], self.class_id[index], track_id)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No boxes."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+    @classmethod
+    def merge(cls, parts: Sequence[Detections]) -> Detections:
+        """All boxes of ``parts`` in order; track ids are kept only where every part has them."""
+        if not parts:
+            return cls.empty()
+        tracks = [part.track_id for part in parts if part.track_id is not None]
+        return cls(
+            np.concatenate([part.xyxy for part in parts]),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.class_id for part in parts]),
+            np.concatenate(tracks) if len(tracks) == len(parts) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classes:
+    """Score of each class of one image, (C,) float32; probabilities unless the card says otherwise."""
+
+    score: Float32
+
+    def __post_init__(self) -> None:
+        _check(self.score, "class scores", (None,), np.float32)
+
+    @property
+    def top1(self) -> int:
+        """Index of the highest score."""
+        return int(self.score.argmax())
+
+
+Prediction: TypeAlias = Detections | Classes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What the pipeline gives for one frame: the prediction, milliseconds by stage, and the frame's age in milliseconds.
+
+    ``age_ms`` counts from capture to the moment the result is handed over.
+    """
+
+    frame: Frame
+    prediction: Prediction
+    stage_ms: Mapping[str, float]
+    age_ms: float
+
+
+def nearest_rank(samples: Sequence[float] | Float32 | Array, percent: float) -> float:
+    """The nearest-rank percentile: ``sorted[ceil(n * p / 100) - 1]``, an observed value, never an interpolated one."""
+    ordered = np.sort(np.asarray(samples, np.float64))
+    if not ordered.size:
+        return float("nan")
+    return float(ordered[max(int(np.ceil(ordered.size * percent / 100)) - 1, 0)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latency:
+    """Raw samples of one clock in milliseconds; no sample is ever deleted. Percentiles are nearest-rank."""
+
+    samples_ms: tuple[float, ...]
+
+    def percentile(self, percent: float) -> float:
+        """The nearest-rank percentile in milliseconds; NaN without samples."""
+        return nearest_rank(self.samples_ms, percent)
+
+    @property
+    def mean(self) -> float:
+        """Arithmetic mean in milliseconds; NaN without samples."""
+        return float(np.mean(self.samples_ms)) if self.samples_ms else float("nan")
+
+    @property
+    def p50(self) -> float:
+        """Median by nearest rank."""
+        return self.percentile(50)
+
+    @property
+    def p90(self) -> float:
+        """90th percentile by nearest rank."""
+        return self.percentile(90)
+
+    @property
+    def p95(self) -> float:
+        """95th percentile by nearest rank."""
+        return self.percentile(95)
+
+    @property
+    def p99(self) -> float:
+        """99th percentile by nearest rank."""
+        return self.percentile(99)
+
+    @property
+    def max(self) -> float:
+        """The slowest sample."""
+        return max(self.samples_ms, default=float("nan"))

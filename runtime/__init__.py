@@ -1,0 +1,1 @@
+"""Camera to result, never torch: backends, sources, mailbox, pipeline, sinks."""

@@ -1,0 +1,68 @@
+"""One inference engine behind each Backend; `open_backend` finds it by the file's format and imports it only then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from edgecnn.errors import InputError
+from edgecnn.types import Array, Tensors, TensorSpec
+
+Device = Literal["cpu", "gpu", "auto"]
+
+OPENERS: dict[str, str] = {
+    "onnx": "edgecnn.runtime.backends.ort",
+    "openvino": "edgecnn.runtime.backends.ov",
+    "tflite": "edgecnn.runtime.backends.litert",
+    "torch": "edgecnn.models.backend",  # the checkpoint itself, for comparison; found by name so that the runtime never imports torch
+}
+SUFFIXES: Mapping[str, str] = {".onnx": "onnx", ".xml": "openvino", ".tflite": "tflite", ".safetensors": "torch"}
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One loaded model in one inference engine.
+
+    ``inputs`` and ``outputs`` are the tensors as the file declares them; ``metadata`` holds the texts that its makers put inside, by
+    flat key; ``concurrency`` is how many threads may call ``run`` at once.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    concurrency: int
+
+    def run(self, feeds: Tensors) -> dict[str, Array]:
+        """Outputs by name for one batch; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
+        ...
+
+    def close(self) -> None:
+        """Free the model; calling it again does nothing."""
+        ...
+
+
+def file_format(path: Path) -> str:
+    """The format of a model file by its suffix; raises ``InputError`` where there is no such file or no such format."""
+    if not path.is_file():
+        raise InputError(f"a model file at {path}", "no such file" if not path.exists() else "a folder", "check the path")
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"one of {', '.join(SUFFIXES)}", f"{path.name}", "name a model file of a supported format")
+    if not path.stat().st_size:
+        raise InputError(f"a model file at {path}", "an empty file", "export or copy it again")
+    return SUFFIXES[path.suffix]
+
+
+def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
+    """Load a model file in its engine.
+
+    ``threads`` is the number of CPU threads in all (engine's choice where None); ``requests`` how many inferences are wanted in
+    flight (1: lowest latency), of which the backend allows what it can as ``concurrency``.
+    Raises ``InputError`` for a missing file, ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file
+    that the engine refuses or a device that is not there.
+    """
+    path = Path(path)
+    opener = import_module(OPENERS[file_format(path)])
+    backend: Backend = opener.open_file(path, device, threads=threads, requests=requests)
+    return backend

@@ -1,0 +1,1 @@
+"""Where results go: annotated video, JSON lines, a window."""
