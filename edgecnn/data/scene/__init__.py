@@ -1,0 +1,1 @@
+"""The built-in virtual camera: a procedural table-top with exact truth."""
