@@ -1,0 +1,43 @@
+"""The command itself: help lists every command, errors are one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from edgecnn.cli import COMMANDS
+
+
+def edgecnn(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "edgecnn", *args], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_help_lists_every_command() -> None:
+    shown = edgecnn("--help").stdout
+    assert [name for name in COMMANDS if f"\n  {name} " not in shown] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    done = edgecnn(name, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: python -m edgecnn {name}") or done.stdout.startswith(f"Usage: edgecnn {name}")
+
+
+def test_unknown_command_is_refused_with_exit_code_2() -> None:
+    done = edgecnn("exprot")
+    assert done.returncode == 2
+    assert "No such command 'exprot'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["run", "info", "selftest", "evaluate", "benchmark"])
+def test_missing_file_is_one_line_and_exit_code_2(name: str) -> None:
+    options = {"run": ["--source", "scene:cups"], "evaluate": ["--data", "scene:cups?count=1"]}
+    done = edgecnn(name, "absent.onnx", *options.get(name, []))
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("error: wanted ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "absent.onnx" in done.stderr
