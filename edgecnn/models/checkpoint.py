@@ -1,0 +1,144 @@
+"""A checkpoint is one .safetensors file: the weights, and in its header the card. Loading one never runs code from it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.errors import ArtifactError, InputError, MissingExtraError
+from edgecnn.models.registry import create
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WEIGHTS = Path(__file__).parent / "weights"
+SUFFIX = ".safetensors"
+AGAIN = "train it again or copy it again"
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the checkpoints inside the package."""
+    return tuple(sorted(path.stem for path in WEIGHTS.glob(f"*{SUFFIX}")))
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The file of a shipped checkpoint ("cups") or of a path; raises ``InputError`` where there is neither."""
+    path = Path(name_or_path)
+    inside = WEIGHTS / f"{name_or_path}{SUFFIX}"
+    if not path.is_file() and str(name_or_path) in shipped():
+        return inside
+    if not path.exists():
+        raise InputError(
+            f"a checkpoint ({SUFFIX} file, or {', '.join(shipped()) or 'none'} from the package)",
+            f"nothing at {name_or_path}",
+            "check the path",
+        )
+    if not path.is_file() or path.suffix != SUFFIX:
+        found = "a folder" if path.is_dir() else path.name
+        raise InputError(f"a checkpoint, a {SUFFIX} file", found, "name the file that `edgecnn train` wrote")
+    return path
+
+
+def read_card(name_or_path: str | Path) -> ModelCard:
+    """The card of a checkpoint, without its weights; raises ``InputError`` for no file, ``ArtifactError`` for a broken one."""
+    path = find_checkpoint(name_or_path)
+    with _opened(path, "numpy") as file:
+        return _card(file, path)
+
+
+def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
+    """The model in eval mode on the CPU, and its card.
+
+    Raises ``InputError`` for no file, ``ArtifactError`` for a file that is truncated, has no card or does not fit the model of its card.
+    """
+    path = find_checkpoint(name_or_path)
+    with _opened(path, "pt") as file:
+        card = _card(file, path)
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    if "name" not in card.model:
+        raise ArtifactError(f"a card in {path} that names its model", "none", AGAIN)
+    model = create(card.model["name"], **card.model.get("options", {}))
+    _fill(model, weights, path, card.model["name"])
+    return model.eval(), card
+
+
+def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard) -> ModelCard:
+    """Write weights and card into one file, at once or not at all; gives the card back with the digest of the weights.
+
+    Raises ``InputError`` where the folder can't be written.
+    """
+    from safetensors.torch import save
+
+    path = Path(path)
+    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    card = card.replace(sha256=digest(weights))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, save(weights, {CARD_KEY: card.to_json()}))
+    except OSError as error:
+        raise InputError(f"a place to write {path}", error.strerror or str(error), "choose another folder with --out") from error
+    return card
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, then rename it: a reader sees the old file or the new one, never half of one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def digest(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the names and bytes of all tensors, in the order of their names."""
+    total = hashlib.sha256()
+    for key in sorted(weights):
+        total.update(key.encode())
+        total.update(weights[key].detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+def _opened(path: Path, framework: str) -> Any:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("safetensors", "train") from error
+    if not path.stat().st_size:
+        raise ArtifactError(f"a checkpoint at {path}", "an empty file", AGAIN)
+    try:
+        return safe_open(path, framework=framework)
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(f"a checkpoint at {path}", f"a broken or truncated file ({error})", AGAIN) from error
+
+
+def _card(file: Any, path: Path) -> ModelCard:
+    text = (file.metadata() or {}).get(CARD_KEY)
+    if text is None:
+        raise ArtifactError(
+            f"a checkpoint with a card at {path}",
+            "weights without one",
+            "use a checkpoint of `edgecnn train`, or export with `edgecnn export package.module:factory --weights FILE`",
+        )
+    return ModelCard.from_json(text, str(path))
+
+
+def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -> None:
+    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    found = {key: tuple(tensor.shape) for key, tensor in weights.items()}
+    wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    if wrong:
+        first = wrong[0]
+        raise ArtifactError(
+            f"weights in {path} that fit the model {name} ({first}: {wanted.get(first, 'not there')})",
+            f"{len(wrong)} tensors that do not ({first}: {found.get(first, 'missing')})",
+            AGAIN,
+        )
+    model.load_state_dict(weights)

@@ -1,0 +1,36 @@
+"""The network of the lecture: two convolution layers of 16 filters 3x3, leaky ReLU, pooling, batch-norm, a dense head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Lecture(nn.Module):
+    """The first CNN that a course builds; (B, channels, *size) in, logits (B, classes) out."""
+
+    task = "classify"
+
+    def __init__(self, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28), filters: int = 16) -> None:
+        super().__init__()
+        self.size = (size[0], size[1])
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, filters, 3, padding=1),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(filters),
+            nn.Conv2d(filters, filters, 3, padding=1),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(filters),
+        )
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(filters * (size[0] // 4) * (size[1] // 4), 64),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.Linear(64, classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of images (B, channels, H, W)."""
+        out: Tensor = self.head(self.features(x))
+        return out

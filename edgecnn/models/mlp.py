@@ -1,0 +1,28 @@
+"""The fully connected baseline: what a network reaches that does not know that pixels have neighbours."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Mlp(nn.Module):
+    """Two hidden layers with ReLU; (B, channels, *size) in, logits (B, classes) out."""
+
+    task = "classify"
+
+    def __init__(self, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28), hidden: int = 256) -> None:
+        super().__init__()
+        self.size = (size[0], size[1])
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * size[0] * size[1], hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden // 2),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden // 2, classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of images (B, channels, H, W)."""
+        out: Tensor = self.layers(x)
+        return out

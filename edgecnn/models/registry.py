@@ -1,0 +1,44 @@
+"""Models by name: `create("resnet-s", classes=10)`; each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MODELS: dict[str, str] = {
+    "mlp": "edgecnn.models.mlp:Mlp",
+    "lecture": "edgecnn.models.lecture:Lecture",
+    "resnet-s": "edgecnn.models.resnet:ResNetS",
+    "edgedet": "edgecnn.models.edgedet:EdgeDet",
+}
+
+
+def names() -> tuple[str, ...]:
+    """All model names."""
+    return tuple(MODELS)
+
+
+def create(name: str, **options: Any) -> nn.Module:
+    """A new model with random weights; ``options`` are the arguments of its class (``classes``, ``channels``, ``size``, ...).
+
+    Raises ``InputError`` for an unknown name or an option that the model does not have, ``MissingExtraError`` without torch.
+    """
+    if name not in MODELS:
+        raise InputError(f"a model of {', '.join(MODELS)}", repr(name), "name one of them")
+    module, _, kind = MODELS[name].partition(":")
+    try:
+        build = getattr(import_module(module), kind)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError("torch", "train") from error
+    try:
+        model: nn.Module = build(**options)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"options that fit the model {name}", f"{options} ({error})", "correct the options") from error
+    return model
