@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +18,15 @@ from edgecnn.types import Float32, Image, Int64
 class Boxes:
     """True boxes of one image: xyxy (n, 4) float32 pixels, class_id (n,) int64, identity (n,) int64 or None, crowd (n,) bool or None.
 
-    ``crowd`` marks boxes that are neither to be found nor false when found (COCO iscrowd, VOC difficult).
+    ``crowd`` marks boxes that are neither to be found nor false when found (COCO iscrowd, VOC difficult). ``area`` (n,) float32 is
+    the object's own area in square pixels where the dataset knows it (COCO: of the segment, by which small, medium and large are told).
     """
 
     xyxy: Float32
     class_id: Int64
     identity: Int64 | None = None
     crowd: NDArray[np.bool_] | None = None
+    area: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -44,6 +48,27 @@ class Sample:
     image_id: int = 0
 
 
+class LazySamples(Sequence[Sample]):
+    """``size`` samples that are made by ``make(index)`` when they are asked for; slices stay lazy."""
+
+    def __init__(self, size: int, make: Callable[[int], Sample]) -> None:
+        self._indices, self._make = range(size), make
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazySamples: ...
+    def __getitem__(self, index: int | slice) -> Sample | LazySamples:
+        if isinstance(index, int):
+            return self._make(self._indices[index])
+        part = LazySamples(0, self._make)
+        part._indices = self._indices[index]
+        return part
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong in a dataset, by file and line."""
@@ -54,13 +79,26 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Samples of one task with the names of their classes, and the problems that were found while listing them."""
+    """Samples of one task with the names of their classes, and the problems that were found while listing them.
+
+    ``split`` is the part that was asked for, "" for everything there is. ``samples`` may be lazy: index it, do not copy it.
+    """
 
     name: str
     task: Task
     labels: tuple[str, ...]
     samples: Sequence[Sample]
     problems: tuple[Problem, ...] = field(default_factory=tuple)
+    split: str = ""
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def take(self, every: int = 1, limit: int | None = None) -> Dataset:
+        """Each ``every``-th sample, at most ``limit`` of them; the problems stay."""
+        chosen = self.samples[::every] if every > 1 else self.samples
+        return dataclasses.replace(self, samples=chosen if limit is None else chosen[:limit])
+
+    def map(self, change: Callable[[Sample], Sample]) -> Dataset:
+        """The same dataset with ``change`` applied to a sample when it is asked for."""
+        return dataclasses.replace(self, samples=LazySamples(len(self), lambda index: change(self.samples[index])))

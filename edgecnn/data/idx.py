@@ -1,0 +1,137 @@
+"""IDX files, the format of MNIST and Fashion-MNIST: http://yann.lecun.com/exdb/mnist (28 x 28 gray images and their labels)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.data.sample import Dataset, LazySamples, Sample
+from edgecnn.errors import InputError
+from edgecnn.types import Image, Int64
+
+PREFIX = {"train": "train", "test": "t10k"}
+IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
+FASHION_LABELS = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)  # fmt: skip
+# MNIST and Fashion-MNIST have the same file names; the labels themselves tell which it is.
+FASHION_DIGESTS = {
+    "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+    "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+}
+
+
+def find_files(folder: Path, split: str) -> tuple[Path, Path] | None:
+    """The image and the label file of a split, plain or .gz; None where neither is there."""
+    names = (f"{PREFIX[split]}-images-idx3-ubyte", f"{PREFIX[split]}-labels-idx1-ubyte")
+    found = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None) for name in names]
+    if found[0] is None and found[1] is None:
+        return None
+    for name, path in zip(names, found, strict=True):
+        if path is None:
+            raise InputError(f"{name}.gz in {folder}", "only the other file of the pair", "copy or download the missing file")
+    assert found[0] is not None
+    assert found[1] is not None
+    return found[0], found[1]
+
+
+def fits(path: Path) -> bool:
+    """Whether an IDX file with a known name is there."""
+    return any(path.glob("*-idx?-ubyte*")) if path.is_dir() else False
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    """Which of "train" and "test" are in the folder."""
+    return tuple(split for split in PREFIX if find_files(folder, split))
+
+
+def read_arrays(folder: Path | str, split: str) -> tuple[NDArray[np.uint8], Int64]:
+    """All images (N, H, W) uint8 and labels (N,) int64 of "train" or "test" at once: the quick way for training.
+
+    Raises ``InputError`` for files that are missing, truncated, not IDX, or that do not belong together.
+    """
+    folder = Path(folder)
+    if split not in PREFIX:
+        raise InputError("the split train or test", repr(split), "name one of them")
+    found = find_files(folder, split)
+    if found is None:
+        raise InputError(
+            f"{PREFIX[split]}-images-idx3-ubyte.gz in {folder}",
+            "no such file" if folder.is_dir() else "no such folder",
+            "name the folder with the IDX files, or download them with: edgecnn train ... --download",
+        )
+    images, labels = _read(found[0], IMAGES_MAGIC), _read(found[1], LABELS_MAGIC)
+    if len(images) != len(labels):
+        raise InputError(
+            f"as many labels as images in {folder}", f"{len(images)} images and {len(labels)} labels", "copy both files again"
+        )
+    return images, labels.astype(np.int64)
+
+
+def _read(path: Path, magic: int) -> NDArray[np.uint8]:
+    """One IDX file: magic, sizes as big-endian uint32, then the bytes."""
+    data = _unpacked(path)
+    rank = magic & 0xFF
+    header = np.frombuffer(data[: 4 + 4 * rank], ">u4") if len(data) >= 4 + 4 * rank else np.zeros(1, ">u4")
+    if header[0] != magic:
+        raise InputError(
+            f"an IDX file with the magic number {magic:#06x} at {path}", f"{data[:4].hex() or 'nothing'}", "copy it again"
+        )
+    shape = tuple(int(size) for size in header[1:])
+    wanted, found = int(np.prod(shape)), len(data) - 4 - 4 * rank
+    if wanted != found:
+        raise InputError(f"{wanted} bytes of data in {path}", f"{found}", "copy the file again, it is cut or damaged")
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"a gzip file at {path}", f"one that can't be unpacked ({error})", "copy it again, it is cut") from error
+    except OSError as error:
+        raise InputError(f"a readable file at {path}", str(error.strerror), "check the path and its permissions") from error
+
+
+def label_names(folder: Path, labels: Int64) -> tuple[str, ...]:
+    """Fashion-MNIST's names where the labels are its own or the folder says so, else the digits."""
+    digest = hashlib.sha256(labels.astype(np.uint8).tobytes()).hexdigest()
+    if digest in FASHION_DIGESTS or "fashion" in folder.resolve().name.lower():
+        return FASHION_LABELS
+    return tuple(str(index) for index in range(max(10, int(labels.max(initial=0)) + 1)))
+
+
+def load(folder: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
+    """The dataset of a split, or of all that is there; images are (28, 28, 3) BGR when read."""
+    parts = [(name, *read_arrays(folder, name)) for name in ([split] if split else splits(folder))]
+    images = np.concatenate([part[1] for part in parts])
+    truth = np.concatenate([part[2] for part in parts])
+    names = [f"{part[0]}/{index:05d}" for part in parts for index in range(len(part[1]))]
+    labels = labels or label_names(folder, parts[0][2])
+    if truth.size and truth.max() >= len(labels):
+        raise InputError(f"labels below {len(labels)} in {folder}", f"{truth.max()}", "give a name for each class")
+
+    def make(index: int) -> Sample:
+        return Sample(names[index], lambda: _bgr(images[index]), label=int(truth[index]), image_id=index)
+
+    return Dataset(folder.resolve().name, "classify", labels, LazySamples(len(truth), make), split=split or "")
+
+
+def _bgr(gray: NDArray[np.uint8]) -> Image:
+    return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)

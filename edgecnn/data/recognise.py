@@ -1,0 +1,112 @@
+"""Which kind of dataset a path is, told from what is there, and the one way to open it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from edgecnn.data.sample import Dataset
+from edgecnn.errors import InputError
+
+SCENE = "scene:"
+# What is looked for, by the module that reads it; the last is tried only where nothing else fits.
+KINDS = {
+    "edgecnn.data.idx": "IDX files (train-images-idx3-ubyte.gz, t10k-...)",
+    "edgecnn.data.coco": "a COCO .json file, or a folder with one",
+    "edgecnn.data.voc": "Annotations/*.xml with JPEGImages/ or images/",
+    "edgecnn.data.yolo": "images/ with labels/*.txt",
+    "edgecnn.data.folders": "a folder of images for each class",
+}
+FALLBACK = "edgecnn.data.unlabelled"
+ALIASES = ({"val", "valid", "validation"}, {"train", "training"}, {"test", "testing"})
+
+
+class Loader(Protocol):
+    """What each module of ``KINDS`` offers."""
+
+    def fits(self, path: Path) -> bool:
+        """Whether the path looks like this kind, from names alone."""
+        ...
+
+    def splits(self, path: Path) -> tuple[str, ...]:
+        """Names of the parts it is divided in; () where it is not."""
+        ...
+
+    def load(self, path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
+        """All samples of a split, or of everything."""
+        ...
+
+
+def open_dataset(
+    uri: str | Path, *, split: str | None = None, labels: Sequence[str] | None = None, limit: int | None = None
+) -> Dataset:
+    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, plain images) or a COCO .json file.
+
+    ``split`` None gives everything there is. ``labels`` names the classes where the files do not. ``limit`` keeps the first samples.
+    What is wrong in the files is in ``problems`` of the result, by file and line.
+    Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
+    """
+    names = tuple(labels) if labels else None
+    if str(uri).startswith(SCENE):
+        return _scene(str(uri), split, limit)
+    path = Path(uri).expanduser()
+    loader = recognise(path)
+    dataset = loader.load(path, _resolve(split, loader.splits(path), path) if split else None, names)
+    if not len(dataset):
+        raise InputError(f"images in {path}", _why_empty(dataset), "name another folder or split")
+    return dataset.take(limit=limit)
+
+
+def dataset_splits(uri: str | Path) -> tuple[str, ...]:
+    """The parts a dataset is divided in, such as ("train", "test"); () where it is not. Raises as ``open_dataset`` does."""
+    if str(uri).startswith(SCENE):
+        return ()
+    path = Path(uri).expanduser()
+    return recognise(path).splits(path)
+
+
+def recognise(path: Path) -> Loader:
+    """The loader that a path is for."""
+    if not path.exists():
+        raise InputError(f"a dataset at {path}", "no such file or folder", "check the path")
+    if path.is_file() and path.suffix.lower() != ".json":
+        raise InputError("a folder or a COCO .json file", f"the file {path}", "name the folder of the dataset")
+    fitting = [(module, what) for module, what in KINDS.items() if _loader(module).fits(path)]
+    if len(fitting) > 1:
+        found = " and ".join(what for _, what in fitting)
+        raise InputError(f"one kind of dataset in {path}", found, "name the sub-folder or file that is meant")
+    if fitting:
+        return _loader(fitting[0][0])
+    if not _loader(FALLBACK).fits(path):
+        raise InputError(f"a dataset in {path}: {'; '.join(KINDS.values())}", "none of them", "check the path")
+    return _loader(FALLBACK)
+
+
+def _loader(module: str) -> Loader:
+    return cast(Loader, import_module(module))
+
+
+def _scene(uri: str, split: str | None, limit: int | None) -> Dataset:
+    from edgecnn.data.scene.dataset import open_scene
+
+    dataset = open_scene(uri)
+    return dataclasses.replace(dataset, split=split or "").take(limit=limit)
+
+
+def _resolve(split: str, available: tuple[str, ...], path: Path) -> str:
+    same = next((group for group in ALIASES if split.lower() in group), {split.lower()})
+    found = [name for name in available if name == split] or [name for name in available if name.lower() in same]
+    if found:
+        return found[0]
+    there = ", ".join(available) or "no splits"
+    raise InputError(f"the split {split!r} of {path}", there, "name a split that is there" if available else "leave --split out")
+
+
+def _why_empty(dataset: Dataset) -> str:
+    if not dataset.problems:
+        return "none"
+    first = dataset.problems[0]
+    return f"none that can be used; {len(dataset.problems)} problems, the first: {first.where}: {first.what}"
