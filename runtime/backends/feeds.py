@@ -1,0 +1,53 @@
+"""What every backend does alike: check what goes in, guess an image layout, and shorten an engine's complaint to one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from edgecnn.errors import BackendError
+from edgecnn.types import Tensors, TensorSpec
+
+
+def check_feeds(feeds: Tensors, inputs: Sequence[TensorSpec]) -> None:
+    """Raise ``BackendError`` where names, shapes or dtypes of ``feeds`` are not those of ``inputs``; -1 in a shape fits any size."""
+    if feeds.keys() != {spec.name for spec in inputs}:
+        raise BackendError(
+            f"inputs named {', '.join(spec.name for spec in inputs)}", ", ".join(feeds) or "none", "feed each input by its name"
+        )
+    for spec in inputs:
+        array = feeds[spec.name]
+        fits = len(array.shape) == len(spec.shape) and all(
+            want in (-1, size) for want, size in zip(spec.shape, array.shape, strict=True)
+        )
+        if not fits or array.dtype != spec.dtype:
+            raise BackendError(
+                f"{spec.name} as {spec.dtype} {spec.shape}", f"{array.dtype} {array.shape}", "convert the array before running"
+            )
+
+
+def image_layout(shape: Sequence[int]) -> str:
+    """NCHW or NHWC where only one of them puts 1 or 3 channels (or 4) into a shape of four sizes; "" where it is no image."""
+    if len(shape) != 4:
+        return ""
+    for channels in ((1, 3), (1, 3, 4)):
+        first, last = shape[1] in channels, shape[3] in channels
+        if first != last:
+            return "NCHW" if first else "NHWC"
+    return ""
+
+
+def complaint(error: Exception, limit: int = 300) -> str:
+    """The first line of an engine's message that says something, at most ``limit`` characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:limit]
+
+
+def refused(path: object, engine: str, error: Exception) -> BackendError:
+    """The error for a file that an engine can't load."""
+    return BackendError(f"a model that {engine} can load", f"{path}: {complaint(error)}", "export or copy the file again")
+
+
+def cpu_count() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,101 @@
+"""ONNX Runtime: the base install's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from edgecnn.errors import BackendError
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.backends.feeds import check_feeds, complaint, cpu_count, image_layout, refused
+from edgecnn.types import Array, Tensors, TensorSpec
+
+GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+}
+
+
+class OrtBackend:
+    """One ONNX Runtime session; its ``run`` may be called by many threads at once."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    concurrency: int
+
+    def __init__(self, session: Any, concurrency: int) -> None:
+        self._session = session
+        self.inputs = tuple(_spec(node) for node in session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in session.get_outputs())
+        self.metadata = dict(session.get_modelmeta().custom_metadata_map)
+        self.concurrency = concurrency
+        self._names = [spec.name for spec in self.outputs]
+
+    def run(self, feeds: Tensors) -> dict[str, Array]:
+        """Outputs by name; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
+        check_feeds(feeds, self.inputs)
+        if self._session is None:
+            raise BackendError("an open model", "one that was closed", "open it again")
+        try:
+            return dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
+        except Exception as error:
+            raise BackendError("an inference by ONNX Runtime", complaint(error), "check the model and the input") from error
+
+    def close(self) -> None:
+        """Free the session; calling it again does nothing."""
+        self._session = None
+
+
+def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OrtBackend:
+    """Load an .onnx file; raises ``BackendError`` where the engine refuses it or the device is not there."""
+    providers = _providers(device)
+    try:
+        session = ort.InferenceSession(str(path), _options(threads, requests), providers=providers)
+    except Exception as error:
+        raise refused(path, "ONNX Runtime", error) from error
+    if device == "gpu" and session.get_providers()[0] not in GPU_PROVIDERS:
+        raise BackendError(f"{providers[0]} on a GPU", "one that does not start", "check its driver, or use --device cpu")
+    return OrtBackend(session, requests)
+
+
+def _options(threads: int | None, requests: int) -> Any:
+    """Session options: quiet, and no more threads at work than ``threads``, the callers of ``run`` counted.
+
+    Each caller computes too, so a pool for ``requests`` callers holds threads - requests + 1 (ONNX Runtime counts one caller in).
+    Threads that wait do not spin: spinning wins little latency and burns a core that decoding and drawing need.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    if threads is not None or requests > 1:
+        options.intra_op_num_threads = max((threads or cpu_count()) - requests + 1, 1)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _providers(device: Device) -> list[str]:
+    available = [name for name in GPU_PROVIDERS if name in ort.get_available_providers()] if device != "cpu" else []
+    if device == "gpu" and not available:
+        raise BackendError(
+            "a GPU provider of ONNX Runtime",
+            "a CPU build",
+            "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
+        )
+    return [*available[:1], "CPUExecutionProvider"]
+
+
+def _spec(node: Any) -> TensorSpec:
+    if node.type not in _DTYPES:
+        raise BackendError(
+            f"tensors of {', '.join(_DTYPES.values())}", f"{node.name} of {node.type}", "export the model without it"
+        )
+    shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in node.shape)
+    return TensorSpec(node.name, shape, _DTYPES[node.type], image_layout(shape))

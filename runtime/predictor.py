@@ -1,0 +1,91 @@
+"""An image in, a prediction in source pixels out: card, backend, preprocessing and decoder put together."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from time import perf_counter
+
+from edgecnn.card import ModelCard
+from edgecnn.postprocess import decode
+from edgecnn.preprocess import Preprocessor
+from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.identify import CardOptions, card_for
+from edgecnn.types import Detections, Image, Prediction
+
+
+class Worker:
+    """Predicts one image after the other in buffers of its own: one per thread."""
+
+    def __init__(self, backend: Backend, card: ModelCard) -> None:
+        self._backend, self._card = backend, card
+        self._preprocess = Preprocessor(card.preprocess, backend.inputs[0])
+
+    def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
+        """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels, and milliseconds by stage."""
+        started = perf_counter()
+        feeds, place = self._preprocess(image)
+        prepared = perf_counter()
+        outputs = self._backend.run(feeds)
+        inferred = perf_counter()
+        prediction = decode(outputs, self._card)
+        if isinstance(prediction, Detections):
+            prediction = place.to_source(prediction)
+        done = perf_counter()
+        return prediction, {
+            "preprocess": (prepared - started) * 1e3,
+            "infer": (inferred - prepared) * 1e3,
+            "postprocess": (done - inferred) * 1e3,
+        }
+
+
+class Predictor:
+    """A model file, ready to predict; may be called by any thread, use ``worker()`` for stage times.
+
+    ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once.
+    Raises what ``open_backend`` and ``card_for`` raise.
+    """
+
+    backend: Backend
+    card: ModelCard
+
+    def __init__(
+        self,
+        path: Path | str,
+        device: Device = "cpu",
+        *,
+        threads: int | None = None,
+        requests: int = 1,
+        options: CardOptions | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.backend = open_backend(self.path, device, threads=threads, requests=requests)
+        try:
+            self.card = card_for(self.backend, self.path, options or CardOptions())
+        except BaseException:
+            self.backend.close()
+            raise
+        self._own = threading.local()
+        self._slots = threading.BoundedSemaphore(self.backend.concurrency)
+
+    def __call__(self, image: Image) -> Prediction:
+        """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels; waits while all requests are in flight."""
+        worker: Worker | None = getattr(self._own, "worker", None)
+        if worker is None:
+            worker = self._own.worker = self.worker()
+        with self._slots:
+            return worker(image)[0]
+
+    def worker(self) -> Worker:
+        """A predictor with its own buffers; at most ``backend.concurrency`` of them may work at once."""
+        return Worker(self.backend, self.card)
+
+    def close(self) -> None:
+        """Free the model; calling it again does nothing."""
+        self.backend.close()
+
+    def __enter__(self) -> Predictor:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
