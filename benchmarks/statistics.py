@@ -1,0 +1,66 @@
+"""What is computed from raw samples: the early-stopping bound of MLPerf, spread, drift, ratios by round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgecnn.types import nearest_rank
+
+Rounds = Sequence[Sequence[float]]
+
+
+def early_stopping_bound(samples: Sequence[float], percent: float, confidence: float = 0.99) -> float | None:
+    """An upper bound of the ``percent`` percentile that holds with ``confidence``; None where the samples are too few for one.
+
+    With t slower samples thrown away, the bound holds when BinomCDF(t; n, 1 - p) <= 1 - c; the largest such t gives the bound
+    ``sorted[n - t]``. MLPerf Inference rules, appendix "Early stopping", with tolerance 0.
+    """
+    n, tail = len(samples), 1 - percent / 100
+    over = _last_rank_within(n, tail, 1 - confidence)
+    return sorted(samples)[n - over] if over >= 1 else None
+
+
+def _last_rank_within(n: int, tail: float, limit: float) -> int:
+    """The largest t with BinomCDF(t; n, tail) <= limit, -1 where there is none."""
+    below = 0.0
+    for t in range(n + 1):
+        below += math.exp(
+            math.lgamma(n + 1) - math.lgamma(t + 1) - math.lgamma(n - t + 1) + t * math.log(tail) + (n - t) * math.log1p(-tail)
+        )
+        if below > limit:
+            return t - 1
+    return n
+
+
+def variation(samples: Sequence[float]) -> float:
+    """Coefficient of variation: standard deviation over mean, all samples counted; 0 below two samples."""
+    return float(np.std(samples, ddof=1) / np.mean(samples)) if len(samples) > 1 else 0.0
+
+
+def drift(samples: Sequence[float]) -> float:
+    """How far the median of the last quarter lies from that of the first, as a share of the first; 0 below eight samples."""
+    quarter = len(samples) // 4
+    if quarter < 2:
+        return 0.0
+    return nearest_rank(samples[-quarter:], 50) / nearest_rank(samples[:quarter], 50) - 1
+
+
+def round_spread(rounds: Rounds) -> float:
+    """Highest over lowest median of the rounds, minus one, without the one highest and lowest where there are ten rounds or more."""
+    medians = sorted(nearest_rank(samples, 50) for samples in rounds if len(samples))
+    if len(medians) >= 10:
+        medians = medians[1:-1]
+    return medians[-1] / medians[0] - 1 if len(medians) > 1 else 0.0
+
+
+def faster(reference: Rounds, other: Rounds) -> tuple[float, float, float]:
+    """How many times less ``other`` takes than ``reference``: ratio of the medians, and the 10th and 90th percentile over the rounds.
+
+    Rounds are compared with the round that stood beside them in time, so the interval shows what noise of the machine is left.
+    """
+    whole = nearest_rank(np.concatenate([*map(np.asarray, reference)]), 50) / nearest_rank(np.concatenate([*map(np.asarray, other)]), 50)
+    pairs = [nearest_rank(a, 50) / nearest_rank(b, 50) for a, b in zip(reference, other, strict=True)]
+    return whole, nearest_rank(pairs, 10), nearest_rank(pairs, 90)

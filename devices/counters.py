@@ -1,0 +1,97 @@
+"""What disturbed the machine between two moments: heat, container quota, other programs, a busy host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgecnn.devices import limits
+
+# /sys/devices/platform/soc/soc:firmware/get_throttled of a Raspberry Pi: what happened since boot (firmware documentation of vcgencmd).
+PI_FLAGS = {16: "under-voltage", 17: "frequency capped", 18: "throttled", 19: "soft temperature limit"}
+BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
+ORDER = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Kernel counters at one moment; each only ever grows. Times are in clock ticks over all processors."""
+
+    total: int = 0
+    busy: int = 0
+    steal: int = 0
+    own: int = 0
+    heat: int = 0
+    quota: int = 0
+    pi_flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What changed between two ``Counters``.
+
+    ``other_load`` and ``steal`` are shares (0..1) of the machine's processor time: used by processes that are not ours, and taken
+    by the host. ``heat_events`` and ``quota_events`` count throttling by temperature and by the container's quota.
+    """
+
+    other_load: float = 0.0
+    steal: float = 0.0
+    heat_events: int = 0
+    quota_events: int = 0
+    flags: tuple[str, ...] = field(default_factory=tuple)
+
+
+def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
+    """The counters now; ``own`` are the process ids whose time is ours, this process is always counted."""
+    ticks = _stat_line(root)
+    throttled = limits.read(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+    return Counters(
+        total=sum(ticks.values()),
+        busy=sum(ticks.get(name, 0) for name in BUSY),
+        steal=ticks.get("steal", 0),
+        own=sum(_process_ticks(pid, root) for pid in {os.getpid(), *own}),
+        heat=_heat(root),
+        quota=_quota(root),
+        pi_flags=int(throttled, 16) if throttled else 0,
+    )
+
+
+def between(before: Counters, after: Counters) -> Disturbance:
+    """What happened from ``before`` to ``after``."""
+    total = max(after.total - before.total, 1)
+    steal = after.steal - before.steal
+    other = after.busy - before.busy - steal - (after.own - before.own)
+    new = after.pi_flags & ~before.pi_flags
+    return Disturbance(
+        other_load=max(other, 0) / total,
+        steal=max(steal, 0) / total,
+        heat_events=after.heat - before.heat,
+        quota_events=after.quota - before.quota,
+        flags=tuple(name for bit, name in PI_FLAGS.items() if new >> bit & 1),
+    )
+
+
+def _stat_line(root: Path) -> dict[str, int]:
+    words = limits.read(root / "proc/stat").partition("\n")[0].split()[1:]
+    return {name: int(word) for name, word in zip(ORDER, words, strict=False)}
+
+
+def _process_ticks(pid: int, root: Path) -> int:
+    """User and system time of a process with all its threads and its ended children; the name may hold spaces and brackets."""
+    words = limits.read(root / f"proc/{pid}/stat").rpartition(")")[2].split()
+    return sum(int(word) for word in words[11:15])
+
+
+def _heat(root: Path) -> int:
+    """Throttling events of Intel processors, summed over the cores; other makers do not count them."""
+    files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
+    return sum(limits.number(path) or 0 for path in files)
+
+
+def _quota(root: Path) -> int:
+    """Periods in which the container ran out of its quota."""
+    files = [folder / "cpu.stat" for folder in (root / "sys/fs/cgroup", root / "sys/fs/cgroup/cpu")]
+    lines = (line.split() for path in files for line in limits.read(path).splitlines())
+    return sum(int(words[1]) for words in lines if words[0] == "nr_throttled")

@@ -1,0 +1,118 @@
+"""What a measurement stood on: software, frequency, load and limits, kept beside every number."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import edgecnn
+from edgecnn.devices import limits
+
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "onnxruntime",
+    "openvino",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "torch",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The state around a measurement. ``mhz`` is (lowest, highest) over the cores now; ``temperature_c`` the hottest sensor.
+
+    ``commit`` is the revision of edgecnn where it runs from a git checkout, with ``+changes`` where files differ from it.
+    What can't be read is None or "".
+    """
+
+    edgecnn: str
+    commit: str
+    python: str
+    os: str
+    kernel: str
+    packages: dict[str, str] = field(default_factory=dict)
+    governor: str = ""
+    mhz: tuple[int, int] | None = None
+    load_average: float = 0.0
+    affinity: int = 1
+    cpu_quota: float | None = None
+    memory_limit_mib: int | None = None
+    temperature_c: float | None = None
+
+
+def environment(root: Path = Path("/")) -> Environment:
+    """The environment now; takes a few milliseconds and imports no engine."""
+    limit = limits.memory_limit(root)
+    return Environment(
+        edgecnn=edgecnn.__version__,
+        commit=commit(Path(edgecnn.__file__).parents[1]),
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        os=os_name(root),
+        kernel=f"{platform.system()} {platform.release()}",
+        packages=packages(),
+        governor=limits.read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        mhz=frequencies(root),
+        load_average=round(os.getloadavg()[0], 2),
+        affinity=limits.affinity(),
+        cpu_quota=limits.cpu_quota(root),
+        memory_limit_mib=limit // limits.MIB if limit and limit < 1 << 60 else None,
+        temperature_c=temperature(root),
+    )
+
+
+def packages() -> dict[str, str]:
+    """Versions of the installed packages that decide speed."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def os_name(root: Path = Path("/")) -> str:
+    """The distribution's own name, else the platform's."""
+    lines = limits.read(root / "etc/os-release").splitlines()
+    names = [line.partition("=")[2].strip('"') for line in lines if line.startswith("PRETTY_NAME=")]
+    return names[0] if names else sys.platform
+
+
+def frequencies(root: Path = Path("/")) -> tuple[int, int] | None:
+    """Lowest and highest current frequency of the cores in MHz; None where the machine hides it."""
+    files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+    mhz = [khz / 1000 for khz in map(limits.number, files) if khz]
+    lines = limits.read(root / "proc/cpuinfo").splitlines()
+    mhz = mhz or [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
+    return (round(min(mhz)), round(max(mhz))) if mhz else None
+
+
+def temperature(root: Path = Path("/")) -> float | None:
+    """The hottest thermal zone in degrees Celsius; None where there is none."""
+    values = [limits.number(path) for path in (root / "sys/class/thermal").glob("thermal_zone*/temp")]
+    return max((value / 1000 for value in values if value is not None), default=None)
+
+
+def commit(checkout: Path) -> str:
+    """The git revision of ``checkout``, "" where edgecnn does not run from a checkout or git is absent."""
+    if not (checkout / ".git").exists():
+        return ""
+    found = _git(checkout, "rev-parse", "--short=12", "HEAD")
+    changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
+    return f"{found}+changes" if found and changed else found
+
+
+def _git(folder: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,122 @@
+"""Fills in a DeviceProfile on the machine it stands on, from /proc and /sys alone."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgecnn.devices import limits
+from edgecnn.devices.profile import DeviceProfile
+
+# What the kernel calls a feature -> what its users call it. The order is the order of the report.
+FEATURES = {
+    "sse4_2": "sse4.2",
+    "avx": "avx",
+    "f16c": "f16c",
+    "fma": "fma",
+    "avx2": "avx2",
+    "avx512f": "avx512f",
+    "avx_vnni": "avx-vnni",
+    "avx512_vnni": "avx512-vnni",
+    "avx512_bf16": "avx512-bf16",
+    "avx512_fp16": "avx512-fp16",
+    "amx_tile": "amx",
+    "amx_int8": "amx-int8",
+    "amx_bf16": "amx-bf16",
+    "neon": "neon",
+    "asimd": "neon",
+    "asimdhp": "fp16",
+    "asimddp": "dotprod",
+    "i8mm": "i8mm",
+    "bf16": "bf16",
+    "sve": "sve",
+    "sve2": "sve2",
+    "sme": "sme",
+}
+
+# Arm cores name themselves by number only: "CPU part" of /proc/cpuinfo (util-linux lscpu-arm.c keeps the full list).
+ARM_PARTS = {
+    "0xd03": "Cortex-A53",
+    "0xd04": "Cortex-A35",
+    "0xd05": "Cortex-A55",
+    "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72",
+    "0xd09": "Cortex-A73",
+    "0xd0a": "Cortex-A75",
+    "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse-N1",
+    "0xd0d": "Cortex-A77",
+    "0xd40": "Neoverse-V1",
+    "0xd41": "Cortex-A78",
+    "0xd42": "Cortex-A78AE",
+    "0xd49": "Neoverse-N2",
+    "0xd4f": "Neoverse-V2",
+}
+
+# Any one of the packages opens the format.
+ENGINES = {
+    "onnx": ("onnxruntime",),
+    "openvino": ("openvino",),
+    "tflite": ("ai_edge_litert", "tflite_runtime"),
+    "torch": ("torch",),
+}
+
+
+def probe(root: Path = Path("/")) -> DeviceProfile:
+    """The profile of this machine; ``root`` is where /proc and /sys are found."""
+    info = cpu_info(root)
+    cores = os.cpu_count() or 1
+    cpu = cpu_name(info)
+    return DeviceProfile(
+        name=board_name(root) or cpu,
+        arch=platform.machine(),
+        cpu=cpu,
+        cores=cores,
+        threads=limits.usable_threads(root),
+        features=features(info),
+        memory_mib=limits.memory_mib(root),
+        formats=installed_formats(),
+        virtual="hypervisor" in info.get("flags", "").split(),
+    )
+
+
+def cpu_info(root: Path) -> dict[str, str]:
+    """/proc/cpuinfo as one mapping, where the first core that states a field wins, but Arm part numbers of all cores are kept."""
+    fields: dict[str, str] = {}
+    for line in limits.read(root / "proc/cpuinfo").splitlines():
+        key, separator, value = (part.strip() for part in line.partition(":"))
+        if separator and key == "CPU part" and value not in fields.get(key, ""):
+            fields[key] = f"{fields.get(key, '')} {value}".strip()
+        elif separator:
+            fields.setdefault(key, value)
+    return fields
+
+
+def cpu_name(info: dict[str, str]) -> str:
+    """The processor's name; with family and model where the name is only a brand, as on rented machines."""
+    parts = info.get("CPU part", "").split()
+    if parts:
+        return " + ".join(ARM_PARTS.get(part, f"Arm part {part}") for part in parts)
+    name = info.get("model name") or platform.processor() or platform.machine()
+    name = name.replace("(R)", "").replace("(TM)", "").strip()
+    if any(letter.isdigit() for letter in name) or "model" not in info:
+        return name
+    return f"{name} (family {info.get('cpu family', '?')} model {info['model']})"
+
+
+def board_name(root: Path) -> str:
+    """The board's own name from the device tree, "" where there is none, as on a PC."""
+    return limits.read(root / "proc/device-tree/model").strip("\0 \n")
+
+
+def features(info: dict[str, str]) -> tuple[str, ...]:
+    """The instruction sets of FEATURES that the processor states."""
+    stated = set(info.get("flags", info.get("Features", "")).split())
+    return tuple(dict.fromkeys(name for flag, name in FEATURES.items() if flag in stated))
+
+
+def installed_formats() -> tuple[str, ...]:
+    """The formats whose engine is installed; nothing is imported to find out."""
+    return tuple(name for name, packages in ENGINES.items() if any(find_spec(package) for package in packages))
