@@ -8,19 +8,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from edgecnn.data.names import parse_labels
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 
 SCENE = "scene:"
-# What is looked for, by the module that reads it; the last is tried only where nothing else fits.
+# What is looked for, by the module that reads it.
 KINDS = {
     "edgecnn.data.idx": "IDX files (train-images-idx3-ubyte.gz, t10k-...)",
     "edgecnn.data.coco": "a COCO .json file, or a folder with one",
     "edgecnn.data.voc": "Annotations/*.xml with JPEGImages/ or images/",
     "edgecnn.data.yolo": "images/ with labels/*.txt",
-    "edgecnn.data.folders": "a folder of images for each class",
 }
-FALLBACK = "edgecnn.data.unlabelled"
+# Tried in order where nothing above fits: the folders of those kinds look like these too.
+FALLBACKS = {"edgecnn.data.folders": "a folder of images for each class", "edgecnn.data.unlabelled": "a folder of images"}
 ALIASES = ({"val", "valid", "validation"}, {"train", "training"}, {"test", "testing"})
 
 
@@ -41,20 +42,26 @@ class Loader(Protocol):
 
 
 def open_dataset(
-    uri: str | Path, *, split: str | None = None, labels: Sequence[str] | None = None, limit: int | None = None
+    uri: str | Path, *, split: str | None = None, labels: Sequence[str] | str | None = None, limit: int | None = None
 ) -> Dataset:
     """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, plain images) or a COCO .json file.
 
-    ``split`` None gives everything there is. ``labels`` names the classes where the files do not. ``limit`` keeps the first samples.
+    ``split`` None gives everything there is. ``labels`` names the classes where the files do not, as a
+    sequence, "a,b,c" or the path of a file with one name a line. ``limit`` keeps the first samples.
     What is wrong in the files is in ``problems`` of the result, by file and line.
     Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
     """
-    names = tuple(labels) if labels else None
+    names = (parse_labels(labels) if isinstance(labels, str) else tuple(labels)) if labels else None
     if str(uri).startswith(SCENE):
         return _scene(str(uri), split, limit)
     path = Path(uri).expanduser()
-    loader = recognise(path)
-    dataset = loader.load(path, _resolve(split, loader.splits(path), path) if split else None, names)
+    try:
+        loader = recognise(path)
+        dataset = loader.load(path, _resolve(split, loader.splits(path), path) if split else None, names)
+    except OSError as error:
+        raise InputError(
+            f"a readable dataset at {path}", f"{error.strerror}: {error.filename}", "check the permissions"
+        ) from error
     if not len(dataset):
         raise InputError(f"images in {path}", _why_empty(dataset), "name another folder or split")
     return dataset.take(limit=limit)
@@ -80,9 +87,11 @@ def recognise(path: Path) -> Loader:
         raise InputError(f"one kind of dataset in {path}", found, "name the sub-folder or file that is meant")
     if fitting:
         return _loader(fitting[0][0])
-    if not _loader(FALLBACK).fits(path):
-        raise InputError(f"a dataset in {path}: {'; '.join(KINDS.values())}", "none of them", "check the path")
-    return _loader(FALLBACK)
+    for module in FALLBACKS:
+        if _loader(module).fits(path):
+            return _loader(module)
+    wanted = "; ".join([*KINDS.values(), *FALLBACKS.values()])
+    raise InputError(f"a dataset in {path} ({wanted})", "none of these", "check the path, or name the folder inside")
 
 
 def _loader(module: str) -> Loader:

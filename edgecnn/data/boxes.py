@@ -1,0 +1,61 @@
+"""Boxes as they are collected while files are read: checked against their image, what is wrong becomes a problem."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgecnn.data.sample import Boxes, Problem
+
+# Rounded coordinates, and formats that count pixels from 1, reach this far outside an image without being wrong.
+SLACK_PX = 1.0
+
+
+@dataclass(slots=True)
+class BoxList:
+    """Collects the boxes of one image of ``width`` x ``height`` pixels, and the problems of all."""
+
+    width: float
+    height: float
+    problems: list[Problem]
+    _rows: list[tuple[float, float, float, float]] = field(default_factory=list)
+    _classes: list[int] = field(default_factory=list)
+    _crowd: list[bool] = field(default_factory=list)
+    _areas: list[float] = field(default_factory=list)
+
+    def add(
+        self, xyxy: tuple[float, float, float, float], class_id: int, where: str, *, crowd: bool = False, area: float = math.nan
+    ) -> None:
+        """Keep a box in pixels, clipped to the image; one without extent is left out, both are problems at ``where``."""
+        if not all(math.isfinite(value) for value in xyxy):
+            self.problems.append(Problem(where, f"a box with a coordinate that is no number: {_shown(xyxy)}"))
+            return
+        x1, y1, x2, y2 = xyxy
+        clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, self.width), min(y2, self.height))
+        if x2 <= x1 or y2 <= y1 or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
+            what = "without extent" if x2 <= x1 or y2 <= y1 else f"outside the image of {self.width:g}x{self.height:g}"
+            self.problems.append(Problem(where, f"a box {what}: {_shown(xyxy)}; left out"))
+            return
+        if max(abs(a - b) for a, b in zip(xyxy, clipped, strict=True)) > SLACK_PX:
+            what = f"a box that reaches outside the image of {self.width:g}x{self.height:g}: {_shown(xyxy)}; clipped"
+            self.problems.append(Problem(where, what))
+        self._rows.append(clipped)
+        self._classes.append(class_id)
+        self._crowd.append(crowd)
+        self._areas.append(area)
+
+    def done(self) -> Boxes:
+        """The boxes that were kept."""
+        area = np.array(self._areas, np.float32)
+        return Boxes(
+            np.array(self._rows, np.float32).reshape(-1, 4),
+            np.array(self._classes, np.int64),
+            crowd=np.array(self._crowd, np.bool_),
+            area=None if np.isnan(area).any() else area,
+        )
+
+
+def _shown(xyxy: tuple[float, float, float, float]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in xyxy) + ")"

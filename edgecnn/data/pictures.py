@@ -1,0 +1,85 @@
+"""Image files: which there are, how large they are, and reading them; a file that can't be read is one clear line."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgecnn.errors import InputError
+from edgecnn.types import Image
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+HEAD_BYTES = 65536
+TAIL_BYTES = 1024
+END_OF_JPEG = b"\xff\xd9"
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files directly in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """The image files directly in a folder by their name without suffix."""
+    return {path.stem: path for path in list_images(folder)}
+
+
+def read_image(path: Path) -> Image:
+    """The image as (H, W, 3) uint8 BGR, turned as its EXIF says; raises ``InputError`` where it is missing, cut or no image."""
+    data = _bytes(path)
+    # A cut JPEG decodes to a picture that is grey from some line on; only its missing end tells.
+    if data.startswith(b"\xff\xd8") and END_OF_JPEG not in data[-TAIL_BYTES:]:
+        raise _unreadable(path, "a JPEG that is cut off")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise _unreadable(path, "a file that is no image or is damaged")
+    return np.asarray(image, np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(width, height) as ``read_image`` will give them, from the header where it is enough; raises ``InputError`` as it does."""
+    head = _bytes(path, HEAD_BYTES)
+    size = _png_size(head) or _jpeg_size(head)
+    if size is None:
+        height, width = read_image(path).shape[:2]
+        return width, height
+    return size
+
+
+def _bytes(path: Path, count: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(count)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if not data:
+        raise _unreadable(path, "an empty file")
+    return data
+
+
+def _unreadable(path: Path, found: str) -> InputError:
+    return InputError(f"an image at {path}", found, "copy it again or take it out of the dataset")
+
+
+def _png_size(head: bytes) -> tuple[int, int] | None:
+    if head[:8] != b"\x89PNG\r\n\x1a\n" or len(head) < 24 or b"eXIf" in head:
+        return None
+    width, height = struct.unpack(">II", head[16:24])
+    return int(width), int(height)
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """From the start-of-frame segment (ITU T.81, B.2.2); None where an EXIF rotation may swap the sides."""
+    if head[:2] != b"\xff\xd8" or b"Exif\0\0" in head[:HEAD_BYTES]:
+        return None
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
+            return int(width), int(height)
+        at += 2 + length
+    return None
