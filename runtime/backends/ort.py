@@ -9,8 +9,8 @@ from typing import Any
 import onnxruntime as ort
 
 from edgecnn.errors import BackendError
+from edgecnn.feeds import check_feeds, complaint, cpu_count, image_layout, refused
 from edgecnn.runtime.backends import Device
-from edgecnn.runtime.backends.feeds import check_feeds, complaint, cpu_count, image_layout, refused
 from edgecnn.types import Array, Tensors, TensorSpec
 
 GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
@@ -34,7 +34,7 @@ class OrtBackend:
 
     def __init__(self, session: Any, concurrency: int) -> None:
         self._session = session
-        self.inputs = tuple(_spec(node) for node in session.get_inputs())
+        self.inputs = tuple(_spec(node, is_input=True) for node in session.get_inputs())
         self.outputs = tuple(_spec(node) for node in session.get_outputs())
         self.metadata = dict(session.get_modelmeta().custom_metadata_map)
         self.concurrency = concurrency
@@ -92,10 +92,10 @@ def _providers(device: Device) -> list[str]:
     return [*available[:1], "CPUExecutionProvider"]
 
 
-def _spec(node: Any) -> TensorSpec:
+def _spec(node: Any, is_input: bool = False) -> TensorSpec:
     if node.type not in _DTYPES:
         raise BackendError(
             f"tensors of {', '.join(_DTYPES.values())}", f"{node.name} of {node.type}", "export the model without it"
         )
     shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in node.shape)
-    return TensorSpec(node.name, shape, _DTYPES[node.type], image_layout(shape))
+    return TensorSpec(node.name, shape, _DTYPES[node.type], image_layout(shape) if is_input else "")

@@ -38,9 +38,10 @@ def image_layout(shape: Sequence[int]) -> str:
 
 
 def complaint(error: Exception, limit: int = 300) -> str:
-    """The first line of an engine's message that says something, at most ``limit`` characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:limit]
+    """The line of an engine's message that says something, at most ``limit`` characters; not where in its source it said so."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return (telling[0] if telling else type(error).__name__)[:limit]
 
 
 def refused(path: object, engine: str, error: Exception) -> BackendError:

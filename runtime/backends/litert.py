@@ -1,0 +1,172 @@
+"""LiteRT (TensorFlow Lite), from the package ai-edge-litert, or tflite_runtime where that is what a board has. CPU only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.errors import BackendError, MissingExtraError
+from edgecnn.feeds import check_feeds, complaint, cpu_count, image_layout, refused
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.backends.pool import Pool
+from edgecnn.types import Array, Tensors, TensorSpec
+
+ENGINE = "LiteRT"
+_STDERR_LOCK = threading.Lock()
+
+
+class LiteRtBackend:
+    """``concurrency`` interpreters of one file, which share its bytes on disk but not their working memory."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    concurrency: int
+
+    def __init__(self, interpreters: list[Any], metadata: Mapping[str, str]) -> None:
+        first = interpreters[0]
+        names_in, names_out = _signature_names(first)
+        self.inputs = tuple(_spec(detail, names_in, is_input=True) for detail in first.get_input_details())
+        self.outputs = tuple(_spec(detail, names_out) for detail in first.get_output_details())
+        self.metadata = metadata
+        self.concurrency = len(interpreters)
+        self._inputs = [detail["index"] for detail in first.get_input_details()]
+        self._outputs = [detail["index"] for detail in first.get_output_details()]
+        self._interpreters = Pool(interpreters)
+
+    def run(self, feeds: Tensors) -> dict[str, Array]:
+        """Outputs by name; the arrays belong to the caller. Quantized outputs stay integers, see ``TensorSpec.scale``."""
+        check_feeds(feeds, self.inputs)
+        with self._interpreters.lend() as interpreter:
+            try:
+                self._feed(interpreter, feeds)
+                interpreter.invoke()
+                arrays = [interpreter.get_tensor(index) for index in self._outputs]
+            except Exception as error:
+                raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
+        return {spec.name: array for spec, array in zip(self.outputs, arrays, strict=True)}
+
+    def _feed(self, interpreter: Any, feeds: Tensors) -> None:
+        if any(-1 in spec.shape for spec in self.inputs):
+            self._resize(interpreter, feeds)
+        for spec, index in zip(self.inputs, self._inputs, strict=True):
+            interpreter.set_tensor(index, feeds[spec.name])
+
+    def _resize(self, interpreter: Any, feeds: Tensors) -> None:
+        """Allocate anew where a free size is another than last time."""
+        details = interpreter.get_input_details()
+        arrays = [feeds[spec.name] for spec in self.inputs]
+        if all(tuple(detail["shape"]) == array.shape for detail, array in zip(details, arrays, strict=True)):
+            return
+        for index, array in zip(self._inputs, arrays, strict=True):
+            interpreter.resize_tensor_input(index, array.shape)
+        interpreter.allocate_tensors()
+
+    def close(self) -> None:
+        """Free the interpreters; calling it again does nothing."""
+        self._interpreters.close()
+
+
+def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> LiteRtBackend:
+    """Load a .tflite file; raises ``BackendError`` where the engine refuses it or a GPU is asked for.
+
+    Each of the ``requests`` interpreters gets an equal share of ``threads``, or of all CPUs.
+    """
+    interpreter_class = _interpreter_class()
+    if device == "gpu":
+        raise BackendError(
+            "a GPU", f"{ENGINE}, which edgecnn runs on the CPU only", "use --device cpu, or the ONNX or OpenVINO file"
+        )
+    _check_is_tflite(path)
+    metadata = _zip_texts(path)
+    share = max((threads or cpu_count()) // requests, 1)
+    try:
+        with _without_info_lines():
+            interpreters = [interpreter_class(model_path=str(path), num_threads=share) for _ in range(requests)]
+            for interpreter in interpreters:
+                interpreter.allocate_tensors()
+    except Exception as error:
+        raise refused(path, ENGINE, error) from error
+    return LiteRtBackend(interpreters, metadata)
+
+
+def _interpreter_class() -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:
+            from tflite_runtime.interpreter import Interpreter
+        except ImportError as error:
+            raise MissingExtraError("ai-edge-litert", "tflite") from error
+    return Interpreter
+
+
+def _check_is_tflite(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(8)[4:] != b"TFL3":
+            raise BackendError("a TFLite model", f"{path}, which does not begin like one", "export or copy the file again")
+
+
+def _zip_texts(path: Path) -> dict[str, str]:
+    """Text files in the ZIP at the end of the file, by name; raises ``BackendError`` where that ZIP is cut off."""
+    if not zipfile.is_zipfile(path):
+        if b"edgecnn.card" in path.read_bytes():
+            raise BackendError("a whole artifact", f"{path}, whose end is missing", "export or copy the file again")
+        return {}
+    texts = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            try:
+                texts[name] = archive.read(name).decode("utf-8")
+            except (UnicodeDecodeError, zipfile.BadZipFile, OSError, RuntimeError):
+                continue
+    return texts
+
+
+@contextmanager
+def _without_info_lines() -> Iterator[None]:
+    """Keep native code's "INFO: ..." lines off the terminal; all else that is written to stderr meanwhile is passed on after."""
+    if not hasattr(os, "memfd_create") or sys.__stderr__ is None:
+        yield
+        return
+    with _STDERR_LOCK, os.fdopen(os.memfd_create("stderr"), "r+b") as kept:
+        before = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            kept.seek(0)
+            for line in kept:
+                if not line.startswith(b"INFO: "):
+                    os.write(2, line)
+
+
+def _signature_names(interpreter: Any) -> tuple[dict[int, str], dict[int, str]]:
+    """Names by tensor index as the file's signature gives them, where it has just one; a converter's tensor names mean little."""
+    signatures = interpreter.get_signature_list()
+    if len(signatures) != 1:
+        return {}, {}
+    runner = interpreter.get_signature_runner(next(iter(signatures)))
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    return {d["index"]: name for name, d in inputs.items()}, {d["index"]: name for name, d in outputs.items()}
+
+
+def _spec(detail: Mapping[str, Any], names: Mapping[int, str], is_input: bool = False) -> TensorSpec:
+    name, dtype = names.get(detail["index"], detail["name"]), np.dtype(detail["dtype"]).name
+    try:
+        shape = tuple(int(size) for size in detail.get("shape_signature", detail["shape"]))
+        scale, zero_point = detail["quantization"]
+        quantized = (float(scale), int(zero_point)) if scale else (None, None)
+        return TensorSpec(name, shape, dtype, image_layout(shape) if is_input else "", *quantized)
+    except ValueError as error:
+        raise BackendError("tensors of numbers", f"{name} of {dtype}", "export the model without it") from error

@@ -1,0 +1,121 @@
+"""OpenVINO, on Intel, AMD and ARM CPUs and on Intel GPUs.
+
+A model computes in float32 unless its card says fp16 and the device has real fp16: by default OpenVINO takes bfloat16 where a CPU has
+it, and then the numbers are no longer those that were verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.errors import BackendError, MissingExtraError
+from edgecnn.feeds import check_feeds, complaint, image_layout, refused
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.backends.pool import Pool
+from edgecnn.types import Array, Tensors, TensorSpec
+
+ENGINE = "OpenVINO"
+_DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
+
+
+class OvBackend:
+    """A compiled OpenVINO model with ``concurrency`` infer requests."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+    concurrency: int
+
+    def __init__(self, compiled: Any, metadata: Mapping[str, str], requests: int) -> None:
+        self.inputs = tuple(_spec(port, f"input_{index}", is_input=True) for index, port in enumerate(compiled.inputs))
+        self.outputs = tuple(_spec(port, f"output_{index}") for index, port in enumerate(compiled.outputs))
+        self.metadata = metadata
+        self.concurrency = requests
+        self._requests = Pool(compiled.create_infer_request() for _ in range(requests))
+
+    def run(self, feeds: Tensors) -> dict[str, Array]:
+        """Outputs by name; the arrays belong to the caller. Inputs are read where they lie, without a copy."""
+        check_feeds(feeds, self.inputs)
+        arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
+        with self._requests.lend() as request:
+            try:
+                found = request.infer(arrays, share_inputs=True)
+            except Exception as error:
+                raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
+        return {spec.name: found[index] for index, spec in enumerate(self.outputs)}
+
+    def close(self) -> None:
+        """Free the requests; calling it again does nothing."""
+        self._requests.close()
+
+
+def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:
+    """Load an IR (.xml with its .bin); raises ``BackendError`` where the engine refuses it or the device is not there."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("openvino", "openvino") from error
+    core = openvino.Core()
+    place = _device(core, device)
+    _check_is_ir(path)
+    try:
+        model = core.read_model(str(path))
+        metadata = dict(_texts(model.get_rt_info()))
+        compiled = core.compile_model(model, place, _config(core, place, metadata, threads, requests))
+    except Exception as error:
+        raise refused(path, ENGINE, error) from error
+    return OvBackend(compiled, metadata, requests)
+
+
+def _check_is_ir(path: Path) -> None:
+    """OpenVINO offers any other file to each of its six readers, of which some complain on the terminal."""
+    with path.open("rb") as file:
+        if b"<net" not in file.read(4096):
+            raise BackendError("an OpenVINO IR", f"{path}, which has no <net> element", "export or copy the file again")
+
+
+def _device(core: Any, device: Device) -> str:
+    if device == "cpu":
+        return "CPU"
+    found = [name for name in core.available_devices if name.startswith("GPU")]
+    if device == "gpu" and not found:
+        raise BackendError(
+            "a GPU that OpenVINO can use", ", ".join(core.available_devices), "install the GPU's driver, or use --device cpu"
+        )
+    return found[0] if found else "CPU"
+
+
+def _config(core: Any, place: str, metadata: Mapping[str, str], threads: int | None, requests: int) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "PERFORMANCE_HINT": "THROUGHPUT" if requests > 1 else "LATENCY",
+        "PERFORMANCE_HINT_NUM_REQUESTS": requests,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    if '"precision":"fp16"' in metadata.get("edgecnn.card", "") and "FP16" in core.get_property(
+        place, "OPTIMIZATION_CAPABILITIES"
+    ):
+        config["INFERENCE_PRECISION_HINT"] = "f16"
+    if threads is not None and place == "CPU":
+        config["INFERENCE_NUM_THREADS"] = threads
+    return config
+
+
+def _texts(info: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """rt_info's leaves as text, their path joined by dots."""
+    for key, entry in info.items():
+        value = getattr(entry, "value", entry)
+        if hasattr(value, "items"):
+            yield from _texts(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, str(value)
+
+
+def _spec(port: Any, fallback: str, is_input: bool = False) -> TensorSpec:
+    name = port.get_any_name() if port.get_names() else fallback
+    kind = port.element_type.get_type_name()
+    if kind not in _DTYPES:
+        raise BackendError(f"tensors of {', '.join(_DTYPES.values())}", f"{name} of {kind}", "export the model without it")
+    shape = tuple(size.get_length() if size.is_static else -1 for size in port.partial_shape)
+    return TensorSpec(name, shape, _DTYPES[kind], image_layout(shape) if is_input else "")
