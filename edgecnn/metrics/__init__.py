@@ -1,1 +1,22 @@
 """Accuracy, measured on a device without torch: top-1, confusion, mAP, matching of boxes."""
+
+from __future__ import annotations
+
+from edgecnn.metrics.accuracy import calibration_error, confusion_matrix, wilson
+from edgecnn.metrics.classmap import ClassMap, match_labels
+from edgecnn.metrics.evaluate import evaluate
+from edgecnn.metrics.match import Matches, iou_matrix, match
+from edgecnn.metrics.score import Score
+
+__all__ = [
+    "ClassMap",
+    "Matches",
+    "Score",
+    "calibration_error",
+    "confusion_matrix",
+    "evaluate",
+    "iou_matrix",
+    "match",
+    "match_labels",
+    "wilson",
+]

@@ -1,0 +1,122 @@
+"""Detection: mAP@50-95 and its relatives, computed by pycocotools (Lin et al. 2014, https://cocodataset.org/#detection-eval)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.metrics.score import Score
+from edgecnn.metrics.truth import TrueBoxes
+from edgecnn.types import Array, Detections, Float32
+
+AREAS = {"all": 0, "small": 1, "medium": 2, "large": 3}
+AP50, AP75 = 0, 5
+
+
+def load_pycocotools() -> tuple[Any, Any]:
+    """The classes COCO and COCOeval; raises ``MissingExtraError`` where they are not installed."""
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise MissingExtraError("pycocotools", "measure") from error
+    return COCO, COCOeval
+
+
+@dataclass(slots=True)
+class BoxTally:
+    """Collects true and found boxes of one image after the other."""
+
+    labels: tuple[str, ...]
+    _images: int = 0
+    _true: list[dict[str, Any]] = field(default_factory=list)
+    _found: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, found: Detections, truth: TrueBoxes) -> None:
+        """Boxes of one image in source pixels, with class ids of the dataset."""
+        self._images += 1
+        area = _area(truth.xyxy) if truth.area is None else truth.area
+        crowd = np.zeros(len(truth.xyxy), np.bool_) if truth.crowd is None else truth.crowd
+        self._true += [
+            self._record(row, class_id, len(self._true) + index, area=float(size), iscrowd=int(is_crowd))
+            for index, (row, class_id, size, is_crowd) in enumerate(zip(truth.xyxy, truth.class_id, area, crowd, strict=True), 1)
+        ]
+        self._found += [
+            self._record(row, class_id, len(self._found) + index, area=float(size), iscrowd=0, score=float(score))
+            for index, (row, class_id, size, score) in enumerate(
+                zip(found.xyxy, found.class_id, _area(found.xyxy), found.score, strict=True), 1
+            )
+        ]
+
+    def _record(self, xyxy: Float32, class_id: int, number: int, **more: float) -> dict[str, Any]:
+        """One annotation; ids begin at 1, because 0 means "no match" inside pycocotools."""
+        x1, y1, x2, y2 = (float(value) for value in xyxy)
+        bbox = [x1, y1, x2 - x1, y2 - y1]
+        return {"id": number, "image_id": self._images, "category_id": int(class_id) + 1, "bbox": bbox, **more}
+
+    def score(self, notes: tuple[str, ...]) -> Score:
+        """The Score of all that was added; raises ``InputError`` where there is no true box, ``MissingExtraError``."""
+        counted = [record["category_id"] - 1 for record in self._true if not record["iscrowd"]]
+        if not counted:
+            raise InputError("boxes in the dataset to measure with", "none", "name a dataset or split with boxes")
+        result = self._run()
+        precision, recall = result["precision"], result["recall"]
+        support = np.bincount(counted, minlength=len(self.labels))
+        present = [index for index in range(len(self.labels)) if support[index]]
+        return Score(
+            task="detect",
+            n=self._images,
+            labels=self.labels,
+            values=_values(precision, recall),
+            per_class={self.labels[index]: _mean(precision[:, :, index, AREAS["all"], -1]) for index in present},
+            support={self.labels[index]: int(support[index]) for index in present},
+            notes=notes,
+        )
+
+    def _run(self) -> dict[str, Array]:
+        """pycocotools' arrays: precision (T, R, K, A, M) and recall (T, K, A, M), -1 where there is nothing to find."""
+        coco, evaluator = load_pycocotools()
+        with contextlib.redirect_stdout(io.StringIO()):
+            run = evaluator(self._index(coco, self._true), self._index(coco, self._found), "bbox")
+            run.evaluate()
+            run.accumulate()
+        result: dict[str, Array] = run.eval
+        return result
+
+    def _index(self, coco: Any, annotations: list[dict[str, Any]]) -> Any:
+        index = coco()
+        index.dataset = {
+            "images": [{"id": number} for number in range(1, self._images + 1)],
+            "categories": [{"id": number, "name": name} for number, name in enumerate(self.labels, 1)],
+            "annotations": annotations,
+        }
+        index.createIndex()
+        return index
+
+
+def _values(precision: Array, recall: Array) -> dict[str, float]:
+    everything = precision[..., AREAS["all"], -1]
+    values = {
+        "map": _mean(everything),
+        "ap50": _mean(everything[AP50]),
+        "ap75": _mean(everything[AP75]),
+        **{f"ap_{name}": _mean(precision[..., index, -1]) for name, index in AREAS.items() if index},
+        "ar": _mean(recall[..., AREAS["all"], -1]),
+    }
+    return {name: value for name, value in values.items() if not np.isnan(value)}
+
+
+def _mean(values: Array) -> float:
+    """The mean of what could be measured; NaN where nothing could."""
+    measured = values[values > -1]
+    return float(measured.mean()) if measured.size else float("nan")
+
+
+def _area(xyxy: Float32) -> Float32:
+    area: Float32 = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
+    return area

@@ -1,0 +1,72 @@
+"""Which boxes of two sets are the same object: IoU and greedy matching, highest score first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.types import Detections, Float32, Int64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Pairs of boxes of ``a`` and ``b``, m of them, and what was left over.
+
+    ``pairs`` (m, 2) int64 indices, ``iou`` (m,) float32, ``score_difference`` (m,) float32 = score of b - score of a,
+    ``only_a`` and ``only_b`` int64 indices of boxes without a partner.
+    """
+
+    pairs: Int64
+    iou: Float32
+    score_difference: Float32
+    only_a: Int64
+    only_b: Int64
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+def iou_matrix(a: Float32, b: Float32) -> Float32:
+    """Intersection over union of each of (n, 4) xyxy with each of (m, 4): (n, m) float32; 0 where both boxes are empty."""
+    corner_low = np.maximum(a[:, None, :2], b[None, :, :2])
+    corner_high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    intersection = np.clip(corner_high - corner_low, 0, None).prod(axis=2)
+    union = _area(a)[:, None] + _area(b)[None, :] - intersection
+    result: Float32 = np.divide(intersection, union, out=np.zeros_like(union), where=union > 0).astype(np.float32)
+    return result
+
+
+def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool = True) -> Matches:
+    """Pair boxes of ``a`` with boxes of ``b`` that overlap by at least ``iou`` and, where ``class_aware``, are of one class.
+
+    Boxes of ``a`` choose in the order of their score, each the free box of ``b`` with the highest overlap.
+    """
+    overlap = iou_matrix(a.xyxy, b.xyxy)
+    if class_aware:
+        overlap = np.where(a.class_id[:, None] == b.class_id[None, :], overlap, np.float32(-1))
+    pairs = _greedy(overlap, np.argsort(-a.score, kind="stable"), iou)
+    first, second = pairs[:, 0], pairs[:, 1]
+    return Matches(
+        pairs,
+        overlap[first, second],
+        b.score[second] - a.score[first],
+        np.setdiff1d(np.arange(len(a)), first),
+        np.setdiff1d(np.arange(len(b)), second),
+    )
+
+
+def _greedy(overlap: Float32, order: Int64, threshold: float) -> Int64:
+    overlap = overlap.copy()
+    pairs: list[tuple[int, int]] = []
+    for row in order if overlap.shape[1] else ():
+        column = int(overlap[row].argmax())
+        if overlap[row, column] >= threshold:
+            pairs.append((int(row), column))
+            overlap[:, column] = -1
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _area(boxes: Float32) -> Float32:
+    area: Float32 = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+    return area

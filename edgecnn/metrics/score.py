@@ -1,0 +1,67 @@
+"""The result of measuring accuracy: one main number, the others beside it, by class, with notes on what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecnn.card import Task
+from edgecnn.types import Int64
+
+PRIMARY = {"classify": "top1", "detect": "map"}
+TITLES = {
+    "top1": "top-1",
+    "top1_low": "top-1, 95 % interval from",
+    "top1_high": "top-1, 95 % interval to",
+    "top5": "top-5",
+    "ece": "calibration error (ECE)",
+    "map": "mAP@50-95",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "ap_small": "AP small",
+    "ap_medium": "AP medium",
+    "ap_large": "AP large",
+    "ar": "AR (100 boxes)",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """Accuracy on ``n`` images; all values are parts of 1, not percent.
+
+    ``values`` has the keys of ``TITLES`` that could be measured. ``per_class`` is accuracy or mAP@50-95 by label, ``support`` the
+    images or boxes of each label. ``confusion`` (C, C) int64 counts true class by predicted class (classification only).
+    """
+
+    task: Task
+    n: int
+    labels: tuple[str, ...]
+    values: Mapping[str, float]
+    per_class: Mapping[str, float]
+    support: Mapping[str, int]
+    confusion: Int64 | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def primary(self) -> float:
+        """Top-1 or mAP@50-95."""
+        return self.values[PRIMARY[self.task]]
+
+    @property
+    def primary_title(self) -> str:
+        """Name of the main number for people."""
+        return TITLES[PRIMARY[self.task]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "task": self.task,
+            "n": self.n,
+            "labels": list(self.labels),
+            "values": dict(self.values),
+            "per_class": dict(self.per_class),
+            "support": dict(self.support),
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "notes": list(self.notes),
+        }
