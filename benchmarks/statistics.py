@@ -61,6 +61,8 @@ def faster(reference: Rounds, other: Rounds) -> tuple[float, float, float]:
 
     Rounds are compared with the round that stood beside them in time, so the interval shows what noise of the machine is left.
     """
-    whole = nearest_rank(np.concatenate([*map(np.asarray, reference)]), 50) / nearest_rank(np.concatenate([*map(np.asarray, other)]), 50)
+    whole = nearest_rank(np.concatenate([*map(np.asarray, reference)]), 50) / nearest_rank(
+        np.concatenate([*map(np.asarray, other)]), 50
+    )
     pairs = [nearest_rank(a, 50) / nearest_rank(b, 50) for a, b in zip(reference, other, strict=True)]
     return whole, nearest_rank(pairs, 10), nearest_rank(pairs, 90)

@@ -1,0 +1,141 @@
+"""What a benchmark found, as values: one FileRecord for each file, one Record for all, with the machine it was found on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from edgecnn.benchmarks.loop import WarmUp
+from edgecnn.benchmarks.protocol import Clock, Protocol
+from edgecnn.benchmarks.statistics import faster
+from edgecnn.benchmarks.verdict import Verdict
+from edgecnn.card import ModelCard
+from edgecnn.devices import DeviceProfile, Environment
+from edgecnn.devices.counters import Disturbance
+from edgecnn.metrics import Score
+from edgecnn.types import Latency
+
+Stages = Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRecord:
+    """One clock of one file: raw samples of every round in milliseconds, stage times of the same samples, the verdict.
+
+    ``ledger`` says what became of the frames of the age clock, those before the first sample counted.
+    """
+
+    clock: Clock
+    rounds: tuple[tuple[float, ...], ...]
+    warm_up: WarmUp
+    verdict: Verdict
+    stages: Stages = field(default_factory=dict)
+    ledger: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def latency(self) -> Latency:
+        """All samples in the order in which they were taken."""
+        return Latency(tuple(chain.from_iterable(self.rounds)))
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """Milliseconds from the start of a process to its first prediction, by stage; the stages follow on one another."""
+
+    python_ms: float
+    import_ms: float
+    load_ms: float
+    first_ms: float
+
+    @property
+    def total_ms(self) -> float:
+        """Process start to first prediction."""
+        return self.python_ms + self.import_ms + self.load_ms + self.first_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Frames per second with ``concurrency`` threads calling at once, by clock (model: run only, task: frames to boxes)."""
+
+    concurrency: int
+    per_s: Mapping[Clock, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """All that was measured of one file; ``cold`` and ``peak_mib`` are one value for each fresh process."""
+
+    path: Path
+    name: str
+    format: str
+    card: ModelCard
+    bytes: int
+    cold: tuple[ColdStart, ...]
+    peak_mib: tuple[float, ...]
+    clocks: Mapping[Clock, ClockRecord]
+    throughput: Throughput | None = None
+    score: Score | None = None
+
+    @property
+    def precision(self) -> str:
+        """fp32, fp16, int8; as the card says."""
+        return self.card.precision
+
+    @property
+    def cold_start(self) -> ColdStart:
+        """The median of the cold starts, by total time."""
+        return sorted(self.cold, key=lambda cold: cold.total_ms)[(len(self.cold) - 1) // 2]
+
+    @property
+    def memory_mib(self) -> float:
+        """The highest peak of the processes."""
+        return max(self.peak_mib)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The reasons of all clocks, each once."""
+        return Verdict(tuple(dict.fromkeys(reason for record in self.clocks.values() for reason in record.verdict.reasons)))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One run of the benchmark. ``threads`` were given to every engine alike; ``inputs`` and ``data`` say what went in."""
+
+    started: str
+    protocol: Protocol
+    device: DeviceProfile
+    environment: Environment
+    where: str
+    threads: int
+    inputs: str
+    data: str
+    disturbance: Mapping[Clock, Disturbance]
+    files: tuple[FileRecord, ...] = ()
+
+    @property
+    def clocks(self) -> tuple[Clock, ...]:
+        """The clocks that were measured."""
+        return tuple(self.files[0].clocks)
+
+    @property
+    def reference(self) -> FileRecord:
+        """The file that ratios refer to: the PyTorch checkpoint where one was measured, else the first file."""
+        return next((record for record in self.files if record.format == "torch"), self.files[0])
+
+    def ratio(self, record: FileRecord, clock: Clock) -> tuple[float, float, float]:
+        """How many times less ``record`` takes than the reference: ratio of the p50, then p10 and p90 of the ratio over the rounds."""
+        return faster(self.reference.clocks[clock].rounds, record.clocks[clock].rounds)
+
+
+def names(paths: Sequence[Path]) -> list[str]:
+    """A short name for each file: its own, with its folder in front where two files have the same."""
+    own = [path.name for path in paths]
+    return [name if own.count(name) == 1 else f"{path.parent.name}/{name}" for path, name in zip(paths, own, strict=True)]
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a model file with what belongs to it: the weights beside an OpenVINO .xml, external data of an ONNX file."""
+    beside = [path.with_suffix(".bin")] if path.suffix == ".xml" else [path.with_name(path.name + ".data")]
+    return path.stat().st_size + sum(other.stat().st_size for other in beside if other.is_file())
