@@ -30,7 +30,7 @@ def splits(path: Path) -> tuple[str, ...]:
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples in the file's order; categories become class ids 0..C-1 in the order of their ids, their names the labels."""
+    """Samples in the file's order; categories become class ids 0..C-1 in the order of their ids, or of ``labels``."""
     file = _choose(path, split)
     try:
         dataset = _load(file, labels)
@@ -43,16 +43,14 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
 def _load(file: Path, labels: tuple[str, ...] | None) -> Dataset:
     record = _read(file)
     categories = sorted(record["categories"], key=lambda category: int(category["id"]))
-    names = tuple(str(category["name"]) for category in categories)
-    if labels and len(labels) != len(names):
-        raise InputError(f"{len(names)} names for the categories of {file}", f"{len(labels)}", "give one name for each")
-    class_of = {int(category["id"]): index for index, category in enumerate(categories)}
+    labels = labels or tuple(str(category["name"]) for category in categories)
+    class_of = {int(category["id"]): labels.index(str(category["name"])) for category in categories if category["name"] in labels}
     problems: list[Problem] = []
     boxes = _boxes_by_image(record, file.name, problems)
     finder = _Finder(file)
     found = (_sample(image, boxes[image["id"]], class_of, finder, problems) for image in record["images"])
     samples = [sample for sample in found if sample is not None]
-    return Dataset(file.stem, "detect", labels or names, samples, tuple(problems))
+    return Dataset(file.stem, "detect", labels, samples, tuple(problems))
 
 
 def _files(path: Path) -> list[Path]:
@@ -145,7 +143,7 @@ def _sample(
 def _add(annotation: Record, class_of: dict[int, int], where: str, boxes: BoxList) -> None:
     category = annotation.get("category_id")
     if category not in class_of:
-        boxes.problems.append(Problem(where, f"the category {category}, which is not listed; left out"))
+        boxes.problems.append(Problem(where, f"the category {category}, which is none of the classes; left out"))
         return
     try:
         x, y, w, h = (float(value) for value in annotation["bbox"])

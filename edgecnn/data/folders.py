@@ -31,10 +31,11 @@ def splits(path: Path) -> tuple[str, ...]:
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
     """Samples by class and file name; classes are the names of the folders in order, or ``labels``."""
-    roots = [path / split] if split else [path / name for name in splits(path)] or [path]
+    roots = [path / name for name in splits(path)] or [path]
     labels = labels or tuple(sorted({folder.name for root in roots for folder in _folders(root)}))
     problems: list[Problem] = []
-    samples = [sample for root in roots for sample in _samples(root, path, labels, problems)]
+    chosen = [path / split] if split else roots
+    samples = [sample for root in chosen for sample in _samples(root, path, labels, problems)]
     return Dataset(path.resolve().name, "classify", labels, samples, tuple(problems), split or "")
 
 

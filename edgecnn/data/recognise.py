@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -22,6 +23,7 @@ KINDS = {
 }
 # Tried in order where nothing above fits: the folders of those kinds look like these too.
 FALLBACKS = {"edgecnn.data.folders": "a folder of images for each class", "edgecnn.data.unlabelled": "a folder of images"}
+HELD_OUT = ("test", "testing", "val", "valid", "validation")
 ALIASES = ({"val", "valid", "validation"}, {"train", "training"}, {"test", "testing"})
 
 
@@ -46,8 +48,9 @@ def open_dataset(
 ) -> Dataset:
     """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, plain images) or a COCO .json file.
 
-    ``split`` None gives everything there is. ``labels`` names the classes where the files do not, as a
-    sequence, "a,b,c" or the path of a file with one name a line. ``limit`` keeps the first samples.
+    ``split`` None gives everything there is. ``labels``, a sequence, "a,b,c" or the path of a file with one
+    name a line, are the names of classes 0, 1, ... where files have numbers (IDX, YOLO), and which classes count, in which order,
+    where files have names. ``limit`` keeps the first samples.
     What is wrong in the files is in ``problems`` of the result, by file and line.
     Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
     """
@@ -55,13 +58,9 @@ def open_dataset(
     if str(uri).startswith(SCENE):
         return _scene(str(uri), split, limit)
     path = Path(uri).expanduser()
-    try:
+    with _readable(path):
         loader = recognise(path)
         dataset = loader.load(path, _resolve(split, loader.splits(path), path) if split else None, names)
-    except OSError as error:
-        raise InputError(
-            f"a readable dataset at {path}", f"{error.strerror}: {error.filename}", "check the permissions"
-        ) from error
     if not len(dataset):
         raise InputError(f"images in {path}", _why_empty(dataset), "name another folder or split")
     return dataset.take(limit=limit)
@@ -72,7 +71,14 @@ def dataset_splits(uri: str | Path) -> tuple[str, ...]:
     if str(uri).startswith(SCENE):
         return ()
     path = Path(uri).expanduser()
-    return recognise(path).splits(path)
+    with _readable(path):
+        return recognise(path).splits(path)
+
+
+def held_out_split(uri: str | Path) -> str | None:
+    """The part to measure with: test, else val; None where the dataset has neither."""
+    there = {name.lower(): name for name in dataset_splits(uri)}
+    return next((there[name] for name in HELD_OUT if name in there), None)
 
 
 def recognise(path: Path) -> Loader:
@@ -92,6 +98,16 @@ def recognise(path: Path) -> Loader:
             return _loader(module)
     wanted = "; ".join([*KINDS.values(), *FALLBACKS.values()])
     raise InputError(f"a dataset in {path} ({wanted})", "none of these", "check the path, or name the folder inside")
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"a readable dataset at {path}", f"{error.strerror}: {error.filename}", "check the permissions"
+        ) from error
 
 
 def _loader(module: str) -> Loader:

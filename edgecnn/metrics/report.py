@@ -1,0 +1,66 @@
+"""A Score as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from edgecnn.metrics.score import TITLES, Score
+
+MOST_CLASSES = 20
+MOST_CONFUSIONS = 5
+LEAST_CONFUSED = 2
+
+
+def report_lines(score: Score) -> list[str]:
+    """The values, each class, what is confused most and the notes."""
+    return [*_value_lines(score), "", *_class_lines(score), *_confusion_lines(score), *_note_lines(score)]
+
+
+def _value_lines(score: Score) -> Iterator[str]:
+    interval = f"   95 % interval {_percent(score.values.get('top1_low'))} to {_percent(score.values.get('top1_high'))}"
+    for name, value in score.values.items():
+        if name not in ("top1_low", "top1_high"):
+            yield f"  {TITLES[name]:<24}{_percent(value):>9}{interval if name == 'top1' else ''}".rstrip()
+
+
+def _class_lines(score: Score) -> Iterator[str]:
+    """All classes, or the most frequent where there are many."""
+    names = list(score.per_class)
+    if len(names) > MOST_CLASSES:
+        names = sorted(names, key=lambda name: -score.support[name])[:MOST_CLASSES]
+    width = max(len("class"), *(len(name) for name in names))
+    counted, measured = ("images", "accuracy") if score.task == "classify" else ("boxes", "mAP@50-95")
+    yield f"  {'class':<{width}}  {counted:>8}  {measured:>9}"
+    for name in names:
+        yield f"  {name:<{width}}  {score.support[name]:>8,}  {_percent(score.per_class[name]):>9}"
+    left = len(score.per_class) - len(names)
+    if left:
+        yield f"  and {left} rarer classes (--json FILE has all)"
+
+
+def _confusion_lines(score: Score) -> Iterator[str]:
+    if score.confusion is None:
+        return
+    wrong = score.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    most = [divmod(int(cell), len(wrong)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]]
+    shown = [(row, column) for row, column in most if wrong[row, column] >= LEAST_CONFUSED]
+    if shown:
+        yield ""
+        yield "  most often taken for another"
+        width = max(len(score.labels[row]) for row, _ in shown)
+        for row, column in shown:
+            yield f"  {score.labels[row]:<{width}}  as {score.labels[column]}: {wrong[row, column]:,} of {score.confusion[row].sum():,}"
+
+
+def _note_lines(score: Score) -> Iterator[str]:
+    if score.notes:
+        yield ""
+    for note in score.notes:
+        yield f"  note: {note}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
