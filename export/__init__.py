@@ -1,1 +1,29 @@
 """A trained torch model to verified artifacts: one file per format, one for calibration, one for parity."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "Artifact": "edgecnn.export.exporter",
+    "Calibration": "edgecnn.export.calibration",
+    "FORMATS": "edgecnn.export.exporter",
+    "OutOfTolerance": "edgecnn.export.exporter",
+    "PRECISIONS": "edgecnn.export.exporter",
+    "evidence_of": "edgecnn.export.exporter",
+    "export": "edgecnn.export.exporter",
+    "prepare": "edgecnn.export.exporter",
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'edgecnn.export' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

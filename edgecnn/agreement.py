@@ -1,0 +1,174 @@
+"""How far an artifact may be from its PyTorch model, and how far it is: tensors, labels and boxes. NumPy only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.metrics.match import match
+from edgecnn.types import Array, Classes, Detections, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class TensorError:
+    """Distance of two tensors: largest and mean absolute difference as a part of the output's range, and the cosine of both."""
+
+    largest: float
+    mean: float
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What an artifact of one precision has to keep.
+
+    ``largest``: absolute error of any value as a part of its output's range, on every input. The others hold on real inputs:
+    ``mean`` of that error, ``cosine`` at least, ``agree``: the part of labels, or of boxes of both sides with a score of ``floor`` or more (of the card's threshold where
+    None) that find a partner of the same class with an IoU of ``iou`` or more. ``score``: mean score difference of partners.
+    ``tie``: two classes whose scores in PyTorch differ less than this part of the range count as the same label.
+    """
+
+    largest: float
+    mean: float
+    cosine: float
+    agree: float
+    iou: float
+    score: float
+    tie: float
+    floor: float | None = None
+
+
+TOLERANCES: Mapping[str, Tolerance] = {
+    "fp32": Tolerance(largest=1e-4, mean=1e-5, cosine=0.99999, agree=0.98, iou=0.9, score=1e-4, tie=2e-4),
+    "fp16": Tolerance(largest=1e-2, mean=1e-3, cosine=0.9999, agree=0.95, iou=0.9, score=1e-2, tie=2e-2),
+    "int8": Tolerance(largest=1.0, mean=3e-2, cosine=0.95, agree=0.85, iou=0.5, score=0.1, tie=5e-2, floor=0.3),
+}
+
+
+def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
+    """Distance of ``got`` from ``expected``, absolute values divided by ``spread``; infinite where shapes differ or a value is not finite."""
+    a, b = np.asarray(expected, np.float64).ravel(), np.asarray(got, np.float64).ravel()
+    if a.shape != b.shape or not np.isfinite(b).all():
+        return TensorError(float("inf"), float("inf"), 0.0)
+    gap = np.abs(a - b) / (spread or 1.0)
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    cosine = float(a @ b) / lengths if lengths else float(np.array_equal(a, b))
+    return TensorError(float(gap.max(initial=0.0)), float(gap.mean()) if gap.size else 0.0, cosine)
+
+
+def spread_of(tensors: list[Array]) -> float:
+    """The range of an output over many inputs: highest minus lowest value; its size where it is constant."""
+    low, high = min(float(t.min()) for t in tensors), max(float(t.max()) for t in tensors)
+    return high - low or abs(high) or 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two predictions for one image agree: ``same`` of ``total`` labels or boxes, and the score differences of partners."""
+
+    same: int
+    total: int
+    score_gaps: tuple[float, ...] = ()
+
+
+def compare(expected: Prediction, got: Prediction, tolerance: Tolerance) -> Agreement:
+    """Compare two predictions for one image; raises ``ValueError`` where one is boxes and the other a label."""
+    if isinstance(expected, Classes) and isinstance(got, Classes):
+        return _labels(expected, got, tolerance)
+    if isinstance(expected, Detections) and isinstance(got, Detections):
+        return _boxes(expected, got, tolerance)
+    raise ValueError(f"wanted two predictions of one kind, found {type(expected).__name__} and {type(got).__name__}")
+
+
+def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
+    if expected.score.shape != got.score.shape:
+        return Agreement(0, 1)
+    gap = float(expected.score[expected.top1] - expected.score[got.top1])
+    return Agreement(int(gap <= tolerance.tie), 1, (abs(float(expected.score.max() - got.score.max())),))
+
+
+def _boxes(expected: Detections, got: Detections, tolerance: Tolerance) -> Agreement:
+    """Both ways: a box that is missing and a box too many count alike; a partner may have any score."""
+    floor = tolerance.floor or 0.0
+    found = match(expected, got, iou=tolerance.iou)
+    wanted, given = expected.score >= floor, got.score >= floor
+    left, right = found.pairs[:, 0], found.pairs[:, 1]
+    same = int(wanted[left].sum() + given[right].sum())
+    gaps = np.abs(found.score_difference[wanted[left]])
+    return Agreement(same, int(wanted.sum() + given.sum()), tuple(float(gap) for gap in gaps))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of input: errors by output, the part of labels or boxes that agree (None: there were none), mean score difference.
+
+    ``complaints`` says what is out of tolerance.
+    """
+
+    kind: str
+    n: int
+    errors: Mapping[str, TensorError]
+    agree: float | None = None
+    score: float | None = None
+    complaints: tuple[str, ...] = ()
+
+    @property
+    def worst(self) -> TensorError:
+        """The worst of each measure over all outputs."""
+        errors = self.errors.values()
+        return TensorError(max(e.largest for e in errors), max(e.mean for e in errors), min(e.cosine for e in errors))
+
+
+def judge(kind: str, errors: Mapping[str, TensorError], found: Sequence[Agreement], tolerance: Tolerance, *, real: bool) -> Row:
+    """The row of one kind of input; on inputs that are not ``real`` only the largest error counts."""
+    total = sum(agreement.total for agreement in found)
+    gaps = [gap for agreement in found for gap in agreement.score_gaps]
+    agree = sum(agreement.same for agreement in found) / total if total else None
+    row = Row(kind, len(found), errors, agree, float(np.mean(gaps)) if gaps else None)
+    complaints = number_complaints(row, tolerance, real=real) + (_prediction_complaints(row, tolerance) if real else [])
+    return dataclasses.replace(row, complaints=tuple(complaints))
+
+
+def number_complaints(row: Row, tolerance: Tolerance, *, real: bool) -> list[str]:
+    """What is out of tolerance in the tensors, whatever a decoder makes of them."""
+    worst, complaints = row.worst, []
+    if not worst.largest <= tolerance.largest:
+        complaints.append(f"largest error {worst.largest:.2g} of the range, {tolerance.largest:g} allowed")
+    if real and not worst.mean <= tolerance.mean:
+        complaints.append(f"mean error {worst.mean:.2g} of the range, {tolerance.mean:g} allowed")
+    if real and not worst.cosine >= tolerance.cosine:
+        complaints.append(f"cosine {worst.cosine:.4f}, {tolerance.cosine:g} wanted")
+    return complaints
+
+
+def _prediction_complaints(row: Row, tolerance: Tolerance) -> list[str]:
+    complaints = []
+    if row.agree is not None and row.agree < tolerance.agree:
+        complaints.append(f"{row.agree:.1%} of labels or boxes agree, {tolerance.agree:.0%} wanted")
+    if row.score is not None and row.score > tolerance.score:
+        complaints.append(f"scores differ by {row.score:.2g}, {tolerance.score:g} allowed")
+    return complaints
+
+
+def table(rows: Sequence[Row], task: str) -> str:
+    """The rows as text in columns, for a terminal."""
+    head = ("input", "n", "max error", "mean error", "cosine", "labels" if task == "classify" else "boxes", "score diff", "")
+    lines = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    worst = row.worst
+    agree = "-" if row.agree is None else f"{row.agree:.1%}"
+    score = "-" if row.score is None else f"{row.score:.1e}"
+    verdict = "OUT OF TOLERANCE" if row.complaints else "ok"
+    return row.kind, str(row.n), f"{worst.largest:.1e}", f"{worst.mean:.1e}", f"{worst.cosine:.5f}", agree, score, verdict
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+    last = len(line) - 1
+    return [cell.ljust(w) if column in (0, last) else cell.rjust(w) for column, (cell, w) in enumerate(zip(line, widths, strict=True))]

@@ -1,0 +1,159 @@
+"""Goldens: a few inputs with what PyTorch gave for them, small enough to travel inside the artifact. NumPy and OpenCV only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.errors import ArtifactError
+from edgecnn.stress import pattern
+from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction
+
+GOLDENS_KEY = "edgecnn.goldens"
+GOLDENS_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """Every ``step``-th value of one output as 16-bit fixed point between ``low`` and ``high``; ``spread`` is the output's range."""
+
+    codes: NDArray[np.uint16]
+    step: int
+    low: float
+    high: float
+    spread: float
+
+    @property
+    def values(self) -> Float32:
+        """The values kept, (n,) float32."""
+        return (self.low + self.codes.astype(np.float64) * ((self.high - self.low) / 65535)).astype(np.float32)
+
+    def pick(self, output: Array) -> Array:
+        """The same places of a tensor of this output, (n,)."""
+        return np.ascontiguousarray(output).reshape(-1)[:: self.step]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Golden:
+    """One input with its outputs: ``image`` (h, w, c) uint8 as it goes into the model after resizing.
+
+    ``kind`` is "real" or a stress pattern. ``prediction`` is what the decoder made of PyTorch's outputs, in model-input pixels.
+    """
+
+    kind: str
+    image: Image
+    outputs: Mapping[str, Kept]
+    prediction: Prediction | None = None
+
+
+def keep(output: Array, spread: float, limit: int) -> Kept:
+    """Keep at most ``limit`` values of an output, spread evenly over all its columns."""
+    step = max(math.ceil(output.size / limit), 1)
+    while step > 1 and math.gcd(step, output.shape[-1]) > 1:  # else the same columns every time
+        step += 1
+    values = np.ascontiguousarray(output).reshape(-1)[::step].astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    codes = np.rint((values - low) / ((high - low) or 1.0) * 65535).astype(np.uint16)
+    return Kept(codes, step, low, high, spread)
+
+
+def shrink(image: Image, budget: int) -> Image:
+    """``image`` with as large square blocks of one colour as it needs to be a PNG of at most ``budget`` bytes, if it can."""
+    for block in (1, 2, 4, 8):
+        image = _blocks(image, block)
+        if len(_png(image)) <= budget:
+            break
+    return image
+
+
+def encode(goldens: Sequence[Golden]) -> str:
+    """Goldens as text: base64 of a compressed npz."""
+    arrays: dict[str, Array] = {}
+    records = [_record(golden, f"{index}.", arrays) for index, golden in enumerate(goldens)]
+    arrays["goldens"] = _text(json.dumps({"version": GOLDENS_VERSION, "goldens": records}))
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def decode(text: str, where: str = "the file") -> list[Golden]:
+    """Goldens from text; raises ``ArtifactError`` that names ``where`` when it is broken or of another version."""
+    try:
+        with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
+            header = json.loads(bytes(arrays["goldens"]).decode())
+            if header["version"] != GOLDENS_VERSION:
+                raise ArtifactError(
+                    f"goldens of version {GOLDENS_VERSION} in {where}", f"version {header['version']}", "install the edgecnn that wrote it"
+                )
+            return [_golden(record, f"{index}.", arrays) for index, record in enumerate(header["goldens"])]
+    except (binascii.Error, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, cv2.error) as error:
+        raise ArtifactError(f"goldens in {where}", f"some that can't be read ({error})", "export the model again") from error
+
+
+def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
+    record: dict[str, Any] = {"kind": golden.kind, "shape": golden.image.shape, "outputs": {}}
+    if golden.kind == "real":
+        arrays[f"{prefix}png"] = np.frombuffer(_png(golden.image), np.uint8)
+    for name, kept in golden.outputs.items():
+        record["outputs"][name] = {"step": kept.step, "low": kept.low, "high": kept.high, "spread": kept.spread}
+        arrays[f"{prefix}output.{name}"] = kept.codes
+    if isinstance(golden.prediction, Classes):
+        arrays[f"{prefix}classes"] = golden.prediction.score
+    elif golden.prediction is not None:
+        found = golden.prediction
+        arrays[f"{prefix}boxes"] = np.column_stack([found.xyxy, found.score, found.class_id]).astype(np.float32)
+    return record
+
+
+def _golden(record: dict[str, Any], prefix: str, arrays: Any) -> Golden:
+    height, width, channels = record["shape"]
+    outputs = {name: Kept(arrays[f"{prefix}output.{name}"], **kept) for name, kept in record["outputs"].items()}
+    if record["kind"] == "real":
+        image = _from_png(arrays[f"{prefix}png"], channels)
+    else:
+        image = pattern(record["kind"], height, width, channels)
+    return Golden(record["kind"], image, outputs, _prediction(prefix, arrays))
+
+
+def _prediction(prefix: str, arrays: Any) -> Prediction | None:
+    if f"{prefix}classes" in arrays:
+        return Classes(arrays[f"{prefix}classes"])
+    if f"{prefix}boxes" not in arrays:
+        return None
+    rows = arrays[f"{prefix}boxes"]
+    return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
+
+
+def _png(image: Image) -> bytes:
+    return bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
+
+
+def _from_png(data: Array, channels: int) -> Image:
+    image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("a broken PNG")
+    return image.reshape(*image.shape[:2], channels).astype(np.uint8)
+
+
+def _blocks(image: Image, block: int) -> Image:
+    """Blocks of one colour made by repetition, not by a resize whose rounding differs between machines."""
+    if block == 1:
+        return image
+    height, width = image.shape[:2]
+    corners = image[::block, ::block]
+    return np.ascontiguousarray(corners.repeat(block, 0).repeat(block, 1)[:height, :width])
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)

@@ -1,0 +1,233 @@
+"""Exporting: convert, lower the precision, write, verify the file on disk against PyTorch, and only then give it its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any, get_args
+
+from torch import nn
+
+from edgecnn.agreement import table
+from edgecnn.card import CARD_KEY, ModelCard, Precision
+from edgecnn.errors import BackendError, InputError, ParityError
+from edgecnn.export.atomic import publish, refusals, staging
+from edgecnn.export.calibration import Calibration
+from edgecnn.export.diagnose import Cause, diagnose
+from edgecnn.export.extras import require
+from edgecnn.export.goldens import goldens
+from edgecnn.export.graph import Deployable, example, own_copy, wrap
+from edgecnn.export.parity import Parity, verify
+from edgecnn.export.probes import probes
+from edgecnn.export.quiet import quiet
+from edgecnn.export.reference import Evidence, Reference, gather
+from edgecnn.golden import GOLDENS_KEY
+from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.selftest import selftest
+from edgecnn.types import Image
+
+FORMATS: Mapping[str, str] = {
+    "onnx": "edgecnn.export.to_onnx",
+    "tflite": "edgecnn.export.to_tflite",
+    "openvino": "edgecnn.export.to_openvino",
+}
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artifact:
+    """A verified file: where it is (an OpenVINO IR is the .xml; its .bin lies beside), its card, its parity, and what it took."""
+
+    path: Path
+    format: str
+    card: ModelCard
+    parity: Parity
+    seconds: float
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk, of both files of an IR."""
+        return sum(path.stat().st_size for path in (self.path, self.path.with_suffix(".bin")) if path.exists())
+
+
+class OutOfTolerance(ParityError):
+    """An artifact that was not kept: its parity and the probable cause."""
+
+    def __init__(self, name: str, parity: Parity, cause: Cause) -> None:
+        self.name, self.parity, self.cause = name, parity, cause
+        super().__init__(
+            f"{name} to give what PyTorch gives", "; ".join(parity.complaints), f"not kept, probable cause: {cause}"
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A model made ready once for all its exports; conversions are kept, since each precision of a format starts from the same."""
+
+    graph: Deployable
+    card: ModelCard
+    reference: Reference
+    programs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.numel() for tensor in self.graph.state_dict().values())
+
+    def program(self, format: str) -> Any:
+        """The single-precision program in ``format``; raises ``InputError`` for a model that the converter can't take."""
+        if format not in self.programs:
+            try:
+                with quiet():
+                    self.programs[format] = import_module(FORMATS[format]).convert(self.graph, example(self.card))
+            except (KeyboardInterrupt, MemoryError):
+                raise
+            except Exception as error:
+                raise _refused(f"a model that can be converted to {format}", error, "replace the operator that it names") from error
+        return self.programs[format]
+
+    def lowered(self, format: str, precision: Precision, calibration: Calibration | None) -> Any:
+        """The program in ``precision``."""
+        program = self.program(format)
+        feeds = calibration.feeds(self.card) if calibration is not None and precision == "int8" else []
+        try:
+            with quiet():
+                return import_module(FORMATS[format]).lower(program, precision, feeds)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except Exception as error:
+            raise _refused(f"a model that {format} takes in {precision}", error, "export it in another precision") from error
+
+
+def _refused(wanted: str, error: Exception, do: str) -> InputError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return InputError(wanted, f"{type(error).__name__}: {lines[0][:200] if lines else ''}", do)
+
+
+def prepare(model: nn.Module, card: ModelCard) -> Prepared:
+    """Copy ``model`` and wrap the copy; ``card`` is the checkpoint's. Raises ``InputError`` where they do not fit each other."""
+    mine = own_copy(model)
+    graph, artifact_card = wrap(mine, card)
+    return Prepared(graph, artifact_card, Reference(mine, card, graph.names))
+
+
+def export(
+    model: nn.Module | Prepared,
+    card: ModelCard,
+    out: Path,
+    *,
+    format: str,
+    precision: Precision = "fp32",
+    calibration: Calibration | None = None,
+    verify_with: Sequence[Image] | Evidence = (),
+    name: str | None = None,
+    force: bool = False,
+) -> Artifact:
+    """Export ``model`` to ``out``/NAME-PRECISION in ``format``, verified; ``card`` is the checkpoint's.
+
+    ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8. The model given is not changed.
+    Raises ``InputError`` or ``MissingExtraError`` before any work for what can't be done, ``OutOfTolerance`` for a file that does
+    not give what PyTorch gives; then nothing is left behind and an older file of that name stays.
+    """
+    check([format], [precision], calibration is not None)
+    started = perf_counter()
+    file = file_name(name or card.name, format, precision)
+    check_free(out, [file], force)
+    prepared = model if isinstance(model, Prepared) else prepare(model, card)
+    evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "images given")
+    with staging(out) as draft:
+        program = prepared.lowered(format, precision, calibration)
+        job = _Job(prepared, evidence, format, precision, draft / file, calibration)
+        final, parity = job.write(program, out)
+        publish(draft, out, [path.name for path in sorted(draft.iterdir())])
+    return Artifact(out / file, format, final, parity, perf_counter() - started)
+
+
+def evidence_of(prepared: Prepared, real: Sequence[Image], source: str) -> Evidence:
+    """PyTorch's answers for ``real`` images and the stress images; may be given to any number of exports of ``prepared``."""
+    return gather(prepared.reference, probes(real, prepared.card.preprocess), source if real else "none: blurred noise stands in")
+
+
+def check(formats: Sequence[str], precisions: Sequence[str], calibrated: bool) -> None:
+    """Raise before any work for formats, precisions and extras that can't be had."""
+    for wanted, known in ((formats, tuple(FORMATS)), (precisions, PRECISIONS)):
+        for value in wanted:
+            if value not in known:
+                raise InputError(f"one of {', '.join(known)}", repr(value), "name one of them, or several with commas between")
+    if "int8" in precisions and not calibrated:
+        raise InputError("calibration data for int8", "none", "name some with --calibration, such as scene:cups or a folder of images")
+    require(formats, precisions)
+
+
+def check_free(out: Path, files: Sequence[str], force: bool) -> None:
+    """Raise ``InputError`` where a file is there already and may not be replaced."""
+    there = [file for file in files if (out / file).exists()]
+    if there and not force:
+        raise InputError(f"no {', '.join(there)} in {out} yet", "it is there", "replace it with --force, or choose another --out or --name")
+
+
+def file_name(name: str, format: str, precision: str) -> str:
+    """The name of an artifact's file: cups-int8.onnx."""
+    return f"{name}-{precision}{SUFFIXES[format]}"
+
+
+SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One artifact on its way."""
+
+    prepared: Prepared
+    evidence: Evidence
+    format: str
+    precision: Precision
+    path: Path
+    calibration: Calibration | None
+
+    def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
+        """Write, verify, write again with the parity in its card, and run the goldens of what was written."""
+        card = self._card()
+        self._save(program, card, out)
+        parity = verify(self.path, self.evidence)
+        if not parity.passed:
+            raise OutOfTolerance(self.path.name, parity, diagnose(self.evidence, parity, self._sibling(out)))
+        final = card.replace(parity=parity.record())
+        self._save(program, final, out)
+        self._selftest(final, parity)
+        with refusals(out):
+            report = self.path.with_name(f"{self.path.name}.parity.json")
+            report.write_text(json.dumps({"artifact": self.path.name, "precision": self.precision, **parity.record()}, indent=1) + "\n")
+        return final, parity
+
+    def _card(self) -> ModelCard:
+        record = self.calibration.record() if self.calibration is not None and self.precision == "int8" else {}
+        return self.prepared.card.replace(precision=self.precision, calibration=record)
+
+    def _save(self, program: Any, card: ModelCard, out: Path) -> None:
+        texts = {CARD_KEY: card.to_json(), GOLDENS_KEY: goldens(self.evidence, card.preprocess, self.prepared.parameters)}
+        with refusals(out), quiet():
+            import_module(FORMATS[self.format]).save(program, self.path, texts)
+
+    def _selftest(self, card: ModelCard, parity: Parity) -> None:
+        backend = open_backend(self.path)
+        try:
+            rows = selftest(backend, card, self.path)
+        finally:
+            backend.close()
+        if any(row.complaints for row in rows):
+            raise BackendError(f"goldens of {self.path.name} that it passes", table(rows, card.task), "report this: parity had passed")
+
+    def _sibling(self, out: Path) -> Callable[[], bool]:
+        """Whether the same graph in single precision is right, on the same evidence."""
+
+        def right() -> bool:
+            twin = _Job(self.prepared, self.evidence, self.format, "fp32", self.path.with_stem(f"{self.path.stem}-twin"), None)
+            twin._save(self.prepared.program(self.format), twin._card(), out)
+            return verify(twin.path, self.evidence).passed
+
+        return right

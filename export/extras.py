@@ -1,0 +1,32 @@
+"""Which packages each format needs, checked before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+
+from edgecnn.errors import MissingExtraError
+
+ALWAYS = ("torch", "safetensors")
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino",),
+    "tflite": ("litert_torch", "ai_edge_litert"),
+}
+QUANTIZERS: dict[str, tuple[str, ...]] = {"onnx": (), "openvino": ("nncf",), "tflite": ("ai_edge_quantizer",)}
+
+
+def require(formats: Iterable[str], precisions: Iterable[str]) -> None:
+    """Raise ``MissingExtraError`` for the first package that an export to ``formats`` in ``precisions`` needs and that is absent."""
+    precisions = set(precisions)
+    for package in ALWAYS:
+        _check(package)
+    for format in formats:
+        reduced = precisions & ({"int8"} if format == "openvino" else {"int8", "fp16"})
+        for package in PACKAGES[format] + (QUANTIZERS[format] if reduced else ()):
+            _check(package)
+
+
+def _check(package: str) -> None:
+    if find_spec(package) is None:
+        raise MissingExtraError(package.replace("_", "-"), "export")

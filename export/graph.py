@@ -1,0 +1,128 @@
+"""The graph that is exported: uint8 NHWC BGR image in, then layout, colour order and scale, then the model, named outputs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgecnn.card import ModelCard, Preprocess
+from edgecnn.errors import InputError
+from edgecnn.types import TensorSpec
+
+IMAGE = "image"
+
+
+class Deployable(nn.Module):
+    """A model that takes the image as a camera gives it and names its outputs.
+
+    In: (1, H, W, 3) uint8 BGR, or (1, H, W, 1) gray. Out: a dict of float32 tensors. ``(pixel - mean) / std`` is one
+    multiplication, and one addition where there is a mean.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, model: nn.Module, preprocess: Preprocess, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self.names = model, names
+        self.flip = preprocess.color == "rgb"
+        mean, std = (_per_channel(values, preprocess.channels) for values in (preprocess.mean, preprocess.std))
+        self.has_mean = bool(mean.any())
+        self.register_buffer("scale", (1 / std).float())
+        self.register_buffer("shift", (-mean / std).float())
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Outputs by name for one image."""
+        x = image.permute(0, 3, 1, 2)
+        if self.flip:
+            x = torch.flip(x, [1])
+        x = x.float() * self.scale
+        if self.has_mean:
+            x = x + self.shift
+        return dict(zip(self.names, flatten(self.model(x)), strict=True))
+
+
+def _per_channel(values: tuple[float, ...], channels: int) -> Tensor:
+    """In double precision, so that 1 / std is rounded once; one value stays one value."""
+    return torch.tensor(values, dtype=torch.float64).reshape(1, -1 if len(values) > 1 else 1, 1, 1)
+
+
+def flatten(outputs: Any) -> list[Tensor]:
+    """The tensors of what a model gave: one tensor, a sequence or a mapping, nested."""
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    if isinstance(outputs, Mapping):
+        outputs = tuple(outputs.values())
+    if not isinstance(outputs, tuple | list):
+        raise InputError("a model whose outputs are tensors", type(outputs).__name__, "wrap it in a module that returns tensors")
+    return [tensor for part in outputs for tensor in flatten(part)]
+
+
+def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
+    """The card's output names, else the model's own keys, else what the task calls them, else output_0, output_1, ..."""
+    count = len(flatten(outputs))
+    if len(card.outputs) == count:
+        return tuple(spec.name for spec in card.outputs)
+    if isinstance(outputs, Mapping) and len(outputs) == count:
+        return tuple(str(key) for key in outputs)
+    if card.task == "classify" and count == 1:
+        return ("logits",)
+    if card.decode.name == "fcos" and count == 2:
+        return ("boxes", "scores")
+    return tuple(f"output_{index}" for index in range(count))
+
+
+def own_copy(model: nn.Module) -> nn.Module:
+    """A copy on the CPU in eval mode and single precision: the caller's model stays as it is."""
+    mine = copy.deepcopy(model).cpu().float()
+    try:
+        return mine.eval()
+    except NotImplementedError:  # the module of a torch.export program has no modes: it was traced in one
+        return mine
+
+
+def example(card: ModelCard) -> Tensor:
+    """A feed of the exported graph: gray noise, so that no branch is taken for a blank image."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, *card.preprocess.size, card.preprocess.channels)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+def wrap(model: nn.Module, card: ModelCard) -> tuple[Deployable, ModelCard]:
+    """The deployable graph around ``model`` (which must be ours) and the card of its artifacts.
+
+    Raises ``InputError`` where the model does not take the input of its card, or its outputs do not fit the card's labels.
+    """
+    raw = _dry_run(model, card)
+    graph = Deployable(model, card.preprocess, output_names(raw, card)).eval()
+    specs = tuple(TensorSpec(name, tuple(tensor.shape), "float32") for name, tensor in zip(graph.names, flatten(raw), strict=True))
+    _check_labels(specs, card)
+    image = TensorSpec(IMAGE, (1, *card.preprocess.size, card.preprocess.channels), "uint8", "NHWC")
+    return graph, card.replace(preprocess=card.preprocess.folded(), inputs=(image,), outputs=specs)
+
+
+def _dry_run(model: nn.Module, card: ModelCard) -> Any:
+    shape = (1, card.preprocess.channels, *card.preprocess.size)
+    try:
+        with torch.no_grad():
+            return model(torch.zeros(shape))
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"a model that takes {'x'.join(map(str, shape))} float32", said, "give its input as --input 1x3xHxW, and --color gray for one channel"
+        ) from error
+
+
+def _check_labels(outputs: tuple[TensorSpec, ...], card: ModelCard) -> None:
+    scores = {"classify": outputs[0], "detect": outputs[-1]}[card.task]
+    checked = card.task == "classify" or (card.decode.name == "fcos" and scores.name == "scores")
+    if checked and scores.shape[-1] != len(card.labels):
+        raise InputError(
+            f"{scores.shape[-1]} labels for the output {scores.name} of shape {scores.shape}",
+            f"{len(card.labels)}",
+            "give a file with one name a line and class with --labels",
+        )

@@ -1,0 +1,80 @@
+"""Converters print, log, warn and report home; here they do none of it, and what they said is kept for the error message."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import IO
+
+SPEAKERS = ("nncf", "openvino", "torch", "onnxscript", "onnx_ir", "litert_torch", "jax", "absl", "root")
+SETTINGS = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3", "TQDM_DISABLE": "1"}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence third-party code: warnings, loggers, and what C++ writes to standard output and error.
+
+    Only wrap calls into converters in it, never our own code: a warning of ours would be lost too.
+    """
+    no_telemetry()
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings(), _loggers_off(), _streams_off():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def no_telemetry() -> None:
+    """Make OpenVINO's and NNCF's usage reports impossible: both use a stub where the package openvino-telemetry can't be imported."""
+    if "openvino_telemetry" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    told = sys.modules.get("openvino.tools.ovc.telemetry_utils")
+    if told is not None:
+        _use_stub(told)
+
+
+def _use_stub(module: ModuleType) -> None:
+    """OpenVINO was imported before: its module holds the real sender already."""
+    from openvino.tools.ovc import telemetry_stub
+
+    module.tm = telemetry_stub  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _loggers_off() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextlib.contextmanager
+def _streams_off() -> Iterator[None]:
+    """Point file descriptors 1 and 2 at a temporary file: C++ does not go through sys.stderr."""
+    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(ValueError):
+                stream.flush()
+        for descriptor in (1, 2):
+            stack.callback(_restore, descriptor, os.dup(descriptor))
+            os.dup2(sink.fileno(), descriptor)
+        stack.enter_context(contextlib.redirect_stdout(_writer(sink)))
+        stack.enter_context(contextlib.redirect_stderr(_writer(sink)))
+        yield
+
+
+def _writer(sink: IO[bytes]) -> IO[str]:
+    return open(os.dup(sink.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+
+
+def _restore(descriptor: int, saved: int) -> None:
+    os.dup2(saved, descriptor)
+    os.close(saved)
