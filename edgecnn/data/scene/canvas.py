@@ -1,0 +1,115 @@
+"""The picture while it is painted, and beside it which thing each pixel shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edgecnn.data.scene.camera import Camera, Real
+from edgecnn.types import Array, Float32, Image
+
+NOTHING = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sprite:
+    """A thing painted once: premultiplied BGRA (h, w, 4), its whole outline (h, w) of 255 or 0, foot at pixel (ox, oy), pixels per cm.
+
+    ``area`` counts the outline in square cm of the picture plane. ``bend`` (h, w, 2) float32, where the thing is clear, says from
+    how far (in cm) the background is seen. ``tall`` is the extent in cm at the pitch it was painted for.
+    """
+
+    pixels: Image
+    outline: Image
+    ox: float
+    oy: float
+    scale: float
+    area: float
+    bend: Float32 | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """The picture (H, W, 3) uint8 and the number + 1 of the thing that each pixel shows (H, W) uint8, NOTHING elsewhere."""
+
+    image: Image
+    ids: Image
+
+    def stamp(self, sprite: Sprite, affine: Real, number: int) -> None:
+        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the picture's."""
+        box = _bounds(sprite.pixels.shape, affine, self.ids.shape)
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        local = affine.copy()
+        local[:, 2] -= (x0, y0)
+        size = (x1 - x0, y1 - y0)
+        drawn = cv2.warpAffine(sprite.pixels, local, size, flags=cv2.INTER_LINEAR)
+        outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
+        area = self.image[y0:y1, x0:x1]
+        if sprite.bend is not None:
+            _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
+        blend(area, drawn)
+        self.ids[y0:y1, x0:x1][outline > 127] = number + 1
+
+
+def blend(area: Image, drawn: Image) -> None:
+    """Lay premultiplied BGRA over ``area`` in place."""
+    rest = cv2.cvtColor(255 - drawn[..., 3], cv2.COLOR_GRAY2BGR)
+    cv2.multiply(area, rest, dst=area, scale=1 / 255)
+    cv2.add(area, drawn[..., :3], dst=area)
+
+
+def _refract(area: Image, bend: Float32, linear: Real) -> None:
+    """Show in place what lies ``bend`` (cm of the sprite) beside each pixel."""
+    shift = bend @ linear.T.astype(np.float32)
+    height, width = area.shape[:2]
+    x = np.arange(width, dtype=np.float32)[None] + shift[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + shift[..., 1]
+    area[:] = cv2.remap(area, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _bounds(shape: tuple[int, ...], affine: Real, frame: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    height, width = shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64) @ affine.T
+    low, high = np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 2
+    x0, y0 = int(max(low[0], 0)), int(max(low[1], 0))
+    x1, y1 = int(min(high[0], frame[1])), int(min(high[1], frame[0]))
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real]:
+    """In the picture: pixels of one cm to the right at ``foot`` (x, y, z), and the direction (unit) of down along the upright axis."""
+    away = foot[:2] - eye.position[:2]
+    away = away / max(float(np.hypot(*away)), 1e-6)
+    points = np.array([foot, foot + [away[1], -away[0], 0], foot + [0, 0, max(height, 1.0)]])
+    base, right, top = eye.project(points)
+    lean = base - top
+    across = right - base
+    length = float(np.hypot(*lean))
+    if length < 1e-3:
+        lean, length = np.array([-across[1], across[0]]), float(np.hypot(*across))
+    return across, lean / length
+
+
+def pitch_at(eye: Camera, foot: Real) -> float:
+    """The angle (radians) at which the camera looks down at ``foot``."""
+    away = foot - eye.position
+    return float(np.arctan2(-away[2], np.hypot(away[0], away[1])))
+
+
+def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float) -> Real:
+    """(2, 3): from the sprite's pixels to the picture's, its foot at the world's ``foot``."""
+    across, down = upright(eye, foot, height)
+    tall = down * np.hypot(*across) * stretch
+    linear = np.stack([across, tall], 1) / sprite.scale
+    origin = eye.project(foot[None])[0]
+    return np.c_[linear, origin - linear @ [sprite.ox, sprite.oy]]
+
+
+def premultiply(colour: Image, alpha: Array) -> Image:
+    """(h, w, 4) uint8 from a colour (h, w, 3) and how much it covers (h, w), 0..255."""
+    cover = np.asarray(alpha, np.uint8)
+    return cv2.merge([*cv2.split(cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)), cover])

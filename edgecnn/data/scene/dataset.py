@@ -1,0 +1,50 @@
+"""The scene as a data set: every n-th frame with its boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import overload
+
+from edgecnn.data.sample import Dataset, Sample
+from edgecnn.data.scene.options import SceneOptions
+from edgecnn.data.scene.scene import Scene
+from edgecnn.errors import InputError
+from edgecnn.types import Image
+
+
+class Frames(Sequence[Sample]):
+    """Samples that are rendered when they are asked for; taking a sample renders its truth, ``read()`` its image."""
+
+    def __init__(self, scene: Scene, count: int) -> None:
+        self._scene, self._count = scene, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        frame = index % self._count * self._scene.options.every
+        image, truth = self._scene.render(frame)
+        group = str(self._scene.cut(frame))
+        return Sample(f"frame-{frame:07d}", partial(self._image, frame), boxes=truth.boxes, group=group, image_id=frame)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(self._count))
+
+    def _image(self, frame: int) -> Image:
+        return self._scene.render(frame)[0]
+
+
+def dataset(options: SceneOptions) -> Dataset:
+    """The frames 0, every, 2 * every, ... of the scene, ``count`` of them; ``group`` is the cut. Raises ``InputError`` without ``count``."""
+    if options.count is None:
+        raise InputError("a number of frames for a data set", "a scene without end", "add count=, such as scene:cups?count=1000")
+    return Dataset("scene:cups", "detect", Scene(options).labels, Frames(Scene(options), options.count))

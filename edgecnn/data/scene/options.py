@@ -1,0 +1,121 @@
+"""What a user may ask of the scene, and how it is read from ``scene:cups?seed=3&fps=30&size=640x480``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import parse_qsl
+
+from edgecnn.errors import InputError
+
+LABELS = ("mug", "glass", "bowl", "plate")
+SCENES = ("cups",)
+PREFIX = "scene:"
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOptions:
+    """The knobs of ``scene:cups``; the defaults are moderately hard. Raises ``ValueError`` outside the ranges given here.
+
+    seed      >= 0          another seed is another world
+    fps       1..240        frames per second of the camera
+    size      64..4096      (width, height) in pixels
+    rotate    0..180        largest roll of the camera in degrees; 180 shows things at every angle
+    occlude   0..1          how often things stand before one another, and how often a hand reaches in
+    light     0..1          how strongly the light varies; 1 is from very dark to glaring
+    noise     0..1          grain of the sensor; 1 is a standard deviation of about 16 grey levels
+    blur      0..1          defocus and motion blur; 1 is up to 2 pixels of sigma and 9 of motion at a width of 640
+    objects   0..24         labelled objects on a table: between half and one and a half times as many
+    clutter   0..24         things without a label, likewise
+    speed     0..8          how fast things slide and turn and the camera pans; 0 stands still
+    cut       0.1..3600     seconds until the camera cuts to another table
+    count     >= 1 or None  frames until the camera ends; None never ends
+    every     >= 1          a data set takes each n-th frame; a stream takes them all
+    """
+
+    seed: int = 0
+    fps: float = 30.0
+    size: tuple[int, int] = (640, 480)
+    rotate: float = 15.0
+    occlude: float = 0.4
+    light: float = 0.4
+    noise: float = 0.3
+    blur: float = 0.25
+    objects: int = 6
+    clutter: int = 5
+    speed: float = 1.0
+    cut: float = 8.0
+    count: int | None = None
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            for part in value if isinstance(value, tuple) else (value,):
+                if part is not None and not low <= part <= high:
+                    raise ValueError(f"wanted {name} from {low:g} to {high:g}, found {part:g}: choose another")
+
+
+RANGES: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**63 - 1),
+    "fps": (1, 240),
+    "size": (64, 4096),
+    "rotate": (0, 180),
+    "occlude": (0, 1),
+    "light": (0, 1),
+    "noise": (0, 1),
+    "blur": (0, 1),
+    "objects": (0, 24),
+    "clutter": (0, 24),
+    "speed": (0, 8),
+    "cut": (0.1, 3600),
+    "count": (1, 2**31),
+    "every": (1, 2**31),
+}
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.lower().split("x")
+    return int(width), int(height)
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("seed", "objects", "clutter", "count", "every"), int),
+    "size": _size,
+}
+
+
+def parse_scene(uri: str) -> SceneOptions:
+    """The options in ``scene:cups?knob=value&...``.
+
+    Raises ``InputError`` for an unknown scene (listing the scenes), an unknown knob (listing the knobs) or a bad value.
+    """
+    name, _, query = uri.removeprefix(PREFIX).partition("?")
+    if not uri.startswith(PREFIX) or name not in SCENES:
+        raise InputError(
+            f"a scene of {', '.join(PREFIX + scene for scene in SCENES)}", uri, "name one of them, such as scene:cups?seed=3"
+        )
+    values: dict[str, Any] = {}
+    for knob, text in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
+        if knob not in RANGES:
+            raise InputError(f"a knob of {_knobs()}", repr(knob), "correct it or leave it out")
+        values[knob] = _value(knob, text)
+    return SceneOptions(**values)
+
+
+def _value(knob: str, text: str) -> Any:
+    low, high = RANGES[knob]
+    try:
+        value = READERS.get(knob, float)(text)
+        SceneOptions(**{knob: value})
+    except ValueError:
+        form = "WIDTHxHEIGHT, each" if knob == "size" else "a whole number" if READERS.get(knob) is int else "a number"
+        raise InputError(
+            f"{knob} as {form} from {low:g} to {high:g}", repr(text), f"correct it; the knobs are {_knobs()}"
+        ) from None
+    return value
+
+
+def _knobs() -> str:
+    return ", ".join(field.name for field in fields(SceneOptions))

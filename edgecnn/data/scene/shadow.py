@@ -1,0 +1,48 @@
+"""Shadows that things cast on the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from edgecnn.data.scene.camera import Camera, Real
+from edgecnn.data.scene.light import Light
+from edgecnn.data.scene.world import Thing
+from edgecnn.types import Image
+
+COARSE = 4
+_ANGLES = np.arange(16) * (2 * np.pi / 16)
+_RING = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
+
+
+def cast(image: Image, eye: Camera, lamp: Light, things: Sequence[Thing], t: float) -> None:
+    """Darken ``image`` in place where ``things`` keep the lamp from the table, and more closely where they stand."""
+    height, width = image.shape[:2]
+    mask = np.zeros((-(-height // COARSE), -(-width // COARSE)), np.uint8)
+    slope = -lamp.direction[:2] / max(float(lamp.direction[2]), 0.3)
+    for strength, rings in ((0.75 * (1 - lamp.ambient), _thrown(things, slope, t)), (0.55, _contact(things, t))):
+        for ring in rings:
+            pixels = eye.project(np.c_[ring, np.zeros(len(ring))]) / COARSE
+            hull = cv2.convexHull(np.clip(pixels, -2000, 4000).astype(np.float32))
+            cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), strength * 255, cv2.LINE_AA, 4)
+        mask = cv2.blur(cv2.blur(mask, (5, 5)), (3, 3))
+    dark = cv2.cvtColor(cv2.resize(255 - mask, (width, height), interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2BGR)
+    cv2.multiply(image, dark, dst=image, scale=1 / 255)
+
+
+def _thrown(things: Sequence[Thing], slope: Real, t: float) -> list[Real]:
+    rings = []
+    for thing in things:
+        at = np.array(thing.place(t))
+        foot = at + _RING * (thing.radius * 0.85)
+        rings.append(np.r_[foot, at + slope * min(thing.height, 14) + _RING * thing.radius])
+    return rings
+
+
+def _contact(things: Sequence[Thing], t: float) -> list[Real]:
+    return [
+        np.array(thing.place(t)) + _RING * (float(thing.shape.r[0]) * 1.1 if thing.shape is not None else thing.radius)
+        for thing in things
+    ]
