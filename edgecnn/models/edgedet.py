@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgecnn.card import Task
 from edgecnn.models.blocks import conv_bn_relu, separable
 
 STRIDES = (8, 16, 32)
@@ -90,13 +91,13 @@ class EdgeDet(nn.Module):
     the sigmoid. In train mode logits take the place of scores. Distances are clipped to 0..``reach``: a known range loses least in int8.
     """
 
-    task = "detect"
+    task: Task = "detect"
 
     def __init__(
         self,
         classes: int = 4,
         size: tuple[int, int] = (256, 320),
-        widths: tuple[int, ...] = (16, 32, 96, 160, 288),
+        widths: tuple[int, ...] = (16, 32, 96, 192, 448),
         depths: tuple[int, ...] = (2, 3, 4, 3),
         neck: int = 96,
         head_depth: int = 2,

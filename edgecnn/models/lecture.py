@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from edgecnn.card import Task
+
 
 class Lecture(nn.Module):
     """The first CNN that a course builds; (B, channels, *size) in, logits (B, classes) out."""
 
-    task = "classify"
+    task: Task = "classify"
 
     def __init__(self, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28), filters: int = 16) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from edgecnn.card import Task
 from edgecnn.models.blocks import Residual, conv_bn_relu
 
 
@@ -13,7 +14,7 @@ class ResNetS(nn.Module):
     (B, channels, H, W) in, logits (B, classes) out; any size works, ``size`` is the one it was trained for.
     """
 
-    task = "classify"
+    task: Task = "classify"
 
     def __init__(
         self,

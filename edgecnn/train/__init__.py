@@ -1,1 +1,1 @@
-"""Training: loops, losses, assignment, resumable state, plots."""
+"""Training: one engine, two objectives (classify, detect), resumable state, plots."""

@@ -1,0 +1,58 @@
+"""`edgecnn train`: datasets in, a checkpoint with its card, scores and pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+MODELS = ("mlp", "lecture", "resnet-s", "edgedet")  # written out, so that --help need not import torch
+
+
+@click.command("train")
+@click.argument("model", metavar="MODEL")
+@click.option(
+    "--data", multiple=True, required=True, metavar="URI", help="What to train on: a folder or scene:...; may be repeated."
+)
+@click.option("--val", metavar="URI", help="What to score each epoch on.  [default: a part of a classifier's training images]")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoint, state, scores and pictures.")
+@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--lr", type=click.FloatRange(0, min_open=True), default=2e-3, show_default=True, help="Highest learning rate.")
+@click.option("--weight-decay", type=click.FloatRange(0), default=0.02, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same weights.")
+@click.option(
+    "--hold-out", type=click.FloatRange(0, 0.9), default=0.05, show_default=True, help="Part kept for scoring, where no --val."
+)
+@click.option(
+    "--coarse", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Part of a detector's epochs at 3/4 size."
+)
+@click.option(
+    "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.998, show_default=True, help="Decay of the averaged weights."
+)
+@click.option("--augment/--no-augment", default=True, show_default=True, help="Shift, crop and recolour training images.")
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror them too; not for digits or text.")
+@click.option("--size", metavar="HxW", help="Input size of the model.  [default: the model's, or the images' where small]")
+@click.option("--limit", type=click.IntRange(1), help="Use only the first images of each dataset.")
+@click.option("--val-limit", type=click.IntRange(1), help="Score on the first images only.")
+@click.option(
+    "--amp", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True, help="Precision of the arithmetic."
+)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that read images.")
+@click.option("--resume", is_flag=True, help="Go on with the training in --out that was stopped.")
+@click.option("--download", is_flag=True, help="Fetch Fashion-MNIST into --data first, from its official address.")
+def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) -> None:
+    """Train MODEL: mlp, lecture or resnet-s to classify, edgedet to detect.
+
+    \b
+    edgecnn train resnet-s --data fashion-mnist --download --epochs 15 --out runs/resnet
+    edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
+    """
+    from edgecnn.cli.options import parse_size
+    from edgecnn.train.options import TrainOptions
+    from edgecnn.train.run import train
+
+    model_options = {"size": parse_size(size)} if size else {}
+    path = train(TrainOptions(model=model, data=data, model_options=model_options, **values), click.echo)
+    click.echo(f"wrote {path}")

@@ -1,0 +1,39 @@
+"""Boxes as tensors: where the cells are, boxes from distances, overlap."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from edgecnn.models.edgedet import STRIDES
+
+
+@lru_cache(maxsize=8)
+def cells(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Centres (N, 2) in pixels and strides (N, 1) of the cells of an input (height, width), in the order of the outputs."""
+    centres, strides = [], []
+    for stride in STRIDES:
+        rows, columns = (torch.arange(length // stride) for length in size)
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        centre = (torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride
+        centres.append(centre)
+        strides.append(torch.full((len(centre), 1), float(stride)))
+    return torch.cat(centres), torch.cat(strides)
+
+
+def to_xyxy(distances: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
+    """Boxes (..., N, 4) in pixels from distances (..., N, 4) in strides."""
+    sides = distances * strides
+    return torch.cat([centres - sides[..., :2], centres + sides[..., 2:]], -1)
+
+
+def overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and GIoU (arXiv:1902.09630) of boxes (..., 4) that are broadcast against each other."""
+    width_height = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
+    around = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).clamp(min=0)
+    inner, outer = width_height.prod(-1), around.prod(-1)
+    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - inner
+    iou = inner / (union + 1e-7)
+    return iou, iou - (outer - union) / (outer + 1e-7)

@@ -1,0 +1,103 @@
+"""Detection: scores that promise the overlap of their box, and boxes by GIoU, both on cells that TOOD's assigner chose.
+
+Scores learn the aligned IoU by binary cross-entropy (TOOD, arXiv:2108.07755; the idea of one score for class and quality is of
+Generalized Focal Loss, arXiv:2006.04388), boxes by GIoU (arXiv:1902.09630), weighted by the wanted score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgecnn.card import Preprocess
+from edgecnn.data import Boxes
+from edgecnn.train.assign import Truths, assign
+from edgecnn.train.augment import Jitter, warp
+from edgecnn.train.boxes import cells, overlap, to_xyxy
+from edgecnn.train.objective import generator, to_input
+from edgecnn.train.options import TrainOptions
+from edgecnn.train.pixels import Pixels
+from edgecnn.types import Array
+
+BOX_WEIGHT = 4.0
+CALM = 0.1  # the last part of the epochs sees images as they are, but for the mirror
+MULTIPLE = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """Images with boxes."""
+
+    pixels: Pixels
+    preprocess: Preprocess
+    options: TrainOptions
+    reach: float
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, indices: Array, epoch: int) -> tuple[Tensor, Truths]:
+        """Images of this epoch's size and their objects."""
+        size = self.size(epoch)
+        changed = [self._image(int(index), epoch, size) for index in indices]
+        return to_input([image for image, _ in changed], self.preprocess), collate([boxes for _, boxes in changed])
+
+    def size(self, epoch: int) -> tuple[int, int]:
+        """(height, width) to train at: three quarters at first, then the model's own."""
+        height, width = self.preprocess.size
+        if epoch >= round(self.options.coarse * self.options.epochs):
+            return height, width
+        return _coarse(height), _coarse(width)
+
+    def _image(self, index: int, epoch: int, size: tuple[int, int]) -> tuple[Array, Boxes]:
+        augment = self.options.augment
+        calm = epoch >= self.options.epochs * (1 - CALM)
+        rng = generator(self.options.seed, epoch, index) if augment else None
+        jitter = Jitter(crop=0.0, gain=0.0, tint=0.0, gamma=0.0) if calm else Jitter()
+        image, boxes = self.pixels.images[index], self.pixels.boxes[index]
+        return warp(image, boxes, size, rng, self.options.flip, self.preprocess.pad_value, jitter)
+
+    def loss(self, model: nn.Module, inputs: Tensor, truth: Truths) -> Tensor:
+        """Score and box loss, each divided by the sum of the wanted scores."""
+        distances, logits = model(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
+            return detection_loss(distances.float(), logits.float(), truth.to(inputs.device), _size(inputs), self.reach)
+
+
+def detection_loss(distances: Tensor, logits: Tensor, truth: Truths, size: tuple[int, int], reach: float) -> Tensor:
+    """Loss of predictions (B, N, 4) and (B, N, C) for an input of ``size``."""
+    centres, strides = (part.to(logits.device) for part in cells(size))
+    boxes = to_xyxy(distances, centres, strides)
+    wanted = assign(logits.detach().sigmoid(), boxes.detach(), truth, centres, strides, reach)
+    total = wanted.score.sum().clamp(min=1.0)
+    scores = F.binary_cross_entropy_with_logits(logits, wanted.score, reduction="none")
+    score_loss = (scores * wanted.counts[..., None]).sum() / total
+    giou = overlap(boxes[wanted.positive], wanted.xyxy[wanted.positive])[1]
+    weight = wanted.score.sum(-1)[wanted.positive]
+    return score_loss + BOX_WEIGHT * ((1 - giou) * weight).sum() / total
+
+
+def collate(boxes: list[Boxes]) -> Truths:
+    """Boxes of a batch as tensors of one length, at least one."""
+    most = max(1, *(len(item) for item in boxes)) if boxes else 1
+    xyxy = np.zeros((len(boxes), most, 4), np.float32)
+    class_id = np.zeros((len(boxes), most), np.int64)
+    real, crowd = np.zeros((len(boxes), most), bool), np.zeros((len(boxes), most), bool)
+    for row, item in enumerate(boxes):
+        count = len(item)
+        xyxy[row, :count], class_id[row, :count] = item.xyxy, item.class_id
+        crowd[row, :count] = False if item.crowd is None else item.crowd
+        real[row, :count] = ~crowd[row, :count]
+    return Truths(*(torch.from_numpy(part) for part in (xyxy, class_id, real, crowd)))
+
+
+def _size(inputs: Tensor) -> tuple[int, int]:
+    return int(inputs.shape[2]), int(inputs.shape[3])
+
+
+def _coarse(length: int) -> int:
+    return max(round(length * 0.75 / MULTIPLE), 1) * MULTIPLE

@@ -1,0 +1,124 @@
+"""The one training loop: AdamW, warm-up and cosine, average of the weights, mixed precision, a state file after each epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from edgecnn.errors import InputError
+from edgecnn.train.hardware import Hardware, memory_guard
+from edgecnn.train.objective import Objective
+from edgecnn.train.options import TrainOptions
+from edgecnn.train.schedule import Average, learning_rate
+from edgecnn.train.state import State
+from edgecnn.types import Array
+
+MAX_NORM = 10.0
+AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
+
+
+class Engine:
+    """Trains ``model`` for an objective; ``average`` holds the weights to use."""
+
+    def __init__(self, model: nn.Module, objective: Objective, options: TrainOptions, hardware: Hardware) -> None:
+        self.options, self.objective, self.hardware = options, objective, hardware
+        self.model = model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = Average(self.model, options.ema)
+        self.optimizer = torch.optim.AdamW(_groups(self.model, options.weight_decay), lr=options.lr, betas=(0.9, 0.99))
+        self.epoch, self.step = 0, 0
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.options.epochs * self._batches
+
+    @property
+    def _batches(self) -> int:
+        return max(len(self.objective) // self.options.batch, 1)
+
+    def resume(self, folder: Path) -> None:
+        """Go on where the state file in ``folder`` stopped."""
+        state = State.load(folder, self.options.identity())
+        self.model.load_state_dict(state.model)
+        self.average.model.load_state_dict(state.average)
+        self.optimizer.load_state_dict(state.optimizer)
+        self.epoch, self.step, self.average.steps = state.epoch, state.step, state.average_steps
+        self.history = state.history
+
+    def run(self, folder: Path, after_epoch: AfterEpoch) -> None:
+        """Train to the last epoch; ``after_epoch(model, history)`` gets the averaged model and gives numbers for the history.
+
+        Raises ``InputError`` where the loss is not finite or the memory does not do; what was saved before stays.
+        """
+        while self.epoch < self.options.epochs:
+            with memory_guard(self.options.batch):
+                loss = self._epoch()
+            self.epoch += 1
+            self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
+            self.history[-1].update(after_epoch(self.average.model, self.history))
+            self._save(folder)
+
+    def _epoch(self) -> float:
+        torch.manual_seed(self.options.seed * 100_003 + self.epoch)
+        self.model.train()
+        total, title = 0.0, f"epoch {self.epoch + 1}/{self.options.epochs}"
+        with tqdm(self._indices(), total=self._batches, desc=title, unit="batch", leave=False, disable=None) as bar:
+            for count, indices in enumerate(bar, 1):
+                total += self._train(*self.objective.batch(indices, self.epoch))
+                bar.set_postfix(loss=f"{total / count:.4f}", refresh=False)
+        return total / self._batches
+
+    def _indices(self) -> Iterator[Array]:
+        """Batches of this epoch in its own order; a last one that is not full is left out, unless it is the only one."""
+        order = np.random.default_rng((self.options.seed, self.epoch)).permutation(len(self.objective))
+        for start in range(0, self._batches * self.options.batch, self.options.batch):
+            yield order[start : start + self.options.batch]
+
+    def _train(self, inputs: Tensor, truth: object) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.steps, self.options.lr)
+        inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
+        with self.hardware.autocast():
+            loss = self.objective.loss(self.model, inputs, truth)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            self._diverged(value)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), MAX_NORM)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return value
+
+    def _diverged(self, value: float) -> None:
+        kept = f"the checkpoint of epoch {self.epoch} is kept" if self.epoch else "nothing was saved yet"
+        raise InputError(
+            "a finite loss", f"{value} in epoch {self.epoch + 1}, step {self.step + 1}", f"train with a lower --lr ({kept})"
+        )
+
+    def _save(self, folder: Path) -> None:
+        State(
+            epoch=self.epoch,
+            step=self.step,
+            average_steps=self.average.steps,
+            model=self.model.state_dict(),
+            average=self.average.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            history=self.history,
+            identity=self.options.identity(),
+        ).save(folder)
+
+
+def _groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
+    """No decay for biases and norms."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]

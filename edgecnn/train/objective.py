@@ -1,0 +1,40 @@
+"""What the engine needs to know of a task: how a batch is made, and what its loss is."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgecnn.card import Preprocess
+from edgecnn.types import Array
+
+
+class Objective(Protocol):
+    """One task with its training images."""
+
+    def __len__(self) -> int:
+        """Number of training images."""
+        ...
+
+    def batch(self, indices: Array, epoch: int) -> tuple[Tensor, Any]:
+        """Input (B, C, H, W) float32 and truth of the images ``indices``, augmented as this epoch wants."""
+        ...
+
+    def loss(self, model: nn.Module, inputs: Tensor, truth: Any) -> Tensor:
+        """The loss of a batch, a scalar; called inside autocast."""
+        ...
+
+
+def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The generator of one image in one epoch: no worker, batch or interruption changes it."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def to_input(images: list[Array], preprocess: Preprocess) -> Tensor:
+    """uint8 images (h, w, c) of one size to a float batch in channels-last memory: ``edgecnn.preprocess.to_tensor`` for a batch."""
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (preprocess.mean, preprocess.std))
+    return batch.sub_(mean).div_(std)

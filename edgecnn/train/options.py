@@ -1,0 +1,68 @@
+"""What a training is asked to do; the same values make the same weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Amp = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """All of it.
+
+    ``data`` are dataset addresses, put one after the other; ``val`` is scored after each epoch, or, where it is None, the part
+    ``hold_out`` (0..1) of a classifier's training images. ``lr`` is the peak of the schedule. ``coarse`` is the part of the epochs,
+    the first ones, that a detector trains at three quarters of its input size: progressive learning, EfficientNetV2, arXiv:2104.00298.
+    ``amp`` is the precision of the arithmetic, ``workers`` the processes that read images.
+    """
+
+    model: str
+    data: tuple[str, ...]
+    out: Path
+    val: str | None = None
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 10
+    batch: int = 64
+    lr: float = 2e-3
+    weight_decay: float = 0.02
+    seed: int = 0
+    hold_out: float = 0.05
+    coarse: float = 0.5
+    ema: float = 0.998
+    augment: bool = True
+    flip: bool = True
+    limit: int | None = None
+    val_limit: int | None = None
+    amp: Amp = "auto"
+    workers: int = 2
+    resume: bool = False
+    download: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """What a resumed training must have in common with the one that was stopped: all that changes the result."""
+        values = dataclasses.asdict(self)
+        for name in ("out", "workers", "resume", "download", "val_limit"):
+            del values[name]
+        return {**values, "data": [short(uri) for uri in self.data], "val": self.val and short(self.val)}
+
+    def command(self) -> str:
+        """The command line that makes the same weights, with folders by name only: a card travels, a user's paths should not."""
+        defaults = {item.name: item.default for item in dataclasses.fields(self)}
+        words = [f"edgecnn train {self.model}", *(f"--data '{short(uri)}'" for uri in self.data)]
+        words += [f"--val '{short(self.val)}'"] if self.val else []
+        for name in ("epochs", "batch", "lr", "weight_decay", "seed", "hold_out", "coarse", "ema", "limit", "val_limit", "amp"):
+            value = getattr(self, name)
+            if value != defaults[name] or name in ("epochs", "batch", "lr", "seed"):
+                words.append(f"--{name.replace('_', '-')} {value}")
+        words += [f"--no-{name}" for name in ("augment", "flip") if not getattr(self, name)]
+        return " ".join(words)
+
+
+def short(uri: str) -> str:
+    """A scene's whole address, but only the name of a folder."""
+    return uri if uri.startswith("scene:") else Path(uri).expanduser().resolve().name

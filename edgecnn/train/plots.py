@@ -1,0 +1,106 @@
+"""Pictures of a training: curves, confusion matrices side by side, scores by class. Written by matplotlib without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.errors import MissingExtraError
+from edgecnn.types import Array, Int64
+
+BLUE, ORANGE, GRAY = "#2f6db3", "#d9782d", "#8a8f98"
+Panel = tuple[str, Int64]
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("matplotlib", "train") from error
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: Path) -> None:
+    """Loss and, where there is one, score by epoch."""
+    figure = _figure(8, 4)
+    axes = figure.add_subplot()
+    epochs = [row["epoch"] for row in history]
+    axes.plot(epochs, [row["loss"] for row in history], color=BLUE, marker=".", label="training loss")
+    axes.set(title=f"{name}: training", xlabel="epoch", ylabel="training loss")
+    axes.grid(alpha=0.3)
+    axes.spines[["top"]].set_visible(False)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    handles = axes.get_lines()
+    scored = [(row["epoch"], row["score"]) for row in history if "score" in row]
+    if scored:
+        title = "mAP@50-95" if task == "detect" else "top-1"
+        right = axes.twinx()
+        right.plot(*zip(*scored, strict=True), color=ORANGE, marker=".", label=f"{title}, images not trained on")
+        right.set_ylabel(title)
+        right.spines[["top"]].set_visible(False)
+        handles = [*handles, *right.get_lines()]
+    axes.legend(handles=handles, loc="center right")
+    figure.savefig(path)
+
+
+def bars(title: str, values: Mapping[str, float], path: Path) -> None:
+    """One bar for each class."""
+    figure = _figure(7, 0.9 + 0.42 * len(values))
+    axes = figure.add_subplot()
+    drawn = axes.barh(list(values), list(values.values()), color=BLUE)
+    axes.bar_label(drawn, fmt="%.3f", padding=3)
+    axes.set(title=title, xlim=(0, 1.08))
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+
+
+def confusion(panels: Sequence[Panel], labels: Sequence[str], path: Path) -> None:
+    """Confusion matrices beside one another, each with a title, cells in percent of the true class."""
+    side = max(4.6, 1.6 + 0.56 * len(labels))
+    figure = _figure(side * len(panels) + 0.6, side + 0.5)
+    for axes, (title, counts) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        _matrix(axes, title, counts, labels)
+    figure.savefig(path)
+
+
+def _matrix(axes: Any, title: str, counts: Int64, labels: Sequence[str]) -> None:
+    share = shares(counts) * 100
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    ticks = range(len(labels))
+    axes.set_xticks(ticks, labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, labels)
+    axes.set(title=title, xlabel="predicted", ylabel="true (cells: % of the true class)")
+    if len(labels) > 30:
+        return
+    for row, column in np.ndindex(share.shape):
+        value = share[row, column]
+        if value >= 0.05:
+            text = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+            axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if value > 55 else "#20242a")
+
+
+def shares(counts: Int64) -> Array:
+    """Counts (C, C) as parts of each row; a class without images gives zeros."""
+    return np.asarray(counts / np.maximum(counts.sum(1, keepdims=True), 1))
+
+
+def differences(title: str, labels: Sequence[str], change: Array, path: Path) -> None:
+    """Bars to the right where the second model finds more of a class, to the left where it finds less; in points."""
+    figure = _figure(7.5, 1.2 + 0.42 * len(labels))
+    axes = figure.add_subplot()
+    points = change * 100
+    drawn = axes.barh(list(labels), points, color=[BLUE if value >= 0 else ORANGE for value in points])
+    axes.bar_label(drawn, fmt="%+.1f", padding=3)
+    axes.axvline(0, color=GRAY, linewidth=0.8)
+    axes.margins(x=0.15)
+    axes.set(title=title, xlabel="recall, difference in points")
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)

@@ -1,0 +1,30 @@
+"""A model in training as a predictor: image in, prediction in source pixels out, by the same steps as on a device."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from edgecnn.card import ModelCard
+from edgecnn.postprocess import decode
+from edgecnn.preprocess import Preprocessor
+from edgecnn.types import Detections, Image, Prediction
+
+
+class Eager:
+    """Runs an eager model on single images, fp32."""
+
+    def __init__(self, model: nn.Module, card: ModelCard) -> None:
+        self._model, self._card = model.eval(), card
+        self._device = next(model.parameters()).device
+        self._prepare = Preprocessor(card.preprocess, card.inputs[0])
+
+    def __call__(self, image: Image) -> Prediction:
+        """The prediction for ``image`` (H, W, 3) BGR."""
+        feed, place = self._prepare(image)
+        with torch.inference_mode():
+            found = self._model(torch.from_numpy(feed[self._card.inputs[0].name]).to(self._device))
+        tensors = found if isinstance(found, tuple) else (found,)
+        outputs = {spec.name: tensor.cpu().numpy() for spec, tensor in zip(self._card.outputs, tensors, strict=True)}
+        prediction = decode(outputs, self._card)
+        return place.to_source(prediction) if isinstance(prediction, Detections) else prediction

@@ -1,0 +1,172 @@
+"""A whole training: datasets, model, engine, and what is left in the folder at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgecnn.card import ModelCard
+from edgecnn.data import Dataset
+from edgecnn.errors import InputError
+from edgecnn.metrics import Score, evaluate
+from edgecnn.metrics.average_precision import load_pycocotools
+from edgecnn.models import create, save_checkpoint
+from edgecnn.models.checkpoint import write_whole
+from edgecnn.models.new_card import new_card
+from edgecnn.models.registry import task_of
+from edgecnn.train import hardware, plots, provenance
+from edgecnn.train.classify import Classification
+from edgecnn.train.detect import Detection
+from edgecnn.train.engine import Engine
+from edgecnn.train.material import Material, channels, gather
+from edgecnn.train.objective import Objective
+from edgecnn.train.options import TrainOptions
+from edgecnn.train.pixels import load
+from edgecnn.train.predict import Eager
+from edgecnn.train.state import STATE
+
+CHECKPOINT, SCORES = "model.safetensors", "scores.json"
+SMALL = 96
+Say = Callable[[str], None]
+
+
+def train(options: TrainOptions, say: Say = print) -> Path:
+    """Train as asked and give the path of the checkpoint; beside it are curves.png, confusion.png and scores.json.
+
+    Raises ``InputError`` for datasets, options or folders that do not fit, and for a loss that is not finite.
+    """
+    prepare(options)
+    task = task_of(options.model)
+    if task == "detect":
+        load_pycocotools()
+    material = gather(options, task)
+    torch.manual_seed(options.seed)
+    torch.backends.cudnn.deterministic = True
+    card = new_card(options.model, _model_options(options, material, task), material.labels)
+    model = create(options.model, **card.model["options"])
+    machine = hardware.find(options.amp)
+    say(_opening(card, material, model, machine))
+    with hardware.memory_guard(options.batch):
+        objective = _objective(options, material, card)
+        engine = Engine(model, objective, options, machine)
+    if options.resume:
+        engine.resume(options.out)
+        say(f"resumed after epoch {engine.epoch} of {options.epochs}")
+    keeper = Keeper(options, card, material, say)
+    engine.run(options.out, keeper.after_epoch)
+    keeper.finish(engine.average.model, engine.history)
+    return options.out / CHECKPOINT
+
+
+def prepare(options: TrainOptions) -> None:
+    """Download where asked, and make the folder; raises ``InputError`` where another training's files are in it."""
+    if options.download:
+        from edgecnn.data.fetch import fetch_fashion_mnist
+
+        fetch_fashion_mnist(Path(options.data[0]))
+    there = [name for name in (CHECKPOINT, STATE) if (options.out / name).exists()]
+    if there and not options.resume:
+        raise InputError(
+            f"a folder without a training at {options.out}", there[0], "go on with --resume, or name another folder with --out"
+        )
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"a folder to write at {options.out}", error.strerror or str(error), "name another with --out"
+        ) from error
+
+
+def _model_options(options: TrainOptions, material: Material, task: str) -> dict[str, Any]:
+    """The given ones, and for a classifier the size and channels of its images."""
+    found: dict[str, Any] = {"classes": len(material.labels)}
+    if task == "classify":
+        height, width = material.learn[0].samples[0].read().shape[:2]
+        size = (height, width) if max(height, width) <= SMALL else (SMALL, SMALL)
+        found |= {"channels": channels(material.learn), "size": size}
+    return found | dict(options.model_options)
+
+
+def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Objective:
+    pixels = load(material.learn, card.preprocess, workers=options.workers)
+    if card.task == "classify":
+        return Classification(pixels, card.preprocess, options)
+    reach = float(card.model["options"].get("reach", 8.0))
+    return Detection(pixels, card.preprocess, options, reach)
+
+
+def _opening(card: ModelCard, material: Material, model: nn.Module, machine: hardware.Hardware) -> str:
+    count = sum(parameter.numel() for parameter in model.parameters())
+    watch = f", scored on {len(material.watch)} others" if material.watch else ""
+    amp = "bfloat16" if machine.bf16 else "float32"
+    return f"{card.name}, {count:,} parameters: {material.count:,} images, {len(card.labels)} classes{watch}; {machine.device}, {amp}"
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Writes what a training leaves: after each epoch the checkpoint and the curves, at the end the scores and the confusion matrix."""
+
+    options: TrainOptions
+    card: ModelCard
+    material: Material
+    say: Say
+    _since: float = field(default_factory=time.perf_counter)
+
+    def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
+        """Score, print a line, write checkpoint and curves; gives the numbers to add to the history."""
+        found: dict[str, float] = {}
+        score = self._score(model, self.material.watch)
+        if score is not None:
+            found["score"] = score.primary
+        found["seconds"] = time.perf_counter() - self._since
+        self._since = time.perf_counter()
+        last = history[-1] | found
+        shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
+        self.say(f"epoch {last['epoch']}/{self.options.epochs}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
+        self._write(model, [*history[:-1], last], {})
+        return found
+
+    def finish(self, model: nn.Module, history: list[dict[str, float]]) -> None:
+        """Measure once on the test images, else on the watched ones, and write it all."""
+        dataset = self.material.measure or self.material.watch
+        score = self._score(model, dataset)
+        if score is None or dataset is None:
+            return
+        part = "test" if self.material.measure else "val" if self.options.val else "held out"
+        named = {"data": dataset.name, "part": part, "n": score.n, **score.values}
+        self.say(f"{score.primary_title} {score.primary:.4f} on {score.n} images of {dataset.name} ({part})")
+        self._write(model, history, named)
+        record = {"part": part, **score.to_dict()}
+        write_whole(self.options.out / SCORES, json.dumps(record, indent=1).encode())
+        if score.confusion is not None:
+            title = f"{self.card.name}: top-1 {score.primary:.1%} ({part})"
+            plots.confusion([(title, score.confusion)], score.labels, self.options.out / "confusion.png")
+        elif score.per_class:
+            title = f"{self.card.name}: mAP@50-95 {score.primary:.3f} ({part})"
+            plots.bars(title, score.per_class, self.options.out / "classes.png")
+
+    def _score(self, model: nn.Module, dataset: Dataset | None) -> Score | None:
+        return None if dataset is None else evaluate(Eager(model, self.card), dataset)
+
+    def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
+        record = {
+            "command": self.options.command(),
+            "data": self.options.identity()["data"],
+            "images": self.material.count,
+            "seed": self.options.seed,
+            "epochs": len(history),
+            "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),
+            "history": [{key: round(value, 6) for key, value in row.items()} for row in history],
+            "scores": scores,
+            **provenance.versions(),
+        }
+        card = self.card.replace(training=record, source_commit=provenance.source_commit())
+        save_checkpoint(self.options.out / CHECKPOINT, model, card)
+        plots.curves(self.card.name, history, self.card.task, self.options.out / "curves.png")

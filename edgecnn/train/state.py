@@ -1,0 +1,79 @@
+"""The state file: all that a training needs to go on after it was killed, as if it had not been."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgecnn.errors import ArtifactError, InputError
+from edgecnn.models.checkpoint import write_whole
+
+STATE = "state.pt"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """After ``epoch`` whole epochs and ``step`` steps: tensors of model, average and optimizer, and the numbers of each epoch."""
+
+    epoch: int
+    step: int
+    average_steps: int
+    model: dict[str, Any]
+    average: dict[str, Any]
+    optimizer: dict[str, Any]
+    history: list[dict[str, float]]
+    identity: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write it at once or not at all; raises ``InputError`` where the disk is full or the folder can't be written."""
+        buffer = io.BytesIO()
+        torch.save({"version": VERSION, **{name: getattr(self, name) for name in self.__slots__}}, buffer)
+        try:
+            write_whole(folder / STATE, buffer.getvalue())
+        except OSError as error:
+            raise InputError(f"room to write {folder / STATE}", error.strerror or str(error), "choose another --out") from error
+
+    @classmethod
+    def load(cls, folder: Path, identity: dict[str, Any]) -> State:
+        """Read it, tensors and plain values only.
+
+        Raises ``InputError`` where there is none or it is of a training with other options, ``ArtifactError`` where it is broken.
+        """
+        path = folder / STATE
+        if not path.is_file():
+            raise InputError(
+                f"a stopped training in {folder}", f"no {STATE}", "leave --resume out, or name its folder with --out"
+            )
+        try:
+            record = torch.load(path, map_location="cpu", weights_only=True)
+            version = record.pop("version")
+            state = cls(**record)
+        except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, pickle.UnpicklingError) as error:
+            raise ArtifactError(
+                f"the state of a training at {path}", f"a broken file ({_line(error)})", "start again without --resume"
+            ) from error
+        _compare(state, version, identity, path)
+        return state
+
+
+def _compare(state: State, version: int, identity: dict[str, Any], path: Path) -> None:
+    if version != VERSION:
+        raise ArtifactError(f"a state of version {VERSION} at {path}", f"version {version}", "start again without --resume")
+    other = [name for name in identity if state.identity.get(name) != identity[name]]
+    if other:
+        name = other[0]
+        raise InputError(
+            f"the options that the training in {path.parent} was started with",
+            f"{name} {identity[name]!r} instead of {state.identity.get(name)!r}",
+            "give the same options with --resume, or another --out",
+        )
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
