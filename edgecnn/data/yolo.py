@@ -95,7 +95,7 @@ def _read_boxes(file: Path, shown: str, classes: int, boxes: BoxList) -> None:
         except ValueError:
             boxes.problems.append(Problem(where, f"a line that is not all numbers: {line.strip()!r}; left out"))
             continue
-        if class_id != int(class_id) or not 0 <= class_id < classes:
+        if not class_id.is_integer() or not 0 <= class_id < classes:
             boxes.problems.append(
                 Problem(where, f"the class {class_id:g} where there are {classes} (0 to {classes - 1}); left out")
             )
