@@ -1,1 +1,52 @@
-"""Where results go: annotated video, JSON lines, a window."""
+"""Where results go: annotated video, JSON lines, a picture, a window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from edgecnn.errors import InputError
+from edgecnn.types import Result
+
+__all__ = ["Sink", "check_writable"]
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes results in order. ``close`` finishes what was begun, also after an error, and may be called again."""
+
+    def write(self, result: Result) -> None:
+        """Take one result; raises ``InputError`` where it can't be written."""
+        ...
+
+    def close(self) -> None:
+        """Finish the output so that it can be read; raises ``InputError`` where it could not be written whole."""
+        ...
+
+
+def check_writable(path: Path) -> None:
+    """Raise ``InputError`` where no file can be written at ``path``; nothing there is changed."""
+    if path.is_dir():
+        raise InputError(f"a file to write at {path}", "a folder", "name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"a folder {path.parent} for {path.name}", "none", "make it, or name another")
+    there = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """The error for a file that the system refuses to write."""
+    return InputError(f"to write {path}", (error.strerror or str(error)).lower(), "free some space, or name another place")
+
+
+def beside(path: Path) -> Path:
+    """A temporary name in the same folder with the same suffix, to be renamed when it is whole."""
+    import os
+
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")

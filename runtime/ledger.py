@@ -1,0 +1,60 @@
+"""The frame ledger: where every captured frame went. It balances at every moment."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One reading of the ledger: captured = processed + dropped + failed + in_flight.
+
+    ``unfinished`` says how many of the dropped were under way when the pipeline stopped; the others gave way to a newer frame.
+    """
+
+    captured: int = 0
+    processed: int = 0
+    dropped: int = 0
+    failed: int = 0
+    unfinished: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Frames captured whose fate is still open; 0 once the pipeline has ended."""
+        return self.captured - self.processed - self.dropped - self.failed
+
+
+class Ledger:
+    """Counts frames from several threads; ``counts()`` is one consistent reading."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counts()
+        self._settled = False
+
+    def add(self, *, captured: int = 0, processed: int = 0, dropped: int = 0, failed: int = 0) -> None:
+        """Book events; raises ``ValueError`` when more frames would end than were captured. After ``settle`` nothing is booked."""
+        with self._lock:
+            if self._settled:
+                return
+            old = self._counts
+            new = Counts(
+                old.captured + captured, old.processed + processed, old.dropped + dropped, old.failed + failed, old.unfinished
+            )
+            if new.in_flight < 0:
+                raise ValueError(f"wanted at most {old.in_flight} frames to end, found {new}: book a frame once")
+            self._counts = new
+
+    def settle(self) -> None:
+        """At the end: what is still in flight will never be handed over, so it counts as dropped and unfinished."""
+        with self._lock:
+            old = self._counts
+            rest = old.in_flight
+            self._counts = Counts(old.captured, old.processed, old.dropped + rest, old.failed, old.unfinished + rest)
+            self._settled = True
+
+    def counts(self) -> Counts:
+        """All counts at one moment."""
+        with self._lock:
+            return self._counts

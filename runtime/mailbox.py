@@ -1,0 +1,117 @@
+"""Hand-over between threads: bounded, closable, and no wait without a timeout."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Closed(Exception):  # noqa: N818 - not an error: the normal end of a stream
+    """The mailbox is closed, and for a reader: nothing is left in it."""
+
+
+class Mailbox(Generic[T]):
+    """Items from one thread to others, first in first out, numbered 0, 1, 2, ... as they leave.
+
+    With ``newest_wins`` a full mailbox gives up its oldest item for the new one (a live camera: capacity 1); without it the sender
+    waits (a file). ``error`` is what the sender failed with, if it did.
+    """
+
+    def __init__(self, capacity: int = 1, *, newest_wins: bool = False) -> None:
+        if capacity < 1:
+            raise ValueError(f"wanted a capacity of 1 or more, found {capacity}: give room for one item")
+        self._capacity, self._newest_wins = capacity, newest_wins
+        self._items: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._left = 0
+        self.error: BaseException | None = None
+
+    def put(self, item: T, timeout: float) -> int:
+        """Add an item; gives how many older ones it displaced. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(self._has_room, timeout):
+                raise TimeoutError(f"nobody took an item within {timeout} s")
+            if self._closed:
+                raise Closed
+            displaced = len(self._items) >= self._capacity
+            if displaced:
+                self._items.popleft()
+            self._items.append(item)
+            self._changed.notify_all()
+            return int(displaced)
+
+    def get(self, timeout: float) -> tuple[int, T]:
+        """The next item and its number. Raises ``Closed`` once nothing can come, and ``TimeoutError`` after ``timeout`` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._items or self._closed, timeout):
+                raise TimeoutError(f"no item came within {timeout} s")
+            if not self._items:
+                raise Closed
+            item = self._items.popleft()
+            number, self._left = self._left, self._left + 1
+            self._changed.notify_all()
+            return number, item
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take no more items; readers get those that are left, then ``Closed``. Only the first call counts."""
+        with self._changed:
+            if not self._closed:
+                self._closed, self.error = True, error
+            self._changed.notify_all()
+
+    def drain(self) -> int:
+        """Throw away what is left; gives how many items that were."""
+        with self._changed:
+            count = len(self._items)
+            self._items.clear()
+            self._changed.notify_all()
+            return count
+
+    def _has_room(self) -> bool:
+        return self._closed or self._newest_wins or len(self._items) < self._capacity
+
+
+class OrderedMailbox(Generic[T]):
+    """Numbered items from several threads, given in the order of their numbers; senders wait that are too far ahead of the reader."""
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = ahead
+        self._items: dict[int, T] = {}
+        self._next = 0
+        self._changed = threading.Condition()
+        self._closed = False
+        self.error: BaseException | None = None
+
+    def put(self, number: int, item: T, timeout: float) -> None:
+        """Add item ``number``. Raises ``Closed``, and ``TimeoutError`` when the reader is further than ``ahead`` behind for that long."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or number < self._next + self._ahead, timeout):
+                raise TimeoutError(f"item {number} was {self._ahead} ahead of the reader for {timeout} s")
+            if self._closed:
+                raise Closed
+            self._items[number] = item
+            if number == self._next:
+                self._changed.notify_all()
+
+    def get(self, timeout: float) -> T:
+        """The next item in order. Raises ``Closed`` once it can't come, and ``TimeoutError`` after ``timeout`` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._next in self._items or self._closed, timeout):
+                raise TimeoutError(f"item {self._next} did not come within {timeout} s")
+            if self._next not in self._items:
+                raise Closed
+            item = self._items.pop(self._next)
+            self._next += 1
+            self._changed.notify_all()
+            return item
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take no more items; the reader gets those that are in order, then ``Closed``. Only the first call counts."""
+        with self._changed:
+            if not self._closed:
+                self._closed, self.error = True, error
+            self._changed.notify_all()

@@ -1,0 +1,54 @@
+"""A window with the annotated frames."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import cv2
+
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.runtime.draw import Painter
+from edgecnn.types import Result
+
+_QUIT_KEYS = (ord("q"), 27)
+
+
+class WindowSink:
+    """Shows each annotated frame; q, Escape or closing the window calls ``on_quit``. Use it in the main thread.
+
+    Raises ``MissingExtraError`` where OpenCV was built without windows, and ``InputError`` where there is no display.
+    """
+
+    def __init__(self, title: str, painter: Painter, on_quit: Callable[[], None]) -> None:
+        check_window()
+        self._title, self._painter, self._on_quit = title, painter, on_quit
+        self._open = False
+
+    def write(self, result: Result) -> None:
+        """Show one frame and look at the keyboard."""
+        if not self._open:
+            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            height, width = result.frame.image.shape[:2]
+            cv2.resizeWindow(self._title, width, height)
+            self._open = True
+        cv2.imshow(self._title, self._painter.paint(result))
+        key = cv2.waitKey(1) & 0xFF
+        if key in _QUIT_KEYS or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            self._on_quit()
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._open:
+            self._open = False
+            cv2.destroyWindow(self._title)
+
+
+def check_window() -> None:
+    """Raise where no window can be shown. A build with Qt ends the whole process where it finds no display, so that is asked first."""
+    gui = next((line.split(":")[1] for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")), "NONE")
+    if gui.strip() == "NONE":
+        raise MissingExtraError("opencv-python", "window")
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise InputError("a display for --show", "none (DISPLAY is not set)", "run it on a desktop, or write a video with --out")
