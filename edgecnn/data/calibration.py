@@ -13,6 +13,8 @@ from edgecnn.errors import InputError
 from edgecnn.types import Image
 
 MINIMUM = 16
+# Boxes of a rendered dataset cost a rendering each: only so many times the wanted number of samples is looked at.
+CANDIDATES = 4
 
 
 def pick_calibration(dataset: Dataset, count: int, seed: int = 0, *, force: bool = False) -> list[Sample]:
@@ -29,6 +31,8 @@ def pick_calibration(dataset: Dataset, count: int, seed: int = 0, *, force: bool
             "give more, ranges from so few images are wrong for others",
         )
     draw = random.Random(seed)
+    if not isinstance(dataset.samples, list) and dataset.task == "detect" and len(dataset) > CANDIDATES * found:
+        dataset = dataset.pick(sorted(draw.sample(range(len(dataset)), CANDIDATES * found)))
     groups: dict[int, list[int]] = defaultdict(list)
     for index, group in enumerate(_groups(dataset)):
         groups[group].append(index)

@@ -50,7 +50,7 @@ def open_dataset(
 
     ``split`` None gives everything there is. ``labels``, a sequence, "a,b,c" or the path of a file with one
     name a line, are the names of classes 0, 1, ... where files have numbers (IDX, YOLO), and which classes count, in which order,
-    where files have names. ``limit`` keeps the first samples.
+    where files have names (not for the scene, which has its own). ``limit`` keeps the first samples.
     What is wrong in the files is in ``problems`` of the result, by file and line.
     Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
     """
@@ -115,10 +115,12 @@ def _loader(module: str) -> Loader:
 
 
 def _scene(uri: str, split: str | None, limit: int | None) -> Dataset:
-    from edgecnn.data.scene.dataset import open_scene
+    from edgecnn.data.scene import dataset, parse_scene
 
-    dataset = open_scene(uri)
-    return dataclasses.replace(dataset, split=split or "").take(limit=limit)
+    if split:
+        raise InputError("no split of a scene", repr(split), "leave --split out; another seed= gives other frames")
+    options = parse_scene(uri)
+    return dataset(dataclasses.replace(options, count=limit) if options.count is None else options).take(limit=limit)
 
 
 def _resolve(split: str, available: tuple[str, ...], path: Path) -> str:

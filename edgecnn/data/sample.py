@@ -96,8 +96,12 @@ class Dataset:
 
     def take(self, every: int = 1, limit: int | None = None) -> Dataset:
         """Each ``every``-th sample, at most ``limit`` of them; the problems stay."""
-        chosen = self.samples[::every] if every > 1 else self.samples
-        return dataclasses.replace(self, samples=chosen if limit is None else chosen[:limit])
+        indices = range(len(self))[::every][:limit]
+        return self if len(indices) == len(self) else self.pick(indices)
+
+    def pick(self, indices: Sequence[int]) -> Dataset:
+        """The samples at ``indices``, taken when they are asked for; the problems stay."""
+        return dataclasses.replace(self, samples=LazySamples(len(indices), lambda index: self.samples[indices[index]]))
 
     def map(self, change: Callable[[Sample], Sample]) -> Dataset:
         """The same dataset with ``change`` applied to a sample when it is asked for."""

@@ -88,3 +88,15 @@ def test_limit_and_every(tmp_path: Path, write_image: Writer) -> None:
         write_image(tmp_path / "cat" / f"{number}.png")
     assert len(open_dataset(tmp_path, limit=3)) == 3
     assert [sample.name for sample in open_dataset(tmp_path).take(every=4).samples] == ["cat/0.png", "cat/4.png", "cat/8.png"]
+
+
+def test_the_scene_is_a_dataset() -> None:
+    dataset = open_dataset("scene:cups?seed=3", limit=2)
+    assert (dataset.task, len(dataset), len(dataset.labels)) == ("detect", 2, 4)
+    assert dataset.samples[1].boxes is not None
+    assert dataset.samples[1].read().ndim == 3
+
+
+def test_the_scene_has_no_splits() -> None:
+    with pytest.raises(InputError, match="no split of a scene"):
+        open_dataset("scene:cups?count=10", split="test")
