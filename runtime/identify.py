@@ -1,4 +1,4 @@
-"""Which card a model file has: its own, else what other tools wrote into it, what its shapes say and what the user gives."""
+"""Which card a model file has: its own, else one drafted from what other tools wrote into it, its shapes and the options."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from edgecnn.postprocess import find
 from edgecnn.runtime.backends import Backend
 from edgecnn.types import TensorSpec
 
-_PREPROCESS = ("size", "resize", "align", "pad_value", "color", "mean", "std")
-_DECODE = ("score_threshold", "iou_threshold", "max_detections")
+LIMITS = ("score_threshold", "iou_threshold", "max_detections")
 
 
 @dataclass(frozen=True, slots=True)
 class CardOptions:
-    """What a user may say about a model file; None leaves it to the file. ``size`` is (height, width), ``labels`` one name a line."""
+    """What a user may say about a model file; None leaves it to the file. ``size`` is (height, width).
+
+    ``labels`` is a file with one name a line, or the names themselves with commas between.
+    """
 
     task: str | None = None
     decode: str | None = None
@@ -35,9 +37,12 @@ class CardOptions:
     iou_threshold: float | None = None
     max_detections: int | None = None
 
-    def given(self, *names: str) -> dict[str, Any]:
-        """Those of ``names`` that were given, by name."""
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+    def given(self) -> dict[str, Any]:
+        """What was given, by name; the labels as names read from their file."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.labels is not None:
+            values["labels"] = read_labels(self.labels)
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
@@ -45,42 +50,57 @@ def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
 
     Raises ``ArtifactError`` for a card that does not fit its file, ``InputError`` where an option is missing or wrong.
     """
+    given = options.given()
+    if "decode" in given:
+        find(given["decode"])
     text = backend.metadata.get(CARD_KEY)
     if text is None:
-        raise InputError(f"a card in {path}", "none", "export it with edgecnn")
-    card = _changed(ModelCard.from_json(text, str(path)), options)
-    card = card.replace(inputs=card.inputs or backend.inputs, outputs=card.outputs or backend.outputs)
+        from edgecnn.runtime.draft import draft
+
+        card = draft(backend, path, given)
+    else:
+        card = _changed(ModelCard.from_json(text, str(path)), given)
+    card = card.replace(inputs=card.inputs or backend.inputs, outputs=backend.outputs if not card.outputs else card.outputs)
     find(card.decode.name)
     check_fit(card, backend, path)
     return card
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names, one a line, empty lines at the end left out; raises ``InputError`` where the file can't be read."""
+def read_labels(given: Path) -> tuple[str, ...]:
+    """Class names from a file with one a line, empty lines at the end left out, or from ``given`` itself with commas between.
+
+    Raises ``InputError`` where what looks like a path is no readable file.
+    """
+    if not given.exists() and len(given.parts) == 1 and not given.suffix:
+        return tuple(name.strip() for name in str(given).split(","))
     try:
-        lines = path.read_text(encoding="utf-8").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"a file of class names at {path}", str(error), "check the path given with --labels") from error
+        lines = given.read_text(encoding="utf-8").rstrip().splitlines()
+    except OSError as error:
+        raise InputError(f"a file of class names at {given}", error.strerror or str(error), "check --labels") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"a text file of class names at {given}", "bytes that are no UTF-8 text", "check --labels") from error
     if not lines:
-        raise InputError(f"class names, one a line, in {path}", "an empty file", "write the names of the classes into it")
+        raise InputError(f"class names, one a line, in {given}", "an empty file", "write the names of the classes into it")
     return tuple(line.strip() for line in lines)
 
 
-def _changed(card: ModelCard, options: CardOptions) -> ModelCard:
+def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
+    fields = {field.name for field in dataclasses.fields(Preprocess)}
     try:
-        preprocess = dataclasses.replace(card.preprocess, **options.given(*_PREPROCESS))
+        preprocess = dataclasses.replace(card.preprocess, **{name: given[name] for name in given if name in fields})
     except ValueError as error:
         raise InputError("options that fit together", str(error), "correct --color, --mean or --std") from error
+    limits: dict[str, Any] = {name: given[name] for name in LIMITS if name in given}
     return card.replace(
-        **options.given("task"),
-        labels=read_labels(options.labels) if options.labels else card.labels,
+        task=given.get("task", card.task),
+        labels=given.get("labels", card.labels),
         preprocess=preprocess,
-        decode=Decode(options.decode or card.decode.name, {**card.decode.options, **options.given(*_DECODE)}),
+        decode=Decode(given.get("decode", card.decode.name), {**card.decode.options, **limits}),
     )
 
 
 def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
-    """Raise ``ArtifactError`` where the card's tensors, size or channels are not those of the file."""
+    """Raise ``ArtifactError`` where the card's tensors, size, channels or number of labels are not those of the file."""
     for kind, wanted, found in (("inputs", card.inputs, backend.inputs), ("outputs", card.outputs, backend.outputs)):
         if not _same(wanted, found):
             raise ArtifactError(f"{kind} {_shown(wanted)} as the card of {path} says", _shown(found), "export the model again")
@@ -93,6 +113,15 @@ def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
             _shown(backend.inputs),
             "correct --size or --color, or export the model again",
         )
+    _check_labels(card, backend, path)
+
+
+def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
+    from edgecnn.runtime.shapes import class_count
+
+    count = class_count(card.decode.name, backend.outputs, card.preprocess.size)
+    if count is not None and count != len(card.labels):
+        raise ArtifactError(f"{count} class names for the outputs of {path}", f"{len(card.labels)}", "correct --labels")
 
 
 def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:

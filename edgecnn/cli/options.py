@@ -60,7 +60,12 @@ _OPTIONS = (
     click.option("--threads", type=click.IntRange(1), help="CPU threads in all.  [default: the engine's choice]"),
     click.option("--task", type=click.Choice(TASKS), help="What the model does, where its file does not say."),
     click.option("--decode", metavar="NAME", help="How outputs become a prediction: fcos, yolox, yolo, ssd, ..."),
-    click.option("--labels", type=click.Path(path_type=Path), help="File with the names of the classes, one a line."),
+    click.option(
+        "--labels",
+        type=click.Path(path_type=Path),
+        metavar="NAMES",
+        help="Names of the classes: a,b,c or a file with one a line.",
+    ),
     click.option("--size", type=parse_size, metavar="HxW", help="Input size, where the file leaves it free."),
     click.option("--resize", type=click.Choice(RESIZES), help="How a frame is brought to the input size."),
     click.option("--align", type=click.Choice(ALIGNS), help="Where a letterboxed frame sits."),

@@ -7,8 +7,13 @@ from collections.abc import Callable, Mapping
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.postprocess.classes import probabilities, softmax
+from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
+from edgecnn.postprocess.ssd import ssd
 from edgecnn.postprocess.tensors import real_outputs
+from edgecnn.postprocess.ultraface import ultraface
+from edgecnn.postprocess.yolo import yolo
+from edgecnn.postprocess.yolox import yolox
 from edgecnn.types import Prediction, Tensors
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
@@ -18,6 +23,11 @@ DECODERS: Mapping[str, Decoder] = {
     "softmax": softmax,
     "logits": softmax,
     "probabilities": probabilities,
+    "yolox": yolox,
+    "yolo": yolo,
+    "ssd": ssd,
+    "ultraface": ultraface,
+    "fastestdet": fastestdet,
 }
 
 

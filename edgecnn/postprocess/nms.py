@@ -54,7 +54,8 @@ def strongest(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
 def suppress(xyxy: Float32, score: Float32, class_id: Int64, limits: Limits) -> Detections:
     """The best ``limits.count`` boxes, highest score first, of which no two of a class overlap more than ``limits.iou``.
 
-    Only the 1000 best candidates are looked at, and none that is not finite. Classes are kept apart by moving each to a place of its own in the plane.
+    Only the 1000 best candidates are looked at, and none that is not finite. Classes are kept apart by moving each to a place of its
+    own in the plane.
     """
     finite = np.isfinite(xyxy).all(axis=1)
     if not finite.all():
