@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgecnn.data import Boxes, open_dataset
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.metrics.average_precision import BoxTally, load_pycocotools
+from edgecnn.types import Detections
+
+pytest.importorskip("pycocotools")
+
+Row = tuple[float, float, float, float, int]
+A, B, C = (0, 0, 10, 10), (20, 0, 60, 40), (100, 0, 220, 120)
+
+
+def truth(*rows: tuple[tuple[int, ...], int], crowd: list[bool] | None = None) -> Boxes:
+    boxes = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
+    return Boxes(boxes, np.array([row[1] for row in rows], np.int64), crowd=None if crowd is None else np.array(crowd))
+
+
+def found(*rows: tuple[tuple[int, ...], int, float]) -> Detections:
+    boxes = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
+    return Detections(boxes, np.array([row[2] for row in rows], np.float32), np.array([row[1] for row in rows], np.int64))
+
+
+def test_all_found_is_1_everywhere() -> None:
+    tally = BoxTally(("cup", "plate", "unseen"))
+    tally.add(found((A, 0, 0.9), (B, 1, 0.8), (C, 1, 0.7)), truth((A, 0), (B, 1), (C, 1)))
+    score = tally.score(("a note",))
+    assert score.values == dict.fromkeys(("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar"), pytest.approx(1))
+    assert score.per_class == {"cup": pytest.approx(1), "plate": pytest.approx(1)}
+    assert score.support == {"cup": 1, "plate": 2}
+    assert (score.n, score.task, score.notes) == (1, "detect", ("a note",))
+
+
+def test_nothing_found_is_0_and_no_error() -> None:
+    tally = BoxTally(("cup",))
+    tally.add(Detections.empty(), truth((A, 0)))
+    assert tally.score(()).primary == 0
+
+
+def test_a_box_of_iou_07_counts_up_to_that_threshold() -> None:
+    tally = BoxTally(("cup",))
+    tally.add(found(((0, 0, 10, 7), 0, 0.9)), truth((A, 0)))
+    values = tally.score(()).values
+    assert (values["ap50"], values["ap75"]) == (pytest.approx(1), 0)
+    assert values["map"] == pytest.approx(0.5)
+
+
+def test_a_false_box_of_higher_score_halves_precision() -> None:
+    tally = BoxTally(("cup",))
+    tally.add(found((B, 0, 0.9), (A, 0, 0.5)), truth((A, 0)))
+    assert tally.score(()).values["ap50"] == pytest.approx(0.5)
+
+
+def test_boxes_on_a_crowd_are_not_false() -> None:
+    tally = BoxTally(("cup",))
+    tally.add(found((B, 0, 0.9), (A, 0, 0.5)), truth((A, 0), (B, 0), crowd=[False, True]))
+    score = tally.score(())
+    assert score.values["ap50"] == pytest.approx(1)
+    assert score.support == {"cup": 1}
+
+
+def test_boxes_on_an_image_without_truth_are_false() -> None:
+    tally = BoxTally(("cup",))
+    tally.add(found((A, 0, 0.9)), truth())
+    tally.add(found((A, 0, 0.5)), truth((A, 0)))
+    assert tally.score(()).values["ap50"] == pytest.approx(0.5)
+
+
+def test_a_dataset_without_boxes_is_refused() -> None:
+    tally = BoxTally(("cup",))
+    tally.add(Detections.empty(), truth())
+    with pytest.raises(InputError, match="boxes in the dataset"):
+        tally.score(())
+
+
+def test_pycocotools_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    tally = BoxTally(("cup",))
+    tally.add(found((A, 0, 0.9)), truth((A, 0)))
+    tally.score(())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_pycocotools_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def refuse(name: str, globals: Mapping[str, object] | None = None, *rest: Any) -> Any:
+        if name.startswith("pycocotools"):
+            raise ImportError(name)
+        return real(name, globals, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(MissingExtraError, match=r"edgecnn\[measure\]"):
+        load_pycocotools()
+
+
+@pytest.mark.real_data
+def test_the_values_are_those_of_pycocotools_on_the_coco_file_itself(real_data: Path, tmp_path: Path) -> None:
+    """Shifted true boxes as detections, once through our loader, once through pycocotools' own."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    file = real_data / "coco-subset" / "instances_val_first128.json"
+    dataset, draw = open_dataset(file), np.random.default_rng(0)
+    categories = sorted(one["id"] for one in json.loads(file.read_text())["categories"])
+    tally, results = BoxTally(dataset.labels), []
+    for sample in dataset.samples:
+        assert sample.boxes is not None
+        size = np.tile(sample.boxes.xyxy[:, 2:] - sample.boxes.xyxy[:, :2], 2)
+        moved = (sample.boxes.xyxy + size * draw.normal(0, 0.08, size.shape)).astype(np.float32)
+        guess = Detections(moved, draw.random(len(moved)).astype(np.float32), sample.boxes.class_id)
+        tally.add(guess, sample.boxes)
+        for (x1, y1, x2, y2), score, class_id in zip(moved.tolist(), guess.score.tolist(), guess.class_id, strict=True):
+            bbox = [x1, y1, x2 - x1, y2 - y1]
+            results.append({"image_id": sample.image_id, "category_id": categories[class_id], "bbox": bbox, "score": score})
+    with contextlib.redirect_stdout(io.StringIO()):
+        true = COCO(str(file))
+        run = COCOeval(true, true.loadRes(results), "bbox")
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    ours = tally.score(()).values
+    names = {"map": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5, "ar": 8}
+    assert ours == {name: pytest.approx(run.stats[index], abs=1e-6) for name, index in names.items()}

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecnn.data import Boxes, Dataset, Sample
+from edgecnn.data.pictures import read_image
+from edgecnn.errors import InputError
+from edgecnn.metrics import evaluate, match_labels
+from edgecnn.metrics.report import report_lines
+from edgecnn.types import Classes, Detections, Image, Prediction
+
+
+def image(value: int) -> Callable[[], Image]:
+    return lambda: np.full((4, 4, 3), value, np.uint8)
+
+
+def classes(count: int = 6) -> Dataset:
+    samples = [Sample(f"{number}.png", image(number), label=number % 2) for number in range(count)]
+    return Dataset("two", "classify", ("even", "odd"), samples)
+
+
+def parity(found: Image) -> Prediction:
+    """Right for even pixels, and sure; wrong for odd ones, and less sure."""
+    return Classes(np.float32([0.9, 0.1] if found[0, 0, 0] % 2 == 0 else [0.6, 0.4]))
+
+
+def test_classification() -> None:
+    score = evaluate(parity, classes())
+    assert (score.primary, score.n, score.per_class) == (0.5, 6, {"even": 1, "odd": 0})
+    assert score.values["ece"] == pytest.approx((3 * 0.1 + 3 * 0.6) / 6)
+
+
+def test_names_of_the_model_decide() -> None:
+    score = evaluate(parity, classes(), classes=match_labels(("odd", "even"), ("even", "odd")))
+    assert score.per_class == {"even": 0, "odd": 1}
+
+
+def test_detection() -> None:
+    pytest.importorskip("pycocotools")
+    xyxy = np.float32([[0, 0, 3, 3]])
+    samples = [Sample(str(number), image(number), boxes=Boxes(xyxy, np.array([0]))) for number in range(3)]
+    dataset = Dataset("boxes", "detect", ("cup",), samples)
+    score = evaluate(lambda found: Detections(xyxy, np.float32([0.5]), np.array([0])), dataset)
+    assert (score.primary, score.n) == (pytest.approx(1), 3)
+
+
+def test_progress_counts_up() -> None:
+    seen: list[tuple[int, int]] = []
+    evaluate(parity, classes(3), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.fixture
+def with_a_bad_image(tmp_path: Path) -> Dataset:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    samples = [*classes().samples, Sample("bad.png", lambda: read_image(bad), label=0)]
+    return Dataset("two", "classify", ("even", "odd"), samples)
+
+
+def test_an_unreadable_image_is_left_out_and_noted(with_a_bad_image: Dataset) -> None:
+    score = evaluate(parity, with_a_bad_image)
+    assert score.n == 6
+    assert score.notes == ("1 images could not be read and are left out: bad.png (a file that is no image or is damaged)",)
+
+
+def test_an_unreadable_image_stops_where_strict(with_a_bad_image: Dataset) -> None:
+    with pytest.raises(InputError, match=r"bad\.png"):
+        evaluate(parity, with_a_bad_image, strict=True)
+
+
+def test_no_readable_image_at_all_is_an_error(with_a_bad_image: Dataset) -> None:
+    with pytest.raises(InputError, match="none that can be read"):
+        evaluate(parity, with_a_bad_image.pick([6]))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "predict", "said"),
+    [
+        pytest.param(classes(), lambda found: Detections.empty(), "a classifier for .*, found a detector", id="detector"),
+        pytest.param(Dataset("x", "classify", (), [Sample("a", image(0))]), parity, "labels or boxes", id="no truth"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(dataset: Dataset, predict: Callable[[Image], Prediction], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        evaluate(predict, dataset)
+
+
+def test_the_report_shows_values_classes_confusions_and_notes() -> None:
+    lines = report_lines(evaluate(parity, classes(), classes=match_labels(("even", "odd", "cow"), ("even", "odd"))))
+    text = "\n".join(lines)
+    assert "top-1                     50.00 %   95 % interval 18.76 % to 81.24 %" in text
+    assert "odd           3     0.00 %" in text
+    assert "odd  as even: 3 of 3" in text
+    assert "note: 1 of the model's 3 classes are not in the dataset, they are ignored: cow" in text
+
+
+def test_the_report_of_many_classes_is_cut() -> None:
+    names = tuple(f"class {index}" for index in range(30))
+    samples = [Sample(str(index), image(index), label=index) for index in range(30)]
+    score = evaluate(
+        lambda found: Classes(np.eye(30, dtype=np.float32)[found[0, 0, 0]]), Dataset("many", "classify", names, samples)
+    )
+    assert "  and 10 rarer classes (--json FILE has all)" in report_lines(score)
