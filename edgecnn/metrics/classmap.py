@@ -13,6 +13,15 @@ from edgecnn.types import Array, Classes, Detections, Float32, Int64
 
 UNNAMED = re.compile(r"(class|label|id)?[ _-]?\d+")
 SHOWN = 8
+# COCO's classes in the spelling of Pascal VOC, which darknet's coco.names and the detectors after it use.
+SAME = {
+    "aeroplane": "airplane",
+    "motorbike": "motorcycle",
+    "sofa": "couch",
+    "pottedplant": "potted plant",
+    "diningtable": "dining table",
+    "tvmonitor": "tv",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +59,9 @@ class ClassMap:
 
 
 def normalised(name: str) -> str:
-    """Lower case, one space between words: "With_Mask" and "with mask" are one name."""
-    return " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
+    """Lower case, one space between words, VOC's names as COCO's: "With_Mask" is "with mask", "sofa" is "couch"."""
+    words = " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
+    return SAME.get(words, words)
 
 
 def identity(count: int) -> ClassMap:

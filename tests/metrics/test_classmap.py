@@ -20,6 +20,10 @@ def test_names_match_however_they_are_written() -> None:
     assert kept.score.tolist() == [0, 2]
 
 
+def test_a_sofa_is_a_couch() -> None:
+    assert match_labels(("sofa", "tvmonitor"), ("tv", "couch")).detections(found(0, 1)).class_id.tolist() == [1, 0]
+
+
 def test_what_only_one_side_has_is_noted() -> None:
     notes = match_labels(("cat", "zebra"), ("cat", "cow")).notes
     assert notes == (
