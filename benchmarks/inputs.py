@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.card import Task
-from edgecnn.data import open_dataset
+from edgecnn.data import Dataset, open_dataset
 from edgecnn.types import Image
 
 SCENE = "scene:cups?seed=7001&every=15"
@@ -26,29 +26,23 @@ class Inputs:
 def default_inputs(task: Task, count: int) -> Inputs:
     """The built-in scene for detectors; noise for classifiers, whose time does not depend on what they see."""
     if task == "detect":
-        return dataset_inputs(SCENE, count)
+        return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
     images = tuple(random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count))
-    return Inputs(images, f"{count} random images of 320x240 (no --data given)")
+    return Inputs(images, f"{count} random images of 320x240")
 
 
-def dataset_inputs(uri: str, count: int) -> Inputs:
-    """The first ``count`` images of a dataset, fewer where the dataset is smaller or they would not fit in memory.
+def dataset_inputs(dataset: Dataset, shown: str, count: int) -> Inputs:
+    """The first ``count`` images of a dataset, fewer where it is smaller or they would not fit in memory.
 
-    Raises what ``open_dataset`` raises.
+    Raises ``InputError`` for an image that can't be read.
     """
-    dataset = open_dataset(uri, limit=count)
     images: list[Image] = []
     for sample in dataset.samples[:count]:
         images.append(sample.read())
         if sum(image.nbytes for image in images) > BUDGET:
             break
-    return Inputs(tuple(images), f"{len(images)} images of {shown(uri)}")
-
-
-def shown(uri: str) -> str:
-    """A dataset's address for a report: a path is cut to its last part, a report is often given away."""
-    return uri if uri.startswith("scene:") else Path(uri).name
+    return Inputs(tuple(images), f"{len(images)} images of {shown}")
 
 
 def store(inputs: Inputs, folder: Path) -> None:

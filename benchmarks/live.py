@@ -24,7 +24,7 @@ class PacedImages(Source):
         super().__init__("stored frames", live=True, fps=fps)
         self._images, self._rate = images, fps
 
-    def frames(self) -> Generator[Frame, None, None]:
+    def _frames(self) -> Generator[Frame, None, None]:
         """Frames without end; one that is overdue is skipped, not sent late."""
         pacer = Pacer(self._rate, self._closed)
         tick = 0

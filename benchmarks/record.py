@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -75,6 +76,7 @@ class FileRecord:
     cold: tuple[ColdStart, ...]
     peak_mib: tuple[float, ...]
     clocks: Mapping[Clock, ClockRecord]
+    sha256: str = ""
     throughput: Throughput | None = None
     score: Score | None = None
 
@@ -135,7 +137,20 @@ def names(paths: Sequence[Path]) -> list[str]:
     return [name if own.count(name) == 1 else f"{path.parent.name}/{name}" for path, name in zip(paths, own, strict=True)]
 
 
+def parts(path: Path) -> list[Path]:
+    """A model file with what belongs to it: the weights beside an OpenVINO .xml, external data beside an ONNX file."""
+    beside = path.with_suffix(".bin") if path.suffix == ".xml" else path.with_name(path.name + ".data")
+    return [path, beside] if beside.is_file() else [path]
+
+
 def size_of(path: Path) -> int:
-    """Bytes of a model file with what belongs to it: the weights beside an OpenVINO .xml, external data of an ONNX file."""
-    beside = [path.with_suffix(".bin")] if path.suffix == ".xml" else [path.with_name(path.name + ".data")]
-    return path.stat().st_size + sum(other.stat().st_size for other in beside if other.is_file())
+    """Bytes of a model file with all its parts."""
+    return sum(part.stat().st_size for part in parts(path))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 over all parts of a model file, in hexadecimal: which file a number belongs to."""
+    found = hashlib.sha256()
+    for part in parts(path):
+        found.update(part.read_bytes())
+    return found.hexdigest()

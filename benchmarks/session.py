@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgecnn.benchmarks.inputs import Inputs, dataset_inputs, default_inputs, shown, store
+from edgecnn.benchmarks.choice import DataChoice
+from edgecnn.benchmarks.inputs import Inputs, dataset_inputs, default_inputs, store
 from edgecnn.benchmarks.process import Opened, Process, Setup
 from edgecnn.benchmarks.protocol import CLOCKS, FULL, Clock, Protocol
-from edgecnn.benchmarks.record import ClockRecord, ColdStart, FileRecord, Record, Throughput, names, size_of
+from edgecnn.benchmarks.record import ClockRecord, ColdStart, FileRecord, Record, Throughput, digest, names, size_of
 from edgecnn.benchmarks.rounds import Say, measure_clock, measure_throughput
 from edgecnn.devices import environment, probe
 from edgecnn.devices.limits import usable_threads
@@ -24,15 +25,14 @@ from edgecnn.runtime.backends import file_format
 class Plan:
     """What is to be measured: files, how they are opened, which clocks, on which data.
 
-    ``data`` is a dataset for inputs and accuracy, "" for the built-in inputs without accuracy; ``limit`` its first images only.
+    ``data`` gives inputs and accuracy; None: built-in inputs and no accuracy.
     """
 
     files: tuple[Path, ...]
     setup: Setup = field(default_factory=Setup)
     protocol: Protocol = FULL
     clocks: tuple[Clock, ...] = CLOCKS
-    data: str = ""
-    limit: int | None = None
+    data: DataChoice | None = None
     throughput: bool = True
 
     @property
@@ -55,8 +55,8 @@ def measure(plan: Plan, say: Say = lambda _: None) -> Record:
     before, started = environment(), datetime.now(timezone.utc).isoformat(timespec="seconds")
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         subjects = open_all(plan, 1, stack, say)
+        inputs = _store_inputs(plan, subjects, Path(folder), say)
         cold = _cold_starts(plan, subjects, say)
-        inputs = _store_inputs(plan, subjects[0], Path(folder), say)
         _use(folder, subjects)
         found = {clock: measure_clock(clock, plan.protocol, subjects, say) for clock in plan.clocks}
         scores = [_score(plan, subject, say) for subject in subjects]
@@ -70,7 +70,7 @@ def measure(plan: Plan, say: Say = lambda _: None) -> Record:
         where=plan.setup.device,
         threads=plan.threads,
         inputs=inputs.what,
-        data=shown(plan.data) if plan.data else "",
+        data=str(plan.data or ""),
         disturbance={clock: disturbance for clock, (_, disturbance) in found.items()},
     )
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(plan.files))]
@@ -98,11 +98,17 @@ def _cold_starts(plan: Plan, subjects: list[Process], say: Say) -> list[list[Ope
     return cold
 
 
-def _store_inputs(plan: Plan, first: Process, folder: Path, say: Say) -> Inputs:
-    """Read the inputs once, for all processes."""
+def _store_inputs(plan: Plan, subjects: list[Process], folder: Path, say: Say) -> Inputs:
+    """Read the inputs once, for all processes; what would stop the accuracy later is raised here."""
     say("reading inputs")
     count = plan.protocol.inputs
-    inputs = dataset_inputs(plan.data, count) if plan.data else default_inputs(first.opened.card.task, count)
+    if plan.data is None:
+        inputs = default_inputs(subjects[0].opened.card.task, count)
+    else:
+        dataset = plan.data.open()
+        for subject in subjects if dataset.labels else ():
+            plan.data.check(dataset, subject.opened.card)
+        inputs = dataset_inputs(dataset, str(plan.data), count)
     store(inputs, folder)
     return inputs
 
@@ -114,10 +120,10 @@ def _use(folder: str, subjects: list[Process]) -> None:
 
 def _score(plan: Plan, subject: Process, say: Say) -> Score | None:
     """Accuracy of the same loaded file that was timed."""
-    if not plan.data:
+    if plan.data is None:
         return None
     say(f"accuracy of {subject.path.name}")
-    score: Score = subject.ask("accuracy", uri=plan.data, limit=plan.limit)
+    score: Score | None = subject.ask("accuracy", data=plan.data, options=plan.setup.options)
     return score
 
 
@@ -145,6 +151,7 @@ def _file_record(
         format=file_format(path),
         card=cold[0].card,
         bytes=size_of(path),
+        sha256=digest(path),
         cold=tuple(ColdStart(**opened.cold) for opened in cold),
         peak_mib=tuple(opened.peak_mib for opened in cold),
         clocks=clocks,

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
+from edgecnn.benchmarks.choice import DataChoice
 from edgecnn.benchmarks.inputs import BUDGET, load_stored
 from edgecnn.benchmarks.live import LiveRound, live_round
 from edgecnn.benchmarks.loop import WarmUp, one_round, warm_up
 from edgecnn.benchmarks.protocol import Clock, Protocol
+from edgecnn.card import Decode
 from edgecnn.metrics import Score, evaluate
 from edgecnn.preprocess import Preprocessor
-from edgecnn.runtime.predictor import Predictor
+from edgecnn.runtime.identify import CardOptions
+from edgecnn.runtime.predictor import Predictor, Worker
 from edgecnn.types import Array, Image
 
 Step = Callable[[], object]
+MEASURING = {"score_threshold": 0.001, "max_detections": 100}
 
 
 @dataclass(slots=True)
@@ -85,11 +89,22 @@ class Subject:
             thread.join()
         return sum(counts) / (perf_counter() - started)
 
-    def accuracy(self, uri: str, limit: int | None) -> Score:
-        """Accuracy of this file on a dataset, through the same predictor that was timed."""
-        from edgecnn.data import open_dataset
+    def accuracy(self, data: DataChoice, options: CardOptions) -> Score | None:
+        """Accuracy of the very file that was timed; None on a dataset without truth.
 
-        return evaluate(self.predictor, open_dataset(uri, labels=self.predictor.card.labels, limit=limit))
+        Boxes of every score count unless ``options`` say otherwise: a threshold as in daily use would cut the curve that mAP is
+        the area of.
+        """
+        dataset = data.open()
+        if not dataset.labels:
+            return None
+        card = self.predictor.card
+        dataset, classes = data.named(dataset, card.labels)
+        if card.task == "detect":
+            every = {**MEASURING, **options.given(*MEASURING)}
+            card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **every}))
+        worker = Worker(self.predictor.backend, card)
+        return evaluate(lambda image: worker(image)[0], dataset, classes=classes)
 
     def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:
         """The call that one sample of ``clock`` times; stage times of the task clock are added to ``stages``."""

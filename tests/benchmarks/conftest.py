@@ -1,14 +1,23 @@
-"""Tiny real models for the benchmark's tests: a classifier and a detector in ONNX with their cards inside."""
+"""For the benchmark's tests: tiny real models with their cards inside, and a record of made-up samples."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgecnn.benchmarks.loop import WarmUp
+from edgecnn.benchmarks.protocol import CLOCKS, FULL, Clock
+from edgecnn.benchmarks.record import ClockRecord, ColdStart, FileRecord, Record, Throughput
+from edgecnn.benchmarks.verdict import judge
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
+from edgecnn.devices import DeviceProfile, Environment
+from edgecnn.devices.counters import Disturbance
+from edgecnn.metrics import Score
+from edgecnn.runtime.backends import SUFFIXES
 from edgecnn.types import TensorSpec
 
 SIZE = 64
@@ -89,3 +98,54 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_detector(tmp_path_factory.mktemp("models") / "boxes-fp32.onnx")
+
+
+def make_record(files: Sequence[str] = ("cups-fp32.onnx", "cups-int8.onnx"), *, scored: bool = True, seed: int = 0) -> Record:
+    """A Record as a measurement would give it, from made-up samples; faster files for int8, slower for .safetensors."""
+    random = np.random.default_rng(seed)
+    disturbance = dict.fromkeys(CLOCKS, Disturbance(other_load=0.01))
+    return Record(
+        started="2026-01-02T03:04:05+00:00",
+        protocol=FULL,
+        device=DeviceProfile("Test Board 5", "aarch64", "Cortex-A76", 4, 4, ("neon", "dotprod"), 8000, ("onnx",)),
+        environment=Environment(
+            "0.1.0", "0123456789ab", "CPython 3.11.7", "Test OS", "Linux 6", packages={"onnxruntime": "1.32.0"}
+        ),
+        where="cpu",
+        threads=4,
+        inputs="64 images of scene:cups",
+        data="scene:cups" if scored else "",
+        disturbance=disturbance,
+        files=tuple(_file_record(Path(name), random, scored) for name in files),
+    )
+
+
+def _file_record(path: Path, random: np.random.Generator, scored: bool) -> FileRecord:
+    precision = next((name for name in ("int8", "fp16") if name in path.name), "fp32")
+    file_format = SUFFIXES[path.suffix]
+    base = {"int8": 4.0, "fp16": 9.0, "fp32": 10.0}[precision] * {"torch": 2.2, "onnx": 1.0, "tflite": 1.3, "openvino": 0.8}[
+        file_format
+    ]
+    score = Score("detect", 200, LABELS, {"map": 0.84 - 0.01 * random.random()}, {}, {}) if scored else None
+    clocks = {clock: _clock_record(clock, base + extra, random) for clock, extra in zip(CLOCKS, (0.0, 1.5, 2.5), strict=True)}
+    return FileRecord(
+        path=path,
+        name=path.name,
+        format=file_format,
+        card=_card("cups", Decode("fcos"), LABELS, precision),
+        bytes=int({"int8": 1.1e6, "fp16": 2.0e6, "fp32": 4.0e6}[precision]),
+        sha256="0" * 64,
+        cold=tuple(ColdStart(30, 200, 20 * base, 2 * base + extra) for extra in (0.0, 3.0, 1.0)),
+        peak_mib=(90.0, 92.0, 91.0),
+        clocks=clocks,
+        throughput=Throughput(4, {"model": 4000 / base, "task": 3500 / base}),
+        score=score,
+    )
+
+
+def _clock_record(clock: Clock, base: float, random: np.random.Generator) -> ClockRecord:
+    rounds = tuple(tuple(base * random.gamma(400, 1 / 400, 34) + random.exponential(0.03 * base, 34)) for _ in range(20))
+    stages = {"preprocess": (1.0,) * 3, "infer": (base - 1.5,) * 3, "postprocess": (0.5,) * 3} if clock == "task" else {}
+    ledger = {"captured": 700, "processed": 680, "dropped": 20, "failed": 0} if clock == "age" else {}
+    warm = WarmUp(40, 1.0, True)
+    return ClockRecord(clock, rounds, warm, judge(clock, rounds, warm, Disturbance()), stages, ledger)

@@ -1,0 +1,51 @@
+"""Which data a benchmark measures with: the same choices as `edgecnn evaluate` has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn.card import ModelCard
+from edgecnn.data import Dataset, held_out_split, open_dataset
+from edgecnn.data.relabel import parse_renames, rename_classes
+from edgecnn.errors import InputError
+from edgecnn.metrics import ClassMap, match_labels
+from edgecnn.metrics.average_precision import load_pycocotools
+from edgecnn.metrics.classmap import rename
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """A dataset by its address, which part of it, how many images, and other names for classes ("a=b,...", one name for all)."""
+
+    uri: str
+    split: str | None = None
+    limit: int | None = None
+    renames: str | None = None
+    merge: str | None = None
+
+    def open(self) -> Dataset:
+        """The dataset; without ``split`` the part that was held out of training. Raises what ``open_dataset`` raises."""
+        return open_dataset(self.uri, split=self.split or held_out_split(self.uri), limit=self.limit)
+
+    def named(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
+        """The dataset with its new names, and which class of the model each is; raises ``InputError`` where none is the same."""
+        if self.renames:
+            changes = parse_renames(self.renames)
+            dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
+        if self.merge:
+            changes = dict.fromkeys(dataset.labels, self.merge)
+            dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
+        return dataset, match_labels(labels, dataset.labels)
+
+    def check(self, dataset: Dataset, card: ModelCard) -> None:
+        """Raise what would stop the accuracy of a model with ``card``, before anything long is measured."""
+        if dataset.task != card.task:
+            raise InputError(f"a dataset to {card.task}, as {card.name} does", f"one to {dataset.task}", "name another dataset")
+        if card.task == "detect":
+            load_pycocotools()
+        self.named(dataset, card.labels)
+
+    def __str__(self) -> str:
+        """For a report: a path is cut to its last part, because reports are given away."""
+        return self.uri if self.uri.startswith("scene:") else Path(self.uri).name
