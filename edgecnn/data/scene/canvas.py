@@ -18,7 +18,7 @@ class Sprite:
     """A thing painted once: premultiplied BGRA (h, w, 4), its whole outline (h, w) of 255 or 0, foot at pixel (ox, oy), pixels per cm.
 
     ``area`` counts the outline in square cm of the picture plane. ``bend`` (h, w, 2) float32, where the thing is clear, says from
-    how far (in cm) the background is seen. ``tall`` is the extent in cm at the pitch it was painted for.
+    how far (in cm) the background is seen. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body does not hide.
     """
 
     pixels: Image
@@ -28,6 +28,7 @@ class Sprite:
     scale: float
     area: float
     bend: Float32 | None = None
+    handle: Float32 | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,34 +38,36 @@ class Canvas:
     image: Image
     ids: Image
 
-    def stamp(self, sprite: Sprite, affine: Real, number: int) -> None:
-        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the picture's."""
+    def stamp(self, sprite: Sprite, affine: Real, number: int) -> tuple[int, int, int, int] | None:
+        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the picture's; the part (x0, y0, x1, y1) that changed."""
         box = _bounds(sprite.pixels.shape, affine, self.ids.shape)
         if box is None:
-            return
+            return None
         x0, y0, x1, y1 = box
         local = affine.copy()
         local[:, 2] -= (x0, y0)
         size = (x1 - x0, y1 - y0)
         drawn = cv2.warpAffine(sprite.pixels, local, size, flags=cv2.INTER_LINEAR)
-        outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
         area = self.image[y0:y1, x0:x1]
+        outline = cv2.extractChannel(drawn, 3)
         if sprite.bend is not None:
+            outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
             _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
         blend(area, drawn)
-        self.ids[y0:y1, x0:x1][outline > 127] = number + 1
+        cv2.copyTo(np.full_like(outline, number + 1), cv2.compare(outline, 127, cv2.CMP_GT), self.ids[y0:y1, x0:x1])
+        return box
 
 
 def blend(area: Image, drawn: Image) -> None:
     """Lay premultiplied BGRA over ``area`` in place."""
-    rest = cv2.cvtColor(255 - drawn[..., 3], cv2.COLOR_GRAY2BGR)
+    rest = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(drawn, 3)), cv2.COLOR_GRAY2BGR)
     cv2.multiply(area, rest, dst=area, scale=1 / 255)
-    cv2.add(area, drawn[..., :3], dst=area)
+    cv2.add(area, cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), dst=area)
 
 
 def _refract(area: Image, bend: Float32, linear: Real) -> None:
     """Show in place what lies ``bend`` (cm of the sprite) beside each pixel."""
-    shift = bend @ linear.T.astype(np.float32)
+    shift = cv2.transform(bend, linear.astype(np.float32))
     height, width = area.shape[:2]
     x = np.arange(width, dtype=np.float32)[None] + shift[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + shift[..., 1]
@@ -84,7 +87,7 @@ def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real]:
     """In the picture: pixels of one cm to the right at ``foot`` (x, y, z), and the direction (unit) of down along the upright axis."""
     away = foot[:2] - eye.position[:2]
     away = away / max(float(np.hypot(*away)), 1e-6)
-    points = np.array([foot, foot + [away[1], -away[0], 0], foot + [0, 0, max(height, 1.0)]])
+    points = np.array([foot, foot + np.array([away[1], -away[0], 0.0]), foot + np.array([0, 0, max(height, 1.0)])])
     base, right, top = eye.project(points)
     lean = base - top
     across = right - base
@@ -113,3 +116,13 @@ def premultiply(colour: Image, alpha: Array) -> Image:
     """(h, w, 4) uint8 from a colour (h, w, 3) and how much it covers (h, w), 0..255."""
     cover = np.asarray(alpha, np.uint8)
     return cv2.merge([*cv2.split(cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)), cover])
+
+
+def cropped(colour: Image, outline: Image, seen_at: tuple[float, float, float]) -> Sprite:
+    """A sprite of an opaque thing, cut to its outline; ``seen_at`` is its foot's pixel (x, y) and its pixels per cm."""
+    ox, oy, scale = seen_at
+    x, y, w, h = cv2.boundingRect(outline)
+    x, y = max(x - 1, 0), max(y - 1, 0)
+    colour, outline = colour[y : y + h + 2, x : x + w + 2], np.ascontiguousarray(outline[y : y + h + 2, x : x + w + 2])
+    area = float(cv2.countNonZero(cv2.compare(outline, 127, cv2.CMP_GT))) / scale**2
+    return Sprite(premultiply(np.ascontiguousarray(colour), outline), outline, ox - x, oy - y, scale, area)

@@ -14,7 +14,7 @@ from edgecnn.types import Image
 
 
 class Frames(Sequence[Sample]):
-    """Samples that are rendered when they are asked for; taking a sample renders its truth, ``read()`` its image."""
+    """Samples that are rendered when they are asked for; taking a sample works its truth out, ``read()`` its image."""
 
     def __init__(self, scene: Scene, count: int) -> None:
         self._scene, self._count = scene, count
@@ -32,7 +32,7 @@ class Frames(Sequence[Sample]):
         if not -self._count <= index < self._count:
             raise IndexError(index)
         frame = index % self._count * self._scene.options.every
-        image, truth = self._scene.render(frame)
+        truth = self._scene.truth(frame)
         group = str(self._scene.cut(frame))
         return Sample(f"frame-{frame:07d}", partial(self._image, frame), boxes=truth.boxes, group=group, image_id=frame)
 

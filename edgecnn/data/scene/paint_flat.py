@@ -1,4 +1,4 @@
-"""Paints what is not turned: papers, cutlery, books, boxes, a hand that reaches in."""
+"""Paints what is not turned: papers, cutlery, books and boxes, each a block whose top bears a picture."""
 
 from __future__ import annotations
 
@@ -6,38 +6,62 @@ import cv2
 import numpy as np
 
 from edgecnn.data.scene.camera import Camera, Real
-from edgecnn.data.scene.canvas import NOTHING, Canvas
+from edgecnn.data.scene.canvas import NOTHING, Canvas, blend
+from edgecnn.data.scene.decals import MARGIN
 from edgecnn.data.scene.light import Light
-from edgecnn.data.scene.looks import Look
+from edgecnn.types import Image
 
 SHIFT = 4
 FACES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
+WHITE = np.array([225.0, 235.0, 238.0])
 
 
-def box(canvas: Canvas, eye: Camera, lamp: Light, centre: Real, yaw: float, size: tuple[float, float, float], look: Look) -> None:
-    """A block with its foot's centre at ``centre``, turned by ``yaw``: the sides that face the camera, then the top."""
+def block(canvas: Canvas, eye: Camera, lamp: Light, foot: Real, yaw: float, size: tuple[float, float, float], top: Image) -> None:
+    """A block that stands at ``foot``, turned by ``yaw``: the sides that face the camera, then its top with the picture ``top``."""
     c, s = np.cos(yaw), np.sin(yaw)
-    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.asarray(size[:2]) / 2
-    base = square @ np.array([[c, s], [-s, c]]) + centre[:2]
-    corners = np.r_[np.c_[base, np.full(4, centre[2])], np.c_[base, np.full(4, centre[2] + size[2])]]
+    square = np.array([[-1, 1], [1, 1], [1, -1], [-1, -1]]) * np.asarray(size[:2]) / 2
+    base = square @ np.array([[c, s], [-s, c]]) + foot[:2]
+    corners = np.r_[np.c_[base, np.full(4, foot[2])], np.c_[base, np.full(4, foot[2] + size[2])]]
     pixels = eye.project(corners)
-    colour = np.asarray(look.outside) * 255
-    for face in FACES:
-        normal = _outward(corners, face)
+    if size[2] > 1.5:
+        _sides(canvas, eye, lamp, corners, pixels, top)
+    lit = lamp.ambient + (1.1 - lamp.ambient) * float(lamp.direction[2])
+    _top(canvas, pixels[4:], cv2.convertScaleAbs(top[..., :3], alpha=min(lit, 1.2)), top[..., 3])
+
+
+def _sides(canvas: Canvas, eye: Camera, lamp: Light, corners: Real, pixels: Real, top: Image) -> None:
+    """Plain sides in the colour of the top's corner; a low block is a book, and three of its sides are pages."""
+    cover = top[MARGIN + 2, MARGIN + 2, :3].astype(np.float64)
+    pages = corners[4, 2] - corners[0, 2] < 4
+    for k, face in enumerate(FACES):
+        edge = corners[face[1]] - corners[face[0]]
+        normal = np.array([-edge[1], edge[0], 0.0]) / max(float(np.hypot(edge[0], edge[1])), 1e-6)
         if (eye.position - corners[face[0]]) @ normal > 0:
             lit = lamp.ambient * 0.7 + (1.1 - lamp.ambient) * max(0.0, float(normal @ lamp.direction))
-            _fill(canvas, pixels[list(face)], colour * lit)
-    lit = lamp.ambient + (1.1 - lamp.ambient) * float(lamp.direction[2])
-    _fill(canvas, pixels[4:], np.asarray(look.accent if look.pattern == "dip" else look.outside) * 255 * lit)
+            fill(canvas, pixels[list(face)], (WHITE if pages and k != 3 else cover) * lit)
 
 
-def _outward(corners: Real, face: tuple[int, ...]) -> Real:
-    edge = corners[face[1]] - corners[face[0]]
-    normal = np.array([edge[1], -edge[0], 0.0])
-    return normal / max(float(np.hypot(*normal[:2])), 1e-6)
+def _top(canvas: Canvas, quad: Real, colour: Image, cover: Image) -> None:
+    height, width = cover.shape
+    inner = np.array(
+        [[MARGIN, MARGIN], [width - MARGIN, MARGIN], [width - MARGIN, height - MARGIN], [MARGIN, height - MARGIN]], np.float32
+    )
+    move = cv2.getPerspectiveTransform(inner, quad.astype(np.float32))
+    outer = cv2.perspectiveTransform(np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32), move)[0]
+    rows, columns = canvas.ids.shape
+    x0, y0 = (max(int(v) - 1, 0) for v in outer.min(0))
+    x1, y1 = min(int(outer[:, 0].max()) + 2, columns), min(int(outer[:, 1].max()) + 2, rows)
+    if x1 <= x0 or y1 <= y0:
+        return
+    local = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ move
+    drawn = cv2.warpPerspective(cv2.merge([*cv2.split(colour), cover]), local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    blend(canvas.image[y0:y1, x0:x1], drawn)
+    solid = cv2.compare(cv2.extractChannel(drawn, 3), 127, cv2.CMP_GT)
+    cv2.copyTo(np.full(solid.shape, NOTHING, np.uint8), solid, canvas.ids[y0:y1, x0:x1])
 
 
-def _fill(canvas: Canvas, points: Real, colour: Real) -> None:
+def fill(canvas: Canvas, points: Real, colour: Real) -> None:
+    """A polygon of one colour that hides what is behind it."""
     line = np.round(np.clip(points, -4000, 8000) * 2**SHIFT).astype(np.int32)
     cv2.fillConvexPoly(canvas.image, line, np.clip(colour, 0, 255).tolist(), cv2.LINE_AA, SHIFT)
     cv2.fillConvexPoly(canvas.ids, line, NOTHING, cv2.LINE_8, SHIFT)

@@ -14,7 +14,7 @@ import numpy as np
 from edgecnn.data.scene.profiles import POINTS, Profile
 from edgecnn.types import Array, Float32, Image
 
-AZIMUTHS = 192
+AZIMUTHS = 144
 WRAP = 2
 
 
@@ -23,7 +23,8 @@ class View:
     """A shape at a pitch (radians), drawn at ``scale`` pixels per cm with its foot's centre at pixel (ox, oy).
 
     ``near`` are the maps (for ``cv2.remap``) that look a wrapped texture up for what is seen; ``mask`` is 255 where the
-    shape is, (H, W) uint8. ``front`` and ``far`` are the maps of the near and the far wall alone, for what one sees through.
+    shape is, (H, W) uint8. ``front`` and ``far`` are the maps of the near and the far wall alone, for what one sees through;
+    ``opening`` is 255 where one looks in past the near wall.
     """
 
     shape: Profile
@@ -35,6 +36,7 @@ class View:
     front: tuple[Array, Array] | None
     far: tuple[Array, Array] | None
     mask: Image
+    opening: Image
 
 
 def extent(shape: Profile, pitch: float) -> float:
@@ -56,7 +58,8 @@ def view(shape: Profile, pitch: float, scale: float, margin: float, clear: bool)
     outside = spans[: min(shape.rim + 1, POINTS)]
     mask = np.abs(x)[None] <= outside.max(0)[:, None]
     front = _last(outside, x)
-    seen = _through_opening(spans, shape.rim, x, front) if shape.rim < POINTS else front
+    opening = np.abs(x)[None] <= spans[min(shape.rim, POINTS - 1)][:, None]
+    seen = np.where(opening, _within(spans, shape.rim, x), front) if shape.rim < POINTS else front
     far = _first(outside, x) if clear else None
     return View(
         shape,
@@ -68,6 +71,7 @@ def view(shape: Profile, pitch: float, scale: float, margin: float, clear: bool)
         _maps(shape, lean, rise, x, y, front) if clear else None,
         _maps(shape, lean, rise, x, y, far) if far is not None else None,
         mask.astype(np.uint8) * 255,
+        opening.astype(np.uint8) * 255,
     )
 
 
@@ -79,9 +83,18 @@ def _spans(shape: Profile, y: Float32, lean: float, rise: float) -> Float32:
 
 
 def _rows(spans: Float32, order: Float32, x: Float32) -> Float32:
-    """(H, W) position along the profile, where ``spans`` (n, H) does not fall with n and ``order`` (n,) names the points."""
-    across = np.abs(x)
-    return np.stack([np.interp(across, spans[:, row], order) for row in range(spans.shape[1])]).astype(np.float32)
+    """(H, W) position along the profile, where ``spans`` (n, H) does not fall with n and ``order`` (n,) names the points.
+
+    All rows are looked up in one call: each row's spans and pixels are moved to a range of their own.
+    """
+    across = np.abs(x[: (len(x) + 1) // 2])[::-1]
+    n, rows = spans.shape
+    apart = np.arange(rows, dtype=np.float64)[:, None] * (4 * float(np.abs(spans).max() + across[-1]) + 1)
+    table = spans.T.astype(np.float64)
+    asked = np.clip(across[None], table[:, :1], table[:, -1:])
+    half = np.interp((asked + apart).ravel(), (table + apart).ravel(), np.tile(order.astype(np.float64), rows))
+    right = half.reshape(rows, -1).astype(np.float32)
+    return np.concatenate([right[:, :0:-1] if len(x) % 2 else right[:, ::-1], right], axis=1)
 
 
 def _last(spans: Float32, x: Float32) -> Float32:
@@ -95,12 +108,10 @@ def _first(spans: Float32, x: Float32) -> Float32:
     return _rows(np.maximum.accumulate(spans, axis=0), np.arange(len(spans), dtype=np.float32), x)
 
 
-def _through_opening(spans: Float32, rim: int, x: Float32, front: Float32) -> Float32:
+def _within(spans: Float32, rim: int, x: Float32) -> Float32:
     """Within the rim, a line of sight goes down until it first leaves the circle of an inner point."""
     inner = np.minimum.accumulate(spans[rim:], axis=0)[::-1]
-    order = np.arange(rim, len(spans), dtype=np.float32)[::-1]
-    opening = np.abs(x)[None] <= spans[rim][:, None]
-    return np.where(opening, _rows(inner, order, x), front).astype(np.float32)
+    return _rows(inner, np.arange(rim, len(spans), dtype=np.float32)[::-1], x)
 
 
 def _maps(shape: Profile, lean: float, rise: float, x: Float32, y: Float32, along: Float32) -> tuple[Array, Array]:

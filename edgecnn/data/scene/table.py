@@ -8,7 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from edgecnn.data.scene.camera import Camera
+from edgecnn.data.scene.camera import Camera, Real
 from edgecnn.types import Array, Float32, Image
 
 SIDE = 768
@@ -30,12 +30,18 @@ PALETTES: dict[str, tuple[tuple[tuple[float, float, float], tuple[float, float, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """A table: its picture from above (SIDE, SIDE, 3), pixels per cm, turn and shift of that picture, the far edge's y, the room's colours."""
+    """A table: its grain from above (2 * SIDE, 2 * SIDE) uint8, the colours (BGR, 0..255) of its darkest and lightest grain.
 
-    texture: Image
+    ``scale`` is pixels of the grain per cm, ``turn`` and ``centre`` (x, y in cm) place it, ``edge`` is the far edge's y, ``room`` the
+    colours of the wall behind it.
+    """
+
+    grain: Image
+    dark: Real
+    light: Real
     scale: float
     turn: float
-    shift: tuple[float, float]
+    centre: tuple[float, float]
     edge: float
     room: Image
 
@@ -44,18 +50,18 @@ def ground(rng: np.random.Generator) -> Ground:
     """A table for one cut."""
     kind = str(rng.choice(list(PALETTES), p=[0.22, 0.14, 0.12, 0.14, 0.1, 0.08, 0.12, 0.08]))
     dark, light = PALETTES[kind][rng.integers(len(PALETTES[kind]))]
+    vary = np.clip(rng.normal(1, 0.08, 3), 0.7, 1.25) * 255
     grain = _grain(kind, int(rng.integers(4)))
-    vary = np.clip(rng.normal(1, 0.08, 3), 0.7, 1.25)
-    ramp = np.linspace(0, 1, 256)[:, None]
-    palette = np.clip((np.asarray(dark) * (1 - ramp) + np.asarray(light) * ramp) * vary * 255, 0, 255).astype(np.uint8)
-    texture = cv2.LUT(cv2.cvtColor(grain, cv2.COLOR_GRAY2BGR), palette[:, None, :])
+    shift = rng.integers(0, SIDE, 2)
     room = rng.uniform(0.08, 0.75, (5, 22, 1)) + rng.normal(0, 0.07, (5, 22, 3))
     return Ground(
-        texture=texture,
-        scale=float(rng.uniform(7.5, 13)),
+        grain=cv2.copyMakeBorder(grain, SIDE - shift[0], shift[0], SIDE - shift[1], shift[1], cv2.BORDER_REFLECT_101),
+        dark=np.asarray(dark) * vary,
+        light=np.asarray(light) * vary,
+        scale=float(rng.uniform(7.0, 11)),
         turn=float(rng.choice([rng.uniform(0, 2 * np.pi), rng.normal(0, 0.1)])),
-        shift=(float(rng.uniform(0, SIDE)), float(rng.uniform(0, SIDE))),
-        edge=float(rng.uniform(28, 75)) if rng.random() < 0.5 else 400.0,
+        centre=(float(rng.uniform(-15, 15)), float(rng.uniform(-10, 25))),
+        edge=float(rng.uniform(28, 75)) if rng.random() < 0.5 else float(rng.uniform(90, 160)),
         room=np.clip(room * 255, 0, 255).astype(np.uint8),
     )
 
@@ -63,23 +69,38 @@ def ground(rng: np.random.Generator) -> Ground:
 def lay(table: Ground, eye: Camera, size: tuple[int, int]) -> Image:
     """The picture of the bare table with the room behind it, (H, W, 3) uint8."""
     c, s = np.cos(table.turn) * table.scale, np.sin(table.turn) * table.scale
-    place = np.array([[c, -s, table.shift[0]], [s, c, table.shift[1]], [0, 0, 1]])
-    image = cv2.warpPerspective(
-        table.texture,
-        eye.homography() @ np.linalg.inv(place),
-        size,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+    x, y = table.centre
+    place = np.array([[c, -s, SIDE - c * x + s * y], [s, c, SIDE - s * x - c * y], [0, 0, 1]])
+    to_image = eye.homography() @ np.linalg.inv(place)
+    mode = cv2.BORDER_CONSTANT if _covers(table, eye, to_image, size) else cv2.BORDER_REFLECT_101
+    grain = cv2.warpPerspective(table.grain, to_image, size, flags=cv2.INTER_LINEAR, borderMode=mode)
+    slope = (table.light - table.dark) / 255
+    image = cv2.merge([cv2.convertScaleAbs(grain, alpha=slope[k], beta=table.dark[k]) for k in range(3)])
     _hang(image, table, eye)
     return image
+
+
+def _rays(eye: Camera, size: tuple[int, int]) -> Real:
+    """(4, 3): where the picture's corners look, unscaled."""
+    width, height = size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    return np.asarray(np.c_[(corners - eye.centre) / eye.focal, np.ones(4)] @ eye.axes)
+
+
+def _covers(table: Ground, eye: Camera, to_image: Real, size: tuple[int, int]) -> bool:
+    """Whether the grain lies under the whole picture; a picture that it does not cover is drawn with its mirror images, slowly."""
+    if _rays(eye, size)[:, 2].max() > -0.05:
+        return False
+    width, height = size
+    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64) @ np.linalg.inv(to_image).T
+    at = corners[:, :2] / corners[:, 2:]
+    return bool(at.min() > 1 and at.max() < 2 * SIDE - 2)
 
 
 def _hang(image: Image, table: Ground, eye: Camera) -> None:
     """Paint the wall that stands on the table's far edge, where the camera looks forward enough to see it."""
     height, width = image.shape[:2]
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    rays = np.c_[(corners - eye.centre) / eye.focal, np.ones(4)] @ eye.axes
+    rays = _rays(eye, (width, height))
     reach = eye.position[:2] + rays[:, :2] * (eye.position[2] / np.maximum(-rays[:, 2:], 1e-3))
     if rays[:, 1].min() < 0.05 or (reach[:, 1].max() < table.edge and rays[:, 2].max() < 0):
         return
@@ -88,7 +109,35 @@ def _hang(image: Image, table: Ground, eye: Camera) -> None:
     foot = np.array([-half, table.edge, tall]) - eye.position
     plane = lens @ eye.axes @ np.c_[[2 * half / 480, 0, 0], [0, 0, -tall / 160], foot]
     room = cv2.resize(table.room, (480, 160), interpolation=cv2.INTER_CUBIC)
-    cv2.warpPerspective(room, plane, (width, height), dst=image, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+    x0, y0, x1, y1 = _above(table.edge, rays, eye, (width, height))
+    move = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64)
+    part = image[y0:y1, x0:x1]
+    cv2.warpPerspective(
+        room, move @ plane, (x1 - x0, y1 - y0), dst=part, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+    )
+
+
+def _above(edge: float, rays: Real, eye: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part (x0, y0, x1, y1) of the picture that can show what is beyond the table's edge."""
+    width, height = size
+    beyond = (rays[:, 2] >= -1e-3) | (eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3)) > edge)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    line = eye.project(np.array([[x, edge, 0.0] for x in np.linspace(-2, 2, 41) ** 3 * 60]))
+    inside = line[((line >= 0) & (line <= size)).all(1)]
+    if len(inside) < 2:
+        return 0, 0, width, height
+    crossing = np.array([_cross(line, axis, bound) for axis, bound in ((0, 0.0), (0, width), (1, 0.0), (1, height))])
+    crossing = crossing[((crossing >= -1) & (crossing <= np.array(size) + 1)).all(1)]
+    points = np.r_[corners[beyond], inside, crossing]
+    low, high = np.floor(points.min(0)) - 2, np.ceil(points.max(0)) + 2
+    return max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height)
+
+
+def _cross(line: Real, axis: int, bound: float) -> Real:
+    """Where the straight line through the first two points reaches ``bound`` on ``axis``."""
+    a, b = line[18], line[22]
+    gap = b[axis] - a[axis]
+    return np.asarray(a + (b - a) * ((bound - a[axis]) / gap if abs(gap) > 1e-6 else 1e9))
 
 
 def _noise(rng: np.random.Generator, cells: tuple[int, int], octaves: int) -> Float32:

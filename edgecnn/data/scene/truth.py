@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from edgecnn.data.sample import Boxes
@@ -31,13 +32,18 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """A labelled thing as it was painted: its number, label, identity, full area in pixels and points of its handle (n, 2)."""
+    """A labelled thing as it was painted: number, label, identity, its full area in pixels, the part of the picture it was painted in.
+
+    ``handle`` (n, 2) are the pixels of its handle's middle that it does not hide itself, of ``handle_points`` in all.
+    """
 
     number: int
     label: int
     identity: int
     area: float
+    box: tuple[int, int, int, int]
     handle: Array | None
+    handle_points: int
 
 
 def truth(ids: Image, painted: list[Painted]) -> Truth:
@@ -46,13 +52,14 @@ def truth(ids: Image, painted: list[Painted]) -> Truth:
     kept: list[Painted] = []
     visible: list[float] = []
     for thing in painted:
-        shows = ids == thing.number + 1
-        across, down = np.flatnonzero(shows.any(0)), np.flatnonzero(shows.any(1))
-        if not across.size:
+        x0, y0, x1, y1 = thing.box
+        shows = cv2.compare(ids[y0:y1, x0:x1], thing.number + 1, cv2.CMP_EQ)
+        x, y, width, height = cv2.boundingRect(shows)
+        if not width:
             continue
-        rows.append((across[0], down[0], across[-1] + 1, down[-1] + 1))
+        rows.append((x0 + x, y0 + y, x0 + x + width, y0 + y + height))
         kept.append(thing)
-        visible.append(min(1.0, float(np.count_nonzero(shows)) / max(thing.area, 1.0)))
+        visible.append(min(1.0, cv2.countNonZero(shows) / max(thing.area, 1.0)))
     xyxy = np.array(rows, np.float32).reshape(-1, 4)
     share = np.array(visible, np.float32)
     sides = (xyxy[:, 2:] - xyxy[:, :2]).min(1, initial=1e9)
@@ -71,4 +78,4 @@ def _handle(ids: Image, thing: Painted) -> float:
     height, width = ids.shape
     x, y = np.round(thing.handle).astype(np.int64).T
     within = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    return float((ids[y[within], x[within]] == thing.number + 1).sum() / len(x))
+    return float((ids[y[within], x[within]] == thing.number + 1).sum() / thing.handle_points)

@@ -11,13 +11,14 @@ from edgecnn.data.scene.camera import Camera, Path, Real, Rig, camera, rig
 from edgecnn.data.scene.light import Light, light
 from edgecnn.data.scene.looks import Look, look
 from edgecnn.data.scene.options import LABELS, SceneOptions
+from edgecnn.data.scene.paint_hand import Hand, hand
 from edgecnn.data.scene.profiles import SOLIDS, Profile, profile
 from edgecnn.data.scene.table import Ground, ground
 
 FLAT_KINDS: dict[str, tuple[float, float, float]] = {
     "napkin": (15, 15, 0.3), "phone": (7.2, 14.8, 0.8), "book": (14, 20, 2.2), "notebook": (13, 18, 0.6), "spoon": (3.6, 17, 0.5),
     "fork": (2.6, 18, 0.5), "knife": (2.2, 20, 0.4), "pen": (1.0, 14, 0.7), "coin": (2.4, 2.4, 0.2), "box": (9, 12, 7.0),
-    "carton": (7, 7, 15.0), "card": (8.6, 5.4, 0.1), "pad": (9.4, 9.4, 0.5),
+    "carton": (7, 7, 15.0), "card": (8.6, 5.4, 0.1), "pad": (9.4, 9.4, 0.5), "mat": (27, 27, 0.2), "paper": (21, 29, 0.1),
 }  # fmt: skip
 TURNED = (*LABELS, *SOLIDS)
 MAX_IDENTITIES = 128
@@ -27,7 +28,7 @@ MAX_IDENTITIES = 128
 class Thing:
     """One thing on the table: its kind, label (an index, or -1), place and turn over time, shape or (width, depth, height), look.
 
-    ``after`` lists nothing that the painter needs but the order of things on top of one another: a higher ``layer`` is later.
+    ``lift`` is the height of what it stands on; layer 0 lies flat on the table and is painted first.
     """
 
     number: int
@@ -53,6 +54,10 @@ class Thing:
         """Height in cm."""
         return self.shape.height if self.shape is not None else self.size[2]
 
+    def falls(self, edge: float, times: Real) -> bool:
+        """Whether it is beyond the table's far edge at one of ``times``."""
+        return any(self.y.at(float(t)) + self.radius > edge for t in times)
+
     def place(self, t: float) -> tuple[float, float]:
         """Where its foot's centre is at ``t`` seconds, in cm."""
         return self.x.at(t), self.y.at(t)
@@ -63,12 +68,11 @@ class World:
     """One cut: its number, camera, light, table and things."""
 
     number: int
-    seed: int
     rig: Rig
     light: Light
     ground: Ground
     things: tuple[Thing, ...]
-    hand: tuple[float, float, float, float] | None
+    hand: Hand | None
     middle: float
 
 
@@ -81,13 +85,11 @@ def build(options: SceneOptions, number: int) -> World:
     things: list[Thing] = []
     for kind, label in _cast(options, rng):
         thing = _thing(rng, len(things), kind, label)
-        placed = _settle(rng, thing, things, eye, options, middle)
+        placed = _settle(rng, thing, things, eye, options, table, middle)
         if placed is not None:
             things.append(placed)
-    hand = None
-    if rng.random() < 0.15 + 0.35 * options.occlude and options.occlude > 0:
-        hand = tuple(float(v) for v in rng.uniform([0, 0.2, 0.6, 0], [2 * np.pi, 0.6, 1.6, 1]))
-    return World(number, options.seed, way, lamp, table, tuple(things), hand, middle)  # type: ignore[arg-type]
+    reaches = rng.random() < (0.1 + 0.3 * options.occlude if options.occlude else 0)
+    return World(number, way, lamp, table, tuple(things), hand(rng, options.speed) if reaches else None, middle)
 
 
 def _cast(options: SceneOptions, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
@@ -129,48 +131,60 @@ def _thing(rng: np.random.Generator, number: int, kind: str, label: int) -> Thin
 
 
 def _settle(
-    rng: np.random.Generator, thing: Thing, others: list[Thing], eye: Camera, options: SceneOptions, middle: float
+    rng: np.random.Generator, thing: Thing, others: list[Thing], eye: Camera, options: SceneOptions, table: Ground, middle: float
 ) -> Thing | None:
     """The thing with a place and a motion at which it runs into nothing; None where there is no room."""
     times = middle * np.array([0, 0.5, 1, 1.5, 2])
     for attempt in range(14):
-        x, y, lift, layer = _spot(rng, thing, others, eye, options, middle)
+        saucer = _saucer(rng, thing, others, options, middle)
+        if saucer is not None:
+            return replace(thing, x=saucer.x, y=saucer.y, lift=0.5, layer=2, yaw=replace(thing.yaw, drift=saucer.yaw.drift))
+        x, y = _beside(rng, thing, others, eye, options, middle) or _anywhere(rng, eye)
         moves = _motion(rng, thing, x, y, options.speed if attempt < 8 else 0.0, middle)
-        candidate = replace(thing, x=moves[0], y=moves[1], yaw=moves[2], lift=lift, layer=layer)
-        if lift or not _collides(candidate, others, times):
-            return candidate
+        candidate = replace(thing, x=moves[0], y=moves[1], yaw=moves[2])
+        if candidate.falls(table.edge, times) or collides(candidate, others, times):
+            continue
+        return candidate
     return None
 
 
-def _spot(
+def _saucer(rng: np.random.Generator, thing: Thing, others: list[Thing], options: SceneOptions, middle: float) -> Thing | None:
+    """A plate that the thing may stand on."""
+    if thing.kind not in ("mug", "bowl", "glass") or rng.random() > 0.12 + 0.1 * options.occlude:
+        return None
+    for other in others:
+        free = not any(
+            o.lift and np.hypot(o.x.at(middle) - other.x.at(middle), o.y.at(middle) - other.y.at(middle)) < 1 for o in others
+        )
+        if other.kind == "plate" and other.radius > thing.radius * 1.3 and free:
+            return other
+    return None
+
+
+def _beside(
     rng: np.random.Generator, thing: Thing, others: list[Thing], eye: Camera, options: SceneOptions, middle: float
-) -> tuple[float, float, float, int]:
-    """(x, y, lift, layer): anywhere in the picture, or close behind or before another thing as the camera sees it."""
+) -> tuple[float, float] | None:
+    """A place close behind or before another thing, as the camera sees it."""
     tall = [other for other in others if other.layer and other.lift == 0]
-    if tall and thing.layer and rng.random() < options.occlude * 0.85:
-        other = tall[rng.integers(len(tall))]
-        ox, oy = other.place(middle)
-        if other.kind == "plate" and thing.kind in ("mug", "bowl", "glass") and other.radius > thing.shape.radius * 1.25:  # type: ignore[union-attr]
-            if not any(o.lift and np.hypot(o.x.at(middle) - ox, o.y.at(middle) - oy) < other.radius for o in others):
-                return ox, oy, 0.5, 2
-        away = np.array([ox, oy]) - eye.position[:2]
-        away /= np.hypot(*away)
-        gap = (other.radius + thing.radius) * rng.uniform(1.0, 1.15) * rng.choice([-1, 1])
-        turn = rng.normal(0, 0.45)
-        c, s = np.cos(turn), np.sin(turn)
-        return float(ox + gap * (c * away[0] - s * away[1])), float(oy + gap * (s * away[0] + c * away[1])), 0.0, thing.layer
-    width, height = 2 * eye.centre + 1
-    horizon = eye.axes[:, 2] @ np.array([0, 0, 1.0])
-    del horizon
+    if not tall or not thing.layer or rng.random() > options.occlude * 0.85:
+        return None
+    other = tall[rng.integers(len(tall))]
+    ox, oy = other.place(middle)
+    dx, dy = np.array([ox, oy]) - eye.position[:2]
+    turn = float(np.arctan2(dy, dx) + rng.normal(0, 0.45) + np.pi * rng.integers(2))
+    gap = (other.radius + thing.radius) * float(rng.uniform(0.97, 1.12))
+    return ox + gap * float(np.cos(turn)), oy + gap * float(np.sin(turn))
+
+
+def _anywhere(rng: np.random.Generator, eye: Camera) -> tuple[float, float]:
+    """A place on the table under a pixel, so that things spread evenly over the picture."""
     for _ in range(8):
-        pixel = rng.uniform([0.04, 0.04], [0.96, 0.96]) * (width, height)
+        pixel = rng.uniform([0.04, 0.04], [0.96, 0.96]) * (2 * eye.centre + 1)
         ray = np.array([*((pixel - eye.centre) / eye.focal), 1.0]) @ eye.axes
         if ray[2] < -0.12:
-            break
-    else:
-        return 0.0, 0.0, 0.0, thing.layer
-    x, y = eye.ground(pixel[None])[0]
-    return float(x), float(y), 0.0, thing.layer
+            x, y = eye.ground(pixel[None])[0]
+            return float(x), float(y)
+    return 0.0, 0.0
 
 
 def _motion(rng: np.random.Generator, thing: Thing, x: float, y: float, speed: float, middle: float) -> tuple[Path, Path, Path]:
@@ -191,7 +205,8 @@ def _motion(rng: np.random.Generator, thing: Thing, x: float, y: float, speed: f
     return Path(x), Path(y), yaw
 
 
-def _collides(thing: Thing, others: list[Thing], times: Real) -> bool:
+def collides(thing: Thing, others: list[Thing], times: Real) -> bool:
+    """Whether the thing stands in another at one of ``times``; flat things may lie on one another and touch what stands."""
     for other in others:
         if thing.layer == 0 and other.layer == 0:
             continue
