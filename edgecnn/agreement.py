@@ -59,10 +59,10 @@ def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
     return TensorError(float(gap.max(initial=0.0)), float(gap.mean()) if gap.size else 0.0, cosine)
 
 
-def spread_of(tensors: list[Array]) -> float:
-    """The range of an output over many inputs: highest minus lowest value; its size where it is constant."""
+def spread_of(tensors: Sequence[Array]) -> float:
+    """The range of an output over many inputs, zero included: highest minus lowest value; 1 where all are zero."""
     low, high = min(float(t.min()) for t in tensors), max(float(t.max()) for t in tensors)
-    return high - low or abs(high) or 1.0
+    return max(high, 0.0) - min(low, 0.0) or 1.0
 
 
 @dataclass(frozen=True, slots=True)

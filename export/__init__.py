@@ -8,9 +8,9 @@ from typing import Any
 _PUBLIC = {
     "Artifact": "edgecnn.export.exporter",
     "Calibration": "edgecnn.export.calibration",
-    "FORMATS": "edgecnn.export.exporter",
+    "FORMATS": "edgecnn.export.request",
     "OutOfTolerance": "edgecnn.export.exporter",
-    "PRECISIONS": "edgecnn.export.exporter",
+    "PRECISIONS": "edgecnn.export.request",
     "evidence_of": "edgecnn.export.exporter",
     "export": "edgecnn.export.exporter",
     "prepare": "edgecnn.export.exporter",

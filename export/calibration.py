@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.card import ModelCard
+from edgecnn.data.calibration import MINIMUM
 from edgecnn.errors import InputError
 from edgecnn.preprocess import Preprocessor
 from edgecnn.types import Image, Tensors
-
-LEAST = 16  # fewer images do not show the range of values that a layer sees
-DEFAULT_COUNT = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
     """Source images (H, W, 3) uint8 BGR, where they come from, and the seed that picked them.
 
-    Raises ``InputError`` for fewer than ``LEAST`` images.
+    Raises ``InputError`` for fewer than ``MINIMUM`` images.
     """
 
     images: Sequence[Image]
@@ -27,9 +25,9 @@ class Calibration:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.images) < LEAST:
+        if len(self.images) < MINIMUM:
             raise InputError(
-                f"a calibration set of at least {LEAST} images", f"{len(self.images)} in {self.source}", "name a larger one with --calibration"
+                f"a calibration set of at least {MINIMUM} images", f"{len(self.images)} in {self.source}", "name a larger one with --calibration"
             )
 
     def record(self) -> dict[str, Any]:

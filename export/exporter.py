@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from typing import Any, get_args
+from typing import Any
 
 from torch import nn
 
 from edgecnn.agreement import table
 from edgecnn.card import CARD_KEY, ModelCard, Precision
 from edgecnn.errors import BackendError, InputError, ParityError
+from edgecnn.export.accuracy import Accuracy
 from edgecnn.export.atomic import publish, refusals, staging
 from edgecnn.export.calibration import Calibration
 from edgecnn.export.diagnose import Cause, diagnose
-from edgecnn.export.extras import require
 from edgecnn.export.goldens import goldens
 from edgecnn.export.graph import Deployable, example, own_copy, wrap
 from edgecnn.export.parity import Parity, verify
 from edgecnn.export.probes import probes
 from edgecnn.export.quiet import quiet
 from edgecnn.export.reference import Evidence, Reference, gather
+from edgecnn.export.request import FORMATS, check, check_free, file_name
 from edgecnn.golden import GOLDENS_KEY
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.selftest import selftest
 from edgecnn.types import Image
-
-FORMATS: Mapping[str, str] = {
-    "onnx": "edgecnn.export.to_onnx",
-    "tflite": "edgecnn.export.to_tflite",
-    "openvino": "edgecnn.export.to_openvino",
-}
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
@@ -51,16 +44,17 @@ class Artifact:
     @property
     def bytes(self) -> int:
         """Size on disk, of both files of an IR."""
-        return sum(path.stat().st_size for path in (self.path, self.path.with_suffix(".bin")) if path.exists())
+        files = [self.path, self.path.with_suffix(".bin")] if self.format == "openvino" else [self.path]
+        return sum(path.stat().st_size for path in files)
 
 
 class OutOfTolerance(ParityError):
     """An artifact that was not kept: its parity and the probable cause."""
 
-    def __init__(self, name: str, parity: Parity, cause: Cause) -> None:
+    def __init__(self, name: str, parity: Parity, cause: Cause, complaints: Sequence[str] = ()) -> None:
         self.name, self.parity, self.cause = name, parity, cause
         super().__init__(
-            f"{name} to give what PyTorch gives", "; ".join(parity.complaints), f"not kept, probable cause: {cause}"
+            f"{name} to give what PyTorch gives", "; ".join(complaints or parity.complaints), f"not kept, probable cause: {cause}"
         )
 
 
@@ -112,7 +106,8 @@ def prepare(model: nn.Module, card: ModelCard) -> Prepared:
     """Copy ``model`` and wrap the copy; ``card`` is the checkpoint's. Raises ``InputError`` where they do not fit each other."""
     mine = own_copy(model)
     graph, artifact_card = wrap(mine, card)
-    return Prepared(graph, artifact_card, Reference(mine, card, graph.names))
+    training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
+    return Prepared(graph, artifact_card.replace(training=training), Reference(mine, card, graph.names))
 
 
 def export(
@@ -124,24 +119,26 @@ def export(
     precision: Precision = "fp32",
     calibration: Calibration | None = None,
     verify_with: Sequence[Image] | Evidence = (),
+    accuracy: Accuracy | None = None,
     name: str | None = None,
     force: bool = False,
 ) -> Artifact:
     """Export ``model`` to ``out``/NAME-PRECISION in ``format``, verified; ``card`` is the checkpoint's.
 
-    ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8. The model given is not changed.
+    ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` measures the file on a
+    dataset too. The model given is not changed.
     Raises ``InputError`` or ``MissingExtraError`` before any work for what can't be done, ``OutOfTolerance`` for a file that does
     not give what PyTorch gives; then nothing is left behind and an older file of that name stays.
     """
-    check([format], [precision], calibration is not None)
+    check([format], [precision], calibrated=calibration is not None)
     started = perf_counter()
     file = file_name(name or card.name, format, precision)
-    check_free(out, [file], force)
+    check_free(out, [file], force=force)
     prepared = model if isinstance(model, Prepared) else prepare(model, card)
     evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "images given")
     with staging(out) as draft:
         program = prepared.lowered(format, precision, calibration)
-        job = _Job(prepared, evidence, format, precision, draft / file, calibration)
+        job = _Job(prepared, evidence, format, precision, draft / file, calibration, accuracy)
         final, parity = job.write(program, out)
         publish(draft, out, [path.name for path in sorted(draft.iterdir())])
     return Artifact(out / file, format, final, parity, perf_counter() - started)
@@ -150,32 +147,6 @@ def export(
 def evidence_of(prepared: Prepared, real: Sequence[Image], source: str) -> Evidence:
     """PyTorch's answers for ``real`` images and the stress images; may be given to any number of exports of ``prepared``."""
     return gather(prepared.reference, probes(real, prepared.card.preprocess), source if real else "none: blurred noise stands in")
-
-
-def check(formats: Sequence[str], precisions: Sequence[str], calibrated: bool) -> None:
-    """Raise before any work for formats, precisions and extras that can't be had."""
-    for wanted, known in ((formats, tuple(FORMATS)), (precisions, PRECISIONS)):
-        for value in wanted:
-            if value not in known:
-                raise InputError(f"one of {', '.join(known)}", repr(value), "name one of them, or several with commas between")
-    if "int8" in precisions and not calibrated:
-        raise InputError("calibration data for int8", "none", "name some with --calibration, such as scene:cups or a folder of images")
-    require(formats, precisions)
-
-
-def check_free(out: Path, files: Sequence[str], force: bool) -> None:
-    """Raise ``InputError`` where a file is there already and may not be replaced."""
-    there = [file for file in files if (out / file).exists()]
-    if there and not force:
-        raise InputError(f"no {', '.join(there)} in {out} yet", "it is there", "replace it with --force, or choose another --out or --name")
-
-
-def file_name(name: str, format: str, precision: str) -> str:
-    """The name of an artifact's file: cups-int8.onnx."""
-    return f"{name}-{precision}{SUFFIXES[format]}"
-
-
-SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +159,7 @@ class _Job:
     precision: Precision
     path: Path
     calibration: Calibration | None
+    accuracy: Accuracy | None = None
 
     def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
         """Write, verify, write again with the parity in its card, and run the goldens of what was written."""
@@ -196,13 +168,23 @@ class _Job:
         parity = verify(self.path, self.evidence)
         if not parity.passed:
             raise OutOfTolerance(self.path.name, parity, diagnose(self.evidence, parity, self._sibling(out)))
-        final = card.replace(parity=parity.record())
+        record = parity.record() | self._measured(parity)
+        final = card.replace(parity=record)
         self._save(program, final, out)
-        self._selftest(final, parity)
+        self._selftest(final)
         with refusals(out):
             report = self.path.with_name(f"{self.path.name}.parity.json")
-            report.write_text(json.dumps({"artifact": self.path.name, "precision": self.precision, **parity.record()}, indent=1) + "\n")
+            report.write_text(json.dumps({"artifact": self.path.name, "precision": self.precision, **record}, indent=1) + "\n")
         return final, parity
+
+    def _measured(self, parity: Parity) -> dict[str, Any]:
+        if self.accuracy is None:
+            return {}
+        drop = self.accuracy.measure(self.path)
+        if drop.complaint:
+            cause = Cause("precision", "labels and boxes agree on the probes, and not well enough on the dataset")
+            raise OutOfTolerance(self.path.name, parity, cause, [drop.complaint])
+        return {"accuracy": drop.record()}
 
     def _card(self) -> ModelCard:
         record = self.calibration.record() if self.calibration is not None and self.precision == "int8" else {}
@@ -213,7 +195,7 @@ class _Job:
         with refusals(out), quiet():
             import_module(FORMATS[self.format]).save(program, self.path, texts)
 
-    def _selftest(self, card: ModelCard, parity: Parity) -> None:
+    def _selftest(self, card: ModelCard) -> None:
         backend = open_backend(self.path)
         try:
             rows = selftest(backend, card, self.path)

@@ -65,7 +65,10 @@ def flatten(outputs: Any) -> list[Tensor]:
 def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
     """The card's output names, else the model's own keys, else what the task calls them, else output_0, output_1, ..."""
     count = len(flatten(outputs))
-    if len(card.outputs) == count:
+    if card.outputs and len(card.outputs) != count:
+        names = ", ".join(spec.name for spec in card.outputs)
+        raise InputError(f"{count} names, one for each output of the model", f"{len(card.outputs)} ({names})", "name them all")
+    if card.outputs:
         return tuple(spec.name for spec in card.outputs)
     if isinstance(outputs, Mapping) and len(outputs) == count:
         return tuple(str(key) for key in outputs)
@@ -110,7 +113,7 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
     try:
         with torch.no_grad():
             return model(torch.zeros(shape))
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
             f"a model that takes {'x'.join(map(str, shape))} float32", said, "give its input as --input 1x3xHxW, and --color gray for one channel"

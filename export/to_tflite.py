@@ -1,0 +1,67 @@
+"""TFLite: converted by litert-torch; ai-edge-quantizer sets the ranges of int8 and halves the weights of fp16."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.card import Precision
+from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.types import Tensors
+
+SUFFIX = ".tflite"
+SIGNATURE = "serving_default"
+
+
+def convert(graph: Deployable, image: Any) -> bytes:
+    """The single-precision flatbuffer of a graph; its signature holds the names of the tensors."""
+    import litert_torch
+
+    model = litert_torch.convert(graph, (), {IMAGE: image})
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        path = Path(folder) / "model.tflite"
+        model.export(str(path))
+        return path.read_bytes()
+
+
+def lower(program: bytes, precision: Precision, feeds: list[Tensors]) -> bytes:
+    """The same model in another precision; ``feeds`` set the ranges of int8."""
+    if precision == "fp16":
+        return _half(program)
+    return _int8(program, feeds) if precision == "int8" else program
+
+
+def save(program: bytes, path: Path, texts: Mapping[str, str]) -> None:
+    """Write the flatbuffer with a ZIP of ``texts`` behind it, as TFLite's associated files are kept."""
+    path.write_bytes(program)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
+
+
+def _half(program: bytes) -> bytes:
+    from ai_edge_quantizer import qtyping, quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    job = quantizer.Quantizer(program)
+    half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    config = qtyping.OpQuantizationConfig(
+        weight_tensor_config=half, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
+    )
+    for operation in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE"):
+        job.update_quantization_recipe(".*", qtyping.TFLOperationName(operation), config, AlgorithmName.FLOAT_CASTING)
+    return bytes(job.quantize().quantized_model)
+
+
+def _int8(program: bytes, feeds: list[Tensors]) -> bytes:
+    from ai_edge_quantizer import qtyping, quantizer, recipe
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    job = quantizer.Quantizer(program, recipe.static_wi8_ai8())
+    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # the image is uint8, results are real numbers
+        job.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    ranges = job.calibrate({SIGNATURE: [dict(feed) for feed in feeds]})
+    return bytes(job.quantize(ranges).quantized_model)
