@@ -87,9 +87,9 @@ def camera(rig: Rig, t: float, size: tuple[int, int]) -> Camera:
 def rig(options: SceneOptions, rng: np.random.Generator) -> Rig:
     """A camera that looks down at the table at an angle, for one cut."""
     focal = rng.uniform(0.9, 1.5)
-    span = float(np.exp(rng.uniform(np.log(46), np.log(120))))
+    span = float(np.exp(rng.uniform(np.log(45), np.log(160))))
     pitch = np.radians(rng.choice([rng.uniform(24, 60), rng.uniform(30, 48), rng.uniform(55, 78)], p=[0.5, 0.4, 0.1]))
-    roll = np.radians(rng.uniform(-1, 1) * options.rotate)
+    roll = np.radians(rng.uniform(-0.9, 0.9) * options.rotate)
 
     def path(start: float, swing: float) -> Path:
         rate = float(rng.uniform(0.3, 0.9)) * options.speed
@@ -101,6 +101,6 @@ def rig(options: SceneOptions, rng: np.random.Generator) -> Rig:
         distance=path(span * focal, span * focal * 0.08),
         pitch=path(float(pitch), 0.03),
         yaw=path(0.0, 0.06),
-        roll=path(float(roll), min(0.05, float(np.radians(options.rotate)) * 0.3)),
+        roll=path(float(roll), min(0.05, float(np.radians(options.rotate)) * 0.1)),
         focal=float(focal),
     )

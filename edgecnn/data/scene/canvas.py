@@ -119,10 +119,12 @@ def premultiply(colour: Image, alpha: Array) -> Image:
 
 
 def cropped(colour: Image, outline: Image, seen_at: tuple[float, float, float]) -> Sprite:
-    """A sprite of an opaque thing, cut to its outline; ``seen_at`` is its foot's pixel (x, y) and its pixels per cm."""
+    """A sprite of an opaque thing, cut to its outline, whose edge it softens; ``seen_at`` is its foot's pixel (x, y) and pixels per cm."""
     ox, oy, scale = seen_at
     x, y, w, h = cv2.boundingRect(outline)
-    x, y = max(x - 1, 0), max(y - 1, 0)
-    colour, outline = colour[y : y + h + 2, x : x + w + 2], np.ascontiguousarray(outline[y : y + h + 2, x : x + w + 2])
-    area = float(cv2.countNonZero(cv2.compare(outline, 127, cv2.CMP_GT))) / scale**2
-    return Sprite(premultiply(np.ascontiguousarray(colour), outline), outline, ox - x, oy - y, scale, area)
+    x, y = max(x - 2, 0), max(y - 2, 0)
+    part = np.ascontiguousarray(outline[y : y + h + 4, x : x + w + 4])
+    area = cv2.countNonZero(part) / scale**2
+    edge = cv2.blur(part, (3, 3))
+    pixels = premultiply(np.ascontiguousarray(colour[y : y + h + 4, x : x + w + 4]), edge)
+    return Sprite(pixels, edge, ox - x, oy - y, scale, area)

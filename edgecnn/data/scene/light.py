@@ -55,7 +55,7 @@ def light(options: SceneOptions, rng: np.random.Generator) -> Light:
         direction=direction,
         ambient=float(rng.uniform(0.35, 0.6)),
         tint=np.array([1 - warm, 1 + rng.uniform(-0.04, 0.04) * amount, 1 + warm]),
-        exposure=float(2**stops),
+        exposure=float(1.12 * 2**stops),
         gamma=float(np.exp(rng.uniform(-0.3, 0.3) * amount)),
         vignette=float(rng.uniform(0, 0.5) * (0.3 + amount)),
         pool=(float(rng.uniform(0.1, 0.9)), float(rng.uniform(0.1, 0.9)), float(rng.uniform(0, 0.7) * amount)),
@@ -143,10 +143,10 @@ def gain(lamp: Light, t: float, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
 
 
-def develop(image: Image, lamp: Light, t: float, index: int, seed: int) -> Image:
-    """The picture as the sensor sees it: gain, blur, exposure, noise."""
+def develop(image: Image, lamp: Light, gained: Image, index: int, seed: int) -> Image:
+    """The picture as the sensor sees it: ``gained`` (from ``gain``), blur, exposure, noise."""
     height, width = image.shape[:2]
-    image = cv2.multiply(image, gain(lamp, t, (width, height)), scale=1 / GAIN_ONE)
+    image = cv2.multiply(image, gained, scale=1 / GAIN_ONE)
     image = cv2.LUT(_blur(image, lamp, width), _curve(lamp))
     if lamp.noise < 0.3:
         return image

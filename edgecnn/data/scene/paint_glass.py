@@ -32,9 +32,9 @@ def clear(seen: View, surface: Look, lamp: Light, towards: Real) -> Sprite:
     result = np.zeros((*seen.mask.shape, 4), np.float32)
     for layer in (*layers, near, _rim(seen, tinted, lamp)):
         result = result * (1 - layer[..., 3:]) + layer
-    inside = (seen.mask > 0)[..., None]
-    pixels = np.clip(np.where(inside, result, 0) * 255, 0, 255).astype(np.uint8)
-    area = float((seen.mask > 127).sum()) / seen.scale**2
+    edge = cv2.blur(seen.mask, (3, 3)).astype(np.float32)
+    pixels = np.clip(cv2.GaussianBlur(result, (3, 3), 0) * edge[..., None], 0, 255).astype(np.uint8)
+    area = cv2.countNonZero(seen.mask) / seen.scale**2
     return Sprite(pixels, seen.mask, seen.ox, seen.oy, seen.scale, area, _bend(seen))
 
 
@@ -81,7 +81,7 @@ def _drink(seen: View, surface: Look, shade: Float32) -> Float32:
     """The liquid: a body below its level, seen through the wall, and its surface."""
     shape, colour = seen.shape, np.asarray(surface.liquid, np.float32)
     level = float(shape.h[shape.fill])
-    strength = 0.35 + 0.5 * (surface.seed % 7) / 6
+    strength = 0.45 + 0.45 * (surface.seed % 7) / 6
     cover = np.zeros((POINTS, AZIMUTHS), np.float32)
     outer = np.arange(POINTS) <= shape.rim
     bottom = float(shape.h[-1]) if shape.fill >= POINTS else 0.06 * shape.height

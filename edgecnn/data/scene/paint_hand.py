@@ -61,11 +61,11 @@ def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Real, per_cm: f
     lit = lamp.ambient + (1.05 - lamp.ambient) * float(lamp.direction[2])
     skin = np.asarray(SKINS[which.skin]) * 255 * lit
     strokes = _strokes(tips, out, side, palm, which.spread)
-    for width, level in ((1.0, 0.58), (0.84, 0.86), (0.55, 1.0), (0.25, 1.09)):
+    for width, level in ((1.0, 0.6), (0.9, 0.76), (0.78, 0.88), (0.62, 0.96), (0.44, 1.02), (0.22, 1.07)):
         for a, b, thick in strokes:
             _stroke(canvas, a, b, thick * width, skin * level, width == 1.0)
     cuff = wrist + out * palm * 0.9
-    for width, level in ((1.0, 0.5), (0.86, 0.8), (0.5, 1.0)):
+    for width, level in ((1.0, 0.5), (0.9, 0.68), (0.76, 0.82), (0.58, 0.92), (0.36, 1.0)):
         _stroke(canvas, cuff, cuff + out * far, palm * 1.75 * width, np.asarray(which.sleeve) * 255 * lit * level, width == 1.0)
 
 

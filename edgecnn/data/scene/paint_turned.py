@@ -35,7 +35,7 @@ class Turned:
         """The thing turned by ``yaw`` radians; a handle points to the right at 0 and to the camera after a quarter turn."""
         texture = _turn(self.colour, yaw) * self.shade[..., None] + self.bright[..., None]
         levels = cv2.convertScaleAbs(np.maximum(texture, 0), alpha=255)
-        body = cv2.remap(wrap(levels), *self.seen.near, cv2.INTER_LINEAR)
+        body = cv2.GaussianBlur(cv2.remap(wrap(levels), *self.seen.near, cv2.INTER_LINEAR), (3, 3), 0)
         at = (self.seen.ox, self.seen.oy, self.seen.scale)
         if self.handle is None:
             return cropped(body, self.seen.mask, at)
@@ -49,7 +49,7 @@ class Turned:
         """Behind the body where it points away from the camera, before it otherwise."""
         style, outline = self.look.seed % 12, self.seen.mask
         strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * style) * self.seen.shape.radius / 4
-        thick = max(1.0, strap * 1.15 * self.seen.scale)
+        thick = max(1.0, strap * 1.05 * self.seen.scale)
         mask = np.zeros_like(outline)
         cv2.polylines(mask, [_fixed_line(points)], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
         painted = self._tube(body.shape, points, thick, azimuth)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from edgecnn.data.scene.light import develop
 from edgecnn.data.scene.options import LABELS, SceneOptions
 from edgecnn.data.scene.stage import Stage
 from edgecnn.data.scene.truth import Truth, truth
-from edgecnn.data.scene.world import World, build
+from edgecnn.data.scene.world import build
 from edgecnn.types import Image
 
 KEPT_CUTS = 4
@@ -26,7 +25,7 @@ class Scene:
         self.labels = LABELS
         self.fps = options.fps
         self.size = options.size
-        self._stages: OrderedDict[int, tuple[World, Stage]] = OrderedDict()
+        self._stages: OrderedDict[int, Stage] = OrderedDict()
         self._lock = threading.Lock()
 
     def cut(self, index: int) -> int:
@@ -35,32 +34,30 @@ class Scene:
 
     def render(self, index: int) -> tuple[Image, Truth]:
         """Frame ``index`` (H, W, 3) uint8 BGR and what it shows. Raises ``ValueError`` below zero."""
-        world, stage, t = self._at(index)
+        stage, t = self._at(index)
         canvas, painted = stage.paint(t)
-        return develop(canvas.image, world.light, t, index, self.options.seed), truth(canvas.ids, painted)
+        return stage.develop(canvas, t, index, self.options.seed), truth(canvas.ids, painted)
 
     def truth(self, index: int) -> Truth:
         """What frame ``index`` shows, without the sensor's part of the work."""
-        _, stage, t = self._at(index)
+        stage, t = self._at(index)
         canvas, painted = stage.paint(t)
         return truth(canvas.ids, painted)
 
-    def _at(self, index: int) -> tuple[World, Stage, float]:
+    def _at(self, index: int) -> tuple[Stage, float]:
         if index < 0:
             raise ValueError(f"wanted a frame number from 0, found {index}: count from 0")
         number = self.cut(index)
-        world, stage = self._stage(number)
-        return world, stage, index / self.fps - number * self.options.cut
+        return self._stage(number), index / self.fps - number * self.options.cut
 
-    def _stage(self, number: int) -> tuple[World, Stage]:
+    def _stage(self, number: int) -> Stage:
         """The cut of that number, kept for the next frames; where two threads make it at once, one of two equal ones is kept."""
         with self._lock:
             known = self._stages.get(number)
             if known is not None:
                 self._stages.move_to_end(number)
                 return known
-        world = build(self.options, number)
-        made = (world, Stage(world, self.size))
+        made = Stage(build(self.options, number), self.size)
         with self._lock:
             made = self._stages.setdefault(number, made)
             while len(self._stages) > KEPT_CUTS:

@@ -46,3 +46,17 @@ def _contact(things: Sequence[Thing], t: float) -> list[Real]:
         np.array(thing.place(t)) + _RING * (float(thing.shape.r[0]) * 1.1 if thing.shape is not None else thing.radius)
         for thing in things
     ]
+
+
+def ground_contact(image: Image, eye: Camera, foot: Real, radius: float) -> None:
+    """Darken softly, in place, around the foot of a thing that stands on another."""
+    rim = eye.project(np.c_[foot[:2] + _RING * radius, np.full(len(_RING), foot[2])])
+    x0, y0 = (max(int(v) - 6, 0) for v in rim.min(0))
+    x1, y1 = (int(v) + 7 for v in rim.max(0))
+    area = image[y0:y1, x0:x1]
+    if not area.size:
+        return
+    mask = np.zeros(area.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, np.round((rim - [x0, y0]) * 16).astype(np.int32), 120, cv2.LINE_AA, 4)
+    soft = cv2.blur(cv2.blur(mask, (7, 7)), (5, 5))
+    cv2.multiply(area, cv2.cvtColor(255 - soft, cv2.COLOR_GRAY2BGR), dst=area, scale=1 / 255)

@@ -9,18 +9,19 @@ import numpy as np
 from edgecnn.data.scene.camera import Camera, Real, camera
 from edgecnn.data.scene.canvas import Canvas, Sprite, pitch_at, place
 from edgecnn.data.scene.decals import decal
+from edgecnn.data.scene.light import develop, gain
 from edgecnn.data.scene.paint_flat import block
 from edgecnn.data.scene.paint_glass import clear
 from edgecnn.data.scene.paint_hand import paint_hand
 from edgecnn.data.scene.paint_turned import HANDLE_POINTS, Turned, turned
 from edgecnn.data.scene.revolve import extent, view
-from edgecnn.data.scene.shadow import cast
+from edgecnn.data.scene.shadow import cast, ground_contact
 from edgecnn.data.scene.table import lay
 from edgecnn.data.scene.truth import Painted
 from edgecnn.data.scene.world import MAX_IDENTITIES, Thing, World
 from edgecnn.types import Image
 
-FINE = 1.4
+FINE = 1.6
 NEAREST = 8.0
 
 
@@ -48,6 +49,7 @@ class Stage:
         self._world, self._size = world, size
         self._middle = camera(world.rig, world.middle, size)
         self._models: dict[int, Model] = {}
+        self._gain = gain(world.light, 0.0, size) if not world.light.bars[2] else None
 
     def paint(self, t: float) -> tuple[Canvas, list[Painted]]:
         """The picture at ``t`` seconds, before the sensor, and what was painted."""
@@ -65,6 +67,12 @@ class Stage:
         self._hand(canvas, eye, t)
         return canvas, [done for done in painted if done is not None]
 
+    def develop(self, canvas: Canvas, t: float, index: int, seed: int) -> Image:
+        """The picture as the sensor sees it; its grain depends on the seed and the frame's ``index``."""
+        lamp = self._world.light
+        gained = self._gain if self._gain is not None else gain(lamp, t, self._size)
+        return develop(canvas.image, lamp, gained, index, seed)
+
     def _tall(self, canvas: Canvas, eye: Camera, thing: Thing, foot: Real, t: float) -> Painted | None:
         if thing.shape is None:
             self._block(canvas, eye, thing, foot, t)
@@ -72,6 +80,8 @@ class Stage:
         model, yaw = self._model(thing), thing.yaw.at(t)
         sprite = model.sprite(yaw)
         affine = place(sprite, eye, foot, thing.height, extent(thing.shape, pitch_at(eye, foot)) / model.extent)
+        if thing.lift:
+            ground_contact(canvas.image, eye, foot, float(thing.shape.r[0]) * 1.35)
         box = canvas.stamp(sprite, affine, thing.number)
         if box is None or thing.label < 0:
             return None
