@@ -1,0 +1,72 @@
+"""What the commands behind the project's figures share: which files, one-line errors, a record with its environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.document import plain, to_text
+from edgecnn.benchmarks.outputs import write_whole
+from edgecnn.devices import environment, probe
+from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.runtime.backends import SUFFIXES
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def checkpoint(name: str) -> Path:
+    """A checkpoint by its path or shipped name; looked up by name, so that the benchmarks never import what needs torch.
+
+    Raises what ``find_checkpoint`` raises.
+    """
+    found: Path = import_module("edgecnn.models").find_checkpoint(name)
+    return found
+
+
+def artifacts(folder: Path) -> list[Path]:
+    """The exported files in ``folder``, by precision and format; raises ``InputError`` where there is none."""
+    formats = [suffix for suffix, name in SUFFIXES.items() if name != "torch"]
+    if not folder.is_dir():
+        raise InputError(f"a folder of exported files at {folder}", "no such folder", "run edgecnn export --out there")
+    found = [path for path in folder.iterdir() if path.suffix in formats and path.is_file()]
+    if not found:
+        raise InputError(f"{', '.join(formats)} files in {folder}", "none", "run edgecnn export --out there")
+    return sorted(found, key=lambda path: (_precision_rank(path.stem), formats.index(path.suffix), path.name))
+
+
+def _precision_rank(stem: str) -> int:
+    return next((rank for rank, name in enumerate(PRECISIONS) if stem.endswith(name)), len(PRECISIONS))
+
+
+def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
+    """Write ``content`` with the name of the figure, the command, device and environment as JSON."""
+    words = [Path(word).name if "/" in word and not word.startswith("scene:") else word for word in sys.argv[1:]]
+    device = probe()
+    head = {
+        "figure": figure,
+        "command": f"python -m edgecnn.benchmarks.{figure} {' '.join(words)}",
+        "device": {**dataclasses.asdict(device), "slug": device.slug},
+        "environment": dataclasses.asdict(environment()),
+    }
+    write_whole(path, to_text(plain({**head, **content})))
+    click.echo(f"wrote {path}")
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a click command as a program: an error of edgecnn is one line and its exit code, an interrupt is one too."""
+    try:
+        command()
+    except EdgeCnnError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo(
+            "error: wanted a measurement that ends by itself, found an interrupt: run it again; nothing was written", err=True
+        )
+        sys.exit(2)
