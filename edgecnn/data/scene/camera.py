@@ -5,6 +5,7 @@ The world: x to the right, y away from the camera's first place, z up, in cm; th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class Path:
 
     def at(self, t: float) -> float:
         """The value at ``t`` seconds."""
-        return self.start + self.drift * t + self.swing * float(np.sin(self.rate * t + self.phase))
+        return self.start + self.drift * t + self.swing * math.sin(self.rate * t + self.phase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,13 @@ class Camera:
 
     def ground(self, pixels: Real) -> Real:
         """Points (n, 2) of the table under pixels (n, 2); the pixels must lie below the horizon."""
-        local = np.c_[(pixels - self.centre) / self.focal, np.ones(len(pixels))]
+        local = np.column_stack([(pixels - self.centre) / self.focal, np.ones(len(pixels))])
         rays = local @ self.axes
         return np.asarray(self.position[:2] - rays[:, :2] * (self.position[2] / rays[:, 2:]))
 
     def homography(self) -> Real:
         """(3, 3), from (x, y, 1) of the table to pixels."""
-        local = self.axes @ np.c_[np.eye(3)[:, :2], -self.position]
+        local = self.axes @ np.column_stack([np.eye(3)[:, :2], -self.position])
         lens = np.array([[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1]])
         return np.asarray(lens @ local)
 

@@ -109,7 +109,7 @@ def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float
     tall = down * np.hypot(*across) * stretch
     linear = np.stack([across, tall], 1) / sprite.scale
     origin = eye.project(foot[None])[0]
-    return np.c_[linear, origin - linear @ [sprite.ox, sprite.oy]]
+    return np.column_stack([linear, origin - linear @ [sprite.ox, sprite.oy]])
 
 
 def premultiply(colour: Image, alpha: Array) -> Image:

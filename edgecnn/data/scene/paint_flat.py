@@ -16,22 +16,32 @@ FACES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
 WHITE = np.array([225.0, 235.0, 238.0])
 
 
-def block(canvas: Canvas, eye: Camera, lamp: Light, foot: Real, yaw: float, size: tuple[float, float, float], top: Image) -> None:
-    """A block that stands at ``foot``, turned by ``yaw``: the sides that face the camera, then its top with the picture ``top``."""
+def block(
+    canvas: Canvas, eye: Camera, lamp: Light, foot: Real, yaw: float, size: tuple[float, float, float], top: Image, cover: Real
+) -> None:
+    """A block that stands at ``foot``, turned by ``yaw``: the sides that face the camera, of the colour ``cover``, then its top.
+
+    ``top`` (h, w, 4) is the picture on it, already lit.
+    """
     c, s = np.cos(yaw), np.sin(yaw)
     square = np.array([[-1, 1], [1, 1], [1, -1], [-1, -1]]) * np.asarray(size[:2]) / 2
     base = square @ np.array([[c, s], [-s, c]]) + foot[:2]
-    corners = np.r_[np.c_[base, np.full(4, foot[2])], np.c_[base, np.full(4, foot[2] + size[2])]]
+    heights = np.repeat([foot[2], foot[2] + size[2]], 4)
+    corners = np.column_stack([np.concatenate([base, base]), heights])
     pixels = eye.project(corners)
     if size[2] > 1.5:
-        _sides(canvas, eye, lamp, corners, pixels, top)
-    lit = lamp.ambient + (1.1 - lamp.ambient) * float(lamp.direction[2])
-    _top(canvas, pixels[4:], cv2.convertScaleAbs(top[..., :3], alpha=min(lit, 1.2)), top[..., 3])
+        _sides(canvas, eye, lamp, corners, pixels, cover)
+    _top(canvas, pixels[4:], top)
 
 
-def _sides(canvas: Canvas, eye: Camera, lamp: Light, corners: Real, pixels: Real, top: Image) -> None:
-    """Plain sides in the colour of the top's corner; a low block is a book, and three of its sides are pages."""
-    cover = top[MARGIN + 2, MARGIN + 2, :3].astype(np.float64)
+def lit_from_above(top: Image, lamp: Light) -> Image:
+    """A picture (h, w, 4) as it looks where it lies in the lamp's light."""
+    level = min(1.2, lamp.ambient + (1.1 - lamp.ambient) * float(lamp.direction[2]))
+    return cv2.merge([*cv2.split(cv2.convertScaleAbs(top[..., :3], alpha=level)), top[..., 3]])
+
+
+def _sides(canvas: Canvas, eye: Camera, lamp: Light, corners: Real, pixels: Real, cover: Real) -> None:
+    """Plain sides; a low block is a book, and three of its sides are pages."""
     pages = corners[4, 2] - corners[0, 2] < 4
     for k, face in enumerate(FACES):
         edge = corners[face[1]] - corners[face[0]]
@@ -41,8 +51,8 @@ def _sides(canvas: Canvas, eye: Camera, lamp: Light, corners: Real, pixels: Real
             fill(canvas, pixels[list(face)], (WHITE if pages and k != 3 else cover) * lit)
 
 
-def _top(canvas: Canvas, quad: Real, colour: Image, cover: Image) -> None:
-    height, width = cover.shape
+def _top(canvas: Canvas, quad: Real, top: Image) -> None:
+    height, width = top.shape[:2]
     inner = np.array(
         [[MARGIN, MARGIN], [width - MARGIN, MARGIN], [width - MARGIN, height - MARGIN], [MARGIN, height - MARGIN]], np.float32
     )
@@ -54,7 +64,7 @@ def _top(canvas: Canvas, quad: Real, colour: Image, cover: Image) -> None:
     if x1 <= x0 or y1 <= y0:
         return
     local = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ move
-    drawn = cv2.warpPerspective(cv2.merge([*cv2.split(colour), cover]), local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    drawn = cv2.warpPerspective(top, local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     blend(canvas.image[y0:y1, x0:x1], drawn)
     solid = cv2.compare(cv2.extractChannel(drawn, 3), 127, cv2.CMP_GT)
     cv2.copyTo(np.full(solid.shape, NOTHING, np.uint8), solid, canvas.ids[y0:y1, x0:x1])

@@ -8,9 +8,9 @@ import numpy as np
 
 from edgecnn.data.scene.camera import Camera, Real, camera
 from edgecnn.data.scene.canvas import Canvas, Sprite, pitch_at, place
-from edgecnn.data.scene.decals import decal
+from edgecnn.data.scene.decals import MARGIN, decal
 from edgecnn.data.scene.light import develop, gain
-from edgecnn.data.scene.paint_flat import block
+from edgecnn.data.scene.paint_flat import block, lit_from_above
 from edgecnn.data.scene.paint_glass import clear
 from edgecnn.data.scene.paint_hand import paint_hand
 from edgecnn.data.scene.paint_turned import HANDLE_POINTS, Turned, turned
@@ -23,15 +23,20 @@ from edgecnn.types import Image
 
 FINE = 1.6
 NEAREST = 8.0
+NO_COVER = np.zeros(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A thing made ready: a picture that stays, or one that is painted anew as it turns; ``stretch`` is its extent in cm as painted."""
+    """A thing made ready: a picture that stays, or one that is painted anew as it turns, or the picture on a block.
+
+    ``cover`` is the colour of a block's sides; ``extent`` how tall a turned thing was painted, in cm.
+    """
 
     still: Sprite | None
     turning: Turned | None
     top: Image | None
+    cover: Real
     extent: float
 
     def sprite(self, yaw: float) -> Sprite:
@@ -56,7 +61,7 @@ class Stage:
         eye = camera(self._world.rig, t, self._size)
         canvas = Canvas(lay(self._world.ground, eye, self._size), np.zeros(self._size[::-1], np.uint8))
         feet = {thing.number: np.array([*thing.place(t), thing.lift]) for thing in self._world.things}
-        shown = [thing for thing in self._world.things if _ahead(eye, feet[thing.number]) > NEAREST]
+        shown = [thing for thing in self._world.things if self._stands(eye, feet[thing.number])]
         low = [thing for thing in shown if thing.layer == 0]
         tall = [thing for thing in shown if thing.layer > 0]
         for thing in low:
@@ -73,6 +78,10 @@ class Stage:
         gained = self._gain if self._gain is not None else gain(lamp, t, self._size)
         return develop(canvas.image, lamp, gained, index, seed)
 
+    def _stands(self, eye: Camera, foot: Real) -> bool:
+        """Whether it is in front of the camera and has not slid off the table."""
+        return _ahead(eye, foot) > NEAREST and foot[1] < self._world.ground.edge
+
     def _tall(self, canvas: Canvas, eye: Camera, thing: Thing, foot: Real, t: float) -> Painted | None:
         if thing.shape is None:
             self._block(canvas, eye, thing, foot, t)
@@ -85,15 +94,15 @@ class Stage:
         box = canvas.stamp(sprite, affine, thing.number)
         if box is None or thing.label < 0:
             return None
-        area = sprite.area * sprite.scale**2 * abs(float(np.linalg.det(affine[:, :2])))
+        area = sprite.area * sprite.scale**2 * abs(float(affine[0, 0] * affine[1, 1] - affine[0, 1] * affine[1, 0]))
         handle = None if sprite.handle is None else sprite.handle @ affine[:, :2].T + affine[:, 2]
         identity = self._world.number * MAX_IDENTITIES + thing.number
         return Painted(thing.number, thing.label, identity, area, box, handle, HANDLE_POINTS)
 
     def _block(self, canvas: Canvas, eye: Camera, thing: Thing, foot: Real, t: float) -> None:
-        top = self._model(thing).top
-        assert top is not None
-        block(canvas, eye, self._world.light, foot, thing.yaw.at(t), thing.size, top)
+        model = self._model(thing)
+        assert model.top is not None
+        block(canvas, eye, self._world.light, foot, thing.yaw.at(t), thing.size, model.top, model.cover)
 
     def _hand(self, canvas: Canvas, eye: Camera, t: float) -> None:
         if self._world.hand is None or not self._world.things:
@@ -112,19 +121,22 @@ class Stage:
 
     def _make(self, thing: Thing) -> Model:
         if thing.shape is None:
-            return Model(None, None, decal(thing.kind, thing.size, thing.look), 1.0)
+            top = decal(thing.kind, thing.size, thing.look)
+            cover = top[MARGIN + 2, MARGIN + 2, :3].astype(np.float64)
+            return Model(None, None, lit_from_above(top, self._world.light), cover, 1.0)
         foot = np.array([*thing.place(self._world.middle), thing.lift])
         pitch = float(np.clip(pitch_at(self._middle, foot), 0.15, 1.5))
         away = foot - self._middle.position
         scale = FINE * self._middle.focal / max(float(np.sqrt(away @ away)), NEAREST)
+        scale = min(scale, max(self._size) / thing.shape.radius)
         towards = -away[:2] / max(float(np.hypot(*away[:2])), 1e-6)
         seen = view(thing.shape, pitch, scale, thing.shape.radius * 0.9 if thing.handle else 0, thing.kind == "glass")
         tall = extent(thing.shape, pitch)
         if thing.kind == "glass":
-            return Model(clear(seen, thing.look, self._world.light, towards), None, None, tall)
+            return Model(clear(seen, thing.look, self._world.light, towards), None, None, NO_COVER, tall)
         whole = turned(seen, thing.look, self._world.light, towards, thing.handle)
         turns = thing.yaw.drift and (thing.handle or thing.look.pattern != "plain")
-        return Model(None if turns else whole.sprite(thing.yaw.start), whole if turns else None, None, tall)
+        return Model(None if turns else whole.sprite(thing.yaw.start), whole if turns else None, None, NO_COVER, tall)
 
 
 def _ahead(eye: Camera, point: Real) -> float:

@@ -80,40 +80,46 @@ def lay(table: Ground, eye: Camera, size: tuple[int, int]) -> Image:
     return image
 
 
-def _rays(eye: Camera, size: tuple[int, int]) -> Real:
-    """(4, 3): where the picture's corners look, unscaled."""
-    width, height = size
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    return np.asarray(np.c_[(corners - eye.centre) / eye.focal, np.ones(4)] @ eye.axes)
+def _corners(x0: float, y0: float, x1: float, y1: float) -> Real:
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+
+
+def _rays(eye: Camera, pixels: Real) -> Real:
+    """(n, 3): where the camera looks at ``pixels`` (n, 2), unscaled."""
+    return np.column_stack([(pixels - eye.centre) / eye.focal, np.ones(len(pixels))]) @ eye.axes
 
 
 def _covers(table: Ground, eye: Camera, to_image: Real, size: tuple[int, int]) -> bool:
     """Whether the grain lies under the whole picture; a picture that it does not cover is drawn with its mirror images, slowly."""
-    if _rays(eye, size)[:, 2].max() > -0.05:
+    corners = _corners(0, 0, *size)
+    if _rays(eye, corners)[:, 2].max() > -0.05:
         return False
-    width, height = size
-    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64) @ np.linalg.inv(to_image).T
-    at = corners[:, :2] / corners[:, 2:]
+    at = cv2.perspectiveTransform(corners[None], np.linalg.inv(to_image))[0]
     return bool(at.min() > 1 and at.max() < 2 * SIDE - 2)
 
 
 def _hang(image: Image, table: Ground, eye: Camera) -> None:
     """Paint the wall that stands on the table's far edge, where the camera looks forward enough to see it."""
     height, width = image.shape[:2]
-    rays = _rays(eye, (width, height))
-    reach = eye.position[:2] + rays[:, :2] * (eye.position[2] / np.maximum(-rays[:, 2:], 1e-3))
-    if rays[:, 1].min() < 0.05 or (reach[:, 1].max() < table.edge and rays[:, 2].max() < 0):
+    rays = _rays(eye, _corners(0, 0, width, height))
+    reach = eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3))
+    if reach.max() < table.edge and rays[:, 2].max() < 0:
+        return
+    x0, y0, x1, y1 = _above(table.edge, rays, eye, (width, height))
+    if x1 <= x0 or y1 <= y0 or _rays(eye, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
         return
     half, tall = 3 * table.edge + 300, 2 * table.edge + 200
-    lens = np.array([[eye.focal, 0, eye.centre[0]], [0, eye.focal, eye.centre[1]], [0, 0, 1]])
+    lens = np.array([[eye.focal, 0, eye.centre[0] - x0], [0, eye.focal, eye.centre[1] - y0], [0, 0, 1]])
     foot = np.array([-half, table.edge, tall]) - eye.position
-    plane = lens @ eye.axes @ np.c_[[2 * half / 480, 0, 0], [0, 0, -tall / 160], foot]
+    across = np.array([[2 * half / 480, 0, foot[0]], [0, 0, foot[1]], [0, -tall / 160, foot[2]]])
     room = cv2.resize(table.room, (480, 160), interpolation=cv2.INTER_CUBIC)
-    x0, y0, x1, y1 = _above(table.edge, rays, eye, (width, height))
-    move = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64)
-    part = image[y0:y1, x0:x1]
     cv2.warpPerspective(
-        room, move @ plane, (x1 - x0, y1 - y0), dst=part, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+        room,
+        lens @ eye.axes @ across,
+        (x1 - x0, y1 - y0),
+        dst=image[y0:y1, x0:x1],
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_TRANSPARENT,
     )
 
 
@@ -121,7 +127,7 @@ def _above(edge: float, rays: Real, eye: Camera, size: tuple[int, int]) -> tuple
     """The part (x0, y0, x1, y1) of the picture that can show what is beyond the table's edge."""
     width, height = size
     beyond = (rays[:, 2] >= -1e-3) | (eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3)) > edge)
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    corners = _corners(0, 0, width, height)
     line = eye.project(np.array([[x, edge, 0.0] for x in np.linspace(-2, 2, 41) ** 3 * 60]))
     inside = line[((line >= 0) & (line <= size)).all(1)]
     if len(inside) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,11 @@ class Thing:
 
     def falls(self, edge: float, times: Real) -> bool:
         """Whether it is beyond the table's far edge at one of ``times``."""
-        return any(self.y.at(float(t)) + self.radius > edge for t in times)
+        return bool(self.track(times)[:, 1].max() + self.radius > edge)
+
+    def track(self, times: Real) -> Real:
+        """(n, 2): the places at ``times``."""
+        return np.array([self.place(float(t)) for t in times])
 
     def place(self, t: float) -> tuple[float, float]:
         """Where its foot's centre is at ``t`` seconds, in cm."""
@@ -150,13 +155,11 @@ def _settle(
 
 def _saucer(rng: np.random.Generator, thing: Thing, others: list[Thing], options: SceneOptions, middle: float) -> Thing | None:
     """A plate that the thing may stand on."""
-    if thing.kind not in ("mug", "bowl", "glass") or rng.random() > 0.12 + 0.1 * options.occlude:
+    if thing.kind not in ("mug", "bowl", "glass") or rng.random() > 0.12 + 0.1 * options.occlude or not options.occlude:
         return None
     for other in others:
-        free = not any(
-            o.lift and np.hypot(o.x.at(middle) - other.x.at(middle), o.y.at(middle) - other.y.at(middle)) < 1 for o in others
-        )
-        if other.kind == "plate" and other.radius > thing.radius * 1.3 and free:
+        taken = any(o.lift and math.dist(o.place(middle), other.place(middle)) < 1 for o in others)
+        if other.kind == "plate" and other.radius > thing.radius * 1.3 and not taken:
             return other
     return None
 
@@ -207,11 +210,11 @@ def _motion(rng: np.random.Generator, thing: Thing, x: float, y: float, speed: f
 
 def collides(thing: Thing, others: list[Thing], times: Real) -> bool:
     """Whether the thing stands in another at one of ``times``; flat things may lie on one another and touch what stands."""
+    own = thing.track(times)
     for other in others:
         if thing.layer == 0 and other.layer == 0:
             continue
         need = (thing.radius + other.radius) * (0.93 if thing.layer and other.layer else 0.6)
-        for t in times:
-            if np.hypot(thing.x.at(t) - other.x.at(t), thing.y.at(t) - other.y.at(t)) < need:
-                return True
+        if (np.hypot(*(own - other.track(times)).T) < need).any():
+            return True
     return False
