@@ -101,7 +101,7 @@ class Subject:
         card = self.predictor.card
         dataset, classes = data.named(dataset, card.labels)
         if card.task == "detect":
-            every = {**MEASURING, **options.given(*MEASURING)}
+            every = {name: own if (own := getattr(options, name)) is not None else value for name, value in MEASURING.items()}
             card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **every}))
         worker = Worker(self.predictor.backend, card)
         return evaluate(lambda image: worker(image)[0], dataset, classes=classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecnn.benchmarks.loop import WarmUp
-from edgecnn.benchmarks.protocol import CLOCKS, FULL, Clock
+from edgecnn.benchmarks.protocol import CLOCKS, FULL, Clock, Protocol
 from edgecnn.benchmarks.record import ClockRecord, ColdStart, FileRecord, Record, Throughput
 from edgecnn.benchmarks.verdict import judge
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
@@ -68,14 +68,18 @@ def make_classifier(path: Path, labels: tuple[str, ...] = LABELS, precision: str
 
 
 def make_detector(path: Path, precision: str = "fp32") -> Path:
-    """One convolution a stride, boxes (1, N, 4) and scores (1, N, C) as the fcos decoder wants them."""
+    """One convolution a stride, boxes (1, N, 4) and scores (1, N, C) as the fcos decoder wants them.
+
+    Whatever it sees, each cell says: a mug, one stride wide, with a score of 0.047, just below the card's threshold.
+    """
     node = pytest.importorskip("onnx").helper.make_node
     random = np.random.default_rng(0)
     nodes = [node("Cast", ["image"], ["real"], to=1), node("Transpose", ["real"], ["chw"], perm=[0, 3, 1, 2])]
     weights = {"shape": np.array([1, 4 + len(LABELS), -1], np.int64), "split": np.array([4, len(LABELS)], np.int64)}
+    weights["bias"] = np.array([0.5, 0.5, 0.5, 0.5, -3, -6, -6, -6], np.float32)
     for stride in (8, 16, 32):
-        weights[f"w{stride}"] = random.normal(scale=0.001, size=(4 + len(LABELS), 3, stride, stride)).astype(np.float32)
-        nodes.append(node("Conv", ["chw", f"w{stride}"], [f"map{stride}"], strides=[stride, stride]))
+        weights[f"w{stride}"] = random.normal(scale=1e-5, size=(4 + len(LABELS), 3, stride, stride)).astype(np.float32)
+        nodes.append(node("Conv", ["chw", f"w{stride}", "bias"], [f"map{stride}"], strides=[stride, stride]))
         nodes.append(node("Reshape", [f"map{stride}", "shape"], [f"cells{stride}"]))
     cells = sum((SIZE // stride) ** 2 for stride in (8, 16, 32))
     nodes += [
@@ -149,3 +153,25 @@ def _clock_record(clock: Clock, base: float, random: np.random.Generator) -> Clo
     ledger = {"captured": 700, "processed": 680, "dropped": 20, "failed": 0} if clock == "age" else {}
     warm = WarmUp(40, 1.0, True)
     return ClockRecord(clock, rounds, warm, judge(clock, rounds, warm, Disturbance()), stages, ledger)
+
+
+@pytest.fixture
+def record_of() -> Callable[..., Record]:
+    return make_record
+
+
+@pytest.fixture
+def brief() -> Protocol:
+    """A protocol that ends at once: the tests check what is measured, never how long it takes."""
+    return Protocol(
+        "brief",
+        runs=8,
+        seconds=0.0,
+        rounds=2,
+        cold_starts=2,
+        throughput_s=0.02,
+        warm_s=0.0,
+        warm_limit_s=0.2,
+        inputs=4,
+        fps=200,
+    )

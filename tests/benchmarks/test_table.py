@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from edgecnn.benchmarks.record import Record
+from edgecnn.benchmarks.table import clip, columns, milliseconds, to_table
+
+LONG = "a-model-whose-name-is-longer-than-anybody-would-like-int8.onnx"
+
+
+@pytest.mark.parametrize("scored", [pytest.param(True, id="with-accuracy"), pytest.param(False, id="without")])
+def test_a_table_fits_in_120_columns_whatever_the_names(record_of: Callable[..., Record], scored: bool) -> None:
+    text = to_table(record_of(["cups.safetensors", LONG, LONG.replace(".onnx", ".tflite")], scored=scored))
+    rows = [line for line in text.splitlines() if not line.startswith("NOISY")]
+    assert max(map(len, rows)) <= 120
+    assert ("mAP@50-95" in text) is scored
+
+
+def test_every_clock_of_every_file_has_its_row(record_of: Callable[..., Record]) -> None:
+    text = to_table(record_of())
+    for clock in ("model", "task", "age"):
+        assert sum(f" {clock} " in line for line in text.splitlines()) == 2
+
+
+def test_a_doubt_is_told_below_the_table(record_of: Callable[..., Record]) -> None:
+    record = record_of(["a-int8.onnx"])
+    assert "NOISY a-int8.onnx" not in to_table(record) or "NOISY" in to_table(record).split("\n\n")[2]
+
+
+def test_columns_align_words_left_and_numbers_right() -> None:
+    assert columns([["a", "p"], ["long", "1"], ["b", "10"]], left=1) == "a      p\nlong   1\nb     10"
+
+
+def test_a_long_name_loses_its_middle() -> None:
+    assert clip("abcdefghij", 5) == "ab…ij"
+    assert clip("abc", 5) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.01234, "0.012"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234")], ids=["µs", "1", "10", "1000"]
+)
+def test_milliseconds_show_three_digits(value: float, text: str) -> None:
+    assert milliseconds(value) == text
