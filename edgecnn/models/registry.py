@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ def task_of(name: str) -> Task:
     """What the model ``name`` does; raises as ``create`` does."""
     task: Task = _find(name).task
     return task
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """All options of the model ``name`` with their defaults: a card keeps them, so that later defaults do not change old weights."""
+    return {key: item.default for key, item in inspect.signature(_find(name)).parameters.items()}
 
 
 def create(name: str, **options: Any) -> nn.Module:

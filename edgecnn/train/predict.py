@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -9,6 +12,17 @@ from edgecnn.card import ModelCard
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
 from edgecnn.types import Detections, Image, Prediction
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One CPU thread: for single small images several cost more in waiting for each other than they save."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Eager:

@@ -20,7 +20,7 @@ from edgecnn.metrics.average_precision import load_pycocotools
 from edgecnn.models import create, save_checkpoint
 from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.new_card import new_card
-from edgecnn.models.registry import task_of
+from edgecnn.models.registry import defaults, task_of
 from edgecnn.train import hardware, plots, provenance
 from edgecnn.train.classify import Classification
 from edgecnn.train.detect import Detection
@@ -29,7 +29,7 @@ from edgecnn.train.material import Material, channels, gather
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
 from edgecnn.train.pixels import load
-from edgecnn.train.predict import Eager
+from edgecnn.train.predict import Eager, one_thread
 from edgecnn.train.state import STATE
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
@@ -85,8 +85,8 @@ def prepare(options: TrainOptions) -> None:
 
 
 def _model_options(options: TrainOptions, material: Material, task: str) -> dict[str, Any]:
-    """The given ones, and for a classifier the size and channels of its images."""
-    found: dict[str, Any] = {"classes": len(material.labels)}
+    """The defaults, for a classifier the size and channels of its images, and the given ones."""
+    found = defaults(options.model) | {"classes": len(material.labels)}
     if task == "classify":
         height, width = material.learn[0].samples[0].read().shape[:2]
         size = (height, width) if max(height, width) <= SMALL else (SMALL, SMALL)
@@ -153,7 +153,10 @@ class Keeper:
             plots.bars(title, score.per_class, self.options.out / "classes.png")
 
     def _score(self, model: nn.Module, dataset: Dataset | None) -> Score | None:
-        return None if dataset is None else evaluate(Eager(model, self.card), dataset)
+        if dataset is None:
+            return None
+        with one_thread():
+            return evaluate(Eager(model, self.card), dataset, strict=True)
 
     def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
         record = {
