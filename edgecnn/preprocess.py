@@ -105,16 +105,45 @@ def to_tensor(pixels: Image, preprocess: Preprocess, spec: TensorSpec) -> Array:
     Raw uint8 NHWC pixels come back as a view, without a copy. A float input gets ``(pixel - mean) / std``; a quantized input with
     mean and std is quantized by the scale and zero-point of ``spec``.
     """
-    batch: Array = pixels[None]
-    if spec.layout == "NCHW":
-        batch = batch.transpose(0, 3, 1, 2)
+    return _Lookup(preprocess, spec)(pixels)
+
+
+class _Lookup:
+    """A pixel has 256 values, so any mean, std and quantization is a table of 256 entries for each channel: one quick exact pass."""
+
+    def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
+        self._planes = spec.layout == "NCHW"
+        self._dtype = np.dtype(spec.dtype)
+        table = _table(preprocess, spec)
+        self._is_identity = self._dtype == np.uint8 and bool((table == np.arange(256)).all())
+        self._table = table if self._dtype in (np.float32, np.uint8, np.int8) else table.astype(np.float32)
+
+    def __call__(self, pixels: Image, out: Array | None = None) -> Array:
+        """``pixels`` (h, w, c) as a batch of one, in ``out`` where it can be written into."""
+        if self._is_identity:
+            return pixels[None] if not self._planes else np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+        height, width, channels = pixels.shape
+        shape = (1, channels, height, width) if self._planes else (1, height, width, channels)
+        if out is None or out.shape != shape or out.dtype != self._table.dtype:
+            out = np.empty(shape, self._table.dtype)
+        if self._planes or channels == 1:
+            for channel, target in enumerate(out.reshape(channels, height, width)):
+                cv2.LUT(cv2.extractChannel(pixels, channel), self._table[channel].reshape(1, 256), dst=target)
+        else:
+            cv2.LUT(pixels, np.ascontiguousarray(self._table.T).reshape(1, 256, channels), dst=out[0])
+        return out if out.dtype == self._dtype else out.astype(self._dtype)
+
+
+def _table(preprocess: Preprocess, spec: TensorSpec) -> Array:
+    """What each pixel value becomes, (channels, 256)."""
+    values = np.arange(256, dtype=np.float32)
     if preprocess.is_raw and spec.dtype == "uint8":
-        return np.ascontiguousarray(batch) if spec.layout == "NCHW" else batch
-    shape = (1, -1, 1, 1) if spec.layout == "NCHW" else (1, 1, 1, -1)
-    mean = np.asarray(preprocess.mean, np.float32).reshape(shape)
-    std = np.asarray(preprocess.std, np.float32).reshape(shape)
-    real = (batch.astype(np.float32) - mean) / std
-    return np.ascontiguousarray(_as_dtype(real, spec))
+        return np.tile(values.astype(np.uint8), (preprocess.channels, 1))
+    mean, std = (
+        np.broadcast_to(np.asarray(numbers, np.float32)[:, None], (preprocess.channels, 1))
+        for numbers in (preprocess.mean, preprocess.std)
+    )
+    return _as_dtype((values - mean) / std, spec)
 
 
 def _as_dtype(real: Float32, spec: TensorSpec) -> Array:
@@ -122,18 +151,21 @@ def _as_dtype(real: Float32, spec: TensorSpec) -> Array:
         return real.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
     if spec.scale is not None:
-        real = real / np.float32(spec.scale) + (spec.zero_point or 0)
+        real = real / np.float32(spec.scale) + np.float32(spec.zero_point or 0)
     return np.clip(np.rint(real), limits.min, limits.max).astype(spec.dtype)
 
 
 class Preprocessor:
-    """Turns frames into the feed of one model input, in a buffer that is used again for every frame: one per thread."""
+    """Turns frames into the feed of one model input, in buffers that are used again for every frame: one per thread."""
 
     def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
         self.preprocess, self.spec = preprocess, spec
         self._pixels: Image = np.empty((*preprocess.size, preprocess.channels), np.uint8)
+        self._lookup = _Lookup(preprocess, spec)
+        self._out: Array | None = None
 
     def __call__(self, image: Image) -> tuple[dict[str, Array], Geometry]:
         """The feed for ``image`` (H, W, 3) BGR and where the image sits in it; valid until the next call."""
         place = resize_into(image, self.preprocess, self._pixels)
-        return {self.spec.name: to_tensor(self._pixels, self.preprocess, self.spec)}, place
+        self._out = self._lookup(self._pixels, self._out)
+        return {self.spec.name: self._out}, place
