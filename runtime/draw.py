@@ -130,8 +130,10 @@ def _font(canvas: Image) -> tuple[float, int]:
 
 def _fit(text: str, scale: float, weight: int, width: int) -> tuple[str, int, int, int]:
     """The text shortened to ``width`` pixels, its width, height above and depth below the base line."""
-    (text_w, text_h), below = cv2.getTextSize(text, _FONT, scale, weight)
-    while text_w > width and len(text) > 1:
-        text = text[:-2] + "." if not text.endswith("..") else text[:-3] + ".."
-        (text_w, text_h), below = cv2.getTextSize(text, _FONT, scale, weight)
-    return text, text_w, text_h, below
+    stem, shown = text, text
+    (text_w, text_h), below = cv2.getTextSize(shown, _FONT, scale, weight)
+    while text_w > width and stem:
+        stem = stem[:-1]
+        shown = f"{stem}.." if stem else ""
+        (text_w, text_h), below = cv2.getTextSize(shown, _FONT, scale, weight)
+    return shown, text_w, text_h, below

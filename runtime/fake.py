@@ -13,6 +13,9 @@ from edgecnn.errors import BackendError
 from edgecnn.runtime.sources.base import Pacer, Source
 from edgecnn.types import Array, Detections, Frame, Image, Prediction, Tensors, TensorSpec
 
+_HANG_S = 60.0
+hang = time.sleep
+
 
 class FakeBackend:
     """A Backend that gives the same outputs for every batch, and checks its feeds as a real one does."""
@@ -111,7 +114,7 @@ class FakeSource(Source):
                 if pacer is not None:
                     pacer.wait(index)
                 if index == self._hang:
-                    time.sleep(60)
+                    hang(_HANG_S)
                 if index in self._unreadable:
                     self.fail(f"frame {index}", "told to fail")
                 else:

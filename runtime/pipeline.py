@@ -19,6 +19,7 @@ Policy = Literal["latest", "all"]
 Worker = Callable[[Image], tuple[Prediction, dict[str, float]]]
 
 STOP_WITHIN_S = 1.5
+GRACE_S = 3.0  # a source may take its own timeout and this much longer, to find out and say what is wrong
 _PATIENCE_S = 0.2  # how long any wait lasts before it looks up
 
 
@@ -159,9 +160,9 @@ class Pipeline:
     def _check_silence(self) -> None:
         """A device whose driver knows no timeout is noticed here; the source itself had its chance to say why."""
         since = self._asking_since
-        limit = self.source.timeout + 3.0
+        limit = self.source.timeout + GRACE_S
         if since is not None and time.perf_counter() - since > limit:
-            raise SourceError(f"a frame from {self.source.name}", f"none for {limit:.0f} s", "check the device, then run again")
+            raise SourceError(f"a frame from {self.source.name}", f"none for {limit:g} s", "check the device, then run again")
 
     # the capture thread
 

@@ -44,6 +44,8 @@ def _after_connecting(connection: socket.socket, address: str, timeout: float, s
     if silent:
         return f"it answers, but sends no frame within {timeout:g} s", "check the camera, or give it longer with --timeout"
     status = _status(connection, address)
+    if status == 401 and "@" in address:
+        return "it refuses the user and password (401)", "check them, and that special characters are percent-encoded"
     if status in _STATUS:
         return _STATUS[status]
     said = f" ({status})" if status not in (None, 200) else ""

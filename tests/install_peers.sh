@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs what some tests talk to: ffmpeg, an RTSP server, a browser. Tests whose peer is absent are skipped and say so.
+# Usage: bash tests/install_peers.sh    (root, or a user who may sudo without a password)
+set -uo pipefail
+
+missing=()
+command -v ffprobe > /dev/null || missing+=(ffmpeg)
+command -v chromium > /dev/null || missing+=(chromium)
+/usr/bin/python3 -c "import gi; gi.require_version('GstRtspServer', '1.0')" 2> /dev/null \
+  || missing+=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good)
+
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "all there"
+  exit 0
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  as_root=(sudo -n)
+fi
+if ! command -v apt-get > /dev/null || ! "${as_root[@]}" true 2> /dev/null; then
+  echo "can't install ${missing[*]}: needs apt-get and root; the tests that need them will be skipped"
+  exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -q || exit $?
+"${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
