@@ -29,7 +29,7 @@ from edgecnn.train.material import Material, channels, gather
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
 from edgecnn.train.pixels import load
-from edgecnn.train.predict import Eager, one_thread
+from edgecnn.train.predict import Eager, one_thread, scoring_card
 from edgecnn.train.state import STATE
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
@@ -156,7 +156,7 @@ class Keeper:
         if dataset is None:
             return None
         with one_thread():
-            return evaluate(Eager(model, self.card), dataset, strict=True)
+            return evaluate(Eager(model, scoring_card(self.card)), dataset, strict=True)
 
     def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
         record = {
