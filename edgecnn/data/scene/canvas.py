@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edgecnn.data.scene.camera import Camera, Real
-from edgecnn.types import Array, Float32, Image
+from edgecnn.types import Array, Image
 
 NOTHING = 0
 
@@ -21,14 +21,14 @@ class Sprite:
     how far (in cm) the background is seen. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body does not hide.
     """
 
-    pixels: Image
-    outline: Image
+    pixels: Array
+    outline: Array
     ox: float
     oy: float
     scale: float
     area: float
-    bend: Float32 | None = None
-    handle: Float32 | None = None
+    bend: Array | None = None
+    handle: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,18 +54,18 @@ class Canvas:
             outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
             _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
         blend(area, drawn)
-        cv2.copyTo(np.full_like(outline, number + 1), cv2.compare(outline, 127, cv2.CMP_GT), self.ids[y0:y1, x0:x1])
+        self.ids[y0:y1, x0:x1][outline > 127] = number + 1
         return box
 
 
-def blend(area: Image, drawn: Image) -> None:
+def blend(area: Array, drawn: Array) -> None:
     """Lay premultiplied BGRA over ``area`` in place."""
     rest = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(drawn, 3)), cv2.COLOR_GRAY2BGR)
     cv2.multiply(area, rest, dst=area, scale=1 / 255)
     cv2.add(area, cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), dst=area)
 
 
-def _refract(area: Image, bend: Float32, linear: Real) -> None:
+def _refract(area: Array, bend: Array, linear: Real) -> None:
     """Show in place what lies ``bend`` (cm of the sprite) beside each pixel."""
     shift = cv2.transform(bend, linear.astype(np.float32))
     height, width = area.shape[:2]
@@ -112,19 +112,19 @@ def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float
     return np.column_stack([linear, origin - linear @ [sprite.ox, sprite.oy]])
 
 
-def premultiply(colour: Image, alpha: Array) -> Image:
+def premultiply(colour: Array, alpha: Array) -> Array:
     """(h, w, 4) uint8 from a colour (h, w, 3) and how much it covers (h, w), 0..255."""
     cover = np.asarray(alpha, np.uint8)
     return cv2.merge([*cv2.split(cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)), cover])
 
 
-def cropped(colour: Image, outline: Image, seen_at: tuple[float, float, float]) -> Sprite:
+def cropped(colour: Array, outline: Array, seen_at: tuple[float, float, float]) -> Sprite:
     """A sprite of an opaque thing, cut to its outline, whose edge it softens; ``seen_at`` is its foot's pixel (x, y) and pixels per cm."""
     ox, oy, scale = seen_at
     x, y, w, h = cv2.boundingRect(outline)
     x, y = max(x - 2, 0), max(y - 2, 0)
     part = np.ascontiguousarray(outline[y : y + h + 4, x : x + w + 4])
-    area = cv2.countNonZero(part) / scale**2
+    area = np.count_nonzero(part > 127) / scale**2
     edge = cv2.blur(part, (3, 3))
     pixels = premultiply(np.ascontiguousarray(colour[y : y + h + 4, x : x + w + 4]), edge)
     return Sprite(pixels, edge, ox - x, oy - y, scale, area)

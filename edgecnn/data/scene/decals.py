@@ -9,21 +9,21 @@ import numpy as np
 
 from edgecnn.data.scene.canvas import premultiply
 from edgecnn.data.scene.looks import Look
-from edgecnn.types import Image
+from edgecnn.types import Array, Image
 
 PER_CM = 10
 MARGIN = 6
-Draw = Callable[[Image, Image, tuple[float, float, float], Look, np.random.Generator], None]
+Draw = Callable[[Image, Image, Look, np.random.Generator], None]
 
 
-def decal(kind: str, size: tuple[float, float, float], look: Look) -> Image:
+def decal(kind: str, size: tuple[float, float, float], look: Look) -> Array:
     """(h, w, 4) of ``kind`` of ``size`` (cm) with MARGIN pixels around it, in which its soft shadow ends."""
     width, height = (max(6, round(side * PER_CM)) for side in size[:2])
     rng = np.random.default_rng(look.seed)
     colour = np.zeros((height, width, 3), np.uint8)
     colour[:] = _rgb(look.outside)
     mask = np.zeros((height, width), np.uint8)
-    DRAWN.get(kind, _sheet)(colour, mask, size, look, rng)
+    DRAWN.get(kind, _sheet)(colour, mask, look, rng)
     wide = [cv2.copyMakeBorder(part, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=0) for part in (colour, mask)]
     painted = premultiply(wide[0], wide[1])
     shadow = cv2.blur(cv2.blur(wide[1], (MARGIN, MARGIN)), (5, 5)) // 3
@@ -46,7 +46,7 @@ def _rounded(mask: Image, radius: int) -> None:
             cv2.circle(mask, (x, y), r, 255, -1, cv2.LINE_AA)
 
 
-def _sheet(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _sheet(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     """A napkin or cloth: folds, a border, perhaps stripes."""
     height, width = mask.shape
     mask[:] = 255
@@ -61,7 +61,7 @@ def _sheet(colour: Image, mask: Image, size: tuple[float, float, float], look: L
     colour[:] = np.clip(colour * ramp[..., None], 0, 255)
 
 
-def _phone(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _phone(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _rounded(mask, 10)
     colour[:] = 24
@@ -77,7 +77,7 @@ def _phone(colour: Image, mask: Image, size: tuple[float, float, float], look: L
     cv2.rectangle(colour, (1, 1), (width - 2, height - 2), (70, 70, 72), 1)
 
 
-def _cover(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _cover(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     """A book's cover: spine, title, a picture."""
     height, width = mask.shape
     mask[:] = 255
@@ -97,7 +97,7 @@ def _cover(colour: Image, mask: Image, size: tuple[float, float, float], look: L
     cv2.rectangle(colour, (0, 0), (width - 1, height - 1), _rgb(look.outside, 1.15), 2)
 
 
-def _paper(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _paper(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     """A sheet or notebook with lines of writing."""
     height, width = mask.shape
     mask[:] = 255
@@ -113,8 +113,8 @@ def _paper(colour: Image, mask: Image, size: tuple[float, float, float], look: L
         colour[:8] = _rgb(look.accent)
 
 
-def _card(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
-    height, width = mask.shape
+def _card(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+    height = len(mask)
     _rounded(mask, 5)
     colour[height // 6 : height // 3] = _rgb(look.accent, 0.7)
     cv2.rectangle(colour, (8, height // 2), (20, height // 2 + 9), (120, 200, 225), -1)
@@ -127,7 +127,7 @@ def _metal(colour: Image) -> None:
     colour[:] = np.clip(band, 40, 250)[None, :, None]
 
 
-def _spoon(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _spoon(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _metal(colour)
     middle, bowl = width // 2, int(height * 0.16)
@@ -138,7 +138,7 @@ def _spoon(colour: Image, mask: Image, size: tuple[float, float, float], look: L
     cv2.ellipse(colour, (middle + 2, bowl + 7), (width // 3 - 4, bowl // 2), 0, 0, 360, (205, 208, 210), -1, cv2.LINE_AA)
 
 
-def _fork(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _fork(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _metal(colour)
     middle, palm = width // 2, int(height * 0.27)
@@ -150,7 +150,7 @@ def _fork(colour: Image, mask: Image, size: tuple[float, float, float], look: Lo
     cv2.ellipse(mask, (middle, height - 20), (width // 4, 19), 0, 0, 360, 255, -1, cv2.LINE_AA)
 
 
-def _knife(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _knife(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _metal(colour)
     split = int(height * 0.56)
@@ -162,7 +162,7 @@ def _knife(colour: Image, mask: Image, size: tuple[float, float, float], look: L
         colour[split:, width // 2 : width // 2 + 3] = _rgb(look.outside, 1.0)
 
 
-def _pen(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _pen(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     height, width = mask.shape
     middle = width // 2
     cv2.line(mask, (middle, 14), (middle, height - 5), 255, width - 2, cv2.LINE_AA)
@@ -172,7 +172,7 @@ def _pen(colour: Image, mask: Image, size: tuple[float, float, float], look: Loo
     colour[:, middle - 1 : middle + 1] = np.clip(colour[:, middle - 1 : middle + 1].astype(np.int32) + 90, 0, 255)
 
 
-def _coin(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _coin(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     height, width = mask.shape
     centre, radius = (width // 2, height // 2), min(height, width) // 2 - 1
     tone = ((90, 160, 190), (170, 172, 174), (60, 105, 160))[look.seed % 3]
@@ -182,7 +182,7 @@ def _coin(colour: Image, mask: Image, size: tuple[float, float, float], look: Lo
     cv2.ellipse(colour, centre, (radius // 2, radius * 2 // 3), 20, 0, 360, [1.25 * part for part in tone], -1, cv2.LINE_AA)
 
 
-def _pad(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _pad(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     """A square coaster with rings."""
     height, width = mask.shape
     _rounded(mask, 8)
@@ -191,7 +191,7 @@ def _pad(colour: Image, mask: Image, size: tuple[float, float, float], look: Loo
         cv2.circle(colour, centre, radius, _rgb(look.accent), 3, cv2.LINE_AA)
 
 
-def _mat(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _mat(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     """A round place mat: like a plate, but flat."""
     height, width = mask.shape
     centre, radius = (width // 2, height // 2), min(height, width) // 2 - 1
@@ -201,7 +201,7 @@ def _mat(colour: Image, mask: Image, size: tuple[float, float, float], look: Loo
         cv2.circle(colour, centre, ring, _rgb(look.accent if k % 2 else look.outside, 0.94), -1, cv2.LINE_AA)
 
 
-def _label(colour: Image, mask: Image, size: tuple[float, float, float], look: Look, rng: np.random.Generator) -> None:
+def _label(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
     """The top of a box: a flap and a label."""
     height, width = mask.shape
     mask[:] = 255

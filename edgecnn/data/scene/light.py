@@ -143,19 +143,19 @@ def gain(lamp: Light, t: float, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
 
 
-def develop(image: Image, lamp: Light, gained: Image, index: int, seed: int) -> Image:
+def develop(image: Array, lamp: Light, gained: Image, index: int, seed: int) -> Image:
     """The picture as the sensor sees it: ``gained`` (from ``gain``), blur, exposure, noise."""
     height, width = image.shape[:2]
     image = cv2.multiply(image, gained, scale=1 / GAIN_ONE)
     image = cv2.LUT(_blur(image, lamp, width), _curve(lamp))
     if lamp.noise < 0.3:
-        return image
+        return np.asarray(image, np.uint8)
     share = lamp.noise / 32
-    noisy: Image = cv2.addWeighted(image, 1.0, _grain(height, width, index, seed), share, -128 * share)
-    return noisy
+    noisy = cv2.addWeighted(image, 1.0, _grain(height, width, index, seed), share, -128 * share)
+    return np.asarray(noisy, np.uint8)
 
 
-def _blur(image: Image, lamp: Light, width: int) -> Image:
+def _blur(image: Array, lamp: Light, width: int) -> Array:
     sigma = lamp.blur * width
     if sigma > 0.35:
         image = cv2.GaussianBlur(image, (0, 0), sigma)
@@ -168,8 +168,7 @@ def _blur(image: Image, lamp: Light, width: int) -> Image:
     middle = (side + 1) / 2
     ends = [(round((middle + k * dx / 2) * 16), round((middle + k * dy / 2) * 16)) for k in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_8, 4)
-    blurred: Image = cv2.filter2D(image, -1, kernel / kernel.sum())
-    return blurred
+    return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
 def _curve(lamp: Light) -> Array:
@@ -184,7 +183,7 @@ def _grains() -> Image:
     rough = rng.normal(0, 30, (NOISE_SIDE, NOISE_SIDE, 3)).astype(np.float32)
     soft = cv2.GaussianBlur(rough, (0, 0), 0.8)
     soft *= 32 / soft.std()
-    return np.clip(0.5 * rough + 0.75 * soft + 128, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(0.5 * rough + 0.75 * soft + 128, 0, 255), np.uint8)
 
 
 def _grain(height: int, width: int, index: int, seed: int) -> Image:

@@ -9,7 +9,7 @@ from edgecnn.data.scene.camera import Camera, Real
 from edgecnn.data.scene.canvas import NOTHING, Canvas, blend
 from edgecnn.data.scene.decals import MARGIN
 from edgecnn.data.scene.light import Light
-from edgecnn.types import Image
+from edgecnn.types import Array
 
 SHIFT = 4
 FACES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
@@ -17,7 +17,7 @@ WHITE = np.array([225.0, 235.0, 238.0])
 
 
 def block(
-    canvas: Canvas, eye: Camera, lamp: Light, foot: Real, yaw: float, size: tuple[float, float, float], top: Image, cover: Real
+    canvas: Canvas, eye: Camera, lamp: Light, foot: Real, yaw: float, size: tuple[float, float, float], top: Array, cover: Real
 ) -> None:
     """A block that stands at ``foot``, turned by ``yaw``: the sides that face the camera, of the colour ``cover``, then its top.
 
@@ -34,7 +34,7 @@ def block(
     _top(canvas, pixels[4:], top)
 
 
-def lit_from_above(top: Image, lamp: Light) -> Image:
+def lit_from_above(top: Array, lamp: Light) -> Array:
     """A picture (h, w, 4) as it looks where it lies in the lamp's light."""
     level = min(1.2, lamp.ambient + (1.1 - lamp.ambient) * float(lamp.direction[2]))
     return cv2.merge([*cv2.split(cv2.convertScaleAbs(top[..., :3], alpha=level)), top[..., 3]])
@@ -51,7 +51,7 @@ def _sides(canvas: Canvas, eye: Camera, lamp: Light, corners: Real, pixels: Real
             fill(canvas, pixels[list(face)], (WHITE if pages and k != 3 else cover) * lit)
 
 
-def _top(canvas: Canvas, quad: Real, top: Image) -> None:
+def _top(canvas: Canvas, quad: Real, top: Array) -> None:
     height, width = top.shape[:2]
     inner = np.array(
         [[MARGIN, MARGIN], [width - MARGIN, MARGIN], [width - MARGIN, height - MARGIN], [MARGIN, height - MARGIN]], np.float32
@@ -66,8 +66,7 @@ def _top(canvas: Canvas, quad: Real, top: Image) -> None:
     local = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ move
     drawn = cv2.warpPerspective(top, local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     blend(canvas.image[y0:y1, x0:x1], drawn)
-    solid = cv2.compare(cv2.extractChannel(drawn, 3), 127, cv2.CMP_GT)
-    cv2.copyTo(np.full(solid.shape, NOTHING, np.uint8), solid, canvas.ids[y0:y1, x0:x1])
+    canvas.ids[y0:y1, x0:x1][drawn[..., 3] > 127] = NOTHING
 
 
 def fill(canvas: Canvas, points: Real, colour: Real) -> None:

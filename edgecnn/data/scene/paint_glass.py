@@ -30,7 +30,7 @@ def clear(seen: View, surface: Look, lamp: Light, towards: Real) -> Sprite:
     if shape.fill < POINTS:
         layers.append(_drink(seen, surface, shade))
     result = np.zeros((*seen.mask.shape, 4), np.float32)
-    for layer in (*layers, near, _rim(seen, tinted, lamp)):
+    for layer in (*layers, near, _rim(seen, tinted)):
         result = result * (1 - layer[..., 3:]) + layer
     edge = cv2.blur(seen.mask, (3, 3)).astype(np.float32)
     pixels = np.clip(cv2.GaussianBlur(result, (3, 3), 0) * edge[..., None], 0, 255).astype(np.uint8)
@@ -51,11 +51,11 @@ def _with_base(shape: Profile, cover: Float32) -> Float32:
     extra = np.zeros(POINTS, np.float32)
     outer = shape.h[: shape.rim]
     extra[: shape.rim] = np.where(outer < 0.08 * shape.height, 0.2, 0) + np.where(shape.r[: shape.rim] < 0.8, 0.15, 0)
-    return np.clip(cover + extra[:, None], 0, 0.95)
+    return np.asarray(np.clip(cover + extra[:, None], 0, 0.95), np.float32)
 
 
-def _rim(seen: View, colour: Float32, lamp: Light) -> Float32:
-    """The edge one drinks from: a bright line with a dark one inside, brightest on the lamp's side."""
+def _rim(seen: View, colour: Float32) -> Float32:
+    """The edge one drinks from: a bright line with a dark one inside."""
     shape = seen.shape
     layer = np.zeros((*seen.mask.shape, 4), np.uint8)
     centre = (seen.ox, seen.oy - float(shape.h[shape.rim]) * np.cos(seen.pitch) * seen.scale)
@@ -66,10 +66,10 @@ def _rim(seen: View, colour: Float32, lamp: Light) -> Float32:
         b, g, r = (float(part) * tone * cover for part in colour)
         inner = (max(axes[0] - shrink, 1), max(axes[1] - shrink, 1))
         cv2.ellipse(layer, _fixed(centre), _fixed(inner), 0, 0, 360, (b, g, r, cover), thick, cv2.LINE_AA, 4)
-    return layer.astype(np.float32) / 255
+    return np.asarray(layer / np.float32(255), np.float32)
 
 
-def _sheet(shade: Float32, bright: Float32, cover: Float32, colour: Float32, maps: tuple[Array, Array]) -> Float32:
+def _sheet(shade: Float32, bright: Float32, cover: Float32, colour: Float32, maps: tuple[Array, Array]) -> Array:
     """One wall as premultiplied BGRA float (h, w, 4)."""
     alpha = np.clip(cover + bright, 0, 1)
     light = colour * (0.55 + 0.45 * shade[..., None]) * cover[..., None] + bright[..., None]
@@ -77,7 +77,7 @@ def _sheet(shade: Float32, bright: Float32, cover: Float32, colour: Float32, map
     return cv2.remap(wrap(texture), *maps, cv2.INTER_LINEAR)
 
 
-def _drink(seen: View, surface: Look, shade: Float32) -> Float32:
+def _drink(seen: View, surface: Look, shade: Float32) -> Array:
     """The liquid: a body below its level, seen through the wall, and its surface."""
     shape, colour = seen.shape, np.asarray(surface.liquid, np.float32)
     level = float(shape.h[shape.fill])
@@ -94,7 +94,7 @@ def _drink(seen: View, surface: Look, shade: Float32) -> Float32:
     cv2.ellipse(mask, _fixed(centre), _fixed(axes), 0, 0, 360, 255, -1, cv2.LINE_AA, 4)
     top = mask.astype(np.float32)[..., None] / 255 * min(1, strength + 0.15)
     surface_layer = np.concatenate([top * np.minimum(colour * 1.2 + 0.05, 1), top], 2)
-    return flat * (1 - top) + surface_layer
+    return np.asarray(flat * (1 - top) + surface_layer)
 
 
 def _fixed(pair: tuple[float, float]) -> tuple[int, int]:

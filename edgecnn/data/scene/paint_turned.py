@@ -45,7 +45,7 @@ class Turned:
         shown = points if np.sin(yaw) > 0 else _outside(points, self.seen.mask)
         return replace(sprite, handle=shown + np.array([sprite.ox - at[0], sprite.oy - at[1]], np.float32))
 
-    def _with_handle(self, body: Image, points: Float32, azimuth: float) -> tuple[Image, Image]:
+    def _with_handle(self, body: Array, points: Float32, azimuth: float) -> tuple[Array, Array]:
         """Behind the body where it points away from the camera, before it otherwise."""
         style, outline = self.look.seed % 12, self.seen.mask
         strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * style) * self.seen.shape.radius / 4
@@ -59,7 +59,7 @@ class Turned:
             return _over(darker, painted, mask), cv2.bitwise_or(mask, outline)
         return _over(painted, body, outline), cv2.bitwise_or(mask, outline)
 
-    def _tube(self, shape: tuple[int, ...], points: Float32, thick: float, azimuth: float) -> Image:
+    def _tube(self, shape: tuple[int, ...], points: Float32, thick: float, azimuth: float) -> Array:
         """A rounded strap: nested strokes from its dark edge to a highlight on top."""
         sideways = float(np.cos(azimuth) * (self.lamp.direction[:2] @ [-self.towards[1], self.towards[0]]))
         lit = 0.5 * self.lamp.ambient + 0.75 * max(0.15, 0.5 + 0.5 * sideways)
@@ -90,7 +90,7 @@ def _turn(texture: Float32, yaw: float) -> Float32:
 def _outside(points: Float32, mask: Image) -> Float32:
     x, y = np.round(points).astype(np.int64).T
     height, width = mask.shape
-    return points[mask[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] == 0]
+    return np.asarray(points[mask[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] == 0])
 
 
 def _fixed_line(points: Float32) -> Array:
@@ -116,6 +116,6 @@ def _handle_points(seen: View, path: Float32, azimuth: float) -> Float32:
     return np.stack([seen.ox + x * seen.scale, seen.oy + y * seen.scale], 1).astype(np.float32)
 
 
-def _over(under: Image, over: Image, mask: Image) -> Image:
+def _over(under: Array, over: Array, mask: Array) -> Array:
     weight = mask.astype(np.float32) / 255
     return cv2.blendLinear(np.ascontiguousarray(over), np.ascontiguousarray(under), weight, 1 - weight)

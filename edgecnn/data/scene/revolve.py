@@ -88,7 +88,7 @@ def _rows(spans: Float32, order: Float32, x: Float32) -> Float32:
     All rows are looked up in one call: each row's spans and pixels are moved to a range of their own.
     """
     across = np.abs(x[: (len(x) + 1) // 2])[::-1]
-    n, rows = spans.shape
+    rows = spans.shape[1]
     apart = np.arange(rows, dtype=np.float64)[:, None] * (4 * float(np.abs(spans).max() + across[-1]) + 1)
     table = spans.T.astype(np.float64)
     asked = np.clip(across[None], table[:, :1], table[:, -1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+from edgecnn.data.scene.canvas import Canvas
 from edgecnn.data.scene.options import LABELS, SceneOptions
 from edgecnn.data.scene.stage import Stage
 from edgecnn.data.scene.truth import Truth, truth
@@ -27,6 +28,7 @@ class Scene:
         self.size = options.size
         self._stages: OrderedDict[int, Stage] = OrderedDict()
         self._lock = threading.Lock()
+        self._last: tuple[int, tuple[Canvas, Truth, Stage, float]] | None = None
 
     def cut(self, index: int) -> int:
         """The number of the cut that frame ``index`` belongs to."""
@@ -34,21 +36,27 @@ class Scene:
 
     def render(self, index: int) -> tuple[Image, Truth]:
         """Frame ``index`` (H, W, 3) uint8 BGR and what it shows. Raises ``ValueError`` below zero."""
-        stage, t = self._at(index)
-        canvas, painted = stage.paint(t)
-        return stage.develop(canvas, t, index, self.options.seed), truth(canvas.ids, painted)
+        canvas, known, stage, t = self._paint(index)
+        return stage.develop(canvas, t, index, self.options.seed), known
 
     def truth(self, index: int) -> Truth:
-        """What frame ``index`` shows, without the sensor's part of the work."""
-        stage, t = self._at(index)
-        canvas, painted = stage.paint(t)
-        return truth(canvas.ids, painted)
+        """What frame ``index`` shows, without the sensor's part of the work; ``render`` of the same frame is quick afterwards."""
+        return self._paint(index)[1]
 
-    def _at(self, index: int) -> tuple[Stage, float]:
+    def _paint(self, index: int) -> tuple[Canvas, Truth, Stage, float]:
+        """The painted frame; the last one is kept, since a data set asks for the truth first and for the image then."""
         if index < 0:
             raise ValueError(f"wanted a frame number from 0, found {index}: count from 0")
+        last = self._last
+        if last is not None and last[0] == index:
+            return last[1]
         number = self.cut(index)
-        return self._stage(number), index / self.fps - number * self.options.cut
+        t = index / self.fps - number * self.options.cut
+        stage = self._stage(number)
+        canvas, painted = stage.paint(t)
+        made = (canvas, truth(canvas.ids, painted), stage, t)
+        self._last = (index, made)
+        return made
 
     def _stage(self, number: int) -> Stage:
         """The cut of that number, kept for the next frames; where two threads make it at once, one of two equal ones is kept."""

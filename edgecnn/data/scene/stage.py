@@ -19,7 +19,7 @@ from edgecnn.data.scene.shadow import cast, ground_contact
 from edgecnn.data.scene.table import lay
 from edgecnn.data.scene.truth import Painted
 from edgecnn.data.scene.world import MAX_IDENTITIES, Thing, World
-from edgecnn.types import Image
+from edgecnn.types import Array, Image
 
 FINE = 1.6
 NEAREST = 8.0
@@ -35,7 +35,7 @@ class Model:
 
     still: Sprite | None
     turning: Turned | None
-    top: Image | None
+    top: Array | None
     cover: Real
     extent: float
 

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from edgecnn.data.scene.camera import Camera, Real
-from edgecnn.types import Array, Float32, Image
-
-SIDE = 768
-PALETTES: dict[str, tuple[tuple[tuple[float, float, float], tuple[float, float, float]], ...]] = {
-    "wood": (((0.16, 0.30, 0.46), (0.36, 0.55, 0.72)), ((0.08, 0.14, 0.24), (0.20, 0.30, 0.44)), ((0.45, 0.60, 0.72), (0.66, 0.78, 0.86)),
-             ((0.12, 0.22, 0.40), (0.22, 0.38, 0.60))),
-    "planks": (((0.14, 0.24, 0.36), (0.34, 0.50, 0.64)), ((0.40, 0.45, 0.48), (0.68, 0.72, 0.74)), ((0.07, 0.10, 0.16), (0.18, 0.26, 0.36))),
-    "marble": (((0.55, 0.56, 0.58), (0.92, 0.93, 0.93)), ((0.10, 0.11, 0.10), (0.34, 0.36, 0.35)), ((0.50, 0.60, 0.66), (0.80, 0.88, 0.92))),
-    "cloth": (((0.70, 0.74, 0.78), (0.90, 0.92, 0.94)), ((0.16, 0.16, 0.50), (0.28, 0.28, 0.72)), ((0.40, 0.26, 0.16), (0.62, 0.44, 0.30)),
-              ((0.24, 0.36, 0.24), (0.40, 0.54, 0.40)), ((0.28, 0.30, 0.32), (0.46, 0.48, 0.50))),
-    "checks": (((0.24, 0.24, 0.66), (0.92, 0.93, 0.94)), ((0.62, 0.44, 0.28), (0.92, 0.93, 0.93)), ((0.34, 0.48, 0.36), (0.90, 0.92, 0.88)),
-               ((0.30, 0.32, 0.34), (0.84, 0.85, 0.86))),
-    "stripes": (((0.55, 0.42, 0.30), (0.90, 0.90, 0.88)), ((0.30, 0.34, 0.60), (0.84, 0.88, 0.90)), ((0.40, 0.44, 0.44), (0.66, 0.70, 0.72))),
-    "plain": (((0.84, 0.86, 0.88), (0.92, 0.93, 0.94)), ((0.20, 0.20, 0.21), (0.26, 0.26, 0.27)), ((0.50, 0.54, 0.58), (0.58, 0.61, 0.64)),
-              ((0.55, 0.66, 0.72), (0.62, 0.72, 0.78)), ((0.46, 0.40, 0.28), (0.54, 0.48, 0.34))),
-    "speckled": (((0.22, 0.22, 0.24), (0.62, 0.62, 0.62)), ((0.60, 0.64, 0.66), (0.92, 0.92, 0.92))),
-}  # fmt: skip
+from edgecnn.data.scene.materials import PALETTES, SIDE, grain
+from edgecnn.types import Array, Image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
     """A table: its grain from above (2 * SIDE, 2 * SIDE) uint8, the colours (BGR, 0..255) of its darkest and lightest grain.
 
-    ``scale`` is pixels of the grain per cm, ``turn`` and ``centre`` (x, y in cm) place it, ``edge`` is the far edge's y, ``room`` the
-    colours of the wall behind it.
+    ``scale`` is pixels of the grain per cm, ``turn`` and ``centre`` (x, y in cm) place it, ``edge`` is the far edge's y, ``room``
+    the colours of the wall behind it.
     """
 
     grain: Image
@@ -51,11 +35,12 @@ def ground(rng: np.random.Generator) -> Ground:
     kind = str(rng.choice(list(PALETTES), p=[0.22, 0.14, 0.12, 0.14, 0.1, 0.08, 0.12, 0.08]))
     dark, light = PALETTES[kind][rng.integers(len(PALETTES[kind]))]
     vary = np.clip(rng.normal(1, 0.08, 3), 0.7, 1.25) * 255
-    grain = _grain(kind, int(rng.integers(4)))
-    shift = rng.integers(0, SIDE, 2)
+    tile = grain(kind, int(rng.integers(4)))
+    down, right = (int(v) for v in rng.integers(0, SIDE, 2))
+    border = (SIDE - down, down, SIDE - right, right)
     room = rng.uniform(0.08, 0.75, (5, 22, 1)) + rng.normal(0, 0.07, (5, 22, 3))
     return Ground(
-        grain=cv2.copyMakeBorder(grain, SIDE - shift[0], shift[0], SIDE - shift[1], shift[1], cv2.BORDER_REFLECT_101),
+        grain=np.asarray(cv2.copyMakeBorder(tile, *border, cv2.BORDER_REFLECT_101), np.uint8),
         dark=np.asarray(dark) * vary,
         light=np.asarray(light) * vary,
         scale=float(rng.uniform(7.0, 11)),
@@ -73,11 +58,11 @@ def lay(table: Ground, eye: Camera, size: tuple[int, int]) -> Image:
     place = np.array([[c, -s, SIDE - c * x + s * y], [s, c, SIDE - s * x - c * y], [0, 0, 1]])
     to_image = eye.homography() @ np.linalg.inv(place)
     mode = cv2.BORDER_CONSTANT if _covers(table, eye, to_image, size) else cv2.BORDER_REFLECT_101
-    grain = cv2.warpPerspective(table.grain, to_image, size, flags=cv2.INTER_LINEAR, borderMode=mode)
+    grey = cv2.warpPerspective(table.grain, to_image, size, flags=cv2.INTER_LINEAR, borderMode=mode)
     slope = (table.light - table.dark) / 255
-    image = cv2.merge([cv2.convertScaleAbs(grain, alpha=slope[k], beta=table.dark[k]) for k in range(3)])
+    image = cv2.merge([cv2.convertScaleAbs(grey, alpha=slope[k], beta=table.dark[k]) for k in range(3)])
     _hang(image, table, eye)
-    return image
+    return np.asarray(image, np.uint8)
 
 
 def _corners(x0: float, y0: float, x1: float, y1: float) -> Real:
@@ -98,7 +83,7 @@ def _covers(table: Ground, eye: Camera, to_image: Real, size: tuple[int, int]) -
     return bool(at.min() > 1 and at.max() < 2 * SIDE - 2)
 
 
-def _hang(image: Image, table: Ground, eye: Camera) -> None:
+def _hang(image: Array, table: Ground, eye: Camera) -> None:
     """Paint the wall that stands on the table's far edge, where the camera looks forward enough to see it."""
     height, width = image.shape[:2]
     rays = _rays(eye, _corners(0, 0, width, height))
@@ -144,80 +129,3 @@ def _cross(line: Real, axis: int, bound: float) -> Real:
     a, b = line[18], line[22]
     gap = b[axis] - a[axis]
     return np.asarray(a + (b - a) * ((bound - a[axis]) / gap if abs(gap) > 1e-6 else 1e9))
-
-
-def _noise(rng: np.random.Generator, cells: tuple[int, int], octaves: int) -> Float32:
-    """Smooth noise 0..1, (SIDE, SIDE), with ``cells`` lumps down and across, halved in size ``octaves`` times."""
-    total = np.zeros((SIDE, SIDE), np.float32)
-    for octave in range(octaves):
-        rows, columns = (max(2, min(SIDE, n * 2**octave)) for n in cells)
-        lumps = rng.random((rows, columns), np.float32)
-        total += cv2.resize(lumps, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) / 2**octave
-    total -= total.min()
-    return np.asarray(total / total.max(), np.float32)
-
-
-@lru_cache(maxsize=32)
-def _grain(kind: str, variant: int) -> Image:
-    """The pattern of a material in grey, (SIDE, SIDE) uint8."""
-    rng = np.random.default_rng([len(kind), ord(kind[0]), variant])
-    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
-    value = MATERIALS[kind](rng, x, y)
-    return np.clip(value * 255, 0, 255).astype(np.uint8)
-
-
-def _wood(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    rings = np.sin((y * rng.uniform(14, 30) + _noise(rng, (6, 2), 3) * 5) * 2 * np.pi) * 0.5 + 0.5
-    return 0.35 * rings + 0.45 * _noise(rng, (120, 4), 3) + 0.2 * _noise(rng, (4, 3), 2)
-
-
-def _planks(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    count = int(rng.integers(4, 8))
-    board = np.minimum((y * count).astype(np.int32), count - 1)
-    seam = np.abs(y * count - board - 0.5) > 0.485
-    value = 0.25 + 0.4 * _wood(rng, x, y) + rng.uniform(-0.12, 0.35, count)[board]
-    return np.where(seam, value * 0.35, value)
-
-
-def _marble(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    bend = _noise(rng, (4, 4), 4)
-    veins = 1 - np.abs(np.sin((x * rng.uniform(1, 4) + y * rng.uniform(1, 4) + bend * 2.4) * np.pi)) ** 0.25
-    return 0.95 - 0.75 * veins - 0.3 * (1 - _noise(rng, (6, 6), 4))
-
-
-def _cloth(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    weave = np.sin(x * 900) * np.sin(y * 900) * 0.16
-    return 0.5 + weave + 0.35 * (_noise(rng, (5, 5), 2) - 0.5) + 0.12 * (rng.random(x.shape, np.float32) - 0.5)
-
-
-def _checks(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    count = int(rng.integers(5, 14))
-    across, down = ((np.sin(axis * count * 2 * np.pi) > 0) * 0.4 for axis in (x, y))
-    return 0.95 - across - down + 0.1 * (rng.random(x.shape, np.float32) - 0.5)
-
-
-def _stripes(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    count = int(rng.integers(6, 22))
-    wave = np.sin(y * count * 2 * np.pi) > rng.uniform(-0.3, 0.6)
-    return 0.9 - 0.75 * wave + 0.1 * (rng.random(x.shape, np.float32) - 0.5)
-
-
-def _plain(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    return 0.3 + 0.4 * _noise(rng, (3, 3), 2) + 0.15 * rng.random(x.shape, np.float32)
-
-
-def _speckled(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
-    spots = cv2.GaussianBlur((rng.random(x.shape, np.float32) < 0.02).astype(np.float32), (0, 0), 1.3)
-    return 0.3 + 3.5 * spots - 2.5 * np.roll(spots, 97, 0) + 0.2 * _noise(rng, (60, 60), 2)
-
-
-MATERIALS = {
-    "wood": _wood,
-    "planks": _planks,
-    "marble": _marble,
-    "cloth": _cloth,
-    "checks": _checks,
-    "stripes": _stripes,
-    "plain": _plain,
-    "speckled": _speckled,
-}

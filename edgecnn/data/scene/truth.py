@@ -53,7 +53,7 @@ def truth(ids: Image, painted: list[Painted]) -> Truth:
     visible: list[float] = []
     for thing in painted:
         x0, y0, x1, y1 = thing.box
-        shows = cv2.compare(ids[y0:y1, x0:x1], thing.number + 1, cv2.CMP_EQ)
+        shows = (ids[y0:y1, x0:x1] == thing.number + 1).view(np.uint8)
         x, y, width, height = cv2.boundingRect(shows)
         if not width:
             continue
