@@ -172,7 +172,8 @@ class Pipeline:
         try:
             while (captured := self._ask(frames)) is not None:
                 self.ledger.add(dropped=self._send(captured))
-                if self.policy == "all" and self.ledger.counts().captured == self._max_frames:
+                counts = self.ledger.counts()
+                if self.policy == "all" and counts.captured - counts.failed == self._max_frames:
                     break
         except Closed:
             pass

@@ -131,7 +131,7 @@ def summary(stats: Stats, source: Source, how: str = "done") -> str:
 
 
 def _ledger_line(ledger: Counts) -> str:
-    unfinished = f", {ledger.unfinished} of them unfinished at the end" if ledger.unfinished else ""
+    unfinished = f" ({ledger.unfinished} of them unfinished at the end)" if ledger.unfinished else ""
     return (
         f"  ledger: {ledger.captured} captured = {ledger.processed} processed + {ledger.dropped} dropped{unfinished}"
         f" + {ledger.failed} failed"

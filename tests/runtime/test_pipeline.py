@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
+import numpy as np
 import pytest
 
 from edgecnn.errors import BackendError, SourceError
@@ -13,7 +14,8 @@ from edgecnn.runtime import pipeline as pipeline_module
 from edgecnn.runtime.fake import FakePredictor, FakeSource, one_box
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
-from edgecnn.types import Image, Prediction
+from edgecnn.runtime.sources import Source
+from edgecnn.types import Frame, Image, Prediction
 
 LATE = 10.0
 
@@ -81,17 +83,28 @@ def test_threads_are_named_and_the_device_is_released_by_the_one_that_opened_it(
     assert source.released_in == "edgecnn-capture"
 
 
+class TwoParts(Source):
+    """One frame, and nine more once it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__("two parts", live=True)
+        self.go_on = threading.Event()
+
+    def _frames(self) -> Generator[Frame, None, None]:
+        for index in range(10):
+            if index == 1:
+                assert self.go_on.wait(LATE)
+            yield Frame(index, time.perf_counter(), np.full((8, 8, 3), index, np.uint8))
+
+
 def test_latest_gives_the_newest_frame_and_counts_every_drop() -> None:
-    gate, source = Gate(), FakeSource(10)
-    with Pipeline(source, FakePredictor(gate), policy="latest") as pipeline:
-        gate.reached.wait(LATE)
-        wait_until(lambda: pipeline.ledger.counts().captured == 10)
-        before = pipeline.ledger.counts()
+    gate, source = Gate(), TwoParts()
+    with Pipeline(source, FakePredictor(gate)) as pipeline:
+        assert gate.reached.wait(LATE)
+        source.go_on.set()
+        wait_until(lambda: pipeline.ledger.counts().dropped == 8)
         gate.opened.set()
-        indices = [result.frame.index for result in pipeline]
-    first = indices[0]
-    assert indices == [first, 9]
-    assert before.dropped == 8
+        assert [result.frame.index for result in pipeline] == [0, 9]
     assert pipeline.ledger.counts() == Counts(captured=10, processed=2, dropped=8)
 
 
@@ -178,7 +191,7 @@ def test_leaving_early_stops_everything_and_balances(policy: pipeline_module.Pol
 def test_an_error_of_the_caller_stops_everything_and_is_passed_on() -> None:
     pipeline = Pipeline(FakeSource(None), FakePredictor())
     with pytest.raises(ZeroDivisionError), pipeline:
-        list(1 / 0 for _ in pipeline)
+        next(1 / 0 for _ in pipeline)
     assert pipeline.ledger.counts().in_flight == 0
 
 

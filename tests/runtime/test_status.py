@@ -1,0 +1,111 @@
+"""What a run says to people."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from edgecnn.runtime.fake import FakePredictor, FakeSource
+from edgecnn.runtime.ledger import Counts
+from edgecnn.runtime.pipeline import Pipeline
+from edgecnn.runtime.stats import Durations, Stats
+from edgecnn.runtime.status import StatusLine, describe, summary
+from edgecnn.types import Classes, Detections, Frame, Prediction, Result
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def result(prediction: Prediction) -> Result:
+    stage_ms = {"capture": 99.0, "preprocess": 1.0, "infer": 2.0, "postprocess": 0.5}
+    return Result(Frame(0, 0.0, np.zeros((48, 64, 3), np.uint8)), prediction, stage_ms, 9.0)
+
+
+def test_the_line_tells_rates_age_and_drops_of_the_time_since_the_last_one() -> None:
+    with Pipeline(FakeSource(8, unreadable=frozenset({3})), FakePredictor()) as pipeline:
+        status = StatusLine(pipeline, io.StringIO())
+        assert len(list(pipeline)) == 7
+        line = status.line()
+        assert line.endswith("frames 7 · dropped 0 · failed 1")
+        assert "age p50 " in line
+        assert "capture 0.0 · infer 0.0 frames/s · age p50 - p99 - ms · frames 7" in status.line()
+
+
+def test_before_the_first_frame_it_says_what_it_waits_for() -> None:
+    assert StatusLine(Pipeline(FakeSource(1), FakePredictor()), io.StringIO()).line() == "waiting for fake"
+
+
+def test_a_terminal_gets_one_line_that_renews_itself_and_is_gone_at_the_end() -> None:
+    out = Terminal()
+    with Pipeline(FakeSource(None), FakePredictor()) as pipeline, StatusLine(pipeline, out, every=0.01):
+        for _ in pipeline:
+            if out.getvalue().count("frames/s") > 2:
+                break
+    assert "\n" not in out.getvalue()
+    assert out.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_file_gets_plain_lines() -> None:
+    out = io.StringIO()
+    with Pipeline(FakeSource(None), FakePredictor()) as pipeline, StatusLine(pipeline, out, every=0.01):
+        for _ in pipeline:
+            if out.getvalue().count("frames/s") > 2:
+                break
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().endswith("\n")
+
+
+def test_what_is_said_for_good_goes_to_standard_output_after_the_line_is_cleared(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    with StatusLine(Pipeline(FakeSource(1), FakePredictor()), terminal, every=60) as status:
+        status.say("img1.png  1 object")
+    assert capsys.readouterr().out == "img1.png  1 object\n"
+    assert terminal.getvalue() == "\r\x1b[K\r\x1b[K"
+
+
+def test_boxes_of_an_image_best_first() -> None:
+    found = Detections(
+        np.array([[1, 2, 3, 4], [10.4, 20.6, 30, 40]], np.float32), np.array([0.5, 0.9], np.float32), np.array([0, 1])
+    )
+    assert describe(result(found), "a.png", ["mug", "glass"]).splitlines() == [
+        "a.png  64x48  2 objects  3.5 ms",
+        "  glass  0.90  10,21 to 30,40",
+        "  mug    0.50  1,2 to 3,4",
+    ]
+
+
+def test_a_crowd_is_cut_short() -> None:
+    many = Detections(np.zeros((60, 4), np.float32), np.linspace(0, 1, 60, dtype=np.float32), np.zeros(60, np.int64))
+    assert describe(result(many), "a.png", ["mug"]).splitlines()[-1] == "  and 10 more with lower scores"
+
+
+def test_an_image_without_objects() -> None:
+    assert describe(result(Detections.empty()), "a.png", []) == "a.png  64x48  0 objects  3.5 ms"
+
+
+def test_classes_of_an_image() -> None:
+    score = np.array([0.1, 0.6, 0.25, 0.05], np.float32)
+    assert describe(result(Classes(score)), "a.png", ["boot", "bag", "coat"]) == (
+        "a.png  64x48  bag 0.60, coat 0.25, boot 0.10  3.5 ms"
+    )
+
+
+def test_the_summary_shows_a_ledger_that_balances_and_what_failed() -> None:
+    source = FakeSource(9, unreadable=frozenset({4}))
+    source.notes.append("v.avi ends early")
+    with Pipeline(source, FakePredictor(), max_frames=5) as pipeline:
+        list(pipeline)
+    text = summary(pipeline.stats(), source, "stopped by SIGINT")
+    assert text.startswith("stopped by SIGINT: 5 frames in ")
+    assert "ledger: 6 captured = 5 processed + 0 dropped + 1 failed" in text
+    assert "note: v.avi ends early" in text
+    assert "failed: frame 4: told to fail" in text
+
+
+def test_unfinished_frames_are_told_apart_from_those_that_gave_way() -> None:
+    stats = Stats("latest", 1, 1.0, 3.0, {}, Durations().summary(), Counts(9, 0, 9, 0, 2))
+    assert "9 dropped (2 of them unfinished at the end)" in summary(stats, FakeSource(0))
