@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,14 +58,17 @@ def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
     click.echo(f"wrote {path}")
 
 
-def run(command: Callable[[], object]) -> None:
-    """Run a click command as a program: an error of edgecnn is one line and its exit code, an interrupt is one too."""
+def run(command: click.Command) -> None:
+    """Run a click command as a program: an error of edgecnn, a wrong option and an interrupt are one line and exit code 2."""
     try:
-        command()
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except EdgeCnnError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except click.Abort:
         click.echo(
             "error: wanted a measurement that ends by itself, found an interrupt: run it again; nothing was written", err=True
         )

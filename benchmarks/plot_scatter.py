@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -63,9 +63,8 @@ def _x_grid(axis: LogAxis, width: float, height: float, title: str) -> list[str]
     return parts
 
 
-def _y_grid(low: float, high: float, place: object, width: float, title: str) -> list[str]:
+def _y_grid(low: float, high: float, place: Callable[[float], float], width: float, title: str) -> list[str]:
     parts = [text(0, TOP - 3, title, class_="tick")]
-    assert callable(place)
     for value in even_ticks(low, high, 5):
         y = place(value)
         if y > TOP + 12:

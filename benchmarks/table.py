@@ -88,15 +88,19 @@ def _file_row(own: FileRecord) -> list[str]:
 
 
 def _doubts(record: Record) -> list[str]:
-    """Why a file is NOISY, by clock; and what the accuracy leaves out."""
-    lines = [
-        f"NOISY {clip(own.name)}, {clock}: {'; '.join(measured.verdict.reasons)}"
-        for own in record.files
-        for clock, measured in own.clocks.items()
-        if not measured.verdict.stable
-    ]
+    """Why a file is NOISY, clock by clock; and what the accuracy leaves out."""
+    lines = [f"NOISY  {clip(own.name)}\n" + "\n".join(_reasons(own)) for own in record.files if not own.verdict.stable]
     notes = dict.fromkeys(note for own in record.files if own.score is not None for note in own.score.notes)
     return ["\n".join(part) for part in (lines, [*notes]) if part]
+
+
+def _reasons(own: FileRecord) -> list[str]:
+    """The reasons with the clocks that they hold for."""
+    clocks: dict[str, list[str]] = {}
+    for clock, measured in own.clocks.items():
+        for reason in measured.verdict.reasons:
+            clocks.setdefault(reason, []).append(clock)
+    return [f"  {', '.join(names)}: {reason}" for reason, names in clocks.items()]
 
 
 def _words(record: Record) -> str:

@@ -46,7 +46,7 @@ def command(**values: Any) -> None:
 
     Three clocks that are never mixed: model (inference alone), task (frame to boxes), age (capture to result, live). Beside them cold
     start, peak memory, file size, throughput, and with --data the accuracy of the same files. The first FILE, or a checkpoint
-    (.safetensors) where one is given, is what the others are compared with.
+    (.safetensors) where one is given, is what the others are compared with. Without --threads every engine gets all processors.
     """
     from edgecnn.errors import InputError
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -65,16 +66,18 @@ def test_a_record_has_its_command_without_paths(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("command", [pytest.param(speedup.command, id="speedup"), pytest.param(accuracy.command, id="accuracy")])
-def test_help_names_the_options(command: object) -> None:
-    result = CliRunner().invoke(command, ["--help"])  # type: ignore[arg-type]
+def test_help_names_the_options(command: click.Command) -> None:
+    result = CliRunner().invoke(command, ["--help"])
     assert result.exit_code == 0
     assert "--artifacts" in result.output
 
 
-def test_a_failure_of_a_figure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_of_a_figure_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
     def fails() -> None:
         raise InputError("a", "b", "c")
 
+    monkeypatch.setattr("sys.argv", ["fails"])
     with pytest.raises(SystemExit) as ended:
         figure.run(fails)
     assert ended.value.code == 2
