@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import zipfile
@@ -20,6 +21,7 @@ from edgecnn.runtime.backends.pool import Pool
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
+ZIP_ENTRY = rb"PK\x03\x04[\x0a\x14\x2d]\x00"  # the start of a ZIP's entry and the version that it needs
 _STDERR_LOCK = threading.Lock()
 
 
@@ -118,7 +120,7 @@ def _check_is_tflite(path: Path) -> None:
 def _zip_texts(path: Path) -> dict[str, str]:
     """Text files in the ZIP at the end of the file, by name; raises ``BackendError`` where that ZIP is cut off."""
     if not zipfile.is_zipfile(path):
-        if b"edgecnn.card" in path.read_bytes():
+        if re.search(ZIP_ENTRY, path.read_bytes()):
             raise BackendError("a whole artifact", f"{path}, whose end is missing", "export or copy the file again")
         return {}
     texts = {}
