@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -54,8 +55,14 @@ class Canvas:
             outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
             _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
         blend(area, drawn)
-        self.ids[y0:y1, x0:x1][outline > 127] = number + 1
+        mark(self.ids[y0:y1, x0:x1], outline, number + 1)
         return box
+
+
+def mark(ids: Array, cover: Array, value: int) -> None:
+    """Write ``value`` in place where ``cover`` (same size, uint8) is over one half."""
+    shows = cv2.threshold(cover, 127, 255, cv2.THRESH_BINARY)[1]
+    cv2.copyTo(np.full(cover.shape, value, np.uint8), shows, ids)
 
 
 def blend(area: Array, drawn: Array) -> None:
@@ -83,18 +90,18 @@ def _bounds(shape: tuple[int, ...], affine: Real, frame: tuple[int, ...]) -> tup
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real]:
-    """In the picture: pixels of one cm to the right at ``foot`` (x, y, z), and the direction (unit) of down along the upright axis."""
-    away = foot[:2] - eye.position[:2]
-    away = away / max(float(np.hypot(*away)), 1e-6)
-    points = np.array([foot, foot + np.array([away[1], -away[0], 0.0]), foot + np.array([0, 0, max(height, 1.0)])])
-    base, right, top = eye.project(points)
+def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real, Real]:
+    """In the picture: the pixel of ``foot`` (x, y, z), what one cm to its right is, and which way (unit) is down its upright axis."""
+    x, y, z = foot.tolist()
+    dx, dy = x - float(eye.position[0]), y - float(eye.position[1])
+    far = max(math.hypot(dx, dy), 1e-6)
+    base, right, top = eye.project(np.array([[x, y, z], [x + dy / far, y - dx / far, z], [x, y, z + max(height, 1.0)]]))
     lean = base - top
     across = right - base
-    length = float(np.hypot(*lean))
+    length = math.hypot(*lean)
     if length < 1e-3:
-        lean, length = np.array([-across[1], across[0]]), float(np.hypot(*across))
-    return across, lean / length
+        lean, length = np.array([-across[1], across[0]]), math.hypot(*across)
+    return base, across, lean / length
 
 
 def pitch_at(eye: Camera, foot: Real) -> float:
@@ -105,11 +112,13 @@ def pitch_at(eye: Camera, foot: Real) -> float:
 
 def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float) -> Real:
     """(2, 3): from the sprite's pixels to the picture's, its foot at the world's ``foot``."""
-    across, down = upright(eye, foot, height)
-    tall = down * np.hypot(*across) * stretch
-    linear = np.stack([across, tall], 1) / sprite.scale
-    origin = eye.project(foot[None])[0]
-    return np.column_stack([linear, origin - linear @ [sprite.ox, sprite.oy]])
+    origin, across, down = upright(eye, foot, height)
+    tall = down * math.hypot(*across) * stretch
+    affine = np.empty((2, 3))
+    affine[:, 0] = across / sprite.scale
+    affine[:, 1] = tall / sprite.scale
+    affine[:, 2] = origin - affine[:, 0] * sprite.ox - affine[:, 1] * sprite.oy
+    return affine
 
 
 def premultiply(colour: Array, alpha: Array) -> Array:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edgecnn.data.scene.camera import Camera, Real
-from edgecnn.data.scene.canvas import NOTHING, Canvas, blend
+from edgecnn.data.scene.canvas import NOTHING, Canvas, blend, mark
 from edgecnn.data.scene.decals import MARGIN
 from edgecnn.data.scene.light import Light
 from edgecnn.types import Array
@@ -66,7 +66,7 @@ def _top(canvas: Canvas, quad: Real, top: Array) -> None:
     local = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ move
     drawn = cv2.warpPerspective(top, local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     blend(canvas.image[y0:y1, x0:x1], drawn)
-    canvas.ids[y0:y1, x0:x1][drawn[..., 3] > 127] = NOTHING
+    mark(canvas.ids[y0:y1, x0:x1], cv2.extractChannel(drawn, 3), NOTHING)
 
 
 def fill(canvas: Canvas, points: Real, colour: Real) -> None:

@@ -34,22 +34,26 @@ class Turned:
     def sprite(self, yaw: float) -> Sprite:
         """The thing turned by ``yaw`` radians; a handle points to the right at 0 and to the camera after a quarter turn."""
         texture = _turn(self.colour, yaw) * self.shade[..., None] + self.bright[..., None]
-        levels = cv2.convertScaleAbs(np.maximum(texture, 0), alpha=255)
-        body = cv2.GaussianBlur(cv2.remap(wrap(levels), *self.seen.near, cv2.INTER_LINEAR), (3, 3), 0)
-        at = (self.seen.ox, self.seen.oy, self.seen.scale)
+        levels = wrap(cv2.convertScaleAbs(np.maximum(texture, 0), alpha=255))
         if self.handle is None:
-            return cropped(body, self.seen.mask, at)
-        points = _handle_points(self.seen, self.handle, yaw)
-        colour, outline = self._with_handle(body, points, yaw)
-        sprite = cropped(colour, outline, at)
-        shown = points if np.sin(yaw) > 0 else _outside(points, self.seen.mask)
-        return replace(sprite, handle=shown + np.array([sprite.ox - at[0], sprite.oy - at[1]], np.float32))
+            return cropped(self._body(levels, self.seen), self.seen.mask, (self.seen.ox, self.seen.oy, self.seen.scale))
+        thick = self._thickness(yaw)
+        seen, points = _around(self.seen, _handle_points(self.seen, self.handle, yaw), thick)
+        colour, outline = self._with_handle(self._body(levels, seen), seen.mask, points, thick, yaw)
+        sprite = cropped(colour, outline, (seen.ox, seen.oy, seen.scale))
+        shown = points if np.sin(yaw) > 0 else _outside(points, seen.mask)
+        return replace(sprite, handle=shown + np.array([sprite.ox - seen.ox, sprite.oy - seen.oy], np.float32))
 
-    def _with_handle(self, body: Array, points: Float32, azimuth: float) -> tuple[Array, Array]:
+    def _body(self, texture: Array, seen: View) -> Array:
+        return cv2.GaussianBlur(cv2.remap(texture, *seen.near, cv2.INTER_LINEAR), (3, 3), 0)
+
+    def _thickness(self, azimuth: float) -> float:
+        """How thick the handle looks in pixels: a strap is wider from the front."""
+        strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * (self.look.seed % 12)) * self.seen.shape.radius / 4
+        return max(1.0, strap * 1.05 * self.seen.scale)
+
+    def _with_handle(self, body: Array, outline: Image, points: Float32, thick: float, azimuth: float) -> tuple[Array, Array]:
         """Behind the body where it points away from the camera, before it otherwise."""
-        style, outline = self.look.seed % 12, self.seen.mask
-        strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * style) * self.seen.shape.radius / 4
-        thick = max(1.0, strap * 1.05 * self.seen.scale)
         mask = np.zeros_like(outline)
         cv2.polylines(mask, [_fixed_line(points)], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
         painted = self._tube(body.shape, points, thick, azimuth)
@@ -85,6 +89,19 @@ def _turn(texture: Float32, yaw: float) -> Float32:
     whole = int(np.floor(columns))
     share = float(columns - whole)
     return np.asarray(cv2.addWeighted(np.roll(texture, whole, 1), 1 - share, np.roll(texture, whole + 1, 1), share, 0))
+
+
+def _around(seen: View, points: Float32, thick: float) -> tuple[View, Float32]:
+    """The part of a view that the body and a handle through ``points`` take up, and the points in it."""
+    x, y, w, h = cv2.boundingRect(seen.mask)
+    low, high = points.min(0) - thick, points.max(0) + thick
+    pad = int(thick) + 6
+    x0, y0 = max(0, min(x, int(low[0])) - pad), max(0, min(y, int(low[1])) - pad)
+    x1, y1 = max(x + w, int(high[0])) + pad, max(y + h, int(high[1])) + pad
+    near = tuple(np.ascontiguousarray(part[y0:y1, x0:x1]) for part in seen.near)
+    mask = np.ascontiguousarray(seen.mask[y0:y1, x0:x1])
+    part = replace(seen, ox=seen.ox - x0, oy=seen.oy - y0, near=(near[0], near[1]), mask=mask)
+    return part, points - np.array([x0, y0], np.float32)
 
 
 def _outside(points: Float32, mask: Image) -> Float32:

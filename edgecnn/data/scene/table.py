@@ -75,11 +75,14 @@ def _rays(eye: Camera, pixels: Real) -> Real:
 
 
 def _covers(table: Ground, eye: Camera, to_image: Real, size: tuple[int, int]) -> bool:
-    """Whether the grain lies under the whole picture; a picture that it does not cover is drawn with its mirror images, slowly."""
+    """Whether the grain lies under all of the table that shows; where not, it is drawn with its mirror images, slowly."""
     corners = _corners(0, 0, *size)
-    if _rays(eye, corners)[:, 2].max() > -0.05:
+    rays = _rays(eye, corners)
+    beyond = _beyond(table.edge, rays, eye)
+    shown = np.concatenate([corners[~beyond], _edge_points(table.edge, eye, size)])
+    if (beyond.any() and rays[:, 1].min() < 0.05) or not len(shown):
         return False
-    at = cv2.perspectiveTransform(corners[None], np.linalg.inv(to_image))[0]
+    at = cv2.perspectiveTransform(shown[None], np.linalg.inv(to_image))[0]
     return bool(at.min() > 1 and at.max() < 2 * SIDE - 2)
 
 
@@ -87,8 +90,7 @@ def _hang(image: Array, table: Ground, eye: Camera) -> None:
     """Paint the wall that stands on the table's far edge, where the camera looks forward enough to see it."""
     height, width = image.shape[:2]
     rays = _rays(eye, _corners(0, 0, width, height))
-    reach = eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3))
-    if reach.max() < table.edge and rays[:, 2].max() < 0:
+    if not _beyond(table.edge, rays, eye).any():
         return
     x0, y0, x1, y1 = _above(table.edge, rays, eye, (width, height))
     if x1 <= x0 or y1 <= y0 or _rays(eye, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
@@ -111,21 +113,30 @@ def _hang(image: Array, table: Ground, eye: Camera) -> None:
 def _above(edge: float, rays: Real, eye: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """The part (x0, y0, x1, y1) of the picture that can show what is beyond the table's edge."""
     width, height = size
-    beyond = (rays[:, 2] >= -1e-3) | (eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3)) > edge)
-    corners = _corners(0, 0, width, height)
-    line = eye.project(np.array([[x, edge, 0.0] for x in np.linspace(-2, 2, 41) ** 3 * 60]))
-    inside = line[((line >= 0) & (line <= size)).all(1)]
-    if len(inside) < 2:
+    shown = _edge_points(edge, eye, size)
+    if len(shown) < 2:
         return 0, 0, width, height
-    crossing = np.array([_cross(line, axis, bound) for axis, bound in ((0, 0.0), (0, width), (1, 0.0), (1, height))])
-    crossing = crossing[((crossing >= -1) & (crossing <= np.array(size) + 1)).all(1)]
-    points = np.r_[corners[beyond], inside, crossing]
+    points = np.concatenate([_corners(0, 0, width, height)[_beyond(edge, rays, eye)], shown])
     low, high = np.floor(points.min(0)) - 2, np.ceil(points.max(0)) + 2
     return max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height)
 
 
+def _beyond(edge: float, rays: Real, eye: Camera) -> Array:
+    """(n,) bool: which rays pass over the table's far edge."""
+    reach = eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3))
+    return np.asarray((rays[:, 2] >= -1e-3) | (reach > edge))
+
+
+def _edge_points(edge: float, eye: Camera, size: tuple[int, int]) -> Real:
+    """(n, 2): pixels of the table's far edge that lie in the picture, its crossings with the picture's border among them."""
+    line = eye.project(np.array([[-0.06, edge, 0.0], [0.06, edge, 0.0]]))
+    bounds = ((0, 0.0), (0, float(size[0])), (1, 0.0), (1, float(size[1])))
+    points = np.concatenate([line, [_cross(line, axis, bound) for axis, bound in bounds]])
+    return np.asarray(points[((points >= -1) & (points <= np.array(size) + 1)).all(1)])
+
+
 def _cross(line: Real, axis: int, bound: float) -> Real:
-    """Where the straight line through the first two points reaches ``bound`` on ``axis``."""
-    a, b = line[18], line[22]
+    """Where the straight line through two points reaches ``bound`` on ``axis``."""
+    a, b = line
     gap = b[axis] - a[axis]
     return np.asarray(a + (b - a) * ((bound - a[axis]) / gap if abs(gap) > 1e-6 else 1e9))
