@@ -80,7 +80,7 @@ def read_labels(given: Path) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise InputError(f"a text file of class names at {given}", "bytes that are no UTF-8 text", "check --labels") from error
     if not lines:
-        raise InputError(f"class names, one a line, in {given}", "an empty file", "write the names of the classes into it")
+        raise InputError(f"class names, one a line, in {given}", "an empty file", "write the names into it, or correct --labels")
     return tuple(line.strip() for line in lines)
 
 

@@ -1,0 +1,158 @@
+"""What other tools wrote into a model file, in the words of a card: Ultralytics, OpenVINO Model API, TFLite label files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.errors import ArtifactError
+
+Facts = dict[str, Any]
+
+MODEL_TYPES = {"ssd": "ssd", "yolox": "yolox", "yolo": "yolo", "classification": ""}
+RESIZE_TYPES = {
+    "standard": {"resize": "stretch"},
+    "crop": {"resize": "crop"},
+    "fit_to_window": {"resize": "letterbox", "align": "corner"},
+    "fit_to_window_letterbox": {"resize": "letterbox", "align": "center"},
+}
+
+
+def facts(metadata: Mapping[str, str], path: Path) -> Facts:
+    """What ``metadata``, or a metadata.yaml beside the file, tells of task, labels, decoder and preprocessing.
+
+    Raises ``ArtifactError`` for metadata of a known tool that can't be read.
+    """
+    try:
+        return _facts(metadata, path)
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise ArtifactError(
+            f"metadata as other tools write it in or beside {path}",
+            f"some that can't be read ({error})",
+            "export the model again",
+        ) from error
+
+
+def _facts(metadata: Mapping[str, str], path: Path) -> Facts:
+    ultralytics = _ultralytics_record(metadata, path)
+    if ultralytics:
+        return from_ultralytics(ultralytics, path)
+    info = {key.removeprefix("model_info."): text for key, text in metadata.items() if key.startswith("model_info.")}
+    return from_model_info(info) if info else from_label_file(metadata)
+
+
+def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str, Any]:
+    """Ultralytics' record: ONNX properties, a file in a TFLite's ZIP, or metadata.yaml beside the model."""
+    if "names" in metadata and "task" in metadata:
+        return {key: _literal(text) for key, text in metadata.items()}
+    for name in ("metadata.json", "temp_meta.txt"):
+        if name in metadata:
+            record = _literal(metadata[name])
+            return record if isinstance(record, dict) and "names" in record else {}
+    beside = path.with_name("metadata.yaml")
+    if path.suffix == ".onnx" or not beside.is_file():
+        return {}
+    record = read_simple_yaml(beside.read_text(encoding="utf-8", errors="replace"))
+    return record if record.get("names") and "task" in record else {}
+
+
+def _literal(text: str) -> Any:
+    """A Python or JSON literal; the text itself where it is none."""
+    import ast
+
+    for read in (ast.literal_eval, json.loads):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return text
+
+
+def read_simple_yaml(text: str) -> Facts:
+    """The part of YAML that Ultralytics writes: keys with a scalar, a list of scalars or a map of scalars below."""
+    record: Facts = {}
+    key = ""
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith("#"):
+            continue
+        below = record.get(key)
+        if bare.startswith("- "):
+            record[key] = [*(below if isinstance(below, list) else []), _scalar(bare[2:])]
+        elif line[0].isspace():
+            name, _, value = bare.partition(":")
+            record[key] = {**(below if isinstance(below, dict) else {}), _scalar(name): _scalar(value)}
+        else:
+            key, _, value = bare.partition(":")
+            record[key] = _scalar(value)
+    return record
+
+
+def _scalar(text: str) -> Any:
+    """A YAML scalar: quoted text, a number, true, false, null, or plain text."""
+    text = text.strip()
+    if text.startswith("'"):
+        return text[1:-1].replace("''", "'")
+    words = {"": None, "null": None, "true": True, "false": False}
+    if text in words:
+        return words[text]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def from_ultralytics(record: Mapping[str, Any], path: Path) -> Facts:
+    """Task, names and imgsz; raises ``ArtifactError`` for a task other than detect and classify."""
+    names, task = record["names"], record.get("task", "detect")
+    if task not in ("detect", "classify"):
+        raise ArtifactError(
+            "a model that detects or classifies", f"{path}, whose task is {task}", "export a detector or a classifier"
+        )
+    labels = tuple(str(names[key]) for key in sorted(names, key=int)) if isinstance(names, dict) else tuple(map(str, names))
+    found: Facts = {"task": task, "labels": labels, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
+    if record.get("imgsz"):
+        size = record["imgsz"]
+        found["size"] = (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    if task == "detect":
+        return {**found, "decode": "yolo", "resize": "letterbox", "align": "center", "pad_value": 114}
+    return {**found, "decode": "probabilities", "resize": "crop"}
+
+
+def from_model_info(info: Mapping[str, str]) -> Facts:
+    """OpenVINO Model API's record; spaces inside a label are underscores there. Mean and scale are in the model's channel order."""
+    kind = info.get("model_type", "").lower()
+    decoders = [decoder for name, decoder in MODEL_TYPES.items() if kind.startswith(name)]
+    found: Facts = {}
+    if decoders:
+        found["task"] = "detect" if decoders[0] else "classify"
+        found["decode"] = decoders[0] or None
+    if info.get("labels"):
+        found["labels"] = tuple(label.replace("_", " ") for label in info["labels"].split())
+    if "reverse_input_channels" in info:
+        found["color"] = "rgb" if info["reverse_input_channels"].lower() in ("yes", "true", "1") else "bgr"
+    if info.get("mean_values") or info.get("scale_values") or "reverse_input_channels" in info:
+        found["mean"] = _numbers(info.get("mean_values", "")) or (0.0,)
+        found["std"] = _numbers(info.get("scale_values", "")) or (1.0,)
+    found |= RESIZE_TYPES.get(info.get("resize_type", ""), {})
+    for theirs, ours, kind_of in (
+        ("pad_value", "pad_value", int),
+        ("confidence_threshold", "score_threshold", float),
+        ("iou_threshold", "iou_threshold", float),
+    ):
+        if info.get(theirs):
+            found[ours] = kind_of(info[theirs])
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.replace(",", " ").strip("[]").split())
+
+
+def from_label_file(metadata: Mapping[str, str]) -> Facts:
+    """The one text file in a TFLite's ZIP that holds labels, one a line."""
+    files = [text for name, text in metadata.items() if name.endswith(".txt")]
+    labels = tuple(line.strip() for line in files[0].rstrip().splitlines()) if len(files) == 1 else ()
+    return {"labels": labels} if labels else {}
