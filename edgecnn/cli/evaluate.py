@@ -92,7 +92,7 @@ def _show_problems(dataset: Dataset, strict: bool) -> None:
         first = f"{len(problems)}, the first {problems[0].where}: {problems[0].what}"
         raise InputError(f"no problems in {dataset.name}", first, "correct the files, or leave --strict out")
     if problems:
-        click.echo(f"{len(problems)} problems in {dataset.name}:", err=True)
+        click.echo(f"{_count(len(problems), 'problem')} in {dataset.name}:", err=True)
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(f"  {problem.where}: {problem.what}", err=True)
     if len(problems) > SHOWN_PROBLEMS:
@@ -159,6 +159,11 @@ def _show(record: dict[str, Any], score: Score) -> None:
 
     dataset = record["dataset"]
     part = f", split {dataset['split']}" if dataset["split"] else ""
-    what = f"{score.n:,} images, {len(score.labels)} class{'' if len(score.labels) == 1 else 'es'}"
+    what = f"{_count(score.n, 'image')}, {_count(len(score.labels), 'class')}"
     click.echo(f"{Path(record['file']).name} ({record['format']}, {record['precision']}) on {dataset['name']}{part}: {what}\n")
     click.echo("\n".join(report_lines(score)))
+
+
+def _count(number: int, noun: str) -> str:
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"

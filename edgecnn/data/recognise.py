@@ -136,4 +136,4 @@ def _why_empty(dataset: Dataset) -> str:
     if not dataset.problems:
         return "none"
     first = dataset.problems[0]
-    return f"none that can be used; {len(dataset.problems)} problems, the first: {first.where}: {first.what}"
+    return f"none that can be used (problems: {len(dataset.problems)}, the first {first.where}: {first.what})"

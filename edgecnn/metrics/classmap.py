@@ -78,8 +78,10 @@ def rename(names: Sequence[str], renames: Mapping[str, str]) -> tuple[str, ...]:
 def match_labels(model: Sequence[str], data: Sequence[str]) -> ClassMap:
     """Match the classes of a model with those of a dataset by name; by position where the model has no names and as many classes.
 
-    Raises ``InputError`` with both lists where they have no name in common.
+    Raises ``InputError`` with both lists where they have no name in common, or where the dataset has no classes.
     """
+    if not data:
+        raise InputError("a dataset with labels or boxes", "images only", "name a labelled dataset")
     ids = {normalised(name): index for index, name in reversed(list(enumerate(data)))}
     data_of = np.array([ids.get(normalised(name), -1) for name in model], np.int64)
     if (data_of >= 0).any():

@@ -80,4 +80,4 @@ def _unreadable_note(unreadable: list[str]) -> tuple[str, ...]:
     if not unreadable:
         return ()
     more = ", ..." if len(unreadable) > SHOWN_UNREADABLE else ""
-    return (f"{len(unreadable)} images could not be read and are left out: {', '.join(unreadable[:SHOWN_UNREADABLE])}{more}",)
+    return (f"images that could not be read are left out ({len(unreadable)}): {', '.join(unreadable[:SHOWN_UNREADABLE])}{more}",)

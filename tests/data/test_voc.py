@@ -111,7 +111,7 @@ def test_difficult_objects_are_neither_wanted_nor_wrong(tmp_path: Path, write_vo
 def test_a_dataset_without_a_usable_image_says_why(tmp_path: Path, write_voc: Writer) -> None:
     write_voc(tmp_path, "a", [("dog", (1, 2, 11, 12))])
     (tmp_path / "JPEGImages" / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"1 problems, the first: a\.png: an empty file"):
+    with pytest.raises(InputError, match=r"problems: 1, the first a\.png: an empty file"):
         open_dataset(tmp_path)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecnn.metrics.accuracy import ClassTally, calibration_error, confusion_matrix, wilson
@@ -65,6 +65,7 @@ def test_wilson_of_a_textbook_case() -> None:
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(n=st.integers(1, 10_000), share=st.floats(0, 1))
 def test_wilson_holds_the_share(n: int, share: float) -> None:
     right = round(share * n)

@@ -65,7 +65,7 @@ def with_a_bad_image(tmp_path: Path) -> Dataset:
 def test_an_unreadable_image_is_left_out_and_noted(with_a_bad_image: Dataset) -> None:
     score = evaluate(parity, with_a_bad_image)
     assert score.n == 6
-    assert score.notes == ("1 images could not be read and are left out: bad.png (a file that is no image or is damaged)",)
+    assert score.notes == ("images that could not be read are left out (1): bad.png (a file that is no image or is damaged)",)
 
 
 def test_an_unreadable_image_stops_where_strict(with_a_bad_image: Dataset) -> None:

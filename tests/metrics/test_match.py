@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,6 +21,7 @@ def test_iou_of_known_boxes() -> None:
     assert iou_matrix(a, b) == pytest.approx(np.float32([[1, 1 / 3, 0, 0], [0, 0, 0, 0]]))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     arrays(np.float32, (5, 4), elements=st.floats(0, 100, width=32)),
     arrays(np.float32, (3, 4), elements=st.floats(0, 100, width=32)),
@@ -69,6 +70,7 @@ def test_nothing_against_something(swap: bool) -> None:
     assert len(matches.only_a) + len(matches.only_b) == 1
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(seed=st.integers(0, 1000))
 def test_a_set_matches_itself_whole(seed: int) -> None:
     draw = np.random.default_rng(seed)
