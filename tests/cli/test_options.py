@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from edgecnn.card import Align, Color, Resize, Task
+from edgecnn.cli.options import ALIGNS, COLORS, DEVICES, FIELDS, RESIZES, TASKS, model_options
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.identify import CardOptions
+
+seen: dict[str, Any] = {}
+
+
+@click.command()
+@click.argument("file")
+@model_options
+def command(**values: Any) -> None:
+    seen.clear()
+    seen.update(values)
+
+
+def call(*arguments: str) -> Any:
+    return CliRunner().invoke(command, ["file", *arguments])
+
+
+def test_the_choices_are_those_of_the_card() -> None:
+    for offered, kind in ((TASKS, Task), (RESIZES, Resize), (ALIGNS, Align), (COLORS, Color), (DEVICES, Device)):
+        assert offered == get_args(kind)
+    assert {field.name for field in dataclasses.fields(CardOptions)} == set(FIELDS)
+
+
+def test_nothing_given() -> None:
+    assert call().exit_code == 0
+    assert seen == {"file": "file", "device": "cpu", "threads": None, "options": CardOptions()}
+
+
+def test_everything_given() -> None:
+    done = call(
+        *shlex.split(
+            "--device auto --threads 3 --task detect --decode yolox --labels a.txt --size 240x320 --resize crop --align corner"
+        ),
+        *shlex.split(
+            "--pad-value 0 --color bgr --mean 1,2.5,3 --std 255 --score-threshold 0.3 --iou-threshold 0.5 --max-detections 7"
+        ),
+    )
+    assert done.exit_code == 0, done.output
+    assert (seen["device"], seen["threads"]) == ("auto", 3)
+    assert seen["options"] == CardOptions(
+        task="detect",
+        decode="yolox",
+        labels=Path("a.txt"),
+        size=(240, 320),
+        resize="crop",
+        align="corner",
+        pad_value=0,
+        color="bgr",
+        mean=(1.0, 2.5, 3.0),
+        std=(255.0,),
+        score_threshold=0.3,
+        iou_threshold=0.5,
+        max_detections=7,
+    )
+
+
+def test_one_number_is_a_square() -> None:
+    call("--size", "416")
+    assert seen["options"].size == (416, 416)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--size", "0x3"),
+        ("--size", "axb"),
+        ("--size", "1x2x3"),
+        ("--mean", "1,x"),
+        ("--device", "tpu"),
+        ("--threads", "0"),
+        ("--score-threshold", "2"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_values(arguments: tuple[str, ...]) -> None:
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert arguments[0] in done.output
+
+
+def test_options_need_no_numpy() -> None:
+    code = "import sys, edgecnn.cli.options; print('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
