@@ -30,6 +30,10 @@ class Path:
         """The value at ``t`` seconds."""
         return self.start + self.drift * t + self.swing * math.sin(self.rate * t + self.phase)
 
+    def over(self, times: Real) -> Real:
+        """The values at ``times`` (n,)."""
+        return np.asarray(self.start + self.drift * times + self.swing * np.sin(self.rate * times + self.phase))
+
 
 @dataclass(frozen=True, slots=True)
 class Rig:

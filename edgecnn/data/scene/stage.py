@@ -27,7 +27,7 @@ NO_COVER = np.zeros(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Model:
+class Prop:
     """A thing made ready: a picture that stays, or one that is painted anew as it turns, or the picture on a block.
 
     ``cover`` is the colour of a block's sides; ``extent`` how tall a turned thing was painted, in cm.
@@ -48,12 +48,12 @@ class Model:
 
 
 class Stage:
-    """The painter of one cut for pictures of (width, height). Safe to use from several threads: models are equal whoever makes them."""
+    """The painter of one cut for pictures of (width, height). Safe to use from several threads: props are equal whoever makes them."""
 
     def __init__(self, world: World, size: tuple[int, int]) -> None:
         self._world, self._size = world, size
         self._middle = camera(world.rig, world.middle, size)
-        self._models: dict[int, Model] = {}
+        self._props: dict[int, Prop] = {}
         self._gain = gain(world.light, 0.0, size) if not world.light.bars[2] else None
 
     def paint(self, t: float) -> tuple[Canvas, list[Painted]]:
@@ -86,9 +86,9 @@ class Stage:
         if thing.shape is None:
             self._block(canvas, eye, thing, foot, t)
             return None
-        model, yaw = self._model(thing), thing.yaw.at(t)
-        sprite = model.sprite(yaw)
-        affine = place(sprite, eye, foot, thing.height, extent(thing.shape, pitch_at(eye, foot)) / model.extent)
+        prop, yaw = self._prop(thing), thing.yaw.at(t)
+        sprite = prop.sprite(yaw)
+        affine = place(sprite, eye, foot, thing.height, extent(thing.shape, pitch_at(eye, foot)) / prop.extent)
         if thing.lift:
             ground_contact(canvas.image, eye, foot, float(thing.shape.r[0]) * 1.35)
         box = canvas.stamp(sprite, affine, thing.number)
@@ -100,9 +100,9 @@ class Stage:
         return Painted(thing.number, thing.label, identity, area, box, handle, HANDLE_POINTS)
 
     def _block(self, canvas: Canvas, eye: Camera, thing: Thing, foot: Real, t: float) -> None:
-        model = self._model(thing)
-        assert model.top is not None
-        block(canvas, eye, self._world.light, foot, thing.yaw.at(t), thing.size, model.top, model.cover)
+        prop = self._prop(thing)
+        assert prop.top is not None
+        block(canvas, eye, self._world.light, foot, thing.yaw.at(t), thing.size, prop.top, prop.cover)
 
     def _hand(self, canvas: Canvas, eye: Camera, t: float) -> None:
         if self._world.hand is None or not self._world.things:
@@ -113,17 +113,17 @@ class Stage:
         if ahead > NEAREST:
             paint_hand(canvas, self._world.hand, self._world.light, eye.project(foot[None])[0], eye.focal / ahead, t)
 
-    def _model(self, thing: Thing) -> Model:
-        known = self._models.get(thing.number)
+    def _prop(self, thing: Thing) -> Prop:
+        known = self._props.get(thing.number)
         if known is None:
-            known = self._models[thing.number] = self._make(thing)
+            known = self._props[thing.number] = self._make(thing)
         return known
 
-    def _make(self, thing: Thing) -> Model:
+    def _make(self, thing: Thing) -> Prop:
         if thing.shape is None:
             top = decal(thing.kind, thing.size, thing.look)
             cover = top[MARGIN + 2, MARGIN + 2, :3].astype(np.float64)
-            return Model(None, None, lit_from_above(top, self._world.light), cover, 1.0)
+            return Prop(None, None, lit_from_above(top, self._world.light), cover, 1.0)
         foot = np.array([*thing.place(self._world.middle), thing.lift])
         pitch = float(np.clip(pitch_at(self._middle, foot), 0.15, 1.5))
         away = foot - self._middle.position
@@ -133,10 +133,10 @@ class Stage:
         seen = view(thing.shape, pitch, scale, thing.shape.radius * 0.9 if thing.handle else 0, thing.kind == "glass")
         tall = extent(thing.shape, pitch)
         if thing.kind == "glass":
-            return Model(clear(seen, thing.look, self._world.light, towards), None, None, NO_COVER, tall)
+            return Prop(clear(seen, thing.look, self._world.light, towards), None, None, NO_COVER, tall)
         whole = turned(seen, thing.look, self._world.light, towards, thing.handle)
         turns = thing.yaw.drift and (thing.handle or thing.look.pattern != "plain")
-        return Model(None if turns else whole.sprite(thing.yaw.start), whole if turns else None, None, NO_COVER, tall)
+        return Prop(None if turns else whole.sprite(thing.yaw.start), whole if turns else None, None, NO_COVER, tall)
 
 
 def _ahead(eye: Camera, point: Real) -> float:

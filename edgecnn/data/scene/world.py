@@ -61,7 +61,7 @@ class Thing:
 
     def track(self, times: Real) -> Real:
         """(n, 2): the places at ``times``."""
-        return np.array([self.place(float(t)) for t in times])
+        return np.column_stack([self.x.over(times), self.y.over(times)])
 
     def place(self, t: float) -> tuple[float, float]:
         """Where its foot's centre is at ``t`` seconds, in cm."""
