@@ -44,8 +44,9 @@ def _reaching(scores: Float32, threshold: float) -> Int64:
     """Rows with a score of at least ``threshold``; a flat search is several times as quick as a maximum over short rows."""
     if not scores.flags.c_contiguous:
         return np.flatnonzero(scores.max(axis=1) >= threshold)
-    rows = np.flatnonzero(scores >= threshold) // scores.shape[1]
-    return rows[np.flatnonzero(np.diff(rows, prepend=-1))]
+    rows: Int64 = np.flatnonzero(scores >= threshold) // scores.shape[1]
+    first: Int64 = np.flatnonzero(np.diff(rows, prepend=-1))
+    return rows[first]
 
 
 def strongest(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
