@@ -124,7 +124,8 @@ def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float
 def premultiply(colour: Array, alpha: Array) -> Array:
     """(h, w, 4) uint8 from a colour (h, w, 3) and how much it covers (h, w), 0..255."""
     cover = np.asarray(alpha, np.uint8)
-    return cv2.merge([*cv2.split(cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)), cover])
+    scaled = cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)
+    return cv2.insertChannel(cover, cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA), 3)
 
 
 def cropped(colour: Array, outline: Array, seen_at: tuple[float, float, float]) -> Sprite:

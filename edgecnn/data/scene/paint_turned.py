@@ -56,12 +56,17 @@ class Turned:
         """Behind the body where it points away from the camera, before it otherwise."""
         mask = np.zeros_like(outline)
         cv2.polylines(mask, [_fixed_line(points)], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
-        painted = self._tube(body.shape, points, thick, azimuth)
-        if np.sin(azimuth) > 0:
-            shadow = cv2.blur(mask, (2 * int(thick) + 1,) * 2) // 3
-            darker = cv2.multiply(body, cv2.cvtColor(255 - shadow, cv2.COLOR_GRAY2BGR), scale=1 / 255)
-            return _over(darker, painted, mask), cv2.bitwise_or(mask, outline)
-        return _over(painted, body, outline), cv2.bitwise_or(mask, outline)
+        joined = cv2.bitwise_or(mask, outline)
+        if np.sin(azimuth) <= 0:
+            return cv2.copyTo(body, outline, self._tube(body.shape, points, thick, azimuth)), joined
+        low = np.maximum(points.min(0) - 2 * thick - 6, 0).astype(np.int32)
+        high = (points.max(0) + 2 * thick + 6).astype(np.int32)
+        part = body[low[1] : high[1], low[0] : high[0]]
+        cover = np.ascontiguousarray(mask[low[1] : high[1], low[0] : high[0]])
+        shadow = cv2.blur(cover, (2 * int(thick) + 1,) * 2) // 3
+        darker = cv2.multiply(part, cv2.cvtColor(255 - shadow, cv2.COLOR_GRAY2BGR), scale=1 / 255)
+        part[:] = _over(darker, self._tube(part.shape, points - low.astype(np.float32), thick, azimuth), cover)
+        return body, joined
 
     def _tube(self, shape: tuple[int, ...], points: Float32, thick: float, azimuth: float) -> Array:
         """A rounded strap: nested strokes from its dark edge to a highlight on top."""
@@ -69,7 +74,8 @@ class Turned:
         lit = 0.5 * self.lamp.ambient + 0.75 * max(0.15, 0.5 + 0.5 * sideways)
         base, gloss = np.asarray(self.look.outside) * 255, self.look.gloss
         painted = np.empty(shape, np.uint8)
-        painted[:] = np.clip(base * lit * 0.62, 0, 255)
+        edge = np.clip(base * lit * 0.62, 0, 255).astype(np.uint8)
+        cv2.rectangle(painted, (0, 0), (shape[1], shape[0]), edge.tolist(), -1)
         for share, level, raised in ((0.72, 0.9, 0.4), (0.45, 1.12, 0.8), (0.16, 1.12 + 0.5 * gloss, 1.3)):
             line = [_fixed_line(points - np.array([0, 0.16 * thick * raised], np.float32))]
             tone = np.clip(base * lit * level + (70 * gloss if share < 0.2 else 0), 0, 255)
@@ -135,4 +141,4 @@ def _handle_points(seen: View, path: Float32, azimuth: float) -> Float32:
 
 def _over(under: Array, over: Array, mask: Array) -> Array:
     weight = mask.astype(np.float32) / 255
-    return cv2.blendLinear(np.ascontiguousarray(over), np.ascontiguousarray(under), weight, 1 - weight)
+    return cv2.blendLinear(over, under, weight, 1 - weight)
