@@ -42,7 +42,7 @@ class Light:
 
 
 def light(options: SceneOptions, rng: np.random.Generator) -> Light:
-    """The light of one cut; with ``options.light`` 0 it is even, neutral and well exposed."""
+    """The light of one cut; with ``options.light`` 0 it is neutral, nearly even, and within a third of a stop of a good exposure."""
     amount = options.light
     bearing, height = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(28, 75))
     direction = np.array([np.cos(bearing) * np.cos(height), np.sin(bearing) * np.cos(height), np.sin(height)])
