@@ -76,21 +76,32 @@ class Mailbox(Generic[T]):
 
 
 class OrderedMailbox(Generic[T]):
-    """Numbered items from several threads, given in the order of their numbers; senders wait that are too far ahead of the reader."""
+    """Numbered items from several threads, given in the order of their numbers.
+
+    A sender makes a ``reserve`` for each item before it begins to make it, and waits there while ``ahead`` items are on their way to
+    the reader: so it begins with the newest that there is, instead of holding an old one ready.
+    """
 
     def __init__(self, ahead: int) -> None:
         self._ahead = ahead
         self._items: dict[int, T] = {}
-        self._next = 0
+        self._reserved = self._next = 0
         self._changed = threading.Condition()
         self._closed = False
         self.error: BaseException | None = None
 
-    def put(self, number: int, item: T, timeout: float) -> None:
-        """Add item ``number``. Raises ``Closed``, and ``TimeoutError`` when the reader is further than ``ahead`` behind for that long."""
+    def reserve(self, timeout: float) -> None:
+        """Wait for room for one more item. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._closed or number < self._next + self._ahead, timeout):
-                raise TimeoutError(f"item {number} was {self._ahead} ahead of the reader for {timeout} s")
+            if not self._changed.wait_for(lambda: self._closed or self._reserved < self._next + self._ahead, timeout):
+                raise TimeoutError(f"{self._ahead} items were on their way for {timeout} s")
+            if self._closed:
+                raise Closed
+            self._reserved += 1
+
+    def put(self, number: int, item: T) -> None:
+        """Add item ``number``, for which room was reserved. Raises ``Closed``."""
+        with self._changed:
             if self._closed:
                 raise Closed
             self._items[number] = item

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal, Protocol, TypeVar
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.ledger import Ledger
@@ -16,6 +17,7 @@ from edgecnn.runtime.stats import STAGES, Durations, Stats
 from edgecnn.types import Frame, Image, Prediction, Result
 
 Policy = Literal["latest", "all"]
+T = TypeVar("T")
 Worker = Callable[[Image], tuple[Prediction, dict[str, float]]]
 
 STOP_WITHIN_S = 1.5
@@ -74,10 +76,11 @@ class Pipeline:
         self.stuck: list[str] = []
         latest = self.policy == "latest"
         self._inbox: Mailbox[_Captured] = Mailbox(1 if latest else workers + 1, newest_wins=latest)
-        self._outbox: OrderedMailbox[_Answer] = OrderedMailbox(2 * workers)
+        self._outbox: OrderedMailbox[_Answer] = OrderedMailbox(workers if latest else 2 * workers)
         self._max_frames = max_frames
         self._stopping = False
         self._asking_since: float | None = None
+        self._silence: tuple[tuple[float | None, int], float] = ((None, 0), 0.0)
         self._at_work = workers
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -159,10 +162,12 @@ class Pipeline:
 
     def _check_silence(self) -> None:
         """A device whose driver knows no timeout is noticed here; the source itself had its chance to say why."""
-        since = self._asking_since
-        limit = self.source.timeout + GRACE_S
-        if since is not None and time.perf_counter() - since > limit:
-            raise SourceError(f"a frame from {self.source.name}", f"none for {limit:g} s", "check the device, then run again")
+        seen, now = (self._asking_since, self.source.failed), time.perf_counter()
+        if seen != self._silence[0]:
+            self._silence = seen, now
+        limit = self.source.timeout + GRACE_S + 1 / (self.source.fps or 1.0)
+        if seen[0] is not None and now - self._silence[1] > limit:
+            raise SourceError(f"a frame from {self.source.name}", f"none for {limit:.1f} s", "check the device, then run again")
 
     # the capture thread
 
@@ -171,7 +176,7 @@ class Pipeline:
         frames = iter(self.source)
         try:
             while (captured := self._ask(frames)) is not None:
-                self.ledger.add(dropped=self._send(captured))
+                self.ledger.add(dropped=_patiently(partial(self._inbox.put, captured)))
                 counts = self.ledger.counts()
                 if self.policy == "all" and counts.captured - counts.failed == self._max_frames:
                     break
@@ -199,21 +204,15 @@ class Pipeline:
         self.ledger.add(captured=1)
         return _Captured(frame, (time.perf_counter() - frame.captured_at) * 1e3)
 
-    def _send(self, captured: _Captured) -> int:
-        while True:
-            try:
-                return self._inbox.put(captured, _PATIENCE_S)
-            except TimeoutError:
-                continue
-
     # the infer threads
 
     def _infer(self) -> None:
         try:
             work = self.predictor.worker()
             while True:
-                number, captured = self._take()
-                self._deliver(number, self._answer(work, captured))
+                _patiently(self._outbox.reserve)
+                number, captured = _patiently(self._inbox.get)
+                self._outbox.put(number, self._answer(work, captured))
         except Closed:
             pass
         except BaseException as problem:
@@ -221,13 +220,6 @@ class Pipeline:
             self._inbox.close()
         finally:
             self._leave()
-
-    def _take(self) -> tuple[int, _Captured]:
-        while True:
-            try:
-                return self._inbox.get(_PATIENCE_S)
-            except TimeoutError:
-                continue
 
     def _answer(self, work: Worker, captured: _Captured) -> _Answer:
         stage_ms = {"capture": captured.ms}
@@ -238,13 +230,6 @@ class Pipeline:
             self._inbox.close()
             return _Answer(captured.frame, stage_ms, None, problem)
 
-    def _deliver(self, number: int, answer: _Answer) -> None:
-        while True:
-            try:
-                return self._outbox.put(number, answer, _PATIENCE_S)
-            except TimeoutError:
-                continue
-
     def _leave(self) -> None:
         """The last worker closes the outbox, with the source's error if there was one, so that no result before it is lost."""
         with self._lock:
@@ -252,3 +237,12 @@ class Pipeline:
             last = not self._at_work
         if last:
             self._outbox.close(self._inbox.error)
+
+
+def _patiently(wait: Callable[[float], T]) -> T:
+    """Wait in short turns until it is done or the mailbox is closed."""
+    while True:
+        try:
+            return wait(_PATIENCE_S)
+        except TimeoutError:
+            continue

@@ -93,8 +93,12 @@ def describe(result: Result, title: str, labels: Sequence[str]) -> str:
     spent = sum(result.stage_ms.get(stage, 0.0) for stage in ("preprocess", "infer", "postprocess"))
     if isinstance(found, Classes):
         return f"{title}  {width}x{height}  {_classes(found, labels)}  {spent:.1f} ms"
-    number = f"{len(found)} object" + ("" if len(found) == 1 else "s")
+    number = _counted(len(found), "object")
     return "\n".join([f"{title}  {width}x{height}  {number}  {spent:.1f} ms", *_boxes(found, labels)])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _classes(found: Classes, labels: Sequence[str]) -> str:
@@ -117,13 +121,13 @@ def _boxes(found: Prediction, labels: Sequence[str]) -> list[str]:
 
 def summary(stats: Stats, source: Source, how: str = "done") -> str:
     """The end of a run in a few lines: throughput, the ledger that balances, stage times, what went wrong."""
-    requests = f"{stats.workers} request" + ("" if stats.workers == 1 else "s") + " in flight"
+    frames = _counted(stats.ledger.processed, "frame")
     lines = [
-        f"{how}: {stats.ledger.processed} frames in {stats.wall_s:.1f} s, {stats.throughput:.1f} frames/s "
-        f"(policy {stats.policy}, {requests})",
+        f"{how}: {frames} in {stats.wall_s:.1f} s, {stats.throughput:.1f} frames/s "
+        f"(policy {stats.policy}, {_counted(stats.workers, 'request')} in flight)",
         _ledger_line(stats.ledger),
     ]
-    if stats.ledger.processed:
+    if stats.ledger.processed > 1:
         lines += [f"  {'':<12}{'p50':>9}{'p90':>9}{'p99':>9}", *(_clock(name, stats.stage_ms[name]) for name in STAGES)]
         lines.append(_clock("age", stats.age_ms))
     lines += [f"  note: {note}" for note in source.notes]
