@@ -17,6 +17,7 @@ MODELS = ("mlp", "lecture", "resnet-s", "edgedet")  # written out, so that --hel
 )
 @click.option("--val", metavar="URI", help="What to score each epoch on.  [default: a part of a classifier's training images]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoint, state, scores and pictures.")
+@click.option("--name", default="", help="Name in the card.  [default: MODEL]")
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True)
 @click.option("--lr", type=click.FloatRange(0, min_open=True), default=2e-3, show_default=True, help="Highest learning rate.")

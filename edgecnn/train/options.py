@@ -15,15 +15,17 @@ Amp = Literal["auto", "fp32", "bf16"]
 class TrainOptions:
     """All of it.
 
-    ``data`` are dataset addresses, put one after the other; ``val`` is scored after each epoch, or, where it is None, the part
-    ``hold_out`` (0..1) of a classifier's training images. ``lr`` is the peak of the schedule. ``coarse`` is the part of the epochs,
-    the first ones, that a detector trains at three quarters of its input size: progressive learning, EfficientNetV2, arXiv:2104.00298.
-    ``amp`` is the precision of the arithmetic, ``workers`` the processes that read images.
+    ``name`` goes into the card (the model's where it is ""). ``data`` are dataset addresses, put one after the other; ``val`` is
+    scored after each epoch, or, where it is None, the part ``hold_out`` (0..1) of a classifier's training images. ``lr`` is the peak
+    of the schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
+    progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``amp`` is the precision of
+    the arithmetic, ``workers`` the processes that read images.
     """
 
     model: str
     data: tuple[str, ...]
     out: Path
+    name: str = ""
     val: str | None = None
     model_options: Mapping[str, Any] = field(default_factory=dict)
     epochs: int = 10
@@ -54,6 +56,7 @@ class TrainOptions:
         """The command line that makes the same weights, with folders by name only: a card travels, a user's paths should not."""
         defaults = {item.name: item.default for item in dataclasses.fields(self)}
         words = [f"edgecnn train {self.model}", *(f"--data '{short(uri)}'" for uri in self.data)]
+        words += [f"--name {self.name}"] if self.name else []
         words += [f"--val '{short(self.val)}'"] if self.val else []
         for name in ("epochs", "batch", "lr", "weight_decay", "seed", "hold_out", "coarse", "ema", "limit", "val_limit", "amp"):
             value = getattr(self, name)

@@ -34,6 +34,7 @@ from edgecnn.train.state import STATE
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
 SMALL = 96
+REDRAW_S = 20.0
 Say = Callable[[str], None]
 
 
@@ -50,6 +51,7 @@ def train(options: TrainOptions, say: Say = print) -> Path:
     torch.manual_seed(options.seed)
     torch.backends.cudnn.deterministic = True
     card = new_card(options.model, _model_options(options, material, task), material.labels)
+    card = card.replace(name=options.name or options.model)
     model = create(options.model, **card.model["options"])
     machine = hardware.find(options.amp)
     say(_opening(card, material, model, machine))
@@ -118,6 +120,7 @@ class Keeper:
     material: Material
     say: Say
     _since: float = field(default_factory=time.perf_counter)
+    _drawn: float = field(default_factory=time.perf_counter)
 
     def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
         """Score, print a line, write checkpoint and curves; gives the numbers to add to the history."""
@@ -131,10 +134,13 @@ class Keeper:
         shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
         self.say(f"epoch {last['epoch']}/{self.options.epochs}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
         self._write(model, [*history[:-1], last], {})
+        if time.perf_counter() - self._drawn > REDRAW_S:
+            self._curves([*history[:-1], last])
         return found
 
     def finish(self, model: nn.Module, history: list[dict[str, float]]) -> None:
         """Measure once on the test images, else on the watched ones, and write it all."""
+        self._curves(history)
         dataset = self.material.measure or self.material.watch
         score = self._score(model, dataset)
         if score is None or dataset is None:
@@ -172,4 +178,7 @@ class Keeper:
         }
         card = self.card.replace(training=record, source_commit=provenance.source_commit())
         save_checkpoint(self.options.out / CHECKPOINT, model, card)
+
+    def _curves(self, history: list[dict[str, float]]) -> None:
         plots.curves(self.card.name, history, self.card.task, self.options.out / "curves.png")
+        self._drawn = time.perf_counter()

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from edgecnn.card import CARD_KEY
 from edgecnn.errors import ArtifactError, EdgeCnnError, InputError
 from edgecnn.models import create, find_checkpoint, load_checkpoint, read_card, save_checkpoint, shipped
 from edgecnn.models.new_card import new_card
-from safetensors.torch import load_file, save_file
 
 OPTIONS = {"classes": 3, "hidden": 8, "size": (4, 4)}
 
@@ -58,7 +59,7 @@ def _huge_header(path: Path) -> None:
 
 
 def _pickled(path: Path) -> None:
-    path.write_bytes(pickle.dumps({"weights": os.getcwd()}))
+    path.write_bytes(pickle.dumps({"weights": "anything"}))
 
 
 def _no_card(path: Path) -> None:
@@ -106,7 +107,7 @@ def _nameless(path: Path) -> None:
         pytest.param(_nameless, "names its model", id="card-without-a-model"),
     ],
 )
-def test_spoilt_checkpoint_gives_one_line(checkpoint: Path, spoil, message: str) -> None:
+def test_spoilt_checkpoint_gives_one_line(checkpoint: Path, spoil: Callable[[Path], object], message: str) -> None:
     spoil(checkpoint)
     with pytest.raises(ArtifactError, match=message) as caught:
         load_checkpoint(checkpoint)

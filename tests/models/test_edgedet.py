@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
+
 from edgecnn.models import create
 from edgecnn.models.edgedet import STRIDES, EdgeDet
-from torch.nn import functional as F
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+
 from edgecnn.errors import InputError
 from edgecnn.models import create, names
 from edgecnn.models.registry import defaults, task_of

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from edgecnn.errors import ArtifactError, InputError
+from edgecnn.models import load_checkpoint, read_card
+from edgecnn.train.engine import Engine
+from edgecnn.train.options import TrainOptions
+from edgecnn.train.run import train
+from edgecnn.train.schedule import Average, learning_rate
+from edgecnn.train.state import STATE
+
+TINY = {"widths": (8, 8, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head_depth": 1, "size": (64, 96)}
+
+
+def options(data: Path, out: Path, **changes: Any) -> TrainOptions:
+    base: dict[str, Any] = {"model": "mlp", "epochs": 2, "batch": 32, "ema": 0.9, "workers": 1, "model_options": {"hidden": 16}}
+    return TrainOptions(data=(str(data),), out=out, **{**base, **changes})
+
+
+def quietly(wanted: TrainOptions) -> list[str]:
+    lines: list[str] = []
+    train(wanted, lines.append)
+    return lines
+
+
+def losses(out: Path) -> list[float]:
+    return [row["loss"] for row in read_card(out / "model.safetensors").training["history"]]
+
+
+def same(first: Path, second: Path) -> bool:
+    a, b = (load_file(folder / "model.safetensors") for folder in (first, second))
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_classifier_learns_and_leaves_everything(digits: Path, tmp_path: Path) -> None:
+    lines = quietly(options(digits, tmp_path / "run", model="lecture", model_options={}, epochs=6, lr=1e-2, flip=False))
+    card = load_checkpoint(tmp_path / "run/model.safetensors")[1]
+    assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.8
+    assert card.training["scores"]["part"] == "test"
+    assert card.training["scores"]["top1"] > 0.5
+    assert card.training["images"] == 304
+    assert card.preprocess.color == "gray"
+    assert sum("top-1" in line for line in lines) == 7
+    scores = json.loads((tmp_path / "run/scores.json").read_text())
+    assert np.array(scores["confusion"]).sum() == 60
+    for name in ("confusion.png", "curves.png"):
+        assert cv2.imread(str(tmp_path / "run" / name)) is not None
+
+
+def test_detector_learns_and_leaves_everything(boxes: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools")
+    wanted = options(boxes, tmp_path / "run", model="edgedet", model_options=TINY, epochs=24, batch=8, lr=8e-3, coarse=0.2)
+    quietly(dataclasses.replace(wanted, val=str(boxes), augment=False))
+    model, card = load_checkpoint(tmp_path / "run/model.safetensors")
+    assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.6
+    assert card.labels == ("dark", "bright")
+    assert card.training["scores"]["ap50"] > 0.2
+    assert model(torch.zeros(1, 3, 64, 96))[0].shape == card.outputs[0].shape
+    assert cv2.imread(str(tmp_path / "run/classes.png")) is not None
+
+
+@pytest.mark.parametrize("model", ["mlp", "edgedet"])
+def test_equal_seeds_give_equal_bits_and_others_do_not(digits: Path, boxes: Path, tmp_path: Path, model: str) -> None:
+    data, given = (digits, {"hidden": 16}) if model == "mlp" else (boxes, TINY)
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        quietly(options(data, tmp_path / name, model=model, model_options=given, batch=8, limit=24, seed=seed))
+    assert same(tmp_path / "a", tmp_path / "b")
+    assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_workers_change_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecnn.train.pixels.CHUNK", 2)
+    for workers in (1, 2):
+        quietly(options(digits, tmp_path / str(workers), workers=workers, epochs=1))
+    assert same(tmp_path / "1", tmp_path / "2")
+
+
+def test_killed_training_goes_on_as_if_it_had_not_been(digits: Path, tmp_path: Path) -> None:
+    """A real process, killed without warning in its third epoch or later, against one that ran through."""
+    wanted = options(digits, tmp_path / "whole", epochs=12, model_options={})
+    command = [sys.executable, "-m", "edgecnn", "train", "mlp", "--data", str(digits), "--out", str(tmp_path / "killed")]
+    command += ["--epochs", "12", "--batch", "32", "--ema", "0.9", "--workers", "1"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch 2/"):
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    assert len(losses(tmp_path / "killed")) < 12
+    lines = quietly(dataclasses.replace(wanted, out=tmp_path / "killed", resume=True))
+    assert any(line.startswith("resumed after epoch") for line in lines)
+    quietly(wanted)
+    assert same(tmp_path / "whole", tmp_path / "killed")
+    assert losses(tmp_path / "whole") == losses(tmp_path / "killed")
+
+
+def test_resume_wants_the_same_options(digits: Path, tmp_path: Path) -> None:
+    quietly(options(digits, tmp_path / "run", epochs=1))
+    with pytest.raises(InputError, match=r"lr 0.5 instead of 0.002"):
+        train(options(digits, tmp_path / "run", epochs=1, lr=0.5, resume=True))
+
+
+def test_resume_of_a_broken_state_says_so(digits: Path, tmp_path: Path) -> None:
+    quietly(options(digits, tmp_path / "run", epochs=1))
+    state = tmp_path / "run" / STATE
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ArtifactError, match="without --resume"):
+        train(options(digits, tmp_path / "run", epochs=1, resume=True))
+
+
+def test_another_training_is_not_overwritten(digits: Path, tmp_path: Path) -> None:
+    quietly(options(digits, tmp_path / "run", epochs=1))
+    before = (tmp_path / "run/model.safetensors").read_bytes()
+    with pytest.raises(InputError, match="--resume"):
+        train(options(digits, tmp_path / "run", epochs=1))
+    assert (tmp_path / "run/model.safetensors").read_bytes() == before
+
+
+def test_diverging_loss_stops_and_keeps_the_last_good_weights(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Engine._train
+
+    def spoil(self: Engine, inputs: torch.Tensor, truth: object) -> float:
+        return step(self, inputs * float("nan") if self.epoch == 2 else inputs, truth)
+
+    monkeypatch.setattr(Engine, "_train", spoil)
+    with pytest.raises(InputError, match=r"found nan in epoch 3, step \d+: train with a lower --lr \(the checkpoint of epoch 2"):
+        train(options(digits, tmp_path / "run", epochs=4))
+    weights = load_file(tmp_path / "run/model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in weights.values() if tensor.is_floating_point())
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        pytest.param(torch.OutOfMemoryError("CUDA out of memory. Tried"), "smaller --batch", id="gpu"),
+        pytest.param(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller --batch", id="cpu"),
+        pytest.param(MemoryError(), "smaller --batch", id="python"),
+    ],
+)
+def test_exhausted_memory_is_one_line(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail(*_: object) -> float:
+        raise error
+
+    monkeypatch.setattr(Engine, "_train", fail)
+    with pytest.raises(InputError, match=message):
+        train(options(digits, tmp_path / "run"))
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    rates = [learning_rate(step, 200, 1.0) for step in range(200)]
+    peak = int(np.argmax(rates))
+    assert rates[peak] == pytest.approx(1.0)
+    assert peak == 9
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02, abs=0.005)
+
+
+def test_average_follows_the_weights_and_not_the_gradients() -> None:
+    model = torch.nn.Linear(1, 1)
+    average = Average(model, 0.9)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    for _ in range(200):
+        average.update(model)
+    assert torch.allclose(average.model.weight, torch.ones(1, 1), atol=1e-4)
+    assert not average.model.weight.requires_grad
