@@ -10,7 +10,8 @@ import cv2
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.draw import Painter
-from edgecnn.types import Result
+from edgecnn.runtime.sources.quiet import native_stderr_silenced
+from edgecnn.types import Image, Result
 
 _QUIT_KEYS = (ord("q"), 27)
 
@@ -28,15 +29,21 @@ class WindowSink:
 
     def write(self, result: Result) -> None:
         """Show one frame and look at the keyboard."""
+        image = self._painter.paint(result)
         if not self._open:
-            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-            height, width = result.frame.image.shape[:2]
-            cv2.resizeWindow(self._title, width, height)
-            self._open = True
-        cv2.imshow(self._title, self._painter.paint(result))
+            with native_stderr_silenced():  # Qt misses fonts that are not needed
+                self._begin(image)
+        cv2.imshow(self._title, image)
         key = cv2.waitKey(1) & 0xFF
         if key in _QUIT_KEYS or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
             self._on_quit()
+
+    def _begin(self, image: Image) -> None:
+        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+        cv2.imshow(self._title, image)
+        cv2.waitKey(1)
+        self._open = True
 
     def close(self) -> None:
         """Close the window."""
