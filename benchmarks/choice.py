@@ -24,9 +24,13 @@ class DataChoice:
     renames: str | None = None
     merge: str | None = None
 
-    def open(self) -> Dataset:
-        """The dataset; without ``split`` the part that was held out of training. Raises what ``open_dataset`` raises."""
-        return open_dataset(self.uri, split=self.split or held_out_split(self.uri), limit=self.limit)
+    def open(self, least: int = 0) -> Dataset:
+        """The dataset; without ``split`` the part that was held out of training. Raises what ``open_dataset`` raises.
+
+        ``least`` is how many images are wanted even where the limit for the accuracy is lower.
+        """
+        limit = None if self.limit is None else max(self.limit, least)
+        return open_dataset(self.uri, split=self.split or held_out_split(self.uri), limit=limit)
 
     def named(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
         """The dataset with its new names, and which class of the model each is; raises ``InputError`` where none is the same."""

@@ -98,7 +98,9 @@ def _row(record: Record, own: FileRecord) -> dict[str, Any]:
         else f"{own.throughput.per_s.get('task', own.throughput.per_s.get('model', 0.0)):.0f}",
         "at_once": "" if own.throughput is None else own.throughput.concurrency,
         "verdict": str(own.verdict),
-        "doubts": [(clock, reason) for clock, measured in own.clocks.items() for reason in measured.verdict.reasons],
+        "doubts": {
+            clock: "; ".join(measured.verdict.reasons) for clock, measured in own.clocks.items() if not measured.verdict.stable
+        },
     }
 
 

@@ -50,7 +50,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     """A range around the accuracies, no less than two points: a small difference must not look like a large one."""
     low, high = min(values), max(values)
     room = max(2.0 - (high - low), (high - low) * 0.3) / 2
-    return max(low - room, -1.0), min(high + room, 101.0)
+    return max(low - room, 0.0), min(high + room, 101.0)
 
 
 def _x_grid(axis: LogAxis, width: float, height: float, title: str) -> list[str]:

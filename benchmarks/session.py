@@ -105,7 +105,7 @@ def _store_inputs(plan: Plan, subjects: list[Process], folder: Path, say: Say) -
     if plan.data is None:
         inputs = default_inputs(subjects[0].opened.card.task, count)
     else:
-        dataset = plan.data.open()
+        dataset = plan.data.open(count)
         for subject in subjects if dataset.labels else ():
             plan.data.check(dataset, subject.opened.card)
         inputs = dataset_inputs(dataset, str(plan.data), count)
