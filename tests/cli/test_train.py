@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecnn.cli import main
+from edgecnn.cli.train import MODELS
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, ["train", *words])
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """IDX files with 40 images to train on and 20 to test on."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for prefix, count in (("train", 40), ("t10k", 20)):
+        pixels = np.random.default_rng(count).integers(0, 255, (count, 28, 28)).astype(np.uint8)
+        header = struct.pack(">4I", 0x803, count, 28, 28)
+        (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + pixels.tobytes()))
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(
+            gzip.compress(struct.pack(">2I", 0x801, count) + labels.tobytes())
+        )
+    return folder
+
+
+def test_a_line_for_each_epoch_and_a_checkpoint(digits: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    found = run("mlp", "--data", str(digits), "--out", str(tmp_path / "run"), "--epochs", "2", "--batch", "16", "--workers", "1")
+    assert found.exit_code == 0, found.output
+    lines = found.output.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
+    assert all("loss" in line and "top-1" in line for line in lines[1:3])
+    assert lines[-1] == f"wrote {tmp_path / 'run/model.safetensors'}"
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert left == {"model.safetensors", "state.pt", "scores.json", "curves.png", "confusion.png"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(("yolo", "--data", "{digits}"), "wanted a model of mlp, lecture", id="unknown-model"),
+        pytest.param(("mlp", "--data", "{tmp}/nowhere"), "no such file", id="no-data"),
+        pytest.param(("edgedet", "--data", "{digits}"), "a dataset to detect", id="data-of-another-task"),
+        pytest.param(("edgedet", "--data", "scene:cups?seed=1"), "count", id="scene-without-end"),
+        pytest.param(("mlp", "--data", "{digits}", "--resume"), "no state.pt", id="nothing-to-resume"),
+        pytest.param(("edgedet", "--data", "scene:cups?count=2", "--size", "100x100"), "multiples of 32", id="size-of-no-stride"),
+        pytest.param(("mlp", "--data", "{digits}", "--out", "{digits}/train-labels-idx1-ubyte.gz"), "--out", id="out-is-a-file"),
+    ],
+)
+def test_mistake_is_one_line_with_exit_code_2(digits: Path, tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    pytest.importorskip("torch")
+    filled = [word.format(digits=digits, tmp=tmp_path) for word in words]
+    found = run(*filled, *([] if "--out" in words else ["--out", str(tmp_path / "run")]))
+    assert found.exit_code == 2
+    assert message in found.output
+    assert found.output.count("error:") == 1
+    assert "Traceback" not in found.output
+
+
+def test_help_lists_the_models_without_importing_torch() -> None:
+    from edgecnn.models import names
+
+    assert names() == MODELS
+    code = "import sys\nfrom edgecnn.cli.train import command\ncommand(['--help'], standalone_mode=False)\nsys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    for name in MODELS:
+        assert name in done.stdout
+
+
+def test_without_torch_the_extra_is_named(tmp_path: Path) -> None:
+    """A module of that name which can't be imported stands for one that is not installed."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    words = ["train", "mlp", "--data", "scene:cups?count=2", "--out", str(tmp_path / "run")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "edgecnn", *words], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert 'pip install "edgecnn[train]"' in done.stderr
+    assert "Traceback" not in done.stderr
