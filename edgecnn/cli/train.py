@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+EXTRA = ("torch", "safetensors", "tqdm")
 MODELS = ("mlp", "lecture", "resnet-s", "edgedet")  # written out, so that --help need not import torch
 
 
@@ -51,9 +52,15 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
     """
     from edgecnn.cli.options import parse_size
-    from edgecnn.train.options import TrainOptions
-    from edgecnn.train.run import train
+    from edgecnn.errors import MissingExtraError
 
+    try:
+        from edgecnn.train.options import TrainOptions
+        from edgecnn.train.run import train
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        raise MissingExtraError(error.name, "train") from error
     model_options = {"size": parse_size(size)} if size else {}
     path = train(TrainOptions(model=model, data=data, model_options=model_options, **values), click.echo)
     click.echo(f"wrote {path}")

@@ -107,12 +107,15 @@ def digest(weights: Mapping[str, Tensor]) -> str:
 
 
 def _opened(path: Path, framework: str) -> Any:
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("safetensors", "train") from error
     if not path.stat().st_size:
         raise ArtifactError(f"a checkpoint at {path}", "an empty file", AGAIN)
+    try:
+        from safetensors import SafetensorError, safe_open
+
+        if framework == "pt":
+            import torch  # noqa: F401 - else safe_open itself would complain
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "train") from error
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
