@@ -150,6 +150,8 @@ class Run:
         from edgecnn.runtime.pipeline import Pipeline
 
         wishes = self.wishes
+        if requests > 1:
+            _leave_cores_to_inference()
         pipeline = Pipeline(source, predictor, policy=wishes.policy, workers=requests, max_frames=wishes.max_frames)
         self.signals.on_stop = pipeline.stop
         try:
@@ -218,6 +220,13 @@ def _usual_requests(policy: Policy | None, source: Source) -> int:
     if latest or isinstance(source, Images):
         return 1
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
+def _leave_cores_to_inference() -> None:
+    """Several inferences fill the cores: OpenCV's own threads would only take turns with them."""
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def _sinks(wishes: Wishes, pipeline: Pipeline, predictor: Predictor) -> Iterator[Sink]:

@@ -15,6 +15,7 @@ from edgecnn.runtime.sources.diagnosis import why_not
 from edgecnn.types import Frame
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "tcp")
+_FILE = re.compile(r"(?i)^https?://[^?#]*\.(avi|m4v|mkv|mov|mp4|webm)([?#]|$)")
 _SECRET = re.compile(r"(?i)\b((?:pass|pwd|token|key|secret|auth|user|usr|login|sig)\w*)=[^&#]*")
 
 
@@ -29,13 +30,13 @@ def printable(address: str) -> str:
 
 
 class Address(Source):
-    """The frames of a network stream, counted as captured when they arrive.
+    """The frames of a network stream, counted as captured when they arrive; a video file on a web server is not live and may end.
 
-    Raises ``SourceError`` when iterated where it can't be opened, is silent for longer than the timeout, or ends.
+    Raises ``SourceError`` when iterated where it can't be opened, is silent for longer than the timeout, or is live and ends.
     """
 
     def __init__(self, address: str, *, timeout: float = 5.0) -> None:
-        super().__init__(printable(address), live=True, timeout=timeout)
+        super().__init__(printable(address), live=_FILE.search(address) is None, timeout=timeout)
         self._address = address
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -48,6 +49,8 @@ class Address(Source):
                 captured_at = time.perf_counter()
                 found, image = capture.retrieve() if arrived else (False, None)
                 if not found or image is None:
+                    if not self.live and index and captured_at - asked < self.timeout * 0.9:
+                        return
                     raise self._broken(index, captured_at - asked)
                 yield Frame(index, captured_at, as_bgr(image))
                 index += 1

@@ -20,8 +20,10 @@ from edgecnn.runtime.sinks.json_lines import JsonLinesSink
 from edgecnn.runtime.sinks.snapshot import SnapshotSink
 from edgecnn.runtime.sinks.video import CODECS, VideoSink
 from edgecnn.runtime.sinks.window import WindowSink
+from edgecnn.runtime.sources.quiet import silence_video_logs
 from edgecnn.types import Classes, Detections, Frame, Prediction, Result
 
+silence_video_logs()  # before any test opens a video: FFmpeg asks once
 PAINTER = Painter(["mug", "glass"])
 BOX = Detections(np.array([[40, 100, 200, 300]], np.float32), np.array([0.87], np.float32), np.zeros(1, np.int64))
 
@@ -142,7 +144,9 @@ def test_opening_changes_nothing(tmp_path: Path, opener: Callable[[Path], Sink])
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"x.mp4": "old", "x.png": "old"}
 
 
-@pytest.mark.parametrize("wrong", [lambda path: VideoSink(path / "v.gif", PAINTER), lambda path: SnapshotSink(path / "v.gif", PAINTER)])
+@pytest.mark.parametrize(
+    "wrong", [lambda path: VideoSink(path / "v.gif", PAINTER), lambda path: SnapshotSink(path / "v.gif", PAINTER)]
+)
 def test_unknown_suffixes_are_refused(tmp_path: Path, wrong: Callable[[Path], Sink]) -> None:
     with pytest.raises(InputError, match=r"a (video|picture) name that ends in"):
         wrong(tmp_path)

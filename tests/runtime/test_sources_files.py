@@ -12,7 +12,10 @@ import pytest
 
 from edgecnn.errors import EdgeCnnError, SourceError
 from edgecnn.runtime.sources import Source, open_source
+from edgecnn.runtime.sources.quiet import silence_video_logs
 from edgecnn.types import Image
+
+silence_video_logs()  # before any test opens a video: FFmpeg asks once
 
 
 def shade(value: int, size: tuple[int, int] = (48, 64)) -> Image:

@@ -21,7 +21,9 @@ from edgecnn.runtime.fake import FakePredictor
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.sources import open_source
 from edgecnn.runtime.sources.address import printable
+from edgecnn.runtime.sources.quiet import silence_video_logs
 
+silence_video_logs()  # before any test opens a video: FFmpeg asks once
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 BOUNDARY = "frame"
 PASS = "Basic " + base64.b64encode(b"ann:s3cret").decode()
@@ -29,12 +31,15 @@ ENOUGH = 30  # FFmpeg looks at a few frames before it gives the first
 
 
 class Camera(BaseHTTPRequestHandler):
-    """/live sends 60 frames and ends; /stall sends 30 and falls silent; /secret wants a password; all else is not there."""
+    """/live sends 60 frames and ends; /stall sends 30 and falls silent; /secret wants a password; /film.avi is a file."""
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         try:
-            if path == "/secret" and self.headers.get("Authorization") != PASS:
+            if path == "/film.avi":
+                self._begin(200, "Content-Length", str(len(self.server.film)))  # type: ignore[attr-defined]
+                self.wfile.write(self.server.film)  # type: ignore[attr-defined]
+            elif path == "/secret" and self.headers.get("Authorization") != PASS:
                 self._begin(401, "WWW-Authenticate", "Basic realm=camera")
             elif path in ("/live", "/stall", "/secret"):
                 self._begin(200, "Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
@@ -66,8 +71,13 @@ class Camera(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def camera() -> Iterator[str]:
+def camera(tmp_path: Path) -> Iterator[str]:
+    writer = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for index in range(10):
+        writer.write(np.full((48, 64, 3), index * 20, np.uint8))
+    writer.release()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    server.film = (tmp_path / "film.avi").read_bytes()  # type: ignore[attr-defined]
     server.daemon_threads, server.stop = True, threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -95,6 +105,12 @@ def test_http_frames_arrive_in_order_and_the_end_of_a_live_stream_is_an_error(
     assert len(seen) > ENOUGH
     assert seen == sorted(seen)
     assert capfd.readouterr().err == ""
+
+
+def test_a_video_on_a_web_server_is_a_file_that_ends(camera: str) -> None:
+    source = open_source(f"http://{camera}/film.avi")
+    assert not source.live
+    assert [frame.index for frame in source] == list(range(10))
 
 
 def test_a_camera_that_falls_silent_is_an_error_after_the_timeout(camera: str, capfd: pytest.CaptureFixture[str]) -> None:
