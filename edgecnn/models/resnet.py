@@ -21,7 +21,7 @@ class ResNetS(nn.Module):
         classes: int = 10,
         channels: int = 1,
         size: tuple[int, int] = (28, 28),
-        widths: tuple[int, ...] = (16, 32, 64),
+        widths: tuple[int, ...] = (16, 32, 80),
         depth: int = 2,
     ) -> None:
         super().__init__()
