@@ -71,13 +71,14 @@ def _options(threads: int | None, requests: int) -> Any:
     """Session options: quiet, and no more threads at work than ``threads``, the callers of ``run`` counted.
 
     Each caller computes too, so a pool for ``requests`` callers holds threads - requests + 1 (ONNX Runtime counts one caller in).
-    Threads that wait do not spin: spinning wins little latency and burns a core that decoding and drawing need.
+    Threads spin while a run waits for them and stop at its end: on two cores and 30 frames/s that is as quick as spinning on
+    (8.6 ms a frame instead of 11.9 without) at 17 ms of processor time a frame instead of 43.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4
     if threads is not None or requests > 1:
         options.intra_op_num_threads = max((threads or cpu_count()) - requests + 1, 1)
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
