@@ -64,7 +64,7 @@ def command(
     from edgecnn.runtime.predictor import Predictor
 
     file_format(file)  # a wrong path is said before a large dataset is read
-    whole = _open(data, split, data_labels).take(every, limit)
+    whole = _open(data, split, data_labels, limit * every if limit else None).take(every, limit)
     _show_problems(whole, strict)
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(pending_text(json_file)) if json_file else None
@@ -77,11 +77,11 @@ def command(
             json.dump(record, stream, indent=1)
 
 
-def _open(data: str, split: str | None, labels: str | None) -> Dataset:
+def _open(data: str, split: str | None, labels: str | None, limit: int | None) -> Dataset:
     """The dataset; without ``split`` the part that was held out of training, where there is one."""
     from edgecnn.data import held_out_split, open_dataset
 
-    return open_dataset(data, split=split or held_out_split(data), labels=labels)
+    return open_dataset(data, split=split or held_out_split(data), labels=labels, limit=limit)
 
 
 def _show_problems(dataset: Dataset, strict: bool) -> None:
@@ -160,7 +160,8 @@ def _show(record: dict[str, Any], score: Score) -> None:
     dataset = record["dataset"]
     part = f", split {dataset['split']}" if dataset["split"] else ""
     what = f"{_count(score.n, 'image')}, {_count(len(score.labels), 'class')}"
-    click.echo(f"{Path(record['file']).name} ({record['format']}, {record['precision']}) on {dataset['name']}{part}: {what}\n")
+    precision = "" if record["precision"] == "unknown" else f", {record['precision']}"
+    click.echo(f"{Path(record['file']).name} ({record['format']}{precision}) on {dataset['name']}{part}: {what}\n")
     click.echo("\n".join(report_lines(score)))
 
 
