@@ -283,6 +283,25 @@ def test_model_info(tmp_path: Path) -> None:
     assert (found.decode.name, found.decode.options["score_threshold"]) == ("ssd", 0.4)
 
 
+def test_a_yolo_ir_without_its_yaml_has_model_info(tmp_path: Path) -> None:
+    metadata = {
+        "model_info.model_type": "YOLO",
+        "model_info.reverse_input_channels": "YES",
+        "model_info.pad_value": "114",
+        "model_info.scale_values": "255",
+        "model_info.iou_threshold": "0.7",
+        "model_info.labels": "person dog traffic_light",
+        "model_info.resize_type": "fit_to_window_letterbox",
+    }
+    graph = Graph({"output0": yolo_output("columns", 1)}, (1, 3, SIZE, SIZE), "float32", 0.0, metadata)
+    with Predictor(write(tmp_path, "openvino", graph)) as predictor:
+        found = predictor(IMAGE)
+        made = predictor.card
+    assert (made.labels[2], made.preprocess.color, made.preprocess.std) == ("traffic light", "rgb", (255.0,))
+    assert isinstance(found, Detections)
+    np.testing.assert_allclose(found.xyxy, [[75, 12.5, 125, 37.5]], atol=1e-3)
+
+
 # --- recognised by shape -------------------------------------------------------------------------
 
 ODD = {f"o{place}": np.zeros(shape, np.float32) for place, shape in enumerate([(1, 10, 4), (1, 10), (1, 10), (1,)])}

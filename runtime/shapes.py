@@ -1,0 +1,132 @@
+"""What the shapes of a file's tensors say: which decoder fits, how many classes there are, what such models want as input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgecnn.postprocess.cells import count
+from edgecnn.postprocess.ultraface import MIN_BOXES
+from edgecnn.postprocess.yolo import STRIDES, layout_of
+from edgecnn.types import TensorSpec
+
+Size = tuple[int, int]
+
+# What the authors of each family feed it and suppress with; mean and std of a quantized input come from its scale and zero-point instead.
+CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
+    "yolox": {
+        "resize": "letterbox",
+        "align": "corner",
+        "pad_value": 114,
+        "color": "bgr",
+        "mean": (0.0,),
+        "std": (1.0,),
+        "iou_threshold": 0.45,
+    },
+    "yolo": {
+        "resize": "letterbox",
+        "align": "center",
+        "pad_value": 114,
+        "color": "rgb",
+        "mean": (0.0,),
+        "std": (255.0,),
+        "iou_threshold": 0.7,
+    },
+    "ssd": {"resize": "stretch", "color": "rgb", "mean": (127.5,), "std": (127.5,)},
+    "ultraface": {
+        "resize": "stretch",
+        "color": "rgb",
+        "mean": (127.0,),
+        "std": (128.0,),
+        "labels": ("face",),
+        "iou_threshold": 0.3,
+    },
+    "fastestdet": {"resize": "stretch", "color": "bgr", "mean": (0.0,), "std": (255.0,), "iou_threshold": 0.45},
+    "softmax": {"resize": "stretch"},
+    "logits": {"resize": "stretch"},
+    "probabilities": {"resize": "stretch"},
+}
+DETECTION_OUTPUT = {"resize": "stretch", "color": "bgr", "mean": (0.0,), "std": (1.0,)}
+CLASSIFIERS = ("softmax", "logits", "probabilities")
+
+
+def conventions(decoder: str, outputs: Sequence[TensorSpec]) -> Mapping[str, Any]:
+    """Preprocessing that models of a decoder are known to want; an SSD's differs with the tool that it comes from."""
+    if decoder == "ssd" and len(outputs) == 1:
+        return DETECTION_OUTPUT
+    return CONVENTIONS.get(decoder, {})
+
+
+def input_size(spec: TensorSpec) -> Size | None:
+    """(height, width) of an image input; None where it is free or no image."""
+    if not spec.layout:
+        return None
+    height, width = spec.shape[2:] if spec.layout == "NCHW" else spec.shape[1:3]
+    return (height, width) if min(height, width) > 0 else None
+
+
+def recognise(outputs: Sequence[TensorSpec], size: Size, classes: int | None) -> str:
+    """The detector whose output shapes these are, "" where none or more than one may be meant.
+
+    ``classes`` is the number of labels where it is known; 80, COCO's, is tried where it is not.
+    """
+    shapes = [spec.shape for spec in outputs]
+    if _is_ssd(shapes):
+        return "ssd"
+    if _is_ultraface(shapes, size):
+        return "ultraface"
+    if len(shapes) != 1:
+        return ""
+    return _single(shapes[0], size, classes or 80)
+
+
+def _single(shape: tuple[int, ...], size: Size, classes: int) -> str:
+    if len(shape) == 4 and shape[1:] == (5 + classes, -(-size[0] // 16), -(-size[1] // 16)):
+        return "fastestdet"
+    if len(shape) == 3 and shape[1:] == (count(size, STRIDES), 5 + classes):
+        return "yolox"
+    return "yolo" if layout_of(shape, size, classes) else ""
+
+
+def _is_ssd(shapes: list[tuple[int, ...]]) -> bool:
+    if len(shapes) == 1:
+        return len(shapes[0]) == 4 and shapes[0][:2] == (1, 1) and shapes[0][3] == 7
+    ranks = sorted(len(shape) for shape in shapes)
+    return ranks == [1, 2, 2, 3] and any(len(shape) == 3 and shape[2] == 4 for shape in shapes)
+
+
+def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
+    priors = sum(count(size, (stride,)) * len(boxes) for stride, boxes in MIN_BOXES.items())
+    rows = sorted(shape[2] for shape in shapes if len(shape) == 3 and shape[1] in (-1, priors))
+    return len(shapes) == 2 and rows == [2, 4]
+
+
+def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int | None:
+    """How many classes the outputs have room for; None where their shapes do not say."""
+    shapes = {spec.name: spec.shape for spec in outputs}
+    only = next(iter(shapes.values())) if len(shapes) == 1 else ()
+    if decoder in CLASSIFIERS:
+        sizes = [abs(length) for length in only[1:]]
+        return max(sizes) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) else None
+    if decoder == "fcos":
+        return _known(shapes.get("scores", ())[-1:], 0)
+    if decoder == "yolox":
+        return _known(only[-1:], 5)
+    if decoder == "fastestdet":
+        return _known(only[1:2], 5)
+    if decoder == "ultraface":
+        return 1
+    return _yolo_classes(only, size) if decoder == "yolo" and len(only) == 3 else None
+
+
+def _known(length: Sequence[int], others: int) -> int | None:
+    return length[0] - others if length and length[0] > others else None
+
+
+def _yolo_classes(shape: Sequence[int], size: Size) -> int | None:
+    """Only a dense output says; the longer side holds the cells."""
+    if min(shape[1:]) == 6 and shape[1] > shape[2]:
+        return None
+    if shape[1] > shape[2]:
+        return shape[2] - (5 if shape[1] == 3 * count(size, STRIDES) else 4)
+    return shape[1] - 4
