@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -44,14 +45,16 @@ class Backend(Protocol):
 
 
 def file_format(path: Path) -> str:
-    """The format of a model file by its suffix; raises ``InputError`` where there is no such file or no such format."""
+    """The format of a model file by its suffix; raises ``InputError`` where there is no such file, no such format or no access."""
     if not path.is_file():
         raise InputError(f"a model file at {path}", "no such file" if not path.exists() else "a folder", "check the path")
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"one of {', '.join(SUFFIXES)}", f"{path.name}", "name a model file of a supported format")
     if not path.stat().st_size:
         raise InputError(f"a model file at {path}", "an empty file", "export or copy it again")
-    return SUFFIXES[path.suffix]
+    if not os.access(path, os.R_OK):
+        raise InputError(f"a model file at {path}", "one that may not be read", "change its permissions")
+    return SUFFIXES[path.suffix.lower()]
 
 
 def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:

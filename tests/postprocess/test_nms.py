@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.postprocess.nms import Limits, best_class, strongest, suppress
+from edgecnn.postprocess.nms import Limits, best_class, suppress
 from edgecnn.types import Detections
 
 

@@ -8,8 +8,8 @@ import pytest
 from edgecnn.postprocess.nms import Limits, strongest, suppress
 
 pytest.importorskip("hypothesis")
-from hypothesis import given, settings  # noqa: E402 - only where it is installed
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
