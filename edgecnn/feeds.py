@@ -41,7 +41,12 @@ def complaint(error: Exception, limit: int = 300) -> str:
     """The line of an engine's message that says something, at most ``limit`` characters; not where in its source it said so."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
-    return (telling[0] if telling else type(error).__name__)[:limit]
+    said = telling[0] if telling else type(error).__name__
+    if said.startswith("[ONNXRuntimeError]"):  # code, its name and the path again come before the reason
+        said = said.partition(" failed:")[2] or said.split(" : ", 3)[-1]
+    if said.startswith("/onnxruntime_src/"):  # file, line and signature of a C++ function
+        said = said.rpartition(") ")[2]
+    return said[:limit]
 
 
 def refused(path: object, engine: str, error: Exception) -> BackendError:
