@@ -16,7 +16,7 @@ from edgecnn.benchmarks.plot_scatter import Point, scatter
 from edgecnn.benchmarks.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.record import ClockRecord, FileRecord, Record
 from edgecnn.benchmarks.statistics import early_stopping_bound
-from edgecnn.benchmarks.table import milliseconds
+from edgecnn.benchmarks.table import milliseconds, threads
 from edgecnn.errors import InputError, MissingExtraError
 
 WIDE, NARROW = 1000.0, 352.0
@@ -54,6 +54,8 @@ def to_page(record: Record, picture: Path | None = None) -> str:
     page: str = environment.from_string(template).render(
         record=record,
         started=record.started[:16].replace("T", " ") + " UTC",
+        threads=threads(record),
+        doubts=record.doubts(),
         picture=check_picture(picture) if picture else "",
         rows=[_row(record, own) for own in record.files],
         clocks=[_clock(record, clock) for clock in record.clocks],
@@ -98,9 +100,6 @@ def _row(record: Record, own: FileRecord) -> dict[str, Any]:
         else f"{own.throughput.per_s.get('task', own.throughput.per_s.get('model', 0.0)):.0f}",
         "at_once": "" if own.throughput is None else own.throughput.concurrency,
         "verdict": str(own.verdict),
-        "doubts": {
-            clock: "; ".join(measured.verdict.reasons) for clock, measured in own.clocks.items() if not measured.verdict.stable
-        },
     }
 
 
@@ -195,7 +194,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         "Instruction sets": ", ".join(device.features),
         "Int8 runs on": device.int8_path,
         "Memory": f"{device.memory_mib} MiB",
-        "Used": f"{record.where}, {record.threads} threads for every engine",
+        "Used": f"{record.where}, {threads(record)} for every engine",
         "Frequency": "" if now.mhz is None else f"{now.mhz[0]}-{now.mhz[1]} MHz, governor {now.governor or 'unknown'}",
         "Temperature": "" if now.temperature_c is None else f"{now.temperature_c:.0f} °C",
         "Container limits": ", ".join(filter(None, limits)),

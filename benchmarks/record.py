@@ -130,6 +130,19 @@ class Record:
         """How many times less ``record`` takes than the reference: ratio of the p50, then p10 and p90 of the ratio over the rounds."""
         return faster(self.reference.clocks[clock].rounds, record.clocks[clock].rounds)
 
+    def doubts(self) -> list[tuple[str, Clock, str]]:
+        """Why files are NOISY: who ("all files" where a reason holds for every one), which clock, the reasons in one line."""
+        found: list[tuple[str, Clock, str]] = []
+        for clock in self.clocks:
+            told = {own.name: own.clocks[clock].verdict.reasons for own in self.files}
+            common = [
+                reason for reason in self.files[0].clocks[clock].verdict.reasons if all(reason in own for own in told.values())
+            ]
+            shared = common if len(told) > 1 else []
+            rest = {name: [reason for reason in reasons if reason not in shared] for name, reasons in told.items()}
+            found += [(name, clock, "; ".join(own)) for name, own in {"all files": shared, **rest}.items() if own]
+        return found
+
 
 def names(paths: Sequence[Path]) -> list[str]:
     """A short name for each file: its own, with its folder in front where two files have the same."""

@@ -39,8 +39,13 @@ def milliseconds(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
+def threads(record: Record) -> str:
+    """The number of threads in words."""
+    return "1 thread" if record.threads == 1 else f"{record.threads} threads"
+
+
 def _head(record: Record) -> str:
-    machine = f"{record.device.name}, {record.threads} threads, {record.where}"
+    machine = f"{record.device.name}, {threads(record)}, {record.where}"
     return f"{machine} · {record.protocol.name} protocol · inputs: {record.inputs}"
 
 
@@ -88,19 +93,10 @@ def _file_row(own: FileRecord) -> list[str]:
 
 
 def _doubts(record: Record) -> list[str]:
-    """Why a file is NOISY, clock by clock; and what the accuracy leaves out."""
-    lines = [f"NOISY  {clip(own.name)}\n" + "\n".join(_reasons(own)) for own in record.files if not own.verdict.stable]
+    """Why files are NOISY, and what the accuracy leaves out."""
+    lines = [[clip(name), clock, reasons] for name, clock, reasons in record.doubts()]
     notes = dict.fromkeys(note for own in record.files if own.score is not None for note in own.score.notes)
-    return ["\n".join(part) for part in (lines, [*notes]) if part]
-
-
-def _reasons(own: FileRecord) -> list[str]:
-    """The reasons with the clocks that they hold for."""
-    clocks: dict[str, list[str]] = {}
-    for clock, measured in own.clocks.items():
-        for reason in measured.verdict.reasons:
-            clocks.setdefault(reason, []).append(clock)
-    return [f"  {', '.join(names)}: {reason}" for reason, names in clocks.items()]
+    return [columns([["why NOISY", "clock", ""], *lines], left=3) if lines else "", "\n".join(notes)]
 
 
 def _words(record: Record) -> str:

@@ -43,10 +43,10 @@ def judge(clock: Clock, rounds: Rounds, warm: WarmUp, disturbance: Disturbance) 
     samples = list(chain.from_iterable(rounds))
     checks = {
         **disturbed(disturbance),  # causes before what they cause
-        f"warm-up had not settled after {warm.seconds:.0f} s": not warm.settled,
-        f"samples vary by {variation(samples):.0%} (CoV)": clock != "age" and variation(samples) > MOST_VARIATION,
-        f"medians of the rounds differ by {round_spread(rounds):.0%}": clock != "age" and round_spread(rounds) > MOST_SPREAD,
-        f"median drifted by {drift(samples):+.0%}": abs(drift(samples)) > MOST_DRIFT,
+        f"not settled after a warm-up of {warm.seconds:.0f} s": not warm.settled,
+        f"varies by {variation(samples):.0%} (CoV)": clock != "age" and variation(samples) > MOST_VARIATION,
+        f"rounds differ by {round_spread(rounds):.0%}": clock != "age" and round_spread(rounds) > MOST_SPREAD,
+        f"drifted by {drift(samples):+.0%}": abs(drift(samples)) > MOST_DRIFT,
     }
     return Verdict(tuple(reason for reason, holds in checks.items() if holds))
 

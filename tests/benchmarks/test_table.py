@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edgecnn.benchmarks.protocol import Clock
-from edgecnn.benchmarks.record import ClockRecord, Record
+from edgecnn.benchmarks.record import Record
 from edgecnn.benchmarks.table import clip, columns, milliseconds, to_table
 from edgecnn.benchmarks.verdict import Verdict
 
@@ -26,15 +25,15 @@ def test_every_clock_of_every_file_has_its_row(record_of: Callable[..., Record])
         assert sum(f" {clock} " in line for line in text.splitlines()) == 2
 
 
-def test_every_doubt_is_told_below_the_tables_with_its_clocks(record_of: Callable[..., Record]) -> None:
+def test_doubts_stand_below_the_tables_and_those_of_all_files_once(record_of: Callable[..., Record]) -> None:
     record = record_of(["a-int8.onnx", "b-int8.onnx"])
-    noisy = dataclasses.replace(record.files[1], clocks={"model": _doubted(record, "model"), "task": _doubted(record, "task")})
-    text = to_table(dataclasses.replace(record, files=(noisy,)))
-    assert "NOISY  b-int8.onnx\n  model, task: too hot\n" in text
-
-
-def _doubted(record: Record, clock: Clock) -> ClockRecord:
-    return dataclasses.replace(record.files[1].clocks[clock], verdict=Verdict(("too hot",)))
+    one, other = (
+        dataclasses.replace(own, clocks={"model": dataclasses.replace(own.clocks["model"], verdict=Verdict(reasons))})
+        for own, reasons in zip(record.files, (("too hot",), ("too hot", "drifted")), strict=True)
+    )
+    lines = to_table(dataclasses.replace(record, files=(one, other))).splitlines()
+    start = lines.index("why NOISY    clock")
+    assert lines[start + 1 : start + 3] == ["all files    model  too hot", "b-int8.onnx  model  drifted"]
 
 
 def test_columns_align_words_left_and_numbers_right() -> None:

@@ -20,10 +20,10 @@ def test_even_samples_on_a_quiet_machine_are_stable() -> None:
 @pytest.mark.parametrize(
     ("rounds", "warm", "disturbance", "reason"),
     [
-        pytest.param([[10.0, 10.0, 10.0, 30.0]] * 20, WARM, QUIET, "vary by 58%", id="variation"),
+        pytest.param([[10.0, 10.0, 10.0, 30.0]] * 20, WARM, QUIET, "varies by 58%", id="variation"),
         pytest.param([[10.0] * 4] * 10 + [[10.8] * 4] * 10, WARM, QUIET, "drifted by +8%", id="drift"),
         pytest.param([[10.0] * 4, [11.2] * 4] * 12, WARM, QUIET, "rounds differ by 12%", id="rounds"),
-        pytest.param(EVEN, WarmUp(900, 30.0, False), QUIET, "not settled after 30 s", id="cold"),
+        pytest.param(EVEN, WarmUp(900, 30.0, False), QUIET, "warm-up of 30 s", id="cold"),
         pytest.param(EVEN, WARM, Disturbance(other_load=0.3), "other programs took 30%", id="other-load"),
         pytest.param(EVEN, WARM, Disturbance(steal=0.04), "the host took 4%", id="steal"),
         pytest.param(EVEN, WARM, Disturbance(heat_events=2), "heat 2 times", id="heat"),
