@@ -26,9 +26,9 @@ class Tolerance:
     """What an artifact of one precision has to keep.
 
     ``largest``: absolute error of any value as a part of its output's range, on every input. The others hold on real inputs:
-    ``mean`` of that error, ``cosine`` at least, ``agree``: the part of labels, or of boxes of both sides with a score of ``floor`` or more (of the card's threshold where
-    None) that find a partner of the same class with an IoU of ``iou`` or more. ``score``: mean score difference of partners.
-    ``tie``: two classes whose scores in PyTorch differ less than this part of the range count as the same label.
+    ``mean`` of that error; ``cosine`` at least; ``agree``, the part of labels, or of boxes of both sides with a score of ``floor``
+    or more (of the card's threshold where None), that find a partner of the same class with an IoU of ``iou`` or more; ``score``,
+    the mean score difference of partners. Two classes whose scores in PyTorch differ by less than ``tie`` are the same label.
     """
 
     largest: float
@@ -41,6 +41,18 @@ class Tolerance:
     floor: float | None = None
 
 
+    def loosened(self, factor: float) -> Tolerance:
+        """All limits ``factor`` times as far from perfect."""
+        return dataclasses.replace(
+            self,
+            largest=self.largest * factor,
+            mean=self.mean * factor,
+            cosine=1 - (1 - self.cosine) * factor,
+            agree=max(1 - (1 - self.agree) * factor, 0.0),
+            score=self.score * factor,
+        )
+
+
 TOLERANCES: Mapping[str, Tolerance] = {
     "fp32": Tolerance(largest=1e-4, mean=1e-5, cosine=0.99999, agree=0.98, iou=0.9, score=1e-4, tie=2e-4),
     "fp16": Tolerance(largest=1e-2, mean=1e-3, cosine=0.9999, agree=0.95, iou=0.9, score=1e-2, tie=2e-2),
@@ -49,7 +61,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
 
 
 def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
-    """Distance of ``got`` from ``expected``, absolute values divided by ``spread``; infinite where shapes differ or a value is not finite."""
+    """Distance of ``got`` from ``expected`` in parts of ``spread``; infinite where shapes differ or a value is not finite."""
     a, b = np.asarray(expected, np.float64).ravel(), np.asarray(got, np.float64).ravel()
     if a.shape != b.shape or not np.isfinite(b).all():
         return TensorError(float("inf"), float("inf"), 0.0)
@@ -153,6 +165,15 @@ def _prediction_complaints(row: Row, tolerance: Tolerance) -> list[str]:
     return complaints
 
 
+def slack(row: Row, tolerance: Tolerance) -> float:
+    """How many times as far from perfect as ``tolerance`` allows ``row`` is; less than 1 where it keeps it."""
+    worst = row.worst
+    parts = [worst.largest / tolerance.largest, worst.mean / tolerance.mean, (1 - worst.cosine) / (1 - tolerance.cosine)]
+    parts += [] if row.agree is None else [(1 - row.agree) / (1 - tolerance.agree)]
+    parts += [] if row.score is None else [row.score / tolerance.score]
+    return max(parts)
+
+
 def table(rows: Sequence[Row], task: str) -> str:
     """The rows as text in columns, for a terminal."""
     head = ("input", "n", "max error", "mean error", "cosine", "labels" if task == "classify" else "boxes", "score diff", "")
@@ -171,4 +192,6 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     last = len(line) - 1
-    return [cell.ljust(w) if column in (0, last) else cell.rjust(w) for column, (cell, w) in enumerate(zip(line, widths, strict=True))]
+    return [
+        cell.ljust(w) if column in (0, last) else cell.rjust(w) for column, (cell, w) in enumerate(zip(line, widths, strict=True))
+    ]

@@ -35,4 +35,5 @@ def _gradient(height: int, width: int, channels: int) -> Image:
     x = np.arange(width, dtype=np.int64)[None, :] * 255 // max(width - 1, 1)
     y = np.arange(height, dtype=np.int64)[:, None] * 255 // max(height - 1, 1)
     planes = (x + 0 * y, 0 * x + y, (2 * (255 - x) + y) // 3)
-    return np.stack(planes[:channels], axis=-1).astype(np.uint8)
+    image: Image = np.stack(planes[:channels], axis=-1).astype(np.uint8)
+    return image

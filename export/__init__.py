@@ -9,7 +9,7 @@ _PUBLIC = {
     "Artifact": "edgecnn.export.exporter",
     "Calibration": "edgecnn.export.calibration",
     "FORMATS": "edgecnn.export.request",
-    "OutOfTolerance": "edgecnn.export.exporter",
+    "OutOfToleranceError": "edgecnn.export.exporter",
     "PRECISIONS": "edgecnn.export.request",
     "evidence_of": "edgecnn.export.exporter",
     "export": "edgecnn.export.exporter",

@@ -50,7 +50,9 @@ def refusals(out: Path) -> Iterator[None]:
 def _refusal(out: Path, error: OSError) -> InputError:
     said = error.strerror or str(error)
     if error.errno in FULL:
-        return InputError(f"room for the files in {out}", f"a full disk ({said})", "free some space, or choose another folder with --out")
+        return InputError(
+            f"room for the files in {out}", f"a full disk ({said})", "free some space, or choose another folder with --out"
+        )
     return InputError(f"a folder to write to at {out}", said, "choose another folder with --out")
 
 

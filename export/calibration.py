@@ -27,7 +27,9 @@ class Calibration:
     def __post_init__(self) -> None:
         if len(self.images) < MINIMUM:
             raise InputError(
-                f"a calibration set of at least {MINIMUM} images", f"{len(self.images)} in {self.source}", "name a larger one with --calibration"
+                f"a calibration set of at least {MINIMUM} images",
+                f"{len(self.images)} in {self.source}",
+                "name a larger one with --calibration",
             )
 
     def record(self) -> dict[str, Any]:

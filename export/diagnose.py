@@ -45,7 +45,9 @@ def diagnose(evidence: Evidence, parity: Parity, sibling: Callable[[], bool] | N
     ``sibling`` tells whether the same graph is right in single precision; it is only asked when no fault of the input fits.
     """
     if parity.tensors_agree:
-        return Cause("decode", "the tensors agree, the predictions made of them do not: compare the decoder's options and the resize rule")
+        return Cause(
+            "decode", "the tensors agree, the predictions made of them do not: compare the decoder's options and the resize rule"
+        )
     found = _input_fault(evidence, parity.answers)
     if found is not None:
         return found
@@ -112,7 +114,9 @@ def faults(right: Preprocess) -> Iterator[Fault]:
 def _color_faults(right: Preprocess) -> Iterator[Fault]:
     if right.color != "gray":
         swapped: Color = "bgr" if right.color == "rgb" else "rgb"
-        yield Fault("channel order", f"{swapped.upper()} instead of {right.color.upper()}", dataclasses.replace(right, color=swapped))
+        yield Fault(
+            "channel order", f"{swapped.upper()} instead of {right.color.upper()}", dataclasses.replace(right, color=swapped)
+        )
 
 
 def _scale_faults(right: Preprocess) -> Iterator[Fault]:
@@ -127,7 +131,11 @@ def _scale_faults(right: Preprocess) -> Iterator[Fault]:
         others["mean and std of ImageNet"] = (IMAGENET["mean"], IMAGENET["std"])
     for what, (mean, std) in others.items():
         if (mean, std) != (right.mean, right.std):
-            yield Fault("scale", f"{what} instead of mean {right.mean} and std {right.std}", dataclasses.replace(right, mean=mean, std=std))
+            yield Fault(
+                "scale",
+                f"{what} instead of mean {right.mean} and std {right.std}",
+                dataclasses.replace(right, mean=mean, std=std),
+            )
     yield Fault("scale", "pixels scaled twice", right, lambda tensor: tensor / 255)
 
 

@@ -19,7 +19,7 @@ from edgecnn.export.accuracy import Accuracy
 from edgecnn.export.atomic import publish, refusals, staging
 from edgecnn.export.calibration import Calibration
 from edgecnn.export.diagnose import Cause, diagnose
-from edgecnn.export.goldens import goldens
+from edgecnn.export.goldens import choose, fitted
 from edgecnn.export.graph import Deployable, example, own_copy, wrap
 from edgecnn.export.parity import Parity, verify
 from edgecnn.export.probes import probes
@@ -30,6 +30,7 @@ from edgecnn.golden import GOLDENS_KEY
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.selftest import selftest
 from edgecnn.types import Image
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
@@ -48,7 +49,7 @@ class Artifact:
         return sum(path.stat().st_size for path in files)
 
 
-class OutOfTolerance(ParityError):
+class OutOfToleranceError(ParityError):
     """An artifact that was not kept: its parity and the probable cause."""
 
     def __init__(self, name: str, parity: Parity, cause: Cause, complaints: Sequence[str] = ()) -> None:
@@ -81,7 +82,9 @@ class Prepared:
             except (KeyboardInterrupt, MemoryError):
                 raise
             except Exception as error:
-                raise _refused(f"a model that can be converted to {format}", error, "replace the operator that it names") from error
+                raise _refused(
+                    f"a model that can be converted to {format}", error, "replace the operator that it names"
+                ) from error
         return self.programs[format]
 
     def lowered(self, format: str, precision: Precision, calibration: Calibration | None) -> Any:
@@ -127,7 +130,7 @@ def export(
 
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` measures the file on a
     dataset too. The model given is not changed.
-    Raises ``InputError`` or ``MissingExtraError`` before any work for what can't be done, ``OutOfTolerance`` for a file that does
+    Raises ``InputError`` or ``MissingExtraError`` before any work for what can't be done, ``OutOfToleranceError`` for a file that does
     not give what PyTorch gives; then nothing is left behind and an older file of that name stays.
     """
     check([format], [precision], calibrated=calibration is not None)
@@ -164,13 +167,14 @@ class _Job:
     def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
         """Write, verify, write again with the parity in its card, and run the goldens of what was written."""
         card = self._card()
-        self._save(program, card, out)
+        self._save(program, {CARD_KEY: card.to_json()}, out)
         parity = verify(self.path, self.evidence)
         if not parity.passed:
-            raise OutOfTolerance(self.path.name, parity, diagnose(self.evidence, parity, self._sibling(out)))
+            raise OutOfToleranceError(self.path.name, parity, diagnose(self.evidence, parity, self._sibling(out)))
         record = parity.record() | self._measured(parity)
         final = card.replace(parity=record)
-        self._save(program, final, out)
+        goldens = fitted(choose(self.evidence, card.preprocess, self.prepared.parameters), self.path)
+        self._save(program, {CARD_KEY: final.to_json(), GOLDENS_KEY: goldens}, out)
         self._selftest(final)
         with refusals(out):
             report = self.path.with_name(f"{self.path.name}.parity.json")
@@ -183,15 +187,14 @@ class _Job:
         drop = self.accuracy.measure(self.path)
         if drop.complaint:
             cause = Cause("precision", "labels and boxes agree on the probes, and not well enough on the dataset")
-            raise OutOfTolerance(self.path.name, parity, cause, [drop.complaint])
+            raise OutOfToleranceError(self.path.name, parity, cause, [drop.complaint])
         return {"accuracy": drop.record()}
 
     def _card(self) -> ModelCard:
         record = self.calibration.record() if self.calibration is not None and self.precision == "int8" else {}
         return self.prepared.card.replace(precision=self.precision, calibration=record)
 
-    def _save(self, program: Any, card: ModelCard, out: Path) -> None:
-        texts = {CARD_KEY: card.to_json(), GOLDENS_KEY: goldens(self.evidence, card.preprocess, self.prepared.parameters)}
+    def _save(self, program: Any, texts: dict[str, str], out: Path) -> None:
         with refusals(out), quiet():
             import_module(FORMATS[self.format]).save(program, self.path, texts)
 
@@ -202,14 +205,16 @@ class _Job:
         finally:
             backend.close()
         if any(row.complaints for row in rows):
-            raise BackendError(f"goldens of {self.path.name} that it passes", table(rows, card.task), "report this: parity had passed")
+            raise BackendError(
+                f"goldens of {self.path.name} that it passes", table(rows, card.task), "report this: parity had passed"
+            )
 
     def _sibling(self, out: Path) -> Callable[[], bool]:
         """Whether the same graph in single precision is right, on the same evidence."""
 
         def right() -> bool:
             twin = _Job(self.prepared, self.evidence, self.format, "fp32", self.path.with_stem(f"{self.path.stem}-twin"), None)
-            twin._save(self.prepared.program(self.format), twin._card(), out)
+            twin._save(self.prepared.program(self.format), {CARD_KEY: twin._card().to_json()}, out)
             return verify(twin.path, self.evidence).passed
 
         return right

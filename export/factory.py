@@ -45,7 +45,9 @@ def _imported(name: str) -> Any:
         do = "run the command where it can be imported" if error.name and name.startswith(error.name) else f"install {error.name}"
         raise InputError(f"the Python module {name}", f"no module named {error.name}", do) from error
     except Exception as error:
-        raise InputError(f"the Python module {name}", f"an error while importing it: {_line(error)}", "correct the module") from error
+        raise InputError(
+            f"the Python module {name}", f"an error while importing it: {_line(error)}", "correct the module"
+        ) from error
     finally:
         sys.path.remove(str(Path.cwd()))
 
@@ -74,7 +76,9 @@ def fill(model: nn.Module, path: Path) -> str:
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise InputError(f"weights at {path}", "a folder" if path.is_dir() else "no such file", "check the path given with --weights")
+        raise InputError(
+            f"weights at {path}", "a folder" if path.is_dir() else "no such file", "check the path given with --weights"
+        )
     if not path.stat().st_size:
         raise InputError(f"weights at {path}", "an empty file", "save or copy them again")
     try:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
-from edgecnn.card import Preprocess
+from edgecnn.agreement import TOLERANCES, slack
+from edgecnn.card import CARD_KEY, ModelCard, Preprocess
 from edgecnn.export.probes import JUDGED
 from edgecnn.export.reference import Answer, Evidence
 from edgecnn.golden import Golden, encode, keep, shrink
 from edgecnn.preprocess import resize_into
+from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.selftest import try_golden
 from edgecnn.stress import pattern
-from edgecnn.types import Classes, Image
+from edgecnn.types import Image
 
 STRESS = ("black", "noise")
 SHARE = 0.035  # of the bytes of an int8 file, before base64 adds a third
-LEAST, MOST = 3_000, 60_000
+LEAST, MOST = 8_000, 60_000
+MARGIN = 2.0  # another device may round otherwise: it may be twice as far off as the file is where it was exported
 
 
-def goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) -> str:
-    """Goldens for a model of that many ``parameters`` as text; ``preprocess`` is the artifact's, raw pixels.
+def choose(evidence: Evidence, preprocess: Preprocess, parameters: int) -> list[Golden]:
+    """Goldens for a model of that many ``parameters``; ``preprocess`` is the artifact's, raw pixels.
 
     Half of the budget goes to the picture, half to the outputs.
     """
@@ -26,7 +33,18 @@ def goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) -> str:
     images = {"real": shrink(_best(evidence, preprocess), budget // 2)}
     images |= {kind: pattern(kind, *preprocess.size, preprocess.channels) for kind in STRESS}
     values = budget // 2 // 2 // (len(images) * len(evidence.spreads))  # 2 bytes each
-    return encode([_golden(kind, image, evidence, values) for kind, image in images.items()])
+    return [_golden(kind, image, evidence, values) for kind, image in images.items()]
+
+
+def fitted(goldens: list[Golden], path: Path) -> str:
+    """The goldens as text, with the slack that the verified artifact at ``path`` needs for them."""
+    backend = open_backend(path)
+    try:
+        card = ModelCard.from_json(backend.metadata[CARD_KEY], str(path))
+        needed = [slack(try_golden(golden, backend, card), TOLERANCES[card.precision]) for golden in goldens]
+    finally:
+        backend.close()
+    return encode([replace(golden, slack=max(1.0, MARGIN * part)) for golden, part in zip(goldens, needed, strict=True)])
 
 
 def _best(evidence: Evidence, preprocess: Preprocess) -> Image:
@@ -47,5 +65,4 @@ def _sureness(answer: Answer) -> float:
 def _golden(kind: str, image: Image, evidence: Evidence, limit: int) -> Golden:
     answer = evidence.reference(image.repeat(3, 2) if image.shape[2] == 1 else image)
     outputs = {name: keep(answer.outputs[name], spread, limit) for name, spread in evidence.spreads.items()}
-    small = isinstance(answer.prediction, Classes) and answer.prediction.score.size <= limit
-    return Golden(kind, image, outputs, answer.prediction if kind == "real" or small else None)
+    return Golden(kind, image, outputs, answer.prediction if kind == "real" else None)

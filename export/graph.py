@@ -102,7 +102,9 @@ def wrap(model: nn.Module, card: ModelCard) -> tuple[Deployable, ModelCard]:
     """
     raw = _dry_run(model, card)
     graph = Deployable(model, card.preprocess, output_names(raw, card)).eval()
-    specs = tuple(TensorSpec(name, tuple(tensor.shape), "float32") for name, tensor in zip(graph.names, flatten(raw), strict=True))
+    specs = tuple(
+        TensorSpec(name, tuple(tensor.shape), "float32") for name, tensor in zip(graph.names, flatten(raw), strict=True)
+    )
     _check_labels(specs, card)
     image = TensorSpec(IMAGE, (1, *card.preprocess.size, card.preprocess.channels), "uint8", "NHWC")
     return graph, card.replace(preprocess=card.preprocess.folded(), inputs=(image,), outputs=specs)
@@ -116,7 +118,9 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"a model that takes {'x'.join(map(str, shape))} float32", said, "give its input as --input 1x3xHxW, and --color gray for one channel"
+            f"a model that takes {'x'.join(map(str, shape))} float32",
+            said,
+            "give its input as --input 1x3xHxW, and --color gray for one channel",
         ) from error
 
 

@@ -12,7 +12,7 @@ from edgecnn.agreement import table
 from edgecnn.card import ModelCard
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.export.accuracy import Accuracy
-from edgecnn.export.exporter import Artifact, OutOfTolerance, Prepared, evidence_of, export, prepare
+from edgecnn.export.exporter import Artifact, OutOfToleranceError, Prepared, evidence_of, export, prepare
 from edgecnn.export.pictures import SCENE, Pictures, pick
 from edgecnn.export.reference import Evidence
 from edgecnn.export.request import check_free, file_name
@@ -41,7 +41,7 @@ class Order:
 def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say) -> list[Artifact]:
     """All artifacts of an order; each is told of with ``say`` as it is done.
 
-    One out of tolerance does not keep the others from being made. Raises the first ``OutOfTolerance`` at the end.
+    One out of tolerance does not keep the others from being made. Raises the first ``OutOfToleranceError`` at the end.
     """
     name = order.name or card.name
     targets = [(format, precision) for format in order.formats for precision in order.precisions]
@@ -57,9 +57,11 @@ def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say) -> list[Ar
         try:
             done.append(_one(order, name, target, prepared, pictures, evidence, accuracy))
             say(_told(done[-1], card))
-        except OutOfTolerance as error:
+        except OutOfToleranceError as error:
             failed.append(error)
-            say(f"{error.name}: OUT OF TOLERANCE, not kept\n{table(error.parity.rows, card.task)}\nprobable cause: {error.cause}\n")
+            say(
+                f"{error.name}: OUT OF TOLERANCE, not kept\n{table(error.parity.rows, card.task)}\nprobable cause: {error.cause}\n"
+            )
     if failed:
         raise failed[0]
     return done

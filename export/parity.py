@@ -48,7 +48,12 @@ class Parity:
     def record(self) -> dict[str, Any]:
         """Plain values for the card and for JSON."""
         tolerance = {key: value for key, value in asdict(TOLERANCES[self.precision]).items() if value is not None}
-        return {"passed": self.passed, "real_inputs": self.source, "tolerance": tolerance, "rows": [_plain(row) for row in self.rows]}
+        return {
+            "passed": self.passed,
+            "real_inputs": self.source,
+            "tolerance": tolerance,
+            "rows": [_plain(row) for row in self.rows],
+        }
 
 
 def verify(path: Path, evidence: Evidence) -> Parity:

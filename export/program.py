@@ -34,7 +34,9 @@ def read(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
     inputs = [node.meta["val"] for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
     shapes = [tuple(int(size) for size in value.shape) for value in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise InputError("a program with one input, a batch of images", f"inputs {shapes}", "export a module that takes one image")
+        raise InputError(
+            "a program with one input, a batch of images", f"inputs {shapes}", "export a module that takes one image"
+        )
     with quiet():
         return program.module(), shapes[0], hashlib.sha256(path.read_bytes()).hexdigest()
 

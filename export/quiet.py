@@ -72,7 +72,7 @@ def _streams_off() -> Iterator[None]:
 
 
 def _writer(sink: IO[bytes]) -> IO[str]:
-    return open(os.dup(sink.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+    return open(os.dup(sink.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: PTH123
 
 
 def _restore(descriptor: int, saved: int) -> None:

@@ -26,7 +26,9 @@ def check(formats: Sequence[str], precisions: Sequence[str], *, calibrated: bool
             if value not in known:
                 raise InputError(f"one of {', '.join(known)}", repr(value), "name one of them, or several with commas between")
     if "int8" in precisions and not calibrated:
-        raise InputError("calibration data for int8", "none", "name some with --calibration, such as scene:cups or a folder of images")
+        raise InputError(
+            "calibration data for int8", "none", "name some with --calibration, such as scene:cups or a folder of images"
+        )
     require(formats, precisions)
 
 
@@ -43,4 +45,6 @@ def check_free(out: Path, files: Sequence[str], *, force: bool) -> None:
         raise InputError(f"a folder to write to at {out}", "a file", "choose another folder with --out")
     there = [file for file in files if (out / file).exists()]
     if there and not force:
-        raise InputError(f"no {', '.join(there)} in {out} yet", "it is there", "replace it with --force, or choose another --out or --name")
+        raise InputError(
+            f"no {', '.join(there)} in {out} yet", "it is there", "replace it with --force, or choose another --out or --name"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ DECODE = ("score_threshold", "iou_threshold", "max_detections")
 class ModelOptions:
     """What a user says about a model without a card: the shape of its input (1, C, H, W), its weights, names of its outputs."""
 
-    card: CardOptions = CardOptions()
+    card: CardOptions = field(default_factory=CardOptions)
     weights: Path | None = None
     input: tuple[int, ...] | None = None
     outputs: tuple[str, ...] = ()
@@ -67,7 +67,9 @@ def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelC
 def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> ModelCard:
     """A card for a model without one; what is not given is the field's custom: RGB, 0..1, boxes letterboxed, classes cropped."""
     if len(shape) != 4 or shape[0] != 1 or shape[1] not in (1, 3):
-        raise InputError("an input of shape 1xCxHxW with 1 or 3 channels", "x".join(map(str, shape)), "give it as --input 1x3x224x224")
+        raise InputError(
+            "an input of shape 1xCxHxW with 1 or 3 channels", "x".join(map(str, shape)), "give it as --input 1x3x224x224"
+        )
     given = options.card.given()
     if "task" not in given:
         raise InputError("what the model does", "no --task", "give --task classify or --task detect")

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.feeds import cpu_count
 from edgecnn.types import Tensors
 
 SUFFIX = ".tflite"
@@ -63,5 +64,22 @@ def _int8(program: bytes, feeds: list[Tensors]) -> bytes:
     job = quantizer.Quantizer(program, recipe.static_wi8_ai8())
     for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # the image is uint8, results are real numbers
         job.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    ranges = job.calibrate({SIGNATURE: [dict(feed) for feed in feeds]})
-    return bytes(job.quantize(ranges).quantized_model)
+    return bytes(job.quantize(_ranges(program, job.get_quantization_recipe(), feeds)).quantized_model)
+
+
+def _ranges(program: bytes, recipe: Any, feeds: list[Tensors]) -> Any:
+    """Lowest and highest value of each tensor over all feeds.
+
+    The quantizer's own calibrate() takes a moving average, which cuts off what is rare and strong, and 16 threads, which on few
+    cores wait for each other.
+    """
+    from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update
+
+    manager = RecipeManager()
+    manager.load_quantization_recipe(recipe)
+    mode = CalibrationMode.CALIBRATION_PROFILER_BASED
+    calibrator = Calibrator(program, num_threads=cpu_count(), mode=mode, qsv_update_func=min_max_update)
+    calibrator.calibrate({SIGNATURE: [dict(feed) for feed in feeds]}, manager)
+    return calibrator.get_model_qsvs()

@@ -29,16 +29,22 @@ def parse_shape(value: str) -> tuple[int, ...]:
 @click.command()
 @click.argument("model", metavar="CHECKPOINT")
 @click.option("--format", "formats", type=split_list, default=LISTS["formats"], show_default=True, help="onnx, tflite, openvino.")
-@click.option("--precision", "precisions", type=split_list, default=LISTS["precisions"], show_default=True, help="fp32, fp16, int8.")
+@click.option(
+    "--precision", "precisions", type=split_list, default=LISTS["precisions"], show_default=True, help="fp32, fp16, int8."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for the files.  [default: here]")
 @click.option("--name", help="How the files are called, before -PRECISION.  [default: the model's name]")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option("--calibration", metavar="DATA", help="Images that set the ranges of int8: a dataset, or scene:cups?...")
 @click.option("--calibration-count", type=click.IntRange(1), default=128, show_default=True, help="How many of them.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which of them.")
-@click.option("--verify-data", "verify", metavar="DATA", help="Real images to verify with.  [default: others of the calibration data]")
+@click.option(
+    "--verify-data", "verify", metavar="DATA", help="Real images to verify with.  [default: others of the calibration data]"
+)
 @click.option("--verify-count", type=click.IntRange(1), default=16, show_default=True, help="How many of them.")
-@click.option("--evaluate", metavar="DATA", help="Measure each file's accuracy beside PyTorch's too, and refuse one that falls short.")
+@click.option(
+    "--evaluate", metavar="DATA", help="Measure each file's accuracy beside PyTorch's too, and refuse one that falls short."
+)
 @click.option("--evaluate-limit", type=click.IntRange(1), help="At most so many images of it.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights for package.module:factory.")
 @click.option("--input", type=parse_shape, metavar="1xCxHxW", help="Input shape of package.module:factory.")
@@ -83,9 +89,9 @@ def _interrupt(signum: int, frame: object) -> None:
 def _described(card: Any) -> str:
     """What goes into the model, in a line: the first thing to look at when something is wrong."""
     pre = card.preprocess
-    size = "x".join(map(str, pre.size))
-    scale = f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
-    return f"{card.name}: {card.task}, {len(card.labels)} classes, input {size} {pre.color}, {pre.resize}, {scale}, decoder {card.decode.name}\n"
+    size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
+    image = f"input {size} {pre.color}, {pre.resize}, {scale}"
+    return f"{card.name}: {card.task}, {len(card.labels)} classes, {image}, decoder {card.decode.name}\n"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -99,8 +99,9 @@ def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
 def _parity_rows(parity: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not parity:
         return []
-    errors = [error["largest"] for row in parity["rows"] for error in row["outputs"].values()]
-    rows = [("parity", f"{'passed' if parity['passed'] else 'failed'}, largest error {max(errors):.1e} of the range; real inputs: {parity['real_inputs']}")]
+    largest = max(error["largest"] for row in parity["rows"] for error in row["outputs"].values())
+    verdict = "passed" if parity["passed"] else "failed"
+    rows = [("parity", f"{verdict}, largest error {largest:.1e} of the range; real inputs: {parity['real_inputs']}")]
     if "accuracy" in parity:
         got = parity["accuracy"]
         text = f"{got['metric']} {got['artifact'] * 100:.2f}, PyTorch {got['pytorch'] * 100:.2f}, on {got['n']:,} images of {got['data']}"
@@ -123,7 +124,10 @@ def _numbers(values: Sequence[float]) -> str:
 
 def _tensor(spec: TensorSpec) -> str:
     scale = f", scale {spec.scale:g} zero-point {spec.zero_point}" if spec.scale is not None else ""
-    return f"{spec.name} {spec.dtype} {'x'.join('?' if size < 0 else str(size) for size in spec.shape)} {spec.layout}".rstrip() + scale
+    return (
+        f"{spec.name} {spec.dtype} {'x'.join('?' if size < 0 else str(size) for size in spec.shape)} {spec.layout}".rstrip()
+        + scale
+    )
 
 
 def _short(text: str) -> str:

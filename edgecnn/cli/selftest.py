@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where to run; auto falls back to cpu.")
+@click.option(
+    "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where to run; auto falls back to cpu."
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads in all.  [default: the engine's choice]")
 @click.option("--json", "as_json", is_flag=True, help="Print numbers as JSON instead of a table.")
 def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None:
@@ -41,7 +43,9 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
     complaints = [f"{row.kind}: {complaint}" for row in rows for complaint in row.complaints]
     if complaints:
         raise ParityError(
-            f"{file.name} to give here what PyTorch gave", "; ".join(complaints), "try another format or engine version, or copy the file again"
+            f"{file.name} to give here what PyTorch gave",
+            "; ".join(complaints),
+            "try another format or engine version, or copy the file again",
         )
 
 
