@@ -15,11 +15,14 @@ from edgecnn.benchmarks.choice import DataChoice
 from edgecnn.benchmarks.outputs import check_writable
 from edgecnn.benchmarks.process import Process, Setup
 from edgecnn.benchmarks.record import digest
+from edgecnn.benchmarks.rounds import Say
 from edgecnn.benchmarks.status import StatusLine
 from edgecnn.benchmarks.table import columns
+from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
+from edgecnn.runtime.identify import CardOptions
 
 WANTED = {"classify": 0.5, "detect": 1.0}  # most points that int8 may lose
 
@@ -40,24 +43,33 @@ def command(
     if json_path is not None:
         check_writable(json_path)
     choice = DataChoice(data, split, limit)
-    rows: list[dict[str, Any]] = []
     with StatusLine() as status:
-        for path in files:
-            status(f"accuracy of {path.name}")
-            rows.append(_row(path, choice, threads, rows[0] if rows else None))
+        rows = _measure(files, choice, threads, status)
     click.echo(table(rows))
     click.echo(f"\n{conclusion(rows)}")
     if json_path is not None:
         figure.record(json_path, "accuracy", {"wanted_int8_points": WANTED[rows[0]["task"]], "data": str(choice), "rows": rows})
 
 
-def _row(path: Path, choice: DataChoice, threads: int | None, first: dict[str, Any] | None) -> dict[str, Any]:
-    """Score of one file in a process of its own, and the points it lost against the first."""
-    setup = Setup(threads=threads)
-    with Process(path, setup) as process:
-        card = process.opened.card
-        choice.check(choice.open(), card)
-        score: Score | None = process.ask("accuracy", data=choice, options=setup.options)
+def _measure(files: list[Path], choice: DataChoice, threads: int | None, say: Say) -> list[dict[str, Any]]:
+    """A row for each file, in a process of its own; points are those lost against the first."""
+    rows: list[dict[str, Any]] = []
+    checkpoint: ModelCard | None = None
+    for path in files:
+        say(f"accuracy of {path.name}")
+        with Process(path, Setup(threads=threads)) as process:
+            checkpoint = checkpoint or process.opened.card
+            figure.check_weights(path.name, checkpoint, process.opened.card)
+            own = _row(path, process, choice)
+        rows.append({**own, "points_lost": ((rows[0] if rows else own)["accuracy"] - own["accuracy"]) * 100})
+    return rows
+
+
+def _row(path: Path, process: Process, choice: DataChoice) -> dict[str, Any]:
+    """Score of one file."""
+    card = process.opened.card
+    choice.check(choice.open(), card)
+    score: Score | None = process.ask("accuracy", data=choice, options=CardOptions())
     if score is None:
         raise InputError("a dataset with labels or boxes", f"images only in {choice}", "name a labelled dataset")
     return {
@@ -69,7 +81,6 @@ def _row(path: Path, choice: DataChoice, threads: int | None, first: dict[str, A
         "metric": score.primary_title,
         "images": score.n,
         "accuracy": score.primary,
-        "points_lost": (first["accuracy"] - score.primary) * 100 if first else 0.0,
         "values": dict(score.values),
     }
 

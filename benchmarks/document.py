@@ -35,6 +35,7 @@ def to_document(record: Record) -> dict[str, Any]:
         "inputs": record.inputs,
         "data": record.data,
         "reference": record.reference.name,
+        "notes": record.notes(),
         "files": [_file(record, own) for own in record.files],
     }
     cleaned: dict[str, Any] = plain(document)

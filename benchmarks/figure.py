@@ -13,6 +13,8 @@ import click
 
 from edgecnn.benchmarks.document import plain, to_text
 from edgecnn.benchmarks.outputs import write_whole
+from edgecnn.benchmarks.record import other_weights
+from edgecnn.card import ModelCard
 from edgecnn.devices import environment, probe
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.runtime.backends import SUFFIXES
@@ -42,6 +44,12 @@ def artifacts(folder: Path) -> list[Path]:
 
 def _precision_rank(stem: str) -> int:
     return next((rank for rank, name in enumerate(PRECISIONS) if stem.endswith(name)), len(PRECISIONS))
+
+
+def check_weights(name: str, checkpoint: ModelCard, artifact: ModelCard) -> None:
+    """Raise ``InputError`` where the file ``name`` was exported from other weights: its figure would mean nothing."""
+    if other_weights(checkpoint, artifact):
+        raise InputError("files exported from this checkpoint", f"{name}, exported from other weights", "export it again")
 
 
 def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:

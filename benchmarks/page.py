@@ -64,7 +64,7 @@ def to_page(record: Record, picture: Path | None = None) -> str:
         cold=_both(_cold(record)),
         facts=_facts(record),
         meaning=CLOCK_MEANING,
-        notes=list(dict.fromkeys(note for own in record.files if own.score is not None for note in own.score.notes)),
+        notes=record.notes(),
     )
     return page
 

@@ -130,6 +130,13 @@ class Record:
         """How many times less ``record`` takes than the reference: ratio of the p50, then p10 and p90 of the ratio over the rounds."""
         return faster(self.reference.clocks[clock].rounds, record.clocks[clock].rounds)
 
+    def notes(self) -> list[str]:
+        """What a reader must know beside the numbers: files of other weights than the checkpoint's, what the accuracy leaves out."""
+        base = self.reference
+        strangers = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
+        told = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in strangers]
+        return [*told, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
+
     def doubts(self) -> list[tuple[str, Clock, str]]:
         """Why files are NOISY: who ("all files" where a reason holds for every one), which clock, the reasons in one line."""
         found: list[tuple[str, Clock, str]] = []
@@ -142,6 +149,11 @@ class Record:
             rest = {name: [reason for reason in reasons if reason not in shared] for name, reasons in told.items()}
             found += [(name, clock, "; ".join(own)) for name, own in {"all files": shared, **rest}.items() if own]
         return found
+
+
+def other_weights(checkpoint: ModelCard, artifact: ModelCard) -> bool:
+    """Whether an artifact says that it was exported from other weights than the checkpoint's; one that says nothing is believed."""
+    return bool(checkpoint.sha256 and artifact.sha256) and checkpoint.sha256 != artifact.sha256
 
 
 def names(paths: Sequence[Path]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -25,7 +26,8 @@ from edgecnn.runtime.backends import file_format
 class Plan:
     """What is to be measured: files, how they are opened, which clocks, on which data.
 
-    ``data`` gives inputs and accuracy; None: built-in inputs and no accuracy.
+    ``data`` gives inputs and accuracy; None: built-in inputs and no accuracy. ``check`` sees the loaded files before they are
+    measured, and raises what speaks against measuring them.
     """
 
     files: tuple[Path, ...]
@@ -34,6 +36,7 @@ class Plan:
     clocks: tuple[Clock, ...] = CLOCKS
     data: DataChoice | None = None
     throughput: bool = True
+    check: Callable[[Sequence[Process]], None] = field(default=lambda _: None)
 
     @property
     def threads(self) -> int:
@@ -55,6 +58,7 @@ def measure(plan: Plan, say: Say = lambda _: None) -> Record:
     before, started = environment(), datetime.now(timezone.utc).isoformat(timespec="seconds")
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         subjects = open_all(plan, 1, stack, say)
+        plan.check(subjects)
         inputs = _store_inputs(plan, subjects, Path(folder), say)
         cold = _cold_starts(plan, subjects, say)
         _use(folder, subjects)

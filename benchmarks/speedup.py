@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 from edgecnn.benchmarks import figure
 from edgecnn.benchmarks.document import to_document
 from edgecnn.benchmarks.outputs import check_writable
-from edgecnn.benchmarks.process import Setup
+from edgecnn.benchmarks.process import Process, Setup
 from edgecnn.benchmarks.protocol import FULL, QUICK
 from edgecnn.benchmarks.record import FileRecord, Record
 from edgecnn.benchmarks.session import Plan, measure
@@ -37,12 +38,18 @@ def command(model: str, folder: Path, threads: int | None, quick: bool, json_pat
         check_writable(json_path)
     protocol = dataclasses.replace(QUICK if quick else FULL, cold_starts=1)
     with StatusLine() as status:
-        found = measure(Plan(files, Setup(threads=threads), protocol, ("model",), throughput=False), status)
+        plan = Plan(files, Setup(threads=threads), protocol, ("model",), throughput=False, check=_check)
+        found = measure(plan, status)
     rows = [row(found, own) for own in found.files]
     click.echo(table(rows))
     click.echo(f"\n{conclusion(rows)}")
     if json_path is not None:
         figure.record(json_path, "speedup", {"wanted_int8": WANTED, "rows": rows, "benchmark": to_document(found)})
+
+
+def _check(subjects: Sequence[Process]) -> None:
+    for subject in subjects:
+        figure.check_weights(subject.path.name, subjects[0].opened.card, subject.opened.card)
 
 
 def row(record: Record, own: FileRecord) -> dict[str, Any]:

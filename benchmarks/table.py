@@ -93,10 +93,9 @@ def _file_row(own: FileRecord) -> list[str]:
 
 
 def _doubts(record: Record) -> list[str]:
-    """Why files are NOISY, and what the accuracy leaves out."""
+    """Why files are NOISY, and the notes."""
     lines = [[clip(name), clock, reasons] for name, clock, reasons in record.doubts()]
-    notes = dict.fromkeys(note for own in record.files if own.score is not None for note in own.score.notes)
-    return [columns([["why NOISY", "clock", ""], *lines], left=3) if lines else "", "\n".join(notes)]
+    return [columns([["why NOISY", "clock", ""], *lines], left=3) if lines else "", "\n".join(record.notes())]
 
 
 def _words(record: Record) -> str:

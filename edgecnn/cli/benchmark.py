@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ def command(**values: Any) -> None:
     """
     from edgecnn.errors import InputError
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the measuring processes and removes what is temporary
     try:
         _run(**values)
     except KeyboardInterrupt:

@@ -82,3 +82,11 @@ def test_a_failure_of_a_figure_is_one_line(capsys: pytest.CaptureFixture[str], m
         figure.run(fails)
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: wanted a, found b: c\n"
+
+
+def test_files_of_other_weights_have_no_figure(record_of: Callable[..., Record]) -> None:
+    card = record_of().files[0].card.replace(sha256="a" * 64)
+    figure.check_weights("same.onnx", card, card)
+    figure.check_weights("silent.onnx", card, card.replace(sha256=""))
+    with pytest.raises(InputError, match=r"other\.onnx, exported from other weights"):
+        figure.check_weights("other.onnx", card, card.replace(sha256="b" * 64))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 from edgecnn.benchmarks.record import Record, digest, names, size_of
+from edgecnn.benchmarks.verdict import Verdict
 
 
 def test_a_checkpoint_is_the_reference_wherever_it_stands(record_of: Callable[..., Record]) -> None:
@@ -40,3 +42,25 @@ def test_size_and_digest_cover_the_weights_beside(tmp_path: Path) -> None:
     before = digest(tmp_path / "m.xml")
     (tmp_path / "m.bin").write_bytes(b"z" * 90)
     assert digest(tmp_path / "m.xml") != before
+
+
+def test_files_of_other_weights_than_the_checkpoint_are_noted(record_of: Callable[..., Record]) -> None:
+    record = record_of(["cups.safetensors", "cups-int8.onnx", "cups-int8.xml"])
+    assert record.notes() == []
+    digests = ("a" * 64, "b" * 64, "a" * 64)
+    files = [dataclasses.replace(own, card=own.card.replace(sha256=sha)) for own, sha in zip(record.files, digests, strict=True)]
+    notes = dataclasses.replace(record, files=tuple(files)).notes()
+    assert len(notes) == 1
+    assert notes[0].startswith("cups-int8.onnx was exported from other weights")
+
+
+def test_a_reason_that_holds_for_all_files_is_told_once(record_of: Callable[..., Record]) -> None:
+    record = record_of(["a-int8.onnx", "b-int8.onnx"])
+    assert record.doubts() == []
+    reasons = (("hot", "late"), ("hot",))
+    files = [
+        dataclasses.replace(own, clocks={"task": dataclasses.replace(own.clocks["task"], verdict=Verdict(told))})
+        for own, told in zip(record.files, reasons, strict=True)
+    ]
+    doubts = dataclasses.replace(record, files=tuple(files)).doubts()
+    assert doubts == [("all files", "task", "hot"), ("a-int8.onnx", "task", "late")]

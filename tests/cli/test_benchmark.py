@@ -111,24 +111,34 @@ def test_an_unknown_clock_is_a_usage_error(model: Path) -> None:
     assert "model, task, age" in result.output
 
 
-def test_an_interrupt_is_one_line_and_leaves_nothing(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupt_is_one_line_and_leaves_nothing(model: Path, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out.json"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     command = [sys.executable, "-m", "edgecnn", "benchmark", str(model), "--json", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
         pytest.skip("this kernel does not list children")
     while not children.read_text():  # the first measuring process shows that the run has begun
         assert process.poll() is None
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert (
         errors.strip()
         == "error: wanted a measurement that ends by itself, found an interrupt: run it again; no report was written"
     )
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*")) == [temporary]
 
 
 def test_help_is_quick_to_import() -> None:
