@@ -11,7 +11,7 @@ from edgecnn.benchmarks.protocol import Clock
 from edgecnn.benchmarks.statistics import Rounds, drift, round_spread, variation
 from edgecnn.devices.counters import Disturbance
 
-# Above these a repeated measurement was seen to differ by more than the 5 % that a report should be good for.
+# Meant so that a STABLE p50 comes out within about 5 % when it is measured again; to be revised as results are recorded.
 MOST_VARIATION = 0.10
 MOST_DRIFT = 0.05
 MOST_SPREAD = 0.10

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecnn.benchmarks.statistics import drift, early_stopping_bound, faster, round_spread, variation
@@ -28,6 +28,7 @@ def test_the_rank_agrees_with_the_binomial_distribution_of_scipy() -> None:
         assert binom.cdf(over, n, 0.1) <= 0.01 < binom.cdf(over + 1, n, 0.1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1e3), min_size=64, max_size=200))
 def test_the_bound_is_an_observed_value_not_below_the_percentile(samples: list[float]) -> None:
     bound = early_stopping_bound(samples, 90)
