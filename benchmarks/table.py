@@ -52,7 +52,7 @@ def _head(record: Record) -> str:
 def _latency(record: Record) -> str:
     rows = [["latency in ms", "clock", "p50", "p90", "p95", "p99", "max", "mean", "runs", "times faster"]]
     rows += [_latency_row(record, own, clock, first=clock == record.clocks[0]) for own in record.files for clock in record.clocks]
-    return columns(rows, left=2)
+    return columns(rows if len(record.files) > 1 else [row[:-1] for row in rows], left=2)
 
 
 def _latency_row(record: Record, own: FileRecord, clock: Clock, *, first: bool) -> list[str]:

@@ -25,6 +25,11 @@ def test_every_clock_of_every_file_has_its_row(record_of: Callable[..., Record])
         assert sum(f" {clock} " in line for line in text.splitlines()) == 2
 
 
+def test_one_file_alone_is_compared_with_nothing(record_of: Callable[..., Record]) -> None:
+    assert "times faster" in to_table(record_of())
+    assert "times faster" not in to_table(record_of(["a-int8.onnx"]))
+
+
 def test_doubts_stand_below_the_tables_and_those_of_all_files_once(record_of: Callable[..., Record]) -> None:
     record = record_of(["a-int8.onnx", "b-int8.onnx"])
     one, other = (
