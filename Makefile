@@ -34,7 +34,7 @@ demo: $(READY)
 	$(BIN)/edgecnn export cups --format onnx,tflite,openvino --precision int8 --calibration "scene:cups?seed=11&every=40" --out "$(OUT)"
 	@for file in onnx tflite xml; do \
 	  echo; echo "== cups-int8.$$file on $(SOURCE)"; \
-	  $(BIN)/edgecnn run "$(OUT)/cups-int8.$$file" --source "$(SOURCE)" --max-frames $(FRAMES) --score-threshold 0.4 \
+	  $(BIN)/edgecnn run "$(OUT)/cups-int8.$$file" --source "$(SOURCE)" --max-frames $(FRAMES) \
 	    --out "$(OUT)/cups-$$file.mp4" --snapshot "$(OUT)/cups-$$file.png" --stats "$(OUT)/cups-$$file.json" || exit $$?; \
 	done
 	@echo

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.stats import Stats
 
 PATH = click.Path(path_type=Path)
+SHOWN_SCORE = 0.3  # cards keep weaker boxes for measuring; somebody who watches wants the likely ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,8 @@ class Wishes:
 def command(file: Path, options: CardOptions, **values: Any) -> None:
     """Run the model FILE on a source.
 
-    For images, what was found goes to standard output, a line for each; status and summary go to standard error. Exit code 0 at the
-    end of the source, 130 after Ctrl-C (SIGINT) and 143 after SIGTERM, with all outputs finished; 2 where something is wrong.
+    Boxes scored 0.3 or more are shown and written, unless --score-threshold says otherwise. For images, what was found goes to
+    standard output, a line for each; status and summary go to standard error. Exit code 0 at the end of the source, 130 after Ctrl-C (SIGINT) and 143 after SIGTERM, with all outputs finished; 2 where something is wrong.
     """
     from edgecnn.errors import EdgeCnnError
 
@@ -135,7 +136,10 @@ class Run:
         if wishes.stats is not None:
             check_writable(wishes.stats)
         requests = wishes.requests or _usual_requests(wishes.policy, self.source)
-        with Predictor(self.file, wishes.device, threads=wishes.threads, requests=requests, options=self.options) as predictor:
+        options = self.options
+        if options.score_threshold is None:
+            options = replace(options, score_threshold=SHOWN_SCORE)
+        with Predictor(self.file, wishes.device, threads=wishes.threads, requests=requests, options=options) as predictor:
             self._play(self.source, predictor, requests)
 
     def _open_source(self, paced: bool | None) -> Source:
