@@ -43,8 +43,7 @@ def compare(checkpoints: tuple[str, str], dataset: Dataset, out: Path) -> list[s
     plots.differences(title, dataset.labels, after - before, out.with_name(f"{out.stem}-recall{out.suffix}"))
     return [
         f"{len(dataset)} images: top-1 {a.primary:.2%} {name_a}, {b.primary:.2%} {name_b}",
-        f"{'class':<14}{name_a:>10}{name_b:>10}  difference of recall in points",
-        *_rows(dataset.labels, before, after),
+        *_rows((name_a, name_b), dataset.labels, before, after),
         "",
         f"Pairs that {name_b} separates better (mistakes {name_a} -> {name_b}):",
         *(f"  {pair:<28}{old:>5} -> {new}" for pair, old, new in pairs(first, second, dataset.labels)[:PAIRS]),
@@ -57,12 +56,12 @@ def matrix(score: Score) -> Int64:
     return score.confusion
 
 
-def _rows(labels: tuple[str, ...], before: Array, after: Array) -> list[str]:
-    order = np.argsort(before - after, kind="stable")
-    return [
-        f"{labels[i]:<14}{before[i]:>10.1%}{after[i]:>10.1%}  {(after[i] - before[i]) * 100:+.1f}"
-        for i in (int(index) for index in order)
-    ]
+def _rows(names: tuple[str, str], labels: tuple[str, ...], before: Array, after: Array) -> list[str]:
+    """Recall of each class in two columns, the largest gain first."""
+    a, b = (max(len(name), 6) + 2 for name in names)
+    order = (int(index) for index in np.argsort(before - after, kind="stable"))
+    rows = [f"{labels[i]:<14}{before[i]:>{a}.1%}{after[i]:>{b}.1%}  {(after[i] - before[i]) * 100:+.1f}" for i in order]
+    return [f"{'class':<14}{names[0]:>{a}}{names[1]:>{b}}  difference of recall in points", *rows]
 
 
 def pairs(first: Int64, second: Int64, labels: tuple[str, ...]) -> list[tuple[str, int, int]]:
