@@ -85,7 +85,8 @@ def command(file: Path, options: CardOptions, **values: Any) -> None:
     """Run the model FILE on a source.
 
     Boxes scored 0.3 or more are shown and written, unless --score-threshold says otherwise. For images, what was found goes to
-    standard output, a line for each; status and summary go to standard error. Exit code 0 at the end of the source, 130 after Ctrl-C (SIGINT) and 143 after SIGTERM, with all outputs finished; 2 where something is wrong.
+    standard output, a line for each; status and summary go to standard error. Exit code 0 at the end of the source, 130 after
+    Ctrl-C (SIGINT) and 143 after SIGTERM, with all outputs finished; 2 where something is wrong.
     """
     from edgecnn.errors import EdgeCnnError
 
