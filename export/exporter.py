@@ -19,6 +19,7 @@ from edgecnn.export.accuracy import Accuracy
 from edgecnn.export.atomic import publish, refusals, staging
 from edgecnn.export.calibration import Calibration
 from edgecnn.export.diagnose import Cause, diagnose
+from edgecnn.export.fold import folded
 from edgecnn.export.goldens import choose, fitted
 from edgecnn.export.graph import Deployable, example, own_copy, wrap
 from edgecnn.export.parity import Parity, verify
@@ -109,6 +110,7 @@ def prepare(model: nn.Module, card: ModelCard) -> Prepared:
     """Copy ``model`` and wrap the copy; ``card`` is the checkpoint's. Raises ``InputError`` where they do not fit each other."""
     mine = own_copy(model)
     graph, artifact_card = wrap(mine, card)
+    graph = folded(graph, example(card))
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
     return Prepared(graph, artifact_card.replace(training=training), Reference(mine, card, graph.names))
 

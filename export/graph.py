@@ -31,19 +31,33 @@ class Deployable(nn.Module):
         self.model, self.names = model, names
         self.flip = preprocess.color == "rgb"
         mean, std = (_per_channel(values, preprocess.channels) for values in (preprocess.mean, preprocess.std))
-        self.has_mean = bool(mean.any())
+        self.has_scale, self.has_mean = bool((std != 1).any()), bool(mean.any())
         self.register_buffer("scale", (1 / std).float())
         self.register_buffer("shift", (-mean / std).float())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether pixels go into the model in the order and scale that they have."""
+        return not (self.flip or self.has_scale)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Outputs by name for one image."""
         x = image.permute(0, 3, 1, 2)
         if self.flip:
             x = torch.flip(x, [1])
-        x = x.float() * self.scale
+        x = x.float()
+        if self.has_scale:
+            x = x * self.scale
         if self.has_mean:
             x = x + self.shift
         return dict(zip(self.names, flatten(self.model(x)), strict=True))
+
+    def absorb(self) -> None:
+        """Leave flip and scale out, as the model's weights now hold them; the mean is taken from raw pixels in their own order."""
+        mean = self.shift / self.scale
+        self.shift = torch.flip(mean, [1]) if self.flip else mean
+        self.scale = torch.ones_like(self.scale)
+        self.flip = self.has_scale = False
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 from edgecnn.agreement import TOLERANCES, Agreement, Row, TensorError, Tolerance, compare, judge, number_complaints, tensor_error
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import EdgeCnnError
-from edgecnn.export.probes import JUDGED, Probe
+from edgecnn.export.probes import JUDGED, USUAL, Probe
 from edgecnn.export.reference import Answer, Evidence, in_source
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
@@ -43,7 +43,7 @@ class Parity:
     def tensors_agree(self) -> bool:
         """Whether the numbers are within tolerance, whatever the decoder makes of them."""
         tolerance = TOLERANCES[self.precision]
-        return not any(number_complaints(row, tolerance, real=row.kind in JUDGED) for row in self.rows)
+        return not any(number_complaints(row, tolerance, usual=row.kind in USUAL, real=row.kind in JUDGED) for row in self.rows)
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card and for JSON."""
@@ -88,7 +88,7 @@ def _rows(evidence: Evidence, answers: Sequence[Answer], tolerance: Tolerance) -
 def _row(kind: str, group: list[tuple[Probe, Answer, Answer]], spreads: Mapping[str, float], tolerance: Tolerance) -> Row:
     errors = {name: _error(name, group, spread) for name, spread in spreads.items()}
     found = [compared(expected, got, tolerance) for _, expected, got in group]
-    return judge(kind, errors, found, tolerance, real=kind in JUDGED)
+    return judge(kind, errors, found, tolerance, usual=kind in USUAL, real=kind in JUDGED)
 
 
 def compared(expected: Answer, got: Answer, tolerance: Tolerance) -> Agreement:

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.qdq import as_pixels, slim
 from edgecnn.types import Array, Tensors
 
 SUFFIX = ".onnx"
@@ -128,6 +129,6 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": as_pixels(onnx.load(prepared))},
         )
-        return _bare(onnx.load(done))
+        return slim(_bare(onnx.load(done)))

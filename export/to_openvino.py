@@ -61,6 +61,9 @@ def _int8(model: Any, feeds: list[Tensors]) -> Any:
     import nncf
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
+    for index, operator in enumerate(model.get_ordered_ops()):  # names that a converter makes of module paths are long
+        if operator.get_type_name() not in ("Parameter", "Result"):
+            operator.set_friendly_name(f"n{index}")
     advanced = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX)
     return nncf.quantize(
         model,

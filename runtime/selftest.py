@@ -29,7 +29,7 @@ def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> Row:
     spec = backend.inputs[0]
     outputs = backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
     errors = {name: _error(golden, name, outputs) for name in golden.outputs}
-    return judge(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance, real=True)
+    return judge(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance)
 
 
 def _error(golden: Golden, name: str, outputs: Tensors) -> TensorError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from edgecnn.card import Decode, Precision, Preprocess
 from edgecnn.export import Calibration, OutOfToleranceError, export
 from edgecnn.export.diagnose import faults
 from edgecnn.export.exporter import Prepared
-from edgecnn.export.graph import Deployable
+from edgecnn.export.graph import Deployable, own_copy, wrap
 from edgecnn.export.reference import Evidence
 
 
@@ -39,7 +38,7 @@ def refuse(
 
 def with_graph(prepared: Prepared, change: Callable[[Deployable], object]) -> Prepared:
     """The same model in a graph that ``change`` spoils; its conversions are not shared."""
-    graph = copy.deepcopy(prepared.graph)
+    graph, _ = wrap(own_copy(prepared.reference.model), prepared.reference.card)
     change(graph)
     return dataclasses.replace(prepared, graph=graph, programs={})
 
@@ -65,13 +64,13 @@ class ReadAsNchw(nn.Module):
 
     def __init__(self, graph: Deployable) -> None:
         super().__init__()
-        self.graph, self.names = graph, graph.names
+        self.right, self.names = graph, graph.names
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """The right preprocessing up to the layout."""
-        rgb = torch.flip(image, [3]).float() * self.graph.scale.reshape(1, 1, 1, -1)
+        rgb = torch.flip(image, [3]).float() * self.right.scale.reshape(1, 1, 1, -1)
         x = rgb.reshape(1, 3, image.shape[1], image.shape[2])
-        return dict(zip(self.names, self.graph.model(x).values(), strict=True))
+        return dict(zip(self.names, self.right.model(x).values(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +169,7 @@ def test_weights_too_large_for_half_precision(
 ) -> None:
     def blow_up(graph: Deployable) -> None:
         head = graph.model.get_submodule("head")
-        before = graph.model.get_submodule("features.3")
+        before = graph.model.get_submodule("features.2")
         head.weight.data /= 1e6  # type: ignore[operator, union-attr]
         before.weight.data *= 1e6  # type: ignore[operator, union-attr]
         before.bias.data *= 1e6  # type: ignore[operator, union-attr]

@@ -1,0 +1,93 @@
+"""Goldens: small, exact enough, the same on every machine, and refused when broken."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+
+import numpy as np
+import pytest
+
+from edgecnn.errors import ArtifactError
+from edgecnn.golden import Golden, decode, encode, keep, shrink
+from edgecnn.stress import PATTERNS, pattern
+from edgecnn.types import Classes, Detections
+
+
+def golden(kind: str = "real") -> Golden:
+    image = pattern("gradient" if kind == "real" else kind, 24, 32)
+    boxes = np.random.default_rng(0).normal(size=(1, 40, 4)).astype(np.float32)
+    found = Detections(np.array([[1, 2, 3, 4]], np.float32), np.array([0.5], np.float32), np.array([2]))
+    return Golden(kind, image, {"boxes": keep(boxes, 5.0, 64)}, found, 1.5)
+
+
+@pytest.mark.parametrize("kind", [pytest.param("real", id="real"), pytest.param("noise", id="stress")])
+def test_what_is_encoded_comes_back(kind: str) -> None:
+    before = golden(kind)
+    (after,) = decode(encode([before]))
+    assert (after.kind, after.slack) == (kind, 1.5)
+    np.testing.assert_array_equal(after.image, before.image)
+    np.testing.assert_array_equal(after.outputs["boxes"].codes, before.outputs["boxes"].codes)
+    assert isinstance(after.prediction, Detections)
+    np.testing.assert_array_equal(after.prediction.xyxy, [[1, 2, 3, 4]])
+
+
+def test_class_scores_and_gray_images_come_back() -> None:
+    image = pattern("gradient", 8, 8, 1)
+    before = Golden("real", image, {}, Classes(np.array([0.25, 0.75], np.float32)))
+    (after,) = decode(encode([before]))
+    np.testing.assert_array_equal(after.image, image)
+    assert isinstance(after.prediction, Classes)
+    np.testing.assert_array_equal(after.prediction.score, [0.25, 0.75])
+
+
+def test_values_kept_are_exact_to_a_hundred_thousandth_of_their_range() -> None:
+    output = np.random.default_rng(1).normal(size=(1, 50, 4)).astype(np.float32)
+    kept = keep(output, 1.0, 1000)
+    assert np.abs(kept.values - kept.pick(output)).max() <= (output.max() - output.min()) * 1e-5
+
+
+def test_a_constant_output_can_be_kept() -> None:
+    kept = keep(np.full((1, 10), 3.0, np.float32), 3.0, 100)
+    np.testing.assert_array_equal(kept.values, np.full(10, 3.0, np.float32))
+
+
+def test_few_values_of_a_large_output_still_are_of_every_column() -> None:
+    output = np.tile(np.arange(4, dtype=np.float32), (1, 1000, 1))
+    kept = keep(output, 3.0, 500)
+    assert len(kept.codes) <= 500
+    assert set(kept.pick(output)) == {0, 1, 2, 3}
+
+
+def test_a_picture_shrinks_into_its_budget() -> None:
+    image = pattern("noise", 64, 64)
+    small = shrink(image, 2000)
+    assert small.shape == image.shape
+    np.testing.assert_array_equal(small[:4, :4], np.broadcast_to(image[0, 0], (4, 4, 3)))
+    np.testing.assert_array_equal(shrink(image, 100_000), image)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("not base64!", id="not-base64"),
+        pytest.param(base64.b64encode(b"not a zip").decode(), id="not-an-archive"),
+        pytest.param(encode([golden()])[:-400], id="truncated"),
+    ],
+)
+def test_broken_goldens_are_one_error(text: str) -> None:
+    with pytest.raises(ArtifactError, match=r"wanted goldens in x\.onnx"):
+        decode(text, "x.onnx")
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_patterns_never_change(kind: str) -> None:
+    """Files hold their names only: another pixel would fail every artifact that was exported before."""
+    sums = {"black": 2962361072, "white": 2258791111, "noise": 1588473875, "gradient": 786428013}
+    assert zlib.crc32(pattern(kind, 24, 32).tobytes()) == sums[kind]
+
+
+def test_an_unknown_pattern_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted a pattern of black, white, noise, gradient"):
+        pattern("plaid", 4, 4)
