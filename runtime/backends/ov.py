@@ -6,7 +6,9 @@ it, and then the numbers are no longer those that were verified.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,16 @@ from edgecnn.runtime.backends.pool import Pool
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "OpenVINO"
+# OpenVINO's binding initializes statics on the first inference of a process and asks for the interpreter lock meanwhile: two threads
+# that are first together wait for each other for ever. So the first one goes alone.
+_FIRST = threading.Lock()
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
 
 
 class OvBackend:
     """A compiled OpenVINO model with ``concurrency`` infer requests."""
+
+    _bound = False  # of the class, that is of the process: whether an inference has ended
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -41,10 +48,16 @@ class OvBackend:
         arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
         with self._requests.lend() as request:
             try:
-                found = request.infer(arrays, share_inputs=True)
+                with self._alone_if_first():
+                    found = request.infer(arrays, share_inputs=True)
+                OvBackend._bound = True
             except Exception as error:
                 raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
         return {spec.name: found[index] for index, spec in enumerate(self.outputs)}
+
+    @classmethod
+    def _alone_if_first(cls) -> AbstractContextManager[object]:
+        return nullcontext() if cls._bound else _FIRST
 
     def close(self) -> None:
         """Free the requests; calling it again does nothing."""

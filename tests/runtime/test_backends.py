@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -141,3 +142,26 @@ def test_openvino_computes_in_float32_what_bfloat16_would_blur(tmp_path: Path) -
     exact = np.einsum("chwij,ocij->ohw", windows, weights.astype(np.float64))
     found = open_backend(tmp_path / "c.xml").run({"image": x})["out"][0]
     assert np.abs(found - exact).max() < 1e-3
+
+
+FIRST_TOGETHER = """
+import sys, threading
+import numpy as np
+from edgecnn.runtime.backends import open_backend
+
+backend = open_backend(sys.argv[1], requests=4)
+feed = {backend.inputs[0].name: np.zeros(backend.inputs[0].shape, backend.inputs[0].dtype)}
+together = threading.Barrier(4)
+threads = [threading.Thread(target=lambda: (together.wait(), backend.run(feed))) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_whose_first_inference_is_openvinos_first_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    path = write(tmp_path, "openvino", Graph(OUTPUTS))
+    for _ in range(6):  # without a guard, one process in twelve hung
+        subprocess.run([sys.executable, "-c", FIRST_TOGETHER, str(path)], check=True, timeout=60)
