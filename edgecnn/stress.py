@@ -27,7 +27,8 @@ def _noise(height: int, width: int, channels: int) -> Image:
     """A multiplicative hash of the index (Knuth, TAOCP 3, 6.4): NumPy's generators may change their stream between versions."""
     mixed = np.arange(height * width * channels, dtype=np.uint32) * np.uint32(2654435761)
     mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(2246822519)
-    return (mixed >> np.uint32(24)).astype(np.uint8).reshape(height, width, channels)
+    noise: Image = (mixed >> np.uint32(24)).astype(np.uint8).reshape(height, width, channels)
+    return noise
 
 
 def _gradient(height: int, width: int, channels: int) -> Image:

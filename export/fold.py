@@ -54,9 +54,9 @@ def _first_weight(graph: nn.Module, image: Tensor) -> str | None:
 def _after_preparation(program: Any) -> Node | None:
     """The operator that takes the prepared image: behind the chain of our own operators, if it is the only one there."""
     (name,) = program.graph_signature.user_inputs
-    node = next(node for node in program.graph.nodes if node.name == name)
+    node: Node = next(node for node in program.graph.nodes if node.name == name)
     while True:
-        users = [user for user in node.users if "_assert" not in str(user.target)]
+        users: list[Node] = [user for user in node.users if "_assert" not in str(user.target)]
         if len(users) != 1:
             return None
         node = users[0]
