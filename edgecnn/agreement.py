@@ -40,7 +40,6 @@ class Tolerance:
     tie: float
     floor: float | None = None
 
-
     def loosened(self, factor: float) -> Tolerance:
         """All limits ``factor`` times as far from perfect."""
         return dataclasses.replace(
@@ -148,7 +147,9 @@ def judge(
     gaps = [gap for agreement in found for gap in agreement.score_gaps]
     agree = sum(agreement.same for agreement in found) / total if total else None
     row = Row(kind, len(found), errors, agree, float(np.mean(gaps)) if gaps else None)
-    complaints = number_complaints(row, tolerance, usual=usual, real=real) + (_prediction_complaints(row, tolerance) if real else [])
+    complaints = number_complaints(row, tolerance, usual=usual, real=real) + (
+        _prediction_complaints(row, tolerance) if real else []
+    )
     return dataclasses.replace(row, complaints=tuple(complaints))
 
 

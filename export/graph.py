@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgecnn.card import ModelCard, Preprocess
 from edgecnn.errors import InputError
+from edgecnn.export.quiet import quiet
 from edgecnn.types import TensorSpec
 
 IMAGE = "image"
@@ -95,7 +96,8 @@ def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
 
 def own_copy(model: nn.Module) -> nn.Module:
     """A copy on the CPU in eval mode and single precision: the caller's model stays as it is."""
-    mine = copy.deepcopy(model).cpu().float()
+    with quiet():  # copying a program's module warns about torch's own code
+        mine = copy.deepcopy(model).cpu().float()
     try:
         return mine.eval()
     except NotImplementedError:  # the module of a torch.export program has no modes: it was traced in one

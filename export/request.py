@@ -8,6 +8,7 @@ from typing import get_args
 
 from edgecnn.card import Precision
 from edgecnn.errors import InputError
+from edgecnn.export.atomic import refusals
 from edgecnn.export.extras import require
 
 FORMATS: Mapping[str, str] = {
@@ -41,9 +42,10 @@ def file_name(name: str, format: str, precision: str) -> str:
 
 def check_free(out: Path, files: Sequence[str], *, force: bool) -> None:
     """Raise ``InputError`` where a file is there already and may not be replaced, or ``out`` is no folder."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"a folder to write to at {out}", "a file", "choose another folder with --out")
-    there = [file for file in files if (out / file).exists()]
+    with refusals(out):
+        if out.exists() and not out.is_dir():
+            raise InputError(f"a folder to write to at {out}", "a file", "choose another folder with --out")
+        there = [file for file in files if (out / file).exists()]
     if there and not force:
         raise InputError(
             f"no {', '.join(there)} in {out} yet", "it is there", "replace it with --force, or choose another --out or --name"

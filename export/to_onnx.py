@@ -129,6 +129,10 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": as_pixels(onnx.load(prepared))},
+            extra_options={
+                "ActivationSymmetric": False,
+                "WeightSymmetric": True,
+                "TensorQuantOverrides": as_pixels(onnx.load(prepared)),
+            },
         )
         return slim(_bare(onnx.load(done)))

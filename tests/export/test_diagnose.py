@@ -81,7 +81,12 @@ class ReadAsNchw(nn.Module):
     ],
 )
 def test_a_detector_whose_graph_prepares_the_image_wrongly(
-    change: Callable[[Deployable], None], cause: str, hint: str, prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path
+    change: Callable[[Deployable], None],
+    cause: str,
+    hint: str,
+    prepared_detector: Prepared,
+    detector_evidence: Evidence,
+    tmp_path: Path,
 ) -> None:
     error = refuse(with_graph(prepared_detector, change), detector_evidence, tmp_path)
     assert error.cause.name == cause
@@ -141,9 +146,7 @@ def test_a_card_with_other_decoder_options(
     options: dict[str, object], prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path
 ) -> None:
     card = prepared_detector.card
-    broken = dataclasses.replace(
-        prepared_detector, card=card.replace(decode=Decode("fcos", {**card.decode.options, **options}))
-    )
+    broken = dataclasses.replace(prepared_detector, card=card.replace(decode=Decode("fcos", {**card.decode.options, **options})))
     error = refuse(broken, detector_evidence, tmp_path)
     assert error.cause.name == "decode"
     assert "probable cause: decode" in str(error)
