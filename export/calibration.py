@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgecnn.card import ModelCard
@@ -15,26 +15,26 @@ from edgecnn.types import Image, Tensors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Source images (H, W, 3) uint8 BGR, where they come from, and the seed that picked them.
+    """Source images (H, W, 3) uint8 BGR, the name of the dataset they are from, and what else is known of how they were picked.
 
     Raises ``InputError`` for fewer than ``MINIMUM`` images.
     """
 
     images: Sequence[Image]
-    source: str
-    seed: int = 0
+    dataset: str
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.images) < MINIMUM:
             raise InputError(
                 f"a calibration set of at least {MINIMUM} images",
-                f"{len(self.images)} in {self.source}",
+                f"{len(self.images)} in {self.dataset}",
                 "name a larger one with --calibration",
             )
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card."""
-        return {"source": self.source, "count": len(self.images), "seed": self.seed}
+        return {"dataset": self.dataset, "count": len(self.images), **self.details}
 
     def feeds(self, card: ModelCard) -> list[Tensors]:
         """One feed for each image, preprocessed as the artifact's ``card`` says."""

@@ -38,8 +38,8 @@ class Order:
     evaluate_limit: int | None = None
 
 
-def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say) -> list[Artifact]:
-    """All artifacts of an order; each is told of with ``say`` as it is done.
+def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say, warn: Say) -> list[Artifact]:
+    """All artifacts of an order; each is told of with ``say`` as it is done, what a user should know besides with ``warn``.
 
     One out of tolerance does not keep the others from being made. Raises the first ``OutOfToleranceError`` at the end.
     """
@@ -50,7 +50,7 @@ def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say) -> list[Ar
     prepared = prepare(model, card)
     evidence = evidence_of(prepared, pictures.real, pictures.source)
     if not pictures.real:
-        say("warning: no real images to verify with, blurred noise stands in: name some with --verify-data")
+        warn("warning: no real images to verify with, blurred noise stands in: name some with --verify-data")
     accuracy = _accuracy(order, prepared)
     done, failed = [], []
     for target in targets:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, Sample, dataset_splits, held_out_split, open_dataset
-from edgecnn.data.calibration import MINIMUM, pick_calibration
+from edgecnn.data.calibration import MINIMUM, manifest, pick_calibration
 from edgecnn.export.calibration import Calibration
 from edgecnn.types import Image
 
@@ -30,38 +33,54 @@ def pick(card: ModelCard, calibration: str | None, count: int, seed: int, verify
     Without data to verify with, others of the calibration data are taken, else the scene where the model was trained on it.
     Raises ``InputError`` for data that can't be read or is too small.
     """
-    chosen, rest = (None, None) if calibration is None else _calibration(calibration, count, seed, verify_count)
-    if verify is None and rest is None and str(card.training.get("data", "")).startswith(SCENE):
+    chosen, taken, rest, source = None, frozenset[str](), None, ""
+    if calibration is not None:
+        whole = _to_calibrate(calibration, count + verify_count)
+        samples = pick_calibration(whole, _share(len(whole), count, verify_count), seed)
+        chosen, taken = _calibration(whole, samples, seed), frozenset(sample.name for sample in samples)
+        held_out = _held_out(calibration)
+        rest, source = open_dataset(calibration, split=held_out) if held_out else whole, f"others of {whole.name}"
+    elif verify is None and str(card.training.get("data", "")).startswith(SCENE):
         verify = VERIFY_SCENE
     if verify is not None:
-        split = None if verify.startswith(SCENE) else held_out_split(verify)
-        rest, source = open_dataset(verify, split=split, limit=None if split else verify_count), verify
-    else:
-        source = f"others of {calibration}"
-    real = [sample.read() for sample in _spread(rest, verify_count)] if rest is not None else []
-    return Pictures(chosen, real, source if real else "")
+        rest = open_dataset(verify, split=_held_out(verify), limit=verify_count if verify.startswith(SCENE) else None)
+        source = rest.name
+    return Pictures(chosen, [] if rest is None else _spread(rest, verify_count, taken), source)
 
 
-def _calibration(uri: str, count: int, seed: int, verify_count: int) -> tuple[Calibration, Dataset]:
-    """The calibration set, and the samples that are left: of the held-out part where there is one."""
-    scene = uri.startswith(SCENE)
-    held_out = None if scene else held_out_split(uri)
-    dataset = open_dataset(uri, split=None if scene else _train_split(uri), limit=count + verify_count if scene else None)
-    most = max(min(count, len(dataset) - (0 if held_out else verify_count)), min(count, MINIMUM))
-    samples = pick_calibration(dataset, most, seed)
-    taken = {sample.name for sample in samples}
-    if held_out is not None:
-        rest = open_dataset(uri, split=held_out)
-    else:
-        rest = dataset.pick([index for index, sample in enumerate(dataset.samples) if sample.name not in taken])
-    return Calibration([sample.read() for sample in samples], uri, seed), rest
+def _to_calibrate(uri: str, wanted: int) -> Dataset:
+    """The training part, or all there is; of a scene without end as many frames as are ``wanted``."""
+    if uri.startswith(SCENE):
+        dataset = open_dataset(uri, limit=wanted)
+        return dataclasses.replace(dataset, samples=list(dataset.samples))  # else the truth of each is worked out again and again
+    train = next((name for name in dataset_splits(uri) if name.lower() in ("train", "training")), None)
+    return open_dataset(uri, split=train)
 
 
-def _train_split(uri: str) -> str | None:
-    return next((name for name in dataset_splits(uri) if name.lower() in ("train", "training")), None)
+def _held_out(uri: str) -> str | None:
+    return None if uri.startswith(SCENE) else held_out_split(uri)
 
 
-def _spread(dataset: Dataset, count: int) -> list[Sample]:
-    """``count`` samples, evenly over the whole dataset."""
-    step = max(len(dataset) // count, 1)
-    return [dataset.samples[index] for index in range(0, len(dataset), step)][:count]
+def _share(there: int, count: int, verify_count: int) -> int:
+    """How many of the images calibrate: ``count``, if that leaves enough to verify with, and never too few."""
+    return min(count, max(there - verify_count, MINIMUM))
+
+
+def _calibration(dataset: Dataset, samples: Sequence[Sample], seed: int) -> Calibration:
+    samples = [_read(sample) for sample in samples]
+    return Calibration([sample.read() for sample in samples], dataset.name, manifest(samples, dataset, seed))
+
+
+def _read(sample: Sample) -> Sample:
+    """The same sample with its image in memory: a digest is taken of it, and rendering it twice takes as long again."""
+    image = sample.read()
+    return dataclasses.replace(sample, read=lambda: image)
+
+
+def _spread(dataset: Dataset, count: int, taken: frozenset[str]) -> list[Image]:
+    """``count`` images from all over the dataset, none of a sample whose name is ``taken``."""
+    places = np.unique(np.linspace(0, len(dataset) - 1, count + len(taken)).astype(int))
+    free = (sample for sample in (dataset.samples[int(place)] for place in places) if sample.name not in taken)
+    found = list(free)
+    step = max(len(found) / count, 1.0)
+    return [found[int(index * step)].read() for index in range(min(count, len(found)))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def command(model: str, **values: Any) -> None:
     trained, card = load(model, ModelOptions(card=given, **own))
     click.echo(_described(card))
     order = Order(**{key: value for key, value in values.items() if key not in FIELDS})
-    fulfil(order, trained, card, click.echo)
+    fulfil(order, trained, card, click.echo, partial(click.echo, err=True))
 
 
 def _interrupt(signum: int, frame: object) -> None:
