@@ -137,7 +137,7 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(model: Path, tmp_path: Path
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert (
         errors.strip()
