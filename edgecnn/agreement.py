@@ -65,9 +65,15 @@ def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
     if a.shape != b.shape or not np.isfinite(b).all():
         return TensorError(float("inf"), float("inf"), 0.0)
     gap = np.abs(a - b) / (spread or 1.0)
+    return TensorError(float(gap.max(initial=0.0)), float(gap.mean()) if gap.size else 0.0, _cosine(a, b, spread))
+
+
+def _cosine(a: Array, b: Array, spread: float) -> float:
+    """1 where both are next to nothing, a hundredth of the range: the direction of scores of nothing says nothing."""
+    if max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0)) < 0.01 * spread:
+        return 1.0
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    cosine = float(a @ b) / lengths if lengths else float(np.array_equal(a, b))
-    return TensorError(float(gap.max(initial=0.0)), float(gap.mean()) if gap.size else 0.0, cosine)
+    return float(a @ b) / lengths if lengths else 0.0
 
 
 def spread_of(tensors: Sequence[Array]) -> float:

@@ -22,6 +22,7 @@ from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction
 
 GOLDENS_KEY = "edgecnn.goldens"
 GOLDENS_VERSION = 1
+BLOCKS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +72,14 @@ def keep(output: Array, spread: float, limit: int) -> Kept:
 
 
 def shrink(image: Image, budget: int) -> Image:
-    """``image`` with as large square blocks of one colour as it needs to be a PNG of at most ``budget`` bytes, if it can."""
-    for block in (1, 2, 4, 8):
-        image = _blocks(image, block)
-        if len(_png(image)) <= budget:
+    """``image`` in as large square blocks of their mean colour as it takes to be a PNG of at most ``budget`` bytes, if it can."""
+    for block in BLOCKS:
+        height, width = image.shape[0] // block * block, image.shape[1] // block * block
+        means = image[:height, :width].reshape(height // block, block, width // block, block, -1).mean((1, 3))
+        small = np.rint(means).astype(np.uint8)
+        if len(_png(small)) <= budget:
             break
-    return image
+    return _enlarged(small, block, image.shape[0], image.shape[1])
 
 
 def encode(goldens: Sequence[Golden]) -> str:
@@ -108,7 +111,8 @@ def decode(text: str, where: str = "the file") -> list[Golden]:
 def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": golden.kind, "shape": golden.image.shape, "slack": golden.slack, "outputs": {}}
     if golden.kind == "real":
-        arrays[f"{prefix}png"] = np.frombuffer(_png(golden.image), np.uint8)
+        record["block"] = block = _block(golden.image)
+        arrays[f"{prefix}png"] = np.frombuffer(_png(golden.image[::block, ::block]), np.uint8)
     for name, kept in golden.outputs.items():
         record["outputs"][name] = {"step": kept.step, "low": kept.low, "high": kept.high, "spread": kept.spread}
         arrays[f"{prefix}output.{name}"] = kept.codes
@@ -123,9 +127,11 @@ def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, 
 def _golden(record: dict[str, Any], prefix: str, arrays: Any) -> Golden:
     height, width, channels = record["shape"]
     outputs = {name: Kept(arrays[f"{prefix}output.{name}"], **kept) for name, kept in record["outputs"].items()}
-    kind, real = record["kind"], record["kind"] == "real"
-    image = _from_png(arrays[f"{prefix}png"], channels) if real else pattern(kind, height, width, channels)
-    return Golden(kind, image, outputs, _prediction(prefix, arrays), record["slack"])
+    if record["kind"] == "real":
+        image = _enlarged(_from_png(arrays[f"{prefix}png"], channels), record["block"], height, width)
+    else:
+        image = pattern(record["kind"], height, width, channels)
+    return Golden(record["kind"], image, outputs, _prediction(prefix, arrays), record["slack"])
 
 
 def _prediction(prefix: str, arrays: Any) -> Prediction | None:
@@ -148,13 +154,19 @@ def _from_png(data: Array, channels: int) -> Image:
     return image.reshape(*image.shape[:2], channels).astype(np.uint8)
 
 
-def _blocks(image: Image, block: int) -> Image:
-    """Blocks of one colour made by repetition, not by a resize whose rounding differs between machines."""
-    if block == 1:
-        return image
-    height, width = image.shape[:2]
-    corners = image[::block, ::block]
-    return np.ascontiguousarray(corners.repeat(block, 0).repeat(block, 1)[:height, :width])
+def _block(image: Image) -> int:
+    """The side of the largest blocks of one colour that ``image`` is made of."""
+    same = (
+        block for block in reversed(BLOCKS) if np.array_equal(image, _enlarged(image[::block, ::block], block, *image.shape[:2]))
+    )
+    return next(same)
+
+
+def _enlarged(small: Image, block: int, height: int, width: int) -> Image:
+    """By repetition, not by a resize whose rounding differs between machines; the last blocks are repeated up to the border."""
+    rows = np.minimum(np.arange(height) // block, small.shape[0] - 1)
+    columns = np.minimum(np.arange(width) // block, small.shape[1] - 1)
+    return np.ascontiguousarray(small[rows][:, columns])
 
 
 def _text(text: str) -> NDArray[np.uint8]:

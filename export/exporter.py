@@ -30,6 +30,7 @@ from edgecnn.export.request import FORMATS, check, check_free, file_name
 from edgecnn.golden import GOLDENS_KEY
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.selftest import selftest
+from edgecnn.train.predict import one_thread
 from edgecnn.types import Image
 
 
@@ -115,6 +116,7 @@ def prepare(model: nn.Module, card: ModelCard) -> Prepared:
     return Prepared(graph, artifact_card.replace(training=training), Reference(mine, card, graph.names))
 
 
+@one_thread()
 def export(
     model: nn.Module | Prepared,
     card: ModelCard,
@@ -149,6 +151,7 @@ def export(
     return Artifact(out / file, format, final, parity, perf_counter() - started)
 
 
+@one_thread()
 def evidence_of(prepared: Prepared, real: Sequence[Image], source: str) -> Evidence:
     """PyTorch's answers for ``real`` images and the stress images; may be given to any number of exports of ``prepared``."""
     return gather(prepared.reference, probes(real, prepared.card.preprocess), source if real else "none: blurred noise stands in")

@@ -19,7 +19,7 @@ from edgecnn.stress import pattern
 from edgecnn.types import Image
 
 STRESS = ("black", "noise")
-SHARE = 0.035  # of the bytes of an int8 file, before base64 adds a third
+SHARE = 0.025  # of the bytes of an int8 file, before base64 adds a third
 LEAST, MOST = 8_000, 60_000
 MARGIN = 2.0  # another device may round otherwise: it may be twice as far off as the file is where it was exported
 

@@ -118,3 +118,10 @@ def test_the_table_lines_up_and_shows_what_failed() -> None:
     assert first.endswith("ok")
     assert second.endswith("OUT OF TOLERANCE")
     assert head.index("cosine") + len("cosine") == first.index("1.00000") + len("1.00000")
+
+
+def test_the_direction_of_next_to_nothing_does_not_count() -> None:
+    scores, others = np.array([1e-6, 0.0, 0.004]), np.array([0.0, 0.004, 0.0])
+    assert tensor_error(scores, others, 1.0).cosine == 1.0
+    assert tensor_error(scores * 100, others * 100, 1.0).cosine < 0.1
+    assert tensor_error(np.zeros(3), np.array([0.5, 0.5, 0.5]), 1.0).cosine == 0.0

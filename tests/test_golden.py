@@ -59,12 +59,16 @@ def test_few_values_of_a_large_output_still_are_of_every_column() -> None:
     assert set(kept.pick(output)) == {0, 1, 2, 3}
 
 
-def test_a_picture_shrinks_into_its_budget() -> None:
-    image = pattern("noise", 64, 64)
+@pytest.mark.parametrize("size", [pytest.param((64, 64), id="of-whole-blocks"), pytest.param((61, 67), id="with-a-rest")])
+def test_a_picture_shrinks_into_its_budget_and_comes_back(size: tuple[int, int]) -> None:
+    image = pattern("noise", *size)
     small = shrink(image, 2000)
     assert small.shape == image.shape
-    np.testing.assert_array_equal(small[:4, :4], np.broadcast_to(image[0, 0], (4, 4, 3)))
+    np.testing.assert_array_equal(small[:4, :4], np.broadcast_to(np.rint(image[:4, :4].mean((0, 1))), (4, 4, 3)))
     np.testing.assert_array_equal(shrink(image, 100_000), image)
+    text = encode([Golden("real", small, {})])
+    assert len(text) < 2000 * 1.4 + 1000
+    np.testing.assert_array_equal(decode(text)[0].image, small)
 
 
 @pytest.mark.parametrize(
