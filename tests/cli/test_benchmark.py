@@ -121,7 +121,8 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(model: Path, tmp_path: Path
     out = tmp_path / "out.json"
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    command = [sys.executable, "-m", "edgecnn", "benchmark", str(model), "--json", str(out)]
+    # what is started in the background ignores SIGINT and passes that on: here it must not be ignored
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "edgecnn", "benchmark", str(model), "--json", str(out)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
