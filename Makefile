@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	@mkdir -p "$(OUT)"
-	$(BIN)/edgecnn export cups --format onnx,tflite,openvino --precision int8 --calibration "scene:cups?seed=11&every=40" --out "$(OUT)"
+	$(BIN)/edgecnn export cups --format onnx,tflite,openvino --precision int8 --calibration "scene:cups?seed=11&every=40" --out "$(OUT)" --force
 	@for file in onnx tflite xml; do \
 	  echo; echo "== cups-int8.$$file on $(SOURCE)"; \
 	  $(BIN)/edgecnn run "$(OUT)/cups-int8.$$file" --source "$(SOURCE)" --max-frames $(FRAMES) \
