@@ -12,7 +12,7 @@ import numpy as np
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
-from edgecnn.export.qdq import as_pixels, slim
+from edgecnn.export.qdq import as_pixels, finish
 from edgecnn.types import Array, Tensors
 
 SUFFIX = ".onnx"
@@ -135,4 +135,4 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
                 "TensorQuantOverrides": as_pixels(onnx.load(prepared)),
             },
         )
-        return slim(_bare(onnx.load(done)))
+        return finish(_bare(onnx.load(done)))
