@@ -31,6 +31,8 @@ def evaluate(
     """
     if not dataset.labels:
         raise InputError("a dataset with labels or boxes", "images only", "name a labelled dataset")
+    if not dataset.samples:
+        raise InputError("images to measure with", "none", "name a dataset that holds images")
     if dataset.task == "detect":
         load_pycocotools()
     mapping = classes or identity(len(dataset.labels))

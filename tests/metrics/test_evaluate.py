@@ -83,6 +83,7 @@ def test_no_readable_image_at_all_is_an_error(with_a_bad_image: Dataset) -> None
     [
         pytest.param(classes(), lambda found: Detections.empty(), "a classifier for .*, found a detector", id="detector"),
         pytest.param(Dataset("x", "classify", (), [Sample("a", image(0))]), parity, "labels or boxes", id="no truth"),
+        pytest.param(Dataset("x", "classify", ("a",), []), parity, "wanted images to measure with, found none", id="empty"),
     ],
 )
 def test_what_does_not_fit_is_one_line(dataset: Dataset, predict: Callable[[Image], Prediction], said: str) -> None:
