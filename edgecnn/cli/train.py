@@ -7,11 +7,17 @@ from typing import Any
 
 import click
 
+from edgecnn.models.registry import MODELS
+
 EXTRA = ("torch", "safetensors", "tqdm")
-MODELS = ("mlp", "lecture", "resnet-s", "edgedet")  # written out, so that --help need not import torch
 
 
-@click.command("train")
+def _list(task: str) -> str:
+    """Names of the models for a task, without importing torch."""
+    return ", ".join(name for name, entry in MODELS.items() if entry.task == task)
+
+
+@click.command("train", epilog=f"To classify: {_list('classify')}. To detect: {_list('detect')}.")
 @click.argument("model", metavar="MODEL")
 @click.option(
     "--data", multiple=True, required=True, metavar="URI", help="What to train on: a folder or scene:...; may be repeated."
@@ -45,7 +51,7 @@ MODELS = ("mlp", "lecture", "resnet-s", "edgedet")  # written out, so that --hel
 @click.option("--resume", is_flag=True, help="Go on with the training in --out that was stopped.")
 @click.option("--download", is_flag=True, help="Fetch Fashion-MNIST into --data first, from its official address.")
 def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) -> None:
-    """Train MODEL: mlp, lecture or resnet-s to classify, edgedet to detect.
+    """Train MODEL on images; the models are listed at the end.
 
     \b
     edgecnn train resnet-s --data fashion-mnist --download --epochs 15 --out runs/resnet

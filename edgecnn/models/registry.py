@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +14,25 @@ from edgecnn.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     from torch import nn
 
-MODELS: dict[str, str] = {
-    "mlp": "edgecnn.models.mlp:Mlp",
-    "lecture": "edgecnn.models.lecture:Lecture",
-    "resnet-s": "edgecnn.models.resnet:ResNetS",
-    "edgedet": "edgecnn.models.edgedet:EdgeDet",
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a model's class is ("module:Class"), the options that make this model of it, and what it does."""
+
+    kind: str
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    task: Task = "classify"
+
+
+RESNET = "edgecnn.models.resnet:ResNetS"
+
+MODELS: dict[str, Entry] = {
+    "mlp": Entry("edgecnn.models.mlp:Mlp"),
+    "lecture": Entry("edgecnn.models.lecture:Lecture"),
+    "resnet-xs": Entry(RESNET, {"widths": (16, 24, 44), "depths": (2, 2, 2)}),
+    "resnet-s": Entry(RESNET),
+    "resnet-m": Entry(RESNET, {"widths": (24, 48, 160), "depths": (2, 2, 2)}),
+    "edgedet": Entry("edgecnn.models.edgedet:EdgeDet", task="detect"),
 }
 
 
@@ -26,14 +42,14 @@ def names() -> tuple[str, ...]:
 
 
 def task_of(name: str) -> Task:
-    """What the model ``name`` does; raises as ``create`` does."""
-    task: Task = _find(name).task
-    return task
+    """What the model ``name`` does, without importing it; raises ``InputError`` for an unknown name."""
+    return _entry(name).task
 
 
 def defaults(name: str) -> dict[str, Any]:
     """All options of the model ``name`` with their defaults: a card keeps them, so that later defaults do not change old weights."""
-    return {key: item.default for key, item in inspect.signature(_find(name)).parameters.items()}
+    own = {key: item.default for key, item in inspect.signature(_find(name)).parameters.items()}
+    return own | dict(MODELS[name].preset)
 
 
 def create(name: str, **options: Any) -> nn.Module:
@@ -43,16 +59,20 @@ def create(name: str, **options: Any) -> nn.Module:
     """
     build = _find(name)
     try:
-        model: nn.Module = build(**options)
+        model: nn.Module = build(**{**MODELS[name].preset, **options})
     except (TypeError, ValueError) as error:
         raise InputError(f"options that fit the model {name}", f"{options} ({error})", "correct the options") from error
     return model
 
 
-def _find(name: str) -> Any:
+def _entry(name: str) -> Entry:
     if name not in MODELS:
         raise InputError(f"a model of {', '.join(MODELS)}", repr(name), "name one of them")
-    module, _, kind = MODELS[name].partition(":")
+    return MODELS[name]
+
+
+def _find(name: str) -> Any:
+    module, _, kind = _entry(name).kind.partition(":")
     try:
         return getattr(import_module(module), kind)
     except ModuleNotFoundError as error:

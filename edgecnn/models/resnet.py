@@ -1,4 +1,4 @@
-"""A small residual network for small images: 32x32 or so, a quarter of a million parameters."""
+"""Small residual networks for small images: 32x32 or so, tens of thousands to a million parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from edgecnn.models.blocks import Residual, conv_bn_relu
 class ResNetS(nn.Module):
     """A stem and three stages of residual blocks, the ResNet-20 layout of arXiv:1512.03385 with a light first stage.
 
-    (B, channels, H, W) in, logits (B, classes) out; any size works, ``size`` is the one it was trained for.
+    (B, channels, H, W) in, logits (B, classes) out; any size works, ``size`` is the one it was trained for. ``widths`` are the
+    channels of the stages, ``depths`` their numbers of blocks, ``depth`` of each where ``depths`` is None; each stage after the first
+    halves the size. Raises ``ValueError`` where widths and depths differ in number.
     """
 
     task: Task = "classify"
@@ -23,14 +25,15 @@ class ResNetS(nn.Module):
         size: tuple[int, int] = (28, 28),
         widths: tuple[int, ...] = (16, 32, 80),
         depth: int = 2,
+        depths: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.size = (size[0], size[1])
         self.stem = conv_bn_relu(channels, widths[0])
         blocks: list[nn.Module] = []
         last = widths[0]
-        for stage, width in enumerate(widths):
-            for index in range(depth):
+        for stage, (width, blocks_here) in enumerate(zip(widths, _depths(len(widths), depth, depths), strict=True)):
+            for index in range(blocks_here):
                 blocks.append(Residual(last, width, 2 if stage and not index else 1))
                 last = width
         self.stages = nn.Sequential(*blocks)
@@ -40,3 +43,12 @@ class ResNetS(nn.Module):
         """Logits (B, classes) of images (B, channels, H, W)."""
         out: Tensor = self.head(self.stages(self.stem(x)))
         return out
+
+
+def _depths(stages: int, depth: int, depths: tuple[int, ...] | None) -> tuple[int, ...]:
+    """How many blocks each stage has."""
+    if depths is None:
+        return (depth,) * stages
+    if len(depths) != stages:
+        raise ValueError(f"wanted a depth for each of {stages} widths, found {len(depths)}")
+    return tuple(depths)

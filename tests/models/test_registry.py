@@ -11,7 +11,7 @@ from edgecnn.models import create, names
 from edgecnn.models.registry import defaults, task_of
 
 
-@pytest.mark.parametrize("name", ["mlp", "lecture", "resnet-s"])
+@pytest.mark.parametrize("name", [name for name in names() if task_of(name) == "classify"])
 @pytest.mark.parametrize(
     ("channels", "size"), [pytest.param(1, (28, 28), id="gray-28x28"), pytest.param(3, (32, 48), id="rgb-32x48")]
 )
@@ -31,9 +31,24 @@ def test_lecture_is_the_network_of_the_lecture() -> None:
         assert any(isinstance(layer, kind) for layer in layers), kind
 
 
-def test_residual_network_is_small() -> None:
-    count = sum(parameter.numel() for parameter in create("resnet-s").parameters())
-    assert 100_000 < count < 300_000
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        pytest.param("resnet-xs", 80_000, 100_000, id="xs"),
+        pytest.param("resnet-s", 100_000, 300_000, id="s"),
+        pytest.param("resnet-m", 800_000, 1_000_000, id="m"),
+    ],
+)
+def test_residual_networks_have_their_sizes(name: str, low: int, high: int) -> None:
+    assert low < sum(parameter.numel() for parameter in create(name, channels=3).parameters()) < high
+
+
+def test_depths_by_stage() -> None:
+    same = create("resnet-s", widths=(4, 8), depths=(2, 2)).state_dict()
+    assert {key: value.shape for key, value in same.items()} == {
+        key: value.shape for key, value in create("resnet-s", widths=(4, 8), depth=2).state_dict().items()
+    }
+    assert len(create("resnet-s", widths=(4, 8, 8), depths=(1, 3, 2)).stages) == 6
 
 
 def test_defaults_are_the_options_of_the_model() -> None:
@@ -41,15 +56,29 @@ def test_defaults_are_the_options_of_the_model() -> None:
     create("edgedet", **defaults("edgedet"))
 
 
+def test_defaults_of_a_preset_are_its_own() -> None:
+    """A card keeps them: the weights of today load although the preset may change."""
+    assert defaults("resnet-m")["widths"] == (24, 48, 160)
+    assert defaults("resnet-s")["widths"] == (16, 32, 80)
+
+
 def test_task_is_known_without_building() -> None:
-    assert [task_of(name) for name in names()] == ["classify", "classify", "classify", "detect"]
+    assert {name: task_of(name) for name in ("mlp", "lecture", "resnet-m", "edgedet")} == {
+        "mlp": "classify",
+        "lecture": "classify",
+        "resnet-m": "classify",
+        "edgedet": "detect",
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        pytest.param("yolo", {}, "wanted a model of mlp, lecture, resnet-s, edgedet, found 'yolo'", id="unknown-name"),
+        pytest.param("yolo", {}, "wanted a model of mlp, lecture, .*edgedet.*, found 'yolo'", id="unknown-name"),
         pytest.param("mlp", {"depth": 3}, "depth", id="unknown-option"),
+        pytest.param(
+            "resnet-m", {"depths": (1, 2)}, "a depth for each of 3 widths, found 2", id="depths-that-widths-do-not-have"
+        ),
         pytest.param("edgedet", {"size": (250, 320)}, "multiples of 32", id="size-that-strides-do-not-divide"),
     ],
 )
