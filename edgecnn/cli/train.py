@@ -39,8 +39,10 @@ def _list(task: str) -> str:
 @click.option(
     "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.998, show_default=True, help="Decay of the averaged weights."
 )
-@click.option("--augment/--no-augment", default=True, show_default=True, help="Shift, crop and recolour training images.")
-@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror them too; not for digits or text.")
+@click.option(
+    "--augment", default="standard", show_default=True, metavar="POLICY", help="none, light, standard, strong; strong?rotate=30&erase=0"
+)
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror images too; not for digits or text.")
 @click.option("--size", metavar="HxW", help="Input size of the model.  [default: the model's, or the images' where small]")
 @click.option("--limit", type=click.IntRange(1), help="Use only the first images of each dataset.")
 @click.option("--val-limit", type=click.IntRange(1), help="Score on the first images only.")

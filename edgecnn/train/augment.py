@@ -1,100 +1,171 @@
-"""Changes to training images that do not change what they show, quick, in OpenCV; each image's are decided by its own generator."""
+"""Training images changed as a policy says, by albumentations; the boxes follow, and each image's changes come from its own seed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.data import Boxes
-from edgecnn.types import Float32, Image
+from edgecnn.train.policy import Policy
+from edgecnn.types import Array, Float32, Image
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer version of itself when imported
 
 VISIBLE = 0.3  # an object of which less is left is neither to be found nor to be missed
+BLUR, NOISE = (3, 5), (0.02, 0.08)
 
 
-@dataclass(frozen=True, slots=True)
-class Jitter:
-    """How much is changed: chance of a crop, range of its scale, and strengths of colour changes."""
+class Augmenter:
+    """Changes images (h, w, c) uint8 of one size; not to be shared by threads. ``pad`` fills what comes in from outside (0..255)."""
 
-    crop: float = 0.6
-    scale: tuple[float, float] = (0.7, 1.5)
-    gain: float = 0.25
-    tint: float = 0.08
-    gamma: float = 0.2
+    def __init__(self, policy: Policy, size: tuple[int, int], channels: int, pad: int = 0) -> None:
+        import albumentations as A
+
+        moves = _geometry(A, policy, size, pad)
+        steps = [*moves, *_appearance(A, policy, channels)]
+        points = A.KeypointParams(format="xy", remove_invisible=False) if moves else None
+        self.policy = policy
+        self._pipe = A.Compose(steps, keypoint_params=points) if steps else None
+        self._moves = bool(moves)
+
+    def image(self, image: Image, seed: int) -> Image:
+        """The image changed as ``seed`` decides."""
+        return self._run(image, np.zeros((0, 2), np.float32), seed)[0]
+
+    def with_boxes(self, image: Image, boxes: Boxes, seed: int) -> tuple[Image, Boxes]:
+        """The image and its boxes; what is left of an object that is mostly cut off becomes a crowd box."""
+        changed, corners = self._run(image, _corners(boxes), seed)
+        return changed, keep_visible(boxes, _around(corners), (image.shape[0], image.shape[1]))
+
+    def _run(self, image: Image, points: Float32, seed: int) -> tuple[Image, Float32]:
+        if self._pipe is None:
+            return image, points
+        self._pipe.set_random_seed(seed)
+        # The points are edges, 0 at the left side of the first pixel; albumentations counts from its centre.
+        feed = {"keypoints": points - np.float32(0.5)} if self._moves else {}
+        done: dict[str, Any] = self._pipe(image=np.ascontiguousarray(image), **feed)
+        if self._moves:
+            points = np.asarray(done["keypoints"], np.float32).reshape(-1, 2) + np.float32(0.5)
+        return done["image"].reshape(*done["image"].shape[:2], -1), points
 
 
-def shift(image: Image, rng: np.random.Generator, flip: bool, pixels: int = 2) -> Image:
-    """A small image (h, w, c) moved by up to ``pixels`` and, in half of the cases, mirrored."""
-    dy, dx = rng.integers(-pixels, pixels + 1, 2)
-    height, width = image.shape[:2]
-    moved = np.zeros_like(image)
-    moved[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = image[
-        max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
-    ]
-    return moved[:, ::-1] if flip and rng.random() < 0.5 else moved
+def _geometry(A: Any, policy: Policy, size: tuple[int, int], pad: int) -> list[Any]:
+    steps: list[Any] = []
+    if policy.flip:
+        steps.append(A.HorizontalFlip(p=policy.flip))
+    if policy.flip_vertical:
+        steps.append(A.VerticalFlip(p=policy.flip_vertical))
+    if policy.crop:
+        steps.append(A.RandomResizedCrop(size, scale=(1 - policy.crop, 1.0), ratio=(0.8, 1.25), p=0.5))
+    if policy.scale or policy.rotate:
+        steps.append(
+            A.Affine(
+                scale=(1 / (1 + policy.scale), 1 + policy.scale),
+                rotate=(-policy.rotate, policy.rotate),
+                translate_percent=(-policy.shift, policy.shift),
+                fill=pad,
+                p=0.8,
+            )
+        )
+    elif policy.shift:  # whole pixels, so that small images are not blurred
+        pixels = [max(round(policy.shift * side), 1) for side in size]
+        moves = {axis: (-most, most) for axis, most in zip("yx", pixels, strict=True)}
+        steps.append(A.Affine(translate_px=moves, interpolation=cv2.INTER_NEAREST, fill=pad, p=1.0))
+    return steps
 
 
-def warp(
-    image: Image, boxes: Boxes, size: tuple[int, int], rng: np.random.Generator | None, flip: bool, pad: int, jitter: Jitter
-) -> tuple[Image, Boxes]:
-    """An image (h, w, 3) scaled, moved, mirrored and recoloured into ``size`` (height, width), and its boxes.
+def _appearance(A: Any, policy: Policy, channels: int) -> list[Any]:
+    steps: list[Any] = []
+    if policy.light:
+        steps.append(A.RandomBrightnessContrast(policy.light, policy.light, p=0.7))
+    if policy.gamma:
+        steps.append(A.RandomGamma((round(100 / (1 + policy.gamma)), round(100 * (1 + policy.gamma))), p=0.5))
+    if policy.colour and channels == 3:
+        hue, saturation = round(60 * policy.colour), round(150 * policy.colour)
+        steps.append(A.HueSaturationValue(hue, saturation, 0, p=0.5))
+    if policy.blur:
+        steps.append(A.GaussianBlur(blur_limit=BLUR, p=policy.blur))
+    if policy.sharpen:
+        steps.append(A.Sharpen(p=policy.sharpen))
+    if policy.noise:
+        steps.append(A.GaussNoise(std_range=NOISE, p=policy.noise))
+    if policy.erase:  # random erasing, arXiv:1708.04896
+        steps.append(A.Erasing(scale=(0.02, 0.3), fill="random_uniform", p=policy.erase))
+    return steps
 
-    Without ``rng`` it is only brought to ``size``. What is left of an object that is mostly cut off becomes a crowd box.
+
+def _corners(boxes: Boxes) -> Float32:
+    """Centre, and middles of the right and of the lower side, of each box: (3 n, 2)."""
+    low, high = boxes.xyxy[:, :2], boxes.xyxy[:, 2:]
+    middle, half = (low + high) / 2, (high - low) / 2
+    right, below = middle + half * [1, 0], middle + half * [0, 1]
+    return np.stack([middle, right, below], 1).reshape(-1, 2).astype(np.float32)
+
+
+def _around(points: Float32) -> Float32:
+    """Boxes (n, 4) around the ellipses that the moved boxes held: tighter around turned objects than around turned corners.
+
+    Kalra et al. 2021, arXiv:2109.13488.
     """
-    matrix = _matrix(image.shape[:2], size, rng, flip, jitter)
-    plain = image.shape[:2] == size and bool((matrix == np.eye(2, 3)).all())
-    if not plain:
-        border = (pad, pad, pad)
-        image = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderValue=border)  # type: ignore[assignment]
-        boxes = move(boxes, matrix, size)
-    if rng is not None:
-        image = recolour(image, rng, jitter)
-    return image, boxes
+    middle, right, below = points.reshape(-1, 3, 2).transpose(1, 0, 2)
+    half = np.sqrt((right - middle) ** 2 + (below - middle) ** 2)
+    return np.concatenate([middle - half, middle + half], 1).astype(np.float32)
 
 
-def _matrix(
-    shape: tuple[int, int], size: tuple[int, int], rng: np.random.Generator | None, flip: bool, jitter: Jitter
-) -> Float32:
-    """(2, 3): from source pixels to ``size``."""
-    scale = size[1] / shape[1]
-    left = top = 0.0
-    mirrored = False
-    if rng is not None:
-        mirrored = flip and rng.random() < 0.5
-        if rng.random() < jitter.crop:
-            zoom = float(np.exp(rng.uniform(*np.log(jitter.scale))))
-            scale *= zoom
-            left, top = (float(rng.uniform(0, 1)) * (length - length * zoom) for length in (size[1], size[0]))
-    matrix = np.array([[scale, 0, left], [0, scale, top]], np.float32)
-    if mirrored:
-        matrix[0] = [-scale, 0, size[1] - 1 - left]
-    return matrix
-
-
-def move(boxes: Boxes, matrix: Float32, size: tuple[int, int]) -> Boxes:
-    """Boxes after ``matrix`` (2, 3, no rotation), clipped to ``size``; the mostly hidden become crowd, the lost are left out."""
-    if not len(boxes):
-        return boxes
-    scale, offset = matrix[[0, 1], [0, 1]], matrix[:, 2].copy()
-    if scale[0] < 0:
-        offset[0] += 1  # pixel centres are mirrored about (width - 1) / 2, edges about width / 2
-    corners = boxes.xyxy.reshape(-1, 2, 2) * scale + offset
-    corners = np.stack([corners.min(1), corners.max(1)], 1)
-    full = np.maximum(corners[:, 1] - corners[:, 0], 1e-3).prod(1)
-    clipped = np.clip(corners, 0, np.array(size[::-1], np.float32))
-    share = (clipped[:, 1] - clipped[:, 0]).prod(1) / full
+def keep_visible(boxes: Boxes, xyxy: Float32, size: tuple[int, int]) -> Boxes:
+    """``boxes`` at their new places ``xyxy``, clipped to ``size`` (height, width); the mostly hidden become crowd, the lost go."""
+    full = np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1e-3).prod(1)
+    clipped = np.clip(xyxy, 0, np.array([size[1], size[0]] * 2, np.float32))
+    share = np.maximum(clipped[:, 2:] - clipped[:, :2], 0).prod(1) / full
     crowd = np.zeros(len(boxes), bool) if boxes.crowd is None else boxes.crowd
     kept: NDArray[np.bool_] = share > 0
-    return Boxes(clipped.reshape(-1, 4)[kept].astype(np.float32), boxes.class_id[kept], None, (crowd | (share < VISIBLE))[kept])
+    return Boxes(clipped[kept], boxes.class_id[kept], None, (crowd | (share < VISIBLE))[kept])
 
 
-def recolour(image: Image, rng: np.random.Generator, jitter: Jitter) -> Image:
-    """Other exposure, white balance and contrast, by one table for each channel."""
-    gain = np.exp(rng.uniform(-jitter.gain, jitter.gain) + rng.uniform(-jitter.tint, jitter.tint, image.shape[2]))
-    gamma = np.exp(rng.uniform(-jitter.gamma, jitter.gamma))
-    level = np.linspace(0, 1, 256)[:, None] ** gamma * gain
-    table = np.clip(level * 255, 0, 255).astype(np.uint8)[None]
-    recoloured: Image = cv2.LUT(image, table)  # type: ignore[assignment]
-    return recoloured
+def resize(image: Image, boxes: Boxes, size: tuple[int, int]) -> tuple[Image, Boxes]:
+    """Image and boxes brought to ``size`` (height, width)."""
+    height, width = image.shape[:2]
+    if (height, width) == size:
+        return image, boxes
+    smaller = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR).reshape(*size, image.shape[2])
+    factor = np.array([size[1] / width, size[0] / height] * 2, np.float32)
+    return smaller, Boxes(boxes.xyxy * factor, boxes.class_id, None, boxes.crowd)  # type: ignore[arg-type]
+
+
+def seed_of(generator: np.random.Generator) -> int:
+    """A seed for ``Augmenter`` out of the generator of one image."""
+    return int(generator.integers(0, 2**31))
+
+
+def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad: int) -> tuple[Image, Boxes]:
+    """Four images of one size around a random middle, all 0.5 to 1 times as large: YOLOv4, arXiv:2004.10934."""
+    height, width, channels = parts[0][0].shape
+    canvas = np.full((height, width, channels), pad, np.uint8)
+    factor = generator.uniform(0.5, 1.0)
+    small = (round(height * factor), round(width * factor))
+    middle = (int(height * generator.uniform(0.35, 0.65)), int(width * generator.uniform(0.35, 0.65)))
+    found = []
+    for corner, (image, boxes) in enumerate(parts):
+        image, boxes = resize(image, boxes, small)  # noqa: PLW2901
+        top = middle[0] - small[0] if corner < 2 else middle[0]
+        left = middle[1] - small[1] if corner % 2 == 0 else middle[1]
+        rows = slice(max(top, 0), min(top + small[0], height))
+        columns = slice(max(left, 0), min(left + small[1], width))
+        canvas[rows, columns] = image[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        found.append(keep_visible(boxes, boxes.xyxy + np.array([left, top] * 2, np.float32), (height, width)))
+    return canvas, join(found)
+
+
+def join(boxes: list[Boxes]) -> Boxes:
+    """All boxes of several images in one."""
+    crowd = [np.zeros(len(item), bool) if item.crowd is None else item.crowd for item in boxes]
+    return Boxes(
+        np.concatenate([item.xyxy for item in boxes]),
+        np.concatenate([item.class_id for item in boxes]),
+        None,
+        np.concatenate(crowd),
+    )

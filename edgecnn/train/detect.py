@@ -6,8 +6,9 @@ Generalized Focal Loss, arXiv:2006.04388), boxes by GIoU (arXiv:1902.09630), wei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 from edgecnn.card import Preprocess
 from edgecnn.data import Boxes
 from edgecnn.train.assign import Truths, assign
-from edgecnn.train.augment import Jitter, warp
+from edgecnn.train.augment import Augmenter, join, mosaic, resize, seed_of
 from edgecnn.train.boxes import cells, overlap, to_xyxy
 from edgecnn.train.objective import generator, to_input
 from edgecnn.train.options import TrainOptions
@@ -36,6 +37,7 @@ class Detection:
     preprocess: Preprocess
     options: TrainOptions
     reach: float
+    _augmenters: dict[tuple[tuple[int, int], bool], Augmenter] = field(init=False, default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -54,12 +56,30 @@ class Detection:
         return _coarse(height), _coarse(width)
 
     def _image(self, index: int, epoch: int, size: tuple[int, int]) -> tuple[Array, Boxes]:
-        augment = self.options.augment
-        calm = epoch >= self.options.epochs * (1 - CALM)
-        rng = generator(self.options.seed, epoch, index) if augment else None
-        jitter = Jitter(crop=0.0, gain=0.0, tint=0.0, gamma=0.0) if calm else Jitter()
-        image, boxes = self.pixels.images[index], self.pixels.boxes[index]
-        return warp(image, boxes, size, rng, self.options.flip, self.preprocess.pad_value, jitter)
+        augmenter = self._augmenter(size, calm=epoch >= self.options.epochs * (1 - CALM))
+        policy, draw = augmenter.policy, generator(self.options.seed, epoch, index)
+        image, boxes = self._tile(index, size, draw) if draw.random() < policy.mosaic else self._part(index, size)
+        image, boxes = augmenter.with_boxes(image, boxes, seed_of(draw))
+        if draw.random() < policy.mixup:
+            other, more = augmenter.with_boxes(*self._part(int(draw.integers(len(self))), size), seed_of(draw))
+            image = cv2.addWeighted(image, 0.5, other, 0.5, 0).reshape(image.shape)
+            boxes = join([boxes, more])
+        return image, boxes
+
+    def _part(self, index: int, size: tuple[int, int]) -> tuple[Array, Boxes]:
+        return resize(self.pixels.images[index], self.pixels.boxes[index], size)
+
+    def _tile(self, index: int, size: tuple[int, int], draw: np.random.Generator) -> tuple[Array, Boxes]:
+        others = [int(other) for other in draw.integers(0, len(self), 3)]
+        return mosaic([self._part(part, size) for part in (index, *others)], draw, self.preprocess.pad_value)
+
+    def _augmenter(self, size: tuple[int, int], *, calm: bool) -> Augmenter:
+        if (size, calm) not in self._augmenters:
+            policy = self.options.policy("detect")
+            policy = policy.calm() if calm else policy
+            made = Augmenter(policy, size, self.preprocess.channels, self.preprocess.pad_value)
+            self._augmenters[size, calm] = made
+        return self._augmenters[size, calm]
 
     def loss(self, model: nn.Module, inputs: Tensor, truth: Truths) -> Tensor:
         """Score and box loss, each divided by the sum of the wanted scores."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from edgecnn.train.policy import Policy, parse_policy
 
 Amp = Literal["auto", "fp32", "bf16"]
 
@@ -16,10 +19,10 @@ class TrainOptions:
     """All of it.
 
     ``name`` goes into the card (the model's where it is ""). ``data`` are dataset addresses, put one after the other; ``val`` is
-    scored after each epoch, or, where it is None, the part ``hold_out`` (0..1) of a classifier's training images. ``lr`` is the peak
-    of the schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
-    progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``amp`` is the precision of
-    the arithmetic, ``workers`` the processes that read images.
+    scored after each epoch, or, where it is None, the part ``hold_out`` (0..1) of the training images. ``lr`` is the peak of the
+    schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
+    progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``augment`` says how images
+    are changed (edgecnn.train.policy). ``amp`` is the precision of the arithmetic, ``workers`` the processes that read images.
     """
 
     model: str
@@ -36,7 +39,7 @@ class TrainOptions:
     hold_out: float = 0.05
     coarse: float = 0.5
     ema: float = 0.998
-    augment: bool = True
+    augment: str = "standard"
     flip: bool = True
     limit: int | None = None
     val_limit: int | None = None
@@ -44,6 +47,10 @@ class TrainOptions:
     workers: int = 2
     resume: bool = False
     download: bool = False
+
+    def policy(self, task: str) -> Policy:
+        """How images are changed; raises ``InputError`` for an unknown ``augment``."""
+        return parse_policy(self.augment, task, flip=self.flip)
 
     def identity(self) -> dict[str, Any]:
         """What a resumed training must have in common with the one that was stopped: all that changes the result."""
@@ -58,11 +65,24 @@ class TrainOptions:
         words = [f"edgecnn train {self.model}", *(f"--data '{short(uri)}'" for uri in self.data)]
         words += [f"--name {self.name}"] if self.name else []
         words += [f"--val '{short(self.val)}'"] if self.val else []
-        for name in ("epochs", "batch", "lr", "weight_decay", "seed", "hold_out", "coarse", "ema", "limit", "val_limit", "amp"):
+        for name in (
+            "epochs",
+            "batch",
+            "lr",
+            "weight_decay",
+            "seed",
+            "hold_out",
+            "coarse",
+            "ema",
+            "augment",
+            "limit",
+            "val_limit",
+            "amp",
+        ):
             value = getattr(self, name)
             if value != defaults[name] or name in ("epochs", "batch", "lr", "seed"):
-                words.append(f"--{name.replace('_', '-')} {value}")
-        words += [f"--no-{name}" for name in ("augment", "flip") if not getattr(self, name)]
+                words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
+        words += ["--no-flip"] if not self.flip else []
         return " ".join(words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -97,6 +98,11 @@ def _do(index: int) -> Truth:
     return _jobs.do(index)
 
 
+def _end_on_signals() -> None:
+    """Libraries in the parent may have caught SIGTERM, with which a pool ends its processes; a forked one would wait for ever."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _run(jobs: _Jobs, workers: int) -> Iterable[Truth]:
     """In this process for few images, else in forked ones: they see the samples without a copy, and share the memory of the pixels."""
     global _jobs  # noqa: PLW0603 - how a forked process finds what can't be pickled
@@ -106,7 +112,9 @@ def _run(jobs: _Jobs, workers: int) -> Iterable[Truth]:
         return
     _jobs = jobs
     try:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
+        with multiprocessing.get_context("fork").Pool(workers, _end_on_signals) as pool:
             yield from pool.imap_unordered(_do, range(count), CHUNK)
+            pool.close()
+            pool.join()  # before the pool ends them by a signal
     finally:
         _jobs = None

@@ -45,6 +45,7 @@ def train(options: TrainOptions, say: Say = print) -> Path:
     """
     prepare(options)
     task = task_of(options.model)
+    options.policy(task)  # an unknown one is said at once
     if task == "detect":
         load_pycocotools()
     material = gather(options, task)
@@ -99,7 +100,7 @@ def _model_options(options: TrainOptions, material: Material, task: str) -> dict
 def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Objective:
     pixels = load(material.learn, card.preprocess, workers=options.workers)
     if card.task == "classify":
-        return Classification(pixels, card.preprocess, options)
+        return Classification(pixels, card.preprocess, options, len(card.labels))
     reach = float(card.model["options"].get("reach", 8.0))
     return Detection(pixels, card.preprocess, options, reach)
 
@@ -169,6 +170,7 @@ class Keeper:
             "command": self.options.command(),
             "data": self.options.identity()["data"],
             "images": self.material.count,
+            "augmentation": self.options.policy(self.card.task).record(),
             "seed": self.options.seed,
             "epochs": len(history),
             "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),

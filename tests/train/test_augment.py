@@ -4,17 +4,20 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes
-from edgecnn.train.augment import Jitter, shift, warp
+from edgecnn.errors import InputError
+from edgecnn.train.augment import Augmenter, join, keep_visible, mosaic, resize
+from edgecnn.train.policy import LIMITS, NAMES, Policy, parse_policy
 from edgecnn.types import Float32, Image
 
-STILL = Jitter(crop=0.0, gain=0.0, tint=0.0, gamma=0.0)
+SIZE = (64, 96)
 
 
-def picture() -> tuple[Image, Boxes]:
-    """A white rectangle on black, and its box."""
-    image = np.zeros((64, 96, 3), np.uint8)
-    image[10:30, 20:50] = 255
-    return image, Boxes(np.array([[20, 10, 50, 30]], np.float32), np.array([1], np.int64))
+def picture(left: int = 20, top: int = 10) -> tuple[Image, Boxes]:
+    """A white ellipse of 30 x 20 on black, and its box."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    inside = ((x + 0.5 - left - 15) / 15) ** 2 + ((y + 0.5 - top - 10) / 10) ** 2 <= 1
+    image = np.repeat(inside[..., None] * np.uint8(255), 3, 2)
+    return image, Boxes(np.array([[left, top, left + 30, top + 20]], np.float32), np.array([1], np.int64))
 
 
 def white(image: Image) -> Float32:
@@ -23,76 +26,135 @@ def white(image: Image) -> Float32:
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
 
 
-def rng(seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(Policy(flip=1.0), id="flip"),
+        pytest.param(Policy(flip_vertical=1.0), id="flip-vertical"),
+        pytest.param(Policy(shift=0.2), id="shift"),
+        pytest.param(Policy(scale=0.5, shift=0.1), id="scale"),
+        pytest.param(Policy(rotate=180), id="rotate"),
+        pytest.param(Policy(crop=0.5), id="crop"),
+        pytest.param(Policy(flip=0.5, shift=0.1, scale=0.5, rotate=30, crop=0.3), id="all"),
+    ],
+)
+def test_box_stays_on_its_object(policy: Policy, seed: int) -> None:
+    changed, moved = Augmenter(policy, SIZE, 3).with_boxes(*picture(), seed)
+    assert changed.shape == (*SIZE, 3)
+    if changed.max() < 128:
+        assert not len(moved)
+    elif not moved.crowd[0]:  # type: ignore[index]
+        cut = (white(changed) == [0, 0, SIZE[1], SIZE[0]]) | (moved.xyxy[0] == [0, 0, SIZE[1], SIZE[0]])
+        assert np.abs(moved.xyxy[0] - white(changed))[~cut].max(initial=0) <= 1.5
 
 
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("size", [pytest.param((64, 96), id="same-size"), pytest.param((32, 64), id="coarse")])
-def test_box_stays_on_its_object(seed: int, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("task", ["classify", "detect"])
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_seeds_give_equal_pictures(name: str, task: str) -> None:
     image, boxes = picture()
-    changed, moved = warp(image, boxes, size, rng(seed), True, 0, Jitter(gain=0.0, tint=0.0, gamma=0.0))
-    assert changed.shape == (*size, 3)
-    if len(moved):
-        assert np.abs(moved.xyxy[0] - white(changed)).max() <= 1.0
-    else:
-        assert changed.max() == 0
+    first, second = (Augmenter(parse_policy(name, task), SIZE, 3) for _ in range(2))
+    second.with_boxes(image, boxes, 3)  # what came before does not matter
+    (a, moved_a), (b, moved_b) = (augmenter.with_boxes(image, boxes, 7) for augmenter in (first, second))
+    assert np.array_equal(a, b)
+    assert np.array_equal(moved_a.xyxy, moved_b.xyxy)
 
 
-def test_without_a_generator_only_the_size_changes() -> None:
+def test_other_seeds_give_other_pictures() -> None:
+    augmenter = Augmenter(parse_policy("strong", "classify"), SIZE, 3)
+    assert len({augmenter.image(picture()[0], seed).tobytes() for seed in range(8)}) > 5
+
+
+@pytest.mark.parametrize("change", ["light", "gamma", "colour", "blur", "sharpen", "noise", "erase"])
+def test_appearance_leaves_boxes_where_they_are(change: str) -> None:
+    augmenter = Augmenter(Policy(**{change: 1.0}), SIZE, 3)
+    coloured = np.clip(picture()[0] // 2 + np.array([20, 60, 110], np.uint8), 0, 255).astype(np.uint8)
+    changed = [augmenter.with_boxes(coloured, picture()[1], seed) for seed in range(6)]
+    assert any(not np.array_equal(image, coloured) for image, _ in changed)
+    assert all(np.allclose(boxes.xyxy, picture()[1].xyxy) for _, boxes in changed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gray_images_keep_their_one_channel(name: str) -> None:
+    image = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28, 1)
+    changed = Augmenter(parse_policy(name, "classify"), (28, 28), 1).image(image, 1)
+    assert changed.shape == (28, 28, 1)
+    assert changed.dtype == np.uint8
+
+
+def test_without_a_change_nothing_changes() -> None:
     image, boxes = picture()
-    same, unmoved = warp(image, boxes, (64, 96), None, True, 114, Jitter())
+    same, unmoved = Augmenter(Policy(), SIZE, 3).with_boxes(image, boxes, 1)
     assert np.array_equal(same, image)
     assert np.array_equal(unmoved.xyxy, boxes.xyxy)
-    _, half = warp(image, boxes, (32, 48), None, True, 114, Jitter())
-    assert half.xyxy.tolist() == [[10, 5, 25, 15]]
-
-
-def test_equal_generators_give_equal_pictures() -> None:
-    image, boxes = picture()
-    (first, a), (second, b) = (warp(image, boxes, (64, 96), rng(7), True, 114, Jitter()) for _ in range(2))
-    assert np.array_equal(first, second)
-    assert np.array_equal(a.xyxy, b.xyxy)
 
 
 def test_object_mostly_cut_off_becomes_crowd() -> None:
-    image, _ = picture()
-    boxes = Boxes(np.array([[-40, 10, 10, 30], [20, 10, 50, 30], [-50, 0, -5, 30]], np.float32), np.array([0, 1, 2], np.int64))
-    _, moved = warp(image, boxes, (32, 48), None, False, 0, STILL)
-    assert moved.class_id.tolist() == [0, 1]
-    assert moved.crowd is not None
-    assert moved.crowd.tolist() == [True, False]
+    boxes = Boxes(np.zeros((3, 4), np.float32), np.array([0, 1, 2], np.int64))
+    places = np.array([[-40, 10, 10, 30], [20, 10, 50, 30], [-50, 0, -5, 30]], np.float32)
+    left = keep_visible(boxes, places, SIZE)
+    assert left.class_id.tolist() == [0, 1]
+    assert left.crowd is not None
+    assert left.crowd.tolist() == [True, False]
+    assert left.xyxy[0].tolist() == [0, 10, 10, 30]
 
 
-def test_crowd_stays_crowd() -> None:
-    image, boxes = picture()
-    crowd = Boxes(boxes.xyxy, boxes.class_id, None, np.array([True]))
-    _, moved = warp(image, crowd, (32, 48), None, False, 0, STILL)
-    assert moved.crowd is not None
-    assert moved.crowd.all()
+def test_images_without_objects_stay_without() -> None:
+    empty = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    _, boxes = Augmenter(parse_policy("strong", "detect"), SIZE, 3).with_boxes(picture()[0], empty, 1)
+    assert boxes.xyxy.shape == (0, 4)
 
 
-def test_colours_change_and_boxes_do_not() -> None:
-    image, boxes = picture()
-    image[...] = image // 2 + 40
-    changed, moved = warp(image, boxes, (64, 96), rng(1), False, 114, Jitter(crop=0.0))
-    assert not np.array_equal(changed, image)
-    assert np.array_equal(moved.xyxy, boxes.xyxy)
+def test_resize_moves_edges_not_centres() -> None:
+    image, boxes = resize(*picture(), (32, 48))
+    assert image.shape == (32, 48, 3)
+    assert boxes.xyxy.tolist() == [[10, 5, 25, 15]]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_shift_moves_by_two_pixels_at_most(seed: int) -> None:
-    image = np.zeros((28, 28, 1), np.uint8)
-    image[10:18, 12:16] = 255
-    moved = shift(image, rng(seed), flip=False)
-    assert np.abs(white(moved) - white(image)).max() <= 2
-    assert (white(moved)[2:] - white(moved)[:2]).tolist() == [4, 8]
+def test_mosaic_shows_four_images_with_their_boxes(seed: int) -> None:
+    parts = [picture(left, top) for left, top in ((30, 20), (10, 20), (30, 10), (10, 10))]
+    canvas, boxes = mosaic(parts, np.random.default_rng(seed), 0)
+    seen = boxes.xyxy[~boxes.crowd]  # type: ignore[operator]
+    assert canvas.shape == (*SIZE, 3)
+    assert len(boxes) >= 3
+    assert len(seen) >= 2
+    for left, top, right, bottom in seen.round().astype(int):
+        part = canvas[top:bottom, left:right]
+        assert 0.6 < (part > 127).mean() < 0.95  # an ellipse fills pi / 4 of its box
+    outside = canvas.copy()
+    for left, top, right, bottom in np.stack([np.floor(boxes.xyxy[:, i]) + (i > 1) for i in range(4)], 1).astype(int):
+        outside[top:bottom, left:right] = 0
+    assert (outside > 127).mean() < 0.002
 
 
-def test_flip_can_be_left_out() -> None:
-    image = np.zeros((28, 28, 1), np.uint8)
-    image[:, :14] = 255
-    left = [shift(image, rng(seed), flip=False)[14, 8, 0] for seed in range(20)]
-    both = [shift(image, rng(seed), flip=True)[14, 8, 0] for seed in range(20)]
-    assert set(left) == {255}
-    assert set(both) == {0, 255}
+def test_joined_boxes_keep_their_crowd_flags() -> None:
+    a, b = picture()[1], picture(5, 5)[1]
+    crowd = Boxes(b.xyxy, b.class_id, None, np.array([True]))
+    assert join([a, crowd]).crowd.tolist() == [False, True]  # type: ignore[union-attr]
+
+
+def test_a_policy_is_a_name_and_changes_of_it() -> None:
+    policy = parse_policy("strong?rotate=30&erase=0", "classify")
+    assert (policy.rotate, policy.erase) == (30, 0)
+    assert policy.mixup == parse_policy("strong", "classify").mixup
+    assert "erase" not in policy.record()
+    assert policy.record()["rotate"] == 30
+    assert parse_policy("standard", "detect", flip=False).flip == 0
+    assert set(policy.calm().record()) == {"flip"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("heavy", "none, light, standard, strong", id="name"),
+        pytest.param("light?turn=3", "rotate", id="change"),
+        pytest.param("light?rotate=lots", "rotate of 0..180", id="no-number"),
+        pytest.param("light?flip=2", "flip of 0..1", id="chance"),
+        pytest.param("light?crop=1", f"crop of 0..{LIMITS['crop']}", id="range"),
+    ],
+)
+def test_what_is_no_policy_is_one_line(text: str, said: str) -> None:
+    with pytest.raises(InputError, match="found") as caught:
+        parse_policy(text, "classify")
+    assert said in str(caught.value)
