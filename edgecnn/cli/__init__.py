@@ -14,6 +14,7 @@ from edgecnn.errors import EdgeCnnError
 
 COMMANDS = {
     "train": "Train a small CNN on a dataset or on the built-in scene.",
+    "compress": "Make a network smaller: distil, prune, train for int8, and report what each step keeps.",
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and prove each file right.",
     "run": "Run a model on a camera, video, folder or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +25,20 @@ AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
 
 
 class Engine:
-    """Trains ``model`` for an objective; ``average`` holds the weights to use."""
+    """Trains ``model`` for an objective; ``average`` holds the weights to use.
 
-    def __init__(self, model: nn.Module, objective: Objective, options: TrainOptions, hardware: Hardware) -> None:
+    ``record`` is what a resumed training must have in common with the stopped one beside the options; plain values.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        options: TrainOptions,
+        hardware: Hardware,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.identity = {**options.identity(), **(record or {})}
         self.options, self.objective, self.hardware = options, objective, hardware
         self.model = model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Average(self.model, options.ema)
@@ -45,7 +57,7 @@ class Engine:
 
     def resume(self, folder: Path) -> None:
         """Go on where the state file in ``folder`` stopped."""
-        state = State.load(folder, self.options.identity())
+        state = State.load(folder, self.identity)
         self.model.load_state_dict(state.model)
         self.average.model.load_state_dict(state.average)
         self.optimizer.load_state_dict(state.optimizer)
@@ -113,7 +125,7 @@ class Engine:
             average=self.average.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
             history=self.history,
-            identity=self.options.identity(),
+            identity=self.identity,
         ).save(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,34 +38,63 @@ REDRAW_S = 20.0
 Say = Callable[[str], None]
 
 
-def train(options: TrainOptions, say: Say = print) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What another than a plain training does otherwise, such as one that compresses.
+
+    ``start`` is trained in place of a new network. ``check`` sees the card before anything long is done, ``objective`` makes another
+    objective of the task's own. ``record`` joins the card's record of the training, and a resumed training must have the same;
+    ``command`` is the command line that makes the same weights.
+    """
+
+    start: tuple[nn.Module, ModelCard] | None = None
+    check: Callable[[ModelCard], None] = field(default=lambda card: None)
+    objective: Callable[[Objective, ModelCard, hardware.Hardware], Objective] = field(default=lambda own, card, machine: own)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+
+def train(options: TrainOptions, say: Say = print, change: Change | None = None) -> Path:
     """Train as asked and give the path of the checkpoint; beside it are curves.png, confusion.png and scores.json.
 
     Raises ``InputError`` for datasets, options or folders that do not fit, and for a loss that is not finite.
     """
+    change = change or Change()
     prepare(options)
-    task = task_of(options.model)
+    task = change.start[1].task if change.start else task_of(options.model)
     options.policy(task)  # an unknown one is said at once
     if task == "detect":
         load_pycocotools()
     material = gather(options, task)
     torch.manual_seed(options.seed)
     torch.backends.cudnn.deterministic = True
-    card = new_card(options.model, _model_options(options, material, task), material.labels)
-    card = card.replace(name=options.name or options.model)
-    model = create(options.model, **card.model["options"])
+    model, card = _known(change.start, material, options) if change.start else _new(options, material, task)
+    change.check(card)
     machine = hardware.find(options.amp)
     say(_opening(card, material, model, machine))
     with hardware.memory_guard(options.batch):
-        objective = _objective(options, material, card)
-        engine = Engine(model, objective, options, machine)
+        objective = change.objective(_objective(options, material, card), card, machine)
+        engine = Engine(model, objective, options, machine, change.record)
     if options.resume:
         engine.resume(options.out)
         say(f"resumed after epoch {engine.epoch} of {options.epochs}")
-    keeper = Keeper(options, card, material, say)
+    keeper = Keeper(options, card, material, say, change)
     engine.run(options.out, keeper.after_epoch)
     keeper.finish(engine.average.model, engine.history)
     return options.out / CHECKPOINT
+
+
+def _new(options: TrainOptions, material: Material, task: str) -> tuple[nn.Module, ModelCard]:
+    card = new_card(options.model, _model_options(options, material, task), material.labels)
+    return create(options.model, **card.model["options"]), card.replace(name=options.name or options.model)
+
+
+def _known(start: tuple[nn.Module, ModelCard], material: Material, options: TrainOptions) -> tuple[nn.Module, ModelCard]:
+    model, card = start
+    if card.labels != material.labels:
+        wanted = f"a dataset with the classes of {card.name}, {', '.join(card.labels)}"
+        raise InputError(wanted, ", ".join(material.labels), "name the data that it was trained on")
+    return model, card.replace(name=options.name or card.name)
 
 
 def prepare(options: TrainOptions) -> None:
@@ -120,6 +149,7 @@ class Keeper:
     card: ModelCard
     material: Material
     say: Say
+    change: Change = field(default_factory=Change)
     _since: float = field(default_factory=time.perf_counter)
     _drawn: float = field(default_factory=time.perf_counter)
 
@@ -167,7 +197,7 @@ class Keeper:
 
     def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
         record = {
-            "command": self.options.command(),
+            "command": self.change.command or self.options.command(),
             "data": self.options.identity()["data"],
             "images": self.material.count,
             "augmentation": self.options.policy(self.card.task).record(),
@@ -176,6 +206,7 @@ class Keeper:
             "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),
             "history": [{key: round(value, 6) for key, value in row.items()} for row in history],
             "scores": scores,
+            **self.change.record,
             **provenance.versions(),
         }
         card = self.card.replace(training=record, source_commit=provenance.source_commit())

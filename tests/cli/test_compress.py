@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecnn.cli import main
+
+pytest.importorskip("torch")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, ["compress", *words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of 20 gray images each, one folder a class, and teachers: of these classes, and of others."""
+    import cv2
+
+    from edgecnn.models import create, save_checkpoint
+    from edgecnn.models.new_card import new_card
+
+    for index in range(40):
+        name = "dark" if index % 2 else "light"
+        (tmp_path / "data/train" / name).mkdir(parents=True, exist_ok=True)
+        image = np.random.default_rng(index).integers(0, 100, (16, 16)) + (0 if index % 2 else 150)
+        cv2.imwrite(str(tmp_path / f"data/train/{name}/{index}.png"), image.astype(np.uint8))
+    for file, labels in (("good", ("dark", "light")), ("other", ("cat", "dog"))):
+        options = {"classes": 2, "channels": 1, "size": (16, 16)}
+        card = new_card("mlp", options, labels)
+        save_checkpoint(tmp_path / f"{file}.safetensors", create("mlp", **options), card)
+    return tmp_path
+
+
+def quick(folder: Path, *words: str) -> Result:
+    common = ["--data", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "1", "--batch", "8", "--workers", "1"]
+    return run(*words, *common)
+
+
+def test_a_student_is_taught_and_its_card_says_by_whom(folder: Path) -> None:
+    from edgecnn.models import read_card
+
+    found = quick(folder, "--student", "mlp", "--teacher", str(folder / "good.safetensors"), "--method", "dkd")
+    assert found.exit_code == 0, found.output
+    training = read_card(folder / "run/01-distil.safetensors").training
+    assert training["distillation"]["method"] == "dkd"
+    assert [teacher["name"] for teacher in training["distillation"]["teachers"]] == ["mlp"]
+    assert training["command"].startswith("edgecnn compress --student mlp --teacher good.safetensors --method dkd")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(("--student", "mlp", "--teacher", "{}/other.safetensors"), "with the labels dark, light", id="labels"),
+        pytest.param(("--student", "mlp", "--teacher", "cups"), "a teacher to classify", id="task"),
+        pytest.param(("--student", "mlp", "--teacher", "{}/none.safetensors"), "nothing at", id="no-teacher-there"),
+        pytest.param(("--student", "mlp"), "a teacher for the student", id="no-teacher"),
+        pytest.param((), "a network to compress", id="nothing"),
+    ],
+)
+def test_mistake_is_one_line_with_exit_code_2(folder: Path, words: tuple[str, ...], message: str) -> None:
+    found = quick(folder, *(word.format(folder) for word in words))
+    assert found.exit_code == 2
+    assert message in found.output
+    assert found.output.count("error:") == 1
+    assert "Traceback" not in found.output
+
+
+def test_help_imports_no_torch_and_knows_the_methods() -> None:
+    from edgecnn.cli.compress import METHODS
+    from edgecnn.compress.distill import METHODS as REAL
+
+    assert METHODS == REAL
+    steps = ("import sys", "from edgecnn.cli.compress import command", "command(['--help'], standalone_mode=False)")
+    code = "\n".join((*steps, "sys.exit('torch' in sys.modules)"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "--teacher" in done.stdout
+    assert "--epochs" in done.stdout
