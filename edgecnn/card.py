@@ -14,7 +14,7 @@ from edgecnn.types import TensorSpec
 CARD_KEY = "edgecnn.card"
 CARD_VERSION = 1
 
-Task = Literal["classify", "detect"]
+Task = Literal["classify", "detect", "regress"]
 Resize = Literal["letterbox", "stretch", "crop"]
 Align = Literal["center", "corner"]
 Color = Literal["rgb", "bgr", "gray"]

@@ -18,10 +18,10 @@ PRIOR = 0.01  # chance of an object in a cell at the start of training: focal lo
 class Backbone(nn.Module):
     """MobileNet-like features at strides 8, 16 and 32."""
 
-    def __init__(self, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
         stem, *stages = widths
-        self.stem = conv_bn_relu(3, stem, 3, 2)
+        self.stem = conv_bn_relu(channels, stem, 3, 2)
         self.stages = nn.ModuleList()
         last = stem
         for width, depth in zip(stages, depths, strict=True):
@@ -29,7 +29,7 @@ class Backbone(nn.Module):
             last = width
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) to three maps, finest first."""
+        """(B, channels, H, W) to three maps, finest first."""
         maps = []
         x = self.stem(x)
         for stage in self.stages:
@@ -86,9 +86,10 @@ class Head(nn.Module):
 class EdgeDet(nn.Module):
     """Boxes and scores of objects for each cell of strides 8, 16 and 32.
 
-    In: (B, 3, H, W) float32 RGB divided by 255, H and W multiples of 32. Out, in eval mode: ``boxes`` (B, N, 4), distances from the
-    cell's centre to left, top, right, bottom in units of its stride (FCOS, arXiv:1904.01355), and ``scores`` (B, N, classes) after
-    the sigmoid. In train mode logits take the place of scores. Distances are clipped to 0..``reach``: a known range loses least in int8.
+    In: (B, channels, H, W) float32 RGB or gray divided by 255, H and W multiples of 32. Out, in eval mode: ``boxes`` (B, N, 4),
+    distances from the cell's centre to left, top, right, bottom in units of its stride (FCOS, arXiv:1904.01355), and ``scores``
+    (B, N, classes) after the sigmoid. In train mode logits take the place of scores. Distances are clipped to 0..``reach``: a known
+    range loses least in int8.
     """
 
     task: Task = "detect"
@@ -102,12 +103,13 @@ class EdgeDet(nn.Module):
         neck: int = 96,
         head_depth: int = 2,
         reach: float = 8.0,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         if size[0] % STRIDES[-1] or size[1] % STRIDES[-1]:
             raise ValueError(f"wanted a size of multiples of {STRIDES[-1]}, found {size}")
         self.size, self.reach = (size[0], size[1]), reach
-        self.backbone = Backbone(tuple(widths), tuple(depths))
+        self.backbone = Backbone(channels, tuple(widths), tuple(depths))
         self.neck = Neck(tuple(widths[-3:]), neck)
         self.heads = nn.ModuleList(Head(neck, classes, head_depth) for _ in STRIDES)
 

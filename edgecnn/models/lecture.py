@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecnn.card import Task
+from edgecnn.models.heads import Head, task_for
 
 
 class Lecture(nn.Module):
     """The first CNN that a course builds; (B, channels, *size) in, logits (B, classes) out."""
 
-    task: Task = "classify"
-
-    def __init__(self, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28), filters: int = 16) -> None:
+    def __init__(
+        self,
+        classes: int = 10,
+        channels: int = 1,
+        size: tuple[int, int] = (28, 28),
+        filters: int = 16,
+        head: Head = "classify",
+    ) -> None:
         super().__init__()
-        self.size = (size[0], size[1])
+        self.size, self.task = (size[0], size[1]), task_for(head)
         self.features = nn.Sequential(
             nn.Conv2d(channels, filters, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecnn.card import Task
+from edgecnn.models.heads import Head, task_for
 
 
 class Mlp(nn.Module):
     """Two hidden layers with ReLU; (B, channels, *size) in, logits (B, classes) out."""
 
-    task: Task = "classify"
-
-    def __init__(self, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28), hidden: int = 256) -> None:
+    def __init__(
+        self,
+        classes: int = 10,
+        channels: int = 1,
+        size: tuple[int, int] = (28, 28),
+        hidden: int = 256,
+        head: Head = "classify",
+    ) -> None:
         super().__init__()
-        self.size = (size[0], size[1])
+        self.size, self.task = (size[0], size[1]), task_for(head)
         self.layers = nn.Sequential(
             nn.Flatten(),
             nn.Linear(channels * size[0] * size[1], hidden),

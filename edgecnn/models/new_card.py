@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgecnn.card import Decode, ModelCard, Preprocess
-from edgecnn.models.registry import create
+from edgecnn.models.registry import create, defaults
 from edgecnn.types import TensorSpec
 
 DETECT: Mapping[str, Any] = {"strides": [8, 16, 32], "score_threshold": 0.05, "iou_threshold": 0.6, "max_detections": 100}
 
 
 def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> ModelCard:
-    """The card of the registry's model ``name`` made with ``options``, for ``labels``.
+    """The card of the registry's model ``name`` made with ``options``, for ``labels`` (of values to regress: their names).
 
     Pixels are divided by 255 and no mean is taken away, so that the scale folds into the first convolution.
     Raises ``InputError`` for an unknown model or option, ``ValueError`` for a number of labels that is not the model's ``classes``.
     """
     model = create(name, **options)
     size, task = model.size, model.task
-    channels = 3 if task == "detect" else int(options.get("channels", 1))
-    if len(labels) != options.get("classes", 4 if task == "detect" else 10):
+    values = defaults(name) | dict(options)
+    channels = int(values["channels"])
+    if len(labels) != values["classes"]:
         raise ValueError(f"wanted as many labels as the model has classes, found {len(labels)} for {options}")
     preprocess = Preprocess(
         size=size,  # type: ignore[arg-type]
@@ -34,15 +35,23 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
         task=task,  # type: ignore[arg-type]
         labels=tuple(labels),
         preprocess=preprocess,
-        decode=Decode("fcos", dict(DETECT)) if task == "detect" else Decode("softmax"),
+        decode=_decode(str(task), len(labels)),
         inputs=(TensorSpec("image", (1, channels, *preprocess.size), "float32", "NCHW"),),
         outputs=_outputs(str(task), preprocess.size, len(labels)),
         model={"name": name, "options": dict(options)},
     )
 
 
+def _decode(task: str, classes: int) -> Decode:
+    if task == "detect":
+        return Decode("fcos", dict(DETECT))
+    if task == "regress":
+        return Decode("values", {"scale": [1.0] * classes, "offset": [0.0] * classes})
+    return Decode("softmax")
+
+
 def _outputs(task: str, size: tuple[int, int], classes: int) -> tuple[TensorSpec, ...]:
-    if task == "classify":
-        return (TensorSpec("logits", (1, classes), "float32"),)
+    if task != "detect":
+        return (TensorSpec("values" if task == "regress" else "logits", (1, classes), "float32"),)
     cells = sum((size[0] // stride) * (size[1] // stride) for stride in DETECT["strides"])
     return TensorSpec("boxes", (1, cells, 4), "float32"), TensorSpec("scores", (1, cells, classes), "float32")

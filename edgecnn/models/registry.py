@@ -25,6 +25,8 @@ class Entry:
 
 
 RESNET = "edgecnn.models.resnet:ResNetS"
+CIFAR = "edgecnn.models.cifar:CifarResNet"
+EDGEDET = "edgecnn.models.edgedet:EdgeDet"
 
 MODELS: dict[str, Entry] = {
     "mlp": Entry("edgecnn.models.mlp:Mlp"),
@@ -32,7 +34,21 @@ MODELS: dict[str, Entry] = {
     "resnet-xs": Entry(RESNET, {"widths": (16, 24, 44), "depths": (2, 2, 2)}),
     "resnet-s": Entry(RESNET),
     "resnet-m": Entry(RESNET, {"widths": (24, 48, 160), "depths": (2, 2, 2)}),
-    "edgedet": Entry("edgecnn.models.edgedet:EdgeDet", task="detect"),
+    "resnet-8": Entry(CIFAR, {"blocks": 1}),
+    "resnet-20": Entry(CIFAR, {"blocks": 3}),
+    "resnet-32": Entry(CIFAR, {"blocks": 5}),
+    "resnet-56": Entry(CIFAR, {"blocks": 9}),
+    "mobilenet": Entry("edgecnn.models.mobilenet:MobileNet"),
+    "edgedet": Entry(EDGEDET, task="detect"),
+    "edgedet-n": Entry(
+        EDGEDET, {"widths": (16, 32, 80, 160, 320), "depths": (2, 2, 3, 2), "neck": 64, "head_depth": 1}, "detect"
+    ),
+    "edgedet-s": Entry(
+        EDGEDET, {"widths": (16, 32, 96, 192, 448), "depths": (2, 3, 4, 3), "neck": 96, "head_depth": 2}, "detect"
+    ),
+    "edgedet-m": Entry(
+        EDGEDET, {"widths": (24, 56, 160, 320, 640), "depths": (2, 3, 4, 4), "neck": 160, "head_depth": 2}, "detect"
+    ),
 }
 
 
@@ -41,9 +57,10 @@ def names() -> tuple[str, ...]:
     return tuple(MODELS)
 
 
-def task_of(name: str) -> Task:
-    """What the model ``name`` does, without importing it; raises ``InputError`` for an unknown name."""
-    return _entry(name).task
+def task_of(name: str, options: Mapping[str, Any] | None = None) -> Task:
+    """What the model ``name`` made with ``options`` does, without importing it; raises ``InputError`` for an unknown name."""
+    found = _entry(name).task
+    return "regress" if found == "classify" and (options or {}).get("head") == "regress" else found
 
 
 def defaults(name: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecnn.card import Task
 from edgecnn.models.blocks import Residual, conv_bn_relu
+from edgecnn.models.heads import Head, task_for
 
 
 class ResNetS(nn.Module):
@@ -16,8 +16,6 @@ class ResNetS(nn.Module):
     halves the size. Raises ``ValueError`` where widths and depths differ in number.
     """
 
-    task: Task = "classify"
-
     def __init__(
         self,
         classes: int = 10,
@@ -26,9 +24,10 @@ class ResNetS(nn.Module):
         widths: tuple[int, ...] = (16, 32, 80),
         depth: int = 2,
         depths: tuple[int, ...] | None = None,
+        head: Head = "classify",
     ) -> None:
         super().__init__()
-        self.size = (size[0], size[1])
+        self.size, self.task = (size[0], size[1]), task_for(head)
         self.stem = conv_bn_relu(channels, widths[0])
         blocks: list[nn.Module] = []
         last = widths[0]

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from edgecnn.models import create
 from edgecnn.models.edgedet import STRIDES, EdgeDet
+from edgecnn.models.new_card import new_card
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,21 @@ def test_input_scale_folds_into_the_first_convolution(model: EdgeDet) -> None:
 
 def test_shipped_layout_is_about_a_million_parameters() -> None:
     assert 0.8e6 < sum(parameter.numel() for parameter in create("edgedet").parameters()) < 1.2e6
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [pytest.param("edgedet-n", 0.33, id="n"), pytest.param("edgedet-s", 0.9, id="s"), pytest.param("edgedet-m", 2.5, id="m")],
+)
+def test_three_sizes(name: str, millions: float) -> None:
+    count = sum(parameter.numel() for parameter in create(name, classes=1).parameters())
+    assert count / 1e6 == pytest.approx(millions, rel=0.05)
+
+
+def test_gray_images() -> None:
+    made = create("edgedet-n", classes=2, size=(96, 64), channels=1).eval()
+    with torch.inference_mode():
+        assert made(torch.rand(1, 1, 96, 64))[1].shape == (1, 12 * 8 + 6 * 4 + 3 * 2, 2)
+    card = new_card("edgedet-n", {"classes": 2, "size": (96, 64), "channels": 1}, ("a", "b"))
+    assert card.preprocess.color == "gray"
+    assert card.inputs[0].shape == (1, 1, 96, 64)

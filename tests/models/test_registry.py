@@ -8,6 +8,7 @@ import torch
 
 from edgecnn.errors import InputError
 from edgecnn.models import create, names
+from edgecnn.models.blocks import Subsample
 from edgecnn.models.registry import defaults, task_of
 
 
@@ -41,6 +42,70 @@ def test_lecture_is_the_network_of_the_lecture() -> None:
 )
 def test_residual_networks_have_their_sizes(name: str, low: int, high: int) -> None:
     assert low < sum(parameter.numel() for parameter in create(name, channels=3).parameters()) < high
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks", "count"),
+    [
+        pytest.param("resnet-8", 1, 75_290, id="8"),
+        pytest.param("resnet-20", 3, 269_722, id="20"),
+        pytest.param("resnet-32", 5, 464_154, id="32"),
+        pytest.param("resnet-56", 9, 853_018, id="56"),
+    ],
+)
+def test_cifar_family_has_the_sizes_of_the_paper(name: str, blocks: int, count: int) -> None:
+    """Table 6 of arXiv:1512.03385 has 0.27 M, 0.46 M and 0.85 M; 6n + 2 layers."""
+    model = create(name)
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    assert len(layers) == 6 * blocks + 2
+    assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+def test_free_shortcut_has_zeros_on_both_sides() -> None:
+    x = torch.rand(1, 4, 6, 6)
+    found = Subsample(4, 10, 2)(x)
+    assert found.shape == (1, 10, 3, 3)
+    assert torch.equal(found[:, 3:7], x[:, :, ::2, ::2])
+    assert not found[:, :3].any()
+    assert not found[:, 7:].any()
+
+
+def test_mobilenet_is_the_one_of_the_paper() -> None:
+    """Table 4 of arXiv:1801.04381: 3.4 M parameters (300 M multiply-adds) for 1000 classes at 224 x 224."""
+    model = create("mobilenet", classes=1000, size=(224, 224), width=1.0)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 3_504_872
+
+
+@pytest.mark.parametrize(
+    ("size", "cells"),
+    [
+        pytest.param((28, 28), (4, 4), id="28"),
+        pytest.param((32, 32), (4, 4), id="32"),
+        pytest.param((48, 64), (6, 8), id="48x64"),
+        pytest.param((96, 96), (6, 6), id="96"),
+        pytest.param((160, 192), (5, 6), id="160x192"),
+        pytest.param((4, 4), (4, 4), id="as-small-as-can-be"),
+    ],
+)
+def test_mobilenet_keeps_cells_of_small_images(size: tuple[int, int], cells: tuple[int, int]) -> None:
+    model = create("mobilenet", channels=1, size=size, width=0.1).eval()
+    with torch.inference_mode():
+        assert model.stages(model.stem(torch.rand(1, 1, *size))).shape[2:] == cells
+
+
+@pytest.mark.parametrize("name", ["resnet-8", "mobilenet"])
+def test_width_makes_it_smaller(name: str) -> None:
+    whole, half = (sum(p.numel() for p in create(name, width=width).parameters()) for width in (1.0, 0.5))
+    assert whole / 5 < half < whole / 3
+    with pytest.raises(InputError, match="a width above 0"):
+        create(name, width=0)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if task_of(name) == "classify"])
+def test_head_for_values(name: str) -> None:
+    assert create(name, classes=1, head="regress").task == task_of(name, {"head": "regress"}) == "regress"
+    with pytest.raises(InputError, match="a head of classify, regress"):
+        create(name, head="detect")
 
 
 def test_depths_by_stage() -> None:
