@@ -40,10 +40,17 @@ def _list(task: str) -> str:
     "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.998, show_default=True, help="Decay of the averaged weights."
 )
 @click.option(
-    "--augment", default="standard", show_default=True, metavar="POLICY", help="none, light, standard, strong; strong?rotate=30&erase=0"
+    "--augment",
+    default="standard",
+    show_default=True,
+    metavar="POLICY",
+    help="none, light, standard, strong; strong?rotate=30&erase=0",
 )
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror images too; not for digits or text.")
 @click.option("--size", metavar="HxW", help="Input size of the model.  [default: the model's, or the images' where small]")
+@click.option(
+    "--model-option", multiple=True, metavar="KEY=VALUE", help="Of the network: width=0.5, widths=24,48,160; may be repeated."
+)
 @click.option("--limit", type=click.IntRange(1), help="Use only the first images of each dataset.")
 @click.option("--val-limit", type=click.IntRange(1), help="Score on the first images only.")
 @click.option(

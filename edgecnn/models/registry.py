@@ -65,7 +65,7 @@ def task_of(name: str, options: Mapping[str, Any] | None = None) -> Task:
 
 def defaults(name: str) -> dict[str, Any]:
     """All options of the model ``name`` with their defaults: a card keeps them, so that later defaults do not change old weights."""
-    own = {key: item.default for key, item in inspect.signature(_find(name)).parameters.items()}
+    own = {key: item.default for key, item in inspect.signature(kind_of(name)).parameters.items()}
     return own | dict(MODELS[name].preset)
 
 
@@ -74,7 +74,7 @@ def create(name: str, **options: Any) -> nn.Module:
 
     Raises ``InputError`` for an unknown name or an option that the model does not have, ``MissingExtraError`` without torch.
     """
-    build = _find(name)
+    build = kind_of(name)
     try:
         model: nn.Module = build(**{**MODELS[name].preset, **options})
     except (TypeError, ValueError) as error:
@@ -88,7 +88,8 @@ def _entry(name: str) -> Entry:
     return MODELS[name]
 
 
-def _find(name: str) -> Any:
+def kind_of(name: str) -> Any:
+    """The class of the model ``name``; raises ``InputError`` for an unknown name, ``MissingExtraError`` without torch."""
     module, _, kind = _entry(name).kind.partition(":")
     try:
         return getattr(import_module(module), kind)

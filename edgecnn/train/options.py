@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from edgecnn.models.options import parse_options
 from edgecnn.train.policy import Policy, parse_policy
 
 Amp = Literal["auto", "fp32", "bf16"]
@@ -23,6 +24,7 @@ class TrainOptions:
     schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
     progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``augment`` says how images
     are changed (edgecnn.train.policy). ``amp`` is the precision of the arithmetic, ``workers`` the processes that read images.
+    ``model_options`` are arguments of the network, ``model_option`` more of them as text, "width=0.5".
     """
 
     model: str
@@ -31,6 +33,7 @@ class TrainOptions:
     name: str = ""
     val: str | None = None
     model_options: Mapping[str, Any] = field(default_factory=dict)
+    model_option: tuple[str, ...] = ()
     epochs: int = 10
     batch: int = 64
     lr: float = 2e-3
@@ -51,6 +54,10 @@ class TrainOptions:
     def policy(self, task: str) -> Policy:
         """How images are changed; raises ``InputError`` for an unknown ``augment``."""
         return parse_policy(self.augment, task, flip=self.flip)
+
+    def network(self) -> dict[str, Any]:
+        """Options of the model that were asked for; raises ``InputError`` for one in ``model_option`` that it does not have."""
+        return {**parse_options(self.model, self.model_option), **self.model_options}
 
     def identity(self) -> dict[str, Any]:
         """What a resumed training must have in common with the one that was stopped: all that changes the result."""
@@ -83,6 +90,8 @@ class TrainOptions:
             if value != defaults[name] or name in ("epochs", "batch", "lr", "seed"):
                 words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
         words += ["--no-flip"] if not self.flip else []
+        words += [f"--size {'x'.join(map(str, self.model_options['size']))}"] if "size" in self.model_options else []
+        words += [f"--model-option {shlex.quote(text)}" for text in self.model_option]
         return " ".join(words)
 
 

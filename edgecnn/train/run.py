@@ -123,7 +123,7 @@ def _model_options(options: TrainOptions, material: Material, task: str) -> dict
         height, width = material.learn[0].samples[0].read().shape[:2]
         size = (height, width) if max(height, width) <= SMALL else (SMALL, SMALL)
         found |= {"channels": channels(material.learn), "size": size}
-    return found | dict(options.model_options)
+    return found | options.network()
 
 
 def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Objective:

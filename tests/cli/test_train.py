@@ -47,6 +47,22 @@ def test_a_line_for_each_epoch_and_a_checkpoint(digits: Path, tmp_path: Path) ->
     assert left == {"model.safetensors", "state.pt", "scores.json", "curves.png", "confusion.png"}
 
 
+def test_options_of_the_network_go_into_card_and_command(digits: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from edgecnn.models import read_card
+
+    words = ("--epochs", "1", "--batch", "16", "--workers", "1", "--model-option", "width=0.5", "--model-option", "blocks=1")
+    found = run("resnet-20", "--data", str(digits), "--out", str(tmp_path / "run"), "--size", "16x16", *words)
+    assert found.exit_code == 0, found.output
+    card = read_card(tmp_path / "run/model.safetensors")
+    assert {key: card.model["options"][key] for key in ("width", "blocks", "channels")} == {
+        "width": 0.5,
+        "blocks": 1,
+        "channels": 1,
+    }
+    assert card.training["command"].endswith("--size 16x16 --model-option width=0.5 --model-option blocks=1")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -56,6 +72,7 @@ def test_a_line_for_each_epoch_and_a_checkpoint(digits: Path, tmp_path: Path) ->
         pytest.param(("edgedet", "--data", "scene:cups?seed=1"), "count", id="scene-without-end"),
         pytest.param(("mlp", "--data", "{digits}", "--resume"), "no state.pt", id="nothing-to-resume"),
         pytest.param(("edgedet", "--data", "scene:cups?count=2", "--size", "100x100"), "multiples of 32", id="size-of-no-stride"),
+        pytest.param(("mlp", "--data", "{digits}", "--model-option", "width=2"), "hidden=256", id="option-of-no-such-model"),
         pytest.param(("mlp", "--data", "{digits}", "--out", "{digits}/train-labels-idx1-ubyte.gz"), "--out", id="out-is-a-file"),
     ],
 )
