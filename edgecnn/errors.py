@@ -23,6 +23,10 @@ class EdgeCnnError(Exception):
         self.wanted, self.found, self.do = wanted, found, do
         super().__init__(f"wanted {wanted}, found {found}: {do}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors are raised in one process and told in another."""
+        return _rebuilt, (type(self), self.wanted, self.found, self.do)
+
 
 class InputError(EdgeCnnError):
     """A file, option or dataset from the user is missing, unreadable or contradictory."""
@@ -55,3 +59,9 @@ class MissingExtraError(EdgeCnnError):
             found="it is not installed",
             do=f'run: pip install "edgecnn[{extra}]"',
         )
+
+
+def _rebuilt(kind: type[EdgeCnnError], wanted: str, found: str, do: str) -> EdgeCnnError:
+    error = kind.__new__(kind)
+    EdgeCnnError.__init__(error, wanted, found, do)
+    return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgecnn.errors import InputError
 from edgecnn.train.hardware import Hardware, memory_guard
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
+from edgecnn.train.prefetch import Prefetch
 from edgecnn.train.schedule import Average, learning_rate
 from edgecnn.train.state import State
 from edgecnn.types import Array
@@ -69,29 +70,31 @@ class Engine:
 
         Raises ``InputError`` where the loss is not finite or the memory does not do; what was saved before stays.
         """
-        while self.epoch < self.options.epochs:
-            with memory_guard(self.options.batch):
-                loss = self._epoch()
-            self.epoch += 1
-            self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
-            self.history[-1].update(after_epoch(self.average.model, self.history))
-            self._save(folder)
+        with Prefetch(self.objective, self.options.workers) as prefetch:
+            while self.epoch < self.options.epochs:
+                with memory_guard(self.options.batch):
+                    loss = self._epoch(prefetch)
+                self.epoch += 1
+                self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
+                self.history[-1].update(after_epoch(self.average.model, self.history))
+                self._save(folder)
 
-    def _epoch(self) -> float:
+    def _epoch(self, prefetch: Prefetch) -> float:
         torch.manual_seed(self.options.seed * 100_003 + self.epoch)
         self.model.train()
         total, title = 0.0, f"epoch {self.epoch + 1}/{self.options.epochs}"
-        with tqdm(self._indices(), total=self._batches, desc=title, unit="batch", leave=False, disable=None) as bar:
-            for count, indices in enumerate(bar, 1):
-                total += self._train(*self.objective.batch(indices, self.epoch))
+        batches = prefetch.batches(self.epoch, self._order())
+        with tqdm(batches, total=self._batches, desc=title, unit="batch", leave=False, disable=None) as bar:
+            for count, batch in enumerate(bar, 1):
+                total += self._train(*batch)
                 bar.set_postfix(loss=f"{total / count:.4f}", refresh=False)
         return total / self._batches
 
-    def _indices(self) -> Iterator[Array]:
+    def _order(self) -> list[Array]:
         """Batches of this epoch in its own order; a last one that is not full is left out, unless it is the only one."""
         order = np.random.default_rng((self.options.seed, self.epoch)).permutation(len(self.objective))
-        for start in range(0, self._batches * self.options.batch, self.options.batch):
-            yield order[start : start + self.options.batch]
+        starts = range(0, self._batches * self.options.batch, self.options.batch)
+        return [order[start : start + self.options.batch] for start in starts]
 
     def _train(self, inputs: Tensor, truth: object) -> float:
         for group in self.optimizer.param_groups:

@@ -1,0 +1,140 @@
+"""Batches made ahead in other processes while this one trains; the order and every bit stay those of one process."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor
+
+from edgecnn.errors import InputError
+from edgecnn.train.objective import Objective
+from edgecnn.types import Array
+
+AHEAD = 2  # batches that each process may be ahead of the training
+
+_objective: Objective | None = None
+
+
+class Prefetch:
+    """Makes an objective's batches in ``workers`` forked processes, which share its images; with one worker or none, here.
+
+    Use it in a ``with`` block, which ends the processes. They are started at once, before the engines of this process have threads
+    that a fork would lose.
+    """
+
+    def __init__(self, objective: Objective, workers: int) -> None:
+        self._objective, self._workers = objective, workers
+        self._pool = _fork(objective, workers) if workers > 1 and _can_fork() else None
+
+    def batches(self, epoch: int, order: Sequence[Array]) -> Iterator[tuple[Tensor, Any]]:
+        """The batches of ``order`` (indices each), one after the other; raises what the objective raises."""
+        if self._pool is None:
+            yield from (self._objective.batch(indices, epoch) for indices in order)
+            return
+        waiting: deque[Future[bytes]] = deque()
+        try:
+            for indices in order:
+                waiting.append(self._pool.submit(_make, indices, epoch))
+                if len(waiting) >= AHEAD * self._workers:
+                    yield unpack(waiting.popleft().result())
+            while waiting:
+                yield unpack(waiting.popleft().result())
+        except BrokenProcessPool as error:
+            found = "a process that made batches was ended, perhaps for want of memory"
+            raise InputError("batches to train on", found, "use fewer --workers or a smaller --batch") from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the processes; calling it again does nothing."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> Prefetch:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _can_fork() -> bool:
+    return "fork" in multiprocessing.get_all_start_methods()
+
+
+def _fork(objective: Objective, workers: int) -> ProcessPoolExecutor:
+    """All processes at once: each inherits the objective as it is now."""
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _start, (objective, os.getpid()))
+    for started in [pool.submit(_nothing) for _ in range(workers)]:
+        started.result()
+    return pool
+
+
+def _start(objective: Objective, parent: int) -> None:
+    """In a new process: threads inside it would only fight for the processors, and an interrupt is for the parent to handle."""
+    global _objective  # noqa: PLW0603 - what each call in this process works with
+    _objective = objective
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A parent that was killed can't end its children."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _make(indices: Array, epoch: int) -> bytes:
+    assert _objective is not None
+    return pack(_objective.batch(indices, epoch))
+
+
+def pack(batch: Any) -> bytes:
+    """A batch as bytes for a pipe: shared memory, which tensors would be sent through, is small in many containers."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, protocol=5).dump(batch)
+    return buffer.getvalue()
+
+
+def unpack(packed: bytes) -> Any:
+    """The batch that was packed, tensors with the same memory layout."""
+    return pickle.loads(packed)
+
+
+class _Pickler(pickle.Pickler):
+    """Sends tensors as arrays."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return NotImplemented
+        if value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last):
+            return _from_channels_last, (value.permute(0, 2, 3, 1).numpy(),)
+        return _from_array, (value.contiguous().numpy(),)
+
+
+def _from_channels_last(array: Array) -> Tensor:
+    return torch.from_numpy(array).permute(0, 3, 1, 2)
+
+
+def _from_array(array: Array) -> Tensor:
+    return torch.from_numpy(array)
