@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, held_out_split, open_dataset
+from edgecnn.data.address import shown_address
 from edgecnn.data.relabel import parse_renames, rename_classes
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap, match_labels
@@ -52,4 +52,4 @@ class DataChoice:
 
     def __str__(self) -> str:
         """For a report: a path is cut to its last part, because reports are given away."""
-        return self.uri if self.uri.startswith("scene:") else Path(self.uri).name
+        return shown_address(self.uri)

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 # A detector is measured over all its scores: a threshold as in daily use would cut the curve that mAP is the area of.
 SCORE_THRESHOLD = 0.001
 MAX_DETECTIONS = 100
-SHOWN_PROBLEMS = 5
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--data", required=True, metavar="URI", help="Dataset: folder, COCO .json file or scene:cups?...")
+@click.option("--data", required=True, metavar="URI", help="Dataset: DIR[?KNOBS], COCO .json file or scene:cups?...")
 @click.option("--split", help="Part of the dataset.  [default: test, else val, else all]")
 @click.option(
     "--data-labels", metavar="NAMES", help="Names of the dataset's classes (a,b,c or a file), where its files lack them."
@@ -58,6 +57,9 @@ def command(
     """Measure the accuracy of FILE on a dataset: top-1 and confusion of a classifier, mAP of a detector.
 
     Classes are matched by name. Boxes of every score count, so --score-threshold is 0.001 and --max-detections 100 if not given.
+
+    KNOBS after the path of a dataset say which part of it and which classes, such as "DIR?part=held-out&hold=0.2&merge=face": split,
+    labels, group (a regular expression), part (learn, held-out), hold, seed, rename (a:b,c:d), merge and classes (a,b,c).
     """
     from edgecnn.cli.pending import pending_text
     from edgecnn.runtime.backends import file_format
@@ -85,18 +87,12 @@ def _open(data: str, split: str | None, labels: str | None, limit: int | None) -
 
 
 def _show_problems(dataset: Dataset, strict: bool) -> None:
-    from edgecnn.errors import InputError
+    from edgecnn.data.problems import check_strict, problem_lines
 
-    problems = dataset.problems
-    if problems and strict:
-        first = f"{len(problems)}, the first {problems[0].where}: {problems[0].what}"
-        raise InputError(f"no problems in {dataset.name}", first, "correct the files, or leave --strict out")
-    if problems:
-        click.echo(f"{_count(len(problems), 'problem')} in {dataset.name}:", err=True)
-    for problem in problems[:SHOWN_PROBLEMS]:
-        click.echo(f"  {problem.where}: {problem.what}", err=True)
-    if len(problems) > SHOWN_PROBLEMS:
-        click.echo(f"  and {len(problems) - SHOWN_PROBLEMS} more", err=True)
+    if strict:
+        check_strict(dataset)
+    for line in problem_lines(dataset):
+        click.echo(line, err=True)
 
 
 def _for_measuring(options: CardOptions) -> CardOptions:

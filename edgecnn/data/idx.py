@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.data.sample import Dataset, LazySamples, Sample
+from edgecnn.data.sample import Dataset, LazySamples, Problem, Sample
 from edgecnn.errors import InputError
 from edgecnn.types import Image, Int64
 
@@ -124,13 +124,19 @@ def load(folder: Path, split: str | None, labels: tuple[str, ...] | None) -> Dat
     truth = np.concatenate([part[2] for part in parts])
     names = [f"{part[0]}/{index:05d}" for part in parts for index in range(len(part[1]))]
     labels = labels or label_names(folder, parts[0][2])
-    if truth.size and truth.max() >= len(labels):
-        raise InputError(f"labels below {len(labels)} in {folder}", f"{truth.max()}", "give a name for each class")
+    known = np.flatnonzero(truth < len(labels))
 
-    def make(index: int) -> Sample:
+    def make(place: int) -> Sample:
+        index = int(known[place])
         return Sample(names[index], lambda: _bgr(images[index]), label=int(truth[index]), image_id=index)
 
-    return Dataset(folder.resolve().name, "classify", labels, LazySamples(len(truth), make), split=split or "")
+    problems = [_unknown(names[index], int(truth[index]), len(labels)) for index in np.flatnonzero(truth >= len(labels))]
+    samples = LazySamples(len(known), make)
+    return Dataset(folder.resolve().name, "classify", labels, samples, tuple(problems), split or "")
+
+
+def _unknown(name: str, label: int, classes: int) -> Problem:
+    return Problem(name, f"the class {label} where there are {classes} (0 to {classes - 1}); left out")
 
 
 def _bgr(gray: NDArray[np.uint8]) -> Image:

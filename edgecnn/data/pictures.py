@@ -15,6 +15,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 HEAD_BYTES = 65536
 TAIL_BYTES = 1024
 END_OF_JPEG = b"\xff\xd9"
+PNG, END_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -46,7 +47,17 @@ def image_size(path: Path) -> tuple[int, int]:
     if size is None:
         height, width = read_image(path).shape[:2]
         return width, height
+    _check_end(path, head)
     return size
+
+
+def _check_end(path: Path, head: bytes) -> None:
+    """A file that was cut while it was copied still has a whole header: its end tells."""
+    kind, end = ("PNG", END_OF_PNG) if head.startswith(PNG) else ("JPEG", END_OF_JPEG)
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
+        if end not in file.read():
+            raise _unreadable(path, f"a {kind} that is cut off")
 
 
 def _bytes(path: Path, count: int = -1) -> bytes:
@@ -65,7 +76,7 @@ def _unreadable(path: Path, found: str) -> InputError:
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:
-    if head[:8] != b"\x89PNG\r\n\x1a\n" or len(head) < 24 or b"eXIf" in head:
+    if head[:8] != PNG or len(head) < 24 or b"eXIf" in head:
         return None
     width, height = struct.unpack(">II", head[16:24])
     return int(width), int(height)

@@ -9,11 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from edgecnn.data.address import Address, parse_address
 from edgecnn.data.names import parse_labels
+from edgecnn.data.parts import divide, regroup
+from edgecnn.data.relabel import merge_classes, parse_renames, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 
-SCENE = "scene:"
 # What is looked for, by the module that reads it.
 KINDS = {
     "edgecnn.data.idx": "IDX files (train-images-idx3-ubyte.gz, t10k-...)",
@@ -46,33 +48,63 @@ class Loader(Protocol):
 def open_dataset(
     uri: str | Path, *, split: str | None = None, labels: Sequence[str] | str | None = None, limit: int | None = None
 ) -> Dataset:
-    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, plain images) or a COCO .json file.
+    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, values, plain images) or a COCO .json file.
 
+    Which part of it, and what its classes are called, may follow after a "?": see ``edgecnn.data.address``.
     ``split`` None gives everything there is. ``labels``, a sequence, "a,b,c" or the path of a file with one
     name a line, are the names of classes 0, 1, ... where files have numbers (IDX, YOLO), and which classes count, in which order,
     where files have names (not for the scene, which has its own). ``limit`` keeps the first samples.
     What is wrong in the files is in ``problems`` of the result, by file and line.
     Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
     """
+    address = parse_address(uri)
+    if address.split and split and split != address.split:
+        raise InputError(f"one split of {address.place}", f"{address.split} and {split}", "name it once")
+    if address.is_scene:
+        dataset = _scene(address.place, split, limit)
+    else:
+        dataset = _stored(address.path, split or address.split, labels or address.labels)
+        if address.group:
+            dataset = regroup(dataset, address.group)
+    return _part(_named(dataset, address), address).take(limit=limit)
+
+
+def _stored(path: Path, split: str | None, labels: Sequence[str] | str | None) -> Dataset:
     names = (parse_labels(labels) if isinstance(labels, str) else tuple(labels)) if labels else None
-    if str(uri).startswith(SCENE):
-        return _scene(str(uri), split, limit)
-    path = Path(uri).expanduser()
     with _readable(path):
         loader = recognise(path)
         dataset = loader.load(path, _resolve(split, loader.splits(path), path) if split else None, names)
     if not len(dataset):
         raise InputError(f"images in {path}", _why_empty(dataset), "name another folder or split")
-    return dataset.take(limit=limit)
+    return dataset
+
+
+def _named(dataset: Dataset, address: Address) -> Dataset:
+    if address.rename:
+        dataset = rename_classes(dataset, parse_renames(address.rename))
+    if address.merge:
+        dataset = merge_classes(dataset, address.merge)
+    return to_classes(dataset, address.classes) if address.classes else dataset
+
+
+def _part(dataset: Dataset, address: Address) -> Dataset:
+    if address.part is None:
+        return dataset
+    learn, held_out = divide(dataset, address.hold, address.seed)
+    split = "-".join([*([dataset.split] if dataset.split else []), address.part])
+    return dataclasses.replace(learn if address.part == "learn" else held_out, split=split)
 
 
 def dataset_splits(uri: str | Path) -> tuple[str, ...]:
-    """The parts a dataset is divided in, such as ("train", "test"); () where it is not. Raises as ``open_dataset`` does."""
-    if str(uri).startswith(SCENE):
+    """The parts a dataset is divided in, such as ("train", "test"); () where it is not, or where the address says which part.
+
+    Raises as ``open_dataset`` does.
+    """
+    address = parse_address(uri)
+    if address.is_scene or address.split or address.part:
         return ()
-    path = Path(uri).expanduser()
-    with _readable(path):
-        return recognise(path).splits(path)
+    with _readable(address.path):
+        return recognise(address.path).splits(address.path)
 
 
 def held_out_split(uri: str | Path) -> str | None:

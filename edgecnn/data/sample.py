@@ -31,13 +31,24 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.xyxy)
 
+    def pick(self, kept: NDArray[np.bool_] | Int64) -> Boxes:
+        """The boxes that a mask (n,) or indices choose."""
+        return Boxes(
+            self.xyxy[kept],
+            self.class_id[kept],
+            None if self.identity is None else self.identity[kept],
+            None if self.crowd is None else self.crowd[kept],
+            None if self.area is None else self.area[kept],
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One image, read only when asked for, with a label (classification) or boxes (detection).
+    """One image, read only when asked for, with a label (classification), boxes (detection) or a value (regression).
 
     ``read()`` gives (H, W, 3) uint8 BGR. ``group`` is what must not be split between training and test (a clip, a patient).
-    ``image_id`` is the dataset's own id where it has one.
+    ``image_id`` is the dataset's own id where it has one. ``unlabelled`` are classes of the dataset that are not labelled in this
+    image: it may show them, so that nothing is learnt or measured of them here.
     """
 
     name: str
@@ -46,6 +57,8 @@ class Sample:
     boxes: Boxes | None = None
     group: str = ""
     image_id: int = 0
+    unlabelled: frozenset[int] = frozenset()
+    value: float | None = None
 
 
 class LazySamples(Sequence[Sample]):
@@ -82,6 +95,7 @@ class Dataset:
     """Samples of one task with the names of their classes, and the problems that were found while listing them.
 
     ``split`` is the part that was asked for, "" for everything there is. ``samples`` may be lazy: index it, do not copy it.
+    ``unlabelled`` are the classes that are not labelled in any of the images.
     """
 
     name: str
@@ -90,6 +104,7 @@ class Dataset:
     samples: Sequence[Sample]
     problems: tuple[Problem, ...] = field(default_factory=tuple)
     split: str = ""
+    unlabelled: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.samples)

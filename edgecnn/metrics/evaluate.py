@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from edgecnn.errors import InputError
 from edgecnn.metrics.accuracy import ClassTally
 from edgecnn.metrics.average_precision import BoxTally, load_pycocotools
-from edgecnn.metrics.classmap import ClassMap, identity
+from edgecnn.metrics.classmap import ClassMap, identity, shown
 from edgecnn.metrics.score import Score
 from edgecnn.metrics.truth import TrueDataset, TrueSample
 from edgecnn.types import Classes, Detections, Image, Prediction
@@ -42,7 +44,7 @@ def evaluate(
         _add(tally, predict(image), sample, mapping)
     if len(unreadable) == len(dataset.samples):
         raise InputError("images to measure with", f"none that can be read: {unreadable[0]}", "check the dataset")
-    return tally.score(mapping.notes + _unreadable_note(unreadable))
+    return tally.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
 
 
 def _images(
@@ -70,12 +72,22 @@ def _add(tally: ClassTally | BoxTally, prediction: Prediction, sample: TrueSampl
     else:
         if not isinstance(prediction, Detections) or sample.boxes is None:
             raise _unfit("a detector for a dataset of boxes", prediction)
-        tally.add(mapping.detections(prediction), sample.boxes)
+        tally.add(_labelled(mapping.detections(prediction), sample.unlabelled), sample.boxes)
+
+
+def _labelled(found: Detections, unlabelled: frozenset[int]) -> Detections:
+    """The detections of classes that are labelled in the image: of the others nobody knows whether they are right."""
+    return found[~np.isin(found.class_id, list(unlabelled))] if unlabelled else found
 
 
 def _unfit(wanted: str, prediction: Prediction) -> InputError:
     found = "a detector" if isinstance(prediction, Detections) else "a classifier"
     return InputError(wanted, found, "name a dataset for the task of the model")
+
+
+def _unlabelled_note(dataset: TrueDataset) -> tuple[str, ...]:
+    names = [dataset.labels[index] for index in sorted(dataset.unlabelled)]
+    return (f"not labelled in this dataset and not counted: {shown(names)}",) if names else ()
 
 
 def _unreadable_note(unreadable: list[str]) -> tuple[str, ...]:

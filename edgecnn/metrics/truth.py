@@ -52,6 +52,11 @@ class TrueSample(Protocol):
         ...
 
     @property
+    def unlabelled(self) -> frozenset[int]:
+        """Classes that this image may show without a label: what is found of them neither counts nor is held against the model."""
+        ...
+
+    @property
     def boxes(self) -> TrueBoxes | None:
         """True boxes, for detection."""
         ...
@@ -68,6 +73,11 @@ class TrueDataset(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes."""
+        ...
+
+    @property
+    def unlabelled(self) -> frozenset[int]:
+        """Classes that are labelled in none of the images."""
         ...
 
     @property

@@ -17,17 +17,20 @@ SCORE_POWER, IOU_POWER = 0.5, 6.0  # alpha and beta as YOLOv8 sets them; the pap
 class Truths:
     """Objects of a batch, filled up to the same number: ``xyxy`` (B, M, 4) pixels, ``class_id`` (B, M), ``real`` and ``crowd`` (B, M) bool.
 
-    ``real`` marks objects to be found; ``crowd`` regions in which nothing is learnt.
+    ``real`` marks objects to be found; ``crowd`` regions in which nothing is learnt. ``labelled`` (B, C) bool, where it is given, are
+    the classes that are labelled in an image: scores of the others are not learnt from it.
     """
 
     xyxy: Tensor
     class_id: Tensor
     real: Tensor
     crowd: Tensor
+    labelled: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Truths:
         """The same on a device."""
-        return Truths(*(part.to(device) for part in (self.xyxy, self.class_id, self.real, self.crowd)))
+        xyxy, class_id, real, crowd = (part.to(device) for part in (self.xyxy, self.class_id, self.real, self.crowd))
+        return Truths(xyxy, class_id, real, crowd, None if self.labelled is None else self.labelled.to(device))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,6 +39,11 @@ class Detection:
     options: TrainOptions
     reach: float
     _augmenters: dict[tuple[tuple[int, int], bool], Augmenter] = field(init=False, default_factory=dict)
+    _alike: dict[bytes, list[int]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for index, row in enumerate(self.pixels.labelled):
+            self._alike.setdefault(row.tobytes(), []).append(index)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -46,7 +52,8 @@ class Detection:
         """Images of this epoch's size and their objects."""
         size = self.size(epoch)
         changed = [self._image(int(index), epoch, size) for index in indices]
-        return to_input([image for image, _ in changed], self.preprocess), collate([boxes for _, boxes in changed])
+        truth = collate([boxes for _, boxes in changed], self.pixels.labelled[indices])
+        return to_input([image for image, _ in changed], self.preprocess), truth
 
     def size(self, epoch: int) -> tuple[int, int]:
         """(height, width) to train at: three quarters at first, then the model's own."""
@@ -61,7 +68,7 @@ class Detection:
         image, boxes = self._tile(index, size, draw) if draw.random() < policy.mosaic else self._part(index, size)
         image, boxes = augmenter.with_boxes(image, boxes, seed_of(draw))
         if draw.random() < policy.mixup:
-            other, more = augmenter.with_boxes(*self._part(int(draw.integers(len(self))), size), seed_of(draw))
+            other, more = augmenter.with_boxes(*self._part(self._partners(index, 1, draw)[0], size), seed_of(draw))
             image = cv2.addWeighted(image, 0.5, other, 0.5, 0).reshape(image.shape)
             boxes = join([boxes, more])
         return image, boxes
@@ -70,8 +77,13 @@ class Detection:
         return resize(self.pixels.images[index], self.pixels.boxes[index], size)
 
     def _tile(self, index: int, size: tuple[int, int], draw: np.random.Generator) -> tuple[Array, Boxes]:
-        others = [int(other) for other in draw.integers(0, len(self), 3)]
+        others = self._partners(index, 3, draw)
         return mosaic([self._part(part, size) for part in (index, *others)], draw, self.preprocess.pad_value)
+
+    def _partners(self, index: int, count: int, draw: np.random.Generator) -> list[int]:
+        """Images to put beside or over this one: others in which the same classes are labelled."""
+        alike = self._alike[self.pixels.labelled[index].tobytes()]
+        return [int(alike[place]) for place in draw.integers(0, len(alike), count)]
 
     def _augmenter(self, size: tuple[int, int], *, calm: bool) -> Augmenter:
         if (size, calm) not in self._augmenters:
@@ -95,14 +107,17 @@ def detection_loss(distances: Tensor, logits: Tensor, truth: Truths, size: tuple
     wanted = assign(logits.detach().sigmoid(), boxes.detach(), truth, centres, strides, reach)
     total = wanted.score.sum().clamp(min=1.0)
     scores = F.binary_cross_entropy_with_logits(logits, wanted.score, reduction="none")
-    score_loss = (scores * wanted.counts[..., None]).sum() / total
+    counts = wanted.counts[..., None]
+    if truth.labelled is not None:
+        counts = counts & truth.labelled[:, None]
+    score_loss = (scores * counts).sum() / total
     giou = overlap(boxes[wanted.positive], wanted.xyxy[wanted.positive])[1]
     weight = wanted.score.sum(-1)[wanted.positive]
     return score_loss + BOX_WEIGHT * ((1 - giou) * weight).sum() / total
 
 
-def collate(boxes: list[Boxes]) -> Truths:
-    """Boxes of a batch as tensors of one length, at least one."""
+def collate(boxes: list[Boxes], labelled: NDArray[np.bool_] | None = None) -> Truths:
+    """Boxes of a batch as tensors of one length, at least one; ``labelled`` (B, C) as in ``Truths``."""
     most = max(1, *(len(item) for item in boxes)) if boxes else 1
     xyxy = np.zeros((len(boxes), most, 4), np.float32)
     class_id = np.zeros((len(boxes), most), np.int64)
@@ -112,7 +127,8 @@ def collate(boxes: list[Boxes]) -> Truths:
         xyxy[row, :count], class_id[row, :count] = item.xyxy, item.class_id
         crowd[row, :count] = False if item.crowd is None else item.crowd
         real[row, :count] = ~crowd[row, :count]
-    return Truths(*(torch.from_numpy(part) for part in (xyxy, class_id, real, crowd)))
+    known = None if labelled is None else torch.from_numpy(labelled)
+    return Truths(torch.from_numpy(xyxy), torch.from_numpy(class_id), torch.from_numpy(real), torch.from_numpy(crowd), known)
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

@@ -2,55 +2,108 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import mmap
 import multiprocessing
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edgecnn.card import Preprocess
-from edgecnn.data import Boxes, Dataset, Sample
+from edgecnn.data import Boxes, Dataset, Problem, Sample
+from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.errors import InputError
 from edgecnn.preprocess import resize_into
-from edgecnn.types import Image, Int64
+from edgecnn.types import Float32, Image, Int64
 
 CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """``images`` (n, h, w, c) uint8 in the card's colour order, and ``labels`` (n,) int64 or ``boxes``, one for each image."""
+    """``images`` (n, h, w, c) uint8 in the card's colour order, and their truth: ``labels`` (n,) int64, ``boxes`` or ``values``.
+
+    ``values`` (n,) float32 are for regression. ``labelled`` (n, C) bool: whether a class is labelled in an image.
+    """
 
     images: Image
     labels: Int64
     boxes: tuple[Boxes, ...]
+    values: Float32
+    labelled: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.images)
 
 
-Truth = tuple[int, int, Boxes | None]
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What is true of image ``index``, or why it could not be read."""
+
+    index: int
+    label: int = -1
+    value: float = math.nan
+    boxes: Boxes | None = None
+    unlabelled: frozenset[int] = frozenset()
+    problem: Problem | None = None
 
 
-def load(datasets: Sequence[Dataset], preprocess: Preprocess, *, workers: int = 1, quiet: bool = False) -> Pixels:
+def load(
+    datasets: Sequence[Dataset],
+    preprocess: Preprocess,
+    *,
+    workers: int = 1,
+    quiet: bool = False,
+    strict: bool = False,
+    warn: Callable[[str], None] = to_stderr,
+) -> Pixels:
     """Read and resize all samples of ``datasets``, in ``workers`` processes where the system can fork.
 
-    Raises ``InputError`` for datasets without truth or too large for the memory, or what a sample's reader raises.
+    An image that can't be read is left out and told of with ``warn``, or an ``InputError`` if ``strict``.
+    Raises ``InputError`` for datasets without truth or too large for the memory, or where no image can be read.
     """
     count = sum(len(dataset) for dataset in datasets)
     images = _shared((count, *preprocess.size, preprocess.channels))
     jobs = _Jobs(datasets, preprocess, images)
-    bar = tqdm(total=count, desc="reading images", unit="image", disable=quiet or None, leave=False)
-    labels = np.full(count, -1, np.int64)
-    boxes: list[Boxes | None] = [None] * count
-    with bar:
-        for index, label, found in _run(jobs, workers):
-            labels[index], boxes[index] = label, found
+    with tqdm(total=count, desc="reading images", unit="image", disable=quiet or None, leave=False) as bar:
+        truths = []
+        for truth in _run(jobs, workers):
+            truths.append(truth)
             bar.update()
-    return Pixels(images, labels, tuple(box for box in boxes if box is not None))
+    truths.sort(key=lambda truth: truth.index)
+    _tell(truths, datasets, strict, warn)
+    return _pixels(images, [truth for truth in truths if truth.problem is None], len(datasets[0].labels))
+
+
+def _tell(truths: Sequence[Truth], datasets: Sequence[Dataset], strict: bool, warn: Callable[[str], None]) -> None:
+    problems = tuple(truth.problem for truth in truths if truth.problem)
+    found = dataclasses.replace(datasets[0], name=", ".join(dataset.name for dataset in datasets), problems=problems)
+    if len(problems) == len(truths):
+        what = f"none that can be read ({problems[0].what})" if problems else "none"
+        raise InputError(f"images in {found.name}", what, "check the dataset")
+    if strict:
+        check_strict(found)
+    for line in problem_lines(found):
+        warn(line)
+
+
+def _pixels(images: Image, truths: Sequence[Truth], classes: int) -> Pixels:
+    """What was read, without the places of images that could not be."""
+    labelled = np.ones((len(truths), classes), np.bool_)
+    for row, truth in zip(labelled, truths, strict=True):
+        row[list(truth.unlabelled)] = False
+    return Pixels(
+        images if len(truths) == len(images) else images[[truth.index for truth in truths]],
+        np.array([truth.label for truth in truths], np.int64),
+        tuple(truth.boxes for truth in truths if truth.boxes is not None),
+        np.array([truth.value for truth in truths], np.float32),
+        labelled,
+    )
 
 
 def _shared(shape: tuple[int, ...]) -> Image:
@@ -70,19 +123,25 @@ class _Jobs:
     images: Image
 
     def do(self, index: int) -> Truth:
+        """Read image ``index`` into its place, and give its truth."""
         sample = self._sample(index)
-        place = resize_into(sample.read(), self.preprocess, self.images[index])
-        if sample.boxes is None:
-            return index, int(sample.label if sample.label is not None else -1), None
-        truth = sample.boxes
-        return index, -1, Boxes(place.to_input(truth.xyxy).astype(np.float32), truth.class_id, None, truth.crowd)
+        try:
+            place = resize_into(sample.read(), self.preprocess, self.images[index])
+        except InputError as error:
+            return Truth(index, problem=Problem(sample.name, error.found))
+        label = -1 if sample.label is None else sample.label
+        value = math.nan if sample.value is None else sample.value
+        boxes = sample.boxes
+        if boxes is not None:
+            boxes = Boxes(place.to_input(boxes.xyxy).astype(np.float32), boxes.class_id, None, boxes.crowd)
+        return Truth(index, int(label), value, boxes, sample.unlabelled)
 
     def _sample(self, index: int) -> Sample:
         """Sample ``index`` of all datasets; it is made here, in the worker, since making one may cost as much as reading it."""
         for dataset in self.datasets:
             if index < len(dataset):
                 sample = dataset.samples[index]
-                if (sample.label if dataset.task == "classify" else sample.boxes) is None:
+                if {"classify": sample.label, "detect": sample.boxes, "regress": sample.value}[dataset.task] is None:
                     found = f"none for {sample.name}"
                     raise InputError(f"a truth for each image of {dataset.name}", found, "name a labelled dataset")
                 return sample

@@ -192,7 +192,8 @@ def test_a_failure_leaves_the_old_json(detector: Path, masks: Path, tmp_path: Pa
 
 def test_an_unreadable_image_is_noted(classifier: Path, shades: Path) -> None:
     image = shades / "test" / "dark" / "0.png"
-    image.write_bytes(image.read_bytes()[:60])
+    whole = image.read_bytes()
+    image.write_bytes(whole[:36] + bytes(len(whole) - 48) + whole[-12:])  # head and end are as they should be
     result = run(classifier, "--data", shades)
     assert result.exit_code == 0
     assert "note: images that could not be read are left out (1): test/dark/0.png" in result.output

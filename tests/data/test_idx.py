@@ -92,9 +92,12 @@ def test_counts_must_agree(tmp_path: Path, write_idx: Writer) -> None:
         open_dataset(write_idx(tmp_path, count=20, labels=19))
 
 
-def test_too_few_names_are_refused(tmp_path: Path, write_idx: Writer) -> None:
-    with pytest.raises(InputError, match="labels below 2"):
-        open_dataset(write_idx(tmp_path), labels=("a", "b"))
+def test_labels_without_a_name_are_problems(tmp_path: Path, write_idx: Writer) -> None:
+    dataset = open_dataset(write_idx(tmp_path), labels=("a", "b"))
+    assert [sample.label for sample in dataset.samples] == [0, 1, 0, 1]
+    assert len(dataset.problems) == 16
+    assert dataset.problems[0].where == "train/00002"
+    assert dataset.problems[0].what == "the class 2 where there are 2 (0 to 1); left out"
 
 
 def test_a_split_that_is_not_there_names_those_that_are(tmp_path: Path, write_idx: Writer) -> None:

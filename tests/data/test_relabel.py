@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes, Dataset, Sample
-from edgecnn.data.relabel import merge_classes, parse_renames, rename_classes
+from edgecnn.data.relabel import merge_classes, parse_renames, rename_classes, to_classes
 from edgecnn.errors import InputError
 
 
@@ -51,3 +51,32 @@ def test_renames_are_parsed() -> None:
 def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="write name=name"):
         parse_renames(text)
+
+
+@pytest.mark.parametrize("text", ["a:x,b:x,c:y", "a=x,b=x,c=y", "a,b:x,c:y", "a , b = x, c : y"])
+def test_several_names_become_one(text: str) -> None:
+    assert parse_renames(text) == {"a": "x", "b": "x", "c": "y"}
+
+
+def test_a_list_of_classes_leaves_others_out_and_knows_what_is_not_labelled() -> None:
+    changed = to_classes(dataset(), ("car", "Badly", "with mask"))
+    boxes = changed.samples[0].boxes
+    assert boxes is not None
+    assert (boxes.class_id.tolist(), changed.unlabelled, changed.samples[0].unlabelled) == ([2, 1], {0}, {0})
+    assert boxes.crowd is not None
+    assert boxes.crowd.tolist() == [False, False]
+
+
+def test_images_of_other_classes_go() -> None:
+    samples = [Sample(str(label), lambda: np.zeros((1, 1, 3), np.uint8), label=label) for label in (0, 1, 2, 1)]
+    changed = to_classes(Dataset("x", "classify", ("a", "b", "c"), samples), ("c", "b"))
+    assert [(one.name, one.label) for one in changed.samples] == [("1", 1), ("2", 0), ("1", 1)]
+
+
+def test_what_is_not_labelled_follows_its_class() -> None:
+    known = to_classes(dataset(), ("car", "without", "bus"))
+    assert known.unlabelled == {0, 2}
+    both = rename_classes(known, {"car": "vehicle", "bus": "vehicle"})
+    assert (both.labels, both.unlabelled, both.samples[0].unlabelled) == (("vehicle", "without"), {0}, {0})
+    assert merge_classes(known, "thing").unlabelled == frozenset()
+    assert to_classes(known, ("bus", "without")).samples[0].unlabelled == {0}

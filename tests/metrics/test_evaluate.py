@@ -48,6 +48,24 @@ def test_detection() -> None:
     assert (score.primary, score.n) == (pytest.approx(1), 3)
 
 
+def test_a_class_that_is_not_labelled_is_not_counted() -> None:
+    pytest.importorskip("pycocotools")
+    xyxy = np.float32([[0, 0, 3, 3], [1, 1, 4, 4]])
+    found = Detections(xyxy, np.float32([0.5, 0.9]), np.array([0, 1]))
+    second = Boxes(xyxy[1:], np.array([1]))
+    samples = [
+        Sample("cups", image(0), boxes=Boxes(xyxy[:1], np.array([0])), unlabelled=frozenset({1, 2})),
+        Sample("both", image(1), boxes=Boxes(xyxy, np.array([0, 1])), unlabelled=frozenset({2})),
+        Sample("plates", image(2), boxes=second, unlabelled=frozenset({0, 2})),
+    ]
+    dataset = Dataset("boxes", "detect", ("cup", "plate", "mug"), samples, unlabelled=frozenset({2}))
+    score = evaluate(lambda _: found, dataset)
+    assert score.per_class == {"cup": pytest.approx(1), "plate": pytest.approx(1)}
+    assert score.notes == ("not labelled in this dataset and not counted: mug",)
+    strict = [Sample(one.name, one.read, boxes=one.boxes) for one in samples]
+    assert evaluate(lambda _: found, Dataset("boxes", "detect", dataset.labels, strict)).primary < 1
+
+
 def test_progress_counts_up() -> None:
     seen: list[tuple[int, int]] = []
     evaluate(parity, classes(3), progress=lambda done, total: seen.append((done, total)))

@@ -39,6 +39,10 @@ class Frames(Sequence[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(self._count))
 
+    def group(self, index: int) -> str:
+        """The cut that a sample shows, without working its truth out."""
+        return str(self._scene.cut(index * self._scene.options.every))
+
     def _image(self, frame: int) -> Image:
         return self._scene.render(frame)[0]
 

@@ -1,0 +1,76 @@
+"""Dividing a dataset into what is learnt and what is held out, at random by a seed, never a group on both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import numpy as np
+
+from edgecnn.data.sample import Dataset, Problem
+from edgecnn.errors import InputError
+
+
+def divide(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
+    """The larger part, and ``part`` (0..1) of the images of it, at least one, both in the old order.
+
+    Images of a group (``Sample.group``) stay together, one without is a group of its own. Groups come in an order made by ``seed``;
+    one is held out where that brings the number of images nearer to the wanted one.
+    Raises ``InputError`` where nothing would be left to learn.
+    """
+    groups = group_indices(dataset)
+    sizes = [len(group) for group in groups]
+    order = np.random.default_rng((seed, len(dataset))).permutation(len(groups)).tolist()
+    held = _choose(sizes, max(round(len(dataset) * part), 1), order)
+    if len(held) == len(groups):
+        found = f"{len(dataset)} in {dataset.name}" + (f", all of one group ({dataset.samples[0].group})" if sizes[0] > 1 else "")
+        raise InputError("more images to train on", found, "use a larger dataset")
+    held_indices = np.sort(np.array([index for group in held for index in groups[group]], np.int64))
+    learnt = np.setdiff1d(np.arange(len(dataset)), held_indices)
+    return dataset.pick(learnt.tolist()), dataset.pick(held_indices.tolist())
+
+
+def group_indices(dataset: Dataset) -> list[list[int]]:
+    """The indices of the samples of each group, in order of appearance; a sample without a group is one by itself."""
+    found: dict[str | int, list[int]] = {}
+    for index, name in enumerate(_names(dataset)):
+        found.setdefault(name or index, []).append(index)
+    return list(found.values())
+
+
+def _names(dataset: Dataset) -> Sequence[str]:
+    """The group of each sample; rendered samples know theirs without their truth, which costs time."""
+    quick = getattr(dataset.samples, "group", None)
+    return [quick(index) if quick else dataset.samples[index].group for index in range(len(dataset))]
+
+
+def _choose(sizes: list[int], wanted: int, order: Sequence[int]) -> list[int]:
+    """Groups in ``order`` as long as each brings their sum nearer to ``wanted``; the smallest where all are too large."""
+    chosen: list[int] = []
+    total = 0
+    for group in order:
+        if abs(total + sizes[group] - wanted) < abs(total - wanted):
+            chosen.append(group)
+            total += sizes[group]
+    return chosen or [min(order, key=lambda group: sizes[group])]
+
+
+def regroup(dataset: Dataset, pattern: str) -> Dataset:
+    """The dataset with groups by the first (...) of the regular expression ``pattern`` in each file name, or all that it matches.
+
+    An image that it does not match is a problem, and a group of its own. Raises ``InputError`` where it matches none.
+    """
+    rule = re.compile(pattern)
+    names = [PurePath(sample.name).name for sample in dataset.samples]
+    found = [rule.search(name) for name in names]
+    if not any(found):
+        raise InputError(f"file names that match {pattern!r}", f"such as {names[0]} in {dataset.name}", "correct the expression")
+    samples = [
+        dataclasses.replace(sample, group="" if match is None else match[1 if rule.groups else 0] or "")
+        for sample, match in zip(dataset.samples, found, strict=True)
+    ]
+    what = f"a file name that {pattern!r} does not match; a group of its own"
+    lost = [Problem(sample.name, what) for sample in samples if not sample.group]
+    return dataclasses.replace(dataset, samples=samples, problems=(*dataset.problems, *lost))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecnn.data import Dataset, Sample
+from edgecnn.data.parts import divide
+from edgecnn.errors import InputError
+
+
+def grouped(groups: list[str]) -> Dataset:
+    samples = [Sample(str(number), lambda: np.zeros((1, 1, 3), np.uint8), group=group) for number, group in enumerate(groups)]
+    return Dataset("small", "detect", ("a",), samples)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=12, max_size=60), st.integers(0, 9))
+def test_no_group_is_on_both_sides_and_nothing_is_lost(groups: list[str], seed: int) -> None:
+    if len(set(groups)) < 2:
+        groups = [*groups, "other"]
+    learn, held_out = divide(grouped(groups), 0.25, seed)
+    sides = [{sample.group for sample in part.samples} - {""} for part in (learn, held_out)]
+    assert not sides[0] & sides[1]
+    assert sorted(int(one.name) for part in (learn, held_out) for one in part.samples) == list(range(len(groups)))
+    assert len(learn) > 0
+    assert len(held_out) > 0
+
+
+@pytest.mark.parametrize("part", [0.1, 0.2, 0.5])
+def test_the_size_is_close_to_what_was_asked(part: float) -> None:
+    groups = [str(number % 25) for number in range(500)]
+    _, held_out = divide(grouped(groups), part, 1)
+    assert abs(len(held_out) - part * 500) <= 10
+
+
+def test_the_seed_decides() -> None:
+    dataset = grouped([str(number // 4) for number in range(100)])
+    first, again, other = ([one.name for one in divide(dataset, 0.2, seed)[1].samples] for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_samples_without_groups_are_divided_as_they_always_were() -> None:
+    _, held_out = divide(grouped([""] * 320), 0.1, 3)
+    order = np.random.default_rng((3, 320)).permutation(320)
+    assert [int(one.name) for one in held_out.samples] == sorted(order[:32])
+
+
+def test_a_single_group_can_not_be_divided() -> None:
+    with pytest.raises(InputError, match=r"5 in small, all of one group \(clip\)"):
+        divide(grouped(["clip"] * 5), 0.2, 0)
+
+
+def test_frames_of_the_scene_are_grouped_by_cut() -> None:
+    from edgecnn.data import open_dataset
+
+    dataset = open_dataset("scene:cups?seed=1&count=12&every=120&cut=8")
+    learn, held_out = divide(dataset, 0.3, 0)
+    assert not {one.group for one in learn.samples} & {one.group for one in held_out.samples}
+    assert (len(learn), len(held_out)) == (8, 4)
