@@ -17,6 +17,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a n
 
 VISIBLE = 0.3  # an object of which less is left is neither to be found nor to be missed
 BLUR, NOISE = (3, 5), (0.02, 0.08)
+SMALLEST, LARGEST = 0.5, 1.5  # how images are scaled in a mosaic to cover their cell
 
 
 class Augmenter:
@@ -67,6 +68,8 @@ def _geometry(A: Any, policy: Policy, size: tuple[int, int], pad: int) -> list[A
                 scale=(1 / (1 + policy.scale), 1 + policy.scale),
                 rotate=(-policy.rotate, policy.rotate),
                 translate_percent=(-policy.shift, policy.shift),
+                keep_ratio=True,
+                balanced_scale=True,
                 fill=pad,
                 p=0.8,
             )
@@ -142,22 +145,38 @@ def seed_of(generator: np.random.Generator) -> int:
 
 
 def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad: int) -> tuple[Image, Boxes]:
-    """Four images of one size around a random middle, all 0.5 to 1 times as large: YOLOv4, arXiv:2004.10934."""
+    """Four images of one size, or a part of each, around a random middle: YOLOv4, arXiv:2004.10934."""
     height, width, channels = parts[0][0].shape
     canvas = np.full((height, width, channels), pad, np.uint8)
-    factor = generator.uniform(0.5, 1.0)
-    small = (round(height * factor), round(width * factor))
-    middle = (int(height * generator.uniform(0.35, 0.65)), int(width * generator.uniform(0.35, 0.65)))
+    row, column = (int(side * generator.uniform(0.35, 0.65)) for side in (height, width))
+    cells = [(0, 0, row, column), (0, column, row, width), (row, 0, height, column), (row, column, height, width)]
     found = []
-    for corner, (image, boxes) in enumerate(parts):
-        image, boxes = resize(image, boxes, small)  # noqa: PLW2901
-        top = middle[0] - small[0] if corner < 2 else middle[0]
-        left = middle[1] - small[1] if corner % 2 == 0 else middle[1]
-        rows = slice(max(top, 0), min(top + small[0], height))
-        columns = slice(max(left, 0), min(left + small[1], width))
-        canvas[rows, columns] = image[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-        found.append(keep_visible(boxes, boxes.xyxy + np.array([left, top] * 2, np.float32), (height, width)))
+    for (top, left, bottom, right), (image, boxes) in zip(cells, parts, strict=True):
+        size = (bottom - top, right - left)
+        content = _content(image, pad)
+        cover = max(size[0] / (content[2] - content[0]), size[1] / (content[3] - content[1]))
+        factor = min(max(cover, SMALLEST), LARGEST) * generator.uniform(0.9, 1.2)
+        # Where the cell's top left corner lies in the scaled image: what is too large is cut at a random place.
+        start = [
+            content[axis] * factor + generator.uniform(0, 1) * max((content[axis + 2] - content[axis]) * factor - size[axis], 0)
+            for axis in (0, 1)
+        ]
+        matrix = np.array([[factor, 0, factor / 2 - 0.5 - start[1]], [0, factor, factor / 2 - 0.5 - start[0]]], np.float32)
+        cell = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderValue=(pad,) * channels)
+        canvas[top:bottom, left:right] = cell.reshape(*size, channels)
+        moved = boxes.xyxy * factor - np.array([start[1], start[0]] * 2, np.float32)
+        inside = keep_visible(boxes, moved.astype(np.float32), size)
+        corner = np.array([left, top] * 2, np.float32)
+        found.append(Boxes(inside.xyxy + corner, inside.class_id, None, inside.crowd))
     return canvas, join(found)
+
+
+def _content(image: Image, pad: int) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of what is not the bars of a letterbox."""
+    rows, columns = ((image != pad).any((1 - axis, 2)).nonzero()[0] for axis in (0, 1))
+    if not len(rows):
+        return 0, 0, image.shape[0], image.shape[1]
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def join(boxes: list[Boxes]) -> Boxes:

@@ -121,7 +121,7 @@ def test_mosaic_shows_four_images_with_their_boxes(seed: int) -> None:
     assert len(seen) >= 2
     for left, top, right, bottom in seen.round().astype(int):
         part = canvas[top:bottom, left:right]
-        assert 0.6 < (part > 127).mean() < 0.95  # an ellipse fills pi / 4 of its box
+        assert 0.6 < (part > 127).mean() < 0.98  # an ellipse, or what is left of it, never fills its box
     outside = canvas.copy()
     for left, top, right, bottom in np.stack([np.floor(boxes.xyxy[:, i]) + (i > 1) for i in range(4)], 1).astype(int):
         outside[top:bottom, left:right] = 0
