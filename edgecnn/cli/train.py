@@ -17,12 +17,37 @@ def _list(task: str) -> str:
     return ", ".join(name for name, entry in MODELS.items() if entry.task == task)
 
 
+def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas between, each once, in order."""
+    words = text.split(",") if isinstance(text, str) else text
+    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+
 @click.command("train", epilog=f"To classify: {_list('classify')}. To detect: {_list('detect')}.")
 @click.argument("model", metavar="MODEL")
 @click.option(
-    "--data", multiple=True, required=True, metavar="URI", help="What to train on: a folder or scene:...; may be repeated."
+    "--data", multiple=True, required=True, metavar="URI", help="What to train on: DIR[?KNOBS] or scene:...; may be repeated."
 )
-@click.option("--val", metavar="URI", help="What to score each epoch on.  [default: a part of a classifier's training images]")
+@click.option(
+    "--val", multiple=True, metavar="URI", help="What to score each epoch on; may be repeated.  [default: a part of --data]"
+)
+@click.option(
+    "--classes",
+    type=split_names,
+    default="",
+    metavar="A,B,...",
+    help="Bring all datasets to these classes; what one does not label is not learnt from it.",
+)
+@click.option(
+    "--pseudo",
+    multiple=True,
+    metavar="FILE[?KNOBS]",
+    help="Model file that labels what a dataset does not: threshold=0.5, lower=0.2, rename=car,bus:vehicle, decode=...",
+)
+@click.option(
+    "--group-by", default="", metavar="REGEX", help="Images whose file names have the same first (...) are never divided."
+)
+@click.option("--strict", is_flag=True, help="Stop where anything is wrong with a dataset.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoint, state, scores and pictures.")
 @click.option("--name", default="", help="Name in the card.  [default: MODEL]")
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
@@ -31,7 +56,11 @@ def _list(task: str) -> str:
 @click.option("--weight-decay", type=click.FloatRange(0), default=0.02, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same weights.")
 @click.option(
-    "--hold-out", type=click.FloatRange(0, 0.9), default=0.05, show_default=True, help="Part kept for scoring, where no --val."
+    "--hold-out",
+    type=click.FloatRange(0, 0.9),
+    default=0.05,
+    show_default=True,
+    help="Part kept for scoring, where no --val; whole groups.",
 )
 @click.option(
     "--coarse", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Part of a detector's epochs at 3/4 size."
@@ -65,8 +94,13 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     \b
     edgecnn train resnet-s --data fashion-mnist --download --epochs 15 --out runs/resnet
     edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
+    edgecnn train edgedet --data "faces?merge=face&part=learn" --val "faces?merge=face&part=held-out" --out runs/faces
+
+    KNOBS say which part of a dataset and which classes, in this order: split=NAME, labels=a,b or FILE, group=REGEX,
+    part=learn|held-out with hold=0.2 and seed=0, rename=a:b,c:d, merge=NAME, classes=a,b.
     """
     from edgecnn.cli.options import parse_size
+    from edgecnn.cli.teachers import open_teachers
     from edgecnn.errors import MissingExtraError
 
     try:
@@ -77,5 +111,7 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
             raise
         raise MissingExtraError(error.name, "train") from error
     model_options = {"size": parse_size(size)} if size else {}
-    path = train(TrainOptions(model=model, data=data, model_options=model_options, **values), click.echo)
+    options = TrainOptions(model=model, data=data, model_options=model_options, **values)
+    with open_teachers(options.pseudo) as teachers:
+        path = train(options, click.echo, teachers=teachers)
     click.echo(f"wrote {path}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecnn.compress.distill import Teaching
+from edgecnn.data.address import shown_address
 from edgecnn.errors import InputError
-from edgecnn.train.options import TrainOptions, short
+from edgecnn.train.options import TrainOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,9 @@ class CompressOptions:
     def command(self) -> str:
         """The command line that does the same, with folders by name only."""
         words = ["edgecnn compress"]
-        words += [shlex.quote(short(self.checkpoint))] if self.checkpoint else []
+        words += [shlex.quote(shown_address(self.checkpoint))] if self.checkpoint else []
         words += [f"--student {self.train.model}"] if self.train.model else []
-        words += [f"--teacher {shlex.quote(short(teacher))}" for teacher in self.teachers]
+        words += [f"--teacher {shlex.quote(shown_address(teacher))}" for teacher in self.teachers]
         words += self._teaching()
         _, _, rest = self.train.command().partition(" --data")
         return " ".join([*words, f"--data{rest}"])

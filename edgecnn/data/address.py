@@ -28,6 +28,7 @@ from edgecnn.errors import InputError
 
 SCENE = "scene:"
 SCENE_KNOBS = ("rename", "merge", "classes")
+LABELS_FILE = re.compile(r"(?<![^&])labels=[^&]*/")  # up to the name of the file
 Part = Literal["learn", "held-out"]
 
 
@@ -83,14 +84,11 @@ def parse_query(query: str) -> list[tuple[str, str]]:
 
 def shown_address(uri: str | Path) -> str:
     """The address with folders and files by name only: a card or a report travels, a user's paths should not."""
-    if str(uri).startswith(SCENE):
-        return str(uri)
-    place = parse_address(uri).place
-    query = str(uri)[len(place) :]
-    labels = parse_address(uri).labels
-    if labels and "/" in labels:
-        query = query.replace(labels, Path(labels).name)
-    return Path(place).expanduser().resolve().name + query
+    text = str(uri)
+    if text.startswith(SCENE):
+        return text
+    place, mark, query = (text, "", "") if Path(text).expanduser().exists() else text.partition("?")
+    return Path(place).expanduser().resolve().name + mark + LABELS_FILE.sub("labels=", query)
 
 
 def with_default(uri: str, knob: str, value: str) -> str:

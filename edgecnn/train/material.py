@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
-import numpy as np
+from tqdm import tqdm
 
-from edgecnn.data import Dataset, Sample, dataset_splits, open_dataset
-from edgecnn.data.sample import LazySamples
+from edgecnn.data import Dataset, dataset_splits, open_dataset
+from edgecnn.data.address import with_default
+from edgecnn.data.join import join
+from edgecnn.data.parts import divide, group_indices
+from edgecnn.data.problems import check_strict, problem_lines, to_stderr
+from edgecnn.data.pseudo import Teacher, pseudo_label
+from edgecnn.data.relabel import to_classes
+from edgecnn.data.remember import remember
 from edgecnn.errors import InputError
 from edgecnn.train.options import TrainOptions
-from edgecnn.types import Image, Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +26,13 @@ class Material:
     """``learn`` is trained on, ``watch`` is scored after each epoch, ``measure`` once at the end (None: the same as ``watch``).
 
     Nothing is ever chosen by the score on ``measure``, and no weights are chosen by ``watch`` either: the last average is kept.
+    ``sources`` say for the card what each dataset to learn from is, and what was added to it.
     """
 
     learn: tuple[Dataset, ...]
     watch: Dataset | None
     measure: Dataset | None
+    sources: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -37,22 +45,96 @@ class Material:
         return sum(len(dataset) for dataset in self.learn)
 
 
-def gather(options: TrainOptions, task: str) -> Material:
-    """Open all datasets.
+def gather(
+    options: TrainOptions, task: str, teachers: Sequence[Teacher] = (), warn: Callable[[str], None] = to_stderr
+) -> Material:
+    """Open all datasets, hold a part out where there is none to score on, and have ``teachers`` fill what is not labelled.
 
-    Raises ``InputError`` for one that is missing, broken, of another task or with other classes.
+    What is wrong in the files is told of with ``warn``. Raises ``InputError`` for a dataset that is missing, broken, of another task or
+    with other classes, for a class that is labelled in none, and where ``options.strict`` for any problem; ``ValueError`` where the
+    teachers are not those of ``options.pseudo``.
     """
-    learn = tuple(open_dataset(uri, split=_split(uri, "train"), limit=options.limit) for uri in options.data)
-    for dataset in learn:
+    if len(teachers) != len(options.pseudo):
+        raise ValueError(f"wanted {len(options.pseudo)} teachers as in the options, found {len(teachers)}: give one for each")
+    learn = [_open(uri, "train", options, warn) for uri in options.data]
+    watch = [_open(uri, "val", options, warn) for uri in options.val]
+    for dataset in (*learn, *watch):
         _check(dataset, task, learn[0].labels)
-    watch = None
-    if options.val:
-        watch = open_dataset(options.val, split=_split(options.val, "val"), limit=options.val_limit)
-        _check(watch, task, learn[0].labels)
-    elif task == "classify" and options.hold_out and len(learn) == 1:
-        kept, watch = hold_out(learn[0], options.hold_out, options.seed)
-        learn = (kept,)
-    return Material(learn, watch and remember(watch), _test(options))
+    if not watch and options.hold_out:
+        learn, watch = _hold_out_each(learn, options, warn)
+    sources = [_source(dataset) for dataset in learn]
+    for teacher in teachers:
+        learn = [_taught(dataset, teacher, options.out, index, sources[index]) for index, dataset in enumerate(learn)]
+    _check_labelled(learn)
+    return Material(tuple(learn), remember(join(watch)) if watch else None, _test(options, warn), tuple(sources))
+
+
+def _open(uri: str, part: Literal["train", "val", "test"], options: TrainOptions, warn: Callable[[str], None]) -> Dataset:
+    """The part of a dataset to learn from or to score on, with the wanted groups and classes, its problems told."""
+    uri = with_default(uri, "group", options.group_by) if options.group_by else uri
+    dataset = open_dataset(uri, split=_split(uri, part), limit=options.limit if part == "train" else options.val_limit)
+    if options.strict:
+        check_strict(dataset)
+    for line in problem_lines(dataset):
+        warn(line)
+    return to_classes(dataset, options.classes) if options.classes else dataset
+
+
+def _hold_out_each(
+    learn: list[Dataset], options: TrainOptions, warn: Callable[[str], None]
+) -> tuple[list[Dataset], list[Dataset]]:
+    """What is left of each dataset to learn from, and the parts that are held out; one with a single group has none to spare."""
+    left, held = [], []
+    for dataset in learn:
+        if len(group_indices(dataset)) < 2:
+            warn(f"{dataset.name}: {len(dataset)} images of one group, none is held out; name others to score on with --val")
+            left.append(dataset)
+            continue
+        kept, out = divide(dataset, options.hold_out, options.seed)
+        left.append(kept)
+        held.append(out)
+    return left, held
+
+
+def _taught(dataset: Dataset, teacher: Teacher, out: Path, index: int, source: dict[str, Any]) -> Dataset:
+    """The dataset with a teacher's boxes for what it does not label; what was added is noted in ``source``."""
+    classes = {own: wanted for own, wanted in teacher.classes(dataset.labels).items() if wanted in dataset.unlabelled}
+    if not classes:
+        return dataset
+    cache = out / f"pseudo-{index}-{dataset.name}-{Path(teacher.name).stem}.json"
+    with tqdm(total=len(dataset), desc=f"pseudo-labels for {dataset.name}", unit="image", disable=None, leave=False) as bar:
+        found = pseudo_label(
+            dataset,
+            teacher.predict,
+            classes,
+            teacher.threshold,
+            lower=teacher.lower,
+            cache=cache,
+            key=f"{teacher.sha256} {', '.join(teacher.labels)}",
+            progress=lambda done, total: bar.update(),
+        )
+    note = {"teacher": teacher.name, "sha256": teacher.sha256, "threshold": teacher.threshold, "lower": teacher.lower}
+    source["pseudo"] = [*source.get("pseudo", []), {**note, "boxes": dict(found.boxes), "ignored": dict(found.ignored)}]
+    return found.dataset
+
+
+def _source(dataset: Dataset) -> dict[str, Any]:
+    """What a card says of a dataset that was learnt from; plain values."""
+    found: dict[str, Any] = {"dataset": dataset.name, "split": dataset.split, "images": len(dataset)}
+    if dataset.unlabelled:
+        found["unlabelled"] = [dataset.labels[index] for index in sorted(dataset.unlabelled)]
+    return found | ({"problems": len(dataset.problems)} if dataset.problems else {})
+
+
+def _check_labelled(learn: Sequence[Dataset]) -> None:
+    nowhere = frozenset.intersection(*(dataset.unlabelled for dataset in learn))
+    if nowhere:
+        names = ", ".join(learn[0].labels[index] for index in sorted(nowhere))
+        raise InputError(
+            "each class labelled in at least one dataset",
+            f"none with {names}",
+            "add one, a teacher with --pseudo, or leave it out",
+        )
 
 
 def _split(uri: str, name: str) -> str | None:
@@ -60,13 +142,13 @@ def _split(uri: str, name: str) -> str | None:
     found = dataset_splits(uri)
     if not found:
         return None
-    same = {"train": ("train", "training"), "val": ("val", "valid", "validation", "test")}[name]
+    same = {"train": ("train", "training"), "val": ("val", "valid", "validation", "test"), "test": ("test",)}[name]
     return next((part for want in same for part in found if part.lower() == want), None)
 
 
-def _test(options: TrainOptions) -> Dataset | None:
+def _test(options: TrainOptions, warn: Callable[[str], None]) -> Dataset | None:
     parts = dataset_splits(options.data[0]) if len(options.data) == 1 else ()
-    return open_dataset(options.data[0], split="test", limit=options.val_limit) if "test" in parts else None
+    return _open(options.data[0], "test", options, warn) if "test" in parts else None
 
 
 def _check(dataset: Dataset, task: str, labels: tuple[str, ...]) -> None:
@@ -75,48 +157,8 @@ def _check(dataset: Dataset, task: str, labels: tuple[str, ...]) -> None:
         raise InputError(f"a dataset to {task}", f"{dataset.name}: {kind}", "name another dataset, or a model for that task")
     if dataset.labels != labels:
         found = f"{', '.join(dataset.labels)} in {dataset.name}"
-        raise InputError(f"the classes {', '.join(labels)}", found, "train on datasets with the same classes")
-
-
-def hold_out(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Divide at random by ``seed`` into the larger part and ``part`` (0..1) of it, at least one image, both in the old order."""
-    count = len(dataset)
-    held = max(round(count * part), 1)
-    if held >= count:
-        raise InputError("more images to train on", f"{count} in {dataset.name}", "use a larger dataset")
-    order = np.random.default_rng((seed, count)).permutation(count)
-    return pick(dataset, np.sort(order[held:])), pick(dataset, np.sort(order[:held]))
-
-
-def pick(dataset: Dataset, indices: Int64) -> Dataset:
-    """Only the samples with these indices."""
-    return dataclasses.replace(dataset, samples=LazySamples(len(indices), lambda index: dataset.samples[int(indices[index])]))
-
-
-def remember(dataset: Dataset) -> Dataset:
-    """The same dataset, each image of which is read only once."""
-    kept: dict[int, Sample] = {}
-
-    def make(index: int) -> Sample:
-        if index not in kept:
-            sample = dataset.samples[index]
-            kept[index] = dataclasses.replace(sample, read=_Once(sample))
-        return kept[index]
-
-    return dataclasses.replace(dataset, samples=LazySamples(len(dataset), make))
-
-
-class _Once:
-    """Reads an image the first time, and gives it again after that."""
-
-    def __init__(self, sample: Sample) -> None:
-        self._sample = sample
-        self._image: Image | None = None
-
-    def __call__(self) -> Image:
-        if self._image is None:
-            self._image = self._sample.read()
-        return self._image
+        do = "train on datasets with the same classes, or give the list to bring them to with --classes"
+        raise InputError(f"the classes {', '.join(labels)}", found, do)
 
 
 def channels(datasets: Sequence[Dataset], looked_at: int = 8) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from edgecnn.data.address import shown_address
 from edgecnn.models.options import parse_options
 from edgecnn.train.policy import Policy, parse_policy
 
@@ -19,8 +20,10 @@ Amp = Literal["auto", "fp32", "bf16"]
 class TrainOptions:
     """All of it.
 
-    ``name`` goes into the card (the model's where it is ""). ``data`` are dataset addresses, put one after the other; ``val`` is
-    scored after each epoch, or, where it is None, the part ``hold_out`` (0..1) of the training images. ``lr`` is the peak of the
+    ``name`` goes into the card (the model's where it is ""). ``data`` are dataset addresses (edgecnn.data.address), put one after the
+    other; ``val`` are scored after each epoch, or, where there are none, the part ``hold_out`` (0..1) of each dataset, in whole groups.
+    ``classes`` is the list that all datasets are brought to, ``group_by`` the regular expression of groups where an address has none.
+    ``pseudo`` are teachers for what a dataset does not label. ``strict`` stops at a problem in a dataset. ``lr`` is the peak of the
     schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
     progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``augment`` says how images
     are changed (edgecnn.train.policy). ``amp`` is the precision of the arithmetic, ``workers`` the processes that read images.
@@ -31,7 +34,11 @@ class TrainOptions:
     data: tuple[str, ...]
     out: Path
     name: str = ""
-    val: str | None = None
+    val: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    group_by: str = ""
+    pseudo: tuple[str, ...] = ()
+    strict: bool = False
     model_options: Mapping[str, Any] = field(default_factory=dict)
     model_option: tuple[str, ...] = ()
     epochs: int = 10
@@ -62,16 +69,18 @@ class TrainOptions:
     def identity(self) -> dict[str, Any]:
         """What a resumed training must have in common with the one that was stopped: all that changes the result."""
         values = dataclasses.asdict(self)
-        for name in ("out", "workers", "resume", "download", "val_limit"):
+        for name in ("out", "workers", "resume", "download", "val_limit", "strict"):
             del values[name]
-        return {**values, "data": [short(uri) for uri in self.data], "val": self.val and short(self.val)}
+        return values | {name: [shown_address(uri) for uri in getattr(self, name)] for name in ("data", "val", "pseudo")}
 
     def command(self) -> str:
         """The command line that makes the same weights, with folders by name only: a card travels, a user's paths should not."""
         defaults = {item.name: item.default for item in dataclasses.fields(self)}
-        words = [f"edgecnn train {self.model}", *(f"--data '{short(uri)}'" for uri in self.data)]
+        words = [f"edgecnn train {self.model}", *(f"--data '{shown_address(uri)}'" for uri in self.data)]
         words += [f"--name {self.name}"] if self.name else []
-        words += [f"--val '{short(self.val)}'"] if self.val else []
+        words += [f"--{name} {shlex.quote(shown_address(uri))}" for name in ("val", "pseudo") for uri in getattr(self, name)]
+        words += [f"--classes {shlex.quote(','.join(self.classes))}"] if self.classes else []
+        words += [f"--group-by {shlex.quote(self.group_by)}"] if self.group_by else []
         for name in (
             "epochs",
             "batch",
@@ -93,8 +102,3 @@ class TrainOptions:
         words += [f"--size {'x'.join(map(str, self.model_options['size']))}"] if "size" in self.model_options else []
         words += [f"--model-option {shlex.quote(text)}" for text in self.model_option]
         return " ".join(words)
-
-
-def short(uri: str) -> str:
-    """A scene's whole address, but only the name of a folder."""
-    return uri if uri.startswith("scene:") else Path(uri).expanduser().resolve().name

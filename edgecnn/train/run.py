@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from torch import nn
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
+from edgecnn.data.address import parse_address
+from edgecnn.data.pseudo import Teacher
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score, evaluate
 from edgecnn.metrics.average_precision import load_pycocotools
@@ -54,9 +56,10 @@ class Change:
     command: str = ""
 
 
-def train(options: TrainOptions, say: Say = print, change: Change | None = None) -> Path:
+def train(options: TrainOptions, say: Say = print, change: Change | None = None, *, teachers: Sequence[Teacher] = ()) -> Path:
     """Train as asked and give the path of the checkpoint; beside it are curves.png, confusion.png and scores.json.
 
+    ``teachers``, those of ``options.pseudo``, fill the classes that a dataset does not label.
     Raises ``InputError`` for datasets, options or folders that do not fit, and for a loss that is not finite.
     """
     change = change or Change()
@@ -65,7 +68,7 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None)
     options.policy(task)  # an unknown one is said at once
     if task == "detect":
         load_pycocotools()
-    material = gather(options, task)
+    material = gather(options, task, teachers)
     torch.manual_seed(options.seed)
     torch.backends.cudnn.deterministic = True
     model, card = _known(change.start, material, options) if change.start else _new(options, material, task)
@@ -102,7 +105,7 @@ def prepare(options: TrainOptions) -> None:
     if options.download:
         from edgecnn.data.fetch import fetch_fashion_mnist
 
-        fetch_fashion_mnist(Path(options.data[0]))
+        fetch_fashion_mnist(parse_address(options.data[0]).path)
     there = [name for name in (CHECKPOINT, STATE) if (options.out / name).exists()]
     if there and not options.resume:
         raise InputError(
@@ -127,7 +130,7 @@ def _model_options(options: TrainOptions, material: Material, task: str) -> dict
 
 
 def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Objective:
-    pixels = load(material.learn, card.preprocess, workers=options.workers)
+    pixels = load(material.learn, card.preprocess, workers=options.workers, strict=options.strict)
     if card.task == "classify":
         return Classification(pixels, card.preprocess, options, len(card.labels))
     reach = float(card.model["options"].get("reach", 8.0))
@@ -200,6 +203,7 @@ class Keeper:
             "command": self.change.command or self.options.command(),
             "data": self.options.identity()["data"],
             "images": self.material.count,
+            "sources": [dict(source) for source in self.material.sources],
             "augmentation": self.options.policy(self.card.task).record(),
             "seed": self.options.seed,
             "epochs": len(history),

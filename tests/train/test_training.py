@@ -64,7 +64,7 @@ def test_classifier_learns_and_leaves_everything(digits: Path, tmp_path: Path) -
 def test_detector_learns_and_leaves_everything(boxes: Path, tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     wanted = options(boxes, tmp_path / "run", model="edgedet", model_options=TINY, epochs=24, batch=8, lr=8e-3, coarse=0.2)
-    quietly(dataclasses.replace(wanted, val=str(boxes), augment="none"))
+    quietly(dataclasses.replace(wanted, val=(str(boxes),), augment="none"))
     model, card = load_checkpoint(tmp_path / "run/model.safetensors")
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.6
     assert card.labels == ("dark", "bright")

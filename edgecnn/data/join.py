@@ -1,0 +1,39 @@
+"""Several datasets with the same classes as one."""
+
+from __future__ import annotations
+
+import dataclasses
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+from edgecnn.data.sample import Dataset, LazySamples, Sample
+
+
+def join(datasets: Sequence[Dataset]) -> Dataset:
+    """All samples of ``datasets``, one dataset after the other, taken when they are asked for.
+
+    Raises ``ValueError`` where they are of several tasks or have other classes.
+    """
+    first = datasets[0]
+    if len(datasets) == 1:
+        return first
+    if any((dataset.task, dataset.labels) != (first.task, first.labels) for dataset in datasets):
+        raise ValueError(
+            f"wanted datasets with the classes of {first.name}, found others: bring them to one list with to_classes"
+        )
+    ends = list(accumulate(map(len, datasets)))
+
+    def make(index: int) -> Sample:
+        which = bisect_right(ends, index)
+        return datasets[which].samples[index - (ends[which - 1] if which else 0)]
+
+    splits = {dataset.split for dataset in datasets}
+    return dataclasses.replace(
+        first,
+        name=", ".join(dict.fromkeys(dataset.name for dataset in datasets)),
+        samples=LazySamples(ends[-1], make),
+        problems=tuple(problem for dataset in datasets for problem in dataset.problems),
+        split=splits.pop() if len(splits) == 1 else "",
+        unlabelled=frozenset.intersection(*(dataset.unlabelled for dataset in datasets)),
+    )

@@ -1,0 +1,34 @@
+"""Images that are needed more than once, kept in memory after they were read."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from edgecnn.data.sample import Dataset, LazySamples, Sample
+from edgecnn.types import Image
+
+
+def remember(dataset: Dataset) -> Dataset:
+    """The same dataset, each sample of which is made, and each image of which is read, only once."""
+    kept: dict[int, Sample] = {}
+
+    def make(index: int) -> Sample:
+        if index not in kept:
+            sample = dataset.samples[index]
+            kept[index] = dataclasses.replace(sample, read=_Once(sample))
+        return kept[index]
+
+    return dataclasses.replace(dataset, samples=LazySamples(len(dataset), make))
+
+
+class _Once:
+    """Reads an image the first time, and gives it again after that."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self._image: Image | None = None
+
+    def __call__(self) -> Image:
+        if self._image is None:
+            self._image = self._sample.read()
+        return self._image
