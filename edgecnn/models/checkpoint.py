@@ -53,6 +53,7 @@ def read_card(name_or_path: str | Path) -> ModelCard:
 def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     """The model in eval mode on the CPU, and its card.
 
+    A card whose ``model`` says ``pruned`` has fewer channels than its options make: the shapes of the tensors say how many.
     Raises ``InputError`` for no file, ``ArtifactError`` for a file that is truncated, has no card or does not fit the model of its card.
     """
     path = find_checkpoint(name_or_path)
@@ -62,7 +63,13 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     if "name" not in card.model:
         raise ArtifactError(f"a card in {path} that names its model", "none", AGAIN)
     model = create(card.model["name"], **card.model.get("options", {}))
+    if card.model.get("pruned"):
+        from edgecnn.models.resize import resize
+
+        resize(model, weights)
     _fill(model, weights, path, card.model["name"])
+    if card.model.get("pruned"):
+        _run_once(model.eval(), card, path)
     return model.eval(), card
 
 
@@ -145,3 +152,16 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -
             AGAIN,
         )
     model.load_state_dict(weights)
+
+
+def _run_once(model: nn.Module, card: ModelCard, path: Path) -> None:
+    """Layers that were brought to stored shapes fit each other, or the file is wrong."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            model(torch.zeros((1, card.preprocess.channels, *card.preprocess.size)))
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"a pruned network in {path} whose layers fit each other", (str(error).splitlines() or [""])[0][:160], AGAIN
+        ) from error
