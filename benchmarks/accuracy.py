@@ -24,7 +24,7 @@ from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.identify import CardOptions
 
-WANTED = {"classify": 0.5, "detect": 1.0}  # most points that int8 may lose
+WANTED = {"classify": 0.5, "detect": 1.0, "regress": 1.0}  # most points that int8 may lose
 
 
 @click.command()

@@ -40,7 +40,7 @@ class DataChoice:
         if self.merge:
             changes = dict.fromkeys(dataset.labels, self.merge)
             dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-        return dataset, match_labels(labels, dataset.labels)
+        return dataset, match_labels(labels, dataset.labels, dataset.task)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise what would stop the accuracy of a model with ``card``, before anything long is measured."""

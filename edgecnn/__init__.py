@@ -14,6 +14,7 @@ _PUBLIC = {
     "Latency": "edgecnn.types",
     "Result": "edgecnn.types",
     "TensorSpec": "edgecnn.types",
+    "Values": "edgecnn.types",
     "Decode": "edgecnn.card",
     "ModelCard": "edgecnn.card",
     "Preprocess": "edgecnn.card",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.metrics.match import match
-from edgecnn.types import Array, Classes, Detections, Prediction
+from edgecnn.types import Array, Classes, Detections, Prediction, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,13 @@ class Agreement:
 
 
 def compare(expected: Prediction, got: Prediction, tolerance: Tolerance) -> Agreement:
-    """Compare two predictions for one image; raises ``ValueError`` where one is boxes and the other a label."""
+    """Compare two predictions for one image; raises ``ValueError`` where they are of two kinds, such as boxes and a label."""
     if isinstance(expected, Classes) and isinstance(got, Classes):
         return _labels(expected, got, tolerance)
     if isinstance(expected, Detections) and isinstance(got, Detections):
         return _boxes(expected, got, tolerance)
+    if isinstance(expected, Values) and isinstance(got, Values):
+        return _values(expected, got)
     raise ValueError(f"wanted two predictions of one kind, found {type(expected).__name__} and {type(got).__name__}")
 
 
@@ -105,6 +107,12 @@ def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
         return Agreement(0, 1)
     gap = float(expected.score[expected.top1] - expected.score[got.top1])
     return Agreement(int(gap <= tolerance.tie), 1, (abs(float(expected.score.max() - got.score.max())),))
+
+
+def _values(expected: Values, got: Values) -> Agreement:
+    """Whether both have as many values; how far these are apart the tensors tell, in parts of their range."""
+    fits = expected.value.shape == got.value.shape and bool(np.isfinite(got.value).all())
+    return Agreement(0, 0) if fits else Agreement(0, 1)
 
 
 def _boxes(expected: Detections, got: Detections, tolerance: Tolerance) -> Agreement:
@@ -191,7 +199,8 @@ def slack(row: Row, tolerance: Tolerance) -> float:
 
 def table(rows: Sequence[Row], task: str) -> str:
     """The rows as text in columns, for a terminal."""
-    head = ("input", "n", "max error", "mean error", "cosine", "labels" if task == "classify" else "boxes", "score diff", "")
+    compared = {"classify": "labels", "detect": "boxes"}.get(task, "values")
+    head = ("input", "n", "max error", "mean error", "cosine", compared, "score diff", "")
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in lines)

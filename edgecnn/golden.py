@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgecnn.errors import ArtifactError
 from edgecnn.stress import pattern
-from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction
+from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction, Values
 
 GOLDENS_KEY = "edgecnn.goldens"
 GOLDENS_VERSION = 1
@@ -118,6 +118,8 @@ def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, 
         arrays[f"{prefix}output.{name}"] = kept.codes
     if isinstance(golden.prediction, Classes):
         arrays[f"{prefix}classes"] = golden.prediction.score
+    elif isinstance(golden.prediction, Values):
+        arrays[f"{prefix}values"] = golden.prediction.value
     elif golden.prediction is not None:
         found = golden.prediction
         arrays[f"{prefix}boxes"] = np.column_stack([found.xyxy, found.score, found.class_id]).astype(np.float32)
@@ -137,6 +139,8 @@ def _golden(record: dict[str, Any], prefix: str, arrays: Any) -> Golden:
 def _prediction(prefix: str, arrays: Any) -> Prediction | None:
     if f"{prefix}classes" in arrays:
         return Classes(arrays[f"{prefix}classes"])
+    if f"{prefix}values" in arrays:
+        return Values(arrays[f"{prefix}values"])
     if f"{prefix}boxes" not in arrays:
         return None
     rows = arrays[f"{prefix}boxes"]

@@ -126,7 +126,17 @@ class Classes:
         return int(self.score.argmax())
 
 
-Prediction: TypeAlias = Detections | Classes
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """Continuous values read off one image, (K,) float32, in the units that the labels of the card name."""
+
+    value: Float32
+
+    def __post_init__(self) -> None:
+        _check(self.value, "values", (None,), np.float32)
+
+
+Prediction: TypeAlias = Detections | Classes | Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)

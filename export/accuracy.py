@@ -16,7 +16,8 @@ from edgecnn.runtime.identify import CardOptions
 from edgecnn.runtime.predictor import Predictor
 from edgecnn.types import Image, Prediction
 
-ALLOWED: Mapping[str, float] = {"classify": 0.005, "detect": 0.01}  # top-1 by 0.5 points, mAP@50-95 by 1.0
+# Top-1 by 0.5 points, mAP@50-95 and R² by 1.0.
+ALLOWED: Mapping[str, float] = {"classify": 0.005, "detect": 0.01, "regress": 0.01}
 WHOLE_CURVE = {"score_threshold": 0.001, "max_detections": 100}  # mAP is the area under all scores, not only the sure ones
 
 
@@ -71,7 +72,7 @@ class Accuracy:
         return Drop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, ALLOWED[score.task])
 
     def _evaluate(self, predict: Any, card: ModelCard) -> Score:
-        return evaluate(predict, self._dataset, classes=match_labels(card.labels, self._dataset.labels))
+        return evaluate(predict, self._dataset, classes=match_labels(card.labels, self._dataset.labels, card.task))
 
     def _predict(self, image: Image) -> Prediction:
         prediction = self._reference(image).prediction

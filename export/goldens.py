@@ -16,7 +16,7 @@ from edgecnn.preprocess import resize_into
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.selftest import try_golden
 from edgecnn.stress import pattern
-from edgecnn.types import Image
+from edgecnn.types import Image, Values
 
 STRESS = ("black", "noise")
 SHARE = 0.025  # of the bytes of an int8 file, before base64 adds a third
@@ -57,7 +57,7 @@ def _best(evidence: Evidence, preprocess: Preprocess) -> Image:
 
 
 def _sureness(answer: Answer) -> float:
-    if answer.prediction is None:
+    if answer.prediction is None or isinstance(answer.prediction, Values):
         return 0.0
     return float(answer.prediction.score.max(initial=0.0))
 

@@ -87,8 +87,8 @@ def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
         return tuple(spec.name for spec in card.outputs)
     if isinstance(outputs, Mapping) and len(outputs) == count:
         return tuple(str(key) for key in outputs)
-    if card.task == "classify" and count == 1:
-        return ("logits",)
+    if card.task != "detect" and count == 1:
+        return ("values" if card.task == "regress" else "logits",)
     if card.decode.name == "fcos" and count == 2:
         return ("boxes", "scores")
     return tuple(f"output_{index}" for index in range(count))
@@ -141,8 +141,8 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
 
 
 def _check_labels(outputs: tuple[TensorSpec, ...], card: ModelCard) -> None:
-    scores = {"classify": outputs[0], "detect": outputs[-1]}[card.task]
-    checked = card.task == "classify" or (card.decode.name == "fcos" and scores.name == "scores")
+    scores = outputs[-1] if card.task == "detect" else outputs[0]
+    checked = card.task != "detect" or (card.decode.name == "fcos" and scores.name == "scores")
     if checked and scores.shape[-1] != len(card.labels):
         raise InputError(
             f"{scores.shape[-1]} labels for the output {scores.name} of shape {scores.shape}",

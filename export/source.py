@@ -72,12 +72,13 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
         )
     given = options.card.given()
     if "task" not in given:
-        raise InputError("what the model does", "no --task", "give --task classify or --task detect")
+        raise InputError("what the model does", "no --task", "give --task classify, detect or regress")
     if "labels" not in given:
         raise InputError("the names of the classes", "no --labels", "give a file with one name a line with --labels")
     if "decode" not in given and given["task"] == "detect":
         raise InputError("how the outputs become boxes", "no --decode", "name the decoder with --decode, such as yolox or yolo")
-    decode = Decode(given.get("decode", "softmax"), _only(given, DECODE))
+    usual = "values" if given["task"] == "regress" else "softmax"
+    decode = Decode(given.get("decode", usual), _only(given, DECODE))
     find(decode.name)
     return ModelCard(
         name=name,

@@ -39,7 +39,7 @@ def draft(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
         raise _missing(path, f"a model that may want any preprocessing (decoder {decoder})", missing)
     return ModelCard(
         name=path.stem,
-        task="classify" if decoder in CLASSIFIERS else "detect",
+        task="regress" if decoder == "values" else "classify" if decoder in CLASSIFIERS else "detect",
         labels=_labels(known, decoder, backend, size),
         preprocess=_preprocess(known, size),
         decode=Decode(decoder, {name: known[name] for name in DECODE if name in known}),
@@ -68,6 +68,8 @@ def _decoder(backend: Backend, known: Facts, size: Size, path: Path) -> str:
     """By name, by the shapes of the outputs, or as a classifier with as many scores as there are labels."""
     if known.get("decode"):
         return str(known["decode"])
+    if known.get("task") == "regress":
+        return "values"
     labels = known.get("labels")
     seen = recognise(backend.outputs, size, len(labels) if labels else None)
     if known.get("task") != "classify" and seen:
@@ -115,6 +117,8 @@ def _labels(known: Facts, decoder: str, backend: Backend, size: Size) -> tuple[s
     count = class_count(decoder, backend.outputs, size)
     if count is None:
         raise InputError("class names for this detector", "none in the file", "give them with --labels, one a line")
+    if decoder == "values":
+        return ("value",) if count == 1 else tuple(f"value {index}" for index in range(count))
     return COCO_80 if count == 80 and decoder not in CLASSIFIERS else tuple(f"class {index}" for index in range(count))
 
 

@@ -1,4 +1,4 @@
-"""Draws a prediction on its frame: boxes with captions for detections, a panel of the best classes for a classifier."""
+"""Draws a prediction on its frame: boxes with captions for detections, else a panel of the best classes or of the values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from edgecnn.types import Classes, Detections, Image, Prediction, Result
+from edgecnn.types import Classes, Detections, Image, Prediction, Result, Values
 
 Color = tuple[int, int, int]
 
@@ -44,6 +44,8 @@ def draw(image: Image, prediction: Prediction, labels: Sequence[str]) -> Image:
         canvas = image.copy()
     if isinstance(prediction, Classes):
         _draw_classes(canvas, prediction, labels)
+    elif isinstance(prediction, Values):
+        _draw_values(canvas, prediction, labels)
     else:
         _draw_boxes(canvas, prediction, labels, factor)
     return canvas
@@ -120,6 +122,27 @@ def _draw_classes(canvas: Image, classes: Classes, labels: Sequence[str]) -> Non
         cv2.putText(canvas, name, (pad, base), _FONT, scale, _WHITE, weight, cv2.LINE_AA)
         right = panel_w - pad - score_w
         cv2.putText(canvas, f"{score:.2f}", (right, base), _FONT, scale, _WHITE, weight, cv2.LINE_AA)
+
+
+def _draw_values(canvas: Image, found: Values, labels: Sequence[str]) -> None:
+    """A dark panel in the upper left corner: the name of each value, and the value at the right."""
+    height, width = canvas.shape[:2]
+    scale, weight = _font(canvas)
+    pad, row = round(scale * 14), round(scale * 44)
+    panel_w = min(round(max(width * 0.42, scale * 400)), width)
+    panel = canvas[: min(row * len(found.value) + pad, height), :panel_w]
+    panel[...] = panel // 4
+    for place, value in enumerate(found.value):
+        base, text = pad + place * row + round(scale * 24), value_text(float(value))
+        text_w = cv2.getTextSize(text, _FONT, scale, weight)[0][0]
+        name, *_ = _fit(label_of(labels, place), scale, weight, panel_w - 3 * pad - text_w)
+        cv2.putText(canvas, name, (pad, base), _FONT, scale, _WHITE, weight, cv2.LINE_AA)
+        cv2.putText(canvas, text, (panel_w - pad - text_w, base), _FONT, scale, class_color(place), weight, cv2.LINE_AA)
+
+
+def value_text(value: float) -> str:
+    """A value for people: four digits that count."""
+    return f"{value:#.4g}".rstrip(".") if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
 
 
 def _font(canvas: Image) -> tuple[float, int]:

@@ -45,6 +45,7 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "softmax": {"resize": "stretch"},
     "logits": {"resize": "stretch"},
     "probabilities": {"resize": "stretch"},
+    "values": {"resize": "stretch"},
 }
 DETECTION_OUTPUT = {"resize": "stretch", "color": "bgr", "mean": (0.0,), "std": (1.0,)}
 CLASSIFIERS = ("softmax", "logits", "probabilities")
@@ -105,7 +106,7 @@ def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int 
     """How many classes the outputs have room for; None where their shapes do not say."""
     shapes = {spec.name: spec.shape for spec in outputs}
     only = next(iter(shapes.values())) if len(shapes) == 1 else ()
-    if decoder in CLASSIFIERS:
+    if decoder in (*CLASSIFIERS, "values"):
         sizes = [abs(length) for length in only[1:]]
         return max(sizes) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) else None
     if decoder == "fcos":

@@ -10,13 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from edgecnn.runtime.draw import label_of
+from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.sources.quiet import stderr_held
 from edgecnn.runtime.stats import STAGES, Durations, Stats, Summary
-from edgecnn.types import Classes, Prediction, Result
+from edgecnn.types import Classes, Detections, Result, Values
 
 LIVE_EVERY_S = 0.5
 PLAIN_EVERY_S = 5.0
@@ -93,6 +93,9 @@ def describe(result: Result, title: str, labels: Sequence[str]) -> str:
     spent = sum(result.stage_ms.get(stage, 0.0) for stage in ("preprocess", "infer", "postprocess"))
     if isinstance(found, Classes):
         return f"{title}  {width}x{height}  {_classes(found, labels)}  {spent:.1f} ms"
+    if isinstance(found, Values):
+        named = ", ".join(f"{label_of(labels, index)} {value_text(value)}" for index, value in enumerate(found.value.tolist()))
+        return f"{title}  {width}x{height}  {named}  {spent:.1f} ms"
     number = _counted(len(found), "object")
     return "\n".join([f"{title}  {width}x{height}  {number}  {spent:.1f} ms", *_boxes(found, labels)])
 
@@ -106,8 +109,7 @@ def _classes(found: Classes, labels: Sequence[str]) -> str:
     return ", ".join(f"{label_of(labels, class_id)} {found.score[class_id]:.2f}" for class_id in best)
 
 
-def _boxes(found: Prediction, labels: Sequence[str]) -> list[str]:
-    assert not isinstance(found, Classes)
+def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
     order = (-found.score).argsort(kind="stable").tolist()
     names = [label_of(labels, class_id) for class_id in found.class_id.tolist()]
     wide = max((len(names[index]) for index in order[:_MOST_BOXES]), default=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn.agreement import TOLERANCES, Row, TensorError, compare, judge, slack, spread_of, table, tensor_error
-from edgecnn.types import Classes, Detections
+from edgecnn.types import Classes, Detections, Values
 
 EXACT = TensorError(0.0, 0.0, 1.0)
 
@@ -49,6 +49,19 @@ def test_a_tie_in_pytorch_is_no_disagreement() -> None:
     tolerance = TOLERANCES["fp32"]
     assert compare(classes(0.5, 0.49999, 0.0), classes(0.4, 0.6, 0.0), tolerance).same == 1
     assert compare(classes(0.5, 0.4, 0.1), classes(0.4, 0.5, 0.1), tolerance).same == 0
+
+
+@pytest.mark.parametrize(
+    ("got", "total"),
+    [
+        pytest.param([1.5, 2.0], 0, id="the-tensors-say-how-far-apart"),
+        pytest.param([1.0], 1, id="another-number"),
+        pytest.param([1.0, np.nan], 1, id="not-a-number"),
+    ],
+)
+def test_values_must_be_there(got: list[float], total: int) -> None:
+    found = compare(Values(np.float32([1.0, 2.0])), Values(np.float32(got)), TOLERANCES["fp32"])
+    assert (found.same, found.total) == (0, total)
 
 
 def test_missing_and_extra_boxes_count_alike() -> None:

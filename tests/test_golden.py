@@ -11,7 +11,7 @@ import pytest
 from edgecnn.errors import ArtifactError
 from edgecnn.golden import Golden, decode, encode, keep, shrink
 from edgecnn.stress import PATTERNS, pattern
-from edgecnn.types import Classes, Detections
+from edgecnn.types import Classes, Detections, Values
 
 
 def golden(kind: str = "real") -> Golden:
@@ -39,6 +39,12 @@ def test_class_scores_and_gray_images_come_back() -> None:
     np.testing.assert_array_equal(after.image, image)
     assert isinstance(after.prediction, Classes)
     np.testing.assert_array_equal(after.prediction.score, [0.25, 0.75])
+
+
+def test_values_come_back() -> None:
+    (after,) = decode(encode([Golden("black", pattern("black", 8, 8), {}, Values(np.array([21.5], np.float32)))]))
+    assert isinstance(after.prediction, Values)
+    assert after.prediction.value.tolist() == [21.5]
 
 
 def test_values_kept_are_exact_to_a_hundred_thousandth_of_their_range() -> None:

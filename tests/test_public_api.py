@@ -22,6 +22,7 @@ PUBLIC = [
     "Preprocess",
     "Result",
     "TensorSpec",
+    "Values",
     "__version__",
     "open_backend",
     "open_dataset",

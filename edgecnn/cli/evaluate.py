@@ -54,7 +54,7 @@ def command(
     threads: int | None,
     options: CardOptions,
 ) -> None:
-    """Measure the accuracy of FILE on a dataset: top-1 and confusion of a classifier, mAP of a detector.
+    """Measure the accuracy of FILE on a dataset: top-1 and confusion of a classifier, mAP of a detector, R² of values.
 
     Classes are matched by name. Boxes of every score count, so --score-threshold is 0.001 and --max-detections 100 if not given.
 
@@ -114,7 +114,7 @@ def _named(dataset: Dataset, labels: tuple[str, ...], renames: str | None, merge
     if merge:
         changes = dict.fromkeys(dataset.labels, merge)
         dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-    return dataset, match_labels(labels, dataset.labels)
+    return dataset, match_labels(labels, dataset.labels, dataset.task)
 
 
 def _measure(predictor: Predictor, dataset: Dataset, classes: ClassMap, strict: bool) -> Score:

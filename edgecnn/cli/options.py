@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Written out, so that `--help` need not import NumPy.
-TASKS = ("classify", "detect")
+TASKS = ("classify", "detect", "regress")
 RESIZES = ("letterbox", "stretch", "crop")
 ALIGNS = ("center", "corner")
 COLORS = ("rgb", "bgr", "gray")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgecnn.card import Task
 from edgecnn.errors import InputError
 from edgecnn.types import Array, Classes, Detections, Float32, Int64
 
@@ -75,9 +76,10 @@ def rename(names: Sequence[str], renames: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(changed.get(normalised(name), name) for name in names)
 
 
-def match_labels(model: Sequence[str], data: Sequence[str]) -> ClassMap:
+def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classify") -> ClassMap:
     """Match the classes of a model with those of a dataset by name; by position where the model has no names and as many classes.
 
+    To ``regress``, a single value of the model is the single value of the dataset, whatever it is called.
     Raises ``InputError`` with both lists where they have no name in common, or where the dataset has no classes.
     """
     if not data:
@@ -86,6 +88,8 @@ def match_labels(model: Sequence[str], data: Sequence[str]) -> ClassMap:
     data_of = np.array([ids.get(normalised(name), -1) for name in model], np.int64)
     if (data_of >= 0).any():
         return ClassMap(data_of, len(data), _notes(model, data, data_of))
+    if task == "regress" and len(model) == len(data) == 1:
+        return ClassMap(np.zeros(1, np.int64), 1, (f"the model's {model[0]} was measured as {data[0]}",))
     if not model or (len(model) == len(data) and all(UNNAMED.fullmatch(name.strip().casefold()) for name in model)):
         note = "the model's classes have no names: they were matched with the dataset's by position"
         return ClassMap(np.arange(len(data), dtype=np.int64), len(data), (note,))

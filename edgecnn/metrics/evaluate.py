@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from edgecnn.card import Task
 from edgecnn.errors import InputError
 from edgecnn.metrics.accuracy import ClassTally
 from edgecnn.metrics.average_precision import BoxTally, load_pycocotools
 from edgecnn.metrics.classmap import ClassMap, identity, shown
+from edgecnn.metrics.deviation import ValueTally
 from edgecnn.metrics.score import Score
 from edgecnn.metrics.truth import TrueDataset, TrueSample
-from edgecnn.types import Classes, Detections, Image, Prediction
+from edgecnn.types import Classes, Detections, Image, Prediction, Values
 
 SHOWN_UNREADABLE = 3
+Tally = ClassTally | BoxTally | ValueTally
+TALLIES: Mapping[Task, Callable[[tuple[str, ...]], Tally]] = {"classify": ClassTally, "detect": BoxTally, "regress": ValueTally}
 
 
 def evaluate(
@@ -38,7 +42,7 @@ def evaluate(
     if dataset.task == "detect":
         load_pycocotools()
     mapping = classes or identity(len(dataset.labels))
-    tally = ClassTally(dataset.labels) if dataset.task == "classify" else BoxTally(dataset.labels)
+    tally = TALLIES[dataset.task](dataset.labels)
     unreadable: list[str] = []
     for sample, image in _images(dataset, unreadable, progress, strict):
         _add(tally, predict(image), sample, mapping)
@@ -64,11 +68,15 @@ def _images(
             progress(done, total)
 
 
-def _add(tally: ClassTally | BoxTally, prediction: Prediction, sample: TrueSample, mapping: ClassMap) -> None:
+def _add(tally: Tally, prediction: Prediction, sample: TrueSample, mapping: ClassMap) -> None:
     if isinstance(tally, ClassTally):
         if not isinstance(prediction, Classes) or sample.label is None:
             raise _unfit("a classifier for a dataset of classes", prediction)
         tally.add(mapping.scores(prediction), sample.label)
+    elif isinstance(tally, ValueTally):
+        if not isinstance(prediction, Values) or len(prediction.value) != 1 or sample.value is None:
+            raise _unfit("a model of one value for a dataset of values", prediction)
+        tally.add(float(prediction.value[0]), sample.value)
     else:
         if not isinstance(prediction, Detections) or sample.boxes is None:
             raise _unfit("a detector for a dataset of boxes", prediction)
@@ -81,7 +89,7 @@ def _labelled(found: Detections, unlabelled: frozenset[int]) -> Detections:
 
 
 def _unfit(wanted: str, prediction: Prediction) -> InputError:
-    found = "a detector" if isinstance(prediction, Detections) else "a classifier"
+    found = {Detections: "a detector", Classes: "a classifier", Values: "a model of values"}[type(prediction)]
     return InputError(wanted, found, "name a dataset for the task of the model")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgecnn.metrics.score import TITLES, Score
+from edgecnn.metrics.score import IN_UNITS, TITLES, Score
 
 MOST_CLASSES = 20
 MOST_CONFUSIONS = 5
@@ -15,14 +15,16 @@ LEAST_CONFUSED = 2
 
 def report_lines(score: Score) -> list[str]:
     """The values, each class, what is confused most and the notes."""
-    return [*_value_lines(score), "", *_class_lines(score), *_confusion_lines(score), *_note_lines(score)]
+    classes = ["", *_class_lines(score)] if score.per_class else []
+    return [*_value_lines(score), *classes, *_confusion_lines(score), *_note_lines(score)]
 
 
 def _value_lines(score: Score) -> Iterator[str]:
     interval = f"   95 % interval {_percent(score.values.get('top1_low'))} to {_percent(score.values.get('top1_high'))}"
     for name, value in score.values.items():
         if name not in ("top1_low", "top1_high"):
-            yield f"  {TITLES[name]:<24}{_percent(value):>9}{interval if name == 'top1' else ''}".rstrip()
+            text = f"{value:.4g}" if name in IN_UNITS else _percent(value)
+            yield f"  {TITLES[name]:<24}{text:>9}{interval if name == 'top1' else ''}".rstrip()
 
 
 def _class_lines(score: Score) -> Iterator[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecnn.card import Task
-from edgecnn.types import Int64
+from edgecnn.types import Float32, Int64
 
-PRIMARY = {"classify": "top1", "detect": "map"}
+PRIMARY = {"classify": "top1", "detect": "map", "regress": "r2"}
+IN_UNITS = ("mae", "rmse")  # not parts of 1, but in the units of the value
 TITLES = {
     "top1": "top-1",
     "top1_low": "top-1, 95 % interval from",
@@ -23,15 +24,19 @@ TITLES = {
     "ap_medium": "AP medium",
     "ap_large": "AP large",
     "ar": "AR (100 boxes)",
+    "r2": "R² (part explained)",
+    "mae": "mean absolute error",
+    "rmse": "root mean square error",
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """Accuracy on ``n`` images; all values are parts of 1, not percent.
+    """Accuracy on ``n`` images; all values are parts of 1, not percent, but for those ``IN_UNITS``.
 
     ``values`` has the keys of ``TITLES`` that could be measured. ``per_class`` is accuracy or mAP@50-95 by label, ``support`` the
-    images or boxes of each label. ``confusion`` (C, C) int64 counts true class by predicted class (classification only).
+    images or boxes of each label. ``confusion`` (C, C) int64 counts true class by predicted class (classification only). ``pairs``
+    (n, 2) float32 are true and found values (regression only).
     """
 
     task: Task
@@ -42,10 +47,11 @@ class Score:
     support: Mapping[str, int]
     confusion: Int64 | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+    pairs: Float32 | None = None
 
     @property
     def primary(self) -> float:
-        """Top-1 or mAP@50-95."""
+        """Top-1, mAP@50-95 or R²."""
         return self.values[PRIMARY[self.task]]
 
     @property
@@ -55,6 +61,7 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
+        pairs = {} if self.pairs is None else {"pairs": self.pairs.tolist()}
         return {
             "task": self.task,
             "n": self.n,
@@ -64,4 +71,5 @@ class Score:
             "support": dict(self.support),
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "notes": list(self.notes),
+            **pairs,
         }

@@ -57,6 +57,11 @@ class TrueSample(Protocol):
         ...
 
     @property
+    def value(self) -> float | None:
+        """True value, for regression."""
+        ...
+
+    @property
     def boxes(self) -> TrueBoxes | None:
         """True boxes, for detection."""
         ...
@@ -67,7 +72,7 @@ class TrueDataset(Protocol):
 
     @property
     def task(self) -> Task:
-        """Classify or detect."""
+        """Classify, detect or regress."""
         ...
 
     @property

@@ -32,6 +32,7 @@ class TorchBackend:
         self.inputs = (TensorSpec("image", (1, card.preprocess.channels, *card.preprocess.size), "float32", "NCHW"),)
         self.metadata = {CARD_KEY: card.to_json()}
         self.concurrency = requests
+        self._single = "values" if card.task == "regress" else "logits"
         found = self._forward(self._model, torch.zeros(self.inputs[0].shape))
         self.outputs = tuple(TensorSpec(name, array.shape, array.dtype.name) for name, array in found.items())
 
@@ -52,7 +53,7 @@ class TorchBackend:
     def _forward(self, model: torch.nn.Module, image: torch.Tensor) -> dict[str, Array]:
         with torch.inference_mode():
             found = model(image.to(self._device))
-        return {name: tensor.cpu().numpy() for name, tensor in _named(found).items()}
+        return {name: tensor.cpu().numpy() for name, tensor in _named(found, self._single).items()}
 
 
 def open_file(path: Path, device: Literal["cpu", "gpu", "auto"], *, threads: int | None, requests: int) -> TorchBackend:
@@ -68,10 +69,10 @@ def open_file(path: Path, device: Literal["cpu", "gpu", "auto"], *, threads: int
     return TorchBackend(model, card, "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu", requests)
 
 
-def _named(found: Any) -> dict[str, torch.Tensor]:
-    """The model's output under the names that its artifacts give it."""
+def _named(found: Any, single: str) -> dict[str, torch.Tensor]:
+    """The model's output under the names that its artifacts give it; ``single`` is that of an only one."""
     if isinstance(found, torch.Tensor):
-        return {"logits": found}
+        return {single: found}
     if isinstance(found, Mapping):
         return dict(found)
     return dict(zip(("boxes", "scores"), found, strict=True))

@@ -12,6 +12,7 @@ from edgecnn.postprocess.fcos import fcos
 from edgecnn.postprocess.ssd import ssd
 from edgecnn.postprocess.tensors import real_outputs
 from edgecnn.postprocess.ultraface import ultraface
+from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolox import yolox
 from edgecnn.types import Prediction, Tensors
@@ -23,6 +24,7 @@ DECODERS: Mapping[str, Decoder] = {
     "softmax": softmax,
     "logits": softmax,
     "probabilities": probabilities,
+    "values": values,
     "yolox": yolox,
     "yolo": yolo,
     "ssd": ssd,

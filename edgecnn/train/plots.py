@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import MissingExtraError
-from edgecnn.types import Array, Int64
+from edgecnn.metrics.score import PRIMARY, TITLES
+from edgecnn.types import Array, Float32, Int64
 
 BLUE, ORANGE, GRAY = "#2f6db3", "#d9782d", "#8a8f98"
 Panel = tuple[str, Int64]
@@ -39,7 +40,7 @@ def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: P
     handles = axes.get_lines()
     scored = [(row["epoch"], row["score"]) for row in history if "score" in row]
     if scored:
-        title = "mAP@50-95" if task == "detect" else "top-1"
+        title = TITLES[PRIMARY[task]]
         right = axes.twinx()
         right.plot(*zip(*scored, strict=True), color=ORANGE, marker=".", label=f"{title}, images not trained on")
         right.set_ylabel(title)
@@ -58,6 +59,20 @@ def bars(title: str, values: Mapping[str, float], path: Path) -> None:
     axes.set(title=title, xlim=(0, 1.08))
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+
+
+def scatter(title: str, label: str, pairs: Float32, path: Path) -> None:
+    """A point for each image: the true value and the found one, (n, 2); on the line both are equal."""
+    figure = _figure(6, 6)
+    axes = figure.add_subplot()
+    low, high = float(pairs.min()), float(pairs.max())
+    axes.plot([low, high], [low, high], color=GRAY, linewidth=1, label="found = true")
+    axes.scatter(*pairs.T, s=14, color=BLUE, alpha=0.6, linewidths=0, label=f"{len(pairs):,} images")
+    axes.set(title=title, xlabel=f"true {label}", ylabel=f"found {label}", aspect="equal")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left")
     figure.savefig(path)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgecnn.card import ModelCard
-from edgecnn.data import Dataset
+from edgecnn.card import ModelCard, Task
+from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.address import parse_address
 from edgecnn.data.pseudo import Teacher
 from edgecnn.errors import InputError
@@ -32,6 +32,7 @@ from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
 from edgecnn.train.pixels import load
 from edgecnn.train.predict import Eager, one_thread, scoring_card
+from edgecnn.train.regress import Regression, scaled
 from edgecnn.train.state import STATE
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
@@ -64,7 +65,7 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     """
     change = change or Change()
     prepare(options)
-    task = change.start[1].task if change.start else task_of(options.model)
+    task = change.start[1].task if change.start else _task(options)
     options.policy(task)  # an unknown one is said at once
     if task == "detect":
         load_pycocotools()
@@ -87,8 +88,16 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     return options.out / CHECKPOINT
 
 
+def _task(options: TrainOptions) -> Task:
+    """What the model does; a classifier's network learns values where the first dataset has values."""
+    task = task_of(options.model, options.network())
+    return "regress" if task == "classify" and open_dataset(options.data[0], limit=1).task == "regress" else task
+
+
 def _new(options: TrainOptions, material: Material, task: str) -> tuple[nn.Module, ModelCard]:
     card = new_card(options.model, _model_options(options, material, task), material.labels)
+    if task == "regress":
+        card = scaled(card, material.learn)
     return create(options.model, **card.model["options"]), card.replace(name=options.name or options.model)
 
 
@@ -120,12 +129,12 @@ def prepare(options: TrainOptions) -> None:
 
 
 def _model_options(options: TrainOptions, material: Material, task: str) -> dict[str, Any]:
-    """The defaults, for a classifier the size and channels of its images, and the given ones."""
+    """The defaults, but for a detector the size and channels of the images and the head for the task, and the given ones."""
     found = defaults(options.model) | {"classes": len(material.labels)}
-    if task == "classify":
+    if task != "detect":
         height, width = material.learn[0].samples[0].read().shape[:2]
         size = (height, width) if max(height, width) <= SMALL else (SMALL, SMALL)
-        found |= {"channels": channels(material.learn), "size": size}
+        found |= {"channels": channels(material.learn), "size": size, "head": task}
     return found | options.network()
 
 
@@ -133,6 +142,8 @@ def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Ob
     pixels = load(material.learn, card.preprocess, workers=options.workers, strict=options.strict)
     if card.task == "classify":
         return Classification(pixels, card.preprocess, options, len(card.labels))
+    if card.task == "regress":
+        return Regression(pixels, card, options)
     reach = float(card.model["options"].get("reach", 8.0))
     return Detection(pixels, card.preprocess, options, reach)
 
@@ -188,6 +199,9 @@ class Keeper:
         if score.confusion is not None:
             title = f"{self.card.name}: top-1 {score.primary:.1%} ({part})"
             plots.confusion([(title, score.confusion)], score.labels, self.options.out / "confusion.png")
+        elif score.pairs is not None:
+            title = f"{self.card.name}: R² {score.primary:.3f}, mean absolute error {score.values['mae']:.3g} ({part})"
+            plots.scatter(title, score.labels[0], score.pairs, self.options.out / "values.png")
         elif score.per_class:
             title = f"{self.card.name}: mAP@50-95 {score.primary:.3f} ({part})"
             plots.bars(title, score.per_class, self.options.out / "classes.png")

@@ -9,6 +9,7 @@ Version 1, keys in this order::
     size       [width, height] of the frame in pixels
     detections detector: [{"label", "class_id", "score", "xyxy": [left, top, right, bottom] in pixels, "track_id" where tracked}, ...]
     classes    classifier: the five best, [{"label", "class_id", "score"}, ...], best first
+    values     regression: [{"label", "value"}, ...]; a value that is no number is null
     stage_ms   milliseconds by stage
     age_ms     milliseconds from capture to result
 """
@@ -16,6 +17,7 @@ Version 1, keys in this order::
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,7 +29,7 @@ import numpy as np
 
 from edgecnn.runtime.draw import label_of
 from edgecnn.runtime.sinks import cannot_write, check_writable
-from edgecnn.types import Classes, Detections, Prediction, Result
+from edgecnn.types import Classes, Detections, Prediction, Result, Values
 
 SCHEMA_VERSION = 1
 _BEST = 5
@@ -38,7 +40,15 @@ def prediction_record(prediction: Prediction, labels: Sequence[str]) -> dict[str
     if isinstance(prediction, Classes):
         best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
         return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}
+    if isinstance(prediction, Values):
+        found = enumerate(prediction.value.tolist())
+        return {"values": [{"label": label_of(labels, index), "value": _rounded(value)} for index, value in found]}
     return {"detections": [_box(prediction, labels, index) for index in range(len(prediction))]}
+
+
+def _rounded(value: float) -> float | None:
+    """Seven digits, all that a float32 has."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
 def _box(found: Detections, labels: Sequence[str], index: int) -> dict[str, Any]:

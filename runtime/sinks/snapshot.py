@@ -9,7 +9,7 @@ import cv2
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw import Painter
 from edgecnn.runtime.sinks import beside, cannot_write, check_writable
-from edgecnn.types import Classes, Result
+from edgecnn.types import Detections, Result
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
@@ -30,7 +30,7 @@ class SnapshotSink:
 
     def write(self, result: Result) -> None:
         """Remember the result if it is the one to show."""
-        found = isinstance(result.prediction, Classes) or len(result.prediction) > 0
+        found = not isinstance(result.prediction, Detections) or len(result.prediction) > 0
         if found or not self._found:
             self._kept, self._found = result, found
 

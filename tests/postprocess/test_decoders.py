@@ -10,7 +10,7 @@ from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.postprocess import DECODERS, decode, names
 from edgecnn.postprocess.ultraface import priors
-from edgecnn.types import Classes, Detections, TensorSpec
+from edgecnn.types import Classes, Detections, TensorSpec, Values
 
 SIZE = (64, 96)  # height, width
 STRIDES = (8, 16, 32)
@@ -22,7 +22,9 @@ Boxes = list[tuple[float, int, tuple[float, float, float, float]]]  # score, cla
 
 
 def card(decoder: str, labels: tuple[str, ...] = LABELS, size: tuple[int, int] = SIZE, **options: Any) -> ModelCard:
-    task: Any = "classify" if decoder in ("softmax", "logits", "probabilities") else "detect"
+    task: Any = {"softmax": "classify", "logits": "classify", "probabilities": "classify", "values": "regress"}.get(
+        decoder, "detect"
+    )
     return ModelCard(
         name="t", task=task, labels=labels, preprocess=Preprocess(size), decode=Decode(decoder, {**EVERYTHING, **options})
     )
@@ -251,3 +253,31 @@ def test_an_unknown_decoder_lists_them_all() -> None:
 def test_an_empty_frame_gives_no_boxes(decoder: str, outputs: dict[str, np.ndarray]) -> None:
     found32 = {name: array.astype(np.float32) for name, array in outputs.items()}
     assert len(found(decode(found32, card(decoder, score_threshold=0.25)))) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({}, [-1.0, 0.5, 2.0], id="as-they-are"),
+        pytest.param({"scale": [2.0, 10.0, 1.0], "offset": [1.0, 0.0, 300.0]}, [-1.0, 5.0, 302.0], id="scaled-and-moved"),
+    ],
+)
+@pytest.mark.parametrize("shape", [pytest.param((1, 3), id="row"), pytest.param((1, 3, 1, 1), id="map")])
+def test_values(options: dict[str, Any], expected: list[float], shape: tuple[int, ...]) -> None:
+    outputs = {"values": np.float32([-1, 0.5, 2]).reshape(shape)}
+    prediction = decode(outputs, card("values", **options))
+    assert isinstance(prediction, Values)
+    assert prediction.value.tolist() == expected
+
+
+def test_quantized_values_become_real_first() -> None:
+    spec = TensorSpec("values", (1, 1), "int8", scale=0.5, zero_point=-10)
+    made = card("values", ("level",), scale=[100.0], offset=[5.0]).replace(outputs=(spec,))
+    prediction = decode({"values": np.int8([[-8]])}, made)
+    assert isinstance(prediction, Values)
+    assert prediction.value.tolist() == [105.0]
+
+
+def test_values_of_another_number_are_refused() -> None:
+    with pytest.raises(ArtifactError, match="one row of 3 values"):
+        decode({"out": np.zeros((1, 2), np.float32)}, card("values"))

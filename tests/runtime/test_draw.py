@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.runtime.draw import Painter, _fit, class_color, draw, label_of, text_color
-from edgecnn.types import Classes, Detections, Frame, Image, Result
+from edgecnn.runtime.draw import Painter, _fit, class_color, draw, label_of, text_color, value_text
+from edgecnn.types import Classes, Detections, Frame, Image, Result, Values
 
 GRAY = 90
 
@@ -125,3 +125,26 @@ def test_sinks_that_share_a_painter_get_the_same_picture() -> None:
     picture = painter.paint(first)
     assert painter.paint(first) is picture
     assert painter.paint(second) is not picture
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(3.14159, "3.142", id="fraction"),
+        pytest.param(1200.0, "1200", id="whole"),
+        pytest.param(0.5, "0.5000", id="half"),
+        pytest.param(0.0, "0", id="nothing"),
+        pytest.param(-2.5e-5, "-2.5e-05", id="tiny"),
+        pytest.param(123456.7, "1.235e+05", id="huge"),
+        pytest.param(float("nan"), "nan", id="not-a-number"),
+    ],
+)
+def test_number_for_people(value: float, text: str) -> None:
+    assert value_text(value) == text
+
+
+@settings(max_examples=30, deadline=None)
+@given(height=st.integers(1, 700), width=st.integers(1, 700), values=st.lists(st.floats(width=32), max_size=12))
+def test_values_fit_any_picture(height: int, width: int, values: list[float]) -> None:
+    drawn = draw(gray(height, width), Values(np.array(values, np.float32)), ["level of the water in the tank"])
+    assert drawn.shape[0] * width == drawn.shape[1] * height

@@ -21,7 +21,7 @@ from edgecnn.runtime.sinks.snapshot import SnapshotSink
 from edgecnn.runtime.sinks.video import CODECS, VideoSink
 from edgecnn.runtime.sinks.window import WindowSink
 from edgecnn.runtime.sources.quiet import silence_video_logs
-from edgecnn.types import Classes, Detections, Frame, Prediction, Result
+from edgecnn.types import Classes, Detections, Frame, Prediction, Result, Values
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once
 PAINTER = Painter(["mug", "glass"])
@@ -226,6 +226,21 @@ def test_json_lines_say_what_was_found(tmp_path: Path) -> None:
     ]
     assert third["detections"] == []
     sink.close()
+
+
+def test_json_lines_of_values(tmp_path: Path) -> None:
+    sink = JsonLinesSink(tmp_path / "r.jsonl", ["level"])
+    sink.write(result(0, Values(np.float32([12.3456789, np.nan]))))
+    sink.close()
+    line = json.loads((tmp_path / "r.jsonl").read_text())
+    assert line["values"] == [{"label": "level", "value": 12.34568}, {"label": "class 1", "value": None}]
+
+
+def test_a_snapshot_shows_values(tmp_path: Path) -> None:
+    sink = SnapshotSink(tmp_path / "s.png", Painter(["level"]))
+    sink.write(result(0, Values(np.float32([12.5])), size=(320, 400)))
+    sink.close()
+    assert cv2.imread(str(tmp_path / "s.png"))[:40, :80].max() > 200
 
 
 def test_tracked_boxes_carry_their_track(tmp_path: Path) -> None:

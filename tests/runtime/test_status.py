@@ -12,7 +12,7 @@ from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.stats import Durations, Stats
 from edgecnn.runtime.status import StatusLine, describe, summary
-from edgecnn.types import Classes, Detections, Frame, Prediction, Result
+from edgecnn.types import Classes, Detections, Frame, Prediction, Result, Values
 
 
 class Terminal(io.StringIO):
@@ -91,6 +91,12 @@ def test_classes_of_an_image() -> None:
     score = np.array([0.1, 0.6, 0.25, 0.05], np.float32)
     assert describe(result(Classes(score)), "a.png", ["boot", "bag", "coat"]) == (
         "a.png  64x48  bag 0.60, coat 0.25, boot 0.10  3.5 ms"
+    )
+
+
+def test_values_of_an_image() -> None:
+    assert describe(result(Values(np.float32([3.14159, 1200]))), "a.png", ["level", "speed"]) == (
+        "a.png  64x48  level 3.142, speed 1200  3.5 ms"
     )
 
 
