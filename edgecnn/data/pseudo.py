@@ -84,7 +84,7 @@ def pseudo_label(
         raise InputError(
             "a dataset of boxes to fill with pseudo-labels", f"{dataset.name}, one to {dataset.task}", "name another"
         )
-    info = {"key": key, "lower": lower, "classes": sorted(set(classes.values()))}
+    info = {"key": key, "lower": lower, "classes": {str(own): wanted for own, wanted in sorted(classes.items())}}
     found = _Cache(cache, info, dataset.labels)
     filled = frozenset(classes.values())
     samples = []

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from edgecnn.cli.teachers import open_teachers, parse_teacher
+from edgecnn.data import open_dataset
+from edgecnn.data.pseudo import pseudo_label
+from edgecnn.data.relabel import to_classes
+from edgecnn.errors import InputError
+
+
+def test_an_address_says_what_the_file_does_not() -> None:
+    address = parse_teacher(
+        "m/t.onnx?threshold=0.4&lower=0.1&rename=car,bus:vehicle&decode=yolox&color=bgr&mean=1,2,3&pad-value=3"
+    )
+    assert (address.path, address.threshold, address.lower, address.rename) == (Path("m/t.onnx"), 0.4, 0.1, "car,bus:vehicle")
+    assert address.card == {"decode": "yolox", "color": "bgr", "mean": (1.0, 2.0, 3.0), "pad_value": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("t.onnx?treshold=1", "a knob of a teacher: threshold, lower, rename", id="unknown"),
+        pytest.param("t.onnx?threshold=high", "a value for threshold of t.onnx", id="no number"),
+        pytest.param("t.onnx?size=axb", "a value for size of t.onnx", id="no size"),
+        pytest.param("t.onnx?threshold=0.1", "0 < lower <= threshold <= 1, found lower 0.2 and threshold 0.1", id="order"),
+    ],
+)
+def test_a_mistake_is_one_line(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        parse_teacher(text)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"), open_teachers([f"{tmp_path}/nowhere.onnx"]):
+        pass
+
+
+@pytest.mark.real_data
+def test_somebody_elses_detector_finds_vehicles_for_us(real_data: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    file = real_data / "models/yolox_nano_kazuhito/model/yolox_nano.onnx"
+    people = open_dataset(f"{real_data}/coco-subset/instances_val_first128.json?classes=person", limit=40)
+    dataset = to_classes(people, ("person", "vehicle"))
+    with open_teachers([f"{file}?threshold=0.4&rename=car,bus,truck:vehicle"]) as (teacher,):
+        classes = {own: wanted for own, wanted in teacher.classes(dataset.labels).items() if wanted in dataset.unlabelled}
+        labelled = pseudo_label(dataset, teacher.predict, classes, teacher.threshold, lower=teacher.lower)
+    assert teacher.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert labelled.boxes["vehicle"] >= 3
+    assert labelled.dataset.unlabelled == frozenset()
