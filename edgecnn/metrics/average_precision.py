@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.metrics.bootstrap import intervals
 from edgecnn.metrics.score import Score
 from edgecnn.metrics.truth import TrueBoxes
 from edgecnn.types import Array, Detections, Float32
@@ -64,7 +65,8 @@ class BoxTally:
         counted = [record["category_id"] - 1 for record in self._true if not record["iscrowd"]]
         if not counted:
             raise InputError("boxes in the dataset to measure with", "none", "name a dataset or split with boxes")
-        result = self._run()
+        run = self._run()
+        result = run.eval
         precision, recall = result["precision"], result["recall"]
         support = np.bincount(counted, minlength=len(self.labels))
         present = [index for index in range(len(self.labels)) if support[index]]
@@ -72,21 +74,20 @@ class BoxTally:
             task="detect",
             n=self._images,
             labels=self.labels,
-            values=_values(precision, recall),
+            values=_values(precision, recall) | intervals(run),
             per_class={self.labels[index]: _mean(precision[:, :, index, AREAS["all"], -1]) for index in present},
             support={self.labels[index]: int(support[index]) for index in present},
             notes=notes,
         )
 
-    def _run(self) -> dict[str, Array]:
-        """pycocotools' arrays: precision (T, R, K, A, M) and recall (T, K, A, M), -1 where there is nothing to find."""
+    def _run(self) -> Any:
+        """A finished COCOeval; ``eval`` has precision (T, R, K, A, M) and recall (T, K, A, M), -1 where there is nothing to find."""
         coco, evaluator = load_pycocotools()
         with contextlib.redirect_stdout(io.StringIO()):
             run = evaluator(self._index(coco, self._true), self._index(coco, self._found), "bbox")
             run.evaluate()
             run.accumulate()
-        result: dict[str, Array] = run.eval
-        return result
+        return run
 
     def _index(self, coco: Any, annotations: list[dict[str, Any]]) -> Any:
         index = coco()

@@ -20,11 +20,13 @@ def report_lines(score: Score) -> list[str]:
 
 
 def _value_lines(score: Score) -> Iterator[str]:
-    interval = f"   95 % interval {_percent(score.values.get('top1_low'))} to {_percent(score.values.get('top1_high'))}"
     for name, value in score.values.items():
-        if name not in ("top1_low", "top1_high"):
-            text = f"{value:.4g}" if name in IN_UNITS else _percent(value)
-            yield f"  {TITLES[name]:<24}{text:>9}{interval if name == 'top1' else ''}".rstrip()
+        if name.endswith(("_low", "_high")):
+            continue
+        text = f"{value:.4g}" if name in IN_UNITS else _percent(value)
+        low, high = (score.values.get(f"{name}_{end}") for end in ("low", "high"))
+        interval = "" if low is None else f"   95 % interval {_percent(low)} to {_percent(high)}"
+        yield f"  {TITLES[name]:<24}{text:>9}{interval}"
 
 
 def _class_lines(score: Score) -> Iterator[str]:

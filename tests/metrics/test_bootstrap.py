@@ -1,0 +1,65 @@
+"""Intervals of mAP against what is known of the share of images that are right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgecnn.data import Boxes
+from edgecnn.metrics.average_precision import BoxTally
+from edgecnn.metrics.bootstrap import class_matches
+from edgecnn.types import Detections
+
+pytest.importorskip("pycocotools")
+
+BOX = np.array([[10, 10, 60, 60]], np.float32)
+
+
+def tally(images: int, right: int) -> dict[str, float]:
+    """One box in each image, found in the first ``right`` of them."""
+    collected = BoxTally(("a",))
+    for index in range(images):
+        found = Detections(BOX, np.array([0.9], np.float32), np.array([0])) if index < right else Detections.empty()
+        collected.add(found, Boxes(BOX, np.array([0])))
+    return dict(collected.score(()).values)
+
+
+def test_the_interval_holds_the_value_and_is_as_wide_as_the_binomial_one() -> None:
+    values = tally(images=100, right=70)
+    assert values["ap50"] == pytest.approx(0.70, abs=0.01)
+    assert values["ap50_low"] < values["ap50"] < values["ap50_high"]
+    spread = 1.96 * (0.7 * 0.3 / 100) ** 0.5
+    assert values["ap50_high"] - values["ap50_low"] == pytest.approx(2 * spread, rel=0.3)
+    assert values["map_low"] == pytest.approx(values["ap50_low"])
+
+
+def test_more_images_make_it_narrower() -> None:
+    few, many = tally(20, 14), tally(320, 224)
+    assert many["ap50_high"] - many["ap50_low"] < 0.5 * (few["ap50_high"] - few["ap50_low"])
+
+
+def test_it_is_the_same_each_time_and_leaves_the_value_alone() -> None:
+    assert tally(30, 20) == tally(30, 20)
+    assert tally(10, 10)["map"] == pytest.approx(1.0)
+
+
+def test_one_image_says_nothing_of_others() -> None:
+    assert "map_low" not in tally(1, 1)
+
+
+def test_each_image_once_gives_the_value_of_pycocotools() -> None:
+    draw = np.random.default_rng(3)
+    collected = BoxTally(("a", "b"))
+    for _ in range(40):
+        count = int(draw.integers(1, 6))
+        corner = draw.uniform(0, 200, (count, 2))
+        true = np.concatenate([corner, corner + draw.uniform(20, 80, (count, 2))], 1).astype(np.float32)
+        class_id = draw.integers(0, 2, count)
+        guess = (true + draw.normal(0, 4, true.shape)).astype(np.float32)
+        crowd = draw.random(count) < 0.1
+        collected.add(Detections(guess, draw.random(count).astype(np.float32), class_id), Boxes(true, class_id, None, crowd))
+    run = collected._run()
+    ones = np.ones(40, np.int64)
+    values = [value for item in class_matches(run) if (value := item.precision(ones)) is not None]
+    assert np.mean(values) == pytest.approx(collected.score(()).values["map"], abs=1e-6)
+    assert np.mean(values, 0)[0] == pytest.approx(collected.score(()).values["ap50"], abs=1e-6)
