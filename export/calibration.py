@@ -17,19 +17,20 @@ from edgecnn.types import Image, Tensors
 class Calibration:
     """Source images (H, W, 3) uint8 BGR, the name of the dataset they are from, and what else is known of how they were picked.
 
-    Raises ``InputError`` for fewer than ``MINIMUM`` images.
+    Raises ``InputError`` for fewer than ``MINIMUM`` images, unless ``force``.
     """
 
     images: Sequence[Image]
     dataset: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.images) < MINIMUM:
+        if len(self.images) < (1 if self.force else MINIMUM):
             raise InputError(
                 f"a calibration set of at least {MINIMUM} images",
                 f"{len(self.images)} in {self.dataset}",
-                "name a larger one with --calibration",
+                "name a larger one with --calibration, or go on all the same with --force-calibration",
             )
 
     def record(self) -> dict[str, Any]:

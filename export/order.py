@@ -32,6 +32,8 @@ class Order:
     calibration: str | None = None
     calibration_count: int = 128
     seed: int = 0
+    force_calibration: bool = False
+    strict: bool = False
     verify: str | None = None
     verify_count: int = 16
     evaluate: str | None = None
@@ -46,7 +48,17 @@ def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say, warn: Say)
     name = order.name or card.name
     targets = [(format, precision) for format in order.formats for precision in order.precisions]
     check_free(order.out, [file_name(name, *target) for target in targets], force=order.force)
-    pictures = pick(card, order.calibration, order.calibration_count, order.seed, order.verify, order.verify_count)
+    pictures = pick(
+        card,
+        order.calibration,
+        order.calibration_count,
+        order.seed,
+        order.verify,
+        order.verify_count,
+        evaluate=order.evaluate,
+        force=order.force_calibration,
+        strict=order.strict,
+    )
     prepared = prepare(model, card)
     evidence = evidence_of(prepared, pictures.real, pictures.source)
     if not pictures.real:

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.card import ModelCard
-from edgecnn.data import Dataset, Sample, dataset_splits, held_out_split, open_dataset
-from edgecnn.data.calibration import MINIMUM, manifest, pick_calibration
+from edgecnn.data import Dataset, counterparts, dataset_splits, held_out_split, open_dataset
+from edgecnn.data.address import parse_address
+from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
+from edgecnn.data.problems import check_strict, problem_lines, to_stderr
+from edgecnn.data.recognise import HELD_OUT, TRAIN
+from edgecnn.data.remember import remember
+from edgecnn.errors import InputError
 from edgecnn.export.calibration import Calibration
 from edgecnn.types import Image
 
@@ -27,60 +32,92 @@ class Pictures:
     source: str
 
 
-def pick(card: ModelCard, calibration: str | None, count: int, seed: int, verify: str | None, verify_count: int) -> Pictures:
+def pick(
+    card: ModelCard,
+    calibration: str | None,
+    count: int,
+    seed: int,
+    verify: str | None,
+    verify_count: int,
+    *,
+    evaluate: str | None = None,
+    force: bool = False,
+    strict: bool = False,
+) -> Pictures:
     """Open the datasets that were named and take ``count`` images to calibrate and ``verify_count`` to verify with.
 
-    Without data to verify with, others of the calibration data are taken, else the scene where the model was trained on it.
-    Raises ``InputError`` for data that can't be read or is too small.
+    Without data to verify with, others of the calibration data are taken, else the scene where the model was trained on it. No image
+    calibrates whose content is in the parts of the data that are not for training, or in ``verify`` or ``evaluate``.
+    Raises ``InputError`` for data that can't be read, is too small or is not for training, the last two unless ``force``, and where
+    ``strict`` for problems in it.
     """
-    chosen, taken, rest, source = None, frozenset[str](), None, ""
-    if calibration is not None:
-        whole = _to_calibrate(calibration, count + verify_count)
-        samples = pick_calibration(whole, _share(len(whole), count, verify_count), seed)
-        chosen, taken = _calibration(whole, samples, seed), frozenset(sample.name for sample in samples)
-        held_out = _held_out(calibration)
-        rest, source = open_dataset(calibration, split=held_out) if held_out else whole, f"others of {whole.name}"
-    elif verify is None and str(card.training.get("data", "")).startswith(SCENE):
-        verify = VERIFY_SCENE
-    if verify is not None:
-        rest = open_dataset(verify, split=_held_out(verify), limit=verify_count if verify.startswith(SCENE) else None)
-        source = rest.name
-    return Pictures(chosen, [] if rest is None else _spread(rest, verify_count, taken), source)
+    checking = None if verify is None else _to_verify(verify, verify_count)
+    if calibration is None:
+        if checking is None and str(card.training.get("data", "")).startswith(SCENE):
+            checking = _to_verify(VERIFY_SCENE, verify_count)
+        return Pictures(None, *_spread(checking, verify_count, frozenset()))
+    whole, others = _to_calibrate(calibration, count + verify_count, force, strict), counterparts(calibration)
+    apart = [*others, *([checking] if checking else []), *([_to_measure(evaluate)] if evaluate else [])]
+    wanted = count if checking or others else _share(len(whole), count, verify_count, force)
+    found = pick_calibration(whole, wanted, seed, force=force, apart_from=_distinct(apart))
+    images = [sample.read() for sample in found.samples]
+    chosen, taken = Calibration(images, whole.name, found.record, force=force), frozenset(map(fingerprint, images))
+    if checking is not None:
+        return Pictures(chosen, *_spread(checking, verify_count, taken))
+    real, _ = _spread(others[0] if others else whole, verify_count, taken)
+    return Pictures(chosen, real, f"others of {whole.name}")
 
 
-def _to_calibrate(uri: str, wanted: int) -> Dataset:
-    """The training part, or all there is; of a scene without end as many frames as are ``wanted``."""
+def _to_verify(uri: str, count: int) -> Dataset:
     if uri.startswith(SCENE):
-        dataset = open_dataset(uri, limit=wanted)
+        return open_dataset(uri, limit=count)
+    return open_dataset(uri, split=held_out_split(uri))
+
+
+def _to_measure(uri: str) -> Dataset:
+    """What accuracy is measured with; nothing of a scene, another seed of which is another world."""
+    if uri.startswith(SCENE):
+        return Dataset(uri, "detect", (), [])
+    return open_dataset(uri, split=held_out_split(uri))
+
+
+def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Each part once, empty ones not at all."""
+    return list({(dataset.name, dataset.split, len(dataset)): dataset for dataset in datasets if len(dataset)}.values())
+
+
+def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
+    """The training part, or all there is where no parts are; of a scene without end as many frames as are ``wanted``."""
+    if uri.startswith(SCENE):
+        dataset = remember(open_dataset(uri, limit=wanted))
         return dataclasses.replace(dataset, samples=list(dataset.samples))  # else the truth of each is worked out again and again
-    train = next((name for name in dataset_splits(uri) if name.lower() in ("train", "training")), None)
-    return open_dataset(uri, split=train)
+    address, parts = parse_address(uri), dataset_splits(uri)
+    train = next((name for name in parts if name.lower() in TRAIN), None)
+    named = (address.part or "", address.split or "", *parts)
+    held_out = next((name for name in named if name.lower() in (*HELD_OUT, "held-out")), None)
+    if held_out and train is None and not force:
+        raise InputError(
+            f"a part of {address.place} to train on", held_out, "calibrate with other images than accuracy is measured with"
+        )
+    dataset = open_dataset(uri, split=train)
+    if strict:
+        check_strict(dataset)
+    for line in problem_lines(dataset):
+        to_stderr(line)
+    return dataset
 
 
-def _held_out(uri: str) -> str | None:
-    return None if uri.startswith(SCENE) else held_out_split(uri)
-
-
-def _share(there: int, count: int, verify_count: int) -> int:
+def _share(there: int, count: int, verify_count: int, force: bool) -> int:
     """How many of the images calibrate: ``count``, if that leaves enough to verify with, and never too few."""
-    return min(count, max(there - verify_count, MINIMUM))
+    return min(count, max(there - verify_count, min(MINIMUM, there * 3 // 4) if force else MINIMUM))
 
 
-def _calibration(dataset: Dataset, samples: Sequence[Sample], seed: int) -> Calibration:
-    samples = [_read(sample) for sample in samples]
-    return Calibration([sample.read() for sample in samples], dataset.name, manifest(samples, dataset, seed))
-
-
-def _read(sample: Sample) -> Sample:
-    """The same sample with its image in memory: a digest is taken of it, and rendering it twice takes as long again."""
-    image = sample.read()
-    return dataclasses.replace(sample, read=lambda: image)
-
-
-def _spread(dataset: Dataset, count: int, taken: frozenset[str]) -> list[Image]:
-    """``count`` images from all over the dataset, none of a sample whose name is ``taken``."""
+def _spread(dataset: Dataset | None, count: int, taken: frozenset[str]) -> tuple[list[Image], str]:
+    """``count`` images from all over the dataset, none with a content that is ``taken``, and the dataset's name."""
+    if dataset is None:
+        return [], ""
     places = np.unique(np.linspace(0, len(dataset) - 1, count + len(taken)).astype(int))
-    free = (sample for sample in (dataset.samples[int(place)] for place in places) if sample.name not in taken)
-    found = list(free)
+    images = (dataset.samples[int(place)].read() for place in places)
+    found = [image for image in images if fingerprint(image) not in taken]
     step = max(len(found) / count, 1.0)
-    return [found[int(index * step)].read() for index in range(min(count, len(found)))]
+    return [found[int(index * step)] for index in range(min(count, len(found)))], dataset.name

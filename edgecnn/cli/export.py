@@ -36,9 +36,17 @@ def parse_shape(value: str) -> tuple[int, ...]:
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for the files.  [default: here]")
 @click.option("--name", help="How the files are called, before -PRECISION.  [default: the model's name]")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
-@click.option("--calibration", metavar="DATA", help="Images that set the ranges of int8: a dataset, or scene:cups?...")
+@click.option(
+    "--calibration",
+    metavar="DATA",
+    help="Images that set the ranges of int8: DIR[?KNOBS] as of `edgecnn train`, or scene:cups?...",
+)
 @click.option("--calibration-count", type=click.IntRange(1), default=128, show_default=True, help="How many of them.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which of them.")
+@click.option(
+    "--force-calibration", is_flag=True, help="Calibrate with fewer than 64 images too, or with a part that is not for training."
+)
+@click.option("--strict", is_flag=True, help="Stop where anything is wrong with the calibration data.")
 @click.option(
     "--verify-data", "verify", metavar="DATA", help="Real images to verify with.  [default: others of the calibration data]"
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecnn.data.recognise import dataset_splits, held_out_split, open_dataset
+from edgecnn.data.recognise import counterparts, dataset_splits, held_out_split, open_dataset
 from edgecnn.data.sample import Boxes, Dataset, Problem, Sample
 
-__all__ = ["Boxes", "Dataset", "Problem", "Sample", "dataset_splits", "held_out_split", "open_dataset"]
+__all__ = ["Boxes", "Dataset", "Problem", "Sample", "counterparts", "dataset_splits", "held_out_split", "open_dataset"]

@@ -1,4 +1,4 @@
-"""The calibration set: inputs that set the ranges of an int8 model, chosen by seed, evenly over the classes, and written down."""
+"""The calibration set: inputs that set the ranges of an int8 model, chosen by seed, evenly over classes and brightness, written down."""
 
 from __future__ import annotations
 
@@ -6,40 +6,64 @@ import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
 
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
-from edgecnn.types import Image
+from edgecnn.types import Float32, Image
 
-MINIMUM = 16
-# Boxes of a rendered dataset cost a rendering each: only so many times the wanted number of samples is looked at.
+T = TypeVar("T")
+
+MINIMUM = 64
+# Reading images and working out the boxes of a rendered dataset cost time: so many times the wanted number of samples is looked at.
 CANDIDATES = 4
+THIRDS = 3
+BGR_TO_LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601
 
 
-def pick_calibration(dataset: Dataset, count: int, seed: int = 0, *, force: bool = False) -> list[Sample]:
-    """Up to ``count`` samples, the same ones for the same seed, in the order of the dataset.
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationSet:
+    """``samples`` to calibrate with, in the order of their dataset, and the manifest ``record``, plain values for the card."""
 
-    Labelled samples are taken evenly over the classes (of an image with boxes, its rarest class counts), others at random.
-    Raises ``InputError`` where fewer than 16 are asked for or there, unless ``force``.
+    samples: list[Sample]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A candidate: its index in the dataset, its class (-1 for none), mean luma 0..255 and fingerprint."""
+
+    index: int
+    group: int
+    luma: float
+    digest: str
+
+
+def pick_calibration(
+    dataset: Dataset, count: int, seed: int = 0, *, force: bool = False, apart_from: Sequence[Dataset] = ()
+) -> CalibrationSet:
+    """Up to ``count`` samples, the same ones for the same seed.
+
+    Labelled samples are taken evenly over the classes (of an image with boxes, its rarest class counts) and within a class evenly over
+    dark, middle and bright images. An image with the content of one in ``apart_from`` or of one taken before is left out.
+    Raises ``InputError`` where fewer than 64 are asked for or left, unless ``force``.
     """
-    found = min(count, len(dataset))
-    if found < (1 if force else MINIMUM):
-        raise InputError(
-            f"at least {MINIMUM} images to calibrate with",
-            f"{found} of {dataset.name}",
-            "give more, ranges from so few images are wrong for others",
-        )
+    _check_count(min(count, len(dataset)), dataset.name, force)
     draw = random.Random(seed)
-    if not isinstance(dataset.samples, list) and dataset.task == "detect" and len(dataset) > CANDIDATES * found:
-        dataset = dataset.pick(sorted(draw.sample(range(len(dataset)), CANDIDATES * found)))
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(_groups(dataset)):
-        groups[group].append(index)
-    for members in groups.values():
-        draw.shuffle(members)
-    chosen = _in_turns([groups[key] for key in sorted(groups)], found)
-    return [dataset.samples[index] for index in sorted(chosen)]
+    candidates = _candidates(dataset, CANDIDATES * count, draw)
+    foreign = _fingerprints(apart_from)
+    looked, left_out = _look(dataset, candidates, foreign)
+    chosen = sorted(_evenly(looked)[:count], key=lambda one: one.index)
+    why = f" ({left_out} others are in {', '.join(other.name for other in apart_from)} too)" if left_out else ""
+    _check_count(len(chosen), dataset.name + why, force)
+    samples = [dataset.samples[one.index] for one in chosen]
+    record = {"dataset": dataset.name, "split": dataset.split, "seed": seed, "count": len(chosen), **_described(dataset, samples)}
+    record |= {"brightness": [round(value, 1) for value in _range(chosen)], "digest": _digest(chosen)}
+    record["apart_from"] = [{"dataset": other.name, "split": other.split, "images": len(other)} for other in apart_from]
+    return CalibrationSet(samples, record | ({"left_out": left_out} if left_out else {}))
 
 
 def fingerprint(image: Image) -> str:
@@ -47,18 +71,33 @@ def fingerprint(image: Image) -> str:
     return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
 
 
-def manifest(samples: Sequence[Sample], dataset: Dataset | None = None, seed: int | None = None) -> dict[str, Any]:
-    """What a model was calibrated with, as plain JSON: dataset, split, seed, count and one digest over all pixels in order."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        digest.update(fingerprint(sample.read()).encode())
-    return {
-        "dataset": dataset.name if dataset else "",
-        "split": dataset.split if dataset else "",
-        "seed": seed,
-        "count": len(samples),
-        "digest": digest.hexdigest(),
-    }
+def luma(image: Image) -> float:
+    """Mean brightness 0..255 of a BGR image."""
+    mean: Float32 = image.reshape(-1, 3).mean(0, dtype=np.float32)
+    return float(mean @ BGR_TO_LUMA)
+
+
+def _check_count(found: int, dataset: str, force: bool) -> None:
+    if found < (1 if force else MINIMUM):
+        raise InputError(
+            f"at least {MINIMUM} images to calibrate with",
+            f"{found} of {dataset}",
+            "give more, ranges from so few images are wrong for others (--force-calibration takes them all the same)",
+        )
+
+
+def _candidates(dataset: Dataset, most: int, draw: random.Random) -> list[tuple[int, int]]:
+    """Index and class of up to ``most`` samples, by chance and evenly over the classes."""
+    indices: Sequence[int] = range(len(dataset))
+    if not isinstance(dataset.samples, list) and dataset.task == "detect" and len(dataset) > most:
+        indices = sorted(draw.sample(indices, most))
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index, group in zip(indices, _groups(dataset.pick(indices)), strict=True):
+        groups[group].append(index)
+    for members in groups.values():
+        draw.shuffle(members)
+    rows = [[(index, group) for index in groups[group]] for group in sorted(groups)]
+    return _in_turns(rows)[:most]
 
 
 def _groups(dataset: Dataset) -> list[int]:
@@ -70,7 +109,67 @@ def _groups(dataset: Dataset) -> list[int]:
     return [min(ids, key=lambda class_id: (images_of[class_id], class_id)) if ids else -1 for ids in classes]
 
 
-def _in_turns(groups: list[list[int]], count: int) -> list[int]:
-    """One of each group in turn until there are ``count``."""
-    turns = [index for turn in range(max(map(len, groups))) for group in groups if turn < len(group) for index in (group[turn],)]
-    return turns[:count]
+def _fingerprints(datasets: Sequence[Dataset]) -> frozenset[str]:
+    return frozenset(digest for dataset in datasets for sample in dataset.samples if (digest := _content(sample)[1]))
+
+
+def _content(sample: Sample) -> tuple[float, str]:
+    """Brightness and fingerprint of an image; the fingerprint is "" where it can't be read."""
+    try:
+        image = sample.read()
+    except InputError:
+        return 0.0, ""
+    return luma(image), fingerprint(image)
+
+
+def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: frozenset[str]) -> tuple[list[_Looked], int]:
+    """The candidates that may be used, and how many are left out because their content is in ``foreign``."""
+    found: dict[str, _Looked] = {}
+    left_out = 0
+    for index, group in candidates:
+        brightness, digest = _content(dataset.samples[index])
+        left_out += digest in foreign
+        if digest and digest not in foreign:
+            found.setdefault(digest, _Looked(index, group, brightness, digest))
+    return list(found.values()), left_out
+
+
+def _evenly(looked: Sequence[_Looked]) -> list[_Looked]:
+    """One of each class in turn, and of a class one of each third of brightness in turn."""
+    classes: dict[int, list[_Looked]] = defaultdict(list)
+    for one in looked:
+        classes[one.group].append(one)
+    return _in_turns([_in_turns(_thirds(classes[key])) for key in sorted(classes)])
+
+
+def _thirds(looked: Sequence[_Looked]) -> list[list[_Looked]]:
+    """Dark, middle and bright ones, each in the given order."""
+    rank = {one.index: place for place, one in enumerate(sorted(looked, key=lambda one: (one.luma, one.digest)))}
+    thirds: list[list[_Looked]] = [[] for _ in range(THIRDS)]
+    for one in looked:
+        thirds[rank[one.index] * THIRDS // len(looked)].append(one)
+    return thirds
+
+
+def _in_turns(rows: Sequence[Sequence[T]]) -> list[T]:
+    """One of each row in turn until all are taken."""
+    return [row[turn] for turn in range(max(map(len, rows), default=0)) for row in rows if turn < len(row)]
+
+
+def _described(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, Any]:
+    """Images by class; one with boxes counts for each class that it shows."""
+    counts: Counter[int] = Counter()
+    for sample in samples:
+        shown = set() if sample.boxes is None else set(sample.boxes.class_id.tolist())
+        counts.update(shown if sample.label is None else {sample.label})
+    return {"classes": {dataset.labels[index]: counts[index] for index in sorted(counts)}} if counts else {}
+
+
+def _range(chosen: Sequence[_Looked]) -> tuple[float, float]:
+    values = [one.luma for one in chosen]
+    return min(values), max(values)
+
+
+def _digest(chosen: Sequence[_Looked]) -> str:
+    """One digest over the content of all, in order."""
+    return hashlib.sha256("".join(one.digest for one in chosen).encode()).hexdigest()

@@ -22,9 +22,11 @@ KINDS = {
     "edgecnn.data.coco": "a COCO .json file, or a folder with one",
     "edgecnn.data.voc": "Annotations/*.xml with JPEGImages/ or images/",
     "edgecnn.data.yolo": "images/ with labels/*.txt",
+    "edgecnn.data.values": "images with values.csv",
 }
 # Tried in order where nothing above fits: the folders of those kinds look like these too.
 FALLBACKS = {"edgecnn.data.folders": "a folder of images for each class", "edgecnn.data.unlabelled": "a folder of images"}
+TRAIN = ("train", "training")
 HELD_OUT = ("test", "testing", "val", "valid", "validation")
 ALIASES = ({"val", "valid", "validation"}, {"train", "training"}, {"test", "testing"})
 
@@ -111,6 +113,19 @@ def held_out_split(uri: str | Path) -> str | None:
     """The part to measure with: test, else val; None where the dataset has neither."""
     there = {name.lower(): name for name in dataset_splits(uri)}
     return next((there[name] for name in HELD_OUT if name in there), None)
+
+
+def counterparts(uri: str | Path) -> list[Dataset]:
+    """What the dataset holds out besides the part to train on, and is to be kept apart from it: the other part, val and test."""
+    address = parse_address(uri)
+    if address.is_scene or address.part == "held-out":
+        return []
+    if address.part == "learn":
+        return [open_dataset(str(uri).replace("part=learn", "part=held-out"))]
+    parts = dataset_splits(address.place)
+    if (address.split or "train").lower() not in TRAIN or not any(name.lower() in TRAIN for name in parts):
+        return []
+    return [open_dataset(address.place, split=name, labels=address.labels) for name in parts if name.lower() in HELD_OUT]
 
 
 def recognise(path: Path) -> Loader:

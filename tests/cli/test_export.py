@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "garbage.pt").write_bytes(b"garbage")
     (home / "labels.txt").write_text("cat\ndog\nbird\n")
     (home / "two.txt").write_text("cat\ndog\n")
-    write_pictures(home / "pictures", 40)
+    write_pictures(home / "pictures", 88)
     write_pictures(home / "three", 3)
     card = new_card("lecture", {"channels": 1}, [f"class {index}" for index in range(10)])
     save_checkpoint(home / "lecture.safetensors", create("lecture", channels=1), card)
@@ -92,7 +92,7 @@ def test_parity_and_calibration_are_recorded(exported: tuple[Path, str]) -> None
     result = edgecnn("info", str(exported[0] / "pets-int8.onnx"), "--json")
     card = json.loads(result.output)["card"]
     assert card["calibration"]["dataset"] == "pictures"
-    assert card["calibration"]["count"] == 24  # 40 pictures, 16 of which verify
+    assert card["calibration"]["count"] == 72  # 88 pictures, 16 of which verify
     assert card["parity"]["passed"] is True
     assert card["parity"]["real_inputs"] == "others of pictures"
 
@@ -163,7 +163,7 @@ INT8 = ["--format", "onnx", "--precision", "int8"]
     ("arguments", "message"),
     [
         pytest.param([*MODEL, *INT8], "wanted calibration data for int8, found none", id="int8-without-calibration"),
-        pytest.param([*MODEL, *INT8, "--calibration", "three"], "wanted at least 16 images", id="three-images"),
+        pytest.param([*MODEL, *INT8, "--calibration", "three"], "wanted at least 64 images", id="three-images"),
         pytest.param([*MODEL, *INT8, "--calibration", "nowhere"], "nowhere", id="missing-calibration-data"),
         pytest.param([*MODEL, "--format", "onnx,coreml"], "wanted one of onnx, tflite, openvino, found 'coreml'", id="format"),
         pytest.param([*MODEL, "--precision", "int4"], "wanted one of fp32, fp16, int8, found 'int4'", id="precision"),

@@ -130,7 +130,7 @@ def images() -> list[Image]:
 
 @pytest.fixture(scope="session")
 def calibration() -> Calibration:
-    return Calibration(pictures(48, (90, 120), 4), "coloured blocks")
+    return Calibration(pictures(48, (90, 120), 4), "coloured blocks", force=True)
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,7 @@ def test_a_card_with_other_decoder_options(
 
 
 def test_int8_ranges_from_black_images(prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path) -> None:
-    black = Calibration([np.zeros((90, 120, 3), np.uint8)] * 16, "black")
+    black = Calibration([np.zeros((90, 120, 3), np.uint8)] * 16, "black", force=True)
     error = refuse(prepared_detector, detector_evidence, tmp_path, "int8", black)
     assert error.cause.name == "precision"
     assert "calibration images" in error.cause.why

@@ -181,8 +181,9 @@ def test_a_staging_folder_that_was_made_for_nothing_is_gone(tmp_path: Path) -> N
 
 
 def test_a_calibration_set_of_three_images() -> None:
-    with pytest.raises(InputError, match="at least 16 images, found 3 in holiday pictures"):
+    with pytest.raises(InputError, match="at least 64 images, found 3 in holiday pictures"):
         Calibration([np.zeros((4, 4, 3), np.uint8)] * 3, "holiday pictures")
+    assert len(Calibration([np.zeros((4, 4, 3), np.uint8)] * 3, "holiday pictures", force=True).images) == 3
 
 
 def test_without_real_images_noise_stands_in_and_is_called_so(prepared_classifier: Prepared, tmp_path: Path) -> None:

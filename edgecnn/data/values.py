@@ -1,0 +1,99 @@
+"""A folder of images with values.csv beside them, one continuous value an image: a header ``file,NAME``, then ``a.jpg,12.5``.
+
+Also ROOT/SPLIT/values.csv. NAME is what the value is called, such as angle; ``file`` is a path from the folder of the .csv, or from
+images/ in it. An image that is not listed has no value and is not used.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from edgecnn.data.pictures import image_size, read_image
+from edgecnn.data.sample import Dataset, Problem, Sample
+from edgecnn.errors import InputError
+
+FILE = "values.csv"
+SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
+
+
+def fits(path: Path) -> bool:
+    """Whether values.csv is there, here or in folders named like splits."""
+    return path.is_dir() and bool(_files(path))
+
+
+def splits(path: Path) -> tuple[str, ...]:
+    """The folders that have a values.csv of their own."""
+    return tuple(name for name in _files(path) if name)
+
+
+def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
+    """Samples in the order of the file; the one label is the name of the value, or the first of ``labels``."""
+    files = _files(path)
+    problems: list[Problem] = []
+    chosen = [split] if split else list(files)
+    tables = [_read(files[name], path) for name in chosen]
+    names = list(dict.fromkeys(name for name, _ in tables))
+    if len(names) > 1:
+        raise InputError(f"one name of the value in all {FILE} of {path}", ", ".join(names), "write the same header into all")
+    samples = [
+        sample for name, (_, rows) in zip(chosen, tables, strict=True) for sample in _samples(files[name], path, rows, problems)
+    ]
+    return Dataset(path.resolve().name, "regress", (labels or (names[0],))[:1], samples, tuple(problems), split or "")
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """values.csv by split; "" is that of a dataset without splits."""
+    parts = {name: path / name / FILE for name in SPLITS}
+    found = {name: file for name, file in parts.items() if file.is_file()}
+    return found or ({"": path / FILE} if (path / FILE).is_file() else {})
+
+
+def _read(file: Path, top: Path) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The name of the value, and the rows that are not empty with their line numbers."""
+    try:
+        reader = csv.reader(file.read_text(encoding="utf-8-sig").splitlines())
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"a text file with rows of file,value at {file}", str(error), "save it as UTF-8 with commas") from error
+    header = rows[0][1] if rows else []
+    if len(header) != 2 or header[0].lower() != "file" or not header[1]:
+        raise InputError(
+            f"the header file,value in {file.relative_to(top.parent)}", repr(",".join(header)), "write it as the first line"
+        )
+    return header[1], rows[1:]
+
+
+def _samples(file: Path, top: Path, rows: list[tuple[int, list[str]]], problems: list[Problem]) -> Iterator[Sample]:
+    shown = str(file.relative_to(top))
+    seen: set[Path] = set()
+    for line, row in rows:
+        try:
+            image, value = _parsed(file.parent, row)
+            if image in seen:
+                raise InputError("each image once", f"{row[0]} for a second time", "take one out")
+            image_size(image)
+        except InputError as error:
+            problems.append(Problem(f"{shown}:{line}", f"{error.found}; left out"))
+            continue
+        seen.add(image)
+        yield Sample(str(image.relative_to(top)), partial(read_image, image), value=value)
+
+
+def _parsed(folder: Path, row: list[str]) -> tuple[Path, float]:
+    """The image and its value."""
+    if len(row) != 2:
+        raise InputError("a file and a value", f"{len(row)} columns instead of file,value", "correct the line")
+    try:
+        value = float(row[1])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError("a number", f"{row[1]!r}, which is no finite number", "correct the line")
+    image = next((path for path in (folder / row[0], folder / "images" / row[0]) if path.is_file()), None)
+    if image is None or not row[0]:
+        raise InputError("an image", f"{row[0]!r}, and no such file", "copy it")
+    return image, value
