@@ -11,7 +11,7 @@ from edgecnn.cli.train import command as train_command
 
 METHODS = ("kd", "dkd")  # written out, so that --help need not import torch
 TEACHING = {"method": "method", "teacher_weight": "weight", "temperature": "temperature", "beta": "beta"}
-OWN = {"model", "download", "name", "pseudo"}
+OWN = {"model", "download", "name", "pseudo", "init", "freeze", "freeze_epochs"}
 
 
 @click.command("compress")

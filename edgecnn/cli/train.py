@@ -80,6 +80,14 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--model-option", multiple=True, metavar="KEY=VALUE", help="Of the network: width=0.5, widths=24,48,160; may be repeated."
 )
+@click.option(
+    "--init",
+    default="",
+    metavar="CHECKPOINT",
+    help="Start from every tensor of it that fits: a file, or a name of `edgecnn models`.",
+)
+@click.option("--freeze", default="", metavar="PART", help="Do not train this of --init: stem, backbone or a number of layers.")
+@click.option("--freeze-epochs", type=click.IntRange(0), default=0, help="Only so many epochs at the start.  [default: all]")
 @click.option("--limit", type=click.IntRange(1), help="Use only the first images of each dataset.")
 @click.option("--val-limit", type=click.IntRange(1), help="Score on the first images only.")
 @click.option(

@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, InputError, MissingExtraError
 from edgecnn.models.registry import create
+from edgecnn.shipped import checkpoint, names
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-WEIGHTS = Path(__file__).parent / "weights"
 SUFFIX = ".safetensors"
 AGAIN = "train it again or copy it again"
 
 
 def shipped() -> tuple[str, ...]:
     """Names of the checkpoints inside the package."""
-    return tuple(sorted(path.stem for path in WEIGHTS.glob(f"*{SUFFIX}")))
+    return names()
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a shipped checkpoint ("cups") or of a path; raises ``InputError`` where there is neither."""
     path = Path(name_or_path)
-    inside = WEIGHTS / f"{name_or_path}{SUFFIX}"
     if not path.is_file() and str(name_or_path) in shipped():
-        return inside
+        return checkpoint(str(name_or_path))
     if not path.exists():
         raise InputError(
             f"a checkpoint ({SUFFIX} file, or {', '.join(shipped()) or 'none'} from the package)",
@@ -50,6 +49,13 @@ def read_card(name_or_path: str | Path) -> ModelCard:
         return _card(file, path)
 
 
+def read_weights(name_or_path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
+    """The tensors of a checkpoint by name, and its card, without building the model; raises what ``read_card`` raises."""
+    path = find_checkpoint(name_or_path)
+    with _opened(path, "pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, _card(file, path)  # noqa: SIM118 - not a mapping
+
+
 def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     """The model in eval mode on the CPU, and its card.
 
@@ -57,9 +63,7 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     Raises ``InputError`` for no file, ``ArtifactError`` for a file that is truncated, has no card or does not fit the model of its card.
     """
     path = find_checkpoint(name_or_path)
-    with _opened(path, "pt") as file:
-        card = _card(file, path)
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    weights, card = read_weights(path)
     if "name" not in card.model:
         raise ArtifactError(f"a card in {path} that names its model", "none", AGAIN)
     model = create(card.model["name"], **card.model.get("options", {}))
@@ -73,15 +77,18 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     return model.eval(), card
 
 
-def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard) -> ModelCard:
+def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard, *, half: bool = False) -> ModelCard:
     """Write weights and card into one file, at once or not at all; gives the card back with the digest of the weights.
 
+    ``half`` stores parameters, but not statistics, in half precision; a checkpoint is always loaded in single precision.
     Raises ``InputError`` where the folder can't be written.
     """
     from safetensors.torch import save
 
     path = Path(path)
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    if half:
+        weights |= {key: weights[key].half() for key, _ in model.named_parameters()}
     card = card.replace(sha256=digest(weights))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,9 @@ class CifarResNet(nn.Module):
     channels 16, 32, 64 of the stages.
     """
 
+    stem_parts = ("stem",)
+    backbone_parts = ("stem", "stages")
+
     def __init__(
         self,
         classes: int = 10,

@@ -93,6 +93,8 @@ class EdgeDet(nn.Module):
     """
 
     task: Task = "detect"
+    stem_parts = ("backbone.stem",)
+    backbone_parts = ("backbone",)
 
     def __init__(
         self,

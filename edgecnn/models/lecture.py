@@ -10,6 +10,9 @@ from edgecnn.models.heads import Head, task_for
 class Lecture(nn.Module):
     """The first CNN that a course builds; (B, channels, *size) in, logits (B, classes) out."""
 
+    stem_parts = ("features.0", "features.3")
+    backbone_parts = ("features",)
+
     def __init__(
         self,
         classes: int = 10,

@@ -10,6 +10,9 @@ from edgecnn.models.heads import Head, task_for
 class Mlp(nn.Module):
     """Two hidden layers with ReLU; (B, channels, *size) in, logits (B, classes) out."""
 
+    stem_parts = ("layers.1",)
+    backbone_parts = ("layers.1", "layers.3")
+
     def __init__(
         self,
         classes: int = 10,

@@ -31,6 +31,9 @@ class MobileNet(nn.Module):
     one the first halvings are left out, so that ``CELLS`` cells a side or more remain (28 and 32 pixels: three halvings).
     """
 
+    stem_parts = ("stem",)
+    backbone_parts = ("stem", "stages")
+
     def __init__(
         self,
         classes: int = 10,

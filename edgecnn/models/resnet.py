@@ -16,6 +16,9 @@ class ResNetS(nn.Module):
     halves the size. Raises ``ValueError`` where widths and depths differ in number.
     """
 
+    stem_parts = ("stem",)
+    backbone_parts = ("stem", "stages")
+
     def __init__(
         self,
         classes: int = 10,

@@ -27,7 +27,9 @@ class TrainOptions:
     schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
     progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``augment`` says how images
     are changed (edgecnn.train.policy). ``amp`` is the precision of the arithmetic, ``workers`` the processes that read images.
-    ``model_options`` are arguments of the network, ``model_option`` more of them as text, "width=0.5".
+    ``model_options`` are arguments of the network, ``model_option`` more of them as text, "width=0.5". ``init`` is a
+    checkpoint to start from, ``freeze`` the part of it (stem, backbone, or a number of layers) that is not trained in the first
+    ``freeze_epochs`` epochs, in all where that is 0.
     """
 
     model: str
@@ -41,6 +43,9 @@ class TrainOptions:
     strict: bool = False
     model_options: Mapping[str, Any] = field(default_factory=dict)
     model_option: tuple[str, ...] = ()
+    init: str = ""
+    freeze: str = ""
+    freeze_epochs: int = 0
     epochs: int = 10
     batch: int = 64
     lr: float = 2e-3
@@ -71,6 +76,7 @@ class TrainOptions:
         values = dataclasses.asdict(self)
         for name in ("out", "workers", "resume", "download", "val_limit", "strict"):
             del values[name]
+        values["init"] = self.init and Path(self.init).name
         return values | {name: [shown_address(uri) for uri in getattr(self, name)] for name in ("data", "val", "pseudo")}
 
     def command(self) -> str:
@@ -100,5 +106,8 @@ class TrainOptions:
                 words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
         words += ["--no-flip"] if not self.flip else []
         words += [f"--size {'x'.join(map(str, self.model_options['size']))}"] if "size" in self.model_options else []
+        words += [f"--init {shlex.quote(Path(self.init).name)}"] if self.init else []
+        words += [f"--freeze {self.freeze}"] if self.freeze else []
+        words += [f"--freeze-epochs {self.freeze_epochs}"] if self.freeze_epochs else []
         words += [f"--model-option {shlex.quote(text)}" for text in self.model_option]
         return " ".join(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from edgecnn.models import create, save_checkpoint
 from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
-from edgecnn.train import hardware, plots, provenance
+from edgecnn.train import hardware, plots, provenance, transfer
 from edgecnn.train.classify import Classification
 from edgecnn.train.detect import Detection
 from edgecnn.train.engine import Engine
@@ -74,8 +75,11 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     torch.backends.cudnn.deterministic = True
     model, card = _known(change.start, material, options) if change.start else _new(options, material, task)
     change.check(card)
+    begun, card = transfer.start(model, card, options)
+    change = dataclasses.replace(change, record={**change.record, **begun.record})
     machine = hardware.find(options.amp)
-    say(_opening(card, material, model, machine))
+    for line in (_opening(card, material, model, machine), *begun.lines):
+        say(line)
     with hardware.memory_guard(options.batch):
         objective = change.objective(_objective(options, material, card), card, machine)
         engine = Engine(model, objective, options, machine, change.record)
@@ -83,7 +87,13 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
         engine.resume(options.out)
         say(f"resumed after epoch {engine.epoch} of {options.epochs}")
     keeper = Keeper(options, card, material, say, change)
-    engine.run(options.out, keeper.after_epoch)
+    begun.frozen.at(engine.epoch)
+
+    def after_epoch(average: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
+        begun.frozen.at(engine.epoch)
+        return keeper.after_epoch(average, history)
+
+    engine.run(options.out, after_epoch)
     keeper.finish(engine.average.model, engine.history)
     return options.out / CHECKPOINT
 
