@@ -9,7 +9,7 @@ import click
 from edgecnn.cli.train import EXTRA
 from edgecnn.cli.train import command as train_command
 
-METHODS = ("kd", "dkd")  # written out, so that --help need not import torch
+METHODS = ("kd", "dkd", "cells")  # written out, so that --help need not import torch
 TEACHING = {"method": "method", "teacher_weight": "weight", "temperature": "temperature", "beta": "beta"}
 OWN = {"model", "download", "name", "pseudo", "init", "freeze", "freeze_epochs"}
 
@@ -24,13 +24,7 @@ OWN = {"model", "download", "name", "pseudo", "init", "freeze", "freeze_epochs"}
     metavar="CHECKPOINT",
     help="May be repeated: answers are averaged.  [default: CHECKPOINT]",
 )
-@click.option(
-    "--method",
-    type=click.Choice(METHODS),
-    default="kd",
-    show_default=True,
-    help="Of classifiers: arXiv:1503.02531 or 2203.08679.",
-)
+@click.option("--method", type=click.Choice(METHODS), help="How it teaches.  [default: kd to classify, cells to detect]")
 @click.option(
     "--teacher-weight", type=click.FloatRange(0, 1), default=0.7, show_default=True, help="Part of the loss that the teacher has."
 )
@@ -60,7 +54,7 @@ def command(checkpoint: str, student: str, teachers: tuple[str, ...], size: str 
         if error.name not in EXTRA:
             raise
         raise MissingExtraError(error.name, "train") from error
-    teaching = Teaching(**{own: values.pop(name) for name, own in TEACHING.items()})
+    teaching = Teaching(**{own: value for name, own in TEACHING.items() if (value := values.pop(name)) is not None})
     training = TrainOptions(model=student, model_options={"size": parse_size(size)} if size else {}, **values)
     options = CompressOptions(train=training, checkpoint=checkpoint, teachers=teachers, teaching=teaching)
     for path in compress(options, click.echo):

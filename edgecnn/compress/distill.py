@@ -2,12 +2,15 @@
 
 Classifiers: logits softened by a temperature, Hinton et al. 2015, arXiv:1503.02531 ("kd"), or the same loss taken apart into how
 sure the teacher is and how it ranks the other classes, decoupled distillation, Zhao et al. 2022, arXiv:2203.08679 ("dkd").
-That teacher and student see the same crop of an image is what "patient and consistent" teaching asks for, arXiv:2106.05237.
+Detectors: see ``distill_cells`` ("cells"). That teacher and student see the same crop of an image is what "patient and consistent"
+teaching asks for, arXiv:2106.05237.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -16,31 +19,49 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgecnn.card import Preprocess
+from edgecnn.compress.distill_cells import cells_loss
 from edgecnn.compress.teacher import Teacher
+from edgecnn.errors import InputError
 from edgecnn.train.objective import Objective
 from edgecnn.types import Array
 
-Method = Literal["kd", "dkd"]
-METHODS: tuple[Method, ...] = get_args(Method)
+Method = Literal["", "kd", "dkd", "cells"]
+METHODS: Mapping[str, tuple[Method, ...]] = {"classify": ("kd", "dkd"), "detect": ("cells",)}  # the first is the default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teaching:
     """How much a teacher says and how: the loss is ``(1 - weight) * labels + weight * teacher``.
 
-    ``temperature`` softens both sides of a classifier's term; ``beta`` weighs the classes beside the true one in "dkd".
+    ``method`` is "" for the custom of the task. ``temperature`` softens both sides of a classifier's term; ``beta`` weighs the
+    classes beside the true one in "dkd".
     """
 
-    method: Method = "kd"
+    method: Method = ""
     weight: float = 0.7
     temperature: float = 4.0
     beta: float = 8.0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"wanted a method of {', '.join(METHODS)}, found {self.method!r}: name one of them")
+        if self.method not in get_args(Method):
+            raise ValueError(f"wanted a method of {', '.join(get_args(Method))}, found {self.method!r}: name one of them")
         if not 0 <= self.weight <= 1 or not self.temperature > 0:
             raise ValueError(f"wanted a weight of 0 to 1 and a temperature above 0, found {self}: correct them")
+
+    def of(self, task: str) -> Teaching:
+        """With the method for a task; raises ``InputError`` where the named one, or any, is not for it."""
+        fit = METHODS.get(task, ())
+        if not fit:
+            raise InputError(f"a student to {' or '.join(METHODS)}", f"one to {task}", "train it on labels with edgecnn train")
+        if self.method and self.method not in fit:
+            raise InputError(f"a method of {', '.join(fit)} to {task}", self.method, "name one of them with --method")
+        return dataclasses.replace(self, method=self.method or fit[0])
+
+    def record(self) -> dict[str, Any]:
+        """What a card says of it: what has an effect, as plain values."""
+        found: dict[str, Any] = {"method": self.method, "weight": self.weight}
+        found |= {"temperature": self.temperature} if self.method != "cells" else {}
+        return found | ({"beta": self.beta} if self.method == "dkd" else {})
 
 
 class Listening(nn.Module):
@@ -80,9 +101,12 @@ class Distilled:
         labels = self.objective.loss(student, inputs, truth)
         taught = self.teacher(inputs, self.preprocess)
         weight = self.teaching.weight
-        return (1 - weight) * labels + weight * self._term(student.heard, taught, truth)
+        size = (int(inputs.shape[2]), int(inputs.shape[3]))
+        return (1 - weight) * labels + weight * self._term(student.heard, taught, truth, size)
 
-    def _term(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], truth: Any) -> Tensor:
+    def _term(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], truth: Any, size: tuple[int, int]) -> Tensor:
+        if self.teaching.method == "cells":
+            return cells_loss(student, teacher, size)
         logits, wanted = student[0].float(), teacher[0]
         if self.teaching.method == "kd":
             return kd_loss(logits, wanted, self.teaching.temperature)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from typing import Any
 
 from edgecnn.compress.distill import Teaching
 from edgecnn.data.address import shown_address
@@ -47,12 +46,6 @@ class CompressOptions:
         return " ".join([*words, f"--data{rest}"])
 
     def _teaching(self) -> list[str]:
-        own = self.teaching
-        words = [f"--method {own.method}", f"--teacher-weight {own.weight:g}", f"--temperature {own.temperature:g}"]
-        return [*words, f"--beta {own.beta:g}"] if own.method == "dkd" else words
-
-    def lesson(self, teachers: list[dict[str, str]]) -> dict[str, Any]:
-        """What a card says of the teaching; plain values."""
-        own = self.teaching
-        found: dict[str, Any] = {"teachers": teachers, "method": own.method, "weight": own.weight, "temperature": own.temperature}
-        return found | ({"beta": own.beta} if own.method == "dkd" else {})
+        own, usual = self.teaching, Teaching()
+        names = {"method": "method", "weight": "teacher-weight", "temperature": "temperature", "beta": "beta"}
+        return [f"--{word} {getattr(own, name)}" for name, word in names.items() if getattr(own, name) != getattr(usual, name)]
