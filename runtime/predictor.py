@@ -11,6 +11,7 @@ from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.backends import Backend, Device, open_backend
 from edgecnn.runtime.identify import CardOptions, card_for
+from edgecnn.shipped import artifact
 from edgecnn.types import Detections, Image, Prediction
 
 
@@ -40,8 +41,9 @@ class Worker:
 
 
 class Predictor:
-    """A model file, ready to predict; may be called by any thread, use ``worker()`` for stage times.
+    """A model file, or a model that the package carries ("cups"), ready to predict.
 
+    It may be called by any thread; use ``worker()`` for stage times.
     ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once.
     Raises what ``open_backend`` and ``card_for`` raise.
     """
@@ -58,7 +60,7 @@ class Predictor:
         requests: int = 1,
         options: CardOptions | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = artifact(path)
         self.backend = open_backend(self.path, device, threads=threads, requests=requests)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "Measure the accuracy of a model file on a dataset.",
     "benchmark": "Measure latency, memory and accuracy of model files on this device.",
     "selftest": "Re-run the goldens inside a model file on this device.",
+    "models": "List the models inside the package, and say what they are good and bad at.",
     "info": "Print the card inside a model file.",
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli.options import model_options
+from edgecnn.cli.options import ModelFile, model_options
 
 if TYPE_CHECKING:
     from edgecnn.benchmarks.record import Record
@@ -28,7 +28,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 
 
 @click.command(name="benchmark", short_help="Measure latency, memory and accuracy of model files on this device.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ModelFile())
 @click.option("--data", metavar="URI", default="", help="Dataset for inputs and accuracy: scene:cups?..., or a folder or file.")
 @click.option("--split", help="Part of the dataset.  [default: test, else val, else all]")
 @click.option("--limit", type=click.IntRange(1), help="At most so many images for the accuracy.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli.options import ModelFile
+
 if TYPE_CHECKING:
     from edgecnn.card import ModelCard
     from edgecnn.runtime.backends import Backend
@@ -19,7 +21,7 @@ SHOWN_TEXT = 100
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ModelFile())
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(file: Path, as_json: bool) -> None:
     """Print the card inside FILE: what goes in, what comes out, how it was made and checked.

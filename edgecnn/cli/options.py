@@ -37,6 +37,19 @@ FIELDS = (
 )
 
 
+class ModelFile(click.Path):
+    """A model file, or the name of a model that the package carries (``cups``): then its int8 ONNX file."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        from edgecnn.shipped import artifact
+
+        return artifact(super().convert(value, param, ctx))
+
+
 def parse_size(value: str) -> tuple[int, int]:
     """(height, width) from HxW or one number; raises ``click.BadParameter``."""
     parts = value.lower().split("x")

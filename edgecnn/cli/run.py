@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli.options import model_options
+from edgecnn.cli.options import ModelFile, model_options
 from edgecnn.cli.pending import pending_text
 from edgecnn.cli.signals import StopSignals
 
@@ -52,7 +52,7 @@ class Wishes:
 
 
 @click.command("run")
-@click.argument("file", type=PATH)
+@click.argument("file", type=ModelFile())
 @click.option(
     "--source",
     required=True,

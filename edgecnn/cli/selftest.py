@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli.options import DEVICES
+from edgecnn.cli.options import DEVICES, ModelFile
 
 if TYPE_CHECKING:
     from edgecnn.agreement import Row
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ModelFile())
 @click.option(
     "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where to run; auto falls back to cpu."
 )

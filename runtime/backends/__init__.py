@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from edgecnn.errors import InputError
+from edgecnn.shipped import artifact
 from edgecnn.types import Array, Tensors, TensorSpec
 
 Device = Literal["cpu", "gpu", "auto"]
@@ -58,14 +59,14 @@ def file_format(path: Path) -> str:
 
 
 def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
-    """Load a model file in its engine.
+    """Load a model file, or a model that the package carries ("cups"), in its engine.
 
     ``threads`` is the number of CPU threads in all (engine's choice where None); ``requests`` how many inferences are wanted in
     flight (1: lowest latency), of which the backend allows what it can as ``concurrency``.
     Raises ``InputError`` for a missing file, ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file
     that the engine refuses or a device that is not there.
     """
-    path = Path(path)
+    path = artifact(path)
     opener = import_module(OPENERS[file_format(path)])
     backend: Backend = opener.open_file(path, device, threads=threads, requests=requests)
     return backend

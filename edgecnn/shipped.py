@@ -1,0 +1,62 @@
+"""The models inside the package: their names, files and cards, read without torch or safetensors."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.errors import ArtifactError
+
+FOLDER = Path(__file__).parent / "models" / "weights"
+CHECKPOINT, ARTIFACT = ".safetensors", ".onnx"
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def names() -> tuple[str, ...]:
+    """Names of the shipped models."""
+    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{CHECKPOINT}")))
+
+
+def checkpoint(name: str) -> Path:
+    """The weights of a shipped model, to export or to train on."""
+    return FOLDER / f"{name}{CHECKPOINT}"
+
+
+def artifact(file: str | Path) -> Path:
+    """``file``, or where there is none and a shipped model has that name, its int8 ONNX file, which runs on the base install."""
+    inside = FOLDER / f"{file}{ARTIFACT}"
+    return inside if not Path(file).exists() and str(file) in names() and inside.exists() else Path(file)
+
+
+def read(name: str) -> tuple[ModelCard, int]:
+    """Card and number of parameters of a shipped model; raises ``ArtifactError`` where its file is broken."""
+    path = checkpoint(name)
+    header = _header(path)
+    text = header.get("__metadata__", {}).get(CARD_KEY)
+    if text is None:
+        raise ArtifactError(f"a card in {path}", "none", "install edgecnn again")
+    return ModelCard.from_json(text, str(path)), sum(_size(key, item) for key, item in header.items())
+
+
+def _header(path: Path) -> Mapping[str, Any]:
+    """The JSON at the start of a .safetensors file, after its length in 8 bytes: https://github.com/huggingface/safetensors."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header: Mapping[str, Any] = json.loads(file.read(length))
+    except (OSError, struct.error, ValueError, OverflowError, MemoryError) as error:
+        raise ArtifactError(f"a shipped model at {path}", f"a broken file ({error})", "install edgecnn again") from error
+    return header
+
+
+def _size(key: str, item: Mapping[str, Any]) -> int:
+    if key == "__metadata__" or key.endswith(STATISTICS):
+        return 0
+    size = 1
+    for length in item["shape"]:
+        size *= length
+    return size

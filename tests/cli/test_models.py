@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecnn import shipped
+from edgecnn.cli import main
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def test_every_shipped_model_is_listed_with_its_score() -> None:
+    done = run("models")
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(shipped.names())
+    assert all("%" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_a_model_says_where_it_comes_from_and_what_it_is_bad_at(name: str) -> None:
+    done = run("models", name)
+    assert done.exit_code == 0
+    for entry in ("what", "classes", "score", "bad at", "trained on", "licence of the data", "attribution", "command", "seed"):
+        assert any(line.startswith(f"{entry} ") for line in done.stdout.splitlines()), entry
+    assert max(map(len, done.stdout.splitlines())) <= 200
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_scores_of_shipped_models_have_intervals(name: str) -> None:
+    scores = json.loads(run("models", name, "--json").stdout)[name]["card"]["training"]["scores"]
+    main_score = "top1" if "top1" in scores else "map"
+    assert scores[f"{main_score}_low"] < scores[main_score] < scores[f"{main_score}_high"]
+
+
+def test_another_name_is_one_line() -> None:
+    done = run("models", "cats")
+    assert done.exit_code == 2
+    assert "found 'cats'" in done.stderr
+    assert "cups" in done.stderr
+
+
+def test_a_shipped_detector_runs_by_its_name(tmp_path: Path) -> None:
+    done = run("run", "cups", "--source", "scene:cups?size=160x120", "--max-frames", "2", "--jsonl", str(tmp_path / "out.jsonl"))
+    assert done.exit_code == 0, done.stderr
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) >= 2
+
+
+def test_listing_needs_neither_torch_nor_safetensors() -> None:
+    code = "from click.testing import CliRunner; from edgecnn.cli import main; assert not CliRunner().invoke(main, ['models']).exit_code"
+    script = f"{code}\nimport sys; print(sorted({{'torch', 'safetensors'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from edgecnn import shipped
+from edgecnn.errors import ArtifactError
+
+
+def test_names_are_those_of_the_checkpoints() -> None:
+    assert "cups" in shipped.names()
+    assert all(shipped.checkpoint(name).is_file() for name in shipped.names())
+
+
+def test_every_shipped_detector_has_an_artifact() -> None:
+    for name in shipped.names():
+        if shipped.read(name)[0].task == "detect":
+            assert shipped.artifact(name) == shipped.FOLDER / f"{name}.onnx"
+
+
+def test_artifacts_are_of_the_checkpoints_beside_them() -> None:
+    from edgecnn.runtime.backends import open_backend
+    from edgecnn.runtime.identify import CardOptions, card_for
+
+    for path in shipped.FOLDER.glob("*.onnx"):
+        backend = open_backend(path)
+        card = card_for(backend, path, CardOptions())
+        backend.close()
+        assert card.sha256 == shipped.read(path.stem)[0].sha256
+        assert card.parity["passed"]
+
+
+def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shipped.artifact("cups").parent == shipped.FOLDER
+    Path("cups").write_text("mine")
+    assert shipped.artifact("cups") == Path("cups")
+    assert shipped.artifact("no-such-model.onnx") == Path("no-such-model.onnx")
+
+
+def test_parameters_are_counted_without_statistics() -> None:
+    card, parameters = shipped.read("cups")
+    assert card.task == "detect"
+    assert parameters == 908_216
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(struct.pack("<Q", 10**12) + b"{}", id="cut"),
+        pytest.param(struct.pack("<Q", 4) + b"oops", id="no-json"),
+        pytest.param(struct.pack("<Q", 2) + b"{}", id="no-card"),
+    ],
+)
+def test_a_broken_file_is_one_line(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    (tmp_path / "mine.safetensors").write_bytes(content)
+    with pytest.raises(ArtifactError, match="install edgecnn again"):
+        shipped.read("mine")
