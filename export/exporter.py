@@ -27,7 +27,9 @@ from edgecnn.export.probes import probes
 from edgecnn.export.quiet import quiet
 from edgecnn.export.reference import Evidence, Reference, gather
 from edgecnn.export.request import FORMATS, check, check_free, file_name
+from edgecnn.export.trained import RECORD, Trained, trained
 from edgecnn.golden import GOLDENS_KEY
+from edgecnn.models.quantized import Quantized
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.selftest import selftest
 from edgecnn.train.predict import one_thread
@@ -63,12 +65,17 @@ class OutOfToleranceError(ParityError):
 
 @dataclass(slots=True, eq=False)
 class Prepared:
-    """A model made ready once for all its exports; conversions are kept, since each precision of a format starts from the same."""
+    """A model made ready once for all its exports; conversions are kept, since each precision of a format starts from the same.
+
+    ``trained`` are the ranges of one that was trained for int8, and its ``reference`` then rounds as int8 does: it is for that alone.
+    """
 
     graph: Deployable
     card: ModelCard
     reference: Reference
     programs: dict[str, Any] = field(default_factory=dict)
+    trained: Trained | None = None
+    unrounded: Reference | None = None
 
     @property
     def parameters(self) -> int:
@@ -90,16 +97,22 @@ class Prepared:
         return self.programs[format]
 
     def lowered(self, format: str, precision: Precision, calibration: Calibration | None) -> Any:
-        """The program in ``precision``."""
-        program = self.program(format)
-        feeds = calibration.feeds(self.card) if calibration is not None and precision == "int8" else []
+        """The program in ``precision``; ranges that were trained go before a calibration."""
+        module = import_module(FORMATS[format])
+        program = self.program(getattr(module, "TRAINED_FROM", format) if self.trained else format)
+        feeds = calibration.feeds(self.card) if calibration is not None and precision == "int8" and not self.trained else []
         try:
             with quiet():
-                return import_module(FORMATS[format]).lower(program, precision, feeds)
-        except (KeyboardInterrupt, MemoryError):
+                return module.lower_trained(program, self.trained) if self.trained else module.lower(program, precision, feeds)
+        except (KeyboardInterrupt, MemoryError, InputError):
             raise
         except Exception as error:
             raise _refused(f"a model that {format} takes in {precision}", error, "export it in another precision") from error
+
+
+def is_trained(model: nn.Module | Prepared) -> bool:
+    """Whether ``model`` brings its ranges of int8 with it."""
+    return model.trained is not None if isinstance(model, Prepared) else isinstance(model, Quantized)
 
 
 def _refused(wanted: str, error: Exception, do: str) -> InputError:
@@ -107,13 +120,20 @@ def _refused(wanted: str, error: Exception, do: str) -> InputError:
     return InputError(wanted, f"{type(error).__name__}: {lines[0][:200] if lines else ''}", do)
 
 
-def prepare(model: nn.Module, card: ModelCard) -> Prepared:
-    """Copy ``model`` and wrap the copy; ``card`` is the checkpoint's. Raises ``InputError`` where they do not fit each other."""
+def prepare(model: nn.Module, card: ModelCard, precision: Precision = "fp32") -> Prepared:
+    """Copy ``model`` and wrap the copy; ``card`` is the checkpoint's. Raises ``InputError`` where they do not fit each other.
+
+    Only of a network that was trained for int8 does ``precision`` matter: for int8 the source is the network that rounds, which is
+    what was trained and scored, for the others the same weights without rounding.
+    """
     mine = own_copy(model)
-    graph, artifact_card = wrap(mine, card)
+    found = trained(mine, card) if isinstance(mine, Quantized) and precision == "int8" else None
+    plain = mine.plain() if isinstance(mine, Quantized) else mine
+    graph, artifact_card = wrap(plain, card)
     graph = folded(graph, example(card))
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
-    return Prepared(graph, artifact_card.replace(training=training), Reference(mine, card, graph.names))
+    source, unrounded = (Reference(net, card, graph.names) for net in (mine if found else plain, plain))
+    return Prepared(graph, artifact_card.replace(training=training), source, {}, found, unrounded if found else None)
 
 
 @one_thread()
@@ -137,11 +157,13 @@ def export(
     Raises ``InputError`` or ``MissingExtraError`` before any work for what can't be done, ``OutOfToleranceError`` for a file that does
     not give what PyTorch gives; then nothing is left behind and an older file of that name stays.
     """
-    check([format], [precision], calibrated=calibration is not None)
+    check([format], [precision], calibrated=calibration is not None or is_trained(model))
     started = perf_counter()
     file = file_name(name or card.name, format, precision)
     check_free(out, [file], force=force)
-    prepared = model if isinstance(model, Prepared) else prepare(model, card)
+    prepared = model if isinstance(model, Prepared) else prepare(model, card, precision)
+    if prepared.trained and precision != "int8":
+        raise ValueError(f"wanted a model prepared for {precision}, found one prepared for int8: prepare it again")
     evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "images given")
     with staging(out) as draft:
         program = prepared.lowered(format, precision, calibration)
@@ -197,6 +219,7 @@ class _Job:
 
     def _card(self) -> ModelCard:
         record = self.calibration.record() if self.calibration is not None and self.precision == "int8" else {}
+        record = dict(RECORD) if self.prepared.trained else record
         return self.prepared.card.replace(precision=self.precision, calibration=record)
 
     def _save(self, program: Any, texts: dict[str, str], out: Path) -> None:
@@ -220,6 +243,8 @@ class _Job:
         def right() -> bool:
             twin = _Job(self.prepared, self.evidence, self.format, "fp32", self.path.with_stem(f"{self.path.stem}-twin"), None)
             twin._save(self.prepared.program(self.format), {CARD_KEY: twin._card().to_json()}, out)
-            return verify(twin.path, self.evidence).passed
+            unrounded = self.prepared.unrounded
+            evidence = gather(unrounded, self.evidence.probes, self.evidence.source) if unrounded else self.evidence
+            return verify(twin.path, evidence).passed
 
         return right

@@ -9,10 +9,10 @@ from pathlib import Path
 from torch import nn
 
 from edgecnn.agreement import table
-from edgecnn.card import ModelCard
+from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.export.accuracy import Accuracy
-from edgecnn.export.exporter import Artifact, OutOfToleranceError, Prepared, evidence_of, export, prepare
+from edgecnn.export.exporter import Artifact, OutOfToleranceError, Prepared, evidence_of, export, is_trained, prepare
 from edgecnn.export.pictures import SCENE, Pictures, pick
 from edgecnn.export.reference import Evidence
 from edgecnn.export.request import check_free, file_name
@@ -59,15 +59,15 @@ def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say, warn: Say)
         force=order.force_calibration,
         strict=order.strict,
     )
-    prepared = prepare(model, card)
-    evidence = evidence_of(prepared, pictures.real, pictures.source)
     if not pictures.real:
         warn("warning: no real images to verify with, blurred noise stands in: name some with --verify-data")
-    accuracy = _accuracy(order, prepared)
+    if order.calibration is not None and is_trained(model):
+        warn("warning: this network was trained for int8 and brings its ranges: --calibration sets none")
+    sources = {kind: _source(order, model, card, pictures, kind) for kind in {_kind(model, target[1]) for target in targets}}
     done, failed = [], []
     for target in targets:
         try:
-            done.append(_one(order, name, target, prepared, pictures, evidence, accuracy))
+            done.append(_one(order, name, target, sources[_kind(model, target[1])], pictures))
             say(_told(done[-1], card))
         except OutOfToleranceError as error:
             failed.append(error)
@@ -79,25 +79,36 @@ def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say, warn: Say)
     return done
 
 
-def _one(
-    order: Order,
-    name: str,
-    target: tuple[str, str],
-    prepared: Prepared,
-    pictures: Pictures,
-    evidence: Evidence,
-    accuracy: Accuracy | None,
-) -> Artifact:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What several files are made of and compared with."""
+
+    prepared: Prepared
+    evidence: Evidence
+    accuracy: Accuracy | None
+
+
+def _kind(model: nn.Module, precision: str) -> Precision:
+    """int8 where a network trained for it makes its own int8 files, which are compared with its rounding; else one for all."""
+    return "int8" if is_trained(model) and precision == "int8" else "fp32"
+
+
+def _source(order: Order, model: nn.Module, card: ModelCard, pictures: Pictures, kind: Precision) -> _Source:
+    prepared = prepare(model, card, kind)
+    return _Source(prepared, evidence_of(prepared, pictures.real, pictures.source), _accuracy(order, prepared))
+
+
+def _one(order: Order, name: str, target: tuple[str, str], source: _Source, pictures: Pictures) -> Artifact:
     format, precision = target
     return export(
-        prepared,
-        prepared.reference.card,
+        source.prepared,
+        source.prepared.reference.card,
         order.out,
         format=format,
         precision=precision,  # type: ignore[arg-type]
         calibration=pictures.calibration,
-        verify_with=evidence,
-        accuracy=accuracy,
+        verify_with=source.evidence,
+        accuracy=source.accuracy,
         name=name,
         force=order.force,
     )

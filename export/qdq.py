@@ -35,13 +35,17 @@ def as_pixels(model: Any) -> dict[str, list[dict[str, Any]]]:
     return {cast.output[0]: [exact]}
 
 
-def finish(model: Any) -> Any:
-    """The same model with real numbers from the last weights on, and without what costs bytes or time for nothing."""
+def finish(model: Any, *, drop_cast: bool = True) -> Any:
+    """The same model with real numbers from the last weights on, and without what costs bytes or time for nothing.
+
+    ``drop_cast``: pixels that are rounded to themselves are read as they are, without a way through real numbers.
+    """
     graph = model.graph
     if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
         return model  # a branch or loop reads names of the graph around it
     _free_tail(graph)
-    _drop_cast(graph)
+    if drop_cast:
+        _drop_cast(graph)
     _drop_zero_points(graph)
     _drop_unused(graph)
     _rename(graph)

@@ -13,6 +13,8 @@ import numpy as np
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.qdq import as_pixels, finish
+from edgecnn.export.qdq_trained import quantized
+from edgecnn.export.trained import Trained
 from edgecnn.types import Array, Tensors
 
 SUFFIX = ".onnx"
@@ -51,6 +53,11 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     if precision == "fp16":
         return _half(program)
     return _int8(program, feeds) if precision == "int8" else program
+
+
+def lower_trained(program: Any, trained: Trained, *, drop_cast: bool = True) -> Any:
+    """The same model in int8 with ranges that were trained; ``drop_cast`` as for ``edgecnn.export.qdq.finish``."""
+    return finish(_bare(quantized(program, trained)), drop_cast=drop_cast)
 
 
 def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:

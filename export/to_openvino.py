@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.trained import Trained
 from edgecnn.types import Tensors
 
 SUFFIX = ".xml"
 NOTES = ("nncf", "conversion_parameters")  # what the tools write about themselves
+TRAINED_FROM = "onnx"  # whose single-precision program lower_trained takes
 HALF = "half"  # asked of save: the graph itself stays in single precision
 
 
@@ -23,9 +26,13 @@ def convert(graph: Deployable, image: Any) -> Any:
 
     with torch.no_grad():
         model = openvino.convert_model(torch.export.export(graph, (image,)))
-    model.reshape({model.inputs[0]: list(image.shape)})
+    return _named(model, list(image.shape), graph.names)
+
+
+def _named(model: Any, shape: list[int], names: Sequence[str]) -> Any:
+    model.reshape({model.inputs[0]: shape})
     model.inputs[0].get_tensor().set_names({IMAGE})
-    for port, name in zip(model.outputs, graph.names, strict=True):
+    for port, name in zip(model.outputs, names, strict=True):
         port.get_tensor().set_names({name})
     return model
 
@@ -36,6 +43,23 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     if precision == "fp16":
         model.set_rt_info(True, ["edgecnn", HALF])
     return _int8(model, feeds) if precision == "int8" else model
+
+
+def lower_trained(program: Any, trained: Trained) -> Any:
+    """The int8 model with ranges that were trained; ``program`` is the ONNX one.
+
+    OpenVINO reads QDQ pairs as its own FakeQuantize, so both formats round at the same places by the same numbers.
+    """
+    import onnx
+    import openvino
+
+    from edgecnn.export import to_onnx
+
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        path = Path(folder) / "int8.onnx"
+        onnx.save(to_onnx.lower_trained(program, trained, drop_cast=False), path)
+        model = openvino.convert_model(path)
+    return _named(model, list(trained.image.shape), [output.name for output in program.graph.output])
 
 
 def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:

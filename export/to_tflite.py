@@ -10,6 +10,8 @@ from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.tflite_trained import ranges
+from edgecnn.export.trained import Trained
 from edgecnn.feeds import cpu_count
 from edgecnn.types import Tensors
 
@@ -70,14 +72,31 @@ def _half(program: bytes) -> bytes:
     return bytes(job.quantize().quantized_model)
 
 
+def lower_trained(program: bytes, trained: Trained) -> bytes:
+    """The same model in int8 with ranges that were trained."""
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    found, free = ranges(program, trained)
+    job = _int8_job(program)
+    for pattern in free:
+        job.update_quantization_recipe(pattern, qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return bytes(job.quantize(found).quantized_model)
+
+
 def _int8(program: bytes, feeds: list[Tensors]) -> bytes:
+    job = _int8_job(program)
+    return bytes(job.quantize(_ranges(program, job.get_quantization_recipe(), feeds)).quantized_model)
+
+
+def _int8_job(program: bytes) -> Any:
     from ai_edge_quantizer import qtyping, quantizer, recipe
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
     job = quantizer.Quantizer(program, recipe.static_wi8_ai8())
     for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # the image is uint8, results are real numbers
         job.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    return bytes(job.quantize(_ranges(program, job.get_quantization_recipe(), feeds)).quantized_model)
+    return job
 
 
 def _ranges(program: bytes, recipe: Any, feeds: list[Tensors]) -> Any:

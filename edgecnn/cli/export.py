@@ -77,9 +77,10 @@ def command(model: str, **values: Any) -> None:
     that returns a torch model; the last two need --task and --labels, a factory --input and --weights too.
     """
     from edgecnn.export.request import check
+    from edgecnn.models.checkpoint import brings_ranges
 
     signal.signal(signal.SIGTERM, _interrupt)
-    check(values["formats"], values["precisions"], calibrated=values["calibration"] is not None)
+    check(values["formats"], values["precisions"], calibrated=values["calibration"] is not None or brings_ranges(model))
     from edgecnn.export.order import Order, fulfil
     from edgecnn.export.source import ModelOptions, load
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.card import CARD_KEY, ModelCard
-from edgecnn.errors import ArtifactError, InputError, MissingExtraError
+from edgecnn.errors import ArtifactError, EdgeCnnError, InputError, MissingExtraError
 from edgecnn.models.registry import create
 from edgecnn.shipped import checkpoint, names
 
@@ -59,7 +59,8 @@ def read_weights(name_or_path: str | Path) -> tuple[dict[str, Tensor], ModelCard
 def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     """The model in eval mode on the CPU, and its card.
 
-    A card whose ``model`` says ``pruned`` has fewer channels than its options make: the shapes of the tensors say how many.
+    A card whose ``model`` says ``pruned`` has fewer channels than its options make: the shapes of the tensors say how many. One that
+    says ``quantized`` is of a network trained for int8, which comes back as ``edgecnn.models.quantized.Quantized``.
     Raises ``InputError`` for no file, ``ArtifactError`` for a file that is truncated, has no card or does not fit the model of its card.
     """
     path = find_checkpoint(name_or_path)
@@ -67,6 +68,8 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     if "name" not in card.model:
         raise ArtifactError(f"a card in {path} that names its model", "none", AGAIN)
     model = create(card.model["name"], **card.model.get("options", {}))
+    if card.model.get("quantized"):
+        model = _rounding(model, card)
     if card.model.get("pruned"):
         from edgecnn.models.resize import resize
 
@@ -159,6 +162,23 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -
             AGAIN,
         )
     model.load_state_dict(weights)
+
+
+def brings_ranges(name_or_path: str | Path) -> bool:
+    """Whether this is a checkpoint of a network trained for int8; False for whatever is no checkpoint."""
+    try:
+        return bool(read_card(name_or_path).model.get("quantized"))
+    except EdgeCnnError:
+        return False
+
+
+def _rounding(model: nn.Module, card: ModelCard) -> nn.Module:
+    """The network with its places to round, whose ranges are still to come."""
+    import torch
+
+    from edgecnn.models.quantized import quantized
+
+    return quantized(model, torch.zeros((1, card.preprocess.channels, *card.preprocess.size)))
 
 
 def _run_once(model: nn.Module, card: ModelCard, path: Path) -> None:
