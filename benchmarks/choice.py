@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, held_out_split, open_dataset
 from edgecnn.data.address import shown_address
-from edgecnn.data.relabel import parse_renames, rename_classes
+from edgecnn.data.naming import name_both
 from edgecnn.errors import InputError
-from edgecnn.metrics import ClassMap, match_labels
+from edgecnn.metrics import ClassMap
 from edgecnn.metrics.average_precision import load_pycocotools
-from edgecnn.metrics.classmap import rename
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,7 @@ class DataChoice:
 
     def named(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
         """The dataset with its new names, and which class of the model each is; raises ``InputError`` where none is the same."""
-        if self.renames:
-            changes = parse_renames(self.renames)
-            dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-        if self.merge:
-            changes = dict.fromkeys(dataset.labels, self.merge)
-            dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-        return dataset, match_labels(labels, dataset.labels, dataset.task)
+        return name_both(dataset, labels, self.renames, self.merge)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise what would stop the accuracy of a model with ``card``, before anything long is measured."""

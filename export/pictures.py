@@ -53,7 +53,7 @@ def pick(
     """
     checking = None if verify is None else _to_verify(verify, verify_count)
     if calibration is None:
-        if checking is None and str(card.training.get("data", "")).startswith(SCENE):
+        if checking is None and _of_the_scene(card):
             checking = _to_verify(VERIFY_SCENE, verify_count)
         return Pictures(None, *_spread(checking, verify_count, frozenset()))
     whole, others = _to_calibrate(calibration, count + verify_count, force, strict), counterparts(calibration)
@@ -66,6 +66,11 @@ def pick(
         return Pictures(chosen, *_spread(checking, verify_count, taken))
     real, _ = _spread(others[0] if others else whole, verify_count, taken)
     return Pictures(chosen, real, f"others of {whole.name}")
+
+
+def _of_the_scene(card: ModelCard) -> bool:
+    data = card.training.get("data", "")
+    return any(str(uri).startswith(SCENE) for uri in ([data] if isinstance(data, str) else data))
 
 
 def _to_verify(uri: str, count: int) -> Dataset:

@@ -62,6 +62,7 @@ def command(
     labels, group (a regular expression), part (learn, held-out), hold, seed, rename (a:b,c:d), merge and classes (a,b,c).
     """
     from edgecnn.cli.pending import pending_text
+    from edgecnn.data.naming import name_both
     from edgecnn.runtime.backends import file_format
     from edgecnn.runtime.predictor import Predictor
 
@@ -71,7 +72,7 @@ def command(
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(pending_text(json_file)) if json_file else None
         predictor = stack.enter_context(Predictor(file, device, threads=threads, options=_for_measuring(options)))
-        dataset, classes = _named(whole, predictor.card.labels, renames, merge)
+        dataset, classes = name_both(whole, predictor.card.labels, renames, merge)
         score = _measure(predictor, dataset, classes, strict)
         record = _record(file, device, predictor, whole, score)
         _show(record, score)
@@ -101,20 +102,6 @@ def _for_measuring(options: CardOptions) -> CardOptions:
         score_threshold=SCORE_THRESHOLD if options.score_threshold is None else options.score_threshold,
         max_detections=MAX_DETECTIONS if options.max_detections is None else options.max_detections,
     )
-
-
-def _named(dataset: Dataset, labels: tuple[str, ...], renames: str | None, merge: str | None) -> tuple[Dataset, ClassMap]:
-    """The dataset with the names that the user wants, and which class of the model each is; renaming is for both sides."""
-    from edgecnn.data.relabel import parse_renames, rename_classes
-    from edgecnn.metrics.classmap import match_labels, rename
-
-    changes = parse_renames(renames) if renames else {}
-    if changes:
-        dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-    if merge:
-        changes = dict.fromkeys(dataset.labels, merge)
-        dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-    return dataset, match_labels(labels, dataset.labels, dataset.task)
 
 
 def _measure(predictor: Predictor, dataset: Dataset, classes: ClassMap, strict: bool) -> Score:

@@ -4,7 +4,8 @@
 
 split    a part that the dataset itself is divided in, such as train; without it, all of them together
 labels   names of classes 0, 1, ... where files have numbers only: a,b,c or a file with one name a line
-group    regular expression on the file name; images with the same first (...) belong together and are never divided
+group    regular expression on the file name; images with the same first (...) belong together and are never divided;
+         @content keeps copies of an image together
 part     learn or held-out: a division made here, by ``hold`` (part of all images, 0.2), ``seed`` (0) and whole groups
 rename   a:b,c:d for other names; several of one new name become one class, and a,c:d renames both
 merge    one name for all classes

@@ -9,8 +9,11 @@ from pathlib import PurePath
 
 import numpy as np
 
-from edgecnn.data.sample import Dataset, Problem
+from edgecnn.data.calibration import fingerprint
+from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
+
+CONTENT = "@content"
 
 
 def divide(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -40,6 +43,14 @@ def group_indices(dataset: Dataset) -> list[list[int]]:
     return list(found.values())
 
 
+def _content(sample: Sample) -> str:
+    """What the image shows, as a group; none where it can't be read."""
+    try:
+        return fingerprint(sample.read())[:16]
+    except InputError:
+        return ""
+
+
 def _names(dataset: Dataset) -> Sequence[str]:
     """The group of each sample; rendered samples know theirs without their truth, which costs time."""
     quick = getattr(dataset.samples, "group", None)
@@ -60,8 +71,12 @@ def _choose(sizes: list[int], wanted: int, order: Sequence[int]) -> list[int]:
 def regroup(dataset: Dataset, pattern: str) -> Dataset:
     """The dataset with groups by the first (...) of the regular expression ``pattern`` in each file name, or all that it matches.
 
-    An image that it does not match is a problem, and a group of its own. Raises ``InputError`` where it matches none.
+    An image that it does not match is a problem, and a group of its own. With "@content" copies of an image are a group.
+    Raises ``InputError`` where it matches none.
     """
+    if pattern == CONTENT:
+        samples = [dataclasses.replace(sample, group=_content(sample)) for sample in dataset.samples]
+        return dataclasses.replace(dataset, samples=samples)
     rule = re.compile(pattern)
     names = [PurePath(sample.name).name for sample in dataset.samples]
     found = [rule.search(name) for name in names]

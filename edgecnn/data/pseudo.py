@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,7 +146,7 @@ class _Cache:
         """Write the file where there is something new, at once or not at all; raises ``InputError``."""
         if self._path is None or not self._changed:
             return
-        draft = self._path.with_name(f".{self._path.name}.part")
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_text(json.dumps(self._record()), encoding="utf-8")

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from edgecnn.cli import main
-from edgecnn.models import names
+from edgecnn.models import create, names, read_card, save_checkpoint
+from edgecnn.models.new_card import new_card
 
 
 def run(*words: str) -> Result:
@@ -105,3 +107,60 @@ def test_without_torch_the_extra_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert 'pip install "edgecnn[train]"' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """A YOLO folder: 12 images of two clips with a square each, one line of which is wrong."""
+    folder = tmp_path / "squares"
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    (folder / "classes.txt").write_text("dark\nbright\n")
+    for index in range(12):
+        image = np.full((64, 64, 3), 110, np.uint8)
+        image[20:40, 20:40] = 240 if index % 2 else 10
+        cv2.imwrite(str(folder / f"images/{index % 3}_{index:02d}.png"), image)
+        (folder / f"labels/{index % 3}_{index:02d}.txt").write_text(
+            f"{index % 2} 0.47 0.47 0.31 0.31\n" + "7 1 1 1 1\n" * (index == 0)
+        )
+    return folder
+
+
+TINY = ("--size", "64x64", "--epochs", "1", "--batch", "4", "--workers", "1", "--augment", "none")
+
+
+def test_a_detector_holds_groups_out_brings_classes_together_and_names_problems(squares: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("pycocotools")
+    data = ("--data", f"{squares}?classes=dark", "--data", f"{squares}?rename=bright:light", "--classes", "light,dark")
+    found = run("edgedet", *data, "--group-by", r"^(\d)_", "--hold-out", "0.3", *TINY, "--out", str(tmp_path / "run"))
+    assert found.exit_code == 0, found.output
+    assert found.stderr.count("1 problem in squares:\n  labels/0_00.txt:2: the class 7 where there are 2") == 2
+    assert "16 images, 2 classes, scored on 8 others" in found.stdout
+    card = read_card(tmp_path / "run/model.safetensors")
+    assert [source.get("unlabelled") for source in card.training["sources"]] == [["light"], None]
+    assert "--classes light,dark --group-by '^(\\d)_'" in card.training["command"]
+
+
+def test_a_problem_stops_a_strict_training(squares: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    found = run("edgedet", "--data", str(squares), "--strict", *TINY, "--out", str(tmp_path / "run"))
+    assert found.exit_code == 2
+    assert "wanted no problems in squares, found 1, the first labels/0_00.txt:2" in found.stderr
+
+
+def test_a_teacher_labels_what_a_dataset_does_not(squares: Path, tmp_path: Path) -> None:
+    """Its weights are random: it finds what it finds."""
+    pytest.importorskip("torch")
+    pytest.importorskip("pycocotools")
+    teacher = tmp_path / "teacher.safetensors"
+    card = new_card("edgedet", {"classes": 2, "size": (64, 64)}, ("spot", "dark"))
+    save_checkpoint(teacher, create("edgedet", **card.model["options"]), card)
+    data = ("--data", f"{squares}?classes=dark", "--classes", "dark,light", "--hold-out", "0")
+    pseudo = f"{teacher}?threshold=0.001&lower=0.0005&rename=spot:light"
+    found = run("edgedet", *data, "--pseudo", pseudo, *TINY, "--out", str(tmp_path / "run"))
+    assert found.exit_code == 0, found.output
+    source = read_card(tmp_path / "run/model.safetensors").training["sources"][0]
+    assert (source["pseudo"][0]["teacher"], source["pseudo"][0]["boxes"].keys()) == (teacher.name, {"light"})
+    assert source["pseudo"][0]["boxes"]["light"] > 0
+    assert (tmp_path / "run" / f"pseudo-0-squares-{teacher.stem}.json").is_file()

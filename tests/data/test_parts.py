@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecnn.data import Dataset, Sample
-from edgecnn.data.parts import divide
+from edgecnn.data.parts import divide, regroup
 from edgecnn.errors import InputError
 
 
@@ -45,6 +45,14 @@ def test_samples_without_groups_are_divided_as_they_always_were() -> None:
     _, held_out = divide(grouped([""] * 320), 0.1, 3)
     order = np.random.default_rng((3, 320)).permutation(320)
     assert [int(one.name) for one in held_out.samples] == sorted(order[:32])
+
+
+def test_copies_of_an_image_stay_together() -> None:
+    samples = [Sample(str(n), lambda level=n % 7: np.full((2, 2, 3), level, np.uint8)) for n in range(21)]
+    dataset = regroup(Dataset("small", "detect", ("a",), samples), "@content")
+    learn, held_out = divide(dataset, 0.3, 0)
+    assert (len(learn), len(held_out)) == (15, 6)
+    assert not {int(one.name) % 7 for one in learn.samples} & {int(one.name) % 7 for one in held_out.samples}
 
 
 def test_a_single_group_can_not_be_divided() -> None:

@@ -152,8 +152,9 @@ def test_an_endless_scene_gives_as_many_frames_as_are_needed() -> None:
     assert not any(np.array_equal(real, image) for real in found.real for image in found.calibration.images)
 
 
-def test_a_model_of_the_scene_is_verified_on_the_scene() -> None:
-    found = picked(None, verify_count=2, card=CARD.replace(training={"data": "scene:cups?seed=1"}))
+@pytest.mark.parametrize("data", ["scene:cups?seed=1", ["scene:cups?seed=1", "scene:cups?seed=2"]])
+def test_a_model_of_the_scene_is_verified_on_the_scene(data: str | list[str]) -> None:
+    found = picked(None, verify_count=2, card=CARD.replace(training={"data": data}))
     assert (found.calibration, len(found.real), found.source) == (None, 2, "scene:cups")
 
 
