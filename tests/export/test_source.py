@@ -16,6 +16,7 @@ from torch import nn
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.export import prepare
+from edgecnn.export.graph import output_names
 from edgecnn.export.source import ModelOptions, load
 from edgecnn.models import create, save_checkpoint
 from edgecnn.models.new_card import new_card
@@ -73,6 +74,12 @@ def test_a_factory_with_weights(here: Path) -> None:
     assert card.preprocess == Preprocess(size=(32, 48), resize="crop", color="bgr", mean=(10.0, 20.0, 30.0), std=(50.0,))
     assert (card.name, card.decode.name, len(card.sha256)) == ("small", "softmax", 64)
     assert str(here) not in sys.path
+
+
+def test_a_factory_for_values(here: Path) -> None:
+    _, card = load("my_models:small", options(task="regress"))
+    assert (card.task, card.decode.name) == ("regress", "values")
+    assert output_names(torch.zeros(1, 3), card) == ("values",)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from edgecnn.runtime.coco_names import COCO_80
 from edgecnn.runtime.foreign import read_simple_yaml
 from edgecnn.runtime.identify import CardOptions, card_for
 from edgecnn.runtime.predictor import Predictor
-from edgecnn.types import Detections, TensorSpec
+from edgecnn.types import Detections, TensorSpec, Values
 from tests.contracts.tiny import Graph, write
 
 SIZE = 64
@@ -416,3 +416,28 @@ def test_metadata_that_can_not_be_read(changes: dict[str, Any], tmp_path: Path) 
     with pytest.raises(ArtifactError) as caught:
         identify(yolo(tmp_path, "onnx", "columns", ultralytics(**changes)))
     assert "\n" not in str(caught.value)
+
+
+# --- a model of values ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        pytest.param({"task": "regress"}, ("value",), id="task"),
+        pytest.param({"decode": "values", "labels": Path("angle")}, ("angle",), id="decoder-and-name"),
+    ],
+)
+def test_values_of_a_foreign_model(options: dict[str, Any], labels: tuple[str, ...], tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"out": np.array([[7.5]], np.float32)}))
+    with Predictor(path, options=CardOptions(color="rgb", mean=(0.0,), std=(1.0,), **options)) as predictor:
+        assert (predictor.card.task, predictor.card.labels) == ("regress", labels)
+        found = predictor(IMAGE)
+    assert isinstance(found, Values)
+    assert found.value.tolist() == [7.5]
+
+
+def test_a_card_of_values_needs_a_name_for_each(tmp_path: Path) -> None:
+    made = card(task="regress", labels=("a", "b"), decode=Decode("values"))
+    with pytest.raises(ArtifactError, match=r"wanted 3 class names.*found 2"):
+        identify(with_card(tmp_path, made))
