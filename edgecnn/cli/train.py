@@ -23,7 +23,9 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
-@click.command("train", epilog=f"To classify: {_list('classify')}. To detect: {_list('detect')}.")
+@click.command(
+    "train", epilog=f"To classify, or to learn the values of a values.csv: {_list('classify')}. To detect: {_list('detect')}."
+)
 @click.argument("model", metavar="MODEL")
 @click.option(
     "--data", multiple=True, required=True, metavar="URI", help="What to train on: DIR[?KNOBS] or scene:...; may be repeated."
