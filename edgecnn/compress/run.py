@@ -1,58 +1,69 @@
-"""A whole compression: the steps that were asked for, one after the other, each leaving a checkpoint."""
+"""A whole compression: the steps that were asked for, one after the other; a stopped run goes on with the step it was at."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn.card import ModelCard
-from edgecnn.compress.distill import Distilled, Teaching
+from edgecnn.compress.journal import STARTED, Journal
 from edgecnn.compress.options import CompressOptions
+from edgecnn.compress.steps import LatencyOf, Say, Workshop
 from edgecnn.compress.teacher import Teacher
+from edgecnn.data.pseudo import Teacher as BoxTeacher
+from edgecnn.models import find_checkpoint, load_checkpoint
 from edgecnn.models.checkpoint import write_whole
-from edgecnn.models.registry import task_of
-from edgecnn.train.hardware import Hardware
-from edgecnn.train.objective import Objective
-from edgecnn.train.run import Change, train
-
-Say = Callable[[str], None]
 
 
-def compress(options: CompressOptions, say: Say = print) -> list[Path]:
-    """Do all steps and give the checkpoint of each.
+def compress(
+    options: CompressOptions,
+    say: Say = print,
+    *,
+    boxes: Sequence[BoxTeacher] = (),
+    latency_of: LatencyOf | None = None,
+    target_ms: float | None = None,
+) -> list[Path]:
+    """Do all steps and give their checkpoints, the one that it starts from first where there is one.
 
-    Raises ``InputError`` for data, teachers or folders that do not fit, and what a training raises.
+    ``boxes`` are the artifacts of ``options.train.pseudo``. With ``target_ms`` pruning goes on until ``latency_of`` a checkpoint is
+    that or less. Raises ``InputError`` for data, teachers or folders that do not fit, for a target that can't be met, and what a
+    training raises; what was finished stays.
     """
-    teacher = Teacher.load(options.all_teachers)
-    return [distil(options, teacher, options.train.out / "01-distil", say)]
+    teacher = Teacher.load(options.all_teachers) if options.all_teachers else None
+    folder = options.train.out
+    if options.checkpoint:
+        load_checkpoint(options.checkpoint)  # a broken one is said before a folder is made
+    journal = Journal.open(folder, options.identity(), options.command(), resume=options.train.resume)
+    workshop = Workshop(options, teacher, boxes, say, latency_of, target_ms)
+    made = _start(options, journal)
+    for number, step in enumerate(options.steps, 1):
+        name = f"{number:02d}-{step}"
+        if journal.finished(name):
+            say(f"{name}: done before")
+        else:
+            say(f"{name}{_taught(teacher)}")
+            _do(workshop, journal, name, made[-1:])
+        made.append(journal.checkpoint(name))
+    return made
 
 
-def distil(options: CompressOptions, teacher: Teacher, folder: Path, say: Say) -> Path:
-    """Train the student in ``folder`` and put its checkpoint beside it."""
-    teaching = options.teaching.of(task_of(options.train.model))
-    say(f"taught by {', '.join(member.card.name for member in teacher.members)}")
-    change = Change(
-        check=teacher.check,
-        objective=taught_by(teacher, teaching),
-        record={"distillation": {"teachers": teacher.record(), **teaching.record()}},
-        command=options.command(),
-    )
-    made = train(dataclasses.replace(options.train, out=folder), say, change)
-    return publish(made, folder.with_name(f"{folder.name}.safetensors"))
+def _start(options: CompressOptions, journal: Journal) -> list[Path]:
+    if not options.checkpoint:
+        return []
+    path = journal.checkpoint(STARTED)
+    if not journal.finished(STARTED):
+        write_whole(path, find_checkpoint(options.checkpoint).read_bytes())
+        journal.finish(STARTED, {})
+    return [path]
 
 
-def taught_by(teacher: Teacher, teaching: Teaching) -> Callable[[Objective, ModelCard, Hardware], Objective]:
-    """What makes an objective listen to the teacher."""
-
-    def wrap(objective: Objective, card: ModelCard, machine: Hardware) -> Objective:
-        teacher.to(machine.device)
-        return Distilled(objective, teacher, teaching, card.preprocess)
-
-    return wrap
+def _do(workshop: Workshop, journal: Journal, name: str, source: list[Path]) -> None:
+    """One step, from the network of the step before."""
+    began = time.perf_counter()
+    folder, step = journal.folder / name, name.partition("-")[2]
+    record = workshop.distil(folder) if step == "distil" else getattr(workshop, step)(folder, *source)
+    journal.finish(name, {**record, "seconds": round(time.perf_counter() - began, 1)})
 
 
-def publish(made: Path, path: Path) -> Path:
-    """Give a step's checkpoint its name in the folder of the run, at once."""
-    write_whole(path, made.read_bytes())
-    return path
+def _taught(teacher: Teacher | None) -> str:
+    return f", taught by {', '.join(member.card.name for member in teacher.members)}" if teacher else ""

@@ -16,7 +16,8 @@ BLUE, ORANGE, GRAY = "#2f6db3", "#d9782d", "#8a8f98"
 Panel = tuple[str, Int64]
 
 
-def _figure(width: float, height: float) -> Any:
+def blank(width: float, height: float) -> Any:
+    """An empty matplotlib figure of that many inches, drawn without a display; raises ``MissingExtraError`` without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ def _figure(width: float, height: float) -> Any:
 
 def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: Path) -> None:
     """Loss and, where there is one, score by epoch."""
-    figure = _figure(8, 4)
+    figure = blank(8, 4)
     axes = figure.add_subplot()
     epochs = [row["epoch"] for row in history]
     axes.plot(epochs, [row["loss"] for row in history], color=BLUE, marker=".", label="training loss")
@@ -52,7 +53,7 @@ def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: P
 
 def bars(title: str, values: Mapping[str, float], path: Path) -> None:
     """One bar for each class."""
-    figure = _figure(7, 0.9 + 0.42 * len(values))
+    figure = blank(7, 0.9 + 0.42 * len(values))
     axes = figure.add_subplot()
     drawn = axes.barh(list(values), list(values.values()), color=BLUE)
     axes.bar_label(drawn, fmt="%.3f", padding=3)
@@ -64,7 +65,7 @@ def bars(title: str, values: Mapping[str, float], path: Path) -> None:
 
 def scatter(title: str, label: str, pairs: Float32, path: Path) -> None:
     """A point for each image: the true value and the found one, (n, 2); on the line both are equal."""
-    figure = _figure(6, 6)
+    figure = blank(6, 6)
     axes = figure.add_subplot()
     low, high = float(pairs.min()), float(pairs.max())
     axes.plot([low, high], [low, high], color=GRAY, linewidth=1, label="found = true")
@@ -79,7 +80,7 @@ def scatter(title: str, label: str, pairs: Float32, path: Path) -> None:
 def confusion(panels: Sequence[Panel], labels: Sequence[str], path: Path) -> None:
     """Confusion matrices beside one another, each with a title, cells in percent of the true class."""
     side = max(4.6, 1.6 + 0.56 * len(labels))
-    figure = _figure(side * len(panels) + 0.6, side + 0.5)
+    figure = blank(side * len(panels) + 0.6, side + 0.5)
     for axes, (title, counts) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
         _matrix(axes, title, counts, labels)
     figure.savefig(path)
@@ -107,11 +108,16 @@ def shares(counts: Int64) -> Array:
 
 
 def differences(title: str, labels: Sequence[str], change: Array, path: Path) -> None:
-    """Bars to the right where the second model finds more of a class, to the left where it finds less; in points."""
-    figure = _figure(7.5, 1.2 + 0.42 * len(labels))
+    """Bars to the right where the second model finds more of a class, to the left where it finds less; in points.
+
+    ``change`` (pairs, classes) has a row for each pair of models: bars show the mean, a black line reaches from the least to the most.
+    """
+    figure = blank(7.5, 1.2 + 0.42 * len(labels))
     axes = figure.add_subplot()
-    points = change * 100
+    points = change.mean(0) * 100
     drawn = axes.barh(list(labels), points, color=[BLUE if value >= 0 else ORANGE for value in points])
+    if len(change) > 1:
+        axes.hlines(range(len(labels)), change.min(0) * 100, change.max(0) * 100, color="#20242a", linewidth=1.2)
     axes.bar_label(drawn, fmt="%+.1f", padding=3)
     axes.axvline(0, color=GRAY, linewidth=0.8)
     axes.margins(x=0.15)

@@ -47,13 +47,15 @@ class Change:
     """What another than a plain training does otherwise, such as one that compresses.
 
     ``start`` is trained in place of a new network. ``check`` sees the card before anything long is done, ``objective`` makes another
-    objective of the task's own. ``record`` joins the card's record of the training, and a resumed training must have the same;
-    ``command`` is the command line that makes the same weights.
+    objective of the task's own; ``network`` may put another in the place of the one to train, having seen that objective.
+    ``record`` joins the card's record of the training, and a resumed training must have the same; ``command`` is the command line
+    that makes the same weights.
     """
 
     start: tuple[nn.Module, ModelCard] | None = None
     check: Callable[[ModelCard], None] = field(default=lambda card: None)
     objective: Callable[[Objective, ModelCard, hardware.Hardware], Objective] = field(default=lambda own, card, machine: own)
+    network: Callable[[nn.Module, ModelCard, Objective], nn.Module] = field(default=lambda model, card, objective: model)
     record: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
 
@@ -82,7 +84,7 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
         say(line)
     with hardware.memory_guard(options.batch):
         objective = change.objective(_objective(options, material, card), card, machine)
-        engine = Engine(model, objective, options, machine, change.record)
+        engine = Engine(change.network(model, card, objective), objective, options, machine, change.record)
     if options.resume:
         engine.resume(options.out)
         say(f"resumed after epoch {engine.epoch} of {options.epochs}")

@@ -38,8 +38,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def quick(folder: Path, *words: str) -> Result:
-    common = ["--data", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "1", "--batch", "8", "--workers", "1"]
-    return run(*words, *common)
+    common = ["--data", str(folder / "data"), "--epochs", "1", "--batch", "8", "--workers", "1"]
+    common += [] if "--out" in words else ["--out", str(folder / "run")]
+    return run(*words, *common, *([] if "--measure" in words else ["--measure", "none"]))
 
 
 def test_a_student_is_taught_and_its_card_says_by_whom(folder: Path) -> None:
@@ -61,6 +62,12 @@ def test_a_student_is_taught_and_its_card_says_by_whom(folder: Path) -> None:
         pytest.param(("--student", "mlp", "--teacher", "{}/none.safetensors"), "nothing at", id="no-teacher-there"),
         pytest.param(("--student", "mlp"), "a teacher for the student", id="no-teacher"),
         pytest.param(("--student", "mlp", "--teacher", "{}/good.safetensors", "--method", "cells"), "of kd, dkd", id="method"),
+        pytest.param(("{}/good.safetensors",), "a way to compress", id="nothing-to-do"),
+        pytest.param(("{}/good.safetensors", "--target-macs", "1x"), "a target below", id="target-that-is-none"),
+        pytest.param(("{}/good.safetensors", "--target-macs", "9999x"), "no way below", id="target-out-of-reach"),
+        pytest.param(("{}/good.safetensors", "--target-latency", "raspberry"), "another device is not there yet", id="device"),
+        pytest.param(("{}/good.safetensors", "--qat", "--measure", "coreml"), "one of onnx", id="unknown-format"),
+        pytest.param(("--compare", "{}"), "a run of edgecnn compress in", id="no-run-to-compare"),
         pytest.param((), "a network to compress", id="nothing"),
     ],
 )
@@ -70,6 +77,20 @@ def test_mistake_is_one_line_with_exit_code_2(folder: Path, words: tuple[str, ..
     assert message in found.output
     assert found.output.count("error:") == 1
     assert "Traceback" not in found.output
+
+
+def test_each_step_is_exported_measured_and_compared_again(folder: Path) -> None:
+    pytest.importorskip("onnx")
+    found = quick(folder, str(folder / "good.safetensors"), "--qat", "--qat-epochs", "1", "--measure", "onnx", "--threads", "1")
+    assert found.exit_code == 0, found.output
+    text = (folder / "run/report.md").read_text()
+    for name in ("00-start", "01-qat"):
+        assert f"| {name} | onnx | fp32 | " in text
+        assert f"| {name} | onnx | int8 | " in text
+    places = ("--compare", str(folder / "run"), "--compare", str(folder / "good.safetensors"), "--out", str(folder / "both"))
+    assert quick(folder, *places).exit_code == 0
+    assert "| run-01-qat | " in (folder / "both/report.md").read_text()
+    assert "| good | " in (folder / "both/report.md").read_text()
 
 
 def test_help_imports_no_torch_and_knows_the_methods() -> None:

@@ -1,0 +1,135 @@
+"""Whole runs on tiny networks and data: what they leave, and how they go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from edgecnn.compress import steps
+from edgecnn.compress.cost import cost_of
+from edgecnn.compress.journal import variants
+from edgecnn.compress.options import CompressOptions
+from edgecnn.compress.run import compress
+from edgecnn.errors import InputError
+from edgecnn.models import load_checkpoint
+from edgecnn.train.options import TrainOptions
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def start(untrained: Make) -> Path:
+    return untrained("resnet-s", widths=(8, 8, 16), depth=1)
+
+
+def asked(digits: Path, out: Path, resume: bool = False, **changes: Any) -> CompressOptions:
+    student = changes.pop("student", "")
+    train = TrainOptions(model=student, data=(str(digits),), out=out, epochs=1, batch=32, ema=0.5, workers=1, resume=resume)
+    return CompressOptions(train=train, rounds=2, qat_epochs=1, **changes)
+
+
+def quietly(options: CompressOptions, **more: Any) -> list[str]:
+    lines: list[str] = []
+    compress(options, lines.append, **more)
+    return lines
+
+
+def same(first: Path, second: Path) -> bool:
+    a, b = load_file(first), load_file(second)
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_pruned_and_trained_for_int8(digits: Path, start: Path, tmp_path: Path) -> None:
+    quietly(asked(digits, tmp_path / "run", checkpoint=str(start), target_macs="2x", qat=True))
+    made = variants(tmp_path / "run")
+    assert [path.name for path in made] == ["00-start.safetensors", "01-prune.safetensors", "02-qat.safetensors"]
+    before, pruned, _ = (cost_of(path)[0] for path in made)
+    assert pruned.macs <= before.macs / 2
+    assert pruned.parameters < before.parameters
+    card = load_checkpoint(made[1])[1]
+    assert card.training["compression"]["step"] == "prune"
+    assert card.training["distillation"]["teachers"][0]["sha256"] == load_checkpoint(start)[1].sha256
+    assert load_checkpoint(made[2])[0](torch.rand(1, 1, 28, 28)).shape == (1, 10)
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_networks(
+    digits: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the second round of pruning: by an exception that nothing in the run handles."""
+    wanted = {"checkpoint": str(start), "target_macs": "2x", "qat": True}
+    quietly(asked(digits, tmp_path / "whole", **wanted))
+    real, calls = steps.train, []
+
+    def killed(*args: Any, **named: Any) -> Path:
+        calls.append(1)
+        if len(calls) == 2:
+            raise SystemExit
+        return real(*args, **named)
+
+    monkeypatch.setattr(steps, "train", killed)
+    with pytest.raises(SystemExit):
+        quietly(asked(digits, tmp_path / "killed", **wanted))
+    monkeypatch.setattr(steps, "train", real)
+    assert len(variants(tmp_path / "killed")) == 1
+    quietly(asked(digits, tmp_path / "killed", resume=True, **wanted))
+    pairs = zip(variants(tmp_path / "whole"), variants(tmp_path / "killed"), strict=True)
+    assert all(same(a, b) for a, b in pairs)
+    lines = quietly(asked(digits, tmp_path / "killed", resume=True, **wanted))
+    assert lines == ["01-prune: done before", "02-qat: done before"]
+
+
+def test_a_latency_is_reached_and_measured_once(digits: Path, start: Path, tmp_path: Path) -> None:
+    """Milliseconds stand in for a thousand MACs each, so that the test does not depend on the machine."""
+    asked_for: list[int] = []
+
+    def latency_of(checkpoint: Path) -> float:
+        asked_for.append(1)
+        return cost_of(checkpoint)[0].macs / 1000
+
+    whole = cost_of(start)[0].macs / 1000
+    options = asked(digits, tmp_path / "run", checkpoint=str(start), target_latency="9ms")
+    quietly(options, latency_of=latency_of, target_ms=whole * 0.6)
+    found = json.loads((tmp_path / "run/run.json").read_text())["done"]["01-prune"]
+    assert found["latency_ms"] <= whole * 0.6
+    assert len(json.loads((tmp_path / "run/01-prune/latency.json").read_text())) == len(asked_for)
+
+
+def test_an_impossible_target_says_how_far_it_came_and_keeps_the_start(digits: Path, start: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no way below [\d,]+ of"):
+        quietly(asked(digits, tmp_path / "run", checkpoint=str(start), target_macs="1000x"))
+    assert len(variants(tmp_path / "run")) == 1
+
+
+def test_what_was_asked_must_be_the_same_to_resume(digits: Path, start: Path, tmp_path: Path) -> None:
+    quietly(asked(digits, tmp_path / "run", checkpoint=str(start), qat=True))
+    with pytest.raises(InputError, match="go on with --resume"):
+        quietly(asked(digits, tmp_path / "run", checkpoint=str(start), qat=True))
+    with pytest.raises(InputError, match="target_macs"):
+        quietly(asked(digits, tmp_path / "run", resume=True, checkpoint=str(start), qat=True, target_macs="2x"))
+    with pytest.raises(InputError, match="no run"):
+        quietly(asked(digits, tmp_path / "other", resume=True, checkpoint=str(start), qat=True))
+
+
+def test_the_student_learns_from_the_teacher_not_only_from_labels(digits: Path, untrained: Make, tmp_path: Path) -> None:
+    """With all weight on a teacher that always says class 3, the student says 3."""
+    path = untrained("mlp", hidden=8)
+    model, card = load_checkpoint(path)
+    with torch.no_grad():
+        last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+        last.weight.zero_()
+        last.bias.copy_(torch.eye(10)[3] * 8)
+    from edgecnn.compress.distill import Teaching
+    from edgecnn.models import save_checkpoint
+
+    save_checkpoint(path, model, card)
+    options = asked(digits, tmp_path / "run", student="mlp", teachers=(str(path),), teaching=Teaching(weight=1.0))
+    quietly(options)
+    student = load_checkpoint(tmp_path / "run/01-distil.safetensors")[0]
+    assert set(student(torch.rand(20, 1, 28, 28)).argmax(1).tolist()) == {3}
