@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from edgecnn.models.registry import MODELS
 EXTRA = ("torch", "safetensors", "tqdm")
 
 
-def _list(task: str) -> str:
-    """Names of the models for a task, without importing torch."""
-    return ", ".join(name for name, entry in MODELS.items() if entry.task == task)
+def _models(what: str, task: str) -> str:
+    """The models for a task as lines of help, without importing torch; a name is never broken."""
+    names = ", ".join(name for name, entry in MODELS.items() if entry.task == task)
+    return "\b\n" + textwrap.fill(f"{what}: {names}", 76, subsequent_indent="  ", break_on_hyphens=False)
+
+
+EPILOG = f"{_models('To classify, or to learn the values of a values.csv', 'classify')}\n\n{_models('To detect', 'detect')}"
 
 
 def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -23,9 +28,7 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
-@click.command(
-    "train", epilog=f"To classify, or to learn the values of a values.csv: {_list('classify')}. To detect: {_list('detect')}."
-)
+@click.command("train", epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
 @click.option(
     "--data", multiple=True, required=True, metavar="URI", help="What to train on: DIR[?KNOBS] or scene:...; may be repeated."
