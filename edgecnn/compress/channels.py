@@ -95,15 +95,6 @@ class Network:
                 members.prune()
 
 
-def macs_of(model: nn.Module, example: Tensor) -> int:
-    """Multiply-accumulates of one ``example`` (1, C, H, W), as torch-pruning counts them (batch-norm and bias included)."""
-    import torch_pruning as tp
-
-    example = example.to(next(model.parameters()).device)
-    with _silent():
-        return int(tp.utils.count_ops_and_params(model, example)[0])
-
-
 def _rounded(count: float, most: int, round_to: int) -> int:
     """``count`` up to the next multiple of ``round_to``, at least one such multiple, at most ``most``."""
     return min(max(math.ceil(count / round_to), 1) * round_to, most)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.card import ModelCard
-from edgecnn.compress.channels import Network, macs_of
+from edgecnn.compress.channels import Network
+from edgecnn.compress.cost import macs
 from edgecnn.errors import InputError
 
 SEARCHES = 12  # halvings of the part to prune: 1/4096 of it, finer than one channel of any network here
@@ -79,7 +80,7 @@ def prune_to(
     if steps < 1:
         raise ValueError(f"wanted one step or more, found {steps}")
     choice = choice or Choice()
-    before = macs_of(model, example)
+    before = macs(model, example)
     fewest = _smallest(model, example, target_macs / before, choice)
     if target_macs < fewest.macs:
         raise _too_far(f"{target_macs:,} MACs", f"{fewest.macs:,} of {before:,}", fewest)
@@ -87,7 +88,7 @@ def prune_to(
     for target in _targets(before, target_macs, steps):
         mine = _pruned_to(mine, example, target, fewest.floors, choice)
         mine = train_some(mine) or mine
-    return Pruned(mine.eval(), before, macs_of(mine, example))
+    return Pruned(mine.eval(), before, macs(mine, example))
 
 
 def prune_to_latency(
@@ -107,7 +108,7 @@ def prune_to_latency(
     """
     choice = choice or Choice()
     target = _macs_for(model, example, target_ms, latency_of, choice)
-    before, fewest = macs_of(model, example), _smallest(model, example, 0.0, choice)
+    before, fewest = macs(model, example), _smallest(model, example, 0.0, choice)
     while True:
         found = prune_to(model, example, target_macs=target, train_some=train_some, steps=steps, choice=choice)
         latency = latency_of(found.model)
@@ -140,13 +141,13 @@ class _Smallest:
 
 def _smallest(model: nn.Module, example: Tensor, part: float, choice: Choice) -> _Smallest:
     """How far pruning can go, for ``part`` of the MACs: with the first of the choice's floors that reaches it, else the last."""
-    before = macs_of(model, example)
+    before = macs(model, example)
     for keep in choice.keeps(part):
         mine = copy.deepcopy(model)
         network = Network(mine, example)
         floors = network.floors(keep, choice.round_to)
         network.prune(1.0, floors, choice.round_to)
-        found = _Smallest(macs_of(mine, example), floors, network.fixed)
+        found = _Smallest(macs(mine, example), floors, network.fixed)
         if found.macs <= part * before:
             break
     return found
@@ -170,18 +171,18 @@ def _pruned_to(model: nn.Module, example: Tensor, target: int, floors: dict[str,
         mine = _with_gradients(ranked)
         Network(mine, example, taylor=choice.gradients is not None).prune(share, floors, choice.round_to)
         mine.zero_grad()
-        return mine, macs_of(mine, example)
+        return mine, macs(mine, example)
 
     low, high = 0.0, 1.0
     best, _ = part(high)
     for _ in range(SEARCHES):
         middle = (low + high) / 2
-        found, macs = part(middle)
-        if macs > target:
+        found, cost = part(middle)
+        if cost > target:
             low = middle
             continue
         best, high = found, middle
-        if macs > CLOSE * target:
+        if cost > CLOSE * target:
             break
     return best
 
@@ -198,7 +199,7 @@ def _macs_for(
     model: nn.Module, example: Tensor, target_ms: float, latency_of: Callable[[nn.Module], float], choice: Choice
 ) -> int:
     """The most MACs with which the network keeps ``target_ms``, by measuring networks between the one given and the smallest."""
-    whole, fewest = macs_of(model, example), _smallest(model, example, 0.0, choice)
+    whole, fewest = macs(model, example), _smallest(model, example, 0.0, choice)
 
     def latency_at(target: int) -> float:
         floors = _smallest(model, example, target / whole, choice).floors

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgecnn.compress.channels import macs_of
+from edgecnn.compress.cost import macs
 from edgecnn.compress.prune import Choice, prune_to, prune_to_latency
 from edgecnn.errors import InputError
 from edgecnn.models import create
@@ -46,8 +46,8 @@ def nothing(model: nn.Module) -> None:
 def test_the_cost_is_met_by_a_dense_network_with_the_same_outputs(name: str) -> None:
     model, example = network(name)
     before = copy.deepcopy(model.state_dict())
-    found = prune_to(model, example, target_macs=macs_of(model, example) // 2, train_some=nothing, steps=2)
-    assert found.macs_after == macs_of(found.model, example) <= found.macs_before // 2
+    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=nothing, steps=2)
+    assert found.macs_after == macs(found.model, example) <= found.macs_before // 2
     assert found.macs_after > found.macs_before // 4
     assert [o.shape for o in outputs(found.model, example)] == [o.shape for o in outputs(model, example)]
     assert all(weight.abs().sum(tuple(range(1, weight.ndim))).all() for weight in found.model.parameters() if weight.ndim > 1)
@@ -57,7 +57,7 @@ def test_the_cost_is_met_by_a_dense_network_with_the_same_outputs(name: str) -> 
 @pytest.mark.parametrize("name", [name for name in SMALL if name not in ("lecture", "mobilenet")])
 def test_channels_are_multiples_of_four(name: str) -> None:
     model, example = network(name)
-    found = prune_to(model, example, target_macs=macs_of(model, example) // 2, train_some=nothing, steps=1)
+    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=nothing, steps=1)
     layers = [layer for layer in found.model.modules() if isinstance(layer, nn.Conv2d) and layer.bias is None]
     assert {layer.out_channels % 4 for layer in layers} == {0}
 
@@ -70,7 +70,7 @@ def test_channels_that_do_nothing_go_first_and_nothing_changes() -> None:
             parameter.data[: len(parameter) // 2] = 0
     expected = outputs(model, example)[0]
     found = prune_to(
-        model, example, target_macs=int(0.3 * macs_of(model, example)), train_some=nothing, steps=1, choice=Choice(keep=0.5)
+        model, example, target_macs=int(0.3 * macs(model, example)), train_some=nothing, steps=1, choice=Choice(keep=0.5)
     )
     torch.testing.assert_close(outputs(found.model, example)[0], expected, rtol=1e-4, atol=1e-5)
     assert found.model.get_parameter("stages.5.first.0.weight").shape[:2] == (12, 12)
@@ -78,7 +78,7 @@ def test_channels_that_do_nothing_go_first_and_nothing_changes() -> None:
 
 def test_shortcuts_that_pad_channels_keep_theirs() -> None:
     model, example = network("resnet-8")
-    found = prune_to(model, example, target_macs=macs_of(model, example) // 2, train_some=nothing, steps=1)
+    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=nothing, steps=1)
     shapes = {name: tuple(tensor.shape) for name, tensor in found.model.named_parameters()}
     assert [shapes[f"{name}.0.weight"][0] for name in ("stem", "stages.1.second", "stages.2.second")] == [16, 32, 64]
     assert shapes["stages.2.first.0.weight"][0] < 64
@@ -89,14 +89,12 @@ def test_training_comes_after_each_step_and_its_network_goes_on() -> None:
     costs: list[int] = []
 
     def train(pruned: nn.Module) -> nn.Module:
-        costs.append(macs_of(pruned, example))
+        costs.append(macs(pruned, example))
         other = copy.deepcopy(pruned)
         other.get_parameter("head.3.bias").data.fill_(len(costs))
         return other
 
-    found = prune_to(
-        model, example, target_macs=macs_of(model, example) // 4, train_some=train, steps=3, choice=Choice(round_to=1)
-    )
+    found = prune_to(model, example, target_macs=macs(model, example) // 4, train_some=train, steps=3, choice=Choice(round_to=1))
     assert len(costs) == 3
     assert sorted(costs, reverse=True) == costs
     assert set(found.model.get_parameter("head.3.bias").tolist()) == {3.0}
@@ -114,7 +112,7 @@ def test_ranking_by_gradients_keeps_what_the_loss_needs() -> None:
     def only_the_small(model: nn.Module) -> None:
         model.get_submodule("0")(example)[:, :4].sum().backward()
 
-    options: dict[str, Any] = {"target_macs": int(0.6 * macs_of(net, example)), "train_some": nothing, "steps": 1}
+    options: dict[str, Any] = {"target_macs": int(0.6 * macs(net, example)), "train_some": nothing, "steps": 1}
     by_size = prune_to(net, example, **options).model
     by_loss = prune_to(net, example, **options, choice=Choice(gradients=only_the_small)).model
     assert float(by_size.get_parameter("0.weight").data.max()) == 1.0
@@ -138,7 +136,7 @@ def test_a_latency_is_met_and_not_by_more_than_it_takes() -> None:
     model, example = network("lecture")
 
     def latency(pruned: nn.Module) -> float:
-        return macs_of(pruned, example) / 1e5
+        return macs(pruned, example) / 1e5
 
     whole = latency(model)
     found = prune_to_latency(
@@ -163,17 +161,17 @@ def test_a_latency_that_can_not_be_met_says_how_far_it_came() -> None:
 def test_a_network_that_is_slower_after_training_is_pruned_further() -> None:
     """Measured on copies that were not trained, 60 % fits; the trained one, a little slower each time, needs less."""
     model, example = network("lecture")
-    whole, trained = macs_of(model, example), []
+    whole, trained = macs(model, example), []
 
     def train(pruned: nn.Module) -> None:
-        trained.append(macs_of(pruned, example))
+        trained.append(macs(pruned, example))
         pruned.slower = 1.2  # type: ignore[assignment]
 
     found = prune_to_latency(
         model,
         example,
         target_ms=0.6,
-        latency_of=lambda net: macs_of(net, example) / whole * float(getattr(net, "slower", 1.0)),
+        latency_of=lambda net: macs(net, example) / whole * float(getattr(net, "slower", 1.0)),
         train_some=train,
         steps=1,
         choice=Choice(round_to=1),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from edgecnn.compress.channels import macs_of
+from edgecnn.compress.cost import macs
 from edgecnn.compress.prune import mark, prune_to
 from edgecnn.export import export
 from edgecnn.export.exporter import Prepared, prepare
@@ -30,7 +30,7 @@ def pruned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     torch.manual_seed(0)
     card = new_card(name, NETWORKS[name], ("a", "b", "c"))
     model, example = create(name, **NETWORKS[name]), torch.rand(card.inputs[0].shape)
-    found = prune_to(model, example, target_macs=macs_of(model, example) * 2 // 3, train_some=lambda _: None, steps=1)
+    found = prune_to(model, example, target_macs=macs(model, example) * 2 // 3, train_some=lambda _: None, steps=1)
     assert found.macs_after < found.macs_before
     save_checkpoint(path, found.model, mark(card))
     return prepare(*load_checkpoint(path))
