@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecnn.cli.options import model_options
+from edgecnn.cli.options import ModelFile, model_options
 
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
@@ -26,7 +26,7 @@ MAX_DETECTIONS = 100
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ModelFile())
 @click.option("--data", required=True, metavar="URI", help="Dataset: DIR[?KNOBS], COCO .json file or scene:cups?...")
 @click.option("--split", help="Part of the dataset.  [default: test, else val, else all]")
 @click.option(

@@ -47,7 +47,7 @@ class ModelFile(click.Path):
         """The path."""
         from edgecnn.shipped import artifact
 
-        return artifact(super().convert(value, param, ctx))
+        return artifact(Path(str(super().convert(value, param, ctx))))
 
 
 def parse_size(value: str) -> tuple[int, int]:

@@ -134,9 +134,9 @@ def resize(image: Image, boxes: Boxes, size: tuple[int, int]) -> tuple[Image, Bo
     height, width = image.shape[:2]
     if (height, width) == size:
         return image, boxes
-    smaller = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR).reshape(*size, image.shape[2])
+    smaller: Image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR).reshape(*size, image.shape[2])  # type: ignore[assignment]
     factor = np.array([size[1] / width, size[0] / height] * 2, np.float32)
-    return smaller, Boxes(boxes.xyxy * factor, boxes.class_id, None, boxes.crowd)  # type: ignore[arg-type]
+    return smaller, Boxes(boxes.xyxy * factor, boxes.class_id, None, boxes.crowd)
 
 
 def seed_of(generator: np.random.Generator) -> int:

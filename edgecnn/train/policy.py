@@ -115,7 +115,7 @@ def parse_policy(text: str, task: str, *, flip: bool = True) -> Policy:
         raise InputError(f"a set of changes of {', '.join(NAMES)}", repr(name), "name one, such as --augment standard?rotate=15")
     policy = POLICIES[task][name] if name != "none" else Policy()
     changes = dict(_knob(key, value) for key, value in parse_qsl(knobs, keep_blank_values=True))
-    policy = dataclasses.replace(policy, **changes, name=text)  # type: ignore[arg-type]
+    policy = dataclasses.replace(policy, **changes, name=text)
     return policy if flip else dataclasses.replace(policy, flip=0.0, flip_vertical=0.0)
 
 

@@ -19,7 +19,7 @@ from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.address import shown_address
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.metrics import Score, evaluate, match_labels
-from edgecnn.models import load_checkpoint, save_checkpoint
+from edgecnn.models.checkpoint import load_checkpoint, save_checkpoint
 from edgecnn.train.predict import Eager, one_thread, scoring_card
 
 WANTED = ("what", "data", "licence", "attribution", "bad_at")
@@ -65,8 +65,7 @@ def ship(
     others = {other: {"n": item.n, **item.values} for other, item in measured[1:]}
     scores = {"data": source, "n": first.n, **first.values, "per_class": dict(first.per_class)}
     training = {**card.training, "scores": scores, "notes": {**notes, **({"measured": others} if others else {})}}
-    card = card.replace(name=name, training=training)
-    return save_checkpoint(out / f"{name}.safetensors", model, card, half=half)
+    return save_checkpoint(out / f"{name}.safetensors", model, card.replace(name=name, training=training), half=half)
 
 
 @click.command()

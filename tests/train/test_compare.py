@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from edgecnn.models import create, save_checkpoint
@@ -49,3 +50,21 @@ def test_detector_can_not_be_compared(checkpoints: list[str], digits: Path, tmp_
     assert found.exit_code == 2
     assert "found" in found.output
     assert "detect" in found.output
+
+
+def test_several_seeds_show_the_spread(checkpoints: list[str], digits: Path, tmp_path: Path) -> None:
+    sides = [f"{path},{path.replace('.safetensors', '-2.safetensors')}" for path in checkpoints]
+    for name in ("mlp", "lecture"):
+        torch.manual_seed(7)
+        save_checkpoint(tmp_path / f"{name}-2.safetensors", create(name), new_card(name, {"classes": 10}, LABELS))
+    found = CliRunner().invoke(command, [*sides, "--data", str(digits), "--out", str(tmp_path / "both.png")])
+    assert found.exit_code == 0, found.output
+    assert "60 images, 2 seeds: top-1 " in found.output
+    assert found.output.count("±") == 2
+    assert sum(" to " in line for line in found.output.splitlines()[2:12]) == 10
+
+
+def test_unequal_numbers_of_seeds_are_refused(checkpoints: list[str], digits: Path) -> None:
+    found = CliRunner().invoke(command, [f"{checkpoints[0]},{checkpoints[0]}", checkpoints[1], "--data", str(digits)])
+    assert found.exit_code == 2
+    assert "found 2 and 1" in found.output
