@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from edgecnn.errors import InputError
 from edgecnn.train.boxes import cells, overlap, to_xyxy
+from edgecnn.train.group import whole
 
 BOX_WEIGHT = 4.0
 
@@ -31,7 +32,7 @@ def cells_loss(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], size: t
         )
     centres, strides = (part.to(logits.device) for part in cells(size))
     with torch.autocast(logits.device.type, enabled=False):
-        total = wanted.sum().clamp(min=1.0)
+        total = whole(wanted.sum(), 1.0)
         apart = (wanted - logits.detach().float().sigmoid()).abs()
         scores = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none") * apart
         boxes, wanted_boxes = (to_xyxy(part.float(), centres, strides) for part in (distances, wanted_distances))

@@ -20,6 +20,7 @@ from edgecnn.data import Boxes
 from edgecnn.train.assign import Truths, assign
 from edgecnn.train.augment import Augmenter, join, mosaic, resize, seed_of
 from edgecnn.train.boxes import cells, overlap, to_xyxy
+from edgecnn.train.group import whole
 from edgecnn.train.objective import generator, to_input
 from edgecnn.train.options import TrainOptions
 from edgecnn.train.pixels import Pixels
@@ -105,7 +106,7 @@ def detection_loss(distances: Tensor, logits: Tensor, truth: Truths, size: tuple
     centres, strides = (part.to(logits.device) for part in cells(size))
     boxes = to_xyxy(distances, centres, strides)
     wanted = assign(logits.detach().sigmoid(), boxes.detach(), truth, centres, strides, reach)
-    total = wanted.score.sum().clamp(min=1.0)
+    total = whole(wanted.score.sum(), 1.0)
     scores = F.binary_cross_entropy_with_logits(logits, wanted.score, reduction="none")
     counts = wanted.counts[..., None]
     if truth.labelled is not None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from edgecnn.errors import InputError
+from edgecnn.train.group import Group, mean
 from edgecnn.train.hardware import Hardware, memory_guard
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
@@ -28,7 +29,8 @@ AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
 class Engine:
     """Trains ``model`` for an objective; ``average`` holds the weights to use.
 
-    ``record`` is what a resumed training must have in common with the stopped one beside the options; plain values.
+    ``record`` is what a resumed training must have in common with the stopped one beside the options; plain values. In a ``group`` of
+    processes each trains on its part of every batch, and the main one alone saves.
     """
 
     def __init__(
@@ -38,7 +40,10 @@ class Engine:
         options: TrainOptions,
         hardware: Hardware,
         record: Mapping[str, Any] | None = None,
+        group: Group | None = None,
     ) -> None:
+        self.group = group or Group()
+        self.group.check(options.batch)
         self.identity = {**options.identity(), **(record or {})}
         self.options, self.objective, self.hardware = options, objective, hardware
         self.model = model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -84,9 +89,11 @@ class Engine:
         self.model.train()
         total, title = 0.0, f"epoch {self.epoch + 1}/{self.options.epochs}"
         batches = prefetch.batches(self.epoch, self._order())
-        with tqdm(batches, total=self._batches, desc=title, unit="batch", leave=False, disable=None) as bar:
+        network = self.group.shared(self.model)  # anew each epoch: which layers are frozen may have changed
+        hidden = None if self.group.main else True
+        with tqdm(batches, total=self._batches, desc=title, unit="batch", leave=False, disable=hidden) as bar:
             for count, batch in enumerate(bar, 1):
-                total += self._train(*batch)
+                total += self._train(network, *batch)
                 bar.set_postfix(loss=f"{total / count:.4f}", refresh=False)
         return total / self._batches
 
@@ -94,15 +101,15 @@ class Engine:
         """Batches of this epoch in its own order; a last one that is not full is left out, unless it is the only one."""
         order = np.random.default_rng((self.options.seed, self.epoch)).permutation(len(self.objective))
         starts = range(0, self._batches * self.options.batch, self.options.batch)
-        return [order[start : start + self.options.batch] for start in starts]
+        return [self.group.part(order[start : start + self.options.batch]) for start in starts]
 
-    def _train(self, inputs: Tensor, truth: object) -> float:
+    def _train(self, network: nn.Module, inputs: Tensor, truth: object) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.steps, self.options.lr)
         inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
         with self.hardware.autocast():
-            loss = self.objective.loss(self.model, inputs, truth)
-        value = float(loss.detach())
+            loss = self.objective.loss(network, inputs, truth)
+        value = mean(float(loss.detach()))
         if not math.isfinite(value):
             self._diverged(value)
         self.optimizer.zero_grad(set_to_none=True)
@@ -120,6 +127,8 @@ class Engine:
         )
 
     def _save(self, folder: Path) -> None:
+        if not self.group.main:
+            return
         State(
             epoch=self.epoch,
             step=self.step,

@@ -28,6 +28,7 @@ from edgecnn.train import hardware, plots, provenance, transfer
 from edgecnn.train.classify import Classification
 from edgecnn.train.detect import Detection
 from edgecnn.train.engine import Engine
+from edgecnn.train.group import Group, join
 from edgecnn.train.material import Material, channels, gather
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
@@ -67,12 +68,15 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     Raises ``InputError`` for datasets, options or folders that do not fit, and for a loss that is not finite.
     """
     change = change or Change()
-    prepare(options)
+    group = join()
+    say = say if group.main else _silent
+    prepare(options, group)
     task = change.start[1].task if change.start else _task(options)
     options.policy(task)  # an unknown one is said at once
     if task == "detect":
         load_pycocotools()
-    material = gather(options, task, teachers)
+    with group.first():
+        material = gather(options, task, teachers)
     torch.manual_seed(options.seed)
     torch.backends.cudnn.deterministic = True
     model, card = _known(change.start, material, options) if change.start else _new(options, material, task)
@@ -80,11 +84,11 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     begun, card = transfer.start(model, card, options)
     change = dataclasses.replace(change, record={**change.record, **begun.record})
     machine = hardware.find(options.amp)
-    for line in (_opening(card, material, model, machine), *begun.lines):
+    for line in (_opening(card, material, model, machine, group), *begun.lines):
         say(line)
     with hardware.memory_guard(options.batch):
         objective = change.objective(_objective(options, material, card), card, machine)
-        engine = Engine(change.network(model, card, objective), objective, options, machine, change.record)
+        engine = Engine(change.network(model, card, objective), objective, options, machine, change.record, group)
     if options.resume:
         engine.resume(options.out)
         say(f"resumed after epoch {engine.epoch} of {options.epochs}")
@@ -93,10 +97,12 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
 
     def after_epoch(average: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
         begun.frozen.at(engine.epoch)
-        return keeper.after_epoch(average, history)
+        return keeper.after_epoch(average, history) if group.main else {}
 
     engine.run(options.out, after_epoch)
-    keeper.finish(engine.average.model, engine.history)
+    if group.main:
+        keeper.finish(engine.average.model, engine.history)
+    group.wait()
     return options.out / CHECKPOINT
 
 
@@ -121,12 +127,18 @@ def _known(start: tuple[nn.Module, ModelCard], material: Material, options: Trai
     return model, card.replace(name=options.name or card.name)
 
 
-def prepare(options: TrainOptions) -> None:
+def _silent(_: str) -> None:
+    """What the other processes of a group say."""
+
+
+def prepare(options: TrainOptions, group: Group | None = None) -> None:
     """Download where asked, and make the folder; raises ``InputError`` where another training's files are in it."""
+    group = group or Group()
     if options.download:
         from edgecnn.data.fetch import fetch_fashion_mnist
 
-        fetch_fashion_mnist(parse_address(options.data[0]).path)
+        with group.first():
+            fetch_fashion_mnist(parse_address(options.data[0]).path)
     there = [name for name in (CHECKPOINT, STATE) if (options.out / name).exists()]
     if there and not options.resume:
         raise InputError(
@@ -160,11 +172,12 @@ def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Ob
     return Detection(pixels, card.preprocess, options, reach)
 
 
-def _opening(card: ModelCard, material: Material, model: nn.Module, machine: hardware.Hardware) -> str:
+def _opening(card: ModelCard, material: Material, model: nn.Module, machine: hardware.Hardware, group: Group) -> str:
     count = sum(parameter.numel() for parameter in model.parameters())
     watch = f", scored on {len(material.watch)} others" if material.watch else ""
     amp = "bfloat16" if machine.bf16 else "float32"
-    return f"{card.name}, {count:,} parameters: {material.count:,} images, {len(card.labels)} classes{watch}; {machine.device}, {amp}"
+    many = f", {group.size} processes" if group.size > 1 else ""
+    return f"{card.name}, {count:,} parameters: {material.count:,} images, {len(card.labels)} classes{watch}; {machine.device}, {amp}{many}"
 
 
 @dataclass(slots=True)

@@ -137,8 +137,8 @@ def test_diverging_loss_stops_and_keeps_the_last_good_weights(
 ) -> None:
     step = Engine._train
 
-    def spoil(self: Engine, inputs: torch.Tensor, truth: object) -> float:
-        return step(self, inputs * float("nan") if self.epoch == 2 else inputs, truth)
+    def spoil(self: Engine, network: torch.nn.Module, inputs: torch.Tensor, truth: object) -> float:
+        return step(self, network, inputs * float("nan") if self.epoch == 2 else inputs, truth)
 
     monkeypatch.setattr(Engine, "_train", spoil)
     with pytest.raises(InputError, match=r"found nan in epoch 3, step \d+: train with a lower --lr \(the checkpoint of epoch 2"):
