@@ -4,6 +4,7 @@
 
 split    a part that the dataset itself is divided in, such as train; without it, all of them together
 labels   names of classes 0, 1, ... where files have numbers only: a,b,c or a file with one name a line
+list     a file with the names of the images that count, one a line
 group    regular expression on the file name; images with the same first (...) belong together and are never divided;
          @content keeps copies of an image together
 part     learn or held-out: a division made here, by ``hold`` (part of all images, 0.2), ``seed`` (0) and whole groups
@@ -29,7 +30,7 @@ from edgecnn.errors import InputError
 
 SCENE = "scene:"
 SCENE_KNOBS = ("rename", "merge", "classes")
-LABELS_FILE = re.compile(r"(?<![^&])labels=[^&]*/")  # up to the name of the file
+FOLDERS = re.compile(r"(?<![^&])(labels|list)=[^&]*/")  # up to the name of the file
 Part = Literal["learn", "held-out"]
 
 
@@ -40,6 +41,7 @@ class Address:
     place: str
     split: str | None = None
     labels: str | None = None
+    list: str | None = None
     group: str | None = None
     part: Part | None = None
     hold: float = 0.2
@@ -89,7 +91,7 @@ def shown_address(uri: str | Path) -> str:
     if text.startswith(SCENE):
         return text
     place, mark, query = (text, "", "") if Path(text).expanduser().exists() else text.partition("?")
-    return Path(place).expanduser().resolve().name + mark + LABELS_FILE.sub("labels=", query)
+    return Path(place).expanduser().resolve().name + mark + FOLDERS.sub(r"\1=", query)
 
 
 def with_default(uri: str, knob: str, value: str) -> str:

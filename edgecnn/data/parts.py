@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -33,6 +33,25 @@ def divide(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
     held_indices = np.sort(np.array([index for group in held for index in groups[group]], np.int64))
     learnt = np.setdiff1d(np.arange(len(dataset)), held_indices)
     return dataset.pick(learnt.tolist()), dataset.pick(held_indices.tolist())
+
+
+def listed(dataset: Dataset, path: Path) -> Dataset:
+    """Only the images whose file names are lines of ``path``; names without an image become problems.
+
+    Raises ``InputError`` where the file can't be read or names none of the images.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"a file with names of images at {path}", str(error), "correct list=") from error
+    wanted = {PurePath(line.strip()).name: number for number, line in enumerate(lines, 1) if line.strip()}
+    names = [PurePath(sample.name).name for sample in dataset.samples]
+    indices = [index for index, name in enumerate(names) if name in wanted]
+    if not indices:
+        raise InputError(f"names of images of {dataset.name} in {path}", "none of them", "write one file name on each line")
+    missing = [Problem(f"{path.name}:{wanted[name]}", f"no image {name}") for name in wanted.keys() - set(names)]
+    chosen = dataset.pick(indices)
+    return dataclasses.replace(chosen, problems=(*dataset.problems, *sorted(missing, key=lambda item: item.where)))
 
 
 def group_indices(dataset: Dataset) -> list[list[int]]:

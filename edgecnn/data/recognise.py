@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from edgecnn.data.address import Address, parse_address
 from edgecnn.data.names import parse_labels
-from edgecnn.data.parts import divide, regroup
+from edgecnn.data.parts import divide, listed, regroup
 from edgecnn.data.relabel import merge_classes, parse_renames, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
@@ -66,6 +66,8 @@ def open_dataset(
         dataset = _scene(address.place, split, limit)
     else:
         dataset = _stored(address.path, split or address.split, labels or address.labels)
+        if address.list:
+            dataset = listed(dataset, Path(address.list).expanduser())
         if address.group:
             dataset = regroup(dataset, address.group)
     return _part(_named(dataset, address), address).take(limit=limit)

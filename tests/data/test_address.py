@@ -81,7 +81,7 @@ def test_a_folder_with_a_question_mark_is_a_folder(tmp_path: Path, write_image: 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        pytest.param("sead=1", "a knob of split, labels, group, part", id="unknown knob"),
+        pytest.param("sead=1", "a knob of split, labels, list, group, part", id="unknown knob"),
         pytest.param("part=test", "part as learn or held-out, found 'test'", id="part"),
         pytest.param("hold=1.5", "hold between 0 and 1", id="hold"),
         pytest.param("hold=x", "hold between 0 and 1", id="hold is no number"),

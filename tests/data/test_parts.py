@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.data import Dataset, Sample
+from edgecnn.data import Dataset, Sample, open_dataset
 from edgecnn.data.parts import divide, regroup
 from edgecnn.errors import InputError
 
@@ -67,3 +70,24 @@ def test_frames_of_the_scene_are_grouped_by_cut() -> None:
     learn, held_out = divide(dataset, 0.3, 0)
     assert not {one.group for one in learn.samples} & {one.group for one in held_out.samples}
     assert (len(learn), len(held_out)) == (8, 4)
+
+
+def test_a_list_names_the_images_that_count(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "some.txt").write_text("c.png\nimages/a.png\n\nd.png\n")
+    dataset = open_dataset(f"{tmp_path}?list={tmp_path / 'some.txt'}")
+    assert [sample.name for sample in dataset.samples] == ["a.png", "c.png"]
+    assert [(problem.where, problem.what) for problem in dataset.problems] == [("some.txt:4", "no image d.png")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [pytest.param(None, "No such file", id="missing"), pytest.param("x.png", "none of them", id="other-names")],
+)
+def test_a_list_without_images_is_one_line(content: str | None, said: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    if content:
+        (tmp_path / "some.txt").write_text(content)
+    with pytest.raises(InputError, match=said):
+        open_dataset(f"{tmp_path}?list={tmp_path / 'some.txt'}")
