@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.models.quantized import Quantized
 
 PADDED = "ConstantPadNd"  # new channels of zeros beside the old ones: the graph can't follow which is which
 
@@ -41,6 +42,8 @@ class Network:
             import torch_pruning as tp
         except ModuleNotFoundError as error:
             raise MissingExtraError("torch-pruning", "train") from error
+        if isinstance(model, Quantized):
+            raise InputError("a float network to prune", "one trained for int8", "prune first, and train for int8 last")
         self._model = model.eval()
         importance = tp.importance.GroupTaylorImportance() if taylor else tp.importance.GroupMagnitudeImportance()
         places = {layer: name for name, layer in model.named_modules()}

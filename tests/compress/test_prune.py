@@ -13,6 +13,7 @@ from edgecnn.compress.cost import macs
 from edgecnn.compress.prune import Choice, prune_to, prune_to_latency
 from edgecnn.errors import InputError
 from edgecnn.models import create
+from edgecnn.models.quantized import quantized
 
 SMALL: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "lecture": ({"size": (16, 16)}, (1, 1, 16, 16)),
@@ -130,6 +131,12 @@ def test_a_target_that_can_not_be_met_says_how_far_it_came_before_any_training()
     ) as caught:
         prune_to(model, example, target_macs=1000, train_some=never)
     assert "2 layers that must stay as they are, such as head.2" in str(caught.value)
+
+
+def test_a_network_trained_for_int8_is_not_pruned_any_more() -> None:
+    model, example = network("lecture")
+    with pytest.raises(InputError, match="prune first, and train for int8 last"):
+        prune_to(quantized(model, example), example, target_macs=1000, train_some=nothing)
 
 
 def test_a_latency_is_met_and_not_by_more_than_it_takes() -> None:
