@@ -117,6 +117,7 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     from edgecnn.errors import MissingExtraError
 
     try:
+        from edgecnn.train.hardware import use_all_processors
         from edgecnn.train.options import TrainOptions
         from edgecnn.train.run import train
     except ModuleNotFoundError as error:
@@ -125,6 +126,7 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
         raise MissingExtraError(error.name, "train") from error
     model_options = {"size": parse_size(size)} if size else {}
     options = TrainOptions(model=model, data=data, model_options=model_options, **values)
+    use_all_processors()
     with open_teachers(options.pseudo) as teachers:
         path = train(options, click.echo, teachers=teachers)
     click.echo(f"wrote {path}")

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from edgecnn.errors import InputError
+from edgecnn.train import memory
 from edgecnn.train.group import Group, mean
-from edgecnn.train.hardware import Hardware, memory_guard
+from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
 from edgecnn.train.prefetch import Prefetch
@@ -75,9 +76,12 @@ class Engine:
 
         Raises ``InputError`` where the loss is not finite or the memory does not do; what was saved before stays.
         """
+        if self.epoch < self.options.epochs:
+            memory.check(self.model, self.objective, self.options.batch, self.hardware, self.options.epochs - 1)
+        attempt = self._attempt if self.group.size == 1 else None  # the others would not take part
         with Prefetch(self.objective, self.options.workers) as prefetch:
             while self.epoch < self.options.epochs:
-                with memory_guard(self.options.batch):
+                with memory.guard(self.options.batch, attempt):
                     loss = self._epoch(prefetch)
                 self.epoch += 1
                 self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
@@ -119,6 +123,16 @@ class Engine:
         self.average.update(self.model)
         self.step += 1
         return value
+
+    def _attempt(self, count: int) -> None:
+        """The memory of a step with ``count`` images, without its effect on the weights."""
+        self.optimizer.zero_grad(set_to_none=True)
+        indices = np.arange(count) % len(self.objective)
+        inputs, truth = self.objective.batch(indices, self.options.epochs - 1)
+        with self.hardware.autocast():
+            inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
+            loss = self.objective.loss(self.model, inputs, truth)
+        loss.backward()  # type: ignore[no-untyped-call]
 
     def _diverged(self, value: float) -> None:
         kept = f"the checkpoint of epoch {self.epoch} is kept" if self.epoch else "nothing was saved yet"

@@ -1,14 +1,14 @@
-"""What this machine's arithmetic is good for, and what is said when its memory ends."""
+"""What this machine's arithmetic is good for."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from edgecnn.errors import InputError
 from edgecnn.train.options import Amp
 
 
@@ -39,14 +39,8 @@ def _cpu_bf16() -> bool:
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-@contextmanager
-def memory_guard(batch: int) -> Iterator[None]:
-    """Turns an exhausted memory into one line; raises ``InputError``."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        short = any(word in str(error) for word in ("out of memory", "can't allocate memory", "not enough memory"))
-        if not short and not isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-            raise
-        raise InputError(f"enough memory for a batch of {batch}", lines[0], "use a smaller --batch") from error
+def use_all_processors() -> None:
+    """One thread for each processor that this process may use, unless OMP_NUM_THREADS decides; torchrun sets that."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        torch.set_num_threads(len(allowed))

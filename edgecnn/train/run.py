@@ -24,7 +24,7 @@ from edgecnn.models import create, save_checkpoint
 from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
-from edgecnn.train import hardware, plots, provenance, transfer
+from edgecnn.train import hardware, memory, plots, provenance, transfer
 from edgecnn.train.classify import Classification
 from edgecnn.train.detect import Detection
 from edgecnn.train.engine import Engine
@@ -86,7 +86,7 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     machine = hardware.find(options.amp)
     for line in (_opening(card, material, model, machine, group), *begun.lines):
         say(line)
-    with hardware.memory_guard(options.batch):
+    with memory.guard(options.batch):
         objective = change.objective(_objective(options, material, card), card, machine)
         engine = Engine(change.network(model, card, objective), objective, options, machine, change.record, group)
     if options.resume:

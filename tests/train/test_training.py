@@ -150,9 +150,9 @@ def test_diverging_loss_stops_and_keeps_the_last_good_weights(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        pytest.param(torch.OutOfMemoryError("CUDA out of memory. Tried"), "smaller --batch", id="gpu"),
-        pytest.param(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller --batch", id="cpu"),
-        pytest.param(MemoryError(), "smaller --batch", id="python"),
+        pytest.param(torch.OutOfMemoryError("CUDA out of memory. Tried"), "use --batch 16", id="gpu"),
+        pytest.param(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "use --batch 16", id="cpu"),
+        pytest.param(MemoryError(), "use --batch 16", id="python"),
     ],
 )
 def test_exhausted_memory_is_one_line(
