@@ -83,7 +83,8 @@ def command(checkpoint: str, student: str, teachers: tuple[str, ...], size: str 
     from edgecnn.errors import MissingExtraError
 
     try:
-        from edgecnn.train import run as _  # noqa: F401 - to say at once what is not installed
+        from edgecnn.train.group import join
+        from edgecnn.train.hardware import use_all_processors
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
@@ -95,8 +96,10 @@ def command(checkpoint: str, student: str, teachers: tuple[str, ...], size: str 
         return
     values["model_options"] = {"size": parse_size(size)} if size else {}
     options = _options(checkpoint, student, teachers, values)
+    use_all_processors()
     made = _compress(options, wish)
-    write_report([(path.stem, path) for path in made], wish, out, options.command())
+    if join().main:
+        write_report([(path.stem, path) for path in made], wish, out, options.command())
 
 
 def _wish(values: dict[str, Any]) -> Wish:

@@ -117,6 +117,7 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     from edgecnn.errors import MissingExtraError
 
     try:
+        from edgecnn.train.group import join
         from edgecnn.train.hardware import use_all_processors
         from edgecnn.train.options import TrainOptions
         from edgecnn.train.run import train
@@ -129,4 +130,5 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     use_all_processors()
     with open_teachers(options.pseudo) as teachers:
         path = train(options, click.echo, teachers=teachers)
-    click.echo(f"wrote {path}")
+    if join().main:
+        click.echo(f"wrote {path}")

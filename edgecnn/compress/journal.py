@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.models.checkpoint import write_whole
+from edgecnn.train.group import Group
 
 JOURNAL = "run.json"
 STARTED = "00-start"
@@ -21,15 +22,22 @@ class Journal:
     folder: Path
     identity: dict[str, Any]
     command: str
+    group: Group = field(default_factory=Group)
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, identity: dict[str, Any], command: str, *, resume: bool) -> Journal:
-        """A new one, or with ``resume`` the one that is there.
+    def open(cls, folder: Path, identity: dict[str, Any], command: str, *, resume: bool, group: Group | None = None) -> Journal:
+        """A new one, or with ``resume`` the one that is there; of a group, the main process opens it first, and alone writes.
 
         Raises ``InputError`` where a run is there and not to be resumed, none is there, or it was asked for something else.
         """
-        path = folder / JOURNAL
+        path, group = folder / JOURNAL, group or Group()
+        with group.first():
+            return cls._open(path, cls(folder, identity, command, group), resume=resume or not group.main)
+
+    @staticmethod
+    def _open(path: Path, journal: Journal, *, resume: bool) -> Journal:
+        folder = journal.folder
         if resume != path.is_file():
             there = "no run" if resume else "a run"
             do = "leave --resume out" if resume else "go on with --resume, or name another folder with --out"
@@ -38,9 +46,8 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"a folder to write at {folder}", error.strerror or str(error), "name another with --out") from error
-        journal = cls(folder, identity, command)
         if resume:
-            journal.done = _read(path, identity)
+            journal.done = _read(path, journal.identity)
         journal.write()
         return journal
 
@@ -59,6 +66,8 @@ class Journal:
 
     def write(self) -> None:
         """Write it at once."""
+        if not self.group.main:
+            return
         record = {"command": self.command, "asked": self.identity, "done": self.done}
         write_whole(self.folder / JOURNAL, json.dumps(record, indent=1).encode())
 

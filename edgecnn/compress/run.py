@@ -8,11 +8,11 @@ from pathlib import Path
 
 from edgecnn.compress.journal import STARTED, Journal
 from edgecnn.compress.options import CompressOptions
-from edgecnn.compress.steps import LatencyOf, Say, Workshop
+from edgecnn.compress.steps import LatencyOf, Say, Workshop, publish
 from edgecnn.compress.teacher import Teacher
 from edgecnn.data.pseudo import Teacher as BoxTeacher
 from edgecnn.models import find_checkpoint, load_checkpoint
-from edgecnn.models.checkpoint import write_whole
+from edgecnn.train.group import join
 
 
 def compress(
@@ -30,11 +30,12 @@ def compress(
     training raises; what was finished stays.
     """
     teacher = Teacher.load(options.all_teachers) if options.all_teachers else None
-    folder = options.train.out
+    folder, group = options.train.out, join()
+    say = say if group.main else _silent
     if options.checkpoint:
         load_checkpoint(options.checkpoint)  # a broken one is said before a folder is made
-    journal = Journal.open(folder, options.identity(), options.command(), resume=options.train.resume)
-    workshop = Workshop(options, teacher, boxes, say, latency_of, target_ms)
+    journal = Journal.open(folder, options.identity(), options.command(), resume=options.train.resume, group=group)
+    workshop = Workshop(options, teacher, boxes, say, latency_of, target_ms, group)
     made = _start(options, journal)
     for number, step in enumerate(options.steps, 1):
         name = f"{number:02d}-{step}"
@@ -52,7 +53,7 @@ def _start(options: CompressOptions, journal: Journal) -> list[Path]:
         return []
     path = journal.checkpoint(STARTED)
     if not journal.finished(STARTED):
-        write_whole(path, find_checkpoint(options.checkpoint).read_bytes())
+        publish(find_checkpoint(options.checkpoint), path, journal.group)
         journal.finish(STARTED, {})
     return [path]
 
@@ -63,6 +64,10 @@ def _do(workshop: Workshop, journal: Journal, name: str, source: list[Path]) -> 
     folder, step = journal.folder / name, name.partition("-")[2]
     record = workshop.distil(folder) if step == "distil" else getattr(workshop, step)(folder, *source)
     journal.finish(name, {**record, "seconds": round(time.perf_counter() - began, 1)})
+
+
+def _silent(_: str) -> None:
+    """What the other processes of a group say."""
 
 
 def _taught(teacher: Teacher | None) -> str:

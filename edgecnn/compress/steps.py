@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from edgecnn.data.pseudo import Teacher as BoxTeacher
 from edgecnn.models import load_checkpoint, save_checkpoint
 from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.registry import task_of
+from edgecnn.train.group import Group
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
@@ -51,10 +52,11 @@ class Workshop:
     say: Say = print
     latency_of: LatencyOf | None = None
     target_ms: float | None = None
+    group: Group = field(default_factory=Group)
 
     def distil(self, folder: Path) -> dict[str, Any]:
         """Teach the student from the start."""
-        publish(self.train(folder, self.options.train, None, {"step": "distil"}), folder)
+        publish(self.train(folder, self.options.train, None, {"step": "distil"}), beside(folder), self.group)
         return {}
 
     def prune(self, folder: Path, source: Path) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Workshop:
         else:
             target = parse_macs(self.options.target_macs, macs(model, image))
             found = prune_to(model, image, target_macs=target, train_some=rounds.train, steps=count)
-        publish(rounds.last, folder)
+        publish(rounds.last, beside(folder), self.group)
         return {"macs_before": found.macs_before, "macs_after": found.macs_after, "latency_ms": found.latency_ms}
 
     def qat(self, folder: Path, source: Path) -> dict[str, Any]:
@@ -79,7 +81,9 @@ class Workshop:
         made = self.train(folder, options, (model, qat.mark(card)), {"step": "qat"}, with_roundings)
         trained, card = load_checkpoint(made)
         final, record = qat.finish(trained)
-        save_checkpoint(folder.with_name(f"{folder.name}.safetensors"), final, qat.mark(card, record))
+        if self.group.main:
+            save_checkpoint(beside(folder), final, qat.mark(card, record))
+        self.group.wait()
         return record
 
     def train(
@@ -145,7 +149,8 @@ class Rounds:
             self._workshop.say(f"pruned to {count:,} MACs, round {self._count}")
             note = {"step": "prune", "round": self._count, "macs": count}
             folder = self.last.with_suffix("")
-            publish(self._workshop.train(folder, self._workshop.tuning(epochs), (model, self._card), note), folder)
+            made = self._workshop.train(folder, self._workshop.tuning(epochs), (model, self._card), note)
+            publish(made, self.last, self._workshop.group)
         trained: nn.Module = load_checkpoint(self.last)[0]
         return trained
 
@@ -153,14 +158,20 @@ class Rounds:
         """Milliseconds of a network that was pruned, trained or not."""
         self._asked += 1
         if self._asked > len(self._known):
-            assert self._workshop.latency_of is not None
-            draft = self._folder / "measured.safetensors"
-            save_checkpoint(draft, model, self._card)
-            self._known.append(self._workshop.latency_of(draft))
-            draft.unlink()
-            write_whole(self._measured, json.dumps(self._known).encode())
-            self._workshop.say(f"{macs(model, example(self._card)):,} MACs: {self._known[-1]:.3f} ms")
+            if self._workshop.group.main:
+                self._measure(model)
+            self._workshop.group.wait()
+            self._known = json.loads(self._measured.read_text())
         return self._known[self._asked - 1]
+
+    def _measure(self, model: nn.Module) -> None:
+        assert self._workshop.latency_of is not None
+        draft = self._folder / "measured.safetensors"
+        save_checkpoint(draft, model, self._card)
+        found = self._workshop.latency_of(draft)
+        draft.unlink()
+        write_whole(self._measured, json.dumps([*self._known, found]).encode())
+        self._workshop.say(f"{macs(model, example(self._card)):,} MACs: {found:.3f} ms")
 
 
 def with_roundings(model: nn.Module, card: ModelCard, objective: Objective) -> nn.Module:
@@ -180,6 +191,13 @@ def taught_by(teacher: Teacher, teaching: Teaching) -> Callable[[Objective, Mode
     return wrap
 
 
-def publish(made: Path, folder: Path) -> None:
-    """Give a step's checkpoint its name beside its folder, at once."""
-    write_whole(folder.with_name(f"{folder.name}.safetensors"), made.read_bytes())
+def beside(folder: Path) -> Path:
+    """Where the checkpoint of a step with this folder is."""
+    return folder.with_name(f"{folder.name}.safetensors")
+
+
+def publish(made: Path, path: Path, group: Group) -> None:
+    """Give a checkpoint its name at once; all processes of a group wait for it."""
+    if group.main:
+        write_whole(path, made.read_bytes())
+    group.wait()

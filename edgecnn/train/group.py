@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -127,7 +126,8 @@ class WholeBatchNorm(nn.BatchNorm2d):
             variance = (second - first.square()).clamp(min=0)
             self._remember(centre + first.detach(), variance.detach() * (count / max(count - 1, 1)))
             scale = self.weight * torch.rsqrt(variance + self.eps)
-            return ((away - first[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+            found: Tensor = (away - first[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]
+            return found.to(x.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
@@ -140,7 +140,9 @@ class WholeBatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(variance, self.momentum)
 
 
-def _sum(value: Tensor) -> Any:
+def _sum(value: Tensor) -> Tensor:
+    """Over all processes, with gradients."""
     from torch.distributed.nn.functional import all_reduce
 
-    return all_reduce(value)
+    total: Tensor = all_reduce(value)  # type: ignore[no-untyped-call]
+    return total

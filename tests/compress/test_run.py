@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +136,19 @@ def test_the_student_learns_from_the_teacher_not_only_from_labels(digits: Path, 
     quietly(options)
     student = load_checkpoint(tmp_path / "run/01-distil.safetensors")[0]
     assert set(student(torch.rand(20, 1, 28, 28)).argmax(1).tolist()) == {3}
+
+
+def test_two_processes_do_the_steps_that_one_does(digits: Path, start: Path, tmp_path: Path) -> None:
+    words = ["--target-macs", "2x", "--rounds", "1", "--qat", "--qat-epochs", "1", "--measure", "none", "--amp", "fp32"]
+    words += ["--data", str(digits), "--epochs", "1", "--batch", "32", "--workers", "1", "--augment", "light"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "edgecnn", "compress"]
+    command += [str(start), *words, "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("02-qat, taught by") == 1
+    assert [path.name for path in variants(tmp_path / "run")] == [
+        "00-start.safetensors",
+        "01-prune.safetensors",
+        "02-qat.safetensors",
+    ]
+    assert load_checkpoint(tmp_path / "run/02-qat.safetensors")[0](torch.rand(1, 1, 28, 28)).isfinite().all()
