@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from edgecnn.data.pictures import image_size, list_images, read_image
-from edgecnn.data.sample import Dataset, Problem, Sample
+from edgecnn.data.sample import Boxes, Dataset, Problem, Sample
 from edgecnn.errors import InputError
 
 
@@ -32,3 +36,14 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
             continue
         samples.append(Sample(image.name, partial(read_image, image)))
     return Dataset(path.resolve().name, "classify", labels or (), samples, tuple(problems))
+
+
+def to_fill(dataset: Dataset, classes: Sequence[str]) -> Dataset:
+    """Images without truth as a dataset of boxes in which none of ``classes`` is labelled, for a teacher to fill."""
+    nothing = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.int64))
+    every = frozenset(range(len(classes)))
+
+    def change(sample: Sample) -> Sample:
+        return dataclasses.replace(sample, label=None, boxes=nothing, unlabelled=every)
+
+    return dataclasses.replace(dataset.map(change), task="detect", labels=tuple(classes), unlabelled=every)

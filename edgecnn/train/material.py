@@ -17,6 +17,7 @@ from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.data.pseudo import Teacher, pseudo_label
 from edgecnn.data.relabel import to_classes
 from edgecnn.data.remember import remember
+from edgecnn.data.unlabelled import to_fill
 from edgecnn.errors import InputError
 from edgecnn.train.options import TrainOptions
 
@@ -77,6 +78,10 @@ def _open(uri: str, part: Literal["train", "val", "test"], options: TrainOptions
         check_strict(dataset)
     for line in problem_lines(dataset):
         warn(line)
+    if options.pseudo and part == "train" and not dataset.labels:
+        if not options.classes:
+            raise InputError(f"the classes to label {dataset.name} with", "none", "name them with --classes")
+        return to_fill(dataset, options.classes)
     return to_classes(dataset, options.classes) if options.classes else dataset
 
 
@@ -86,6 +91,9 @@ def _hold_out_each(
     """What is left of each dataset to learn from, and the parts that are held out; one with a single group has none to spare."""
     left, held = [], []
     for dataset in learn:
+        if len(dataset.unlabelled) == len(dataset.labels):  # what a teacher says of it is not to be scored by
+            left.append(dataset)
+            continue
         if len(group_indices(dataset)) < 2:
             warn(f"{dataset.name}: {len(dataset)} images of one group, none is held out; name others to score on with --val")
             left.append(dataset)

@@ -1,0 +1,56 @@
+"""Images that nobody labelled, taught by a model file's boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecnn.data.pseudo import Teacher
+from edgecnn.errors import InputError
+from edgecnn.train.material import gather
+from edgecnn.train.options import TrainOptions
+from edgecnn.types import Detections, Image
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for index in range(6):
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"pictures/{index}.png"), np.full((32, 48, 3), 40 * index, np.uint8))
+    return tmp_path / "pictures"
+
+
+def bright(image: Image) -> Detections:
+    """One box where the image is bright."""
+    if image.mean() < 100:
+        return Detections.empty()
+    return Detections(np.array([[4, 4, 20, 20]], np.float32), np.array([0.9], np.float32), np.array([1], np.int64))
+
+
+def asked(pictures: Path, classes: tuple[str, ...]) -> TrainOptions:
+    return TrainOptions(
+        model="edgedet", data=(str(pictures),), out=pictures.parent, classes=classes, pseudo=("a.onnx",), hold_out=0.5
+    )
+
+
+def test_boxes_of_the_teacher_are_the_truth_and_none_is_held_out(pictures: Path) -> None:
+    teacher = Teacher(bright, ("lamp", "Person"), "a.onnx")
+    material = gather(asked(pictures, ("person",)), "detect", [teacher])
+    assert material.watch is None
+    samples = list(material.learn[0].samples)
+    assert [len(sample.boxes) for sample in samples if sample.boxes is not None] == [0, 0, 0, 1, 1, 1]
+    assert all(not sample.unlabelled for sample in samples)
+    assert material.sources[0]["pseudo"][0]["boxes"] == {"person": 3}
+
+
+def test_a_class_that_no_teacher_knows_is_said(pictures: Path) -> None:
+    with pytest.raises(InputError, match="none with vehicle"):
+        gather(asked(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+
+
+def test_classes_must_be_named(pictures: Path) -> None:
+    with pytest.raises(InputError, match="with --classes"):
+        gather(asked(pictures, ()), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
