@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,3 +272,10 @@ def _error(net: Quantized, card: ModelCard, program: Any) -> float:
             expected = graph(torch.from_numpy(image))["logits"].numpy()
         total += float(np.abs(session.run(None, {"image": image})[0] - expected).mean())
     return total
+
+
+def test_no_path_of_the_machine_is_inside(case: tuple[Quantized, Prepared, dict[str, Artifact]]) -> None:
+    folder = tempfile.gettempdir().encode()
+    for artifact in case[2].values():
+        assert folder not in artifact.path.read_bytes()
+        assert b"site-packages" not in artifact.path.read_bytes()
