@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
+from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 from torch.nn import functional as F
 
 from edgecnn.errors import InputError
@@ -174,7 +174,10 @@ def _places(root: nn.Module, graph: fx.Graph, example: Tensor) -> dict[str, bool
 
 
 def _rounds(root: nn.Module, node: fx.Node, before_weights: set[fx.Node]) -> bool:
-    if node.op not in ("call_module", "call_function", "call_method") or "tensor_meta" not in node.meta:
+    made_of = node.meta.get("tensor_meta")
+    if node.op not in ("call_module", "call_function", "call_method") or not isinstance(made_of, TensorMetadata):
+        return False
+    if not made_of.dtype.is_floating_point:
         return False
     if _is(root, node, HANDING_ON) or _waits(root, node):
         return False
