@@ -68,7 +68,7 @@ def _panel(axes: Any, name: str, points: Sequence[Point]) -> None:
     axes.grid(alpha=0.25, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     if len({point.kind for point in points}) > 1:
-        axes.legend(loc="lower right", fontsize=LABEL_SIZE)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=LABEL_SIZE, borderpad=0)
 
 
 def _short(value: float, _: object = None) -> str:
