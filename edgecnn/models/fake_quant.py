@@ -61,12 +61,12 @@ class FakeQuant(nn.Module):
             self.stretch.zero_()
 
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest level as real numbers."""
+        """The lowest and the highest level as real numbers, from the very scale and zero-point that ``forward`` rounds with."""
         with torch.no_grad():
-            low, high = (self.range * self.stretch.exp()).double().tolist()
-        scale = (high - low) / LEVELS
-        zero = round(-low / scale)
-        return -zero * scale, (LEVELS - zero) * scale
+            low, high = self.range * self.stretch.exp()
+            scale = (high - low) / LEVELS
+            zero, step = float((-low / scale).round()), float(scale)
+        return -zero * step, (LEVELS - zero) * step
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape, in single precision whatever autocast says."""

@@ -112,7 +112,12 @@ def test_weights_are_on_the_grid_of_each_channel() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [pytest.param(0.0, 2.0, id="after-a-relu"), pytest.param(-1.3, 2.0, id="both-signs"), pytest.param(-3.0, 0.0, id="negative")],
+    [
+        pytest.param(0.0, 2.0, id="after-a-relu"),
+        pytest.param(-1.3, 2.0, id="both-signs"),
+        pytest.param(-3.0, 0.0, id="negative"),
+        pytest.param(-0.7, 0.7, id="even"),
+    ],
 )
 def test_an_activation_is_on_256_levels_of_which_one_is_zero(low: float, high: float) -> None:
     point = FakeQuant().eval()
