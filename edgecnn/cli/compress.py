@@ -78,7 +78,7 @@ def command(checkpoint: str, student: str, teachers: tuple[str, ...], size: str 
     What is asked for is done in this order: distil, prune, quantization-aware training. A stopped run goes on with --resume.
     At the end the network before and after each step is exported and measured here: report.md, report.json and pareto.png.
     """
-    from edgecnn.cli.compress_report import named, write_report
+    from edgecnn.cli.compress_report import named, teaching, write_report
     from edgecnn.cli.options import parse_size
     from edgecnn.errors import MissingExtraError
 
@@ -99,7 +99,7 @@ def command(checkpoint: str, student: str, teachers: tuple[str, ...], size: str 
     use_all_processors()
     made = _compress(options, wish)
     if join().main:
-        write_report([(path.stem, path) for path in made], wish, out, options.command())
+        write_report([*teaching(options.teachers), *((path.stem, path) for path in made)], wish, out, options.command())
 
 
 def _wish(values: dict[str, Any]) -> Wish:

@@ -30,6 +30,14 @@ def named(places: Sequence[Path]) -> list[tuple[str, Path]]:
     return found
 
 
+def teaching(teachers: Sequence[str]) -> list[tuple[str, Path]]:
+    """Names and checkpoints of teachers: what a student is to be compared with."""
+    from edgecnn.models import find_checkpoint
+
+    paths = [find_checkpoint(teacher) for teacher in teachers]
+    return [("teacher" if len(paths) == 1 else f"teacher-{number}", path) for number, path in enumerate(paths, 1)]
+
+
 def write_report(checkpoints: Sequence[tuple[str, Path]], wish: Wish, out: Path, command: str, say: Say = click.echo) -> None:
     """Measure all checkpoints in one run and write report.json, report.md and pareto.png into ``out``."""
     from edgecnn.compress.report import Report, variant

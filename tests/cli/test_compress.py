@@ -51,6 +51,8 @@ def test_a_student_is_taught_and_its_card_says_by_whom(folder: Path) -> None:
     training = read_card(folder / "run/01-distil.safetensors").training
     assert training["distillation"]["method"] == "dkd"
     assert [teacher["name"] for teacher in training["distillation"]["teachers"]] == ["mlp"]
+    report = (folder / "run/report.md").read_text()
+    assert report.index("| teacher | ") < report.index("| 01-distil | ")
     assert training["command"].startswith("edgecnn compress --student mlp --teacher good.safetensors --method dkd")
 
 
