@@ -113,12 +113,13 @@ class Engine:
         inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
         with self.hardware.autocast():
             loss = self.objective.loss(network, inputs, truth)
-        value = mean(float(loss.detach()))
-        if not math.isfinite(value):
-            self._diverged(value)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), MAX_NORM)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_NORM)
+        value, length = torch.stack([loss.detach().float(), norm.float()]).tolist()  # one wait for the device, not two
+        value = mean(value)
+        if not math.isfinite(value) or not math.isfinite(length):
+            self._diverged(f"{value}" if not math.isfinite(value) else f"a gradient of {length}")
         self.optimizer.step()
         self.average.update(self.model)
         self.step += 1
@@ -134,10 +135,10 @@ class Engine:
             loss = self.objective.loss(self.model, inputs, truth)
         loss.backward()  # type: ignore[no-untyped-call]
 
-    def _diverged(self, value: float) -> None:
+    def _diverged(self, found: str) -> None:
         kept = f"the checkpoint of epoch {self.epoch} is kept" if self.epoch else "nothing was saved yet"
         raise InputError(
-            "a finite loss", f"{value} in epoch {self.epoch + 1}, step {self.step + 1}", f"train with a lower --lr ({kept})"
+            "a finite loss", f"{found} in epoch {self.epoch + 1}, step {self.step + 1}", f"train with a lower --lr ({kept})"
         )
 
     def _save(self, folder: Path) -> None:

@@ -147,6 +147,32 @@ def test_diverging_loss_stops_and_keeps_the_last_good_weights(
     assert all(tensor.isfinite().all() for tensor in weights.values() if tensor.is_floating_point())
 
 
+def test_a_learning_rate_that_blows_up_is_one_line(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"wanted a finite loss, found .* in epoch 1, step \d+: .*nothing was saved yet"):
+        train(options(digits, tmp_path / "run", lr=1e30))
+
+
+def test_a_gradient_that_overflows_in_the_last_step_spoils_no_checkpoint(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Engine._train
+
+    def spoil(self: Engine, network: torch.nn.Module, inputs: torch.Tensor, truth: object) -> float:
+        last = self.step == self.steps - 1
+        hook = next(self.model.parameters()).register_hook(lambda gradient: gradient * float("inf")) if last else None
+        try:
+            return step(self, network, inputs, truth)
+        finally:
+            if hook is not None:
+                hook.remove()
+
+    monkeypatch.setattr(Engine, "_train", spoil)
+    with pytest.raises(InputError, match=r"a gradient of (inf|nan) in epoch 2, .*the checkpoint of epoch 1 is kept"):
+        train(options(digits, tmp_path / "run"))
+    weights = load_file(tmp_path / "run/model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in weights.values() if tensor.is_floating_point())
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
