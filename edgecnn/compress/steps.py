@@ -64,9 +64,9 @@ class Workshop:
         model, card = load_checkpoint(source)
         rounds = Rounds(self, folder, mark(card))
         image, count = example(card), self.options.rounds
-        if self.target_ms is not None:
+        if rounds.target_ms is not None:
             found = prune_to_latency(
-                model, image, target_ms=self.target_ms, latency_of=rounds.latency, train_some=rounds.train, steps=count
+                model, image, target_ms=rounds.target_ms, latency_of=rounds.latency, train_some=rounds.train, steps=count
             )
         else:
             target = parse_macs(self.options.target_macs, macs(model, image))
@@ -130,7 +130,9 @@ class Rounds:
         self._workshop, self._folder, self._card = workshop, folder, card
         self._count = 0
         self._measured = folder / "latency.json"
-        self._known: list[float] = json.loads(self._measured.read_text()) if self._measured.is_file() else []
+        found: dict[str, Any] = json.loads(self._measured.read_text()) if self._measured.is_file() else {}
+        self._known: list[float] = found.get("measured", [])
+        self.target_ms: float | None = found.get("target_ms", workshop.target_ms)
         self._asked = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -161,7 +163,7 @@ class Rounds:
             if self._workshop.group.main:
                 self._measure(model)
             self._workshop.group.wait()
-            self._known = json.loads(self._measured.read_text())
+            self._known = json.loads(self._measured.read_text())["measured"]
         return self._known[self._asked - 1]
 
     def _measure(self, model: nn.Module) -> None:
@@ -170,7 +172,8 @@ class Rounds:
         save_checkpoint(draft, model, self._card)
         found = self._workshop.latency_of(draft)
         draft.unlink()
-        write_whole(self._measured, json.dumps([*self._known, found]).encode())
+        record = {"target_ms": self.target_ms, "measured": [*self._known, found]}
+        write_whole(self._measured, json.dumps(record).encode())
         self._workshop.say(f"{macs(model, example(self._card)):,} MACs: {found:.3f} ms")
 
 

@@ -81,6 +81,7 @@ def test_mistake_is_one_line_with_exit_code_2(folder: Path, words: tuple[str, ..
     assert "Traceback" not in found.output
 
 
+@pytest.mark.slow
 def test_each_step_is_exported_measured_and_compared_again(folder: Path) -> None:
     pytest.importorskip("onnx")
     found = quick(folder, str(folder / "good.safetensors"), "--qat", "--qat-epochs", "1", "--measure", "onnx", "--threads", "1")

@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_networks(
     assert lines == ["01-prune: done before", "02-qat: done before"]
 
 
-def test_a_latency_is_reached_and_measured_once(digits: Path, start: Path, tmp_path: Path) -> None:
+def test_a_latency_is_reached_and_measured_once_even_where_the_run_was_stopped(digits: Path, start: Path, tmp_path: Path) -> None:
     """Milliseconds stand in for a thousand MACs each, so that the test does not depend on the machine."""
     asked_for: list[int] = []
 
@@ -101,7 +101,14 @@ def test_a_latency_is_reached_and_measured_once(digits: Path, start: Path, tmp_p
     quietly(options, latency_of=latency_of, target_ms=whole * 0.6)
     found = json.loads((tmp_path / "run/run.json").read_text())["done"]["01-prune"]
     assert found["latency_ms"] <= whole * 0.6
-    assert len(json.loads((tmp_path / "run/01-prune/latency.json").read_text())) == len(asked_for)
+    record = json.loads((tmp_path / "run/01-prune/latency.json").read_text())
+    assert len(record["measured"]) == len(asked_for)
+    (tmp_path / "run/run.json").write_text(json.dumps({**json.loads((tmp_path / "run/run.json").read_text()), "done": {}}))
+    before = (tmp_path / "run/01-prune.safetensors").read_bytes()
+    resumed = asked(digits, tmp_path / "run", checkpoint=str(start), target_latency="9ms", resume=True)
+    quietly(resumed, latency_of=latency_of, target_ms=whole * 0.1)  # what was aimed at before is still aimed at
+    assert len(record["measured"]) == len(asked_for)
+    assert (tmp_path / "run/01-prune.safetensors").read_bytes() == before
 
 
 def test_an_impossible_target_says_how_far_it_came_and_keeps_the_start(digits: Path, start: Path, tmp_path: Path) -> None:
@@ -138,6 +145,7 @@ def test_the_student_learns_from_the_teacher_not_only_from_labels(digits: Path, 
     assert set(student(torch.rand(20, 1, 28, 28)).argmax(1).tolist()) == {3}
 
 
+@pytest.mark.slow
 def test_two_processes_do_the_steps_that_one_does(digits: Path, start: Path, tmp_path: Path) -> None:
     words = ["--target-macs", "2x", "--rounds", "1", "--qat", "--qat-epochs", "1", "--measure", "none", "--amp", "fp32"]
     words += ["--data", str(digits), "--epochs", "1", "--batch", "32", "--workers", "1", "--augment", "light"]

@@ -47,6 +47,7 @@ TINY = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -67,6 +68,7 @@ def test_two_processes_give_what_one_gives(digits: Path, boxes: Path, tmp_path: 
     assert [row["loss"] for row in histories[0]] == pytest.approx([row["loss"] for row in histories[1]], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_what_one_process_began_two_finish(digits: Path, tmp_path: Path) -> None:
     """The one is killed without warning."""
     words = ["mlp", *WORDS, "--epochs", "20", "--data", str(digits), "--limit", "96", "--out", str(tmp_path / "run")]
