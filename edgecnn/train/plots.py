@@ -115,10 +115,14 @@ def differences(title: str, labels: Sequence[str], change: Array, path: Path) ->
     figure = blank(7.5, 1.2 + 0.42 * len(labels))
     axes = figure.add_subplot()
     points = change.mean(0) * 100
-    drawn = axes.barh(list(labels), points, color=[BLUE if value >= 0 else ORANGE for value in points])
+    axes.barh(list(labels), points, color=[BLUE if value >= 0 else ORANGE for value in points])
+    low, high = change.min(0) * 100, change.max(0) * 100
     if len(change) > 1:
-        axes.hlines(range(len(labels)), change.min(0) * 100, change.max(0) * 100, color="#20242a", linewidth=1.2)
-    axes.bar_label(drawn, fmt="%+.1f", padding=3)
+        axes.hlines(range(len(labels)), low, high, color="#20242a", linewidth=1.2)
+    for row, value in enumerate(points):
+        end, side = (max(high[row], 0), "left") if value >= 0 else (min(low[row], 0), "right")
+        text = f" {value:+.1f} "
+        axes.text(end, row, text, ha=side, va="center")
     axes.axvline(0, color=GRAY, linewidth=0.8)
     axes.margins(x=0.15)
     axes.set(title=title, xlabel="recall, difference in points")
