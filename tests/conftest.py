@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("busy", deadline=None)  # how long an example takes says only how busy the machine is
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
