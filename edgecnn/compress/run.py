@@ -11,8 +11,10 @@ from edgecnn.compress.options import CompressOptions
 from edgecnn.compress.steps import LatencyOf, Say, Workshop, publish
 from edgecnn.compress.teacher import Teacher
 from edgecnn.data.pseudo import Teacher as BoxTeacher
-from edgecnn.models import find_checkpoint, load_checkpoint
+from edgecnn.models.checkpoint import SUFFIX, find_checkpoint, load_checkpoint
 from edgecnn.train.group import join
+from edgecnn.train.state import STATE
+from edgecnn.train.tidy import leaving_nothing
 
 
 def compress(
@@ -30,22 +32,34 @@ def compress(
     training raises; what was finished stays.
     """
     teacher = Teacher.load(options.all_teachers) if options.all_teachers else None
-    folder, group = options.train.out, join()
-    say = say if group.main else _silent
+    group = join()
     if options.checkpoint:
         load_checkpoint(options.checkpoint)  # a broken one is said before a folder is made
-    journal = Journal.open(folder, options.identity(), options.command(), resume=options.train.resume, group=group)
-    workshop = Workshop(options, teacher, boxes, say, latency_of, target_ms, group)
+    workshop = Workshop(options, teacher, boxes, say if group.main else _silent, latency_of, target_ms, group)
+    with leaving_nothing(options.train.out, _cost_time):
+        return _all_steps(workshop)
+
+
+def _all_steps(workshop: Workshop) -> list[Path]:
+    options = workshop.options
+    journal = Journal.open(
+        options.train.out, options.identity(), options.command(), resume=options.train.resume, group=workshop.group
+    )
     made = _start(options, journal)
     for number, step in enumerate(options.steps, 1):
         name = f"{number:02d}-{step}"
         if journal.finished(name):
-            say(f"{name}: done before")
+            workshop.say(f"{name}: done before")
         else:
-            say(f"{name}{_taught(teacher)}")
+            workshop.say(f"{name}{_taught(workshop.teacher)}")
             _do(workshop, journal, name, made[-1:])
         made.append(journal.checkpoint(name))
     return made
+
+
+def _cost_time(path: Path) -> bool:
+    """Whether a file of a run is worth keeping where the run ends in an error."""
+    return path.name == STATE or (path.suffix == SUFFIX and path.stem != STARTED)
 
 
 def _start(options: CompressOptions, journal: Journal) -> list[Path]:

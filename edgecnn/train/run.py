@@ -36,6 +36,7 @@ from edgecnn.train.pixels import load
 from edgecnn.train.predict import Eager, one_thread, scoring_card
 from edgecnn.train.regress import Regression, scaled
 from edgecnn.train.state import STATE
+from edgecnn.train.tidy import leaving_nothing
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
 SMALL = 96
@@ -67,7 +68,11 @@ def train(options: TrainOptions, say: Say = print, change: Change | None = None,
     ``teachers``, those of ``options.pseudo``, fill the classes that a dataset does not label.
     Raises ``InputError`` for datasets, options or folders that do not fit, and for a loss that is not finite.
     """
-    change = change or Change()
+    with leaving_nothing(options.out):
+        return _train(options, say, change or Change(), teachers)
+
+
+def _train(options: TrainOptions, say: Say, change: Change, teachers: Sequence[Teacher]) -> Path:
     group = join()
     say = say if group.main else _silent
     prepare(options, group)
