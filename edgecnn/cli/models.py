@@ -94,7 +94,7 @@ def _details(name: str) -> list[str]:
         ("network", f"{card.model.get('name', '')}, {parameters:,} parameters"),
         ("files", ", ".join(f"{_megabytes(size)} .{kind}" for kind, size in _sizes(name).items())),
         ("score", f"{_headline(card)} on {scores.get('n', '?'):,} images of {scores.get('data', '?')}" if scores else ""),
-        *((f"  {source}", _values(values)) for source, values in notes.get("measured", {}).items()),
+        *(("and", f"{_values(values)} of {source}") for source, values in notes.get("measured", {}).items()),
         ("bad at", notes.get("bad_at", "")),
         ("trained on", notes.get("data") or ", ".join(training.get("data", []))),
         ("licence of the data", notes.get("licence", "")),
