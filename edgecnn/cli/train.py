@@ -98,7 +98,7 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--amp", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True, help="Precision of the arithmetic."
 )
-@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that read images.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes that read and change images.")
 @click.option("--resume", is_flag=True, help="Go on with the training in --out that was stopped.")
 @click.option("--download", is_flag=True, help="Fetch Fashion-MNIST into --data first, from its official address.")
 def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) -> None:
@@ -109,7 +109,7 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
     edgecnn train edgedet --data "faces?merge=face&part=learn" --val "faces?merge=face&part=held-out" --out runs/faces
 
-    KNOBS say which part of a dataset and which classes, in this order: split=NAME, labels=a,b or FILE, group=REGEX,
+    KNOBS say which part of a dataset and which classes, in this order: split=NAME, labels=a,b or FILE, list=FILE, group=REGEX,
     part=learn|held-out with hold=0.2 and seed=0, rename=a:b,c:d, merge=NAME, classes=a,b.
     """
     from edgecnn.cli.options import parse_size

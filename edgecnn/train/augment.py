@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.data import Boxes
+from edgecnn.errors import MissingExtraError
 from edgecnn.train.policy import Policy
 from edgecnn.types import Array, Float32, Image
 
@@ -24,14 +25,13 @@ class Augmenter:
     """Changes images (h, w, c) uint8 of one size; not to be shared by threads. ``pad`` fills what comes in from outside (0..255)."""
 
     def __init__(self, policy: Policy, size: tuple[int, int], channels: int, pad: int = 0) -> None:
-        import albumentations as A
-
-        moves = _geometry(A, policy, size, pad)
-        steps = [*moves, *_appearance(A, policy, channels)]
-        points = A.KeypointParams(format="xy", remove_invisible=False) if moves else None
         self.policy = policy
-        self._pipe = A.Compose(steps, keypoint_params=points) if steps else None
-        self._moves = bool(moves)
+        self._pipe, self._moves = None, False
+        if policy.record():
+            A = _library()
+            moves = _geometry(A, policy, size, pad)
+            points = A.KeypointParams(format="xy", remove_invisible=False) if moves else None
+            self._pipe, self._moves = A.Compose([*moves, *_appearance(A, policy, channels)], keypoint_params=points), bool(moves)
 
     def image(self, image: Image, seed: int) -> Image:
         """The image changed as ``seed`` decides."""
@@ -52,6 +52,16 @@ class Augmenter:
         if self._moves:
             points = np.asarray(done["keypoints"], np.float32).reshape(-1, 2) + np.float32(0.5)
         return done["image"].reshape(*done["image"].shape[:2], -1), points
+
+
+def _library() -> Any:
+    try:
+        import albumentations
+    except ModuleNotFoundError as error:
+        if error.name != "albumentations":
+            raise
+        raise MissingExtraError("albumentations", "train") from error
+    return albumentations
 
 
 def _geometry(A: Any, policy: Policy, size: tuple[int, int], pad: int) -> list[Any]:

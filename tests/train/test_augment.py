@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from edgecnn.data import Boxes
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.train.augment import Augmenter, join, keep_visible, mosaic, resize
 from edgecnn.train.policy import LIMITS, NAMES, Policy, parse_policy
 from edgecnn.types import Float32, Image
@@ -87,6 +89,13 @@ def test_without_a_change_nothing_changes() -> None:
     same, unmoved = Augmenter(Policy(), SIZE, 3).with_boxes(image, boxes, 1)
     assert np.array_equal(same, image)
     assert np.array_equal(unmoved.xyxy, boxes.xyxy)
+
+
+def test_without_albumentations_one_line_and_none_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "albumentations", None)
+    with pytest.raises(MissingExtraError, match=r"albumentations.*edgecnn\[train\]"):
+        Augmenter(parse_policy("light", "classify"), SIZE, 3)
+    assert np.array_equal(Augmenter(Policy(), SIZE, 3).image(picture()[0], 1), picture()[0])
 
 
 def test_object_mostly_cut_off_becomes_crowd() -> None:
