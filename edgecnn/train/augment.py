@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import cv2
@@ -45,7 +46,8 @@ class Augmenter:
     def _run(self, image: Image, points: Float32, seed: int) -> tuple[Image, Float32]:
         if self._pipe is None:
             return image, points
-        self._pipe.set_random_seed(seed)
+        # One generator for all changes: seeded each for itself they would draw the same numbers, and what is mirrored be what is erased.
+        self._pipe.set_random_state(np.random.default_rng(seed), random.Random(seed))
         # The points are edges, 0 at the left side of the first pixel; albumentations counts from its centre.
         feed = {"keypoints": points - np.float32(0.5)} if self._moves else {}
         done: dict[str, Any] = self._pipe(image=np.ascontiguousarray(image), **feed)
@@ -84,10 +86,9 @@ def _geometry(A: Any, policy: Policy, size: tuple[int, int], pad: int) -> list[A
                 p=0.8,
             )
         )
-    elif policy.shift:  # whole pixels, so that small images are not blurred
-        pixels = [max(round(policy.shift * side), 1) for side in size]
-        moves = {axis: (-most, most) for axis, most in zip("yx", pixels, strict=True)}
-        steps.append(A.Affine(translate_px=moves, interpolation=cv2.INTER_NEAREST, fill=pad, p=1.0))
+    elif policy.shift:  # whole pixels, so that small images are not blurred; a cut from a larger canvas is the quickest way
+        rows, columns = (max(round(policy.shift * side), 1) for side in size)
+        steps += [A.Pad((columns, rows, columns, rows), fill=pad), A.RandomCrop(*size)]
     return steps
 
 
