@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -140,16 +140,34 @@ Prediction: TypeAlias = Detections | Classes | Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """Something that happened on a camera, such as a line that was crossed or a connection that was lost.
+
+    ``kind`` is a word with dashes ("line-crossed", "camera-lost"), ``at`` is in ``perf_counter`` seconds, ``camera`` its name;
+    ``details`` holds plain JSON values.
+    """
+
+    kind: str
+    at: float
+    camera: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """What the pipeline gives for one frame: the prediction, milliseconds by stage, and the frame's age in milliseconds.
 
-    ``age_ms`` counts from capture to the moment the result is handed over.
+    ``age_ms`` counts from capture to the moment the result is handed over. ``camera`` is the name of the camera where there are
+    several, ``events`` is what happened at this frame, ``trails`` the last places (n, 2) of each track by its id, oldest first.
     """
 
     frame: Frame
     prediction: Prediction
     stage_ms: Mapping[str, float]
     age_ms: float
+    camera: str = ""
+    events: tuple[Event, ...] = ()
+    trails: Mapping[int, Float32] = field(default_factory=dict)
 
 
 def nearest_rank(samples: Sequence[float] | Float32 | Array, percent: float) -> float:
