@@ -27,6 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing edgecnn and its tools into $(VENV) (minutes, once)"
 	$(PIP) torch
 	$(PIP) -e ".[dev]"
+	$(PIP) --no-deps trackeval  # it asks for opencv-python, whose files would replace those of opencv-python-headless
 	@touch $(READY)
 
 demo: $(READY)

@@ -51,6 +51,14 @@ def test_box_stays_on_its_object(policy: Policy, seed: int) -> None:
         assert np.abs(moved.xyxy[0] - white(changed))[~cut].max(initial=0) <= 1.5
 
 
+def test_changes_of_one_image_are_drawn_independently() -> None:
+    augmenter = Augmenter(Policy(flip=0.5, flip_vertical=0.5), (2, 2), 1)
+    corner = np.array([[[255], [0]], [[0], [0]]], np.uint8)
+    places = [int(augmenter.image(corner, seed).argmax()) for seed in range(400)]
+    counts = np.bincount(places, minlength=4)
+    assert counts.min() > 60, f"each of the four corners is as likely: {counts}"
+
+
 @pytest.mark.parametrize("task", ["classify", "detect"])
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_seeds_give_equal_pictures(name: str, task: str) -> None:
