@@ -18,6 +18,7 @@ COMMANDS = {
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and prove each file right.",
     "run": "Run a model on a camera, video, folder or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
+    "service": "Write a systemd unit and a container for a run that never ends.",
     "benchmark": "Measure latency, memory and accuracy of model files on this device.",
     "selftest": "Re-run the goldens inside a model file on this device.",
     "models": "List the models inside the package, and say what they are good and bad at.",

@@ -1,0 +1,164 @@
+"""The files that keep a run going on a device day and night: a systemd unit, and a container of the runtime alone.
+
+Formats: systemd.service(5), systemd.exec(5) and systemd.resource-control(5); Containerfile(5); the Compose specification.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edgecnn.errors import InputError
+from edgecnn.runtime.sources.address import printable
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+MEMORY = re.compile(r"[1-9][0-9]*[MG]")
+PLAIN = re.compile(r"[\w%$@:=,./+?&-]+")
+FILES = "/opt/edgecnn"
+STOP_WITHIN_S = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A run as a service.
+
+    ``run`` are the words after `edgecnn run`, with absolute paths. ``program`` are the words that start edgecnn. ``memory`` ("512M",
+    "2G") and ``cpus`` are upper limits. ``port`` is where the page and /health are, on this machine only; ``extras`` and ``wheel`` are
+    what a container installs, ``files`` those of ``run`` that it needs, which lie beside the Containerfile. Raises ``InputError`` for a
+    name or a limit that these files can't hold, and for an address with a password: they are readable by all.
+    """
+
+    name: str
+    run: Sequence[str]
+    program: Sequence[str] = ("/usr/local/bin/edgecnn",)
+    user: str = ""
+    memory: str = "1G"
+    cpus: float = 2.0
+    port: int = 8501
+    extras: Sequence[str] = field(default=("live",))
+    wheel: str = ""
+    files: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise InputError("a name of small letters, digits, - and _", repr(self.name), "choose another --name")
+        if not MEMORY.fullmatch(self.memory):
+            raise InputError("memory such as 512M or 2G", repr(self.memory), "correct --memory")
+        if any(character in word for word in self.run for character in "\n\r\0"):
+            raise InputError("options on one line", "a line break in one", "leave it out")
+        for word in self.run:
+            if "://" in word and printable(word) != word:
+                do = f"write EDGECNN_SOURCE=ADDRESS into /etc/edgecnn/{self.name}.env and leave --source out"
+                raise InputError("addresses without passwords, since all may read these files", printable(word), do)
+
+    @property
+    def words(self) -> list[str]:
+        """What is run, with the page on this machine where the options do not say."""
+        own = list(self.run)
+        return own if "--serve" in own else [*own, "--serve", f"127.0.0.1:{self.port}"]
+
+
+def unit(service: Service) -> str:
+    """The text of a systemd unit: started again whenever it ends, told dead by its watchdog, fenced in, with limits."""
+    command = " ".join(_escaped(word) for word in (*service.program, "run", *service.words, "--log", "json"))
+    who = [f"User={service.user}"] if service.user else ["DynamicUser=yes"]
+    lines = [
+        "[Unit]",
+        f"Description=edgecnn {service.name}",
+        "After=network-online.target",
+        "Wants=network-online.target",
+        "StartLimitIntervalSec=0",
+        "",
+        "[Service]",
+        "Type=notify",
+        "NotifyAccess=main",
+        f"ExecStart={command}",
+        "# addresses with passwords belong in this file, readable by root alone: EDGECNN_SOURCE=rtsp://...",
+        f"EnvironmentFile=-/etc/edgecnn/{service.name}.env",
+        "Restart=always",
+        "RestartSec=5",
+        "WatchdogSec=60",
+        "TimeoutStartSec=120",
+        f"TimeoutStopSec={STOP_WITHIN_S}",
+        "KillSignal=SIGTERM",
+        "SuccessExitStatus=143",
+        f"MemoryMax={service.memory}",
+        f"CPUQuota={round(service.cpus * 100)}%",
+        "TasksMax=256",
+        *who,
+        "SupplementaryGroups=video",
+        f"StateDirectory=edgecnn/{service.name}",
+        f"WorkingDirectory=/var/lib/edgecnn/{service.name}",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=read-only",
+        "PrivateTmp=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectControlGroups=yes",
+        "RestrictSUIDSGID=yes",
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def containerfile(service: Service) -> str:
+    """The text of a Containerfile (Dockerfile): the base install and the named extras, no torch, not as root, with a health check."""
+    extras = f"[{','.join(service.extras)}]" if service.extras else ""
+    inside = {path: f"{FILES}/{path.rpartition('/')[2]}" for path in service.files}
+    words = [inside.get(word, word) for word in service.words]
+    command = ", ".join(_quoted(word) for word in ("edgecnn", "run", *words, "--log", "json"))
+    copies = "".join(f"COPY {path.rpartition('/')[2]} {FILES}/\n" for path in service.files)
+    check = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{service.port}/health', timeout=3)"
+    return f"""FROM docker.io/library/python:3.12-slim
+COPY {service.wheel} /tmp/
+RUN pip install --no-cache-dir "/tmp/{service.wheel}{extras}" && rm /tmp/{service.wheel} \\
+ && useradd --system --create-home --home-dir /data --groups video edgecnn
+{copies}USER edgecnn
+WORKDIR /data
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "{check}"]
+ENTRYPOINT [{command}]
+"""
+
+
+def compose(service: Service) -> str:
+    """The text of a compose.yaml that builds the container beside it and runs it with restarts and limits."""
+    return f"""services:
+  {service.name}:
+    build:
+      context: .
+      dockerfile: Containerfile
+    restart: unless-stopped
+    stop_grace_period: {STOP_WITHIN_S}s
+    init: true
+    read_only: true
+    tmpfs: [/tmp]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    env_file:
+      - path: {service.name}.env
+        required: false
+    volumes:
+      - data:/data
+    deploy:
+      resources:
+        limits:
+          cpus: "{service.cpus:g}"
+          memory: {service.memory}
+volumes:
+  data: {{}}
+"""
+
+
+def _escaped(word: str) -> str:
+    """A word of ExecStart=, where percent signs and dollars mean something and quotes are C's."""
+    word = word.replace("%", "%%").replace("$", "$$")
+    return word if PLAIN.fullmatch(word) else _quoted(word)
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

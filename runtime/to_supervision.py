@@ -1,0 +1,43 @@
+"""Detections to and from the library supervision, where that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgecnn.errors import InputError
+from edgecnn.types import Detections
+
+
+def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
+    """``found`` as ``supervision.Detections``; with ``labels`` the names of its classes are in ``data["class_name"]``.
+
+    Raises ``InputError`` where supervision is not installed.
+    """
+    try:
+        from supervision import Detections as Theirs
+    except ImportError as error:
+        raise InputError("the package supervision", "it is not installed", "run: pip install supervision") from error
+    names = {"class_name": np.array([labels[index] for index in found.class_id])} if len(labels) else {}
+    return Theirs(
+        xyxy=found.xyxy.copy(),
+        confidence=found.score.copy(),
+        class_id=found.class_id.astype(int),
+        tracker_id=None if found.track_id is None else found.track_id.astype(int),
+        data=names,
+    )
+
+
+def from_supervision(found: Any) -> Detections:
+    """``supervision.Detections`` as ours; a box without confidence scores 1, one without a class is of class 0."""
+    count = len(found)
+    score = np.ones(count) if found.confidence is None else found.confidence
+    class_id = np.zeros(count) if found.class_id is None else found.class_id
+    return Detections(
+        np.asarray(found.xyxy, np.float32).reshape(-1, 4),
+        np.asarray(score, np.float32),
+        np.asarray(class_id, np.int64),
+        None if found.tracker_id is None else np.asarray(found.tracker_id, np.int64),
+    )

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecnn.cli import main
+
+
+def service(*words: str) -> Result:
+    return CliRunner().invoke(main, ["service", *words])
+
+
+def test_writes_three_files_and_says_how_to_use_them(tmp_path: Path) -> None:
+    done = service("--name", "door", "--out", str(tmp_path), "--", "cups", "--source", "0")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Containerfile", "compose.yaml", "door.service"]
+    assert "systemctl enable --now door" in done.output
+    assert "run cups --source 0 --serve 127.0.0.1:8501" in (tmp_path / "door.service").read_text()
+
+
+def test_model_file_is_named_whole_and_copied_for_the_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, weights, out = tmp_path / "my model.xml", tmp_path / "my model.bin", tmp_path / "out"
+    model.write_text("<net/>")
+    weights.write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    done = service("--out", "out", "--", "my model.xml", "--source", "0")
+    assert done.exit_code == 0, done.output
+    assert f'run "{model}" --source 0' in (out / "edgecnn.service").read_text()
+    assert (out / "my model.bin").read_bytes() == b"1"
+    assert "[live,openvino]" in (out / "Containerfile").read_text()
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("mine")
+    done = service("--out", str(tmp_path), "--", "cups", "--source", "0")
+    assert done.exit_code == 2
+    assert "--force" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["compose.yaml"]
+    assert service("--out", str(tmp_path), "--force", "--", "cups", "--source", "0").exit_code == 0
+
+
+def test_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    done = service("--out", str(tmp_path), "--", "cups", "--source", "rtsp://me:secret@camera/door")
+    assert done.exit_code == 2
+    assert "EDGECNN_SOURCE" in done.output
+    assert "secret" not in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = service("--out", str(tmp_path / "file" / "below"), "--", "cups", "--source", "0")
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
