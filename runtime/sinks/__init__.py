@@ -1,4 +1,4 @@
-"""Where results go: annotated video, JSON lines, a picture, a window."""
+"""Where results go: annotated video, lines of text, pictures and clips, other machines, a window."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from edgecnn.errors import InputError
-from edgecnn.types import Result
+from edgecnn.types import Event, Result
 
-__all__ = ["Sink", "check_writable"]
+__all__ = ["Sink", "Tells", "UnreachableError", "check_writable"]
+
+
+class UnreachableError(InputError):
+    """The other end is away for now; the same may be handed over again later."""
 
 
 @runtime_checkable
@@ -21,6 +25,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish the output so that it can be read; raises ``InputError`` where it could not be written whole."""
+        ...
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """A sink that also takes events that come without a result, such as a camera that was lost."""
+
+    def tell(self, event: Event) -> None:
+        """Take one event; raises ``InputError`` where it can't be handed on."""
         ...
 
 

@@ -1,0 +1,274 @@
+"""A sink in a thread of its own, so that a slow, dead or raising output never slows the run.
+
+What was taken went somewhere at every moment: taken = written + dropped + failed + waiting.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from edgecnn.runtime.sinks import Sink, Tells, UnreachableError
+from edgecnn.types import Event, Result
+
+State = Literal["working", "failing", "closed", "stuck"]
+Item: TypeAlias = Result | Event
+
+CAPACITY = 64
+MAX_BYTES = 128 << 20
+CLOSE_WITHIN_S, CLOSE_FILES_WITHIN_S = 1.5, 10.0
+_GRACE_S = 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
+_TELL_AGAIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One reading: taken = written + dropped + failed + waiting; results, and events where the sink takes events."""
+
+    taken: int = 0
+    written: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """What is in the queue or in the sink's hands."""
+        return self.taken - self.written - self.dropped - self.failed
+
+
+class Queued:
+    """Runs ``sink`` behind a queue of ``capacity`` items and ``max_bytes`` of pictures.
+
+    A full queue drops its oldest and counts it; with ``lossless`` the caller waits instead, as long as the sink works. A sink that
+    raises is told of in one line by ``say`` and tried again with what comes next, after a pause that grows; after ``UnreachableError``
+    with the same item. ``keep_image`` False takes the pixels out of what waits, ``events_only`` takes the events of results instead
+    of these. ``close`` waits ``close_within_s`` for what is queued and never raises but what a reader who left leaves behind: a
+    ``BrokenPipeError``, which the next ``write`` raises as well.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        name: str,
+        capacity: int = CAPACITY,
+        max_bytes: int = MAX_BYTES,
+        lossless: bool = False,
+        keep_image: bool = True,
+        events_only: bool = False,
+        close_within_s: float | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"wanted a capacity of 1 or more, found {capacity}: correct it")
+        self.sink, self.name, self.detail = sink, name, ""
+        self.state: State = "working"
+        self.error: Exception | None = None
+        self._capacity, self._max_bytes, self._lossless = capacity, max_bytes, lossless
+        self._keep_image, self._events_only = keep_image, events_only
+        self._close_within = close_within_s or (CLOSE_FILES_WITHIN_S if lossless else CLOSE_WITHIN_S)
+        self._say = say or _to_stderr
+        self._told: dict[str, float] = {}
+        self._items: deque[Item] = deque()
+        self._bytes, self._misses = 0, 0
+        self._counts = Counts()
+        self._turn = threading.Condition()
+        self._deadline: float | None = None
+        self._reader_left: BrokenPipeError | None = None
+        self._thread = threading.Thread(target=self._work, name=f"edgecnn-sink-{name}", daemon=True)
+        self._thread.start()
+
+    # the caller's side
+
+    @property
+    def counts(self) -> Counts:
+        """All counts at one moment."""
+        return self._counts
+
+    def write(self, result: Result) -> None:
+        """Take one result; waits only where nothing may be lost."""
+        if self._reader_left is not None:
+            raise self._reader_left
+        if self._events_only:
+            for event in result.events:
+                self._put(event)
+        else:
+            self._put(result if self._keep_image else without_pixels(result))
+
+    def tell(self, event: Event) -> None:
+        """Take an event that came without a result; ignored where the sink has no use for it."""
+        if isinstance(self.sink, Tells):
+            self._put(event)
+
+    def begin_close(self) -> None:
+        """Take nothing more; what is queued is written until the time is up. Several sinks may end at once like this."""
+        with self._turn:
+            if self._deadline is None:
+                self._deadline = time.perf_counter() + self._close_within
+            self._turn.notify_all()
+
+    def close(self) -> None:
+        """Write what is queued, within the time, and finish the output."""
+        self.begin_close()
+        assert self._deadline is not None
+        self._thread.join(max(self._deadline + _GRACE_S - time.perf_counter(), 0.0))
+        if self._thread.is_alive() and self.state != "stuck":
+            with self._turn:
+                self.state, self.detail = "stuck", "did not end in time"
+                self._items.clear()
+                counts = self._counts
+                self._counts = replace(counts, dropped=counts.dropped + counts.waiting)
+            self._tell("it did not end in time and is left alone")
+
+    def _put(self, item: Item) -> None:
+        size = _bytes_of(item)
+        with self._turn:
+            self._count(taken=1)
+            while self._full(size) and self._lossless and self.state == "working" and self._deadline is None:
+                self._turn.wait(0.2)
+            if self._deadline is not None:
+                self._count(dropped=1)
+                return
+            while self._full(size):
+                self._bytes -= _bytes_of(self._items.popleft())
+                self._count(dropped=1)
+            self._items.append(item)
+            self._bytes += size
+            self._turn.notify_all()
+        if self._counts.dropped and self.state == "working":
+            self._tell("it is slower than the results come, so the oldest are dropped and counted")
+
+    def _full(self, size: int) -> bool:
+        return len(self._items) >= self._capacity or (bool(self._items) and self._bytes + size > self._max_bytes)
+
+    def _count(self, *, taken: int = 0, written: int = 0, dropped: int = 0, failed: int = 0) -> None:
+        with self._turn:
+            if self.state == "stuck":
+                return  # all of it was counted as dropped when the sink was left alone
+            old = self._counts
+            self._counts = Counts(old.taken + taken, old.written + written, old.dropped + dropped, old.failed + failed)
+
+    # the sink's thread
+
+    def _work(self) -> None:
+        while (item := self._take()) is not None:
+            self._hand_over(item)
+            del item  # or its picture would wait here for the next one
+        self._finish()
+
+    def _take(self) -> Item | None:
+        with self._turn:
+            while not self._items and self._deadline is None:
+                self._turn.wait(0.5)
+            if self._late():
+                self._count(dropped=len(self._items))
+                self._items.clear()
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            self._bytes -= _bytes_of(item)
+            self._turn.notify_all()
+            return item
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.perf_counter() > self._deadline
+
+    def _hand_over(self, item: Item) -> None:
+        try:
+            if isinstance(item, Event):
+                assert isinstance(self.sink, Tells)
+                self.sink.tell(item)
+            else:
+                self.sink.write(item)
+        except UnreachableError as error:
+            self._put_back(item)
+            self._miss(error)
+        except BrokenPipeError as error:
+            self._reader_left = error
+            self._count(failed=1)
+            self._miss(error)
+        except Exception as error:  # whatever it is, the run goes on
+            self._count(failed=1)
+            self._miss(error)
+        else:
+            self._done_one()
+
+    def _done_one(self) -> None:
+        self._count(written=1)
+        if self._misses and self.state == "failing":
+            self._misses, self.state, self.detail = 0, "working", ""
+            self._tell("it works again")
+
+    def _put_back(self, item: Item) -> None:
+        with self._turn:
+            if self._full(_bytes_of(item)) or self._late():
+                self._count(dropped=1)
+                return
+            self._items.appendleft(item)
+            self._bytes += _bytes_of(item)
+
+    def _miss(self, error: Exception) -> None:
+        """Say it once, and let the output rest: twice as long each time, a little apart from all others that broke with it."""
+        if self.state == "stuck":
+            return
+        self._misses += 1
+        self.error, self.state, self.detail = error, "failing", _line(error)
+        self._tell(self.detail)
+        pause = min(_FIRST_PAUSE_S * 2 ** min(self._misses - 1, 16), _LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)
+        until = time.perf_counter() + pause
+        with self._turn:
+            self._turn.notify_all()  # who waits for room need not any longer
+            while (left := until - time.perf_counter()) > 0 and (self._deadline is None or self._deadline > time.perf_counter()):
+                if self._deadline is not None:
+                    left = min(left, _FIRST_PAUSE_S)
+                    until = min(until, time.perf_counter() + left)
+                self._turn.wait(left)
+
+    def _finish(self) -> None:
+        try:
+            self.sink.close()
+        except Exception as error:
+            self.error, self.state, self.detail = error, "failing", _line(error)
+            self._tell(self.detail)
+        else:
+            self.state = "closed" if self.state != "stuck" else "stuck"
+
+    def _tell(self, text: str) -> None:
+        """In one line, and the same at most once a minute."""
+        now = time.perf_counter()
+        if now - self._told.get(text, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
+            self._told = {old: at for old, at in self._told.items() if now - at < _TELL_AGAIN_S} | {text: now}
+            self._say(f"output {self.name}: {text}")
+
+
+def without_pixels(result: Result) -> Result:
+    """The same result with a black frame of the same size that takes one byte."""
+    black = np.broadcast_to(np.uint8(0), result.frame.image.shape)
+    return replace(result, frame=replace(result.frame, image=black))
+
+
+def _bytes_of(item: Item) -> int:
+    if isinstance(item, Event):
+        return 0
+    image = item.frame.image
+    return image.nbytes if image.strides[0] else 0
+
+
+def _line(error: Exception) -> str:
+    return " ".join((str(error) or type(error).__name__).split())
+
+
+def _to_stderr(text: str) -> None:
+    with suppress(OSError, ValueError):  # nobody listens any more
+        sys.stderr.write(f"warning: {text}\n")
+        sys.stderr.flush()
