@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """One reading of the ledger: captured = processed + dropped + failed + in_flight.
+    """One reading of the ledger: captured = processed + dropped + failed + skipped + in_flight.
 
-    ``unfinished`` says how many of the dropped were under way when the pipeline stopped; the others gave way to a newer frame.
+    ``skipped`` were deliberately not looked at: every N, max-fps, motion gating, paused. ``unfinished`` says how many of the dropped
+    were under way when the pipeline stopped; the others gave way to a newer frame.
     """
 
     captured: int = 0
@@ -18,11 +19,12 @@ class Counts:
     dropped: int = 0
     failed: int = 0
     unfinished: int = 0
+    skipped: int = 0
 
     @property
     def in_flight(self) -> int:
         """Frames captured whose fate is still open; 0 once the pipeline has ended."""
-        return self.captured - self.processed - self.dropped - self.failed
+        return self.captured - self.processed - self.dropped - self.failed - self.skipped
 
 
 class Ledger:
@@ -33,14 +35,19 @@ class Ledger:
         self._counts = Counts()
         self._settled = False
 
-    def add(self, *, captured: int = 0, processed: int = 0, dropped: int = 0, failed: int = 0) -> None:
+    def add(self, *, captured: int = 0, processed: int = 0, dropped: int = 0, failed: int = 0, skipped: int = 0) -> None:
         """Book events; raises ``ValueError`` when more frames would end than were captured. After ``settle`` nothing is booked."""
         with self._lock:
             if self._settled:
                 return
             old = self._counts
             new = Counts(
-                old.captured + captured, old.processed + processed, old.dropped + dropped, old.failed + failed, old.unfinished
+                old.captured + captured,
+                old.processed + processed,
+                old.dropped + dropped,
+                old.failed + failed,
+                old.unfinished,
+                old.skipped + skipped,
             )
             if new.in_flight < 0:
                 raise ValueError(f"wanted at most {old.in_flight} frames to end, found {new}: book a frame once")
@@ -51,7 +58,7 @@ class Ledger:
         with self._lock:
             old = self._counts
             rest = old.in_flight
-            self._counts = Counts(old.captured, old.processed, old.dropped + rest, old.failed, old.unfinished + rest)
+            self._counts = replace(old, dropped=old.dropped + rest, unfinished=old.unfinished + rest)
             self._settled = True
 
     def counts(self) -> Counts:

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.runtime.ledger import Counts
 
-STATS_VERSION = 1
+STATS_VERSION = 2
 STAGES = ("capture", "preprocess", "infer", "postprocess", "sink")
 
 _LOWEST_MS = 1e-3
@@ -82,6 +82,7 @@ class Stats:
 
     ``stage_ms`` and ``age_ms`` are of the processed frames; capture runs from the moment a frame is there (a file: from asking for
     it) to its pixels, sink is the time that the caller spent with a result, age from capture to the result handed over.
+    ``late`` counts the results that were older than the plan of the camera allows.
     """
 
     policy: str
@@ -91,6 +92,7 @@ class Stats:
     stage_ms: Mapping[str, Summary]
     age_ms: Summary
     ledger: Counts
+    late: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; what was not measured is null."""

@@ -255,7 +255,7 @@ def test_a_hanging_device_does_not_hold_the_caller(hanging: HangingDevice) -> No
 
 
 def test_a_silent_device_is_an_error(hanging: HangingDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "GRACE_S", 0.1)
+    monkeypatch.setattr("edgecnn.runtime.camera.GRACE_S", 0.1)
     pipeline = Pipeline(FakeSource(None, hang=1, timeout=0.1), FakePredictor())
     with pytest.raises(SourceError, match="a frame from fake, found none for"), pipeline:
         list(pipeline)
