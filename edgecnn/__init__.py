@@ -24,6 +24,11 @@ _PUBLIC = {
     "open_dataset": "edgecnn.data",
     "open_source": "edgecnn.runtime.sources",
     "Pipeline": "edgecnn.runtime.pipeline",
+    "Detector": "edgecnn.runtime.detector",
+    "Event": "edgecnn.types",
+    "stream": "edgecnn.runtime.stream",
+    "to_supervision": "edgecnn.runtime.to_supervision",
+    "from_supervision": "edgecnn.runtime.to_supervision",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604

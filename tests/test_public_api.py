@@ -13,7 +13,9 @@ PUBLIC = [
     "Classes",
     "Decode",
     "Detections",
+    "Detector",
     "EdgeCnnError",
+    "Event",
     "Frame",
     "Latency",
     "ModelCard",
@@ -24,9 +26,12 @@ PUBLIC = [
     "TensorSpec",
     "Values",
     "__version__",
+    "from_supervision",
     "open_backend",
     "open_dataset",
     "open_source",
+    "stream",
+    "to_supervision",
 ]
 ON_DEVICE = [
     "edgecnn.types",
