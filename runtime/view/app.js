@@ -1,0 +1,358 @@
+// The live view: asks for the state twice a second and for pictures as fast as it can draw them. No library, nothing from elsewhere.
+const $ = (id) => document.getElementById(id);
+const GOOD = ["live", "ended"], CALM = ["waiting", "paused"];
+const SAID = {
+  waiting: "waiting for the first frame", lost: "connection lost", stalled: "no frames come", frozen: "the picture does not change",
+  failed: "broke off", paused: "paused", ended: "ended",
+};
+const HISTORY = 240, ASK_MS = 500, PICTURES_AT_ONCE = 4; // a browser opens six connections to a server
+const cards = new Map(); // camera name -> what belongs to it
+let tick = 0, lastEvent = 0, started = null, state = null, dragging = 0;
+
+// ---- asking
+
+async function ask(path, body) {
+  const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(5000) });
+  if (answer.status === 401 && path !== "api/login") showLogin();
+  if (!answer.ok) throw Object.assign(new Error((await answer.json()).error), { status: answer.status });
+  return answer;
+}
+
+async function follow() {
+  for (;;) {
+    try {
+      update(await (await ask(`api/state?tick=${tick}&event=${lastEvent}`)).json());
+      $("away").hidden = true;
+    } catch (error) {
+      $("away").hidden = error.status === 401;
+    }
+    await pause(document.hidden ? 2000 : ASK_MS);
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function change(wish) {
+  try {
+    state.controls = await (await ask("api/controls", wish)).json();
+    $("problem").textContent = "";
+    showControls();
+  } catch (error) {
+    $("problem").textContent = error.message;
+  }
+}
+
+function showLogin() {
+  $("login").hidden = false;
+  $("page").hidden = true;
+  if (document.activeElement === document.body) $("token").focus();
+}
+
+$("login").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await ask("api/login", { token: $("token").value });
+    location.reload();
+  } catch (error) {
+    $("wrong").textContent = error.message;
+  }
+});
+
+// ---- the state
+
+function update(fresh) {
+  if (started !== null && fresh.tick < tick) return location.reload(); // another run answers now
+  started = fresh.uptime_s;
+  state = fresh;
+  tick = fresh.tick;
+  $("login").hidden = true;
+  $("page").hidden = false;
+  text($("title"), fresh.title);
+  document.title = `${fresh.title || "edgecnn"} live`;
+  text($("uptime"), `running ${duration(fresh.uptime_s)}`);
+  showHealth();
+  showCameras();
+  showControls();
+  showNumbers();
+  showSinks();
+  showEvents();
+  if (fresh.problem) text($("problem"), fresh.problem);
+}
+
+function text(element, value) {
+  if (element.textContent !== value) element.textContent = value;
+}
+
+function showHealth() {
+  const all = state.cameras.length, well = state.cameras.filter((camera) => camera.state === "live").length;
+  const kind = { ok: "good", degraded: "warn", down: "bad" }[state.health];
+  text($("health"), all === 1 ? state.cameras[0].state : `${well} of ${all} cameras live`);
+  $("health").className = kind;
+}
+
+function showCameras() {
+  for (const [name, card] of cards) if (!state.cameras.some((camera) => camera.name === name)) { card.root.remove(); card.gone = true; cards.delete(name); }
+  for (const camera of state.cameras) showCamera(camera, cards.get(camera.name) ?? newCard(camera));
+  const names = [...cards.keys()];
+  if (names.join("\n") !== [...$("which").options].map((option) => option.value).join("\n")) {
+    $("which").replaceChildren(...names.map((name) => new Option(name || "the camera", name)));
+  }
+}
+
+function newCard(camera) {
+  const root = $("camera").content.firstElementChild.cloneNode(true), find = (selector) => root.querySelector(selector);
+  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), found: find(".found"), vital: find(".vital"),
+    pause: find(".pause"), large: find(".large"), points: [], number: 0, seen: true, gone: false, state: "" };
+  text(find("h3"), camera.name || state.title || "camera");
+  card.pause.addEventListener("click", () => change({ camera: camera.name, paused: card.pause.ariaPressed !== "true" }));
+  card.large.addEventListener("click", () => {
+    const on = card.large.ariaPressed !== "true";
+    for (const other of cards.values()) { other.large.ariaPressed = on && other === card; other.root.classList.toggle("wide", on && other === card); }
+    if (on) { $("which").value = camera.name; showNumbers(); }
+  });
+  new IntersectionObserver(([entry]) => { card.seen = entry.isIntersecting; }, { rootMargin: "100px" }).observe(root);
+  cards.set(camera.name, card);
+  $("cameras").append(root);
+  watch(camera.name, card);
+  return card;
+}
+
+function showCamera(camera, card) {
+  card.state = camera.state;
+  card.points = [...card.points, ...camera.points].slice(-HISTORY);
+  card.large.hidden = state.cameras.length < 2;
+  text(card.badge, camera.state);
+  card.badge.className = `badge ${GOOD.includes(camera.state) ? "good" : CALM.includes(camera.state) ? "warn" : "bad"}`;
+  const silent = camera.state !== "live";
+  card.canvas.classList.toggle("old", silent);
+  text(card.cover, silent ? [SAID[camera.state] ?? camera.state, camera.detail].filter(Boolean).join("\n") : "");
+  card.canvas.ariaLabel = `Video of ${camera.name || "the camera"}: ${camera.found || "nothing found"}`;
+  text(card.found, silent ? "" : camera.found || "nothing found");
+  card.found.title = camera.found;
+  const parts = [["", rate(camera.processed_per_s), " frames/s"], ["age ", ms(camera.age_ms.p50), " ms"], ["p99 ", ms(camera.age_ms.p99), " ms"]];
+  if (camera.ledger.dropped) parts.push(["dropped ", percent(camera.ledger.dropped, camera.ledger.captured), ""]);
+  card.vital.replaceChildren(...parts.flatMap(([before, value, after], place) => [place ? " · " + before : before, bold(value), after]));
+}
+
+function bold(value) {
+  const element = document.createElement("b");
+  element.textContent = value;
+  return element;
+}
+
+const ms = (value) => value === null ? "–" : value < 10 ? value.toFixed(1) : value.toFixed(0);
+const rate = (value) => value === null ? "–" : value < 100 ? value.toFixed(1) : value.toFixed(0);
+const percent = (part, all) => all ? `${(100 * part / all).toFixed(part && part / all < 0.1 ? 1 : 0)} %` : "–";
+const whole = (value) => value.toLocaleString("en");
+
+function duration(seconds) {
+  const s = Math.floor(seconds), [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
+  return d ? `${d} d ${h} h` : h ? `${h} h ${m} min` : m ? `${m} min ${s % 60} s` : `${s} s`;
+}
+
+// ---- pictures: each camera asks for its next one when it has drawn the last; who is slow misses some, and nobody waits for it
+
+let busy = 0;
+async function watch(name, card) {
+  const context = card.canvas.getContext("2d");
+  while (!card.gone) {
+    const still = card.number && !["live", "waiting"].includes(card.state);
+    if (document.hidden || !card.seen || still || busy >= PICTURES_AT_ONCE) { await pause(still ? 300 : 30); continue; }
+    busy += 1;
+    try {
+      const answer = await ask(`api/picture?camera=${encodeURIComponent(name)}&after=${card.number}`);
+      if (answer.status === 200) {
+        const picture = await createImageBitmap(await answer.blob());
+        if (card.canvas.width !== picture.width || card.canvas.height !== picture.height) Object.assign(card.canvas, { width: picture.width, height: picture.height });
+        context.drawImage(picture, 0, 0);
+        picture.close();
+        card.number = Number(answer.headers.get("x-picture"));
+        card.canvas.dataset.number = card.number;
+      }
+    } catch {
+      card.number = 0;
+      await pause(1000);
+    } finally {
+      busy -= 1;
+    }
+  }
+}
+
+// ---- controls
+
+function showControls() {
+  const { score_threshold, floor, labels, only, paused } = state.controls;
+  for (const [name, card] of cards) {
+    card.pause.ariaPressed = paused.includes(name);
+    text(card.pause, paused.includes(name) ? "Go on" : "Pause");
+    card.pause.ariaLabel = `${card.pause.textContent} ${name}`;
+  }
+  if (performance.now() - dragging > 1000) {
+    $("score").min = floor;
+    $("score").value = score_threshold;
+    text($("score-value"), score_threshold.toFixed(2));
+  }
+  $("filter").hidden = labels.length < 2;
+  $("search").hidden = labels.length < 20;
+  const buttons = [...$("classes").children];
+  if (buttons.map((button) => button.textContent).join("\n") !== labels.join("\n")) $("classes").replaceChildren(...labels.map(chip));
+  for (const button of $("classes").children) button.ariaPressed = only === null || only.includes(button.textContent);
+}
+
+function chip(label) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label;
+  button.addEventListener("click", () => {
+    const chosen = state.controls.only ?? state.controls.labels;
+    change({ only: chosen.includes(label) ? chosen.filter((one) => one !== label) : [...chosen, label] });
+  });
+  return button;
+}
+
+$("all").addEventListener("click", () => change({ only: null }));
+$("none").addEventListener("click", () => change({ only: [] }));
+$("search").addEventListener("input", () => {
+  const wanted = $("search").value.trim().toLowerCase();
+  for (const button of $("classes").children) button.hidden = !button.textContent.toLowerCase().includes(wanted);
+});
+$("score").addEventListener("input", () => {
+  dragging = performance.now();
+  text($("score-value"), Number($("score").value).toFixed(2));
+  clearTimeout($("score").timer);
+  $("score").timer = setTimeout(() => change({ score_threshold: Number($("score").value) }), 60);
+});
+$("which").addEventListener("change", showNumbers);
+
+// ---- numbers and charts
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function showNumbers() {
+  const camera = state.cameras.find((one) => one.name === $("which").value) ?? state.cameras[0];
+  $("which").hidden = document.querySelector("label[for=which]").hidden = state.cameras.length < 2;
+  if (!camera) return;
+  const { points } = cards.get(camera.name);
+  const budget = state.max_age_ms;
+  legend("age", [["median", ms(camera.age_ms.p50), "--c0"], ["p99", ms(camera.age_ms.p99), "--c1"], ...(budget ? [["budget", `${budget}, missed ${whole(camera.late)}`, "--c4"]] : [])]);
+  chart($("age"), points, [{ of: (point) => point.age[1], color: "--c1" }, { of: (point) => point.age[0], color: "--c0" }], { budget });
+  const stages = Object.keys(camera.stage_ms);
+  legend("stages", stages.map((name, place) => [name, ms(camera.stage_ms[name].p50), `--c${place % 7}`]));
+  const below = stages.map((_, place) => ({ of: (point) => stages.slice(0, place + 1).reduce((sum, name) => sum + (point.stage[name] ?? 0), 0), color: `--c${place % 7}`, filled: true }));
+  chart($("stages"), points, below.reverse(), { gap: (point) => point.age[0] === null });
+  showLedger(camera.ledger);
+}
+
+function legend(id, entries) {
+  const items = entries.map(([name, value, tone]) => {
+    const item = document.createElement("span"), key = document.createElement("i");
+    key.className = "key";
+    key.style.background = `var(${tone})`;
+    item.append(key, `${name} `, bold(value));
+    return item;
+  });
+  $(id === "ledger" ? id : `${id}-legend`).replaceChildren(...items);
+  if ($(id).tagName === "CANVAS") $(id).ariaLabel = `Chart of the last two minutes; now ${entries.map(([name, value]) => `${name} ${value}`).join(", ")} milliseconds`;
+}
+
+function chart(canvas, points, series, { budget = null, gap = () => false }) {
+  const ratio = devicePixelRatio, w = canvas.clientWidth, h = canvas.clientHeight, left = 34, bottom = 16, top = 6;
+  if (!w) return;
+  if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) Object.assign(canvas, { width: Math.round(w * ratio), height: Math.round(h * ratio) });
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, w, h);
+  const most = nice(Math.max(1, budget ?? 0, ...series.flatMap(({ of }) => points.map((point) => of(point) ?? 0))));
+  const x = (point) => w - (tick - point.tick) * (w - left) / (HISTORY - 1), y = (value) => top + (1 - value / most) * (h - top - bottom);
+  pen.font = "11px system-ui, sans-serif";
+  pen.fillStyle = color("--faint");
+  pen.strokeStyle = color("--line");
+  pen.lineWidth = 1;
+  for (const value of [0, most / 2, most]) {
+    pen.textAlign = "right";
+    pen.fillText(Number(value.toPrecision(3)), left - 6, y(value) + 4);
+    line(pen, [[left, y(value)], [w, y(value)]]);
+  }
+  pen.textAlign = "left";
+  pen.fillText(`${Math.round(HISTORY * state.every_s / 60)} min ago`, left, h - 2);
+  pen.textAlign = "right";
+  pen.fillText("now", w - 1, h - 2);
+  pen.lineWidth = 1.8;
+  for (const { of, color: tone, filled } of series) {
+    pen.strokeStyle = pen.fillStyle = color(tone);
+    for (const run of runs(points, (point) => of(point) === null || gap(point))) {
+      const path = run.map((point) => [x(point), y(of(point))]);
+      if (filled) { line(pen, [[path[0][0], y(0)], ...path, [path.at(-1)[0], y(0)]], true); } else line(pen, path);
+    }
+  }
+  if (budget) { pen.setLineDash([5, 4]); pen.strokeStyle = color("--c4"); line(pen, [[left, y(budget)], [w, y(budget)]]); pen.setLineDash([]); }
+}
+
+function* runs(points, missing) { // stretches without a gap
+  let run = [];
+  for (const point of points) {
+    if (!missing(point)) { run.push(point); continue; }
+    if (run.length) yield run;
+    run = [];
+  }
+  if (run.length) yield run;
+}
+
+function line(pen, path, filled = false) {
+  pen.beginPath();
+  path.forEach(([x, y], place) => place ? pen.lineTo(x, y) : pen.moveTo(x, y));
+  if (filled) pen.fill(); else pen.stroke();
+}
+
+function nice(value) { // the next round number that halves well
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 4, 6, 8, 10].find((step) => step * power >= value) * power;
+}
+
+function showLedger(ledger) {
+  const parts = [["processed", "--c2"], ["dropped", "--c1"], ["skipped", "--c0"], ["failed", "--c4"], ["in flight", "--c5"]];
+  const counts = parts.map(([name, tone]) => [name, ledger[name.replace(" ", "_")] ?? 0, tone]).filter(([name, value]) => value || name === "processed");
+  $("ledger-bar").replaceChildren(...counts.map(([, value, tone]) => {
+    const part = document.createElement("i");
+    Object.assign(part.style, { background: `var(${tone})`, flexGrow: value });
+    return part;
+  }));
+  legend("ledger", counts.map(([name, value, tone]) => [name, whole(value), tone]));
+  $("ledger").prepend(`${whole(ledger.captured)} captured =`);
+}
+
+// ---- outputs and events
+
+function showSinks() {
+  $("outputs").hidden = !state.sinks.length;
+  $("sinks").replaceChildren(...state.sinks.map((sink) => {
+    const row = document.createElement("tr");
+    row.append(...[sink.name, [sink.state, sink.detail].filter(Boolean).join(": "), ...[sink.written, sink.dropped, sink.failed].map(whole)].map((value) => {
+      const cell = document.createElement("td");
+      cell.textContent = value;
+      return cell;
+    }));
+    return row;
+  }));
+}
+
+function showEvents() {
+  for (const event of state.events) {
+    lastEvent = event.number;
+    const item = document.createElement("li"), when = document.createElement("time"), what = document.createElement("span"), more = document.createElement("span");
+    const at = new Date(event.at * 1000);
+    when.dateTime = at.toISOString();
+    when.textContent = at.toLocaleTimeString("en-GB");
+    more.className = "more";
+    more.textContent = Object.entries(event.details).map(([key, value]) => ` ${key.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(",");
+    what.append([event.camera, event.kind.replaceAll("-", " ")].filter(Boolean).join(": "), more);
+    item.append(when, what);
+    $("events").prepend(item);
+  }
+  while ($("events").children.length > 200) $("events").lastElementChild.remove();
+  if (!$("events").children.length) text($("events"), "nothing yet");
+  else if ($("events").firstChild.nodeType !== 1 || $("events").lastChild.nodeType !== 1) [...$("events").childNodes].filter((node) => node.nodeType !== 1).forEach((node) => node.remove());
+}
+
+follow();

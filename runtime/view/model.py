@@ -1,0 +1,91 @@
+"""What a view needs of a run: a few attributes of its cameras and sinks, so that any run with these can be watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edgecnn.runtime.controls import Controls
+from edgecnn.runtime.ledger import Counts
+from edgecnn.types import Event
+
+# Of a camera's states, those in which it gives frames or will do so without anybody's help, and those that somebody should look at.
+GOOD_STATES = ("waiting", "live", "paused", "ended")
+BAD_STATES = ("lost", "stalled", "frozen", "failed")
+
+
+class WatchedLedger(Protocol):
+    """Where a camera's frames went."""
+
+    def counts(self) -> Counts:
+        """All counts at one moment."""
+        ...
+
+
+class WatchedCamera(Protocol):
+    """A camera of a run, read from any thread. ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` one line why."""
+
+    @property
+    def state(self) -> str: ...  # noqa: D102
+
+    @property
+    def detail(self) -> str: ...  # noqa: D102
+
+    @property
+    def policy(self) -> str: ...  # noqa: D102
+
+    @property
+    def late(self) -> int: ...  # noqa: D102
+
+    @property
+    def ledger(self) -> WatchedLedger: ...  # noqa: D102
+
+
+class Watched(Protocol):
+    """A run: its cameras by name, and what happened lately. Cameras may come and go."""
+
+    @property
+    def cameras(self) -> Mapping[str, WatchedCamera]: ...  # noqa: D102
+
+    @property
+    def events(self) -> Iterable[Event]: ...  # noqa: D102
+
+
+class WatchedSink(Protocol):
+    """An output that runs behind a queue."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def state(self) -> str: ...  # noqa: D102
+
+    @property
+    def detail(self) -> str: ...  # noqa: D102
+
+    @property
+    def written(self) -> int: ...  # noqa: D102
+
+    @property
+    def dropped(self) -> int: ...  # noqa: D102
+
+    @property
+    def failed(self) -> int: ...  # noqa: D102
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """What is watched, and what is known of it: ``labels`` are the classes of each camera's model by the camera's name.
+
+    ``labels`` and ``sinks`` may change while the run goes on. ``floor`` is the score below which the models give nothing.
+    """
+
+    run: Watched
+    controls: Controls = field(default_factory=Controls)
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sinks: Sequence[WatchedSink] = ()
+    title: str = ""
+    score_threshold: float = 0.3
+    floor: float = 0.0
+    max_age_ms: float | None = None

@@ -1,0 +1,123 @@
+"""Serves the live view in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.runtime.view.access import Access
+from edgecnn.runtime.view.board import Board
+from edgecnn.runtime.view.pictures import Pictures
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.view.app import Metrics
+
+STOP_WITHIN_S = 1.8
+_START_WITHIN_S = 10.0
+_IDLE_S = 15
+
+
+class Server:
+    """The page of a run at ``url``: listens from the moment it is made, answers while entered, and ends within two seconds.
+
+    Raises ``InputError`` where the address can't be listened on, ``MissingExtraError`` without starlette or uvicorn.
+    """
+
+    def __init__(self, board: Board, pictures: Pictures, access: Access, metrics: Metrics | None = None) -> None:
+        self._pictures = pictures
+        self._socket = listen(access.host, access.port)
+        access.port = self._socket.getsockname()[1]
+        self.access = access
+        try:
+            self._server = _uvicorn_server(board, pictures, access, metrics)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._thread = threading.Thread(target=self._work, name="edgecnn-serve", daemon=True)
+        self.error: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """Where to look, from this machine where it listens on all addresses."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.access.host, self.access.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.access.port}/"
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.should_exit = True
+        self._pictures.close()
+        if self._thread.is_alive():
+            self._thread.join(STOP_WITHIN_S)
+        self._socket.close()
+
+    def _work(self) -> None:
+        try:
+            asyncio.run(self._server.serve(sockets=[self._socket]))
+        except BaseException as error:
+            self.error = error
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises ``InputError``."""
+    place = f"{host}:{port}"
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+    except OSError as error:
+        raise InputError(
+            f"to serve on {place}", (error.strerror or str(error)).lower(), "name an address of this machine"
+        ) from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else the port is taken for a minute after a run
+        bound.bind(address)
+        bound.listen(128)
+        bound.setblocking(False)
+    except OSError as error:
+        bound.close()
+        raise InputError(f"to serve on {place}", *_why_not(error)) from None
+    return bound
+
+
+def _why_not(error: OSError) -> tuple[str, str]:
+    if error.errno == errno.EADDRINUSE:
+        return "another program serves there", "stop it, or name another port; port 0 takes a free one"
+    if error.errno == errno.EACCES:
+        return "no right to use this port", "name one above 1023"
+    return (error.strerror or str(error)).lower(), "name an address of this machine"
+
+
+def _uvicorn_server(board: Board, pictures: Pictures, access: Access, metrics: Metrics | None) -> Any:
+    try:
+        import uvicorn
+
+        from edgecnn.runtime.view.app import make_app
+        from edgecnn.runtime.view.guard import LONGEST_HEADERS, GuardedProtocol
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), "live") from None
+    config = uvicorn.Config(
+        make_app(board, pictures, access, metrics),
+        loop="asyncio",
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=100,  # nothing: what matters is told to who asks, and addresses with a secret reach no log
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=1,
+        h11_max_incomplete_event_size=LONGEST_HEADERS,
+    )
+    return uvicorn.Server(config)
