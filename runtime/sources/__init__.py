@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Failure, Source
+from edgecnn.runtime.sources.steady import Steadiness, Steady
 
-__all__ = ["Failure", "Source", "open_source"]
+__all__ = ["Failure", "Source", "Steadiness", "Steady", "open_source"]
 
 KINDS = "an image, a folder of images, a video, a camera number, an rtsp:// or http:// address, or scene:cups"
 
 
-def open_source(uri: str | int | Path, *, timeout: float = 5.0, repeat: int = 1, paced: bool | None = None) -> Source:
+def open_source(
+    uri: str | int | Path,
+    *,
+    timeout: float = 5.0,
+    repeat: int = 1,
+    paced: bool | None = None,
+    steady: Steadiness | None = None,
+) -> Source:
     """The source that ``uri`` names; its device is opened by whoever iterates it.
 
     ``timeout`` is how many seconds a frame may take. ``repeat`` plays files that many times over, 0 without end. ``paced`` makes a
-    video or the scene behave like a live camera; None means the scene does and a video does not.
+    video or the scene behave like a live camera; None means the scene does and a video does not. With ``steady`` a camera or a live
+    address is connected again when it breaks (see ``Steady``); a file never is.
     Raises ``SourceError`` for what is not there, and ``ValueError`` for a timeout or repeat below its range.
     """
     if timeout <= 0 or repeat < 0:
@@ -27,7 +37,15 @@ def open_source(uri: str | int | Path, *, timeout: float = 5.0, repeat: int = 1,
         return _open_files(Path(text), timeout, repeat, bool(paced))
     if repeat != 1:
         raise SourceError("a file to repeat", f"{live.name}, which never ends", "leave --repeat out")
-    return live
+    if steady is None or not live.live or text.startswith("scene:"):
+        return live
+    return Steady(partial(_open_again, text, timeout, paced), steady)
+
+
+def _open_again(text: str, timeout: float, paced: bool | None) -> Source:
+    source = _open_live(text, timeout, paced)
+    assert source is not None, "what was live once is live again"
+    return source
 
 
 def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn.types import Frame
+from edgecnn.types import Event, Frame
 
 _MOST_NAMED = 100
 
@@ -28,13 +28,15 @@ class Source(ABC):
     ``name`` is fit to be printed (no passwords). ``live`` means that frames come at their own pace, wanted or not. ``fps`` is frames
     per second where the source says so, for files and cameras only once the first frame came. ``timeout`` is how many seconds a
     frame may take. ``failed`` counts the frames that could not be read, ``failures`` names the first of them, and ``notes`` collects
-    what else a user should be told at the end.
+    what else a user should be told at the end. ``missed`` counts the frames that arrived and were let go unread because newer ones
+    were there. ``state`` is "live", "waiting", "lost", "stalled" or "frozen" where a source watches itself, "" elsewhere, and ``detail``
+    is one line on why. ``stuck`` names threads that hang in a driver and can't be ended.
     Iterating raises ``SourceError`` for a source that can't be opened, breaks, or is silent for longer than the timeout.
     """
 
     def __init__(self, name: str, *, live: bool = False, fps: float | None = None, timeout: float = 5.0) -> None:
         self.name, self.live, self.fps, self.timeout = name, live, fps, timeout
-        self.failed = 0
+        self.failed = self.missed = 0
         self.failures: list[Failure] = []
         self.notes: list[str] = []
         self._closed = threading.Event()
@@ -59,6 +61,25 @@ class Source(ABC):
         failure = Failure(name, reason)
         if len(self.failures) < _MOST_NAMED and failure not in self.failures:
             self.failures.append(failure)
+
+    @property
+    def state(self) -> str:
+        """What a source that watches itself is doing."""
+        return ""
+
+    @property
+    def detail(self) -> str:
+        """Why, in one line."""
+        return ""
+
+    @property
+    def stuck(self) -> list[str]:
+        """The names of threads of this source that hang in native code."""
+        return []
+
+    def take_events(self) -> list[Event]:
+        """What happened since this was asked last, oldest first; from any thread."""
+        return []
 
     def title(self, index: int) -> str:
         """What to call frame ``index`` before a user: a file name where there is one."""
