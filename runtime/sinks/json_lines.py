@@ -1,127 +1,84 @@
-"""Results as JSON lines, one object per frame.
+"""Results and events as JSON lines, one object a line; ``json_lines.schema.json`` beside this file is the same as a JSON Schema.
 
-Version 1, keys in this order::
+A result, version 2, keys in this order::
 
-    version    1
-    frame      index of the frame in its source; a gap is a dropped or failed frame
+    version    2
+    camera     name of the camera; "" where there is one without a name
+    frame      index of the frame in its source; a gap is a dropped, skipped or failed frame
     name       file name of an image, else "frame 12"
-    time_s     seconds from the first frame's capture to this one's
+    time       when the frame was captured, ISO 8601 in UTC; of a file, when it was read
+    time_s     seconds from the capture of the first frame in this output to this one's
     size       [width, height] of the frame in pixels
     detections detector: [{"label", "class_id", "score", "xyxy": [left, top, right, bottom] in pixels, "track_id" where tracked}, ...]
     classes    classifier: the five best, [{"label", "class_id", "score"}, ...], best first
     values     regression: [{"label", "value"}, ...]; a value that is no number is null
+    events     what happened at this frame: [{"kind", "camera", "time", "details": {...}}, ...]
     stage_ms   milliseconds by stage
     age_ms     milliseconds from capture to result
+
+An event in a file of its own has the keys of one in "events", after "version".
+After a process was killed the last line may lack its end; every line with a newline is whole.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import numpy as np
-
-from edgecnn.runtime.draw import label_of
-from edgecnn.runtime.sinks import cannot_write, check_writable
-from edgecnn.types import Classes, Detections, Prediction, Result, Values
-
-SCHEMA_VERSION = 1
-_BEST = 5
-
-
-def prediction_record(prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:
-    """The part of a line that says what was found."""
-    if isinstance(prediction, Classes):
-        best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
-        return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}
-    if isinstance(prediction, Values):
-        found = enumerate(prediction.value.tolist())
-        return {"values": [{"label": label_of(labels, index), "value": _rounded(value)} for index, value in found]}
-    return {"detections": [_box(prediction, labels, index) for index in range(len(prediction))]}
-
-
-def _rounded(value: float) -> float | None:
-    """Seven digits, all that a float32 has."""
-    return float(f"{value:.7g}") if math.isfinite(value) else None
-
-
-def _box(found: Detections, labels: Sequence[str], index: int) -> dict[str, Any]:
-    record = _named(labels, int(found.class_id[index]), found.score[index])
-    record["xyxy"] = [round(edge, 2) for edge in found.xyxy[index].tolist()]
-    if found.track_id is not None:
-        record["track_id"] = int(found.track_id[index])
-    return record
-
-
-def _named(labels: Sequence[str], class_id: int, score: float) -> dict[str, Any]:
-    return {"label": label_of(labels, class_id), "class_id": class_id, "score": round(float(score), 4)}
+from edgecnn.runtime.sinks.lines import LinesFile
+from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
+from edgecnn.types import Event, Result
 
 
 class JsonLinesSink:
-    """Writes each result as one whole line at once; "-" is standard output.
+    """Writes each result as one line at once; "-" is standard output.
 
-    What was at ``path`` is kept until the first result. Raises ``InputError`` where it can't be written; lines before that stay whole.
+    ``recorder`` instead of ``labels`` and ``title`` serves several cameras. Raises ``InputError`` where it can't be written; lines
+    before that stay whole.
     """
 
-    def __init__(self, path: Path | str, labels: Sequence[str], title: Callable[[int], str] | None = None) -> None:
-        self.path, self._labels = Path(path), labels
-        self._title = title or (lambda index: f"frame {index}")
-        self._to_stdout = str(path) == "-"
-        self._file: BinaryIO | None = None
-        self._start: float | None = None
-        self._whole = 0
-        self.lines = 0
-        if not self._to_stdout:
-            check_writable(self.path)
+    def __init__(
+        self,
+        path: Path | str,
+        labels: Sequence[str] = (),
+        title: Callable[[int], str] | None = None,
+        *,
+        recorder: Recorder | None = None,
+        rotate_bytes: int | None = None,
+    ) -> None:
+        self._record = recorder or Recorder(labels, title)
+        self._file = LinesFile(path, rotate_bytes=rotate_bytes)
 
     def write(self, result: Result) -> None:
         """Write one line and flush it."""
-        line = (json.dumps(self._record(result), separators=(",", ":")) + "\n").encode()
-        try:
-            if self._file is None:
-                self._file = sys.stdout.buffer if self._to_stdout else self.path.open("wb", buffering=0)
-            self._write_whole(self._file, line)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            self._cut_to_whole_lines()
-            raise cannot_write(self.path, error) from error
-        self._whole += len(line)
-        self.lines += 1
-
-    def _write_whole(self, file: BinaryIO, line: bytes) -> None:
-        view = memoryview(line)
-        while view:
-            view = view[file.write(view) or 0 :]
-        file.flush()
-
-    def _cut_to_whole_lines(self) -> None:
-        if self._file is not None and not self._to_stdout:
-            with suppress(OSError):  # a device can't be cut
-                os.ftruncate(self._file.fileno(), self._whole)
+        self._file.append(as_line(self._record(result)))
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None and not self._to_stdout:
-            self._file.close()
+        self._file.close()
 
-    def _record(self, result: Result) -> dict[str, Any]:
-        frame = result.frame
-        self._start = frame.captured_at if self._start is None else self._start
-        height, width = frame.image.shape[:2]
-        return {
-            "version": SCHEMA_VERSION,
-            "frame": frame.index,
-            "name": self._title(frame.index),
-            "time_s": round(frame.captured_at - self._start, 4),
-            "size": [width, height],
-            **prediction_record(result.prediction, self._labels),
-            "stage_ms": {stage: round(ms, 3) for stage, ms in result.stage_ms.items()},
-            "age_ms": round(result.age_ms, 3),
-        }
+
+class EventLinesSink:
+    """Writes each event as one line at once. Raises ``InputError`` where it can't be written."""
+
+    def __init__(self, path: Path | str, *, rotate_bytes: int | None = None) -> None:
+        self._file = LinesFile(path, rotate_bytes=rotate_bytes)
+
+    def write(self, result: Result) -> None:
+        """Write the events of one result."""
+        for event in result.events:
+            self.tell(event)
+
+    def tell(self, event: Event) -> None:
+        """Write one event."""
+        self._file.append(as_line({"version": SCHEMA_VERSION, **event_record(event)}))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def as_line(record: Record) -> str:
+    """One line of JSON; what JSON does not know is written as text."""
+    return json.dumps(record, separators=(",", ":"), default=str) + "\n"

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import pytest
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.draw import Painter, class_color
 from edgecnn.runtime.sinks import Sink
+from edgecnn.runtime.sinks.clock import wall_time
 from edgecnn.runtime.sinks.json_lines import JsonLinesSink
 from edgecnn.runtime.sinks.snapshot import SnapshotSink
 from edgecnn.runtime.sinks.video import CODECS, VideoSink
@@ -159,6 +161,7 @@ from pathlib import Path
 import numpy as np
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw import Painter
+from edgecnn.runtime.sinks.clock import wall_time
 from edgecnn.runtime.sinks.json_lines import JsonLinesSink
 from edgecnn.runtime.sinks.video import VideoSink
 from edgecnn.types import Detections, Frame, Result
@@ -209,13 +212,16 @@ def test_json_lines_say_what_was_found(tmp_path: Path) -> None:
     sink.write(result(5, Classes(np.array([0.1, 0.9], np.float32)), at=10.25))
     sink.write(result(6, Detections.empty(), at=10.5))
     first, second, third = (json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines())
+    assert abs(datetime.fromisoformat(first.pop("time").replace("Z", "+00:00")).timestamp() - wall_time(10.0).timestamp()) < 1
     assert first == {
-        "version": 1,
+        "version": 2,
+        "camera": "",
         "frame": 3,
         "name": "img3.png",
         "time_s": 0.0,
         "size": [400, 320],
         "detections": [{"label": "mug", "class_id": 0, "score": 0.87, "xyxy": [40.0, 100.0, 200.0, 300.0]}],
+        "events": [],
         "stage_ms": {"infer": 1.235},
         "age_ms": 7.5,
     }

@@ -1,0 +1,24 @@
+"""When something was captured, as the clock on the wall said."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+
+def wall_time(at: float) -> datetime:
+    """The UTC time of ``at``, which is in ``perf_counter`` seconds.
+
+    Worked out anew each time: a device without a battery learns the date long after its start.
+    """
+    return datetime.fromtimestamp(time.time() - (time.perf_counter() - at), timezone.utc)
+
+
+def stamp(at: float) -> str:
+    """ISO 8601 in UTC with milliseconds: 2026-11-23T19:05:01.123Z."""
+    return wall_time(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def file_stamp(at: float) -> str:
+    """The same for file names, which sort by it: 20261123T190501.123Z."""
+    return stamp(at).replace("-", "").replace(":", "")

@@ -1,0 +1,67 @@
+"""A file of text that holds whole lines at every moment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from edgecnn.runtime.sinks import cannot_write, check_writable
+
+
+class LinesFile:
+    """Appends whole lines, each handed to the system at once, so that a killed process loses none; "-" is standard output.
+
+    What was at ``path`` is kept until the first lines. Above ``rotate_bytes`` the file is renamed to ``path``.1 and begun anew, which
+    bounds the place it takes. Raises ``InputError`` where it can't be written; lines before that stay whole, and later ones are tried.
+    """
+
+    def __init__(self, path: Path | str, header: str = "", *, rotate_bytes: int | None = None) -> None:
+        self.path, self._header, self._rotate = Path(path), header.encode(), rotate_bytes
+        self._to_stdout = str(path) == "-"
+        self._file: BinaryIO | None = None
+        self._whole = 0
+        if not self._to_stdout:
+            check_writable(self.path)
+
+    def append(self, lines: str) -> None:
+        """Write ``lines``, which end in a newline."""
+        data = lines.encode()
+        try:
+            self._make_room(len(data))
+            self._write_whole(data if self._whole else self._header + data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._cut_to_whole_lines()
+            raise cannot_write(self.path, error) from error
+
+    def _make_room(self, size: int) -> None:
+        if self._file is not None and self._rotate and self._whole and self._whole + size > self._rotate and not self._to_stdout:
+            self._file.close()
+            self._file = None
+            self.path.replace(self.path.with_name(self.path.name + ".1"))
+        if self._file is None:
+            self._file = sys.stdout.buffer if self._to_stdout else self.path.open("wb", buffering=0)
+            self._whole = 0
+
+    def _write_whole(self, data: bytes) -> None:
+        assert self._file is not None
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) or 0 :]
+        self._file.flush()
+        self._whole += len(data)
+
+    def _cut_to_whole_lines(self) -> None:
+        if self._file is not None and not self._to_stdout:
+            with suppress(OSError):  # a device can't be cut
+                os.ftruncate(self._file.fileno(), self._whole)
+                self._file.seek(self._whole)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None and not self._to_stdout:
+            self._file.close()

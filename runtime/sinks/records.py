@@ -1,0 +1,104 @@
+"""What was found, as plain JSON values: the record of a result, of a prediction, of an event."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edgecnn.runtime.draw import label_of
+from edgecnn.runtime.sinks.clock import stamp
+from edgecnn.types import Classes, Detections, Event, Prediction, Result, Values
+
+SCHEMA_VERSION = 2
+Record: TypeAlias = dict[str, Any]
+_BEST = 5
+
+
+class Recorder:
+    """Makes records of results: with the labels and the frame titles of the model and the source of each camera.
+
+    Records of one recorder count ``time_s`` from the first of them.
+    """
+
+    def __init__(self, labels: Sequence[str] = (), title: Callable[[int], str] | None = None) -> None:
+        self._cameras: dict[str, tuple[Sequence[str], Callable[[int], str]]] = {}
+        self._others = labels, title or _frame_title
+        self._start: float | None = None
+
+    def add(self, camera: str, labels: Sequence[str], title: Callable[[int], str] | None = None) -> None:
+        """Say what the results of ``camera`` are made with; again when that changes."""
+        self._cameras[camera] = labels, title or _frame_title
+
+    def labels(self, camera: str) -> Sequence[str]:
+        """The labels of a camera's model."""
+        return self._of(camera)[0]
+
+    def title(self, result: Result) -> str:
+        """What a frame is called: the file name of an image, else "frame 12"."""
+        return self._of(result.camera)[1](result.frame.index)
+
+    def seconds(self, at: float) -> float:
+        """Seconds from the first call to ``at``."""
+        self._start = at if self._start is None else self._start
+        return round(at - self._start, 4)
+
+    def __call__(self, result: Result) -> Record:
+        """The record of a result, as ``edgecnn.runtime.sinks.json_lines`` describes it."""
+        frame = result.frame
+        height, width = frame.image.shape[:2]
+        return {
+            "version": SCHEMA_VERSION,
+            "camera": result.camera,
+            "frame": frame.index,
+            "name": self.title(result),
+            "time": stamp(frame.captured_at),
+            "time_s": self.seconds(frame.captured_at),
+            "size": [width, height],
+            **prediction_record(result.prediction, self.labels(result.camera)),
+            "events": [event_record(event) for event in result.events],
+            "stage_ms": {stage: round(ms, 3) for stage, ms in result.stage_ms.items()},
+            "age_ms": round(result.age_ms, 3),
+        }
+
+    def _of(self, camera: str) -> tuple[Sequence[str], Callable[[int], str]]:
+        return self._cameras.get(camera, self._others)
+
+
+def _frame_title(index: int) -> str:
+    return f"frame {index}"
+
+
+def event_record(event: Event) -> Record:
+    """Kind, camera, time and details of an event."""
+    return {"kind": event.kind, "camera": event.camera, "time": stamp(event.at), "details": dict(event.details)}
+
+
+def prediction_record(prediction: Prediction, labels: Sequence[str]) -> Record:
+    """The part of a record that says what was found."""
+    if isinstance(prediction, Classes):
+        best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
+        return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}
+    if isinstance(prediction, Values):
+        found = enumerate(prediction.value.tolist())
+        return {"values": [{"label": label_of(labels, index), "value": _rounded(value)} for index, value in found]}
+    return {"detections": [_box(prediction, labels, index) for index in range(len(prediction))]}
+
+
+def _rounded(value: float) -> float | None:
+    """Seven digits, all that a float32 has."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _box(found: Detections, labels: Sequence[str], index: int) -> Record:
+    record = _named(labels, int(found.class_id[index]), found.score[index])
+    record["xyxy"] = [round(edge, 2) for edge in found.xyxy[index].tolist()]
+    if found.track_id is not None:
+        record["track_id"] = int(found.track_id[index])
+    return record
+
+
+def _named(labels: Sequence[str], class_id: int, score: float) -> Record:
+    return {"label": label_of(labels, class_id), "class_id": class_id, "score": round(float(score), 4)}
