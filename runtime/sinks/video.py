@@ -1,135 +1,101 @@
-"""An annotated video file."""
+"""An annotated video, in one file or in pieces of a certain length."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw import Painter
-from edgecnn.runtime.sinks import beside, check_writable
-from edgecnn.runtime.sources.quiet import native_stderr_silenced, silence_video_logs
+from edgecnn.runtime.sinks import check_writable
+from edgecnn.runtime.sinks.clock import file_stamp
+from edgecnn.runtime.sinks.shared import Paints
+from edgecnn.runtime.sinks.video_file import VideoFile, check_suffix
 from edgecnn.types import Image, Result
 
-# Encoders that every build of OpenCV for pip brings. MPEG-4 costs about 1.5 ms a frame at 768x432, VP8 about 20; browsers play VP8.
-CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 _USUAL_FPS = 25.0
 _LONGEST_GAP_S = 5.0
-_CHECK_EVERY = 100
 
 
 class VideoSink:
-    """Writes annotated frames to ``path``; its suffix picks the codec (.mp4 and .mkv: MPEG-4, .webm: VP8, .avi: motion JPEG).
+    """Writes annotated frames to ``path``; its suffix picks the codec (.mp4 and .mkv: MPEG-4, .webm: VP8).
 
-    The file appears at ``path`` when it is closed and found whole; until then it has a hidden name beside it. With ``realtime`` a frame
-    is shown until the next one was captured, so that the video lasts as long as what it shows, drops or not. Frames of another size
-    than the first are fitted into it. ``fps`` may be asked for at the first frame, when a source knows it. Raises ``InputError`` where
-    it can't be written, and leaves no half file.
+    The file can be read from its first second on, whatever happens to the process or the disk. With ``realtime`` a frame is shown
+    until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, drops or not.
+    Frames of another size than the first are fitted into it. ``fps`` may be asked for at the first frame, when a source knows it.
+    ``segment_s`` begins a new file after so many seconds, each with the time of its first frame in its name. After an
+    ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays.
     """
 
     def __init__(
-        self, path: Path | str, painter: Painter, *, fps: Callable[[], float | None] | float | None = None, realtime: bool = False
+        self,
+        path: Path | str,
+        painter: Paints,
+        *,
+        fps: Callable[[], float | None] | float | None = None,
+        realtime: bool = False,
+        segment_s: float | None = None,
     ) -> None:
-        self.path, self._painter, self._realtime = Path(path), painter, realtime
+        self.path, self._painter, self._realtime, self._segment = Path(path), painter, realtime, segment_s
         self._ask_fps = fps if callable(fps) else lambda: fps
-        self.fps = _USUAL_FPS
-        if self.path.suffix.lower() not in CODECS:
-            kinds = ", ".join(CODECS)
-            raise InputError(f"a video name that ends in {kinds}", self.path.name, "name it so")
+        check_suffix(self.path)
         check_writable(self.path)
-        self._part = beside(self.path)
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
-        self._start = 0.0
-        self._held: Image | None = None
-        self._bytes = 0
+        self._file: VideoFile | None = None
+        self._broke = False
+        self._clock = _Clock(realtime)
         self.frames = 0
 
     def write(self, result: Result) -> None:
         """Add one annotated frame."""
         image = self._painter.paint(result)
-        writer = self._writer or self._open(image, result.frame.captured_at)
-        if self._realtime and self._held is not None:
-            self._repeat_held(writer, result.frame.captured_at)
-        self._held = self._fitted(image)
-        self._add(writer, self._held)
-
-    def _open(self, image: Image, captured_at: float) -> cv2.VideoWriter:
-        height, width = image.shape[:2]
-        self._size, self._start = (max(width - width % 2, 2), max(height - height % 2, 2)), captured_at
-        self.fps = self._ask_fps() or _USUAL_FPS
-        silence_video_logs()
-        with native_stderr_silenced():
-            codec = cv2.VideoWriter.fourcc(*CODECS[self.path.suffix.lower()])
-            self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, codec, self.fps, self._size)
-        if not self._writer.isOpened():
-            self._discard()
-            raise InputError(
-                f"to write a {self.path.suffix} video of {width}x{height}",
-                "an encoder that refuses",
-                f"try one of {', '.join(CODECS)}",
-            )
-        return self._writer
-
-    def _repeat_held(self, writer: cv2.VideoWriter, captured_at: float) -> None:
-        assert self._held is not None
-        due = min(round((captured_at - self._start) * self.fps), self.frames + int(_LONGEST_GAP_S * self.fps))
-        while self.frames < due:
-            self._add(writer, self._held)
-
-    def _add(self, writer: cv2.VideoWriter, image: Image) -> None:
-        writer.write(image)
+        file = self._file_for(image, result)
+        try:
+            file.add(image, self._clock.at(result, file))
+        except InputError:
+            self._broke, self._file = True, None
+            with suppress(InputError):
+                file.close()
+            raise
         self.frames += 1
-        if self.frames % _CHECK_EVERY == 0:
-            size = self._part.stat().st_size if self._part.exists() else 0
-            if size <= self._bytes:
-                self._fail("a file that no longer grows")
-            self._bytes = size
 
-    def _fitted(self, image: Image) -> Image:
-        """As large as the first frame: cut by at most a pixel for the encoder, or scaled with black bars where the source changed."""
-        width, height = self._size
-        if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
-            return image[:height, :width]
-        ratio = min(width / image.shape[1], height / image.shape[0])
-        new_w, new_h = max(round(image.shape[1] * ratio), 1), max(round(image.shape[0] * ratio), 1)
-        canvas = np.zeros((height, width, 3), np.uint8)
-        x, y = (width - new_w) // 2, (height - new_h) // 2
-        canvas[y : y + new_h, x : x + new_w] = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_AREA)
-        return canvas
+    def _file_for(self, image: Image, result: Result) -> VideoFile:
+        if self._file is not None and self._segment is not None and file_length(self._file) >= self._segment:
+            self.close()
+        if self._file is None:
+            path = self.path
+            if self._segment is not None or self._broke:
+                path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
+            self._file = VideoFile(path, image, self._ask_fps() or _USUAL_FPS)
+            self._clock = _Clock(self._realtime)
+        return self._file
 
     def close(self) -> None:
-        """Finish the file, read it once, and give it its name."""
-        if self._writer is None:
-            return
-        self._writer.release()
-        self._writer = None
-        readable = self._count_readable()
-        if readable < self.frames - 1:  # FFmpeg's errors while writing are not passed on by OpenCV
-            self._fail(f"{readable} readable of {self.frames} frames")
-        try:
-            self._part.replace(self.path)
-        except OSError as error:
-            self._fail((error.strerror or str(error)).lower())
+        """Finish the file."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
-    def _count_readable(self) -> int:
-        with native_stderr_silenced():
-            video = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG)
-            count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() and video.grab() else 0
-            video.release()
-        return count
 
-    def _fail(self, found: str) -> None:
-        self._discard()
-        free = shutil.disk_usage(self.path.parent).free / 1e6
-        raise InputError(f"to write {self.path} whole", f"{found}, {free:.0f} MB free", "free some space, or name another place")
+class _Clock:
+    """When a frame is shown, in seconds from the first: when it was captured, or one after the other."""
 
-    def _discard(self) -> None:
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-        self._part.unlink(missing_ok=True)
+    def __init__(self, realtime: bool) -> None:
+        self._realtime, self._shift, self._last = realtime, 0.0, 0.0
+        self._first: float | None = None
+
+    def at(self, result: Result, file: VideoFile) -> float:
+        if not self._realtime:
+            return file.frames / file.fps
+        now = result.frame.captured_at
+        self._first = now if self._first is None else self._first
+        at = now - self._first - self._shift
+        if at > self._last + _LONGEST_GAP_S:
+            self._shift += at - self._last - _LONGEST_GAP_S
+            at = self._last + _LONGEST_GAP_S
+        self._last = at
+        return at
+
+
+def file_length(file: VideoFile) -> float:
+    """How long a file is, in seconds."""
+    return file.seconds + 1 / file.fps if file.frames else 0.0

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +12,12 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.draw import Painter, class_color
+from edgecnn.runtime.draw import Painter
 from edgecnn.runtime.sinks import Sink
 from edgecnn.runtime.sinks.clock import wall_time
 from edgecnn.runtime.sinks.json_lines import JsonLinesSink
 from edgecnn.runtime.sinks.snapshot import SnapshotSink
-from edgecnn.runtime.sinks.video import CODECS, VideoSink
+from edgecnn.runtime.sinks.video import VideoSink
 from edgecnn.runtime.sinks.window import WindowSink
 from edgecnn.runtime.sources.quiet import silence_video_logs
 from edgecnn.types import Classes, Detections, Frame, Prediction, Result, Values
@@ -41,62 +38,6 @@ def frames_of(path: Path) -> list[np.ndarray]:
     while (read := video.read())[0]:
         frames.append(read[1])
     return frames
-
-
-@pytest.mark.parametrize("suffix", CODECS)
-def test_a_video_holds_every_annotated_frame(tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
-    sink = VideoSink(tmp_path / f"v{suffix}", PAINTER, fps=10)
-    for index in range(12):
-        sink.write(result(index * 10))
-    assert not (tmp_path / f"v{suffix}").exists()
-    sink.close()
-    frames = frames_of(tmp_path / f"v{suffix}")
-    assert len(frames) == 12
-    assert abs(frames[5][310, 390].astype(int) - 50).max() < 12
-    assert abs(frames[5][200, 40].astype(int) - class_color(0)).max() < 70  # lossy
-    assert [path.name for path in tmp_path.iterdir()] == [f"v{suffix}"]
-    assert capfd.readouterr().err == ""
-
-
-def test_a_live_video_lasts_as_long_as_what_it_shows(tmp_path: Path) -> None:
-    sink = VideoSink(tmp_path / "v.mp4", PAINTER, fps=10, realtime=True)
-    for index, at in enumerate((100.0, 100.1, 100.5, 102.0)):
-        sink.write(result(index, at=at))
-    sink.close()
-    assert len(frames_of(tmp_path / "v.mp4")) == 21
-
-
-def test_a_long_silence_is_shortened(tmp_path: Path) -> None:
-    sink = VideoSink(tmp_path / "v.mp4", PAINTER, fps=10, realtime=True)
-    sink.write(result(0, at=0.0))
-    sink.write(result(1, at=3600.0))
-    sink.close()
-    assert len(frames_of(tmp_path / "v.mp4")) <= 52
-
-
-def test_frames_of_another_size_are_fitted_into_the_first(tmp_path: Path) -> None:
-    sink = VideoSink(tmp_path / "v.mp4", PAINTER)
-    sink.write(result(100, Detections.empty()))
-    sink.write(result(100, Detections.empty(), size=(640, 400)))
-    sink.close()
-    frames = frames_of(tmp_path / "v.mp4")
-    assert frames[1].shape == (320, 400, 3)
-    assert frames[1][160, 200].mean() > 80
-    assert frames[1][160, 10].mean() < 20  # a bar at the side
-
-
-def test_odd_sizes_are_cut_by_a_pixel(tmp_path: Path) -> None:
-    sink = VideoSink(tmp_path / "v.mp4", PAINTER)
-    sink.write(result(0, size=(321, 401)))
-    sink.close()
-    assert frames_of(tmp_path / "v.mp4")[0].shape == (320, 400, 3)
-
-
-def test_no_frames_make_no_video_and_leave_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / "v.mp4").write_text("dear old video")
-    sink = VideoSink(tmp_path / "v.mp4", PAINTER)
-    sink.close()
-    assert (tmp_path / "v.mp4").read_text() == "dear old video"
 
 
 def open_video(path: Path) -> Sink:
@@ -152,58 +93,6 @@ def test_opening_changes_nothing(tmp_path: Path, opener: Callable[[Path], Sink])
 def test_unknown_suffixes_are_refused(tmp_path: Path, wrong: Callable[[Path], Sink]) -> None:
     with pytest.raises(InputError, match=r"a (video|picture) name that ends in"):
         wrong(tmp_path)
-
-
-FULL_DISK = """
-import resource, sys
-sys.path.insert(0, sys.argv[2])
-from pathlib import Path
-import numpy as np
-from edgecnn.errors import InputError
-from edgecnn.runtime.draw import Painter
-from edgecnn.runtime.sinks.clock import wall_time
-from edgecnn.runtime.sinks.json_lines import JsonLinesSink
-from edgecnn.runtime.sinks.video import VideoSink
-from edgecnn.types import Detections, Frame, Result
-
-folder = Path(sys.argv[1])
-sink = {"v.mp4": lambda p: VideoSink(p, Painter([])), "v.jsonl": lambda p: JsonLinesSink(p, [])}[sys.argv[3]](folder / sys.argv[3])
-noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))  # what a full disk does: writing stops
-try:
-    try:
-        for index in range(int(sys.argv[4])):
-            sink.write(Result(Frame(index, 0.0, noise), Detections.empty(), {}, 0.0))
-    finally:
-        sink.close()
-except InputError as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "frames", "message"),
-    [
-        pytest.param("v.mp4", 500, "found a file that no longer grows", id="while writing"),
-        pytest.param("v.mp4", 20, "readable of 20 frames", id="at the end"),
-        pytest.param("v.jsonl", 500, "file too large", id="lines"),
-    ],
-)
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, name: str, frames: int, message: str) -> None:
-    import edgecnn
-
-    (tmp_path / "v.mp4").write_text("dear old video")
-    root = str(Path(edgecnn.__file__).parents[1])
-    script = [sys.executable, "-c", FULL_DISK, str(tmp_path), root, name, str(frames)]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == 1
-    assert message in done.stdout
-    assert (tmp_path / "v.mp4").read_text() == "dear old video"
-    lines = (tmp_path / "v.jsonl").read_text().splitlines() if name == "v.jsonl" else []
-    assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
-    assert {path.name for path in tmp_path.iterdir()} == {"v.mp4", name}
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20000
 
 
 def test_json_lines_say_what_was_found(tmp_path: Path) -> None:
