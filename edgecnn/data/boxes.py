@@ -27,17 +27,20 @@ class BoxList:
 
     def add(
         self, xyxy: tuple[float, float, float, float], class_id: int, where: str, *, crowd: bool = False, area: float = math.nan
-    ) -> None:
-        """Keep a box in pixels, clipped to the image; one without extent is left out, both are problems at ``where``."""
+    ) -> bool:
+        """Keep a box in pixels, clipped to the image; one without extent is left out, both are problems at ``where``.
+
+        Gives whether the box was kept.
+        """
         if not all(math.isfinite(value) for value in xyxy):
             self.problems.append(Problem(where, f"a box with a coordinate that is no number: {_shown(xyxy)}"))
-            return
+            return False
         x1, y1, x2, y2 = xyxy
         clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, self.width), min(y2, self.height))
         if x2 <= x1 or y2 <= y1 or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
             what = "without extent" if x2 <= x1 or y2 <= y1 else f"outside the image of {self.width:g}x{self.height:g}"
             self.problems.append(Problem(where, f"a box {what}: {_shown(xyxy)}; left out"))
-            return
+            return False
         if max(abs(a - b) for a, b in zip(xyxy, clipped, strict=True)) > SLACK_PX:
             what = f"a box that reaches outside the image of {self.width:g}x{self.height:g}: {_shown(xyxy)}; clipped"
             self.problems.append(Problem(where, what))
@@ -45,6 +48,7 @@ class BoxList:
         self._classes.append(class_id)
         self._crowd.append(crowd)
         self._areas.append(area)
+        return True
 
     def done(self) -> Boxes:
         """The boxes that were kept."""

@@ -23,6 +23,7 @@ KINDS = {
     "edgecnn.data.voc": "Annotations/*.xml with JPEGImages/ or images/",
     "edgecnn.data.yolo": "images/ with labels/*.txt",
     "edgecnn.data.values": "images with values.csv",
+    "edgecnn.data.mot": "MOT Challenge: gt/gt.txt with img1/ or a video",
 }
 # Tried in order where nothing above fits: the folders of those kinds look like these too.
 FALLBACKS = {"edgecnn.data.folders": "a folder of images for each class", "edgecnn.data.unlabelled": "a folder of images"}

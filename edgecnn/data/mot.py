@@ -1,0 +1,175 @@
+"""MOT Challenge: a folder of one sequence, img1/ or one video, with gt/gt.txt and seqinfo.ini; also a folder of such folders.
+
+A line of gt.txt is ``frame,id,left,top,width,height,counts,...``, frames and pixels counted from 1 (Leal-Taixé et al. 2015,
+arXiv:1504.01942). What follows depends on the year: -1,-1,-1, or a class (1 pedestrian) and a visibility since MOT16. A box with
+``counts`` 0, or of another class, is neither to be found nor false when found: it becomes a crowd box.
+"""
+
+from __future__ import annotations
+
+import configparser
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn.data.boxes import BoxList
+from edgecnn.data.pictures import image_size, list_images, read_image
+from edgecnn.data.sample import Boxes, Dataset, Problem, Sample
+from edgecnn.data.video_frames import VideoFrames
+from edgecnn.errors import InputError
+from edgecnn.types import Image
+
+LABEL = "person"
+TRUTH, INFO, VIDEOS = Path("gt/gt.txt"), "seqinfo.ini", ("*.mp4", "*.avi", "*.mkv", "*.webm", "*.mov")
+PEDESTRIAN = 1
+FIRST_PIXEL = 1  # coordinates are Matlab's: the upper left pixel is (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of gt.txt: identity, corners in pixels from 0, whether it counts."""
+
+    line: int
+    identity: int
+    xyxy: tuple[float, float, float, float]
+    counts: bool
+
+
+def fits(path: Path) -> bool:
+    """Whether this folder is a sequence with truth, or holds such folders."""
+    return bool(_sequences(path))
+
+
+def splits(path: Path) -> tuple[str, ...]:
+    """None: sequences are groups of one dataset."""
+    return ()
+
+
+def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
+    """Samples by sequence and frame; one class, person or the first of ``labels``; ``group`` is the sequence."""
+    problems: list[Problem] = []
+    samples = [sample for folder in _sequences(path) for sample in _samples(folder, path, problems)]
+    return Dataset(path.resolve().name, "detect", (labels or (LABEL,))[:1], samples, tuple(problems), split or "")
+
+
+def _sequences(path: Path) -> list[Path]:
+    """Folders with truth and pictures; a sequence without pictures is none."""
+    if not path.is_dir():
+        return []
+    places = [path] if (path / TRUTH).is_file() else sorted(place for place in path.iterdir() if place.is_dir())
+    return [place for place in places if (place / TRUTH).is_file() and (_images(place) or _videos(place))]
+
+
+def _samples(folder: Path, top: Path, problems: list[Problem]) -> list[Sample]:
+    shown = str((folder / TRUTH).relative_to(top))
+    rows = _rows(folder / TRUTH, shown, problems)
+    name = folder.resolve().name
+    pictures = _pictures(folder)
+    for frame in sorted(rows.keys() - {number for number, *_ in pictures}):
+        problems.append(Problem(f"{shown}:{rows[frame][0].line}", f"the frame {frame}, of which there is no picture; left out"))
+    samples = []
+    for number, size, read in pictures:
+        try:
+            boxes = BoxList(*size(), problems)
+        except InputError as error:
+            problems.append(Problem(f"{name}/{number:06d}", error.found))
+            continue
+        found = _boxes(boxes, rows.get(number, []), shown)
+        samples.append(Sample(f"{name}/{number:06d}", read, boxes=found, group=name, image_id=number))
+    return samples
+
+
+def _boxes(boxes: BoxList, rows: list[_Row], shown: str) -> Boxes:
+    """The boxes of one frame with their identities; people who leave the picture are cut at its edge, which is no problem."""
+    identity = []
+    for row in rows:
+        x1, y1, x2, y2 = row.xyxy
+        inside = max(x1, 0.0), max(y1, 0.0), min(x2, boxes.width), min(y2, boxes.height)
+        shows = inside[2] > inside[0] and inside[3] > inside[1]
+        if boxes.add(inside if shows else row.xyxy, 0, f"{shown}:{row.line}", crowd=not row.counts):
+            identity.append(row.identity)
+    kept = boxes.done()
+    return Boxes(kept.xyxy, kept.class_id, np.array(identity, np.int64), kept.crowd, kept.area)
+
+
+def _rows(file: Path, shown: str, problems: list[Problem]) -> dict[int, list[_Row]]:
+    """The lines of gt.txt by frame; a bad one is a problem and left out."""
+    rows: dict[int, list[_Row]] = defaultdict(list)
+    seen: set[tuple[int, int]] = set()
+    for line, text in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            frame, row = _row(text, line)
+            if (frame, row.identity) in seen:
+                raise ValueError(f"the identity {row.identity} for a second time in frame {frame}")
+        except ValueError as error:
+            problems.append(Problem(f"{shown}:{line}", f"{error}; left out"))
+            continue
+        seen.add((frame, row.identity))
+        rows[frame].append(row)
+    return rows
+
+
+def _row(text: str, line: int) -> tuple[int, _Row]:
+    words = [word.strip() for word in text.split(",")]
+    if len(words) < 7:
+        raise ValueError(f"{len(words)} columns instead of frame,id,left,top,width,height,counts")
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        raise ValueError(f"a line that is not all numbers: {text.strip()!r}") from None
+    frame, identity, left, top, width, height, counts = values[:7]
+    if not all(math.isfinite(value) for value in values[:7]) or not (frame.is_integer() and frame >= 1 and identity.is_integer()):
+        raise ValueError(f"a frame from 1 and an identity that are no whole numbers: {words[0]}, {words[1]}")
+    if width <= 0 or height <= 0:
+        raise ValueError(f"a box without extent: {width:g} x {height:g}")
+    left, top = left - FIRST_PIXEL, top - FIRST_PIXEL
+    pedestrian = len(values) < 8 or int(values[7]) in (PEDESTRIAN, -1)
+    return int(frame), _Row(line, int(identity), (left, top, left + width, top + height), counts != 0 and pedestrian)
+
+
+_Picture = tuple[int, Callable[[], tuple[int, int]], Callable[[], Image]]
+
+
+def _pictures(folder: Path) -> list[_Picture]:
+    """Number, size and reader of each frame."""
+    if images := _images(folder):
+        return [(number, partial(image_size, file), partial(read_image, file)) for number, file in images]
+    video = VideoFrames(_videos(folder)[0])
+    return [(index + 1, video.size, partial(video.read, index)) for index in range(len(video))]
+
+
+def _images(folder: Path) -> list[tuple[int, Path]]:
+    """The numbered images of the folder that seqinfo.ini names, img1 without it."""
+    place = folder / _info(folder).get("imDir", "img1")
+    return [(int(file.stem), file) for file in list_images(place) if file.stem.isdigit()] if place.is_dir() else []
+
+
+def _videos(folder: Path) -> list[Path]:
+    return [file for pattern in VIDEOS for file in sorted(folder.glob(pattern))]
+
+
+def _info(folder: Path) -> dict[str, str]:
+    """What seqinfo.ini says; nothing where it is absent or cannot be read."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment]  # keys keep their case
+    try:
+        parser.read(folder / INFO, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    return dict(parser["Sequence"]) if parser.has_section("Sequence") else {}
+
+
+def frame_rate(folder: Path) -> float | None:
+    """Frames per second by seqinfo.ini; None where it does not say."""
+    try:
+        rate = float(_info(folder).get("frameRate", ""))
+    except ValueError:
+        return None
+    return rate if math.isfinite(rate) and rate > 0 else None
