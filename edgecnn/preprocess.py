@@ -99,39 +99,59 @@ def _fill_border(out: Array, x: int, y: int, width: int, height: int, value: int
     out[y : y + height, :x] = out[y : y + height, x + width :] = value
 
 
+def tensor_shape(preprocess: Preprocess, spec: TensorSpec) -> tuple[int, ...]:
+    """The shape of the tensor for one image: a batch of one in the layout of ``spec``."""
+    size, channels = preprocess.size, preprocess.channels
+    return (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
+
+
 def to_tensor(pixels: Image, preprocess: Preprocess, spec: TensorSpec) -> Array:
     """Resized pixels (h, w, c) uint8 to a batch of one in the dtype and layout of ``spec``.
 
     Raw uint8 NHWC pixels come back as a view, without a copy. A float input gets ``(pixel - mean) / std``; a quantized input with
     mean and std is quantized by the scale and zero-point of ``spec``.
     """
-    return _Lookup(preprocess, spec)(pixels)
+    lookup = _Lookup(preprocess, spec)
+    if lookup.is_raw:
+        return pixels[None]
+    out = np.empty(tensor_shape(preprocess, spec), spec.dtype)
+    lookup(pixels, out)
+    return out
 
 
 class _Lookup:
-    """A pixel has 256 values, so any mean, std and quantization is a table of 256 entries for each channel: one quick exact pass."""
+    """A pixel has 256 values, so any mean, std and quantization is a table of 256 entries for each channel: one quick exact pass.
+
+    ``is_raw``: the pixels are the tensor as they are.
+    """
 
     def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
         self._planes = spec.layout == "NCHW"
-        self._dtype = np.dtype(spec.dtype)
         table = _table(preprocess, spec)
-        self._is_identity = self._dtype == np.uint8 and bool((table == np.arange(256)).all())
-        self._table = table if self._dtype in (np.float32, np.uint8, np.int8) else table.astype(np.float32)
+        self._is_identity = spec.dtype == "uint8" and bool((table == np.arange(256)).all())
+        self.is_raw = self._is_identity and not self._planes
+        self._table = (
+            table if table.dtype in (np.float32, np.uint8, np.int8) else table.astype(np.float32)
+        )  # what OpenCV can write
 
-    def __call__(self, pixels: Image, out: Array | None = None) -> Array:
-        """``pixels`` (h, w, c) as a batch of one, in ``out`` where it can be written into."""
+    def __call__(self, pixels: Image, out: Array) -> None:
+        """Write ``pixels`` (h, w, c) into ``out``, a batch of one."""
         if self._is_identity:
-            return pixels[None] if not self._planes else np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+            np.copyto(out[0], pixels.transpose(2, 0, 1) if self._planes else pixels)
+        elif out.dtype != self._table.dtype:
+            whole = np.empty(out.shape, self._table.dtype)
+            self._look_up(pixels, whole)
+            np.copyto(out, whole, casting="unsafe")
+        else:
+            self._look_up(pixels, out)
+
+    def _look_up(self, pixels: Image, out: Array) -> None:
         height, width, channels = pixels.shape
-        shape = (1, channels, height, width) if self._planes else (1, height, width, channels)
-        if out is None or out.shape != shape or out.dtype != self._table.dtype:
-            out = np.empty(shape, self._table.dtype)
         if self._planes or channels == 1:
             for channel, target in enumerate(out.reshape(channels, height, width)):
                 cv2.LUT(cv2.extractChannel(pixels, channel), self._table[channel].reshape(1, 256), dst=target)
         else:
             cv2.LUT(pixels, np.ascontiguousarray(self._table.T).reshape(1, 256, channels), dst=out[0])
-        return out if out.dtype == self._dtype else out.astype(self._dtype)
 
 
 def _table(preprocess: Preprocess, spec: TensorSpec) -> Array:
@@ -156,16 +176,20 @@ def _as_dtype(real: Float32, spec: TensorSpec) -> Array:
 
 
 class Preprocessor:
-    """Turns frames into the feed of one model input, in buffers that are used again for every frame: one per thread."""
+    """Turns frames into the feed of one model input, in a buffer that is used again for every frame: one per thread.
 
-    def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
+    ``out`` is that buffer where an engine has one of its own, else it is made here. Raw pixels are resized straight into it.
+    """
+
+    def __init__(self, preprocess: Preprocess, spec: TensorSpec, out: Array | None = None) -> None:
         self.preprocess, self.spec = preprocess, spec
-        self._pixels: Image = np.empty((*preprocess.size, preprocess.channels), np.uint8)
         self._lookup = _Lookup(preprocess, spec)
-        self._out: Array | None = None
+        self.out: Array = np.empty(tensor_shape(preprocess, spec), spec.dtype) if out is None else out
+        self._pixels: Image = self.out[0] if self._lookup.is_raw else np.empty((*preprocess.size, preprocess.channels), np.uint8)
 
     def __call__(self, image: Image) -> tuple[dict[str, Array], Geometry]:
         """The feed for ``image`` (H, W, 3) BGR and where the image sits in it; valid until the next call."""
         place = resize_into(image, self.preprocess, self._pixels)
-        self._out = self._lookup(self._pixels, self._out)
-        return {self.spec.name: self._out}, place
+        if not self._lookup.is_raw:
+            self._lookup(self._pixels, self.out)
+        return {self.spec.name: self.out}, place

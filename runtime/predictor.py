@@ -6,28 +6,36 @@ import threading
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 from edgecnn.card import ModelCard
+from edgecnn.feeds import check_feeds
 from edgecnn.postprocess import decode
-from edgecnn.preprocess import Preprocessor
+from edgecnn.preprocess import Preprocessor, tensor_shape
 from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.backends.bound import bind
 from edgecnn.runtime.identify import CardOptions, card_for
 from edgecnn.shipped import artifact
 from edgecnn.types import Detections, Image, Prediction
 
 
 class Worker:
-    """Predicts one image after the other in buffers of its own: one per thread."""
+    """Predicts one image after the other in buffers of its own: one per thread. Raises ``BackendError`` for a model it can't feed."""
 
     def __init__(self, backend: Backend, card: ModelCard) -> None:
-        self._backend, self._card = backend, card
-        self._preprocess = Preprocessor(card.preprocess, backend.inputs[0])
+        self._card = card
+        spec = backend.inputs[0]
+        shape = tensor_shape(card.preprocess, spec)
+        check_feeds({spec.name: np.empty(shape, spec.dtype)}, backend.inputs)
+        self._bound = bind(backend, {spec.name: shape})
+        self._preprocess = Preprocessor(card.preprocess, spec, self._bound.inputs[spec.name])
 
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
         """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels, and milliseconds by stage."""
         started = perf_counter()
-        feeds, place = self._preprocess(image)
+        _, place = self._preprocess(image)
         prepared = perf_counter()
-        outputs = self._backend.run(feeds)
+        outputs = self._bound.run()
         inferred = perf_counter()
         prediction = decode(outputs, self._card)
         if isinstance(prediction, Detections):

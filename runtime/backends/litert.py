@@ -42,7 +42,7 @@ class LiteRtBackend:
         self.concurrency = len(interpreters)
         self._inputs = [detail["index"] for detail in first.get_input_details()]
         self._outputs = [detail["index"] for detail in first.get_output_details()]
-        self._interpreters = Pool(interpreters)
+        self._interpreters: Pool[Any] = Pool([*interpreters].pop, len(interpreters))
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
         """Outputs by name; the arrays belong to the caller. Quantized outputs stay integers, see ``TensorSpec.scale``."""

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 
 from edgecnn.errors import BackendError
 from edgecnn.feeds import check_feeds, complaint, cpu_count, image_layout, refused
 from edgecnn.runtime.backends import Device
+from edgecnn.runtime.backends.bound import Shapes
+from edgecnn.runtime.backends.pool import closed
 from edgecnn.types import Array, Tensors, TensorSpec
 
 GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
@@ -44,15 +47,69 @@ class OrtBackend:
         """Outputs by name; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
         check_feeds(feeds, self.inputs)
         if self._session is None:
-            raise BackendError("an open model", "one that was closed", "open it again")
+            raise closed()
         try:
             return dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
         except Exception as error:
             raise BackendError("an inference by ONNX Runtime", complaint(error), "check the model and the input") from error
 
+    def bind(self, shapes: Shapes) -> OrtBound:
+        """Memory of its own that the session reads and, where the size of an output is fixed, writes."""
+        if self._session is None:
+            raise closed()
+        return OrtBound(self, self._session, shapes)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._session is None
+
     def close(self) -> None:
         """Free the session; calling it again does nothing."""
         self._session = None
+
+
+class OrtBound:
+    """An IO binding of the session to arrays.
+
+    The first run says how large outputs really are, which a file may declare wrongly; those that fit have an array from then on, the
+    others are made by each run.
+    """
+
+    inputs: Mapping[str, Array]
+
+    def __init__(self, backend: OrtBackend, session: Any, shapes: Shapes) -> None:
+        self._backend, self._session, self._binding = backend, session, session.io_binding()
+        self.inputs = {spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in backend.inputs}
+        self._outputs: dict[str, Array] | None = None
+        for name, array in self.inputs.items():
+            self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
+        for spec in backend.outputs:
+            self._binding.bind_output(spec.name)
+
+    def run(self) -> dict[str, Array]:
+        """Outputs by name, valid until the next run."""
+        if self._backend.is_closed:
+            raise closed()
+        try:
+            self._session.run_with_iobinding(self._binding)
+            if self._outputs is not None and len(self._outputs) == len(self._backend.outputs):
+                return self._outputs
+            made = [value.numpy() for value in self._binding.get_outputs()]
+        except Exception as error:
+            raise BackendError("an inference by ONNX Runtime", complaint(error), "check the model and the input") from error
+        found = dict(zip((spec.name for spec in self._backend.outputs), made, strict=True))
+        if self._outputs is None:
+            self._outputs = self._keep(found)
+        return found
+
+    def _keep(self, found: Mapping[str, Array]) -> dict[str, Array]:
+        kept = {}
+        for spec in self._backend.outputs:
+            if found[spec.name].shape == spec.shape:
+                kept[spec.name] = np.zeros(spec.shape, spec.dtype)
+                self._binding.bind_ortvalue_output(spec.name, ort.OrtValue.ortvalue_from_numpy(kept[spec.name]))
+        return kept
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OrtBackend:

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
-from edgecnn.runtime.backends.pool import Pool
+from edgecnn.runtime.backends.bound import Shapes
+from edgecnn.runtime.backends.pool import Pool, closed
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "OpenVINO"
 # OpenVINO's binding initializes statics on the first inference of a process and asks for the interpreter lock meanwhile: two threads
 # that are first together wait for each other for ever. So the first one goes alone.
 _FIRST = threading.Lock()
+_is_bound = False  # whether an inference has ended in this process
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
 
 
 class OvBackend:
     """A compiled OpenVINO model with ``concurrency`` infer requests."""
-
-    _bound = False  # of the class, that is of the process: whether an inference has ended
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -40,28 +40,64 @@ class OvBackend:
         self.outputs = tuple(_spec(port, f"output_{index}") for index, port in enumerate(compiled.outputs))
         self.metadata = metadata
         self.concurrency = requests
-        self._requests = Pool(compiled.create_infer_request() for _ in range(requests))
+        self._compiled: Any = compiled
+        self._requests: Pool[Any] = Pool(compiled.create_infer_request, requests)
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
         """Outputs by name; the arrays belong to the caller. Inputs are read where they lie, without a copy."""
         check_feeds(feeds, self.inputs)
         arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
         with self._requests.lend() as request:
-            try:
-                with self._alone_if_first():
-                    found = request.infer(arrays, share_inputs=True)
-                OvBackend._bound = True
-            except Exception as error:
-                raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
+            found = _infer(request, arrays)
         return {spec.name: found[index] for index, spec in enumerate(self.outputs)}
 
-    @classmethod
-    def _alone_if_first(cls) -> AbstractContextManager[object]:
-        return nullcontext() if cls._bound else _FIRST
+    @property
+    def is_closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._compiled is None
+
+    def bind(self, shapes: Shapes) -> OvBound:
+        """A request of its own, whose input memory is written into and whose output memory is read."""
+        if self._compiled is None:
+            raise closed()
+        return OvBound(self._compiled.create_infer_request(), self, shapes)
 
     def close(self) -> None:
         """Free the requests; calling it again does nothing."""
+        self._compiled = None
         self._requests.close()
+
+
+class OvBound:
+    """One infer request with its tensors as arrays."""
+
+    inputs: Mapping[str, Array]
+
+    def __init__(self, request: Any, backend: OvBackend, shapes: Shapes) -> None:
+        self._request, self._backend = request, backend
+        for index, spec in enumerate(backend.inputs):
+            if -1 in spec.shape:
+                request.get_input_tensor(index).shape = shapes[spec.name]
+        self.inputs = {spec.name: request.get_input_tensor(index).data for index, spec in enumerate(backend.inputs)}
+
+    def run(self) -> dict[str, Array]:
+        """Outputs by name, valid until the next run."""
+        if self._backend.is_closed:
+            raise closed()
+        found = _infer(self._request, None)
+        return {spec.name: found[index] for index, spec in enumerate(self._backend.outputs)}
+
+
+def _infer(request: Any, arrays: Mapping[int, Array] | None) -> Any:
+    """Run a request on ``arrays``, or None on what lies in its own memory; outputs are read where they lie then."""
+    global _is_bound  # noqa: PLW0603 - of the process, as what it tells
+    try:
+        with nullcontext() if _is_bound else _FIRST:
+            found = request.infer(arrays, share_inputs=True, share_outputs=arrays is None)
+        _is_bound = True
+    except Exception as error:
+        raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
+    return found
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:
