@@ -99,6 +99,14 @@ def card_options(values: dict[str, Any]) -> CardOptions:
     return CardOptions(**{name: values.pop(name) for name in FIELDS})
 
 
+def add_model_options(function: F) -> F:
+    """Add --device, --threads and the model options to a command, which gets them one by one."""
+    decorated: Any = function
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
 def model_options(function: F) -> F:
     """Add --device, --threads and the model options to a command; it gets ``device``, ``threads`` and ``options`` (CardOptions)."""
 
@@ -107,7 +115,4 @@ def model_options(function: F) -> F:
         options = card_options(values)
         return function(options=options, **values)
 
-    decorated: Any = collected
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return add_model_options(collected)  # type: ignore[return-value]
