@@ -1,7 +1,8 @@
-"""A stream on the network: RTSP, HTTP."""
+"""A stream on the network that FFmpeg reads: RTSP, RTMP, HLS, transport streams."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Generator
@@ -9,44 +10,47 @@ from collections.abc import Generator
 import cv2
 
 from edgecnn.errors import SourceError
-from edgecnn.runtime.sources.base import Source
-from edgecnn.runtime.sources.capture import as_bgr, frame_rate, open_ffmpeg
+from edgecnn.runtime.sources.base import SilenceError, Source
+from edgecnn.runtime.sources.capture import OPTIONS, as_bgr, frame_rate, open_file, open_stream
 from edgecnn.runtime.sources.diagnosis import why_not
+from edgecnn.runtime.sources.redact import printable, scrub
 from edgecnn.types import Frame
 
-SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "tcp")
-_FILE = re.compile(r"(?i)^https?://[^?#]*\.(avi|m4v|mkv|mov|mp4|webm)([?#]|$)")
-_SECRET = re.compile(r"(?i)\b((?:pass|pwd|token|key|secret|auth|user|usr|login|sig)\w*)=[^&#]*")
-
-
-def printable(address: str) -> str:
-    """The address without what must not be shown: user and password, and such values in the query."""
-    scheme, _, rest = address.partition("://")
-    place, slash, path = rest.partition("/")
-    if "@" not in place and "@" in path and not place.rpartition(":")[2].isdigit() and ":" in place:
-        place, slash, path = rest, "", ""  # a password with a slash in it
-    _, at, host = place.rpartition("@")
-    return f"{scheme}://{'***@' if at else ''}{host}{slash}" + _SECRET.sub(r"\1=***", path)
+SCHEMES = ("rtsp", "rtspt", "rtspu", "rtsps", "http", "https", "https+insecure", "rtmp", "udp", "tcp")
+_TRANSPORTS = {"rtsp": "tcp", "rtspt": "tcp", "rtspu": "udp"}  # rtspt and rtspu as GStreamer and VLC name them
+_FILE = re.compile(r"(?i)^https?(\+insecure)?://[^?#]*\.(avi|m4v|mkv|mov|mp4|webm)([?#]|$)")
+_GAP_S = 0.5  # after a silence of this length frames have piled up on the way
+_CATCH_UP_S = 2.0
+_USUAL_FPS = 25.0
 
 
 class Address(Source):
     """The frames of a network stream, counted as captured when they arrive; a video file on a web server is not live and may end.
 
+    RTSP travels over TCP; rtspu:// asks for UDP. What piled up before the first frame or during a silence is let go and counted in
+    ``missed``, unless ``every`` frame is wanted. ``shown`` is the address as it may be printed.
     Raises ``SourceError`` when iterated where it can't be opened, is silent for longer than the timeout, or is live and ends.
     """
 
-    def __init__(self, address: str, *, timeout: float = 5.0) -> None:
-        super().__init__(printable(address), live=_FILE.search(address) is None, timeout=timeout)
-        self._address = address
+    def __init__(
+        self, address: str, *, shown: str | None = None, timeout: float = 5.0, every: bool = False, live: bool | None = None
+    ) -> None:
+        live = _FILE.search(address) is None if live is None else live
+        super().__init__(printable(shown or address), live=live, timeout=timeout)
+        self._address, self._every = address, every
 
     def _frames(self) -> Generator[Frame, None, None]:
         capture = self._open()
+        queue = Backlog(self.fps, self.live and not self._every)
         index = 0
         try:
             while True:
                 asked = time.perf_counter()
                 arrived = capture.grab()
                 captured_at = time.perf_counter()
+                if arrived and queue.holds(captured_at - asked, captured_at):
+                    self.missed += 1
+                    continue
                 found, image = capture.retrieve() if arrived else (False, None)
                 if not found or image is None:
                     if not self.live and index and captured_at - asked < self.timeout * 0.9:
@@ -59,7 +63,10 @@ class Address(Source):
 
     def _open(self) -> cv2.VideoCapture:
         started = time.perf_counter()
-        capture = open_ffmpeg(self._address, self.timeout)
+        try:
+            capture = (open_stream if self.live else open_file)(for_ffmpeg(self._address), self.timeout)
+        except Exception as error:
+            raise SourceError(f"a stream at {self.name}", scrub(str(error), self._address), "check the address") from None
         if capture is None:
             silent = time.perf_counter() - started >= self.timeout * 0.9
             found, do = why_not(self._address, self.timeout, silent=silent)
@@ -68,6 +75,35 @@ class Address(Source):
         return capture
 
     def _broken(self, frames: int, waited: float) -> SourceError:
-        silent = waited >= self.timeout * 0.9
-        found = f"none for {waited:.1f} s after {frames} frames" if silent else f"the stream ended after {frames} frames"
-        return SourceError(f"a frame from {self.name}", found, "check the camera and the network, then run again")
+        wanted, do = f"a frame from {self.name}", "check the camera and the network, then run again"
+        if waited >= self.timeout * 0.9:
+            return SilenceError(wanted, f"none for {waited:.1f} s after {frames} frames", do)
+        return SourceError(wanted, f"the stream ended after {frames} frames", do)
+
+
+class Backlog:
+    """Whether frames of a live stream come from a queue on the way: faster than a camera takes them, at the start or after a gap."""
+
+    def __init__(self, fps: float | None, wanted: bool) -> None:
+        self._quick = 0.5 / (fps or _USUAL_FPS)
+        self._until = time.perf_counter() + _CATCH_UP_S if wanted else 0.0
+        self._wanted = wanted
+
+    def holds(self, waited: float, now: float) -> bool:
+        """Whether the frame that took ``waited`` seconds to come is an old one, to be let go."""
+        if waited >= _GAP_S and self._wanted:
+            self._until = now + _CATCH_UP_S
+            return True
+        if now < self._until and waited < self._quick:
+            return True
+        self._until = 0.0
+        return False
+
+
+def for_ffmpeg(address: str) -> str:
+    """The address as FFmpeg wants it: the transport of RTSP is a word at the end of the query, which FFmpeg takes out again."""
+    scheme, _, rest = address.partition("://")
+    transport = _TRANSPORTS.get(scheme)
+    if transport is None or (scheme == "rtsp" and "rtsp_transport" in os.environ.get(OPTIONS, "")):
+        return address
+    return f"rtsp://{rest}{'&' if '?' in rest else '?'}{transport}"

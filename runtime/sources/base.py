@@ -9,9 +9,14 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from edgecnn.errors import SourceError
 from edgecnn.types import Event, Frame
 
 _MOST_NAMED = 100
+
+
+class SilenceError(SourceError):
+    """A source that gave no frame for too long, though nobody hung up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import cv2
 import numpy as np
 
 from edgecnn.runtime.sources.quiet import native_stderr_silenced, silence_video_logs
 from edgecnn.types import Image
 
+OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # the only way to give OpenCV options for FFmpeg, and one for the whole process
+_LIVE_OPTIONS = "rtsp_flags;prefer_tcp|fpsprobesize;0"
+_users_own = OPTIONS in os.environ
+_options = threading.Lock()
 
-def open_ffmpeg(target: str, timeout: float) -> cv2.VideoCapture | None:
-    """Open a file or address; None where FFmpeg can't, or not within ``timeout`` seconds.
 
-    One decoding thread: FFmpeg holds back one frame per further thread, which is delay on a live stream, and on a file takes the cores
-    that inference needs.
+def open_file(path: str, timeout: float) -> cv2.VideoCapture | None:
+    """Open a file; None where FFmpeg can't, or not within ``timeout`` seconds."""
+    with _options, native_stderr_silenced():
+        _set_options("")
+        return _open(path, timeout)
+
+
+def open_stream(address: str, timeout: float) -> cv2.VideoCapture | None:
+    """Open a live address so that it begins soon; None where FFmpeg can't, or not within ``timeout`` seconds.
+
+    ``fpsprobesize;0`` spares the 20 frames that FFmpeg would watch to learn the frame rate. FFmpeg's ``nobuffer`` is not used: it throws
+    the first key frame away, and a camera that sends the next one after ten seconds stays dark so long.
+
+    Several addresses are opened at once, so the lock is not held meanwhile: a file that is opened beside may take the options away in
+    the moment before FFmpeg reads them, which only costs that second. A file never sees options meant for cameras.
     """
+    with _options:
+        _set_options(_LIVE_OPTIONS)
+    return _open(address, timeout)
+
+
+def _set_options(options: str) -> None:
+    if not _users_own:
+        os.environ[OPTIONS] = options
+
+
+def _open(target: str, timeout: float) -> cv2.VideoCapture | None:
+    """One decoding thread: FFmpeg holds back one frame per further thread, which is delay on a live stream, and on a file takes the
+    cores that inference needs."""
     silence_video_logs()
     milliseconds = max(int(timeout * 1000), 1)
     settings = [
@@ -22,8 +53,10 @@ def open_ffmpeg(target: str, timeout: float) -> cv2.VideoCapture | None:
         cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds,
         cv2.CAP_PROP_N_THREADS, 1,
     ]  # fmt: skip
-    with native_stderr_silenced():
+    try:
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings)
+    except cv2.error:  # its text may hold the address
+        return None
     return capture if capture.isOpened() else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from urllib.parse import urlsplit
 
-_PORTS = {"rtsp": 554, "http": 80, "https": 443, "rtsps": 322, "rtmp": 1935}
+_PORTS = {"rtsp": 554, "http": 80, "https": 443, "rtspt": 554, "rtspu": 554, "rtsps": 322, "rtmp": 1935}
 _PATIENCE = 2.0
 _STATUS = {
     401: ("it asks for a user and password (401)", "give them as SCHEME://USER:PASSWORD@HOST/..."),
@@ -27,10 +27,11 @@ def why_not(address: str, timeout: float, *, silent: bool) -> tuple[str, str]:
         with socket.create_connection((host, port), min(timeout, _PATIENCE)) as connection:
             return _after_connecting(connection, address, timeout, silent)
     except OSError as error:
-        return _unreachable(host, port, timeout, error)
+        return unreachable(host, port, timeout, error)
 
 
-def _unreachable(host: str, port: int, timeout: float, error: OSError) -> tuple[str, str]:
+def unreachable(host: str, port: int, timeout: float, error: OSError) -> tuple[str, str]:
+    """What was found where no connection could be made, and what to do."""
     if isinstance(error, socket.gaierror):
         return f"no machine of the name {host}", "check the name and the network"
     if isinstance(error, ConnectionRefusedError):
@@ -43,7 +44,11 @@ def _unreachable(host: str, port: int, timeout: float, error: OSError) -> tuple[
 def _after_connecting(connection: socket.socket, address: str, timeout: float, silent: bool) -> tuple[str, str]:
     if silent:
         return f"it answers, but sends no frame within {timeout:g} s", "check the camera, or give it longer with --timeout"
-    status = _status(connection, address)
+    return by_status(_status(connection, address), address)
+
+
+def by_status(status: int | None, address: str) -> tuple[str, str]:
+    """What the status of an answer without a stream means, and what to do."""
     if status == 401 and "@" in address:
         return "it refuses the user and password (401)", "check them, and that special characters are percent-encoded"
     if status in _STATUS:
@@ -57,7 +62,7 @@ def _status(connection: socket.socket, address: str) -> int | None:
     parts = urlsplit(address)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     place = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    if parts.scheme == "rtsp":
+    if parts.scheme in ("rtsp", "rtspt", "rtspu"):
         request = f"DESCRIBE rtsp://{place}{target} RTSP/1.0\r\nCSeq: 1\r\n\r\n"
     elif parts.scheme == "http":
         request = f"GET {target} HTTP/1.0\r\nHost: {place}\r\n\r\n"

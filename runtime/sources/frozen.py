@@ -30,7 +30,7 @@ class FrozenWatch:
         """Whether the picture (H, W, 3) at ``now`` seconds belongs to a frozen stretch."""
         if self._after is not None and now - self._looked_at >= self._every:
             self._looked_at = now
-            found = zlib.crc32(memoryview(np.ascontiguousarray(image)))
+            found = zlib.crc32(np.ascontiguousarray(image).data)
             if found != self._sum or self._since is None:
                 self._sum, self._since = found, now
             self.frozen = now - self._since >= self._after

@@ -91,7 +91,7 @@ def open_image(path: Path, *, repeat: int = 1) -> Images:
 def open_folder(folder: Path, *, repeat: int = 1) -> Images:
     """All images of a folder, in the order a person would count them (2 before 10); raises ``SourceError`` where it holds none."""
     try:
-        entries = sorted(folder.iterdir(), key=_counting_order)
+        entries = sorted(folder.iterdir(), key=counting_order)
     except OSError as error:
         raise SourceError(f"images in {folder}", (error.strerror or "an error").lower(), "check its permissions") from error
     paths = [path for path in entries if path.suffix.lower() in SUFFIXES and path.is_file()]
@@ -103,6 +103,7 @@ def open_folder(folder: Path, *, repeat: int = 1) -> Images:
     return Images(str(folder), paths, repeat=repeat)
 
 
-def _counting_order(path: Path) -> list[tuple[int, str]]:
+def counting_order(path: Path) -> list[tuple[int, str]]:
+    """Sorts names as a person would count them: 2 before 10."""
     parts = re.split(r"(\d+)", path.name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from edgecnn.errors import EdgeCnnError, SourceError
-from edgecnn.runtime.sources.base import Source
+from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.frozen import FrozenWatch
 from edgecnn.runtime.sources.journal import Journal
 from edgecnn.runtime.sources.reader import Ended, Reader
@@ -190,7 +190,7 @@ class Steady(Source):
         if isinstance(item, Ended) and item.error is None:
             return None
         error = item.error if isinstance(item, Ended) and item.error is not None else self._hangs(frames)
-        silent = item is None or getattr(error, "silent", False)
+        silent = item is None or isinstance(error, SilenceError)
         self._journal.trouble("stalled" if silent and frames else "lost", _reason(error))
         return error
 

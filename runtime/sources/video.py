@@ -10,7 +10,7 @@ import cv2
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Pacer, Source
-from edgecnn.runtime.sources.capture import frame_rate, open_ffmpeg, read_next
+from edgecnn.runtime.sources.capture import frame_rate, open_file, read_next
 from edgecnn.types import Frame
 
 _USUAL_FPS = 30.0
@@ -40,7 +40,7 @@ class VideoFile(Source):
             rounds += 1
 
     def _open(self) -> cv2.VideoCapture:
-        capture = open_ffmpeg(str(self._path), self.timeout)
+        capture = open_file(str(self._path), self.timeout)
         if capture is None:
             raise SourceError(
                 f"a video at {self.name}", "a file that can't be read as one", "check it, or name an image or a video"

@@ -1,9 +1,9 @@
 """A real RTSP camera for the tests: run with the system's Python, which has GStreamer. Prints its port once it listens.
 
-Usage: rtsp_server.py [FRAMES]     a test pattern of 160x120 at 25 frames per second, without end or FRAMES long
+/camera is a test pattern at 25 frames per second. It ends with its standard input or the signal that kills it.
 """
 
-import sys
+import argparse
 
 import gi
 
@@ -11,15 +11,44 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402 - after require_version
 
+CODECS = {
+    "jpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
+    "h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max={gop} ! rtph264pay name=pay0 pt=96 config-interval=-1",
+}
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--port", default="0", help="0 takes a free one")
+parser.add_argument("--address", default="127.0.0.1")
+parser.add_argument("--codec", choices=CODECS, default="jpeg")
+parser.add_argument("--gop", type=int, default=25)
+parser.add_argument("--size", default="160x120")
+parser.add_argument("--frames", type=int, help="end after so many")
+parser.add_argument("--pattern", default="smpte", help="ball moves, smpte has noise, black stands still")
+parser.add_argument("--login", help="USER:PASSWORD that a client must give")
+wishes = parser.parse_args()
+
 Gst.init(None)
-count = f"num-buffers={sys.argv[1]}" if len(sys.argv) > 1 else ""
+count = f"num-buffers={wishes.frames}" if wishes.frames else ""
+width, _, height = wishes.size.partition("x")
 server = GstRtspServer.RTSPServer()
-server.set_service("0")
+server.set_address(wishes.address)
+server.set_service(wishes.port)
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch(
-    f"( videotestsrc is-live=true {count} ! video/x-raw,format=I420,width=160,height=120,framerate=25/1 "
-    "! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
+    f"( videotestsrc is-live=true pattern={wishes.pattern} {count} "
+    f"! video/x-raw,format=I420,width={width},height={height},framerate=25/1 ! {CODECS[wishes.codec].format(gop=wishes.gop)} )"
 )
+if wishes.login:
+    user, _, password = wishes.login.partition(":")
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    server.set_auth(auth)
+    permissions = GstRtspServer.RTSPPermissions()
+    permissions.add_permission_for_role("viewer", "media.factory.access", True)
+    permissions.add_permission_for_role("viewer", "media.factory.construct", True)
+    factory.set_permissions(permissions)
 server.get_mount_points().add_factory("/camera", factory)
 server.attach(None)
 print(server.get_bound_port(), flush=True)

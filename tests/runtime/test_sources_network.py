@@ -20,8 +20,8 @@ from edgecnn.errors import SourceError
 from edgecnn.runtime.fake import FakePredictor
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.sources import open_source
-from edgecnn.runtime.sources.address import printable
 from edgecnn.runtime.sources.quiet import silence_video_logs
+from edgecnn.runtime.sources.redact import printable
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once
 SYSTEM_PYTHON = Path("/usr/bin/python3")
