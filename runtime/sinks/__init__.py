@@ -30,7 +30,10 @@ class Sink(Protocol):
 
 @runtime_checkable
 class Tells(Protocol):
-    """A sink that also takes events that come without a result, such as a camera that was lost."""
+    """A sink that takes events as they happen, also while no result comes, such as that a camera was lost.
+
+    It is told all events, those that results carry as well.
+    """
 
     def tell(self, event: Event) -> None:
         """Take one event; raises ``InputError`` where it can't be handed on."""

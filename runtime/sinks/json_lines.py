@@ -66,9 +66,7 @@ class EventLinesSink:
         self._file = LinesFile(path, rotate_bytes=rotate_bytes)
 
     def write(self, result: Result) -> None:
-        """Write the events of one result."""
-        for event in result.events:
-            self.tell(event)
+        """Nothing: the events of a result are told as well."""
 
     def tell(self, event: Event) -> None:
         """Write one event."""

@@ -51,8 +51,8 @@ class Queued:
 
     A full queue drops its oldest and counts it; with ``lossless`` the caller waits instead, as long as the sink works. A sink that
     raises is told of in one line by ``say`` and tried again with what comes next, after a pause that grows; after ``UnreachableError``
-    with the same item. ``keep_image`` False takes the pixels out of what waits, ``events_only`` takes the events of results instead
-    of these. ``close`` waits ``close_within_s`` for what is queued and never raises but what a reader who left leaves behind: a
+    with the same item. ``keep_image`` False takes the pixels out of what waits; ``events_only`` takes no results, only what it is
+    told. ``close`` waits ``close_within_s`` for what is queued and never raises but what a reader who left leaves behind: a
     ``BrokenPipeError``, which the next ``write`` raises as well.
     """
 
@@ -99,14 +99,11 @@ class Queued:
         """Take one result; waits only where nothing may be lost."""
         if self._reader_left is not None:
             raise self._reader_left
-        if self._events_only:
-            for event in result.events:
-                self._put(event)
-        else:
+        if not self._events_only:
             self._put(result if self._keep_image else without_pixels(result))
 
     def tell(self, event: Event) -> None:
-        """Take an event that came without a result; ignored where the sink has no use for it."""
+        """Take an event; ignored where the sink has no use for it beside the results."""
         if isinstance(self.sink, Tells):
             self._put(event)
 

@@ -101,6 +101,7 @@ def test_events_are_in_the_line_of_their_frame_and_in_a_file_of_their_own(tmp_pa
     write(JsonLinesSink(tmp_path / "r.jsonl"), result(0, events=(CROSSED,)))
     sink = EventLinesSink(tmp_path / "e.jsonl")
     sink.tell(Event("camera-lost", 11.0, "hall"))
+    sink.tell(CROSSED)
     write(sink, result(0, events=(CROSSED,)), result(1))
     inside = json.loads((tmp_path / "r.jsonl").read_text())["events"]
     alone = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
