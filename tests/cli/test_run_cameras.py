@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "edgecnn", "run"]
+SCENE = "scene:cups?size=128x96&fps=20&seed="
+
+
+def run(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, args)], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **env}
+    )
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Watched:
+    """A run whose log lines are read as they come."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[dict[str, Any]] = []
+
+    def until(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(json.loads(line))
+            if fits(self.lines[-1]):
+                return self.lines[-1]
+        raise AssertionError(f"the run ended before: {self.lines}")
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        _, err = self.process.communicate(timeout=60)
+        self.lines += lines_of(err)
+        return self.process.returncode
+
+
+@contextmanager
+def watched(*args: object) -> Iterator[Watched]:
+    process = subprocess.Popen([*COMMAND, *map(str, args)], stderr=subprocess.PIPE, text=True, env=os.environ)
+    try:
+        yield Watched(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_several_sources_have_names_of_their_own_and_one_ledger_each(tmp_path: Path) -> None:
+    sources = ["--source", f"{SCENE}1", "--source", f"door={SCENE}2", "--source", f"{SCENE}3"]
+    done = run("cups", *sources, "--max-frames", 4, "--stats", tmp_path / "s.json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "s.json").read_text())
+    assert [camera["camera"] for camera in record["cameras"]] == ["scene", "door", "scene-2"]
+    for camera in record["cameras"]:
+        counts = camera["ledger"]
+        assert counts["processed"] == 4
+        assert counts["captured"] == sum(counts[key] for key in ("processed", "dropped", "skipped", "failed"))
+
+
+def test_a_camera_that_is_not_there_does_not_stop_the_others() -> None:
+    done = run("cups", "--source", "97", "--source", f"{SCENE}1", "--max-frames", 5, EDGECNN_LOG="json")
+    assert done.returncode == 0, done.stderr
+    lines = lines_of(done.stderr)
+    (failed,) = (line for line in lines if line["kind"] == "camera-failed")
+    assert (failed["camera"], failed["level"]) == ("camera-97", "error")
+    summaries = {line["camera"]: line for line in lines if line["kind"] == "summary"}
+    assert (summaries["camera-97"]["state"], summaries["scene"]["processed"]) == ("failed", 5)
+
+
+def test_all_cameras_broken_is_an_error() -> None:
+    done = run("cups", "--source", "97", "--source", "98", EDGECNN_LOG="text")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: wanted camera 9")
+
+
+def test_log_is_json_where_nobody_sits_before_it() -> None:
+    done = run("cups", "--source", f"{SCENE}1", "--max-frames", 2, EDGECNN_LOG="auto")
+    assert [line["kind"] for line in lines_of(done.stderr)] == ["summary"]
+
+
+def test_every_nth_frame_is_looked_at_and_the_others_are_skipped(tmp_path: Path) -> None:
+    source = f"{SCENE}1&count=12"
+    done = run("cups", "--source", source, "--policy", "all", "--every", 3, "--stats", tmp_path / "s.json")
+    assert done.returncode == 0, done.stderr
+    counts = json.loads((tmp_path / "s.json").read_text())["ledger"]
+    assert (counts["captured"], counts["processed"], counts["skipped"]) == (12, 4, 8)
+
+
+@pytest.mark.slow
+def test_a_changed_file_of_cameras_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.toml"
+
+    def write(*seeds: int, fps: object = 5) -> None:
+        tables = [f'[[camera]]\nname = "c{seed}"\nsource = "{SCENE}{seed}"\nmax-fps = {fps}\n' for seed in seeds]
+        new = tmp_path / "new"
+        new.write_text('model = "cups"\n' + "".join(tables))
+        new.replace(path)
+
+    write(1, 2)
+    with watched("--cameras", path, "--log", "json", "--serve", "127.0.0.1:0") as seen:
+        url = seen.until(lambda line: line["kind"] == "live-view")["url"]
+        write(2, 3)
+        changed = seen.until(lambda line: line["kind"] == "cameras-changed")
+        assert (changed["added"], changed["removed"], changed["changed"]) == (["c3"], ["c1"], [])
+        write(2, 3, fps='"many"')
+        refused = seen.until(lambda line: line["kind"] == "cameras-refused")
+        assert "camera 'c2'" in refused["error"]
+        write(2, 3, fps=4)
+        assert seen.until(lambda line: line["kind"] == "cameras-changed")["changed"] == ["c2", "c3"]
+        with urllib.request.urlopen(f"{url}health", timeout=20) as answer:
+            assert answer.status == 200
+        assert seen.stop() == 143
+        summaries = [line for line in seen.lines if line["kind"] == "summary"]
+    assert sorted(line["camera"] for line in summaries) == ["c1", "c2", "c2", "c3", "c3"]
+    for line in summaries:
+        assert line["captured"] == sum(line[key] for key in ("processed", "dropped", "skipped", "failed"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(["cups"], "--source or --cameras", id="no source"),
+        pytest.param(["--source", "0"], "a model FILE", id="no model"),
+        pytest.param(["cups", "--cameras", "absent.toml"], "a file of cameras at absent.toml", id="no file"),
+        pytest.param(["cups", "--source", "0", "--cameras", "x.toml"], "not both", id="both"),
+        pytest.param(["cups", "--source", "0", "--max-age", "soon"], "100ms", id="age"),
+        pytest.param(["cups", "--source", "0", "--serve", "0.0.0.0:0"], "token", id="page without token"),
+    ],
+)
+def test_what_goes_wrong_is_said(options: list[str], message: str) -> None:
+    began = time.perf_counter()
+    done = run(*options, EDGECNN_LOG="text")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.perf_counter() - began < 60
