@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from edgecnn.runtime.camera import Camera
 from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.sources.quiet import stderr_held
+from edgecnn.runtime.station import Station
 from edgecnn.runtime.stats import STAGES, Durations, Stats, Summary
 from edgecnn.types import Classes, Detections, Result, Values
 
@@ -25,20 +27,25 @@ _MOST_FAILURES = 10
 _MOST_BOXES = 50
 
 
+Reading = tuple[float, Counts, Durations]
+
+
 class StatusLine:
-    """Tells every half second how a pipeline fares, in one line that renews itself; every 5 s in plain lines where ``out`` is no terminal.
+    """Tells every half second how a run fares, in one line that renews itself; where ``out`` is no terminal, every 5 s in a line
+    for each camera.
 
     Rates and ages are of the time since the line before. Use it as a context manager around the iteration.
     """
 
-    def __init__(self, pipeline: Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
-        self._pipeline, self._out = pipeline, out or sys.stderr
+    def __init__(self, run: Station | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
+        self._station, self._out = run.station if isinstance(run, Pipeline) else run, out or sys.stderr
         self._live = self._out.isatty()
         self._every = every or (LIVE_EVERY_S if self._live else PLAIN_EVERY_S)
         self._done = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="edgecnn-status", daemon=True)
-        self._before: tuple[float, Counts, Durations] = (time.perf_counter(), Counts(), Durations())
+        self._began = time.perf_counter()
+        self._before: dict[str, Reading] = {}
 
     def __enter__(self) -> StatusLine:
         self._thread.start()
@@ -52,17 +59,26 @@ class StatusLine:
 
     def say(self, text: str) -> None:
         """Print lines for good, on standard output, without tearing the status line."""
+        self._print(text, sys.stdout)
+
+    def note(self, text: str) -> None:
+        """Print lines for good where the status line is."""
+        self._print(text, self._out)
+
+    def _print(self, text: str, out: TextIO) -> None:
         with self._lock:
             if self._live:
                 self._write(_CLEAR)
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            out.write(text + "\n")
+            out.flush()
 
     def _work(self) -> None:
         while not self._done.wait(self._every):
             with self._lock:
-                line = self.line()
-                self._write(f"{_CLEAR}{line[: shutil.get_terminal_size().columns - 1]}" if self._live else f"{line}\n")
+                if self._live:
+                    self._write(f"{_CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}")
+                else:
+                    self._write("".join(f"{line}\n" for line in self.lines()))
 
     def _write(self, text: str) -> None:
         with stderr_held():
@@ -70,20 +86,56 @@ class StatusLine:
             self._out.flush()
 
     def line(self) -> str:
-        """One line of status; starts the next stretch of time."""
-        now, counts, ages = time.perf_counter(), self._pipeline.ledger.counts(), self._pipeline.age_ms.copy()
-        then, old, old_ages = self._before
-        self._before = now, counts, ages
-        if not counts.captured:
-            return f"waiting for {self._pipeline.source.name}"
-        seconds = max(now - then, 1e-6)
-        captured, processed = (counts.captured - old.captured) / seconds, (counts.processed - old.processed) / seconds
-        recent = ages.since(old_ages)
-        failed = f" · failed {counts.failed}" if counts.failed else ""
-        return (
-            f"capture {captured:.1f} · infer {processed:.1f} frames/s · age p50 {_ms(recent.percentile(50))} "
-            f"p99 {_ms(recent.percentile(99))} ms · frames {counts.processed} · dropped {counts.dropped}{failed}"
+        """All cameras in one line; starts the next stretch of time."""
+        cameras = list(self._station.cameras.values())
+        if len(cameras) == 1:
+            return self.lines()[0]
+        live = sum(camera.state == "live" for camera in cameras)
+        stretches = [self._since(camera) for camera in cameras]
+        bad = "".join(
+            f" · {camera.name} {camera.state}" for camera in cameras if camera.state in ("lost", "stalled", "frozen", "failed")
         )
+        if not cameras:
+            return "no cameras"
+        return f"{live} of {len(cameras)} cameras live · {_rates(stretches)}{bad}"
+
+    def lines(self) -> list[str]:
+        """A line for each camera; starts the next stretch of time."""
+        cameras = list(self._station.cameras.values())
+        return [f"{camera.name}: " * (len(cameras) > 1) + self._camera_line(camera) for camera in cameras]
+
+    def _camera_line(self, camera: Camera) -> str:
+        stretch, counts, why = self._since(camera), camera.ledger.counts(), f": {camera.detail}" if camera.detail else ""
+        if not counts.captured and camera.state in ("waiting", "live"):
+            return f"waiting for {camera.source.name}"
+        state = "" if camera.state == "live" else f"{camera.state}{why} · "
+        return state + _rates([stretch])
+
+    def _since(self, camera: Camera) -> tuple[float, Counts, Counts, Durations]:
+        """Seconds since the line before, what was counted until then and until now, and the ages between."""
+        now, counts, ages = time.perf_counter(), camera.ledger.counts(), camera.age_ms.copy()
+        then, old, old_ages = self._before.get(camera.name, (self._began, Counts(), Durations()))
+        if counts.captured < old.captured:  # another camera of this name
+            old, old_ages = Counts(), Durations()
+        self._before[camera.name] = now, counts, ages
+        return max(now - then, 1e-6), old, counts, ages.since(old_ages)
+
+
+def _rates(stretches: Sequence[tuple[float, Counts, Counts, Durations]]) -> str:
+    """Sums of the rates and counts; of the ages, the highest median and 99th percentile."""
+    captured = sum((new.captured - old.captured) / seconds for seconds, old, new, _ in stretches)
+    processed = sum((new.processed - old.processed) / seconds for seconds, old, new, _ in stretches)
+    p50, p99 = (max((ages.percentile(percent) for *_, ages in stretches), key=_known) for percent in (50, 99))
+    counts = [(what, sum(getattr(new, what) for _, _, new, _ in stretches)) for what in ("dropped", "skipped", "failed")]
+    told = "".join(f" · {what} {count}" for what, count in counts if count or what == "dropped")
+    frames = sum(new.processed for _, _, new, _ in stretches)
+    return (
+        f"capture {captured:.1f} · infer {processed:.1f} frames/s · age p50 {_ms(p50)} p99 {_ms(p99)} ms · frames {frames}{told}"
+    )
+
+
+def _known(value: float) -> float:
+    return -1.0 if math.isnan(value) else value
 
 
 def describe(result: Result, title: str, labels: Sequence[str]) -> str:
@@ -121,26 +173,34 @@ def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
     return [*lines, f"  and {more} more with lower scores"] if more > 0 else lines
 
 
-def summary(stats: Stats, source: Source, how: str = "done") -> str:
+def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -> str:
     """The end of a run in a few lines: throughput, the ledger that balances, stage times, what went wrong."""
     frames = _counted(stats.ledger.processed, "frame")
     lines = [
-        f"{how}: {frames} in {stats.wall_s:.1f} s, {stats.throughput:.1f} frames/s "
+        f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.wall_s:.1f} s, {stats.throughput:.1f} frames/s "
         f"(policy {stats.policy}, {_counted(stats.workers, 'request')} in flight)",
         _ledger_line(stats.ledger),
     ]
     if stats.ledger.processed > 1:
-        lines += [f"  {'':<12}{'p50':>9}{'p90':>9}{'p99':>9}", *(_clock(name, stats.stage_ms[name]) for name in STAGES)]
+        lines += [f"  {'':<12}{'p50':>9}{'p90':>9}{'p99':>9}", *(_clock(name, stats.stage_ms[name]) for name in _in_order(stats))]
         lines.append(_clock("age", stats.age_ms))
+    if stats.late:
+        lines.append(f"  {_counted(stats.late, 'result')} older than the budget")
     lines += [f"  note: {note}" for note in source.notes]
     return "\n".join(lines + _failures(source))
+
+
+def _in_order(stats: Stats) -> list[str]:
+    """The stages as a frame passes them: what steps add comes before the sinks."""
+    added = [name for name in stats.stage_ms if name not in STAGES]
+    return [*STAGES[:-1], *added, STAGES[-1]]
 
 
 def _ledger_line(ledger: Counts) -> str:
     unfinished = f" ({ledger.unfinished} of them unfinished at the end)" if ledger.unfinished else ""
     return (
         f"  ledger: {ledger.captured} captured = {ledger.processed} processed + {ledger.dropped} dropped{unfinished}"
-        f" + {ledger.failed} failed"
+        f"{f' + {ledger.skipped} skipped' if ledger.skipped else ''} + {ledger.failed} failed"
     )
 
 

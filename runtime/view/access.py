@@ -39,14 +39,15 @@ def parse_place(text: str, host: str = "127.0.0.1", port: int = 8501) -> tuple[s
     return name.strip("[]") or host, int(number) if number else port
 
 
-def choose_token(host: str, given: str | None) -> str | None:
-    """The token that ``host`` asks for: none on loopback unless one is given; ``auto`` makes one. Raises ``InputError``."""
-    token = given or os.environ.get(ENVIRONMENT) or None
+def open_access(place: str, token: str | None) -> Access:
+    """Access to HOST:PORT: without a token on loopback unless one is given; ``auto`` makes one. Raises ``InputError``."""
+    host, port = parse_place(place)
+    token = token or os.environ.get(ENVIRONMENT) or None
     if token == "auto":
-        return secrets.token_urlsafe(18)
+        return Access(host, port, secrets.token_urlsafe(18), made=True)
     if token is None:
         if is_loopback(host):
-            return None
+            return Access(host, port)
         raise InputError(
             f"a token, because {host} can be reached from other machines",
             "none",
@@ -58,17 +59,21 @@ def choose_token(host: str, given: str | None) -> str | None:
             f"one of {len(token)}",
             "choose a longer one, or auto",
         )
-    return token
+    return Access(host, port, token)
 
 
 @dataclass
 class Access:
-    """Decides by headers alone (names in lower case). ``session`` is what a browser gets for the token, valid for this run."""
+    """Decides by headers alone (names in lower case).
+
+    ``session`` is what a browser gets for the token, valid for this run; ``made``: nobody knows the token yet.
+    """
 
     host: str
     port: int
     token: str | None = field(default=None, repr=False)
     session: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    made: bool = False
 
     @property
     def cookie(self) -> str:
@@ -116,7 +121,7 @@ def _same(found: str, wanted: str) -> bool:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _is_address(name: str) -> bool:

@@ -7,7 +7,7 @@ const SAID = {
 };
 const HISTORY = 240, ASK_MS = 500, PICTURES_AT_ONCE = 4; // a browser opens six connections to a server
 const cards = new Map(); // camera name -> what belongs to it
-let tick = 0, lastEvent = 0, started = null, state = null, dragging = 0;
+let tick = 0, lastEvent = 0, state = null, dragging = -Infinity;
 
 // ---- asking
 
@@ -62,8 +62,7 @@ $("login").addEventListener("submit", async (event) => {
 // ---- the state
 
 function update(fresh) {
-  if (started !== null && fresh.tick < tick) return location.reload(); // another run answers now
-  started = fresh.uptime_s;
+  if (fresh.tick < tick) return location.reload(); // another run answers now
   state = fresh;
   tick = fresh.tick;
   $("login").hidden = true;
@@ -87,7 +86,7 @@ function text(element, value) {
 function showHealth() {
   const all = state.cameras.length, well = state.cameras.filter((camera) => camera.state === "live").length;
   const kind = { ok: "good", degraded: "warn", down: "bad" }[state.health];
-  text($("health"), all === 1 ? state.cameras[0].state : `${well} of ${all} cameras live`);
+  text($("health"), !all ? "no cameras" : all === 1 ? state.cameras[0].state : `${well} of ${all} cameras live`);
   $("health").className = kind;
 }
 
@@ -234,7 +233,7 @@ function showNumbers() {
   $("which").hidden = document.querySelector("label[for=which]").hidden = state.cameras.length < 2;
   if (!camera) return;
   const { points } = cards.get(camera.name);
-  const budget = state.max_age_ms;
+  const budget = camera.max_age_ms;
   legend("age", [["median", ms(camera.age_ms.p50), "--c0"], ["p99", ms(camera.age_ms.p99), "--c1"], ...(budget ? [["budget", `${budget}, missed ${whole(camera.late)}`, "--c4"]] : [])]);
   chart($("age"), points, [{ of: (point) => point.age[1], color: "--c1" }, { of: (point) => point.age[0], color: "--c0" }], { budget });
   const stages = Object.keys(camera.stage_ms);
@@ -263,15 +262,17 @@ function chart(canvas, points, series, { budget = null, gap = () => false }) {
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, w, h);
-  const most = nice(Math.max(1, budget ?? 0, ...series.flatMap(({ of }) => points.map((point) => of(point) ?? 0))));
-  const x = (point) => w - (tick - point.tick) * (w - left) / (HISTORY - 1), y = (value) => top + (1 - value / most) * (h - top - bottom);
+  const highest = points.map((point) => Math.max(0, ...series.map(({ of }) => of(point) ?? 0))).sort((a, b) => a - b);
+  const usual = 3 * (highest[Math.floor(highest.length * 0.9)] ?? 1); // one outlier must not flatten the rest: it is cut off at the top
+  const most = nice(Math.max(1, budget ? 1.2 * budget : 0, Math.min(highest.at(-1) ?? 1, usual)));
+  const x = (point) => w - (tick - point.tick) * (w - left) / (HISTORY - 1), y = (value) => top + (1 - Math.min(value / most, 1)) * (h - top - bottom);
   pen.font = "11px system-ui, sans-serif";
   pen.fillStyle = color("--faint");
   pen.strokeStyle = color("--line");
   pen.lineWidth = 1;
   for (const value of [0, most / 2, most]) {
     pen.textAlign = "right";
-    pen.fillText(Number(value.toPrecision(3)), left - 6, y(value) + 4);
+    pen.fillText(Number(value.toPrecision(3)) + (value === most && highest.at(-1) > most ? "+" : ""), left - 6, y(value) + 4);
     line(pen, [[left, y(value)], [w, y(value)]]);
   }
   pen.textAlign = "left";
@@ -327,14 +328,22 @@ function showLedger(ledger) {
 function showSinks() {
   $("outputs").hidden = !state.sinks.length;
   $("sinks").replaceChildren(...state.sinks.map((sink) => {
-    const row = document.createElement("tr");
-    row.append(...[sink.name, [sink.state, sink.detail].filter(Boolean).join(": "), ...[sink.written, sink.dropped, sink.failed].map(whole)].map((value) => {
-      const cell = document.createElement("td");
-      cell.textContent = value;
-      return cell;
-    }));
-    return row;
+    const item = document.createElement("li"), row = document.createElement("div"), badge = document.createElement("span"), more = document.createElement("p");
+    row.className = "row";
+    badge.className = `badge ${{ working: "good", closed: "warn" }[sink.state] ?? "bad"}`;
+    badge.textContent = sink.state;
+    row.append(bold(sink.name), badge);
+    const counts = ["written", "dropped", "failed"].filter((name) => sink[name] || name === "written").map((name) => `${name} ${whole(sink[name])}`);
+    more.textContent = [counts.join(" · "), sink.detail].filter(Boolean).join(": ");
+    item.append(row, more);
+    return item;
   }));
+}
+
+function detail([key, value]) {
+  const unit = /_(ms|s)$/.exec(key);
+  const shown = typeof value === "object" ? JSON.stringify(value) : value;
+  return ` ${(unit ? key.slice(0, unit.index) : key).replaceAll("_", " ")} ${shown}${unit ? ` ${unit[1]}` : ""}`;
 }
 
 function showEvents() {
@@ -345,8 +354,8 @@ function showEvents() {
     when.dateTime = at.toISOString();
     when.textContent = at.toLocaleTimeString("en-GB");
     more.className = "more";
-    more.textContent = Object.entries(event.details).map(([key, value]) => ` ${key.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(",");
-    what.append([event.camera, event.kind.replaceAll("-", " ")].filter(Boolean).join(": "), more);
+    more.textContent = Object.entries(event.details).map(detail).join(",");
+    what.append([state.cameras.length > 1 ? event.camera : "", event.kind.replaceAll("-", " ")].filter(Boolean).join(": "), more);
     item.append(when, what);
     $("events").prepend(item);
   }

@@ -146,10 +146,9 @@ class Board:
                 "tick": self.tick,
                 "every_s": self.every,
                 "uptime_s": round(time.perf_counter() - self._started, 1),
-                "max_age_ms": scene.max_age_ms,
                 "health": health(cameras),
                 "cameras": cameras,
-                "sinks": [_sink(sink) for sink in scene.sinks],
+                "sinks": [_sink(sink) for sink in scene.sinks()],
                 "events": [_event(number, entry) for number, entry in self._events if number > event],
                 "controls": self._controls(),
             }
@@ -171,6 +170,7 @@ class Board:
             "stage_ms": {stage: quantiles(values) for stage, values in by_stage(recent).items()},
             "ledger": {**asdict(counts), "in_flight": counts.in_flight},
             "late": camera.late,
+            "max_age_ms": camera.plan.max_age_ms,
             "size": None if latest is None else list(latest.frame.image.shape[1::-1]),
             "found": "" if latest is None else found_text(latest.prediction, self.scene.labels.get(name, ())),
             "points": [point for point in track.points if point["tick"] > tick],
@@ -221,7 +221,9 @@ def found_text(prediction: Prediction, labels: Any) -> str:
 
 
 def _sink(sink: WatchedSink) -> dict[str, Any]:
-    return {name: getattr(sink, name) for name in ("name", "state", "detail", "written", "dropped", "failed")}
+    counts = sink.counts
+    numbers = {"written": counts.written, "dropped": counts.dropped, "failed": counts.failed}
+    return {"name": sink.name, "state": sink.state, "detail": sink.detail, **numbers}
 
 
 def _event(number: int, event: Event) -> dict[str, Any]:

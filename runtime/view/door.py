@@ -17,6 +17,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # What somebody without the token gets: the empty page that asks for it, and whether the run is well.
 OPEN_PATHS = ("/", "/app.js", "/style.css", "/favicon.ico", "/health", "/api/login")
+LONGEST_HEADERS = 16 * 1024
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -64,6 +65,8 @@ class Door:
             await _refuse(dressed, 500, "something went wrong in the view; the run goes on")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
+            return 431, f"wanted at most {LONGEST_HEADERS} bytes of headers"
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not self._access.right_host(headers.get("host", "")):
             return 421, "this server goes by another name"

@@ -10,7 +10,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MOST_CONNECTIONS = 64
 ASK_WITHIN_S = 10.0
 READ_WITHIN_S = 20.0
-LONGEST_HEADERS = 16 * 1024
 
 
 class GuardedProtocol(H11Protocol):  # type: ignore[misc, unused-ignore]

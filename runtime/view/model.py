@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,13 @@ class WatchedLedger(Protocol):
         ...
 
 
+class WatchedPlan(Protocol):
+    """What a camera was told to do."""
+
+    @property
+    def max_age_ms(self) -> float | None: ...  # noqa: D102
+
+
 class WatchedCamera(Protocol):
     """A camera of a run, read from any thread. ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` one line why."""
 
@@ -34,6 +41,9 @@ class WatchedCamera(Protocol):
 
     @property
     def policy(self) -> str: ...  # noqa: D102
+
+    @property
+    def plan(self) -> WatchedPlan: ...  # noqa: D102
 
     @property
     def late(self) -> int: ...  # noqa: D102
@@ -52,17 +62,8 @@ class Watched(Protocol):
     def events(self) -> Iterable[Event]: ...  # noqa: D102
 
 
-class WatchedSink(Protocol):
-    """An output that runs behind a queue."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def state(self) -> str: ...  # noqa: D102
-
-    @property
-    def detail(self) -> str: ...  # noqa: D102
+class WatchedCounts(Protocol):
+    """What became of the results that an output was given."""
 
     @property
     def written(self) -> int: ...  # noqa: D102
@@ -74,18 +75,34 @@ class WatchedSink(Protocol):
     def failed(self) -> int: ...  # noqa: D102
 
 
+class WatchedSink(Protocol):
+    """An output that runs behind a queue. ``state`` is "working" while all is well, ``detail`` one line why not."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def state(self) -> str: ...  # noqa: D102
+
+    @property
+    def detail(self) -> str: ...  # noqa: D102
+
+    @property
+    def counts(self) -> WatchedCounts: ...  # noqa: D102
+
+
 @dataclass(kw_only=True)
 class Scene:
     """What is watched, and what is known of it: ``labels`` are the classes of each camera's model by the camera's name.
 
-    ``labels`` and ``sinks`` may change while the run goes on. ``floor`` is the score below which the models give nothing.
+    ``labels`` may change while the run goes on, ``sinks`` is asked anew each time. ``score_threshold`` is what the run began with,
+    ``floor`` the score below which the models give nothing.
     """
 
     run: Watched
     controls: Controls = field(default_factory=Controls)
-    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    sinks: Sequence[WatchedSink] = ()
+    labels: dict[str, Sequence[str]] = field(default_factory=dict)
+    sinks: Callable[[], Sequence[WatchedSink]] = tuple
     title: str = ""
     score_threshold: float = 0.3
     floor: float = 0.0
-    max_age_ms: float | None = None

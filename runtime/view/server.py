@@ -102,7 +102,8 @@ def _uvicorn_server(board: Board, pictures: Pictures, access: Access, metrics: M
         import uvicorn
 
         from edgecnn.runtime.view.app import make_app
-        from edgecnn.runtime.view.guard import LONGEST_HEADERS, GuardedProtocol
+        from edgecnn.runtime.view.door import LONGEST_HEADERS
+        from edgecnn.runtime.view.guard import GuardedProtocol
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "live") from None
     config = uvicorn.Config(

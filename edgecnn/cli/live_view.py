@@ -1,0 +1,107 @@
+"""The options of `edgecnn run` for watching it: a page in the browser, and numbers in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.controls import Controls
+    from edgecnn.runtime.station import Station
+    from edgecnn.runtime.status import StatusLine
+    from edgecnn.runtime.view.app import Metrics
+    from edgecnn.runtime.view.live import LiveView
+    from edgecnn.runtime.view.model import WatchedSink
+    from edgecnn.runtime.view.terminal import TerminalView
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--serve",
+        is_flag=False,
+        flag_value="127.0.0.1:8501",
+        metavar="[HOST:PORT]",
+        help="Show the run on a page: video, numbers, events, controls. Alone it means 127.0.0.1:8501, which only this machine "
+        "reaches; port 0 takes a free one. Any other host needs --token.",
+    ),
+    click.option(
+        "--token",
+        metavar="TOKEN",
+        help="What who looks has to know; auto makes one and says it once. EDGECNN_TOKEN keeps it out of the process list.",
+    ),
+    click.option(
+        "--view/--no-view",
+        default=None,
+        help="Draw numbers, charts and events of all cameras in the terminal instead of one line.  [default: with several cameras]",
+    ),
+)
+
+
+def view_options(function: F) -> F:
+    """Add --serve, --token and --view to a command, which gets ``serve``, ``token`` and ``view``."""
+    decorated: Any = function
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def wants_terminal(values: Mapping[str, Any], cameras: int) -> bool:
+    """Whether the numbers are drawn in the terminal: where it is one, and that is asked for or there are several cameras."""
+    import os
+
+    able = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return able and (cameras > 1 if values["view"] is None else bool(values["view"]))
+
+
+def open_view(
+    values: Mapping[str, Any],
+    station: Station,
+    controls: Controls,
+    *,
+    title: str = "",
+    score_threshold: float = 0.3,
+    floor: float = 0.0,
+    sinks: Callable[[], Sequence[WatchedSink]] = tuple,
+    metrics: Metrics | None = None,
+) -> LiveView | None:
+    """The view that ``values`` ask for, which listens already, or None; the caller joins the cameras, enters it and writes results.
+
+    Raises ``InputError`` for an address or token that can't be, ``MissingExtraError`` without the packages.
+    """
+    from edgecnn.errors import InputError
+    from edgecnn.runtime.view.access import open_access
+    from edgecnn.runtime.view.live import LiveView
+
+    access = None
+    if values["serve"] is not None:
+        access = open_access(values["serve"], values["token"])
+    elif values["token"] is not None:
+        raise InputError("--serve with --token", "--token alone", "add --serve, or leave the token away")
+    if access is None and not wants_terminal(values, len(station.cameras)):
+        return None
+    return LiveView(
+        station, controls, access, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks, metrics=metrics
+    )
+
+
+def announcement(view: LiveView) -> str | None:
+    """Where to look, and once the token if it was made here."""
+    if view.server is None:
+        return None
+    made = f"  token: {view.server.access.token}" if view.server.access.made else ""
+    return f"live view: {view.url}{made}"
+
+
+def open_status(values: Mapping[str, Any], station: Station, view: LiveView | None) -> StatusLine | TerminalView:
+    """What tells in the terminal how the run fares; both have ``say`` and ``note`` for lines that stay."""
+    if view is not None and wants_terminal(values, len(station.cameras)):
+        from edgecnn.runtime.view.terminal import TerminalView
+
+        return TerminalView(view.board)
+    from edgecnn.runtime.status import StatusLine
+
+    return StatusLine(station)

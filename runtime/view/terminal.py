@@ -1,0 +1,251 @@
+"""The numbers of a run as text in a terminal, drawn anew twice a second in place: it changes no setting of the terminal."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from edgecnn.runtime.sources.quiet import stderr_held
+from edgecnn.runtime.view.board import Board
+from edgecnn.runtime.view.model import BAD_STATES
+
+_RED, _YELLOW, _DIM, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+_NO_WRAP, _WRAP, _TO_END_OF_LINE, _TO_END, _WIPE = "\x1b[?7l", "\x1b[?7h", "\x1b[K", "\x1b[J", "\x1b[2J\x1b[H"
+_BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,-~=+#"
+_SMALLEST = 20, 4  # columns and lines of a terminal that something can be shown in
+
+
+class TerminalView:
+    """Draws the state of ``board`` on ``out``, a terminal, until left; then what it drew is gone and the cursor is where it began.
+
+    ``say`` prints lines for good on standard output, ``note`` on ``out``, without tearing the view.
+    """
+
+    def __init__(self, board: Board, out: TextIO | None = None, *, every: float | None = None) -> None:
+        self._board, self._out, self._every = board, out or sys.stderr, every or board.every
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._drawn = 0
+        self._size = (0, 0)
+        self._usual_cont: Any = None
+        self._thread = threading.Thread(target=self._work, name="edgecnn-terminal", daemon=True)
+
+    def __enter__(self) -> TerminalView:
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCONT"):
+            self._usual_cont = signal.signal(signal.SIGCONT, self._back)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._done.set()
+        self._thread.join(1.0)
+        with self._lock:
+            self._write(self._erased())
+        if self._usual_cont is not None:
+            signal.signal(signal.SIGCONT, self._usual_cont)
+
+    def say(self, text: str) -> None:
+        """Print lines for good on standard output."""
+        self._print(text, sys.stdout)
+
+    def note(self, text: str) -> None:
+        """Print lines for good where the view is."""
+        self._print(text, self._out)
+
+    def _print(self, text: str, out: TextIO) -> None:
+        with self._lock:
+            self._write(self._erased())
+            out.write(text + "\n")
+            out.flush()
+
+    def _back(self, *_: object) -> None:
+        """Stopped and resumed: the shell wrote meanwhile, so what was drawn is left alone."""
+        self._drawn = 0
+
+    def _work(self) -> None:
+        while not self._done.wait(self._every):
+            with self._lock:
+                self._draw()
+
+    def _draw(self) -> None:
+        size = _size_of(self._out)
+        lines = render(self._board.state(self._board.tick - 240), *size, bars=self._bars(), colored="NO_COLOR" not in os.environ)
+        resized = self._size not in ((0, 0), size)
+        start = _WIPE if resized else self._home()
+        self._size, self._drawn = size, len(lines)
+        self._write(start + _NO_WRAP + "\n".join(line + _TO_END_OF_LINE for line in lines) + _TO_END + _WRAP)
+
+    def _bars(self) -> str:
+        return _BARS if "utf" in (self._out.encoding or "").lower() else _PLAIN_BARS
+
+    def _home(self) -> str:
+        """To where the first line begins."""
+        return "\r" + (f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else "")
+
+    def _erased(self) -> str:
+        erase, self._drawn = (self._home() + _TO_END if self._drawn else ""), 0
+        return erase
+
+    def _write(self, text: str) -> None:
+        with stderr_held():
+            self._out.write(text)
+            self._out.flush()
+
+
+def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS, colored: bool = True) -> list[str]:
+    """The state (see ``Board.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters beside the colours."""
+    width, height = columns - 1, lines - 1
+    if columns < _SMALLEST[0] or lines < _SMALLEST[1]:
+        return [_cut(f"{_cameras_said(state)}", width)]
+    cameras = state["cameras"]
+    table = _table(cameras, width, bars)
+    table = table if len(table) < height else [*table[: max(height - 2, 1)], (f"and {len(table) - max(height - 2, 1)} more", "")]
+    rows: list[tuple[str, str]] = [(_title(state), _BOLD), *table]
+    for block in (_stage_rows(cameras), _sink_rows(state["sinks"])):
+        if block and len(rows) + len(block) <= height:
+            rows += block
+    room = height - len(rows) - 1
+    if state["events"] and room > 0:
+        rows += [("", ""), *_event_rows(state["events"], min(room, 8), single=len(cameras) == 1)]
+    return [_colored(_cut(text, width), color, colored) for text, color in rows[:height]]
+
+
+def _title(state: dict[str, Any]) -> str:
+    parts = ["edgecnn " + state["title"], _cameras_said(state), f"running {duration(state['uptime_s'])}"]
+    setting = state["controls"]
+    if setting["score_threshold"] is not None:
+        parts.append(f"score from {setting['score_threshold']:.2f}")
+    return " · ".join(parts)
+
+
+def _cameras_said(state: dict[str, Any]) -> str:
+    cameras = state["cameras"]
+    if len(cameras) == 1:
+        return str(cameras[0]["state"])
+    return f"{sum(camera['state'] == 'live' for camera in cameras)} of {len(cameras)} cameras live"
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """How wide the columns are; what finds no room has none."""
+
+    name: int
+    dropped: int
+    spark: int
+    found: int
+
+    @classmethod
+    def fitted(cls, width: int, names: Sequence[str]) -> _Columns:
+        name = min(max([6, *(len(name) for name in names)]), 20)
+        room = width - name - 36
+        dropped = 10 if room >= 10 else 0
+        room -= dropped
+        spark = min(room - 26, 40) if room >= 40 else 0
+        room -= spark + 2 if spark else 0
+        return cls(name, dropped, spark, room - 2 if room >= 10 else 0)
+
+    def line(self, name: str, state: str, numbers: Sequence[str], dropped: str, spark: str, found: str) -> str:
+        text = f"{name[: self.name]:<{self.name}}  {state:<8}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
+        text += f"{dropped:>10}" if self.dropped else ""
+        text += f"  {spark:<{self.spark}}" if self.spark else ""
+        return text + (f"  {found[: self.found]}" if self.found else "")
+
+
+def _table(cameras: Sequence[dict[str, Any]], width: int, bars: str) -> list[tuple[str, str]]:
+    """A line for each camera."""
+    columns = _Columns.fitted(width, [_clean(camera["name"]) for camera in cameras])
+    title = columns.line("camera", "state", ["frames/s", "age p50", "p99 ms"], "dropped", "age of late", "found")
+    return [(title, _DIM), *(_camera_row(camera, columns, bars) for camera in cameras)]
+
+
+def _camera_row(camera: dict[str, Any], columns: _Columns, bars: str) -> tuple[str, str]:
+    name, age = _clean(camera["name"]), camera["age_ms"]
+    if camera["state"] in BAD_STATES:
+        return f"{name[: columns.name]:<{columns.name}}  {camera['state']:<8} {_clean(camera['detail'])}", _RED
+    numbers = [_short(value) for value in (camera["processed_per_s"], age["p50"], age["p99"])]
+    spark = sparkline([point["age"][0] for point in camera["points"]], columns.spark, bars)
+    text = columns.line(name, camera["state"], numbers, str(camera["ledger"]["dropped"]), spark, _clean(camera["found"]))
+    return text, _YELLOW if camera["state"] == "paused" else ""
+
+
+def sparkline(values: Sequence[float | None], width: int, bars: str = _BARS) -> str:
+    """The newest ``width`` values as bars from nothing to the highest; a gap where there is none."""
+    shown = list(values)[-max(width, 0) :] if width > 0 else []
+    highest = max((value for value in shown if value is not None), default=0.0) or 1.0
+    places = [None if value is None else min(math.floor(value / highest * len(bars)), len(bars) - 1) for value in shown]
+    return "".join(" " if place is None else bars[place] for place in places)
+
+
+def _stage_rows(cameras: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What is told of all cameras: where the time goes, slowest camera first seen, and where the frames went."""
+    stages: dict[str, tuple[float, float]] = {}
+    for camera in cameras:
+        for stage, clock in camera["stage_ms"].items():
+            before = stages.get(stage, (0.0, 0.0))
+            stages[stage] = max(before[0], clock["p50"] or 0.0), max(before[1], clock["p99"] or 0.0)
+    spent = " · ".join(f"{stage} {_short(p50)} ({_short(p99)})" for stage, (p50, p99) in stages.items())
+    counted = ("captured", "processed", "dropped", "skipped", "failed", "in_flight")
+    sums = {name: sum(camera["ledger"][name] for camera in cameras) for name in counted}
+    told = [f"{sums[name]} {name.replace('_', ' ')}" for name in counted[1:] if sums[name] or name == "processed"]
+    rows = [("", ""), (f"stages, ms p50 (p99): {spent}", "")] if spent else [("", "")]
+    return [*rows, (f"ledger: {sums['captured']} captured = {' + '.join(told)}", "")]
+
+
+def _sink_rows(sinks: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    rows = []
+    for sink in sinks:
+        counts = ", ".join(f"{sink[name]} {name}" for name in ("written", "dropped", "failed") if sink[name] or name == "written")
+        why = f": {_clean(sink['detail'])}" if sink["detail"] else ""
+        rows.append(
+            (f"output {_clean(sink['name'])}: {sink['state']}{why}, {counts}", "" if sink["state"] == "working" else _RED)
+        )
+    return rows
+
+
+def _event_rows(events: Sequence[dict[str, Any]], most: int, *, single: bool) -> list[tuple[str, str]]:
+    rows = []
+    for event in list(reversed(events))[:most]:
+        at = time.strftime("%H:%M:%S", time.localtime(event["at"]))
+        details = ", ".join(f"{key} {value}" for key, value in event["details"].items())
+        place = "" if single or not event["camera"] else f"{event['camera']}: "
+        rows.append((_clean(f"{at}  {place}{event['kind'].replace('-', ' ')}  {details}"), _DIM))
+    return rows
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``1 h 5 min``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _clean(text: str) -> str:
+    """Names come from files and cameras: none may steer the terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def _colored(text: str, color: str, wanted: bool) -> str:
+    return f"{color}{text}{_PLAIN}" if wanted and color else text
+
+
+def _size_of(out: TextIO) -> tuple[int, int]:
+    try:
+        return tuple(os.get_terminal_size(out.fileno()))  # type: ignore[return-value]
+    except (OSError, ValueError):
+        return tuple(shutil.get_terminal_size())  # type: ignore[return-value]
