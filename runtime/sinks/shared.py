@@ -33,7 +33,7 @@ class SharedPainter:
 
     def __init__(self, painter: Paints) -> None:
         self._painter = painter
-        self._lock = threading.Lock()
+        self._lock, self._drawing = threading.Lock(), threading.Lock()
         self._drawn: dict[int, _Drawn] = {}
 
     def paint(self, result: Result) -> Image:
@@ -41,7 +41,8 @@ class SharedPainter:
         drawn = self._place(result)
         with drawn.lock:
             if drawn.image is None:
-                drawn.image = self._painter.paint(result)
+                with self._drawing:  # a painter may remember its last result
+                    drawn.image = self._painter.paint(result)
             return drawn.image
 
     def _place(self, result: Result) -> _Drawn:
