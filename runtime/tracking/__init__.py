@@ -1,1 +1,7 @@
-"""Who is who from frame to frame: multi-object tracking."""
+"""Identities for boxes from frame to frame."""
+
+from __future__ import annotations
+
+from edgecnn.runtime.tracking.bytetrack import ByteTrack, TrackOptions
+
+__all__ = ["ByteTrack", "TrackOptions"]

@@ -1,0 +1,33 @@
+"""Which row belongs to which column: the pairs of the highest similarity in sum (Jonker and Volgenant 1987), by lapx."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgecnn.errors import MissingExtraError
+from edgecnn.types import Float32, Int64
+
+
+def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
+    """Row and column indices of pairs with ``similarity`` (n, m) of ``at_least``, each row and column used once.
+
+    Raises ``MissingExtraError`` where lapx is not installed.
+    """
+    none = np.empty(0, np.int64)
+    if not similarity.size:
+        return none, none
+    columns = _lapjv(1 - similarity.astype(np.float64), 1 - at_least)
+    rows = np.flatnonzero(columns >= 0)
+    columns = columns[rows]
+    kept = similarity[rows, columns] >= at_least
+    return rows[kept], columns[kept]
+
+
+def _lapjv(cost: np.ndarray, limit: float) -> Int64:
+    """The column of each row, -1 for none."""
+    try:
+        import lap
+    except ImportError as error:
+        raise MissingExtraError("lapx", "live") from error
+    _, columns, _ = lap.lapjv(cost, extend_cost=True, cost_limit=limit)
+    return np.asarray(columns, np.int64)

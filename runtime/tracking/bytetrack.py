@@ -1,0 +1,186 @@
+"""ByteTrack: identities by motion and overlap, weak boxes included (Zhang et al. 2022, arXiv:2110.06864)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.metrics.match import iou_matrix
+from edgecnn.runtime.tracking.assignment import assign
+from edgecnn.runtime.tracking.kalman import Float64, Motion
+from edgecnn.types import Detections, Float32, Int64
+
+NEXT_LOOK = 10  # times lost_s
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions:
+    """What decides over identities.
+
+    ``high``: boxes scored so continue any track; ``low``: boxes scored so only continue tracks that were seen in the last frame;
+    ``new``: boxes scored so begin a track, which counts once it was seen in ``confirm`` frames on end.
+    ``lost_s``: seconds that a track is kept without being seen. ``most``: tracks kept at once, of which the longest unseen go first.
+    ``first``, ``second``, ``newest``: the least overlap that continues a track in the three stages; not multiplied by the score, which
+    small networks keep low.
+    ``other_class``: what the overlap counts where the class differs; 0 tracks each class alone, 1 regardless of class.
+    """
+
+    high: float = 0.5
+    low: float = 0.1
+    new: float = 0.6
+    confirm: int = 2
+    lost_s: float = 1.0
+    most: int = 1000
+    first: float = 0.2
+    second: float = 0.5
+    newest: float = 0.3
+    other_class: float = 0.8
+
+    def __post_init__(self) -> None:
+        parts = {name: getattr(self, name) for name in ("high", "low", "new", "first", "second", "newest", "other_class")}
+        for name, value in parts.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"wanted {name} of 0..1, found {value}: correct it")
+        if self.low > self.high or self.confirm < 1 or self.lost_s < 0 or self.most < 1:
+            raise ValueError(f"wanted low up to high, confirm and most from 1, lost_s from 0, found {self}: correct it")
+
+
+@dataclass(slots=True)
+class _Tracks:
+    """One row a track: motion, identity, class, frames on end it was seen in, the time it was seen last, whether it counts."""
+
+    motion: Motion
+    identity: Int64
+    class_id: Int64
+    streak: Int64
+    seen_at: Float64
+    confirmed: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.identity)
+
+    def __getitem__(self, index: Any) -> _Tracks:
+        return _Tracks(*(getattr(self, one.name)[index] for one in fields(self)))
+
+
+class ByteTrack:
+    """Gives each box of one camera the identity of its track; identities count from 1 and never return."""
+
+    def __init__(self, options: TrackOptions | None = None) -> None:
+        self.options = options or TrackOptions()
+        self._next = 1
+        self._index: int | None = None
+        self._tracks = self._begin(Detections.empty(), 0.0, confirmed=False)
+
+    @property
+    def alive(self) -> Int64:
+        """Identities of the tracks that count and may still come back."""
+        return self._tracks.identity[self._tracks.confirmed]
+
+    def update(self, found: Detections, index: int, at: float) -> Detections:
+        """The boxes of frame ``index`` that belong to a track, with ``track_id``, in their order.
+
+        ``at`` is the time of the frame in seconds. Frames that nobody looked at are gaps in ``index`` and cost no identity.
+        """
+        first = self._index is None
+        frames = 1 if self._index is None else max(index - self._index, 1)
+        self._index = index
+        self._forget(at)
+        self._tracks.motion = self._tracks.motion.predict(frames)
+        owner = self._associate(found)
+        self._continue(found, owner, at)
+        self._add(found, owner, at, confirmed=first or self.options.confirm == 1)
+        kept = owner >= 0
+        return Detections(found.xyxy[kept], found.score[kept], found.class_id[kept], owner[kept])
+
+    # which track a box belongs to; -1: none
+
+    def _associate(self, found: Detections) -> Int64:
+        """The row of each box's track, after the three stages of the paper."""
+        options, tracks = self.options, self._tracks
+        rows = np.full(len(found), -1, np.int64)
+        high = found.score >= options.high
+        self._match(found, rows, high, tracks.confirmed, options.first)
+        seen = tracks.confirmed & (tracks.streak > 0)
+        self._match(found, rows, (found.score >= options.low) & ~high, seen, options.second)
+        self._match(found, rows, high, ~tracks.confirmed, options.newest)
+        return rows
+
+    def _match(
+        self, found: Detections, rows: Int64, boxes: NDArray[np.bool_], wanted: NDArray[np.bool_], at_least: float
+    ) -> None:
+        """Match the ``boxes`` that have no track yet with the ``wanted`` tracks that have no box yet."""
+        free = wanted.copy()
+        free[rows[rows >= 0]] = False
+        chosen, tracks = np.flatnonzero(boxes & (rows < 0)), np.flatnonzero(free)
+        matched, columns = assign(self._similarity(tracks, found[chosen]), at_least)
+        rows[chosen[columns]] = tracks[matched]
+
+    def _similarity(self, tracks: Int64, found: Detections) -> Float32:
+        similarity = iou_matrix(self._tracks.motion[tracks].xyxy, found.xyxy)
+        same = self._tracks.class_id[tracks][:, None] == found.class_id[None]
+        return np.where(same, similarity, similarity * np.float32(self.options.other_class))
+
+    # what becomes of the tracks
+
+    def _continue(self, found: Detections, owner: Int64, at: float) -> None:
+        """Correct the tracks that were seen, end new ones that were not; ``owner`` turns from rows into identities."""
+        tracks, boxes = self._tracks, np.flatnonzero(owner >= 0)
+        rows = owner[boxes]
+        corrected = tracks.motion[rows].correct(found.xyxy[boxes])
+        for one in fields(Motion):
+            getattr(tracks.motion, one.name)[rows] = getattr(corrected, one.name)
+        unseen = np.ones(len(tracks), np.bool_)
+        unseen[rows] = False
+        tracks.streak[rows] += 1
+        tracks.streak[unseen] = 0
+        tracks.motion.velocity[unseen, 2:] = 0  # what is hidden moves on, but neither grows nor shrinks
+        tracks.seen_at[rows] = at
+        tracks.class_id[rows] = found.class_id[boxes]
+        tracks.confirmed |= tracks.streak >= self.options.confirm
+        tracks.identity[rows] = self._named(tracks[rows])
+        owner[boxes] = np.where(tracks.confirmed[rows], tracks.identity[rows], -2)
+        self._tracks = tracks[tracks.confirmed | ~unseen]
+
+    def _add(self, found: Detections, owner: Int64, at: float, *, confirmed: bool) -> None:
+        """Begin tracks with the boxes that have none."""
+        boxes = np.flatnonzero((owner == -1) & (found.score >= self.options.new))
+        begun = self._begin(found[boxes], at, confirmed=confirmed)
+        begun.identity = self._named(begun)
+        if confirmed:
+            owner[boxes] = begun.identity
+        parts = [self._tracks, begun]
+        rest = (np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(_Tracks)[1:])
+        self._tracks = _Tracks(Motion.join([part.motion for part in parts]), *rest)
+
+    def _named(self, tracks: _Tracks) -> Int64:
+        """Identities, the next numbers for tracks that count and have none yet."""
+        identity = tracks.identity.copy()
+        nameless = np.flatnonzero(tracks.confirmed & (identity < 0))
+        identity[nameless] = np.arange(self._next, self._next + len(nameless))
+        self._next += len(nameless)
+        return identity
+
+    def _forget(self, at: float) -> None:
+        """Drop what was unseen for too long; a camera of less than a frame in ``lost_s`` still gets its next look."""
+        tracks, unseen_s = self._tracks, at - self._tracks.seen_at
+        kept = (unseen_s <= self.options.lost_s) | ((tracks.streak > 0) & (unseen_s <= NEXT_LOOK * self.options.lost_s))
+        if kept.sum() > self.options.most:
+            oldest = np.argsort(-tracks.seen_at, kind="stable")[self.options.most :]
+            kept[oldest] = False
+        self._tracks = tracks[kept]
+
+    @staticmethod
+    def _begin(found: Detections, at: float, *, confirmed: bool) -> _Tracks:
+        n = len(found)
+        return _Tracks(
+            Motion.start(found.xyxy),
+            np.full(n, -1, np.int64),
+            found.class_id.copy(),
+            np.ones(n, np.int64),
+            np.full(n, at, np.float64),
+            np.full(n, confirmed, np.bool_),
+        )

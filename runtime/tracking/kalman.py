@@ -1,0 +1,107 @@
+"""Where boxes will be: a Kalman filter of constant velocity for many boxes at once (Kalman 1960; noise as in Wojke et al. 2017).
+
+A box is centre x, centre y, width / height and height; each has a velocity in units a frame. All noise is independent between
+the four, so that the usual filter of eight states falls apart into four of two states: no matrix is inverted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.types import Float32
+
+Float64: TypeAlias = NDArray[np.float64]
+
+# Standard deviations in parts of the height; those of width / height are absolute (arXiv:1703.07402, published code).
+PLACE, VELOCITY = 1 / 20, 1 / 160
+SHAPE, SHAPE_VELOCITY, SHAPE_SEEN = 1e-2, 1e-5, 1e-1
+SMALLEST = 1e-3  # a box that shrinks by its velocity keeps an extent
+
+
+@dataclass(slots=True)
+class Motion:
+    """Places and velocities (n, 4) with their variances and covariance (n, 4)."""
+
+    place: Float64
+    velocity: Float64
+    place_var: Float64
+    both_cov: Float64
+    velocity_var: Float64
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def __getitem__(self, index: Any) -> Motion:
+        return Motion(*(getattr(self, one.name)[index] for one in fields(self)))
+
+    @classmethod
+    def start(cls, xyxy: Float32) -> Motion:
+        """Boxes that were seen once and may move anywhere."""
+        place = to_place(xyxy)
+        height = place[:, 3:4]
+        place_std = np.concatenate([height * 2 * PLACE, height * 2 * PLACE, np.full_like(height, SHAPE), height * 2 * PLACE], 1)
+        velocity_std = np.concatenate(
+            [height * 10 * VELOCITY, height * 10 * VELOCITY, np.full_like(height, SHAPE_VELOCITY), height * 10 * VELOCITY], 1
+        )
+        zero = np.zeros_like(place)
+        return cls(place, zero, place_std**2, zero.copy(), velocity_std**2)
+
+    @classmethod
+    def join(cls, parts: list[Motion]) -> Motion:
+        """All of ``parts`` in order."""
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
+
+    @property
+    def xyxy(self) -> Float32:
+        """The boxes (n, 4) in pixels."""
+        x, y, shape, height = self.place.T
+        height = np.maximum(height, SMALLEST)
+        width = np.maximum(shape, SMALLEST) * height
+        return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1).astype(np.float32)
+
+    def predict(self, frames: float) -> Motion:
+        """``frames`` later: exactly what predicting that often by one frame gives, but for the height that scales the noise."""
+        place_noise, velocity_noise = (std**2 for std in self._noise())
+        n = frames
+        squares = n * (n - 1) * (2 * n - 1) / 6  # 0² + 1² + ... + (n - 1)²
+        return Motion(
+            self.place + n * self.velocity,
+            self.velocity,
+            self.place_var + 2 * n * self.both_cov + n * n * self.velocity_var + n * place_noise + squares * velocity_noise,
+            self.both_cov + n * self.velocity_var + n * (n - 1) / 2 * velocity_noise,
+            self.velocity_var + n * velocity_noise,
+        )
+
+    def correct(self, xyxy: Float32) -> Motion:
+        """After the boxes were seen at ``xyxy`` (n, 4)."""
+        height = self.place[:, 3:4]
+        seen_std = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE_SEEN), height * PLACE], 1)
+        spread = self.place_var + seen_std**2
+        gain, velocity_gain = self.place_var / spread, self.both_cov / spread
+        surprise = to_place(xyxy) - self.place
+        return Motion(
+            self.place + gain * surprise,
+            self.velocity + velocity_gain * surprise,
+            (1 - gain) * self.place_var,
+            (1 - gain) * self.both_cov,
+            self.velocity_var - velocity_gain * self.both_cov,
+        )
+
+    def _noise(self) -> tuple[Float64, Float64]:
+        height = np.maximum(self.place[:, 3:4], SMALLEST)
+        place = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE), height * PLACE], 1)
+        velocity = np.concatenate(
+            [height * VELOCITY, height * VELOCITY, np.full_like(height, SHAPE_VELOCITY), height * VELOCITY], 1
+        )
+        return place, velocity
+
+
+def to_place(xyxy: Float32) -> Float64:
+    """Centre, width / height and height of boxes (n, 4)."""
+    x1, y1, x2, y2 = xyxy.astype(np.float64).T
+    height = np.maximum(y2 - y1, SMALLEST)
+    return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, SMALLEST) / height, height], 1)
