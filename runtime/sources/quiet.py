@@ -22,7 +22,10 @@ def silence_video_logs() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        if hasattr(cv2, "setLogLevel"):  # OpenCV 4
+            cv2.setLogLevel(0)
+        else:
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class _Silence:

@@ -9,7 +9,7 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402 - after require_version
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - after require_version
 
 CODECS = {
     "jpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
@@ -22,6 +22,8 @@ parser.add_argument("--address", default="127.0.0.1")
 parser.add_argument("--codec", choices=CODECS, default="jpeg")
 parser.add_argument("--gop", type=int, default=25)
 parser.add_argument("--size", default="160x120")
+parser.add_argument("--then-size", help="of the pictures after a second, in the same stream")
+parser.add_argument("--transport", choices=["any", "tcp", "udp"], default="any", help="what is allowed")
 parser.add_argument("--frames", type=int, help="end after so many")
 parser.add_argument("--pattern", default="smpte", help="ball moves, smpte has noise, black stands still")
 parser.add_argument("--login", help="USER:PASSWORD that a client must give")
@@ -35,9 +37,22 @@ server.set_address(wishes.address)
 server.set_service(wishes.port)
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch(
-    f"( videotestsrc is-live=true pattern={wishes.pattern} {count} "
-    f"! video/x-raw,format=I420,width={width},height={height},framerate=25/1 ! {CODECS[wishes.codec].format(gop=wishes.gop)} )"
+    f"( videotestsrc is-live=true pattern={wishes.pattern} {count} ! videoscale "
+    f"! capsfilter name=size caps=video/x-raw,format=I420,width={width},height={height},framerate=25/1 "
+    f"! {CODECS[wishes.codec].format(gop=wishes.gop)} )"
 )
+if wishes.transport != "any":
+    factory.set_protocols(getattr(GstRtsp.RTSPLowerTrans, wishes.transport.upper()))
+
+
+def change_size(media: GstRtspServer.RTSPMedia) -> None:
+    width, _, height = wishes.then_size.partition("x")
+    caps = Gst.Caps.from_string(f"video/x-raw,format=I420,width={width},height={height},framerate=25/1")
+    media.get_element().get_by_name("size").set_property("caps", caps)
+
+
+if wishes.then_size:
+    factory.connect("media-configure", lambda _, media: GLib.timeout_add(1500, change_size, media))
 if wishes.login:
     user, _, password = wishes.login.partition(":")
     auth = GstRtspServer.RTSPAuth()
