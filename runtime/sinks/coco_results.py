@@ -26,11 +26,12 @@ _BEGIN, _END = b"[\n", b"\n]\n"
 class CocoSink:
     """Writes the boxes of each frame at once; the file is whole JSON after each.
 
-    What was at ``path`` is kept until the first result. Raises ``InputError`` where it can't be written, or where there are no boxes.
+    What was at ``path`` is kept until the first result, and with ``append`` for good where it is such a list. Raises ``InputError``
+    where it can't be written, or where there are no boxes.
     """
 
-    def __init__(self, path: Path | str, recorder: Recorder) -> None:
-        self.path, self._recorder = Path(path), recorder
+    def __init__(self, path: Path | str, recorder: Recorder, *, append: bool = False) -> None:
+        self.path, self._recorder, self._append = Path(path), recorder, append
         check_writable(self.path)
         self._file: BinaryIO | None = None
         self._end = 0  # where the closing bracket begins
@@ -58,8 +59,8 @@ class CocoSink:
 
     def _add(self, rows: bytes) -> None:
         if self._file is None:
-            self._file = self.path.open("wb", buffering=0)
-            self._end = 0
+            self._end = self._found() if self._append else 0
+            self._file = self.path.open("r+b" if self._end else "wb", buffering=0)
         if not self._end:
             self._put(0, _BEGIN + rows + _END)
             self._end = len(_BEGIN) + len(rows)
@@ -67,6 +68,11 @@ class CocoSink:
             rows = b",\n" + rows if self._end > len(_BEGIN) else rows
             self._put(self._end, rows + _END)
             self._end += len(rows)
+
+    def _found(self) -> int:
+        """Where the closing bracket of the list that is there begins; 0 without such a list."""
+        data = self.path.read_bytes() if self.path.exists() else b""
+        return len(data) - len(_END) if data.startswith(_BEGIN) and data.endswith(_END) else 0
 
     def _put(self, place: int, data: bytes) -> None:
         """In one piece over the old end, so that no moment shows half a list."""

@@ -36,9 +36,9 @@ class CsvSink:
     Raises ``InputError`` where it can't be written; rows before that stay whole.
     """
 
-    def __init__(self, path: Path | str, recorder: Recorder, *, rotate_bytes: int | None = None) -> None:
+    def __init__(self, path: Path | str, recorder: Recorder, *, rotate_bytes: int | None = None, append: bool = False) -> None:
         self._recorder = recorder
-        self._file = LinesFile(path, ",".join(COLUMNS) + "\n", rotate_bytes=rotate_bytes)
+        self._file = LinesFile(path, ",".join(COLUMNS) + "\n", rotate_bytes=rotate_bytes, append=append)
 
     def write(self, result: Result) -> None:
         """Write the rows of one result."""

@@ -46,9 +46,10 @@ class JsonLinesSink:
         *,
         recorder: Recorder | None = None,
         rotate_bytes: int | None = None,
+        append: bool = False,
     ) -> None:
         self._record = recorder or Recorder(labels, title)
-        self._file = LinesFile(path, rotate_bytes=rotate_bytes)
+        self._file = LinesFile(path, rotate_bytes=rotate_bytes, append=append)
 
     def write(self, result: Result) -> None:
         """Write one line and flush it."""
@@ -62,8 +63,8 @@ class JsonLinesSink:
 class EventLinesSink:
     """Writes each event as one line at once. Raises ``InputError`` where it can't be written."""
 
-    def __init__(self, path: Path | str, *, rotate_bytes: int | None = None) -> None:
-        self._file = LinesFile(path, rotate_bytes=rotate_bytes)
+    def __init__(self, path: Path | str, *, rotate_bytes: int | None = None, append: bool = False) -> None:
+        self._file = LinesFile(path, rotate_bytes=rotate_bytes, append=append)
 
     def write(self, result: Result) -> None:
         """Nothing: the events of a result are told as well."""

@@ -14,12 +14,13 @@ from edgecnn.runtime.sinks import cannot_write, check_writable
 class LinesFile:
     """Appends whole lines, each handed to the system at once, so that a killed process loses none; "-" is standard output.
 
-    What was at ``path`` is kept until the first lines. Above ``rotate_bytes`` the file is renamed to ``path``.1 and begun anew, which
-    bounds the place it takes. Raises ``InputError`` where it can't be written; lines before that stay whole, and later ones are tried.
+    What was at ``path`` is kept until the first lines, and with ``append`` for good. Above ``rotate_bytes`` the file is renamed to
+    ``path``.1 and begun anew, which bounds the place it takes. Raises ``InputError`` where it can't be written; lines before that stay
+    whole, and later ones are tried.
     """
 
-    def __init__(self, path: Path | str, header: str = "", *, rotate_bytes: int | None = None) -> None:
-        self.path, self._header, self._rotate = Path(path), header.encode(), rotate_bytes
+    def __init__(self, path: Path | str, header: str = "", *, rotate_bytes: int | None = None, append: bool = False) -> None:
+        self.path, self._header, self._rotate, self._append = Path(path), header.encode(), rotate_bytes, append
         self._to_stdout = str(path) == "-"
         self._file: BinaryIO | None = None
         self._whole = 0
@@ -41,11 +42,11 @@ class LinesFile:
     def _make_room(self, size: int) -> None:
         if self._file is not None and self._rotate and self._whole and self._whole + size > self._rotate and not self._to_stdout:
             self._file.close()
-            self._file = None
+            self._file, self._append = None, False
             self.path.replace(self.path.with_name(self.path.name + ".1"))
         if self._file is None:
-            self._file = sys.stdout.buffer if self._to_stdout else self.path.open("wb", buffering=0)
-            self._whole = 0
+            self._file = sys.stdout.buffer if self._to_stdout else self.path.open("ab" if self._append else "wb", buffering=0)
+            self._whole = 0 if self._to_stdout else self._file.tell()
 
     def _write_whole(self, data: bytes) -> None:
         assert self._file is not None
@@ -59,7 +60,7 @@ class LinesFile:
         if self._file is not None and not self._to_stdout:
             with suppress(OSError):  # a device can't be cut
                 os.ftruncate(self._file.fileno(), self._whole)
-                self._file.seek(self._whole)
+                self._file.seek(self._whole)  # where the next lines go, unless these are appended anyway
 
     def close(self) -> None:
         """Close the file."""

@@ -15,8 +15,8 @@ from edgecnn.types import Detections, Result
 class MotSink:
     """Writes a line for each box at once. Raises ``InputError`` where it can't be written, or where a result has no boxes to write."""
 
-    def __init__(self, path: Path | str) -> None:
-        self._file = LinesFile(path)
+    def __init__(self, path: Path | str, *, append: bool = False) -> None:
+        self._file = LinesFile(path, append=append)
 
     def write(self, result: Result) -> None:
         """Write the lines of one result."""

@@ -23,7 +23,8 @@ class VideoSink:
     The file can be read from its first second on, whatever happens to the process or the disk. With ``realtime`` a frame is shown
     until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, drops or not.
     Frames of another size than the first are fitted into it. ``fps`` may be asked for at the first frame, when a source knows it.
-    ``segment_s`` begins a new file after so many seconds, each with the time of its first frame in its name. After an
+    ``segment_s`` begins a new file after so many seconds, each with the time of its first frame in its name; ``dated`` gives a
+    whole video such a name. After an
     ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays.
     """
 
@@ -35,13 +36,14 @@ class VideoSink:
         fps: Callable[[], float | None] | float | None = None,
         realtime: bool = False,
         segment_s: float | None = None,
+        dated: bool = False,
     ) -> None:
         self.path, self._painter, self._realtime, self._segment = Path(path), painter, realtime, segment_s
         self._ask_fps = fps if callable(fps) else lambda: fps
         check_suffix(self.path)
         check_writable(self.path)
         self._file: VideoFile | None = None
-        self._broke = False
+        self._dated = dated or segment_s is not None
         self._clock = _Clock(realtime)
         self.frames = 0
 
@@ -52,7 +54,7 @@ class VideoSink:
         try:
             file.add(image, self._clock.at(result, file))
         except InputError:
-            self._broke, self._file = True, None
+            self._dated, self._file = True, None
             with suppress(InputError):
                 file.close()
             raise
@@ -63,7 +65,7 @@ class VideoSink:
             self.close()
         if self._file is None:
             path = self.path
-            if self._segment is not None or self._broke:
+            if self._dated:
                 path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
             self._file = VideoFile(path, image, self._ask_fps() or _USUAL_FPS)
             self._clock = _Clock(self._realtime)

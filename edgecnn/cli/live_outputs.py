@@ -1,0 +1,314 @@
+"""The options of `edgecnn run` for where results go, and what opens these outputs for each camera."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.sinks import Sink
+    from edgecnn.runtime.sinks.outlets import Outlet
+    from edgecnn.runtime.sinks.prometheus import MeasuredCamera, Metrics, MetricsServer
+    from edgecnn.runtime.sinks.queued import Queued
+    from edgecnn.runtime.sinks.shared import Paints
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+WHOLE_OUTPUTS = frozenset({"metrics_port"})  # belongs to the run; all others may differ from camera to camera
+TO_STDOUT = ("jsonl", "csv", "events")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_KIND = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def parse_seconds(value: str | float) -> float:
+    """Seconds from "500ms", "10s", "10m", "1h" or "10"; raises ``click.BadParameter``."""
+    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(ms|s|m|h)?", str(value).strip())
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"wanted a time such as 30s, 10m or 1h, found {value!r}")
+    return float(match[1]) * _SECONDS[match[2] or ""]
+
+
+def parse_bytes(value: str | int) -> int:
+    """Bytes from "500k", "100MB", "2GB" or "1000000"; raises ``click.BadParameter``."""
+    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmg]?)b?", str(value).strip().lower())
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"wanted a size such as 100MB or 2GB, found {value!r}")
+    return int(float(match[1]) * _BYTES[match[2]])
+
+
+def parse_kinds(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Kinds of events with commas between; raises ``click.BadParameter``."""
+    kinds = tuple(value.replace(" ", "").split(",")) if isinstance(value, str) else tuple(value)
+    if not kinds or not all(_KIND.fullmatch(kind) for kind in kinds):
+        raise click.BadParameter(f"wanted events such as line-crossed,zone-entered, found {value!r}")
+    return kinds
+
+
+_OPTIONS = (
+    click.option("--out", metavar="FILE", help="Annotated video: .mp4, .mkv (MPEG-4) or .webm (VP8, for browsers)."),
+    click.option("--segment", type=parse_seconds, metavar="TIME", help="Begin a new --out file, dated, every 10m."),
+    click.option("--snapshot", metavar="FILE", help="Annotated picture of the last frame with something on it."),
+    click.option("--jsonl", metavar="FILE", help="Results as JSON lines; - is standard output."),
+    click.option("--csv", metavar="FILE", help="Results as CSV, a row for each box; - is standard output."),
+    click.option("--mot", metavar="FILE", help="Tracks as MOT Challenge text."),
+    click.option("--coco", metavar="FILE", help="Detections as COCO results."),
+    click.option("--events", metavar="FILE", help="Events as JSON lines; - is standard output."),
+    click.option(
+        "--rotate", type=parse_bytes, metavar="SIZE", help="Begin --jsonl, --csv, --events anew at 100MB, keep one before."
+    ),
+    click.option("--clips", metavar="DIR", help="A picture and a clip of each event; the oldest go."),
+    click.option("--clip-on", type=parse_kinds, metavar="EVENTS", help="Only of line-crossed,zone-entered,...  [default: all]"),
+    click.option(
+        "--clip-before", type=parse_seconds, default="5s", show_default=True, metavar="TIME", help="Clips begin earlier."
+    ),
+    click.option("--clip-after", type=parse_seconds, default="5s", show_default=True, metavar="TIME", help="Clips end later."),
+    click.option("--clips-most", type=click.IntRange(1), default=200, show_default=True, help="Clips kept in DIR."),
+    click.option("--clips-size", type=parse_bytes, default="2GB", show_default=True, metavar="SIZE", help="Their size in all."),
+    click.option(
+        "--mqtt",
+        envvar="EDGECNN_MQTT",
+        metavar="URL",
+        help="Results, events and state to mqtt[s]://user@host/topic?qos=1&send=events,results&every=1&ca=FILE; the password comes "
+        "from EDGECNN_MQTT_PASSWORD or password-file=.",
+    ),
+    click.option(
+        "--webhook",
+        envvar="EDGECNN_WEBHOOK",
+        metavar="URL",
+        help="Post each event there; EDGECNN_WEBHOOK_SECRET signs it.",
+    ),
+    click.option("--webhook-on", type=parse_kinds, metavar="EVENTS", help="Only line-crossed,zone-entered,...  [default: all]"),
+    click.option(
+        "--metrics-port", type=click.IntRange(0, 65535), metavar="PORT", help="Numbers for Prometheus at 127.0.0.1:PORT/metrics."
+    ),
+)
+
+
+def output_options(function: F) -> F:
+    """Add the options for outputs to a command. ``{camera}`` in the name of a file or folder becomes the name of the camera."""
+    decorated: Any = function
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def writes_to_stdout(values: Mapping[str, Any]) -> bool:
+    """Whether standard output is an output, so that nothing else may be said there."""
+    return any(values[name] == "-" for name in TO_STDOUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputCamera:
+    """What outputs need of a camera. ``title`` and ``fps`` are its source's, ``live`` that its policy is "latest".
+
+    ``several``: the run has more cameras, or may get them.
+    """
+
+    name: str
+    labels: Sequence[str]
+    painter: Paints
+    title: Callable[[int], str]
+    fps: Callable[[], float | None]
+    live: bool
+    several: bool = False
+
+
+class Outputs:
+    """Opens the outputs that ``values`` ask for; ``say`` gets a line when one fails or works again.
+
+    Each outlet takes the results (``write``) and all events (``tell``) of its camera. Open outputs are ``sinks``, each once.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        from edgecnn.runtime.sinks.outlets import Outlets
+        from edgecnn.runtime.sinks.records import Recorder
+
+        self._say, self._outlets, self._recorder = say, Outlets(), Recorder()
+
+    @property
+    def sinks(self) -> list[Queued]:
+        """All outputs that are open."""
+        return self._outlets.sinks
+
+    def open(self, camera: OutputCamera, values: Mapping[str, Any]) -> list[Outlet]:
+        """The outlets of one camera; none is left open after an error. Raises ``InputError`` and ``MissingExtraError``."""
+        self._recorder.add(camera.name, camera.labels, camera.title)
+        opened: list[Outlet] = []
+        try:
+            for kind in _MAKERS:
+                if values[kind]:
+                    opened.append(self._open_one(kind, camera, values))
+        except BaseException:
+            for outlet in opened:
+                outlet.close()
+            raise
+        return opened
+
+    def _open_one(self, kind: str, camera: OutputCamera, values: Mapping[str, Any]) -> Outlet:
+        from edgecnn.runtime.sinks.queued import Queued
+
+        maker = _MAKERS[kind]
+        target = str(values[kind])
+        if maker.file:
+            target = target.replace("{camera}", camera.name)
+        name = f"{kind} {camera.name}" if camera.several and not maker.shared else kind
+
+        def make() -> Queued:
+            order = _Order(target, camera, values, self._recorder, self._outlets.begun(target))
+            return Queued(
+                maker.make(order),
+                name=self._unique(name),
+                lossless=not camera.live and maker.file,
+                keep_image=maker.image,
+                events_only=maker.events_only,
+                capacity=maker.capacity,
+                say=self._say,
+            )
+
+        own = maker.folder and camera.name
+        return self._outlets.join(
+            kind,
+            f"{target}#{own}" if own else target,
+            camera.name,
+            make,
+            shared=maker.shared,
+            file=maker.file and not maker.folder,
+        )
+
+    def _unique(self, name: str) -> str:
+        """Two brokers or two files are told apart by a number."""
+        taken = {sink.name for sink in self.sinks}
+        return next(one for one in (name, *(f"{name} {n}" for n in range(2, len(taken) + 3))) if one not in taken)
+
+
+def open_metrics(
+    values: Mapping[str, Any], cameras: Callable[[], Mapping[str, MeasuredCamera]], outputs: Outputs
+) -> tuple[Metrics | None, MetricsServer | None]:
+    """The numbers, for a page that shows them, and what serves them at --metrics-port; each None where there is none.
+
+    Raises ``InputError`` for a port that is taken, ``MissingExtraError`` where the port is asked for without prometheus_client.
+    """
+    from edgecnn.errors import MissingExtraError
+    from edgecnn.runtime.sinks.prometheus import Metrics, MetricsServer
+
+    try:
+        metrics = Metrics(cameras, lambda: outputs.sinks)
+    except MissingExtraError:
+        if values["metrics_port"] is not None:
+            raise
+        return None, None
+    return metrics, None if values["metrics_port"] is None else MetricsServer(metrics, values["metrics_port"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One output to make: ``again`` where this run has written to the file before."""
+
+    target: str
+    camera: OutputCamera
+    values: Mapping[str, Any]
+    recorder: Any
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """How an output of a kind is made, and what may be done with it."""
+
+    make: Callable[[_Order], Sink]
+    shared: bool = False  # cameras may write to the same
+    image: bool = False
+    events_only: bool = False
+    file: bool = True
+    folder: bool = False
+    capacity: int = 256
+
+
+def _video(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.video import VideoSink
+
+    camera, segment = order.camera, order.values["segment"]
+    return VideoSink(order.target, camera.painter, fps=camera.fps, realtime=camera.live, segment_s=segment, dated=order.again)
+
+
+def _snapshot(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.snapshot import SnapshotSink
+
+    return SnapshotSink(order.target, order.camera.painter)
+
+
+def _jsonl(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.json_lines import JsonLinesSink
+
+    return JsonLinesSink(order.target, recorder=order.recorder, rotate_bytes=order.values["rotate"], append=order.again)
+
+
+def _csv(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.csv_rows import CsvSink
+
+    return CsvSink(order.target, order.recorder, rotate_bytes=order.values["rotate"], append=order.again)
+
+
+def _events(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.json_lines import EventLinesSink
+
+    return EventLinesSink(order.target, rotate_bytes=order.values["rotate"], append=order.again)
+
+
+def _mot(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.mot_text import MotSink
+
+    return MotSink(order.target, append=order.again)
+
+
+def _coco(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.coco_results import CocoSink
+
+    return CocoSink(order.target, order.recorder, append=order.again)
+
+
+def _clips(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.event_clips import ClipPlan, EventClipsSink
+
+    values, camera = order.values, order.camera
+    plan = ClipPlan(
+        kinds=values["clip_on"],
+        before_s=values["clip_before"],
+        after_s=values["clip_after"],
+        most=values["clips_most"],
+        most_bytes=values["clips_size"],
+    )
+    return EventClipsSink(Path(order.target), camera.painter, plan, fps=camera.fps, realtime=camera.live)
+
+
+def _mqtt(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.mqtt_broker import MqttAddress, MqttSink
+
+    return MqttSink(MqttAddress.parse(order.target), order.recorder)
+
+
+def _webhook(order: _Order) -> Sink:
+    from edgecnn.runtime.sinks.peer import secret
+    from edgecnn.runtime.sinks.webhook import SECRET, WebhookSink
+
+    return WebhookSink(order.target, secret=secret(SECRET, None), kinds=order.values["webhook_on"])
+
+
+_MAKERS = {
+    "out": _Maker(_video, image=True, capacity=64),
+    "snapshot": _Maker(_snapshot, image=True, capacity=4),
+    "jsonl": _Maker(_jsonl, shared=True),
+    "csv": _Maker(_csv, shared=True),
+    "mot": _Maker(_mot),
+    "coco": _Maker(_coco),
+    "events": _Maker(_events, shared=True, events_only=True),
+    "clips": _Maker(_clips, image=True, folder=True, capacity=64),
+    "mqtt": _Maker(_mqtt, shared=True, file=False, capacity=1000),
+    "webhook": _Maker(_webhook, shared=True, events_only=True, file=False, capacity=1000),
+}
