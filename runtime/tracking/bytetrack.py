@@ -72,13 +72,17 @@ class ByteTrack:
     def __init__(self, options: TrackOptions | None = None) -> None:
         self.options = options or TrackOptions()
         self._next = 1
+        self.clear()
+
+    def clear(self) -> None:
+        """End all tracks, as after a cut; identities go on counting."""
         self._index: int | None = None
         self._tracks = self._begin(Detections.empty(), 0.0, confirmed=False)
 
     @property
     def alive(self) -> Int64:
         """Identities of the tracks that count and may still come back."""
-        return self._tracks.identity[self._tracks.confirmed]
+        return np.asarray(self._tracks.identity[self._tracks.confirmed], np.int64)
 
     def update(self, found: Detections, index: int, at: float) -> Detections:
         """The boxes of frame ``index`` that belong to a track, with ``track_id``, in their order.
@@ -162,7 +166,7 @@ class ByteTrack:
         nameless = np.flatnonzero(tracks.confirmed & (identity < 0))
         identity[nameless] = np.arange(self._next, self._next + len(nameless))
         self._next += len(nameless)
-        return identity
+        return np.asarray(identity, np.int64)
 
     def _forget(self, at: float) -> None:
         """Drop what was unseen for too long; a camera of less than a frame in ``lost_s`` still gets its next look."""

@@ -1,0 +1,132 @@
+"""Lines that count who crosses them, in both directions."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from edgecnn.runtime.draw import label_of
+from edgecnn.runtime.steps.per_track import PerTrack
+from edgecnn.runtime.steps.place import Anchor, Shape, anchors, check_length, parse_shape
+from edgecnn.types import Detections, Event, Mark, Result
+
+Way = Literal["in", "out"]
+Point = tuple[float, float]
+WAYS: tuple[Way, Way] = ("in", "out")
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A track and one line: the place seen last, the side it is surely on, whether it went through since, and what was counted."""
+
+    place: Point | None = None
+    side: bool = False
+    through: bool = False
+    counted: set[Way] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Line:
+    shape: Shape
+    walks: PerTrack[_Walk] = field(default_factory=lambda: PerTrack(_Walk))
+    counts: dict[Way, Counter[str]] = field(default_factory=lambda: {way: Counter() for way in WAYS})
+
+
+class Lines:
+    """Counts tracks that cross a line, each once in a direction; "in" is from the left of the way from its first to its last point.
+
+    Seen on the screen with the first point at the left and the last at the right, "in" is downwards. The anchor of a box has to
+    pass between the two ends and then get ``hysteresis`` times the height of the box beyond the line, so that one who stands on it
+    counts once. Each crossing is an Event "line-crossed" with line, way, track_id and label. Needs ``Track`` before it.
+    """
+
+    stage = "count"
+
+    def __init__(
+        self, shapes: Sequence[Shape], labels: Sequence[str], *, anchor: Anchor = "bottom", hysteresis: float = 0.05
+    ) -> None:
+        self._lines = [_Line(shape) for shape in shapes]
+        self._labels, self._anchor, self._hysteresis = labels, anchor, hysteresis
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
+        """Numbers by line, way and class; to be read from any thread."""
+        return {line.shape.name: _copy(line) for line in self._lines}
+
+    def __call__(self, result: Result) -> Result:
+        """The result with events of the lines that were crossed, and the lines as marks."""
+        height, width = result.frame.image.shape[:2]
+        events, marks = [], []
+        for line in self._lines:
+            points = line.shape.in_pixels(width, height)
+            events += self._crossings(line, points, result)
+            marks.append(Mark(line.shape.name, points, False, _copy(line)))
+        return replace(result, events=(*result.events, *events), marks=(*result.marks, *marks))
+
+    def _crossings(self, line: _Line, points: Sequence[Point], result: Result) -> list[Event]:
+        found = result.prediction
+        if not isinstance(found, Detections) or found.track_id is None:
+            return []
+        events = []
+        for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
+            track, margin = int(found.track_id[row]), self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
+            way = _step(line.walks[track], (place[0], place[1]), (points[0], points[-1]), margin)
+            if way is not None:
+                label = label_of(self._labels, int(found.class_id[row]))
+                line.counts[way][label] += 1
+                details = {"line": line.shape.name, "way": way, "track_id": track, "label": label, "frame": result.frame.index}
+                events.append(Event("line-crossed", result.frame.captured_at, result.camera, details))
+        return events
+
+
+def parse_line(text: str) -> Shape:
+    """``NAME:x1,y1,x2,y2``; raises ``InputError`` where it is none."""
+    return check_length(parse_shape(text, "line", least=2, most=2), "line")
+
+
+def _copy(line: _Line) -> dict[str, dict[str, int]]:
+    return {way: dict(count) for way, count in line.counts.items()}
+
+
+def _step(walk: _Walk, place: Point, ends: tuple[Point, Point], margin: float) -> Way | None:
+    """Move on to ``place``; the way that is to be counted now."""
+    before, walk.place = walk.place, place
+    distance = _distance(place, ends)
+    side = distance >= 0
+    if before is None:
+        walk.side = side
+        return None
+    if (_distance(before, ends) >= 0) != side:
+        walk.through ^= _between(before, place, ends)
+    if side == walk.side:
+        if abs(distance) >= margin:
+            walk.through = False
+        return None
+    if abs(distance) < margin:
+        return None
+    through, walk.side, walk.through = walk.through, side, False
+    way: Way = "in" if side else "out"
+    if not through or way in walk.counted:
+        return None
+    walk.counted.add(way)
+    return way
+
+
+def _distance(place: Point, ends: tuple[Point, Point]) -> float:
+    """Pixels from the infinite line; positive at the right of the way from the first end to the second, where y points down."""
+    (ax, ay), (bx, by) = ends
+    length = math.hypot(bx - ax, by - ay)
+    return ((bx - ax) * (place[1] - ay) - (by - ay) * (place[0] - ax)) / length
+
+
+def _between(old: Point, new: Point, ends: tuple[Point, Point]) -> bool:
+    """Whether the way from ``old`` to ``new``, which are on different sides, passes between the ends."""
+    d_old, d_new = _distance(old, ends), _distance(new, ends)
+    share = d_old / (d_old - d_new)
+    x, y = old[0] + share * (new[0] - old[0]), old[1] + share * (new[1] - old[1])
+    (ax, ay), (bx, by) = ends
+    along = (x - ax) * (bx - ax) + (y - ay) * (by - ay)
+    return 0 <= along <= (bx - ax) ** 2 + (by - ay) ** 2

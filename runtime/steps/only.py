@@ -1,0 +1,67 @@
+"""What of a prediction is shown: some classes, and scores from a threshold on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from edgecnn.errors import InputError
+from edgecnn.runtime.controls import Controls
+from edgecnn.types import Detections, Result
+
+
+class Only:
+    """Leaves the boxes of ``only`` these labels, None: of all, scored ``score_threshold`` or more; ``controls`` outvote both.
+
+    A tracked box is judged by its class alone: its weak moments were let in to keep its identity. Raises ``InputError`` for a label
+    that the model does not have. Classes and values of a whole image stay as they are.
+    """
+
+    stage = "filter"
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        only: Iterable[str] | None = None,
+        score_threshold: float | None = None,
+        controls: Controls | None = None,
+    ) -> None:
+        self._labels = [label.casefold() for label in labels]
+        self._score_threshold, self._controls = score_threshold, controls
+        self._only = None if only is None else self._known(only, labels)
+
+    def __call__(self, result: Result) -> Result:
+        """The result with fewer boxes."""
+        found = result.prediction
+        if not isinstance(found, Detections):
+            return result
+        only, threshold = self._only, self._score_threshold
+        from_controls = False
+        if self._controls is not None:
+            setting = self._controls.setting
+            only = only if setting.only is None else self._ids(setting.only)
+            from_controls = setting.score_threshold is not None
+            threshold = setting.score_threshold if from_controls else threshold
+        kept = np.ones(len(found), np.bool_) if only is None else np.isin(found.class_id, sorted(only))
+        if threshold is not None and (found.track_id is None or from_controls):
+            kept &= found.score >= threshold
+        return result if kept.all() else replace(result, prediction=found[kept], trails=_left(result, found[kept]))
+
+    def _known(self, wanted: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
+        names = list(wanted)
+        lacking = [name for name in names if name.casefold() not in self._labels]
+        if lacking:
+            shown = ", ".join(labels[:12]) + (f", ... ({len(labels)} in all)" if len(labels) > 12 else "")
+            raise InputError(f"classes of the model ({shown})", ", ".join(lacking), "correct the names")
+        return self._ids(names)
+
+    def _ids(self, names: Iterable[str]) -> frozenset[int]:
+        wanted = {name.casefold() for name in names}
+        return frozenset(index for index, label in enumerate(self._labels) if label in wanted)
+
+
+def _left(result: Result, found: Detections) -> dict[int, np.ndarray]:
+    kept = set() if found.track_id is None else set(found.track_id.tolist())
+    return {track: trail for track, trail in result.trails.items() if track in kept}

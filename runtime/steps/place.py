@@ -1,0 +1,80 @@
+"""Places in a picture: where a box stands, and lines, rectangles and polygons given in pixels or in parts of the image."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgecnn.errors import InputError
+from edgecnn.types import Float32
+
+Anchor = Literal["bottom", "center", "top"]
+Points = tuple[tuple[float, float], ...]
+NUMBER = re.compile(r"\s*(-?\d+(?:\.\d*)?|-?\.\d+)\s*(%?)\s*")
+
+
+def anchors(xyxy: Float32, where: Anchor = "bottom") -> Float32:
+    """The point (n, 2) by which a box (n, 4) is placed: the middle of its lower edge, where a thing stands, its centre or its top."""
+    x = (xyxy[:, 0] + xyxy[:, 2]) / 2
+    share = {"bottom": 1.0, "center": 0.5, "top": 0.0}[where]
+    y = xyxy[:, 1] + np.float32(share) * (xyxy[:, 3] - xyxy[:, 1])
+    return np.stack([x, y], 1).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Named points; ``relative`` ones are parts of the image's width and height."""
+
+    name: str
+    points: Points
+    relative: bool
+
+    def in_pixels(self, width: int, height: int) -> Points:
+        """The points in an image of this size."""
+        return tuple((x * width, y * height) for x, y in self.points) if self.relative else self.points
+
+
+def parse_shape(text: str, what: str, *, least: int, most: int | None = None, named: bool = True) -> Shape:
+    """``NAME:x1,y1,x2,y2,...`` with ``least`` to ``most`` points: pixels, or parts of the image where all are 0..1 or end in %.
+
+    Raises ``InputError`` where it is none.
+    """
+    name, colon, rest = text.rpartition(":")
+    wanted = f"a {what} as {'NAME:' if named else ''}x1,y1,x2,y2{'' if most == least else ',...'}"
+    if named and not name.strip():
+        raise InputError(wanted, repr(text), "give it a name")
+    found = [NUMBER.fullmatch(word) for word in (rest if colon else text).split(",")]
+    if not all(found) or len(found) % 2 or len(found) < 2 * least or (most is not None and len(found) > 2 * most):
+        raise InputError(wanted, repr(text), f"give {_count(least, most)} points as numbers with commas between")
+    numbers = [(float(one[1]), one[2] == "%") for one in found if one]
+    if any(percent for _, percent in numbers) and not all(percent for _, percent in numbers):
+        raise InputError(wanted, f"{text!r} with and without %", "use one of both")
+    values = [value / 100 if percent else value for value, percent in numbers]
+    relative = numbers[0][1] or all(0 <= value <= 1 for value in values)
+    return Shape(name.strip(), tuple(zip(values[::2], values[1::2], strict=True)), relative)
+
+
+def _count(least: int, most: int | None) -> str:
+    return f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+
+
+def check_length(shape: Shape, what: str) -> Shape:
+    """The shape; raises ``InputError`` where all its points are one, or a polygon has no area."""
+    spread = max(math.dist(shape.points[0], other) for other in shape.points)
+    if spread == 0 or (len(shape.points) > 2 and area(shape.points) == 0):
+        raise InputError(
+            f"a {what} of some extent", f"{shape.name or what} with points in one place or on one line", "correct it"
+        )
+    return shape
+
+
+def area(points: Sequence[tuple[float, float]]) -> float:
+    """Area of a polygon (the shoelace formula)."""
+    corners = np.array(points, np.float64)
+    x, y = corners.T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)

@@ -1,0 +1,129 @@
+"""Zones that know who is inside, who came and went, and how long each one stayed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from edgecnn.runtime.draw import label_of
+from edgecnn.runtime.steps.clock import Clock, captured
+from edgecnn.runtime.steps.per_track import PerTrack
+from edgecnn.runtime.steps.place import Anchor, Shape, anchors, check_length, parse_shape
+from edgecnn.types import Detections, Event, Mark, Result
+
+
+@dataclass(slots=True)
+class _Stay:
+    """One track in one zone: since when, seen last when, as what."""
+
+    since: float
+    seen_at: float
+    label: str
+
+
+@dataclass(slots=True)
+class _Zone:
+    shape: Shape
+    inside: dict[int, _Stay] = field(default_factory=dict)
+    entered: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    known: PerTrack[list[str]] = field(default_factory=lambda: PerTrack(list))
+
+
+class Zones:
+    """Who is in each polygon, by the anchor of the box: Events "zone-entered" and "zone-left", the latter with ``dwell_s``.
+
+    To leave, the anchor has to get ``hysteresis`` times the height of the box outside, or be unseen for ``patience_s``; then the stay
+    ends when it was seen last. Each track counts once as entered and once as left, however often it comes back, but each stay has
+    its events. Needs ``Track`` before it.
+    """
+
+    stage = "count"
+
+    def __init__(
+        self,
+        shapes: Sequence[Shape],
+        labels: Sequence[str],
+        *,
+        anchor: Anchor = "bottom",
+        hysteresis: float = 0.05,
+        patience_s: float = 1.0,
+        clock: Clock = captured,
+    ) -> None:
+        self._zones = [_Zone(shape) for shape in shapes]
+        self._labels, self._anchor, self._hysteresis = labels, anchor, hysteresis
+        self._patience_s, self._clock = patience_s, clock
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
+        """Numbers by zone, by inside, entered or left, and by class; to be read from any thread."""
+        return {zone.shape.name: _copy(zone) for zone in self._zones}
+
+    def __call__(self, result: Result) -> Result:
+        """The result with events of the zones, and the zones as marks."""
+        height, width = result.frame.image.shape[:2]
+        events, marks = [], []
+        for zone in self._zones:
+            points = zone.shape.in_pixels(width, height)
+            events += self._look(zone, np.array(points, np.float32), result)
+            marks.append(Mark(zone.shape.name, points, True, _copy(zone)))
+        return replace(result, events=(*result.events, *events), marks=(*result.marks, *marks))
+
+    def _look(self, zone: _Zone, polygon: np.ndarray, result: Result) -> list[Event]:
+        now, found, events = self._clock(result.frame), result.prediction, []
+        if isinstance(found, Detections) and found.track_id is not None:
+            for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
+                margin = self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
+                depth = cv2.pointPolygonTest(polygon, place, True)
+                label = label_of(self._labels, int(found.class_id[row]))
+                events += self._place(zone, int(found.track_id[row]), depth, margin, label, now, result)
+        for track, stay in list(zone.inside.items()):
+            if now - stay.seen_at > self._patience_s:
+                events.append(self._leave(zone, track, stay.seen_at, result))
+        return events
+
+    def _place(self, zone: _Zone, track: int, depth: float, margin: float, label: str, now: float, result: Result) -> list[Event]:
+        """A track was seen ``depth`` pixels inside the zone."""
+        stay = zone.inside.get(track)
+        if stay is None:
+            if depth < 0:
+                return []
+            zone.inside[track] = _Stay(now, now, label)
+            _count_once(zone, track, "entered", label)
+            return [self._event("zone-entered", zone, track, label, result)]
+        stay.label = label
+        if depth < -margin:
+            return [self._leave(zone, track, now, result)]
+        stay.seen_at = now
+        return []
+
+    def _leave(self, zone: _Zone, track: int, at: float, result: Result) -> Event:
+        stay = zone.inside.pop(track)
+        _count_once(zone, track, "left", stay.label)
+        return self._event("zone-left", zone, track, stay.label, result, dwell_s=round(at - stay.since, 3))
+
+    @staticmethod
+    def _event(kind: str, zone: _Zone, track: int, label: str, result: Result, **more: float) -> Event:
+        details = {"zone": zone.shape.name, "track_id": track, "label": label, "frame": result.frame.index, **more}
+        return Event(kind, result.frame.captured_at, result.camera, details)
+
+
+def parse_zone(text: str) -> Shape:
+    """``NAME:x1,y1,x2,y2,x3,y3,...``; raises ``InputError`` where it is none."""
+    return check_length(parse_shape(text, "zone", least=3), "zone")
+
+
+def _count_once(zone: _Zone, track: int, what: str, label: str) -> None:
+    known = zone.known[track]
+    if what not in known:
+        known.append(what)
+        (zone.entered if what == "entered" else zone.left)[label] += 1
+
+
+def _copy(zone: _Zone) -> dict[str, dict[str, int]]:
+    inside = Counter(stay.label for stay in list(zone.inside.values()))
+    return {"inside": dict(inside), "entered": dict(zone.entered), "left": dict(zone.left)}
