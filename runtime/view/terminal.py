@@ -35,12 +35,12 @@ class TerminalView:
         self._done = threading.Event()
         self._drawn = 0
         self._size = (0, 0)
-        self._usual_cont: Any = None
+        self._usual_stop: Any = None
         self._thread = threading.Thread(target=self._work, name="edgecnn-terminal", daemon=True)
 
     def __enter__(self) -> TerminalView:
-        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCONT"):
-            self._usual_cont = signal.signal(signal.SIGCONT, self._back)
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGTSTP"):
+            self._usual_stop = signal.signal(signal.SIGTSTP, self._stop)
         self._thread.start()
         return self
 
@@ -49,8 +49,8 @@ class TerminalView:
         self._thread.join(1.0)
         with self._lock:
             self._write(self._erased())
-        if self._usual_cont is not None:
-            signal.signal(signal.SIGCONT, self._usual_cont)
+        if self._usual_stop is not None:
+            signal.signal(signal.SIGTSTP, self._usual_stop)
 
     def say(self, text: str) -> None:
         """Print lines for good on standard output."""
@@ -66,9 +66,13 @@ class TerminalView:
             out.write(text + "\n")
             out.flush()
 
-    def _back(self, *_: object) -> None:
-        """Stopped and resumed: the shell wrote meanwhile, so what was drawn is left alone."""
-        self._drawn = 0
+    def _stop(self, *_: object) -> None:
+        """Ctrl-Z: the shell gets a clean terminal, and what it writes meanwhile is left alone."""
+        held = self._lock.acquire(timeout=0.2)  # this very thread may hold it
+        self._write(self._erased())
+        os.kill(os.getpid(), signal.SIGSTOP)
+        if held:
+            self._lock.release()
 
     def _work(self) -> None:
         while not self._done.wait(self._every):

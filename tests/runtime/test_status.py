@@ -10,6 +10,7 @@ import pytest
 from edgecnn.runtime.fake import FakePredictor, FakeSource
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
+from edgecnn.runtime.station import CameraPlan, Station
 from edgecnn.runtime.stats import Durations, Stats
 from edgecnn.runtime.status import StatusLine, describe, summary
 from edgecnn.types import Classes, Detections, Frame, Prediction, Result, Values
@@ -37,6 +38,42 @@ def test_the_line_tells_rates_age_and_drops_of_the_time_since_the_last_one() -> 
 
 def test_before_the_first_frame_it_says_what_it_waits_for() -> None:
     assert StatusLine(Pipeline(FakeSource(1), FakePredictor()), io.StringIO()).line() == "waiting for fake"
+
+
+def test_several_cameras_are_told_together_on_a_terminal_and_one_by_one_elsewhere() -> None:
+    predictor = FakePredictor()
+    plans = [
+        CameraPlan("door", FakeSource(4, unreadable=frozenset({1})), predictor),
+        CameraPlan("yard", FakeSource(9), predictor, every=3),
+    ]
+    station = Station(plans)
+    status, other = StatusLine(station, io.StringIO()), StatusLine(station, io.StringIO())
+    assert other.lines() == ["door: waiting for fake", "yard: waiting for fake"]
+    with station:
+        assert len(list(station)) == 6
+        line, (door, yard) = status.line(), other.lines()
+    assert line.startswith("0 of 2 cameras live · capture ")
+    assert line.endswith("frames 6 · dropped 0 · skipped 6 · failed 1")
+    assert door.startswith("door: ended · capture ")
+    assert door.endswith("frames 3 · dropped 0 · failed 1")
+    assert yard.endswith("frames 3 · dropped 0 · skipped 6")
+
+
+def test_a_camera_that_is_lost_is_named_with_the_reason() -> None:
+    class Lost(FakeSource):
+        state, detail = "lost", "no answer, next try in 8 s"
+
+    predictor = FakePredictor()
+    with Station(
+        [CameraPlan("door", Lost(None, fps=50), predictor), CameraPlan("yard", FakeSource(None, fps=50), predictor)]
+    ) as station:
+        assert next(iter(station)).camera in ("door", "yard")
+        assert StatusLine(station, io.StringIO()).line().endswith(" · door lost")
+        assert StatusLine(station, io.StringIO()).lines()[0].startswith("door: lost: no answer, next try in 8 s · capture ")
+
+
+def test_without_cameras_it_says_so() -> None:
+    assert StatusLine(Station([]), io.StringIO()).line() == "no cameras"
 
 
 def test_a_terminal_gets_one_line_that_renews_itself_and_is_gone_at_the_end() -> None:
@@ -110,6 +147,24 @@ def test_the_summary_shows_a_ledger_that_balances_and_what_failed() -> None:
     assert "ledger: 6 captured = 5 processed + 0 dropped + 1 failed" in text
     assert "note: v.avi ends early" in text
     assert "failed: frame 4: told to fail" in text
+
+
+def test_the_summary_names_the_camera_what_was_skipped_the_stages_of_steps_and_what_was_late() -> None:
+    class Count:
+        stage = "track"
+
+        def __call__(self, result: Result) -> Result:
+            return result
+
+    plan = CameraPlan("door", FakeSource(9), FakePredictor(), every=3, max_age_ms=0.0, steps=[Count()])
+    with Station([plan]) as station:
+        list(station)
+    lines = summary(station.cameras["door"].stats(), plan.source, "done", "door").splitlines()
+    assert lines[0].startswith("door: done: 3 frames in ")
+    assert lines[1] == "  ledger: 9 captured = 3 processed + 0 dropped + 6 skipped + 0 failed"
+    stages = [line.split()[0] for line in lines[3:-1]]
+    assert stages == ["capture", "preprocess", "infer", "postprocess", "track", "sink", "age"]
+    assert lines[-1] == "  3 results older than the budget"
 
 
 def test_unfinished_frames_are_told_apart_from_those_that_gave_way() -> None:

@@ -63,6 +63,12 @@ class FakeSink:
     counts: FakeCounts = field(default_factory=FakeCounts)
 
 
+def station_of(cameras: dict[str, Source]) -> Station:
+    """A station of these cameras that share a model; results older than half a second are late."""
+    predictor = FakePredictor()
+    return Station([CameraPlan(name, source, predictor, max_age_ms=500.0) for name, source in cameras.items()])
+
+
 class Watching:
     """A run in a thread of its own, and what a viewer asks it over HTTP."""
 
@@ -75,8 +81,7 @@ class Watching:
         sinks: Callable[[], Sequence[WatchedSink]] = tuple,
         metrics: Any = None,
     ) -> None:
-        predictor = FakePredictor()
-        self.station = Station([CameraPlan(name, source, predictor, max_age_ms=500.0) for name, source in cameras.items()])
+        self.station = station_of(cameras)
         self.painters = {name: PlainPainter() for name in cameras}
         self.view = LiveView(self.station, self.station.controls, access, title="fake.onnx", sinks=sinks, metrics=metrics)
         for name, painter in self.painters.items():
