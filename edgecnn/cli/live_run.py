@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from edgecnn.runtime.log import Level
     from edgecnn.runtime.notify import Notifier
     from edgecnn.runtime.predictor import Predictor
-    from edgecnn.runtime.sinks import Sink
-    from edgecnn.runtime.sinks.queued import Queued
+    from edgecnn.runtime.sinks.outlets import Outlet
+    from edgecnn.runtime.sinks.shared import Paints
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.station import Camera, CameraPlan, Station
     from edgecnn.runtime.status import StatusLine
@@ -64,8 +64,8 @@ class Seat:
     wanted: Wanted
     plan: CameraPlan
     predictor: Predictor
-    sinks: list[Queued] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    painter: Paints
+    sinks: list[Outlet] = field(default_factory=list)
     camera: Camera | None = None
 
 
@@ -92,6 +92,7 @@ class LiveRun:
 
     def go(self) -> None:
         """Run to the end of the sources, of the frames or the time asked for, or until a signal; raises ``EdgeCnnError``."""
+        from edgecnn.cli.live_outputs import Outputs
         from edgecnn.runtime.controls import Controls
         from edgecnn.runtime.sinks import check_writable
         from edgecnn.runtime.station import Station
@@ -100,12 +101,12 @@ class LiveRun:
             check_writable(self.values["stats"])
         sources = [self._open_source(wanted) for wanted in self.wanted]
         self._requests = self.values["requests"] or usual_requests(self.wanted, sources)
-        self._controls = Controls()
+        self._controls, self._outputs = Controls(), Outputs(self._say_output)
         with self._stack:
             self._models = self._stack.enter_context(Models(self._open_model))
+            self._stack.callback(self._close_outputs)
             for wanted, source in zip(self.wanted, sources, strict=True):
                 self._sit(wanted, source)
-            self._stack.callback(self._close_outputs)
             station = Station(
                 [seat.plan for seat in self.seats.values()],
                 workers=self._requests,
@@ -137,7 +138,9 @@ class LiveRun:
         return Predictor(file, self.values["device"], threads=self.values["threads"], requests=self._requests, options=options)
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
+        from edgecnn.runtime.draw import Painter
         from edgecnn.runtime.identify import CardOptions
+        from edgecnn.runtime.sinks.shared import SharedPainter
         from edgecnn.runtime.station import CameraPlan
 
         values = wanted.values
@@ -152,7 +155,7 @@ class LiveRun:
                 max_fps=values["max_fps"],
                 max_age_ms=values["max_age"],
             )
-            seat = Seat(wanted, plan, predictor)
+            seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)))
             self._open_outputs(seat)
             self._join_view(seat)
         except BaseException:
@@ -222,41 +225,32 @@ class LiveRun:
     # outputs
 
     def _open_outputs(self, seat: Seat) -> None:
-        from edgecnn.runtime.draw import Painter
-        from edgecnn.runtime.sinks.queued import Queued
+        from edgecnn.cli.live_outputs import OutputCamera
 
-        values, source = seat.wanted.values, seat.plan.source
-        labels, painter = seat.predictor.card.labels, Painter(seat.predictor.card.labels)
-        live = source.live if values["policy"] is None else values["policy"] == "latest"
-        made: list[tuple[str, Sink]] = []
-        if values["jsonl"] is not None:
-            from edgecnn.runtime.sinks.json_lines import JsonLinesSink
-
-            made.append(("jsonl", JsonLinesSink(values["jsonl"], labels, source.title)))
-        if values["out"] is not None:
-            from edgecnn.runtime.sinks.video import VideoSink
-
-            made.append(("out", VideoSink(values["out"], painter, fps=lambda: source.fps, realtime=live)))
-        if values["snapshot"] is not None:
-            from edgecnn.runtime.sinks.snapshot import SnapshotSink
-
-            made.append(("snapshot", SnapshotSink(values["snapshot"], painter)))
-        for name, sink in made:
-            seat.files.append(str(values[name]))
-            seat.sinks.append(Queued(sink, name=name, lossless=not live, say=self._say_output))
+        source = seat.plan.source
+        camera = OutputCamera(
+            name=seat.wanted.name,
+            labels=seat.predictor.card.labels,
+            painter=seat.painter,
+            title=source.title,
+            fps=lambda: source.fps,
+            live=source.live if seat.plan.policy is None else seat.plan.policy == "latest",
+            several=len(self.wanted) > 1 or self._reread is not None,
+        )
+        seat.sinks = list(self._outputs.open(camera, seat.wanted.values))
 
     def _say_output(self, text: str) -> None:
         self.say("output", f"warning: {text}", "warning", {"text": text})
 
     def _close_outputs(self) -> None:
         """All at once, so that together they take as long as the slowest."""
-        sinks = [sink for seat in self.seats.values() for sink in seat.sinks]
-        for sink in sinks:
-            sink.begin_close()
-        for sink in sinks:
-            sink.close()
-        everyone = [*sinks, *(sink for seat in self.gone for sink in seat.sinks)]
-        self._broken_outputs = [sink.error for sink in everyone if sink.error is not None and sink.counts.failed]
+        outlets = [outlet for seat in self.seats.values() for outlet in seat.sinks]
+        for outlet in outlets:
+            outlet.begin_close()
+        for outlet in outlets:
+            outlet.close()
+        everyone = [*outlets, *(outlet for seat in self.gone for outlet in seat.sinks)]
+        self._broken_outputs = [outlet.error for outlet in everyone if outlet.error is not None and outlet.counts.failed]
 
     # the run itself
 
@@ -298,10 +292,22 @@ class LiveRun:
     @contextmanager
     def _viewed(self, station: Station) -> Iterator[None]:
         """While entered, the page is served."""
+        from edgecnn.cli.live_outputs import open_metrics
         from edgecnn.cli.live_view import announcement, open_view
 
+        metrics, server = open_metrics(self.values, lambda: station.cameras, self._outputs)
+        if server is not None:
+            self._stack.callback(server.close)
+            self.say("metrics", f"metrics: http://127.0.0.1:{server.port}/metrics", values={"port": server.port})
         self._view = open_view(
-            self.values, station, self._controls, title="edgecnn", floor=FLOOR, sinks=self._all_sinks, score_threshold=SHOWN_SCORE
+            self.values,
+            station,
+            self._controls,
+            title="edgecnn",
+            floor=FLOOR,
+            sinks=lambda: self._outputs.sinks,
+            score_threshold=SHOWN_SCORE,
+            metrics=None if metrics is None else metrics.page,
         )
         if self._view is None:
             yield
@@ -315,23 +321,17 @@ class LiveRun:
             yield
 
     def _join_view(self, seat: Seat) -> None:
-        from edgecnn.runtime.draw import Painter
-
         if self._view is not None:
-            labels = seat.predictor.card.labels
-            self._view.join(seat.wanted.name, labels, Painter(labels))
-
-    def _all_sinks(self) -> list[Queued]:
-        with self._lock:
-            return [sink for seat in self.seats.values() for sink in seat.sinks]
+            self._view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter)
 
     def _tell_about(self, result: Result, seat: Seat) -> None:
         """For images somebody wants to read what is on them."""
+        from edgecnn.cli.live_outputs import writes_to_stdout
         from edgecnn.runtime.sources.images import Images
         from edgecnn.runtime.status import describe
 
         source = seat.plan.source
-        if isinstance(source, Images) and seat.wanted.values["jsonl"] != "-":
+        if isinstance(source, Images) and not writes_to_stdout(seat.wanted.values):
             self._voice.say(describe(result, source.title(result.frame.index), seat.predictor.card.labels))
 
     @contextmanager
@@ -363,7 +363,9 @@ class LiveRun:
                 sink.tell(event)
         if self._log is not None:
             self._log.event(event)
-        elif event.kind in TOLD and (event.kind != "camera-failed" or len(self.seats) > 1):  # the only camera's error ends the run
+        elif event.kind in TOLD and (
+            event.kind != "camera-failed" or len(self.seats) > 1
+        ):  # the only camera's error ends the run
             details = ", ".join(str(value) for value in event.details.values())
             self._voice.note(f"{event.camera}: {event.kind.replace('-', ' ')}{f': {details}' if details else ''}")
 
@@ -397,7 +399,9 @@ class LiveRun:
 
     def _name_files(self, seats: Sequence[Seat]) -> None:
         """What was written, by name."""
-        paths = [path for seat in seats for path in seat.files if Path(path).exists()]
+        paths = [
+            outlet.file for seat in seats for outlet in seat.sinks if outlet.file and outlet.counts.written and not outlet.error
+        ]
         paths += [str(self.values["stats"])] if self.values["stats"] is not None else []
         for path in dict.fromkeys(paths):
             if self._log is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from edgecnn.cli.live_outputs import output_options
 from edgecnn.cli.live_view import view_options
 from edgecnn.cli.options import ModelFile, add_model_options
 from edgecnn.cli.signals import StopSignals
@@ -23,7 +24,21 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 # Options of the whole run; all others may differ from camera to camera.
 WHOLE = frozenset(
-    {"file", "cameras", "max_frames", "duration", "requests", "threads", "device", "stats", "log", "serve", "token", "view"}
+    {
+        "file",
+        "cameras",
+        "max_frames",
+        "duration",
+        "requests",
+        "threads",
+        "device",
+        "stats",
+        "log",
+        "serve",
+        "token",
+        "view",
+        "metrics_port",
+    }
 )
 _TIME = re.compile(r"([0-9]*\.?[0-9]+)(ms|s)?")
 
@@ -78,10 +93,8 @@ def parse_milliseconds(value: str | float) -> float:
     type=click.IntRange(1),
     help="Inferences in flight.  [default: 1 with latest, one for each core and one more with all]",
 )
-@click.option("--out", type=PATH, help="Annotated video: .mp4, .mkv (MPEG-4), .webm (VP8, for browsers) or .avi.")
-@click.option("--snapshot", type=PATH, help="Annotated picture of the last frame with something on it.")
-@click.option("--jsonl", metavar="FILE", help="Results as JSON lines; - is standard output.")
 @click.option("--stats", type=PATH, help="Throughput, stage times, frame age and ledger as JSON.")
+@output_options
 @view_options
 @click.option(
     "--log",
