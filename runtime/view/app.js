@@ -101,7 +101,7 @@ function showCameras() {
 
 function newCard(camera) {
   const root = $("camera").content.firstElementChild.cloneNode(true), find = (selector) => root.querySelector(selector);
-  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), found: find(".found"), vital: find(".vital"),
+  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), found: find(".found"), marks: find(".marks"), vital: find(".vital"),
     pause: find(".pause"), large: find(".large"), points: [], number: 0, seen: true, gone: false, state: "" };
   text(find("h3"), camera.name || state.title || "camera");
   card.pause.addEventListener("click", () => change({ camera: camera.name, paused: card.pause.ariaPressed !== "true" }));
@@ -128,6 +128,7 @@ function showCamera(camera, card) {
   text(card.cover, silent ? [SAID[camera.state] ?? camera.state, camera.detail].filter(Boolean).join("\n") : "");
   card.canvas.ariaLabel = `Video of ${camera.name || "the camera"}: ${camera.found || "nothing found"}`;
   text(card.found, silent ? "" : camera.found || "nothing found");
+  text(card.marks, camera.marks.join(" · "));
   card.found.title = camera.found;
   const parts = [["", rate(camera.processed_per_s), " frames/s"], ["age ", ms(camera.age_ms.p50), " ms"], ["p99 ", ms(camera.age_ms.p99), " ms"]];
   if (camera.ledger.dropped) parts.push(["dropped ", percent(camera.ledger.dropped, camera.ledger.captured), ""]);
@@ -196,7 +197,7 @@ function showControls() {
   $("search").hidden = labels.length < 20;
   const buttons = [...$("classes").children];
   if (buttons.map((button) => button.textContent).join("\n") !== labels.join("\n")) $("classes").replaceChildren(...labels.map(chip));
-  for (const button of $("classes").children) button.ariaPressed = only === null || only.includes(button.textContent);
+  for (const button of $("classes").children) button.ariaPressed = only.includes(button.textContent);
 }
 
 function chip(label) {
@@ -204,7 +205,7 @@ function chip(label) {
   button.type = "button";
   button.textContent = label;
   button.addEventListener("click", () => {
-    const chosen = state.controls.only ?? state.controls.labels;
+    const chosen = state.controls.only;
     change({ only: chosen.includes(label) ? chosen.filter((one) => one !== label) : [...chosen, label] });
   });
   return button;

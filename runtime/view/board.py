@@ -14,7 +14,7 @@ from typing import Any
 from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.view.model import BAD_STATES, Scene, WatchedCamera, WatchedSink
-from edgecnn.types import Classes, Event, Prediction, Result, Values, nearest_rank
+from edgecnn.types import Classes, Event, Mark, Prediction, Result, Values, nearest_rank
 
 VERSION = 1
 EVERY_S = 0.5
@@ -173,6 +173,7 @@ class Board:
             "max_age_ms": camera.plan.max_age_ms,
             "size": None if latest is None else list(latest.frame.image.shape[1::-1]),
             "found": "" if latest is None else found_text(latest.prediction, self.scene.labels.get(name, ())),
+            "marks": [] if latest is None else [mark_text(mark) for mark in latest.marks],
             "points": [point for point in track.points if point["tick"] > tick],
         }
 
@@ -183,9 +184,17 @@ class Board:
             "score_threshold": scene.score_threshold if setting.score_threshold is None else setting.score_threshold,
             "floor": scene.floor,
             "labels": list(labels),
-            "only": None if setting.only is None else sorted(setting.only),
+            "only": [label for label in labels if self._is_shown(label)],
             "paused": sorted(setting.paused),
         }
+
+    def _is_shown(self, label: str) -> bool:
+        """By the controls, or else by what the cameras that know this class began with."""
+        scene, chosen = self.scene, self.scene.controls.setting.only
+        if chosen is not None:
+            return label in chosen
+        began = [scene.only.get(name) for name, labels in scene.labels.items() if label in labels]
+        return any(only is None or label in only for only in began)
 
 
 def health(cameras: Iterable[Mapping[str, Any]]) -> str:
@@ -218,6 +227,11 @@ def found_text(prediction: Prediction, labels: Any) -> str:
     counted = Counter(prediction.class_id.tolist()).most_common()
     named = [f"{count} {label_of(labels, class_id)}" for class_id, count in counted[:_MOST_NAMED]]
     return ", ".join(named + (["..."] if len(counted) > _MOST_NAMED else []))
+
+
+def mark_text(mark: Mark) -> str:
+    """What was counted on a line or in a zone: ``gate: in 3, out 2``."""
+    return f"{mark.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in mark.counts.items())
 
 
 def _sink(sink: WatchedSink) -> dict[str, Any]:

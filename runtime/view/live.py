@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class LiveView:
     """Give it each result with ``write``. Entered, it samples ``run`` and serves the page where ``access`` says where; None: no page.
 
-    ``join`` and ``leave`` tell which labels and which painter a camera has; the painter must be the view's own. ``sinks`` and
-    ``metrics`` are asked whenever somebody looks. Raises ``InputError`` where the page can't be served, ``MissingExtraError``
-    without the packages for it.
+    ``join`` and ``leave`` tell which labels and which painter a camera has, and which labels it shows where these are not all; the
+    painter is called in a thread of the view. ``sinks`` and ``metrics`` are asked whenever somebody looks. Raises ``InputError``
+    where the page can't be served, ``MissingExtraError`` without the packages for it.
     """
 
     def __init__(
@@ -70,14 +70,19 @@ class LiveView:
         if self.server is not None:
             self.server.close()
 
-    def join(self, camera: str, labels: Sequence[str], painter: Paints) -> None:
+    def join(self, camera: str, labels: Sequence[str], painter: Paints, only: Iterable[str] | None = None) -> None:
         """A camera takes part, or does so with another model."""
+        if only is not None:
+            wanted = {label.casefold() for label in only}
+            shown = frozenset(label for label in labels if label.casefold() in wanted)
+            self.scene.only = {**self.scene.only, camera: shown}
         self.scene.labels = {**self.scene.labels, camera: labels}
         self._painters[camera] = painter
 
     def leave(self, camera: str) -> None:
         """A camera takes part no more."""
         self.scene.labels = {name: labels for name, labels in self.scene.labels.items() if name != camera}
+        self.scene.only = {name: only for name, only in self.scene.only.items() if name != camera}
         self._painters.pop(camera, None)
         self._pictures.forget(camera)
 

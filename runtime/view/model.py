@@ -93,7 +93,8 @@ class WatchedSink(Protocol):
 
 @dataclass(kw_only=True)
 class Scene:
-    """What is watched, and what is known of it: ``labels`` are the classes of each camera's model by the camera's name.
+    """What is watched, and what is known of it: ``labels`` are the classes of each camera's model by the camera's name, ``only``
+    those of them that it began to show where these are not all.
 
     ``labels`` may change while the run goes on, ``sinks`` is asked anew each time. ``score_threshold`` is what the run began with,
     ``floor`` the score below which the models give nothing.
@@ -102,6 +103,7 @@ class Scene:
     run: Watched
     controls: Controls = field(default_factory=Controls)
     labels: dict[str, Sequence[str]] = field(default_factory=dict)
+    only: dict[str, frozenset[str]] = field(default_factory=dict)
     sinks: Callable[[], Sequence[WatchedSink]] = tuple
     title: str = ""
     score_threshold: float = 0.3

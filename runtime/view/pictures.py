@@ -48,7 +48,7 @@ class _Slot:
 class Pictures:
     """Takes results with ``show``, gives JPEGs to those who ask; a viewer that is slow asks less often, and that is all it does.
 
-    ``painters`` are by camera, and its own: they are used by this thread alone. Use it as a context manager.
+    ``painters`` are by camera, and called in a thread of its own. Use it as a context manager.
     """
 
     def __init__(self, painters: Mapping[str, Paints]) -> None:

@@ -176,7 +176,14 @@ def _camera_row(camera: dict[str, Any], columns: _Columns, bars: str) -> tuple[s
         return f"{name[: columns.name]:<{columns.name}}  {camera['state']:<8} {_clean(camera['detail'])}", _RED
     numbers = [_short(value) for value in (camera["processed_per_s"], age["p50"], age["p99"])]
     spark = sparkline([point["age"][0] for point in camera["points"]], columns.spark, bars)
-    text = columns.line(name, camera["state"], numbers, str(camera["ledger"]["dropped"]), spark, _clean(camera["found"]))
+    text = columns.line(
+        name,
+        camera["state"],
+        numbers,
+        str(camera["ledger"]["dropped"]),
+        spark,
+        _clean(" · ".join([camera["found"], *camera["marks"]])),
+    )
     return text, _YELLOW if camera["state"] == "paused" else ""
 
 

@@ -16,8 +16,9 @@ from edgecnn.errors import InputError
 from edgecnn.runtime.fake import FakeSource
 from edgecnn.runtime.view import guard
 from edgecnn.runtime.view.access import Access, open_access
+from edgecnn.runtime.view.board import mark_text
 from edgecnn.runtime.view.server import listen
-from edgecnn.types import Event
+from edgecnn.types import Event, Mark
 from tests.runtime.view import FakeSink, MovingSource, SilentSource, Watching, decoded, watching
 
 TOKEN = "a long enough token".replace(" ", "-")
@@ -120,6 +121,21 @@ def test_the_controls_take_effect_at_once() -> None:
         assert (setting.score_threshold, setting.only) == (0.75, frozenset({"thing"}))
         assert run.ask("/api/controls", {"only": None})[0] == 200
         assert run.station.controls.setting.only == {"thing", "other"}
+
+
+def test_classes_that_the_run_began_with_are_chosen_until_somebody_chooses() -> None:
+    with watching() as run:
+        run.view.join("door", ("Thing", "other"), run.painters["door"], only=["thing"])
+        assert run.state()["controls"]["only"] == ["Thing"]
+        run.ask("/api/controls", {"only": ["other"]})
+        assert run.state()["controls"]["only"] == ["other"]
+        run.view.leave("door")
+        assert run.state()["controls"]["labels"] == []
+
+
+def test_what_was_counted_on_lines_and_in_zones_is_told() -> None:
+    counts = {"in": {"thing": 2, "other": 1}, "out": {}}
+    assert mark_text(Mark("gate", ((0.0, 0.0), (1.0, 1.0)), False, counts)) == "gate: in 3, out 0"
 
 
 def test_a_camera_is_paused_and_goes_on() -> None:
