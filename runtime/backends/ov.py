@@ -7,8 +7,8 @@ it, and then the numbers are no longer those that were verified.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from edgecnn.runtime.backends.pool import Pool, closed
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "OpenVINO"
-# OpenVINO's binding initializes statics on the first inference of a process and asks for the interpreter lock meanwhile: two threads
-# that are first together wait for each other for ever. So the first one goes alone.
+# OpenVINO's binding initializes statics on the first inference of a process, and on the first look at a tensor, and asks for the
+# interpreter lock meanwhile: two threads that are first together wait for each other for ever. So the first one goes alone.
 _FIRST = threading.Lock()
 _is_bound = False  # whether an inference has ended in this process
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
@@ -48,8 +48,7 @@ class OvBackend:
         check_feeds(feeds, self.inputs)
         arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
         with self._requests.lend() as request:
-            found = _infer(request, arrays)
-        return {spec.name: found[index] for index, spec in enumerate(self.outputs)}
+            return _infer(request, arrays, self.outputs)
 
     @property
     def is_closed(self) -> bool:
@@ -75,29 +74,35 @@ class OvBound:
 
     def __init__(self, request: Any, backend: OvBackend, shapes: Shapes) -> None:
         self._request, self._backend = request, backend
-        for index, spec in enumerate(backend.inputs):
+        tensors = [request.get_input_tensor(index) for index in range(len(backend.inputs))]
+        for spec, tensor in zip(backend.inputs, tensors, strict=True):
             if -1 in spec.shape:
-                request.get_input_tensor(index).shape = shapes[spec.name]
-        self.inputs = {spec.name: request.get_input_tensor(index).data for index, spec in enumerate(backend.inputs)}
+                tensor.shape = shapes[spec.name]
+        with _alone_if_first():
+            self.inputs = {spec.name: tensor.data for spec, tensor in zip(backend.inputs, tensors, strict=True)}
 
     def run(self) -> dict[str, Array]:
         """Outputs by name, valid until the next run."""
         if self._backend.is_closed:
             raise closed()
-        found = _infer(self._request, None)
-        return {spec.name: found[index] for index, spec in enumerate(self._backend.outputs)}
+        return _infer(self._request, None, self._backend.outputs)
 
 
-def _infer(request: Any, arrays: Mapping[int, Array] | None) -> Any:
+def _infer(request: Any, arrays: Mapping[int, Array] | None, outputs: Sequence[TensorSpec]) -> dict[str, Array]:
     """Run a request on ``arrays``, or None on what lies in its own memory; outputs are read where they lie then."""
     global _is_bound  # noqa: PLW0603 - of the process, as what it tells
     try:
-        with nullcontext() if _is_bound else _FIRST:
+        with _alone_if_first():
             found = request.infer(arrays, share_inputs=True, share_outputs=arrays is None)
-        _is_bound = True
+            read = {spec.name: found[index] for index, spec in enumerate(outputs)}
+            _is_bound = True
+            return read
     except Exception as error:
         raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
-    return found
+
+
+def _alone_if_first() -> AbstractContextManager[object]:
+    return nullcontext() if _is_bound else _FIRST
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:

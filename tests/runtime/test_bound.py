@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,31 @@ def test_frames_go_straight_into_the_buffer_of_an_engine(layout: str, dtype: str
     assert feeds["x"] is own
     np.testing.assert_array_equal(own, Preprocessor(preprocess, spec)(image)[0]["x"])
     assert own.max() > 100
+
+
+FIRST_TOGETHER = """
+import sys, threading
+from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.backends.bound import bind
+backend = open_backend(sys.argv[1], requests=4)
+begin = threading.Barrier(4)
+def first():
+    begin.wait()
+    bound = bind(backend, {"image": (1, 6, 8, 3)})
+    bound.run(), bound.run()
+threads = [threading.Thread(target=first, daemon=True) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join(20) for thread in threads]
+print([thread.is_alive() for thread in threads])
+import os; sys.stdout.flush(); os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_threads_that_are_first_in_a_process_do_not_wait_for_each_other(kind: str, tmp_path: Path) -> None:
+    path = write(tmp_path, kind, Graph({"y": np.ones((1, 3), np.float32)}, SHAPE))
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_TOGETHER, str(path)], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout.strip() == "[False, False, False, False]"
