@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Generator
@@ -11,13 +10,13 @@ import cv2
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
-from edgecnn.runtime.sources.capture import OPTIONS, as_bgr, frame_rate, open_file, open_stream
+from edgecnn.runtime.sources.capture import as_bgr, frame_rate, open_file, open_stream
 from edgecnn.runtime.sources.diagnosis import why_not
 from edgecnn.runtime.sources.redact import printable, scrub
 from edgecnn.types import Frame
 
 SCHEMES = ("rtsp", "rtspt", "rtspu", "rtsps", "http", "https", "https+insecure", "rtmp", "udp", "tcp")
-_TRANSPORTS = {"rtsp": "tcp", "rtspt": "tcp", "rtspu": "udp"}  # rtspt and rtspu as GStreamer and VLC name them
+_TRANSPORT = re.compile("^rtsp([tu])://")  # as GStreamer and others name them
 _FILE = re.compile(r"(?i)^https?(\+insecure)?://[^?#]*\.(avi|m4v|mkv|mov|mp4|webm)([?#]|$)")
 _GAP_S = 0.5  # after a silence of this length frames have piled up on the way
 _CATCH_UP_S = 2.0
@@ -64,7 +63,7 @@ class Address(Source):
     def _open(self) -> cv2.VideoCapture:
         started = time.perf_counter()
         try:
-            capture = (open_stream if self.live else open_file)(for_ffmpeg(self._address), self.timeout)
+            capture = self._capture()
         except Exception as error:
             raise SourceError(f"a stream at {self.name}", scrub(str(error), self._address), "check the address") from None
         if capture is None:
@@ -73,6 +72,12 @@ class Address(Source):
             raise SourceError(f"a stream at {self.name}", found, do)
         self.fps = frame_rate(capture)
         return capture
+
+    def _capture(self) -> cv2.VideoCapture | None:
+        if not self.live:
+            return open_file(self._address, self.timeout)
+        transport = "udp" if self._address.startswith("rtspu://") else "tcp"
+        return open_stream(_TRANSPORT.sub("rtsp://", self._address), self.timeout, transport)
 
     def _broken(self, frames: int, waited: float) -> SourceError:
         wanted, do = f"a frame from {self.name}", "check the camera and the network, then run again"
@@ -98,12 +103,3 @@ class Backlog:
             return True
         self._until = 0.0
         return False
-
-
-def for_ffmpeg(address: str) -> str:
-    """The address as FFmpeg wants it: the transport of RTSP is a word at the end of the query, which FFmpeg takes out again."""
-    scheme, _, rest = address.partition("://")
-    transport = _TRANSPORTS.get(scheme)
-    if transport is None or (scheme == "rtsp" and "rtsp_transport" in os.environ.get(OPTIONS, "")):
-        return address
-    return f"rtsp://{rest}{'&' if '?' in rest else '?'}{transport}"

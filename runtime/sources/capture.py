@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -12,35 +13,43 @@ from edgecnn.runtime.sources.quiet import native_stderr_silenced, silence_video_
 from edgecnn.types import Image
 
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # the only way to give OpenCV options for FFmpeg, and one for the whole process
-_LIVE_OPTIONS = "rtsp_flags;prefer_tcp|fpsprobesize;0"
+TRANSPORTS = {"tcp": "rtsp_flags;prefer_tcp", "udp": "rtsp_transport;udp"}
+_SOON = "fpsprobesize;0"
+_READ_AFTER_S = 0.1  # OpenCV reads the options first thing when it opens something; so much later it surely did
 _users_own = OPTIONS in os.environ
-_options = threading.Lock()
+_lock = threading.Lock()
+_begun = 0.0
 
 
 def open_file(path: str, timeout: float) -> cv2.VideoCapture | None:
     """Open a file; None where FFmpeg can't, or not within ``timeout`` seconds."""
-    with _options, native_stderr_silenced():
-        _set_options("")
+    _set_options("")
+    with native_stderr_silenced():
         return _open(path, timeout)
 
 
-def open_stream(address: str, timeout: float) -> cv2.VideoCapture | None:
+def open_stream(address: str, timeout: float, transport: str = "tcp") -> cv2.VideoCapture | None:
     """Open a live address so that it begins soon; None where FFmpeg can't, or not within ``timeout`` seconds.
 
-    ``fpsprobesize;0`` spares the 20 frames that FFmpeg would watch to learn the frame rate. FFmpeg's ``nobuffer`` is not used: it throws
-    the first key frame away, and a camera that sends the next one after ten seconds stays dark so long.
-
-    Several addresses are opened at once, so the lock is not held meanwhile: a file that is opened beside may take the options away in
-    the moment before FFmpeg reads them, which only costs that second. A file never sees options meant for cameras.
+    ``transport`` is "udp", or "tcp", which falls back to UDP where a camera has nothing else. ``fpsprobesize;0`` spares the 20 frames
+    that FFmpeg would watch to learn the frame rate. FFmpeg's ``nobuffer`` is not used: it throws the first key frame away, and a
+    camera that sends the next one after ten seconds stays dark so long.
     """
-    with _options:
-        _set_options(_LIVE_OPTIONS)
+    _set_options(f"{TRANSPORTS[transport]}|{_SOON}")
     return _open(address, timeout)
 
 
 def _set_options(options: str) -> None:
-    if not _users_own:
-        os.environ[OPTIONS] = options
+    """Several things may be opened at once, and one that does not answer takes long: no lock is held meanwhile. Only who wants other
+    options than the one before waits until those were read."""
+    global _begun  # noqa: PLW0603 - as the options, one for the whole process
+    if _users_own:
+        return
+    with _lock:
+        if os.environ.get(OPTIONS) != options:
+            time.sleep(max(_begun + _READ_AFTER_S - time.perf_counter(), 0.0))
+            os.environ[OPTIONS] = options
+        _begun = time.perf_counter()
 
 
 def _open(target: str, timeout: float) -> cv2.VideoCapture | None:
