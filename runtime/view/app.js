@@ -67,7 +67,7 @@ function update(fresh) {
   tick = fresh.tick;
   $("login").hidden = true;
   $("page").hidden = false;
-  text($("title"), fresh.title);
+  text($("title"), fresh.title === "edgecnn" ? "" : fresh.title);
   document.title = `${fresh.title || "edgecnn"} live`;
   text($("uptime"), `running ${duration(fresh.uptime_s)}`);
   showHealth();

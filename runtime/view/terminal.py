@@ -123,7 +123,8 @@ def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS
 
 
 def _title(state: dict[str, Any]) -> str:
-    parts = ["edgecnn " + state["title"], _cameras_said(state), f"running {duration(state['uptime_s'])}"]
+    title = "edgecnn" if state["title"] in ("", "edgecnn") else f"edgecnn {_clean(state['title'])}"
+    parts = [title, _cameras_said(state), f"running {duration(state['uptime_s'])}"]
     setting = state["controls"]
     if setting["score_threshold"] is not None:
         parts.append(f"score from {setting['score_threshold']:.2f}")
