@@ -53,6 +53,7 @@ def parse_kinds(value: str | Sequence[str]) -> tuple[str, ...]:
 _OPTIONS = (
     click.option("--out", metavar="FILE", help="Annotated video: .mp4, .mkv (MPEG-4) or .webm (VP8, for browsers)."),
     click.option("--segment", type=parse_seconds, metavar="TIME", help="Begin a new --out file, dated, every 10m."),
+    click.option("--segments-size", type=parse_bytes, metavar="SIZE", help="Remove the oldest of these above 50GB in all."),
     click.option("--snapshot", metavar="FILE", help="Annotated picture of the last frame with something on it."),
     click.option("--jsonl", metavar="FILE", help="Results as JSON lines; - is standard output."),
     click.option("--csv", metavar="FILE", help="Results as CSV, a row for each box; - is standard output."),
@@ -233,8 +234,16 @@ class _Maker:
 def _video(order: _Order) -> Sink:
     from edgecnn.runtime.sinks.video import VideoSink
 
-    camera, segment = order.camera, order.values["segment"]
-    return VideoSink(order.target, camera.painter, fps=camera.fps, realtime=camera.live, segment_s=segment, dated=order.again)
+    camera, values = order.camera, order.values
+    return VideoSink(
+        order.target,
+        camera.painter,
+        fps=camera.fps,
+        realtime=camera.live,
+        segment_s=values["segment"],
+        keep_bytes=values["segments_size"],
+        dated=order.again,
+    )
 
 
 def _snapshot(order: _Order) -> Sink:

@@ -47,6 +47,8 @@ def check_writable(path: Path) -> None:
     if not path.parent.is_dir():
         raise InputError(f"a folder {path.parent} for {path.name}", "none", "make it, or name another")
     there = path.exists()
+    if path.is_fifo():
+        return  # opening it would wait for a reader
     try:
         with path.open("ab"):
             pass

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+STAMP = r"\d{8}T\d{6}\.\d{3}Z"  # what file_stamp gives, as a regular expression
+
 
 def wall_time(at: float) -> datetime:
     """The UTC time of ``at``, which is in ``perf_counter`` seconds.

@@ -30,12 +30,18 @@ class Encoder:
     """Encodes pictures of one ``size`` (width, height), both even; ``take`` gets each packet, and None about every half second, in a
     thread of its own.
 
-    Raises ``InputError`` where this build of OpenCV has no such encoder.
+    The pipe is made in the folder for temporary files, or in ``spare`` where there is none. Raises ``InputError`` where this build
+    of OpenCV has no such encoder, and where no pipe can be made.
     """
 
-    def __init__(self, codec: Codec, size: tuple[int, int], fps: float, take: Callable[[bytes | None], None]) -> None:
+    def __init__(
+        self, codec: Codec, size: tuple[int, int], fps: float, take: Callable[[bytes | None], None], spare: Path | None = None
+    ) -> None:
         self._take, self._ending = take, False
-        self._pipe, self._writer = _open(codec, size, fps)
+        try:
+            self._pipe, self._writer = _open(codec, size, fps, None)
+        except OSError:
+            self._pipe, self._writer = _open_in(spare, codec, size, fps)
         self._thread = threading.Thread(target=self._work, name="edgecnn-packets", daemon=True)
         self._thread.start()
 
@@ -64,9 +70,19 @@ class Encoder:
             os.close(self._pipe)
 
 
-def _open(codec: Codec, size: tuple[int, int], fps: float) -> tuple[int, cv2.VideoWriter]:
+def _open_in(spare: Path | None, codec: Codec, size: tuple[int, int], fps: float) -> tuple[int, cv2.VideoWriter]:
+    try:
+        return _open(codec, size, fps, spare)
+    except OSError as error:
+        found = (error.strerror or str(error)).lower()
+        raise InputError(
+            "a place for a pipe to the video encoder", found, "set TMPDIR to a folder that can be written"
+        ) from error
+
+
+def _open(codec: Codec, size: tuple[int, int], fps: float, place: Path | None) -> tuple[int, cv2.VideoWriter]:
     silence_video_logs()
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".edgecnn-", dir=place) as folder:
         path = Path(folder) / "stream.avi"
         os.mkfifo(path)
         pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

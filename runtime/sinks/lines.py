@@ -46,7 +46,7 @@ class LinesFile:
             self.path.replace(self.path.with_name(self.path.name + ".1"))
         if self._file is None:
             self._file = sys.stdout.buffer if self._to_stdout else self.path.open("ab" if self._append else "wb", buffering=0)
-            self._whole = 0 if self._to_stdout else self._file.tell()
+            self._whole = self._file.tell() if self._append and self._file.seekable() else 0
 
     def _write_whole(self, data: bytes) -> None:
         assert self._file is not None

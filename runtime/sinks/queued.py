@@ -136,13 +136,14 @@ class Queued:
             if self._deadline is not None:
                 self._count(dropped=1)
                 return
+            slow = self._full(size) and self.state == "working"
             while self._full(size):
                 self._bytes -= _bytes_of(self._items.popleft())
                 self._count(dropped=1)
             self._items.append(item)
             self._bytes += size
             self._turn.notify_all()
-        if self._counts.dropped and self.state == "working":
+        if slow:
             self._tell("it is slower than the results come, so the oldest are dropped and counted")
 
     def _full(self, size: int) -> bool:
@@ -221,6 +222,8 @@ class Queued:
         self._misses += 1
         self.error, self.state, self.detail = error, "failing", _line(error)
         self._tell(self.detail)
+        if self._misses == 1 and not isinstance(error, UnreachableError):
+            return  # one odd result is no reason to let others wait
         pause = min(_FIRST_PAUSE_S * 2 ** min(self._misses - 1, 16), _LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)
         until = time.perf_counter() + pause
         with self._turn:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from edgecnn.runtime.sinks import cannot_write
-from edgecnn.runtime.sinks.clock import file_stamp
+from edgecnn.runtime.sinks.clock import STAMP, file_stamp
 from edgecnn.types import Event
 
-_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z_[\w.-]+\.(?:mp4|mkv|webm|jpg)")
+_NAME = re.compile(STAMP + r"_[\w.-]+\.(?:mp4|jpg)")
 
 
 class Shelf:
@@ -36,18 +37,21 @@ class Shelf:
 
     def tidy(self) -> None:
         """Remove the oldest recordings until the others fit; the newest always stays."""
-        recordings: dict[str, list[Path]] = defaultdict(list)
-        for path in self.folder.iterdir():
-            if _NAME.fullmatch(path.name):
-                recordings[path.name[: -len(path.suffix)]].append(path)
-        room, left = self._most_bytes, self._most
-        for place, name in enumerate(sorted(recordings, reverse=True)):
-            room -= sum(_size(path) for path in recordings[name])
-            left -= 1
-            if place and (room < 0 or left < 0):
-                for path in recordings[name]:
-                    with suppress(OSError):  # somebody else was quicker
-                        path.unlink()
+        paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+        drop_oldest(paths, most=self._most, most_bytes=self._most_bytes)
+
+
+def drop_oldest(paths: Iterable[Path], *, most: int, most_bytes: int) -> None:
+    """Remove files, whose names sort by age, until at most so many of so many bytes are left; those of one stem go together."""
+    recordings: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        recordings[path.name[: -len(path.suffix)]].append(path)
+    for place, name in enumerate(sorted(recordings, reverse=True)):
+        most_bytes -= sum(_size(path) for path in recordings[name])
+        if place and (most_bytes < 0 or place >= most):
+            for path in recordings[name]:
+                with suppress(OSError):  # somebody else was quicker
+                    path.unlink()
 
 
 def _plain(name: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from edgecnn.errors import InputError
 from edgecnn.runtime.sinks import check_writable
-from edgecnn.runtime.sinks.clock import file_stamp
+from edgecnn.runtime.sinks.clock import STAMP, file_stamp
 from edgecnn.runtime.sinks.shared import Paints
+from edgecnn.runtime.sinks.shelf import drop_oldest
 from edgecnn.runtime.sinks.video_file import VideoFile, check_suffix
 from edgecnn.types import Image, Result
 
@@ -24,7 +26,7 @@ class VideoSink:
     until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, drops or not.
     Frames of another size than the first are fitted into it. ``fps`` may be asked for at the first frame, when a source knows it.
     ``segment_s`` begins a new file after so many seconds, each with the time of its first frame in its name; ``dated`` gives a
-    whole video such a name. After an
+    whole video such a name. Of such files the oldest go, so that all take at most ``keep_bytes``. After an
     ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays.
     """
 
@@ -37,12 +39,14 @@ class VideoSink:
         realtime: bool = False,
         segment_s: float | None = None,
         dated: bool = False,
+        keep_bytes: int | None = None,
     ) -> None:
         self.path, self._painter, self._realtime, self._segment = Path(path), painter, realtime, segment_s
         self._ask_fps = fps if callable(fps) else lambda: fps
         check_suffix(self.path)
         check_writable(self.path)
         self._file: VideoFile | None = None
+        self._keep_bytes = keep_bytes
         self._dated = dated or segment_s is not None
         self._clock = _Clock(realtime)
         self.frames = 0
@@ -66,10 +70,17 @@ class VideoSink:
         if self._file is None:
             path = self.path
             if self._dated:
+                self._tidy()
                 path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
             self._file = VideoFile(path, image, self._ask_fps() or _USUAL_FPS)
             self._clock = _Clock(self._realtime)
         return self._file
+
+    def _tidy(self) -> None:
+        if self._keep_bytes is not None:
+            name = re.compile(re.escape(f"{self.path.stem}-") + STAMP + re.escape(self.path.suffix))
+            pieces = [path for path in self.path.parent.iterdir() if name.fullmatch(path.name)]
+            drop_oldest(pieces, most=len(pieces), most_bytes=self._keep_bytes)
 
     def close(self) -> None:
         """Finish the file."""

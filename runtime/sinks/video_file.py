@@ -55,7 +55,7 @@ class VideoFile:
         except OSError as error:
             raise cannot_write(path, error) from error
         try:
-            self._encoder = Encoder(self.codec, self.size, fps, self._take)
+            self._encoder = Encoder(self.codec, self.size, fps, self._take, path.parent)
         except BaseException:
             self._drop_file()
             raise

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgecnn.errors import InputError
+from edgecnn.runtime.fake import FakePredictor, FakeSource
 from edgecnn.runtime.sinks import UnreachableError
+from edgecnn.runtime.sinks.json_lines import JsonLinesSink
 from edgecnn.runtime.sinks.queued import Queued, without_pixels
+from edgecnn.runtime.station import CameraPlan, Station
 from edgecnn.types import Detections, Event, Frame, Result
 
 
@@ -191,6 +197,53 @@ def test_a_reader_who_left_is_passed_on() -> None:
     with pytest.raises(BrokenPipeError):
         queued.write(result(1))
     queued.close()
+
+
+def test_a_slow_reader_of_a_pipe_never_slows_the_run(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    queued = Queued(JsonLinesSink(pipe), name="jsonl", capacity=20, keep_image=False, close_within_s=0.5, say=lambda text: None)
+    began = time.perf_counter()
+    for index in range(300):
+        queued.write(result(index))  # nobody reads yet
+    assert time.perf_counter() - began < 5
+    assert queued.counts.dropped >= 250
+    with pipe.open("rb") as reader:
+        assert json.loads(reader.readline())["frame"] <= 280
+        for index in range(300, 3000):
+            queued.write(result(index))
+        assert time.perf_counter() - began < 10
+        assert queued.counts.waiting <= 21
+        time.sleep(0.1)
+    queued.close()
+    assert balanced(queued)
+    assert queued.counts.failed <= 1  # the reader left
+
+
+@pytest.mark.parametrize("kind", ["slow", "raising", "stuck"])
+def test_a_station_hands_over_its_results_whatever_an_output_does(kind: str) -> None:
+    go = threading.Event()
+
+    def behave(index: int) -> None:
+        if kind == "raising":
+            raise RuntimeError("broken")
+        go.wait(0.5 if kind == "slow" else 30)
+
+    source = FakeSource(200)
+    good, bad = Recorder(), Recorder(behave)
+    outputs = [Queued(good, name="good", lossless=True), Queued(bad, name="bad", close_within_s=0.2, say=lambda text: None)]
+    began = time.perf_counter()
+    with Station([CameraPlan("one", source, FakePredictor(), policy="all")]) as station:
+        for one in station:
+            for output in outputs:
+                output.write(one)
+    for output in outputs:
+        output.close()
+    assert time.perf_counter() - began < 15
+    assert good.got == list(range(200))
+    assert all(balanced(output) for output in outputs)
+    assert station.cameras["one"].stats().ledger.processed == 200
+    go.set()
 
 
 def test_events_instead_of_results() -> None:

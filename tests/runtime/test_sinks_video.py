@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -165,6 +166,24 @@ def test_pieces_carry_their_time_and_lose_no_frame(tmp_path: Path) -> None:
     assert all(path.name.startswith("v-20") for path in tmp_path.iterdir())
     shown = [float(frame[310, 390].mean()) for piece in pieces for frame in piece]
     assert np.abs(np.array(shown) - np.arange(25) * 5).max() < 12
+
+
+def test_the_oldest_pieces_go_and_other_files_stay(tmp_path: Path) -> None:
+    (tmp_path / "v-holiday.mp4").write_text("dear old video")
+    sink = VideoSink(tmp_path / "v.mp4", PAINTER, fps=10, segment_s=1.0, keep_bytes=1)
+    for index in range(40):
+        sink.write(result(index * 5, Detections.empty(), at=time.perf_counter() - 30 + index / 10))
+    sink.close()
+    assert len(list(tmp_path.glob("v-2*.mp4"))) == 2  # the newest of the finished ones, and the one that was written
+    assert (tmp_path / "v-holiday.mp4").exists()
+
+
+def test_no_room_for_temporary_files_is_no_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    sink = VideoSink(tmp_path / "v.mp4", PAINTER)
+    sink.write(result(0))
+    sink.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
 
 
 CHILD = """
