@@ -24,7 +24,7 @@ class GStreamer(Source):
     def __init__(self, pipeline: str, *, timeout: float = 5.0, live: bool = True) -> None:
         self._pipeline = pipeline.strip()
         super().__init__(f"gst:{(self._pipeline.split() or [''])[0]}", live=live, timeout=timeout)
-        if cv2.CAP_GSTREAMER not in cv2.videoio_registry.getStreamBackends():
+        if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             do = "install an OpenCV that has it (Debian: python3-opencv), or name the camera's address instead"
             raise SourceError(f"a GStreamer pipeline ({self.name})", "an OpenCV without GStreamer", do)
         if "appsink" not in self._pipeline:
