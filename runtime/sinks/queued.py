@@ -192,9 +192,8 @@ class Queued:
             self._put_back(item)
             self._miss(error)
         except BrokenPipeError as error:
-            self._reader_left = error
             self._count(failed=1)
-            self._miss(error)
+            self._give_up(error)
         except Exception as error:  # whatever it is, the run goes on
             self._count(failed=1)
             self._miss(error)
@@ -234,6 +233,14 @@ class Queued:
                     until = min(until, time.perf_counter() + left)
                 self._turn.wait(left)
 
+    def _give_up(self, error: BrokenPipeError) -> None:
+        """Whoever read this will not come back; the caller hears of it at the next write."""
+        with self._turn:
+            self._reader_left = error
+            self.error, self.state, self.detail = error, "failing", "its reader left"
+            self._deadline = 0.0
+            self._turn.notify_all()
+
     def _finish(self) -> None:
         try:
             self.sink.close()
@@ -241,7 +248,8 @@ class Queued:
             self.error, self.state, self.detail = error, "failing", _line(error)
             self._tell(self.detail)
         else:
-            self.state = "closed" if self.state != "stuck" else "stuck"
+            if self.state != "stuck" and self._reader_left is None:
+                self.state = "closed"
 
     def _tell(self, text: str) -> None:
         """In one line, and the same at most once a minute."""

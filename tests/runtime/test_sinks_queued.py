@@ -191,12 +191,17 @@ def test_a_reader_who_left_is_passed_on() -> None:
     def pipe(index: int) -> None:
         raise BrokenPipeError
 
-    queued = Queued(Recorder(pipe), name="-", say=lambda text: None)
+    said: list[str] = []
+    queued = Queued(Recorder(pipe), name="-", lossless=True, capacity=1, say=said.append)
     queued.write(result(0))
     eventually(lambda: queued.counts.failed == 1)
     with pytest.raises(BrokenPipeError):
         queued.write(result(1))
     queued.close()
+    assert queued.counts.failed == 1
+    assert (queued.state, queued.detail) == ("failing", "its reader left")
+    assert balanced(queued)
+    assert not said
 
 
 def test_a_slow_reader_of_a_pipe_never_slows_the_run(tmp_path: Path) -> None:
