@@ -20,6 +20,7 @@ _TRANSPORT = re.compile("^rtsp([tu])://")  # as GStreamer and others name them
 _FILE = re.compile(r"(?i)^https?(\+insecure)?://[^?#]*\.(avi|m4v|mkv|mov|mp4|webm)([?#]|$)")
 _GAP_S = 0.5  # after a silence of this length frames have piled up on the way
 _CATCH_UP_S = 2.0
+_SLOWEST_QUEUE_S = 0.1
 _USUAL_FPS = 25.0
 
 
@@ -87,19 +88,17 @@ class Address(Source):
 
 
 class Backlog:
-    """Whether frames of a live stream come from a queue on the way: faster than a camera takes them, at the start or after a gap."""
+    """Whether frames of a live stream come from a queue on the way: quicker than any camera takes them, at the start or after a gap."""
 
     def __init__(self, fps: float | None, wanted: bool) -> None:
-        self._quick = 0.5 / (fps or _USUAL_FPS)
-        self._until = time.perf_counter() + _CATCH_UP_S if wanted else 0.0
+        self._quick = min(0.5 / (fps or _USUAL_FPS), _SLOWEST_QUEUE_S)
         self._wanted = wanted
+        self._until = time.perf_counter() + _CATCH_UP_S
 
     def holds(self, waited: float, now: float) -> bool:
-        """Whether the frame that took ``waited`` seconds to come is an old one, to be let go."""
-        if waited >= _GAP_S and self._wanted:
+        """Whether the frame that took ``waited`` seconds to come, at ``now``, is an old one, to be let go."""
+        if waited >= _GAP_S:
             self._until = now + _CATCH_UP_S
-            return True
-        if now < self._until and waited < self._quick:
-            return True
-        self._until = 0.0
-        return False
+        elif waited >= self._quick:
+            self._until = now
+        return self._wanted and waited < self._quick and now < self._until

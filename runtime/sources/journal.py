@@ -21,6 +21,7 @@ class Journal:
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._counts: Counter[str] = Counter()
         self._since: float | None = None
+        self._last = time.perf_counter()
         self._away_s, self._attempts, self._why = 0.0, 0, ""
         self._size: tuple[int, int] | None = None
 
@@ -37,7 +38,7 @@ class Journal:
         self._attempts += 1
         self.detail = self._why = why
         if self._since is None or (self.state == "frozen" and state != "frozen"):
-            self._since = self._since or time.perf_counter()
+            self._since = self._since or (self._last if self.seen else time.perf_counter())
             self._counts[_KINDS[state]] += 1
             self._tell(_KINDS[state], {"why": why})
         self.state = state
@@ -48,6 +49,7 @@ class Journal:
             self._counts["size-changed"] += 1
             self._tell("size-changed", {"from": list(self._size), "to": list(size)})
         self.seen, self._size = True, size
+        self._last = self._last if frozen else time.perf_counter()
         if self.state == "live" or frozen:
             return
         if self._since is not None:

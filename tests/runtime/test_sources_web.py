@@ -21,6 +21,7 @@ import pytest
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources import Source, Steadiness, open_source
+from edgecnn.runtime.sources.address import Backlog
 from edgecnn.runtime.sources.redact import printable, scrub
 from edgecnn.runtime.sources.web_request import authorization
 from tests.runtime.peers import MULTIPART, multipart, part, rtsp_camera, shade, tcp_server
@@ -213,6 +214,25 @@ def test_closing_ends_a_read_that_waits() -> None:
         started = time.perf_counter()
         list(frames)
         assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("fps", "waits", "held"),
+    [
+        pytest.param(25.0, [0.001] * 3 + [0.03, 0.001, 0.04], [True] * 3 + [False] * 3, id="at the start"),
+        pytest.param(25.0, [0.04, 0.9, 0.001, 0.001, 0.03], [False, False, True, True, False], id="after a gap"),
+        pytest.param(1.0, [1.0, 1.0, 1.0], [False] * 3, id="one frame a second"),
+        pytest.param(None, [0.03, 0.03], [False] * 2, id="rate not known"),
+        pytest.param(0.5, [0.03, 0.2, 0.03], [True, False, False], id="header that lies"),
+    ],
+)
+def test_what_piled_up_on_the_way_is_let_go(fps: float | None, waits: list[float], held: list[bool]) -> None:
+    backlog, now, found = Backlog(fps, wanted=True), time.perf_counter(), []
+    for waited in waits:
+        now += waited
+        found.append(backlog.holds(waited, now))
+    assert found == held
+    assert not any(Backlog(fps, wanted=False).holds(waited, now) for waited in waits)
 
 
 # secrets
