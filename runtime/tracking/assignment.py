@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from edgecnn.errors import MissingExtraError
-from edgecnn.types import Float32, Int64
+from edgecnn.types import Array, Float32, Int64
 
 
 def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
@@ -23,11 +25,16 @@ def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
     return rows[kept], columns[kept]
 
 
-def _lapjv(cost: np.ndarray, limit: float) -> Int64:
-    """The column of each row, -1 for none."""
+def load_lap() -> Any:
+    """The module lap; raises ``MissingExtraError`` where it is not installed."""
     try:
         import lap
     except ImportError as error:
         raise MissingExtraError("lapx", "live") from error
-    _, columns, _ = lap.lapjv(cost, extend_cost=True, cost_limit=limit)
+    return lap
+
+
+def _lapjv(cost: Array, limit: float) -> Int64:
+    """The column of each row, -1 for none."""
+    _, columns, _ = load_lap().lapjv(cost, extend_cost=True, cost_limit=limit)
     return np.asarray(columns, np.int64)
