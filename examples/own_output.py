@@ -1,0 +1,28 @@
+"""An output in a thread of its own, so that it never slows the run: python examples/own_output.py [SOURCE] [MODEL] [FRAMES]"""
+
+import sys
+import time
+
+import edgecnn
+from edgecnn.runtime.sinks.queued import Queued
+
+
+class SlowPrinter:
+    """Takes 50 ms for each result; what comes meanwhile waits, and the oldest gives way."""
+
+    def write(self, result: edgecnn.Result) -> None:
+        """Take one result."""
+        time.sleep(0.05)
+        print(f"frame {result.frame.index}: {len(result.prediction)} objects")
+
+    def close(self) -> None:
+        """No more come."""
+        print("done")
+
+
+source, model, frames = (sys.argv[1:] + ["scene:cups", "cups", "30"][len(sys.argv) - 1 :])[:3]
+output = Queued(SlowPrinter(), name="printer", capacity=4)
+for result in edgecnn.stream(source, model, max_frames=int(frames)):
+    output.write(result)
+output.close()
+print(output.counts)
