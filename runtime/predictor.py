@@ -13,10 +13,18 @@ from edgecnn.feeds import check_feeds
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor, tensor_shape
 from edgecnn.runtime.backends import Backend, Device, open_backend
-from edgecnn.runtime.backends.bound import bind
+from edgecnn.runtime.backends.bound import Bound, bind
 from edgecnn.runtime.identify import CardOptions, card_for
 from edgecnn.shipped import artifact
 from edgecnn.types import Detections, Image, Prediction
+
+
+def bound(backend: Backend, card: ModelCard) -> Bound:
+    """Buffers for one image as the card wants it; raises ``BackendError`` for a model that wants something else or more."""
+    spec = backend.inputs[0]
+    shape = tensor_shape(card.preprocess, spec)
+    check_feeds({spec.name: np.empty(shape, spec.dtype)}, backend.inputs)
+    return bind(backend, {spec.name: shape})
 
 
 class Worker:
@@ -24,10 +32,8 @@ class Worker:
 
     def __init__(self, backend: Backend, card: ModelCard) -> None:
         self._card = card
+        self._bound = bound(backend, card)
         spec = backend.inputs[0]
-        shape = tensor_shape(card.preprocess, spec)
-        check_feeds({spec.name: np.empty(shape, spec.dtype)}, backend.inputs)
-        self._bound = bind(backend, {spec.name: shape})
         self._preprocess = Preprocessor(card.preprocess, spec, self._bound.inputs[spec.name])
 
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:

@@ -1,0 +1,100 @@
+"""How many threads and requests suit a model on this device: measured, as cores, caches and engines differ, and kept for this run."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from edgecnn.feeds import cpu_count
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.predictor import Predictor, bound
+
+TRIAL_S = 0.25  # of each candidate, after its first run
+CLEARLY = 0.95  # of the time of the usual setting: what is not better by more keeps the usual one
+_LEAST_RUNS = 3
+_known: dict[tuple[str, Device, bool], Setting] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``threads`` of the engine in all (None: its choice) and ``requests`` in flight."""
+
+    threads: int | None
+    requests: int
+
+
+def candidates(cpus: int, *, many: bool) -> tuple[Setting, ...]:
+    """Settings worth a trial on so many processors, the usual one first.
+
+    ``many`` wants frames per second: one request for each core and one that prepares meanwhile, or one request that has all cores.
+    Otherwise one result should come soon: all cores, half of them (two that share a core's units may hinder each other), or one.
+    """
+    if many:
+        tried = [Setting(cpus, cpus + 1), Setting(cpus, cpus), Setting(cpus, 1)]
+    else:
+        tried = [Setting(None, 1), Setting(max(cpus // 2, 1), 1), Setting(1, 1)]
+    return tuple(dict.fromkeys(tried)) if cpus > 1 else (Setting(None, 2 if many else 1),)
+
+
+def open_measured(path: Path | str, device: Device = "cpu", *, many: bool, **options: Any) -> Predictor:
+    """A predictor with the setting that was best in a trial of about a second; the first for a model measures, later ones remember.
+
+    ``many`` is as in ``candidates``; ``options`` go to ``Predictor``, which raises what it raises.
+    """
+    key = (str(path), device, many)
+    if key in _known:
+        return _opened(path, device, _known[key], options)
+    usual, *others = candidates(cpu_count(), many=many)
+    best, setting = _opened(path, device, usual, options), usual
+    try:
+        wanted = _seconds(best, usual.requests) * CLEARLY
+        for other in others:
+            rival = _opened(path, device, other, options)
+            seconds = _seconds(rival, other.requests)
+            if seconds < wanted:
+                best, rival, setting, wanted = rival, best, other, seconds
+            rival.close()
+    except BaseException:
+        best.close()
+        raise
+    _known[key] = setting
+    return best
+
+
+def _opened(path: Path | str, device: Device, setting: Setting, options: dict[str, Any]) -> Predictor:
+    return Predictor(path, device, threads=setting.threads, requests=setting.requests, **options)
+
+
+def _seconds(predictor: Predictor, requests: int) -> float:
+    """Seconds per inference with ``requests`` at once, the median over the callers; an error of the model is raised."""
+    took: list[float] = []
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            took.append(_trial(predictor))
+        except BaseException as error:
+            errors.append(error)
+
+    callers = [threading.Thread(target=call, name=f"edgecnn-trial-{n}", daemon=True) for n in range(requests)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    if errors:
+        raise errors[0]
+    return statistics.median(took) / requests
+
+
+def _trial(predictor: Predictor) -> float:
+    run = bound(predictor.backend, predictor.card).run
+    run()
+    started, runs = perf_counter(), 0
+    while runs < _LEAST_RUNS or perf_counter() - started < TRIAL_S:
+        run()
+        runs += 1
+    return (perf_counter() - started) / runs
