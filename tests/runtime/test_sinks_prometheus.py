@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import math
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.camera import State
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.sinks.prometheus import CAMERA_STATES, Metrics, MetricsServer
@@ -131,6 +132,12 @@ def test_who_says_nothing_holds_up_nobody(server: MetricsServer) -> None:
 def test_a_port_that_is_taken_is_one_line(server: MetricsServer) -> None:
     with pytest.raises(InputError, match=rf"wanted to serve metrics on 127.0.0.1:{server.port}, found address already in use"):
         MetricsServer(Metrics(dict), server.port)
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[live\]"'):
+        Metrics(dict)
 
 
 def test_only_this_machine_reaches_it(server: MetricsServer) -> None:

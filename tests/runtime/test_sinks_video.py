@@ -14,16 +14,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import edgecnn
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw import Painter, class_color
+from edgecnn.runtime.sinks.encoder import _Packets
 from edgecnn.runtime.sinks.queued import Queued
 from edgecnn.runtime.sinks.shared import SharedPainter
 from edgecnn.runtime.sinks.video import VideoSink
@@ -98,6 +102,21 @@ def test_other_readers_agree_and_find_any_moment(tmp_path: Path, suffix: str) ->
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 60
     video.set(cv2.CAP_PROP_POS_MSEC, 4000)
     assert abs(float(video.read()[1][310, 390].mean()) - 120) < 12
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + len(data).to_bytes(4, "little") + data + b"\0" * (len(data) % 2)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.lists(st.integers(0, 200), max_size=10))
+def test_packets_come_out_of_a_stream_however_it_is_cut(packets: list[bytes], cuts: list[int]) -> None:
+    stream = b"RIFF....AVI LIST....movi" + b"".join(chunk(b"00dc", packet) + chunk(b"JUNK", b"x") for packet in packets)
+    stream += chunk(b"idx1", b"00dc\1\0\0\0!" * 3)
+    reader, found = _Packets(), []
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    for start, end in pairwise(places):
+        found += reader.add(stream[start:end])
+    assert found == [packet for packet in packets if packet]
 
 
 def test_a_finished_mp4_is_an_ordinary_file(tmp_path: Path) -> None:

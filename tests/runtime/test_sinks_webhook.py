@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +161,29 @@ def test_a_bad_server_costs_no_more_than_the_timeout(manner: str) -> None:
             sink.tell(CROSSED)
         assert time.perf_counter() - began < 5
         over.set()
+        thread.join()
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes", "-newkey", "rsa:2048"]
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", *subject, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with Server() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        sink = WebhookSink(server.url.replace("http:", "https:"))
+        with pytest.raises(UnreachableError, match="certificate verify failed"):
+            sink.tell(CROSSED)
+        monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+        sink.tell(CROSSED)
+        assert len(server.got) == 1
+        server.shutdown()
         thread.join()
 
 
