@@ -1,16 +1,20 @@
-"""Draws a prediction on its frame: boxes with captions for detections, else a panel of the best classes or of the values."""
+"""Draws a prediction on its frame: boxes with captions for detections, else a panel of the best classes or of the values.
+
+Also the ways of tracks, and lines and zones with what they counted.
+"""
 
 from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from edgecnn.types import Classes, Detections, Image, Prediction, Result, Values
+from edgecnn.runtime.draw_marks import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
+from edgecnn.types import Classes, Detections, Float32, Image, Mark, Prediction, Result, Values
 
 Color = tuple[int, int, int]
 
@@ -35,19 +39,31 @@ def text_color(background: Color) -> Color:
     return _BLACK if 0.0722 * blue + 0.7152 * green + 0.2126 * red > 0.179 else _WHITE
 
 
-def draw(image: Image, prediction: Prediction, labels: Sequence[str]) -> Image:
-    """A copy of ``image`` (H, W, 3) BGR with the prediction on it; an image under 320 pixels comes back enlarged by a whole factor."""
+def draw(
+    image: Image,
+    prediction: Prediction,
+    labels: Sequence[str],
+    trails: Mapping[int, Float32] | None = None,
+    marks: Sequence[Mark] = (),
+) -> Image:
+    """A copy of ``image`` (H, W, 3) BGR with the prediction, trails and marks on it.
+
+    An image under 320 pixels comes back enlarged by a whole factor.
+    """
     factor = max(math.ceil(_SMALLEST / max(image.shape[:2])), 1)
     if factor > 1:
         canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     else:
         canvas = image.copy()
+    _draw_shapes(canvas, marks, factor)
     if isinstance(prediction, Classes):
         _draw_classes(canvas, prediction, labels)
     elif isinstance(prediction, Values):
         _draw_values(canvas, prediction, labels)
     else:
+        _draw_trails(canvas, trails or {}, factor)
         _draw_boxes(canvas, prediction, labels, factor)
+    _draw_captions(canvas, marks, factor)
     return canvas
 
 
@@ -61,13 +77,39 @@ class Painter:
     def paint(self, result: Result) -> Image:
         """The annotated frame, which is not to be written to."""
         if self._last is None or self._last[0] is not result:
-            self._last = result, draw(result.frame.image, result.prediction, self._labels)
+            self._last = result, draw(result.frame.image, result.prediction, self._labels, result.trails, result.marks)
         return self._last[1]
 
 
 def label_of(labels: Sequence[str], class_id: int) -> str:
     """The name of a class; its number where there is none."""
     return labels[class_id] if 0 <= class_id < len(labels) else f"class {class_id}"
+
+
+def _draw_shapes(canvas: Image, marks: Sequence[Mark], factor: int) -> None:
+    for mark in sorted(marks, key=lambda mark: not mark.closed):  # lines above zones
+        (draw_zone if mark.closed else draw_line)(canvas, mark, factor)
+
+
+def _draw_captions(canvas: Image, marks: Sequence[Mark], factor: int) -> None:
+    """Each below those before it that are in its way."""
+    taken: list[tuple[int, int, int, int]] = []
+    for mark in marks:
+        left, top = caption_place(mark, factor)
+        for _ in taken:
+            x, y, width, height = _caption_box(canvas, caption(mark), left, top)
+            in_way = [
+                box for box in taken if x < box[0] + box[2] and box[0] < x + width and y < box[1] + box[3] and box[1] < y + height
+            ]
+            top = max((box[1] + box[3] + height for box in in_way), default=top)
+        taken.append(_caption_box(canvas, caption(mark), left, top))
+        _draw_caption(canvas, caption(mark), left, top, ZONE if mark.closed else LINE)
+
+
+def _draw_trails(canvas: Image, trails: Mapping[int, Float32], factor: int) -> None:
+    """Each in a colour of its own, so that ways that cross can be told apart."""
+    for track, places in trails.items():
+        draw_trail(canvas, places, class_color(track), factor)
 
 
 def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor: int) -> None:
@@ -88,15 +130,28 @@ def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor:
 
 def _draw_caption(canvas: Image, text: str, left: int, top: int, color: Color) -> None:
     """On the box's upper edge, inside the box where the picture ends above it, and always inside the picture."""
+    scale, weight = _font(canvas)
+    pad = _pad(scale)
+    text, _, text_h, _ = _fit(text, scale, weight, canvas.shape[1] - 2 * pad)
+    x, y, box_w, box_h = _caption_box(canvas, text, left, top)
+    cv2.rectangle(canvas, (x, y), (x + box_w - 1, y + box_h - 1), color, cv2.FILLED)
+    cv2.putText(canvas, text, (x + pad, y + pad + text_h), _FONT, scale, text_color(color), weight, cv2.LINE_AA)
+
+
+def _caption_box(canvas: Image, text: str, left: int, top: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a caption."""
     height, width = canvas.shape[:2]
     scale, weight = _font(canvas)
-    pad = max(round(scale * 5), 2)
-    text, text_w, text_h, below = _fit(text, scale, weight, width - 2 * pad)
+    pad = _pad(scale)
+    _, text_w, text_h, below = _fit(text, scale, weight, width - 2 * pad)
     box_w, box_h = text_w + 2 * pad, text_h + below + 2 * pad
     x = min(max(left, 0), max(width - box_w, 0))
     y = top - box_h if top >= box_h else min(max(top, 0), max(height - box_h, 0))
-    cv2.rectangle(canvas, (x, y), (x + box_w - 1, y + box_h - 1), color, cv2.FILLED)
-    cv2.putText(canvas, text, (x + pad, y + pad + text_h), _FONT, scale, text_color(color), weight, cv2.LINE_AA)
+    return x, min(y, max(height - box_h, 0)), box_w, box_h
+
+
+def _pad(scale: float) -> int:
+    return max(round(scale * 5), 2)
 
 
 def _draw_classes(canvas: Image, classes: Classes, labels: Sequence[str]) -> None:

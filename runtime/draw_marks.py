@@ -1,0 +1,95 @@
+"""Draws ways, lines and zones so that they can be read on bright and on dark pictures: light on a dark rim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.types import Float32, Image, Mark
+
+Color = tuple[int, int, int]
+
+RIM: Color = (0, 0, 0)
+LINE: Color = (255, 255, 255)
+ZONE: Color = (80, 220, 255)
+FILL = 0.18  # how much of a zone's colour lies over the picture
+
+
+def thickness(canvas: Image) -> int:
+    """Of a line, in pixels, in proportion to the picture."""
+    return max(int(min(canvas.shape[:2]) / 240 + 0.5), 1)
+
+
+def draw_trail(canvas: Image, places: Float32, color: Color, factor: int = 1) -> None:
+    """The way (n, 2) of a track, oldest first: thin where it is old."""
+    line, points = thickness(canvas), _pixels(places * factor)
+    around = 1 if line == 1 else 2
+    for rim in (True, False):
+        for at in range(1, len(points)):
+            width = max(round(line * (0.5 + at / len(points))), 1)
+            start, end = points[at - 1].tolist(), points[at].tolist()
+            cv2.line(canvas, start, end, RIM if rim else color, width + around * rim, cv2.LINE_AA)
+
+
+def draw_zone(canvas: Image, mark: Mark, factor: int = 1) -> None:
+    """A polygon with a tint."""
+    points = _pixels(np.array(mark.points, np.float32) * factor)
+    x, y, width, height = _inside(canvas, points)
+    if width <= 0 or height <= 0:
+        return
+    part = canvas[y : y + height, x : x + width]
+    inside = np.zeros(part.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [points - np.array([x, y], np.int32)], 1)
+    tinted = cv2.addWeighted(part, 1 - FILL, np.full_like(part, ZONE), FILL, 0)
+    cv2.copyTo(tinted, inside, part)
+    line = thickness(canvas)
+    cv2.polylines(canvas, [points], True, RIM, line + 2, cv2.LINE_AA)
+    cv2.polylines(canvas, [points], True, ZONE, line, cv2.LINE_AA)
+
+
+def draw_line(canvas: Image, mark: Mark, factor: int = 1) -> None:
+    """A line with round ends, and an arrow in its middle that points where "in" is."""
+    points = _pixels(np.array(mark.points, np.float32) * factor)
+    line = thickness(canvas)
+    start, end = points[0].astype(np.float64), points[-1].astype(np.float64)
+    length = float(np.hypot(*(end - start)))
+    middle = (start + end) / 2
+    across = np.array([start[1] - end[1], end[0] - start[0]]) / max(length, 1)
+    tip = middle + across * min(8 * line + 6, max(length / 3, 4))
+    for color, width in ((RIM, line + 2), (LINE, line)):
+        cv2.line(canvas, points[0].tolist(), points[-1].tolist(), color, width, cv2.LINE_AA)
+        cv2.arrowedLine(canvas, _pixels(middle).tolist(), _pixels(tip).tolist(), color, width, cv2.LINE_AA, tipLength=0.45)
+        for place in (points[0], points[-1]):
+            cv2.circle(canvas, place.tolist(), line + (width - line), color, cv2.FILLED, cv2.LINE_AA)
+
+
+def caption(mark: Mark) -> str:
+    """The name with what was counted: all classes together."""
+    wanted = ("inside",) if mark.closed else ("in", "out")
+    return f"{mark.name}: " + ", ".join(f"{_sum(mark.counts.get(what, {}))} {what}" for what in wanted)
+
+
+def caption_place(mark: Mark, factor: int = 1) -> tuple[int, int]:
+    """Where the caption goes: the first point of a line, the highest of a zone."""
+    first = min(mark.points, key=lambda point: point[1]) if mark.closed else mark.points[0]
+    x, y = _pixels(np.array(first, np.float32) * factor).tolist()
+    return x, y
+
+
+def _sum(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
+
+
+def _pixels(points: Float32 | NDArray[np.float64]) -> NDArray[np.int32]:
+    """Whole pixels, not so far outside that OpenCV's arithmetic overflows."""
+    return np.clip(np.rint(points), -20000, 20000).astype(np.int32)
+
+
+def _inside(canvas: Image, points: NDArray[np.int32]) -> Sequence[int]:
+    """The rectangle around the points, cut to the picture: left, top, width, height."""
+    x, y, width, height = cv2.boundingRect(points)
+    left, top = max(x, 0), max(y, 0)
+    return left, top, min(x + width, canvas.shape[1]) - left, min(y + height, canvas.shape[0]) - top
