@@ -21,6 +21,8 @@ def why_not(address: str, timeout: float, *, silent: bool) -> tuple[str, str]:
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         host, port = "", 0
+    if address.startswith("udp://"):
+        return f"no video within {timeout:g} s", "check that somebody sends it to this port"
     if not host or not port:
         return "no answer", "write the address as SCHEME://HOST:PORT/PATH"
     try:

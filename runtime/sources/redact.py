@@ -8,8 +8,14 @@ from urllib.parse import unquote
 
 from edgecnn.errors import SourceError
 
-_NAMES = r"pass|pwd|pw|psw|token|key|secret|auth|cred|user|usr|login|account|sig|sid|session|jwt|code"
-_QUERY = re.compile(r"(?i)(^|[?&;/])([^=&;/?#]*(?:" + _NAMES + r")[^=&;/?#]*)=[^&#;]*")
+# in a path a name tells that a value is secret; in a query a value is secret unless its name tells otherwise
+_SECRET = re.compile(r"(?i)pass|pwd|pw|psw|pin|token|key|secret|auth|cred|user|usr|login|account|sig|sid|session|jwt|code")
+_HARMLESS = re.compile(
+    r"(?i)(channel|ch|camera|cam|subtype|stream|streamtype|streaming|profile|resolution|size|width|height|fps|framerate|rate|quality"
+    r"|compression|codec|videocodec|video|audio|format|mode|action|transport|transportmode|proto|unicast|rotation|mirror|color|type)"
+)
+_IN_PATH = re.compile(r"(?P<name>[^=&;/?#]+)(?P<equals>=)(?P<value>[^&;/?#]*)")
+_IN_QUERY = re.compile(r"(?P<name>[^=&]*)(?P<equals>=?)(?P<value>[^&]*)")
 _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s'\"<>|,)]+")
 _LOGIN = re.compile(r"^[^/@:]*:[^@]*@")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -17,17 +23,19 @@ _LONG = re.compile(r"(?<=/)[A-Za-z0-9_~-]{20,}(?=[/?#]|$)")
 
 
 def printable(address: str) -> str:
-    """The address without what must not be shown: user and password, values in the query or path that a name marks as secret, and
-    parts of the path that look like a key (20 characters or more, with letters and digits)."""
+    """The address without what must not be shown: user and password, values of the query unless they are known to be harmless, values
+    in the path whose name sounds secret, and parts of the path that look like a key (20 or more letters and digits)."""
     scheme, found, rest = address.partition("://")
     if not found:
         return _LOGIN.sub("***@", address)
     place, slash, path = rest.partition("/")
     if "@" not in place and "@" in path and not place.rpartition(":")[2].isdigit() and ":" in place:
-        place, slash, path = rest, "", ""  # a password with a slash in it
+        login, _, path = path.rpartition("@")  # a password with a slash in it
+        place, slash, path = f"{place}/{login}@{path.partition('/')[0]}", *path.partition("/")[1:]
     _, at, host = place.rpartition("@")
-    shown = _QUERY.sub(r"\1\2=***", f"{slash}{path}") if slash else _QUERY.sub(r"\1\2=***", path)
-    return f"{scheme}://{'***@' if at else ''}{host}{_LONG.sub(_keyless, shown)}"
+    before, question, query = f"{host}{slash}{path}".partition("?")
+    before = _IN_PATH.sub(_path_value, _LONG.sub(_keyless, before))
+    return f"{scheme}://{'***@' if at else ''}{before}{question}{_IN_QUERY.sub(_query_value, query)}"
 
 
 def fill_in(text: str) -> tuple[str, str]:
@@ -57,13 +65,28 @@ def _secrets(address: str) -> set[str]:
     place = address.partition("://")[2].rpartition("@")[0]
     for part in (place, *place.split(":", 1)):
         found |= {part, unquote(part)}
-    for match in _QUERY.finditer(address):
-        value = match.group().partition("=")[2]
-        found |= {value, unquote(value)}
+    before, _, query = address.partition("?")
+    for pattern, part, shown in ((_IN_PATH, before, _path_value), (_IN_QUERY, query, _query_value)):
+        for match in pattern.finditer(part):
+            if shown(match) != match.group():
+                value = match["value"] or match["name"]
+                found |= {value, unquote(value)}
     for match in _LONG.finditer(address.partition("://")[2]):
         if _keyless(match) == "***":
             found.add(match.group())
     return {part for part in found if len(part) > 1}
+
+
+def _path_value(match: re.Match[str]) -> str:
+    return f"{match['name']}=***" if _SECRET.search(match["name"]) else match.group()
+
+
+def _query_value(match: re.Match[str]) -> str:
+    name, value = match["name"], match["value"]
+    if not match["equals"]:
+        return name if _HARMLESS.fullmatch(name) or re.fullmatch(r"\d{0,3}", name) else "***"
+    known = (_HARMLESS.fullmatch(name) or re.fullmatch(r"\d{0,3}", value)) and not _SECRET.search(name)
+    return match.group() if known else f"{name}=***"
 
 
 def _keyless(match: re.Match[str]) -> str:

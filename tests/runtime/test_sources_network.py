@@ -189,6 +189,10 @@ def test_leaving_a_pipeline_on_a_silent_address_takes_under_two_seconds(silent_p
         pytest.param("rtsp://u:p@ss@cam/a", "rtsp://***@cam/a", id="at sign in the password"),
         pytest.param("rtsp://u:p/a@cam/x", "rtsp://***@cam/x", id="slash in the password"),
         pytest.param("http://cam/v?user=ann&pwd=x&ch=1", "http://cam/v?user=***&pwd=***&ch=1", id="in the query"),
+        pytest.param("http://cam/v?x=ab/c?d=e;f&fps=5", "http://cam/v?x=***&fps=5", id="odd signs in the query"),
+        pytest.param("http://cam/v?s3cret", "http://cam/v?***", id="a query that is all secret"),
+        pytest.param("rtsp://u:p/a@cam/x?token=abc", "rtsp://***@cam/x?token=***", id="slash in the password and a token"),
+        pytest.param("rtsp://cam?token=abc", "rtsp://cam?token=***", id="no path"),
         pytest.param("http://cam/stream@2", "http://cam/stream@2", id="at sign in the path"),
     ],
 )

@@ -242,6 +242,7 @@ PLACES = [
     pytest.param(f"ann:{SECRET}@", "/live", id="user info"),
     pytest.param(f"{SECRET}@", "/live", id="user"),
     pytest.param("", f"/live?user=ann&password={SECRET}&channel=1", id="query"),
+    pytest.param("", f"/live?x={SECRET}", id="query without a telling name"),
     pytest.param("", f"/api;loginpas={SECRET}/live", id="parameter"),
     pytest.param("", f"/live/{SECRET}0123456789abcdefgh/main", id="key in the path"),
     pytest.param("", "/live/${CAMERA_KEY}/main", id="from the environment"),
@@ -322,6 +323,11 @@ def test_a_secret_is_used_all_the_same(
 def test_a_variable_that_is_not_set_is_said() -> None:
     with pytest.raises(SourceError, match="the environment variable CAMERA_NONE, found it is not set"):
         open_source("rtsp://ann:${CAMERA_NONE}@cam/x")
+
+
+def test_udp_that_nobody_sends_is_said() -> None:
+    with pytest.raises(SourceError, match=r"no video within 0\.3 s: check that somebody sends it"):
+        list(open_source("udp://127.0.0.1:9", timeout=0.3))
 
 
 @pytest.mark.parametrize("login", ["", "ann:wrong@"], ids=["without", "wrong"])
