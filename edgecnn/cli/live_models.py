@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,6 @@ class Models:
 
     def take(self, file: Path, options: CardOptions) -> Predictor:
         """The predictor for a file and what was said about it; raises what opening it raises. Each needs a ``give_back``."""
-        if options.score_threshold is None:
-            options = replace(options, score_threshold=SHOWN_SCORE)
         found = self._open.get((file, options))
         if found is None:
             found = self._open[file, options] = _Open(self._open_file(file, options))

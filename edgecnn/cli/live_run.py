@@ -138,19 +138,25 @@ class LiveRun:
         return Predictor(file, self.values["device"], threads=self.values["threads"], requests=self._requests, options=options)
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
+        from edgecnn.cli.live_motion import build_gate, build_predictor, build_steps, least_score
         from edgecnn.runtime.draw import Painter
         from edgecnn.runtime.identify import CardOptions
         from edgecnn.runtime.sinks.shared import SharedPainter
         from edgecnn.runtime.station import CameraPlan
 
         values = wanted.values
-        predictor = self._models.take(wanted.file, CardOptions(**{name: values[name] for name in FIELDS}))
+        shown = SHOWN_SCORE if values["score_threshold"] is None else values["score_threshold"]
+        least = min(least_score(values, shown), shown if self.values["serve"] is None else FLOOR)
+        options = CardOptions(**{name: values[name] for name in FIELDS} | {"score_threshold": least})
+        predictor = self._models.take(wanted.file, options)
         try:
             plan = CameraPlan(
                 name=wanted.name,
                 source=source,
-                predictor=predictor,
+                predictor=build_predictor(values, predictor),
                 policy=values["policy"],
+                steps=build_steps(values, predictor.card.labels, source, self._controls, shown=shown),
+                gate=build_gate(values, source),
                 every=values["every"],
                 max_fps=values["max_fps"],
                 max_age_ms=values["max_age"],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from edgecnn.cli.live_motion import motion_options
 from edgecnn.cli.live_outputs import output_options
 from edgecnn.cli.live_view import view_options
 from edgecnn.cli.options import ModelFile, add_model_options
@@ -94,6 +95,7 @@ def parse_milliseconds(value: str | float) -> float:
     help="Inferences in flight.  [default: 1 with latest, one for each core and one more with all]",
 )
 @click.option("--stats", type=PATH, help="Throughput, stage times, frame age and ledger as JSON.")
+@motion_options
 @output_options
 @view_options
 @click.option(
