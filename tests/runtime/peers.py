@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +49,10 @@ class RtspCamera:
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         return self
+
+    def turn_white(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
 
     def kill(self) -> None:
         """As when the plug is pulled: no goodbye."""

@@ -1,9 +1,10 @@
 """A real RTSP camera for the tests: run with the system's Python, which has GStreamer. Prints its port once it listens.
 
-/camera is a test pattern at 25 frames per second. It ends with its standard input or the signal that kills it.
+/camera is a test pattern at 25 frames per second, until the process is killed. The signal USR1 turns it white.
 """
 
 import argparse
+import signal
 
 import gi
 
@@ -37,7 +38,7 @@ server.set_address(wishes.address)
 server.set_service(wishes.port)
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch(
-    f"( videotestsrc is-live=true pattern={wishes.pattern} {count} ! videoscale "
+    f"( videotestsrc name=pattern is-live=true pattern={wishes.pattern} {count} ! videoscale "
     f"! capsfilter name=size caps=video/x-raw,format=I420,width={width},height={height},framerate=25/1 "
     f"! {CODECS[wishes.codec].format(gop=wishes.gop)} )"
 )
@@ -51,8 +52,18 @@ def change_size(media: GstRtspServer.RTSPMedia) -> None:
     media.get_element().get_by_name("size").set_property("caps", caps)
 
 
-if wishes.then_size:
-    factory.connect("media-configure", lambda _, media: GLib.timeout_add(1500, change_size, media))
+def turn_white(media: GstRtspServer.RTSPMedia) -> bool:
+    media.get_element().get_by_name("pattern").set_property("pattern", "white")
+    return True
+
+
+def configure(_: object, media: GstRtspServer.RTSPMedia) -> None:
+    GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGUSR1, turn_white, media)
+    if wishes.then_size:
+        GLib.timeout_add(1500, change_size, media)
+
+
+factory.connect("media-configure", configure)
 if wishes.login:
     user, _, password = wishes.login.partition(":")
     auth = GstRtspServer.RTSPAuth()

@@ -268,6 +268,29 @@ def test_a_frozen_rtsp_camera_is_noticed_though_frames_arrive() -> None:
         assert watcher.kinds == {"camera-frozen": 1}
 
 
+@pytest.mark.parametrize("scheme", ["rtsp", "rtspu"])
+@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+def test_what_happens_before_an_rtsp_camera_is_seen_soon(codec: str, scheme: str) -> None:
+    """Frames that queue up somewhere would show it late; here it takes one or two frame intervals."""
+    options = "--codec", codec, "--gop", "250", "--pattern", "black"
+    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(scheme), timeout=3.0, steady=QUICK)) as watcher:
+        watcher.wait_frames(10)
+        turned = time.perf_counter()
+        camera.turn_white()
+        while watcher.last is None or watcher.last.image.mean() < 128:
+            assert time.perf_counter() - turned < 5
+            time.sleep(0.002)
+        assert watcher.last.captured_at - turned < 0.6
+
+
+def test_the_first_picture_of_an_http_camera_is_there_at_once() -> None:
+    with tcp_server(multipart(shade(7), stay=5)) as port:
+        source = open_source(f"http://127.0.0.1:{port}/")
+        frame = next(frames := iter(source))
+        assert round(frame.image.mean()) == 7
+        frames.close()
+
+
 def test_a_dead_camera_holds_up_no_other(free_port: int) -> None:
     """OpenCV opens addresses one after the other unless told otherwise, and one that says nothing takes its whole timeout."""
     silent = socket.create_server(("127.0.0.1", free_port))
