@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,9 +20,9 @@ from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.sources import open_source
 from edgecnn.runtime.sources.quiet import silence_video_logs
 from edgecnn.runtime.sources.redact import printable
+from tests.runtime.peers import rtsp_camera
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once
-SYSTEM_PYTHON = Path("/usr/bin/python3")
 BOUNDARY = "frame"
 PASS = "Basic " + base64.b64encode(b"ann:s3cret").decode()
 ENOUGH = 30  # FFmpeg looks at a few frames before it gives the first
@@ -200,24 +198,10 @@ def test_addresses_are_printed_without_secrets(address: str, shown: str) -> None
     assert printable(address) == shown
 
 
-def gstreamer() -> bool:
-    probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
-    return (
-        SYSTEM_PYTHON.exists() and subprocess.run([SYSTEM_PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0
-    )
-
-
 @pytest.fixture
 def rtsp() -> Iterator[str]:
-    if sys.platform != "linux" or not gstreamer():
-        pytest.skip("no GStreamer RTSP server for /usr/bin/python3: run tests/install_peers.sh")
-    script = Path(__file__).with_name("rtsp_server.py")
-    server = subprocess.Popen([SYSTEM_PYTHON, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert server.stdout is not None
-    yield f"rtsp://127.0.0.1:{server.stdout.readline().strip()}"
-    server.kill()
-    server.wait()
-    server.stdout.close()
+    with rtsp_camera() as camera:
+        yield camera.address().removesuffix("/camera")
 
 
 def test_rtsp_runs_live_through_the_pipeline(rtsp: str, capfd: pytest.CaptureFixture[str]) -> None:
