@@ -151,23 +151,27 @@ def build_steps(
     class that the model does not have, ``MissingExtraError`` where tracking needs what is not installed.
     """
     from edgecnn.runtime.steps.clock import clock_of
-    from edgecnn.runtime.steps.lines import Lines
     from edgecnn.runtime.steps.only import Only
-    from edgecnn.runtime.steps.smooth import Smooth
-    from edgecnn.runtime.steps.track import Track
-    from edgecnn.runtime.steps.zones import Zones
 
     clock, anchor, steps = clock_of(source), values["anchor"], list[Any]()
     if tracks(values):
+        from edgecnn.runtime.steps.track import Track  # here and below: what is not wanted does not lengthen the start
+
         _check_installed()
         steps.append(Track(_track_options(shown), clock=clock, anchor=anchor))
     if values["smooth"]:
+        from edgecnn.runtime.steps.smooth import Smooth
+
         steps.append(Smooth(values["smooth"], clock=clock))
     if values["only"]:
         steps.append(Only(labels, values["only"]))
     if values["lines"]:
+        from edgecnn.runtime.steps.lines import Lines
+
         steps.append(Lines(values["lines"], labels, anchor=anchor))
     if values["zones"]:
+        from edgecnn.runtime.steps.zones import Zones
+
         steps.append(Zones(values["zones"], labels, anchor=anchor, clock=clock))
     steps.append(Only(labels, None, shown, controls))
     return steps

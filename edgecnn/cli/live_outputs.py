@@ -195,6 +195,8 @@ def open_metrics(
 
     Raises ``InputError`` for a port that is taken, ``MissingExtraError`` where the port is asked for without prometheus_client.
     """
+    if values["metrics_port"] is None and values.get("serve") is None:
+        return None, None  # nobody looks: prometheus_client would only lengthen the start
     from edgecnn.errors import MissingExtraError
     from edgecnn.runtime.sinks.prometheus import Metrics, MetricsServer
 
