@@ -169,7 +169,7 @@ async function watch(name, card) {
         picture.close();
         card.number = Number(answer.headers.get("x-picture"));
         card.canvas.dataset.number = card.number;
-      }
+      } else await pause(100);
     } catch {
       card.number = 0;
       await pause(1000);

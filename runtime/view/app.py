@@ -63,10 +63,10 @@ class Page:
         return JSONResponse(state | {"problem": self._pictures.problem})
 
     async def picture(self, request: Request) -> Response:
-        """The newest JPEG of ?camera= above number ?after=; 204 where none comes within a second."""
+        """The newest JPEG of ?camera= above number ?after=; 204 where none comes within a second, or the camera is gone."""
         camera, after = request.query_params.get("camera", ""), _whole(request, "after")
         if camera not in self._board.scene.run.cameras:
-            raise HTTPException(404, "no such camera")
+            return Response(status_code=204)
         found = self._pictures.newest(camera, after)
         if found is None:
             await self._wait_for_picture(camera, after)

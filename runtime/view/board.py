@@ -7,9 +7,12 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
+
+import numpy as np
 
 from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
@@ -38,6 +41,8 @@ class Track:
         self.points: deque[dict[str, Any]] = deque(maxlen=POINTS)
         self.latest: Result | None = None
         self.rates = (0.0, 0.0)
+        self.age_ms = quantiles([])
+        self.stage_ms: dict[str, dict[str, float | None]] = {}
 
     def add(self, result: Result) -> None:
         """Remember a result."""
@@ -52,8 +57,11 @@ class Track:
         if seconds > 0:
             self.rates = (counts.captured - old.captured) / seconds, (counts.processed - old.processed) / seconds
         self._counts = now, counts
-        new = self.since(self._sampled_at)
+        recent = self._since(now - RECENT_S)
+        new = [sample for sample in recent if sample[0] > self._sampled_at]
         self._sampled_at = now
+        self.age_ms = quantiles([age for _, age, _ in recent])
+        self.stage_ms = {name: quantiles(values) for name, values in by_stage(recent).items()}
         ages = [age for _, age, _ in new]
         self.points.append(
             {
@@ -64,8 +72,7 @@ class Track:
             }
         )
 
-    def since(self, when: float) -> list[Sample]:
-        """The results that were handed over after ``when``, at most the newest 4096."""
+    def _since(self, when: float) -> list[Sample]:
         with self._lock:
             return [sample for sample in self._samples if sample[0] > when]
 
@@ -114,7 +121,8 @@ class Board:
 
     def _work(self) -> None:
         while not self._done.wait(self.every):
-            self.sample()
+            with suppress(Exception):  # one odd reading must not end the view
+                self.sample()
 
     def sample(self) -> None:
         """Add a point for each camera and take over new events."""
@@ -155,8 +163,6 @@ class Board:
 
     def _camera(self, name: str, camera: WatchedCamera, tick: int) -> dict[str, Any]:
         track, counts = self.track(name), camera.ledger.counts()
-        recent = track.since(time.perf_counter() - RECENT_S)
-        ages = [age for _, age, _ in recent]
         latest = track.latest
         return {
             "name": name,
@@ -166,8 +172,8 @@ class Board:
             "source": _source_name(camera),
             "captured_per_s": _number(track.rates[0]),
             "processed_per_s": _number(track.rates[1]),
-            "age_ms": quantiles(ages),
-            "stage_ms": {stage: quantiles(values) for stage, values in by_stage(recent).items()},
+            "age_ms": track.age_ms,
+            "stage_ms": track.stage_ms,
             "ledger": {**asdict(counts), "in_flight": counts.in_flight},
             "late": camera.late,
             "max_age_ms": camera.plan.max_age_ms,
@@ -242,7 +248,20 @@ def _sink(sink: WatchedSink) -> dict[str, Any]:
 
 def _event(number: int, event: Event) -> dict[str, Any]:
     at = time.time() - (time.perf_counter() - event.at)
-    return {"number": number, "at": round(at, 3), "kind": event.kind, "camera": event.camera, "details": dict(event.details)}
+    return {"number": number, "at": round(at, 3), "kind": event.kind, "camera": event.camera, "details": _plain(event.details)}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; steps of users may put anything into an event."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def _source_name(camera: WatchedCamera) -> str:

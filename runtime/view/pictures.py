@@ -159,22 +159,25 @@ class Pictures:
             return None
 
     def _encode(self, camera: str, result: Result) -> bytes | None:
-        image = self._painted(camera, result)
-        ratio = LARGEST / max(image.shape[:2])
-        if ratio < 1:
-            size = max(round(image.shape[1] * ratio), 1), max(round(image.shape[0] * ratio), 1)
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        return data.tobytes() if done else None
-
-    def _painted(self, camera: str, result: Result) -> Image:
-        """A picture that can't be drawn on is shown as it is: watching must go on."""
+        """A picture that can't be drawn on is shown as it is, and one that can't be shown is left out: watching must go on."""
         painter = self._painters.get(camera)
         try:
-            return painter.paint(result) if painter is not None else result.frame.image
+            return _jpeg(painter.paint(result) if painter is not None else result.frame.image)
         except Exception as error:
             self.problem = f"can't draw on {camera or 'the picture'}: {error}"
-            return result.frame.image
+        try:
+            return _jpeg(result.frame.image)
+        except Exception:
+            return None
+
+
+def _jpeg(image: Image) -> bytes | None:
+    ratio = LARGEST / max(image.shape[:2])
+    if ratio < 1:
+        size = max(round(image.shape[1] * ratio), 1), max(round(image.shape[0] * ratio), 1)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return data.tobytes() if done else None
 
 
 def _tell(waiting: list[Ready]) -> None:

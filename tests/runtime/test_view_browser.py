@@ -140,6 +140,21 @@ def test_what_another_viewer_changes_is_shown(browser: Any) -> None:
         until(lambda: text(browser, "#score-value") == "0.80")
 
 
+def test_cameras_come_and_go_and_one_can_be_large(browser: Any) -> None:
+    with watching(cameras={"door": MovingSource(), "yard": MovingSource()}) as run:
+        browser.get(run.view.url)
+        until(lambda: [title.text for title in browser.find_elements(By.CSS_SELECTOR, "article h3")] == ["door", "yard"])
+        small, large = (browser.find_elements(By.CSS_SELECTOR, selector)[1] for selector in ("article", "article .large"))
+        before = small.size["width"]
+        large.click()
+        until(lambda: small.size["width"] > 1.5 * before)
+        assert browser.execute_script("return document.getElementById('which').value") == "yard"
+        run.station.remove("door")
+        run.view.leave("door")
+        until(lambda: [title.text for title in browser.find_elements(By.CSS_SELECTOR, "article h3")] == ["yard"])
+        assert problems(browser) == []
+
+
 def test_the_token_opens_the_page_for_this_browser(browser: Any) -> None:
     with watching(access=Access("127.0.0.1", 0, "a-token-for-the-test")) as run:
         browser.get(run.view.url)
