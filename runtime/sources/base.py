@@ -39,6 +39,9 @@ class Source(ABC):
     Iterating raises ``SourceError`` for a source that can't be opened, breaks, or is silent for longer than the timeout.
     """
 
+    state: str = ""
+    detail: str = ""
+
     def __init__(self, name: str, *, live: bool = False, fps: float | None = None, timeout: float = 5.0) -> None:
         self.name, self.live, self.fps, self.timeout = name, live, fps, timeout
         self.failed = self.missed = 0
@@ -66,16 +69,6 @@ class Source(ABC):
         failure = Failure(name, reason)
         if len(self.failures) < _MOST_NAMED and failure not in self.failures:
             self.failures.append(failure)
-
-    @property
-    def state(self) -> str:
-        """What a source that watches itself is doing."""
-        return ""
-
-    @property
-    def detail(self) -> str:
-        """Why, in one line."""
-        return ""
 
     @property
     def stuck(self) -> list[str]:

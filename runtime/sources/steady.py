@@ -79,12 +79,12 @@ class Steady(Source):
         self._told: list[str] = []
 
     @property
-    def state(self) -> str:
+    def state(self) -> str:  # type: ignore[override] - nobody but the journal sets it
         """What the camera is doing: "waiting" for its first picture, "live", "lost", "stalled", "frozen", "ended" or "failed"."""
         return self._journal.state
 
     @property
-    def detail(self) -> str:
+    def detail(self) -> str:  # type: ignore[override]
         """Why, in one line; empty while it is live."""
         return self._journal.detail
 
