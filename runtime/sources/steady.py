@@ -79,7 +79,7 @@ class Steady(Source):
         self._told: list[str] = []
 
     @property
-    def state(self) -> str:  # type: ignore[override] - nobody but the journal sets it
+    def state(self) -> str:  # type: ignore[override]  # nobody but the journal sets it
         """What the camera is doing: "waiting" for its first picture, "live", "lost", "stalled", "frozen", "ended" or "failed"."""
         return self._journal.state
 
