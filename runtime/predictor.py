@@ -12,7 +12,8 @@ from edgecnn.card import ModelCard
 from edgecnn.feeds import check_feeds
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor, tensor_shape
-from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.backends import Backend, Device
+from edgecnn.runtime.backends.ahead import opened
 from edgecnn.runtime.backends.bound import Bound, bind
 from edgecnn.runtime.identify import CardOptions, card_for
 from edgecnn.shipped import artifact
@@ -75,7 +76,7 @@ class Predictor:
         options: CardOptions | None = None,
     ) -> None:
         self.path = artifact(path)
-        self.backend = open_backend(self.path, device, threads=threads, requests=requests)
+        self.backend = opened(self.path, device, threads, requests)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())
         except BaseException:
