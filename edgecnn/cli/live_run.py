@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.log import Level
     from edgecnn.runtime.notify import Notifier
     from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.sinks import Sink
     from edgecnn.runtime.sinks.outlets import Outlet
     from edgecnn.runtime.sinks.shared import Paints
     from edgecnn.runtime.sources import Source
@@ -66,6 +67,7 @@ class Seat:
     predictor: Predictor
     painter: Paints
     sinks: list[Outlet] = field(default_factory=list)
+    window: Sink | None = None
     camera: Camera | None = None
 
 
@@ -92,6 +94,9 @@ class LiveRun:
 
     def go(self) -> None:
         """Run to the end of the sources, of the frames or the time asked for, or until a signal; raises ``EdgeCnnError``."""
+        sources = [self._open_source(wanted) for wanted in self.wanted]
+        self._requests = self.values["requests"] or usual_requests(self.wanted, sources)
+        self._begin_to_open()
         from edgecnn.cli.live_outputs import Outputs
         from edgecnn.runtime.controls import Controls
         from edgecnn.runtime.sinks import check_writable
@@ -99,8 +104,6 @@ class LiveRun:
 
         if self.values["stats"] is not None:
             check_writable(self.values["stats"])
-        sources = [self._open_source(wanted) for wanted in self.wanted]
-        self._requests = self.values["requests"] or usual_requests(self.wanted, sources)
         self._controls, self._outputs = Controls(), Outputs(self._say_output)
         with self._stack:
             self._models = self._stack.enter_context(Models(self._open_model))
@@ -118,6 +121,14 @@ class LiveRun:
             self._play(station)
         if self._broken_outputs:
             raise self._broken_outputs[0]
+
+    def _begin_to_open(self) -> None:
+        """Models are read and optimised while the rest is imported."""
+        from edgecnn.runtime.backends.ahead import begin
+        from edgecnn.shipped import artifact
+
+        for file in {artifact(wanted.file) for wanted in self.wanted}:
+            begin(file, self.values["device"], self.values["threads"], self._requests)
 
     # cameras come and go
 
@@ -243,13 +254,24 @@ class LiveRun:
             live=source.live if seat.plan.policy is None else seat.plan.policy == "latest",
             several=len(self.wanted) > 1 or self._reread is not None,
         )
+        if seat.wanted.values["show"]:
+            from edgecnn.runtime.sinks.window import WindowSink
+
+            seat.window = WindowSink(f"edgecnn {seat.wanted.name}", seat.painter, self._stop)
         seat.sinks = list(self._outputs.open(camera, seat.wanted.values))
+
+    def _stop(self) -> None:
+        """For a window, which is there before the station."""
+        self._station.stop()
 
     def _say_output(self, text: str) -> None:
         self.say("output", f"warning: {text}", "warning", {"text": text})
 
     def _close_outputs(self) -> None:
         """All at once, so that together they take as long as the slowest."""
+        for seat in (*self.gone, *self.seats.values()):
+            if seat.window is not None:
+                seat.window.close()
         outlets = [outlet for seat in self.seats.values() for outlet in seat.sinks]
         for outlet in outlets:
             outlet.begin_close()
@@ -292,6 +314,8 @@ class LiveRun:
                 self._tell_about(result, seat)
                 if self._view is not None:
                     self._view.write(result)
+                if seat.window is not None:
+                    seat.window.write(result)
                 for sink in seat.sinks:
                     sink.write(result)
 

@@ -95,6 +95,7 @@ def parse_milliseconds(value: str | float) -> float:
     help="Inferences in flight.  [default: 1 with latest, one for each core and one more with all]",
 )
 @click.option("--stats", type=PATH, help="Throughput, stage times, frame age and ledger as JSON.")
+@click.option("--show", is_flag=True, help="Show a window for each camera; q ends the run.")
 @motion_options
 @output_options
 @view_options

@@ -182,6 +182,7 @@ def endless(detector: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={"EDGECNN_LOG": "text", **os.environ},
     )
     lines, deadline = tmp_path / "live.jsonl", time.perf_counter() + 30
     while not (lines.exists() and lines.read_text().count("\n") > 5) and time.perf_counter() < deadline:
@@ -210,7 +211,7 @@ def test_a_signal_ends_a_run_whose_camera_hangs(detector: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
         command = [*COMMAND, str(detector), "--source", address, "--timeout", "30"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={"EDGECNN_LOG": "text", **os.environ})
         silent.settimeout(30)
         connection, _ = silent.accept()  # the device is being opened
         with connection:
