@@ -152,7 +152,7 @@ class Outputs:
         return opened
 
     def _open_one(self, kind: str, camera: OutputCamera, values: Mapping[str, Any]) -> Outlet:
-        from edgecnn.runtime.sinks.queued import Queued
+        from edgecnn.runtime.sinks.queued import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, Queued
 
         maker = _MAKERS[kind]
         target = str(values[kind])
@@ -169,6 +169,7 @@ class Outputs:
                 keep_image=maker.image,
                 events_only=maker.events_only,
                 capacity=maker.capacity,
+                close_within_s=CLOSE_FILES_WITHIN_S if maker.file else CLOSE_WITHIN_S,
                 say=self._say,
             )
 
