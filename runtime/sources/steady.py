@@ -76,6 +76,7 @@ class Steady(Source):
         self._frozen = FrozenWatch(self._how.frozen_after)
         self._error: Exception | None = None
         self._counted = (0, 0)
+        self._held = -1.0  # seconds from the first to the last picture of a connection, below 0 where none came
         self._told: list[str] = []
 
     @property
@@ -110,17 +111,15 @@ class Steady(Source):
         end = "ended"
         try:
             while not self._closed.is_set():
-                connected = time.perf_counter()
                 with closing(self._connection()) as frames:
                     for frame in frames:
                         yield Frame(index, frame.captured_at, frame.image)
                         index += 1
                 if self._error is None or self._closed.is_set():
                     return
-                now = time.perf_counter()
-                attempt = 0 if self._journal.state != "waiting" and now - connected >= self._how.settled else attempt
+                attempt = 0 if self._held >= self._how.settled else attempt
                 wait = self._how.wait(attempt)
-                self._check_patience(self._error, now - began + wait)
+                self._check_patience(self._error, time.perf_counter() - began + wait)
                 self._closed.wait(wait)
                 attempt += 1
         except EdgeCnnError:
@@ -140,19 +139,20 @@ class Steady(Source):
 
     def _connection(self) -> Generator[Frame, None, None]:
         """The frames of one connection; ``_error`` says afterwards why it broke, None that the source ended."""
-        self._error = self._too_many_stuck()
+        self._error, self._held = self._too_many_stuck(), -1.0
         if self._error is not None:
             self._journal.trouble("stalled", _reason(self._error))
             return
         reader = self._start()
         frozen_before = self._frozen.frozen
-        frames = 0
+        frames, first = 0, 0.0
         try:
             while isinstance(item := reader.get(self._longest(frames)), Frame):
                 self._count()
                 self._look(item)
                 yield item
-                frames += 1
+                first = first if frames else item.captured_at
+                frames, self._held = frames + 1, item.captured_at - first
                 if self._frozen.frozen and not frozen_before:
                     self._error = self._broke("the same picture again and again")
                     return

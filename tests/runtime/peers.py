@@ -54,6 +54,16 @@ class RtspCamera:
         assert self._process is not None
         self._process.send_signal(signal.SIGUSR1)
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """The process stands still, its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """As when the plug is pulled: no goodbye."""
         if self._process is not None:

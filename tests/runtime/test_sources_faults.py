@@ -147,6 +147,19 @@ def test_rtsp_over_udp_is_lost_without_a_word_and_comes_back() -> None:
         assert watcher.indices == list(range(len(watcher.indices)))
 
 
+@pytest.mark.parametrize("scheme", ["rtsp", "rtspu"])
+def test_an_rtsp_camera_that_hangs_is_stalled_and_comes_back(scheme: str) -> None:
+    with rtsp_camera() as camera:
+        how = Steadiness(max_silence=1.0, first_wait=0.05, longest_wait=0.2)
+        with Watcher(open_source(camera.address(scheme), timeout=1.0, steady=how)) as watcher:
+            watcher.wait_frames(5)
+            with camera.hanging():
+                watcher.wait_state("stalled")
+                time.sleep(1.0)
+            watcher.wait_frames(5)
+            assert watcher.kinds == {"camera-stalled": 1, "camera-back": 1}
+
+
 def test_garbage_from_an_http_camera_then_recovery() -> None:
     rng = np.random.default_rng(0)
     noise = [rng.bytes(20_000) for _ in range(3)]

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -221,6 +222,30 @@ def test_waits_grow_to_a_bound_and_never_agree() -> None:
     assert all(0.25 <= wait <= 0.5 for wait in waits[0])
     assert all(5.0 <= wait <= 10.0 for wait in waits[99])
     assert len(set(waits[3])) > 40
+
+
+class Recorded(Steadiness):
+    """Waits for nothing, and keeps which attempts it was asked for."""
+
+    attempts: ClassVar[list[int]] = []
+
+    def wait(self, attempt: int) -> float:
+        self.attempts.append(attempt)
+        return 0.0
+
+
+def test_only_a_connection_that_held_begins_to_count_anew() -> None:
+    class SlowToFail(FakeSource):
+        def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+            time.sleep(0.1)
+            raise GONE
+            yield
+
+    Recorded.attempts.clear()
+    failing = [SlowToFail(0, fps=100.0) for _ in range(3)]
+    sources = [live(1, error=GONE), *failing, live(40, error=GONE), live(1)]
+    assert len(list(Steady(in_turn(sources), Recorded(settled=0.1)))) == 42
+    assert Recorded.attempts == [0, 1, 2, 3, 0]
 
 
 def test_many_breaks_leave_no_thread_behind() -> None:
