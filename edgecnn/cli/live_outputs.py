@@ -152,7 +152,7 @@ class Outputs:
         return opened
 
     def _open_one(self, kind: str, camera: OutputCamera, values: Mapping[str, Any]) -> Outlet:
-        from edgecnn.runtime.sinks.queued import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, Queued
+        from edgecnn.runtime.sinks.queued import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, LONGEST_PAUSE_S, Queued
 
         maker = _MAKERS[kind]
         target = str(values[kind])
@@ -170,6 +170,7 @@ class Outputs:
                 events_only=maker.events_only,
                 capacity=maker.capacity,
                 close_within_s=CLOSE_FILES_WITHIN_S if maker.file else CLOSE_WITHIN_S,
+                longest_pause_s=1.0 if kind == "mqtt" else LONGEST_PAUSE_S,  # it waits by itself until it is connected
                 say=self._say,
             )
 

@@ -143,7 +143,7 @@ class MqttSink:
             self._publish(self._topic(event.camera, "events"), {"version": SCHEMA_VERSION, **event_record(event)})
 
     def close(self) -> None:
-        """Wait a moment for the broker's answers, and say good-bye. Raises ``InputError`` where messages may not have arrived."""
+        """Wait a moment for the broker's answers, and say good-bye. Raises ``UnreachableError`` where messages may not have arrived."""
         if self._client is None:
             return
         client, self._client = self._client, None
@@ -156,7 +156,7 @@ class MqttSink:
         ender.start()
         ender.join(_FLUSH_S)  # a thread in the midst of connecting ends by itself
         if missing and self.address.qos:
-            raise InputError(f"all messages at {self.address.name}", f"{missing} without an answer", "check the broker")
+            raise UnreachableError(f"all messages at {self.address.name}", f"{missing} without an answer", "check the broker")
 
     def _topic(self, camera: str, what: str) -> str:
         return "/".join(part for part in (self.address.base, re.sub(r"[/+#\0]", "-", camera), what) if part)

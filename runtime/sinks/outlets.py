@@ -46,6 +46,11 @@ class Outlet:
         """What it failed with last."""
         return self.queued.error
 
+    @property
+    def broken(self) -> bool:
+        """Whether something could not be written."""
+        return self.queued.broken
+
     def write(self, result: Result) -> None:
         """Hand over one result of this camera."""
         self.queued.write(result)

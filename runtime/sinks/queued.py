@@ -27,7 +27,7 @@ CAPACITY = 64
 MAX_BYTES = 128 << 20
 CLOSE_WITHIN_S, CLOSE_FILES_WITHIN_S = 1.5, 10.0
 _GRACE_S = 1.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
+_FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 15.0
 _TELL_AGAIN_S = 60.0
 
 
@@ -50,10 +50,10 @@ class Queued:
     """Runs ``sink`` behind a queue of ``capacity`` items and ``max_bytes`` of pictures.
 
     A full queue drops its oldest and counts it; with ``lossless`` the caller waits instead, as long as the sink works. A sink that
-    raises is told of in one line by ``say`` and tried again with what comes next, after a pause that grows; after ``UnreachableError``
-    with the same item. ``keep_image`` False takes the pixels out of what waits; ``events_only`` takes no results, only what it is
-    told. ``close`` waits ``close_within_s`` for what is queued and never raises but what a reader who left leaves behind: a
-    ``BrokenPipeError``, which the next ``write`` raises as well.
+    raises is told of in one line by ``say`` and tried again with what comes next, after a pause that grows to ``longest_pause_s``;
+    after ``UnreachableError`` with the same item. ``broken`` says that something could not be written. ``keep_image`` False takes
+    the pixels out of what waits; ``events_only`` takes no results, only what it is told. ``close`` waits ``close_within_s`` for what
+    is queued and never raises. A reader who left ends the output: the next ``write`` raises its ``BrokenPipeError``.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Queued:
         keep_image: bool = True,
         events_only: bool = False,
         close_within_s: float | None = None,
+        longest_pause_s: float = LONGEST_PAUSE_S,
         say: Callable[[str], None] | None = None,
     ) -> None:
         if capacity < 1:
@@ -74,9 +75,11 @@ class Queued:
         self.sink, self.name, self.detail = sink, name, ""
         self.state: State = "working"
         self.error: Exception | None = None
+        self.broken = False
         self._capacity, self._max_bytes, self._lossless = capacity, max_bytes, lossless
         self._keep_image, self._events_only = keep_image, events_only
         self._close_within = close_within_s or (CLOSE_FILES_WITHIN_S if lossless else CLOSE_WITHIN_S)
+        self._longest_pause = longest_pause_s
         self._say = say or _to_stderr
         self._told: dict[str, float] = {}
         self._items: deque[Item] = deque()
@@ -195,6 +198,7 @@ class Queued:
             self._count(failed=1)
             self._give_up(error)
         except Exception as error:  # whatever it is, the run goes on
+            self.broken = True
             self._count(failed=1)
             self._miss(error)
         else:
@@ -223,7 +227,7 @@ class Queued:
         self._tell(self.detail)
         if self._misses == 1 and not isinstance(error, UnreachableError):
             return  # one odd result is no reason to let others wait
-        pause = min(_FIRST_PAUSE_S * 2 ** min(self._misses - 1, 16), _LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)
+        pause = min(_FIRST_PAUSE_S * 2 ** min(self._misses - 1, 16), self._longest_pause) * random.uniform(0.75, 1.25)
         until = time.perf_counter() + pause
         with self._turn:
             self._turn.notify_all()  # who waits for room need not any longer
@@ -245,6 +249,7 @@ class Queued:
         try:
             self.sink.close()
         except Exception as error:
+            self.broken = self.broken or not isinstance(error, UnreachableError)
             self.error, self.state, self.detail = error, "failing", _line(error)
             self._tell(self.detail)
         else:
@@ -256,7 +261,8 @@ class Queued:
         now = time.perf_counter()
         if now - self._told.get(text, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
             self._told = {old: at for old, at in self._told.items() if now - at < _TELL_AGAIN_S} | {text: now}
-            self._say(f"output {self.name}: {text}")
+            with suppress(Exception):  # who can't be told is no reason to stop
+                self._say(f"output {self.name}: {text}")
 
 
 def without_pixels(result: Result) -> Result:

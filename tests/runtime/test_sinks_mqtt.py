@@ -159,7 +159,7 @@ def test_the_state_is_retained_and_told_by_the_broker_when_we_break_off(broker: 
 )
 def test_what_came_while_the_broker_was_away_arrives(broker: Broker, listener: Listener, how: int, seconds: float) -> None:
     said: list[str] = []
-    queued = Queued(sink_for(broker), name="mqtt", capacity=200, close_within_s=10, say=said.append)
+    queued = Queued(sink_for(broker), name="mqtt", capacity=200, close_within_s=10, longest_pause_s=1, say=said.append)
     for index in range(20):
         queued.write(result(index))
     eventually(lambda: len(listener.frames("home/cams/door/results")) == 20)

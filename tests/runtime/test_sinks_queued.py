@@ -120,6 +120,37 @@ def test_a_sink_that_raises_is_said_once_and_tried_again() -> None:
     queued.close()
     assert said == ["output disk: wanted a disk, found none left: buy one", "output disk: it works again"]
     assert isinstance(queued.error, InputError)
+    assert queued.broken
+
+
+def test_an_output_that_can_not_be_finished_is_broken() -> None:
+    class Unfinished(Recorder):
+        def close(self) -> None:
+            raise InputError("a whole file", "half of it", "free some space")
+
+    said: list[str] = []
+    queued = Queued(Unfinished(), name="x", say=said.append)
+    queued.write(result(0))
+    queued.close()
+    assert queued.broken
+    assert (queued.state, queued.counts.written) == ("failing", 1)
+    assert said == ["output x: wanted a whole file, found half of it: free some space"]
+
+
+def test_nobody_to_tell_is_no_reason_to_stop() -> None:
+    def odd(index: int) -> None:
+        if index == 0:
+            raise RuntimeError("odd")
+
+    def deaf(text: str) -> None:
+        raise ValueError("I/O operation on closed file")
+
+    sink = Recorder(odd)
+    queued = Queued(sink, name="x", say=deaf)
+    for index in range(3):
+        queued.write(result(index))
+    queued.close()
+    assert sink.got == [1, 2]
 
 
 def test_while_a_sink_fails_nobody_waits_for_room() -> None:
@@ -185,6 +216,7 @@ def test_a_dead_peer_does_not_hold_up_the_end() -> None:
     assert time.perf_counter() - began < 5
     assert queued.counts.dropped == 5
     assert queued.state == "closed"
+    assert not queued.broken
 
 
 def test_a_reader_who_left_is_passed_on() -> None:
