@@ -58,8 +58,8 @@ def test_the_numbers_are_those_of_trackeval_on_files(tmp_path: Path) -> None:
     lines: dict[str, list[str]] = {"gt": [], "found": []}
     for index in range(1, 31):
         for name in (1, 2, 3):
-            x, y = 100 * name + 3 * index, 50 + name
-            lines["gt"].append(f"{index},{name},{x},{y},40,80,{int(name != 3 or index > 10)},-1,-1,-1")
+            x, y = 100.0 * name + 3 * index, 50.0 + name
+            lines["gt"].append(f"{index},{name},{x:g},{y:g},40,80,{int(name != 3 or index > 10)},-1,-1,-1")
             if rng.random() < 0.8:
                 x, y = x + rng.normal(0, 4), y + rng.normal(0, 4)
                 lines["found"].append(f"{index},{name + 10 * (index > 17)},{x:.2f},{y:.2f},40,80,0.9,-1,-1,-1")
@@ -78,10 +78,8 @@ def test_the_numbers_are_those_of_trackeval_on_files(tmp_path: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         dataset = trackeval.datasets.MotChallenge2DBox(config)
         data = dataset.get_preprocessed_seq_data(dataset.get_raw_seq_data("ours", "a"), "pedestrian")
-        results: list[dict[str, Any]] = [
-            metric.eval_sequence(data)
-            for metric in (trackeval.metrics.HOTA(), trackeval.metrics.CLEAR(), trackeval.metrics.Identity())
-        )
+        metrics = trackeval.metrics
+        hota, clear, identity = (dict(one.eval_sequence(data)) for one in (metrics.HOTA(), metrics.CLEAR(), metrics.Identity()))
     truth = [
         Identified(one.xyxy[~one.crowd], one.identity[~one.crowd])
         for one in read_mot(gt.read_text(), 30)
