@@ -21,6 +21,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 WHOLE_OUTPUTS = frozenset({"metrics_port"})  # belongs to the run; all others may differ from camera to camera
 TO_STDOUT = ("jsonl", "csv", "events")
+_NEEDS = {  # what does nothing alone
+    "segment": ("out",),
+    "segments_size": ("segment",),
+    "rotate": TO_STDOUT,
+    "clip_on": ("clips",),
+    "webhook_on": ("webhook",),
+}
+_BOXES = ("mot", "coco")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _KIND = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -108,7 +116,7 @@ def writes_to_stdout(values: Mapping[str, Any]) -> bool:
 class OutputCamera:
     """What outputs need of a camera. ``title`` and ``fps`` are its source's, ``live`` that its policy is "latest".
 
-    ``several``: the run has more cameras, or may get them.
+    ``several``: the run has more cameras, or may get them. ``task`` is its model's: detect, classify or regress.
     """
 
     name: str
@@ -118,6 +126,7 @@ class OutputCamera:
     fps: Callable[[], float | None]
     live: bool
     several: bool = False
+    task: str = "detect"
 
 
 class Outputs:
@@ -139,6 +148,7 @@ class Outputs:
 
     def open(self, camera: OutputCamera, values: Mapping[str, Any]) -> list[Outlet]:
         """The outlets of one camera; none is left open after an error. Raises ``InputError`` and ``MissingExtraError``."""
+        _check(values, camera.task)
         self._recorder.add(camera.name, camera.labels, camera.title)
         opened: list[Outlet] = []
         try:
@@ -188,6 +198,19 @@ class Outputs:
         """Two brokers or two files are told apart by a number."""
         taken = {sink.name for sink in self.sinks}
         return next(one for one in (name, *(f"{name} {n}" for n in range(2, len(taken) + 3))) if one not in taken)
+
+
+def _check(values: Mapping[str, Any], task: str) -> None:
+    """Raise ``InputError`` for an option that would do nothing, and for boxes that there will not be."""
+    from edgecnn.errors import InputError
+
+    for name, others in _NEEDS.items():
+        if values[name] and not any(values[other] for other in others):
+            wanted, found = " or ".join(f"--{other}" for other in others), f"--{name.replace('_', '-')}"
+            raise InputError(f"{wanted} with {found}", f"{found} alone", f"add {wanted}, or leave {found} away")
+    for name in _BOXES:
+        if values[name] and task != "detect":
+            raise InputError(f"a detector for --{name}", f"a model that has the task {task}", "use another output")
 
 
 def open_metrics(

@@ -24,7 +24,7 @@ State = Literal["working", "failing", "closed", "stuck"]
 Item: TypeAlias = Result | Event
 
 CAPACITY = 64
-MAX_BYTES = 128 << 20
+MAX_BYTES = 64 << 20
 CLOSE_WITHIN_S, CLOSE_FILES_WITHIN_S = 1.5, 10.0
 _GRACE_S = 1.0
 _FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 15.0

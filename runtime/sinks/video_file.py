@@ -111,6 +111,8 @@ class VideoFile:
                 self._flush(self._muxer)
         except OSError as error:
             self._error = error
+        except Exception as error:  # a thread that ended would leave the encoder writing to nobody
+            self._error = OSError(0, f"{type(error).__name__}: {error}")
 
     def _add_packet(self, packet: bytes) -> None:
         with self._lock:

@@ -172,6 +172,27 @@ def test_what_can_not_be_is_refused_and_nothing_stays_open(
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--segment", "10m"], "wanted --out with --segment, found --segment alone: add --out, or leave --segment away"),
+        (["--clip-on", "line-crossed"], "wanted --clips with --clip-on"),
+        (["--webhook-on", "line-crossed"], "wanted --webhook with --webhook-on"),
+        (["--rotate", "1MB"], "wanted --jsonl or --csv or --events with --rotate"),
+        (["--out", "v.mp4", "--segments-size", "1GB"], "wanted --segment with --segments-size"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(words: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Outputs().open(camera(), values_of(*words))
+
+
+@pytest.mark.parametrize("kind", ["mot", "coco"])
+def test_boxes_of_a_classifier_are_refused(kind: str) -> None:
+    with pytest.raises(InputError, match=f"wanted a detector for --{kind}, found a model that has the task classify"):
+        Outputs().open(camera(task="classify"), values_of(f"--{kind}", "x"))
+
+
 def test_a_live_run_drops_and_a_file_waits(tmp_path: Path) -> None:
     values = values_of("--jsonl", tmp_path / "{camera}.jsonl")
     outputs = Outputs()

@@ -294,6 +294,18 @@ def test_an_error_of_the_disk_is_raised_and_the_frames_before_it_stay(tmp_path: 
     assert len(frames_of(tmp_path / "v.mp4")) == 1
 
 
+def test_an_odd_packet_is_an_error_and_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(packet: bytes, codec: str) -> bool:
+        raise IndexError("no such byte")
+
+    monkeypatch.setattr("edgecnn.runtime.sinks.video_file.is_key", odd)
+    file = VideoFile(tmp_path / "v.mp4", result(0).frame.image, 10)
+    file.add(result(0).frame.image, 0.0)
+    with pytest.raises(InputError, match="found indexerror: no such byte"):
+        file.close()
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 600 kB."""
