@@ -31,7 +31,8 @@ class Station:
     ``workers`` is how many frames each predictor infers at once; cameras that share one take turns. ``max_frames`` ends each camera
     after that many results, and with "all" nothing more than that is captured. ``controls`` says who is paused: a live camera's
     frames are skipped meanwhile, a file waits. ``on_event`` is called in the caller's thread with each event at once, also while no
-    result comes; ``events`` keeps the last thousand. With ``stay`` the iteration goes on while no camera is left, until ``stop``.
+    result comes; ``events`` keeps the last thousand. ``on_turn`` is called there too, several times a
+    second, for a watchdog. With ``stay`` the iteration goes on while no camera is left, until ``stop``.
 
     A camera that breaks ends alone: its state, its ``error`` and an event "camera-failed" say why. The error is raised, after the
     results before it, where it was the only camera; where there were several, only once all of them have broken.
@@ -47,6 +48,7 @@ class Station:
         max_frames: int | None = None,
         controls: Controls | None = None,
         on_event: Callable[[Event], None] | None = None,
+        on_turn: Callable[[], None] | None = None,
         stay: bool = False,
     ) -> None:
         if workers < 1 or (max_frames is not None and max_frames < 1):
@@ -55,7 +57,8 @@ class Station:
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self.removed: deque[Camera] = deque(maxlen=_MOST_REMOVED)
         self.stuck: list[str] = []
-        self._workers, self._max_frames, self._on_event, self._stay = workers, max_frames, on_event, stay
+        self._workers, self._max_frames, self._stay = workers, max_frames, stay
+        self._on_event, self._on_turn = on_event, on_turn
         self._junction: Junction[Captured, Answer] = Junction()
         self._teams: dict[int, _Team] = {}
         self._cameras: dict[str, Camera] = {}
@@ -174,6 +177,8 @@ class Station:
         if now - self._looked < PATIENCE_S / 2:
             return
         self._looked = now
+        if self._on_turn is not None:
+            self._on_turn()
         for camera in self._cameras.values():
             if camera.done:
                 continue

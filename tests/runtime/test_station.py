@@ -448,3 +448,14 @@ def test_ledgers_balance_in_every_end_state(seed: int) -> None:
         assert abs(counts.processed - heads[camera.name]) <= 0
         assert camera.state in ("ended", "failed")
         assert np.isfinite(camera.stats().throughput)
+
+
+def test_a_watchdog_is_fed_while_no_frame_comes() -> None:
+    turns: list[float] = []
+    plan = CameraPlan("a", FakeSource(None, fps=0.02), FakePredictor())
+    with Station([plan], on_turn=lambda: turns.append(time.perf_counter())) as station:
+        timer = threading.Timer(1.0, station.stop)
+        timer.start()
+        assert len(list(station)) == 1
+        timer.join()
+    assert len(turns) >= 2

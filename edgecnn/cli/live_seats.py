@@ -1,0 +1,253 @@
+"""The cameras of a run, each with its model, steps and outputs: they come, and go when the file that names them changes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.cli.live_models import SHOWN_SCORE, Models
+from edgecnn.cli.options import FIELDS
+from edgecnn.cli.wanted import Wanted
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.identify import CardOptions
+    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.sinks import Sink
+    from edgecnn.runtime.sinks.outlets import Outlet
+    from edgecnn.runtime.sinks.shared import Paints
+    from edgecnn.runtime.sources import Source
+    from edgecnn.runtime.station import Camera, CameraPlan, Station
+    from edgecnn.runtime.view.live import LiveView
+    from edgecnn.types import Event, Result
+
+FLOOR = 0.1  # how low a viewer of the page may set the score threshold
+
+
+@dataclass(slots=True)
+class Seat:
+    """A camera that takes part: what was asked for, how it is run, its outputs and the files that they write."""
+
+    wanted: Wanted
+    plan: CameraPlan
+    predictor: Predictor
+    painter: Paints
+    sinks: list[Outlet] = field(default_factory=list)
+    window: Sink | None = None
+    camera: Camera | None = None
+
+
+class Seats:
+    """All cameras that take part, by name; those that left are in ``gone``.
+
+    ``values`` are of the whole run. ``several``: there are more cameras than one, or there may be. ``say`` gets a line where an output
+    fails. Entered, models can be opened; leaving closes outputs and models. ``lock`` is to be held while a camera's seat is used.
+    """
+
+    def __init__(self, values: Mapping[str, Any], *, several: bool, say: Callable[[str], None]) -> None:
+        from edgecnn.cli.live_outputs import Outputs
+        from edgecnn.runtime.controls import Controls
+
+        self.values, self._several = values, several
+        self.lock = threading.RLock()
+        self.seats: dict[str, Seat] = {}
+        self.gone: list[Seat] = []
+        self.controls, self.outputs = Controls(), Outputs(say)
+        self.view: LiveView | None = None
+        self.station: Station | None = None
+        self.requests = 1
+        self._models = Models(self._open_model)
+
+    @property
+    def all(self) -> list[Seat]:
+        """Those that left, then those that are there."""
+        return [*self.gone, *self.seats.values()]
+
+    @property
+    def broken_outputs(self) -> list[Exception]:
+        """What outputs failed with that lost something."""
+        outlets = [outlet for seat in self.all for outlet in seat.sinks]
+        return [outlet.error for outlet in outlets if outlet.error is not None and outlet.counts.failed]
+
+    def __enter__(self) -> Seats:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self._close_outputs()
+        finally:
+            self._models.__exit__(*exc)
+
+    def fill(self, wanted: Sequence[Wanted]) -> list[CameraPlan]:
+        """Seat the first cameras; gives the plans for their station."""
+        sources = [self._open_source(camera) for camera in wanted]
+        self.requests = self.values["requests"] or usual_requests(wanted, sources)
+        self._begin_to_open(wanted)
+        return [self._sit(camera, source).plan for camera, source in zip(wanted, sources, strict=True)]
+
+    def write(self, result: Result) -> Seat | None:
+        """Hand a result to the outputs of its camera; gives its seat, None where it has left."""
+        with self.lock:
+            seat = self.seats.get(result.camera)
+            if seat is None:
+                return None
+            if self.view is not None:
+                self.view.write(result)
+            if seat.window is not None:
+                seat.window.write(result)
+            for sink in seat.sinks:
+                sink.write(result)
+            return seat
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to the outputs of its camera."""
+        with self.lock:
+            seat = self.seats.get(event.camera)
+            for sink in seat.sinks if seat is not None else ():
+                sink.tell(event)
+
+    def take_over(self, wanted: Sequence[Wanted]) -> dict[str, list[str]]:
+        """Bring the cameras that run to those that are wanted, and say what changed; what did not is not touched."""
+        station = self.station
+        assert station is not None
+        new = {camera.name: camera for camera in wanted}
+        old = {name: seat.wanted for name, seat in self.seats.items()}
+        sources = {name: self._open_source(camera) for name, camera in new.items() if old.get(name) != camera}
+        for name in [name for name in old if old[name] != new.get(name)]:
+            self._leave(name)
+        for name, source in sources.items():
+            seat = self._sit(new[name], source)
+            station.add(seat.plan)
+        return {
+            "added": [name for name in sources if name not in old],
+            "removed": [name for name in old if name not in new],
+            "changed": [name for name in sources if name in old],
+        }
+
+    def join_view(self, seat: Seat) -> None:
+        """Show a camera on the page, where there is one."""
+        if self.view is not None:
+            self.view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter)
+
+    def _begin_to_open(self, wanted: Sequence[Wanted]) -> None:
+        """Models are read and optimised while the rest is imported."""
+        from edgecnn.runtime.backends.ahead import begin
+        from edgecnn.shipped import artifact
+
+        for file in {artifact(camera.file) for camera in wanted}:
+            begin(file, self.values["device"], self.values["threads"], self.requests)
+
+    def _open_source(self, wanted: Wanted) -> Source:
+        from edgecnn.runtime.backends import file_format
+        from edgecnn.runtime.sources import Steadiness, open_source
+        from edgecnn.shipped import artifact
+
+        file_format(artifact(wanted.file))  # a wrong path is said before anything is opened
+        values = wanted.values
+        paced = None if values["policy"] is None else values["policy"] == "latest"
+        steady = Steadiness(max_silence=values["timeout"], patience=values["patience"]) if values["reconnect"] else None
+        return open_source(wanted.source, timeout=values["timeout"], repeat=values["repeat"], paced=paced, steady=steady)
+
+    def _open_model(self, file: Path, options: CardOptions) -> Predictor:
+        from edgecnn.runtime.predictor import Predictor
+
+        return Predictor(file, self.values["device"], threads=self.values["threads"], requests=self.requests, options=options)
+
+    def _sit(self, wanted: Wanted, source: Source) -> Seat:
+        from edgecnn.cli.live_motion import build_gate, build_predictor, build_steps, least_score
+        from edgecnn.runtime.draw import Painter
+        from edgecnn.runtime.identify import CardOptions
+        from edgecnn.runtime.sinks.shared import SharedPainter
+        from edgecnn.runtime.station import CameraPlan
+
+        values = wanted.values
+        shown = SHOWN_SCORE if values["score_threshold"] is None else values["score_threshold"]
+        least = min(least_score(values, shown), shown if self.values["serve"] is None else FLOOR)
+        options = CardOptions(**{name: values[name] for name in FIELDS} | {"score_threshold": least})
+        predictor = self._models.take(wanted.file, options)
+        try:
+            plan = CameraPlan(
+                name=wanted.name,
+                source=source,
+                predictor=build_predictor(values, predictor),
+                policy=values["policy"],
+                steps=build_steps(values, predictor.card.labels, source, self.controls, shown=shown),
+                gate=build_gate(values, source),
+                every=values["every"],
+                max_fps=values["max_fps"],
+                max_age_ms=values["max_age"],
+            )
+            seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)))
+            self._open_outputs(seat)
+            self.join_view(seat)
+        except BaseException:
+            self._models.give_back(predictor)
+            raise
+        with self.lock:
+            self.seats[wanted.name] = seat
+        return seat
+
+    def _leave(self, name: str) -> None:
+        assert self.station is not None
+        with self.lock:
+            seat = self.seats.pop(name)
+        seat.camera = self.station.remove(name)
+        if self.view is not None:
+            self.view.leave(name)
+        self.gone.append(seat)
+        for sink in seat.sinks:
+            sink.begin_close()
+        for sink in seat.sinks:
+            sink.close()
+        self._models.give_back(seat.predictor)
+
+    def _open_outputs(self, seat: Seat) -> None:
+        from edgecnn.cli.live_outputs import OutputCamera
+
+        source = seat.plan.source
+        camera = OutputCamera(
+            name=seat.wanted.name,
+            labels=seat.predictor.card.labels,
+            painter=seat.painter,
+            title=source.title,
+            fps=lambda: source.fps,
+            live=source.live if seat.plan.policy is None else seat.plan.policy == "latest",
+            several=self._several,
+        )
+        if seat.wanted.values["show"]:
+            from edgecnn.runtime.sinks.window import WindowSink
+
+            seat.window = WindowSink(f"edgecnn {seat.wanted.name}", seat.painter, self._stop)
+        seat.sinks = list(self.outputs.open(camera, seat.wanted.values))
+
+    def _stop(self) -> None:
+        """For a window, which is there before the station."""
+        if self.station is not None:
+            self.station.stop()
+
+    def _close_outputs(self) -> None:
+        """All at once, so that together they take as long as the slowest."""
+        for seat in self.all:
+            if seat.window is not None:
+                seat.window.close()
+        outlets = [outlet for seat in self.seats.values() for outlet in seat.sinks]
+        for outlet in outlets:
+            outlet.begin_close()
+        for outlet in outlets:
+            outlet.close()
+
+
+def usual_requests(wanted: Sequence[Wanted], sources: Sequence[Source]) -> int:
+    """One where results should be young; where frames should be many, one for each core and one that prepares meanwhile."""
+    from edgecnn.runtime.sources.images import Images
+
+    def is_quick(camera: Wanted, source: Source) -> bool:
+        policy = camera.values["policy"]
+        return not (source.live if policy is None else policy == "latest") and not isinstance(source, Images)
+
+    if not all(is_quick(camera, source) for camera, source in zip(wanted, sources, strict=True)):
+        return 1
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
