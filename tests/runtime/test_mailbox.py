@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edgecnn.runtime.mailbox import Closed, Mailbox, OrderedMailbox
+from edgecnn.runtime.mailbox import Closed, Mailbox
 
 SOON = 0.02
 LATE = 5.0
@@ -107,48 +107,3 @@ def test_drain_throws_the_rest_away() -> None:
 def test_capacity_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity of 1 or more"):
         Mailbox(0)
-
-
-def reserved(ahead: int) -> OrderedMailbox[int]:
-    box: OrderedMailbox[int] = OrderedMailbox(ahead)
-    for _ in range(ahead):
-        box.reserve(SOON)
-    return box
-
-
-def test_ordered_mailbox_gives_numbers_in_order() -> None:
-    box = reserved(3)
-    for number in (2, 0, 1):
-        box.put(number, number * 10)
-    assert [box.get(SOON) for _ in range(3)] == [0, 10, 20]
-
-
-def test_a_sender_that_is_ahead_waits_before_it_begins() -> None:
-    box = reserved(2)
-    with pytest.raises(TimeoutError):
-        box.reserve(SOON)
-    thread, seen = in_thread(lambda: box.reserve(LATE))
-    box.put(0, 0)
-    assert box.get(SOON) == 0
-    thread.join(LATE)
-    assert seen == [None]
-
-
-def test_closing_wakes_a_sender_that_waits_for_room() -> None:
-    box = reserved(1)
-    thread, seen = in_thread(lambda: box.reserve(LATE))
-    box.close()
-    thread.join(LATE)
-    assert isinstance(seen[0], Closed)
-
-
-def test_ordered_mailbox_ends_at_a_gap_once_closed() -> None:
-    box = reserved(4)
-    box.put(0, 0)
-    box.put(2, 2)
-    box.close()
-    assert box.get(SOON) == 0
-    with pytest.raises(Closed):
-        box.get(SOON)
-    with pytest.raises(Closed):
-        box.put(1, 1)
