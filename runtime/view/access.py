@@ -104,8 +104,8 @@ class Access:
             return True
         if is_loopback(self.host):
             return is_loopback(name)
-        own = socket.gethostname().lower()
-        return name in (own, f"{own}.local", own.split(".")[0]) or _is_address(name)
+        own = socket.gethostname().lower().partition(".")[0]  # under whatever domain the network gives it
+        return name.partition(".")[0] == own or _is_address(name)
 
     def same_origin(self, headers: Mapping[str, str]) -> bool:
         """Whether a request comes from our own page, or from a program that is no browser."""

@@ -23,12 +23,17 @@ async function follow() {
   for (;;) {
     try {
       update(await (await ask(`api/state?tick=${tick}&event=${lastEvent}`)).json());
-      $("away").hidden = true;
+      away(false);
     } catch (error) {
-      $("away").hidden = error.status === 401;
+      away(error.status !== 401);
     }
     await pause(document.hidden ? 2000 : ASK_MS);
   }
+}
+
+function away(gone) {
+  $("away").hidden = !gone;
+  document.body.classList.toggle("away", gone);
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -291,19 +296,21 @@ function chart(canvas, points, series, { budget = null, gap = () => false }) {
   if (budget) { pen.setLineDash([5, 4]); pen.strokeStyle = color("--c4"); line(pen, [[left, y(budget)], [w, y(budget)]]); pen.setLineDash([]); }
 }
 
-function* runs(points, missing) { // stretches without a gap
+function* runs(points, missing) { // stretches without a gap of more than three seconds
   let run = [];
   for (const point of points) {
-    if (!missing(point)) { run.push(point); continue; }
-    if (run.length) yield run;
-    run = [];
+    if (missing(point)) continue;
+    if (run.length && point.tick - run.at(-1).tick > 6) { yield run; run = []; }
+    run.push(point);
   }
   if (run.length) yield run;
 }
 
 function line(pen, path, filled = false) {
   pen.beginPath();
-  path.forEach(([x, y], place) => place ? pen.lineTo(x, y) : pen.moveTo(x, y));
+  pen.lineCap = "round";
+  pen.moveTo(...path[0]);
+  for (const [x, y] of path) pen.lineTo(x, y);
   if (filled) pen.fill(); else pen.stroke();
 }
 

@@ -94,6 +94,23 @@ def test_a_token_opens_as_bearer_or_session_and_nothing_else_does() -> None:
         assert not access.allowed(headers, cookies)
 
 
+def test_names_of_this_machine_are_right_where_it_serves_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "Camera-Box")
+    access = Access("0.0.0.0", 8501, TOKEN)
+    for host in (
+        "camera-box",
+        "camera-box:8501",
+        "camera-box.local",
+        "camera-box.lan:8501",
+        "192.168.1.5",
+        "[fe80::1]:8501",
+        "localhost",
+    ):
+        assert access.right_host(host), host
+    for host in ("", "evil.example", "camera-box-evil.example", "box", "192.168.1.5.evil.example"):
+        assert not access.right_host(host), host
+
+
 def test_without_the_packages_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [
         name
