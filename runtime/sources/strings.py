@@ -31,10 +31,7 @@ class GStreamer(Source):
             raise SourceError(f"a GStreamer pipeline ({self.name})", "none that ends in appsink", "add: ! videoconvert ! appsink")
 
     def _frames(self) -> Generator[Frame, None, None]:
-        silence_video_logs()
-        milliseconds = max(int(self.timeout * 1000), 1)
-        settings = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-        capture = cv2.VideoCapture(self._pipeline, cv2.CAP_GSTREAMER, settings)
+        capture = self._open()
         try:
             if not capture.isOpened():
                 raise SourceError(f"frames of {self.name}", "a pipeline that does not start", "try it with gst-launch-1.0")
@@ -42,6 +39,15 @@ class GStreamer(Source):
             yield from self._read(capture)
         finally:
             capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        silence_video_logs()
+        milliseconds = max(int(self.timeout * 1000), 1)
+        settings = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
+        capture = cv2.VideoCapture(self._pipeline, cv2.CAP_GSTREAMER, settings)
+        if not capture.isOpened():  # an OpenCV that knows no timeouts for GStreamer
+            capture = cv2.VideoCapture(self._pipeline, cv2.CAP_GSTREAMER)
+        return capture
 
     def _read(self, capture: cv2.VideoCapture) -> Generator[Frame, None, None]:
         index = 0

@@ -327,7 +327,7 @@ def test_two_hundred_reconnects_leave_nothing_behind() -> None:
         frames.close()
     assert later[0] <= kept[0] + 2
     assert later[1] <= kept[1] + 1
-    assert later[2] - kept[2] < 5
+    assert later[2] - kept[2] < 20  # a picture left behind each time would be 170
 
 
 @pytest.mark.slow
@@ -340,7 +340,7 @@ def test_many_rtsp_connections_leave_nothing_behind() -> None:
         frames.close()
     assert later[0] <= kept[0] + 2
     assert later[1] <= kept[1] + 1
-    assert later[2] - kept[2] < 5
+    assert later[2] - kept[2] < 10
 
 
 def _resources_after(source: Source, frames: Iterator[Frame], breaks: int) -> tuple[int, int, float]:
