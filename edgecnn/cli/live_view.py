@@ -50,11 +50,19 @@ def view_options(function: F) -> F:
 
 
 def wants_terminal(values: Mapping[str, Any], cameras: int) -> bool:
-    """Whether the numbers are drawn in the terminal: where it is one, and that is asked for or there are several cameras."""
+    """Whether the numbers are drawn in the terminal: where it is one, and that is asked for or there are several cameras.
+
+    Unasked they are not where results are written into the same terminal.
+    """
     import os
 
-    able = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return able and (cameras > 1 if values["view"] is None else bool(values["view"]))
+    from edgecnn.cli.live_outputs import writes_to_stdout
+
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    if values["view"] is None:
+        return cameras > 1 and not (writes_to_stdout(values) and sys.stdout.isatty())
+    return bool(values["view"])
 
 
 def open_view(

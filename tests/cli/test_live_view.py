@@ -17,7 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.cli.live_view import view_options
+from edgecnn.cli.live_view import view_options, wants_terminal
 
 SOURCE = ("--source", "scene:cups?fps=5", "--policy", "latest")
 
@@ -40,6 +40,27 @@ def command(**values: object) -> None:
 )
 def test_the_options(words: list[str], values: dict[str, object]) -> None:
     assert json.loads(CliRunner().invoke(command, words, catch_exceptions=False).output) == values
+
+
+@pytest.mark.parametrize(
+    ("tty", "view", "cameras", "jsonl", "wanted"),
+    [
+        pytest.param(True, None, 1, None, False, id="one camera has a line"),
+        pytest.param(True, None, 3, None, True, id="several have a table"),
+        pytest.param(True, True, 1, None, True, id="asked for"),
+        pytest.param(True, False, 3, None, False, id="not wanted"),
+        pytest.param(True, None, 3, "-", False, id="results go there"),
+        pytest.param(True, True, 3, "-", True, id="asked for all the same"),
+        pytest.param(False, True, 3, None, False, id="no terminal"),
+    ],
+)
+def test_when_the_terminal_is_drawn_in(
+    tty: bool, view: bool | None, cameras: int, jsonl: str | None, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: tty)
+    assert wants_terminal({"view": view, "jsonl": jsonl, "csv": None, "events": None}, cameras) == wanted
 
 
 @contextmanager
@@ -68,7 +89,7 @@ def port_of(process: subprocess.Popen[str], said: list[str]) -> int:
 
 
 def ask(port: int, path: str, **headers: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -82,7 +103,7 @@ def test_a_run_serves_its_page_and_ends_with_it_at_sigterm() -> None:
     said: list[str] = []
     with running("--serve", "127.0.0.1:0") as process:
         port = port_of(process, said)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (state := json.loads(ask(port, "/api/state")[1]))["cameras"][0]["ledger"]["processed"]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -90,7 +111,7 @@ def test_a_run_serves_its_page_and_ends_with_it_at_sigterm() -> None:
         status, body = ask(port, f"/api/picture?camera={state['cameras'][0]['name']}")
         assert (status, body[:2]) == (200, b"\xff\xd8")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 143
+        assert process.wait(timeout=60) == 143
         with pytest.raises(OSError):
             ask(port, "/health")
 
@@ -120,7 +141,11 @@ def test_the_token_is_asked_for_and_reaches_no_log() -> None:
 )
 def test_what_can_not_be_is_one_line_and_exit_code_2(words: list[str], told: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "edgecnn", "run", "cups", *SOURCE, *words], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "edgecnn", "run", "cups", *SOURCE, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 2
     assert told in done.stderr

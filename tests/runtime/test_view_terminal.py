@@ -138,7 +138,7 @@ class Tmux:
     def screen(self) -> str:
         return self._run("capture-pane", "-p")
 
-    def until(self, holds: Callable[[str], bool], seconds: float = 20.0) -> str:
+    def until(self, holds: Callable[[str], bool], seconds: float = 60.0) -> str:
         deadline = time.monotonic() + seconds
         while not holds(screen := self.screen()):
             assert time.monotonic() < deadline, screen

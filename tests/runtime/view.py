@@ -108,7 +108,7 @@ class Watching:
 
     def ask(self, path: str, body: Any = None, method: str | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """(status, headers, body) of one request; underscores in header names become dashes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None and not isinstance(body, bytes):
             body, named = json.dumps(body).encode(), {"content-type": "application/json", **named}
@@ -125,7 +125,7 @@ class Watching:
         assert status == 200, body
         return json.loads(body)
 
-    def until(self, holds: Callable[[Any], bool], seconds: float = 10.0) -> Any:
+    def until(self, holds: Callable[[Any], bool], seconds: float = 60.0) -> Any:
         """The first state that fulfils this."""
         deadline = time.monotonic() + seconds
         while not holds(state := self.state()):
