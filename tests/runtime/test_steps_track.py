@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,13 @@ from hypothesis import strategies as st
 
 pytest.importorskip("lap")
 
+from edgecnn.data import open_dataset
 from edgecnn.data.scene import Scene, parse_scene
+from edgecnn.runtime.identify import CardOptions
+from edgecnn.runtime.predictor import Predictor
 from edgecnn.runtime.steps.lines import Lines, parse_line
 from edgecnn.runtime.steps.track import Track
+from edgecnn.runtime.tracking import TrackOptions
 from edgecnn.types import Classes, Detections, Frame, Result
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
@@ -89,3 +95,24 @@ def test_cups_of_the_scene_keep_their_identities(every: int) -> None:
             names.setdefault(int(track), set()).add(int(shown.identity[own]))
     assert all(len(owners) == 1 for owners in names.values())
     assert len(names) <= 1.5 * len(set.union(*names.values()))
+
+
+@pytest.mark.real_data
+def test_people_on_a_real_street_are_counted_as_by_hand(real_data: Path) -> None:
+    """The line in the middle of TUD-Campus: what a detector and tracking count is what the identities of the truth give."""
+    dataset = open_dataset(real_data / "mot15" / "TUD-Campus")
+    model = real_data / "models" / "yolox_nano_kazuhito" / "model" / "yolox_nano.onnx"
+    line = "gate:0.5,0,0.5,1"
+    true, ours = Lines([parse_line(line)], ("person",)), Lines([parse_line(line)], ("person",))
+    track = Track(TrackOptions(high=0.5, new=0.6), clock=lambda frame: frame.index / 25)
+    with Predictor(model, options=CardOptions(score_threshold=0.1)) as predictor:
+        person = predictor.card.labels.index("person")
+        for index, sample in enumerate(dataset.samples):
+            image, boxes = sample.read(), sample.boxes
+            assert boxes is not None
+            true(seen(Detections(boxes.xyxy, np.ones(len(boxes), np.float32), boxes.class_id, boxes.identity), index, image))
+            found = predictor(image)
+            assert isinstance(found, Detections)
+            ours(track(seen(found[found.class_id == person], index, image)))
+    assert true.counts["gate"] == {"in": {"person": 1}, "out": {"person": 4}}
+    assert ours.counts == true.counts
