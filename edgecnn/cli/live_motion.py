@@ -85,6 +85,14 @@ _OPTIONS = (
         default=None,
         help="Follow each box from frame to frame (ByteTrack) and give it a number.  [default: where --line or --zone need it]",
     ),
+    click.option(
+        "--track-keep",
+        type=parse_seconds,
+        default="1s",
+        show_default=True,
+        metavar="TIME",
+        help="So long a track is kept while its thing is hidden.",
+    ),
     click.option("--only", type=parse_only, metavar="CLASSES", help="Only boxes of person,car,..."),
     click.option(
         "--smooth", type=parse_seconds, metavar="TIME", help="Average tracks, or a classifier's scores, over 200ms, say."
@@ -158,7 +166,7 @@ def build_steps(
         from edgecnn.runtime.steps.track import Track  # here and below: what is not wanted does not lengthen the start
 
         _check_installed()
-        steps.append(Track(_track_options(shown), clock=clock, anchor=anchor))
+        steps.append(Track(_track_options(shown, values["track_keep"]), clock=clock, anchor=anchor))
     if values["smooth"]:
         from edgecnn.runtime.steps.smooth import Smooth
 
@@ -197,10 +205,10 @@ def least_score(values: Mapping[str, Any], shown: float) -> float:
     return min(WEAK, shown) if tracks(values) else shown
 
 
-def _track_options(shown: float) -> TrackOptions:
+def _track_options(shown: float, keep_s: float) -> TrackOptions:
     from edgecnn.runtime.tracking import TrackOptions
 
-    return TrackOptions(high=shown, new=min(shown + NEW, 1.0), low=min(WEAK, shown))
+    return TrackOptions(high=shown, new=min(shown + NEW, 1.0), low=min(WEAK, shown), lost_s=keep_s)
 
 
 def _check_installed() -> None:
