@@ -168,18 +168,35 @@ def _paired(parts: Parts, value: Callable[[dict[str, Any]], float], one: str, ot
 
 
 def age(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
-    """Frame age on a camera of 30 frames/s, against the inferences of the same run."""
-    names = {"OpenVINO": setup.openvino, "ONNX Runtime": setup.onnx}
-    asked = {name: {"part": "age", "model": path, "video": setup.video, "seconds": setup.seconds} for name, path in names.items()}
+    """Frame age on a camera of 30 frames/s, against the inferences of the same run, and against a loop without a pipeline."""
+    asked = {
+        f"{name}{', bare loop' if bare else ''}": {
+            "part": "age", "model": path, "video": setup.video, "seconds": setup.seconds, "bare": bare,
+        }
+        for name, path in (("OpenVINO", setup.openvino), ("ONNX Runtime", setup.onnx))
+        for bare in (False, True)
+    }  # fmt: skip
     parts = in_turns(asked, setup.rounds)
     figures = []
-    for name, own in parts.items():
-        over = []
-        for part in own:
-            inference = statistics.median(part["extra"]["infers_ms"])
-            over.append(nearest_rank(part["extra"]["ages_ms"], 99) / (1.5 * inference + 5))
-        figures.append(Figure.of(f"{name}: age p99 over 1.5 inferences + 5 ms", over, 1.0, at_most=True))
+    for name in ("OpenVINO", "ONNX Runtime"):
+        ours, bare = ([_age_p99(part) for part in parts[key]] for key in (name, f"{name}, bare loop"))
+        over = [age / _allowed_age(part) for age, part in zip(ours, parts[name], strict=True)]
+        bare_over = [age / _allowed_age(part) for age, part in zip(bare, parts[f"{name}, bare loop"], strict=True)]
+        figures += [
+            Figure.of(f"{name}: age p99 over 1.5 inferences + 5 ms", over, 1.0, at_most=True),
+            Figure.of(f"{name}: the same of a loop without a pipeline", bare_over),
+            Figure.of(f"{name}: age p99 less that of the loop, ms", [a - b for a, b in zip(ours, bare, strict=True)]),
+        ]
     return {"parts": parts}, figures
+
+
+def _age_p99(part: dict[str, Any]) -> float:
+    return nearest_rank(part["extra"]["ages_ms"], 99)
+
+
+def _allowed_age(part: dict[str, Any]) -> float:
+    """One and a half median inferences and 5 ms."""
+    return 1.5 * float(statistics.median(part["extra"]["infers_ms"])) + 5
 
 
 def slow(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:

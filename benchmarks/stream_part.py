@@ -16,7 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.sources import Source
 
 SETTLE_FRAMES = 20
 
@@ -127,25 +131,43 @@ def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests
     return meter.part
 
 
-def age(model: str, video: str, seconds: float, *, fps: float = 30.0, **_: Any) -> Part:
-    """edgecnn on a camera of ``fps`` frames/s, whose frames lie in memory: age of each result, duration of each inference."""
+def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool = False, **_: Any) -> Part:
+    """A camera of ``fps`` frames/s, whose frames lie in memory: age of each result, duration of each inference.
+
+    By the live pipeline, or ``bare``: camera and model in one loop in one thread, which is as young as results can be.
+    """
     from itertools import islice
 
     from edgecnn.benchmarks.live import PacedImages
-    from edgecnn.runtime.pipeline import Pipeline
     from edgecnn.runtime.sources import open_source
     from edgecnn.runtime.threads import open_measured
 
     images = [frame.image for frame in islice(open_source(video), 60)]
     meter, ages, infers = Meter(seconds), [], []
-    with open_measured(model, many=False) as predictor, Pipeline(PacedImages(images, fps), predictor) as pipeline:
-        for result in pipeline:
-            ages.append(result.age_ms)
-            infers.append(result.stage_ms["infer"])
+    with open_measured(model, many=False) as predictor:
+        for age_ms, infer_ms in (_bare_ages if bare else _live_ages)(PacedImages(images, fps), predictor):
+            ages.append(age_ms)
+            infers.append(infer_ms)
             if meter.count():
                 break
-    meter.part.extra = {"ages_ms": ages[SETTLE_FRAMES:], "infers_ms": infers[SETTLE_FRAMES:]}
+        threads = {"threads": predictor.threads}
+    meter.part.extra = {"ages_ms": ages[SETTLE_FRAMES:], "infers_ms": infers[SETTLE_FRAMES:], **threads}
     return meter.part
+
+
+def _live_ages(source: Source, predictor: Predictor) -> Iterator[tuple[float, float]]:
+    from edgecnn.runtime.pipeline import Pipeline
+
+    with Pipeline(source, predictor) as pipeline:
+        for result in pipeline:
+            yield result.age_ms, result.stage_ms["infer"]
+
+
+def _bare_ages(source: Source, predictor: Predictor) -> Iterator[tuple[float, float]]:
+    work = predictor.worker()
+    for frame in source:
+        _, spent = work(frame.image)
+        yield (time.perf_counter() - frame.captured_at) * 1e3, spent["infer"]
 
 
 def slow(model: str, seconds: float, *, fps: float = 30.0, times: float = 3.0, plain: bool = False, **_: Any) -> Part:

@@ -65,6 +65,7 @@ class Predictor:
 
     backend: Backend
     card: ModelCard
+    threads: int | None
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Predictor:
         requests: int = 1,
         options: CardOptions | None = None,
     ) -> None:
-        self.path = artifact(path)
+        self.path, self.threads = artifact(path), threads
         self.backend = opened(self.path, device, threads, requests)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())
