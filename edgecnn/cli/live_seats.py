@@ -70,7 +70,7 @@ class Seats:
     def broken_outputs(self) -> list[Exception]:
         """What outputs failed with that lost something."""
         outlets = [outlet for seat in self.all for outlet in seat.sinks]
-        return [outlet.error for outlet in outlets if outlet.error is not None and outlet.counts.failed]
+        return [outlet.error for outlet in outlets if outlet.broken and outlet.error is not None]
 
     def __enter__(self) -> Seats:
         return self
@@ -214,6 +214,7 @@ class Seats:
             painter=seat.painter,
             title=source.title,
             fps=lambda: source.fps,
+            task=seat.predictor.card.task,
             live=source.live if seat.plan.policy is None else seat.plan.policy == "latest",
             several=self._several,
         )
