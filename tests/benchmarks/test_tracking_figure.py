@@ -13,6 +13,7 @@ pytest.importorskip("trackeval", reason="TrackEval is not installed: pip install
 pytest.importorskip("trackers", reason="the peer is not installed: pip install --no-deps trackers supervision")
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_tud_campus_is_tracked_at_least_as_well_as_by_the_peer(real_data: Path, tmp_path: Path) -> None:
     model = real_data / "models" / "yolox_nano_kazuhito" / "model" / "yolox_nano.onnx"

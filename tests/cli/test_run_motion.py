@@ -17,9 +17,9 @@ SCENE = "scene:cups?seed=5&cut=20&count=30"
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edgecnn", "run", *words], check=False, capture_output=True, text=True, timeout=120
-    )
+    """With patience for a machine that is busy."""
+    program = [sys.executable, "-m", "edgecnn", "run", *words, "--timeout", "100"]
+    return subprocess.run(program, check=False, capture_output=True, text=True, timeout=300)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
