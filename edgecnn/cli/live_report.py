@@ -116,9 +116,7 @@ class Reporter:
         if self._log is not None:
             self._log.say("summary", camera=seat.wanted.name, end=how, **numbers(seat.camera))
             return
-        if several:
-            click.echo(f"{seat.wanted.name}:", err=True)
-        click.echo(summary(seat.camera.stats(), seat.plan.source, how), err=True)
+        click.echo(summary(seat.camera.stats(), seat.plan.source, how, seat.wanted.name if several else ""), err=True)
 
     def _name_files(self, seats: Sequence[Seat], stats: Path | None) -> None:
         """What was written, by name."""

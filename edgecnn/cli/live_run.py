@@ -99,10 +99,10 @@ class LiveRun:
                 self.values,
                 station,
                 seats.controls,
-                title="edgecnn",
+                title=", ".join(dict.fromkeys(seat.predictor.card.name for seat in seats.seats.values())),
                 floor=FLOOR,
                 sinks=lambda: seats.outputs.sinks,
-                score_threshold=SHOWN_SCORE,
+                score_threshold=min((seat.shown for seat in seats.seats.values()), default=SHOWN_SCORE),
                 metrics=None if metrics is None else metrics.page,
             )
             if seats.view is not None:
@@ -111,7 +111,7 @@ class LiveRun:
                 stack.enter_context(seats.view)
                 text = announcement(seats.view)
                 if text is not None:
-                    self._reporter.say("live-view", text, values={"url": seats.view.url})
+                    self._reporter.say("live-view", text, values={"url": seats.view.url, "text": text})
             yield
 
     @contextmanager

@@ -29,12 +29,13 @@ FLOOR = 0.1  # how low a viewer of the page may set the score threshold
 
 @dataclass(slots=True)
 class Seat:
-    """A camera that takes part: what was asked for, how it is run, its outputs and the files that they write."""
+    """A camera that takes part: what was asked for, how it is run, the score from which boxes are shown, its outputs."""
 
     wanted: Wanted
     plan: CameraPlan
     predictor: Predictor
     painter: Paints
+    shown: float
     sinks: list[Outlet] = field(default_factory=list)
     window: Sink | None = None
     camera: Camera | None = None
@@ -130,7 +131,7 @@ class Seats:
     def join_view(self, seat: Seat) -> None:
         """Show a camera on the page, where there is one."""
         if self.view is not None:
-            self.view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter)
+            self.view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter, seat.wanted.values["only"])
 
     def _begin_to_open(self, wanted: Sequence[Wanted]) -> None:
         """Models are read and optimised while the rest is imported."""
@@ -180,7 +181,7 @@ class Seats:
                 max_fps=values["max_fps"],
                 max_age_ms=values["max_age"],
             )
-            seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)))
+            seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)), shown)
             self._open_outputs(seat)
             self.join_view(seat)
         except BaseException:
