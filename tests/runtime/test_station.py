@@ -459,3 +459,44 @@ def test_a_watchdog_is_fed_while_no_frame_comes() -> None:
         assert len(list(station)) == 1
         timer.join()
     assert len(turns) >= 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_model_that_hangs_does_not_hold_the_caller(workers: int) -> None:
+    released, reached = threading.Event(), threading.Event()
+
+    def hangs(image: Image) -> Prediction:
+        if brightness(image) == 2:
+            reached.set()
+            released.wait(LATE)
+        return one_box(image)
+
+    plans = [CameraPlan("hangs", FakeSource(None), FakePredictor(hangs)), CameraPlan("good", FakeSource(30), FakePredictor())]
+    with Station(plans, workers=workers) as station:
+        found = by_camera([result for _, result in zip(range(32), station, strict=False)])
+        assert reached.wait(LATE)
+        left_at = time.perf_counter()
+    assert time.perf_counter() - left_at < 2.5
+    assert (found["hangs"], found["good"]) == ([0, 1], list(range(30)))
+    assert station.stuck == ["edgecnn-infer-0"]
+    assert balances(station.cameras["hangs"].ledger.counts())
+    released.set()
+
+
+def test_a_camera_that_falls_silent_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr("edgecnn.runtime.fake.hang", lambda _: released.wait(LATE))
+    monkeypatch.setattr("edgecnn.runtime.camera.GRACE_S", 0.1)
+    shared = FakePredictor()
+    plans = [
+        CameraPlan("silent", FakeSource(None, hang=2, timeout=0.1), shared),
+        CameraPlan("good", FakeSource(40, fps=20), shared),
+    ]
+    with Station(plans) as station:
+        found = by_camera(list(station))
+    released.set()
+    assert found["silent"] == [0, 1]
+    assert len(found["good"]) > 5
+    assert station.cameras["silent"].state == "failed"
+    assert "none for" in station.cameras["silent"].detail
+    assert station.cameras["good"].error is None
