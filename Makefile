@@ -36,7 +36,7 @@ demo: $(READY)
 	@for file in onnx tflite xml; do \
 	  echo; echo "== cups-int8.$$file on $(SOURCE)"; \
 	  $(BIN)/edgecnn run "$(OUT)/cups-int8.$$file" --source "$(SOURCE)" --max-frames $(FRAMES) \
-	    --out "$(OUT)/cups-$$file.mp4" --snapshot "$(OUT)/cups-$$file.png" --stats "$(OUT)/cups-$$file.json" || exit $$?; \
+	    --out "$(OUT)/cups-$$file.mp4" --snapshot "$(OUT)/cups-$$file.png" --stats "$(OUT)/cups-$$file.json" --log text || exit $$?; \
 	done
 	@echo
 	$(BIN)/edgecnn benchmark "$(OUT)/cups-int8.onnx" "$(OUT)/cups-int8.tflite" "$(OUT)/cups-int8.xml" --quick \
