@@ -18,7 +18,8 @@ class _Opening:
         self._key = key
         self._backend: Backend | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._open, name="edgecnn-open", daemon=True)
+        # No daemon: a run that ends early would tear the engine down while it is being built, and the process would abort.
+        self._thread = threading.Thread(target=self._open, name="edgecnn-open")
         self._thread.start()
 
     def _open(self) -> None:

@@ -77,6 +77,7 @@ def test_skipped_frames_of_an_empty_scene_are_in_the_ledger(tmp_path: Path) -> N
     ("words", "said"),
     [
         pytest.param(("--only", "cup"), "classes of the model", id="unknown class"),
+        pytest.param(("--no-track", "--line", "a:0,0,1,1"), "wanted tracking for --line", id="line without tracking"),
         pytest.param(("--roi", "2000,0,3000,10"), "correct --roi", id="region outside"),
     ],
 )
