@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, TextIO
 
 from edgecnn.runtime.camera import Camera
+from edgecnn.runtime.sources.quiet import stderr_held
 from edgecnn.types import Event
 
 Form = Literal["auto", "text", "json"]
@@ -46,7 +47,7 @@ class JsonLog:
         """Write one line at once."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "level": level, "kind": kind, **values}, default=str)
-        with self._lock:
+        with self._lock, stderr_held():
             try:
                 self._out.write(line + "\n")
                 self._out.flush()

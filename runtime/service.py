@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.sources.address import printable
+from edgecnn.runtime.sources.redact import printable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 MEMORY = re.compile(r"[1-9][0-9]*[MG]")
@@ -49,7 +49,8 @@ class Service:
             raise InputError("options on one line", "a line break in one", "leave it out")
         for word in self.run:
             if "://" in word and printable(word) != word:
-                do = f"write EDGECNN_SOURCE=ADDRESS into /etc/edgecnn/{self.name}.env and leave --source out"
+                env = f"/etc/edgecnn/{self.name}.env"
+                do = f"write ${{NAME}} in its place and NAME=... into {env}, or leave --source out and write EDGECNN_SOURCE=... there"
                 raise InputError("addresses without passwords, since all may read these files", printable(word), do)
 
     @property

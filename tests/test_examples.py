@@ -12,7 +12,12 @@ EXAMPLES = ROOT / "examples"
 
 def run(name: str, *words: str, cwd: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name), *words], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

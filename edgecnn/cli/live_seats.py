@@ -149,7 +149,8 @@ class Seats:
         file_format(artifact(wanted.file))  # a wrong path is said before anything is opened
         values = wanted.values
         paced = None if values["policy"] is None else values["policy"] == "latest"
-        steady = Steadiness(max_silence=values["timeout"], patience=values["patience"]) if values["reconnect"] else None
+        known = {"max_silence": values["timeout"], "patience": values["patience"], "frozen_after": values["frozen_after"]}
+        steady = Steadiness(**known) if values["reconnect"] else None
         return open_source(wanted.source, timeout=values["timeout"], repeat=values["repeat"], paced=paced, steady=steady)
 
     def _open_model(self, file: Path, options: CardOptions) -> Predictor:

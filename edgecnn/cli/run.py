@@ -58,7 +58,8 @@ def parse_milliseconds(value: str | float) -> float:
     "--source",
     multiple=True,
     metavar="[NAME=]SOURCE",
-    help="Camera number, rtsp:// or http:// address, video, image, folder of images, or scene:cups; may be repeated. "
+    help="Camera number or device, rtsp:// or http:// address, video, image, folder, 'images/*.jpg', - for standard input, or scene:cups; "
+    "may be repeated. ${NAME} in it is taken from the environment. "
     "EDGECNN_SOURCE keeps an address with a password out of the process list.",
 )
 @click.option(
@@ -86,6 +87,13 @@ def parse_milliseconds(value: str | float) -> float:
     default=0.0,
     show_default=True,
     help="Seconds to try for the first picture of a live source; inf for ever.",
+)
+@click.option(
+    "--frozen-after",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds of the same picture after which a live source counts as frozen.",
 )
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after N results of a camera.")
 @click.option("--duration", type=click.FloatRange(0, min_open=True), help="Stop after N seconds.")

@@ -67,10 +67,13 @@ def split_name(text: str) -> tuple[str, str]:
 
 def name_of(source: str) -> str:
     """A name for a source that was given none: of the file, of the host, of the camera."""
-    if source.isdecimal():
-        return f"camera-{source}"
+    from edgecnn.runtime.sources.redact import printable
+
+    number = source.partition("?")[0]
+    if number.isdecimal():
+        return f"camera-{number}"
     if _SCHEME.match(source):
-        scheme, _, rest = source.partition(":")
+        scheme, _, rest = printable(source).partition(":")
         text = rest.removeprefix("//").partition("/")[0].rpartition("@")[2] if rest.startswith("//") else scheme
     else:
         text = Path(source).stem or "stdin"

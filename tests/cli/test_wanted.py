@@ -46,6 +46,8 @@ def test_a_file_with_an_equals_sign_is_that_file(tmp_path: Path, monkeypatch: py
     ("source", "name"),
     [
         pytest.param("rtsp://me:secret@camera.lan:554/door", "camera.lan-554", id="host-without-password"),
+        pytest.param("rtsp://ann:s3/cr3t@cam/x", "cam", id="password-with-a-slash"),
+        pytest.param("0?size=640x480", "camera-0", id="camera-with-options"),
         pytest.param("videos/front door.mp4", "front-door", id="file"),
         pytest.param("3", "camera-3", id="number"),
         pytest.param("scene:cups?seed=4", "scene", id="scene"),

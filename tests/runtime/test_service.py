@@ -30,7 +30,7 @@ def verified(text: str, folder: Path) -> str:
     "run",
     [
         pytest.param(("cups", "--source", "0"), id="plain"),
-        pytest.param(("cups", "--source", "rtsp://camera/a?b=c%20d&e=$HOME"), id="address"),
+        pytest.param(("cups", "--source", "rtsp://camera/a%20b/$x?channel=1&subtype=0"), id="address"),
         pytest.param(("my model.onnx", "--zone", 'yard:0.1,0.2,"x\\'), id="quotes"),
     ],
 )
