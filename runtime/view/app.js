@@ -262,7 +262,7 @@ function legend(id, entries) {
 }
 
 function chart(canvas, points, series, { budget = null, gap = () => false }) {
-  const ratio = devicePixelRatio, w = canvas.clientWidth, h = canvas.clientHeight, left = 34, bottom = 16, top = 6;
+  const ratio = devicePixelRatio, w = canvas.clientWidth, h = canvas.clientHeight, left = 44, bottom = 16, top = 6;
   if (!w) return;
   if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) Object.assign(canvas, { width: Math.round(w * ratio), height: Math.round(h * ratio) });
   const pen = canvas.getContext("2d");
