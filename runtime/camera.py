@@ -46,7 +46,8 @@ class CameraPlan:
 
     ``policy`` "latest" lets the newest frame win and counts every drop, "all" makes the source wait and drops nothing; None means
     latest for a live source. ``every``, ``max_fps`` and ``gate`` choose which frames are looked at (see ``Picker``). Results older
-    than ``max_age_ms`` milliseconds are counted in ``late``. Raises ``ValueError`` for numbers that make no sense.
+    than ``max_age_ms`` milliseconds are counted in ``late``. ``workers`` is how many frames the predictor infers at once, where this camera
+    is the first to use it; None: as the station says. Raises ``ValueError`` for numbers that make no sense.
     """
 
     name: str
@@ -58,6 +59,7 @@ class CameraPlan:
     max_fps: float | None = None
     max_age_ms: float | None = None
     gate: Callable[[Image], bool] | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Station:
         with self._lock:
             if plan.name in self._cameras:
                 raise ValueError(f"wanted a name of its own for each camera, found {plan.name!r} twice: rename one")
-            team = self._team(plan.predictor)
+            team = self._team(plan.predictor, plan.workers)
             camera = self._new_camera(plan, team)
             self._cameras = {**self._cameras, plan.name: camera}
             self._by_lane[camera.lane] = camera
@@ -210,7 +210,7 @@ class Station:
 
     def _new_camera(self, plan: CameraPlan, team: _Team) -> Camera:
         policy: Policy = plan.policy or ("latest" if plan.source.live else "all")
-        latest, workers = policy == "latest", self._workers
+        latest, workers = policy == "latest", len(team.threads)
         lane: Lane[Captured, Answer] = Lane(
             self._junction,
             team.crew,
@@ -220,13 +220,13 @@ class Station:
         )
         return Camera(plan, lane, policy=policy, workers=workers, max_frames=self._max_frames, controls=self.controls)
 
-    def _team(self, predictor: Predicts) -> _Team:
+    def _team(self, predictor: Predicts, workers: int | None) -> _Team:
         """The workers of this predictor; new ones where there are none, or they gave up."""
         team = self._teams.get(id(predictor))
         if team is not None and not team.crew.closed:
             return team
         number = sum(len(team.threads) for team in self._teams.values())
-        team = self._teams[id(predictor)] = _Team(predictor, Crew(self._junction), self._workers, number)
+        team = self._teams[id(predictor)] = _Team(predictor, Crew(self._junction), workers or self._workers, number)
         return team
 
     def _start(self, threads: Sequence[threading.Thread]) -> None:

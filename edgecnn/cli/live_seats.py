@@ -138,6 +138,8 @@ class Seats:
         from edgecnn.runtime.backends.ahead import begin
         from edgecnn.shipped import artifact
 
+        if self.values["pick_threads"]:
+            return  # which settings to open with is not known yet
         for file in {artifact(camera.file) for camera in wanted}:
             begin(file, self.values["device"], self.values["threads"], self.requests)
 
@@ -155,7 +157,10 @@ class Seats:
 
     def _open_model(self, file: Path, options: CardOptions) -> Predictor:
         from edgecnn.runtime.predictor import Predictor
+        from edgecnn.runtime.threads import open_measured
 
+        if self.values["pick_threads"]:
+            return open_measured(file, self.values["device"], many=self.requests > 1, options=options)
         return Predictor(file, self.values["device"], threads=self.values["threads"], requests=self.requests, options=options)
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
@@ -181,6 +186,7 @@ class Seats:
                 every=values["every"],
                 max_fps=values["max_fps"],
                 max_age_ms=values["max_age"],
+                workers=predictor.backend.concurrency if self.values["pick_threads"] else None,
             )
             seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)), shown)
             self._open_outputs(seat)

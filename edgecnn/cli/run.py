@@ -31,6 +31,7 @@ WHOLE = frozenset(
         "max_frames",
         "duration",
         "requests",
+        "pick_threads",
         "threads",
         "device",
         "stats",
@@ -102,6 +103,11 @@ def parse_milliseconds(value: str | float) -> float:
     type=click.IntRange(1),
     help="Inferences in flight.  [default: 1 with latest, one for each core and one more with all]",
 )
+@click.option(
+    "--pick-threads",
+    is_flag=True,
+    help="Measure for a second how many threads and inferences at once are best here for each model.",
+)
 @click.option("--stats", type=PATH, help="Throughput, stage times, frame age and ledger as JSON.")
 @click.option("--show", is_flag=True, help="Show a window for each camera; q ends the run.")
 @motion_options
@@ -127,6 +133,8 @@ def command(context: click.Context, /, **values: Any) -> None:
     from edgecnn.cli.live_run import LiveRun
     from edgecnn.errors import EdgeCnnError
 
+    own = [f"--{name}" for name in ("threads", "requests") if values[name] is not None]
+    _check(context, not (values["pick_threads"] and own), f"--pick-threads or {' and '.join(own)}, not both")
     wanted, reread = _wanted(context, values)
     with StopSignals() as signals:
         run = LiveRun(wanted, {name: values[name] for name in WHOLE}, signals, reread)

@@ -150,3 +150,12 @@ def test_what_goes_wrong_is_said(options: list[str], message: str) -> None:
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert time.perf_counter() - began < 60
+
+
+def test_threads_are_picked_by_measuring(tmp_path: Path) -> None:
+    done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "all", "--pick-threads", "--stats", tmp_path / "s.json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "s.json").read_text())
+    assert record["ledger"]["processed"] == 8
+    assert record["workers"] >= 1
+    assert run("cups", "--source", "0", "--pick-threads", "--threads", 2).returncode == 2
