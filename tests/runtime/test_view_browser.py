@@ -82,11 +82,11 @@ def test_the_video_moves_numbers_change_and_nothing_comes_from_elsewhere(browser
     with watching(cameras={"door": MovingSource(), "yard": SilentSource()}, sinks=lambda: [FakeSink()]) as run:
         run.station.events.append(Event("line-crossed", time.perf_counter(), "door", {"line": "gate"}))
         browser.get(run.view.url)
-        first = until(lambda: browser.execute_script("return Number(document.querySelector('article canvas').dataset.number)"))
+        first = until(lambda: browser.execute_script("return Number(document.querySelector('article canvas')?.dataset.number)"))
         pixel = browser.execute_script(PIXEL, "article canvas", 8, 8)
         captured = text(browser, "#ledger")
         until(
-            lambda: browser.execute_script("return Number(document.querySelector('article canvas').dataset.number)") > first + 5
+            lambda: browser.execute_script("return Number(document.querySelector('article canvas')?.dataset.number)") > first + 5
         )
         until(lambda: browser.execute_script(PIXEL, "article canvas", 8, 8) != pixel)
         until(lambda: text(browser, "#ledger") != captured)
@@ -218,7 +218,7 @@ def test_a_browser_that_reads_slowly_slows_only_itself(browser: Any) -> None:
         (captured, processed), seconds = _captured_and_numbers(run), time.monotonic() - started
         assert captured - before[0] > 2 * seconds
         assert processed - before[1] > 2 * seconds
-        shown = browser.execute_script("return Number(document.querySelector('article canvas').dataset.number ?? 0)")
+        shown = browser.execute_script("return Number(document.querySelector('article canvas')?.dataset.number ?? 0)")
         assert shown < processed
 
 
