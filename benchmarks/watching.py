@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 
 import click
@@ -33,7 +33,7 @@ SETTLE_S = 1.0
 class Noise(FakeSource):
     """Frames that are as hard to encode as those of a camera: noise, blurred by enlarging it."""
 
-    def _frames(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _frames(self) -> Generator[Frame, None, None]:
         small = np.random.default_rng(0).integers(0, 256, (8, SIZE[0] // 8, SIZE[1] // 8, 3), np.uint8)
         large = small.repeat(8, 1).repeat(8, 2)
         for frame in super()._frames():

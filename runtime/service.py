@@ -15,7 +15,7 @@ from edgecnn.runtime.sources.redact import printable
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 MEMORY = re.compile(r"[1-9][0-9]*[MG]")
 PLAIN = re.compile(r"[\w%$@:=,./+?&-]+")
-FILES = "/opt/edgecnn"
+FILES = "/usr/local/share/edgecnn"
 STOP_WITHIN_S = 15
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgecnn.cli.live_outputs import parse_seconds
+from edgecnn.cli.options import with_options
+from edgecnn.cli.units import parse_seconds
 
 if TYPE_CHECKING:
     from edgecnn.runtime.controls import Controls
@@ -136,10 +137,8 @@ _OPTIONS = (
 
 
 def motion_options(command: F) -> F:
-    """Adds the options for motion to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    """Add the options for motion to a command."""
+    return with_options(command, _OPTIONS)
 
 
 def tracks(values: Mapping[str, Any]) -> bool:

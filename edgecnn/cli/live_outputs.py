@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgecnn.cli.options import with_options
+from edgecnn.cli.units import parse_bytes, parse_seconds
+
 if TYPE_CHECKING:
     from edgecnn.runtime.sinks import Sink
     from edgecnn.runtime.sinks.outlets import Outlet
@@ -29,25 +32,7 @@ _NEEDS = {  # what does nothing alone
     "webhook_on": ("webhook",),
 }
 _BOXES = ("mot", "coco")
-_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _KIND = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-def parse_seconds(value: str | float) -> float:
-    """Seconds from "500ms", "10s", "10m", "1h" or "10"; raises ``click.BadParameter``."""
-    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(ms|s|m|h)?", str(value).strip())
-    if match is None or not float(match[1]):
-        raise click.BadParameter(f"wanted a time such as 30s, 10m or 1h, found {value!r}")
-    return float(match[1]) * _SECONDS[match[2] or ""]
-
-
-def parse_bytes(value: str | int) -> int:
-    """Bytes from "500k", "100MB", "2GB" or "1000000"; raises ``click.BadParameter``."""
-    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmg]?)b?", str(value).strip().lower())
-    if match is None or not float(match[1]):
-        raise click.BadParameter(f"wanted a size such as 100MB or 2GB, found {value!r}")
-    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def parse_kinds(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -101,10 +86,7 @@ _OPTIONS = (
 
 def output_options(function: F) -> F:
     """Add the options for outputs to a command. ``{camera}`` in the name of a file or folder becomes the name of the camera."""
-    decorated: Any = function
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(function, _OPTIONS)
 
 
 def writes_to_stdout(values: Mapping[str, Any]) -> bool:

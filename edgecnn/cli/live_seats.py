@@ -185,7 +185,7 @@ class Seats:
                 gate=build_gate(values, source),
                 every=values["every"],
                 max_fps=values["max_fps"],
-                max_age_ms=values["max_age"],
+                max_age_ms=None if values["max_age"] is None else values["max_age"] * 1000,
                 workers=predictor.backend.concurrency if self.values["pick_threads"] else None,
             )
             seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)), shown)

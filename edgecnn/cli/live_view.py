@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgecnn.cli.options import with_options
+
 if TYPE_CHECKING:
     from edgecnn.runtime.controls import Controls
     from edgecnn.runtime.station import Station
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WHOLE_VIEW = frozenset({"serve", "token", "view"})  # all belong to the run, none to a camera
 _OPTIONS = (
     click.option(
         "--serve",
@@ -43,10 +46,7 @@ _OPTIONS = (
 
 def view_options(function: F) -> F:
     """Add --serve, --token and --view to a command, which gets ``serve``, ``token`` and ``view``."""
-    decorated: Any = function
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(function, _OPTIONS)
 
 
 def wants_terminal(values: Mapping[str, Any], cameras: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,12 +99,16 @@ def card_options(values: dict[str, Any]) -> CardOptions:
     return CardOptions(**{name: values.pop(name) for name in FIELDS})
 
 
+def with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
+    """``function`` with all ``options`` as decorators, in their order in the help."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def add_model_options(function: F) -> F:
     """Add --device, --threads and the model options to a command, which gets them one by one."""
-    decorated: Any = function
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(function, _OPTIONS)
 
 
 def model_options(function: F) -> F:

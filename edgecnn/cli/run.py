@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,11 @@ import click
 from click.core import ParameterSource
 
 from edgecnn.cli.live_motion import motion_options
-from edgecnn.cli.live_outputs import output_options
-from edgecnn.cli.live_view import view_options
+from edgecnn.cli.live_outputs import WHOLE_OUTPUTS, output_options
+from edgecnn.cli.live_view import WHOLE_VIEW, view_options
 from edgecnn.cli.options import ModelFile, add_model_options
 from edgecnn.cli.signals import StopSignals
+from edgecnn.cli.units import parse_seconds
 
 if TYPE_CHECKING:
     from edgecnn.cli.wanted import Wanted
@@ -24,33 +24,11 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path)
 # Options of the whole run; all others may differ from camera to camera.
-WHOLE = frozenset(
-    {
-        "file",
-        "cameras",
-        "max_frames",
-        "duration",
-        "requests",
-        "pick_threads",
-        "threads",
-        "device",
-        "stats",
-        "log",
-        "serve",
-        "token",
-        "view",
-        "metrics_port",
-    }
+WHOLE = (
+    frozenset({"file", "cameras", "max_frames", "duration", "requests", "pick_threads", "threads", "device", "stats", "log"})
+    | WHOLE_OUTPUTS
+    | WHOLE_VIEW
 )
-_TIME = re.compile(r"([0-9]*\.?[0-9]+)(ms|s)?")
-
-
-def parse_milliseconds(value: str | float) -> float:
-    """Milliseconds from "100ms", "0.1s" or "100"; raises ``click.BadParameter``."""
-    match = _TIME.fullmatch(str(value).strip())
-    if match is None or not float(match[1]):
-        raise click.BadParameter(f"wanted a time such as 100ms or 0.1s, found {value!r}")
-    return float(match[1]) * (1000 if match[2] == "s" else 1)
 
 
 @click.command("run")
@@ -76,7 +54,7 @@ def parse_milliseconds(value: str | float) -> float:
     "--every", type=click.IntRange(1), default=1, show_default=True, help="Look at each N-th frame; the others are skipped."
 )
 @click.option("--max-fps", type=click.FloatRange(0, min_open=True), help="Look at no more frames a second.")
-@click.option("--max-age", type=parse_milliseconds, metavar="TIME", help="Warn of results older than 100ms, and count them.")
+@click.option("--max-age", type=parse_seconds, metavar="TIME", help="Warn of results older than 100ms, and count them.")
 @click.option("--repeat", type=click.IntRange(0), default=1, show_default=True, help="Play files N times; 0 without end.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Seconds that a frame may take.")
 @click.option(

@@ -19,10 +19,9 @@ from edgecnn.cli.live_outputs import (
     Outputs,
     open_metrics,
     output_options,
-    parse_bytes,
-    parse_seconds,
     writes_to_stdout,
 )
+from edgecnn.cli.units import parse_bytes, parse_seconds
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw import Painter
 from edgecnn.runtime.sinks.outlets import Outlet
@@ -263,7 +262,7 @@ def test_times_and_sizes(parse: Callable[[str], float], text: str, value: float)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--segment", "soon"], "wanted a time such as 30s, 10m or 1h, found 'soon'"),
+        (["--segment", "soon"], "wanted a time such as 100ms, 30s, 10m or 1h, found 'soon'"),
         (["--segment", "0s"], "wanted a time"),
         (["--clips-size", "much"], "wanted a size such as 100MB or 2GB, found 'much'"),
         (["--clip-on", "Line Crossed!"], "wanted events such as line-crossed,zone-entered"),

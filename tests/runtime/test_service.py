@@ -60,8 +60,8 @@ def test_page_is_on_this_machine_unless_the_run_says_otherwise() -> None:
 
 def test_container_gets_the_files_and_no_torch() -> None:
     text = containerfile(service("/models/a.onnx", "--source", "0", files=["/models/a.onnx"]))
-    assert "COPY a.onnx /opt/edgecnn/" in text
-    assert '"/opt/edgecnn/a.onnx"' in text
+    assert "COPY a.onnx /usr/local/share/edgecnn/" in text
+    assert '"/usr/local/share/edgecnn/a.onnx"' in text
     assert "torch" not in text
     assert 'pip install --no-cache-dir "/tmp/edgecnn-1.whl[live]"' in text
     assert "USER edgecnn" in text
