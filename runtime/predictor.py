@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from edgecnn.runtime.backends.bound import Bound, bind
 from edgecnn.runtime.identify import CardOptions, card_for
 from edgecnn.shipped import artifact
 from edgecnn.types import Detections, Image, Prediction
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.threads import Trial
 
 
 def bound(backend: Backend, card: ModelCard) -> Bound:
@@ -59,13 +63,15 @@ class Predictor:
     """A model file, or a model that the package carries ("cups"), ready to predict.
 
     It may be called by any thread; use ``worker()`` for stage times.
-    ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once.
+    ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once,
+    ``trials`` what ``runtime.threads.open_measured`` tried before it chose them.
     Raises what ``open_backend`` and ``card_for`` raise.
     """
 
     backend: Backend
     card: ModelCard
     threads: int | None
+    trials: tuple[Trial, ...] = ()
 
     def __init__(
         self,

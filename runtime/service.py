@@ -55,11 +55,8 @@ class Service:
 
     @property
     def words(self) -> list[str]:
-        """What is run, with the page on this machine and threads picked by measuring, where the options do not say."""
-        own = list(self.run)
-        if not {"--threads", "--requests", "--pick-threads"} & set(own):
-            own.append("--pick-threads")
-        return own if "--serve" in own else [*own, "--serve", f"127.0.0.1:{self.port}"]
+        """What is run, with the page on this machine where the options do not say where."""
+        return list(self.run) if "--serve" in self.run else [*self.run, "--serve", f"127.0.0.1:{self.port}"]
 
 
 def unit(service: Service) -> str:

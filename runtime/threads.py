@@ -16,7 +16,7 @@ from edgecnn.runtime.predictor import Predictor, bound
 TRIAL_S = 0.25  # of each candidate, after its first run
 CLEARLY = 0.95  # of the time of the usual setting: what is not better by more keeps the usual one
 _LEAST_RUNS = 3
-_known: dict[tuple[str, Device, bool], Setting] = {}
+_known: dict[tuple[str, Device, bool], tuple[Setting, tuple[Trial, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,15 @@ class Setting:
 
     threads: int | None
     requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a setting took: milliseconds of one inference over ``requests``, so that the least gives the most frames."""
+
+    threads: int | None
+    requests: int
+    ms: float
 
 
 def candidates(cpus: int, *, many: bool) -> tuple[Setting, ...]:
@@ -40,29 +49,48 @@ def candidates(cpus: int, *, many: bool) -> tuple[Setting, ...]:
     return tuple(dict.fromkeys(tried)) if cpus > 1 else (Setting(None, 2 if many else 1),)
 
 
+def usual(*, many: bool) -> Setting:
+    """The setting that suits most models on this machine; ``many`` as in ``candidates``."""
+    return candidates(cpu_count(), many=many)[0]
+
+
 def open_measured(path: Path | str, device: Device = "cpu", *, many: bool, **options: Any) -> Predictor:
     """A predictor with the setting that was best in a trial of about a second; the first for a model measures, later ones remember.
 
-    ``many`` is as in ``candidates``; ``options`` go to ``Predictor``, which raises what it raises.
+    ``many`` is as in ``candidates``; ``options`` go to ``Predictor``, which raises what it raises. ``trials`` of the predictor says
+    what was found.
     """
     key = (str(path), device, many)
-    if key in _known:
-        return _opened(path, device, _known[key], options)
-    usual, *others = candidates(cpu_count(), many=many)
-    best, setting = _opened(path, device, usual, options), usual
+    if key not in _known:
+        return _measured(key, path, device, many=many, options=options)
+    setting, trials = _known[key]
+    predictor = _opened(path, device, setting, options)
+    predictor.trials = trials
+    return predictor
+
+
+def _measured(key: Any, path: Path | str, device: Device, *, many: bool, options: dict[str, Any]) -> Predictor:
+    first, *others = candidates(cpu_count(), many=many)
+    best, setting, trials = _opened(path, device, first, options), first, list[Trial]()
     try:
-        wanted = _seconds(best, usual.requests) * CLEARLY
+        if others:
+            trials.append(_tried(best, first))
         for other in others:
             rival = _opened(path, device, other, options)
-            seconds = _seconds(rival, other.requests)
-            if seconds < wanted:
-                best, rival, setting, wanted = rival, best, other, seconds
+            trials.append(_tried(rival, other))
+            if trials[-1].ms < min(trials[0].ms * CLEARLY, *(trial.ms for trial in trials[:-1])):
+                best, rival, setting = rival, best, other
             rival.close()
     except BaseException:
         best.close()
         raise
-    _known[key] = setting
+    _known[key] = setting, tuple(trials)
+    best.trials = tuple(trials)
     return best
+
+
+def _tried(predictor: Predictor, setting: Setting) -> Trial:
+    return Trial(setting.threads, setting.requests, _seconds(predictor, setting.requests) * 1e3)
 
 
 def _opened(path: Path | str, device: Device, setting: Setting, options: dict[str, Any]) -> Predictor:

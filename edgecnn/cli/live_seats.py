@@ -59,7 +59,7 @@ class Seats:
         self.controls, self.outputs = Controls(), Outputs(say)
         self.view: LiveView | None = None
         self.station: Station | None = None
-        self.requests = 1
+        self.requests, self.picks_threads = 1, False
         self._models = Models(self._open_model)
 
     @property
@@ -86,6 +86,7 @@ class Seats:
         """Seat the first cameras; gives the plans for their station."""
         sources = [self._open_source(camera) for camera in wanted]
         self.requests = self.values["requests"] or usual_requests(wanted, sources)
+        self.picks_threads = picks_threads(self.values, wanted, sources)
         self._begin_to_open(wanted)
         return [self._sit(camera, source).plan for camera, source in zip(wanted, sources, strict=True)]
 
@@ -133,15 +134,23 @@ class Seats:
         if self.view is not None:
             self.view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter, seat.wanted.values["only"])
 
+    @property
+    def _setting(self) -> tuple[int | None, int]:
+        """Threads and requests that a model is opened with first."""
+        if not self.picks_threads:
+            return self.values["threads"], self.requests
+        from edgecnn.runtime.threads import usual
+
+        first = usual(many=self.requests > 1)
+        return first.threads, first.requests
+
     def _begin_to_open(self, wanted: Sequence[Wanted]) -> None:
         """Models are read and optimised while the rest is imported."""
         from edgecnn.runtime.backends.ahead import begin
         from edgecnn.shipped import artifact
 
-        if self.values["pick_threads"]:
-            return  # which settings to open with is not known yet
         for file in {artifact(camera.file) for camera in wanted}:
-            begin(file, self.values["device"], self.values["threads"], self.requests)
+            begin(file, self.values["device"], *self._setting)
 
     def _open_source(self, wanted: Wanted) -> Source:
         from edgecnn.runtime.backends import file_format
@@ -159,9 +168,10 @@ class Seats:
         from edgecnn.runtime.predictor import Predictor
         from edgecnn.runtime.threads import open_measured
 
-        if self.values["pick_threads"]:
+        if self.picks_threads:
             return open_measured(file, self.values["device"], many=self.requests > 1, options=options)
-        return Predictor(file, self.values["device"], threads=self.values["threads"], requests=self.requests, options=options)
+        threads, requests = self._setting
+        return Predictor(file, self.values["device"], threads=threads, requests=requests, options=options)
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
         from edgecnn.cli.live_motion import build_gate, build_predictor, build_steps, least_score
@@ -186,7 +196,7 @@ class Seats:
                 every=values["every"],
                 max_fps=values["max_fps"],
                 max_age_ms=None if values["max_age"] is None else values["max_age"] * 1000,
-                workers=predictor.backend.concurrency if self.values["pick_threads"] else None,
+                workers=predictor.backend.concurrency if self.picks_threads else None,
             )
             seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)), shown)
             self._open_outputs(seat)
@@ -249,13 +259,26 @@ class Seats:
             outlet.close()
 
 
+def _is_live(camera: Wanted, source: Source) -> bool:
+    """Whether its results should be young rather than many."""
+    policy = camera.values["policy"]
+    return source.live if policy is None else policy == "latest"
+
+
+def picks_threads(values: Mapping[str, Any], wanted: Sequence[Wanted], sources: Sequence[Source]) -> bool:
+    """Whether threads are picked by measuring: as asked, else where a camera runs until somebody stops it and nothing was set by hand."""
+    if values["pick_threads"] is not None:
+        return bool(values["pick_threads"])
+    set_by_hand = any(values[name] is not None for name in ("threads", "requests", "max_frames", "duration"))
+    return not set_by_hand and any(_is_live(camera, source) for camera, source in zip(wanted, sources, strict=True))
+
+
 def usual_requests(wanted: Sequence[Wanted], sources: Sequence[Source]) -> int:
     """One where results should be young; where frames should be many, one for each core and one that prepares meanwhile."""
     from edgecnn.runtime.sources.images import Images
 
     def is_quick(camera: Wanted, source: Source) -> bool:
-        policy = camera.values["policy"]
-        return not (source.live if policy is None else policy == "latest") and not isinstance(source, Images)
+        return not _is_live(camera, source) and not isinstance(source, Images)
 
     if not all(is_quick(camera, source) for camera, source in zip(wanted, sources, strict=True)):
         return 1

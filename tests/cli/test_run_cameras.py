@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from edgecnn.feeds import cpu_count
+
 COMMAND = [sys.executable, "-m", "edgecnn", "run"]
 SCENE = "scene:cups?size=128x96&fps=20&seed="
 
@@ -157,5 +159,24 @@ def test_threads_are_picked_by_measuring(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "s.json").read_text())
     assert record["ledger"]["processed"] == 8
-    assert record["workers"] >= 1
+    assert record["workers"] == record["requests"]
+    assert {(trial["threads"], trial["requests"]) for trial in record["trials"]} >= {(record["threads"], record["requests"])}
     assert run("cups", "--source", "0", "--pick-threads", "--threads", 2).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "picks"),
+    [
+        pytest.param([], True, id="a camera until it ends"),
+        pytest.param(["--policy", "all"], False, id="every frame"),
+        pytest.param(["--max-frames", 5], False, id="a few frames"),
+        pytest.param(["--threads", 1], False, id="threads"),
+        pytest.param(["--no-pick-threads"], False, id="not to"),
+    ],
+)
+def test_threads_are_picked_for_cameras_where_nothing_was_set(options: list[Any], picks: bool, tmp_path: Path) -> None:
+    if cpu_count() < 2:
+        pytest.skip("one processor leaves no choice")
+    done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "latest", *options, "--stats", tmp_path / "s.json")
+    assert done.returncode == 0, done.stderr
+    assert bool(json.loads((tmp_path / "s.json").read_text())["trials"]) == picks

@@ -17,7 +17,7 @@ def test_writes_three_files_and_says_how_to_use_them(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Containerfile", "compose.yaml", "door.service"]
     assert "systemctl enable --now door" in done.output
-    assert "run cups --source 0 --pick-threads --serve 127.0.0.1:8501" in (tmp_path / "door.service").read_text()
+    assert "run cups --source 0 --serve 127.0.0.1:8501" in (tmp_path / "door.service").read_text()
 
 
 def test_model_file_is_named_whole_and_copied_for_the_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import EdgeCnnError
+from edgecnn.feeds import cpu_count
 from edgecnn.runtime import threads
 from edgecnn.runtime.threads import Setting, candidates, open_measured
 from tests.contracts.tiny import Graph, write
@@ -48,9 +49,14 @@ def test_the_winner_is_open_and_the_trial_is_not_repeated(many: bool, tmp_path: 
     with open_measured(path, many=many) as predictor:
         assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1  # type: ignore[union-attr]
         known = dict(threads._known)
-    assert known[str(path), "cpu", many].requests == predictor.backend.concurrency
+    assert known[str(path), "cpu", many][0].requests == predictor.backend.concurrency
+    assert [Setting(trial.threads, trial.requests) for trial in predictor.trials] == list(
+        candidates(cpu_count(), many=many) if cpu_count() > 1 else ()
+    )
+    assert all(trial.ms > 0 for trial in predictor.trials)
     monkeypatch.setattr(threads, "_seconds", lambda *_: pytest.fail("measured again"))
-    open_measured(path, many=many).close()
+    with open_measured(path, many=many) as again:
+        assert again.trials == predictor.trials
 
 
 def test_the_quickest_wins_and_the_usual_one_where_they_are_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +66,7 @@ def test_the_quickest_wins_and_the_usual_one_where_they_are_alike(tmp_path: Path
         monkeypatch.setattr(threads, "_known", {})
         monkeypatch.setattr(threads, "_seconds", lambda _, requests, times=times: times[requests])
         open_measured(path, many=True).close()
-        assert list(threads._known.values()) == [best]
+        assert [setting for setting, _ in threads._known.values()] == [best]
 
 
 def test_a_model_that_fails_its_trial_is_an_error(tmp_path: Path) -> None:
