@@ -51,7 +51,7 @@ class VideoFile:
         self._error: OSError | None = None
         self._last, self._flushed_at, self._closed = -1.0, 0.0, False
         try:
-            self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            self._fd = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         except OSError as error:
             raise cannot_write(path, error) from error
         try:

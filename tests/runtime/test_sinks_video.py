@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,7 @@ import edgecnn
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw import Painter, class_color
 from edgecnn.runtime.sinks.encoder import _Packets
+from edgecnn.runtime.sinks.mp4_file import Mp4File
 from edgecnn.runtime.sinks.queued import Queued
 from edgecnn.runtime.sinks.shared import SharedPainter
 from edgecnn.runtime.sinks.video import VideoSink
@@ -380,3 +382,31 @@ def test_a_drawing_lives_as_long_as_its_frame() -> None:
         painter.paint(result(index))
     gc.collect()
     assert len(painter._drawn) <= 1
+
+
+def test_memory_does_not_grow_with_the_length_of_an_mp4(tmp_path: Path) -> None:
+    """A camera that records for days is not to be ended by the list of its pictures."""
+    with (tmp_path / "long.mp4").open("w+b") as stream:
+        file, held = Mp4File(stream.fileno(), (64, 48), b"", 0.04), []
+        tracemalloc.start()
+        for index in range(20_000):
+            file.add(b"\0\0\1\xb6" + bytes(index % 7), index * 0.04, index % 12 == 0)
+            if index % 15 == 14:
+                file.flush()
+            if index in (2_000, 19_999):
+                held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        file.finish()
+    assert held[1] - held[0] < 16_384
+    data = (tmp_path / "long.mp4").read_bytes()
+    assert int.from_bytes(data[data.rindex(b"stsz") + 12 :][:4], "big") == 20_000
+
+
+def test_an_mp4_that_somebody_cut_while_it_grew_is_an_error_at_its_end(tmp_path: Path) -> None:
+    with (tmp_path / "cut.mp4").open("w+b") as stream:
+        file = Mp4File(stream.fileno(), (64, 48), b"", 0.04)
+        file.add(b"\0\0\1\xb6", 0.0, key=True)
+        file.flush()
+        stream.truncate(100)
+        with pytest.raises(OSError, match="not there any more"):
+            file.finish()
