@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from array import array
 from contextlib import suppress
 
 _UNKNOWN = bytes.fromhex("01ffffffffffffff")
@@ -35,7 +36,7 @@ class MatroskaFile:
         begin += _track(size, codec, header)
         self._write(begin, 0)
         self._end, self._cluster, self._cluster_ms, self._last_ms = len(begin), 0, 0, 0
-        self._cues: list[tuple[int, int]] = []
+        self._cues = array("Q")  # a time and a place after the other
 
     def add(self, packet: bytes, at: float, key: bool) -> None:
         """One picture, shown from ``at`` seconds on; times grow."""
@@ -49,7 +50,7 @@ class MatroskaFile:
         data = begin + _ebml(0xA3, block)
         self._append(data)
         if begin and key:
-            self._cues.append((now, cluster - self._segment))
+            self._cues.extend((now, cluster - self._segment))
         self._end, self._cluster, self._last_ms = self._end + len(data), cluster, now
 
     def flush(self) -> None:
@@ -60,7 +61,7 @@ class MatroskaFile:
         """Fill in the sizes, the duration and the index."""
         self._end_cluster()
         self.flush()
-        cues = _ebml(0x1C53BB6B, b"".join(_cue(*cue) for cue in self._cues))
+        cues = _ebml(0x1C53BB6B, b"".join(_cue(*cue) for cue in zip(self._cues[::2], self._cues[1::2], strict=True)))
         self._append(cues)
         self._write(_seek_head(self._info, self._tracks, self._end - self._segment), self._segment)
         self._write(_size(self._end + len(cues) - self._segment), self._segment - 8)
