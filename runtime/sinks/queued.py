@@ -29,6 +29,7 @@ CLOSE_WITHIN_S, CLOSE_FILES_WITHIN_S = 1.5, 10.0
 _GRACE_S = 1.0
 _FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 15.0
 _TELL_AGAIN_S = 60.0
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +258,10 @@ class Queued:
                 self.state = "closed"
 
     def _tell(self, text: str) -> None:
-        """In one line, and the same at most once a minute."""
-        now = time.perf_counter()
-        if now - self._told.get(text, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
-            self._told = {old: at for old, at in self._told.items() if now - at < _TELL_AGAIN_S} | {text: now}
+        """In one line, and the same at most once a minute; what differs in numbers alone, such as a file's date, is the same."""
+        now, gist = time.perf_counter(), text.translate(_NO_DIGITS)
+        if now - self._told.get(gist, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
+            self._told = {old: at for old, at in self._told.items() if now - at < _TELL_AGAIN_S} | {gist: now}
             with suppress(Exception):  # who can't be told is no reason to stop
                 self._say(f"output {self.name}: {text}")
 

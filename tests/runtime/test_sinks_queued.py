@@ -103,10 +103,11 @@ def test_pictures_are_bounded_in_bytes() -> None:
     assert balanced(queued)
 
 
-def test_a_sink_that_raises_is_said_once_and_tried_again() -> None:
+@pytest.mark.parametrize("found", ["none left", "none left at 12:00:{index:02}"])
+def test_a_sink_that_raises_is_said_once_and_tried_again(found: str) -> None:
     def odd(index: int) -> None:
         if index < 2:
-            raise InputError("a disk", "none left", "buy one")
+            raise InputError("a disk", found.format(index=index), "buy one")
 
     said: list[str] = []
     sink = Recorder(odd)
@@ -118,7 +119,7 @@ def test_a_sink_that_raises_is_said_once_and_tried_again() -> None:
     assert queued.counts.failed == 2
     assert queued.state == "working"
     queued.close()
-    assert said == ["output disk: wanted a disk, found none left: buy one", "output disk: it works again"]
+    assert said == [f"output disk: wanted a disk, found {found.format(index=0)}: buy one", "output disk: it works again"]
     assert isinstance(queued.error, InputError)
     assert queued.broken
 
