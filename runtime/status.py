@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from edgecnn.runtime.camera import Camera
 from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
+from edgecnn.runtime.screen import Screen
 from edgecnn.runtime.sources.base import Source
-from edgecnn.runtime.sources.quiet import stderr_held
 from edgecnn.runtime.station import Station
 from edgecnn.runtime.stats import STAGES, Durations, Stats, Summary
 from edgecnn.types import Classes, Detections, Result, Values
@@ -30,7 +29,7 @@ _MOST_BOXES = 50
 Reading = tuple[float, Counts, Durations]
 
 
-class StatusLine:
+class StatusLine(Screen):
     """Tells every half second how a run fares, in one line that renews itself; where ``out`` is no terminal, every 5 s in a line
     for each camera.
 
@@ -38,52 +37,20 @@ class StatusLine:
     """
 
     def __init__(self, run: Station | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
-        self._station, self._out = run.station if isinstance(run, Pipeline) else run, out or sys.stderr
-        self._live = self._out.isatty()
-        self._every = every or (LIVE_EVERY_S if self._live else PLAIN_EVERY_S)
-        self._done = threading.Event()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name="edgecnn-status", daemon=True)
+        out = out or sys.stderr
+        self._live = out.isatty()
+        super().__init__(out, every or (LIVE_EVERY_S if self._live else PLAIN_EVERY_S), "edgecnn-status")
+        self._station = run.station if isinstance(run, Pipeline) else run
         self._began = time.perf_counter()
         self._before: dict[str, Reading] = {}
 
-    def __enter__(self) -> StatusLine:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self._done.set()
-        self._thread.join(1.0)
+    def _draw(self) -> str:
         if self._live:
-            self._write(_CLEAR)
+            return f"{_CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}"
+        return "".join(f"{line}\n" for line in self.lines())
 
-    def say(self, text: str) -> None:
-        """Print lines for good, on standard output, without tearing the status line."""
-        self._print(text, sys.stdout)
-
-    def note(self, text: str) -> None:
-        """Print lines for good where the status line is."""
-        self._print(text, self._out)
-
-    def _print(self, text: str, out: TextIO) -> None:
-        with self._lock:
-            if self._live:
-                self._write(_CLEAR)
-            out.write(text + "\n")
-            out.flush()
-
-    def _work(self) -> None:
-        while not self._done.wait(self._every):
-            with self._lock:
-                if self._live:
-                    self._write(f"{_CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}")
-                else:
-                    self._write("".join(f"{line}\n" for line in self.lines()))
-
-    def _write(self, text: str) -> None:
-        with stderr_held():
-            self._out.write(text)
-            self._out.flush()
+    def _erased(self) -> str:
+        return _CLEAR if self._live else ""
 
     def line(self) -> str:
         """All cameras in one line; starts the next stretch of time."""

@@ -11,11 +11,14 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from edgecnn.runtime.sources.quiet import stderr_held
+from edgecnn.runtime.screen import Screen
 from edgecnn.runtime.view.board import Board
 from edgecnn.runtime.view.model import BAD_STATES
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _RED, _YELLOW, _DIM, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _NO_WRAP, _WRAP, _TO_END_OF_LINE, _TO_END, _WIPE = "\x1b[?7l", "\x1b[?7h", "\x1b[K", "\x1b[J", "\x1b[2J\x1b[H"
@@ -23,48 +26,25 @@ _BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,-~=+#"
 _SMALLEST = 20, 4  # columns and lines of a terminal that something can be shown in
 
 
-class TerminalView:
-    """Draws the state of ``board`` on ``out``, a terminal, until left; then what it drew is gone and the cursor is where it began.
-
-    ``say`` prints lines for good on standard output, ``note`` on ``out``, without tearing the view.
-    """
+class TerminalView(Screen):
+    """Draws the state of ``board`` on ``out``, a terminal, until left; then the cursor is where it began."""
 
     def __init__(self, board: Board, out: TextIO | None = None, *, every: float | None = None) -> None:
-        self._board, self._out, self._every = board, out or sys.stderr, every or board.every
-        self._lock = threading.Lock()
-        self._done = threading.Event()
+        super().__init__(out or sys.stderr, every or board.every, "edgecnn-terminal")
+        self._board = board
         self._drawn = 0
         self._size = (0, 0)
         self._usual_stop: Any = None
-        self._thread = threading.Thread(target=self._work, name="edgecnn-terminal", daemon=True)
 
-    def __enter__(self) -> TerminalView:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGTSTP"):
             self._usual_stop = signal.signal(signal.SIGTSTP, self._stop)
-        self._thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *exc: object) -> None:
-        self._done.set()
-        self._thread.join(1.0)
-        with self._lock:
-            self._write(self._erased())
+        super().__exit__(*exc)
         if self._usual_stop is not None:
             signal.signal(signal.SIGTSTP, self._usual_stop)
-
-    def say(self, text: str) -> None:
-        """Print lines for good on standard output."""
-        self._print(text, sys.stdout)
-
-    def note(self, text: str) -> None:
-        """Print lines for good where the view is."""
-        self._print(text, self._out)
-
-    def _print(self, text: str, out: TextIO) -> None:
-        with self._lock:
-            self._write(self._erased())
-            out.write(text + "\n")
-            out.flush()
 
     def _stop(self, *_: object) -> None:
         """Ctrl-Z: the shell gets a clean terminal, and what it writes meanwhile is left alone."""
@@ -74,18 +54,13 @@ class TerminalView:
         if held:
             self._lock.release()
 
-    def _work(self) -> None:
-        while not self._done.wait(self._every):
-            with self._lock:
-                self._draw()
-
-    def _draw(self) -> None:
+    def _draw(self) -> str:
         size = _size_of(self._out)
         lines = render(self._board.state(self._board.tick - 240), *size, bars=self._bars(), colored="NO_COLOR" not in os.environ)
         resized = self._size not in ((0, 0), size)
         start = _WIPE if resized else self._home()
         self._size, self._drawn = size, len(lines)
-        self._write(start + _NO_WRAP + "\n".join(line + _TO_END_OF_LINE for line in lines) + _TO_END + _WRAP)
+        return start + _NO_WRAP + "\n".join(line + _TO_END_OF_LINE for line in lines) + _TO_END + _WRAP
 
     def _bars(self) -> str:
         return _BARS if "utf" in (self._out.encoding or "").lower() else _PLAIN_BARS
@@ -97,11 +72,6 @@ class TerminalView:
     def _erased(self) -> str:
         erase, self._drawn = (self._home() + _TO_END if self._drawn else ""), 0
         return erase
-
-    def _write(self, text: str) -> None:
-        with stderr_held():
-            self._out.write(text)
-            self._out.flush()
 
 
 def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS, colored: bool = True) -> list[str]:
