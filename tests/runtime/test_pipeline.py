@@ -16,22 +16,10 @@ from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.sources import Source
 from edgecnn.types import Frame, Image, Prediction
+from tests.runtime.stations import brightness
 
 LATE = 10.0
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left() -> Iterator[None]:
-    """Every test ends without a thread of the pipeline, unless it says why."""
-    yield
-    deadline = time.perf_counter() + 2
-    while (left := [t.name for t in threading.enumerate() if t.name.startswith("edgecnn-")]) and time.perf_counter() < deadline:
-        time.sleep(0.01)
-    assert left == []
-
-
-def brightness(image: Image) -> int:
-    return int(image[0, 0, 0])
+pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 
 def uneven(image: Image) -> Prediction:
