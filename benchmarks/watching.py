@@ -1,4 +1,4 @@
-"""What it costs a run to be watched: ``python -m edgecnn.benchmarks.watching``.
+"""What it costs a run to be watched: ``python -m edgecnn.benchmarks.watching --json FILE``.
 
 A camera of 768x432 at 25 frames per second whose model takes 10 ms, served to no viewer, to one, to four, and to four beside one that
 never reads. The viewers are processes of their own. Each way takes its turn in rounds; frame age and processor time are of the run.
@@ -6,18 +6,22 @@ never reads. The viewers are processes of their own. Each way takes its turn in 
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
+from edgecnn.benchmarks import figure
+from edgecnn.benchmarks.outputs import check_writable
+from edgecnn.benchmarks.reach import Figure
+from edgecnn.benchmarks.table import columns
 from edgecnn.runtime.draw import Painter
 from edgecnn.runtime.fake import FakePredictor, FakeSource
 from edgecnn.runtime.station import CameraPlan, Station
@@ -25,7 +29,8 @@ from edgecnn.runtime.view.access import Access
 from edgecnn.runtime.view.live import LiveView
 from edgecnn.types import Frame, nearest_rank
 
-WAYS = {"nobody watches": (0, 0), "one viewer": (1, 0), "four viewers": (4, 0), "four and one who never reads": (4, 1)}
+NOBODY = "nobody"
+WAYS = {NOBODY: (0, 0), "one viewer": (1, 0), "four viewers": (4, 0), "four and one who never reads": (4, 1)}
 FPS, SIZE, INFERENCE_S = 25.0, (432, 768), 0.010
 SETTLE_S = 1.0
 
@@ -41,36 +46,35 @@ class Noise(FakeSource):
 
 
 @click.command()
-@click.option("--seconds", default=5.0, show_default=True, help="How long each way is measured in a round.")
-@click.option("--rounds", default=3, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(seconds: float, rounds: int, as_json: bool) -> None:
-    """Measure and print."""
-    ages: dict[str, list[float]] = {way: [] for way in WAYS}
-    cpu: dict[str, float] = dict.fromkeys(WAYS, 0.0)
-    for _ in range(rounds):
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=5.0, show_default=True, help="How long each way is measured in a round."
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(seconds: float, rounds: int, json_path: Path | None) -> None:
+    """Measure what a run costs that nobody, one, or several watch."""
+    if json_path is not None:
+        check_writable(json_path)
+    parts: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    for number in range(rounds):
         for way, (viewers, lazy) in WAYS.items():
-            found, spent = measure(seconds, viewers, lazy)
-            ages[way] += found
-            cpu[way] += spent
-    rows = {
-        way: {
-            "frames": len(ages[way]),
-            "age_p50_ms": round(nearest_rank(ages[way], 50), 2),
-            "age_p99_ms": round(nearest_rank(ages[way], 99), 2),
-            "cpu_ms_per_frame": round(cpu[way] / len(ages[way]) * 1e3, 2),
-        }
-        for way in WAYS
-    }
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
-    for way, row in rows.items():
-        click.echo(f"{way:<30}" + "".join(f"{name} {value:<10}" for name, value in row.items()))
+            parts[way].append(measure(seconds, viewers, lazy))
+        last = ", ".join(f"{way} {own[-1]['age_p50_ms']:.1f} ms" for way, own in parts.items())
+        click.echo(f"round {number + 1} of {rounds}: {last}", err=True)
+    figures = [one for way in list(WAYS)[1:] for one in _over_nobody(way, parts)]
+    click.echo(columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1))
+    if json_path is not None:
+        figure.record(json_path, "watching", {"figures": [one.to_json() for one in figures], "parts": parts})
 
 
-def measure(seconds: float, viewers: int, lazy: int) -> tuple[list[float], float]:
-    """Frame ages in milliseconds, and processor seconds of this process meanwhile."""
+def _over_nobody(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterator[Figure]:
+    for name, key in {"frame age p50": "age_p50_ms", "frame age p99": "age_p99_ms", "processor time": "cpu_ms"}.items():
+        pairs = zip(parts[way], parts[NOBODY], strict=True)
+        yield Figure.of(f"{way}: {name} over that of nobody", [own[key] / without[key] for own, without in pairs])
+
+
+def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
+    """How many frames, their age in milliseconds, and processor milliseconds of this process for each."""
     station = Station([CameraPlan("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
     view = LiveView(station, station.controls, Access("127.0.0.1", 0))
     view.join("camera", ("thing",), Painter(("thing",)))
@@ -92,13 +96,18 @@ def measure(seconds: float, viewers: int, lazy: int) -> tuple[list[float], float
             if time.perf_counter() > started + seconds:
                 break
         spent = time.process_time() - cpu
-    return ages, spent
+    return {
+        "frames": len(ages),
+        "age_p50_ms": nearest_rank(ages, 50),
+        "age_p99_ms": nearest_rank(ages, 99),
+        "cpu_ms": spent / len(ages) * 1e3,
+    }
 
 
 @contextmanager
 def viewer(port: int) -> Iterator[None]:
     """A process that asks for pictures and numbers as the page does."""
-    process = subprocess.Popen([sys.executable, "-m", "edgecnn.benchmarks.watching", "look", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "edgecnn.benchmarks.viewer", str(port)])
     try:
         yield
     finally:
@@ -116,21 +125,5 @@ def never_reads(port: int) -> Iterator[None]:
         yield
 
 
-def look(port: int) -> None:
-    """Ask for ever."""
-    connection, number, asked = http.client.HTTPConnection("127.0.0.1", port, timeout=10), 0, 0.0
-    while True:
-        connection.request("GET", f"/api/picture?camera=camera&after={number}")
-        answer = connection.getresponse()
-        number = int(answer.headers.get("x-picture", number))
-        answer.read()
-        if time.monotonic() - asked > 0.5:
-            asked = time.monotonic()
-            connection.request("GET", "/api/state?tick=999999999")
-            connection.getresponse().read()
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["look"]:
-        look(int(sys.argv[2]))
-    main()
+    figure.run(command)
