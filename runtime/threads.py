@@ -15,7 +15,7 @@ from edgecnn.runtime.predictor import Predictor, bound
 
 TRIAL_S = 0.25  # of each candidate, after its first run
 CLEARLY = 0.95  # of the time of the usual setting: what is not better by more keeps the usual one
-_LEAST_RUNS = 3
+_LEAST_RUNS, _LONGEST_S = 3, 1.0  # of a slow model fewer runs have to do
 _known: dict[tuple[str, Device, bool], tuple[Setting, tuple[Trial, ...]]] = {}
 
 
@@ -121,8 +121,8 @@ def _seconds(predictor: Predictor, requests: int) -> float:
 def _trial(predictor: Predictor) -> float:
     run = bound(predictor.backend, predictor.card).run
     run()
-    started, runs = perf_counter(), 0
-    while runs < _LEAST_RUNS or perf_counter() - started < TRIAL_S:
+    started, runs, took = perf_counter(), 0, 0.0
+    while took < TRIAL_S or (runs < _LEAST_RUNS and took < _LONGEST_S):
         run()
-        runs += 1
-    return (perf_counter() - started) / runs
+        runs, took = runs + 1, perf_counter() - started
+    return took / runs
