@@ -23,6 +23,7 @@ from edgecnn.types import Event, Frame, Image, Prediction, Result
 Policy = Literal["latest", "all"]
 State = Literal["waiting", "live", "lost", "stalled", "frozen", "paused", "ended", "failed"]
 Worker = Callable[[Image], tuple[Prediction, dict[str, float]]]
+Look = Callable[[Worker, Image], tuple[Prediction, dict[str, float]]]
 T = TypeVar("T")
 
 GRACE_S = 3.0  # a source may take its own timeout and this much longer, to find out and say what is wrong
@@ -47,7 +48,8 @@ class CameraPlan:
     ``policy`` "latest" lets the newest frame win and counts every drop, "all" makes the source wait and drops nothing; None means
     latest for a live source. ``every``, ``max_fps`` and ``gate`` choose which frames are looked at (see ``Picker``). Results older
     than ``max_age_ms`` milliseconds are counted in ``late``. ``workers`` is how many frames the predictor infers at once, where this camera
-    is the first to use it; None: as the station says. Raises ``ValueError`` for numbers that make no sense.
+    is the first to use it; None: as the station says. ``look`` looks at a frame with such a worker in its own way, such as tile by tile
+    (see ``Regions``); any thread may call it. Raises ``ValueError`` for numbers that make no sense.
     """
 
     name: str
@@ -60,18 +62,20 @@ class CameraPlan:
     max_age_ms: float | None = None
     gate: Callable[[Image], bool] | None = None
     workers: int | None = None
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
     """A frame and how many milliseconds it took from being there to its pixels.
 
-    ``forgiving``: its camera goes on where the inference fails.
+    ``forgiving``: its camera goes on where the inference fails. ``look`` is that of its plan.
     """
 
     frame: Frame
     ms: float
     forgiving: bool
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ class Camera:
         if frame is None or self._over.is_set():
             return None
         self.ledger.add(captured=1)
-        return Captured(frame, (time.perf_counter() - frame.captured_at) * 1e3, self.source.live)
+        return Captured(frame, (time.perf_counter() - frame.captured_at) * 1e3, self.source.live, self.plan.look)
 
     # the thread of the station's caller
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -26,16 +26,6 @@ COVERED = 0.7  # so much of a cut box inside a whole one: both are one thing
 ALIGNED = 0.7  # overlap along a seam from which on two cut boxes are one thing
 TOUCHES_PX = 2.0
 LEAST_PX = 8
-
-
-class Looks(Protocol):
-    """What is wrapped: a predictor."""
-
-    card: ModelCard
-
-    def worker(self) -> Work:
-        """Predicts for one thread."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +61,28 @@ def parse_tiles(text: str) -> Tiles:
 
 
 class Regions:
-    """A predictor that looks only in ``roi`` and there in ``tiles``; boxes are in pixels of the whole image.
+    """Looks with a model only in ``roi`` and there in ``tiles``; any thread may call it with a worker of its own.
 
-    It shares the model of ``predictor`` and does not close it. Raises ``InputError`` for tiles with a model that finds no boxes.
+    ``card`` is the model's. Raises ``InputError`` for tiles with a model that finds no boxes.
     """
 
-    def __init__(self, predictor: Looks, roi: Shape | None = None, tiles: Tiles | None = None) -> None:
-        if tiles is not None and predictor.card.task != "detect":
-            raise InputError("a detector for --tiles", f"a model to {predictor.card.task}", "leave --tiles out")
-        self.card, self._predictor, self._roi, self._tiles = predictor.card, predictor, roi, tiles
-
-    def worker(self) -> RegionWorker:
-        """Predicts for one thread."""
-        return RegionWorker(self._predictor.worker(), self.card, self._roi, self._tiles)
-
-
-class RegionWorker:
-    """One picture after the other, in a region and in tiles of it."""
-
-    def __init__(self, work: Work, card: ModelCard, roi: Shape | None, tiles: Tiles | None) -> None:
-        self._work, self._roi, self._tiles = work, roi, tiles
+    def __init__(self, card: ModelCard, roi: Shape | None = None, tiles: Tiles | None = None) -> None:
+        if tiles is not None and card.task != "detect":
+            raise InputError("a detector for --tiles", f"a model to {card.task}", "leave --tiles out")
+        self._roi, self._tiles = roi, tiles
         self._limits = Limits.of(card.decode.options) if card.task == "detect" else Limits()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
 
-    def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
-        """The prediction, boxes in pixels of ``image``, and milliseconds by stage, summed over all looks."""
+    def __call__(self, work: Work, image: Image) -> tuple[Prediction, dict[str, float]]:
+        """What ``work`` finds, boxes in pixels of ``image``, and milliseconds by stage, summed over all looks."""
         started = perf_counter()
         rectangle = self._rectangle(image)
-        shown = self._shown(image, rectangle)
+        outside = self._outside(image, rectangle)
+        shown = _shown(image, rectangle, outside)
         stage_ms = {"preprocess": (perf_counter() - started) * 1e3}
         parts, cuts = [], []
         for tile in self._places(shown):
-            prediction, spent = self._work(shown[tile[1] : tile[3], tile[0] : tile[2]])
+            prediction, spent = work(shown[tile[1] : tile[3], tile[0] : tile[2]])
             for stage, ms in spent.items():
                 stage_ms[stage] = stage_ms.get(stage, 0.0) + ms
             if not isinstance(prediction, Detections):
@@ -111,7 +91,9 @@ class RegionWorker:
             cuts.append(_cut(parts[-1].xyxy, tile, shown.shape))
         merging = perf_counter()
         found = parts[0] if len(parts) == 1 else merge(Detections.merge(parts), np.concatenate(cuts), self._limits)
-        found = self._inside(_moved(found, rectangle[0], rectangle[1]), image)
+        found = _moved(found, rectangle[0], rectangle[1])
+        if outside is not None:
+            found = self._inside(found, image)
         stage_ms["postprocess"] = stage_ms.get("postprocess", 0.0) + (perf_counter() - merging) * 1e3
         return found, stage_ms
 
@@ -137,37 +119,39 @@ class RegionWorker:
             raise InputError("a region of the picture to look at", found, "correct --roi")
         return left, top, right, bottom
 
-    def _shown(self, image: Image, rectangle: Rectangle) -> Image:
-        """The region as a view, or where it is a polygon as a copy in which all else is grey."""
-        left, top, right, bottom = rectangle
-        view = image[top:bottom, left:right]
-        mask = self._outside(image, rectangle)
-        if mask is None:
-            return view
-        shown: Image = view.copy()
-        shown[mask] = HIDDEN
-        return shown
-
     def _outside(self, image: Image, rectangle: Rectangle) -> NDArray[np.bool_] | None:
         """The pixels of the rectangle outside the polygon; None where there are none."""
         if self._roi is None:
             return None
-        if self._mask[0] != image.shape:
+        shape, mask = self._mask  # read at once: another thread may replace it
+        if shape != image.shape:
             left, top, right, bottom = rectangle
             points = np.array(self._roi.in_pixels(image.shape[1], image.shape[0])) - (left, top)
             inside = np.zeros((bottom - top, right - left), np.uint8)
             cv2.fillPoly(inside, [np.rint(points).astype(np.int32)], 1)
             upright = len(points) == 4 and abs(area([tuple(point) for point in points]) - np.prod(np.ptp(points, axis=0))) < 1e-6
-            self._mask = image.shape, None if upright else inside == 0
-        return self._mask[1]
+            mask = None if upright else inside == 0
+            self._mask = image.shape, mask
+        return mask
 
     def _inside(self, found: Detections, image: Image) -> Detections:
         """The boxes whose centre lies in the region."""
-        if self._roi is None or self._mask[1] is None or not len(found):
+        if self._roi is None or not len(found):
             return found
         polygon = np.array(self._roi.in_pixels(image.shape[1], image.shape[0]), np.float32)
         centres = (found.xyxy[:, :2] + found.xyxy[:, 2:]) / 2
         return found[np.array([cv2.pointPolygonTest(polygon, centre, False) >= 0 for centre in centres.tolist()], np.bool_)]
+
+
+def _shown(image: Image, rectangle: Rectangle, outside: NDArray[np.bool_] | None) -> Image:
+    """The region as a view, or where it is a polygon as a copy in which all else is grey."""
+    left, top, right, bottom = rectangle
+    view = image[top:bottom, left:right]
+    if outside is None:
+        return view
+    shown: Image = view.copy()
+    shown[outside] = HIDDEN
+    return shown
 
 
 def merge(found: Detections, cut: NDArray[np.bool_], limits: Limits) -> Detections:

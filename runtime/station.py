@@ -270,7 +270,8 @@ class _Team:
 def _answer(work: Worker, captured: Captured) -> Answer:
     stage_ms = {"capture": captured.ms}
     try:
-        prediction, spent = work(captured.frame.image)
+        image = captured.frame.image
+        prediction, spent = work(image) if captured.look is None else captured.look(work, image)
         return Answer(captured.frame, stage_ms | spent, prediction)
     except BaseException as problem:
         return Answer(captured.frame, stage_ms, None, problem)

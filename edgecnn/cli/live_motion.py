@@ -11,9 +11,9 @@ from edgecnn.cli.options import with_options
 from edgecnn.cli.units import parse_seconds
 
 if TYPE_CHECKING:
+    from edgecnn.card import ModelCard
     from edgecnn.runtime.controls import Controls
     from edgecnn.runtime.gate import MotionGate
-    from edgecnn.runtime.predictor import Predictor
     from edgecnn.runtime.regions import Regions
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.steps import Step
@@ -191,12 +191,12 @@ def build_gate(values: Mapping[str, Any], source: Source) -> MotionGate | None:
     return MotionGate(fps=lambda: source.fps) if values["motion"] else None
 
 
-def build_predictor(values: Mapping[str, Any], predictor: Predictor) -> Predictor | Regions:
-    """The predictor, or one that looks with it in a region and in tiles. Raises ``InputError`` for tiles with a classifier."""
+def build_look(values: Mapping[str, Any], card: ModelCard) -> Regions | None:
+    """How to look in a region and in tiles; None where neither is wanted. Raises ``InputError`` for tiles with a classifier."""
     from edgecnn.runtime.regions import Regions
 
     wanted = values["roi"] is not None or values["tiles"] is not None
-    return Regions(predictor, values["roi"], values["tiles"]) if wanted else predictor
+    return Regions(card, values["roi"], values["tiles"]) if wanted else None
 
 
 def least_score(values: Mapping[str, Any], shown: float) -> float:

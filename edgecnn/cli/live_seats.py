@@ -174,7 +174,7 @@ class Seats:
         return Predictor(file, self.values["device"], threads=threads, requests=requests, options=options)
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
-        from edgecnn.cli.live_motion import build_gate, build_predictor, build_steps, least_score
+        from edgecnn.cli.live_motion import build_gate, build_look, build_steps, least_score
         from edgecnn.runtime.draw import Painter
         from edgecnn.runtime.identify import CardOptions
         from edgecnn.runtime.sinks.shared import SharedPainter
@@ -189,7 +189,7 @@ class Seats:
             plan = CameraPlan(
                 name=wanted.name,
                 source=source,
-                predictor=build_predictor(values, predictor),
+                predictor=predictor,
                 policy=values["policy"],
                 steps=build_steps(values, predictor.card.labels, source, self.controls, shown=shown),
                 gate=build_gate(values, source),
@@ -197,6 +197,7 @@ class Seats:
                 max_fps=values["max_fps"],
                 max_age_ms=None if values["max_age"] is None else values["max_age"] * 1000,
                 workers=predictor.backend.concurrency if self.picks_threads else None,
+                look=build_look(values, predictor.card),
             )
             seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)), shown)
             self._open_outputs(seat)

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.cli.live_motion import build_gate, build_predictor, build_steps, least_score, motion_options
+from edgecnn.cli.live_motion import build_gate, build_look, build_steps, least_score, motion_options
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.predictor import Predictor
 from edgecnn.runtime.regions import Regions, Tiles
@@ -55,10 +55,10 @@ def test_each_step_tells_its_stage() -> None:
     assert [step.stage for step in steps] == ["track", "smooth", "filter"]
 
 
-def test_region_and_tiles_wrap_the_predictor() -> None:
+def test_region_and_tiles_are_ways_to_look() -> None:
     with Predictor("cups") as predictor:
-        assert build_predictor(values(), predictor) is predictor
-        assert isinstance(build_predictor(values("--roi", "0,0,0.5,1"), predictor), Regions)
+        assert build_look(values(), predictor.card) is None
+        assert isinstance(build_look(values("--roi", "0,0,0.5,1"), predictor.card), Regions)
     assert values("--tiles", "2x3")["tiles"] == Tiles(2, 3)
 
 

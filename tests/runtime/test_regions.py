@@ -33,16 +33,9 @@ class Blobs:
         return Detections(xyxy, np.full(n, 0.9, np.float32), np.zeros(n, np.int64)), {"infer": 1.0}
 
 
-class BlobFinder:
-    """Looks with ``Blobs``."""
-
-    def __init__(self, task: Task = "detect") -> None:
-        preprocess = Preprocess(size=(32, 32))
-        decode = Decode("fcos", {"iou_threshold": 0.5})
-        self.card = ModelCard(name="blobs", task=task, labels=("blob",), preprocess=preprocess, decode=decode)
-
-    def worker(self) -> Blobs:
-        return Blobs()
+def card(task: Task = "detect") -> ModelCard:
+    preprocess, decode = Preprocess(size=(32, 32)), Decode("fcos", {"iou_threshold": 0.5})
+    return ModelCard(name="blobs", task=task, labels=("blob",), preprocess=preprocess, decode=decode)
 
 
 def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (400, 600)) -> Image:
@@ -53,7 +46,7 @@ def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (400, 600
 
 
 def look(image: Image, roi: Shape | None = None, tiles: Tiles | None = None) -> list[list[int]]:
-    found, stage_ms = Regions(BlobFinder(), roi, tiles).worker()(image)
+    found, stage_ms = Regions(card(), roi, tiles)(Blobs(), image)
     assert set(stage_ms) == {"preprocess", "infer", "postprocess"}
     assert isinstance(found, Detections)
     return sorted(np.rint(found.xyxy).astype(int).tolist())
@@ -120,9 +113,9 @@ def test_tiles_find_small_cups_of_a_large_picture_that_one_look_misses() -> None
     xyxy = np.concatenate(boxes).astype(np.float32)
     true = Detections(xyxy, np.ones(len(xyxy), np.float32), np.zeros(len(xyxy), np.int64))
     with Predictor("cups") as predictor:
-        hits = []
-        for used in (predictor, Regions(predictor, tiles=Tiles(3, 2, 0.1))):
-            found, stage_ms = used.worker()(image)
+        hits, work = [], predictor.worker()
+        tiled = Regions(predictor.card, tiles=Tiles(3, 2, 0.1))
+        for found, stage_ms in (work(image), tiled(work, image)):
             assert isinstance(found, Detections)
             assert set(stage_ms) == {"preprocess", "infer", "postprocess"}
             hits.append(len(match(true, found[found.score > 0.3], class_aware=False).pairs))
@@ -143,4 +136,4 @@ def test_tiles_with_their_overlap() -> None:
 
 def test_tiles_need_a_detector() -> None:
     with pytest.raises(InputError, match="a detector for --tiles"):
-        Regions(BlobFinder("classify"), tiles=Tiles(2, 2))
+        Regions(card("classify"), tiles=Tiles(2, 2))

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from edgecnn.runtime.camera import Look
 from edgecnn.runtime.fake import FakePredictor, FakeSource, one_box
 from edgecnn.runtime.ledger import Counts
-from edgecnn.runtime.station import CameraPlan, Station
+from edgecnn.runtime.station import CameraPlan, Station, Worker
 from edgecnn.types import Event, Image, Prediction, Result
 from tests.runtime.stations import Numbered, balances, brightness, by_camera, wait_until
 
@@ -54,6 +55,26 @@ def test_a_fast_camera_does_not_starve_a_slow_one() -> None:
         slow = station.cameras["slow"].ledger.counts()
     assert seen["file"] > seen["slow"]
     assert slow.dropped - slow.unfinished <= 2
+
+
+def test_cameras_that_look_in_their_own_way_share_the_workers() -> None:
+    threads: dict[str, set[str]] = {"left": set(), "right": set(), "whole": set()}
+
+    def looking(name: str) -> Look:
+        def look(work: Worker, image: Image) -> tuple[Prediction, dict[str, float]]:
+            threads[name].add(threading.current_thread().name)
+            prediction, spent = work(image)
+            return prediction, spent | {"preprocess": 7.0}
+
+        return look
+
+    shared = FakePredictor()
+    plans = [CameraPlan(name, FakeSource(10), shared, look=looking(name)) for name in ("left", "right")]
+    with Station([*plans, CameraPlan("whole", FakeSource(10), shared)], workers=1) as station:
+        results = list(station)
+    assert by_camera(results) == {name: list(range(10)) for name in threads}
+    assert threads == {"left": {"edgecnn-infer-0"}, "right": {"edgecnn-infer-0"}, "whole": set()}
+    assert {result.stage_ms["preprocess"] == 7.0 for result in results if result.camera != "whole"} == {True}
 
 
 def test_with_one_worker_cameras_take_turns() -> None:
