@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from edgecnn.runtime.draw_marks import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
+from edgecnn.runtime.wording import label_of, value_text
 from edgecnn.types import Classes, Detections, Float32, Image, Mark, Prediction, Result, Values
 
 Color = tuple[int, int, int]
@@ -79,11 +80,6 @@ class Painter:
         if self._last is None or self._last[0] is not result:
             self._last = result, draw(result.frame.image, result.prediction, self._labels, result.trails, result.marks)
         return self._last[1]
-
-
-def label_of(labels: Sequence[str], class_id: int) -> str:
-    """The name of a class; its number where there is none."""
-    return labels[class_id] if 0 <= class_id < len(labels) else f"class {class_id}"
 
 
 def _draw_shapes(canvas: Image, marks: Sequence[Mark], factor: int) -> None:
@@ -193,11 +189,6 @@ def _draw_values(canvas: Image, found: Values, labels: Sequence[str]) -> None:
         name, *_ = _fit(label_of(labels, place), scale, weight, panel_w - 3 * pad - text_w)
         cv2.putText(canvas, name, (pad, base), _FONT, scale, _WHITE, weight, cv2.LINE_AA)
         cv2.putText(canvas, text, (panel_w - pad - text_w, base), _FONT, scale, class_color(place), weight, cv2.LINE_AA)
-
-
-def value_text(value: float) -> str:
-    """A value for people: four digits that count."""
-    return f"{value:#.4g}".rstrip(".") if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
 
 
 def _font(canvas: Image) -> tuple[float, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from contextlib import suppress
 
@@ -35,6 +34,8 @@ class Notifier:
     def _say(self, text: str) -> None:
         if not self._address:
             return
+        import socket  # only a service needs it
+
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
             out.settimeout(1.0)

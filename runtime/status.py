@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from edgecnn.runtime.camera import Camera
-from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.pipeline import Pipeline
 from edgecnn.runtime.screen import Screen
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.station import Station
 from edgecnn.runtime.stats import STAGES, Durations, Stats, Summary
+from edgecnn.runtime.wording import label_of, value_text
 from edgecnn.types import Classes, Detections, Result, Values
 
 LIVE_EVERY_S = 0.5

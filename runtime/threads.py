@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from edgecnn.feeds import cpu_count
 from edgecnn.runtime.backends import Device
@@ -115,7 +116,7 @@ def _seconds(predictor: Predictor, requests: int) -> float:
         caller.join()
     if errors:
         raise errors[0]
-    return statistics.median(took) / requests
+    return float(np.median(took)) / requests
 
 
 def _trial(predictor: Predictor) -> float:

@@ -32,11 +32,6 @@ import click
 
 from edgecnn.errors import InputError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
@@ -87,6 +82,10 @@ class CamerasFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _table(self) -> dict[str, Any]:
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
         try:
             return tomllib.loads(self.path.read_text())
         except OSError as error:

@@ -193,10 +193,11 @@ def build_gate(values: Mapping[str, Any], source: Source) -> MotionGate | None:
 
 def build_look(values: Mapping[str, Any], card: ModelCard) -> Regions | None:
     """How to look in a region and in tiles; None where neither is wanted. Raises ``InputError`` for tiles with a classifier."""
+    if values["roi"] is None and values["tiles"] is None:
+        return None
     from edgecnn.runtime.regions import Regions
 
-    wanted = values["roi"] is not None or values["tiles"] is not None
-    return Regions(card, values["roi"], values["tiles"]) if wanted else None
+    return Regions(card, values["roi"], values["tiles"])
 
 
 def least_score(values: Mapping[str, Any], shown: float) -> float:

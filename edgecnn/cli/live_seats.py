@@ -166,9 +166,10 @@ class Seats:
 
     def _open_model(self, file: Path, options: CardOptions) -> Predictor:
         from edgecnn.runtime.predictor import Predictor
-        from edgecnn.runtime.threads import open_measured
 
         if self.picks_threads:
+            from edgecnn.runtime.threads import open_measured
+
             return open_measured(file, self.values["device"], many=self.requests > 1, options=options)
         threads, requests = self._setting
         return Predictor(file, self.values["device"], threads=threads, requests=requests, options=options)

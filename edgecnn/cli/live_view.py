@@ -81,16 +81,18 @@ def open_view(
     Raises ``InputError`` for an address or token that can't be, ``MissingExtraError`` without the packages.
     """
     from edgecnn.errors import InputError
-    from edgecnn.runtime.view.access import open_access
-    from edgecnn.runtime.view.live import LiveView
 
     access = None
     if values["serve"] is not None:
+        from edgecnn.runtime.view.access import open_access
+
         access = open_access(values["serve"], values["token"])
     elif values["token"] is not None:
         raise InputError("--serve with --token", "--token alone", "add --serve, or leave the token away")
     if access is None and not wants_terminal(values, len(station.cameras)):
         return None
+    from edgecnn.runtime.view.live import LiveView
+
     return LiveView(
         station, controls, access, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks, metrics=metrics
     )

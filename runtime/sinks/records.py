@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edgecnn.runtime.draw import label_of
 from edgecnn.runtime.sinks.clock import stamp
+from edgecnn.runtime.wording import label_of
 from edgecnn.types import Classes, Detections, Event, Prediction, Result, Values
 
 SCHEMA_VERSION = 2

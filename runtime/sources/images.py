@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edgecnn.errors import SourceError
@@ -21,6 +20,8 @@ STILLS_FPS = 2.0  # of a video made of them
 
 def read_image(path: Path) -> Image | str:
     """The image (H, W, 3) BGR of a file, upright by its EXIF tag, or the reason why there is none."""
+    import cv2  # not before a model has begun to open: it takes as long to load
+
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import cv2
-
 _STDERR = 2
 _lock = threading.RLock()
 
@@ -19,6 +17,8 @@ def silence_video_logs() -> None:
     Those logs would also show addresses with their passwords. And let several cameras be opened at once: OpenCV opens them one after
     the other otherwise, so that one which does not answer holds up all.
     """
+    import cv2  # not before a model has begun to open: it takes as long to load
+
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")
     if "OPENCV_LOG_LEVEL" not in os.environ:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.runtime.draw import label_of, value_text
 from edgecnn.runtime.ledger import Counts
 from edgecnn.runtime.view.model import BAD_STATES, Scene, WatchedCamera, WatchedSink
+from edgecnn.runtime.wording import label_of, value_text
 from edgecnn.types import Classes, Event, Mark, Prediction, Result, Values, nearest_rank
 
 VERSION = 1

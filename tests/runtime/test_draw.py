@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.runtime.draw import Painter, _fit, class_color, draw, label_of, text_color, value_text
+from edgecnn.runtime.draw import Painter, _fit, class_color, draw, text_color
+from edgecnn.runtime.wording import label_of, value_text
 from edgecnn.types import Classes, Detections, Frame, Image, Result, Values
 
 GRAY = 90
