@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeAlias
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.postprocess.nms import Limits, suppress
+from edgecnn.runtime.camera import Worker
 from edgecnn.runtime.steps.place import Shape, area, check_length, parse_shape
 from edgecnn.types import Detections, Float32, Image, Prediction
 
-Work: TypeAlias = Callable[[Image], tuple[Prediction, dict[str, float]]]
 Rectangle: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
 
 HIDDEN = 114  # what a polygon leaves out is grey, as the border of a letterboxed picture
@@ -73,7 +72,7 @@ class Regions:
         self._limits = Limits.of(card.decode.options) if card.task == "detect" else Limits()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
 
-    def __call__(self, work: Work, image: Image) -> tuple[Prediction, dict[str, float]]:
+    def __call__(self, work: Worker, image: Image) -> tuple[Prediction, dict[str, float]]:
         """What ``work`` finds, boxes in pixels of ``image``, and milliseconds by stage, summed over all looks."""
         started = perf_counter()
         rectangle = self._rectangle(image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TextIO
 
 from edgecnn.runtime.sources.quiet import stderr_held
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Screen:
+class Screen(ABC):
     """Writes what ``_draw`` gives to ``out`` every so many seconds, from entering to leaving; then what was drawn is gone.
 
     ``say`` prints lines for good on standard output, ``note`` on ``out``.
@@ -42,13 +43,13 @@ class Screen:
         """Print lines for good where the drawing is."""
         self._print(text, self._out)
 
+    @abstractmethod
     def _draw(self) -> str:
         """What to write now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _erased(self) -> str:
         """What to write so that nothing that was drawn is left."""
-        raise NotImplementedError
 
     def _print(self, text: str, out: TextIO) -> None:
         with self._lock:

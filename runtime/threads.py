@@ -17,7 +17,9 @@ from edgecnn.runtime.predictor import Predictor, bound
 TRIAL_S = 0.25  # of each candidate, after its first run
 CLEARLY = 0.95  # of the time of the usual setting: what is not better by more keeps the usual one
 _LEAST_RUNS, _LONGEST_S = 3, 1.0  # of a slow model fewer runs have to do
-_known: dict[tuple[str, Device, bool], tuple[Setting, tuple[Trial, ...]]] = {}
+Key = tuple[str, Device, bool]
+
+_known: dict[Key, tuple[Setting, tuple[Trial, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def open_measured(path: Path | str, device: Device = "cpu", *, many: bool, **opt
     return predictor
 
 
-def _measured(key: Any, path: Path | str, device: Device, *, many: bool, options: dict[str, Any]) -> Predictor:
+def _measured(key: Key, path: Path | str, device: Device, *, many: bool, options: dict[str, Any]) -> Predictor:
     first, *others = candidates(cpu_count(), many=many)
     best, setting, trials = _opened(path, device, first, options), first, list[Trial]()
     try:

@@ -268,11 +268,13 @@ def _is_live(camera: Wanted, source: Source) -> bool:
 
 
 def picks_threads(values: Mapping[str, Any], wanted: Sequence[Wanted], sources: Sequence[Source]) -> bool:
-    """Whether threads are picked by measuring: as asked, else where a camera runs until somebody stops it and nothing was set by hand."""
+    """Whether threads are picked by measuring: as asked, else on the CPU where a camera runs until stopped and nothing is set."""
     if values["pick_threads"] is not None:
         return bool(values["pick_threads"])
     set_by_hand = any(values[name] is not None for name in ("threads", "requests", "max_frames", "duration"))
-    return not set_by_hand and any(_is_live(camera, source) for camera, source in zip(wanted, sources, strict=True))
+    if set_by_hand or values["device"] != "cpu":
+        return False
+    return any(_is_live(camera, source) for camera, source in zip(wanted, sources, strict=True))
 
 
 def usual_requests(wanted: Sequence[Wanted], sources: Sequence[Source]) -> int:

@@ -85,7 +85,7 @@ WHOLE = (
     "--pick-threads/--no-pick-threads",
     default=None,
     help="Measure for a second how many threads and inferences at once are best here for each model.  "
-    "[default: for live sources without --threads, --requests, --max-frames, --duration]",
+    "[default: for live sources on the CPU without --threads, --requests, --max-frames, --duration]",
 )
 @click.option("--stats", type=PATH, help="Throughput, stage times, frame age and ledger as JSON.")
 @click.option("--show", is_flag=True, help="Show a window for each camera; q ends the run.")

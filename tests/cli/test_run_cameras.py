@@ -172,6 +172,7 @@ def test_threads_are_picked_by_measuring(tmp_path: Path) -> None:
         pytest.param(["--max-frames", 5], False, id="a few frames"),
         pytest.param(["--threads", 1], False, id="threads"),
         pytest.param(["--no-pick-threads"], False, id="not to"),
+        pytest.param(["--device", "auto"], False, id="perhaps no processor"),
     ],
 )
 def test_threads_are_picked_for_cameras_where_nothing_was_set(options: list[Any], picks: bool, tmp_path: Path) -> None:
