@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import ArtifactError
-from edgecnn.stress import pattern
+from edgecnn.synthetic_inputs import pattern
 from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction, Values
 
 GOLDENS_KEY = "edgecnn.goldens"

@@ -232,3 +232,31 @@ class Latency:
     def max(self) -> float:
         """The slowest sample."""
         return max(self.samples_ms, default=float("nan"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """True boxes of one image: xyxy (n, 4) float32 pixels, class_id (n,) int64, identity (n,) int64 or None, crowd (n,) bool or None.
+
+    ``crowd`` marks boxes that are neither to be found nor false when found (COCO iscrowd, VOC difficult). ``area`` (n,) float32 is
+    the object's own area in square pixels where the dataset knows it (COCO: of the segment, by which small, medium and large are told).
+    """
+
+    xyxy: Float32
+    class_id: Int64
+    identity: Int64 | None = None
+    crowd: NDArray[np.bool_] | None = None
+    area: Float32 | None = None
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def pick(self, kept: NDArray[np.bool_] | Int64) -> Boxes:
+        """The boxes that a mask (n,) or indices choose."""
+        return Boxes(
+            self.xyxy[kept],
+            self.class_id[kept],
+            None if self.identity is None else self.identity[kept],
+            None if self.crowd is None else self.crowd[kept],
+            None if self.area is None else self.area[kept],
+        )

@@ -5,7 +5,7 @@ import sys
 import cv2
 
 import edgecnn
-from edgecnn.runtime.draw import Painter
+from edgecnn.runtime.draw.painter import Painter
 
 model, picture, out = (sys.argv[1:] + ["cups", "", "found.png"][len(sys.argv) - 1 :])[:3]
 image = cv2.imread(picture) if picture else next(iter(edgecnn.open_source("scene:cups?seed=42"))).image

@@ -4,7 +4,7 @@ import sys
 import time
 
 import edgecnn
-from edgecnn.runtime.sinks.queued import Queued
+from edgecnn.runtime.sinks.queue import Queued
 
 
 class SlowPrinter:

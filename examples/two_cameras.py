@@ -3,7 +3,7 @@
 import sys
 
 import edgecnn
-from edgecnn.runtime.station import CameraPlan, Station
+from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
 
 model, frames = (sys.argv[1:] + ["cups", "20"][len(sys.argv) - 1 :])[:2]
 sources = {"left": "scene:cups?seed=1&fps=20", "right": "scene:cups?seed=2&fps=10"}

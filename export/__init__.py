@@ -7,10 +7,10 @@ from typing import Any
 
 _PUBLIC = {
     "Artifact": "edgecnn.export.exporter",
-    "Calibration": "edgecnn.export.calibration",
-    "FORMATS": "edgecnn.export.request",
+    "Calibration": "edgecnn.export.quantize.calibration",
+    "FORMATS": "edgecnn.export.config",
     "OutOfToleranceError": "edgecnn.export.exporter",
-    "PRECISIONS": "edgecnn.export.request",
+    "PRECISIONS": "edgecnn.export.config",
     "evidence_of": "edgecnn.export.exporter",
     "export": "edgecnn.export.exporter",
     "prepare": "edgecnn.export.exporter",

@@ -12,26 +12,26 @@ from typing import Any
 
 from torch import nn
 
-from edgecnn.agreement import table
 from edgecnn.card import CARD_KEY, ModelCard, Precision
 from edgecnn.errors import BackendError, InputError, ParityError
-from edgecnn.export.accuracy import Accuracy
-from edgecnn.export.atomic import publish, refusals, staging
-from edgecnn.export.calibration import Calibration
-from edgecnn.export.diagnose import Cause, diagnose
+from edgecnn.export.config import FORMATS, check, check_free, file_name
 from edgecnn.export.fold import folded
-from edgecnn.export.goldens import choose, fitted
 from edgecnn.export.graph import Deployable, example, own_copy, wrap
-from edgecnn.export.parity import Parity, verify
-from edgecnn.export.probes import probes
+from edgecnn.export.publish import publish, refusals, staging
+from edgecnn.export.quantize.calibration import Calibration
+from edgecnn.export.quantize.qat_ranges import RECORD, Trained, trained
 from edgecnn.export.quiet import quiet
-from edgecnn.export.reference import Evidence, Reference, gather
-from edgecnn.export.request import FORMATS, check, check_free, file_name
-from edgecnn.export.trained import RECORD, Trained, trained
+from edgecnn.export.verify.accuracy import Accuracy
+from edgecnn.export.verify.diagnose import Cause, diagnose
+from edgecnn.export.verify.goldens import choose, fitted
+from edgecnn.export.verify.parity import Parity, verify
+from edgecnn.export.verify.probes import probes
+from edgecnn.export.verify.reference import Evidence, Reference, gather
 from edgecnn.golden import GOLDENS_KEY
 from edgecnn.models.quantized import Quantized
+from edgecnn.parity import table
 from edgecnn.runtime.backends import open_backend
-from edgecnn.runtime.selftest import selftest
+from edgecnn.runtime.model.selftest import selftest
 from edgecnn.train.predict import one_thread
 from edgecnn.types import Image
 

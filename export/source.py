@@ -14,7 +14,7 @@ from edgecnn.errors import InputError
 from edgecnn.export import factory, program
 from edgecnn.models import load_checkpoint
 from edgecnn.postprocess import find
-from edgecnn.runtime.identify import CardOptions
+from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.types import TensorSpec
 
 PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")

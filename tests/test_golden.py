@@ -10,7 +10,7 @@ import pytest
 
 from edgecnn.errors import ArtifactError
 from edgecnn.golden import Golden, decode, encode, keep, shrink
-from edgecnn.stress import PATTERNS, pattern
+from edgecnn.synthetic_inputs import PATTERNS, pattern
 from edgecnn.types import Classes, Detections, Values
 
 

@@ -22,7 +22,7 @@ def test_every_shipped_detector_has_an_artifact() -> None:
 
 def test_artifacts_are_of_the_checkpoints_beside_them() -> None:
     from edgecnn.runtime.backends import open_backend
-    from edgecnn.runtime.identify import CardOptions, card_for
+    from edgecnn.runtime.model.card_inference import CardOptions, card_for
 
     for path in shipped.FOLDER.glob("*.onnx"):
         backend = open_backend(path)

@@ -11,9 +11,9 @@ import click
 from edgecnn.cli.options import ModelFile, model_options
 
 if TYPE_CHECKING:
-    from edgecnn.benchmarks.record import Record
-    from edgecnn.benchmarks.session import Plan
-    from edgecnn.runtime.identify import CardOptions
+    from edgecnn.benchmarks.measure.record import Record
+    from edgecnn.benchmarks.measure.session import Plan
+    from edgecnn.runtime.model.card_inference import CardOptions
 
 CLOCKS = ("model", "task", "age")  # written out, so that `--help` need not import NumPy
 
@@ -74,10 +74,10 @@ def _run(
     threads: int | None,
     options: CardOptions,
 ) -> None:
-    from edgecnn.benchmarks.choice import DataChoice
-    from edgecnn.benchmarks.process import Setup
-    from edgecnn.benchmarks.protocol import FULL, QUICK
-    from edgecnn.benchmarks.session import Plan
+    from edgecnn.benchmarks.measure.dataset_choice import DataChoice
+    from edgecnn.benchmarks.measure.process import Setup
+    from edgecnn.benchmarks.measure.protocol import FULL, QUICK
+    from edgecnn.benchmarks.measure.session import Plan
 
     setup = Setup(device, threads, options=options)
     choice = DataChoice(data, split, limit, renames, merge) if data else None
@@ -89,8 +89,8 @@ def _run(
 
 def _check_outputs(json_path: Path | None, html_path: Path | None, picture: Path | None) -> None:
     """Find what would stop the reports before the long measurement, not after it."""
-    from edgecnn.benchmarks.outputs import check_writable
-    from edgecnn.benchmarks.page import check_picture, load_jinja
+    from edgecnn.benchmarks.report.outputs import check_writable
+    from edgecnn.benchmarks.report.page import check_picture, load_jinja
 
     for path in (json_path, html_path):
         if path is not None:
@@ -102,18 +102,18 @@ def _check_outputs(json_path: Path | None, html_path: Path | None, picture: Path
 
 
 def _measure(plan: Plan) -> Record:
-    from edgecnn.benchmarks.session import measure
-    from edgecnn.benchmarks.status import StatusLine
+    from edgecnn.benchmarks.measure.progress import StatusLine
+    from edgecnn.benchmarks.measure.session import measure
 
     with StatusLine() as status:
         return measure(plan, status)
 
 
 def _tell(record: Record, json_path: Path | None, html_path: Path | None, picture: Path | None) -> None:
-    from edgecnn.benchmarks.document import to_document, to_text
-    from edgecnn.benchmarks.outputs import write_whole
-    from edgecnn.benchmarks.page import to_page
-    from edgecnn.benchmarks.table import to_table
+    from edgecnn.benchmarks.report.document import to_document, to_text
+    from edgecnn.benchmarks.report.outputs import write_whole
+    from edgecnn.benchmarks.report.page import to_page
+    from edgecnn.benchmarks.report.table import to_table
 
     click.echo(to_table(record))
     if json_path is not None:

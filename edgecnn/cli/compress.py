@@ -83,7 +83,7 @@ def command(checkpoint: str, student: str, teachers: tuple[str, ...], size: str 
     from edgecnn.errors import MissingExtraError
 
     try:
-        from edgecnn.train.group import join
+        from edgecnn.train.distributed import join
         from edgecnn.train.hardware import use_all_processors
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:

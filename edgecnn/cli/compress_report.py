@@ -17,7 +17,7 @@ def named(places: Sequence[Path]) -> list[tuple[str, Path]]:
 
     Raises ``InputError`` for a folder without a run.
     """
-    from edgecnn.compress.journal import variants
+    from edgecnn.compress.progress import variants
     from edgecnn.models import find_checkpoint
 
     found: list[tuple[str, Path]] = []

@@ -17,8 +17,8 @@ from edgecnn.cli.options import ModelFile, model_options
 if TYPE_CHECKING:
     from edgecnn.data import Dataset
     from edgecnn.metrics import ClassMap, Score
-    from edgecnn.runtime.identify import CardOptions
-    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.predictor import Predictor
 
 # A detector is measured over all its scores: a threshold as in daily use would cut the curve that mAP is the area of.
 SCORE_THRESHOLD = 0.001
@@ -64,7 +64,7 @@ def command(
     from edgecnn.cli.pending import pending_text
     from edgecnn.data.naming import name_both
     from edgecnn.runtime.backends import file_format
-    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.model.predictor import Predictor
 
     file_format(file)  # a wrong path is said before a large dataset is read
     whole = _open(data, split, data_labels, limit * every if limit else None).take(every, limit)

@@ -76,12 +76,12 @@ def command(model: str, **values: Any) -> None:
     CHECKPOINT is a file that `edgecnn train` wrote, a shipped name (cups), a .pt2 program, or package.module:factory, a function
     that returns a torch model; the last two need --task and --labels, a factory --input and --weights too.
     """
-    from edgecnn.export.request import check
+    from edgecnn.export.config import check
     from edgecnn.models.checkpoint import brings_ranges
 
     signal.signal(signal.SIGTERM, _interrupt)
     check(values["formats"], values["precisions"], calibrated=values["calibration"] is not None or brings_ranges(model))
-    from edgecnn.export.order import Order, fulfil
+    from edgecnn.export.run import Order, fulfil
     from edgecnn.export.source import ModelOptions, load
 
     given = card_options(values | {"size": None})

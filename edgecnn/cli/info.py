@@ -41,7 +41,7 @@ def command(file: Path, as_json: bool) -> None:
 def _card(backend: Backend, file: Path) -> tuple[ModelCard | None, str]:
     """The card, or why the file gives none."""
     from edgecnn.errors import InputError
-    from edgecnn.runtime.identify import CardOptions, card_for
+    from edgecnn.runtime.model.card_inference import CardOptions, card_for
 
     try:
         return card_for(backend, file, CardOptions()), ""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.identify import CardOptions
-    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.predictor import Predictor
 
 SHOWN_SCORE = 0.3  # cards keep weaker boxes for measuring; somebody who watches wants the likely ones
 

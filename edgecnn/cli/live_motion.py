@@ -12,9 +12,9 @@ from edgecnn.cli.units import parse_seconds
 
 if TYPE_CHECKING:
     from edgecnn.card import ModelCard
-    from edgecnn.runtime.controls import Controls
-    from edgecnn.runtime.gate import MotionGate
-    from edgecnn.runtime.regions import Regions
+    from edgecnn.runtime.pipeline.controls import Controls
+    from edgecnn.runtime.pipeline.motion_gate import MotionGate
+    from edgecnn.runtime.pipeline.regions import Regions
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.steps import Step
     from edgecnn.runtime.tracking import TrackOptions
@@ -42,16 +42,16 @@ def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 @_checked
 def parse_roi(text: str) -> Any:
-    """A region as ``edgecnn.runtime.regions`` has it."""
-    from edgecnn.runtime.regions import parse_roi as parse
+    """A region as ``edgecnn.runtime.pipeline.regions`` has it."""
+    from edgecnn.runtime.pipeline.regions import parse_roi as parse
 
     return parse(text)
 
 
 @_checked
 def parse_tiles(text: str) -> Any:
-    """Tiles as ``edgecnn.runtime.regions`` has them."""
-    from edgecnn.runtime.regions import parse_tiles as parse
+    """Tiles as ``edgecnn.runtime.pipeline.regions`` has them."""
+    from edgecnn.runtime.pipeline.regions import parse_tiles as parse
 
     return parse(text)
 
@@ -186,7 +186,7 @@ def build_steps(
 
 def build_gate(values: Mapping[str, Any], source: Source) -> MotionGate | None:
     """What lets frames through only while something moves; None where that is not wanted."""
-    from edgecnn.runtime.gate import MotionGate
+    from edgecnn.runtime.pipeline.motion_gate import MotionGate
 
     return MotionGate(fps=lambda: source.fps) if values["motion"] else None
 
@@ -195,7 +195,7 @@ def build_look(values: Mapping[str, Any], card: ModelCard) -> Regions | None:
     """How to look in a region and in tiles; None where neither is wanted. Raises ``InputError`` for tiles with a classifier."""
     if values["roi"] is None and values["tiles"] is None:
         return None
-    from edgecnn.runtime.regions import Regions
+    from edgecnn.runtime.pipeline.regions import Regions
 
     return Regions(card, values["roi"], values["tiles"])
 

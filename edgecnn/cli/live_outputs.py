@@ -14,11 +14,11 @@ from edgecnn.cli.options import with_options
 from edgecnn.cli.units import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
+    from edgecnn.runtime.draw.shared_painter import Paints
     from edgecnn.runtime.sinks import Sink
-    from edgecnn.runtime.sinks.outlets import Outlet
-    from edgecnn.runtime.sinks.prometheus import MeasuredCamera, Metrics, MetricsServer
-    from edgecnn.runtime.sinks.queued import Queued
-    from edgecnn.runtime.sinks.shared import Paints
+    from edgecnn.runtime.sinks.network.prometheus import MeasuredCamera, Metrics, MetricsServer
+    from edgecnn.runtime.sinks.queue import Queued
+    from edgecnn.runtime.sinks.shared_sink import Outlet
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,8 +118,8 @@ class Outputs:
     """
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
-        from edgecnn.runtime.sinks.outlets import Outlets
         from edgecnn.runtime.sinks.records import Recorder
+        from edgecnn.runtime.sinks.shared_sink import Outlets
 
         self._say, self._outlets, self._recorder = say, Outlets(), Recorder()
 
@@ -144,7 +144,7 @@ class Outputs:
         return opened
 
     def _open_one(self, kind: str, camera: OutputCamera, values: Mapping[str, Any]) -> Outlet:
-        from edgecnn.runtime.sinks.queued import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, LONGEST_PAUSE_S, Queued
+        from edgecnn.runtime.sinks.queue import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, LONGEST_PAUSE_S, Queued
 
         maker = _MAKERS[kind]
         target = str(values[kind])
@@ -205,7 +205,7 @@ def open_metrics(
     if values["metrics_port"] is None and values.get("serve") is None:
         return None, None  # nobody looks: prometheus_client would only lengthen the start
     from edgecnn.errors import MissingExtraError
-    from edgecnn.runtime.sinks.prometheus import Metrics, MetricsServer
+    from edgecnn.runtime.sinks.network.prometheus import Metrics, MetricsServer
 
     try:
         metrics = Metrics(cameras, lambda: outputs.sinks)
@@ -241,7 +241,7 @@ class _Maker:
 
 
 def _video(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.video import VideoSink
+    from edgecnn.runtime.sinks.files.video import VideoSink
 
     camera, values = order.camera, order.values
     return VideoSink(
@@ -256,43 +256,43 @@ def _video(order: _Order) -> Sink:
 
 
 def _snapshot(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.snapshot import SnapshotSink
+    from edgecnn.runtime.sinks.files.snapshot import SnapshotSink
 
     return SnapshotSink(order.target, order.camera.painter)
 
 
 def _jsonl(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.json_lines import JsonLinesSink
+    from edgecnn.runtime.sinks.files.json_lines import JsonLinesSink
 
     return JsonLinesSink(order.target, recorder=order.recorder, rotate_bytes=order.values["rotate"], append=order.again)
 
 
 def _csv(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.csv_rows import CsvSink
+    from edgecnn.runtime.sinks.files.csv_rows import CsvSink
 
     return CsvSink(order.target, order.recorder, rotate_bytes=order.values["rotate"], append=order.again)
 
 
 def _events(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.json_lines import EventLinesSink
+    from edgecnn.runtime.sinks.files.json_lines import EventLinesSink
 
     return EventLinesSink(order.target, rotate_bytes=order.values["rotate"], append=order.again)
 
 
 def _mot(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.mot_text import MotSink
+    from edgecnn.runtime.sinks.files.mot_text import MotSink
 
     return MotSink(order.target, append=order.again)
 
 
 def _coco(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.coco_results import CocoSink
+    from edgecnn.runtime.sinks.files.coco_results import CocoSink
 
     return CocoSink(order.target, order.recorder, append=order.again)
 
 
 def _clips(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.event_clips import ClipPlan, EventClipsSink
+    from edgecnn.runtime.sinks.files.event_clips import ClipPlan, EventClipsSink
 
     values, camera = order.values, order.camera
     plan = ClipPlan(
@@ -306,14 +306,14 @@ def _clips(order: _Order) -> Sink:
 
 
 def _mqtt(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.mqtt_broker import MqttAddress, MqttSink
+    from edgecnn.runtime.sinks.network.mqtt import MqttAddress, MqttSink
 
     return MqttSink(MqttAddress.parse(order.target), order.recorder)
 
 
 def _webhook(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.peer import secret
-    from edgecnn.runtime.sinks.webhook import SECRET, WebhookSink
+    from edgecnn.runtime.sinks.network.endpoint import secret
+    from edgecnn.runtime.sinks.network.webhook import SECRET, WebhookSink
 
     return WebhookSink(order.target, secret=secret(SECRET, None), kinds=order.values["webhook_on"])
 

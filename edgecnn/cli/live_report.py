@@ -14,13 +14,13 @@ import click
 from edgecnn.cli.live_seats import Seat
 from edgecnn.cli.pending import pending_text
 from edgecnn.errors import EdgeCnnError
-from edgecnn.runtime.log import JsonLog, is_json
+from edgecnn.live.log import JsonLog, is_json
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.log import Level
-    from edgecnn.runtime.station import Station
-    from edgecnn.runtime.status import StatusLine
-    from edgecnn.runtime.view.live import LiveView
+    from edgecnn.live.log import Level
+    from edgecnn.live.status import StatusLine
+    from edgecnn.runtime.pipeline.multi_camera import Station
+    from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.runtime.view.terminal import TerminalView
     from edgecnn.types import Event, Result
 
@@ -57,7 +57,7 @@ class Plain:
 
 
 class Reporter:
-    """Tells how a run goes, in the form that ``form`` names (see ``edgecnn.runtime.log.is_json``)."""
+    """Tells how a run goes, in the form that ``form`` names (see ``edgecnn.live.log.is_json``)."""
 
     def __init__(self, form: Any) -> None:
         self._log = JsonLog() if is_json(form) else None
@@ -67,7 +67,7 @@ class Reporter:
     def saying(self, values: Mapping[str, Any], station: Station, view: LiveView | None) -> Iterator[None]:
         """While entered, somebody is told how it goes."""
         from edgecnn.cli.live_view import open_status
-        from edgecnn.runtime.log import Heartbeat
+        from edgecnn.live.log import Heartbeat
 
         with ExitStack() as stack:
             if self._log is not None:
@@ -95,8 +95,8 @@ class Reporter:
     def tell_about(self, result: Result, seat: Seat) -> None:
         """For images somebody wants to read what is on them."""
         from edgecnn.cli.live_outputs import writes_to_stdout
+        from edgecnn.live.status import describe
         from edgecnn.runtime.sources.images import Images
-        from edgecnn.runtime.status import describe
 
         source = seat.plan.source
         if isinstance(source, Images) and not writes_to_stdout(seat.wanted.values):
@@ -109,8 +109,8 @@ class Reporter:
         self._name_files(seats, stats)
 
     def _summarise(self, seat: Seat, how: str, *, several: bool) -> None:
-        from edgecnn.runtime.log import numbers
-        from edgecnn.runtime.status import summary
+        from edgecnn.live.log import numbers
+        from edgecnn.live.status import summary
 
         assert seat.camera is not None
         if self._log is not None:

@@ -15,8 +15,8 @@ from edgecnn.cli.wanted import Wanted
 from edgecnn.errors import EdgeCnnError, SourceError
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.notify import Notifier
-    from edgecnn.runtime.station import Station
+    from edgecnn.live.systemd import Notifier
+    from edgecnn.runtime.pipeline.multi_camera import Station
     from edgecnn.types import Event
 
 LOOK_EVERY_S = 1.0
@@ -40,9 +40,9 @@ class LiveRun:
 
     def go(self) -> None:
         """Run to the end of the sources, of the frames or the time asked for, or until a signal; raises ``EdgeCnnError``."""
-        from edgecnn.runtime.notify import Notifier
+        from edgecnn.live.systemd import Notifier
+        from edgecnn.runtime.pipeline.multi_camera import Station
         from edgecnn.runtime.sinks import check_writable
-        from edgecnn.runtime.station import Station
 
         if self.values["stats"] is not None:
             check_writable(self.values["stats"])

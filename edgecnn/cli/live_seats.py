@@ -14,14 +14,14 @@ from edgecnn.cli.options import FIELDS
 from edgecnn.cli.wanted import Wanted
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.identify import CardOptions
-    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.draw.shared_painter import Paints
+    from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.predictor import Predictor
+    from edgecnn.runtime.pipeline.multi_camera import Camera, CameraPlan, Station
     from edgecnn.runtime.sinks import Sink
-    from edgecnn.runtime.sinks.outlets import Outlet
-    from edgecnn.runtime.sinks.shared import Paints
+    from edgecnn.runtime.sinks.shared_sink import Outlet
     from edgecnn.runtime.sources import Source
-    from edgecnn.runtime.station import Camera, CameraPlan, Station
-    from edgecnn.runtime.view.live import LiveView
+    from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.types import Event, Result
 
 FLOOR = 0.1  # how low a viewer of the page may set the score threshold
@@ -50,7 +50,7 @@ class Seats:
 
     def __init__(self, values: Mapping[str, Any], *, several: bool, say: Callable[[str], None]) -> None:
         from edgecnn.cli.live_outputs import Outputs
-        from edgecnn.runtime.controls import Controls
+        from edgecnn.runtime.pipeline.controls import Controls
 
         self.values, self._several = values, several
         self.lock = threading.RLock()
@@ -139,14 +139,14 @@ class Seats:
         """Threads and requests that a model is opened with first."""
         if not self.picks_threads:
             return self.values["threads"], self.requests
-        from edgecnn.runtime.threads import usual
+        from edgecnn.runtime.model.autotune import usual
 
         first = usual(many=self.requests > 1)
         return first.threads, first.requests
 
     def _begin_to_open(self, wanted: Sequence[Wanted]) -> None:
         """Models are read and optimised while the rest is imported."""
-        from edgecnn.runtime.backends.ahead import begin
+        from edgecnn.runtime.model.preload import begin
         from edgecnn.shipped import artifact
 
         for file in {artifact(camera.file) for camera in wanted}:
@@ -165,10 +165,10 @@ class Seats:
         return open_source(wanted.source, timeout=values["timeout"], repeat=values["repeat"], paced=paced, steady=steady)
 
     def _open_model(self, file: Path, options: CardOptions) -> Predictor:
-        from edgecnn.runtime.predictor import Predictor
+        from edgecnn.runtime.model.predictor import Predictor
 
         if self.picks_threads:
-            from edgecnn.runtime.threads import open_measured
+            from edgecnn.runtime.model.autotune import open_measured
 
             return open_measured(file, self.values["device"], many=self.requests > 1, options=options)
         threads, requests = self._setting
@@ -176,10 +176,10 @@ class Seats:
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
         from edgecnn.cli.live_motion import build_gate, build_look, build_steps, least_score
-        from edgecnn.runtime.draw import Painter
-        from edgecnn.runtime.identify import CardOptions
-        from edgecnn.runtime.sinks.shared import SharedPainter
-        from edgecnn.runtime.station import CameraPlan
+        from edgecnn.runtime.draw.painter import Painter
+        from edgecnn.runtime.draw.shared_painter import SharedPainter
+        from edgecnn.runtime.model.card_inference import CardOptions
+        from edgecnn.runtime.pipeline.multi_camera import CameraPlan
 
         values = wanted.values
         shown = SHOWN_SCORE if values["score_threshold"] is None else values["score_threshold"]

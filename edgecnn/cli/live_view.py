@@ -11,12 +11,12 @@ import click
 from edgecnn.cli.options import with_options
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.controls import Controls
-    from edgecnn.runtime.station import Station
-    from edgecnn.runtime.status import StatusLine
+    from edgecnn.live.status import StatusLine
+    from edgecnn.runtime.pipeline.controls import Controls
+    from edgecnn.runtime.pipeline.multi_camera import Station
     from edgecnn.runtime.view.app import Metrics
-    from edgecnn.runtime.view.live import LiveView
-    from edgecnn.runtime.view.model import WatchedSink
+    from edgecnn.runtime.view.live_view import LiveView
+    from edgecnn.runtime.view.protocols import WatchedSink
     from edgecnn.runtime.view.terminal import TerminalView
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,14 +84,14 @@ def open_view(
 
     access = None
     if values["serve"] is not None:
-        from edgecnn.runtime.view.access import open_access
+        from edgecnn.runtime.view.auth import open_access
 
         access = open_access(values["serve"], values["token"])
     elif values["token"] is not None:
         raise InputError("--serve with --token", "--token alone", "add --serve, or leave the token away")
     if access is None and not wants_terminal(values, len(station.cameras)):
         return None
-    from edgecnn.runtime.view.live import LiveView
+    from edgecnn.runtime.view.live_view import LiveView
 
     return LiveView(
         station, controls, access, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks, metrics=metrics
@@ -112,6 +112,6 @@ def open_status(values: Mapping[str, Any], station: Station, view: LiveView | No
         from edgecnn.runtime.view.terminal import TerminalView
 
         return TerminalView(view.board)
-    from edgecnn.runtime.status import StatusLine
+    from edgecnn.live.status import StatusLine
 
     return StatusLine(station)

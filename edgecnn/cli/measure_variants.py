@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.errors import EdgeCnnError, MissingExtraError
 
 if TYPE_CHECKING:
-    from edgecnn.benchmarks.record import FileRecord, Record
+    from edgecnn.benchmarks.measure.record import FileRecord, Record
     from edgecnn.compress.report import Measured
 
 Say = Callable[[str], None]
@@ -38,7 +38,7 @@ def available(formats: Sequence[str] | None, say: Say) -> tuple[str, ...]:
 
     Raises ``MissingExtraError`` for a named one that is not, ``InputError`` for an unknown one.
     """
-    from edgecnn.export.request import check
+    from edgecnn.export.config import check
 
     if formats is not None:
         check(formats, PRECISIONS, calibrated=True)
@@ -73,8 +73,8 @@ def measure_variants(
 
 def exported(name: str, checkpoint: Path, folder: Path, wish: Wish, say: Say) -> Iterator[tuple[str, Path]]:
     """The name again with each file of a checkpoint, in ``folder``."""
-    from edgecnn.export.order import Order, fulfil
-    from edgecnn.export.request import file_name
+    from edgecnn.export.config import file_name
+    from edgecnn.export.run import Order, fulfil
     from edgecnn.models import load_checkpoint
 
     model, card = load_checkpoint(checkpoint)
@@ -102,10 +102,10 @@ def _nothing(_: str) -> None:
 
 
 def _measure(files: Sequence[Path], wish: Wish, say: Say) -> Record:
-    from edgecnn.benchmarks.choice import DataChoice
-    from edgecnn.benchmarks.process import Setup
-    from edgecnn.benchmarks.protocol import FULL, QUICK
-    from edgecnn.benchmarks.session import Plan, measure
+    from edgecnn.benchmarks.measure.dataset_choice import DataChoice
+    from edgecnn.benchmarks.measure.process import Setup
+    from edgecnn.benchmarks.measure.protocol import FULL, QUICK
+    from edgecnn.benchmarks.measure.session import Plan, measure
 
     data = DataChoice(wish.data, None, wish.limit) if wish.data else None
     setup, protocol = Setup(threads=wish.threads), QUICK if wish.quick else FULL
@@ -142,7 +142,7 @@ class Ruler:
     """
 
     def __init__(self, artifact: Path | None, wish: Wish, folder: Path) -> None:
-        from edgecnn.runtime.predictor import Predictor
+        from edgecnn.runtime.model.predictor import Predictor
 
         self._artifact, self._folder, self._count = artifact, folder, 0
         self._kind: tuple[Any, str] = ("onnx", "fp32")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.identify import CardOptions
+    from edgecnn.runtime.model.card_inference import CardOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,7 +94,7 @@ _OPTIONS = (
 
 def card_options(values: dict[str, Any]) -> CardOptions:
     """Take the model options out of ``values`` (a command's keyword arguments) and build CardOptions of them."""
-    from edgecnn.runtime.identify import CardOptions
+    from edgecnn.runtime.model.card_inference import CardOptions
 
     return CardOptions(**{name: values.pop(name) for name in FIELDS})
 

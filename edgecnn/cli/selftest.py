@@ -12,8 +12,8 @@ import click
 from edgecnn.cli.options import DEVICES, ModelFile
 
 if TYPE_CHECKING:
-    from edgecnn.agreement import Row
     from edgecnn.card import ModelCard
+    from edgecnn.parity import Row
 
 
 @click.command()
@@ -30,8 +30,8 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
     """
     from edgecnn.errors import ParityError
     from edgecnn.runtime.backends import open_backend
-    from edgecnn.runtime.identify import CardOptions, card_for
-    from edgecnn.runtime.selftest import selftest
+    from edgecnn.runtime.model.card_inference import CardOptions, card_for
+    from edgecnn.runtime.model.selftest import selftest
 
     backend = open_backend(file, device, threads=threads)
     try:
@@ -50,7 +50,7 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
 
 
 def _text(file: Path, card: ModelCard, rows: list[Row]) -> str:
-    from edgecnn.agreement import table
+    from edgecnn.parity import table
 
     verdict = "" if any(row.complaints for row in rows) else "\nAll goldens agree with PyTorch."
     return f"{file.name}: {card.name}, {card.precision}\n{table(rows, card.task)}{verdict}"

@@ -12,7 +12,7 @@ import click
 import edgecnn
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.service import Service
+    from edgecnn.live.service import Service
 
 EXTRAS = {".tflite": "tflite", ".xml": "openvino"}
 
@@ -37,7 +37,7 @@ def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: A
     edgecnn service --name door -- person-face-vehicle --source rtsp://camera/door --clips clips
     edgecnn service --name yard --memory 512M -- --cameras /etc/edgecnn/yard.toml
     """
-    from edgecnn.runtime.service import Service, compose, containerfile, unit
+    from edgecnn.live.service import Service, compose, containerfile, unit
 
     program = _program()
     run, files = _with_whole_paths(run)

@@ -14,8 +14,8 @@ import click
 from edgecnn.cli.options import FIELDS, parse_numbers, parse_size
 
 if TYPE_CHECKING:
-    from edgecnn.data.pseudo import Predict, Teacher
-    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.data.pseudo_labels import Predict, Teacher
+    from edgecnn.runtime.model.predictor import Predictor
 
 OWN = ("threshold", "lower", "rename")
 READERS: dict[str, Callable[[str], Any]] = {
@@ -72,8 +72,8 @@ def open_teachers(texts: Sequence[str]) -> Iterator[tuple[Teacher, ...]]:
     if not texts:
         yield ()
         return
-    from edgecnn.runtime.identify import CardOptions
-    from edgecnn.runtime.predictor import Predictor
+    from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.predictor import Predictor
 
     with contextlib.ExitStack() as stack:
         teachers = []
@@ -85,7 +85,7 @@ def open_teachers(texts: Sequence[str]) -> Iterator[tuple[Teacher, ...]]:
 
 
 def _teacher(address: TeacherAddress, predictor: Predictor) -> Teacher:
-    from edgecnn.data.pseudo import Teacher
+    from edgecnn.data.pseudo_labels import Teacher
     from edgecnn.data.relabel import parse_renames
     from edgecnn.errors import InputError
     from edgecnn.metrics.classmap import rename

@@ -117,7 +117,7 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     from edgecnn.errors import MissingExtraError
 
     try:
-        from edgecnn.train.group import join
+        from edgecnn.train.distributed import join
         from edgecnn.train.hardware import use_all_processors
         from edgecnn.train.options import TrainOptions
         from edgecnn.train.run import train

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from edgecnn.errors import InputError
 from edgecnn.train.boxes import cells, overlap, to_xyxy
-from edgecnn.train.group import whole
+from edgecnn.train.distributed import whole
 
 BOX_WEIGHT = 4.0
 

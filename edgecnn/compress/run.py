@@ -6,15 +6,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn.compress.journal import STARTED, Journal
 from edgecnn.compress.options import CompressOptions
+from edgecnn.compress.progress import STARTED, Journal
 from edgecnn.compress.steps import LatencyOf, Say, Workshop, publish
 from edgecnn.compress.teacher import Teacher
-from edgecnn.data.pseudo import Teacher as BoxTeacher
+from edgecnn.data.pseudo_labels import Teacher as BoxTeacher
 from edgecnn.models.checkpoint import SUFFIX, find_checkpoint, load_checkpoint
-from edgecnn.train.group import join
+from edgecnn.train.cleanup import leaving_nothing
+from edgecnn.train.distributed import join
 from edgecnn.train.state import STATE
-from edgecnn.train.tidy import leaving_nothing
 
 
 def compress(

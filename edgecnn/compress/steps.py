@@ -20,11 +20,11 @@ from edgecnn.compress.options import QAT_RATE, CompressOptions
 from edgecnn.compress.prune import mark, prune_to, prune_to_latency
 from edgecnn.compress.targets import parse_macs
 from edgecnn.compress.teacher import Teacher
-from edgecnn.data.pseudo import Teacher as BoxTeacher
+from edgecnn.data.pseudo_labels import Teacher as BoxTeacher
 from edgecnn.models import load_checkpoint, save_checkpoint
 from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.registry import task_of
-from edgecnn.train.group import Group
+from edgecnn.train.distributed import Group
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgecnn.data.recognise import counterparts, dataset_splits, held_out_split, open_dataset
-from edgecnn.data.sample import Boxes, Dataset, Problem, Sample
+from edgecnn.data.dataset_kinds import counterparts, dataset_splits, held_out_split, open_dataset
+from edgecnn.data.sample import Dataset, Problem, Sample
+from edgecnn.types import Boxes
 
 __all__ = ["Boxes", "Dataset", "Problem", "Sample", "counterparts", "dataset_splits", "held_out_split", "open_dataset"]

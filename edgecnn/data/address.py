@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
 
-from edgecnn.data.names import parse_labels
 from edgecnn.data.relabel import parse_renames
 from edgecnn.errors import InputError
+from edgecnn.labels import parse_labels
 
 SCENE = "scene:"
 SCENE_KNOBS = ("rename", "merge", "classes")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgecnn.data.sample import Boxes, Problem
+from edgecnn.data.sample import Problem
+from edgecnn.types import Boxes
 
 # Rounded coordinates, and formats that count pixels from 1, reach this far outside an image without being wrong.
 SLACK_PX = 1.0

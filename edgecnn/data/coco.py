@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.pictures import image_size, read_image
+from edgecnn.data.image_files import image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from edgecnn.data.pictures import SUFFIXES, image_size, list_images, read_image
+from edgecnn.data.image_files import SUFFIXES, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 

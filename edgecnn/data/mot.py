@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.pictures import image_size, list_images, read_image
-from edgecnn.data.sample import Boxes, Dataset, Problem, Sample
+from edgecnn.data.image_files import image_size, list_images, read_image
+from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.video_frames import VideoFrames
 from edgecnn.errors import InputError
-from edgecnn.types import Image
+from edgecnn.types import Boxes, Image
 
 LABEL = "person"
 TRUTH, INFO, VIDEOS = Path("gt/gt.txt"), "seqinfo.ini", ("*.mp4", "*.avi", "*.mkv", "*.webm", "*.mov")

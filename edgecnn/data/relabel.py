@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgecnn.data.sample import Boxes, Dataset, Sample
+from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.metrics.classmap import normalised, rename
-from edgecnn.types import Int64
+from edgecnn.types import Boxes, Int64
 
 SIGN = re.compile("[=:]")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.data.pictures import image_size, list_images, read_image
-from edgecnn.data.sample import Boxes, Dataset, Problem, Sample
+from edgecnn.data.image_files import image_size, list_images, read_image
+from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
+from edgecnn.types import Boxes
 
 
 def fits(path: Path) -> bool:

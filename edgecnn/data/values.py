@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from edgecnn.data.pictures import image_size, read_image
+from edgecnn.data.image_files import image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.pictures import by_stem, image_size, read_image
+from edgecnn.data.image_files import by_stem, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 

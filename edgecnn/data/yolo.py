@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.names import read_lines, read_yaml_names
-from edgecnn.data.pictures import by_stem, image_size, list_images, read_image
+from edgecnn.data.image_files import by_stem, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
+from edgecnn.labels import read_lines, read_yaml_names
 
 SPLITS = ("train", "val", "valid", "validation", "test")
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")

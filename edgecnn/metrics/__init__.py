@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecnn.metrics.accuracy import calibration_error, confusion_matrix, wilson
+from edgecnn.metrics.classification import calibration_error, confusion_matrix, wilson
 from edgecnn.metrics.classmap import ClassMap, match_labels
 from edgecnn.metrics.evaluate import evaluate
 from edgecnn.metrics.match import Matches, iou_matrix, match

@@ -11,8 +11,8 @@ import numpy as np
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.metrics.bootstrap import intervals
+from edgecnn.metrics.ground_truth import TrueBoxes
 from edgecnn.metrics.score import Score
-from edgecnn.metrics.truth import TrueBoxes
 from edgecnn.types import Array, Detections, Float32
 
 AREAS = {"all": 0, "small": 1, "medium": 2, "large": 3}

@@ -8,12 +8,12 @@ import numpy as np
 
 from edgecnn.card import Task
 from edgecnn.errors import InputError
-from edgecnn.metrics.accuracy import ClassTally
 from edgecnn.metrics.average_precision import BoxTally, load_pycocotools
+from edgecnn.metrics.classification import ClassTally
 from edgecnn.metrics.classmap import ClassMap, identity, shown
-from edgecnn.metrics.deviation import ValueTally
+from edgecnn.metrics.ground_truth import TrueDataset, TrueSample
+from edgecnn.metrics.regression import ValueTally
 from edgecnn.metrics.score import Score
-from edgecnn.metrics.truth import TrueDataset, TrueSample
 from edgecnn.types import Classes, Detections, Image, Prediction, Values
 
 SHOWN_UNREADABLE = 3

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecnn.data import Boxes
 from edgecnn.errors import MissingExtraError
-from edgecnn.train.policy import Policy
+from edgecnn.train.augment_policy import Policy
 from edgecnn.types import Array, Float32, Image
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer version of itself when imported

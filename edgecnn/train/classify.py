@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from edgecnn.card import Preprocess
 from edgecnn.train.augment import Augmenter, seed_of
+from edgecnn.train.in_memory import Pixels
 from edgecnn.train.objective import generator, to_input
 from edgecnn.train.options import TrainOptions
-from edgecnn.train.pixels import Pixels
 from edgecnn.types import Array, Image
 
 SMOOTHING = 0.05

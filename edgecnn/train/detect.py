@@ -20,10 +20,10 @@ from edgecnn.data import Boxes
 from edgecnn.train.assign import Truths, assign
 from edgecnn.train.augment import Augmenter, join, mosaic, resize, seed_of
 from edgecnn.train.boxes import cells, overlap, to_xyxy
-from edgecnn.train.group import whole
+from edgecnn.train.distributed import whole
+from edgecnn.train.in_memory import Pixels
 from edgecnn.train.objective import generator, to_input
 from edgecnn.train.options import TrainOptions
-from edgecnn.train.pixels import Pixels
 from edgecnn.types import Array
 
 BOX_WEIGHT = 4.0

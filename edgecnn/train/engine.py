@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from edgecnn.errors import InputError
-from edgecnn.train import memory
-from edgecnn.train.group import Group, mean
+from edgecnn.train import batch_memory
+from edgecnn.train.distributed import Group, mean
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
@@ -77,11 +77,11 @@ class Engine:
         Raises ``InputError`` where the loss is not finite or the memory does not do; what was saved before stays.
         """
         if self.epoch < self.options.epochs:
-            memory.check(self.model, self.objective, self.options.batch, self.hardware, self.options.epochs - 1)
+            batch_memory.check(self.model, self.objective, self.options.batch, self.hardware, self.options.epochs - 1)
         attempt = self._attempt if self.group.size == 1 else None  # the others would not take part
         with Prefetch(self.objective, self.options.workers) as prefetch:
             while self.epoch < self.options.epochs:
-                with memory.guard(self.options.batch, attempt):
+                with batch_memory.guard(self.options.batch, attempt):
                     loss = self._epoch(prefetch)
                 self.epoch += 1
                 self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})

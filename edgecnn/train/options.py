@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from edgecnn.data.address import shown_address
 from edgecnn.models.options import parse_options
-from edgecnn.train.policy import Policy, parse_policy
+from edgecnn.train.augment_policy import Policy, parse_policy
 
 Amp = Literal["auto", "fp32", "bf16"]
 
@@ -26,7 +26,7 @@ class TrainOptions:
     ``pseudo`` are teachers for what a dataset does not label. ``strict`` stops at a problem in a dataset. ``lr`` is the peak of the
     schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
     progressive learning, EfficientNetV2, arXiv:2104.00298. ``ema`` is the decay of the averaged weights. ``augment`` says how images
-    are changed (edgecnn.train.policy). ``amp`` is the precision of the arithmetic, ``workers`` the processes that read and change images.
+    are changed (``augment_policy``). ``amp`` is the precision of the arithmetic, ``workers`` the processes that read and change images.
     ``model_options`` are arguments of the network, ``model_option`` more of them as text, "width=0.5". ``init`` is a
     checkpoint to start from, ``freeze`` the part of it (stem, backbone, or a number of layers) that is not trained in the first
     ``freeze_epochs`` epochs, in all where that is 0.

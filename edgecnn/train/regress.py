@@ -14,9 +14,9 @@ from edgecnn.card import Decode, ModelCard
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
 from edgecnn.train.augment import Augmenter, seed_of
+from edgecnn.train.in_memory import Pixels
 from edgecnn.train.objective import generator, to_input
 from edgecnn.train.options import TrainOptions
-from edgecnn.train.pixels import Pixels
 from edgecnn.types import Array
 
 BETA = 0.5  # deviations below which the loss is quadratic

@@ -16,7 +16,7 @@ from torch import nn
 from edgecnn.card import ModelCard, Task
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.address import parse_address
-from edgecnn.data.pseudo import Teacher
+from edgecnn.data.pseudo_labels import Teacher
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score, evaluate
 from edgecnn.metrics.average_precision import load_pycocotools
@@ -24,19 +24,19 @@ from edgecnn.models import create, save_checkpoint
 from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
-from edgecnn.train import hardware, memory, plots, provenance, transfer
+from edgecnn.train import batch_memory, hardware, plots, provenance, transfer
 from edgecnn.train.classify import Classification
+from edgecnn.train.cleanup import leaving_nothing
+from edgecnn.train.datasets import Material, channels, gather
 from edgecnn.train.detect import Detection
+from edgecnn.train.distributed import Group, join
 from edgecnn.train.engine import Engine
-from edgecnn.train.group import Group, join
-from edgecnn.train.material import Material, channels, gather
+from edgecnn.train.in_memory import load
 from edgecnn.train.objective import Objective
 from edgecnn.train.options import TrainOptions
-from edgecnn.train.pixels import load
 from edgecnn.train.predict import Eager, one_thread, scoring_card
 from edgecnn.train.regress import Regression, scaled
 from edgecnn.train.state import STATE
-from edgecnn.train.tidy import leaving_nothing
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
 SMALL = 96
@@ -91,7 +91,7 @@ def _train(options: TrainOptions, say: Say, change: Change, teachers: Sequence[T
     machine = hardware.find(options.amp)
     for line in (_opening(card, material, model, machine, group), *begun.lines):
         say(line)
-    with memory.guard(options.batch):
+    with batch_memory.guard(options.batch):
         objective = change.objective(_objective(options, material, card), card, machine)
         engine = Engine(change.network(model, card, objective), objective, options, machine, change.record, group)
     if options.resume:
@@ -140,7 +140,7 @@ def prepare(options: TrainOptions, group: Group | None = None) -> None:
     """Download where asked, and make the folder; raises ``InputError`` where another training's files are in it."""
     group = group or Group()
     if options.download:
-        from edgecnn.data.fetch import fetch_fashion_mnist
+        from edgecnn.data.download import fetch_fashion_mnist
 
         with group.first():
             fetch_fashion_mnist(parse_address(options.data[0]).path)

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from edgecnn.errors import BackendError
 from edgecnn.feeds import check_feeds, complaint, cpu_count, image_layout, refused
 from edgecnn.runtime.backends import Device
-from edgecnn.runtime.backends.bound import Shapes
+from edgecnn.runtime.backends.io_binding import Shapes
 from edgecnn.runtime.backends.pool import closed
 from edgecnn.types import Array, Tensors, TensorSpec
 

@@ -15,7 +15,7 @@ from typing import Any
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
-from edgecnn.runtime.backends.bound import Shapes
+from edgecnn.runtime.backends.io_binding import Shapes
 from edgecnn.runtime.backends.pool import Pool, closed
 from edgecnn.types import Array, Tensors, TensorSpec
 

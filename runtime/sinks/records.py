@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edgecnn.runtime.sinks.clock import stamp
-from edgecnn.runtime.wording import label_of
+from edgecnn.runtime.draw.captions import label_of
+from edgecnn.runtime.sinks.wall_clock import stamp
 from edgecnn.types import Classes, Detections, Event, Prediction, Result, Values
 
 SCHEMA_VERSION = 2
@@ -46,7 +46,7 @@ class Recorder:
         return round(at - self._start, 4)
 
     def __call__(self, result: Result) -> Record:
-        """The record of a result, as ``edgecnn.runtime.sinks.json_lines`` describes it."""
+        """The record of a result, as ``edgecnn.runtime.sinks.files.json_lines`` describes it."""
         frame = result.frame
         height, width = frame.image.shape[:2]
         return {

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import cv2
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.sinks.shared import Paints
-from edgecnn.runtime.sources.quiet import native_stderr_silenced
+from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Image, Result
 
 _QUIT_KEYS = (ord("q"), 27)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Failure, SilenceError, Source
+from edgecnn.runtime.sources.reconnect import Steadiness, Steady
 from edgecnn.runtime.sources.redact import fill_in, printable
-from edgecnn.runtime.sources.steady import Steadiness, Steady
 
 __all__ = ["Failure", "SilenceError", "Source", "Steadiness", "Steady", "open_source"]
 
@@ -68,11 +68,11 @@ def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
 
         return SceneCamera(text, paced=paced is not False, timeout=timeout)
     if text == "-":
-        from edgecnn.runtime.sources.piped import Piped
+        from edgecnn.runtime.sources.stdin import Piped
 
         return Piped(live=bool(paced), timeout=timeout)
     if text.partition("?")[0].isdecimal() or text.startswith("/dev/"):
-        from edgecnn.runtime.sources.camera import Camera
+        from edgecnn.runtime.sources.local_camera import Camera
 
         return Camera(text, timeout=timeout)
     if text.startswith(("gst:", "ffmpeg:")):
@@ -81,7 +81,7 @@ def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
 
 
 def _open_string(text: str, timeout: float, paced: bool | None) -> Source:
-    from edgecnn.runtime.sources.strings import GStreamer, open_ffmpeg_string
+    from edgecnn.runtime.sources.opencv_string import GStreamer, open_ffmpeg_string
 
     kind, _, rest = fill_in(text)[0].partition(":")
     if kind == "gst":
@@ -90,24 +90,24 @@ def _open_string(text: str, timeout: float, paced: bool | None) -> Source:
 
 
 def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
-    from edgecnn.runtime.sources.address import SCHEMES, Address
+    from edgecnn.runtime.sources.network_stream import SCHEMES, Address
 
     scheme = text.partition("://")[0]
     if scheme not in SCHEMES:
         raise SourceError(f"an address of {', '.join(SCHEMES)}", f"{scheme}://", "name one of them, or write ffmpeg: before it")
     address, shown = fill_in(text)
     if scheme.startswith("http"):
-        from edgecnn.runtime.sources.web import WebCamera
+        from edgecnn.runtime.sources.http_mjpeg import WebCamera
 
         return WebCamera(address, shown=shown, timeout=timeout, every=paced is False)
     return Address(address, shown=shown, timeout=timeout, every=paced is False)
 
 
 def _open_files(text: str, timeout: float, repeat: int, paced: bool) -> Source:
-    from edgecnn.runtime.sources import images, patterns
+    from edgecnn.runtime.sources import image_patterns, images
 
-    if patterns.is_pattern(text):
-        return patterns.open_pattern(text, repeat=repeat)
+    if image_patterns.is_pattern(text):
+        return image_patterns.open_pattern(text, repeat=repeat)
     path = Path(text)
     if path.is_dir():
         return images.open_folder(path, repeat=repeat)

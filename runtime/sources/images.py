@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Source
-from edgecnn.runtime.sources.quiet import native_stderr_silenced
+from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Frame, Image
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 
-from edgecnn.data.scene import Scene, parse_scene
 from edgecnn.runtime.sources.base import Pacer, Source
+from edgecnn.scene import Scene, parse_scene
 from edgecnn.types import Frame
 
 

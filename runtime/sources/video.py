@@ -10,7 +10,7 @@ import cv2
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Pacer, Source
-from edgecnn.runtime.sources.capture import frame_rate, open_file, read_next
+from edgecnn.runtime.sources.opencv_capture import frame_rate, open_file, read_next
 from edgecnn.types import Frame
 
 _USUAL_FPS = 30.0

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from edgecnn.runtime.draw.captions import label_of
 from edgecnn.runtime.steps.per_track import PerTrack
 from edgecnn.runtime.steps.place import Anchor, Shape, anchors, check_length, parse_shape
-from edgecnn.runtime.wording import label_of
 from edgecnn.types import Detections, Event, Mark, Result
 
 Way = Literal["in", "out"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.controls import Controls
+from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.types import Detections, Result
 
 

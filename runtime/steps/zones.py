@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from edgecnn.runtime.draw.captions import label_of
 from edgecnn.runtime.steps.clock import Clock, captured
 from edgecnn.runtime.steps.per_track import PerTrack
 from edgecnn.runtime.steps.place import Anchor, Shape, anchors, check_length, parse_shape
-from edgecnn.runtime.wording import label_of
 from edgecnn.types import Detections, Event, Mark, Result
 
 

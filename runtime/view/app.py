@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from edgecnn.runtime.view.access import Access
-from edgecnn.runtime.view.board import Board, health
-from edgecnn.runtime.view.changes import take_over
-from edgecnn.runtime.view.door import Application, Door
-from edgecnn.runtime.view.pictures import Pictures
+from edgecnn.runtime.view.auth import Access
+from edgecnn.runtime.view.control_changes import take_over
+from edgecnn.runtime.view.frame_images import Pictures
+from edgecnn.runtime.view.middleware import Application, Door
+from edgecnn.runtime.view.run_metrics import Board, health
 
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),

@@ -9,9 +9,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.view.access import Access
-from edgecnn.runtime.view.board import Board
-from edgecnn.runtime.view.pictures import Pictures
+from edgecnn.runtime.view.auth import Access
+from edgecnn.runtime.view.frame_images import Pictures
+from edgecnn.runtime.view.run_metrics import Board
 
 if TYPE_CHECKING:
     from edgecnn.runtime.view.app import Metrics
@@ -102,8 +102,8 @@ def _uvicorn_server(board: Board, pictures: Pictures, access: Access, metrics: M
         import uvicorn
 
         from edgecnn.runtime.view.app import make_app
-        from edgecnn.runtime.view.door import LONGEST_HEADERS
-        from edgecnn.runtime.view.guard import GuardedProtocol
+        from edgecnn.runtime.view.connection_limits import GuardedProtocol
+        from edgecnn.runtime.view.middleware import LONGEST_HEADERS
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "live") from None
     config = uvicorn.Config(

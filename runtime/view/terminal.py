@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from edgecnn.runtime.screen import Screen
-from edgecnn.runtime.view.board import Board
-from edgecnn.runtime.view.model import BAD_STATES
+from edgecnn.runtime.view.protocols import BAD_STATES
+from edgecnn.runtime.view.run_metrics import Board
+from edgecnn.runtime.view.screen import Screen
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.loop import WarmUp
-from edgecnn.benchmarks.protocol import CLOCKS, FULL, Clock, Protocol
-from edgecnn.benchmarks.record import ClockRecord, ColdStart, FileRecord, Record, Throughput
-from edgecnn.benchmarks.verdict import judge
+from edgecnn.benchmarks.measure.loop import WarmUp
+from edgecnn.benchmarks.measure.protocol import CLOCKS, FULL, Clock, Protocol
+from edgecnn.benchmarks.measure.record import ClockRecord, ColdStart, FileRecord, Record, Throughput
+from edgecnn.benchmarks.measure.verdict import judge
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.devices import DeviceProfile, Environment
 from edgecnn.devices.counters import Disturbance

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from edgecnn.cli.live_motion import build_gate, build_look, build_steps, least_score, motion_options
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.predictor import Predictor
-from edgecnn.runtime.regions import Regions, Tiles
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.runtime.pipeline.regions import Regions, Tiles
 from edgecnn.runtime.sources.video import VideoFile
 
 LABELS = ("person", "car")

@@ -23,9 +23,9 @@ from edgecnn.cli.live_outputs import (
 )
 from edgecnn.cli.units import parse_bytes, parse_seconds
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw import Painter
-from edgecnn.runtime.sinks.outlets import Outlet
-from edgecnn.runtime.sinks.shared import SharedPainter
+from edgecnn.runtime.draw.painter import Painter
+from edgecnn.runtime.draw.shared_painter import SharedPainter
+from edgecnn.runtime.sinks.shared_sink import Outlet
 from edgecnn.types import Detections, Event, Frame, Result
 
 BOX = Detections(np.float32([[4, 4, 20, 20]]), np.float32([0.5]), np.int64([0]), np.int64([3]))

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from edgecnn.card import Align, Color, Resize, Task
 from edgecnn.cli.options import ALIGNS, COLORS, DEVICES, FIELDS, RESIZES, TASKS, model_options
 from edgecnn.runtime.backends import Device
-from edgecnn.runtime.identify import CardOptions
+from edgecnn.runtime.model.card_inference import CardOptions
 
 seen: dict[str, Any] = {}
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgecnn.cli.teachers import open_teachers, parse_teacher
 from edgecnn.data import open_dataset
-from edgecnn.data.pseudo import pseudo_label
+from edgecnn.data.pseudo_labels import pseudo_label
 from edgecnn.data.relabel import to_classes
 from edgecnn.errors import InputError
 

@@ -17,8 +17,8 @@ from torch import nn
 
 from edgecnn.compress import steps
 from edgecnn.compress.cost import cost_of
-from edgecnn.compress.journal import variants
 from edgecnn.compress.options import CompressOptions
+from edgecnn.compress.progress import variants
 from edgecnn.compress.run import compress
 from edgecnn.errors import InputError
 from edgecnn.models import load_checkpoint

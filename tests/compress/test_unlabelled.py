@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.data.pseudo import Teacher
+from edgecnn.data.pseudo_labels import Teacher
 from edgecnn.errors import InputError
-from edgecnn.train.material import gather
+from edgecnn.train.datasets import gather
 from edgecnn.train.options import TrainOptions
 from edgecnn.types import Detections, Image
 

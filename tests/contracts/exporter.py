@@ -11,11 +11,11 @@ import pytest
 from edgecnn.card import CARD_KEY, ModelCard, Precision
 from edgecnn.export import Artifact, Calibration, export
 from edgecnn.export.exporter import Prepared
-from edgecnn.export.reference import Evidence
+from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.backends import open_backend
-from edgecnn.runtime.identify import CardOptions, card_for
-from edgecnn.runtime.predictor import Predictor
-from edgecnn.runtime.selftest import selftest
+from edgecnn.runtime.model.card_inference import CardOptions, card_for
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.runtime.model.selftest import selftest
 from edgecnn.types import Image
 
 LARGEST = {"fp32": 1e-4, "fp16": 1e-2}

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.data.scene import LABELS, Scene, dataset, parse_scene
+from edgecnn.data.scene_dataset import dataset
 from edgecnn.errors import InputError
+from edgecnn.scene import LABELS, Scene, parse_scene
 
 URI = "scene:cups?size=96x72&cut=1&count=7&every=20"
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.export import Calibration, evidence_of, prepare
 from edgecnn.export.exporter import Prepared
-from edgecnn.export.reference import Evidence
+from edgecnn.export.verify.reference import Evidence
 from edgecnn.types import Image
 
 COLORS = ((30, 30, 220), (220, 30, 30), (30, 200, 30))  # BGR: red, blue, green

@@ -20,12 +20,12 @@ from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, Sample
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.export import Calibration, OutOfToleranceError, export
-from edgecnn.export.accuracy import Accuracy
-from edgecnn.export.atomic import publish, staging
 from edgecnn.export.exporter import Prepared
+from edgecnn.export.publish import publish, staging
 from edgecnn.export.quiet import quiet
-from edgecnn.export.reference import Evidence
-from edgecnn.runtime.predictor import Predictor
+from edgecnn.export.verify.accuracy import Accuracy
+from edgecnn.export.verify.reference import Evidence
+from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.types import Image
 
 
@@ -67,7 +67,7 @@ def test_what_can_not_be_is_refused_before_any_work(
 def test_a_missing_package_names_the_command_that_installs_it(
     package: str, format: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgecnn.export.request import check
+    from edgecnn.export.config import check
 
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError) as caught:
@@ -78,7 +78,7 @@ def test_a_missing_package_names_the_command_that_installs_it(
 
 
 def test_openvino_without_nncf_still_makes_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgecnn.export.request import check
+    from edgecnn.export.config import check
 
     monkeypatch.setitem(sys.modules, "nncf", None)
     check(["openvino"], ["fp32", "fp16"], calibrated=False)

@@ -20,7 +20,7 @@ from edgecnn.export.graph import output_names
 from edgecnn.export.source import ModelOptions, load
 from edgecnn.models import create, save_checkpoint
 from edgecnn.models.new_card import new_card
-from edgecnn.runtime.identify import CardOptions
+from edgecnn.runtime.model.card_inference import CardOptions
 
 FACTORY = """
 import torch

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes, Dataset, Sample
-from edgecnn.data.pictures import read_image
+from edgecnn.data.image_files import read_image
 from edgecnn.errors import InputError
 from edgecnn.metrics import evaluate, match_labels
 from edgecnn.metrics.report import report_lines

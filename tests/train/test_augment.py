@@ -8,7 +8,7 @@ import pytest
 from edgecnn.data import Boxes
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.train.augment import Augmenter, join, keep_visible, mosaic, resize
-from edgecnn.train.policy import LIMITS, NAMES, Policy, parse_policy
+from edgecnn.train.augment_policy import LIMITS, NAMES, Policy, parse_policy
 from edgecnn.types import Float32, Image
 
 SIZE = (64, 96)

@@ -14,8 +14,8 @@ from edgecnn.data import Boxes, open_dataset
 from edgecnn.data.relabel import to_classes
 from edgecnn.train.boxes import cells
 from edgecnn.train.detect import Detection, collate, detection_loss
+from edgecnn.train.in_memory import load
 from edgecnn.train.options import TrainOptions
-from edgecnn.train.pixels import load
 
 SIZE = (64, 64)
 OBJECT = Boxes(np.float32([[8, 8, 40, 40]]), np.array([0], np.int64))

@@ -20,7 +20,7 @@ from edgecnn.export import Calibration, export
 from edgecnn.metrics import evaluate
 from edgecnn.models import create, load_checkpoint, read_card
 from edgecnn.models.new_card import new_card
-from edgecnn.runtime.predictor import Predictor
+from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.train.options import TrainOptions
 from edgecnn.train.regress import scaled
 from edgecnn.train.run import train

@@ -83,7 +83,7 @@ def test_equal_seeds_give_equal_bits_and_others_do_not(digits: Path, boxes: Path
 
 
 def test_workers_change_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.train.pixels.CHUNK", 2)
+    monkeypatch.setattr("edgecnn.train.in_memory.CHUNK", 2)
     for workers in (1, 2):
         quietly(options(digits, tmp_path / str(workers), workers=workers, epochs=1))
     assert same(tmp_path / "1", tmp_path / "2")

@@ -1,0 +1,1 @@
+"""The commands behind the figures of the README and docs; part of the repository, not of the wheel."""

@@ -1,0 +1,111 @@
+"""What export costs in accuracy: the checkpoint and every exported file on the same images, differences in points.
+
+``python -m edgecnn.benchmarks.figures.accuracy cups --artifacts DIR --data URI --json FILE``
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.measure.dataset_choice import DataChoice
+from edgecnn.benchmarks.measure.process import Process, Setup
+from edgecnn.benchmarks.measure.progress import StatusLine
+from edgecnn.benchmarks.measure.record import digest
+from edgecnn.benchmarks.measure.rounds import Say
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns
+from edgecnn.card import ModelCard
+from edgecnn.errors import InputError
+from edgecnn.metrics import Score
+from edgecnn.runtime.backends import file_format
+from edgecnn.runtime.model.card_inference import CardOptions
+
+WANTED = {"classify": 0.5, "detect": 1.0, "regress": 1.0}  # most points that int8 may lose
+
+
+@click.command()
+@click.argument("model")
+@click.option("--artifacts", "folder", type=click.Path(path_type=Path), required=True, help="Folder of exported files.")
+@click.option("--data", metavar="URI", required=True, help="Dataset to measure with.")
+@click.option("--split", help="Part of the dataset.  [default: test, else val, else all]")
+@click.option("--limit", type=click.IntRange(1), help="At most so many images.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: the engine's choice]")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(
+    model: str, folder: Path, data: str, split: str | None, limit: int | None, threads: int | None, json_path: Path | None
+) -> None:
+    """Compare the files in a folder with the checkpoint MODEL that they were exported from."""
+    files = [figure.checkpoint(model), *figure.artifacts(folder)]
+    if json_path is not None:
+        check_writable(json_path)
+    choice = DataChoice(data, split, limit)
+    with StatusLine() as status:
+        rows = _measure(files, choice, threads, status)
+    click.echo(table(rows))
+    click.echo(f"\n{conclusion(rows)}")
+    if json_path is not None:
+        figure.record(json_path, "accuracy", {"wanted_int8_points": WANTED[rows[0]["task"]], "data": str(choice), "rows": rows})
+
+
+def _measure(files: list[Path], choice: DataChoice, threads: int | None, say: Say) -> list[dict[str, Any]]:
+    """A row for each file, in a process of its own; points are those lost against the first."""
+    rows: list[dict[str, Any]] = []
+    checkpoint: ModelCard | None = None
+    for path in files:
+        say(f"accuracy of {path.name}")
+        with Process(path, Setup(threads=threads)) as process:
+            checkpoint = checkpoint or process.opened.card
+            figure.check_weights(path.name, checkpoint, process.opened.card)
+            own = _row(path, process, choice)
+        rows.append({**own, "points_lost": ((rows[0] if rows else own)["accuracy"] - own["accuracy"]) * 100})
+    return rows
+
+
+def _row(path: Path, process: Process, choice: DataChoice) -> dict[str, Any]:
+    """Score of one file."""
+    card = process.opened.card
+    choice.check(choice.open(), card)
+    score: Score | None = process.ask("accuracy", data=choice, options=CardOptions())
+    if score is None:
+        raise InputError("a dataset with labels or boxes", f"images only in {choice}", "name a labelled dataset")
+    return {
+        "name": path.name,
+        "format": file_format(path),
+        "precision": card.precision,
+        "task": card.task,
+        "sha256": digest(path),
+        "metric": score.primary_title,
+        "images": score.n,
+        "accuracy": score.primary,
+        "values": dict(score.values),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows for a terminal."""
+    cells = [["file", "precision", "images", rows[0]["metric"], "points lost"]]
+    for own in rows:
+        cells.append(
+            [own["name"], own["precision"], str(own["images"]), f"{own['accuracy'] * 100:.2f} %", f"{own['points_lost']:+.2f}"]
+        )
+    return columns(cells, left=2)
+
+
+def conclusion(rows: list[dict[str, Any]]) -> str:
+    """Whether every int8 file stays within the figure, in one line."""
+    lost = {own["format"]: own["points_lost"] for own in rows if own["precision"] == "int8"}
+    if not lost:
+        return "no int8 file in the folder"
+    most = WANTED[rows[0]["task"]]
+    reached = "reached" if max(lost.values()) <= most else "not reached"
+    return (
+        f"int8 within {most:g} points of fp32: {reached} ({', '.join(f'{name} {points:+.2f}' for name, points in lost.items())})"
+    )
+
+
+if __name__ == "__main__":
+    figure.run(command)

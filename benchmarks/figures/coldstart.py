@@ -1,0 +1,146 @@
+"""From process start to the first detection: ``edgecnn run`` against a bare ONNX Runtime script, in time and in peak memory.
+
+``python -m edgecnn.benchmarks.figures.coldstart cups-int8.onnx photo.png --json FILE``
+
+Both are fresh processes on the same file and image, and take turns. The clock starts before the process does and ends when the first
+line of its result can be read. The median over the rounds is what counts. ``edgecnn --help`` is timed to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns
+from edgecnn.errors import BackendError, InputError
+from edgecnn.runtime.backends import file_format
+
+WANTED_TIME, WANTED_MEMORY, WANTED_HELP_S = 1.4, 1.4, 0.25
+BARE = Path(__file__).with_name("bare_onnxruntime.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One fresh process: seconds to its first line, seconds to its end, peak resident memory in MiB.
+
+    The kernel counts in what the starting process held, so that a peak below that (some 40 MiB here) can't be seen.
+    """
+
+    first_line_s: float
+    end_s: float
+    peak_mib: float
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--rounds", type=click.IntRange(1), default=21, show_default=True, help="Starts of each.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(model: Path, image: Path, rounds: int, json_path: Path | None) -> None:
+    """Compare edgecnn run of the .onnx file MODEL on IMAGE with a script of numpy, cv2 and onnxruntime alone."""
+    if file_format(model) != "onnx":
+        raise InputError("an ONNX file", model.name, "export one with --format onnx")
+    if not image.is_file():
+        raise InputError(f"an image at {image}", "no such file", "check the path")
+    if json_path is not None:
+        check_writable(json_path)
+    starts = measure(commands(model, image), rounds)
+    found = summary(starts)
+    click.echo(table(found))
+    if json_path is not None:
+        samples = {name: [asdict(start) for start in own] for name, own in starts.items()}
+        figure.record(json_path, "coldstart", {**found, "starts": samples})
+
+
+def commands(model: Path, image: Path) -> dict[str, list[str]]:
+    """The processes that are compared, by name."""
+    return {
+        "bare": [sys.executable, str(BARE), str(model), str(image)],
+        "run": [sys.executable, "-m", "edgecnn", "run", str(model), "--source", str(image)],
+        "help": [sys.executable, "-m", "edgecnn", "--help"],
+    }
+
+
+def measure(asked: dict[str, list[str]], rounds: int) -> dict[str, list[Start]]:
+    """Start each in turns, ``rounds`` times after one that fills the disk's cache; raises ``BackendError`` where one fails."""
+    starts: dict[str, list[Start]] = {name: [] for name in asked}
+    for number in range(rounds + 1):
+        for name in asked if number % 2 else reversed(asked):
+            start = start_once(asked[name])
+            if number:
+                starts[name].append(start)
+        click.echo(f"\r{number}/{rounds}", err=True, nl=number == rounds)
+    return starts
+
+
+def start_once(command: list[str]) -> Start:
+    """Run a command to its end and look at the clock at its first line."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }  # as where it is installed
+    started = perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    assert child.stdout is not None
+    with child.stdout:
+        line = child.stdout.readline()
+        first = perf_counter() - started
+        child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    end = perf_counter() - started
+    child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for, the object must know
+    if child.returncode or not line:
+        raise BackendError("a result", f"exit code {child.returncode} of {' '.join(command[1:])}", "run it by hand")
+    return Start(first, end, usage.ru_maxrss / 1024)
+
+
+def summary(starts: dict[str, list[Start]]) -> dict[str, Any]:
+    """Medians and ratios, and what is wanted of them."""
+    middle = {
+        name: {field: statistics.median(asdict(start)[field] for start in own) for field in ("first_line_s", "end_s", "peak_mib")}
+        for name, own in starts.items()
+    }
+    paired = zip(starts["run"], starts["bare"], strict=True)
+    ratios = sorted(run.first_line_s / bare.first_line_s for run, bare in paired)
+    return {
+        "medians": middle,
+        "time_ratio": middle["run"]["first_line_s"] / middle["bare"]["first_line_s"],
+        "time_ratio_of_pairs": [ratios[0], statistics.median(ratios), ratios[-1]],
+        "memory_ratio": middle["run"]["peak_mib"] / middle["bare"]["peak_mib"],
+        "help_s": middle["help"]["end_s"],
+        "wanted": {"time_ratio": WANTED_TIME, "memory_ratio": WANTED_MEMORY, "help_s": WANTED_HELP_S},
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The result for a terminal."""
+    middle = found["medians"]
+    names = {"bare": "bare onnxruntime script", "run": "edgecnn run", "help": "edgecnn --help"}
+    rows = [["", "first line s", "end s", "peak MiB"]]
+    for name, title in names.items():
+        own = middle[name]
+        peak = "" if name == "help" else f"{own['peak_mib']:.0f}"
+        rows.append([title, f"{own['first_line_s']:.3f}", f"{own['end_s']:.3f}", peak])
+    verdicts = [
+        _verdict("time", found["time_ratio"], WANTED_TIME, "x"),
+        _verdict("memory", found["memory_ratio"], WANTED_MEMORY, "x"),
+        _verdict("--help", found["help_s"], WANTED_HELP_S, " s"),
+    ]
+    return columns(rows, left=1) + "\n\n" + "\n".join(verdicts)
+
+
+def _verdict(name: str, found: float, wanted: float, unit: str) -> str:
+    return f"{name} {found:.2f}{unit}, at most {wanted:g}{unit}: {'reached' if found <= wanted else 'not reached'}"
+
+
+if __name__ == "__main__":
+    figure.run(command)

@@ -1,0 +1,83 @@
+"""What the commands behind the project's figures share: which files, one-line errors, a record with its environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.measure.record import other_weights
+from edgecnn.benchmarks.report.document import plain, to_text
+from edgecnn.benchmarks.report.outputs import write_whole
+from edgecnn.card import ModelCard
+from edgecnn.devices import environment, probe
+from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.runtime.backends import SUFFIXES
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def checkpoint(name: str) -> Path:
+    """A checkpoint by its path or shipped name; looked up by name, so that the benchmarks never import what needs torch.
+
+    Raises what ``find_checkpoint`` raises.
+    """
+    found: Path = import_module("edgecnn.models").find_checkpoint(name)
+    return found
+
+
+def artifacts(folder: Path) -> list[Path]:
+    """The exported files in ``folder``, by precision and format; raises ``InputError`` where there is none."""
+    formats = [suffix for suffix, name in SUFFIXES.items() if name != "torch"]
+    if not folder.is_dir():
+        raise InputError(f"a folder of exported files at {folder}", "no such folder", "run edgecnn export --out there")
+    found = [path for path in folder.iterdir() if path.suffix in formats and path.is_file()]
+    if not found:
+        raise InputError(f"{', '.join(formats)} files in {folder}", "none", "run edgecnn export --out there")
+    return sorted(found, key=lambda path: (_precision_rank(path.stem), formats.index(path.suffix), path.name))
+
+
+def _precision_rank(stem: str) -> int:
+    return next((rank for rank, name in enumerate(PRECISIONS) if stem.endswith(name)), len(PRECISIONS))
+
+
+def check_weights(name: str, checkpoint: ModelCard, artifact: ModelCard) -> None:
+    """Raise ``InputError`` where the file ``name`` was exported from other weights: its figure would mean nothing."""
+    if other_weights(checkpoint, artifact):
+        raise InputError("files exported from this checkpoint", f"{name}, exported from other weights", "export it again")
+
+
+def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
+    """Write ``content`` with the name of the figure, the command, device and environment as JSON."""
+    words = [Path(word).name if "/" in word and not word.startswith("scene:") else word for word in sys.argv[1:]]
+    device = probe()
+    head = {
+        "figure": figure,
+        "command": f"python -m edgecnn.benchmarks.{figure} {' '.join(words)}",
+        "device": {**dataclasses.asdict(device), "slug": device.slug},
+        "environment": dataclasses.asdict(environment()),
+    }
+    write_whole(path, to_text(plain({**head, **content})))
+    click.echo(f"wrote {path}")
+
+
+def run(command: click.Command) -> None:
+    """Run a click command as a program: an error of edgecnn, a wrong option and an interrupt are one line and exit code 2."""
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except EdgeCnnError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo(
+            "error: wanted a measurement that ends by itself, found an interrupt: run it again; nothing was written", err=True
+        )
+        sys.exit(2)

@@ -1,0 +1,96 @@
+"""How many times faster and smaller exported files are than PyTorch eager fp32: model clock, all files in turns in one run.
+
+``python -m edgecnn.benchmarks.figures.speedup cups --artifacts DIR --json FILE``
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.measure.process import Process, Setup
+from edgecnn.benchmarks.measure.progress import StatusLine
+from edgecnn.benchmarks.measure.protocol import FULL, QUICK
+from edgecnn.benchmarks.measure.record import FileRecord, Record
+from edgecnn.benchmarks.measure.session import Plan, measure
+from edgecnn.benchmarks.report.document import to_document
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns, milliseconds
+
+WANTED = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
+
+
+@click.command()
+@click.argument("model")
+@click.option("--artifacts", "folder", type=click.Path(path_type=Path), required=True, help="Folder of exported files.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch and every engine.  [default: all]")
+@click.option("--quick", is_flag=True, help="64 runs in place of 662 runs and 10 s.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(model: str, folder: Path, threads: int | None, quick: bool, json_path: Path | None) -> None:
+    """Compare the files in a folder with the checkpoint MODEL that they were exported from."""
+    files = (figure.checkpoint(model), *figure.artifacts(folder))
+    if json_path is not None:
+        check_writable(json_path)
+    protocol = dataclasses.replace(QUICK if quick else FULL, cold_starts=1)
+    with StatusLine() as status:
+        plan = Plan(files, Setup(threads=threads), protocol, ("model",), throughput=False, check=_check)
+        found = measure(plan, status)
+    rows = [row(found, own) for own in found.files]
+    click.echo(table(rows))
+    click.echo(f"\n{conclusion(rows)}")
+    if json_path is not None:
+        figure.record(json_path, "speedup", {"wanted_int8": WANTED, "rows": rows, "benchmark": to_document(found)})
+
+
+def _check(subjects: Sequence[Process]) -> None:
+    for subject in subjects:
+        figure.check_weights(subject.path.name, subjects[0].opened.card, subject.opened.card)
+
+
+def row(record: Record, own: FileRecord) -> dict[str, Any]:
+    """The figures of one file: p50, ratio to PyTorch with its spread over the rounds, size and its ratio to fp32 of the format."""
+    ratio, low, high = record.ratio(own, "model")
+    whole = next((other for other in record.files if (other.format, other.precision) == (own.format, "fp32")), None)
+    return {
+        "name": own.name,
+        "format": own.format,
+        "precision": own.precision,
+        "p50_ms": own.clocks["model"].latency.p50,
+        "p99_ms": own.clocks["model"].latency.p99,
+        "times_faster": ratio,
+        "times_faster_p10": low,
+        "times_faster_p90": high,
+        "bytes": own.bytes,
+        "size_of_fp32": None if whole is None else own.bytes / whole.bytes,
+        "verdict": str(own.verdict),
+        "reasons": list(own.verdict.reasons),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows for a terminal."""
+    cells = [["file", "precision", "model p50 ms", "p99 ms", "times faster", "size MB", "of fp32", "verdict"]]
+    for own in rows:
+        share = "" if own["size_of_fp32"] is None else f"{own['size_of_fp32']:.2f}"
+        faster = f"{own['times_faster']:.2f} ({own['times_faster_p10']:.2f}-{own['times_faster_p90']:.2f})"
+        times = [milliseconds(own["p50_ms"]), milliseconds(own["p99_ms"])]
+        cells.append([own["name"], own["precision"], *times, faster, f"{own['bytes'] / 1e6:.2f}", share, own["verdict"]])
+    return columns(cells, left=2)
+
+
+def conclusion(rows: list[dict[str, Any]]) -> str:
+    """Whether every int8 file reaches the figure, in one line."""
+    ratios = {own["format"]: own["times_faster"] for own in rows if own["precision"] == "int8"}
+    if not ratios:
+        return "no int8 file in the folder"
+    reached = "reached" if min(ratios.values()) >= WANTED else "not reached"
+    return f"int8 at least {WANTED:g}x faster than PyTorch eager fp32: {reached} ({', '.join(f'{k} {v:.2f}' for k, v in ratios.items())})"
+
+
+if __name__ == "__main__":
+    figure.run(command)

@@ -1,0 +1,245 @@
+"""What live runs cost: file to boxes against the engine alone, several cameras against one, frame age, a slow model, memory over time.
+
+``python -m edgecnn.benchmarks.figures.stream NET.xml NET.onnx VIDEO --json FILE``
+
+Each measurement is a process of its own (``stream_part``); those that are compared take turns within one run, because on a shared
+machine only such ratios mean something. Two kinds of ratio stand side by side: of frames per second, and of processor time per frame,
+which other programs on the machine disturb less. The floor is what no program can beat: the engine's processor time and that of
+decoding the video, one after the other on the same cores.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.figures.reach import Figure
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns
+from edgecnn.errors import BackendError
+from edgecnn.types import nearest_rank
+
+WHAT = ("throughput", "age", "slow", "memory")
+SETTLED_S = 60.0  # memory is compared with what it was after this time
+Parts = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The files that are measured, and how long."""
+
+    openvino: str
+    onnx: str
+    video: str
+    rounds: int
+    seconds: float
+    minutes: float
+
+
+@click.command()
+@click.argument("openvino", type=click.Path(exists=True, dir_okay=False))
+@click.argument("onnx", type=click.Path(exists=True, dir_okay=False))
+@click.argument("video", type=click.Path(exists=True, dir_okay=False))
+@click.option("--what", type=click.Choice(WHAT), multiple=True, help="One part of it; may be given again.  [default: all]")
+@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Rounds of throughput and age.")
+@click.option(
+    "--seconds", type=click.FloatRange(1), default=5.0, show_default=True, help="Length of each measurement of a round."
+)
+@click.option("--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Length of slow and of memory.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(what: tuple[str, ...], json_path: Path | None, **values: Any) -> None:
+    """Measure the OpenVINO file and the ONNX file of one detector on VIDEO."""
+    if json_path is not None:
+        check_writable(json_path)
+    setup = Setup(**values)
+    content: dict[str, Any] = {}
+    figures: list[Figure] = []
+    for name in what or WHAT:
+        found, own = MEASURES[name](setup)
+        content[name] = found
+        figures += own
+    click.echo(table(figures))
+    if json_path is not None:
+        figure.record(json_path, "stream", {"figures": [one.to_json() for one in figures], **content})
+
+
+def table(figures: list[Figure]) -> str:
+    """Figures for a terminal."""
+    return columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1)
+
+
+def run_part(part: str, **asked: Any) -> dict[str, Any]:
+    """One measurement in a fresh process; raises ``BackendError`` where it fails."""
+    text = json.dumps({"part": part, **asked})
+    limit = asked["seconds"] * 3 + 120
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgecnn.benchmarks.figures.stream_part", text],
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BackendError(
+            f"the measurement {part} within {limit:.0f} s", "no end", f"run stream_part '{text}' by hand"
+        ) from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise BackendError(f"the measurement {part} to end well", last[:300], f"run stream_part '{text}' by hand")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def in_turns(asked: Mapping[str, dict[str, Any]], rounds: int) -> Parts:
+    """Every part once a round, forwards and backwards by turns."""
+    found: Parts = {name: [] for name in asked}
+    for number in range(rounds):
+        for name in list(asked)[:: 1 if number % 2 == 0 else -1]:
+            found[name].append(run_part(**asked[name]))
+        click.echo(f"round {number + 1} of {rounds}: {_rates(found)}", err=True)
+    return found
+
+
+def _rates(found: Parts) -> str:
+    return ", ".join(f"{name} {_rate(own[-1]):.0f}/s {_cpu_ms(own[-1]):.1f} ms" for name, own in found.items())
+
+
+def _rate(part: dict[str, Any]) -> float:
+    return float(part["frames"] / part["wall_s"])
+
+
+def _cpu_ms(part: dict[str, Any]) -> float:
+    return float(part["cpu_s"] / part["frames"] * 1e3)
+
+
+def throughput(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+    """File to boxes over the floor, for both engines; four cameras over one."""
+    asked: dict[str, dict[str, Any]] = {
+        "openvino alone": {"part": "engine_openvino", "model": setup.openvino},
+        "onnxruntime alone": {"part": "engine_onnxruntime", "model": setup.onnx},
+        "onnxruntime alone, 2 callers": {"part": "engine_onnxruntime", "model": setup.onnx, "callers": 2},
+        "decode": {"part": "decode", "video": setup.video},
+        "edgecnn openvino": {"part": "stream", "model": setup.openvino, "video": setup.video},
+        "edgecnn onnxruntime": {"part": "stream", "model": setup.onnx, "video": setup.video},
+        "edgecnn openvino, 4 cameras": {"part": "stream", "model": setup.openvino, "video": setup.video, "cameras": 4},
+    }
+    parts = in_turns({name: {**own, "seconds": setup.seconds} for name, own in asked.items()}, setup.rounds)
+    figures = [
+        *_against_floor("OpenVINO", parts, "edgecnn openvino", "openvino alone", 0.95),
+        *_against_floor("ONNX Runtime", parts, "edgecnn onnxruntime", _quicker(parts), 0.85),
+        Figure.of(
+            "four cameras over one, frames/s", _paired(parts, _rate, "edgecnn openvino, 4 cameras", "edgecnn openvino"), 0.95
+        ),
+    ]
+    return {"parts": parts}, figures
+
+
+def _quicker(parts: Parts) -> str:
+    """ONNX Runtime the way it gives more: one call with all threads, or a call for each of two threads."""
+    names = ("onnxruntime alone", "onnxruntime alone, 2 callers")
+    return max(names, key=lambda name: statistics.median(map(_rate, parts[name])))
+
+
+def _against_floor(engine: str, parts: Parts, run: str, alone: str, wanted: float) -> list[Figure]:
+    engine_ms, decode_ms = ([_cpu_ms(part) for part in parts[name]] for name in (alone, "decode"))
+    shares = [one / (one + other) for one, other in zip(engine_ms, decode_ms, strict=True)]
+    over_engine = _paired(parts, _rate, run, alone)
+    cpu = [(one + other) / _cpu_ms(part) for one, other, part in zip(engine_ms, decode_ms, parts[run], strict=True)]
+    return [
+        Figure.of(f"{engine}: file to boxes over the engine alone, frames/s", over_engine),
+        Figure.of(f"{engine}: the floor, engine over engine and decoding", shares),
+        Figure.of(f"{engine}: frames/s over the floor", [a / b for a, b in zip(over_engine, shares, strict=True)], wanted),
+        Figure.of(f"{engine}: the floor's processor time over ours", cpu, wanted),
+    ]
+
+
+def _paired(parts: Parts, value: Callable[[dict[str, Any]], float], one: str, other: str) -> list[float]:
+    return [value(a) / value(b) for a, b in zip(parts[one], parts[other], strict=True)]
+
+
+def age(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+    """Frame age on a camera of 30 frames/s, against the inferences of the same run, and against a loop without a pipeline."""
+    asked = {
+        f"{name}{', bare loop' if bare else ''}": {
+            "part": "age", "model": path, "video": setup.video, "seconds": setup.seconds, "bare": bare,
+        }
+        for name, path in (("OpenVINO", setup.openvino), ("ONNX Runtime", setup.onnx))
+        for bare in (False, True)
+    }  # fmt: skip
+    parts = in_turns(asked, setup.rounds)
+    figures = []
+    for name in ("OpenVINO", "ONNX Runtime"):
+        ours, bare = ([_age_p99(part) for part in parts[key]] for key in (name, f"{name}, bare loop"))
+        over = [age / _allowed_age(part) for age, part in zip(ours, parts[name], strict=True)]
+        bare_over = [age / _allowed_age(part) for age, part in zip(bare, parts[f"{name}, bare loop"], strict=True)]
+        figures += [
+            Figure.of(f"{name}: age p99 over 1.5 inferences + 5 ms", over, 1.0, at_most=True),
+            Figure.of(f"{name}: the same of a loop without a pipeline", bare_over),
+            Figure.of(f"{name}: age p99 less that of the loop, ms", [a - b for a, b in zip(ours, bare, strict=True)]),
+        ]
+    return {"parts": parts}, figures
+
+
+def _age_p99(part: dict[str, Any]) -> float:
+    return nearest_rank(part["extra"]["ages_ms"], 99)
+
+
+def _allowed_age(part: dict[str, Any]) -> float:
+    """One and a half median inferences and 5 ms."""
+    return 1.5 * float(statistics.median(part["extra"]["infers_ms"])) + 5
+
+
+def slow(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+    """True age while the model takes three frame intervals: edgecnn for the whole time, a plain OpenCV loop for a minute of it."""
+    fps, times = 30.0, 3.0
+    seconds = setup.minutes * 60
+    ours = run_part("slow", model=setup.openvino, seconds=seconds, fps=fps, times=times)["extra"]["ages_ms"]
+    plain = run_part("slow", model=setup.openvino, seconds=min(seconds, 60.0), fps=fps, times=times, plain=True)["extra"][
+        "ages_ms"
+    ]
+    bound = 1e3 / fps + 2 * times * 1e3 / fps
+    ages = [milliseconds for _, milliseconds in ours]
+    tenth = max(len(ages) // 10, 1)
+    drift = statistics.median(ages[-tenth:]) - statistics.median(ages[:tenth])
+    figures = [
+        Figure.of("age p99 over 1 interval + 2 inferences, model 3x slower", [nearest_rank(ages, 99) / bound], 1.0, at_most=True),
+        Figure.of("median age of the last tenth less that of the first, ms", [drift], 1e3 / fps, at_most=True),
+        Figure.of("a plain OpenCV loop's age after a minute, ms", [plain[-1][1]]),
+    ]
+    return {"minutes": setup.minutes, "bound_ms": bound, "edgecnn": ours[:: max(len(ours) // 2000, 1)], "plain": plain}, figures
+
+
+def memory(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+    """Growth of resident memory, files and sockets at full rate, after the first minute."""
+    found = run_part("memory", model=setup.openvino, video=setup.video, seconds=setup.minutes * 60)["extra"]
+    samples = found["samples"]
+    early = [one for one in samples if one["s"] <= SETTLED_S][-1]
+    late = samples[-1]
+    figures = [
+        Figure.of(f"growth of memory in {setup.minutes:g} minutes, MiB", [late["mib"] - early["mib"]], 5.0, at_most=True),
+        Figure.of("growth of open files", [late["files"] - early["files"]], 0.0, at_most=True),
+        Figure.of("growth of sockets", [late["sockets"] - early["sockets"]], 0.0, at_most=True),
+    ]
+    return {"minutes": setup.minutes, **found}, figures
+
+
+MEASURES: dict[str, Callable[[Setup], tuple[dict[str, Any], list[Figure]]]] = {
+    "throughput": throughput,
+    "age": age,
+    "slow": slow,
+    "memory": memory,
+}
+
+
+if __name__ == "__main__":
+    figure.run(command)

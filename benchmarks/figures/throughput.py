@@ -1,0 +1,151 @@
+"""File-to-boxes throughput of ``edgecnn run`` with nothing dropped, against the engine alone: what decoding and Python cost.
+
+``python -m edgecnn.benchmarks.figures.throughput cups-int8.xml car-detection.mp4 --json FILE``
+
+The engine alone is OpenVINO's own ``benchmark_app`` with the throughput hint in the same precision: one input again and again, no
+video, no resize, no boxes. Both are processes of their own that take turns; each pair gives one ratio.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns
+from edgecnn.card import CARD_KEY
+from edgecnn.errors import BackendError, InputError
+from edgecnn.runtime.backends import file_format
+from edgecnn.runtime.backends.ov import open_file
+
+WANTED = 0.75
+BENCHMARK_APP = "from openvino.tools.benchmark.main import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Frames per second of the engine alone and of ``edgecnn run``, one right after the other."""
+
+    engine: float
+    run: float
+
+    @property
+    def ratio(self) -> float:
+        """How much of the engine's throughput is left."""
+        return self.run / self.engine
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("video", type=click.Path(path_type=Path))
+@click.argument("run_options", nargs=-1, type=click.UNPROCESSED)
+@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Pairs of measurements.")
+@click.option("--seconds", type=click.IntRange(1), default=8, show_default=True, help="Length of each measurement.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(model: Path, video: Path, run_options: tuple[str, ...], rounds: int, seconds: int, json_path: Path | None) -> None:
+    """Compare edgecnn run of the OpenVINO file MODEL on VIDEO with benchmark_app; other options go to edgecnn run."""
+    if json_path is not None:
+        check_writable(json_path)
+    precision = engine_precision(model)
+    pairs = []
+    for number in range(rounds):
+        pairs.append(_pair(model, video, precision, seconds, run_options, engine_first=number % 2 == 0))
+        click.echo(
+            f"{number + 1}/{rounds}: engine {pairs[-1].engine:.1f}, run {pairs[-1].run:.1f}, ratio {pairs[-1].ratio:.3f}",
+            err=True,
+        )
+    found = summary(pairs)
+    click.echo(table(pairs, found))
+    if json_path is not None:
+        rows = [{**asdict(pair), "ratio": pair.ratio} for pair in pairs]
+        figure.record(json_path, "throughput", {"wanted": WANTED, "engine_precision": precision, **found, "pairs": rows})
+
+
+def summary(pairs: list[Pair]) -> dict[str, float]:
+    """Medians over the pairs, and the lowest and highest ratio."""
+    ratios = [pair.ratio for pair in pairs]
+    return {
+        "engine_frames_per_s": statistics.median(pair.engine for pair in pairs),
+        "run_frames_per_s": statistics.median(pair.run for pair in pairs),
+        "ratio": statistics.median(ratios),
+        "ratio_min": min(ratios),
+        "ratio_max": max(ratios),
+    }
+
+
+def table(pairs: list[Pair], found: dict[str, float]) -> str:
+    """The result for a terminal."""
+    rows = [
+        ["", "frames/s"],
+        ["engine alone (benchmark_app)", f"{found['engine_frames_per_s']:.1f}"],
+        ["edgecnn run, nothing dropped", f"{found['run_frames_per_s']:.1f}"],
+    ]
+    reached = "reached" if found["ratio"] >= WANTED else "not reached"
+    spread = f"{found['ratio_min']:.2f}-{found['ratio_max']:.2f} over {len(pairs)} pairs"
+    return f"{columns(rows, left=1)}\n\nratio {found['ratio']:.3f} ({spread}); at least {WANTED}: {reached}"
+
+
+def _pair(model: Path, video: Path, precision: str, seconds: int, run_options: tuple[str, ...], *, engine_first: bool) -> Pair:
+    if engine_first:
+        engine = engine_alone(model, precision, seconds)
+        return Pair(engine, whole_run(model, video, seconds, run_options))
+    run = whole_run(model, video, seconds, run_options)
+    return Pair(engine_alone(model, precision, seconds), run)
+
+
+def engine_alone(model: Path, precision: str, seconds: int) -> float:
+    """Frames per second by benchmark_app; raises ``BackendError`` where it fails."""
+    wanted = ["-m", str(model), "-d", "CPU", "-hint", "throughput", "-t", str(seconds), "-infer_precision", precision]
+    done = _run([sys.executable, "-c", BENCHMARK_APP, *wanted], "benchmark_app")
+    rate = re.search(r"Throughput:\s+([\d.]+) FPS", done)
+    if rate is None:
+        raise BackendError("a throughput from benchmark_app", done.strip()[-200:] or "no output", "run it by hand")
+    return float(rate[1])
+
+
+def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ...]) -> float:
+    """Frames per second of a whole ``edgecnn run``, from the first decoded frame to the last boxes; raises ``BackendError``."""
+    with tempfile.TemporaryDirectory() as folder:
+        stats = Path(folder) / "stats.json"
+        wanted = ["--source", str(video), "--policy", "all", "--repeat", "0", "--duration", str(seconds), "--stats", str(stats)]
+        _run([sys.executable, "-m", "edgecnn", "run", str(model), *wanted, *run_options], "edgecnn run")
+        record: dict[str, Any] = json.loads(stats.read_text())
+    ledger = record["ledger"]
+    if ledger["dropped"] > ledger["unfinished"] or ledger["failed"]:
+        raise BackendError("a run in which no frame is lost", str(ledger), "look at it with edgecnn run")
+    return float(record["throughput"])
+
+
+def _run(command: list[str], name: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
+        raise BackendError(f"{name} to end well", f"exit code {done.returncode}: {last[:300]}", "run it by hand")
+    return done.stdout
+
+
+def engine_precision(model: Path) -> str:
+    """The precision hint that ``edgecnn run`` gives OpenVINO for this file, f32 or f16; raises what opening it raises."""
+    if file_format(model) != "openvino":
+        raise InputError("an OpenVINO file (.xml)", model.name, "export one with --format openvino")
+    backend = open_file(model, "cpu", threads=None, requests=1)
+    backend.close()
+    if '"precision":"fp16"' not in backend.metadata.get(CARD_KEY, ""):
+        return "f32"
+    import openvino
+
+    return "f16" if "FP16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
+if __name__ == "__main__":
+    figure.run(command)

@@ -1,0 +1,168 @@
+"""How well identities are kept against a peer: one detector's boxes on a sequence, through our ByteTrack and that of `trackers`.
+
+``python -m edgecnn.benchmarks.figures.tracking YOLOX_NANO.onnx --data TUD-Campus --json FILE``
+``python -m edgecnn.benchmarks.figures.tracking cups --data "scene:cups?seed=9200&cut=20" --limit 600``
+
+The peer is what supervision's ByteTrack became (pip install --no-deps trackers supervision); TrackEval scores both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeAlias
+
+import click
+import numpy as np
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.measure.progress import StatusLine
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns
+from edgecnn.data import Dataset, open_dataset
+from edgecnn.data.mot import frame_rate
+from edgecnn.errors import InputError
+from edgecnn.metrics.tracking import Identified, TrackScore, score_tracks
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.runtime.tracking import ByteTrack, TrackOptions
+from edgecnn.types import Detections, nearest_rank
+
+FLOOR = 0.05  # the trackers choose themselves what is too weak
+FIGURES = ("mota", "idf1", "hota")
+Follow: TypeAlias = Callable[[Detections, int], Detections]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tracker: its name and options, its score, and what a frame took."""
+
+    name: str
+    options: dict[str, float]
+    score: TrackScore
+    p50_us: float
+    p99_us: float
+
+
+@click.command()
+@click.argument("model")
+@click.option("--data", required=True, help="A sequence in MOT Challenge layout, or a scene of one cut.")
+@click.option("--limit", type=click.IntRange(2), help="At most so many frames.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(model: str, data: str, limit: int | None, json_path: Path | None) -> None:
+    """Track what MODEL finds in a sequence of the classes that are labelled there."""
+    dataset = open_dataset(data, limit=limit)
+    if len({sample.group for sample in dataset.samples}) > 1:
+        raise InputError("one sequence", f"several in {dataset.name}", "name the folder of one, or a scene with a longer cut=")
+    fps = frame_rate(Path(data)) or 30.0
+    truth = [_true(sample.boxes) for sample in dataset.samples]
+    if json_path is not None:
+        check_writable(json_path)
+    with StatusLine() as status:
+        status("detecting")
+        found = detect(model, dataset)
+    rows = [measure(*one, found, truth) for one in trackers(fps)]
+    click.echo(table(rows))
+    click.echo(f"\n{conclusion(rows)}")
+    if json_path is not None:
+        content = {"model": Path(model).name, "dataset": dataset.name, "frames": len(truth), "fps": fps, "score_from": FLOOR}
+        figure.record(json_path, "tracking", {**content, "rows": [asdict(row) for row in rows]})
+
+
+def detect(model: str, dataset: Dataset) -> list[Detections]:
+    """What is found in each frame of the dataset's classes."""
+    with Predictor(model, options=CardOptions(score_threshold=FLOOR)) as predictor:
+        wanted = [index for index, label in enumerate(predictor.card.labels) if label in dataset.labels]
+        if not wanted:
+            raise InputError(f"a detector of {', '.join(dataset.labels)}", "none of them in its labels", "name another model")
+        found = []
+        for sample in dataset.samples:
+            prediction = predictor(sample.read())
+            if not isinstance(prediction, Detections):
+                raise InputError("a detector", f"a model to {predictor.card.task}", "name another model")
+            found.append(prediction[np.isin(prediction.class_id, wanted)])
+    return found
+
+
+def trackers(fps: float) -> list[tuple[str, dict[str, float], Follow]]:
+    """What is compared: ours, the peer as it comes, and the peer with our thresholds."""
+    ours = TrackOptions()
+    same = {"high_conf_det_threshold": ours.high, "track_activation_threshold": ours.new}
+    return [
+        ("edgecnn", {"high": ours.high, "new": ours.new, "low": ours.low}, _ours(ours, fps)),
+        ("trackers", {}, _peer(fps, {})),
+        ("trackers, our thresholds", same, _peer(fps, same)),
+    ]
+
+
+def _ours(options: TrackOptions, fps: float) -> Follow:
+    tracker = ByteTrack(options)
+    return lambda found, index: tracker.update(found, index, index / fps)
+
+
+def _peer(fps: float, options: dict[str, float]) -> Follow:
+    try:
+        boxes, peer = import_module("supervision").Detections, import_module("trackers").ByteTrackTracker
+    except ImportError as error:
+        do = "run: pip install --no-deps trackers supervision"
+        raise InputError("the packages trackers and supervision to compare with", "not installed", do) from error
+    tracker = peer(frame_rate=fps, **options)
+
+    def follow(found: Detections, index: int) -> Detections:
+        tracked = tracker.update(boxes(xyxy=found.xyxy, confidence=found.score, class_id=found.class_id))
+        named = tracked.tracker_id >= 0
+        xyxy = np.asarray(tracked.xyxy[named], np.float32).reshape(-1, 4)
+        identity = np.asarray(tracked.tracker_id[named], np.int64)
+        return Detections(xyxy, np.ones(len(xyxy), np.float32), np.zeros(len(xyxy), np.int64), identity)
+
+    return follow
+
+
+def measure(
+    name: str, options: dict[str, float], follow: Follow, found: Sequence[Detections], truth: Sequence[Identified]
+) -> Row:
+    """Run one tracker over all frames."""
+    tracked, spent = [], []
+    for index, boxes in enumerate(found):
+        started = perf_counter()
+        result = follow(boxes, index)
+        spent.append((perf_counter() - started) * 1e6)
+        identity = np.empty(0, np.int64) if result.track_id is None else result.track_id
+        tracked.append(Identified(result.xyxy, identity))
+    return Row(name, options, score_tracks(truth, tracked), nearest_rank(spent, 50), nearest_rank(spent, 99))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows for a terminal."""
+    cells = [["tracker", "MOTA %", "IDF1 %", "HOTA %", "switches", "missed", "false", "tracks", "p50 us"]]
+    for row in rows:
+        score = row.score
+        shares = [f"{100 * getattr(score, name):.1f}" for name in FIGURES]
+        counts = [str(value) for value in (score.switches, score.missed, score.false, score.tracks)]
+        cells.append([row.name, *shares, *counts, f"{row.p50_us:.0f}"])
+    return columns(cells, left=1)
+
+
+def conclusion(rows: Sequence[Row]) -> str:
+    """Whether ours, the first, reaches every other row in each figure."""
+    ours, *peers = rows
+    behind = {
+        f"{name.upper()} of {peer.name}"
+        for peer in peers
+        for name in FIGURES
+        if getattr(ours.score, name) < getattr(peer.score, name)
+    }
+    return f"MOTA, IDF1 and HOTA at least the peer's: {'not reached: ' + ', '.join(sorted(behind)) if behind else 'reached'}"
+
+
+def _true(boxes: Any) -> Identified:
+    if boxes is None or boxes.identity is None:
+        raise InputError("a dataset with identities", "boxes without", "name a MOT Challenge sequence")
+    return Identified(boxes.xyxy, boxes.identity, boxes.crowd)
+
+
+if __name__ == "__main__":
+    figure.run(command)

@@ -1,0 +1,129 @@
+"""What it costs a run to be watched: ``python -m edgecnn.benchmarks.figures.watching --json FILE``.
+
+A camera of 768x432 at 25 frames per second whose model takes 10 ms, served to no viewer, to one, to four, and to four beside one that
+never reads. The viewers are processes of their own. Each way takes its turn in rounds; frame age and processor time are of the run.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from edgecnn.benchmarks.figures import figure
+from edgecnn.benchmarks.figures.reach import Figure
+from edgecnn.benchmarks.report.outputs import check_writable
+from edgecnn.benchmarks.report.table import columns
+from edgecnn.runtime.draw.painter import Painter
+from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.testing import FakePredictor, FakeSource
+from edgecnn.runtime.view.auth import Access
+from edgecnn.runtime.view.live_view import LiveView
+from edgecnn.types import Frame, nearest_rank
+
+NOBODY = "nobody"
+WAYS = {NOBODY: (0, 0), "one viewer": (1, 0), "four viewers": (4, 0), "four and one who never reads": (4, 1)}
+FPS, SIZE, INFERENCE_S = 25.0, (432, 768), 0.010
+SETTLE_S = 1.0
+
+
+class Noise(FakeSource):
+    """Frames that are as hard to encode as those of a camera: noise, blurred by enlarging it."""
+
+    def _frames(self) -> Generator[Frame, None, None]:
+        small = np.random.default_rng(0).integers(0, 256, (8, SIZE[0] // 8, SIZE[1] // 8, 3), np.uint8)
+        large = small.repeat(8, 1).repeat(8, 2)
+        for frame in super()._frames():
+            yield Frame(frame.index, frame.captured_at, large[frame.index % len(large)])
+
+
+@click.command()
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=5.0, show_default=True, help="How long each way is measured in a round."
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+def command(seconds: float, rounds: int, json_path: Path | None) -> None:
+    """Measure what a run costs that nobody, one, or several watch."""
+    if json_path is not None:
+        check_writable(json_path)
+    parts: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    for number in range(rounds):
+        for way, (viewers, lazy) in WAYS.items():
+            parts[way].append(measure(seconds, viewers, lazy))
+        last = ", ".join(f"{way} {own[-1]['age_p50_ms']:.1f} ms" for way, own in parts.items())
+        click.echo(f"round {number + 1} of {rounds}: {last}", err=True)
+    figures = [one for way in list(WAYS)[1:] for one in _over_nobody(way, parts)]
+    click.echo(columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1))
+    if json_path is not None:
+        figure.record(json_path, "watching", {"figures": [one.to_json() for one in figures], "parts": parts})
+
+
+def _over_nobody(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterator[Figure]:
+    for name, key in {"frame age p50": "age_p50_ms", "frame age p99": "age_p99_ms", "processor time": "cpu_ms"}.items():
+        pairs = zip(parts[way], parts[NOBODY], strict=True)
+        yield Figure.of(f"{way}: {name} over that of nobody", [own[key] / without[key] for own, without in pairs])
+
+
+def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
+    """How many frames, their age in milliseconds, and processor milliseconds of this process for each."""
+    station = Station([CameraPlan("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
+    view = LiveView(station, station.controls, Access("127.0.0.1", 0))
+    view.join("camera", ("thing",), Painter(("thing",)))
+    ages: list[float] = []
+    with view, ExitStack() as stack, station:
+        assert view.server is not None
+        port = view.server.access.port
+        for _ in range(viewers):
+            stack.enter_context(viewer(port))
+        for _ in range(lazy):
+            stack.enter_context(never_reads(port))
+        started, cpu = time.perf_counter() + SETTLE_S, 0.0
+        for result in station:
+            view.write(result)
+            if time.perf_counter() < started:
+                cpu = time.process_time()
+                continue
+            ages.append(result.age_ms)
+            if time.perf_counter() > started + seconds:
+                break
+        spent = time.process_time() - cpu
+    return {
+        "frames": len(ages),
+        "age_p50_ms": nearest_rank(ages, 50),
+        "age_p99_ms": nearest_rank(ages, 99),
+        "cpu_ms": spent / len(ages) * 1e3,
+    }
+
+
+@contextmanager
+def viewer(port: int) -> Iterator[None]:
+    """A process that asks for pictures and numbers as the page does."""
+    process = subprocess.Popen([sys.executable, "-m", "edgecnn.benchmarks.figures.viewer", str(port)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(5)
+
+
+@contextmanager
+def never_reads(port: int) -> Iterator[None]:
+    """A connection that asks until nothing more goes in, and reads nothing."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET /api/picture?camera=camera HTTP/1.1\r\nhost: localhost\r\n\r\n" * 100)
+        yield
+
+
+if __name__ == "__main__":
+    figure.run(command)

@@ -1,0 +1,69 @@
+"""Warm-up and one round of measurement of anything that can be called; raw samples come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from edgecnn.benchmarks.measure.protocol import Protocol
+from edgecnn.types import nearest_rank
+
+SETTLE_RUNS = 3
+SETTLE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """How a warm-up went: runs, seconds, whether the median had settled when it ended."""
+
+    runs: int
+    seconds: float
+    settled: bool
+
+
+def timed(step: Callable[[], object]) -> float:
+    """Milliseconds of one call."""
+    started = perf_counter()
+    step()
+    return (perf_counter() - started) * 1e3
+
+
+def warm_up(step: Callable[[], object], protocol: Protocol) -> WarmUp:
+    """Call ``step`` until the protocol says that it is warm, or its limit is reached."""
+    samples: list[float] = []
+    started = perf_counter()
+    while True:
+        samples.append(timed(step))
+        spent = perf_counter() - started
+        settled = len(samples) >= protocol.warm_runs and spent >= protocol.warm_s and has_settled(samples, protocol)
+        if settled or spent > protocol.warm_limit_s:
+            return WarmUp(len(samples), spent, settled)
+
+
+def has_settled(samples: list[float], protocol: Protocol) -> bool:
+    """Whether the median of the last ``warm_runs`` samples lies close to that of as many before them, or of all where they are few."""
+    last, before = samples[-protocol.warm_runs :], samples[-2 * protocol.warm_runs : -protocol.warm_runs] or samples
+    return abs(nearest_rank(last, 50) / nearest_rank(before, 50) - 1) <= protocol.settled
+
+
+def one_round(step: Callable[[], object], runs: int, seconds: float) -> list[float]:
+    """Milliseconds of each call until ``runs`` calls and ``seconds`` seconds have passed; none is dropped.
+
+    A few calls before the first sample bring caches and clocks back after another file had the machine.
+    """
+    settle(step)
+    samples: list[float] = []
+    until = perf_counter() + seconds
+    while len(samples) < runs or perf_counter() < until:
+        samples.append(timed(step))
+    return samples
+
+
+def settle(step: Callable[[], object]) -> None:
+    """Unrecorded calls at the start of a round: three and 50 ms."""
+    until = perf_counter() + SETTLE_S
+    calls = 0
+    while calls < SETTLE_RUNS or perf_counter() < until:
+        step()
+        calls += 1

@@ -1,0 +1,132 @@
+"""What is measured of one loaded file: its clocks, its throughput, its accuracy. Runs in the child process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+from edgecnn.benchmarks.measure.dataset_choice import DataChoice
+from edgecnn.benchmarks.measure.frame_age import LiveRound, live_round
+from edgecnn.benchmarks.measure.inputs import BUDGET, load_stored
+from edgecnn.benchmarks.measure.loop import WarmUp, one_round, warm_up
+from edgecnn.benchmarks.measure.protocol import Clock, Protocol
+from edgecnn.card import Decode
+from edgecnn.metrics import Score, evaluate
+from edgecnn.preprocess import Preprocessor
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor, Worker
+from edgecnn.types import Array, Image
+
+Step = Callable[[], object]
+MEASURING = {"score_threshold": 0.001, "max_detections": 100}
+
+
+@dataclass(slots=True)
+class Round:
+    """Raw samples of one round in milliseconds; the stages of each sample for the task clock, the ledger for the age clock."""
+
+    samples_ms: list[float]
+    stages_ms: dict[str, list[float]] = field(default_factory=dict)
+    ledger: dict[str, int] = field(default_factory=dict)
+
+
+class Subject:
+    """One loaded file with the inputs it rotates over; each public method answers one request of the parent."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+        self.images: list[Image] = []
+        self.feeds: list[dict[str, Array]] = []
+        self._turn = 0
+
+    def use(self, folder: str) -> int:
+        """Take the stored images as inputs and prepare the feeds of the model clock; the number of feeds."""
+        self.images = load_stored(Path(folder))
+        prepare = Preprocessor(self.predictor.card.preprocess, self.predictor.backend.inputs[0])
+        self.feeds = []
+        for image in self.images:
+            feed = {name: array.copy() for name, array in prepare(image)[0].items()}
+            self.feeds.append(feed)
+            if len(self.feeds) * sum(array.nbytes for array in feed.values()) > BUDGET:
+                break
+        return len(self.feeds)
+
+    def warm(self, clock: Clock, protocol: Protocol) -> WarmUp:
+        """Warm up one clock; the pipeline of the age clock warms itself at the start of each round."""
+        if clock == "age":
+            return WarmUp(0, 0.0, True)
+        return warm_up(self._step(clock, {}), protocol)
+
+    def measure(self, clock: Clock, protocol: Protocol) -> Round:
+        """One round of one clock."""
+        runs, seconds = protocol.runs_per_round, protocol.seconds_per_round
+        if clock == "age":
+            live: LiveRound = live_round(self.predictor, self.images, protocol.fps, runs)
+            return Round(live.ages_ms, live.stages_ms, live.ledger)
+        stages: dict[str, list[float]] = {}
+        samples = one_round(self._step(clock, stages), runs, seconds)
+        return Round(samples, {name: values[-len(samples) :] for name, values in stages.items()})
+
+    def throughput(self, clock: Clock, seconds: float) -> float:
+        """Frames per second with as many threads at work as the backend allows, over ``seconds`` seconds and at least one frame each."""
+        until = perf_counter() + seconds
+        counts = [0] * self.predictor.backend.concurrency
+        steps = [self._step(clock, {}) for _ in counts]
+
+        def work(index: int) -> None:
+            while not counts[index] or perf_counter() < until:
+                steps[index]()
+                counts[index] += 1
+
+        threads = [threading.Thread(target=work, args=(index,), name=f"throughput-{index}") for index in range(len(counts))]
+        started = perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(counts) / (perf_counter() - started)
+
+    def accuracy(self, data: DataChoice, options: CardOptions) -> Score | None:
+        """Accuracy of the very file that was timed; None on a dataset without truth.
+
+        Boxes of every score count unless ``options`` say otherwise: a threshold as in daily use would cut the curve that mAP is
+        the area of.
+        """
+        dataset = data.open()
+        if not dataset.labels:
+            return None
+        card = self.predictor.card
+        dataset, classes = data.named(dataset, card.labels)
+        if card.task == "detect":
+            every = {name: own if (own := getattr(options, name)) is not None else value for name, value in MEASURING.items()}
+            card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **every}))
+        worker = Worker(self.predictor.backend, card)
+        return evaluate(lambda image: worker(image)[0], dataset, classes=classes)
+
+    def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:
+        """The call that one sample of ``clock`` times; stage times of the task clock are added to ``stages``."""
+        if clock == "model":
+            return self._model_step()
+        worker = self.predictor.worker()
+
+        def task() -> None:
+            _, spent = worker(self.images[self._next(len(self.images))])
+            for name, value in spent.items():
+                stages.setdefault(name, []).append(value)
+
+        return task
+
+    def _model_step(self) -> Step:
+        run = self.predictor.backend.run
+
+        def model() -> None:
+            run(self.feeds[self._next(len(self.feeds))])
+
+        return model
+
+    def _next(self, count: int) -> int:
+        self._turn += 1
+        return self._turn % count

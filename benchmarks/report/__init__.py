@@ -1,0 +1,1 @@
+"""Reports of a measurement: terminal table, JSON, HTML page with plots."""

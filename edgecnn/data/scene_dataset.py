@@ -1,0 +1,54 @@
+"""The scene as a data set: every n-th frame with its boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import overload
+
+from edgecnn.data.sample import Dataset, Sample
+from edgecnn.errors import InputError
+from edgecnn.scene.options import SceneOptions
+from edgecnn.scene.scene import Scene
+from edgecnn.types import Image
+
+
+class Frames(Sequence[Sample]):
+    """Samples that are rendered when they are asked for; taking a sample works its truth out, ``read()`` its image."""
+
+    def __init__(self, scene: Scene, count: int) -> None:
+        self._scene, self._count = scene, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        frame = index % self._count * self._scene.options.every
+        truth = self._scene.truth(frame)
+        group = str(self._scene.cut(frame))
+        return Sample(f"frame-{frame:07d}", partial(self._image, frame), boxes=truth.boxes, group=group, image_id=frame)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(self._count))
+
+    def group(self, index: int) -> str:
+        """The cut that a sample shows, without working its truth out."""
+        return str(self._scene.cut(index * self._scene.options.every))
+
+    def _image(self, frame: int) -> Image:
+        return self._scene.render(frame)[0]
+
+
+def dataset(options: SceneOptions) -> Dataset:
+    """The frames 0, every, 2 * every, ..., ``count`` of them; ``group`` is the cut. Raises ``InputError`` without ``count``."""
+    if options.count is None:
+        raise InputError("a number of frames for a data set", "a scene without end", "add count=, such as scene:cups?count=1000")
+    return Dataset("scene:cups", "detect", Scene(options).labels, Frames(Scene(options), options.count))

@@ -1,0 +1,1 @@
+"""The application behind `edgecnn run`: configuration, session, outputs, report."""

@@ -1,0 +1,98 @@
+"""What a run says about itself: lines for people on a terminal, one JSON object a line for programs anywhere else.
+
+A JSON line has ``time`` (UTC, ISO 8601), ``level`` (info, warning, error), ``kind`` and what belongs to that kind; it is never cut.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, Literal, Protocol, TextIO
+
+from edgecnn.runtime.pipeline.camera import Camera
+from edgecnn.runtime.sources.opencv_logging import stderr_held
+from edgecnn.types import Event
+
+Form = Literal["auto", "text", "json"]
+Level = Literal["info", "warning", "error"]
+
+EVERY_S = 10.0
+WARNINGS = ("late", "inference-failed", "size-changed")
+ERRORS = ("camera-lost", "camera-stalled", "camera-frozen", "camera-failed")
+
+
+class Cameras(Protocol):
+    """What is watched: cameras by name, of which some come and go."""
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]: ...  # noqa: D102
+
+
+def is_json(form: Form, out: TextIO | None = None) -> bool:
+    """Whether to write JSON lines: where it is asked for, or where nobody sits before ``out``."""
+    return form == "json" or (form == "auto" and not (out or sys.stderr).isatty())
+
+
+class JsonLog:
+    """Writes JSON lines to ``out``, from any thread; a reader who left is no error."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stderr
+        self._lock = threading.Lock()
+
+    def say(self, kind: str, level: Level = "info", **values: Any) -> None:
+        """Write one line at once."""
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        line = json.dumps({"time": now, "level": level, "kind": kind, **values}, default=str)
+        with self._lock, stderr_held():
+            try:
+                self._out.write(line + "\n")
+                self._out.flush()
+            except (BrokenPipeError, ValueError):
+                pass
+
+    def event(self, event: Event) -> None:
+        """One line for something that happened on a camera."""
+        level: Level = "error" if event.kind in ERRORS else "warning" if event.kind in WARNINGS else "info"
+        self.say(event.kind, level, camera=event.camera, **event.details)
+
+
+class Heartbeat:
+    """Every ``every`` seconds one line "status" for each camera; use it in a ``with`` around the run. ``beat`` is called as often."""
+
+    def __init__(self, log: JsonLog, station: Cameras, *, every: float = EVERY_S, beat: Callable[[], None] | None = None) -> None:
+        self._log, self._station, self._every, self._beat = log, station, every, beat
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="edgecnn-log", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join(1.0)
+
+    def _work(self) -> None:
+        while not self._over.wait(self._every):
+            for name, camera in self._station.cameras.items():
+                self._log.say("status", camera=name, **numbers(camera))
+            if self._beat is not None:
+                self._beat()
+
+
+def numbers(camera: Camera) -> dict[str, Any]:
+    """State, ledger and frame age of a camera, as a log line has them."""
+    stats = camera.stats().to_json()
+    age = stats["age_ms"]
+    return {
+        "state": camera.state,
+        "detail": camera.detail,
+        **{key: stats["ledger"][key] for key in ("captured", "processed", "dropped", "failed", "skipped")},
+        "late": stats["late"],
+        "frames_per_s": stats["throughput"],
+        "age_ms": {key: age[key] for key in ("p50", "p90", "p99")},
+    }

@@ -1,0 +1,185 @@
+"""What a run says while it goes on and when it ends, for people."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from edgecnn.runtime.draw.captions import label_of, value_text
+from edgecnn.runtime.pipeline.camera import Camera
+from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.pipeline.multi_camera import Station
+from edgecnn.runtime.pipeline.single_camera import Pipeline
+from edgecnn.runtime.pipeline.statistics import STAGES, Durations, Stats, Summary
+from edgecnn.runtime.sources.base import Source
+from edgecnn.runtime.view.screen import Screen
+from edgecnn.types import Classes, Detections, Result, Values
+
+LIVE_EVERY_S = 0.5
+PLAIN_EVERY_S = 5.0
+_CLEAR = "\r\x1b[K"
+_MOST_FAILURES = 10
+_MOST_BOXES = 50
+
+
+Reading = tuple[float, Counts, Durations]
+
+
+class StatusLine(Screen):
+    """Tells every half second how a run fares, in one line that renews itself; where ``out`` is no terminal, every 5 s in a line
+    for each camera.
+
+    Rates and ages are of the time since the line before. Use it as a context manager around the iteration.
+    """
+
+    def __init__(self, run: Station | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
+        out = out or sys.stderr
+        self._live = out.isatty()
+        super().__init__(out, every or (LIVE_EVERY_S if self._live else PLAIN_EVERY_S), "edgecnn-status")
+        self._station = run.station if isinstance(run, Pipeline) else run
+        self._began = time.perf_counter()
+        self._before: dict[str, Reading] = {}
+
+    def _draw(self) -> str:
+        if self._live:
+            return f"{_CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}"
+        return "".join(f"{line}\n" for line in self.lines())
+
+    def _erased(self) -> str:
+        return _CLEAR if self._live else ""
+
+    def line(self) -> str:
+        """All cameras in one line; starts the next stretch of time."""
+        cameras = list(self._station.cameras.values())
+        if len(cameras) == 1:
+            return self.lines()[0]
+        live = sum(camera.state == "live" for camera in cameras)
+        stretches = [self._since(camera) for camera in cameras]
+        bad = "".join(
+            f" · {camera.name} {camera.state}" for camera in cameras if camera.state in ("lost", "stalled", "frozen", "failed")
+        )
+        if not cameras:
+            return "no cameras"
+        return f"{live} of {len(cameras)} cameras live · {_rates(stretches)}{bad}"
+
+    def lines(self) -> list[str]:
+        """A line for each camera; starts the next stretch of time."""
+        cameras = list(self._station.cameras.values())
+        return [f"{camera.name}: " * (len(cameras) > 1) + self._camera_line(camera) for camera in cameras]
+
+    def _camera_line(self, camera: Camera) -> str:
+        stretch, counts, why = self._since(camera), camera.ledger.counts(), f": {camera.detail}" if camera.detail else ""
+        if not counts.captured and camera.state in ("waiting", "live"):
+            return f"waiting for {camera.source.name}"
+        state = "" if camera.state == "live" else f"{camera.state}{why} · "
+        return state + _rates([stretch])
+
+    def _since(self, camera: Camera) -> tuple[float, Counts, Counts, Durations]:
+        """Seconds since the line before, what was counted until then and until now, and the ages between."""
+        now, counts, ages = time.perf_counter(), camera.ledger.counts(), camera.age_ms.copy()
+        then, old, old_ages = self._before.get(camera.name, (self._began, Counts(), Durations()))
+        if counts.captured < old.captured:  # another camera of this name
+            old, old_ages = Counts(), Durations()
+        self._before[camera.name] = now, counts, ages
+        return max(now - then, 1e-6), old, counts, ages.since(old_ages)
+
+
+def _rates(stretches: Sequence[tuple[float, Counts, Counts, Durations]]) -> str:
+    """Sums of the rates and counts; of the ages, the highest median and 99th percentile."""
+    captured = sum((new.captured - old.captured) / seconds for seconds, old, new, _ in stretches)
+    processed = sum((new.processed - old.processed) / seconds for seconds, old, new, _ in stretches)
+    p50, p99 = (max((ages.percentile(percent) for *_, ages in stretches), key=_known) for percent in (50, 99))
+    counts = [(what, sum(getattr(new, what) for _, _, new, _ in stretches)) for what in ("dropped", "skipped", "failed")]
+    told = "".join(f" · {what} {count}" for what, count in counts if count or what == "dropped")
+    frames = sum(new.processed for _, _, new, _ in stretches)
+    return (
+        f"capture {captured:.1f} · infer {processed:.1f} frames/s · age p50 {_ms(p50)} p99 {_ms(p99)} ms · frames {frames}{told}"
+    )
+
+
+def _known(value: float) -> float:
+    return -1.0 if math.isnan(value) else value
+
+
+def describe(result: Result, title: str, labels: Sequence[str]) -> str:
+    """What was found in one image, in lines for a person."""
+    height, width = result.frame.image.shape[:2]
+    found = result.prediction
+    spent = sum(result.stage_ms.get(stage, 0.0) for stage in ("preprocess", "infer", "postprocess"))
+    if isinstance(found, Classes):
+        return f"{title}  {width}x{height}  {_classes(found, labels)}  {spent:.1f} ms"
+    if isinstance(found, Values):
+        named = ", ".join(f"{label_of(labels, index)} {value_text(value)}" for index, value in enumerate(found.value.tolist()))
+        return f"{title}  {width}x{height}  {named}  {spent:.1f} ms"
+    number = _counted(len(found), "object")
+    return "\n".join([f"{title}  {width}x{height}  {number}  {spent:.1f} ms", *_boxes(found, labels)])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _classes(found: Classes, labels: Sequence[str]) -> str:
+    best = (-found.score).argsort(kind="stable")[:3].tolist()
+    return ", ".join(f"{label_of(labels, class_id)} {found.score[class_id]:.2f}" for class_id in best)
+
+
+def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
+    order = (-found.score).argsort(kind="stable").tolist()
+    names = [label_of(labels, class_id) for class_id in found.class_id.tolist()]
+    wide = max((len(names[index]) for index in order[:_MOST_BOXES]), default=0)
+    lines = []
+    for index in order[:_MOST_BOXES]:
+        left, top, right, bottom = (round(edge) for edge in found.xyxy[index].tolist())
+        lines.append(f"  {names[index]:<{wide}}  {found.score[index]:.2f}  {left},{top} to {right},{bottom}")
+    more = len(order) - _MOST_BOXES
+    return [*lines, f"  and {more} more with lower scores"] if more > 0 else lines
+
+
+def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -> str:
+    """The end of a run in a few lines: throughput, the ledger that balances, stage times, what went wrong."""
+    frames = _counted(stats.ledger.processed, "frame")
+    lines = [
+        f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.wall_s:.1f} s, {stats.throughput:.1f} frames/s "
+        f"(policy {stats.policy}, {_counted(stats.workers, 'request')} in flight)",
+        _ledger_line(stats.ledger),
+    ]
+    if stats.ledger.processed > 1:
+        lines += [f"  {'':<12}{'p50':>9}{'p90':>9}{'p99':>9}", *(_clock(name, stats.stage_ms[name]) for name in _in_order(stats))]
+        lines.append(_clock("age", stats.age_ms))
+    if stats.late:
+        lines.append(f"  {_counted(stats.late, 'result')} older than the budget")
+    lines += [f"  note: {note}" for note in source.notes]
+    return "\n".join(lines + _failures(source))
+
+
+def _in_order(stats: Stats) -> list[str]:
+    """The stages as a frame passes them: what steps add comes before the sinks."""
+    added = [name for name in stats.stage_ms if name not in STAGES]
+    return [*STAGES[:-1], *added, STAGES[-1]]
+
+
+def _ledger_line(ledger: Counts) -> str:
+    unfinished = f" ({ledger.unfinished} of them unfinished at the end)" if ledger.unfinished else ""
+    return (
+        f"  ledger: {ledger.captured} captured = {ledger.processed} processed + {ledger.dropped} dropped{unfinished}"
+        f"{f' + {ledger.skipped} skipped' if ledger.skipped else ''} + {ledger.failed} failed"
+    )
+
+
+def _clock(name: str, clock: Summary) -> str:
+    return f"  {name + ' ms':<14}" + f"{_ms(clock.p50):>7}{_ms(clock.p90):>9}{_ms(clock.p99):>9}"
+
+
+def _failures(source: Source) -> list[str]:
+    named = [f"  failed: {failure.name}: {failure.reason}" for failure in source.failures[:_MOST_FAILURES]]
+    more = len(source.failures) - len(named)
+    return [*named, f"  failed: and {more} more"] if more > 0 else named
+
+
+def _ms(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}"

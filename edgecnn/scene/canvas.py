@@ -1,0 +1,140 @@
+"""The picture while it is painted, and beside it which thing each pixel shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edgecnn.scene.camera import Camera, Real
+from edgecnn.types import Array, Image
+
+NOTHING = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sprite:
+    """A thing painted once: premultiplied BGRA (h, w, 4), its whole outline (h, w) of 255 or 0, foot at pixel (ox, oy), pixels per cm.
+
+    ``area`` counts the outline in square cm of the picture plane. ``bend`` (h, w, 2) float32, where the thing is clear, says from
+    how far (in cm) the background is seen. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body does not hide.
+    """
+
+    pixels: Array
+    outline: Array
+    ox: float
+    oy: float
+    scale: float
+    area: float
+    bend: Array | None = None
+    handle: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """The picture (H, W, 3) uint8 and the number + 1 of the thing that each pixel shows (H, W) uint8, NOTHING elsewhere."""
+
+    image: Image
+    ids: Image
+
+    def stamp(self, sprite: Sprite, affine: Real, number: int) -> tuple[int, int, int, int] | None:
+        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the picture's; the part (x0, y0, x1, y1) that changed."""
+        box = _bounds(sprite.pixels.shape, affine, self.ids.shape)
+        if box is None:
+            return None
+        x0, y0, x1, y1 = box
+        local = affine.copy()
+        local[:, 2] -= (x0, y0)
+        size = (x1 - x0, y1 - y0)
+        drawn = cv2.warpAffine(sprite.pixels, local, size, flags=cv2.INTER_LINEAR)
+        area = self.image[y0:y1, x0:x1]
+        outline = cv2.extractChannel(drawn, 3)
+        if sprite.bend is not None:
+            outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
+            _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
+        blend(area, drawn)
+        mark(self.ids[y0:y1, x0:x1], outline, number + 1)
+        return box
+
+
+def mark(ids: Array, cover: Array, value: int) -> None:
+    """Write ``value`` in place where ``cover`` (same size, uint8) is over one half."""
+    shows = cv2.threshold(cover, 127, 255, cv2.THRESH_BINARY)[1]
+    cv2.copyTo(np.full(cover.shape, value, np.uint8), shows, ids)
+
+
+def blend(area: Array, drawn: Array) -> None:
+    """Lay premultiplied BGRA over ``area`` in place."""
+    rest = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(drawn, 3)), cv2.COLOR_GRAY2BGR)
+    cv2.multiply(area, rest, dst=area, scale=1 / 255)
+    cv2.add(area, cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), dst=area)
+
+
+def _refract(area: Array, bend: Array, linear: Real) -> None:
+    """Show in place what lies ``bend`` (cm of the sprite) beside each pixel."""
+    shift = cv2.transform(bend, linear.astype(np.float32))
+    height, width = area.shape[:2]
+    x = np.arange(width, dtype=np.float32)[None] + shift[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + shift[..., 1]
+    area[:] = cv2.remap(area, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _bounds(shape: tuple[int, ...], affine: Real, frame: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    height, width = shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64) @ affine.T
+    low, high = np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 2
+    x0, y0 = int(max(low[0], 0)), int(max(low[1], 0))
+    x1, y1 = int(min(high[0], frame[1])), int(min(high[1], frame[0]))
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real, Real]:
+    """In the picture: the pixel of ``foot`` (x, y, z), what one cm to its right is, and which way (unit) is down its upright axis."""
+    x, y, z = foot.tolist()
+    dx, dy = x - float(eye.position[0]), y - float(eye.position[1])
+    far = max(math.hypot(dx, dy), 1e-6)
+    base, right, top = eye.project(np.array([[x, y, z], [x + dy / far, y - dx / far, z], [x, y, z + max(height, 1.0)]]))
+    lean = base - top
+    across = right - base
+    length = math.hypot(*lean)
+    if length < 1e-3:
+        lean, length = np.array([-across[1], across[0]]), math.hypot(*across)
+    return base, across, lean / length
+
+
+def pitch_at(eye: Camera, foot: Real) -> float:
+    """The angle (radians) at which the camera looks down at ``foot``."""
+    away = foot - eye.position
+    return float(np.arctan2(-away[2], np.hypot(away[0], away[1])))
+
+
+def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float) -> Real:
+    """(2, 3): from the sprite's pixels to the picture's, its foot at the world's ``foot``."""
+    origin, across, down = upright(eye, foot, height)
+    tall = down * math.hypot(*across) * stretch
+    affine = np.empty((2, 3))
+    affine[:, 0] = across / sprite.scale
+    affine[:, 1] = tall / sprite.scale
+    affine[:, 2] = origin - affine[:, 0] * sprite.ox - affine[:, 1] * sprite.oy
+    return affine
+
+
+def premultiply(colour: Array, alpha: Array) -> Array:
+    """(h, w, 4) uint8 from a colour (h, w, 3) and how much it covers (h, w), 0..255."""
+    cover = np.asarray(alpha, np.uint8)
+    scaled = cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)
+    return cv2.insertChannel(cover, cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA), 3)
+
+
+def cropped(colour: Array, outline: Array, seen_at: tuple[float, float, float]) -> Sprite:
+    """A sprite of an opaque thing, cut to its outline, whose edge it softens; ``seen_at`` is its foot's pixel (x, y) and pixels per cm."""
+    ox, oy, scale = seen_at
+    x, y, w, h = cv2.boundingRect(outline)
+    x, y = max(x - 2, 0), max(y - 2, 0)
+    part = np.ascontiguousarray(outline[y : y + h + 4, x : x + w + 4])
+    area = np.count_nonzero(part > 127) / scale**2
+    edge = cv2.blur(part, (3, 3))
+    pixels = premultiply(np.ascontiguousarray(colour[y : y + h + 4, x : x + w + 4]), edge)
+    return Sprite(pixels, edge, ox - x, oy - y, scale, area)

@@ -1,0 +1,145 @@
+"""ONNX: torch.onnx for the graph, ONNX Runtime's quantizer for QDQ int8 per channel, half-precision weights for fp16."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.card import Precision
+from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.quantize.qat_ranges import Trained
+from edgecnn.export.quantize.qdq import as_pixels, finish
+from edgecnn.export.quantize.qdq_ranges import quantized
+from edgecnn.types import Array, Tensors
+
+SUFFIX = ".onnx"
+OPSET = 18  # the oldest that torch's exporter writes without conversion: what ONNX Runtime 1.14 and later read
+
+SMALL = 64  # weights of fewer elements, such as biases, stay in single precision: nothing is won
+
+
+def convert(graph: Deployable, image: Any) -> Any:
+    """The single-precision ``onnx.ModelProto`` of a graph, without notes about Python source lines."""
+    import torch
+
+    program = torch.onnx.export(
+        graph,
+        (image,),
+        dynamo=True,
+        input_names=[IMAGE],
+        output_names=list(graph.names),
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
+    return _bare(program.model_proto)
+
+
+def _bare(model: Any) -> Any:
+    """Notes by the exporter hold paths of the machine and half the bytes of a small model."""
+    for item in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    return model
+
+
+def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
+    """The same model in another precision; ``feeds`` set the ranges of int8. ``program`` stays as it is."""
+    if precision == "fp16":
+        return _half(program)
+    return _int8(program, feeds) if precision == "int8" else program
+
+
+def lower_trained(program: Any, trained: Trained, *, drop_cast: bool = True) -> Any:
+    """The same model in int8 with ranges that were trained; ``drop_cast`` as for ``edgecnn.export.quantize.qdq.finish``."""
+    return finish(_bare(quantized(program, trained)), drop_cast=drop_cast)
+
+
+def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
+    """Write ``program`` with ``texts`` as its metadata."""
+    import onnx
+
+    copy = _copied(program)
+    onnx.helper.set_model_props(copy, dict(texts))
+    copy.producer_name = "edgecnn"
+    path.write_bytes(copy.SerializeToString())
+
+
+def _half(program: Any) -> Any:
+    """Weights stored in half precision, widened when the file is loaded: the arithmetic stays in single precision.
+
+    The engine folds the casts away, so it is as quick as fp32. Half-precision arithmetic was three times slower on x86, where the
+    engine has no kernels for it and casts around each operator, and lost ten times more accuracy.
+    """
+    import onnx
+
+    model = _copied(program)
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT or _size(weight) < SMALL:
+            continue
+        name = weight.name
+        half = onnx.numpy_helper.to_array(weight).astype(np.float16)
+        weight.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.fp16"))
+        casts.append(onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def _size(tensor: Any) -> int:
+    return math.prod(tensor.dims)
+
+
+def _copied(program: Any) -> Any:
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(program)
+    return copy
+
+
+class _Reader:
+    """What ONNX Runtime's calibrator reads its feeds from."""
+
+    def __init__(self, feeds: Iterable[Tensors]) -> None:
+        self._feeds: Iterator[Tensors] = iter(feeds)
+
+    def get_next(self) -> dict[str, Array] | None:
+        """The next feed, None at the end."""
+        feed = next(self._feeds, None)
+        return None if feed is None else dict(feed)
+
+
+def _int8(program: Any, feeds: list[Tensors]) -> Any:
+    """QDQ: uint8 activations, int8 weights per channel, the pair that ONNX Runtime runs fastest on x86 with VNNI and on ARM."""
+    import onnx
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        plain, prepared, done = (Path(folder) / f"{step}.onnx" for step in ("plain", "prepared", "int8"))
+        onnx.save(program, plain)
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            done,
+            _Reader(feeds),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={
+                "ActivationSymmetric": False,
+                "WeightSymmetric": True,
+                "TensorQuantOverrides": as_pixels(onnx.load(prepared)),
+            },
+        )
+        return finish(_bare(onnx.load(done)))

@@ -1,0 +1,117 @@
+"""TFLite: converted by litert-torch; ai-edge-quantizer sets the ranges of int8 and halves the weights of fp16."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.card import Precision
+from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.quantize.qat_ranges import Trained
+from edgecnn.export.quantize.tflite_ranges import ranges
+from edgecnn.feeds import cpu_count
+from edgecnn.types import Tensors
+
+SUFFIX = ".tflite"
+SIGNATURE = "serving_default"
+
+
+def convert(graph: Deployable, image: Any) -> bytes:
+    """The single-precision flatbuffer of a graph; its signature holds the names of the tensors."""
+    import litert_torch
+
+    model = litert_torch.convert(graph, (), {IMAGE: image})
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        path = Path(folder) / "model.tflite"
+        model.export(str(path))
+        return _named_briefly(path.read_bytes())
+
+
+def _named_briefly(program: bytes) -> bytes:
+    """Inner tensors get numbers for names: those that the converter makes of module paths are a tenth of an int8 file."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(program))
+    for graph in model.subgraphs:
+        ends = {*graph.inputs, *graph.outputs}
+        for index, tensor in enumerate(graph.tensors):
+            if index not in ends:
+                tensor.name = f"t{index}".encode()
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def lower(program: bytes, precision: Precision, feeds: list[Tensors]) -> bytes:
+    """The same model in another precision; ``feeds`` set the ranges of int8."""
+    if precision == "fp16":
+        return _half(program)
+    return _int8(program, feeds) if precision == "int8" else program
+
+
+def save(program: bytes, path: Path, texts: Mapping[str, str]) -> None:
+    """Write the flatbuffer with a ZIP of ``texts`` behind it, as TFLite's associated files are kept."""
+    path.write_bytes(program)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
+
+
+def _half(program: bytes) -> bytes:
+    from ai_edge_quantizer import qtyping, quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    job = quantizer.Quantizer(program)
+    half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    config = qtyping.OpQuantizationConfig(
+        weight_tensor_config=half, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
+    )
+    for operation in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE"):
+        job.update_quantization_recipe(".*", qtyping.TFLOperationName(operation), config, AlgorithmName.FLOAT_CASTING)
+    return bytes(job.quantize().quantized_model)
+
+
+def lower_trained(program: bytes, trained: Trained) -> bytes:
+    """The same model in int8 with ranges that were trained."""
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    found, free = ranges(program, trained)
+    job = _int8_job(program)
+    for pattern in free:
+        job.update_quantization_recipe(pattern, qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return bytes(job.quantize(found).quantized_model)
+
+
+def _int8(program: bytes, feeds: list[Tensors]) -> bytes:
+    job = _int8_job(program)
+    return bytes(job.quantize(_ranges(program, job.get_quantization_recipe(), feeds)).quantized_model)
+
+
+def _int8_job(program: bytes) -> Any:
+    from ai_edge_quantizer import qtyping, quantizer, recipe
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    job = quantizer.Quantizer(program, recipe.static_wi8_ai8())
+    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # the image is uint8, results are real numbers
+        job.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return job
+
+
+def _ranges(program: bytes, recipe: Any, feeds: list[Tensors]) -> Any:
+    """Lowest and highest value of each tensor over all feeds.
+
+    The quantizer's own calibrate() takes a moving average, which cuts off what is rare and strong, and 16 threads, which on few
+    cores wait for each other.
+    """
+    from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update
+
+    manager = RecipeManager()
+    manager.load_quantization_recipe(recipe)
+    mode = CalibrationMode.CALIBRATION_PROFILER_BASED
+    calibrator = Calibrator(program, num_threads=cpu_count(), mode=mode, qsv_update_func=min_max_update)
+    calibrator.calibrate({SIGNATURE: [dict(feed) for feed in feeds]}, manager)
+    return calibrator.get_model_qsvs()

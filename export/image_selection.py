@@ -1,0 +1,128 @@
+"""Which images calibrate and which verify: never the same ones, and the test part of a dataset never calibrates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.card import ModelCard
+from edgecnn.data import Dataset, counterparts, dataset_splits, held_out_split, open_dataset
+from edgecnn.data.address import parse_address
+from edgecnn.data.cache import remember
+from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
+from edgecnn.data.dataset_kinds import HELD_OUT, TRAIN
+from edgecnn.data.problems import check_strict, problem_lines, to_stderr
+from edgecnn.errors import InputError
+from edgecnn.export.quantize.calibration import Calibration
+from edgecnn.types import Image
+
+SCENE = "scene:"
+VERIFY_SCENE = "scene:cups?seed=7331&every=40"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """What was picked: ``calibration`` (None without one), ``real`` images to verify with, and where these come from."""
+
+    calibration: Calibration | None
+    real: Sequence[Image]
+    source: str
+
+
+def pick(
+    card: ModelCard,
+    calibration: str | None,
+    count: int,
+    seed: int,
+    verify: str | None,
+    verify_count: int,
+    *,
+    evaluate: str | None = None,
+    force: bool = False,
+    strict: bool = False,
+) -> Pictures:
+    """Open the datasets that were named and take ``count`` images to calibrate and ``verify_count`` to verify with.
+
+    Without data to verify with, others of the calibration data are taken, else the scene where the model was trained on it. No image
+    calibrates whose content is in the parts of the data that are not for training, or in ``verify`` or ``evaluate``.
+    Raises ``InputError`` for data that can't be read, is too small or is not for training, the last two unless ``force``, and where
+    ``strict`` for problems in it.
+    """
+    checking = None if verify is None else _to_verify(verify, verify_count)
+    if calibration is None:
+        if checking is None and _of_the_scene(card):
+            checking = _to_verify(VERIFY_SCENE, verify_count)
+        return Pictures(None, *_spread(checking, verify_count, frozenset()))
+    whole, others = _to_calibrate(calibration, count + verify_count, force, strict), counterparts(calibration)
+    apart = [*others, *([checking] if checking else []), *([_to_measure(evaluate)] if evaluate else [])]
+    wanted = count if checking or others else _share(len(whole), count, verify_count, force)
+    found = pick_calibration(whole, wanted, seed, force=force, apart_from=_distinct(apart))
+    images = [sample.read() for sample in found.samples]
+    chosen, taken = Calibration(images, whole.name, found.record, force=force), frozenset(map(fingerprint, images))
+    if checking is not None:
+        return Pictures(chosen, *_spread(checking, verify_count, taken))
+    real, _ = _spread(others[0] if others else whole, verify_count, taken)
+    return Pictures(chosen, real, f"others of {whole.name}")
+
+
+def _of_the_scene(card: ModelCard) -> bool:
+    data = card.training.get("data", "")
+    return any(str(uri).startswith(SCENE) for uri in ([data] if isinstance(data, str) else data))
+
+
+def _to_verify(uri: str, count: int) -> Dataset:
+    if uri.startswith(SCENE):
+        return open_dataset(uri, limit=count)
+    return open_dataset(uri, split=held_out_split(uri))
+
+
+def _to_measure(uri: str) -> Dataset:
+    """What accuracy is measured with; nothing of a scene, another seed of which is another world."""
+    if uri.startswith(SCENE):
+        return Dataset(uri, "detect", (), [])
+    return open_dataset(uri, split=held_out_split(uri))
+
+
+def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Each part once, empty ones not at all."""
+    return list({(dataset.name, dataset.split, len(dataset)): dataset for dataset in datasets if len(dataset)}.values())
+
+
+def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
+    """The training part, or all there is where no parts are; of a scene without end as many frames as are ``wanted``."""
+    if uri.startswith(SCENE):
+        dataset = remember(open_dataset(uri, limit=wanted))
+        return dataclasses.replace(dataset, samples=list(dataset.samples))  # else the truth of each is worked out again and again
+    address, parts = parse_address(uri), dataset_splits(uri)
+    train = next((name for name in parts if name.lower() in TRAIN), None)
+    named = (address.part or "", address.split or "", *parts)
+    held_out = next((name for name in named if name.lower() in (*HELD_OUT, "held-out")), None)
+    if held_out and train is None and not force:
+        raise InputError(
+            f"a part of {address.place} to train on", held_out, "calibrate with other images than accuracy is measured with"
+        )
+    dataset = open_dataset(uri, split=train)
+    if strict:
+        check_strict(dataset)
+    for line in problem_lines(dataset):
+        to_stderr(line)
+    return dataset
+
+
+def _share(there: int, count: int, verify_count: int, force: bool) -> int:
+    """How many of the images calibrate: ``count``, if that leaves enough to verify with, and never too few."""
+    return min(count, max(there - verify_count, min(MINIMUM, there * 3 // 4) if force else MINIMUM))
+
+
+def _spread(dataset: Dataset | None, count: int, taken: frozenset[str]) -> tuple[list[Image], str]:
+    """``count`` images from all over the dataset, none with a content that is ``taken``, and the dataset's name."""
+    if dataset is None:
+        return [], ""
+    places = np.unique(np.linspace(0, len(dataset) - 1, count + len(taken)).astype(int))
+    images = (dataset.samples[int(place)].read() for place in places)
+    found = [image for image in images if fingerprint(image) not in taken]
+    step = max(len(found) / count, 1.0)
+    return [found[int(index * step)] for index in range(min(count, len(found)))], dataset.name

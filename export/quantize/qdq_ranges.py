@@ -1,0 +1,109 @@
+"""QDQ graphs with ranges that were trained: ONNX Runtime's quantizer is told them instead of measuring any."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.export.quantize.qat_ranges import Range, Trained, spread
+from edgecnn.export.quantize.qdq import as_pixels
+from edgecnn.feeds import cpu_count
+from edgecnn.types import Array
+
+HANDING_ON = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "MaxPool", "Resize", "Pad", "Slice", "Gather", "Split")
+UNSUPPORTED = ("BatchNormalization",)  # its scale would be rounded per tensor, which the training knows nothing of
+
+
+def quantized(program: Any, trained: Trained) -> Any:
+    """``program`` with QDQ pairs at the trained ranges; operators with a tensor of another, unknown range stay in floating point.
+
+    Raises ``InputError`` where a trained range has no place in the graph.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    model = _prepared(program)
+    known = _known(model.graph, trained)
+    types = sorted(({*QDQRegistry, *QLinearOpsRegistry}) - {*UNSUPPORTED})
+    data = {name: tuple(np.array(end, np.float32) for end in ends) for name, ends in known.items()}
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, data),
+        nodes_to_quantize=[],
+        nodes_to_exclude=[node.name for node in model.graph.node if not _is_known(node, known, model.graph)],
+        op_types_to_quantize=types,
+        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": as_pixels(model)},
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    result = onnx.ModelProto()
+    result.CopyFrom(quantizer.model.model)
+    return result
+
+
+def _prepared(program: Any) -> Any:
+    """As ONNX Runtime optimizes it before it quantizes; each node has a name of its own."""
+    import onnx
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        plain, prepared = Path(folder) / "plain.onnx", Path(folder) / "prepared.onnx"
+        onnx.save(program, plain)
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        model = onnx.load(prepared)
+    for index, node in enumerate(model.graph.node):
+        node.name = f"node{index}"
+    return model
+
+
+def _known(graph: Any, trained: Trained) -> dict[str, Range]:
+    """Ranges of tensors by name: the trained ones, those handed on, and of what a ReLU reads alone, which is never rounded."""
+    matched = trained.match(_values(graph, trained.image))
+    links = ((node.input[0], name) for node in graph.node if node.op_type in HANDING_ON for name in node.output)
+    known = spread(matched, links)
+    for node in graph.node:
+        if node.op_type == "Relu" and node.output[0] in known and len(_readers(graph, node.input[0])) == 1:
+            known.setdefault(node.input[0], known[node.output[0]])
+    return known
+
+
+def _values(graph: Any, image: Array) -> dict[str, Array]:
+    """What each tensor between the operators holds for the image."""
+    import onnx
+    import onnxruntime
+
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    names = [name for node in graph.node for name in node.output if name]
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads, options.log_severity_level = cpu_count(), 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip(names, session.run(names, {session.get_inputs()[0].name: image}), strict=True))
+
+
+def _is_known(node: Any, known: Mapping[str, Range], graph: Any) -> bool:
+    return all(name in known for name in _activations(node, graph))
+
+
+def _activations(node: Any, graph: Any) -> Iterator[str]:
+    """The first input and those that other nodes make, and the outputs: all but constants."""
+    made = {name for other in graph.node for name in other.output}
+    yield from (name for name in node.input if name in made)
+    yield from node.output
+
+
+def _readers(graph: Any, name: str) -> list[Any]:
+    return [node for node in graph.node if name in node.input]

@@ -1,0 +1,74 @@
+"""TFLite int8 with ranges that were trained: ai-edge-quantizer is told them instead of measuring any."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from edgecnn.export.quantize.qat_ranges import Range, Trained, spread
+from edgecnn.types import Array
+
+# The kernels of these write the numbers that they read with the scale that those have.
+HANDING_ON = (
+    *("RESHAPE", "TRANSPOSE", "MAX_POOL_2D", "PAD", "SLICE", "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS", "SPLIT"),
+    *("RESIZE_NEAREST_NEIGHBOR", "GATHER", "GATHER_ND"),
+)
+
+
+def ranges(program: bytes, trained: Trained) -> tuple[dict[str, dict[str, Array]], list[str]]:
+    """Lowest and highest level of tensors by name as the quantizer takes them, and patterns of operators to leave in floating point.
+
+    Those are operators that a tensor of another, unknown range goes into or comes out of.
+    Raises ``InputError`` where a trained range has no place in the graph.
+    """
+    interpreter = _run(program, trained.image)
+    details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
+    operators = interpreter._get_ops_details()
+    made = {int(index): details[index]["name"] for operator in operators for index in operator["outputs"]}
+    real = {index: name for index, name in made.items() if details[index]["dtype"] is np.float32}
+    known = trained.match({name: interpreter.get_tensor(index) for index, name in real.items()})
+    known = spread(known, _links(operators, made))
+    unknown = [operator for operator in operators if _lacks(operator, real, known)]
+    free = [rf"(^|;){re.escape(made[int(index)])}(;|$)" for operator in unknown for index in operator["outputs"]]
+    return {name: _ends(ends) for name, ends in known.items()}, free
+
+
+def _run(program: bytes, image: Array) -> Any:
+    """An interpreter that ran once and kept every tensor."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that keeping tensors needs memory
+        interpreter = Interpreter(
+            model_content=program,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
+    interpreter.invoke()
+    return interpreter
+
+
+def _links(operators: list[Any], made: Mapping[int, str]) -> list[tuple[str, str]]:
+    return [
+        (made[int(source)], made[int(target)])
+        for operator in operators
+        if operator["op_name"] in HANDING_ON
+        for source in operator["inputs"]
+        for target in operator["outputs"]
+        if int(source) in made
+    ]
+
+
+def _lacks(operator: Any, real: Mapping[int, str], known: Mapping[str, Range]) -> bool:
+    around = [int(index) for index in (*operator["inputs"], *operator["outputs"])]
+    return any(index in real and real[index] not in known for index in around)
+
+
+def _ends(ends: Range) -> dict[str, Array]:
+    return {"min": np.array([ends[0]], np.float32), "max": np.array([ends[1]], np.float32)}

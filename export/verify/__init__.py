@@ -1,0 +1,1 @@
+"""The file on disk against the PyTorch model: parity, diagnosis, goldens, accuracy."""

@@ -1,0 +1,80 @@
+"""The accuracy of an artifact beside PyTorch's on one dataset: what rounding costs where it counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.card import Decode, ModelCard
+from edgecnn.data import Dataset
+from edgecnn.export.verify.reference import Reference
+from edgecnn.metrics import Score, evaluate, match_labels
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.types import Image, Prediction
+
+# Top-1 by 0.5 points, mAP@50-95 and R² by 1.0.
+ALLOWED: Mapping[str, float] = {"classify": 0.005, "detect": 0.01, "regress": 0.01}
+WHOLE_CURVE = {"score_threshold": 0.001, "max_detections": 100}  # mAP is the area under all scores, not only the sure ones
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """PyTorch's and the artifact's main number on ``n`` images of ``data``, parts of 1."""
+
+    data: str
+    n: int
+    metric: str
+    pytorch: float
+    artifact: float
+    allowed: float
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong, "" where nothing is; a gain never is."""
+        if self.pytorch - self.artifact <= self.allowed:
+            return ""
+        return f"{self} on {self.data}, {self.allowed * 100:.1f} points allowed"
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.pytorch * 100:.2f} -> {self.artifact * 100:.2f}"
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for the card."""
+        return dataclasses.asdict(self)
+
+
+class Accuracy:
+    """Measures artifacts of one model on one dataset; PyTorch is measured once, when it is first needed."""
+
+    def __init__(self, reference: Reference, dataset: Dataset) -> None:
+        options = {**reference.card.decode.options, **WHOLE_CURVE}
+        card = reference.card.replace(decode=Decode(reference.card.decode.name, options))
+        self._reference = Reference(reference.model, card, reference.names)
+        self._dataset = dataset
+        self._score: Score | None = None
+
+    @property
+    def pytorch(self) -> Score:
+        """The score of the checkpoint in PyTorch."""
+        if self._score is None:
+            self._score = self._evaluate(self._predict, self._reference.card)
+        return self._score
+
+    def measure(self, path: Path) -> Drop:
+        """The artifact at ``path`` against PyTorch."""
+        with Predictor(path, options=CardOptions(**WHOLE_CURVE)) as predictor:  # type: ignore[arg-type]
+            score = self._evaluate(predictor, predictor.card)
+        before = self.pytorch
+        return Drop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, ALLOWED[score.task])
+
+    def _evaluate(self, predict: Any, card: ModelCard) -> Score:
+        return evaluate(predict, self._dataset, classes=match_labels(card.labels, self._dataset.labels, card.task))
+
+    def _predict(self, image: Image) -> Prediction:
+        prediction = self._reference(image).prediction
+        assert prediction is not None
+        return prediction

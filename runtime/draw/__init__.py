@@ -1,0 +1,1 @@
+"""Draws predictions, tracks, lines and zones on frames."""

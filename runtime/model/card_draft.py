@@ -1,0 +1,126 @@
+"""A card for a file that has none: from other tools' metadata, the shapes of its tensors, the options, or a list of what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.card import Decode, ModelCard, Preprocess
+from edgecnn.errors import InputError
+from edgecnn.postprocess.tensors import real_outputs
+from edgecnn.runtime.backends import Backend
+from edgecnn.runtime.model.coco_names import COCO_80
+from edgecnn.runtime.model.foreign_metadata import Facts, facts
+from edgecnn.runtime.model.tensor_shapes import CLASSIFIERS, Size, class_count, conventions, input_size, recognise
+from edgecnn.types import TensorSpec
+
+PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")
+DECODE = ("score_threshold", "iou_threshold", "max_detections")
+BACKGROUND = ("background", "__background__", "???", "empty", "bg", "none")
+
+
+def draft(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
+    """A card from what the file says and what was ``given`` (names of CardOptions' fields; labels as names).
+
+    Raises ``InputError`` that names the options still missing.
+    """
+    spec = _image_input(backend, path)
+    found = facts(backend.metadata, path)
+    size = given.get("size") or input_size(spec) or found.get("size")
+    if size is None:
+        raise _missing(path, "its input has no fixed size", ["--size"])
+    decoder = _decoder(backend, {**found, **given}, size, path)
+    known = {**conventions(decoder, backend.outputs), **found, **_from_input(spec, path), **given}
+    missing = [f"--{name}" for name in ("color", "mean", "std") if name not in known]
+    if missing:
+        raise _missing(path, f"a model that may want any preprocessing (decoder {decoder})", missing)
+    return ModelCard(
+        name=path.stem,
+        task="regress" if decoder == "values" else "classify" if decoder in CLASSIFIERS else "detect",
+        labels=_labels(known, decoder, backend, size),
+        preprocess=_preprocess(known, size),
+        decode=Decode(decoder, {name: known[name] for name in DECODE if name in known}),
+        inputs=backend.inputs,
+        outputs=backend.outputs,
+        precision="unknown",
+    )
+
+
+def _preprocess(known: Mapping[str, Any], size: Size) -> Preprocess:
+    try:
+        return Preprocess(size, **{name: known[name] for name in PREPROCESS if name in known})
+    except ValueError as error:
+        raise InputError("options that fit together", str(error), "correct --color, --mean or --std") from error
+
+
+def _image_input(backend: Backend, path: Path) -> TensorSpec:
+    images = [spec for spec in backend.inputs if spec.layout]
+    if len(backend.inputs) != 1 or not images:
+        found = ", ".join(f"{spec.name} {spec.shape}" for spec in backend.inputs)
+        raise InputError(f"a model with one image input in {path}", found or "none", "export it with one input, NCHW or NHWC")
+    return images[0]
+
+
+def _decoder(backend: Backend, known: Facts, size: Size, path: Path) -> str:
+    """By name, by the shapes of the outputs, or as a classifier with as many scores as there are labels."""
+    if known.get("decode"):
+        return str(known["decode"])
+    if known.get("task") == "regress":
+        return "values"
+    labels = known.get("labels")
+    seen = recognise(backend.outputs, size, len(labels) if labels else None)
+    if known.get("task") != "classify" and seen:
+        return seen
+    scores = class_count("softmax", backend.outputs, size)
+    if scores and (known.get("task") == "classify" or (labels and len(labels) == scores)):
+        return _classifier(backend, size)
+    shapes = ", ".join("x".join(map(str, spec.shape)) for spec in backend.outputs)
+    raise _missing(path, f"no known model behind outputs {shapes}", ["--decode", "--labels"] if labels is None else ["--decode"])
+
+
+def _classifier(backend: Backend, size: Size) -> str:
+    """Whether scores are probabilities already, asked of the model itself: they are at least 0 and add up to 1."""
+    spec = backend.inputs[0]
+    sizes = size if spec.layout == "NCHW" else (*size, spec.shape[3])
+    shape = (1, spec.shape[1], *sizes) if spec.layout == "NCHW" else (1, *sizes)
+    noise = np.random.default_rng(0).integers(0, 127, shape).astype(spec.dtype)
+    scores = next(iter(real_outputs(backend.run({spec.name: noise}), backend.outputs).values()))
+    return "probabilities" if scores.min() >= 0 and 0.8 < scores.sum() < 1.1 else "softmax"
+
+
+def _from_input(spec: TensorSpec, path: Path) -> Facts:
+    """Gray where there is one channel; mean and std of a quantized input, which takes pixels as they are.
+
+    With real = scale * (q - zero_point) and q counting pixels from the lowest value of its type: mean = zero_point - lowest,
+    std = 1 / scale. TFLite's image models take RGB by the format's own convention.
+    """
+    channels = spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]
+    found: Facts = {"color": "gray"} if channels == 1 else {}
+    if spec.dtype not in ("uint8", "int8"):
+        return found
+    if path.suffix == ".tflite" and channels == 3:
+        found["color"] = "rgb"
+    if spec.scale is None:
+        return {**found, "mean": (0.0,), "std": (1.0,)}
+    lowest = int(np.iinfo(spec.dtype).min)
+    return {**found, "mean": (float((spec.zero_point or 0) - lowest),), "std": (1.0 / spec.scale,)}
+
+
+def _labels(known: Facts, decoder: str, backend: Backend, size: Size) -> tuple[str, ...]:
+    """The labels that are known, an SSD's without its background; COCO's for 80 classes of a detector, else numbers."""
+    labels = tuple(known.get("labels") or ())
+    if labels:
+        return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
+    count = class_count(decoder, backend.outputs, size)
+    if count is None:
+        raise InputError("class names for this detector", "none in the file", "give them with --labels, one a line")
+    if decoder == "values":
+        return ("value",) if count == 1 else tuple(f"value {index}" for index in range(count))
+    return COCO_80 if count == 80 and decoder not in CLASSIFIERS else tuple(f"class {index}" for index in range(count))
+
+
+def _missing(path: Path, found: str, names: list[str]) -> InputError:
+    return InputError(f"a card or known metadata in {path}", found, f"say how it is to be used with {', '.join(names)}")

@@ -1,0 +1,147 @@
+"""Which card a model file has: its own, else one drafted from what other tools wrote into it, its shapes and the options."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
+from edgecnn.errors import ArtifactError, InputError
+from edgecnn.postprocess import find
+from edgecnn.runtime.backends import Backend
+from edgecnn.types import TensorSpec
+
+LIMITS = ("score_threshold", "iou_threshold", "max_detections")
+
+
+@dataclass(frozen=True, slots=True)
+class CardOptions:
+    """What a user may say about a model file; None leaves it to the file. ``size`` is (height, width).
+
+    ``labels`` is a file with one name a line, or the names themselves with commas between.
+    """
+
+    task: str | None = None
+    decode: str | None = None
+    labels: Path | None = None
+    size: tuple[int, int] | None = None
+    resize: str | None = None
+    align: str | None = None
+    pad_value: int | None = None
+    color: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    score_threshold: float | None = None
+    iou_threshold: float | None = None
+    max_detections: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What was given, by name; the labels as names read from their file."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.labels is not None:
+            values["labels"] = read_labels(self.labels)
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
+    """The card of the file at ``path``, changed by ``options`` and checked against the tensors that the file has.
+
+    Raises ``ArtifactError`` for a card that does not fit its file, ``InputError`` where an option is missing or wrong.
+    """
+    given = options.given()
+    if "decode" in given:
+        find(given["decode"])
+    text = backend.metadata.get(CARD_KEY)
+    if text is None:
+        from edgecnn.runtime.model.card_draft import draft
+
+        card = draft(backend, path, given)
+    else:
+        card = _changed(ModelCard.from_json(text, str(path)), given)
+    card = card.replace(inputs=card.inputs or backend.inputs, outputs=backend.outputs if not card.outputs else card.outputs)
+    find(card.decode.name)
+    check_fit(card, backend, path)
+    return card
+
+
+def read_labels(given: Path) -> tuple[str, ...]:
+    """Class names from a file with one a line, empty lines at the end left out, or from ``given`` itself with commas between.
+
+    Raises ``InputError`` where what looks like a path is no readable file.
+    """
+    if not given.exists() and len(given.parts) == 1 and not given.suffix:
+        return tuple(name.strip() for name in str(given).split(","))
+    try:
+        lines = given.read_text(encoding="utf-8").rstrip().splitlines()
+    except OSError as error:
+        raise InputError(f"a file of class names at {given}", error.strerror or str(error), "check --labels") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"a text file of class names at {given}", "bytes that are no UTF-8 text", "check --labels") from error
+    if not lines:
+        raise InputError(f"class names, one a line, in {given}", "an empty file", "write the names into it, or correct --labels")
+    return tuple(line.strip() for line in lines)
+
+
+def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
+    fields = {field.name for field in dataclasses.fields(Preprocess)}
+    try:
+        preprocess = dataclasses.replace(card.preprocess, **{name: given[name] for name in given if name in fields})
+    except ValueError as error:
+        raise InputError("options that fit together", str(error), "correct --color, --mean or --std") from error
+    limits: dict[str, Any] = {name: given[name] for name in LIMITS if name in given}
+    return card.replace(
+        task=given.get("task", card.task),
+        labels=given.get("labels", card.labels),
+        preprocess=preprocess,
+        decode=Decode(given.get("decode", card.decode.name), {**card.decode.options, **limits}),
+    )
+
+
+def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
+    """Raise ``ArtifactError`` where the card's tensors, size, channels or number of labels are not those of the file."""
+    for kind, wanted, found in (("inputs", card.inputs, backend.inputs), ("outputs", card.outputs, backend.outputs)):
+        if not _same(wanted, found):
+            raise ArtifactError(f"{kind} {_shown(wanted)} as the card of {path} says", _shown(found), "export the model again")
+    if len(backend.inputs) != 1:
+        raise ArtifactError(f"a model with one image input in {path}", _shown(backend.inputs), "export it with one input")
+    if not takes(card.preprocess, backend.inputs[0]):
+        size = "x".join(map(str, card.preprocess.size))
+        raise ArtifactError(
+            f"an input of {size} pixels and {card.preprocess.channels} channels for the card of {path}",
+            _shown(backend.inputs),
+            "correct --size or --color, or export the model again",
+        )
+    _check_labels(card, backend, path)
+
+
+def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
+    from edgecnn.runtime.model.tensor_shapes import class_count
+
+    count = class_count(card.decode.name, backend.outputs, card.preprocess.size)
+    if count is not None and count != len(card.labels):
+        raise ArtifactError(f"{count} class names for the outputs of {path}", f"{len(card.labels)}", "correct --labels")
+
+
+def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:
+    """Whether an image input has the size and channels of ``preprocess``, free sizes (-1) fitting all."""
+    size, channels = preprocess.size, preprocess.channels
+    wanted = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
+    return len(spec.shape) == 4 and all(have in (-1, want) for want, have in zip(wanted, spec.shape, strict=True))
+
+
+def _same(wanted: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> bool:
+    have = {spec.name: spec for spec in found}
+    return wanted is found or (
+        {spec.name for spec in wanted} == have.keys()
+        and all(spec.dtype == have[spec.name].dtype and _fits(spec.shape, have[spec.name].shape) for spec in wanted)
+    )
+
+
+def _fits(wanted: tuple[int, ...], found: tuple[int, ...]) -> bool:
+    return len(wanted) == len(found) and all(-1 in (a, b) or a == b for a, b in zip(wanted, found, strict=True))
+
+
+def _shown(specs: tuple[TensorSpec, ...]) -> str:
+    return ", ".join(f"{spec.name} {spec.dtype} {'x'.join(map(str, spec.shape))}" for spec in specs)

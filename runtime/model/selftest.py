@@ -1,0 +1,52 @@
+"""The goldens inside an artifact, run again on the device it is on: is the file whole, and does this engine compute it right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgecnn.card import ModelCard
+from edgecnn.errors import ArtifactError, EdgeCnnError
+from edgecnn.golden import GOLDENS_KEY, Golden
+from edgecnn.golden import decode as decode_goldens
+from edgecnn.parity import TOLERANCES, Agreement, Row, TensorError, compare, judge, tensor_error
+from edgecnn.postprocess import decode
+from edgecnn.preprocess import geometry, to_tensor
+from edgecnn.runtime.backends import Backend
+from edgecnn.types import Detections, Tensors
+
+
+def selftest(backend: Backend, card: ModelCard, path: Path) -> list[Row]:
+    """One row for each golden of the file at ``path``; raises ``ArtifactError`` where it holds none."""
+    text = backend.metadata.get(GOLDENS_KEY)
+    if text is None:
+        raise ArtifactError(f"goldens in {path}", "none", "export it with edgecnn, which puts them in")
+    return [try_golden(golden, backend, card) for golden in decode_goldens(text, str(path))]
+
+
+def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> Row:
+    """Run one golden: errors against what PyTorch gave, judged by the precision's tolerance and the golden's slack."""
+    tolerance = TOLERANCES[card.precision].loosened(golden.slack)
+    spec = backend.inputs[0]
+    outputs = backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
+    errors = {name: _error(golden, name, outputs) for name in golden.outputs}
+    return judge(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance)
+
+
+def _error(golden: Golden, name: str, outputs: Tensors) -> TensorError:
+    kept = golden.outputs[name]
+    if name not in outputs:
+        return TensorError(float("inf"), float("inf"), 0.0)
+    return tensor_error(kept.values, kept.pick(outputs[name]), kept.spread)
+
+
+def _agreement(golden: Golden, outputs: Tensors, card: ModelCard) -> Agreement:
+    if golden.prediction is None:
+        return Agreement(0, 0)
+    try:
+        found = decode(outputs, card)
+    except EdgeCnnError:
+        return Agreement(0, 1)
+    if isinstance(found, Detections):
+        height, width = golden.image.shape[:2]
+        found = geometry(card.preprocess, width, height).to_source(found)
+    return compare(golden.prediction, found, TOLERANCES[card.precision])

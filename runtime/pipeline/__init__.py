@@ -1,0 +1,1 @@
+"""From cameras to results: capture threads, shared workers, the frame ledger and what was measured."""

@@ -1,0 +1,53 @@
+"""A camera and a model as a loop: ``for result in stream(source, model): ...``"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.runtime.pipeline.camera import CameraPlan, Policy
+from edgecnn.runtime.pipeline.multi_camera import Station
+from edgecnn.runtime.sources import Source, open_source
+from edgecnn.runtime.steps import Step
+from edgecnn.types import Result
+
+
+def stream(
+    source: str | int | Path | Source,
+    model: str | Path | Predictor,
+    *,
+    steps: Sequence[Step] = (),
+    policy: Policy | None = None,
+    device: Device = "cpu",
+    threads: int | None = None,
+    requests: int = 1,
+    score_threshold: float | None = 0.3,
+    max_frames: int | None = None,
+    timeout: float = 5.0,
+) -> Iterator[Result]:
+    """The results of ``model`` on each frame of ``source``, in frame order.
+
+    ``source`` is what ``open_source`` takes, or an opened one; ``model`` a file, the name of a model that the package carries, or a
+    predictor that stays open. ``steps`` change results on the way, such as ``edgecnn.runtime.steps`` has them. ``policy`` "latest" lets
+    the newest frame win, "all" drops nothing; None means latest for a live source. Leaving the loop stops the camera and frees the
+    model. Raises what ``open_source``, ``Predictor`` and the camera raise.
+    """
+    paced = None if policy is None else policy == "latest"
+    opened = source if isinstance(source, Source) else open_source(source, timeout=timeout, paced=paced)
+    if isinstance(model, Predictor):
+        yield from _results(opened, model, steps, policy, requests, max_frames)
+        return
+    options = CardOptions(score_threshold=score_threshold)
+    with Predictor(model, device, threads=threads, requests=requests, options=options) as predictor:
+        yield from _results(opened, predictor, steps, policy, requests, max_frames)
+
+
+def _results(
+    source: Source, predictor: Predictor, steps: Sequence[Step], policy: Policy | None, requests: int, max_frames: int | None
+) -> Iterator[Result]:
+    plan = CameraPlan(name=source.name, source=source, predictor=predictor, policy=policy, steps=steps)
+    with Station([plan], workers=requests, max_frames=max_frames) as station:
+        yield from station

@@ -1,0 +1,83 @@
+"""Results and events as JSON lines, one object a line; ``json_lines.schema.json`` beside this file is the same as a JSON Schema.
+
+A result, version 2, keys in this order::
+
+    version    2
+    camera     name of the camera; "" where there is one without a name
+    frame      index of the frame in its source; a gap is a dropped, skipped or failed frame
+    name       file name of an image, else "frame 12"
+    time       when the frame was captured, ISO 8601 in UTC; of a file, when it was read
+    time_s     seconds from the capture of the first frame in this output to this one's
+    size       [width, height] of the frame in pixels
+    detections detector: [{"label", "class_id", "score", "xyxy": [left, top, right, bottom] in pixels, "track_id" where tracked}, ...]
+    classes    classifier: the five best, [{"label", "class_id", "score"}, ...], best first
+    values     regression: [{"label", "value"}, ...]; a value that is no number is null
+    events     what happened at this frame: [{"kind", "camera", "time", "details": {...}}, ...]
+    stage_ms   milliseconds by stage
+    age_ms     milliseconds from capture to result
+
+An event in a file of its own has the keys of one in "events", after "version".
+After a process was killed the last line may lack its end; every line with a newline is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgecnn.runtime.sinks.files.text_lines import LinesFile
+from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
+from edgecnn.types import Event, Result
+
+
+class JsonLinesSink:
+    """Writes each result as one line at once; "-" is standard output.
+
+    ``recorder`` instead of ``labels`` and ``title`` serves several cameras. Raises ``InputError`` where it can't be written; lines
+    before that stay whole.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        labels: Sequence[str] = (),
+        title: Callable[[int], str] | None = None,
+        *,
+        recorder: Recorder | None = None,
+        rotate_bytes: int | None = None,
+        append: bool = False,
+    ) -> None:
+        self._record = recorder or Recorder(labels, title)
+        self._file = LinesFile(path, rotate_bytes=rotate_bytes, append=append)
+
+    def write(self, result: Result) -> None:
+        """Write one line and flush it."""
+        self._file.append(as_line(self._record(result)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class EventLinesSink:
+    """Writes each event as one line at once. Raises ``InputError`` where it can't be written."""
+
+    def __init__(self, path: Path | str, *, rotate_bytes: int | None = None, append: bool = False) -> None:
+        self._file = LinesFile(path, rotate_bytes=rotate_bytes, append=append)
+
+    def write(self, result: Result) -> None:
+        """Nothing: the events of a result are told as well."""
+
+    def tell(self, event: Event) -> None:
+        """Write one event."""
+        self._file.append(as_line({"version": SCHEMA_VERSION, **event_record(event)}))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def as_line(record: Record) -> str:
+    """One line of JSON; what JSON does not know is written as text."""
+    return json.dumps(record, separators=(",", ":"), default=str) + "\n"

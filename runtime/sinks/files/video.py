@@ -1,0 +1,114 @@
+"""An annotated video, in one file or in pieces of a certain length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from edgecnn.errors import InputError
+from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.sinks import check_writable
+from edgecnn.runtime.sinks.files.retention import drop_oldest
+from edgecnn.runtime.sinks.files.video_file import VideoFile, check_suffix
+from edgecnn.runtime.sinks.wall_clock import STAMP, file_stamp
+from edgecnn.types import Image, Result
+
+_USUAL_FPS = 25.0
+_LONGEST_GAP_S = 5.0
+
+
+class VideoSink:
+    """Writes annotated frames to ``path``; its suffix picks the codec (.mp4 and .mkv: MPEG-4, .webm: VP8).
+
+    The file can be read from its first second on, whatever happens to the process or the disk. With ``realtime`` a frame is shown
+    until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, drops or not.
+    Frames of another size than the first are fitted into it. ``fps`` may be asked for at the first frame, when a source knows it.
+    ``segment_s`` begins a new file after so many seconds, each with the time of its first frame in its name; ``dated`` gives a
+    whole video such a name. Of such files the oldest go, so that all take at most ``keep_bytes``. After an
+    ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        painter: Paints,
+        *,
+        fps: Callable[[], float | None] | float | None = None,
+        realtime: bool = False,
+        segment_s: float | None = None,
+        dated: bool = False,
+        keep_bytes: int | None = None,
+    ) -> None:
+        self.path, self._painter, self._realtime, self._segment = Path(path), painter, realtime, segment_s
+        self._ask_fps = fps if callable(fps) else lambda: fps
+        check_suffix(self.path)
+        check_writable(self.path)
+        self._file: VideoFile | None = None
+        self._keep_bytes = keep_bytes
+        self._dated = dated or segment_s is not None
+        self._clock = _Clock(realtime)
+        self.frames = 0
+
+    def write(self, result: Result) -> None:
+        """Add one annotated frame."""
+        image = self._painter.paint(result)
+        file = self._file_for(image, result)
+        try:
+            file.add(image, self._clock.at(result, file))
+        except InputError:
+            self._dated, self._file = True, None
+            with suppress(InputError):
+                file.close()
+            raise
+        self.frames += 1
+
+    def _file_for(self, image: Image, result: Result) -> VideoFile:
+        if self._file is not None and self._segment is not None and file_length(self._file) >= self._segment:
+            self.close()
+        if self._file is None:
+            path = self.path
+            if self._dated:
+                self._tidy()
+                path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
+            self._file = VideoFile(path, image, self._ask_fps() or _USUAL_FPS)
+            self._clock = _Clock(self._realtime)
+        return self._file
+
+    def _tidy(self) -> None:
+        if self._keep_bytes is not None:
+            name = re.compile(re.escape(f"{self.path.stem}-") + STAMP + re.escape(self.path.suffix))
+            pieces = [path for path in self.path.parent.iterdir() if name.fullmatch(path.name)]
+            drop_oldest(pieces, most=len(pieces), most_bytes=self._keep_bytes)
+
+    def close(self) -> None:
+        """Finish the file."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+class _Clock:
+    """When a frame is shown, in seconds from the first: when it was captured, or one after the other."""
+
+    def __init__(self, realtime: bool) -> None:
+        self._realtime, self._shift, self._last = realtime, 0.0, 0.0
+        self._first: float | None = None
+
+    def at(self, result: Result, file: VideoFile) -> float:
+        if not self._realtime:
+            return file.frames / file.fps
+        now = result.frame.captured_at
+        self._first = now if self._first is None else self._first
+        at = now - self._first - self._shift
+        if at > self._last + _LONGEST_GAP_S:
+            self._shift += at - self._last - _LONGEST_GAP_S
+            at = self._last + _LONGEST_GAP_S
+        self._last = at
+        return at
+
+
+def file_length(file: VideoFile) -> float:
+    """How long a file is, in seconds."""
+    return file.seconds + 1 / file.fps if file.frames else 0.0

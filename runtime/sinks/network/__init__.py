@@ -1,0 +1,1 @@
+"""Outputs that go to other machines: MQTT, webhooks, Prometheus."""

@@ -1,0 +1,248 @@
+"""Results and events to an MQTT broker, by paho-mqtt.
+
+Topics under the path of the address: ``<base>/<camera>/results`` and ``<base>/<camera>/events`` hold JSON as in JSON lines,
+``<base>/state`` is "online", or "offline" when this ends or breaks off; it is retained. A camera without a name leaves its part out.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.runtime.sinks import UnreachableError
+from edgecnn.runtime.sinks.files.json_lines import as_line
+from edgecnn.runtime.sinks.network.endpoint import parsed, secret
+from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
+from edgecnn.types import Event, Result
+
+PASSWORD = "EDGECNN_MQTT_PASSWORD"
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_EXAMPLE = "mqtt://user@host:1883/base?qos=1"
+_SENDS = ("events", "results")
+_IN_FLIGHT = 20
+_WAIT_S, _FLUSH_S, _CONNECT_S = 1.0, 1.0, 5.0
+_KEEPALIVE_S, _LONGEST_PAUSE_S = 15, 15
+
+
+@dataclass(frozen=True, slots=True)
+class MqttAddress:
+    """A broker and what is sent there; the password is not printed."""
+
+    host: str
+    port: int
+    base: str
+    user: str | None = None
+    tls: bool = False
+    qos: int = 1
+    send: tuple[str, ...] = _SENDS
+    every: float = 0.0
+    client: str = ""
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    password_file: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}/{self.base}"
+
+    @classmethod
+    def parse(cls, address: str) -> MqttAddress:
+        """From mqtt[s]://[user@]host[:port]/base?qos=0|1|2&send=events,results&every=SECONDS&client=ID&ca=&cert=&key=&password-file=.
+
+        ``every`` is the shortest time between two results of a camera that are sent. Raises ``InputError``.
+        """
+        parts = parsed(address, _PORTS, _EXAMPLE)
+        wishes = {name.replace("-", "_"): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
+        base = unquote(parts.path).strip("/") or "edgecnn"
+        if re.search(r"[+#\0]", base):
+            raise InputError("a topic without + and #", base, "name it otherwise")
+        return cls(
+            host=parts.hostname or "",
+            port=parts.port or _PORTS[parts.scheme],
+            base=base,
+            user=unquote(parts.username) if parts.username else None,
+            tls=parts.scheme == "mqtts",
+            **_checked(wishes),
+        )
+
+
+def _checked(wishes: dict[str, str]) -> dict[str, Any]:
+    known = ("qos", "send", "every", "client", "ca", "cert", "key", "password_file")
+    readers: dict[str, Callable[[str], Any]] = {"qos": _qos, "send": _sends, "every": _seconds}
+    for name in wishes:
+        if name not in known:
+            options = ", ".join(known).replace("_", "-")
+            raise InputError(f"one of {options} after ? in an address", name.replace("_", "-"), "correct it")
+    try:
+        return {name: readers.get(name, str)(value) for name, value in wishes.items()}
+    except ValueError:
+        found = ", ".join(f"{name}={value}" for name, value in wishes.items() if name in readers)
+        raise InputError("qos=0, 1 or 2, send=events,results and every=SECONDS", found, "correct it") from None
+
+
+def _qos(text: str) -> int:
+    return ("0", "1", "2").index(text)
+
+
+def _sends(text: str) -> tuple[str, ...]:
+    words = tuple(text.split(","))
+    if not set(words) <= set(_SENDS):
+        raise ValueError(text)
+    return words
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError(text)
+    return value
+
+
+class MqttSink:
+    """Publishes results and events; connects in the background and again whenever the connection is lost.
+
+    ``write`` and ``tell`` raise ``UnreachableError`` while the broker is away. With QoS 1 and 2 what they took arrives, also after
+    the broker was away; at most twenty messages wait for its answer. Raises ``MissingExtraError`` without paho-mqtt and ``InputError``
+    for certificates that can't be read.
+    """
+
+    def __init__(self, address: MqttAddress, recorder: Recorder) -> None:
+        self.address, self._recorder = address, recorder
+        self._connected = threading.Event()
+        self._turn = threading.Condition()
+        self._sent = self._answered = 0
+        self._why = "no connection yet"
+        self._sent_at: dict[str, float] = {}
+        self._state_topic = f"{address.base}/state"
+        self._client = self._new_client()
+        self._client.connect_async(address.host, address.port, keepalive=_KEEPALIVE_S)
+        self._client.loop_start()
+
+    def write(self, result: Result) -> None:
+        """Publish one result, if its camera's last one is long enough ago."""
+        now = result.frame.captured_at
+        if "results" not in self.address.send or now - self._sent_at.get(result.camera, -1e9) < self.address.every:
+            return
+        self._publish(self._topic(result.camera, "results"), self._recorder(result))
+        self._sent_at[result.camera] = now
+
+    def tell(self, event: Event) -> None:
+        """Publish one event."""
+        if "events" in self.address.send:
+            self._publish(self._topic(event.camera, "events"), {"version": SCHEMA_VERSION, **event_record(event)})
+
+    def close(self) -> None:
+        """Wait a moment for the broker's answers, and say good-bye. Raises ``UnreachableError`` where messages may not have arrived."""
+        if self._client is None:
+            return
+        client, self._client = self._client, None
+        missing = self._wait_for_answers(0, _FLUSH_S) if self._connected.is_set() else self._sent - self._answered
+        if self._connected.is_set():
+            with suppress(ValueError, RuntimeError):
+                client.publish(self._state_topic, "offline", qos=1, retain=True).wait_for_publish(_FLUSH_S / 2)
+        client.disconnect()
+        ender = threading.Thread(target=client.loop_stop, name="edgecnn-mqtt-end", daemon=True)
+        ender.start()
+        ender.join(_FLUSH_S)  # a thread in the midst of connecting ends by itself
+        if missing and self.address.qos:
+            raise UnreachableError(f"all messages at {self.address.name}", f"{missing} without an answer", "check the broker")
+
+    def _topic(self, camera: str, what: str) -> str:
+        return "/".join(part for part in (self.address.base, re.sub(r"[/+#\0]", "-", camera), what) if part)
+
+    def _publish(self, topic: str, record: Record) -> None:
+        if not self._connected.wait(_WAIT_S):
+            raise self._away(self._why)
+        if self.address.qos and self._wait_for_answers(_IN_FLIGHT - 1, _CONNECT_S) >= _IN_FLIGHT:
+            raise self._away(f"no answer to {_IN_FLIGHT} messages")
+        with self._turn:
+            self._sent += 1
+        info = self._client.publish(topic, as_line(record)[:-1], qos=self.address.qos)
+        if not self.address.qos:
+            self._see_off(info)
+
+    def _see_off(self, info: Any) -> None:
+        """A message without promise is at least given to the network before the next."""
+        with suppress(ValueError, RuntimeError):
+            info.wait_for_publish(_CONNECT_S)
+        if not info.is_published():
+            with self._turn:
+                self._sent = self._answered
+            raise self._away("a connection that takes no more")
+
+    def _wait_for_answers(self, most: int, seconds: float) -> int:
+        """How many messages are still without an answer, as soon as they are ``most`` or the time is over."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._sent - self._answered <= most, seconds)
+            return self._sent - self._answered
+
+    def _away(self, found: str) -> UnreachableError:
+        return UnreachableError(f"the MQTT broker {self.address.name}", found, "check that it runs, the address and the password")
+
+    # paho's side
+
+    def _new_client(self) -> Any:
+        try:
+            from paho.mqtt import client as paho
+        except ImportError:
+            raise MissingExtraError("paho-mqtt", "live") from None
+        address = self.address
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2,
+            client_id=address.client or f"edgecnn-{uuid.uuid4().hex[:12]}",
+            protocol=paho.MQTTv311,
+        )
+        if address.user is not None:
+            client.username_pw_set(address.user, secret(PASSWORD, address.password_file))
+        if address.tls:
+            self._set_tls(client)
+        client.will_set(self._state_topic, "offline", qos=1, retain=True)
+        client.max_inflight_messages_set(_IN_FLIGHT + 1)
+        client.reconnect_delay_set(1, _LONGEST_PAUSE_S)
+        client.connect_timeout = _CONNECT_S
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_connect_fail, client.on_publish = self._on_connect_fail, self._on_publish
+        return client
+
+    def _set_tls(self, client: Any) -> None:
+        address = self.address
+        try:
+            client.tls_set(ca_certs=address.ca, certfile=address.cert, keyfile=address.key)
+        except (OSError, ValueError, ssl.SSLError) as error:
+            files = ", ".join(name for name in (address.ca, address.cert, address.key) if name)
+            raise InputError(f"certificates in {files}", str(error).lower(), "check the files") from error
+
+    def _on_connect(self, client: Any, _: Any, __: Any, reason: Any, ___: Any) -> None:
+        if reason.is_failure:
+            self._why = f"a broker that refuses: {str(reason).lower()}"
+            return
+        client.publish(self._state_topic, "online", qos=1, retain=True)
+        with self._turn:
+            self._sent += 1
+        self._connected.set()
+
+    def _on_disconnect(self, _: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
+        if self._connected.is_set():
+            self._why = f"a lost connection: {str(reason).lower()}"
+        self._connected.clear()
+
+    def _on_connect_fail(self, _: Any, __: Any) -> None:
+        error = sys.exc_info()[1]
+        text = (getattr(error, "strerror", None) or str(error or "") or "no connection").lower()
+        self._why = " ".join(text.split())
+
+    def _on_publish(self, *_: Any) -> None:
+        with self._turn:
+            self._answered += 1
+            self._turn.notify_all()

@@ -1,0 +1,209 @@
+"""Numbers of a run for Prometheus, by prometheus_client: where frames went, how old results are, how cameras and outputs fare.
+
+edgecnn_frames_captured_total{camera}              frames that the camera gave
+edgecnn_frames_total{camera,fate}                  where they went: processed, dropped, failed, skipped
+edgecnn_frames_in_flight{camera}                   captured, with their fate still open
+edgecnn_results_late_total{camera}                 results older than the camera's --max-age
+edgecnn_frame_age_seconds{camera,quantile}         capture to result: p50, p90, p99, with _count and _sum
+edgecnn_stage_seconds{camera,stage,quantile}       the same by stage
+edgecnn_camera_state{camera,state}                 1 for the state that it is in, 0 for all others
+edgecnn_output_items_total{output,fate}            results or events: written, dropped, failed
+edgecnn_output_waiting{output}                     in the queue
+edgecnn_output_up{output}                          1 while it works
+edgecnn_build_info{version}, process_*             the program itself
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol, get_args
+
+import edgecnn
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.runtime.pipeline.camera import State as CameraState
+from edgecnn.runtime.pipeline.ledger import Counts as FrameCounts
+from edgecnn.runtime.pipeline.statistics import Stats, Summary
+from edgecnn.runtime.sinks.queue import Counts as ItemCounts
+
+CAMERA_STATES: tuple[str, ...] = get_args(CameraState)
+_FATES = ("processed", "dropped", "failed", "skipped")
+_QUANTILES = (("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99"))
+_READ_WITHIN_S = 5.0
+
+
+class MeasuredCamera(Protocol):
+    """What is read of a camera."""
+
+    @property
+    def state(self) -> CameraState: ...  # noqa: D102
+
+    def stats(self) -> Stats: ...  # noqa: D102
+
+
+class MeasuredOutput(Protocol):
+    """What is read of an output."""
+
+    name: str
+
+    @property
+    def state(self) -> str: ...  # noqa: D102
+
+    @property
+    def counts(self) -> ItemCounts: ...  # noqa: D102
+
+
+class Metrics:
+    """Gives the numbers of ``cameras()`` and ``outputs()``, which are asked anew each time, from any thread.
+
+    Raises ``MissingExtraError`` without prometheus_client.
+    """
+
+    def __init__(
+        self, cameras: Callable[[], Mapping[str, MeasuredCamera]], outputs: Callable[[], Iterable[MeasuredOutput]] = tuple
+    ) -> None:
+        try:
+            import prometheus_client
+        except ImportError:
+            raise MissingExtraError("prometheus-client", "live") from None
+        self._cameras, self._outputs = cameras, outputs
+        self._registry = prometheus_client.CollectorRegistry(auto_describe=False)
+        self._registry.register(self)  # type: ignore[arg-type,unused-ignore]
+        prometheus_client.ProcessCollector(registry=self._registry)
+        prometheus_client.PlatformCollector(registry=self._registry)
+
+    def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The page and its content type, in the text format or in OpenMetrics, whichever ``accept`` asks for."""
+        from prometheus_client.exposition import choose_encoder
+
+        encode, kind = choose_encoder(accept)
+        return encode(self._registry), kind
+
+    def describe(self) -> Iterable[Any]:
+        """Nothing: it would take a reading."""
+        return ()
+
+    def collect(self) -> Iterable[Any]:
+        """One reading of everything, as prometheus_client asks for it."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        info = GaugeMetricFamily("edgecnn_build_info", "The program.", labels=["version"])
+        info.add_metric([edgecnn.__version__], 1)
+        cameras = {name: (camera.state, camera.stats()) for name, camera in dict(self._cameras()).items()}
+        return [info, *_frames(cameras), *_clocks(cameras), _states(cameras), *_outputs(list(self._outputs()))]
+
+
+Readings = Mapping[str, tuple[str, Stats]]
+
+
+def _frames(cameras: Readings) -> Iterable[Any]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    captured = CounterMetricFamily("edgecnn_frames_captured", "Frames that the camera gave.", labels=["camera"])
+    fates = CounterMetricFamily("edgecnn_frames", "Where the captured frames went.", labels=["camera", "fate"])
+    flying = GaugeMetricFamily("edgecnn_frames_in_flight", "Frames whose fate is still open.", labels=["camera"])
+    late = CounterMetricFamily("edgecnn_results_late", "Results that were older than the camera allows.", labels=["camera"])
+    for name, (_, stats) in cameras.items():
+        ledger: FrameCounts = stats.ledger
+        captured.add_metric([name], ledger.captured)
+        for fate in _FATES:
+            fates.add_metric([name, fate], getattr(ledger, fate))
+        flying.add_metric([name], ledger.in_flight)
+        late.add_metric([name], stats.late)
+    return captured, fates, flying, late
+
+
+def _clocks(cameras: Readings) -> Iterable[Any]:
+    from prometheus_client.core import SummaryMetricFamily
+
+    age = SummaryMetricFamily("edgecnn_frame_age_seconds", "From capture to result.", labels=["camera"])
+    stage = SummaryMetricFamily("edgecnn_stage_seconds", "Time spent with a frame, by stage.", labels=["camera", "stage"])
+    for name, (_, stats) in cameras.items():
+        _add(age, {"camera": name}, stats.age_ms)
+        for step, summary in stats.stage_ms.items():
+            _add(stage, {"camera": name, "stage": step}, summary)
+    return age, stage
+
+
+def _add(family: Any, labels: dict[str, str], summary: Summary) -> None:
+    """prometheus_client's own summaries have no quantiles, the format does."""
+    for quantile, percentile in _QUANTILES:
+        family.add_sample(family.name, {**labels, "quantile": quantile}, getattr(summary, percentile) / 1e3)
+    total = summary.mean * summary.count / 1e3
+    family.add_sample(f"{family.name}_count", labels, summary.count)
+    family.add_sample(f"{family.name}_sum", labels, total if math.isfinite(total) else 0.0)
+
+
+def _states(cameras: Readings) -> Any:
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily("edgecnn_camera_state", "1 for the state that the camera is in.", labels=["camera", "state"])
+    for name, (state, _) in cameras.items():
+        for other in CAMERA_STATES:
+            family.add_metric([name, other], float(other == state))
+    return family
+
+
+def _outputs(outputs: list[MeasuredOutput]) -> Iterable[Any]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    items = CounterMetricFamily("edgecnn_output_items", "What became of results and events.", labels=["output", "fate"])
+    waiting = GaugeMetricFamily("edgecnn_output_waiting", "Results and events in the queue.", labels=["output"])
+    up = GaugeMetricFamily("edgecnn_output_up", "1 while the output works.", labels=["output"])
+    for output in outputs:
+        counts = output.counts
+        for fate in ("written", "dropped", "failed"):
+            items.add_metric([output.name, fate], getattr(counts, fate))
+        waiting.add_metric([output.name], counts.waiting)
+        up.add_metric([output.name], float(output.state == "working"))
+    return items, waiting, up
+
+
+class MetricsServer:
+    """Serves ``metrics`` at http://host:port/metrics and nothing else, until ``close``; port 0 takes a free one, see ``port``.
+
+    Raises ``InputError`` where the port is taken.
+    """
+
+    def __init__(self, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
+        class Handler(_Handler):
+            numbers = metrics
+
+        try:
+            self._server = ThreadingHTTPServer((host, port), Handler)
+        except (OSError, OverflowError) as error:
+            found = (getattr(error, "strerror", None) or str(error)).lower()
+            raise InputError(f"to serve metrics on {host}:{port}", found, "choose another --metrics-port") from error
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="edgecnn-metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(1.0)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    numbers: Metrics
+    timeout = _READ_WITHIN_S  # who asks slowly is let go
+    server_version, sys_version = "edgecnn", ""
+
+    def do_GET(self) -> None:
+        """The page, or 404."""
+        if self.path.partition("?")[0] != "/metrics":
+            self.send_error(404)
+            return
+        body, kind = self.numbers.page(self.headers.get("Accept", ""))
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: it would fill the terminal."""

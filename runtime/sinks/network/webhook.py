@@ -1,0 +1,115 @@
+"""Events by HTTP POST to an address of the user.
+
+The body is one event as in JSON lines. ``X-Edgecnn-Delivery`` is the same when an event is sent again. With a secret,
+``X-Edgecnn-Signature`` is "sha256=" and the HMAC-SHA256 of the body in hex digits, as GitHub signs its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+
+import edgecnn
+from edgecnn.errors import InputError
+from edgecnn.runtime.sinks import UnreachableError
+from edgecnn.runtime.sinks.files.json_lines import as_line
+from edgecnn.runtime.sinks.network.endpoint import parsed
+from edgecnn.runtime.sinks.records import SCHEMA_VERSION, event_record
+from edgecnn.runtime.sources.redact import printable
+from edgecnn.types import Event, Result
+
+SECRET = "EDGECNN_WEBHOOK_SECRET"
+_PORTS = {"http": 80, "https": 443}
+_TRY_AGAIN = (408, 425, 429)
+
+
+class WebhookSink:
+    """Posts each event of ``kinds`` (None: all) to ``url`` within ``timeout`` seconds; redirects are not followed.
+
+    Raises ``UnreachableError`` where nobody answers in time or the answer is 408, 425, 429 or 5xx, and ``InputError`` for any other
+    answer but success.
+    """
+
+    def __init__(
+        self, url: str, *, secret: str | None = None, kinds: Collection[str] | None = None, timeout: float = 5.0
+    ) -> None:
+        self._parts = parsed(url, _PORTS, "https://host/path")
+        self.name = printable(url)
+        self._target = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
+        self._secret, self._kinds, self._timeout = secret, kinds, timeout
+        self._last: tuple[Event, bytes] | None = None
+
+    def write(self, result: Result) -> None:
+        """Nothing: the events of a result are told as well."""
+
+    def tell(self, event: Event) -> None:
+        """Post one event."""
+        if self._kinds is not None and event.kind not in self._kinds:
+            return
+        if self._last is None or self._last[0] is not event:  # its time is worked out once, or it would differ when sent again
+            self._last = event, as_line({"version": SCHEMA_VERSION, **event_record(event)})[:-1].encode()
+        status, elsewhere = self._post(self._last[1])
+        if status >= 500 or status in _TRY_AGAIN:
+            raise UnreachableError(f"success from {self.name}", f"the answer {status}", "check the server")
+        if 300 <= status < 400:
+            raise InputError(
+                f"success from {self.name}", f"a redirect to {printable(elsewhere)}", "give that address, if you trust it"
+            )
+        if not 200 <= status < 300:
+            raise InputError(f"success from {self.name}", f"the answer {status}", "check the address and the server")
+
+    def close(self) -> None:
+        """Nothing is open between two posts."""
+
+    def _post(self, body: bytes) -> tuple[int, str]:
+        connection = self._connection()
+        clock = threading.Timer(self._timeout, _hang_up, (connection,))
+        clock.daemon = True
+        try:
+            connection.connect()
+            clock.start()
+            connection.request("POST", self._target, body, self._headers(body))
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Location") or ""
+        except (OSError, http.client.HTTPException) as error:
+            raise UnreachableError(f"an answer from {self.name}", _why(error), "check the address and the network") from error
+        finally:
+            clock.cancel()
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port or _PORTS[self._parts.scheme]
+        if self._parts.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=self._timeout)
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=ssl.create_default_context())
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"edgecnn/{edgecnn.__version__}",
+            "X-Edgecnn-Delivery": hashlib.sha256(body).hexdigest()[:32],
+        }
+        if self._secret:
+            digest = hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()
+            headers["X-Edgecnn-Signature"] = f"sha256={digest}"
+        return headers
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    """The timeout of a socket begins anew with each byte; this one does not."""
+    with suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "none in time"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "a connection that was closed without an answer"
+    return " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).lower().split())

@@ -1,0 +1,88 @@
+"""Opening and reading with OpenCV's FFmpeg: what video files and network addresses share."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import cv2
+import numpy as np
+
+from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs
+from edgecnn.types import Image
+
+OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # the only way to give OpenCV options for FFmpeg, and one for the whole process
+TRANSPORTS = {"tcp": "rtsp_flags;prefer_tcp", "udp": "rtsp_transport;udp"}
+_SOON = "fpsprobesize;0"
+_READ_AFTER_S = 0.1  # OpenCV reads the options first thing when it opens something; so much later it surely did
+_users_own = OPTIONS in os.environ
+_lock = threading.Lock()
+_begun = 0.0
+
+
+def open_file(path: str, timeout: float) -> cv2.VideoCapture | None:
+    """Open a file; None where FFmpeg can't, or not within ``timeout`` seconds."""
+    _set_options("")
+    with native_stderr_silenced():
+        return _open(path, timeout)
+
+
+def open_stream(address: str, timeout: float, transport: str = "tcp") -> cv2.VideoCapture | None:
+    """Open a live address so that it begins soon; None where FFmpeg can't, or not within ``timeout`` seconds.
+
+    ``transport`` is "udp", or "tcp", which falls back to UDP where a camera has nothing else. ``fpsprobesize;0`` spares the 20 frames
+    that FFmpeg would watch to learn the frame rate. FFmpeg's ``nobuffer`` is not used: it throws the first key frame away, and a
+    camera that sends the next one after ten seconds stays dark so long.
+    """
+    _set_options(f"{TRANSPORTS[transport]}|{_SOON}")
+    return _open(address, timeout)
+
+
+def _set_options(options: str) -> None:
+    """Several things may be opened at once, and one that does not answer takes long: no lock is held meanwhile. Only who wants other
+    options than the one before waits until those were read."""
+    global _begun  # noqa: PLW0603 - as the options, one for the whole process
+    if _users_own:
+        return
+    with _lock:
+        if os.environ.get(OPTIONS) != options:
+            time.sleep(max(_begun + _READ_AFTER_S - time.perf_counter(), 0.0))
+            os.environ[OPTIONS] = options
+        _begun = time.perf_counter()
+
+
+def _open(target: str, timeout: float) -> cv2.VideoCapture | None:
+    """One decoding thread: FFmpeg holds back one frame per further thread, which is delay on a live stream, and on a file takes the
+    cores that inference needs."""
+    silence_video_logs()
+    milliseconds = max(int(timeout * 1000), 1)
+    settings = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds,
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds,
+        cv2.CAP_PROP_N_THREADS, 1,
+    ]  # fmt: skip
+    try:
+        capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings)
+    except cv2.error:  # its text may hold the address
+        return None
+    return capture if capture.isOpened() else None
+
+
+def read_next(capture: cv2.VideoCapture) -> Image | None:
+    """The next image (H, W, 3) BGR, or None at the end."""
+    found, image = capture.read()
+    return as_bgr(image) if found else None
+
+
+def as_bgr(image: cv2.typing.MatLike) -> Image:
+    """Three channels of uint8, also from a gray camera."""
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    return image.astype(np.uint8, copy=False)
+
+
+def frame_rate(capture: cv2.VideoCapture) -> float | None:
+    """Frames per second by the header; None where it says none or nonsense."""
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return fps if 0 < fps <= 1000 else None

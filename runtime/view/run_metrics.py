@@ -1,0 +1,273 @@
+"""The numbers of a run as they change: sampled twice a second, kept for two minutes, told as plain JSON values."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import takewhile
+from typing import Any
+
+import numpy as np
+
+from edgecnn.runtime.draw.captions import label_of, value_text
+from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.view.protocols import BAD_STATES, Scene, WatchedCamera, WatchedSink
+from edgecnn.types import Classes, Event, Mark, Prediction, Result, Values, nearest_rank
+
+VERSION = 1
+EVERY_S = 0.5
+POINTS = 240  # two minutes
+RECENT_S = 10.0  # what p50 and p99 beside a camera are of
+_MOST_SAMPLES = 4096
+_MOST_EVENTS = 200
+_MOST_NAMED = 4
+
+Sample = tuple[float, float, Mapping[str, float]]  # when, age in ms, ms by stage
+
+
+class Track:
+    """What one camera did lately. ``add`` is for the thread of the run, the rest for the thread that samples."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._samples: deque[Sample] = deque(maxlen=_MOST_SAMPLES)
+        self._counts: tuple[float, Counts] | None = None
+        self._sampled_at = 0.0
+        self.points: deque[dict[str, Any]] = deque(maxlen=POINTS)
+        self.latest: Result | None = None
+        self.rates = (0.0, 0.0)
+        self.age_ms = quantiles([])
+        self.stage_ms: dict[str, dict[str, float | None]] = {}
+
+    def add(self, result: Result) -> None:
+        """Remember a result."""
+        with self._lock:
+            self._samples.append((time.perf_counter(), result.age_ms, result.stage_ms))
+        self.latest = result
+
+    def sample(self, tick: int, now: float, counts: Counts) -> None:
+        """Add the point of this tick: rates since the tick before, the ages and stage times of the results since then."""
+        then, old = self._counts or (now, counts)
+        seconds = now - then
+        if seconds > 0:
+            self.rates = (counts.captured - old.captured) / seconds, (counts.processed - old.processed) / seconds
+        self._counts = now, counts
+        recent = self._since(now - RECENT_S)
+        new = [sample for sample in recent if sample[0] > self._sampled_at]
+        self._sampled_at = now
+        self.age_ms = quantiles([age for _, age, _ in recent])
+        self.stage_ms = {name: quantiles(values) for name, values in by_stage(recent).items()}
+        ages = [age for _, age, _ in new]
+        self.points.append(
+            {
+                "tick": tick,
+                "age": [_number(nearest_rank(ages, percent)) for percent in (50, 99)],
+                "rate": [_number(rate) for rate in self.rates],
+                "stage": {name: _number(sum(values) / len(values)) for name, values in by_stage(new).items()},
+            }
+        )
+
+    def _since(self, when: float) -> list[Sample]:
+        with self._lock:
+            return [sample for sample in self._samples if sample[0] > when]
+
+
+class Board:
+    """Watches a run: ``write`` takes its results (so a Board is a Sink), ``state`` tells how it fares.
+
+    Entered, a thread samples it twice a second; without, ``sample`` does so once.
+    """
+
+    def __init__(self, scene: Scene, *, every: float = EVERY_S) -> None:
+        self.scene, self.every, self.tick = scene, every, 0
+        self._started = time.perf_counter()
+        self._tracks: dict[str, Track] = {}
+        self._events: deque[tuple[int, Event]] = deque(maxlen=_MOST_EVENTS)
+        self._event_count = 0
+        self._last_event: Event | None = None
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="edgecnn-board", daemon=True)
+
+    def __enter__(self) -> Board:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop sampling; the last state stays readable."""
+        self._done.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(1.0)
+
+    def write(self, result: Result) -> None:
+        """Take a result; costs about a microsecond."""
+        self.track(self.name_of(result)).add(result)
+
+    def name_of(self, result: Result) -> str:
+        """The camera that a result is of; a run of one camera need not say."""
+        return result.camera or next(iter(self.scene.run.cameras), "")
+
+    def track(self, name: str) -> Track:
+        """What is known of a camera."""
+        return self._tracks.get(name) or self._tracks.setdefault(name, Track())
+
+    def _work(self) -> None:
+        while not self._done.wait(self.every):
+            with suppress(Exception):  # one odd reading must not end the view
+                self.sample()
+
+    def sample(self) -> None:
+        """Add a point for each camera and take over new events."""
+        with self._lock:
+            now, cameras = time.perf_counter(), dict(self.scene.run.cameras)
+            self.tick += 1
+            for name, camera in cameras.items():
+                self.track(name).sample(self.tick, now, camera.ledger.counts())
+            for name in [name for name in self._tracks if name not in cameras]:
+                del self._tracks[name]
+            self._collect(list(self.scene.run.events))
+
+    def _collect(self, events: list[Event]) -> None:
+        """Take over what came after the last event known, which is itself, not one like it."""
+        new = takewhile(lambda event: event is not self._last_event, reversed(events))
+        for event in reversed(list(new)):
+            self._event_count += 1
+            self._events.append((self._event_count, event))
+            self._last_event = event
+
+    def state(self, tick: int = 0, event: int = 0) -> dict[str, Any]:
+        """Everything, with the points after ``tick`` and the events after number ``event``, newest last."""
+        with self._lock:
+            scene = self.scene
+            cameras = [self._camera(name, camera, tick) for name, camera in scene.run.cameras.items()]
+            return {
+                "version": VERSION,
+                "title": scene.title,
+                "tick": self.tick,
+                "every_s": self.every,
+                "uptime_s": round(time.perf_counter() - self._started, 1),
+                "health": health(cameras),
+                "cameras": cameras,
+                "sinks": [_sink(sink) for sink in scene.sinks()],
+                "events": [_event(number, entry) for number, entry in self._events if number > event],
+                "controls": self._controls(),
+            }
+
+    def _camera(self, name: str, camera: WatchedCamera, tick: int) -> dict[str, Any]:
+        track, counts = self.track(name), camera.ledger.counts()
+        latest = track.latest
+        return {
+            "name": name,
+            "state": camera.state,
+            "detail": camera.detail,
+            "policy": camera.policy,
+            "source": _source_name(camera),
+            "captured_per_s": _number(track.rates[0]),
+            "processed_per_s": _number(track.rates[1]),
+            "age_ms": track.age_ms,
+            "stage_ms": track.stage_ms,
+            "ledger": {**asdict(counts), "in_flight": counts.in_flight},
+            "late": camera.late,
+            "max_age_ms": camera.plan.max_age_ms,
+            "size": None if latest is None else list(latest.frame.image.shape[1::-1]),
+            "found": "" if latest is None else found_text(latest.prediction, self.scene.labels.get(name, ())),
+            "marks": [] if latest is None else [mark_text(mark) for mark in latest.marks],
+            "points": [point for point in track.points if point["tick"] > tick],
+        }
+
+    def _controls(self) -> dict[str, Any]:
+        setting, scene = self.scene.controls.setting, self.scene
+        labels = dict.fromkeys(label for name in scene.run.cameras for label in scene.labels.get(name, ()))
+        return {
+            "score_threshold": scene.score_threshold if setting.score_threshold is None else setting.score_threshold,
+            "floor": scene.floor,
+            "labels": list(labels),
+            "only": [label for label in labels if self._is_shown(label)],
+            "paused": sorted(setting.paused),
+        }
+
+    def _is_shown(self, label: str) -> bool:
+        """By the controls, or else by what the cameras that know this class began with."""
+        scene, chosen = self.scene, self.scene.controls.setting.only
+        if chosen is not None:
+            return label in chosen
+        began = [scene.only.get(name) for name, labels in scene.labels.items() if label in labels]
+        return any(only is None or label in only for only in began)
+
+
+def health(cameras: Iterable[Mapping[str, Any]]) -> str:
+    """``ok`` when all cameras give frames or wait for good reason, ``down`` when none does, ``degraded`` between."""
+    bad = [camera["state"] in BAD_STATES for camera in cameras]
+    return "ok" if not any(bad) else "down" if all(bad) else "degraded"
+
+
+def by_stage(samples: Iterable[Sample]) -> dict[str, list[float]]:
+    """The times of each stage, in the order in which stages first appear."""
+    times: dict[str, list[float]] = {}
+    for _, _, stages in samples:
+        for name, ms in stages.items():
+            times.setdefault(name, []).append(ms)
+    return times
+
+
+def quantiles(values: list[float]) -> dict[str, float | None]:
+    """Median and 99th percentile by nearest rank; None without values."""
+    return {"p50": _number(nearest_rank(values, 50)), "p99": _number(nearest_rank(values, 99))}
+
+
+def found_text(prediction: Prediction, labels: Any) -> str:
+    """What is on a picture in a few words: ``2 cup, 1 glass``."""
+    if isinstance(prediction, Classes):
+        return f"{label_of(labels, prediction.top1)} {prediction.score[prediction.top1]:.2f}"
+    if isinstance(prediction, Values):
+        values = enumerate(prediction.value[:_MOST_NAMED].tolist())
+        return ", ".join(f"{label_of(labels, index)} {value_text(value)}" for index, value in values)
+    counted = Counter(prediction.class_id.tolist()).most_common()
+    named = [f"{count} {label_of(labels, class_id)}" for class_id, count in counted[:_MOST_NAMED]]
+    return ", ".join(named + (["..."] if len(counted) > _MOST_NAMED else []))
+
+
+def mark_text(mark: Mark) -> str:
+    """What was counted on a line or in a zone: ``gate: in 3, out 2``."""
+    return f"{mark.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in mark.counts.items())
+
+
+def _sink(sink: WatchedSink) -> dict[str, Any]:
+    counts = sink.counts
+    numbers = {"written": counts.written, "dropped": counts.dropped, "failed": counts.failed}
+    return {"name": sink.name, "state": sink.state, "detail": sink.detail, **numbers}
+
+
+def _event(number: int, event: Event) -> dict[str, Any]:
+    at = time.time() - (time.perf_counter() - event.at)
+    return {"number": number, "at": round(at, 3), "kind": event.kind, "camera": event.camera, "details": _plain(event.details)}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; steps of users may put anything into an event."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _source_name(camera: WatchedCamera) -> str:
+    source = getattr(camera, "source", None)
+    return str(getattr(source, "name", ""))
+
+
+def _number(value: float) -> float | None:
+    return round(value, 2) if math.isfinite(value) else None

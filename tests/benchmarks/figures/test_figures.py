@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from edgecnn.benchmarks.figures import accuracy, figure, speedup
+from edgecnn.benchmarks.measure.record import Record
+from edgecnn.errors import InputError
+
+FILES = ["cups.safetensors", "cups-fp32.onnx", "cups-fp16.onnx", "cups-int8.onnx", "cups-int8.tflite"]
+
+
+def test_rows_of_the_speedup_refer_to_pytorch_and_sizes_to_fp32(record_of: Callable[..., Record]) -> None:
+    record = record_of(FILES)
+    rows = {own["name"]: own for own in (speedup.row(record, own) for own in record.files)}
+    assert rows["cups.safetensors"]["times_faster"] == 1.0
+    assert rows["cups-int8.onnx"]["times_faster"] > rows["cups-fp32.onnx"]["times_faster"] > 1
+    assert rows["cups-fp16.onnx"]["size_of_fp32"] == 0.5
+    assert rows["cups-int8.tflite"]["size_of_fp32"] is None
+
+
+def test_the_speedup_is_reached_by_all_formats_or_not_at_all(record_of: Callable[..., Record]) -> None:
+    rows = [
+        {"format": "onnx", "precision": "int8", "times_faster": 5.0},
+        {"format": "tflite", "precision": "int8", "times_faster": 3.9},
+    ]
+    assert "not reached" in speedup.conclusion(rows)
+    assert ": reached" in speedup.conclusion(rows[:1])
+    assert speedup.conclusion([]) == "no int8 file in the folder"
+
+
+def test_accuracy_is_lost_in_points_and_judged_by_the_worst() -> None:
+    base = {"precision": "fp32", "format": "torch", "task": "detect", "points_lost": 0.0}
+    good, bad = (
+        {**base, "precision": "int8", "format": name, "points_lost": lost} for name, lost in (("onnx", 0.4), ("tflite", 1.2))
+    )
+    assert ": reached" in accuracy.conclusion([base, good])
+    assert "not reached" in accuracy.conclusion([base, good, bad])
+
+
+def test_files_are_ordered_by_precision_then_format(tmp_path: Path) -> None:
+    for name in ("a-int8.onnx", "a-fp32.xml", "a-fp32.bin", "a-fp32.onnx", "a-fp16.tflite", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [path.name for path in figure.artifacts(tmp_path)] == ["a-fp32.onnx", "a-fp32.xml", "a-fp16.tflite", "a-int8.onnx"]
+
+
+def test_a_folder_without_files_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found none"):
+        figure.artifacts(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        figure.artifacts(tmp_path / "missing")
+
+
+def test_a_record_has_its_command_without_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["speedup.py", "cups", "--artifacts", "/some/where/files", "--data", "scene:cups?a=1/2"])
+    figure.record(tmp_path / "out.json", "speedup", {"rows": [1.0, 2.0]})
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["command"] == "python -m edgecnn.benchmarks.figures.speedup cups --artifacts files --data scene:cups?a=1/2"
+    assert found["rows"] == [1.0, 2.0]
+    assert found["device"]["slug"]
+
+
+@pytest.mark.parametrize("command", [pytest.param(speedup.command, id="speedup"), pytest.param(accuracy.command, id="accuracy")])
+def test_help_names_the_options(command: click.Command) -> None:
+    result = CliRunner().invoke(command, ["--help"])
+    assert result.exit_code == 0
+    assert "--artifacts" in result.output
+
+
+def test_a_failure_of_a_figure_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def fails() -> None:
+        raise InputError("a", "b", "c")
+
+    monkeypatch.setattr("sys.argv", ["fails"])
+    with pytest.raises(SystemExit) as ended:
+        figure.run(fails)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: wanted a, found b: c\n"
+
+
+def test_files_of_other_weights_have_no_figure(record_of: Callable[..., Record]) -> None:
+    card = record_of().files[0].card.replace(sha256="a" * 64)
+    figure.check_weights("same.onnx", card, card)
+    figure.check_weights("silent.onnx", card, card.replace(sha256=""))
+    with pytest.raises(InputError, match=r"other\.onnx, exported from other weights"):
+        figure.check_weights("other.onnx", card, card.replace(sha256="b" * 64))

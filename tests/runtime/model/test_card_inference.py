@@ -1,0 +1,443 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
+from edgecnn.errors import ArtifactError, EdgeCnnError, InputError
+from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.model.card_inference import CardOptions, card_for
+from edgecnn.runtime.model.coco_names import COCO_80
+from edgecnn.runtime.model.foreign_metadata import read_simple_yaml
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.types import Detections, TensorSpec, Values
+from tests.contracts.tiny import Graph, write
+
+SIZE = 64
+CELLS = 64 + 16 + 4
+NAMES = {0: "person", 1: "it's a dog", 2: "traffic light"}
+IMAGE = np.zeros((100, 200, 3), np.uint8)
+
+
+def identify(path: Path, **options: Any) -> ModelCard:
+    backend = open_backend(path)
+    try:
+        return card_for(backend, path, CardOptions(**options))
+    finally:
+        backend.close()
+
+
+def card(**changes: Any) -> ModelCard:
+    made = ModelCard(
+        name="tiny", task="classify", labels=("a", "b", "c"), preprocess=Preprocess((8, 8)).folded(), decode=Decode("softmax")
+    )
+    return made.replace(**changes)
+
+
+def with_card(folder: Path, made: ModelCard, kind: str = "onnx", outputs: int = 3) -> Path:
+    graph = Graph({"logits": np.arange(outputs, dtype=np.float32)[None]}, metadata={CARD_KEY: made.to_json()})
+    return write(folder, kind, graph)
+
+
+# --- a card of its own ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "tflite"])
+def test_its_own_card_comes_first(kind: str, tmp_path: Path) -> None:
+    found = identify(with_card(tmp_path, card(), kind))
+    assert found.replace(inputs=(), outputs=()) == card()
+    assert [spec.name for spec in found.inputs] == ["image"]
+    assert [spec.name for spec in found.outputs] == ["logits"]
+
+
+def test_options_win_over_the_card(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("x\ny\nz\n\n")
+    found = identify(with_card(tmp_path, card()), labels=labels, resize="crop", mean=(1.0, 2.0, 3.0), decode="probabilities")
+    assert found.labels == ("x", "y", "z")
+    assert (found.preprocess.resize, found.preprocess.mean, found.decode.name) == ("crop", (1.0, 2.0, 3.0), "probabilities")
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        pytest.param({"labels": ("a", "b")}, "wanted 3 class names.*found 2", id="labels"),
+        pytest.param({"preprocess": Preprocess((8, 9)).folded()}, "8x9 pixels", id="size"),
+        pytest.param({"preprocess": Preprocess((8, 8), color="gray").folded()}, "1 channels", id="channels"),
+        pytest.param({"inputs": (TensorSpec("x", (1, 8, 8, 3), "uint8", "NHWC"),)}, "inputs x uint8", id="input-name"),
+        pytest.param(
+            {"inputs": (TensorSpec("image", (1, 8, 8, 3), "float32", "NHWC"),)}, "inputs image float32", id="input-dtype"
+        ),
+        pytest.param({"outputs": (TensorSpec("logits", (1, 4), "float32"),)}, "outputs logits float32 1x4", id="output-shape"),
+        pytest.param({"outputs": (TensorSpec("boxes", (1, 3), "float32"),)}, "outputs boxes", id="output-name"),
+    ],
+)
+def test_a_card_that_does_not_fit_its_model(changes: dict[str, Any], match: str, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=match) as caught:
+        identify(with_card(tmp_path, card(**changes)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("{", id="no-json"),
+        pytest.param("[]", id="list"),
+        pytest.param('{"version": 1}', id="fields-missing"),
+        pytest.param('{"version": 99}', id="newer"),
+        pytest.param(card().to_json().replace('"classify"', '"dance"'), id="task"),
+        pytest.param(card().to_json().replace('"bgr"', '"cmyk"'), id="colour"),
+    ],
+)
+def test_a_card_that_can_not_be_read(text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"logits": np.zeros((1, 3), np.float32)}, metadata={CARD_KEY: text}))
+    with pytest.raises(ArtifactError) as caught:
+        identify(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_decoder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="yolox"):
+        identify(with_card(tmp_path, card()), decode="magic")
+    with pytest.raises(InputError, match="yolox"):
+        identify(with_card(tmp_path, card(decode=Decode("magic"))))
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        pytest.param("missing.txt", "No such file", id="missing"),
+        pytest.param("empty.txt", "an empty file", id="empty"),
+        pytest.param("binary.txt", "UTF-8", id="binary"),
+        pytest.param("only,two", "found 2", id="too-few"),
+    ],
+)
+def test_labels_that_are_wrong(given: str, match: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x80")
+    path = with_card(tmp_path, card())
+    with pytest.raises(EdgeCnnError, match=match) as caught:
+        identify(path, labels=tmp_path / given if given.endswith(".txt") else Path(given))
+    assert "--labels" in str(caught.value)
+
+
+# --- what Ultralytics writes ---------------------------------------------------------------------
+
+
+def ultralytics(**changes: Any) -> dict[str, Any]:
+    record = {
+        "description": "Ultralytics YOLO model trained on x.yaml",
+        "author": "Ultralytics",
+        "date": "2026-01-01T00:00:00",
+        "version": "8.3.0",
+        "stride": 32,
+        "task": "detect",
+        "batch": 1,
+        "imgsz": [SIZE, SIZE],
+        "names": NAMES,
+        "args": {"batch": 1, "half": False, "dynamic": False, "nms": False},
+        "channels": 3,
+    }
+    return {**record, **changes}
+
+
+def scalar(item: Any) -> str:
+    quoted = str(item).replace("'", "''")
+    return f"'{quoted}'" if "'" in str(item) else str(item).lower() if isinstance(item, bool) else str(item)
+
+
+def as_yaml(record: dict[str, Any]) -> str:
+    lines = []
+    for key, value in record.items():
+        if isinstance(value, dict):
+            lines += [f"{key}:", *(f"  {name}: {scalar(item)}" for name, item in value.items())]
+        elif isinstance(value, list):
+            lines += [f"{key}:", *(f"- {item}" for item in value)]
+        else:
+            lines.append(f"{key}: {value}" if key != "date" else f"{key}: '{value}'")
+    return "\n".join(lines) + "\n"
+
+
+def yolo_output(layout: str, unit: float) -> np.ndarray:
+    """One box of class 2 at centre (32, 24), 16 wide and 8 high, with score 0.72."""
+    box = np.array([32, 24, 16, 8], np.float32) / unit
+    if layout == "end2end":
+        out = np.zeros((1, 300, 6), np.float32)
+        out[0, 0] = [24 / unit, 20 / unit, 40 / unit, 28 / unit, 0.72, 2]
+        return out
+    count = CELLS * (3 if layout == "objectness" else 1)
+    out = np.zeros((1, count, 8 if layout == "objectness" else 7), np.float32)
+    out[0, :, :2] = 40 / unit  # the other cells look elsewhere
+    out[0, 9, :4] = box
+    out[0, 9, 4:] = [0.9, 0.1, 0.1, 0.8] if layout == "objectness" else [0.1, 0.1, 0.72]
+    return out if layout == "objectness" else np.ascontiguousarray(out.transpose(0, 2, 1))
+
+
+def yolo(folder: Path, kind: str, layout: str, record: dict[str, Any], *, place: str = "") -> Path:
+    shape = (1, SIZE, SIZE, 3) if kind == "tflite" else (1, 3, SIZE, SIZE)
+    metadata = {"onnx": {key: str(value) for key, value in record.items()}, "tflite": {place: json.dumps(record)}}.get(kind, {})
+    if place == "temp_meta.txt":
+        metadata = {place: str(record)}
+    graph = Graph(
+        {"output0": yolo_output(layout, SIZE if kind == "tflite" else 1)}, shape, "float32", 0.0, metadata, input_name="images"
+    )
+    if kind == "openvino":
+        (folder / "metadata.yaml").write_text(as_yaml(record))
+    return write(folder, kind, graph, "yolo")
+
+
+@pytest.mark.parametrize("layout", ["columns", "objectness", "end2end"])
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        pytest.param("onnx", "", id="onnx-properties"),
+        pytest.param("openvino", "", id="yaml-beside-an-ir"),
+        pytest.param("tflite", "metadata.json", id="tflite-json"),
+        pytest.param("tflite", "temp_meta.txt", id="tflite-text"),
+    ],
+)
+def test_a_yolo_runs_without_any_option(layout: str, kind: str, place: str, tmp_path: Path) -> None:
+    path = yolo(tmp_path, kind, layout, ultralytics(), place=place)
+    with Predictor(path) as predictor:
+        found = predictor(IMAGE)
+        made = predictor.card
+    assert made.task == "detect"
+    assert made.labels == tuple(NAMES.values())
+    assert (made.preprocess.color, made.preprocess.std, made.preprocess.resize) == ("rgb", (255.0,), "letterbox")
+    assert isinstance(found, Detections)
+    assert found.class_id.tolist() == [2]
+    np.testing.assert_allclose(found.score, [0.72], rtol=1e-5)
+    np.testing.assert_allclose(found.xyxy, [[75, 12.5, 125, 37.5]], atol=1e-3)  # the image is letterboxed: 200 x 100 to 64 x 32
+
+
+def test_imgsz_gives_the_size_of_a_free_input(tmp_path: Path) -> None:
+    graph = Graph(
+        {"output0": yolo_output("columns", 1)},
+        (1, 3, -1, -1),
+        "float32",
+        0.0,
+        {key: str(value) for key, value in ultralytics().items()},
+    )
+    assert identify(write(tmp_path, "onnx", graph)).preprocess.size == (SIZE, SIZE)
+
+
+def test_a_yolo_classifier(tmp_path: Path) -> None:
+    record = ultralytics(task="classify", imgsz=[8, 8])
+    graph = Graph(
+        {"output0": np.array([[0.1, 0.7, 0.2]], np.float32)}, (1, 3, 8, 8), "float32", 0.0, {k: str(v) for k, v in record.items()}
+    )
+    found = identify(write(tmp_path, "onnx", graph))
+    assert (found.task, found.decode.name, found.preprocess.resize) == ("classify", "probabilities", "crop")
+
+
+def test_a_task_that_is_not_known(tmp_path: Path) -> None:
+    path = yolo(tmp_path, "onnx", "columns", ultralytics(task="segment"))
+    with pytest.raises(ArtifactError, match="segment"):
+        identify(path)
+
+
+def test_names_that_do_not_fit_the_outputs(tmp_path: Path) -> None:
+    path = yolo(tmp_path, "onnx", "columns", ultralytics(names={0: "a", 1: "b"}))
+    with pytest.raises(ArtifactError, match="class names"):
+        identify(path)
+
+
+def test_metadata_beside_another_model_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "metadata.yaml").write_text("title: holiday pictures\nnames:\n")
+    path = write(tmp_path, "openvino", Graph({"x": np.zeros((1, 3), np.float32)}, (1, 3, 8, 8), "float32"))
+    with pytest.raises(InputError, match="--decode"):
+        identify(path)
+
+
+def test_the_yaml_that_ultralytics_writes() -> None:
+    record = ultralytics()
+    assert read_simple_yaml("# comment\n\n" + as_yaml(record)) == record
+
+
+# --- what OpenVINO's Model API writes ------------------------------------------------------------
+
+
+def test_model_info(tmp_path: Path) -> None:
+    metadata = {
+        "model_info.model_type": "ssd",
+        "model_info.labels": "face traffic_light",
+        "model_info.reverse_input_channels": "YES",
+        "model_info.mean_values": "123.675 116.28 103.53",
+        "model_info.scale_values": "58.395 57.12 57.375",
+        "model_info.resize_type": "fit_to_window_letterbox",
+        "model_info.pad_value": "7",
+        "model_info.confidence_threshold": "0.4",
+    }
+    rows = np.array([[[[0, 1, 0.9, 0, 0, 0.5, 0.5]] * 3]], np.float32)
+    path = write(tmp_path, "openvino", Graph({"detection_out": rows}, (1, 3, 8, 8), "float32", 0.0, metadata))
+    found = identify(path)
+    assert found.labels == ("face", "traffic light")
+    assert found.preprocess == Preprocess(
+        (8, 8), "letterbox", "center", 7, "rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+    )
+    assert (found.decode.name, found.decode.options["score_threshold"]) == ("ssd", 0.4)
+
+
+def test_a_yolo_ir_without_its_yaml_has_model_info(tmp_path: Path) -> None:
+    metadata = {
+        "model_info.model_type": "YOLO",
+        "model_info.reverse_input_channels": "YES",
+        "model_info.pad_value": "114",
+        "model_info.scale_values": "255",
+        "model_info.iou_threshold": "0.7",
+        "model_info.labels": "person dog traffic_light",
+        "model_info.resize_type": "fit_to_window_letterbox",
+    }
+    graph = Graph({"output0": yolo_output("columns", 1)}, (1, 3, SIZE, SIZE), "float32", 0.0, metadata)
+    with Predictor(write(tmp_path, "openvino", graph)) as predictor:
+        found = predictor(IMAGE)
+        made = predictor.card
+    assert (made.labels[2], made.preprocess.color, made.preprocess.std) == ("traffic light", "rgb", (255.0,))
+    assert isinstance(found, Detections)
+    np.testing.assert_allclose(found.xyxy, [[75, 12.5, 125, 37.5]], atol=1e-3)
+
+
+# --- recognised by shape -------------------------------------------------------------------------
+
+ODD = {f"o{place}": np.zeros(shape, np.float32) for place, shape in enumerate([(1, 10, 4), (1, 10), (1, 10), (1,)])}
+PRIORS = 8 * 8 * 3 + 4 * 4 * 2 + 2 * 2 * 2 + 3
+
+
+@pytest.mark.parametrize(
+    ("outputs", "decoder", "color", "std", "options", "labels"),
+    [
+        pytest.param({"o": np.zeros((1, CELLS, 85))}, "yolox", "bgr", 1.0, {}, COCO_80, id="yolox-coco"),
+        pytest.param({"o": np.zeros((1, CELLS, 7))}, "yolox", "bgr", 1.0, {"labels": Path("a,b")}, ("a", "b"), id="yolox-2"),
+        pytest.param({"o": np.zeros((1, 84, CELLS))}, "yolo", "rgb", 255.0, {}, COCO_80, id="yolo-coco"),
+        pytest.param({"o": np.zeros((1, 3 * CELLS, 85))}, "yolo", "rgb", 255.0, {}, COCO_80, id="yolov5-coco"),
+        pytest.param({"o": np.zeros((1, 85, 4, 4))}, "fastestdet", "bgr", 255.0, {}, COCO_80, id="fastestdet"),
+        pytest.param(
+            {"s": np.zeros((1, PRIORS, 2)), "b": np.zeros((1, PRIORS, 4))},
+            "ultraface",
+            "rgb",
+            128.0,
+            {},
+            ("face",),
+            id="ultraface",
+        ),
+        pytest.param({"o": np.zeros((1, 1, 200, 7))}, "ssd", "bgr", 1.0, {"labels": Path("face")}, ("face",), id="ssd-openvino"),
+        pytest.param(ODD, "ssd", "rgb", 127.5, {"labels": Path("???,cat,dog")}, ("cat", "dog"), id="ssd-without-background"),
+    ],
+)
+def test_detectors_are_recognised_by_their_shapes(
+    outputs: dict[str, np.ndarray],
+    decoder: str,
+    color: str,
+    std: float,
+    options: dict[str, Any],
+    labels: tuple[str, ...],
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, "onnx", Graph(outputs, (1, 3, SIZE, SIZE), "float32"))
+    found = identify(path, **options)
+    assert (found.task, found.decode.name, found.labels) == ("detect", decoder, labels)
+    assert (found.preprocess.color, found.preprocess.std) == (color, (std,))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "shape", "options", "missing"),
+    [
+        pytest.param({"o": np.zeros((1, 10))}, (1, 3, 8, 8), {}, ["--decode", "--labels"], id="who-knows"),
+        pytest.param(
+            {"o": np.zeros((1, 10))}, (1, 3, 8, 8), {"task": "classify"}, ["--color", "--mean", "--std"], id="classifier"
+        ),
+        pytest.param(
+            {"o": np.zeros((1, 10))}, (1, 3, 8, 8), {"task": "classify", "color": "rgb"}, ["--mean", "--std"], id="scale"
+        ),
+        pytest.param({"o": np.zeros((1, 84, CELLS))}, (1, 3, -1, -1), {}, ["--size"], id="size"),
+        pytest.param({"o": np.zeros((1, 1, 9, 7))}, (1, 3, 8, 8), {}, ["--labels"], id="labels"),
+    ],
+)
+def test_what_is_missing_is_named(
+    outputs: dict[str, np.ndarray], shape: tuple[int, ...], options: dict[str, Any], missing: list[str], tmp_path: Path
+) -> None:
+    path = write(tmp_path, "onnx", Graph(outputs, shape, "float32"))
+    with pytest.raises(InputError) as caught:
+        identify(path, **options)
+    assert "\n" not in str(caught.value)
+    assert [word.strip(",") for word in str(caught.value).split() if word.startswith("--")] == missing or all(
+        name in str(caught.value) for name in missing
+    )
+
+
+def test_a_model_without_an_image_input(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="one image input"):
+        identify(write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 16), "float32")))
+
+
+@pytest.mark.parametrize(
+    ("scores", "decoder"),
+    [pytest.param([0.2, 0.5, 0.3], "probabilities", id="probabilities"), pytest.param([-1.0, 3.0, 0.5], "softmax", id="logits")],
+)
+def test_a_classifier_is_asked_what_its_scores_are(scores: list[float], decoder: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"o": np.array([scores])}, (1, 3, 8, 8), "float32", 0.0))
+    found = identify(path, labels=Path("a,b,c"), color="rgb", mean=(0.0,), std=(255.0,))
+    assert (found.task, found.decode.name) == ("classify", decoder)
+
+
+def test_classes_without_names_get_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 1, 8, 8), "float32"))
+    found = identify(path, task="classify", mean=(0.0,), std=(1.0,))
+    assert found.labels == ("class 0", "class 1", "class 2")
+    assert found.preprocess.color == "gray"
+
+
+def test_labels_in_the_zip_of_a_tflite(tmp_path: Path) -> None:
+    graph = Graph(
+        {"p": np.array([[0.1, 0.9]], np.float32)},
+        gain=0.0,
+        metadata={"labels.txt": "cat\ndog\n"},
+        quantized={"p": (1 / 256, -128)},
+    )
+    found = identify(write(tmp_path, "tflite", graph))
+    assert (found.task, found.labels, found.decode.name) == ("classify", ("cat", "dog"), "probabilities")
+    assert (found.preprocess.color, found.preprocess.is_raw) == ("rgb", True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"names": {"a": "b"}}, id="names-by-text"),
+        pytest.param({"names": 7}, id="names-a-number"),
+        pytest.param({"imgsz": "large"}, id="imgsz"),
+    ],
+)
+def test_metadata_that_can_not_be_read(changes: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        identify(yolo(tmp_path, "onnx", "columns", ultralytics(**changes)))
+    assert "\n" not in str(caught.value)
+
+
+# --- a model of values ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        pytest.param({"task": "regress"}, ("value",), id="task"),
+        pytest.param({"decode": "values", "labels": Path("angle")}, ("angle",), id="decoder-and-name"),
+    ],
+)
+def test_values_of_a_foreign_model(options: dict[str, Any], labels: tuple[str, ...], tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"out": np.array([[7.5]], np.float32)}))
+    with Predictor(path, options=CardOptions(color="rgb", mean=(0.0,), std=(1.0,), **options)) as predictor:
+        assert (predictor.card.task, predictor.card.labels) == ("regress", labels)
+        found = predictor(IMAGE)
+    assert isinstance(found, Values)
+    assert found.value.tolist() == [7.5]
+
+
+def test_a_card_of_values_needs_a_name_for_each(tmp_path: Path) -> None:
+    made = card(task="regress", labels=("a", "b"), decode=Decode("values"))
+    with pytest.raises(ArtifactError, match=r"wanted 3 class names.*found 2"):
+        identify(with_card(tmp_path, made))

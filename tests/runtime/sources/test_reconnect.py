@@ -1,0 +1,268 @@
+"""A live source that breaks, hangs, freezes or changes its size goes on, and says what happened."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from edgecnn.errors import InputError, SourceError
+from edgecnn.runtime import testing
+from edgecnn.runtime.pipeline.single_camera import Pipeline
+from edgecnn.runtime.sources.base import Source
+from edgecnn.runtime.sources.reconnect import Steadiness, Steady
+from edgecnn.runtime.testing import FakePredictor, FakeSource
+from edgecnn.types import Frame
+
+QUICK = Steadiness(first_wait=0.01, longest_wait=0.02, settled=0.0)
+GONE = SourceError("a frame from fake", "the cable out", "plug it in")
+
+
+def in_turn(sources: Sequence[Source]) -> Callable[[], Source]:
+    """A factory that gives each of ``sources`` once."""
+    left = iter(sources)
+    return lambda: next(left)
+
+
+def live(count: int | None, **more: object) -> FakeSource:
+    return FakeSource(count, fps=200.0, **more)  # type: ignore[arg-type]
+
+
+def kinds(source: Source) -> list[str]:
+    return [event.kind for event in source.take_events()]
+
+
+class Pictures(Source):
+    """A live source of given brightnesses at 100 frames per second."""
+
+    def __init__(self, shades: Sequence[int], sizes: Sequence[tuple[int, int]] = ((48, 64),)) -> None:
+        super().__init__("pictures", live=True)
+        self._shades, self._sizes = shades, sizes
+
+    def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+        for index, shade in enumerate(self._shades):
+            size = self._sizes[index % len(self._sizes)]
+            yield Frame(index, time.perf_counter(), np.full((*size, 3), shade, np.uint8))
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def no_hanging_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Readers that hang come back at the end of the test."""
+    back = threading.Event()
+    monkeypatch.setattr(testing, "hang", back.wait)
+    yield back
+    back.set()
+
+
+def test_frame_numbers_go_on_after_each_break_and_every_break_is_told() -> None:
+    source = Steady(in_turn([live(5, error=GONE), live(5, error=GONE), live(5)]), QUICK)
+    assert [frame.index for frame in source] == list(range(15))
+    events = source.take_events()
+    assert [event.kind for event in events] == ["camera-lost", "camera-back"] * 2
+    assert events[0].details == {"why": "the cable out"}
+    assert events[1].details["attempts"] == 1
+    assert events[0].at <= events[1].at
+    assert source.state == "ended"
+    assert len(source.notes) == 1
+    assert source.notes[0].startswith("fake was 2 x lost, ")
+
+
+def test_it_is_live_while_pictures_come_and_ended_after_it_was_closed() -> None:
+    source = Steady(in_turn([live(None)]))
+    assert source.state == "waiting"
+    frames = iter(source)
+    next(frames)
+    assert (source.state, source.detail, source.fps) == ("live", "", 200.0)
+    source.close()
+    assert list(frames) == []
+    assert source.state == "ended"
+
+
+def test_a_camera_absent_at_the_start_is_waited_for_within_the_patience() -> None:
+    sources = [*(live(0, error=GONE) for _ in range(4)), live(3)]
+    source = Steady(in_turn(sources), Steadiness(first_wait=0.01, longest_wait=0.02, patience=math.inf))
+    assert [frame.index for frame in source] == [0, 1, 2]
+    events = source.take_events()
+    assert [event.kind for event in events] == ["camera-lost", "camera-back"]
+    assert events[1].details["attempts"] == 4
+    assert events[1].details["was"] == "waiting"
+
+
+def test_without_patience_a_camera_absent_at_the_start_is_an_error_at_once() -> None:
+    with pytest.raises(SourceError, match="the cable out"):
+        list(Steady(in_turn([live(0, error=GONE)])))
+
+
+def test_patience_ends() -> None:
+    how = Steadiness(first_wait=0.01, longest_wait=0.02, patience=0.1)
+    source = Steady(lambda: live(0, error=GONE), how)
+    started = time.perf_counter()
+    with pytest.raises(SourceError, match="the cable out"):
+        list(source)
+    assert time.perf_counter() - started < 3
+    assert source.state == "failed"
+
+
+def test_an_error_that_time_does_not_heal_is_raised_at_once() -> None:
+    wrong = InputError("a number", "a word", "correct it")
+    with pytest.raises(InputError):
+        list(Steady(in_turn([live(0, error=wrong)]), Steadiness(patience=math.inf)))  # type: ignore[arg-type]
+
+
+def test_a_decoder_that_raises_is_survived_and_its_text_shows_no_password() -> None:
+    broken = RuntimeError("can't decode rtsp://ann:s3cret@cam/x\nat all")
+    source = Steady(in_turn([live(2, error=broken), live(2)]), QUICK)  # type: ignore[arg-type]
+    assert len(list(source)) == 4
+    assert source.take_events()[0].details["why"] == "RuntimeError: can't decode rtsp://***@cam/x at all"
+
+
+def test_a_reader_that_hangs_is_left_behind_and_replaced(no_hanging_threads: threading.Event) -> None:
+    how = Steadiness(max_silence=0.1, first_wait=0.01, longest_wait=0.02)
+    source = Steady(in_turn([live(None, hang=3), live(3)]), how)
+    assert [frame.index for frame in source] == [0, 1, 2, 3, 4, 5]
+    assert kinds(source) == ["camera-stalled", "camera-back"]
+    assert len(source.stuck) == 1
+    no_hanging_threads.set()
+    deadline = time.perf_counter() + 5
+    while source.stuck and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    assert source.stuck == []
+
+
+def test_readers_that_hang_are_bounded_in_number(no_hanging_threads: threading.Event) -> None:
+    how = Steadiness(max_silence=0.1, first_wait=0.01, longest_wait=0.02, most_stuck=1)
+    made: list[Source] = []
+
+    def make() -> Source:
+        made.append(live(None, hang=1))
+        return made[-1]
+
+    source = Steady(make, how)
+    frames = iter(source)
+    next(frames)
+    threading.Timer(3.0, source.close).start()
+    assert list(frames) == []
+    assert len(made) == 1
+    assert len(source.stuck) == 1
+    assert "hang" in source.notes[0]
+
+
+def test_closing_a_source_that_hangs_takes_under_two_seconds(no_hanging_threads: threading.Event) -> None:
+    source = Steady(in_turn([live(None, hang=1)]), Steadiness(max_silence=30))
+    frames = iter(source)
+    next(frames)
+    threading.Timer(0.1, source.close).start()
+    started = time.perf_counter()
+    assert list(frames) == []
+    assert time.perf_counter() - started < 2
+    assert len(source.stuck) == 1
+
+
+def test_closing_ends_a_long_wait_between_attempts() -> None:
+    source = Steady(in_turn([live(1, error=GONE)]), Steadiness(first_wait=60, longest_wait=60, jitter=0))
+    threading.Timer(0.3, source.close).start()
+    started = time.perf_counter()
+    assert len(list(source)) == 1
+    assert time.perf_counter() - started < 10
+
+
+def test_the_same_picture_again_and_again_is_frozen_and_connected_anew_once() -> None:
+    how = Steadiness(first_wait=0.01, longest_wait=0.02, frozen_after=0.2)
+    still = [7] * 60
+    source = Steady(in_turn([Pictures([*range(20), *still, *still]), Pictures([*still, *still, *range(100, 120)])]), how)
+    states = []
+    for _ in source:
+        if not states or states[-1] != source.state:
+            states.append(source.state)
+    events = source.take_events()
+    assert states == ["live", "frozen", "live"]
+    assert [event.kind for event in events] == ["camera-frozen", "camera-back"]
+    assert events[0].details == {"why": "the same picture for 0.2 s"}
+    assert events[1].details["was"] == "frozen"
+
+
+def test_a_still_picture_may_be_allowed() -> None:
+    source = Steady(in_turn([Pictures([7] * 30)]), Steadiness(frozen_after=None))
+    assert len(list(source)) == 30
+    assert kinds(source) == []
+
+
+def test_a_change_of_size_is_followed_and_told() -> None:
+    source = Steady(in_turn([Pictures([1, 2, 3, 4], sizes=[(48, 64), (48, 64), (24, 32), (24, 32)])]))
+    assert [frame.image.shape[:2] for frame in source] == [(48, 64), (48, 64), (24, 32), (24, 32)]
+    (event,) = source.take_events()
+    assert (event.kind, event.details) == ("size-changed", {"from": [64, 48], "to": [32, 24]})
+
+
+def test_frames_that_can_not_be_read_are_counted_across_connections() -> None:
+    bad = frozenset({1})
+    source = Steady(in_turn([live(3, unreadable=bad, error=GONE), live(3, unreadable=bad)]), QUICK)
+    with Pipeline(source, FakePredictor(), policy="all") as pipeline:
+        results = list(pipeline)
+    counts = pipeline.ledger.counts()
+    assert len(results) == 4
+    assert (counts.captured, counts.processed, counts.failed, counts.in_flight) == (6, 4, 2, 0)
+
+
+def test_nothing_is_lost_between_reader_and_caller() -> None:
+    source = Steady(in_turn([live(300, error=GONE), live(300)]), QUICK)
+    shades = [int(frame.image[0, 0, 0]) for frame in source]
+    assert shades == [index % 256 for index in range(300)] * 2
+
+
+def test_waits_grow_to_a_bound_and_never_agree() -> None:
+    how = Steadiness(first_wait=0.5, longest_wait=10.0, jitter=0.5)
+    waits = [[how.wait(attempt) for _ in range(50)] for attempt in range(100)]
+    assert all(0.25 <= wait <= 0.5 for wait in waits[0])
+    assert all(5.0 <= wait <= 10.0 for wait in waits[99])
+    assert len(set(waits[3])) > 40
+
+
+class Recorded(Steadiness):
+    """Waits for nothing, and keeps which attempts it was asked for."""
+
+    attempts: ClassVar[list[int]] = []
+
+    def wait(self, attempt: int) -> float:
+        self.attempts.append(attempt)
+        return 0.0
+
+
+def test_only_a_connection_that_held_begins_to_count_anew() -> None:
+    class SlowToFail(FakeSource):
+        def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+            time.sleep(0.1)
+            raise GONE
+            yield
+
+    Recorded.attempts.clear()
+    failing = [SlowToFail(0, fps=100.0) for _ in range(3)]
+    sources = [live(1, error=GONE), *failing, live(40, error=GONE), live(1)]
+    assert len(list(Steady(in_turn(sources), Recorded(settled=0.1)))) == 42
+    assert Recorded.attempts == [0, 1, 2, 3, 0]
+
+
+def test_many_breaks_leave_no_thread_behind() -> None:
+    sources = iter([*(live(1, error=GONE) for _ in range(100)), live(1)])
+    source = Steady(lambda: next(sources), QUICK)
+    before = threading.active_count()
+    assert len(list(source)) == 101
+    assert threading.active_count() <= before
+    assert len(source.take_events()) == 200
+
+
+def test_a_file_is_refused() -> None:
+    with pytest.raises(ValueError, match="a live source"):
+        Steady(in_turn([FakeSource(3)]))
+
+
+@pytest.mark.parametrize("wrong", [{"max_silence": 0}, {"jitter": 2}, {"patience": -1}, {"frozen_after": 0}], ids=str)
+def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="correct them"):
+        Steadiness(**wrong)  # type: ignore[arg-type]

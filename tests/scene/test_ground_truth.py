@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgecnn.scene import Scene, SceneOptions, Truth
+from edgecnn.scene.camera import Camera, Path, camera
+from edgecnn.scene.ground_truth import LEAST_SIDE, LEAST_VISIBLE, truth
+from edgecnn.scene.options import LABELS
+from edgecnn.scene.paint_hand import Hand
+from edgecnn.scene.stage import Stage
+from edgecnn.scene.world import Thing, World, build
+
+SIZE = (320, 240)
+OPTIONS = SceneOptions(size=SIZE, cut=2.0, rotate=180, clutter=0)
+
+
+def shown(world: World, t: float = 1.0) -> Truth:
+    canvas, painted = Stage(world, SIZE).paint(t)
+    return truth(canvas.ids, painted)
+
+
+def alone(world: World, *things: Thing) -> World:
+    return replace(world, things=things, hand=None)
+
+
+def labelled(kinds: tuple[str, ...], cuts: int = 12) -> Iterator[tuple[World, Thing]]:
+    for number in range(cuts):
+        world = build(OPTIONS, number)
+        for thing in world.things:
+            if thing.kind in kinds:
+                yield alone(world, thing), thing
+
+
+def opaque(world: World) -> np.ndarray:
+    """Where a picture over a black table and one over a white table agree: there something covers the table."""
+    pictures = []
+    for level in (0.0, 255.0):
+        bare = replace(world.ground, dark=np.full(3, level), light=np.full(3, level), room=np.full((5, 22, 3), level, np.uint8))
+        pictures.append(Stage(replace(world, ground=bare), SIZE).paint(1.0)[0].image.astype(np.int16))
+    return np.asarray(np.abs(pictures[1] - pictures[0]).max(2) < 20)
+
+
+def enclosing(mask: np.ndarray) -> np.ndarray:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+
+
+def test_boxes_of_opaque_things_are_tight_to_the_pixel() -> None:
+    checked = 0
+    for world, _ in labelled(("mug", "bowl", "plate")):
+        found = shown(world)
+        covered = opaque(world)
+        if not len(found.boxes) or not covered.any():
+            continue
+        assert np.abs(found.boxes.xyxy[0] - enclosing(covered)).max() <= 2
+        checked += 1
+    assert checked > 20
+
+
+def ring_points(thing: Thing, t: float) -> np.ndarray:
+    assert thing.shape is not None
+    angle = np.linspace(0, 2 * np.pi, 60)
+    x, y = thing.place(t)
+    rings = [
+        np.stack([x + r * np.cos(angle), y + r * np.sin(angle), np.full(60, h + thing.lift)], 1)
+        for r, h in zip(thing.shape.r, thing.shape.h, strict=True)
+    ]
+    return np.concatenate(rings)
+
+
+def within_picture(points: np.ndarray) -> bool:
+    return bool((points > 2).all() and (points < np.array(SIZE) - 2).all())
+
+
+def test_boxes_agree_with_the_perspective_of_the_shape() -> None:
+    checked = 0
+    for world, thing in labelled(("glass", "bowl", "plate")):
+        eye: Camera = camera(world.rig, 1.0, SIZE)
+        ground = np.array([[*thing.place(1.0), 0.0]])
+        points = eye.project(ring_points(thing, 1.0))
+        if not within_picture(points) or ((ground - eye.position) @ eye.axes[2])[0] < 10:
+            continue
+        wanted = np.r_[points.min(0), points.max(0)]
+        box = shown(world).boxes.xyxy[0]
+        assert np.abs(box - wanted).max() < 2 + 0.16 * (wanted[2:] - wanted[:2]).max()
+        checked += 1
+    assert checked > 10
+
+
+def before(eye: Camera, thing: Thing) -> tuple[float, float]:
+    x, y = thing.place(1.0)
+    dx, dy = -eye.axes[2, :2] / np.hypot(*eye.axes[2, :2])
+    return x + dx * 1.2 * thing.radius, y + dy * 1.2 * thing.radius
+
+
+def test_what_stands_before_a_thing_hides_it_and_not_the_other_way_round() -> None:
+    checked = 0
+    for world, thing in labelled(("mug", "bowl")):
+        single = shown(world)
+        x, y = before(camera(world.rig, 1.0, SIZE), thing)
+        if not len(single.boxes) or single.visible[0] < 0.9:
+            continue
+        front = replace(thing, number=thing.number + 1, x=Path(x), y=Path(y))
+        both = shown(alone(world, thing, front))
+        by_identity = dict(zip((both.boxes.identity % 128).tolist(), both.visible, strict=True))
+        assert by_identity.get(thing.number, 0.0) < single.visible[0]
+        assert by_identity[front.number] == pytest.approx(shown(alone(world, front)).visible[0])
+        checked += 1
+    assert checked > 5
+
+
+def test_a_hidden_part_shrinks_the_box() -> None:
+    for world, thing in labelled(("plate",)):
+        x, y = thing.place(1.0)
+        cover = replace(thing, number=99, label=-1, x=Path(x + thing.radius), y=Path(y))
+        whole, part = shown(world), shown(alone(world, thing, replace(cover, lift=0.1)))
+        if len(whole.boxes) and len(part.boxes):
+            assert (part.boxes.xyxy[0, :2] >= whole.boxes.xyxy[0, :2]).all()
+            assert (part.boxes.xyxy[0, 2:] <= whole.boxes.xyxy[0, 2:]).all()
+
+
+def test_a_hand_hides_things() -> None:
+    world = next(world for world, _ in labelled(("bowl",)) if len(shown(world).boxes))
+    hand = Hand(bearing=1.0, target=0, phase=np.pi / 2, rate=0.0, skin=1, sleeve=(0.2, 0.2, 0.6), spread=1.0)
+    reached = shown(replace(world, hand=hand))
+    left = reached.visible[0] if len(reached.visible) else 0.0
+    assert left < shown(world).visible[0]
+
+
+def test_occlude_makes_things_hide_one_another() -> None:
+    def mean(occlude: float) -> float:
+        scene = Scene(replace(OPTIONS, occlude=occlude, objects=8, size=(160, 120)))
+        return float(np.mean(np.concatenate([scene.truth(cut * 60 + 30).visible for cut in range(15)])))
+
+    assert mean(0.95) < mean(0.0) - 0.05
+
+
+def turned_mug(yaw: float) -> Iterator[Truth]:
+    for world, thing in labelled(("mug",)):
+        if thing.handle:
+            found = shown(alone(world, replace(thing, yaw=Path(yaw))))
+            if len(found.boxes) and found.visible[0] > 0.97:
+                yield found
+
+
+def test_a_handle_shows_at_the_side_and_hides_behind_the_mug() -> None:
+    side, behind = ([found.handle_visible[0] for found in turned_mug(yaw)] for yaw in (0.0, -np.pi / 2))
+    assert len(side) > 3
+    assert min(side) > 0.7
+    assert np.mean(behind) < 0.5
+    assert np.mean(behind) < min(side)
+
+
+def test_a_mug_without_a_handle_and_other_things_show_none() -> None:
+    for world, _ in labelled(("bowl", "glass", "plate")):
+        assert (shown(world).handle_visible == 0).all()
+
+
+def test_identities_are_stable_within_a_cut_and_new_in_the_next() -> None:
+    scene = Scene(OPTIONS)
+    classes: dict[int, int] = {}
+    per_cut: list[set[int]] = []
+    for cut in range(4):
+        seen: set[int] = set()
+        for index in range(cut * 60, cut * 60 + 60, 10):
+            boxes = scene.truth(index).boxes
+            assert boxes.identity is not None
+            assert len(set(boxes.identity.tolist())) == len(boxes)
+            for identity, label in zip(boxes.identity.tolist(), boxes.class_id.tolist(), strict=True):
+                assert classes.setdefault(identity, label) == label
+                seen.add(identity)
+        per_cut.append(seen)
+    assert sum(map(len, per_cut)) == len(set().union(*per_cut))
+
+
+def test_a_moving_thing_keeps_its_identity() -> None:
+    scene = Scene(replace(OPTIONS, rotate=0))
+    one, two = scene.truth(30).boxes, scene.truth(31).boxes
+    assert one.identity is not None
+    assert two.identity is not None
+    _, a, b = np.intersect1d(one.identity, two.identity, return_indices=True)
+    assert len(a)
+    assert np.abs(one.xyxy[a] - two.xyxy[b]).max() < 12
+
+
+def test_what_hardly_shows_or_is_tiny_is_not_judged() -> None:
+    scene = Scene(replace(OPTIONS, occlude=1, objects=14, size=(96, 72)))
+    crowds = 0
+    for cut in range(10):
+        found = scene.truth(cut * 60)
+        sides = (found.boxes.xyxy[:, 2:] - found.boxes.xyxy[:, :2]).min(1)
+        assert found.boxes.crowd is not None
+        assert np.array_equal(found.boxes.crowd, (found.visible < LEAST_VISIBLE) | (sides < LEAST_SIDE))
+        crowds += int(found.boxes.crowd.sum())
+    assert crowds
+
+
+def test_labels_are_those_of_the_scene() -> None:
+    scene = Scene(OPTIONS)
+    for cut in range(6):
+        world = build(OPTIONS, cut)
+        kinds = {thing.number: thing.kind for thing in world.things}
+        boxes = scene.truth(cut * 60).boxes
+        assert boxes.identity is not None
+        for identity, label in zip(boxes.identity % 128, boxes.class_id, strict=True):
+            assert kinds[int(identity)] == LABELS[label]

@@ -1,0 +1,140 @@
+"""How far two outputs and two predictions are apart, and what counts as too far."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgecnn.parity import TOLERANCES, Row, TensorError, compare, judge, slack, spread_of, table, tensor_error
+from edgecnn.types import Classes, Detections, Values
+
+EXACT = TensorError(0.0, 0.0, 1.0)
+
+
+def boxes(*rows: tuple[float, float, float, float, float, int]) -> Detections:
+    array = np.array(rows, np.float32).reshape(-1, 6)
+    return Detections(array[:, :4], array[:, 4], array[:, 5].astype(np.int64))
+
+
+def classes(*scores: float) -> Classes:
+    return Classes(np.array(scores, np.float32))
+
+
+def test_errors_are_parts_of_the_range() -> None:
+    error = tensor_error(np.array([0.0, 4.0]), np.array([1.0, 4.0]), spread=4.0)
+    assert error.largest == pytest.approx(0.25)
+    assert error.mean == pytest.approx(0.125)
+    assert error.cosine == pytest.approx(4 / np.sqrt(17))
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        pytest.param(np.array([np.nan, 1.0]), id="nan"),
+        pytest.param(np.array([np.inf, 1.0]), id="infinite"),
+        pytest.param(np.array([1.0]), id="another-shape"),
+    ],
+)
+def test_what_can_not_be_compared_is_infinitely_wrong(got: np.ndarray) -> None:
+    assert tensor_error(np.array([0.0, 1.0]), got, 1.0) == TensorError(float("inf"), float("inf"), 0.0)
+
+
+def test_the_range_holds_zero() -> None:
+    assert spread_of([np.array([2.0, 3.0]), np.array([5.0])]) == 5.0
+    assert spread_of([np.array([-2.0]), np.array([1.0])]) == 3.0
+    assert spread_of([np.zeros(3)]) == 1.0
+
+
+def test_a_tie_in_pytorch_is_no_disagreement() -> None:
+    tolerance = TOLERANCES["fp32"]
+    assert compare(classes(0.5, 0.49999, 0.0), classes(0.4, 0.6, 0.0), tolerance).same == 1
+    assert compare(classes(0.5, 0.4, 0.1), classes(0.4, 0.5, 0.1), tolerance).same == 0
+
+
+@pytest.mark.parametrize(
+    ("got", "total"),
+    [
+        pytest.param([1.5, 2.0], 0, id="the-tensors-say-how-far-apart"),
+        pytest.param([1.0], 1, id="another-number"),
+        pytest.param([1.0, np.nan], 1, id="not-a-number"),
+    ],
+)
+def test_values_must_be_there(got: list[float], total: int) -> None:
+    found = compare(Values(np.float32([1.0, 2.0])), Values(np.float32(got)), TOLERANCES["fp32"])
+    assert (found.same, found.total) == (0, total)
+
+
+def test_missing_and_extra_boxes_count_alike() -> None:
+    one, two = (0, 0, 10, 10, 0.9, 0), (50, 50, 60, 60, 0.8, 1)
+    missing = compare(boxes(one, two), boxes(one), TOLERANCES["fp32"])
+    extra = compare(boxes(one), boxes(one, two), TOLERANCES["fp32"])
+    assert (missing.same, missing.total) == (extra.same, extra.total) == (2, 3)
+
+
+def test_a_box_of_another_class_is_another_box() -> None:
+    found = compare(boxes((0, 0, 10, 10, 0.9, 0)), boxes((0, 0, 10, 10, 0.9, 1)), TOLERANCES["int8"])
+    assert (found.same, found.total) == (0, 2)
+
+
+def test_int8_forgives_unsure_boxes_that_come_and_go() -> None:
+    sure, unsure = (0, 0, 10, 10, 0.9, 0), (50, 50, 60, 60, 0.29, 0)
+    found = compare(boxes(sure, unsure), boxes(sure), TOLERANCES["int8"])
+    assert (found.same, found.total) == (2, 2)
+    assert compare(boxes(sure, unsure), boxes(sure), TOLERANCES["fp16"]).total == 3
+
+
+def test_a_partner_may_have_any_score_and_the_difference_is_told() -> None:
+    found = compare(boxes((0, 0, 10, 10, 0.35, 0)), boxes((0, 0, 10, 10, 0.25, 0)), TOLERANCES["int8"])
+    assert (found.same, found.total) == (1, 1)
+    assert found.score_gaps == pytest.approx((0.1,))
+
+
+def test_a_label_against_boxes_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="two predictions of one kind"):
+        compare(classes(1.0), boxes(), TOLERANCES["fp32"])
+
+
+@pytest.mark.parametrize(
+    ("error", "complaint"),
+    [
+        pytest.param(TensorError(2e-4, 0.0, 1.0), "largest error 0.0002", id="largest"),
+        pytest.param(TensorError(5e-5, 2e-5, 1.0), "mean error 2e-05", id="mean"),
+        pytest.param(TensorError(5e-5, 0.0, 0.9), "cosine 0.9000", id="cosine"),
+        pytest.param(TensorError(float("nan"), 0.0, 1.0), "largest error nan", id="not-a-number"),
+    ],
+)
+def test_each_measure_can_be_out_of_tolerance(error: TensorError, complaint: str) -> None:
+    row = judge("real", {"out": error}, [], TOLERANCES["fp32"])
+    assert any(complaint in text for text in row.complaints)
+    assert not judge("real", {"out": EXACT}, [], TOLERANCES["fp32"]).complaints
+
+
+def test_on_stress_images_only_the_largest_error_counts() -> None:
+    error = {"out": TensorError(0.9, 0.5, 0.0)}
+    assert not judge("white", error, [], TOLERANCES["int8"], usual=False, real=False).complaints
+    assert len(judge("real", error, [], TOLERANCES["int8"]).complaints) == 2
+
+
+def test_slack_is_how_far_beyond_the_tolerance_a_row_is() -> None:
+    tolerance = TOLERANCES["int8"]
+    row = Row("real", 1, {"out": TensorError(0.1, tolerance.mean * 3, 1.0)}, agree=1.0, score=0.0)
+    assert slack(row, tolerance) == pytest.approx(3.0)
+    loose = tolerance.loosened(3.5)
+    assert not judge("real", row.errors, [], loose).complaints
+    assert judge("real", row.errors, [], tolerance).complaints
+
+
+def test_the_table_lines_up_and_shows_what_failed() -> None:
+    text = table([Row("real", 12, {"out": EXACT}, 1.0, 0.0), Row("black", 1, {"out": EXACT}, None, None, ("bad",))], "detect")
+    head, first, second = text.splitlines()
+    assert "boxes" in head
+    assert first.endswith("ok")
+    assert second.endswith("OUT OF TOLERANCE")
+    assert head.index("cosine") + len("cosine") == first.index("1.00000") + len("1.00000")
+
+
+def test_the_direction_of_next_to_nothing_does_not_count() -> None:
+    scores, others = np.array([1e-6, 0.0, 0.004]), np.array([0.0, 0.004, 0.0])
+    assert tensor_error(scores, others, 1.0).cosine == 1.0
+    assert tensor_error(scores * 100, others * 100, 1.0).cosine < 0.1
+    assert tensor_error(np.zeros(3), np.array([0.5, 0.5, 0.5]), 1.0).cosine == 0.0

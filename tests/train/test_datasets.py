@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgecnn.card import Preprocess
+from edgecnn.data import Dataset, open_dataset
+from edgecnn.data.cache import remember
+from edgecnn.data.pseudo_labels import Teacher
+from edgecnn.data.splits import divide
+from edgecnn.errors import InputError
+from edgecnn.train.datasets import gather
+from edgecnn.train.in_memory import load
+from edgecnn.train.options import TrainOptions
+from edgecnn.types import Detections, Image
+
+
+def options(*data: str, **changes: Any) -> TrainOptions:
+    return TrainOptions(**{"model": "mlp", "data": data, "out": Path("unused"), **changes})
+
+
+def test_part_that_is_held_out_is_not_learnt(digits: Path) -> None:
+    material = gather(options(str(digits), hold_out=0.1), "classify")
+    assert material.watch is not None
+    learnt, watched = ({sample.name for sample in part.samples} for part in (material.learn[0], material.watch))
+    assert (len(learnt), len(watched)) == (288, 32)
+    assert not learnt & watched
+    assert all(name.startswith("train/") for name in learnt | watched)
+
+
+def test_test_images_are_only_measured(digits: Path) -> None:
+    material = gather(options(str(digits)), "classify")
+    assert material.measure is not None
+    assert all(sample.name.startswith("test/") for sample in material.measure.samples)
+
+
+def test_holding_out_depends_on_the_seed_alone(digits: Path) -> None:
+    dataset = open_dataset(digits, split="train")
+    first, again, other = ([s.name for s in divide(dataset, 0.1, seed)[1].samples] for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_several_datasets_are_put_together(digits: Path) -> None:
+    material = gather(options(str(digits), str(digits), hold_out=0.0), "classify")
+    pixels = load(material.learn, Preprocess((28, 28), color="gray"))
+    assert len(pixels) == 640
+    assert np.array_equal(pixels.images[:320], pixels.images[320:])
+
+
+def names(dataset: Dataset | None) -> set[str]:
+    assert dataset is not None
+    return {sample.name for sample in dataset.samples}
+
+
+def test_part_of_boxes_is_held_out_too_by_group(boxes: Path) -> None:
+    material = gather(options(str(boxes), hold_out=0.25, group_by="^(.)."), "detect")
+    learnt, watched = names(material.learn[0]), names(material.watch)
+    assert len(learnt | watched) == 16
+    assert not {Path(name).name[0] for name in learnt} & {Path(name).name[0] for name in watched}
+
+
+def test_what_was_held_out_can_be_opened_again_by_its_address(boxes: Path) -> None:
+    material = gather(options(str(boxes), hold_out=0.25, seed=3), "detect")
+    again = open_dataset(f"{boxes}?part=held-out&hold=0.25&seed=3")
+    assert names(material.watch) == names(again)
+
+
+def test_each_dataset_holds_a_part_out(digits: Path) -> None:
+    material = gather(options(str(digits), f"{digits}?split=test", hold_out=0.1), "classify")
+    assert [len(dataset) for dataset in material.learn] == [288, 54]
+    assert material.watch is not None
+    assert len(material.watch) == 38
+    assert {name.split("/")[0] for name in names(material.watch)} == {"train", "test"}
+
+
+def test_a_single_group_is_not_divided_but_told_of(boxes: Path) -> None:
+    said: list[str] = []
+    material = gather(options(f"{boxes}?group=(png)"), "detect", warn=said.append)
+    assert (len(material.learn[0]), material.watch) == (16, None)
+    assert "one group" in said[0]
+
+
+def test_several_datasets_to_score_on(boxes: Path) -> None:
+    material = gather(options(str(boxes), val=(f"{boxes}?part=learn", f"{boxes}?part=held-out")), "detect")
+    assert names(material.watch) == names(material.learn[0])
+
+
+def test_classes_bring_datasets_to_one_list(boxes: Path) -> None:
+    data = (f"{boxes}?classes=dark", f"{boxes}?rename=bright:light")
+    material = gather(options(*data, classes=("light", "dark"), hold_out=0.25), "detect")
+    assert material.labels == ("light", "dark")
+    assert [dataset.unlabelled for dataset in material.learn] == [{0}, frozenset()]
+    assert material.watch is not None
+    assert sorted(len(sample.unlabelled) for sample in material.watch.samples) == [0] * 4 + [1] * 4
+    assert [source.get("unlabelled") for source in material.sources] == [["light"], None]
+
+
+def test_a_class_that_nothing_labels_is_refused(boxes: Path) -> None:
+    with pytest.raises(InputError, match="none with red: add one, a teacher with --pseudo"):
+        gather(options(str(boxes), classes=("dark", "red")), "detect")
+
+
+def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def teach(image: Image) -> Detections:
+        calls.append(1)
+        return Detections(np.float32([[2, 2, 9, 9], [20, 2, 29, 9]]), np.float32([0.9, 0.3]), np.array([1, 1]))
+
+    wanted = options(str(boxes), classes=("dark", "red"), hold_out=0.25, pseudo=("t.onnx",), out=tmp_path)
+    teacher = Teacher(teach, ("dark", "Red"), "t.onnx", "abc", 0.5, 0.2)
+    material = gather(wanted, "detect", (teacher,))
+    pixels = load(material.learn, Preprocess((64, 96)))
+    assert pixels.labelled.all()
+    assert all((item.class_id == 1).sum() == 2 for item in pixels.boxes)
+    assert all(item.crowd is not None and item.crowd.sum() == 1 for item in pixels.boxes)
+    assert material.sources[0]["pseudo"] == [
+        {"teacher": "t.onnx", "sha256": "abc", "threshold": 0.5, "lower": 0.2, "boxes": {"red": 12}, "ignored": {"red": 12}}
+    ]
+    assert material.watch is not None
+    assert all(sample.unlabelled == {1} for sample in material.watch.samples)
+    gather(wanted, "detect", (teacher,))
+    assert len(calls) == 12  # the second time from the file
+
+
+def test_problems_are_told_and_stop_a_strict_training(boxes: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    shutil.copytree(boxes, tmp_path / "boxes")
+    (tmp_path / "boxes" / "labels" / "03.txt").write_text("7 0.5 0.5 0.1 0.1\n")
+    gather(options(str(tmp_path / "boxes")), "detect", warn=said.append)
+    assert said == [
+        "1 problem in boxes:",
+        "  labels/03.txt:1: the class 7 where there are 2 (0 to 1); left out",
+    ]
+    with pytest.raises(InputError, match=r"no problems in boxes, found 1, the first labels/03\.txt:1"):
+        gather(options(str(tmp_path / "boxes"), strict=True), "detect")
+
+
+def damaged(boxes: Path, folder: Path) -> Path:
+    """A copy in which an image can't be read although its head and end are right."""
+    shutil.copytree(boxes, folder)
+    image = folder / "images" / "05.png"
+    whole = image.read_bytes()
+    image.write_bytes(whole[:36] + bytes(len(whole) - 48) + whole[-12:])
+    return folder
+
+
+def test_an_image_that_can_not_be_read_is_left_out(boxes: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    dataset = open_dataset(damaged(boxes, tmp_path / "boxes"))
+    pixels = load((dataset,), Preprocess((64, 96)), warn=said.append)
+    assert (len(pixels), len(pixels.boxes), len(pixels.labelled)) == (15, 15, 15)
+    truth = dataset.samples[6].boxes
+    assert truth is not None
+    assert np.allclose(pixels.boxes[5].xyxy, truth.xyxy)
+    assert said == ["1 problem in boxes:", "  images/05.png: a file that is no image or is damaged"]
+    with pytest.raises(InputError, match=r"the first images/05\.png"):
+        load((dataset,), Preprocess((64, 96)), strict=True)
+
+
+def test_remembered_image_is_read_once(digits: Path) -> None:
+    sample = remember(open_dataset(digits, split="test")).samples[3]
+    assert sample.read() is sample.read()
+
+
+def test_boxes_move_with_the_letterbox(boxes: Path) -> None:
+    dataset = open_dataset(boxes)
+    pixels = load((dataset,), Preprocess((128, 128)))
+    truth = dataset.samples[0].boxes
+    assert truth is not None
+    scale, top = 128 / 96, (128 - round(64 * 128 / 96)) // 2
+    assert np.allclose(pixels.boxes[0].xyxy, truth.xyxy * scale + np.array([0, top, 0, top]), atol=0.6)
+
+
+@pytest.mark.parametrize(
+    ("data", "task", "message"),
+    [
+        pytest.param("{digits}", "detect", "a dataset to detect", id="wrong-task"),
+        pytest.param("{boxes}", "classify", "a dataset to classify", id="wrong-task-too"),
+        pytest.param("{digits}/nowhere", "classify", "no such file", id="missing"),
+        pytest.param("scene:cups?seed=1", "detect", "count", id="scene-without-end"),
+        pytest.param("scene:saucers", "detect", "scene:cups", id="unknown-scene"),
+    ],
+)
+def test_dataset_that_does_not_fit_is_explained(digits: Path, boxes: Path, data: str, task: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        gather(options(data.format(digits=digits, boxes=boxes)), task)
+
+
+def test_truncated_dataset_is_one_line(digits: Path, tmp_path: Path) -> None:
+    for path in digits.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    cut = tmp_path / "train-images-idx3-ubyte.gz"
+    cut.write_bytes(cut.read_bytes()[:2000])
+    with pytest.raises(InputError, match="train-images") as caught:
+        gather(options(str(tmp_path)), "classify")
+    assert "\n" not in str(caught.value)
+
+
+def test_datasets_with_other_classes_do_not_go_together(digits: Path, tmp_path: Path) -> None:
+    other = tmp_path / "fashion"
+    other.mkdir()
+    for path in digits.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match="same classes"):
+        gather(options(str(digits), str(other)), "classify")
+
+
+def test_command_line_in_the_card_holds_no_folder_of_the_user(tmp_path: Path) -> None:
+    command = options(str(tmp_path / "secret" / "digits"), "scene:cups?seed=1&count=5").command()
+    assert command.startswith("edgecnn train mlp --data 'digits' --data 'scene:cups?seed=1&count=5'")
+    assert "secret" not in command
+
+
+def test_command_line_in_the_card_has_the_parts_of_its_data(tmp_path: Path) -> None:
+    more: dict[str, Any] = {"classes": ("x", "y z"), "group_by": "^(.)_", "pseudo": ("/m/t.onnx?lower=0.1",)}
+    command = options(f"{tmp_path}/a?part=learn", val=("a?part=held-out",), **more).command()
+    assert (
+        "--data 'a?part=learn' --val 'a?part=held-out' --pseudo 't.onnx?lower=0.1' --classes 'x,y z' --group-by '^(.)_'"
+        in command
+    )
+    assert str(tmp_path) not in command
