@@ -15,17 +15,25 @@ from __future__ import annotations
 
 
 class EdgeCnnError(Exception):
-    """A failure that a user can act on: what was wanted, what was found, what to do."""
+    """A failure that a user can act on: ``problem`` is what is wrong, ``fix`` what to do; the message is "problem; fix".
+
+    Both are plain English without a full stop at the end: EdgeCnnError("torch is not installed", 'run: pip install "edgecnn[train]"').
+    """
 
     exit_code = 2
 
-    def __init__(self, wanted: str, found: str, do: str) -> None:
-        self.wanted, self.found, self.do = wanted, found, do
-        super().__init__(f"wanted {wanted}, found {found}: {do}")
+    def __init__(self, *parts: str) -> None:
+        if len(parts) == 3:  # MIGRATION: the old form (wanted, found, do); goes when no caller is left
+            self.problem, self.fix, self.found = f"wanted {parts[0]}, found {parts[1]}", parts[2], parts[1]
+            super().__init__(f"{self.problem}: {self.fix}")
+            return
+        self.problem, self.fix = parts
+        self.found = self.problem
+        super().__init__(f"{self.problem}; {self.fix}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Errors are raised in one process and told in another."""
-        return _rebuilt, (type(self), self.wanted, self.found, self.do)
+        return _rebuilt, (type(self), self.args[0], self.problem, self.fix, self.found)
 
 
 class InputError(EdgeCnnError):
@@ -54,14 +62,11 @@ class MissingExtraError(EdgeCnnError):
     """An optional part of edgecnn is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            wanted=f"the package {package}",
-            found="it is not installed",
-            do=f'run: pip install "edgecnn[{extra}]"',
-        )
+        super().__init__(f"{package} is not installed", f'run: pip install "edgecnn[{extra}]"')
 
 
-def _rebuilt(kind: type[EdgeCnnError], wanted: str, found: str, do: str) -> EdgeCnnError:
+def _rebuilt(kind: type[EdgeCnnError], text: str, problem: str, fix: str, found: str) -> EdgeCnnError:
     error = kind.__new__(kind)
-    EdgeCnnError.__init__(error, wanted, found, do)
+    Exception.__init__(error, text)
+    error.problem, error.fix, error.found = problem, fix, found
     return error

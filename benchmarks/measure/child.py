@@ -112,16 +112,15 @@ def _connect(setup: dict[str, Any]) -> Any:
 
 
 def _failure(error: Exception) -> tuple[Any, ...]:
-    """An exception as something that can be sent: class and the three parts of an edgecnn error, else class and text."""
+    """An exception as something that can be sent: class, problem and fix of an edgecnn error, else class and text."""
     from edgecnn.errors import EdgeCnnError
 
     if isinstance(error, EdgeCnnError):
-        return ("error", type(error).__name__, error.wanted, error.found, error.do)
+        return ("error", type(error).__name__, error.problem, error.fix)
     return (
         "error",
         "",
-        "a measurement that runs",
-        f"{type(error).__name__}: {error}".partition("\n")[0],
+        f"the measurement failed: {type(error).__name__}: {error}".partition("\n")[0],
         "report it with this line",
     )
 

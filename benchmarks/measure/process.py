@@ -123,11 +123,11 @@ def _quiet() -> dict[str, str]:
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def _rebuilt(path: Path, name: str, wanted: str, found: str, do: str) -> EdgeCnnError:
+def _rebuilt(path: Path, name: str, problem: str, fix: str) -> EdgeCnnError:
     """The error that the child sent; one that is not ours becomes a ``BackendError`` that names the file."""
     if name == "MissingExtraError":
-        return MissingExtraError(wanted.removeprefix("the package "), do.partition("[")[2].partition("]")[0])
+        return MissingExtraError(problem.removesuffix(" is not installed"), fix.partition("[")[2].partition("]")[0])
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, EdgeCnnError):
-        return kind(wanted, found, do)
-    return BackendError(f"{wanted} with {path.name}", found, do)
+        return kind(problem, fix)
+    return BackendError(f"{path.name}: {problem}", fix)

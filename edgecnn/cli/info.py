@@ -46,7 +46,7 @@ def _card(backend: Backend, file: Path) -> tuple[ModelCard | None, str]:
     try:
         return card_for(backend, file, CardOptions()), ""
     except InputError as error:  # not a broken card, which is an ArtifactError: options are missing that a user would give
-        return None, f"wanted {error.wanted}, found {error.found}"
+        return None, error.problem
 
 
 def _record(backend: Backend, card: ModelCard | None) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def available(formats: Sequence[str] | None, say: Say) -> tuple[str, ...]:
             check([one], PRECISIONS, calibrated=True)
             found.append(one)
         except MissingExtraError as error:
-            say(f"{one} will not be measured: {error.found}, {error.do}")
+            say(f"{one} will not be measured: {error.problem}; {error.fix}")
     return tuple(found)
 
 

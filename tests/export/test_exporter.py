@@ -73,7 +73,7 @@ def test_a_missing_package_names_the_command_that_installs_it(
     with pytest.raises(MissingExtraError) as caught:
         check([format], [precision], calibrated=True)
     assert str(caught.value) == (
-        f'wanted the package {package.replace("_", "-")}, found it is not installed: run: pip install "edgecnn[export]"'
+        f'{package.replace("_", "-")} is not installed; run: pip install "edgecnn[export]"'
     )
 
 

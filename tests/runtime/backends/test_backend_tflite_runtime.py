@@ -13,7 +13,7 @@ import pytest
 from edgecnn.card import Decode, ModelCard, Preprocess
 from tests.contracts.tiny import Graph, write
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 PACKAGES = ("tflite_runtime==2.14.0", "numpy>=1.26,<2", "opencv-python-headless>=4.10,<4.12")
 SCRIPT = """
 import json, sys

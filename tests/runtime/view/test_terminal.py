@@ -20,7 +20,7 @@ from edgecnn.types import Event
 from tests.runtime.view.harness import FakeSink, MovingSource, SilentSource, station_of
 
 TMUX = shutil.which("tmux")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
