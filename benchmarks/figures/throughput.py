@@ -123,7 +123,7 @@ def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ..
     ledger = record["ledger"]
     if ledger["dropped"] > ledger["unfinished"] or ledger["failed"]:
         raise BackendError("a run in which no frame is lost", str(ledger), "look at it with edgecnn run")
-    return float(record["throughput"])
+    return float(record["throughput_fps"])
 
 
 def _run(command: list[str], name: str) -> str:

@@ -93,6 +93,6 @@ def numbers(camera: Camera) -> dict[str, Any]:
         "detail": camera.detail,
         **{key: stats["ledger"][key] for key in ("captured", "processed", "dropped", "failed", "skipped")},
         "late": stats["late"],
-        "frames_per_s": stats["throughput"],
+        "throughput_fps": stats["throughput_fps"],
         "age_ms": {key: age[key] for key in ("p50", "p90", "p99")},
     }

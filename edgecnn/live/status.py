@@ -144,7 +144,7 @@ def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -
     """The end of a run in a few lines: throughput, the ledger that balances, stage times, what went wrong."""
     frames = _counted(stats.ledger.processed, "frame")
     lines = [
-        f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.wall_s:.1f} s, {stats.throughput:.1f} frames/s "
+        f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.duration_s:.1f} s, {stats.throughput_fps:.1f} frames/s "
         f"(policy {stats.policy}, {_counted(stats.workers, 'request')} in flight)",
         _ledger_line(stats.ledger),
     ]

@@ -153,8 +153,8 @@ class Camera:
         return Stats(
             policy=self.policy,
             workers=self._workers,
-            wall_s=wall,
-            throughput=counts.processed / wall if wall > 0 else 0.0,
+            duration_s=wall,
+            throughput_fps=counts.processed / wall if wall > 0 else 0.0,
             stage_ms={stage: clock.summary() for stage, clock in tuple(self._stage_ms.items())},
             age_ms=self.age_ms.summary(),
             ledger=counts,

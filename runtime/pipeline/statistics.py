@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.runtime.pipeline.ledger import Counts
 
-STATS_VERSION = 2
+STATS_VERSION = 3
 STAGES = ("capture", "preprocess", "infer", "postprocess", "sink")
 
 _LOWEST_MS = 1e-3
@@ -78,7 +78,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a pipeline measured so far. ``throughput`` is frames processed per second of ``wall_s``, first capture to last result.
+    """What a pipeline measured so far. ``throughput_fps`` is frames processed per second of ``duration_s``, first capture to last result.
 
     ``stage_ms`` and ``age_ms`` are of the processed frames; capture runs from the moment a frame is there (a file: from asking for
     it) to its pixels, sink is the time that the caller spent with a result, age from capture to the result handed over.
@@ -87,8 +87,8 @@ class Stats:
 
     policy: str
     workers: int
-    wall_s: float
-    throughput: float
+    duration_s: float
+    throughput_fps: float
     stage_ms: Mapping[str, Summary]
     age_ms: Summary
     ledger: Counts

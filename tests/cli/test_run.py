@@ -155,7 +155,7 @@ def test_a_video_leaves_every_output(detector: Path, video: Path, tmp_path: Path
         "unfinished": 0,
         "in_flight": 0,
     }
-    assert (stats["policy"], stats["end"], stats["throughput"] > 0) == ("all", "done", True)
+    assert (stats["policy"], stats["end"], stats["throughput_fps"] > 0) == ("all", "done", True)
     assert cv2.imread(str(out["png"])) is not None
     assert "no longer" not in done.stderr
     assert not list(tmp_path.glob(".*"))

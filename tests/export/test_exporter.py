@@ -72,9 +72,7 @@ def test_a_missing_package_names_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError) as caught:
         check([format], [precision], calibrated=True)
-    assert str(caught.value) == (
-        f'{package.replace("_", "-")} is not installed; run: pip install "edgecnn[export]"'
-    )
+    assert str(caught.value) == (f'{package.replace("_", "-")} is not installed; run: pip install "edgecnn[export]"')
 
 
 def test_openvino_without_nncf_still_makes_fp32(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,4 +208,4 @@ def test_ledgers_balance_in_every_end_state(seed: int) -> None:
         assert counts.in_flight == 0
         assert abs(counts.processed - heads[camera.name]) <= 0
         assert camera.state in ("ended", "failed")
-        assert np.isfinite(camera.stats().throughput)
+        assert np.isfinite(camera.stats().throughput_fps)

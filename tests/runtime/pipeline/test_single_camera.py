@@ -259,14 +259,14 @@ def test_stats_add_up() -> None:
     assert stats.age_ms.count == 20
     assert stats.stage_ms["infer"].p50 >= 2
     assert stats.stage_ms["sink"].p50 >= 3
-    assert stats.throughput == pytest.approx(20 / stats.wall_s)
+    assert stats.throughput_fps == pytest.approx(20 / stats.duration_s)
     assert stats.age_ms.p50 >= stats.stage_ms["infer"].p50
 
 
 def test_stats_of_a_run_without_frames() -> None:
     with Pipeline(FakeSource(0), FakePredictor()) as pipeline:
         assert list(pipeline) == []
-    assert (pipeline.stats().throughput, pipeline.stats().ledger) == (0.0, Counts())
+    assert (pipeline.stats().throughput_fps, pipeline.stats().ledger) == (0.0, Counts())
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"max_frames": 0}], ids=str)

@@ -58,7 +58,7 @@ def test_memory_does_not_grow_with_the_run() -> None:
 def test_statistics_are_json_with_null_for_what_was_not_measured() -> None:
     stats = Stats("all", 1, 0.0, 0.0, {stage: Durations().summary() for stage in STAGES}, filled([2.0]).summary(), Counts(3, 1))
     record = json.loads(json.dumps(stats.to_json(), allow_nan=False))
-    assert record["version"] == 2
+    assert record["version"] == 3
     assert record["stage_ms"]["infer"]["p50"] is None
     assert record["age_ms"]["max"] == 2.0
     assert record["ledger"] == {
