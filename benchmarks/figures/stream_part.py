@@ -112,14 +112,14 @@ def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests
     """edgecnn: from the file to boxes, nothing dropped; ``cameras`` copies of the file share the model."""
     import cv2
 
-    from edgecnn.runtime.model.autotune import open_measured
+    from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
     from edgecnn.runtime.sources import open_source
 
     cv2.setNumThreads(1)
     meter = Meter(seconds)
-    opened = Predictor(model, requests=requests) if requests else open_measured(model, many=True)
+    opened = Predictor(model, requests=requests) if requests else Autotuner().open(model, goal="throughput")
     with opened as predictor:
         plans = [CameraPlan(str(n), open_source(video, repeat=0, paced=False), predictor) for n in range(cameras)]
         with Station(plans, workers=predictor.backend.concurrency) as station:
@@ -139,12 +139,12 @@ def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool
     from itertools import islice
 
     from edgecnn.benchmarks.measure.frame_age import PacedImages
-    from edgecnn.runtime.model.autotune import open_measured
+    from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.sources import open_source
 
     images = [frame.image for frame in islice(open_source(video), 60)]
     meter, ages, infers = Meter(seconds), [], []
-    with open_measured(model, many=False) as predictor:
+    with Autotuner().open(model, goal="latency") as predictor:
         for age_ms, infer_ms in (_bare_ages if bare else _live_ages)(PacedImages(images, fps), predictor):
             ages.append(age_ms)
             infers.append(infer_ms)
@@ -243,13 +243,13 @@ def memory(model: str, video: str, seconds: float, *, every: float = 10.0, **_: 
     """edgecnn at full rate on a file, over and over, beside a web camera: resident MiB, open files and threads over time."""
     import cv2
 
-    from edgecnn.runtime.model.autotune import open_measured
+    from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
     from edgecnn.runtime.sources import open_source
 
     cv2.setNumThreads(1)
     meter, samples, due = Meter(seconds), [], 0.0
-    with _web_camera(30.0) as (address, _first), open_measured(model, many=True) as predictor:
+    with _web_camera(30.0) as (address, _first), Autotuner().open(model, goal="throughput") as predictor:
         plans = [
             CameraPlan("file", open_source(video, repeat=0, paced=False), predictor),
             CameraPlan("web", open_source(address), predictor),

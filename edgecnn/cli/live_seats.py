@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from edgecnn.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from edgecnn.runtime.draw.shared_painter import Paints
+    from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.parallelism import Goal
     from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.pipeline.multi_camera import Camera, CameraPlan, Station
     from edgecnn.runtime.sinks import Sink
@@ -50,6 +53,7 @@ class Seats:
 
     def __init__(self, values: Mapping[str, Any], *, several: bool, say: Callable[[str], None]) -> None:
         from edgecnn.cli.live_outputs import Outputs
+        from edgecnn.runtime.model.preload import BackendPreloader
         from edgecnn.runtime.pipeline.controls import Controls
 
         self.values, self._several = values, several
@@ -61,6 +65,7 @@ class Seats:
         self.station: Station | None = None
         self.requests, self.picks_threads = 1, False
         self._models = Models(self._open_model)
+        self._preloader = BackendPreloader()
 
     @property
     def all(self) -> list[Seat]:
@@ -81,6 +86,7 @@ class Seats:
             self._close_outputs()
         finally:
             self._models.__exit__(*exc)
+            self._preloader.close()
 
     def fill(self, wanted: Sequence[Wanted]) -> list[CameraPlan]:
         """Seat the first cameras; gives the plans for their station."""
@@ -134,23 +140,34 @@ class Seats:
         if self.view is not None:
             self.view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter, seat.wanted.values["only"])
 
+    @cached_property
+    def _autotuner(self) -> Autotuner:
+        """Imported late: it needs OpenCV, and models load in the background meanwhile."""
+        from edgecnn.runtime.model.autotune import Autotuner
+
+        return Autotuner(self._preloader)
+
+    @property
+    def _goal(self) -> Goal:
+        return "throughput" if self.requests > 1 else "latency"
+
     @property
     def _setting(self) -> tuple[int | None, int]:
         """Threads and requests that a model is opened with first."""
         if not self.picks_threads:
             return self.values["threads"], self.requests
-        from edgecnn.runtime.model.autotune import usual
+        from edgecnn.runtime.model.parallelism import default_parallelism
 
-        first = usual(many=self.requests > 1)
+        first = default_parallelism(self._goal)
         return first.threads, first.requests
 
     def _begin_to_open(self, wanted: Sequence[Wanted]) -> None:
         """Models are read and optimised while the rest is imported."""
-        from edgecnn.runtime.model.preload import begin
         from edgecnn.shipped import artifact
 
+        threads, requests = self._setting
         for file in {artifact(camera.file) for camera in wanted}:
-            begin(file, self.values["device"], *self._setting)
+            self._preloader.start(file, self.values["device"], threads=threads, requests=requests)
 
     def _open_source(self, wanted: Wanted) -> Source:
         from edgecnn.runtime.backends import file_format
@@ -168,11 +185,11 @@ class Seats:
         from edgecnn.runtime.model.predictor import Predictor
 
         if self.picks_threads:
-            from edgecnn.runtime.model.autotune import open_measured
-
-            return open_measured(file, self.values["device"], many=self.requests > 1, options=options)
+            return self._autotuner.open(file, self.values["device"], goal=self._goal, options=options)
         threads, requests = self._setting
-        return Predictor(file, self.values["device"], threads=threads, requests=requests, options=options)
+        return Predictor(
+            file, self.values["device"], threads=threads, requests=requests, options=options, preloader=self._preloader
+        )
 
     def _sit(self, wanted: Wanted, source: Source) -> Seat:
         from edgecnn.cli.live_motion import build_gate, build_look, build_steps, least_score

@@ -13,7 +13,7 @@ from edgecnn.types import Array
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class Bound(Protocol):
+class IoBinding(Protocol):
     """One inference after the other for one thread: write into ``inputs``, then ``run``."""
 
     inputs: Mapping[str, Array]
@@ -24,20 +24,20 @@ class Bound(Protocol):
 
 
 @runtime_checkable
-class Binds(Protocol):
+class SupportsBinding(Protocol):
     """A backend that can keep buffers for a thread."""
 
-    def bind(self, shapes: Shapes) -> Bound:
+    def bind(self, shapes: Shapes) -> IoBinding:
         """Buffers for inputs of these shapes, which fit what the file declares."""
         ...
 
 
-def bind(backend: Backend, shapes: Shapes) -> Bound:
+def bind_io(backend: Backend, shapes: Shapes) -> IoBinding:
     """Buffers of ``backend`` for inputs of ``shapes``; where it can't keep any, arrays that it reads anew at each run."""
-    return backend.bind(shapes) if isinstance(backend, Binds) else _Unbound(backend, shapes)
+    return backend.bind(shapes) if isinstance(backend, SupportsBinding) else _CopyingBinding(backend, shapes)
 
 
-class _Unbound:
+class _CopyingBinding:
     """Buffers beside a backend that has none of its own."""
 
     def __init__(self, backend: Backend, shapes: Shapes) -> None:

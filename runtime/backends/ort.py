@@ -53,11 +53,11 @@ class OrtBackend:
         except Exception as error:
             raise BackendError("an inference by ONNX Runtime", complaint(error), "check the model and the input") from error
 
-    def bind(self, shapes: Shapes) -> OrtBound:
+    def bind(self, shapes: Shapes) -> OrtBinding:
         """Memory of its own that the session reads and, where the size of an output is fixed, writes."""
         if self._session is None:
             raise closed()
-        return OrtBound(self, self._session, shapes)
+        return OrtBinding(self, self._session, shapes)
 
     @property
     def is_closed(self) -> bool:
@@ -69,7 +69,7 @@ class OrtBackend:
         self._session = None
 
 
-class OrtBound:
+class OrtBinding:
     """An IO binding of the session to arrays.
 
     The first run says how large outputs really are, which a file may declare wrongly; those that fit have an array from then on, the

@@ -55,11 +55,11 @@ class OvBackend:
         """Whether ``close`` was called."""
         return self._compiled is None
 
-    def bind(self, shapes: Shapes) -> OvBound:
+    def bind(self, shapes: Shapes) -> OvBinding:
         """A request of its own, whose input memory is written into and whose output memory is read."""
         if self._compiled is None:
             raise closed()
-        return OvBound(self._compiled.create_infer_request(), self, shapes)
+        return OvBinding(self._compiled.create_infer_request(), self, shapes)
 
     def close(self) -> None:
         """Free the requests; calling it again does nothing."""
@@ -67,7 +67,7 @@ class OvBackend:
         self._requests.close()
 
 
-class OvBound:
+class OvBinding:
     """One infer request with its tensors as arrays."""
 
     inputs: Mapping[str, Array]

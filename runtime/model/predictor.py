@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,23 +13,32 @@ from edgecnn.card import ModelCard
 from edgecnn.feeds import check_feeds
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor, tensor_shape
-from edgecnn.runtime.backends import Backend, Device
-from edgecnn.runtime.backends.io_binding import Bound, bind
+from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
-from edgecnn.runtime.model.preload import opened
+from edgecnn.runtime.model.preload import BackendPreloader
 from edgecnn.shipped import artifact
 from edgecnn.types import Detections, Image, Prediction
 
-if TYPE_CHECKING:
-    from edgecnn.runtime.model.autotune import Trial
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One measurement of the autotuner: milliseconds per inference, with ``requests`` at once divided by their number."""
+
+    threads: int | None
+    requests: int
+    ms: float
 
 
-def bound(backend: Backend, card: ModelCard) -> Bound:
-    """Buffers for one image as the card wants it; raises ``BackendError`` for a model that wants something else or more."""
+def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
+    """Buffers for one preprocessed image.
+
+    Raises ``BackendError`` where the model needs another input shape than the card says, or more than one input.
+    """
     spec = backend.inputs[0]
     shape = tensor_shape(card.preprocess, spec)
     check_feeds({spec.name: np.empty(shape, spec.dtype)}, backend.inputs)
-    return bind(backend, {spec.name: shape})
+    return bind_io(backend, {spec.name: shape})
 
 
 class Worker:
@@ -37,16 +46,16 @@ class Worker:
 
     def __init__(self, backend: Backend, card: ModelCard) -> None:
         self._card = card
-        self._bound = bound(backend, card)
+        self._binding = bind_inputs(backend, card)
         spec = backend.inputs[0]
-        self._preprocess = Preprocessor(card.preprocess, spec, self._bound.inputs[spec.name])
+        self._preprocess = Preprocessor(card.preprocess, spec, self._binding.inputs[spec.name])
 
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
         """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels, and milliseconds by stage."""
         started = perf_counter()
         _, place = self._preprocess(image)
         prepared = perf_counter()
-        outputs = self._bound.run()
+        outputs = self._binding.run()
         inferred = perf_counter()
         prediction = decode(outputs, self._card)
         if isinstance(prediction, Detections):
@@ -63,8 +72,8 @@ class Predictor:
     """A model file, or a model that the package carries ("cups"), ready to predict.
 
     It may be called by any thread; use ``worker()`` for stage times.
-    ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once,
-    ``trials`` what ``runtime.threads.open_measured`` tried before it chose them.
+    ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once, ``trials`` what
+    an ``Autotuner`` measured before it chose them. ``preloader`` may hold the backend already.
     Raises what ``open_backend`` and ``card_for`` raise.
     """
 
@@ -81,9 +90,11 @@ class Predictor:
         threads: int | None = None,
         requests: int = 1,
         options: CardOptions | None = None,
+        preloader: BackendPreloader | None = None,
     ) -> None:
         self.path, self.threads = artifact(path), threads
-        self.backend = opened(self.path, device, threads, requests)
+        open_file = open_backend if preloader is None else preloader.open
+        self.backend = open_file(self.path, device, threads=threads, requests=requests)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())
         except BaseException:

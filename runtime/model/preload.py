@@ -1,4 +1,4 @@
-"""Opening a model in the background while the rest of a run is made ready: engines read and optimise without Python's lock."""
+"""Opens model files in background threads while the rest of a run is set up: engines read and optimise a model without holding the GIL."""
 
 from __future__ import annotations
 
@@ -7,22 +7,60 @@ from pathlib import Path
 
 from edgecnn.runtime.backends import SUFFIXES, Backend, Device, open_backend
 
+PRELOADED_FORMATS = (
+    "onnx",
+    "openvino",
+)  # LiteRT prints to stderr while it loads, which only the caller's own thread can suppress
+
 Key = tuple[Path, Device, int | None, int]
-QUIET = ("onnx", "openvino")  # LiteRT writes to the terminal while it opens, which only the caller's own thread may hold back
-
-_begun: dict[Key, _Opening] = {}
 
 
-class _Opening:
+class BackendPreloader:
+    """Opens backends ahead of their use; each preloaded backend is handed out once.
+
+    Not thread-safe: one thread calls its methods. ``close`` frees the backends that nobody took; it may be used in a ``with``.
+    """
+
+    def __init__(self) -> None:
+        self._loading: dict[Key, _LoadThread] = {}
+
+    def start(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> None:
+        """Start to load a file; errors are raised by ``open``. Formats that can't be loaded in a background thread are left to ``open``."""
+        key = (path, device, threads, requests)
+        if SUFFIXES.get(path.suffix.lower()) in PRELOADED_FORMATS and key not in self._loading:
+            self._loading[key] = _LoadThread(key)
+
+    def open(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
+        """The preloaded backend for exactly these arguments, or else a new one. Raises what ``open_backend`` raises."""
+        loading = self._loading.pop((path, device, threads, requests), None)
+        if loading is not None:
+            return loading.result()
+        return open_backend(path, device, threads=threads, requests=requests)
+
+    def close(self) -> None:
+        """Wait for loads that are still running and free the backends that were not taken."""
+        while self._loading:
+            self._loading.popitem()[1].discard()
+
+    def __enter__(self) -> BackendPreloader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class _LoadThread:
+    """One file being loaded."""
+
     def __init__(self, key: Key) -> None:
         self._key = key
         self._backend: Backend | None = None
         self._error: BaseException | None = None
-        # No daemon: a run that ends early would tear the engine down while it is being built, and the process would abort.
-        self._thread = threading.Thread(target=self._open, name="edgecnn-open")
+        # Not a daemon: a process that exits early would tear down the engine while it is being built, and abort.
+        self._thread = threading.Thread(target=self._load, name="edgecnn-preload")
         self._thread.start()
 
-    def _open(self) -> None:
+    def _load(self) -> None:
         path, device, threads, requests = self._key
         try:
             self._backend = open_backend(path, device, threads=threads, requests=requests)
@@ -32,18 +70,10 @@ class _Opening:
     def result(self) -> Backend:
         self._thread.join()
         if self._backend is None:
-            raise self._error or AssertionError("neither model nor error")
+            raise self._error or AssertionError("neither backend nor error")
         return self._backend
 
-
-def begin(path: Path, device: Device, threads: int | None, requests: int) -> None:
-    """Begin to open a file whose path is absolute or will mean the same; nothing is raised before ``opened``."""
-    key = (path, device, threads, requests)
-    if SUFFIXES.get(path.suffix.lower()) in QUIET and key not in _begun:
-        _begun[key] = _Opening(key)
-
-
-def opened(path: Path, device: Device, threads: int | None, requests: int) -> Backend:
-    """The backend: the one that was begun, once, else a new one. Raises what ``open_backend`` raises."""
-    begun = _begun.pop((path, device, threads, requests), None)
-    return begun.result() if begun is not None else open_backend(path, device, threads=threads, requests=requests)
+    def discard(self) -> None:
+        self._thread.join()
+        if self._backend is not None:
+            self._backend.close()

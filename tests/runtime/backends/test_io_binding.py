@@ -13,7 +13,7 @@ from edgecnn.card import Preprocess
 from edgecnn.errors import BackendError
 from edgecnn.preprocess import Preprocessor, tensor_shape
 from edgecnn.runtime.backends import Backend, open_backend
-from edgecnn.runtime.backends.io_binding import bind
+from edgecnn.runtime.backends.io_binding import bind_io
 from edgecnn.runtime.testing import FakeBackend
 from edgecnn.types import TensorSpec
 from tests.contracts.tiny import WRITERS, Graph, write
@@ -31,11 +31,11 @@ def test_what_is_written_into_the_input_is_what_is_run(kind: str, tmp_path: Path
     rng = np.random.default_rng(0)
     backend = opened(kind, tmp_path)
     name = backend.inputs[0].name
-    bound = bind(backend, {name: SHAPE})
+    binding = bind_io(backend, {name: SHAPE})
     for _ in range(3):
         image = rng.integers(0, 256, SHAPE, np.uint8)
-        bound.inputs[name][...] = image
-        wanted, found = backend.run({name: image}), bound.run()
+        binding.inputs[name][...] = image
+        wanted, found = backend.run({name: image}), binding.run()
         assert list(found) == list(wanted)
         for output, array in wanted.items():
             np.testing.assert_array_equal(found[output], array)
@@ -46,7 +46,7 @@ def test_what_is_written_into_the_input_is_what_is_run(kind: str, tmp_path: Path
 def test_two_threads_have_buffers_of_their_own(kind: str, tmp_path: Path) -> None:
     backend = opened(kind, tmp_path)
     name = backend.inputs[0].name
-    one, other = (bind(backend, {name: SHAPE}) for _ in range(2))
+    one, other = (bind_io(backend, {name: SHAPE}) for _ in range(2))
     one.inputs[name][...] = 0
     other.inputs[name][...] = 200
     dark, bright = one.run(), other.run()
@@ -57,17 +57,17 @@ def test_two_threads_have_buffers_of_their_own(kind: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("kind", list(WRITERS))
 def test_buffers_end_with_their_model(kind: str, tmp_path: Path) -> None:
     backend = opened(kind, tmp_path)
-    bound = bind(backend, {backend.inputs[0].name: SHAPE})
+    binding = bind_io(backend, {backend.inputs[0].name: SHAPE})
     backend.close()
     with pytest.raises(BackendError, match="one that was closed"):
-        bound.run()
+        binding.run()
 
 
 def test_a_backend_without_buffers_gets_arrays_beside_it() -> None:
     backend = FakeBackend((TensorSpec("x", SHAPE, "uint8", "NHWC"),), {"y": np.ones((1, 3), np.float32)})
-    bound = bind(backend, {"x": SHAPE})
-    assert bound.inputs["x"].shape == SHAPE
-    np.testing.assert_array_equal(bound.run()["y"], np.ones((1, 3)))
+    binding = bind_io(backend, {"x": SHAPE})
+    assert binding.inputs["x"].shape == SHAPE
+    np.testing.assert_array_equal(binding.run()["y"], np.ones((1, 3)))
 
 
 @pytest.mark.parametrize(("layout", "dtype"), [("NHWC", "uint8"), ("NCHW", "uint8"), ("NCHW", "float32"), ("NCHW", "float16")])
@@ -85,13 +85,13 @@ def test_frames_go_straight_into_the_buffer_of_an_engine(layout: str, dtype: str
 FIRST_TOGETHER = """
 import sys, threading
 from edgecnn.runtime.backends import open_backend
-from edgecnn.runtime.backends.io_binding import bind
+from edgecnn.runtime.backends.io_binding import bind_io
 backend = open_backend(sys.argv[1], requests=4)
 begin = threading.Barrier(4)
 def first():
     begin.wait()
-    bound = bind(backend, {"image": (1, 6, 8, 3)})
-    bound.run(), bound.run()
+    binding = bind_io(backend, {"image": (1, 6, 8, 3)})
+    binding.run(), binding.run()
 threads = [threading.Thread(target=first, daemon=True) for _ in range(4)]
 [thread.start() for thread in threads]
 [thread.join(20) for thread in threads]

@@ -1,4 +1,4 @@
-"""Threads are picked by measuring, once for a model and run."""
+"""Threads and requests are chosen by measuring, once for a model and an autotuner."""
 
 from __future__ import annotations
 
@@ -7,69 +7,87 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import EdgeCnnError
 from edgecnn.feeds import cpu_count
 from edgecnn.runtime.model import autotune
-from edgecnn.runtime.model.autotune import Setting, candidates, open_measured
+from edgecnn.runtime.model.autotune import Autotuner
+from edgecnn.runtime.model.parallelism import Goal, Parallelism, candidates
+from edgecnn.runtime.model.preload import BackendPreloader
 from tests.contracts.tiny import Graph, write
+from tests.runtime.model.files import classifier
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autotune, "TRIAL_S", 0.005)
-    monkeypatch.setattr(autotune, "_known", {})
-
-
-def classifier(folder: Path) -> Path:
-    card = ModelCard(
-        name="tiny", task="classify", labels=("a", "b", "c"), preprocess=Preprocess((8, 8)).folded(), decode=Decode("softmax")
-    )
-    graph = Graph({"logits": np.array([[1, 3, 2]], np.float32)}, metadata={"edgecnn.card": card.to_json()})
-    return write(folder, "onnx", graph)
 
 
 @pytest.mark.parametrize(
-    ("cpus", "many", "wanted"),
+    ("cpus", "goal", "expected"),
     [
-        (1, True, (Setting(None, 2),)),
-        (1, False, (Setting(None, 1),)),
-        (2, True, (Setting(2, 3), Setting(2, 2), Setting(2, 1))),
-        (2, False, (Setting(None, 1), Setting(1, 1))),
-        (8, False, (Setting(None, 1), Setting(4, 1), Setting(1, 1))),
+        (1, "throughput", (Parallelism(None, 2),)),
+        (1, "latency", (Parallelism(None, 1),)),
+        (2, "throughput", (Parallelism(2, 3), Parallelism(2, 2), Parallelism(2, 1))),
+        (2, "latency", (Parallelism(None, 1), Parallelism(1, 1))),
+        (8, "latency", (Parallelism(None, 1), Parallelism(4, 1), Parallelism(1, 1))),
     ],
 )
-def test_what_is_tried(cpus: int, many: bool, wanted: tuple[Setting, ...]) -> None:
-    assert candidates(cpus, many=many) == wanted
+def test_candidates(cpus: int, goal: Goal, expected: tuple[Parallelism, ...]) -> None:
+    assert candidates(cpus, goal) == expected
 
 
-@pytest.mark.parametrize("many", [True, False])
-def test_the_winner_is_open_and_the_trial_is_not_repeated(many: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = classifier(tmp_path)
-    with open_measured(path, many=many) as predictor:
+@pytest.mark.parametrize("goal", ["throughput", "latency"])
+def test_the_winner_is_open_and_the_trial_is_not_repeated(goal: Goal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, tuner = classifier(tmp_path), Autotuner()
+    with tuner.open(path, goal=goal) as predictor:
         assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1  # type: ignore[union-attr]
-        known = dict(autotune._known)
-    assert known[str(path), "cpu", many][0].requests == predictor.backend.concurrency
-    assert [Setting(trial.threads, trial.requests) for trial in predictor.trials] == list(
-        candidates(cpu_count(), many=many) if cpu_count() > 1 else ()
+        chosen = Parallelism(predictor.threads, predictor.backend.concurrency)
+    assert [Parallelism(trial.threads, trial.requests) for trial in predictor.trials] == list(
+        candidates(cpu_count(), goal) if cpu_count() > 1 else ()
     )
     assert all(trial.ms > 0 for trial in predictor.trials)
-    monkeypatch.setattr(autotune, "_seconds", lambda *_: pytest.fail("measured again"))
-    with open_measured(path, many=many) as again:
+    monkeypatch.setattr(autotune, "_seconds_per_inference", lambda *_: pytest.fail("measured again"))
+    with tuner.open(path, goal=goal) as again:
         assert again.trials == predictor.trials
+        assert Parallelism(again.threads, again.backend.concurrency) == chosen
 
 
-def test_the_quickest_wins_and_the_usual_one_where_they_are_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, usual = classifier(tmp_path), Setting(4, 5)
+def test_another_autotuner_measures_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, measured = classifier(tmp_path), []
+    monkeypatch.setattr(autotune, "cpu_count", lambda: 2)
+    monkeypatch.setattr(autotune, "_seconds_per_inference", lambda _, requests: measured.append(requests) or 1.0)
+    for tuner in (Autotuner(), Autotuner()):
+        tuner.open(path, goal="throughput").close()
+    assert measured == [3, 2, 1] * 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best"),
+    [
+        pytest.param({5: 1.0, 4: 0.5, 1: 0.7}, Parallelism(4, 4), id="fastest"),
+        pytest.param({5: 1.0, 4: 0.98, 1: 0.96}, Parallelism(4, 5), id="default-unless-clearly-faster"),
+    ],
+)
+def test_which_candidate_wins(
+    seconds: dict[int, float], best: Parallelism, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(autotune, "cpu_count", lambda: 4)
-    for times, best in (({5: 1.0, 4: 0.5, 1: 0.7}, Setting(4, 4)), ({5: 1.0, 4: 0.98, 1: 0.96}, usual)):
-        monkeypatch.setattr(autotune, "_known", {})
-        monkeypatch.setattr(autotune, "_seconds", lambda _, requests, times=times: times[requests])
-        open_measured(path, many=True).close()
-        assert [setting for setting, _ in autotune._known.values()] == [best]
+    monkeypatch.setattr(autotune, "_seconds_per_inference", lambda _, requests: seconds[requests])
+    with Autotuner().open(classifier(tmp_path), goal="throughput") as predictor:
+        assert Parallelism(predictor.threads, predictor.backend.concurrency) == best
+
+
+def test_the_first_candidate_is_the_preloaded_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "cpu_count", lambda: 1)
+    path, preloader = classifier(tmp_path), BackendPreloader()
+    preloader.start(path, requests=2)
+    with preloader, Autotuner(preloader).open(path, goal="throughput") as predictor:
+        assert predictor.backend.concurrency == 2
+        preloader.close()  # closes what was not taken
+        assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1  # type: ignore[union-attr]
 
 
 def test_a_model_that_fails_its_trial_is_an_error(tmp_path: Path) -> None:
     other = Graph({"logits": np.zeros((1, 3), np.float32)}, (1, 4, 4, 3))
     with pytest.raises(EdgeCnnError):
-        open_measured(write(tmp_path, "onnx", other), many=True)
+        Autotuner().open(write(tmp_path, "onnx", other), goal="throughput")
