@@ -77,7 +77,7 @@ def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
     """How many frames, their age in milliseconds, and processor milliseconds of this process for each."""
     station = Station([CameraPlan("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
     view = LiveView(station, station.controls, Access("127.0.0.1", 0))
-    view.join("camera", ("thing",), Painter(("thing",)))
+    view.add_camera("camera", ("thing",), Painter(("thing",)))
     ages: list[float] = []
     with view, ExitStack() as stack, station:
         assert view.server is not None

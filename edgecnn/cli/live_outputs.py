@@ -16,7 +16,7 @@ from edgecnn.cli.units import parse_bytes, parse_seconds
 if TYPE_CHECKING:
     from edgecnn.runtime.draw.shared_painter import Paints
     from edgecnn.runtime.sinks import Sink
-    from edgecnn.runtime.sinks.network.prometheus import MeasuredCamera, Metrics, MetricsServer
+    from edgecnn.runtime.sinks.network.prometheus import MeasuredCamera, MetricsServer, PrometheusMetrics
     from edgecnn.runtime.sinks.queue import Queued
     from edgecnn.runtime.sinks.shared_sink import Outlet
 
@@ -197,7 +197,7 @@ def _check(values: Mapping[str, Any], task: str) -> None:
 
 def open_metrics(
     values: Mapping[str, Any], cameras: Callable[[], Mapping[str, MeasuredCamera]], outputs: Outputs
-) -> tuple[Metrics | None, MetricsServer | None]:
+) -> tuple[PrometheusMetrics | None, MetricsServer | None]:
     """The numbers, for a page that shows them, and what serves them at --metrics-port; each None where there is none.
 
     Raises ``InputError`` for a port that is taken, ``MissingExtraError`` where the port is asked for without prometheus_client.
@@ -205,10 +205,10 @@ def open_metrics(
     if values["metrics_port"] is None and values.get("serve") is None:
         return None, None  # nobody looks: prometheus_client would only lengthen the start
     from edgecnn.errors import MissingExtraError
-    from edgecnn.runtime.sinks.network.prometheus import Metrics, MetricsServer
+    from edgecnn.runtime.sinks.network.prometheus import MetricsServer, PrometheusMetrics
 
     try:
-        metrics = Metrics(cameras, lambda: outputs.sinks)
+        metrics = PrometheusMetrics(cameras, lambda: outputs.sinks)
     except MissingExtraError:
         if values["metrics_port"] is not None:
             raise
@@ -312,10 +312,10 @@ def _mqtt(order: _Order) -> Sink:
 
 
 def _webhook(order: _Order) -> Sink:
-    from edgecnn.runtime.sinks.network.endpoint import secret
+    from edgecnn.runtime.sinks.network.endpoint import read_secret
     from edgecnn.runtime.sinks.network.webhook import SECRET, WebhookSink
 
-    return WebhookSink(order.target, secret=secret(SECRET, None), kinds=order.values["webhook_on"])
+    return WebhookSink(order.target, secret=read_secret(SECRET, None), kinds=order.values["webhook_on"])
 
 
 _MAKERS = {

@@ -96,10 +96,10 @@ class Reporter:
         """For images somebody wants to read what is on them."""
         from edgecnn.cli.live_outputs import writes_to_stdout
         from edgecnn.live.status import describe
-        from edgecnn.runtime.sources.images import Images
+        from edgecnn.runtime.sources.images import ImageFiles
 
         source = seat.plan.source
-        if isinstance(source, Images) and not writes_to_stdout(seat.wanted.values):
+        if isinstance(source, ImageFiles) and not writes_to_stdout(seat.wanted.values):
             self._voice.say(describe(result, source.title(result.frame.index), seat.predictor.card.labels))
 
     def end(self, seats: Sequence[Seat], how: str, stats: Path | None) -> None:

@@ -138,7 +138,7 @@ class Seats:
     def join_view(self, seat: Seat) -> None:
         """Show a camera on the page, where there is one."""
         if self.view is not None:
-            self.view.join(seat.wanted.name, seat.predictor.card.labels, seat.painter, seat.wanted.values["only"])
+            self.view.add_camera(seat.wanted.name, seat.predictor.card.labels, seat.painter, seat.wanted.values["only"])
 
     @cached_property
     def _autotuner(self) -> Autotuner:
@@ -171,15 +171,19 @@ class Seats:
 
     def _open_source(self, wanted: Wanted) -> Source:
         from edgecnn.runtime.backends import file_format
-        from edgecnn.runtime.sources import Steadiness, open_source
+        from edgecnn.runtime.sources import ReconnectOptions, open_source
         from edgecnn.shipped import artifact
 
         file_format(artifact(wanted.file))  # a wrong path is said before anything is opened
         values = wanted.values
         paced = None if values["policy"] is None else values["policy"] == "latest"
-        known = {"max_silence": values["timeout"], "patience": values["patience"], "frozen_after": values["frozen_after"]}
-        steady = Steadiness(**known) if values["reconnect"] else None
-        return open_source(wanted.source, timeout=values["timeout"], repeat=values["repeat"], paced=paced, steady=steady)
+        known = {
+            "max_silence_s": values["timeout"],
+            "connect_timeout_s": values["patience"],
+            "frozen_after_s": values["frozen_after"],
+        }
+        steady = ReconnectOptions(**known) if values["reconnect"] else None
+        return open_source(wanted.source, timeout=values["timeout"], repeat=values["repeat"], paced=paced, reconnect=steady)
 
     def _open_model(self, file: Path, options: CardOptions) -> Predictor:
         from edgecnn.runtime.model.predictor import Predictor
@@ -233,7 +237,7 @@ class Seats:
             seat = self.seats.pop(name)
         seat.camera = self.station.remove(name)
         if self.view is not None:
-            self.view.leave(name)
+            self.view.remove_camera(name)
         self.gone.append(seat)
         for sink in seat.sinks:
             sink.begin_close()
@@ -296,10 +300,10 @@ def picks_threads(values: Mapping[str, Any], wanted: Sequence[Wanted], sources: 
 
 def usual_requests(wanted: Sequence[Wanted], sources: Sequence[Source]) -> int:
     """One where results should be young; where frames should be many, one for each core and one that prepares meanwhile."""
-    from edgecnn.runtime.sources.images import Images
+    from edgecnn.runtime.sources.images import ImageFiles
 
     def is_quick(camera: Wanted, source: Source) -> bool:
-        return not _is_live(camera, source) and not isinstance(source, Images)
+        return not _is_live(camera, source) and not isinstance(source, ImageFiles)
 
     if not all(is_quick(camera, source) for camera, source in zip(wanted, sources, strict=True)):
         return 1

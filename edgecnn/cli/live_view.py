@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from edgecnn.live.status import StatusLine
     from edgecnn.runtime.pipeline.controls import Controls
     from edgecnn.runtime.pipeline.multi_camera import Station
-    from edgecnn.runtime.view.app import Metrics
     from edgecnn.runtime.view.live_view import LiveView
-    from edgecnn.runtime.view.protocols import WatchedSink
+    from edgecnn.runtime.view.protocols import MonitoredSink, PrometheusPage
     from edgecnn.runtime.view.terminal import TerminalView
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -73,8 +72,8 @@ def open_view(
     title: str = "",
     score_threshold: float = 0.3,
     floor: float = 0.0,
-    sinks: Callable[[], Sequence[WatchedSink]] = tuple,
-    metrics: Metrics | None = None,
+    sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
+    metrics: PrometheusPage | None = None,
 ) -> LiveView | None:
     """The view that ``values`` ask for, which listens already, or None; the caller joins the cameras, enters it and writes results.
 
@@ -84,9 +83,9 @@ def open_view(
 
     access = None
     if values["serve"] is not None:
-        from edgecnn.runtime.view.auth import open_access
+        from edgecnn.runtime.view.auth import make_access
 
-        access = open_access(values["serve"], values["token"])
+        access = make_access(values["serve"], values["token"])
     elif values["token"] is not None:
         raise InputError("--serve with --token", "--token alone", "add --serve, or leave the token away")
     if access is None and not wants_terminal(values, len(station.cameras)):
@@ -111,7 +110,7 @@ def open_status(values: Mapping[str, Any], station: Station, view: LiveView | No
     if view is not None and wants_terminal(values, len(station.cameras)):
         from edgecnn.runtime.view.terminal import TerminalView
 
-        return TerminalView(view.board)
+        return TerminalView(view.run_metrics)
     from edgecnn.live.status import StatusLine
 
     return StatusLine(station)

@@ -67,13 +67,13 @@ def split_name(text: str) -> tuple[str, str]:
 
 def name_of(source: str) -> str:
     """A name for a source that was given none: of the file, of the host, of the camera."""
-    from edgecnn.runtime.sources.redact import printable
+    from edgecnn.runtime.sources.redact import redact_address
 
     number = source.partition("?")[0]
     if number.isdecimal():
         return f"camera-{number}"
     if _SCHEME.match(source):
-        scheme, _, rest = printable(source).partition(":")
+        scheme, _, rest = redact_address(source).partition(":")
         text = rest.removeprefix("//").partition("/")[0].rpartition("@")[2] if rest.startswith("//") else scheme
     else:
         text = Path(source).stem or "stdin"

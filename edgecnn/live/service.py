@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.sources.redact import printable
+from edgecnn.runtime.sources.redact import redact_address
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 MEMORY = re.compile(r"[1-9][0-9]*[MG]")
@@ -48,10 +48,10 @@ class Service:
         if any(character in word for word in self.run for character in "\n\r\0"):
             raise InputError("options on one line", "a line break in one", "leave it out")
         for word in self.run:
-            if "://" in word and printable(word) != word:
+            if "://" in word and redact_address(word) != word:
                 env = f"/etc/edgecnn/{self.name}.env"
                 do = f"write ${{NAME}} in its place and NAME=... into {env}, or leave --source out and write EDGECNN_SOURCE=... there"
-                raise InputError("addresses without passwords, since all may read these files", printable(word), do)
+                raise InputError("addresses without passwords, since all may read these files", redact_address(word), do)
 
     @property
     def words(self) -> list[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Failure, SilenceError, Source
-from edgecnn.runtime.sources.reconnect import Steadiness, Steady
-from edgecnn.runtime.sources.redact import fill_in, printable
+from edgecnn.runtime.sources.reconnect import ReconnectingSource, ReconnectOptions
+from edgecnn.runtime.sources.redact import expand_variables, redact_address
 
-__all__ = ["Failure", "SilenceError", "Source", "Steadiness", "Steady", "open_source"]
+__all__ = ["Failure", "ReconnectOptions", "ReconnectingSource", "SilenceError", "Source", "open_source"]
 
 KINDS = "an image, a folder of images, a video, a camera number, an rtsp:// or http:// address, or scene:cups"
 
@@ -21,7 +21,7 @@ def open_source(
     timeout: float = 5.0,
     repeat: int = 1,
     paced: bool | None = None,
-    steady: Steadiness | None = None,
+    reconnect: ReconnectOptions | None = None,
 ) -> Source:
     """The source that ``uri`` names; its device is opened by whoever iterates it.
 
@@ -39,8 +39,8 @@ def open_source(
     ``${NAME}`` in an address is filled in from the environment and never shown: so passwords stay out of files and process lists.
     ``timeout`` is how many seconds a frame may take. ``repeat`` plays files that many times over, 0 without end. ``paced`` makes a
     video, the scene or standard input behave like a live camera; None means the scene does and the others do not; False gives every
-    frame of an address, also those that piled up on the way. With ``steady`` a camera or a live address is connected again when it
-    breaks (see ``Steady``); a file never is.
+    frame of an address, also those that piled up on the way. With ``reconnect`` a camera or a live address is connected again when it
+    breaks (see ``ReconnectingSource``); a file never is.
     Raises ``SourceError`` for what is not there, and ``ValueError`` for a timeout or repeat below its range.
     """
     if timeout <= 0 or repeat < 0:
@@ -51,9 +51,9 @@ def open_source(
         return _open_files(text, timeout, repeat, bool(paced))
     if repeat != 1:
         raise SourceError("a file to repeat", f"{live.name}, which never ends", "leave --repeat out")
-    if steady is None or not live.live or text == "-" or text.startswith("scene:"):
+    if reconnect is None or not live.live or text == "-" or text.startswith("scene:"):
         return live
-    return Steady(partial(_open_again, text, timeout, paced), steady)
+    return ReconnectingSource(partial(_open_again, text, timeout, paced), reconnect)
 
 
 def _open_again(text: str, timeout: float, paced: bool | None) -> Source:
@@ -68,9 +68,9 @@ def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
 
         return SceneCamera(text, paced=paced is not False, timeout=timeout)
     if text == "-":
-        from edgecnn.runtime.sources.stdin import Piped
+        from edgecnn.runtime.sources.stdin import StdinSource
 
-        return Piped(live=bool(paced), timeout=timeout)
+        return StdinSource(live=bool(paced), timeout=timeout)
     if text.partition("?")[0].isdecimal() or text.startswith("/dev/"):
         from edgecnn.runtime.sources.local_camera import Camera
 
@@ -83,7 +83,7 @@ def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
 def _open_string(text: str, timeout: float, paced: bool | None) -> Source:
     from edgecnn.runtime.sources.opencv_string import GStreamer, open_ffmpeg_string
 
-    kind, _, rest = fill_in(text)[0].partition(":")
+    kind, _, rest = expand_variables(text)[0].partition(":")
     if kind == "gst":
         return GStreamer(rest, timeout=timeout, live=paced is not False)
     return open_ffmpeg_string(rest, timeout=timeout, every=paced is False)
@@ -95,11 +95,11 @@ def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
     scheme = text.partition("://")[0]
     if scheme not in SCHEMES:
         raise SourceError(f"an address of {', '.join(SCHEMES)}", f"{scheme}://", "name one of them, or write ffmpeg: before it")
-    address, shown = fill_in(text)
+    address, shown = expand_variables(text)
     if scheme.startswith("http"):
-        from edgecnn.runtime.sources.http_mjpeg import WebCamera
+        from edgecnn.runtime.sources.http_mjpeg import HttpCamera
 
-        return WebCamera(address, shown=shown, timeout=timeout, every=paced is False)
+        return HttpCamera(address, shown=shown, timeout=timeout, every=paced is False)
     return Address(address, shown=shown, timeout=timeout, every=paced is False)
 
 
@@ -113,7 +113,7 @@ def _open_files(text: str, timeout: float, repeat: int, paced: bool) -> Source:
         return images.open_folder(path, repeat=repeat)
     if not path.is_file():
         found = "no such file or folder" if not path.exists() else "neither a file nor a folder"
-        raise SourceError(f"a source at {printable(text)}: {KINDS}", found, "check the path")
+        raise SourceError(f"a source at {redact_address(text)}: {KINDS}", found, "check the path")
     if not path.stat().st_size:
         raise SourceError(f"an image or a video at {path}", "an empty file", "check or replace the file")
     if path.suffix.lower() in images.SUFFIXES:

@@ -12,7 +12,7 @@ _MOST_EVENTS = 1000
 _KINDS = {"lost": "camera-lost", "waiting": "camera-lost", "stalled": "camera-stalled", "frozen": "camera-frozen"}
 
 
-class Journal:
+class ConnectionLog:
     """Keeps the ``state`` of one camera ("waiting", "live", "lost", "stalled", "frozen", "ended", "failed") and ``detail``, why."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ _STATUS = {
 }
 
 
-def why_not(address: str, timeout: float, *, silent: bool) -> tuple[str, str]:
+def diagnose(address: str, timeout: float, *, silent: bool) -> tuple[str, str]:
     """What was found at ``address``, and what to do; ``silent`` says that opening it used up the whole timeout."""
     try:
         parts = urlsplit(address)

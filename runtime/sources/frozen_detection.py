@@ -12,7 +12,7 @@ _LOOKS = 8  # in the time after which a picture counts as frozen
 _LONGEST_BETWEEN_S = 1.0
 
 
-class FrozenWatch:
+class FrozenDetector:
     """Compares pictures bit for bit, about once a second: the noise of a sensor never repeats, a picture that is sent again does.
 
     ``after`` is how many seconds the same picture must last to count as frozen; None never looks.

@@ -12,7 +12,7 @@ from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError
 from edgecnn.runtime.sources.diagnosis import by_status, unreachable
 from edgecnn.runtime.sources.http_request import StatusError, WebRequest
-from edgecnn.runtime.sources.mjpeg_parser import JpegCutter, decode
+from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
 from edgecnn.runtime.sources.network_stream import Address
 from edgecnn.types import Frame
 
@@ -20,7 +20,7 @@ _PORTION = 1 << 20
 _HTTP_ERRORS = (OSError, ValueError, http.client.HTTPException)
 
 
-class WebCamera(Address):
+class HttpCamera(Address):
     """The pictures of an HTTP camera, newest first where several arrived at once; what is no MJPEG (a playlist, a film) FFmpeg reads.
 
     User and password may be asked for as Basic or Digest. Certificates of https are checked; https+insecure:// takes any.
@@ -52,7 +52,7 @@ class WebCamera(Address):
         yield from super()._frames()
 
     def _pictures(self, response: http.client.HTTPResponse) -> Generator[Frame, None, None]:
-        cutter, index, last = JpegCutter(), 0, time.perf_counter()
+        cutter, index, last = JpegParser(), 0, time.perf_counter()
         while not self._closed.is_set():
             data = self._read(response, index, last)
             now = time.perf_counter()

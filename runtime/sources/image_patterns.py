@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from edgecnn.errors import SourceError
-from edgecnn.runtime.sources.images import SUFFIXES, Images, counting_order
+from edgecnn.runtime.sources.images import SUFFIXES, ImageFiles, counting_order
 
 _NUMBER = re.compile(r"%(0(\d+))?d")
 
@@ -17,7 +17,7 @@ def is_pattern(text: str) -> bool:
     return (glob.has_magic(text) or _NUMBER.search(Path(text).name) is not None) and not Path(text).exists()
 
 
-def open_pattern(text: str, *, repeat: int = 1) -> Images:
+def open_pattern(text: str, *, repeat: int = 1) -> ImageFiles:
     """The images that the pattern names. Raises ``SourceError`` where there are none."""
     if _NUMBER.search(Path(text).name):
         return _open_sequence(Path(text), repeat)
@@ -26,19 +26,19 @@ def open_pattern(text: str, *, repeat: int = 1) -> Images:
     if not paths:
         kinds = ", ".join(sorted(SUFFIXES))
         raise SourceError(f"images ({kinds}) that match {text}", f"none among {len(found)} matches", "check the pattern")
-    return Images(text, paths, repeat=repeat)
+    return ImageFiles(text, paths, repeat=repeat)
 
 
 def _by_folder(path: Path) -> list[list[tuple[int, str]]]:
     return [counting_order(Path(part)) for part in path.parts]
 
 
-def _open_sequence(pattern: Path, repeat: int) -> Images:
+def _open_sequence(pattern: Path, repeat: int) -> ImageFiles:
     """Files in the order of their numbers, whatever the first is; numbers that are missing are told in the notes."""
     numbered = sorted(_numbered(pattern))
     if not numbered:
         raise SourceError(f"images {pattern}", "none with a number in this place", "check the pattern")
-    source = Images(str(pattern), [path for _, path in numbered], repeat=repeat)
+    source = ImageFiles(str(pattern), [path for _, path in numbered], repeat=repeat)
     missing = numbered[-1][0] - numbered[0][0] + 1 - len(numbered)
     if missing:
         source.notes.append(f"{pattern.name}: {missing} of the numbers {numbered[0][0]} to {numbered[-1][0]} are missing")

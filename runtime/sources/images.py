@@ -48,7 +48,7 @@ def _is_cut_jpeg(data: Image) -> bool:
     return b"\xff\xd9" not in raw[at:]
 
 
-class Images(Source):
+class ImageFiles(Source):
     """Images in order, ``repeat`` times over (0: without end); one that can't be read is a failure and the run goes on.
 
     Raises ``SourceError`` when iterated where none could be read.
@@ -84,12 +84,12 @@ class Images(Source):
         return self._paths[index % len(self._paths)].name
 
 
-def open_image(path: Path, *, repeat: int = 1) -> Images:
+def open_image(path: Path, *, repeat: int = 1) -> ImageFiles:
     """One image file as a source."""
-    return Images(str(path), [path], repeat=repeat)
+    return ImageFiles(str(path), [path], repeat=repeat)
 
 
-def open_folder(folder: Path, *, repeat: int = 1) -> Images:
+def open_folder(folder: Path, *, repeat: int = 1) -> ImageFiles:
     """All images of a folder, in the order a person would count them (2 before 10); raises ``SourceError`` where it holds none."""
     try:
         entries = sorted(folder.iterdir(), key=counting_order)
@@ -101,7 +101,7 @@ def open_folder(folder: Path, *, repeat: int = 1) -> Images:
         raise SourceError(
             f"images ({kinds}) in {folder}", f"none among {len(entries)} entries", "name a folder that holds images"
         )
-    return Images(str(folder), paths, repeat=repeat)
+    return ImageFiles(str(folder), paths, repeat=repeat)
 
 
 def counting_order(path: Path) -> list[tuple[int, str]]:

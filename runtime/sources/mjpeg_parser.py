@@ -13,7 +13,7 @@ _ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _LARGEST = 64 << 20
 
 
-class JpegCutter:
+class JpegParser:
     """Cuts whole pictures out of bytes that come in any portions; whatever lies between them is skipped.
 
     The segments before a picture's data are walked by their lengths, so that a thumbnail inside does not end it. ``broken`` counts

@@ -10,9 +10,9 @@ import cv2
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
-from edgecnn.runtime.sources.diagnosis import why_not
+from edgecnn.runtime.sources.diagnosis import diagnose
 from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate, open_file, open_stream
-from edgecnn.runtime.sources.redact import printable, scrub
+from edgecnn.runtime.sources.redact import redact_address, redact_text
 from edgecnn.types import Frame
 
 SCHEMES = ("rtsp", "rtspt", "rtspu", "rtsps", "http", "https", "https+insecure", "rtmp", "udp", "tcp")
@@ -36,7 +36,7 @@ class Address(Source):
         self, address: str, *, shown: str | None = None, timeout: float = 5.0, every: bool = False, live: bool | None = None
     ) -> None:
         live = _FILE.search(address) is None if live is None else live
-        super().__init__(printable(shown or address), live=live, timeout=timeout)
+        super().__init__(redact_address(shown or address), live=live, timeout=timeout)
         self._address, self._every = address, every
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -66,10 +66,10 @@ class Address(Source):
         try:
             capture = self._capture()
         except Exception as error:
-            raise SourceError(f"a stream at {self.name}", scrub(str(error), self._address), "check the address") from None
+            raise SourceError(f"a stream at {self.name}", redact_text(str(error), self._address), "check the address") from None
         if capture is None:
             silent = time.perf_counter() - started >= self.timeout * 0.9
-            found, do = why_not(self._address, self.timeout, silent=silent)
+            found, do = diagnose(self._address, self.timeout, silent=silent)
             raise SourceError(f"a stream at {self.name}", found, do)
         self.fps = frame_rate(capture)
         return capture

@@ -16,23 +16,23 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndOfStream:
     """The source gives no more frames: it ended, or broke with ``error``."""
 
     error: Exception | None = None
 
 
-class Reader:
+class ReaderThread:
     """Iterates ``source`` in a thread, which waits until each frame was taken, so that none is lost between the two."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._handed: Mailbox[Frame | Ended] = Mailbox(1)
+        self._handed: Mailbox[Frame | EndOfStream] = Mailbox(1)
         self.name = f"edgecnn-read-{next(_numbers)}"
         self._thread = threading.Thread(target=self._read, name=self.name, daemon=True)
         self._thread.start()
 
-    def get(self, timeout: float) -> Frame | Ended | None:
+    def get(self, timeout: float) -> Frame | EndOfStream | None:
         """The next frame, the end, or None where nothing came within ``timeout`` seconds or the reader was told to end."""
         try:
             return self._handed.get(timeout)[1]
@@ -56,20 +56,20 @@ class Reader:
         return self._thread.is_alive()
 
     def _read(self) -> None:
-        frames, end = iter(self._source), Ended()
+        frames, end = iter(self._source), EndOfStream()
         try:
             for frame in frames:
                 self._hand(frame)
         except Closed:
             pass
         except Exception as problem:
-            end = Ended(problem)
+            end = EndOfStream(problem)
         finally:
             frames.close()
         with suppress(Closed):
             self._hand(end)
 
-    def _hand(self, item: Frame | Ended) -> None:
+    def _hand(self, item: Frame | EndOfStream) -> None:
         while True:
             try:
                 self._handed.put(item, _PATIENCE_S)

@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _LONG = re.compile(r"(?<=/)[A-Za-z0-9_~-]{20,}(?=[/?#]|$)")
 
 
-def printable(address: str) -> str:
+def redact_address(address: str) -> str:
     """The address without what must not be shown: user and password, values of the query unless they are known to be harmless, values
     in the path whose name sounds secret, and parts of the path that look like a key (20 or more letters and digits)."""
     scheme, found, rest = address.partition("://")
@@ -38,7 +38,7 @@ def printable(address: str) -> str:
     return f"{scheme}://{'***@' if at else ''}{before}{question}{_IN_QUERY.sub(_query_value, query)}"
 
 
-def fill_in(text: str) -> tuple[str, str]:
+def expand_variables(text: str) -> tuple[str, str]:
     """The text with each ``${NAME}`` taken from the environment, and as it may be shown; raises ``SourceError`` where it is not set."""
 
     def value(match: re.Match[str]) -> str:
@@ -51,16 +51,16 @@ def fill_in(text: str) -> tuple[str, str]:
     return _VARIABLE.sub(value, text), _VARIABLE.sub("***", text)
 
 
-def scrub(text: str, *addresses: str) -> str:
-    """``text`` of a foreign error on one line, with every address in it made printable and the secrets of ``addresses`` taken out."""
+def redact_text(text: str, *addresses: str) -> str:
+    """``text`` of a foreign error on one line, with every address in it made redact_address and the secrets of ``addresses`` taken out."""
     text = " ".join(text.split())
     for secret in sorted({part for address in addresses for part in _secrets(address)}, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return _ADDRESS.sub(lambda match: printable(match.group()), text)
+    return _ADDRESS.sub(lambda match: redact_address(match.group()), text)
 
 
 def _secrets(address: str) -> set[str]:
-    """The address itself, and what ``printable`` leaves out, as written and decoded."""
+    """The address itself, and what ``redact_address`` leaves out, as written and decoded."""
     found = {address}
     place = address.partition("://")[2].rpartition("@")[0]
     for part in (place, *place.split(":", 1)):

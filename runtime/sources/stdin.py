@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
-from edgecnn.runtime.sources.mjpeg_parser import JpegCutter, decode
+from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
 from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate, open_file
 from edgecnn.types import Frame
 
@@ -20,7 +20,7 @@ _LOOK_UP_S = 0.2
 _DO = "pipe frames in: ffmpeg -i INPUT -f mjpeg - | edgecnn run FILE --source -"
 
 
-class Piped(Source):
+class StdinSource(Source):
     """Frames on file descriptor ``fd``: JPEG after JPEG, cut apart here, or any format that FFmpeg finds out by itself.
 
     Raw frames need a header: yuv4mpegpipe (YUV4MPEG2), or PPM images one after the other. With ``live`` the newest of several JPEGs
@@ -62,7 +62,7 @@ class Piped(Source):
                 )
 
     def _pictures(self, first: bytes, portions: Iterator[bytes]) -> Generator[Frame, None, None]:
-        cutter, index, data = JpegCutter(), 0, first
+        cutter, index, data = JpegParser(), 0, first
         while data:
             captured_at, broken = time.perf_counter(), cutter.broken
             pictures = cutter.feed(data)

@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edgecnn.runtime.view.auth import Access
-from edgecnn.runtime.view.control_changes import take_over
-from edgecnn.runtime.view.frame_images import Pictures
-from edgecnn.runtime.view.middleware import Application, Door
-from edgecnn.runtime.view.run_metrics import Board, health
+from edgecnn.runtime.view.control_changes import apply_changes
+from edgecnn.runtime.view.frame_images import FrameImages
+from edgecnn.runtime.view.middleware import AccessMiddleware, Application
+from edgecnn.runtime.view.protocols import PrometheusPage
+from edgecnn.runtime.view.run_metrics import RunMetrics, health
 
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -31,13 +32,14 @@ BODY_WITHIN_S = 5.0
 PICTURE_WITHIN_S = 1.0
 WRONG_TOKEN_COSTS_S = 0.5
 
-Metrics = Callable[[], tuple[bytes, str]]
-Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(board: Board, pictures: Pictures, access: Access, metrics: Metrics | None = None) -> Application:
+def make_app(
+    run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None = None
+) -> Application:
     """The application. ``metrics`` gives the text of ``/metrics`` and its content type."""
-    page = Page(board, pictures, access, metrics)
+    page = Page(run_metrics, pictures, access, metrics)
     routes = [
         *(Route(path, _file(name, kind)) for path, (name, kind) in FILES.items()),
         Route("/favicon.ico", _nothing),
@@ -48,24 +50,24 @@ def make_app(board: Board, pictures: Pictures, access: Access, metrics: Metrics 
         Route("/api/controls", page.controls, methods=["POST"]),
         Route("/api/login", page.login, methods=["POST"]),
     ]
-    return Door(Starlette(routes=routes, exception_handlers={HTTPException: _problem}), access)
+    return AccessMiddleware(Starlette(routes=routes, exception_handlers={HTTPException: _problem}), access)
 
 
 class Page:
     """What the paths do."""
 
-    def __init__(self, board: Board, pictures: Pictures, access: Access, metrics: Metrics | None) -> None:
-        self._board, self._pictures, self._access, self._metrics = board, pictures, access, metrics
+    def __init__(self, run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None) -> None:
+        self._run_metrics, self._pictures, self._access, self._metrics = run_metrics, pictures, access, metrics
 
     async def state(self, request: Request) -> Response:
         """Everything, with the points after ?tick= and the events after ?event=."""
-        state = self._board.state(_whole(request, "tick"), _whole(request, "event"))
+        state = self._run_metrics.state(_whole(request, "tick"), _whole(request, "event"))
         return JSONResponse(state | {"problem": self._pictures.problem})
 
     async def picture(self, request: Request) -> Response:
         """The newest JPEG of ?camera= above number ?after=; 204 where none comes within a second, or the camera is gone."""
         camera, after = request.query_params.get("camera", ""), _whole(request, "after")
-        if camera not in self._board.scene.run.cameras:
+        if camera not in self._run_metrics.context.run.cameras:
             return Response(status_code=204)
         found = self._pictures.newest(camera, after)
         if found is None:
@@ -93,16 +95,16 @@ class Page:
     async def controls(self, request: Request) -> Response:
         """Change the score threshold, the classes or which cameras are paused; the answer is what holds now."""
         try:
-            take_over(await _json(request), self._board.scene)
+            apply_changes(await _json(request), self._run_metrics.context)
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
-        return JSONResponse(self._board.state(self._board.tick, 1 << 60)["controls"])
+        return JSONResponse(self._run_metrics.state(self._run_metrics.tick, 1 << 60)["controls"])
 
     async def login(self, request: Request) -> Response:
         """The session for the token."""
         body = await _json(request)
         token = body.get("token")
-        if not isinstance(token, str) or not self._access.right_token(token):
+        if not isinstance(token, str) or not self._access.is_valid_token(token):
             await asyncio.sleep(WRONG_TOKEN_COSTS_S)
             raise HTTPException(401, "this is not the token of this run")
         answer = JSONResponse({})
@@ -111,7 +113,7 @@ class Page:
 
     async def health(self, request: Request) -> Response:
         """200 while a camera gives frames or waits for good reason, else 503."""
-        cameras = [{"name": name, "state": camera.state} for name, camera in self._board.scene.run.cameras.items()]
+        cameras = [{"name": name, "state": camera.state} for name, camera in self._run_metrics.context.run.cameras.items()]
         state = health(cameras)
         told = {"state": state} | ({"cameras": cameras} if request.scope["allowed"] else {})
         return JSONResponse(told, status_code=503 if state == "down" else 200)
@@ -124,7 +126,7 @@ class Page:
         return Response(content, headers={"content-type": kind})
 
 
-def _file(name: str, kind: str) -> Endpoint:
+def _file(name: str, kind: str) -> Handler:
     """One of the three files, read once: no path of a request ever reaches the file system."""
     content = resources.files("edgecnn.runtime.view").joinpath(name).read_bytes()
 

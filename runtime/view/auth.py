@@ -27,7 +27,7 @@ def is_loopback(host: str) -> bool:
         return host in _LOCAL
 
 
-def parse_place(text: str, host: str = "127.0.0.1", port: int = 8501) -> tuple[str, int]:
+def parse_host_port(text: str, host: str = "127.0.0.1", port: int = 8501) -> tuple[str, int]:
     """(host, port) of ``HOST:PORT``, ``HOST``, ``:PORT``, ``PORT`` or nothing. Raises ``InputError``."""
     name, separator, number = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not separator:
@@ -39,9 +39,9 @@ def parse_place(text: str, host: str = "127.0.0.1", port: int = 8501) -> tuple[s
     return name.strip("[]") or host, int(number) if number else port
 
 
-def open_access(place: str, token: str | None) -> Access:
+def make_access(place: str, token: str | None) -> Access:
     """Access to HOST:PORT: without a token on loopback unless one is given; ``auto`` makes one. Raises ``InputError``."""
-    host, port = parse_place(place)
+    host, port = parse_host_port(place)
     token = token or os.environ.get(ENVIRONMENT) or None
     if token == "auto":
         return Access(host, port, secrets.token_urlsafe(18), made=True)
@@ -80,20 +80,20 @@ class Access:
         """The cookie's name; browsers don't keep ports apart."""
         return f"edgecnn-{self.port}"
 
-    def right_token(self, found: str) -> bool:
+    def is_valid_token(self, found: str) -> bool:
         """Compared in a time that tells nothing."""
         return self.token is not None and _same(found, self.token)
 
-    def allowed(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
+    def is_authenticated(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
         """Whether a request brings the token or the session; without a token everybody may look."""
         if self.token is None:
             return True
         scheme, _, value = headers.get("authorization", "").partition(" ")
-        return (scheme.lower() == "bearer" and self.right_token(value.strip())) or _same(
+        return (scheme.lower() == "bearer" and self.is_valid_token(value.strip())) or _same(
             cookies.get(self.cookie, ""), self.session
         )
 
-    def right_host(self, header: str) -> bool:
+    def is_valid_host(self, header: str) -> bool:
         """Whether the Host header names this server. A page whose name was rebound to our address brings its own name.
 
         Addresses can't be rebound, so any is right on a server that listens on all.
@@ -107,7 +107,7 @@ class Access:
         own = socket.gethostname().lower().partition(".")[0]  # under whatever domain the network gives it
         return name.partition(".")[0] == own or _is_address(name)
 
-    def same_origin(self, headers: Mapping[str, str]) -> bool:
+    def is_same_origin(self, headers: Mapping[str, str]) -> bool:
         """Whether a request comes from our own page, or from a program that is no browser."""
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return False

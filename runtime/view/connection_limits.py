@@ -12,7 +12,7 @@ ASK_WITHIN_S = 10.0
 READ_WITHIN_S = 20.0
 
 
-class GuardedProtocol(H11Protocol):  # type: ignore[misc, unused-ignore]
+class LimitedHttpProtocol(H11Protocol):  # type: ignore[misc, unused-ignore]
     """Closes a connection that is one too many, does not finish its request headers in time, or does not read its answer in time."""
 
     def connection_made(self, transport: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgecnn.runtime.view.protocols import Scene
+from edgecnn.runtime.view.protocols import ViewContext
 
 KEYS = ("score_threshold", "only", "camera", "paused")
 
 
-def take_over(wish: Mapping[str, Any], scene: Scene) -> None:
+def apply_changes(wish: Mapping[str, Any], context: ViewContext) -> None:
     """Change what ``wish`` names: ``score_threshold``, ``only`` (labels; null: all), ``camera`` with ``paused``.
 
     Nothing is changed where anything is wrong: raises ``ValueError``.
@@ -18,10 +18,10 @@ def take_over(wish: Mapping[str, Any], scene: Scene) -> None:
     unknown = [key for key in wish if key not in KEYS]
     if unknown or not wish:
         raise ValueError(f"wanted some of {', '.join(KEYS)}")
-    scene.controls.change(
+    context.controls.change(
         score_threshold=_threshold(wish["score_threshold"]) if "score_threshold" in wish else None,
-        only=_labels(wish["only"], scene) if "only" in wish else None,
-        paused=_paused(wish, scene) if "camera" in wish or "paused" in wish else None,
+        only=_labels(wish["only"], context) if "only" in wish else None,
+        paused=_paused(wish, context) if "camera" in wish or "paused" in wish else None,
     )
 
 
@@ -31,8 +31,8 @@ def _threshold(value: Any) -> float:
     return float(value)
 
 
-def _labels(value: Any, scene: Scene) -> frozenset[str]:
-    known = frozenset(label for labels in scene.labels.values() for label in labels)
+def _labels(value: Any, context: ViewContext) -> frozenset[str]:
+    known = frozenset(label for labels in context.labels.values() for label in labels)
     if value is None:
         return known
     if not isinstance(value, list) or not all(isinstance(label, str) and label in known for label in value):
@@ -40,9 +40,9 @@ def _labels(value: Any, scene: Scene) -> frozenset[str]:
     return frozenset(value)
 
 
-def _paused(wish: Mapping[str, Any], scene: Scene) -> frozenset[str]:
+def _paused(wish: Mapping[str, Any], context: ViewContext) -> frozenset[str]:
     camera, paused = wish.get("camera"), wish.get("paused")
-    if not isinstance(camera, str) or camera not in scene.run.cameras or not isinstance(paused, bool):
+    if not isinstance(camera, str) or camera not in context.run.cameras or not isinstance(paused, bool):
         raise ValueError("wanted a camera of this run, and paused true or false")
-    now = scene.controls.setting.paused
+    now = context.controls.setting.paused
     return now | {camera} if paused else now - {camera}

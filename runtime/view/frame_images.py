@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import cv2
 
+from edgecnn.runtime.draw.shared_painter import Paints
 from edgecnn.types import Image, Result
 
 QUALITY = 80
@@ -20,16 +20,8 @@ _PATIENCE_S = 0.5
 Ready = Callable[[], None]
 
 
-class Paints(Protocol):
-    """Draws results."""
-
-    def paint(self, result: Result) -> Image:
-        """The annotated frame."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EncodedFrame:
     """A JPEG and its number; numbers rise over all cameras."""
 
     number: int
@@ -41,11 +33,11 @@ class _Slot:
     newest: Result | None = None
     encoded: Result | None = None
     encoded_at: float = 0.0
-    picture: Picture | None = None
+    picture: EncodedFrame | None = None
     waiting: list[tuple[int, Ready]] = field(default_factory=list)
 
 
-class Pictures:
+class FrameImages:
     """Takes results with ``show``, gives JPEGs to those who ask; a viewer that is slow asks less often, and that is all it does.
 
     ``painters`` are by camera, and called in a thread of its own. Use it as a context manager.
@@ -58,9 +50,9 @@ class Pictures:
         self._changed = threading.Condition()
         self._done = False
         self.problem = ""
-        self._thread = threading.Thread(target=self._work, name="edgecnn-pictures", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="edgecnn-frame-images", daemon=True)
 
-    def __enter__(self) -> Pictures:
+    def __enter__(self) -> FrameImages:
         self._thread.start()
         return self
 
@@ -86,7 +78,7 @@ class Pictures:
             if slot.waiting:
                 self._changed.notify()
 
-    def newest(self, camera: str, after: int) -> Picture | None:
+    def newest(self, camera: str, after: int) -> EncodedFrame | None:
         """The newest picture, if its number is above ``after`` and nothing newer waits to be drawn."""
         with self._changed:
             slot = self._slots.get(camera)
@@ -130,7 +122,7 @@ class Pictures:
                 slot.encoded, slot.encoded_at = result, time.perf_counter()
                 if jpeg is not None:
                     self._number += 1
-                    slot.picture = Picture(self._number, jpeg)
+                    slot.picture = EncodedFrame(self._number, jpeg)
                 number = slot.picture.number if slot.picture else 0
                 served = [entry for entry in slot.waiting if entry[0] < number]
                 slot.waiting = [entry for entry in slot.waiting if entry[0] >= number]

@@ -1,4 +1,4 @@
-"""The live view of a run as one thing: what it takes of the run, the page that shows it, the board that a terminal reads too."""
+"""The live view of a run as one thing: what it takes of the run, the page that shows it, the run_metrics that a terminal reads too."""
 
 from __future__ import annotations
 
@@ -6,48 +6,50 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from edgecnn.runtime.draw.shared_painter import Paints
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.view.auth import Access
-from edgecnn.runtime.view.frame_images import Paints, Pictures
-from edgecnn.runtime.view.protocols import Scene, Watched, WatchedSink
-from edgecnn.runtime.view.run_metrics import Board
+from edgecnn.runtime.view.frame_images import FrameImages
+from edgecnn.runtime.view.protocols import MonitoredRun, MonitoredSink, PrometheusPage, ViewContext
+from edgecnn.runtime.view.run_metrics import RunMetrics
 from edgecnn.types import Result
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.view.app import Metrics
     from edgecnn.runtime.view.server import Server
 
 
 class LiveView:
     """Give it each result with ``write``. Entered, it samples ``run`` and serves the page where ``access`` says where; None: no page.
 
-    ``join`` and ``leave`` tell which labels and which painter a camera has, and which labels it shows where these are not all; the
-    painter is called in a thread of the view. ``sinks`` and ``metrics`` are asked whenever somebody looks. Raises ``InputError``
+    ``add_camera`` and ``remove_camera`` tell the labels, the painter and the initially shown labels of a camera; the painter is called
+    in a thread of the view. ``sinks`` and ``metrics`` are asked whenever somebody looks. Raises ``InputError``
     where the page can't be served, ``MissingExtraError`` without the packages for it.
     """
 
     def __init__(
         self,
-        run: Watched,
+        run: MonitoredRun,
         controls: Controls,
         access: Access | None = None,
         *,
         title: str = "",
         score_threshold: float = 0.3,
         floor: float = 0.0,
-        sinks: Callable[[], Sequence[WatchedSink]] = tuple,
-        metrics: Metrics | None = None,
+        sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
+        metrics: PrometheusPage | None = None,
     ) -> None:
-        self.scene = Scene(run=run, controls=controls, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks)
-        self.board = Board(self.scene)
+        self.context = ViewContext(
+            run=run, controls=controls, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks
+        )
+        self.run_metrics = RunMetrics(self.context)
         self._painters: dict[str, Paints] = {}
-        self._pictures = Pictures(self._painters)
+        self._pictures = FrameImages(self._painters)
         self.server: Server | None = None
         self._stack = ExitStack()
         if access is not None:
             from edgecnn.runtime.view.server import Server
 
-            self.server = Server(self.board, self._pictures, access, metrics)
+            self.server = Server(self.run_metrics, self._pictures, access, metrics)
 
     @property
     def url(self) -> str | None:
@@ -55,7 +57,7 @@ class LiveView:
         return None if self.server is None else self.server.url
 
     def __enter__(self) -> LiveView:
-        self._stack.enter_context(self.board)
+        self._stack.enter_context(self.run_metrics)
         if self.server is not None:
             self._stack.enter_context(self._pictures)
             self._stack.enter_context(self.server)
@@ -70,24 +72,24 @@ class LiveView:
         if self.server is not None:
             self.server.close()
 
-    def join(self, camera: str, labels: Sequence[str], painter: Paints, only: Iterable[str] | None = None) -> None:
+    def add_camera(self, camera: str, labels: Sequence[str], painter: Paints, only: Iterable[str] | None = None) -> None:
         """A camera takes part, or does so with another model."""
         if only is not None:
             wanted = {label.casefold() for label in only}
             shown = frozenset(label for label in labels if label.casefold() in wanted)
-            self.scene.only = {**self.scene.only, camera: shown}
-        self.scene.labels = {**self.scene.labels, camera: labels}
+            self.context.only = {**self.context.only, camera: shown}
+        self.context.labels = {**self.context.labels, camera: labels}
         self._painters[camera] = painter
 
-    def leave(self, camera: str) -> None:
+    def remove_camera(self, camera: str) -> None:
         """A camera takes part no more."""
-        self.scene.labels = {name: labels for name, labels in self.scene.labels.items() if name != camera}
-        self.scene.only = {name: only for name, only in self.scene.only.items() if name != camera}
+        self.context.labels = {name: labels for name, labels in self.context.labels.items() if name != camera}
+        self.context.only = {name: only for name, only in self.context.only.items() if name != camera}
         self._painters.pop(camera, None)
         self._pictures.forget(camera)
 
     def write(self, result: Result) -> None:
         """Take a result: costs a few microseconds, whoever watches."""
-        self.board.write(result)
+        self.run_metrics.write(result)
         if self.server is not None:
-            self._pictures.show(self.board.name_of(result), result)
+            self._pictures.show(self.run_metrics.name_of(result), result)

@@ -32,7 +32,7 @@ HEADERS = {
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
-class Door:
+class AccessMiddleware:
     """Wraps an ASGI application. ``scope["allowed"]`` tells it whether the token was brought, which OPEN_PATHS don't need."""
 
     def __init__(self, application: Application, access: Access) -> None:
@@ -68,12 +68,12 @@ class Door:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
             return 431, f"wanted at most {LONGEST_HEADERS} bytes of headers"
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if not self._access.right_host(headers.get("host", "")):
+        if not self._access.is_valid_host(headers.get("host", "")):
             return 421, "this server goes by another name"
         opened_by_hand = scope["method"] == "GET" and scope["path"] == "/"
-        if not self._access.same_origin(headers) and not opened_by_hand:
+        if not self._access.is_same_origin(headers) and not opened_by_hand:
             return 403, "another site may not ask for this"
-        scope["allowed"] = self._access.allowed(headers, _cookies(headers.get("cookie", "")))
+        scope["allowed"] = self._access.is_authenticated(headers, _cookies(headers.get("cookie", "")))
         if not scope["allowed"] and scope["path"] not in OPEN_PATHS:
             return 401, "wanted the token of this run"
         return None

@@ -15,7 +15,10 @@ GOOD_STATES = ("waiting", "live", "paused", "ended")
 BAD_STATES = ("lost", "stalled", "frozen", "failed")
 
 
-class WatchedLedger(Protocol):
+PrometheusPage = Callable[[], tuple[bytes, str]]  # gives the text of /metrics and its content type
+
+
+class MonitoredLedger(Protocol):
     """Where a camera's frames went."""
 
     def counts(self) -> Counts:
@@ -23,14 +26,14 @@ class WatchedLedger(Protocol):
         ...
 
 
-class WatchedPlan(Protocol):
+class MonitoredPlan(Protocol):
     """What a camera was told to do."""
 
     @property
     def max_age_ms(self) -> float | None: ...  # noqa: D102
 
 
-class WatchedCamera(Protocol):
+class MonitoredCamera(Protocol):
     """A camera of a run, read from any thread. ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` one line why."""
 
     @property
@@ -43,26 +46,26 @@ class WatchedCamera(Protocol):
     def policy(self) -> str: ...  # noqa: D102
 
     @property
-    def plan(self) -> WatchedPlan: ...  # noqa: D102
+    def plan(self) -> MonitoredPlan: ...  # noqa: D102
 
     @property
     def late(self) -> int: ...  # noqa: D102
 
     @property
-    def ledger(self) -> WatchedLedger: ...  # noqa: D102
+    def ledger(self) -> MonitoredLedger: ...  # noqa: D102
 
 
-class Watched(Protocol):
+class MonitoredRun(Protocol):
     """A run: its cameras by name, and what happened lately. Cameras may come and go."""
 
     @property
-    def cameras(self) -> Mapping[str, WatchedCamera]: ...  # noqa: D102
+    def cameras(self) -> Mapping[str, MonitoredCamera]: ...  # noqa: D102
 
     @property
     def events(self) -> Iterable[Event]: ...  # noqa: D102
 
 
-class WatchedCounts(Protocol):
+class MonitoredCounts(Protocol):
     """What became of the results that an output was given."""
 
     @property
@@ -75,7 +78,7 @@ class WatchedCounts(Protocol):
     def failed(self) -> int: ...  # noqa: D102
 
 
-class WatchedSink(Protocol):
+class MonitoredSink(Protocol):
     """An output that runs behind a queue. ``state`` is "working" while all is well, ``detail`` one line why not."""
 
     @property
@@ -88,11 +91,11 @@ class WatchedSink(Protocol):
     def detail(self) -> str: ...  # noqa: D102
 
     @property
-    def counts(self) -> WatchedCounts: ...  # noqa: D102
+    def counts(self) -> MonitoredCounts: ...  # noqa: D102
 
 
 @dataclass(kw_only=True)
-class Scene:
+class ViewContext:
     """What is watched, and what is known of it: ``labels`` are the classes of each camera's model by the camera's name, ``only``
     those of them that it began to show where these are not all.
 
@@ -100,11 +103,11 @@ class Scene:
     ``floor`` the score below which the models give nothing.
     """
 
-    run: Watched
+    run: MonitoredRun
     controls: Controls = field(default_factory=Controls)
     labels: dict[str, Sequence[str]] = field(default_factory=dict)
     only: dict[str, frozenset[str]] = field(default_factory=dict)
-    sinks: Callable[[], Sequence[WatchedSink]] = tuple
+    sinks: Callable[[], Sequence[MonitoredSink]] = tuple
     title: str = ""
     score_threshold: float = 0.3
     floor: float = 0.0

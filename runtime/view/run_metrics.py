@@ -16,7 +16,7 @@ import numpy as np
 
 from edgecnn.runtime.draw.captions import label_of, value_text
 from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.view.protocols import BAD_STATES, Scene, WatchedCamera, WatchedSink
+from edgecnn.runtime.view.protocols import BAD_STATES, MonitoredCamera, MonitoredSink, ViewContext
 from edgecnn.types import Classes, Event, Mark, Prediction, Result, Values, nearest_rank
 
 VERSION = 1
@@ -30,7 +30,7 @@ _MOST_NAMED = 4
 Sample = tuple[float, float, Mapping[str, float]]  # when, age in ms, ms by stage
 
 
-class Track:
+class CameraMetrics:
     """What one camera did lately. ``add`` is for the thread of the run, the rest for the thread that samples."""
 
     def __init__(self) -> None:
@@ -77,24 +77,24 @@ class Track:
             return [sample for sample in self._samples if sample[0] > when]
 
 
-class Board:
-    """Watches a run: ``write`` takes its results (so a Board is a Sink), ``state`` tells how it fares.
+class RunMetrics:
+    """Watches a run: ``write`` takes its results (so a RunMetrics is a Sink), ``state`` tells how it fares.
 
     Entered, a thread samples it twice a second; without, ``sample`` does so once.
     """
 
-    def __init__(self, scene: Scene, *, every: float = EVERY_S) -> None:
-        self.scene, self.every, self.tick = scene, every, 0
+    def __init__(self, context: ViewContext, *, every: float = EVERY_S) -> None:
+        self.context, self.every, self.tick = context, every, 0
         self._started = time.perf_counter()
-        self._tracks: dict[str, Track] = {}
+        self._tracks: dict[str, CameraMetrics] = {}
         self._events: deque[tuple[int, Event]] = deque(maxlen=_MOST_EVENTS)
         self._event_count = 0
         self._last_event: Event | None = None
         self._lock = threading.Lock()
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="edgecnn-board", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="edgecnn-run-metrics", daemon=True)
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> RunMetrics:
         self._thread.start()
         return self
 
@@ -113,11 +113,11 @@ class Board:
 
     def name_of(self, result: Result) -> str:
         """The camera that a result is of; a run of one camera need not say."""
-        return result.camera or next(iter(self.scene.run.cameras), "")
+        return result.camera or next(iter(self.context.run.cameras), "")
 
-    def track(self, name: str) -> Track:
+    def track(self, name: str) -> CameraMetrics:
         """What is known of a camera."""
-        return self._tracks.get(name) or self._tracks.setdefault(name, Track())
+        return self._tracks.get(name) or self._tracks.setdefault(name, CameraMetrics())
 
     def _work(self) -> None:
         while not self._done.wait(self.every):
@@ -127,13 +127,13 @@ class Board:
     def sample(self) -> None:
         """Add a point for each camera and take over new events."""
         with self._lock:
-            now, cameras = time.perf_counter(), dict(self.scene.run.cameras)
+            now, cameras = time.perf_counter(), dict(self.context.run.cameras)
             self.tick += 1
             for name, camera in cameras.items():
                 self.track(name).sample(self.tick, now, camera.ledger.counts())
             for name in [name for name in self._tracks if name not in cameras]:
                 del self._tracks[name]
-            self._collect(list(self.scene.run.events))
+            self._collect(list(self.context.run.events))
 
     def _collect(self, events: list[Event]) -> None:
         """Take over what came after the last event known, which is itself, not one like it."""
@@ -146,22 +146,22 @@ class Board:
     def state(self, tick: int = 0, event: int = 0) -> dict[str, Any]:
         """Everything, with the points after ``tick`` and the events after number ``event``, newest last."""
         with self._lock:
-            scene = self.scene
-            cameras = [self._camera(name, camera, tick) for name, camera in scene.run.cameras.items()]
+            context = self.context
+            cameras = [self._camera(name, camera, tick) for name, camera in context.run.cameras.items()]
             return {
                 "version": VERSION,
-                "title": scene.title,
+                "title": context.title,
                 "tick": self.tick,
                 "every_s": self.every,
                 "uptime_s": round(time.perf_counter() - self._started, 1),
                 "health": health(cameras),
                 "cameras": cameras,
-                "sinks": [_sink(sink) for sink in scene.sinks()],
+                "sinks": [_sink(sink) for sink in context.sinks()],
                 "events": [_event(number, entry) for number, entry in self._events if number > event],
                 "controls": self._controls(),
             }
 
-    def _camera(self, name: str, camera: WatchedCamera, tick: int) -> dict[str, Any]:
+    def _camera(self, name: str, camera: MonitoredCamera, tick: int) -> dict[str, Any]:
         track, counts = self.track(name), camera.ledger.counts()
         latest = track.latest
         return {
@@ -178,17 +178,17 @@ class Board:
             "late": camera.late,
             "max_age_ms": camera.plan.max_age_ms,
             "size": None if latest is None else list(latest.frame.image.shape[1::-1]),
-            "found": "" if latest is None else found_text(latest.prediction, self.scene.labels.get(name, ())),
+            "found": "" if latest is None else found_text(latest.prediction, self.context.labels.get(name, ())),
             "marks": [] if latest is None else [mark_text(mark) for mark in latest.marks],
             "points": [point for point in track.points if point["tick"] > tick],
         }
 
     def _controls(self) -> dict[str, Any]:
-        setting, scene = self.scene.controls.setting, self.scene
-        labels = dict.fromkeys(label for name in scene.run.cameras for label in scene.labels.get(name, ()))
+        setting, context = self.context.controls.setting, self.context
+        labels = dict.fromkeys(label for name in context.run.cameras for label in context.labels.get(name, ()))
         return {
-            "score_threshold": scene.score_threshold if setting.score_threshold is None else setting.score_threshold,
-            "floor": scene.floor,
+            "score_threshold": context.score_threshold if setting.score_threshold is None else setting.score_threshold,
+            "floor": context.floor,
             "labels": list(labels),
             "only": [label for label in labels if self._is_shown(label)],
             "paused": sorted(setting.paused),
@@ -196,10 +196,10 @@ class Board:
 
     def _is_shown(self, label: str) -> bool:
         """By the controls, or else by what the cameras that know this class began with."""
-        scene, chosen = self.scene, self.scene.controls.setting.only
+        context, chosen = self.context, self.context.controls.setting.only
         if chosen is not None:
             return label in chosen
-        began = [scene.only.get(name) for name, labels in scene.labels.items() if label in labels]
+        began = [context.only.get(name) for name, labels in context.labels.items() if label in labels]
         return any(only is None or label in only for only in began)
 
 
@@ -240,7 +240,7 @@ def mark_text(mark: Mark) -> str:
     return f"{mark.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in mark.counts.items())
 
 
-def _sink(sink: WatchedSink) -> dict[str, Any]:
+def _sink(sink: MonitoredSink) -> dict[str, Any]:
     counts = sink.counts
     numbers = {"written": counts.written, "dropped": counts.dropped, "failed": counts.failed}
     return {"name": sink.name, "state": sink.state, "detail": sink.detail, **numbers}
@@ -264,7 +264,7 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _source_name(camera: WatchedCamera) -> str:
+def _source_name(camera: MonitoredCamera) -> str:
     source = getattr(camera, "source", None)
     return str(getattr(source, "name", ""))
 

@@ -6,15 +6,13 @@ import asyncio
 import errno
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.view.auth import Access
-from edgecnn.runtime.view.frame_images import Pictures
-from edgecnn.runtime.view.run_metrics import Board
-
-if TYPE_CHECKING:
-    from edgecnn.runtime.view.app import Metrics
+from edgecnn.runtime.view.frame_images import FrameImages
+from edgecnn.runtime.view.protocols import PrometheusPage
+from edgecnn.runtime.view.run_metrics import RunMetrics
 
 STOP_WITHIN_S = 1.8
 _START_WITHIN_S = 10.0
@@ -27,13 +25,15 @@ class Server:
     Raises ``InputError`` where the address can't be listened on, ``MissingExtraError`` without starlette or uvicorn.
     """
 
-    def __init__(self, board: Board, pictures: Pictures, access: Access, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None = None
+    ) -> None:
         self._pictures = pictures
         self._socket = listen(access.host, access.port)
         access.port = self._socket.getsockname()[1]
         self.access = access
         try:
-            self._server = _uvicorn_server(board, pictures, access, metrics)
+            self._server = _uvicorn_server(run_metrics, pictures, access, metrics)
         except BaseException:
             self._socket.close()
             raise
@@ -97,19 +97,19 @@ def _why_not(error: OSError) -> tuple[str, str]:
     return (error.strerror or str(error)).lower(), "name an address of this machine"
 
 
-def _uvicorn_server(board: Board, pictures: Pictures, access: Access, metrics: Metrics | None) -> Any:
+def _uvicorn_server(run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None) -> Any:
     try:
         import uvicorn
 
         from edgecnn.runtime.view.app import make_app
-        from edgecnn.runtime.view.connection_limits import GuardedProtocol
+        from edgecnn.runtime.view.connection_limits import LimitedHttpProtocol
         from edgecnn.runtime.view.middleware import LONGEST_HEADERS
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "live") from None
     config = uvicorn.Config(
-        make_app(board, pictures, access, metrics),
+        make_app(run_metrics, pictures, access, metrics),
         loop="asyncio",
-        http=GuardedProtocol,
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

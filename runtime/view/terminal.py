@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from edgecnn.runtime.view.protocols import BAD_STATES
-from edgecnn.runtime.view.run_metrics import Board
+from edgecnn.runtime.view.run_metrics import RunMetrics
 from edgecnn.runtime.view.screen import Screen
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ _SMALLEST = 20, 4  # columns and lines of a terminal that something can be shown
 
 
 class TerminalView(Screen):
-    """Draws the state of ``board`` on ``out``, a terminal, until left; then the cursor is where it began."""
+    """Draws the state of ``run_metrics`` on ``out``, a terminal, until left; then the cursor is where it began."""
 
-    def __init__(self, board: Board, out: TextIO | None = None, *, every: float | None = None) -> None:
-        super().__init__(out or sys.stderr, every or board.every, "edgecnn-terminal")
-        self._board = board
+    def __init__(self, run_metrics: RunMetrics, out: TextIO | None = None, *, every: float | None = None) -> None:
+        super().__init__(out or sys.stderr, every or run_metrics.every, "edgecnn-terminal")
+        self._run_metrics = run_metrics
         self._drawn = 0
         self._size = (0, 0)
         self._usual_stop: Any = None
@@ -56,7 +56,9 @@ class TerminalView(Screen):
 
     def _draw(self) -> str:
         size = _size_of(self._out)
-        lines = render(self._board.state(self._board.tick - 240), *size, bars=self._bars(), colored="NO_COLOR" not in os.environ)
+        lines = render(
+            self._run_metrics.state(self._run_metrics.tick - 240), *size, bars=self._bars(), colored="NO_COLOR" not in os.environ
+        )
         resized = self._size not in ((0, 0), size)
         start = _WIPE if resized else self._home()
         self._size, self._drawn = size, len(lines)
@@ -75,7 +77,7 @@ class TerminalView(Screen):
 
 
 def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS, colored: bool = True) -> list[str]:
-    """The state (see ``Board.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters beside the colours."""
+    """The state (see ``RunMetrics.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters beside the colours."""
     width, height = columns - 1, lines - 1
     if columns < _SMALLEST[0] or lines < _SMALLEST[1]:
         return [_cut(f"{_cameras_said(state)}", width)]

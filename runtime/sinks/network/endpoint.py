@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from edgecnn.errors import InputError
 
 
-def parsed(address: str, schemes: Mapping[str, int], example: str) -> SplitResult:
+def parse_endpoint(address: str, schemes: Mapping[str, int], example: str) -> SplitResult:
     """The parts of an address. Raises ``InputError``, which never repeats a password, where it is not one or holds a password."""
     try:
         parts = urlsplit(address)
@@ -28,7 +28,7 @@ def parsed(address: str, schemes: Mapping[str, int], example: str) -> SplitResul
     return parts
 
 
-def secret(variable: str, file: str | None) -> str | None:
+def read_secret(variable: str, file: str | None) -> str | None:
     """The first line of ``file``, else the environment variable, else None. Raises ``InputError`` for a file that can't be read."""
     if file is None:
         return os.environ.get(variable) or None

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.files.json_lines import as_line
-from edgecnn.runtime.sinks.network.endpoint import parsed, secret
+from edgecnn.runtime.sinks.network.endpoint import parse_endpoint, read_secret
 from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
 from edgecnn.types import Event, Result
 
@@ -62,7 +62,7 @@ class MqttAddress:
 
         ``every`` is the shortest time between two results of a camera that are sent. Raises ``InputError``.
         """
-        parts = parsed(address, _PORTS, _EXAMPLE)
+        parts = parse_endpoint(address, _PORTS, _EXAMPLE)
         wishes = {name.replace("-", "_"): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
         base = unquote(parts.path).strip("/") or "edgecnn"
         if re.search(r"[+#\0]", base):
@@ -204,7 +204,7 @@ class MqttSink:
             protocol=paho.MQTTv311,
         )
         if address.user is not None:
-            client.username_pw_set(address.user, secret(PASSWORD, address.password_file))
+            client.username_pw_set(address.user, read_secret(PASSWORD, address.password_file))
         if address.tls:
             self._set_tls(client)
         client.will_set(self._state_topic, "offline", qos=1, retain=True)

@@ -55,7 +55,7 @@ class MeasuredOutput(Protocol):
     def counts(self) -> ItemCounts: ...  # noqa: D102
 
 
-class Metrics:
+class PrometheusMetrics:
     """Gives the numbers of ``cameras()`` and ``outputs()``, which are asked anew each time, from any thread.
 
     Raises ``MissingExtraError`` without prometheus_client.
@@ -167,7 +167,7 @@ class MetricsServer:
     Raises ``InputError`` where the port is taken.
     """
 
-    def __init__(self, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, metrics: PrometheusMetrics, port: int, host: str = "127.0.0.1") -> None:
         class Handler(_Handler):
             numbers = metrics
 
@@ -189,7 +189,7 @@ class MetricsServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    numbers: Metrics
+    numbers: PrometheusMetrics
     timeout = _READ_WITHIN_S  # who asks slowly is let go
     server_version, sys_version = "edgecnn", ""
 

@@ -19,9 +19,9 @@ import edgecnn
 from edgecnn.errors import InputError
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.files.json_lines import as_line
-from edgecnn.runtime.sinks.network.endpoint import parsed
+from edgecnn.runtime.sinks.network.endpoint import parse_endpoint
 from edgecnn.runtime.sinks.records import SCHEMA_VERSION, event_record
-from edgecnn.runtime.sources.redact import printable
+from edgecnn.runtime.sources.redact import redact_address
 from edgecnn.types import Event, Result
 
 SECRET = "EDGECNN_WEBHOOK_SECRET"
@@ -39,8 +39,8 @@ class WebhookSink:
     def __init__(
         self, url: str, *, secret: str | None = None, kinds: Collection[str] | None = None, timeout: float = 5.0
     ) -> None:
-        self._parts = parsed(url, _PORTS, "https://host/path")
-        self.name = printable(url)
+        self._parts = parse_endpoint(url, _PORTS, "https://host/path")
+        self.name = redact_address(url)
         self._target = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
         self._secret, self._kinds, self._timeout = secret, kinds, timeout
         self._last: tuple[Event, bytes] | None = None
@@ -59,7 +59,7 @@ class WebhookSink:
             raise UnreachableError(f"success from {self.name}", f"the answer {status}", "check the server")
         if 300 <= status < 400:
             raise InputError(
-                f"success from {self.name}", f"a redirect to {printable(elsewhere)}", "give that address, if you trust it"
+                f"success from {self.name}", f"a redirect to {redact_address(elsewhere)}", "give that address, if you trust it"
             )
         if not 200 <= status < 300:
             raise InputError(f"success from {self.name}", f"the answer {status}", "check the address and the server")

@@ -18,7 +18,7 @@ from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.pipeline.camera import State
 from edgecnn.runtime.pipeline.ledger import Counts
 from edgecnn.runtime.pipeline.statistics import Durations, Stats
-from edgecnn.runtime.sinks.network.prometheus import CAMERA_STATES, Metrics, MetricsServer
+from edgecnn.runtime.sinks.network.prometheus import CAMERA_STATES, MetricsServer, PrometheusMetrics
 from edgecnn.runtime.sinks.queue import Queued
 from edgecnn.types import Detections, Frame, Result
 
@@ -56,7 +56,7 @@ def server() -> Iterator[MetricsServer]:
         output.write(Result(Frame(index, 0.0, np.zeros((2, 2, 3), np.uint8)), Detections.empty(), {}, 0.0))
     output.close()
     cameras = {"door": Camera("live", tuple(float(n) for n in range(1, 101))), "hall": Camera("lost")}
-    server = MetricsServer(Metrics(lambda: cameras, lambda: [output]), 0)
+    server = MetricsServer(PrometheusMetrics(lambda: cameras, lambda: [output]), 0)
     yield server
     server.close()
 
@@ -131,13 +131,13 @@ def test_who_says_nothing_holds_up_nobody(server: MetricsServer) -> None:
 
 def test_a_port_that_is_taken_is_one_line(server: MetricsServer) -> None:
     with pytest.raises(InputError, match=rf"wanted to serve metrics on 127.0.0.1:{server.port}, found address already in use"):
-        MetricsServer(Metrics(dict), server.port)
+        MetricsServer(PrometheusMetrics(dict), server.port)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[live\]"'):
-        Metrics(dict)
+        PrometheusMetrics(dict)
 
 
 def test_only_this_machine_reaches_it(server: MetricsServer) -> None:

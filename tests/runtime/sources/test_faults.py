@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from edgecnn.runtime.pipeline.single_camera import Pipeline
-from edgecnn.runtime.sources import Source, Steadiness, open_source
+from edgecnn.runtime.sources import ReconnectOptions, Source, open_source
 from edgecnn.runtime.testing import FakePredictor
 from edgecnn.types import Event, Frame
 from tests.runtime.sources.peers import MULTIPART, RtspCamera, multipart, open_files, resident_mib, rtsp_camera, shade, tcp_server
 
-QUICK = Steadiness(max_silence=2.0, first_wait=0.05, longest_wait=0.3, settled=0.5, patience=math.inf)
+QUICK = ReconnectOptions(max_silence_s=2.0, initial_delay_s=0.05, max_delay_s=0.3, reset_after_s=0.5, connect_timeout_s=math.inf)
 
 
 class Watcher:
@@ -85,8 +85,8 @@ def free_port() -> int:
 @pytest.mark.slow
 def test_an_rtsp_server_killed_and_restarted_twenty_times(capfd: pytest.CaptureFixture[str]) -> None:
     with rtsp_camera() as camera:
-        how = replace(QUICK, max_silence=10.0)  # a killed server hangs up at once; a busy machine is no fault of the camera
-        source = open_source(camera.address(), timeout=10.0, steady=how)
+        how = replace(QUICK, max_silence_s=10.0)  # a killed server hangs up at once; a busy machine is no fault of the camera
+        source = open_source(camera.address(), timeout=10.0, reconnect=how)
         pipeline = Pipeline(source, FakePredictor(), policy="all")
         events: list[Event] = []
         settled: tuple[int, int] = (0, 0)
@@ -121,7 +121,7 @@ def test_a_camera_absent_at_the_start_and_there_later() -> None:
     camera = RtspCamera()
     with rtsp_camera() as other:
         camera.port = other.port  # a port that is free once this one is gone
-    source = open_source(camera.address(), timeout=2.0, steady=QUICK)
+    source = open_source(camera.address(), timeout=2.0, reconnect=QUICK)
     with Watcher(source) as watcher:
         time.sleep(0.6)
         assert source.state == "waiting"
@@ -138,7 +138,9 @@ def test_a_camera_absent_at_the_start_and_there_later() -> None:
 def test_rtsp_over_udp_is_lost_without_a_word_and_comes_back() -> None:
     with rtsp_camera() as camera:
         source = open_source(
-            camera.address("rtspu"), timeout=1.0, steady=Steadiness(max_silence=1.0, first_wait=0.05, longest_wait=0.2)
+            camera.address("rtspu"),
+            timeout=1.0,
+            reconnect=ReconnectOptions(max_silence_s=1.0, initial_delay_s=0.05, max_delay_s=0.2),
         )
         with Watcher(source) as watcher:
             watcher.wait_frames(5)
@@ -154,8 +156,8 @@ def test_rtsp_over_udp_is_lost_without_a_word_and_comes_back() -> None:
 @pytest.mark.parametrize("scheme", ["rtsp", "rtspu"])
 def test_an_rtsp_camera_that_hangs_is_stalled_and_comes_back(scheme: str) -> None:
     with rtsp_camera() as camera:
-        how = Steadiness(max_silence=1.0, first_wait=0.05, longest_wait=0.2)
-        with Watcher(open_source(camera.address(scheme), timeout=1.0, steady=how)) as watcher:
+        how = ReconnectOptions(max_silence_s=1.0, initial_delay_s=0.05, max_delay_s=0.2)
+        with Watcher(open_source(camera.address(scheme), timeout=1.0, reconnect=how)) as watcher:
             watcher.wait_frames(5)
             with camera.hanging():
                 watcher.wait_state("stalled")
@@ -175,7 +177,7 @@ def test_garbage_from_an_http_camera_then_recovery() -> None:
         half,
         multipart(*(shade(value) for value in range(40, 90)), stay=5),
     ]
-    with tcp_server(*scripts) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=2.0, steady=QUICK)) as watcher:
+    with tcp_server(*scripts) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=2.0, reconnect=QUICK)) as watcher:
         watcher.wait_frames(30)
         assert watcher.source.state == "live"
         assert watcher.indices == list(range(len(watcher.indices)))
@@ -186,7 +188,7 @@ def test_garbage_from_an_rtsp_port_then_a_real_server(free_port: int, capfd: pyt
     garbage = os.urandom(20_000)
     camera = RtspCamera()
     camera.port = free_port
-    source = open_source(camera.address(), timeout=1.0, steady=QUICK)
+    source = open_source(camera.address(), timeout=1.0, reconnect=QUICK)
     with Watcher(source) as watcher:
         with tcp_server(lambda connection: connection.sendall(garbage), port=free_port):
             time.sleep(1.0)
@@ -206,20 +208,20 @@ def test_an_http_camera_that_sends_data_but_no_picture_is_given_up() -> None:
             connection.sendall(b"--frame\r\nstill alive\r\n")
             time.sleep(0.05)
 
-    how = Steadiness(max_silence=0.5, first_wait=0.05, longest_wait=0.1, patience=math.inf)
+    how = ReconnectOptions(max_silence_s=0.5, initial_delay_s=0.05, max_delay_s=0.1, connect_timeout_s=math.inf)
     good = multipart(*(shade(value) for value in range(30)), stay=5)
-    with tcp_server(drip, good) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=0.5, steady=how)) as watcher:
+    with tcp_server(drip, good) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=0.5, reconnect=how)) as watcher:
         watcher.wait_frames(20)
         assert "data without a picture" in str(watcher.events[0].details["why"])
 
 
 def test_an_http_camera_that_falls_silent_is_stalled_and_connected_anew() -> None:
-    how = Steadiness(max_silence=0.5, first_wait=0.05, longest_wait=0.1)
+    how = ReconnectOptions(max_silence_s=0.5, initial_delay_s=0.05, max_delay_s=0.1)
     scripts = [
         multipart(*(shade(value) for value in range(10)), stay=8),
         multipart(*(shade(value) for value in range(50)), stay=5),
     ]
-    with tcp_server(*scripts) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=0.5, steady=how)) as watcher:
+    with tcp_server(*scripts) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=0.5, reconnect=how)) as watcher:
         watcher.wait_frames(30)
         assert watcher.kinds == {"camera-stalled": 1, "camera-back": 1}
 
@@ -228,7 +230,7 @@ def test_the_size_of_an_http_camera_changes_in_mid_stream() -> None:
     small, large = (48, 64), (96, 128)
     pictures = [shade(value, small if value < 20 else large if value < 40 else small) for value in range(60)]
     play = multipart(*pictures, stay=5)
-    with tcp_server(play) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=2.0, steady=QUICK)) as watcher:
+    with tcp_server(play) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=2.0, reconnect=QUICK)) as watcher:
         deadline = time.perf_counter() + 10
         while watcher.kinds["size-changed"] < 2 and time.perf_counter() < deadline:
             time.sleep(0.02)
@@ -241,7 +243,7 @@ def test_the_size_of_an_http_camera_changes_in_mid_stream() -> None:
 
 def test_the_size_of_an_rtsp_camera_changes_with_a_restart() -> None:
     options = "--codec", "h264", "--size", "320x240"
-    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(), timeout=2.0, steady=QUICK)) as watcher:
+    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(), timeout=2.0, reconnect=QUICK)) as watcher:
         watcher.wait_frames(5)
         camera.kill()
         camera.start("--size", "160x120")
@@ -253,7 +255,7 @@ def test_the_size_of_an_rtsp_camera_changes_with_a_restart() -> None:
 @pytest.mark.parametrize(("first", "then"), [("320x240", "160x120"), ("160x120", "320x240")], ids=["smaller", "larger"])
 def test_the_size_of_an_rtsp_camera_changes_in_mid_stream(first: str, then: str) -> None:
     options = "--size", first, "--then-size", then
-    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(), timeout=2.0, steady=QUICK)) as watcher:
+    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(), timeout=2.0, reconnect=QUICK)) as watcher:
         deadline = time.perf_counter() + 20
         while not watcher.kinds["size-changed"] and time.perf_counter() < deadline:
             time.sleep(0.02)
@@ -265,7 +267,7 @@ def test_the_size_of_an_rtsp_camera_changes_in_mid_stream(first: str, then: str)
 def test_h264_that_changes_its_size_in_mid_stream_stays_a_whole_picture() -> None:
     """OpenCV scales it to the size that the stream began with; before 4.13 it sheared it or showed the last one for ever."""
     options = "--codec", "h264", "--size", "320x240", "--then-size", "160x120"
-    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(), timeout=2.0, steady=QUICK)) as watcher:
+    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(), timeout=2.0, reconnect=QUICK)) as watcher:
         watcher.wait_frames(5)
         assert watcher.last is not None
         before = watcher.last.image.copy()
@@ -277,8 +279,11 @@ def test_h264_that_changes_its_size_in_mid_stream_stays_a_whole_picture() -> Non
 
 
 def test_a_frozen_rtsp_camera_is_noticed_though_frames_arrive() -> None:
-    how = Steadiness(max_silence=2.0, first_wait=0.05, longest_wait=0.1, frozen_after=0.8)
-    with rtsp_camera("--pattern", "black") as camera, Watcher(open_source(camera.address(), timeout=2.0, steady=how)) as watcher:
+    how = ReconnectOptions(max_silence_s=2.0, initial_delay_s=0.05, max_delay_s=0.1, frozen_after_s=0.8)
+    with (
+        rtsp_camera("--pattern", "black") as camera,
+        Watcher(open_source(camera.address(), timeout=2.0, reconnect=how)) as watcher,
+    ):
         watcher.wait_state("frozen")
         watcher.wait_frames(40)
         assert watcher.source.state == "frozen"
@@ -290,7 +295,7 @@ def test_a_frozen_rtsp_camera_is_noticed_though_frames_arrive() -> None:
 def test_what_happens_before_an_rtsp_camera_is_seen_soon(codec: str, scheme: str) -> None:
     """Frames that queue up somewhere would show it late; here it takes one or two frame intervals."""
     options = "--codec", codec, "--gop", "250", "--pattern", "black"
-    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(scheme), timeout=3.0, steady=QUICK)) as watcher:
+    with rtsp_camera(*options) as camera, Watcher(open_source(camera.address(scheme), timeout=3.0, reconnect=QUICK)) as watcher:
         watcher.wait_frames(10)
         turned = time.perf_counter()
         camera.turn_white()
@@ -312,10 +317,10 @@ def test_a_dead_camera_holds_up_no_other(free_port: int) -> None:
     """OpenCV opens addresses one after the other unless told otherwise, and one that says nothing takes its whole timeout."""
     silent = socket.create_server(("127.0.0.1", free_port))
     with silent, rtsp_camera() as camera:
-        how = Steadiness(max_silence=6.0, first_wait=0.05, patience=math.inf)
-        with Watcher(open_source(f"rtsp://127.0.0.1:{free_port}/x", timeout=6.0, steady=how)) as dead:
+        how = ReconnectOptions(max_silence_s=6.0, initial_delay_s=0.05, connect_timeout_s=math.inf)
+        with Watcher(open_source(f"rtsp://127.0.0.1:{free_port}/x", timeout=6.0, reconnect=how)) as dead:
             time.sleep(0.5)
-            with Watcher(open_source(camera.address(), timeout=6.0, steady=how)) as alive:
+            with Watcher(open_source(camera.address(), timeout=6.0, reconnect=how)) as alive:
                 alive.wait_frames(3, within=5.0)
                 assert dead.source.state == "waiting"
 
@@ -323,8 +328,8 @@ def test_a_dead_camera_holds_up_no_other(free_port: int) -> None:
 @pytest.mark.slow
 def test_two_hundred_reconnects_leave_nothing_behind() -> None:
     with tcp_server(multipart(*(shade(value, (480, 640)) for value in range(3)), every=0.0)) as port:
-        how = Steadiness(first_wait=0.001, longest_wait=0.002)
-        source = open_source(f"http://127.0.0.1:{port}/", timeout=2.0, steady=how)
+        how = ReconnectOptions(initial_delay_s=0.001, max_delay_s=0.002)
+        source = open_source(f"http://127.0.0.1:{port}/", timeout=2.0, reconnect=how)
         frames = iter(source)
         kept = _resources_after(source, frames, 50)
         later = _resources_after(source, frames, 250)
@@ -337,7 +342,7 @@ def test_two_hundred_reconnects_leave_nothing_behind() -> None:
 @pytest.mark.slow
 def test_many_rtsp_connections_leave_nothing_behind() -> None:
     with rtsp_camera("--frames", "5") as camera:  # each client gets five frames, then the end
-        source = open_source(camera.address(), timeout=2.0, steady=Steadiness(first_wait=0.001, longest_wait=0.002))
+        source = open_source(camera.address(), timeout=2.0, reconnect=ReconnectOptions(initial_delay_s=0.001, max_delay_s=0.002))
         frames = iter(source)
         kept = _resources_after(source, frames, 10)
         later = _resources_after(source, frames, 40)

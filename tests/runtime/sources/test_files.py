@@ -1,4 +1,4 @@
-"""Images, folders, videos and the scene as sources, and what is said when they are not what they should be."""
+"""ImageFiles, folders, videos and the scene as sources, and what is said when they are not what they should be."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import SourceError
-from edgecnn.runtime.sources import Source, Steadiness, open_source
+from edgecnn.runtime.sources import ReconnectOptions, Source, open_source
 from edgecnn.runtime.sources.http_request import authorization
 from edgecnn.runtime.sources.network_stream import Backlog
-from edgecnn.runtime.sources.redact import printable, scrub
+from edgecnn.runtime.sources.redact import redact_address, redact_text
 from tests.runtime.sources.peers import MULTIPART, multipart, part, rtsp_camera, shade, tcp_server
 
 REALM, NONCE = "a camera", "dcd98b7102dd2f0e8b11d0f600bfb0c0"
@@ -292,8 +292,8 @@ def test_no_error_shows_a_secret(
         address = f"{scheme}://{login}127.0.0.1:{port}{path}"
         with pytest.raises(SourceError) as caught:
             list(open_source(address, timeout=0.3))
-        how = Steadiness(max_silence=0.3, first_wait=0.05, longest_wait=0.1, patience=0.3)
-        steady = open_source(address, timeout=0.3, steady=how)
+        how = ReconnectOptions(max_silence_s=0.3, initial_delay_s=0.05, max_delay_s=0.1, connect_timeout_s=0.3)
+        steady = open_source(address, timeout=0.3, reconnect=how)
         threading.Timer(1.0, steady.close).start()
         said = []
         try:
@@ -381,7 +381,7 @@ def udp_sockets() -> set[str]:
     ],
 )
 def test_foreign_texts_are_scrubbed(text: str, scrubbed: str) -> None:
-    assert scrub(text, "http://ann2:s3cr%40t@cam/x") == scrubbed
+    assert redact_text(text, "http://ann2:s3cr%40t@cam/x") == scrubbed
 
 
 def test_ordinary_addresses_stay_readable() -> None:
@@ -391,14 +391,16 @@ def test_ordinary_addresses_stay_readable() -> None:
         "http://cam/axis-cgi/mjpg/video.cgi?resolution=640x480",
         "http://cam/nphMotionJpeg?Resolution=640x480&Quality=Standard",
     ):
-        assert printable(address) == address
+        assert redact_address(address) == address
 
 
 def test_a_picture_that_is_no_picture_is_counted() -> None:
     good = cv2.imencode(".jpg", shade(9))[1].tobytes()
     bad = good[:20] + b"\x00" * 30 + good[50:]
     with tcp_server(multipart(shade(1), bad, shade(2), good[:200], shade(3), every=0.05)) as port:
-        source = open_source(f"http://127.0.0.1:{port}/", steady=Steadiness(patience=math.inf, first_wait=60))
+        source = open_source(
+            f"http://127.0.0.1:{port}/", reconnect=ReconnectOptions(connect_timeout_s=math.inf, initial_delay_s=60)
+        )
         threading.Timer(1.5, source.close).start()
         frames = list(source)
     assert len(frames) + source.failed >= 4

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import EdgeCnnError, SourceError
-from edgecnn.runtime.sources import Steadiness, Steady, open_source
+from edgecnn.runtime.sources import ReconnectingSource, ReconnectOptions, open_source
 from edgecnn.runtime.sources.local_camera import CameraWishes
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs, stderr_held
-from edgecnn.runtime.sources.stdin import Piped
+from edgecnn.runtime.sources.stdin import StdinSource
 from tests.runtime.sources.peers import shade
 
 silence_video_logs()
@@ -103,7 +103,7 @@ class Pipe:
 
 def test_jpegs_are_cut_apart_and_none_is_lost() -> None:
     with Pipe(jpegs(30)) as fd:
-        source = Piped(fd)
+        source = StdinSource(fd)
         assert [round(frame.image.mean() / 8) for frame in source] == list(range(30))
     assert not source.live
 
@@ -111,7 +111,7 @@ def test_jpegs_are_cut_apart_and_none_is_lost() -> None:
 def test_a_live_pipe_gives_the_newest_and_counts_the_others() -> None:
     with Pipe(jpegs(30)) as fd:
         time.sleep(0.3)
-        source = Piped(fd, live=True)
+        source = StdinSource(fd, live=True)
         frames = list(source)
     assert len(frames) + source.missed == 30
     assert frames[-1].image.mean() > 220
@@ -120,7 +120,7 @@ def test_a_live_pipe_gives_the_newest_and_counts_the_others() -> None:
 def test_a_broken_jpeg_in_a_pipe_is_counted() -> None:
     whole = jpegs(3)
     with Pipe(whole[:300] + whole) as fd:
-        source = Piped(fd)
+        source = StdinSource(fd)
         assert len(list(source)) == 3
     assert source.failed == 1
 
@@ -135,7 +135,7 @@ def test_whatever_ffmpeg_pipes(name: str, capfd: pytest.CaptureFixture[str]) -> 
         [*words, *codec.get(name, ["-c:v", "mpeg2video", "-f", name]), "-"], capture_output=True, check=True
     ).stdout
     with Pipe(data) as fd:
-        frames = list(Piped(fd))
+        frames = list(StdinSource(fd))
     assert len(frames) == 50
     assert {frame.image.shape for frame in frames} == {(120, 160, 3)}
     assert capfd.readouterr().err == ""
@@ -161,18 +161,18 @@ def test_ffmpeg_into_the_source_called_minus() -> None:
 )
 def test_a_pipe_without_frames_is_one_line(data: bytes, message: str, capfd: pytest.CaptureFixture[str]) -> None:
     with Pipe(data) as fd, pytest.raises(SourceError, match=message):
-        list(Piped(fd, timeout=2.0))
+        list(StdinSource(fd, timeout=2.0))
     assert capfd.readouterr().err == ""
 
 
 def test_a_pipe_that_falls_silent_is_given_up() -> None:
     with Pipe(jpegs(3), then_stay=3.0) as fd, pytest.raises(SourceError, match=r"none for 0\.5 s"):
-        list(Piped(fd, timeout=0.5))
+        list(StdinSource(fd, timeout=0.5))
 
 
 def test_closing_ends_a_pipe_that_waits() -> None:
     with Pipe(b"", then_stay=3.0) as fd:
-        source = Piped(fd, timeout=60)
+        source = StdinSource(fd, timeout=60)
         threading.Timer(0.2, source.close).start()
         started = time.perf_counter()
         assert list(source) == []
@@ -183,7 +183,7 @@ def test_a_terminal_is_no_pipe() -> None:
     controller, terminal = os.openpty()
     try:
         with pytest.raises(SourceError, match="a terminal: pipe frames in: ffmpeg"):
-            list(Piped(terminal))
+            list(StdinSource(terminal))
     finally:
         os.close(controller)
         os.close(terminal)
@@ -226,7 +226,7 @@ def test_a_device_that_is_no_camera_is_one_line(device: str, message: str, capfd
 
 @pytest.mark.skipif(not Path("/dev/video0").exists(), reason="no camera at /dev/video0")
 def test_a_real_camera() -> None:
-    source = open_source("0?size=640x480", steady=Steadiness())
+    source = open_source("0?size=640x480", reconnect=ReconnectOptions())
     frames: Iterator[object] = iter(source)
     for _ in range(10):
         next(frames)
@@ -280,12 +280,12 @@ def test_a_string_for_ffmpeg(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_live_is_kept_alive(uri: str, steady: bool) -> None:
-    assert isinstance(open_source(uri, steady=Steadiness()), Steady) == steady
+    assert isinstance(open_source(uri, reconnect=ReconnectOptions()), ReconnectingSource) == steady
 
 
 def test_a_file_is_never_kept_alive(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), shade(9))
-    assert not isinstance(open_source(tmp_path / "a.png", steady=Steadiness(), paced=True), Steady)
+    assert not isinstance(open_source(tmp_path / "a.png", reconnect=ReconnectOptions(), paced=True), ReconnectingSource)
 
 
 def test_an_unknown_scheme_says_how_to_go_round() -> None:

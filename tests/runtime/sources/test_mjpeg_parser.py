@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecnn.runtime.sources.mjpeg_parser import JpegCutter, decode
+from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
 
 
 def jpeg(shade: int, size: int = 48) -> bytes:
@@ -22,7 +22,7 @@ PICTURES = [jpeg(shade) for shade in (10, 90, 170)]
 @given(st.lists(st.integers(1, 4000), max_size=30), st.binary(max_size=200).filter(lambda junk: b"\xff\xd8" not in junk))
 def test_pictures_come_whole_however_the_bytes_arrive(cuts: list[int], junk: bytes) -> None:
     stream = junk.rstrip(b"\xff").join([b"", *PICTURES, b""])
-    cutter, found = JpegCutter(), []
+    cutter, found = JpegParser(), []
     for cut in [*cuts, len(stream)]:
         found += cutter.feed(stream[:cut])
         stream = stream[cut:]
@@ -31,7 +31,7 @@ def test_pictures_come_whole_however_the_bytes_arrive(cuts: list[int], junk: byt
 
 
 def test_a_picture_that_is_cut_off_is_counted_and_the_next_one_is_whole() -> None:
-    cutter = JpegCutter()
+    cutter = JpegParser()
     assert cutter.feed(PICTURES[0][:600] + PICTURES[1] + PICTURES[2]) == PICTURES[1:]
     assert cutter.broken == 1
 
@@ -39,11 +39,11 @@ def test_a_picture_that_is_cut_off_is_counted_and_the_next_one_is_whole() -> Non
 def test_a_thumbnail_does_not_end_its_picture() -> None:
     thumbnail = b"\xff\xe1" + (2 + len(PICTURES[1])).to_bytes(2, "big") + PICTURES[1]
     whole = PICTURES[0][:2] + thumbnail + PICTURES[0][2:]
-    assert JpegCutter().feed(whole) == [whole]
+    assert JpegParser().feed(whole) == [whole]
 
 
 def test_garbage_takes_no_memory() -> None:
-    cutter = JpegCutter()
+    cutter = JpegParser()
     rng = np.random.default_rng(0)
     for _ in range(50):
         assert all(decode(found) is None for found in cutter.feed(rng.bytes(100_000)))

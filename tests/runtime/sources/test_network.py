@@ -18,7 +18,7 @@ from edgecnn.errors import SourceError
 from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources import open_source
 from edgecnn.runtime.sources.opencv_logging import silence_video_logs
-from edgecnn.runtime.sources.redact import printable
+from edgecnn.runtime.sources.redact import redact_address
 from edgecnn.runtime.testing import FakePredictor
 from tests.runtime.sources.peers import rtsp_camera
 
@@ -195,7 +195,7 @@ def test_leaving_a_pipeline_on_a_silent_address_takes_under_two_seconds(silent_p
     ],
 )
 def test_addresses_are_printed_without_secrets(address: str, shown: str) -> None:
-    assert printable(address) == shown
+    assert redact_address(address) == shown
 
 
 @pytest.fixture

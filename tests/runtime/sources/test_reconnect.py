@@ -15,11 +15,11 @@ from edgecnn.errors import InputError, SourceError
 from edgecnn.runtime import testing
 from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources.base import Source
-from edgecnn.runtime.sources.reconnect import Steadiness, Steady
+from edgecnn.runtime.sources.reconnect import ReconnectingSource, ReconnectOptions
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Frame
 
-QUICK = Steadiness(first_wait=0.01, longest_wait=0.02, settled=0.0)
+QUICK = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, reset_after_s=0.0)
 GONE = SourceError("a frame from fake", "the cable out", "plug it in")
 
 
@@ -61,7 +61,7 @@ def no_hanging_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Ev
 
 
 def test_frame_numbers_go_on_after_each_break_and_every_break_is_told() -> None:
-    source = Steady(in_turn([live(5, error=GONE), live(5, error=GONE), live(5)]), QUICK)
+    source = ReconnectingSource(in_turn([live(5, error=GONE), live(5, error=GONE), live(5)]), QUICK)
     assert [frame.index for frame in source] == list(range(15))
     events = source.take_events()
     assert [event.kind for event in events] == ["camera-lost", "camera-back"] * 2
@@ -74,7 +74,7 @@ def test_frame_numbers_go_on_after_each_break_and_every_break_is_told() -> None:
 
 
 def test_it_is_live_while_pictures_come_and_ended_after_it_was_closed() -> None:
-    source = Steady(in_turn([live(None)]))
+    source = ReconnectingSource(in_turn([live(None)]))
     assert source.state == "waiting"
     frames = iter(source)
     next(frames)
@@ -86,7 +86,9 @@ def test_it_is_live_while_pictures_come_and_ended_after_it_was_closed() -> None:
 
 def test_a_camera_absent_at_the_start_is_waited_for_within_the_patience() -> None:
     sources = [*(live(0, error=GONE) for _ in range(4)), live(3)]
-    source = Steady(in_turn(sources), Steadiness(first_wait=0.01, longest_wait=0.02, patience=math.inf))
+    source = ReconnectingSource(
+        in_turn(sources), ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, connect_timeout_s=math.inf)
+    )
     assert [frame.index for frame in source] == [0, 1, 2]
     events = source.take_events()
     assert [event.kind for event in events] == ["camera-lost", "camera-back"]
@@ -96,12 +98,12 @@ def test_a_camera_absent_at_the_start_is_waited_for_within_the_patience() -> Non
 
 def test_without_patience_a_camera_absent_at_the_start_is_an_error_at_once() -> None:
     with pytest.raises(SourceError, match="the cable out"):
-        list(Steady(in_turn([live(0, error=GONE)])))
+        list(ReconnectingSource(in_turn([live(0, error=GONE)])))
 
 
 def test_patience_ends() -> None:
-    how = Steadiness(first_wait=0.01, longest_wait=0.02, patience=0.1)
-    source = Steady(lambda: live(0, error=GONE), how)
+    how = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, connect_timeout_s=0.1)
+    source = ReconnectingSource(lambda: live(0, error=GONE), how)
     started = time.perf_counter()
     with pytest.raises(SourceError, match="the cable out"):
         list(source)
@@ -112,19 +114,19 @@ def test_patience_ends() -> None:
 def test_an_error_that_time_does_not_heal_is_raised_at_once() -> None:
     wrong = InputError("a number", "a word", "correct it")
     with pytest.raises(InputError):
-        list(Steady(in_turn([live(0, error=wrong)]), Steadiness(patience=math.inf)))  # type: ignore[arg-type]
+        list(ReconnectingSource(in_turn([live(0, error=wrong)]), ReconnectOptions(connect_timeout_s=math.inf)))  # type: ignore[arg-type]
 
 
 def test_a_decoder_that_raises_is_survived_and_its_text_shows_no_password() -> None:
     broken = RuntimeError("can't decode rtsp://ann:s3cret@cam/x\nat all")
-    source = Steady(in_turn([live(2, error=broken), live(2)]), QUICK)  # type: ignore[arg-type]
+    source = ReconnectingSource(in_turn([live(2, error=broken), live(2)]), QUICK)  # type: ignore[arg-type]
     assert len(list(source)) == 4
     assert source.take_events()[0].details["why"] == "RuntimeError: can't decode rtsp://***@cam/x at all"
 
 
 def test_a_reader_that_hangs_is_left_behind_and_replaced(no_hanging_threads: threading.Event) -> None:
-    how = Steadiness(max_silence=0.1, first_wait=0.01, longest_wait=0.02)
-    source = Steady(in_turn([live(None, hang=3), live(3)]), how)
+    how = ReconnectOptions(max_silence_s=0.1, initial_delay_s=0.01, max_delay_s=0.02)
+    source = ReconnectingSource(in_turn([live(None, hang=3), live(3)]), how)
     assert [frame.index for frame in source] == [0, 1, 2, 3, 4, 5]
     assert kinds(source) == ["camera-stalled", "camera-back"]
     assert len(source.stuck) == 1
@@ -136,14 +138,14 @@ def test_a_reader_that_hangs_is_left_behind_and_replaced(no_hanging_threads: thr
 
 
 def test_readers_that_hang_are_bounded_in_number(no_hanging_threads: threading.Event) -> None:
-    how = Steadiness(max_silence=0.1, first_wait=0.01, longest_wait=0.02, most_stuck=1)
+    how = ReconnectOptions(max_silence_s=0.1, initial_delay_s=0.01, max_delay_s=0.02, max_stuck_threads=1)
     made: list[Source] = []
 
     def make() -> Source:
         made.append(live(None, hang=1))
         return made[-1]
 
-    source = Steady(make, how)
+    source = ReconnectingSource(make, how)
     frames = iter(source)
     next(frames)
     threading.Timer(3.0, source.close).start()
@@ -154,7 +156,7 @@ def test_readers_that_hang_are_bounded_in_number(no_hanging_threads: threading.E
 
 
 def test_closing_a_source_that_hangs_takes_under_two_seconds(no_hanging_threads: threading.Event) -> None:
-    source = Steady(in_turn([live(None, hang=1)]), Steadiness(max_silence=30))
+    source = ReconnectingSource(in_turn([live(None, hang=1)]), ReconnectOptions(max_silence_s=30))
     frames = iter(source)
     next(frames)
     threading.Timer(0.1, source.close).start()
@@ -165,7 +167,7 @@ def test_closing_a_source_that_hangs_takes_under_two_seconds(no_hanging_threads:
 
 
 def test_closing_ends_a_long_wait_between_attempts() -> None:
-    source = Steady(in_turn([live(1, error=GONE)]), Steadiness(first_wait=60, longest_wait=60, jitter=0))
+    source = ReconnectingSource(in_turn([live(1, error=GONE)]), ReconnectOptions(initial_delay_s=60, max_delay_s=60, jitter=0))
     threading.Timer(0.3, source.close).start()
     started = time.perf_counter()
     assert len(list(source)) == 1
@@ -173,9 +175,11 @@ def test_closing_ends_a_long_wait_between_attempts() -> None:
 
 
 def test_the_same_picture_again_and_again_is_frozen_and_connected_anew_once() -> None:
-    how = Steadiness(first_wait=0.01, longest_wait=0.02, frozen_after=0.2)
+    how = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, frozen_after_s=0.2)
     still = [7] * 60
-    source = Steady(in_turn([Pictures([*range(20), *still, *still]), Pictures([*still, *still, *range(100, 120)])]), how)
+    source = ReconnectingSource(
+        in_turn([Pictures([*range(20), *still, *still]), Pictures([*still, *still, *range(100, 120)])]), how
+    )
     states = []
     for _ in source:
         if not states or states[-1] != source.state:
@@ -188,13 +192,13 @@ def test_the_same_picture_again_and_again_is_frozen_and_connected_anew_once() ->
 
 
 def test_a_still_picture_may_be_allowed() -> None:
-    source = Steady(in_turn([Pictures([7] * 30)]), Steadiness(frozen_after=None))
+    source = ReconnectingSource(in_turn([Pictures([7] * 30)]), ReconnectOptions(frozen_after_s=None))
     assert len(list(source)) == 30
     assert kinds(source) == []
 
 
 def test_a_change_of_size_is_followed_and_told() -> None:
-    source = Steady(in_turn([Pictures([1, 2, 3, 4], sizes=[(48, 64), (48, 64), (24, 32), (24, 32)])]))
+    source = ReconnectingSource(in_turn([Pictures([1, 2, 3, 4], sizes=[(48, 64), (48, 64), (24, 32), (24, 32)])]))
     assert [frame.image.shape[:2] for frame in source] == [(48, 64), (48, 64), (24, 32), (24, 32)]
     (event,) = source.take_events()
     assert (event.kind, event.details) == ("size-changed", {"from": [64, 48], "to": [32, 24]})
@@ -202,7 +206,7 @@ def test_a_change_of_size_is_followed_and_told() -> None:
 
 def test_frames_that_can_not_be_read_are_counted_across_connections() -> None:
     bad = frozenset({1})
-    source = Steady(in_turn([live(3, unreadable=bad, error=GONE), live(3, unreadable=bad)]), QUICK)
+    source = ReconnectingSource(in_turn([live(3, unreadable=bad, error=GONE), live(3, unreadable=bad)]), QUICK)
     with Pipeline(source, FakePredictor(), policy="all") as pipeline:
         results = list(pipeline)
     counts = pipeline.ledger.counts()
@@ -211,20 +215,20 @@ def test_frames_that_can_not_be_read_are_counted_across_connections() -> None:
 
 
 def test_nothing_is_lost_between_reader_and_caller() -> None:
-    source = Steady(in_turn([live(300, error=GONE), live(300)]), QUICK)
+    source = ReconnectingSource(in_turn([live(300, error=GONE), live(300)]), QUICK)
     shades = [int(frame.image[0, 0, 0]) for frame in source]
     assert shades == [index % 256 for index in range(300)] * 2
 
 
 def test_waits_grow_to_a_bound_and_never_agree() -> None:
-    how = Steadiness(first_wait=0.5, longest_wait=10.0, jitter=0.5)
+    how = ReconnectOptions(initial_delay_s=0.5, max_delay_s=10.0, jitter=0.5)
     waits = [[how.wait(attempt) for _ in range(50)] for attempt in range(100)]
     assert all(0.25 <= wait <= 0.5 for wait in waits[0])
     assert all(5.0 <= wait <= 10.0 for wait in waits[99])
     assert len(set(waits[3])) > 40
 
 
-class Recorded(Steadiness):
+class Recorded(ReconnectOptions):
     """Waits for nothing, and keeps which attempts it was asked for."""
 
     attempts: ClassVar[list[int]] = []
@@ -244,13 +248,13 @@ def test_only_a_connection_that_held_begins_to_count_anew() -> None:
     Recorded.attempts.clear()
     failing = [SlowToFail(0, fps=100.0) for _ in range(3)]
     sources = [live(1, error=GONE), *failing, live(40, error=GONE), live(1)]
-    assert len(list(Steady(in_turn(sources), Recorded(settled=0.1)))) == 42
+    assert len(list(ReconnectingSource(in_turn(sources), Recorded(reset_after_s=0.1)))) == 42
     assert Recorded.attempts == [0, 1, 2, 3, 0]
 
 
 def test_many_breaks_leave_no_thread_behind() -> None:
     sources = iter([*(live(1, error=GONE) for _ in range(100)), live(1)])
-    source = Steady(lambda: next(sources), QUICK)
+    source = ReconnectingSource(lambda: next(sources), QUICK)
     before = threading.active_count()
     assert len(list(source)) == 101
     assert threading.active_count() <= before
@@ -259,10 +263,12 @@ def test_many_breaks_leave_no_thread_behind() -> None:
 
 def test_a_file_is_refused() -> None:
     with pytest.raises(ValueError, match="a live source"):
-        Steady(in_turn([FakeSource(3)]))
+        ReconnectingSource(in_turn([FakeSource(3)]))
 
 
-@pytest.mark.parametrize("wrong", [{"max_silence": 0}, {"jitter": 2}, {"patience": -1}, {"frozen_after": 0}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"max_silence_s": 0}, {"jitter": 2}, {"connect_timeout_s": -1}, {"frozen_after_s": 0}], ids=str
+)
 def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="correct them"):
-        Steadiness(**wrong)  # type: ignore[arg-type]
+        ReconnectOptions(**wrong)  # type: ignore[arg-type]

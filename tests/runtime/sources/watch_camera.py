@@ -9,12 +9,12 @@ import sys
 import threading
 
 from edgecnn.runtime.pipeline.single_camera import Pipeline
-from edgecnn.runtime.sources import Steadiness, open_source
+from edgecnn.runtime.sources import ReconnectOptions, open_source
 from edgecnn.runtime.testing import FakePredictor
 
 address, silence = sys.argv[1], float(sys.argv[2])
-how = Steadiness(max_silence=silence, first_wait=0.1, longest_wait=1.0, patience=120.0)
-source = open_source(address, timeout=silence, steady=how)
+how = ReconnectOptions(max_silence_s=silence, initial_delay_s=0.1, max_delay_s=1.0, connect_timeout_s=120.0)
+source = open_source(address, timeout=silence, reconnect=how)
 came, events = [], []
 with Pipeline(source, FakePredictor()) as pipeline:
     threading.Thread(target=lambda: (sys.stdin.read(), pipeline.stop()), daemon=True).start()

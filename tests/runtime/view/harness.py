@@ -18,7 +18,7 @@ from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.runtime.view.auth import Access
 from edgecnn.runtime.view.live_view import LiveView
-from edgecnn.runtime.view.protocols import WatchedSink
+from edgecnn.runtime.view.protocols import MonitoredSink
 from edgecnn.types import Image, Result
 
 
@@ -78,14 +78,14 @@ class Watching:
         access: Access,
         *,
         labels: Sequence[str] = ("thing", "other"),
-        sinks: Callable[[], Sequence[WatchedSink]] = tuple,
+        sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
         metrics: Any = None,
     ) -> None:
         self.station = station_of(cameras)
         self.painters = {name: PlainPainter() for name in cameras}
         self.view = LiveView(self.station, self.station.controls, access, title="fake.onnx", sinks=sinks, metrics=metrics)
         for name, painter in self.painters.items():
-            self.view.join(name, labels, painter)
+            self.view.add_camera(name, labels, painter)
         self.port = access.port
         self.results = 0
         self._thread = threading.Thread(target=self._run, name="run")

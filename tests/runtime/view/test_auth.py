@@ -9,7 +9,7 @@ import pytest
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.pipeline.multi_camera import Station
-from edgecnn.runtime.view.auth import ENVIRONMENT, Access, is_loopback, open_access, parse_place
+from edgecnn.runtime.view.auth import ENVIRONMENT, Access, is_loopback, make_access, parse_host_port
 from edgecnn.runtime.view.live_view import LiveView
 
 TOKEN = "abcdefghijkl"
@@ -34,35 +34,35 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_place_is_a_host_a_port_or_both(text: str, place: tuple[str, int]) -> None:
-    assert parse_place(text) == place
+    assert parse_host_port(text) == place
 
 
 @pytest.mark.parametrize("text", ["localhost:http", "localhost:70000", "localhost:-1", "::1", "99999", "a:٣"])
 def test_another_place_is_one_line(text: str) -> None:
     with pytest.raises(InputError, match="wanted HOST:PORT to serve on"):
-        parse_place(text)
+        parse_host_port(text)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost"])
 def test_this_machine_alone_needs_no_token(host: str) -> None:
     assert is_loopback(host)
-    assert open_access(f"[{host.strip('[]')}]:0" if ":" in host else f"{host}:0", None).token is None
+    assert make_access(f"[{host.strip('[]')}]:0" if ":" in host else f"{host}:0", None).token is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.168.1.5", "camera-box", "127.0.0.1.evil.example"])
 def test_any_other_does(host: str) -> None:
     with pytest.raises(InputError, match=r"wanted a token, because .* can be reached from other machines"):
-        open_access(f"{host}:0", None)
+        make_access(f"{host}:0", None)
 
 
 def test_a_token_comes_from_the_environment_or_is_made_and_is_never_in_the_text_of_the_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, TOKEN)
-    access = open_access("0.0.0.0:0", None)
-    assert access.right_token(TOKEN)
+    access = make_access("0.0.0.0:0", None)
+    assert access.is_valid_token(TOKEN)
     assert not access.made
-    made = open_access("0.0.0.0:0", "auto")
+    made = make_access("0.0.0.0:0", "auto")
     assert made.made
     assert made.token is not None
     assert len(made.token) >= 20
@@ -74,14 +74,14 @@ def test_a_token_comes_from_the_environment_or_is_made_and_is_never_in_the_text_
 @pytest.mark.parametrize("token", ["short", "x" * 300, "with a blank in", "ümlaut-ümlaut", "line\nline-line"])
 def test_a_token_that_is_no_good_is_refused_without_repeating_it(token: str) -> None:
     with pytest.raises(InputError, match="wanted a token of 12 to 256") as told:
-        open_access("0.0.0.0:0", token)
+        make_access("0.0.0.0:0", token)
     assert token not in str(told.value)
 
 
 def test_a_token_opens_as_bearer_or_session_and_nothing_else_does() -> None:
     access = Access("0.0.0.0", 8501, TOKEN)
-    assert access.allowed({"authorization": f"Bearer {TOKEN}"}, {})
-    assert access.allowed({}, {"edgecnn-8501": access.session})
+    assert access.is_authenticated({"authorization": f"Bearer {TOKEN}"}, {})
+    assert access.is_authenticated({}, {"edgecnn-8501": access.session})
     for headers, cookies in (
         ({}, {}),
         ({"authorization": TOKEN}, {}),
@@ -91,7 +91,7 @@ def test_a_token_opens_as_bearer_or_session_and_nothing_else_does() -> None:
         ({}, {"edgecnn-8502": access.session}),
         ({}, {"edgecnn-8501": ""}),
     ):
-        assert not access.allowed(headers, cookies)
+        assert not access.is_authenticated(headers, cookies)
 
 
 def test_names_of_this_machine_are_right_where_it_serves_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +106,9 @@ def test_names_of_this_machine_are_right_where_it_serves_others(monkeypatch: pyt
         "[fe80::1]:8501",
         "localhost",
     ):
-        assert access.right_host(host), host
+        assert access.is_valid_host(host), host
     for host in ("", "evil.example", "camera-box-evil.example", "box", "192.168.1.5.evil.example"):
-        assert not access.right_host(host), host
+        assert not access.is_valid_host(host), host
 
 
 def test_without_the_packages_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

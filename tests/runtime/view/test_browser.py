@@ -150,7 +150,7 @@ def test_cameras_come_and_go_and_one_can_be_large(browser: Any) -> None:
         until(lambda: small.size["width"] > 1.5 * before)
         assert browser.execute_script("return document.getElementById('which').value") == "yard"
         run.station.remove("door")
-        run.view.leave("door")
+        run.view.remove_camera("door")
         until(lambda: [title.text for title in browser.find_elements(By.CSS_SELECTOR, "article h3")] == ["yard"])
         assert problems(browser) == []
 
@@ -200,7 +200,7 @@ def test_the_page_says_when_the_run_is_gone_and_follows_the_next_one(browser: An
         port = run.port
         browser.get(run.view.url)
         until(lambda: browser.find_elements(By.CSS_SELECTOR, "article"))
-        until(lambda: run.view.board.tick > 4)
+        until(lambda: run.view.run_metrics.tick > 4)
     until(lambda: browser.find_element(By.ID, "away").is_displayed())
     with watching(cameras={"yard": MovingSource()}, access=Access("127.0.0.1", port)):
         until(lambda: not browser.find_element(By.ID, "away").is_displayed() and text(browser, "article h3") == "yard")

@@ -18,7 +18,7 @@ from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.multi_camera import CameraPlan
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.runtime.view import connection_limits
-from edgecnn.runtime.view.auth import Access, open_access
+from edgecnn.runtime.view.auth import Access, make_access
 from edgecnn.runtime.view.run_metrics import mark_text
 from edgecnn.runtime.view.server import listen
 from edgecnn.types import Event, Image, Mark, Result
@@ -112,7 +112,7 @@ def test_a_painter_that_raises_is_told_of_and_the_picture_shown_without() -> Non
             raise RuntimeError("no colours left")
 
     with watching() as run:
-        run.view.join("door", (), Broken())
+        run.view.add_camera("door", (), Broken())
         assert run.ask("/api/picture?camera=door")[0] == 200
         assert run.ask("/api/picture?camera=door&after=1")[0] == 200
         assert run.state()["problem"] == "can't draw on door: no colours left"
@@ -129,11 +129,11 @@ def test_events_may_hold_anything() -> None:
 def test_cameras_come_and_go() -> None:
     with watching() as run:
         run.station.add(CameraPlan("yard", MovingSource(), FakePredictor()))
-        run.view.join("yard", ("thing",), run.painters["door"])
+        run.view.add_camera("yard", ("thing",), run.painters["door"])
         run.until(lambda state: [camera["state"] for camera in state["cameras"]] == ["live", "live"])
         assert run.ask("/api/picture?camera=yard")[0] == 200
         run.station.remove("door")
-        run.view.leave("door")
+        run.view.remove_camera("door")
         state = run.until(lambda state: [camera["name"] for camera in state["cameras"]] == ["yard"])
         assert run.ask("/api/picture?camera=door")[0] == 204
         assert state["controls"]["labels"] == ["thing"]
@@ -161,11 +161,11 @@ def test_the_controls_take_effect_at_once() -> None:
 
 def test_classes_that_the_run_began_with_are_chosen_until_somebody_chooses() -> None:
     with watching() as run:
-        run.view.join("door", ("Thing", "other"), run.painters["door"], only=["thing"])
+        run.view.add_camera("door", ("Thing", "other"), run.painters["door"], only=["thing"])
         assert run.state()["controls"]["only"] == ["Thing"]
         run.ask("/api/controls", {"only": ["other"]})
         assert run.state()["controls"]["only"] == ["other"]
-        run.view.leave("door")
+        run.view.remove_camera("door")
         assert run.state()["controls"]["labels"] == []
 
 
@@ -402,7 +402,7 @@ def test_it_stops_in_two_seconds_whatever_viewers_do() -> None:
         assert not [
             thread.name
             for thread in threading.enumerate()
-            if thread.name in ("edgecnn-serve", "edgecnn-pictures", "edgecnn-board")
+            if thread.name in ("edgecnn-serve", "edgecnn-frame-images", "edgecnn-run-metrics")
         ]
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.1", run.port), timeout=2)
@@ -425,7 +425,7 @@ def test_an_address_of_another_machine_is_one_line(host: str, found: str) -> Non
 
 
 def test_a_page_for_other_machines_names_itself_and_wants_its_token() -> None:
-    with watching(access=open_access("0.0.0.0:0", TOKEN)) as run:
+    with watching(access=make_access("0.0.0.0:0", TOKEN)) as run:
         assert run.view.url == f"http://127.0.0.1:{run.port}/"
         assert run.ask("/api/state", Host="192.168.1.20:8501", authorization=f"Bearer {TOKEN}")[0] == 200
         assert run.ask("/api/state", Host="evil.example", authorization=f"Bearer {TOKEN}")[0] == 421

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from edgecnn.runtime.view.protocols import Scene
-from edgecnn.runtime.view.run_metrics import Board
+from edgecnn.runtime.view.protocols import ViewContext
+from edgecnn.runtime.view.run_metrics import RunMetrics
 from edgecnn.runtime.view.terminal import duration, render, sparkline
 from edgecnn.types import Event
 from tests.runtime.view.harness import FakeSink, MovingSource, SilentSource, station_of
@@ -28,15 +28,17 @@ def state() -> Any:
     """A run with a good and a lost camera, an output that fails and some events."""
     station = station_of({"front door": MovingSource(fps=50), "yard": SilentSource()})
     labels = {"front door": ("thing",)}
-    board = Board(Scene(run=station, controls=station.controls, labels=labels, title="fake.onnx", sinks=lambda: [FakeSink()]))
+    run_metrics = RunMetrics(
+        ViewContext(run=station, controls=station.controls, labels=labels, title="fake.onnx", sinks=lambda: [FakeSink()])
+    )
     with station:
         for count, result in enumerate(station):
-            board.write(result)
+            run_metrics.write(result)
             if count % 5 == 0:
                 station.events.append(Event("line-crossed", time.perf_counter(), "front door", {"line": f"gate {count}"}))
-                board.sample()
+                run_metrics.sample()
             if count == 30:
-                return board.state()
+                return run_metrics.state()
     raise AssertionError("the run ended")
 
 
@@ -100,19 +102,19 @@ def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
 PROGRAM = """
     import sys, time
     from edgecnn.cli.signals import StopSignals
-    from edgecnn.runtime.view.run_metrics import Board
-    from edgecnn.runtime.view.protocols import Scene
+    from edgecnn.runtime.view.run_metrics import RunMetrics
+    from edgecnn.runtime.view.protocols import ViewContext
     from edgecnn.runtime.view.terminal import TerminalView
     from tests.runtime.view.harness import MovingSource, SilentSource, station_of
 
     station = station_of({"door": MovingSource(), "yard": SilentSource()})
-    board = Board(Scene(run=station, controls=station.controls, labels={"door": ("thing",)}, title="fake.onnx"), every=0.1)
+    run_metrics = RunMetrics(ViewContext(run=station, controls=station.controls, labels={"door": ("thing",)}, title="fake.onnx"), every=0.1)
     with StopSignals() as signals:
         signals.on_stop = station.stop
-        with board, TerminalView(board) as view, station:
+        with run_metrics, TerminalView(run_metrics) as view, station:
             view.note("said for good")
             for result in station:
-                board.write(result)
+                run_metrics.write(result)
     print("the end", signals.name)
 """
 
