@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgecnn.devices import limits
+from edgecnn.cpus import read_int, read_text
 
 # /sys/devices/platform/soc/soc:firmware/get_throttled of a Raspberry Pi: what happened since boot (firmware documentation of vcgencmd).
 PI_FLAGS = {16: "under-voltage", 17: "frequency capped", 18: "throttled", 19: "soft temperature limit"}
@@ -46,7 +46,7 @@ class Disturbance:
 def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
     """The counters now; ``own`` are the process ids whose time is ours, this process is always counted."""
     ticks = _stat_line(root)
-    throttled = limits.read(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+    throttled = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
     return Counters(
         total=sum(ticks.values()),
         busy=sum(ticks.get(name, 0) for name in BUSY),
@@ -74,24 +74,24 @@ def between(before: Counters, after: Counters) -> Disturbance:
 
 
 def _stat_line(root: Path) -> dict[str, int]:
-    words = limits.read(root / "proc/stat").partition("\n")[0].split()[1:]
+    words = read_text(root / "proc/stat").partition("\n")[0].split()[1:]
     return {name: int(word) for name, word in zip(ORDER, words, strict=False)}
 
 
 def _process_ticks(pid: int, root: Path) -> int:
     """User and system time of a process with all its threads and its ended children; the name may hold spaces and brackets."""
-    words = limits.read(root / f"proc/{pid}/stat").rpartition(")")[2].split()
+    words = read_text(root / f"proc/{pid}/stat").rpartition(")")[2].split()
     return sum(int(word) for word in words[11:15])
 
 
 def _heat(root: Path) -> int:
     """Throttling events of Intel processors, summed over the cores; other makers do not count them."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
-    return sum(limits.number(path) or 0 for path in files)
+    return sum(read_int(path) or 0 for path in files)
 
 
 def _quota(root: Path) -> int:
     """Periods in which the container ran out of its quota."""
     files = [folder / "cpu.stat" for folder in (root / "sys/fs/cgroup", root / "sys/fs/cgroup/cpu")]
-    lines = (line.split() for path in files for line in limits.read(path).splitlines())
+    lines = (line.split() for path in files for line in read_text(path).splitlines())
     return sum(int(words[1]) for words in lines if words[0] == "nr_throttled")

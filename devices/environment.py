@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 import edgecnn
+from edgecnn.cpus import affinity, cpu_quota, read_int, read_text
 from edgecnn.devices import limits
 
 PACKAGES = (
@@ -58,11 +59,11 @@ def environment(root: Path = Path("/")) -> Environment:
         os=os_name(root),
         kernel=f"{platform.system()} {platform.release()}",
         packages=packages(),
-        governor=limits.read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         mhz=frequencies(root),
         load_average=round(os.getloadavg()[0], 2),
-        affinity=limits.affinity(),
-        cpu_quota=limits.cpu_quota(root),
+        affinity=affinity(),
+        cpu_quota=cpu_quota(root),
         memory_limit_mib=limit // limits.MIB if limit and limit < 1 << 60 else None,
         temperature_c=temperature(root),
     )
@@ -81,7 +82,7 @@ def packages() -> dict[str, str]:
 
 def os_name(root: Path = Path("/")) -> str:
     """The distribution's own name, else the platform's."""
-    lines = limits.read(root / "etc/os-release").splitlines()
+    lines = read_text(root / "etc/os-release").splitlines()
     names = [line.partition("=")[2].strip('"') for line in lines if line.startswith("PRETTY_NAME=")]
     return names[0] if names else sys.platform
 
@@ -89,15 +90,15 @@ def os_name(root: Path = Path("/")) -> str:
 def frequencies(root: Path = Path("/")) -> tuple[int, int] | None:
     """Lowest and highest current frequency of the cores in MHz; None where the machine hides it."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
-    mhz = [khz / 1000 for khz in map(limits.number, files) if khz]
-    lines = limits.read(root / "proc/cpuinfo").splitlines()
+    mhz = [khz / 1000 for khz in map(read_int, files) if khz]
+    lines = read_text(root / "proc/cpuinfo").splitlines()
     mhz = mhz or [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
     return (round(min(mhz)), round(max(mhz))) if mhz else None
 
 
 def temperature(root: Path = Path("/")) -> float | None:
     """The hottest thermal zone in degrees Celsius; None where there is none."""
-    values = [limits.number(path) for path in (root / "sys/class/thermal").glob("thermal_zone*/temp")]
+    values = [read_int(path) for path in (root / "sys/class/thermal").glob("thermal_zone*/temp")]
     return max((value / 1000 for value in values if value is not None), default=None)
 
 

@@ -7,6 +7,7 @@ import platform
 from importlib.util import find_spec
 from pathlib import Path
 
+from edgecnn.cpus import read_text, usable_cpus
 from edgecnn.devices import limits
 from edgecnn.devices.profile import DeviceProfile
 
@@ -74,7 +75,7 @@ def probe(root: Path = Path("/")) -> DeviceProfile:
         arch=platform.machine(),
         cpu=cpu,
         cores=cores,
-        threads=limits.usable_threads(root),
+        threads=usable_cpus(root),
         features=features(info),
         memory_mib=limits.memory_mib(root),
         formats=installed_formats(),
@@ -85,7 +86,7 @@ def probe(root: Path = Path("/")) -> DeviceProfile:
 def cpu_info(root: Path) -> dict[str, str]:
     """/proc/cpuinfo as one mapping, where the first core that states a field wins, but Arm part numbers of all cores are kept."""
     fields: dict[str, str] = {}
-    for line in limits.read(root / "proc/cpuinfo").splitlines():
+    for line in read_text(root / "proc/cpuinfo").splitlines():
         key, separator, value = (part.strip() for part in line.partition(":"))
         if separator and key == "CPU part" and value not in fields.get(key, ""):
             fields[key] = f"{fields.get(key, '')} {value}".strip()
@@ -108,7 +109,7 @@ def cpu_name(info: dict[str, str]) -> str:
 
 def board_name(root: Path) -> str:
     """The board's own name from the device tree, "" where there is none, as on a PC."""
-    return limits.read(root / "proc/device-tree/model").strip("\0 \n")
+    return read_text(root / "proc/device-tree/model").strip("\0 \n")
 
 
 def features(info: dict[str, str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from edgecnn.errors import BackendError
@@ -52,8 +51,3 @@ def complaint(error: Exception, limit: int = 300) -> str:
 def refused(path: object, engine: str, error: Exception) -> BackendError:
     """The error for a file that an engine can't load."""
     return BackendError(f"a model that {engine} can load", f"{path}: {complaint(error)}", "export or copy the file again")
-
-
-def cpu_count() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,8 +16,8 @@ from edgecnn.benchmarks.measure.process import Opened, Process, Setup
 from edgecnn.benchmarks.measure.protocol import CLOCKS, FULL, Clock, Protocol
 from edgecnn.benchmarks.measure.record import ClockRecord, ColdStart, FileRecord, Record, Throughput, digest, names, size_of
 from edgecnn.benchmarks.measure.rounds import Say, measure_clock, measure_throughput
+from edgecnn.cpus import usable_cpus
 from edgecnn.devices import environment, probe
-from edgecnn.devices.limits import usable_threads
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
 
@@ -41,7 +41,7 @@ class Plan:
     @property
     def threads(self) -> int:
         """CPU threads for every engine: as given, else all that this process may use, so that engines compare."""
-        return self.setup.threads or usable_threads()
+        return self.setup.threads or usable_cpus()
 
     def setup_for(self, requests: int) -> Setup:
         """How files are opened with ``requests`` inferences in flight."""

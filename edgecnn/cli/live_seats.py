@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.cli.live_models import SHOWN_SCORE, Models
 from edgecnn.cli.options import FIELDS
 from edgecnn.cli.wanted import Wanted
+from edgecnn.cpus import usable_cpus
 
 if TYPE_CHECKING:
     from edgecnn.runtime.draw.shared_painter import Paints
@@ -307,4 +307,4 @@ def usual_requests(wanted: Sequence[Wanted], sources: Sequence[Source]) -> int:
 
     if not all(is_quick(camera, source) for camera, source in zip(wanted, sources, strict=True)):
         return 1
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+    return usable_cpus() + 1

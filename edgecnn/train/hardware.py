@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from edgecnn.cpus import usable_cpus
 from edgecnn.train.options import Amp
 
 
@@ -42,5 +43,4 @@ def _cpu_bf16() -> bool:
 def use_all_processors() -> None:
     """One thread for each processor that this process may use, unless OMP_NUM_THREADS decides; torchrun sets that."""
     if "OMP_NUM_THREADS" not in os.environ:
-        allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-        torch.set_num_threads(len(allowed))
+        torch.set_num_threads(usable_cpus())

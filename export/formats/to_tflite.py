@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Precision
+from edgecnn.cpus import usable_cpus
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.quantize.qat_ranges import Trained
 from edgecnn.export.quantize.tflite_ranges import ranges
-from edgecnn.feeds import cpu_count
 from edgecnn.types import Tensors
 
 SUFFIX = ".tflite"
@@ -112,6 +112,6 @@ def _ranges(program: bytes, recipe: Any, feeds: list[Tensors]) -> Any:
     manager = RecipeManager()
     manager.load_quantization_recipe(recipe)
     mode = CalibrationMode.CALIBRATION_PROFILER_BASED
-    calibrator = Calibrator(program, num_threads=cpu_count(), mode=mode, qsv_update_func=min_max_update)
+    calibrator = Calibrator(program, num_threads=usable_cpus(), mode=mode, qsv_update_func=min_max_update)
     calibrator.calibrate({SIGNATURE: [dict(feed) for feed in feeds]}, manager)
     return calibrator.get_model_qsvs()

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.cpus import usable_cpus
 from edgecnn.export.quantize.qat_ranges import Range, Trained, spread
 from edgecnn.export.quantize.qdq import as_pixels
-from edgecnn.feeds import cpu_count
 from edgecnn.types import Array
 
 HANDING_ON = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "MaxPool", "Resize", "Pad", "Slice", "Gather", "Split")
@@ -89,7 +89,7 @@ def _values(graph: Any, image: Array) -> dict[str, Array]:
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads, options.log_severity_level = cpu_count(), 4
+    options.intra_op_num_threads, options.log_severity_level = usable_cpus(), 4
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return dict(zip(names, session.run(names, {session.get_inputs()[0].name: image}), strict=True))
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, MissingExtraError
-from edgecnn.feeds import check_feeds, complaint, cpu_count, image_layout, refused
+from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.pool import Pool
 from edgecnn.types import Array, Tensors, TensorSpec
@@ -89,7 +90,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
         )
     _check_is_tflite(path)
     metadata = _zip_texts(path)
-    share = max((threads or cpu_count()) // requests, 1)
+    share = max((threads or usable_cpus()) // requests, 1)
     try:
         with _without_info_lines():
             interpreters = [interpreter_class(model_path=str(path), num_threads=share) for _ in range(requests)]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError
-from edgecnn.feeds import check_feeds, complaint, cpu_count, image_layout, refused
+from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
 from edgecnn.runtime.backends.pool import closed
@@ -134,7 +135,7 @@ def _options(threads: int | None, requests: int) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     if threads is not None or requests > 1:
-        options.intra_op_num_threads = max((threads or cpu_count()) - requests + 1, 1)
+        options.intra_op_num_threads = max((threads or usable_cpus()) - requests + 1, 1)
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.feeds import cpu_count
+from edgecnn.cpus import usable_cpus
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.parallelism import Goal, Parallelism, candidates
 from edgecnn.runtime.model.predictor import Predictor, Trial, bind_inputs
@@ -48,7 +48,7 @@ class Autotuner:
     def _measure(self, key: Key, path: Path | str, options: dict[str, Any]) -> Predictor:
         """Each rival is opened beside the best so far and one of the two is closed, so that at most two models are in memory."""
         _, device, goal = key
-        chosen, *others = candidates(cpu_count(), goal)
+        chosen, *others = candidates(usable_cpus(), goal)
         best, trials = self._open(path, device, chosen, options), list[Trial]()
         try:
             if others:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgecnn.feeds import cpu_count
+from edgecnn.cpus import usable_cpus
 
 Goal = Literal["latency", "throughput"]
 
@@ -37,4 +37,4 @@ def candidates(cpus: int, goal: Goal) -> tuple[Parallelism, ...]:
 
 def default_parallelism(goal: Goal) -> Parallelism:
     """The setting that suits most models on this machine, without a measurement."""
-    return candidates(cpu_count(), goal)[0]
+    return candidates(usable_cpus(), goal)[0]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edgecnn.feeds import cpu_count
+from edgecnn.cpus import usable_cpus
 
 COMMAND = [sys.executable, "-m", "edgecnn", "run"]
 SCENE = "scene:cups?size=128x96&fps=20&seed="
@@ -176,7 +176,7 @@ def test_threads_are_picked_by_measuring(tmp_path: Path) -> None:
     ],
 )
 def test_threads_are_picked_for_cameras_where_nothing_was_set(options: list[Any], picks: bool, tmp_path: Path) -> None:
-    if cpu_count() < 2:
+    if usable_cpus() < 2:
         pytest.skip("one processor leaves no choice")
     done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "latest", *options, "--stats", tmp_path / "s.json")
     assert done.returncode == 0, done.stderr

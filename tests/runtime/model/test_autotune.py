@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgecnn.cpus import usable_cpus
 from edgecnn.errors import EdgeCnnError
-from edgecnn.feeds import cpu_count
 from edgecnn.runtime.model import autotune
 from edgecnn.runtime.model.autotune import Autotuner
 from edgecnn.runtime.model.parallelism import Goal, Parallelism, candidates
@@ -43,7 +43,7 @@ def test_the_winner_is_open_and_the_trial_is_not_repeated(goal: Goal, tmp_path: 
         assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1  # type: ignore[union-attr]
         chosen = Parallelism(predictor.threads, predictor.backend.concurrency)
     assert [Parallelism(trial.threads, trial.requests) for trial in predictor.trials] == list(
-        candidates(cpu_count(), goal) if cpu_count() > 1 else ()
+        candidates(usable_cpus(), goal) if usable_cpus() > 1 else ()
     )
     assert all(trial.ms > 0 for trial in predictor.trials)
     monkeypatch.setattr(autotune, "_seconds_per_inference", lambda *_: pytest.fail("measured again"))
@@ -54,7 +54,7 @@ def test_the_winner_is_open_and_the_trial_is_not_repeated(goal: Goal, tmp_path: 
 
 def test_another_autotuner_measures_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, measured = classifier(tmp_path), []
-    monkeypatch.setattr(autotune, "cpu_count", lambda: 2)
+    monkeypatch.setattr(autotune, "usable_cpus", lambda: 2)
     monkeypatch.setattr(autotune, "_seconds_per_inference", lambda _, requests: measured.append(requests) or 1.0)
     for tuner in (Autotuner(), Autotuner()):
         tuner.open(path, goal="throughput").close()
@@ -71,14 +71,14 @@ def test_another_autotuner_measures_for_itself(tmp_path: Path, monkeypatch: pyte
 def test_which_candidate_wins(
     seconds: dict[int, float], best: Parallelism, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autotune, "cpu_count", lambda: 4)
+    monkeypatch.setattr(autotune, "usable_cpus", lambda: 4)
     monkeypatch.setattr(autotune, "_seconds_per_inference", lambda _, requests: seconds[requests])
     with Autotuner().open(classifier(tmp_path), goal="throughput") as predictor:
         assert Parallelism(predictor.threads, predictor.backend.concurrency) == best
 
 
 def test_the_first_candidate_is_the_preloaded_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autotune, "cpu_count", lambda: 1)
+    monkeypatch.setattr(autotune, "usable_cpus", lambda: 1)
     path, preloader = classifier(tmp_path), BackendPreloader()
     preloader.start(path, requests=2)
     with preloader, Autotuner(preloader).open(path, goal="throughput") as predictor:
