@@ -1,4 +1,4 @@
-"""From a frame to an input tensor: the only copy, used by training, calibration, export and runtime alike."""
+"""Preprocessing: from a frame to an input tensor. Training, calibration, export and runtime all use this one implementation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgecnn.types import Array, Detections, Float32, Image, TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Where the source image sits in the model input: input = source * scale + offset, in pixels; width and height of the source."""
+    """The transform from source to model input, in pixels: input = source * scale + offset; ``width`` and ``height`` of the source."""
 
     scale_x: float
     scale_y: float
@@ -38,26 +38,29 @@ class Geometry:
 
 
 def geometry(preprocess: Preprocess, width: int, height: int) -> Geometry:
-    """Where a source image of ``width`` x ``height`` pixels lands in the model input under the card's resize rule."""
+    """The transform of a source image of ``width`` x ``height`` pixels into the model input by the card's resize rule.
+
+    An odd padding puts the smaller half on the left and on the top.
+    """
     in_h, in_w = preprocess.size
     if preprocess.resize == "stretch":
         return Geometry(in_w / width, in_h / height, 0.0, 0.0, width, height)
     choose = min if preprocess.resize == "letterbox" else max
     ratio = choose(in_w / width, in_h / height)
-    new_w, new_h = max(round(width * ratio), 1), max(round(height * ratio), 1)
+    new_w, new_h = max(round(width * ratio), 1), max(round(height * ratio), 1)  # a thin image keeps at least one pixel
     centred = preprocess.resize == "crop" or preprocess.align == "center"
     offset_x, offset_y = ((in_w - new_w) // 2, (in_h - new_h) // 2) if centred else (0, 0)
     return Geometry(new_w / width, new_h / height, float(offset_x), float(offset_y), width, height)
 
 
 def resize_into(image: Image, preprocess: Preprocess, out: Image) -> Geometry:
-    """Resize ``image`` (H, W, 3) BGR by the card's rule into ``out`` (h, w, 3 or 1) uint8, colour order of the card.
+    """Resize ``image`` (H, W, 3) BGR by the card's rule into ``out`` (h, w, 3 or 1) uint8, in the colour order of the card.
 
-    Raises ``ValueError`` where ``out`` has another size. ``out`` may be a view of a backend's input buffer.
+    ``out`` may be a view of a backend's input buffer. Raises ``ValueError`` for an ``out`` of another shape or dtype.
     """
     if out.shape != (*preprocess.size, preprocess.channels) or out.dtype != np.uint8:
         raise ValueError(
-            f"wanted a uint8 buffer of {(*preprocess.size, preprocess.channels)}, found {out.dtype} {out.shape}: allocate it by the card"
+            f"out must be a uint8 buffer of shape {(*preprocess.size, preprocess.channels)}, got {out.dtype} of shape {out.shape}"
         )
     height, width = image.shape[:2]
     place = geometry(preprocess, width, height)
@@ -66,41 +69,41 @@ def resize_into(image: Image, preprocess: Preprocess, out: Image) -> Geometry:
     if preprocess.color == "gray":
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
     if preprocess.resize == "crop":
-        _cover(image, new_w, new_h, -x, -y, out)
+        _resize_and_crop(image, new_w, new_h, -x, -y, out)
     else:
-        _fill_border(out, x, y, new_w, new_h, preprocess.pad_value)
-        _scale(image, out[y : y + new_h, x : x + new_w])
+        _fill_padding(out, x, y, new_w, new_h, preprocess.pad_value)
+        _resize(image, out[y : y + new_h, x : x + new_w])
     if preprocess.color == "rgb":
         cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out)
     return place
 
 
-def _scale(image: Array, target: Array) -> None:
-    """Bilinear without antialiasing, the rule that the field's detectors were trained with."""
+def _resize(image: Array, target: Array) -> None:
+    """Bilinear interpolation without antialiasing, as YOLO, SSD and most other detectors are trained with."""
     height, width = target.shape[:2]
     if image.shape[:2] == (height, width):
         target[...] = image.reshape(target.shape)
         return
-    if target.ndim == 3 and target.shape[2] == 1:
+    if target.ndim == 3 and target.shape[2] == 1:  # OpenCV returns gray images without a channel axis, so dst would not fit
         target[..., 0] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     else:
         cv2.resize(image, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
 
 
-def _cover(image: Array, new_w: int, new_h: int, left: int, top: int, out: Array) -> None:
+def _resize_and_crop(image: Array, new_w: int, new_h: int, left: int, top: int, out: Array) -> None:
     height, width = out.shape[:2]
-    whole = np.empty((new_h, new_w, out.shape[2]), np.uint8)
-    _scale(image, whole)
-    out[...] = whole[top : top + height, left : left + width]
+    resized = np.empty((new_h, new_w, out.shape[2]), np.uint8)
+    _resize(image, resized)
+    out[...] = resized[top : top + height, left : left + width]
 
 
-def _fill_border(out: Array, x: int, y: int, width: int, height: int, value: int) -> None:
+def _fill_padding(out: Array, x: int, y: int, width: int, height: int, value: int) -> None:
     out[:y] = out[y + height :] = value
     out[y : y + height, :x] = out[y : y + height, x + width :] = value
 
 
 def tensor_shape(preprocess: Preprocess, spec: TensorSpec) -> tuple[int, ...]:
-    """The shape of the tensor for one image: a batch of one in the layout of ``spec``."""
+    """The shape of the input tensor for a batch of one in the layout of ``spec``."""
     size, channels = preprocess.size, preprocess.channels
     return (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
 
@@ -111,7 +114,7 @@ def to_tensor(pixels: Image, preprocess: Preprocess, spec: TensorSpec) -> Array:
     Raw uint8 NHWC pixels come back as a view, without a copy. A float input gets ``(pixel - mean) / std``; a quantized input with
     mean and std is quantized by the scale and zero-point of ``spec``.
     """
-    lookup = _Lookup(preprocess, spec)
+    lookup = _LookupTable(preprocess, spec)
     if lookup.is_raw:
         return pixels[None]
     out = np.empty(tensor_shape(preprocess, spec), spec.dtype)
@@ -119,10 +122,10 @@ def to_tensor(pixels: Image, preprocess: Preprocess, spec: TensorSpec) -> Array:
     return out
 
 
-class _Lookup:
-    """A pixel has 256 values, so any mean, std and quantization is a table of 256 entries for each channel: one quick exact pass.
+class _LookupTable:
+    """Normalization and quantization as a lookup table: a uint8 pixel has 256 values, so 256 entries a channel give the exact result.
 
-    ``is_raw``: the pixels are the tensor as they are.
+    ``is_raw``: the tensor is the pixels without any change.
     """
 
     def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
@@ -130,18 +133,17 @@ class _Lookup:
         table = _table(preprocess, spec)
         self._is_identity = spec.dtype == "uint8" and bool((table == np.arange(256)).all())
         self.is_raw = self._is_identity and not self._planes
-        self._table = (
-            table if table.dtype in (np.float32, np.uint8, np.int8) else table.astype(np.float32)
-        )  # what OpenCV can write
+        # cv2.LUT cannot write float16 and other types: these go through float32
+        self._table = table if table.dtype in (np.float32, np.uint8, np.int8) else table.astype(np.float32)
 
     def __call__(self, pixels: Image, out: Array) -> None:
         """Write ``pixels`` (h, w, c) into ``out``, a batch of one."""
         if self._is_identity:
             np.copyto(out[0], pixels.transpose(2, 0, 1) if self._planes else pixels)
         elif out.dtype != self._table.dtype:
-            whole = np.empty(out.shape, self._table.dtype)
-            self._look_up(pixels, whole)
-            np.copyto(out, whole, casting="unsafe")
+            values = np.empty(out.shape, self._table.dtype)
+            self._look_up(pixels, values)
+            np.copyto(out, values, casting="unsafe")
         else:
             self._look_up(pixels, out)
 
@@ -150,18 +152,18 @@ class _Lookup:
         if self._planes or channels == 1:
             for channel, target in enumerate(out.reshape(channels, height, width)):
                 cv2.LUT(cv2.extractChannel(pixels, channel), self._table[channel].reshape(1, 256), dst=target)
-        else:
+        else:  # OpenCV expects the channels of a multi-channel table interleaved
             cv2.LUT(pixels, np.ascontiguousarray(self._table.T).reshape(1, 256, channels), dst=out[0])
 
 
 def _table(preprocess: Preprocess, spec: TensorSpec) -> Array:
-    """What each pixel value becomes, (channels, 256)."""
+    """The tensor value of each pixel value, (channels, 256)."""
     values = np.arange(256, dtype=np.float32)
     if preprocess.is_raw and spec.dtype == "uint8":
         return np.tile(values.astype(np.uint8), (preprocess.channels, 1))
     mean, std = (
-        np.broadcast_to(np.asarray(numbers, np.float32)[:, None], (preprocess.channels, 1))
-        for numbers in (preprocess.mean, preprocess.std)
+        np.broadcast_to(np.asarray(per_channel, np.float32)[:, None], (preprocess.channels, 1))
+        for per_channel in (preprocess.mean, preprocess.std)
     )
     return _as_dtype((values - mean) / std, spec)
 
@@ -176,19 +178,19 @@ def _as_dtype(real: Float32, spec: TensorSpec) -> Array:
 
 
 class Preprocessor:
-    """Turns frames into the feed of one model input, in a buffer that is used again for every frame: one per thread.
+    """Turns frames into one model input, in a buffer that is reused for every frame. Not thread-safe: use one per thread.
 
-    ``out`` is that buffer where an engine has one of its own, else it is made here. Raw pixels are resized straight into it.
+    ``out`` is the engine's own input buffer; without it one is allocated. Raw pixels are resized directly into the buffer.
     """
 
     def __init__(self, preprocess: Preprocess, spec: TensorSpec, out: Array | None = None) -> None:
         self.preprocess, self.spec = preprocess, spec
-        self._lookup = _Lookup(preprocess, spec)
+        self._lookup = _LookupTable(preprocess, spec)
         self.out: Array = np.empty(tensor_shape(preprocess, spec), spec.dtype) if out is None else out
         self._pixels: Image = self.out[0] if self._lookup.is_raw else np.empty((*preprocess.size, preprocess.channels), np.uint8)
 
     def __call__(self, image: Image) -> tuple[dict[str, Array], Geometry]:
-        """The feed for ``image`` (H, W, 3) BGR and where the image sits in it; valid until the next call."""
+        """The input tensor by name for ``image`` (H, W, 3) BGR, and its geometry; the tensor is overwritten by the next call."""
         place = resize_into(image, self.preprocess, self._pixels)
         if not self._lookup.is_raw:
             self._lookup(self._pixels, self.out)

@@ -25,7 +25,7 @@ from edgecnn.benchmarks.report.table import columns
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.mot import frame_rate
 from edgecnn.errors import InputError
-from edgecnn.metrics.tracking import Identified, TrackScore, score_tracks
+from edgecnn.metrics.tracking import TrackedBoxes, TrackScore, score_tracks
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.tracking import ByteTrack, TrackOptions
@@ -122,7 +122,7 @@ def _peer(fps: float, options: dict[str, float]) -> Follow:
 
 
 def measure(
-    name: str, options: dict[str, float], follow: Follow, found: Sequence[Detections], truth: Sequence[Identified]
+    name: str, options: dict[str, float], follow: Follow, found: Sequence[Detections], truth: Sequence[TrackedBoxes]
 ) -> Row:
     """Run one tracker over all frames."""
     tracked, spent = [], []
@@ -131,7 +131,7 @@ def measure(
         result = follow(boxes, index)
         spent.append((perf_counter() - started) * 1e6)
         identity = np.empty(0, np.int64) if result.track_id is None else result.track_id
-        tracked.append(Identified(result.xyxy, identity))
+        tracked.append(TrackedBoxes(result.xyxy, identity))
     return Row(name, options, score_tracks(truth, tracked), nearest_rank(spent, 50), nearest_rank(spent, 99))
 
 
@@ -158,10 +158,10 @@ def conclusion(rows: Sequence[Row]) -> str:
     return f"MOTA, IDF1 and HOTA at least the peer's: {'not reached: ' + ', '.join(sorted(behind)) if behind else 'reached'}"
 
 
-def _true(boxes: Any) -> Identified:
+def _true(boxes: Any) -> TrackedBoxes:
     if boxes is None or boxes.identity is None:
         raise InputError("a dataset with identities", "boxes without", "name a MOT Challenge sequence")
-    return Identified(boxes.xyxy, boxes.identity, boxes.crowd)
+    return TrackedBoxes(boxes.xyxy, boxes.identity, boxes.crowd)
 
 
 if __name__ == "__main__":

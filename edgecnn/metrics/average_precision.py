@@ -1,4 +1,4 @@
-"""Detection: mAP@50-95 and its relatives, computed by pycocotools (Lin et al. 2014, https://cocodataset.org/#detection-eval)."""
+"""Detection: mAP@50-95, AP50, AP75, AP by object size and AR, computed by pycocotools (Lin et al. 2014, https://cocodataset.org/#detection-eval)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.metrics.bootstrap import intervals
-from edgecnn.metrics.ground_truth import TrueBoxes
+from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Detections, Float32
 
@@ -20,7 +20,7 @@ AP50, AP75 = 0, 5
 
 
 def load_pycocotools() -> tuple[Any, Any]:
-    """The classes COCO and COCOeval; raises ``MissingExtraError`` where they are not installed."""
+    """The classes COCO and COCOeval; raises ``MissingExtraError`` without pycocotools."""
     try:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
@@ -30,41 +30,41 @@ def load_pycocotools() -> tuple[Any, Any]:
 
 
 @dataclass(slots=True)
-class BoxTally:
-    """Collects true and found boxes of one image after the other."""
+class DetectionAccumulator:
+    """Accumulates ground truth and detections image by image."""
 
     labels: tuple[str, ...]
     _images: int = 0
-    _true: list[dict[str, Any]] = field(default_factory=list)
-    _found: list[dict[str, Any]] = field(default_factory=list)
+    _truth: list[dict[str, Any]] = field(default_factory=list)
+    _predicted: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, found: Detections, truth: TrueBoxes) -> None:
-        """Boxes of one image in source pixels, with class ids of the dataset."""
+    def add(self, predicted: Detections, truth: GroundTruthBoxes) -> None:
+        """Add one image: boxes in source pixels, class ids of the dataset."""
         self._images += 1
         area = _area(truth.xyxy) if truth.area is None else truth.area
         crowd = np.zeros(len(truth.xyxy), np.bool_) if truth.crowd is None else truth.crowd
-        self._true += [
-            self._record(row, class_id, len(self._true) + index, area=float(size), iscrowd=int(is_crowd))
+        self._truth += [
+            self._record(row, class_id, len(self._truth) + index, area=float(size), iscrowd=int(is_crowd))
             for index, (row, class_id, size, is_crowd) in enumerate(zip(truth.xyxy, truth.class_id, area, crowd, strict=True), 1)
         ]
-        self._found += [
-            self._record(row, class_id, len(self._found) + index, area=float(size), iscrowd=0, score=float(score))
+        self._predicted += [
+            self._record(row, class_id, len(self._predicted) + index, area=float(size), iscrowd=0, score=float(score))
             for index, (row, class_id, size, score) in enumerate(
-                zip(found.xyxy, found.class_id, _area(found.xyxy), found.score, strict=True), 1
+                zip(predicted.xyxy, predicted.class_id, _area(predicted.xyxy), predicted.score, strict=True), 1
             )
         ]
 
     def _record(self, xyxy: Float32, class_id: int, number: int, **more: float) -> dict[str, Any]:
-        """One annotation; ids begin at 1, because 0 means "no match" inside pycocotools."""
+        """One COCO annotation; ids begin at 1, because 0 means "no match" inside pycocotools."""
         x1, y1, x2, y2 = (float(value) for value in xyxy)
         bbox = [x1, y1, x2 - x1, y2 - y1]
         return {"id": number, "image_id": self._images, "category_id": int(class_id) + 1, "bbox": bbox, **more}
 
     def score(self, notes: tuple[str, ...]) -> Score:
-        """The Score of all that was added; raises ``InputError`` where there is no true box, ``MissingExtraError``."""
-        counted = [record["category_id"] - 1 for record in self._true if not record["iscrowd"]]
+        """The score of all images added. Raises ``InputError`` without any ground truth box, ``MissingExtraError`` without pycocotools."""
+        counted = [record["category_id"] - 1 for record in self._truth if not record["iscrowd"]]
         if not counted:
-            raise InputError("boxes in the dataset to measure with", "none", "name a dataset or split with boxes")
+            raise InputError("the dataset has no boxes to measure with", "name a dataset or split with boxes")
         run = self._run()
         result = run.eval
         precision, recall = result["precision"], result["recall"]
@@ -81,10 +81,13 @@ class BoxTally:
         )
 
     def _run(self) -> Any:
-        """A finished COCOeval; ``eval`` has precision (T, R, K, A, M) and recall (T, K, A, M), -1 where there is nothing to find."""
+        """An accumulated COCOeval: ``eval`` has precision (T, R, K, A, M) and recall (T, K, A, M), -1 for a class without objects.
+
+        T IoU thresholds, R recall levels, K classes, A area ranges, M limits on detections per image.
+        """
         coco, evaluator = load_pycocotools()
-        with contextlib.redirect_stdout(io.StringIO()):
-            run = evaluator(self._index(coco, self._true), self._index(coco, self._found), "bbox")
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+            run = evaluator(self._index(coco, self._truth), self._index(coco, self._predicted), "bbox")
             run.evaluate()
             run.accumulate()
         return run
@@ -113,7 +116,7 @@ def _values(precision: Array, recall: Array) -> dict[str, float]:
 
 
 def _mean(values: Array) -> float:
-    """The mean of what could be measured; NaN where nothing could."""
+    """The mean of the values that are not -1; NaN if all are."""
     measured = values[values > -1]
     return float(measured.mean()) if measured.size else float("nan")
 

@@ -1,4 +1,4 @@
-"""Which class of a model is which class of a dataset: by name, however it is written."""
+"""Maps the classes of a model to the classes of a dataset by name, ignoring case and separators."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edgecnn.types import Array, Classes, Detections, Float32, Int64
 
 UNNAMED = re.compile(r"(class|label|id)?[ _-]?\d+")
 SHOWN = 8
-# COCO's classes in the spelling of Pascal VOC, which darknet's coco.names and the detectors after it use.
-SAME = {
+# Names in Pascal VOC, darknet's coco.names and the detectors derived from it -> names in COCO.
+VOC_TO_COCO = {
     "aeroplane": "airplane",
     "motorbike": "motorcycle",
     "sofa": "couch",
@@ -27,88 +27,87 @@ SAME = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassMap:
-    """``data_of`` (M,) int64: for each class of the model the class of the dataset, -1 where it has none.
+    """``dataset_class`` (M,) int64: for each class of the model the class of the dataset, -1 for none.
 
-    Several classes of the model may be one of the dataset. ``count`` is the number of classes of the dataset, ``notes`` say what
-    one side has and the other lacks.
+    Several classes of the model may map to the same class. ``count`` is the number of classes of the dataset; ``notes`` tell which
+    classes only one of the two has.
     """
 
-    data_of: Int64
+    dataset_class: Int64
     count: int
     notes: tuple[str, ...] = field(default_factory=tuple)
 
-    def detections(self, found: Detections) -> Detections:
-        """The detections with class ids of the dataset, those of other classes left out."""
-        self._check(int(found.class_id.max(initial=-1)) + 1)
-        ids = self.data_of[found.class_id]
-        kept = found[ids >= 0]
+    def detections(self, predicted: Detections) -> Detections:
+        """The detections with class ids of the dataset, without those of unmapped classes."""
+        self._check(int(predicted.class_id.max(initial=-1)) + 1)
+        ids = self.dataset_class[predicted.class_id]
+        kept = predicted[ids >= 0]
         return Detections(kept.xyxy, kept.score, ids[ids >= 0], kept.track_id)
 
-    def scores(self, found: Classes) -> Float32:
-        """Scores (C,) in the order of the dataset's classes: the best of the model's classes, -inf where it has none."""
-        self._check(len(found.score))
+    def scores(self, predicted: Classes) -> Float32:
+        """Scores (C,) in the order of the dataset's classes: the highest of the classes mapped to it, -inf for none."""
+        self._check(len(predicted.score))
         scores = np.full(self.count, -np.inf, np.float32)
-        here = np.flatnonzero(self.data_of[: len(found.score)] >= 0)
-        np.maximum.at(scores, self.data_of[here], np.nan_to_num(found.score[here], nan=-np.inf))
+        here = np.flatnonzero(self.dataset_class[: len(predicted.score)] >= 0)
+        np.maximum.at(scores, self.dataset_class[here], np.nan_to_num(predicted.score[here], nan=-np.inf))
         return scores
 
     def _check(self, classes: int) -> None:
-        if classes > len(self.data_of):
+        if classes > len(self.dataset_class):
             raise InputError(
-                f"{classes} class names, as the model gives", f"{len(self.data_of)}", "correct the names with --labels"
+                f"the model has {classes} classes, but {len(self.dataset_class)} class names", "correct the names with --labels"
             )
 
 
 def normalised(name: str) -> str:
-    """Lower case, one space between words, VOC's names as COCO's: "With_Mask" is "with mask", "sofa" is "couch"."""
+    """Lower case, one space between words, VOC's names replaced by COCO's: "With_Mask" is "with mask", "sofa" is "couch"."""
     words = " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
-    return SAME.get(words, words)
+    return VOC_TO_COCO.get(words, words)
 
 
 def identity(count: int) -> ClassMap:
-    """The map of a model that was trained on this very dataset."""
+    """The map of a model with the same classes as the dataset."""
     return ClassMap(np.arange(count, dtype=np.int64), count)
 
 
 def rename(names: Sequence[str], renames: Mapping[str, str]) -> tuple[str, ...]:
-    """The names with those of ``renames`` changed; how a name is written does not matter."""
+    """``names`` with the keys of ``renames`` replaced by their values; case and separators are ignored."""
     changed = {normalised(old): new for old, new in renames.items()}
     return tuple(changed.get(normalised(name), name) for name in names)
 
 
 def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classify") -> ClassMap:
-    """Match the classes of a model with those of a dataset by name; by position where the model has no names and as many classes.
+    """Match the classes of a model with those of a dataset by name; by position if the model has no names and as many classes.
 
-    To ``regress``, a single value of the model is the single value of the dataset, whatever it is called.
+    With task ``regress``, the only value of the model matches the only value of the dataset, whatever their names.
     Raises ``InputError`` with both lists where they have no name in common, or where the dataset has no classes.
     """
     if not data:
-        raise InputError("a dataset with labels or boxes", "images only", "name a labelled dataset")
+        raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
     ids = {normalised(name): index for index, name in reversed(list(enumerate(data)))}
-    data_of = np.array([ids.get(normalised(name), -1) for name in model], np.int64)
-    if (data_of >= 0).any():
-        return ClassMap(data_of, len(data), _notes(model, data, data_of))
+    dataset_class = np.array([ids.get(normalised(name), -1) for name in model], np.int64)
+    if (dataset_class >= 0).any():
+        return ClassMap(dataset_class, len(data), _notes(model, data, dataset_class))
     if task == "regress" and len(model) == len(data) == 1:
         return ClassMap(np.zeros(1, np.int64), 1, (f"the model's {model[0]} was measured as {data[0]}",))
     if not model or (len(model) == len(data) and all(UNNAMED.fullmatch(name.strip().casefold()) for name in model)):
-        note = "the model's classes have no names: they were matched with the dataset's by position"
+        note = "the model's classes have no names: they were matched to the dataset's by position"
         return ClassMap(np.arange(len(data), dtype=np.int64), len(data), (note,))
     raise InputError(
-        f"classes of the dataset ({shown(data)}) that the model knows too",
-        f"{shown(model)} in the model",
-        'say which is which with --map "name=name,...", --merge NAME for a single class, or correct --labels',
+        f"the model and the dataset have no class in common: the model has {shown(model)}; the dataset has {shown(data)}",
+        'map the classes with --map "name=name,...", merge them with --merge NAME, or correct --labels',
     )
 
 
 def shown(names: Sequence[str]) -> str:
-    """The first few names."""
+    """The first few names and how many there are in all."""
     return ", ".join(names[:SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > SHOWN else "")
 
 
-def _notes(model: Sequence[str], data: Sequence[str], data_of: Array) -> tuple[str, ...]:
-    known = set(data_of.tolist())
+def _notes(model: Sequence[str], data: Sequence[str], dataset_class: Array) -> tuple[str, ...]:
+    known = set(dataset_class.tolist())
     unknown = [name for index, name in enumerate(data) if index not in known]
-    unused = [name for name, index in zip(model, data_of, strict=True) if index < 0]
+    unused = [name for name, index in zip(model, dataset_class, strict=True) if index < 0]
     notes = []
     if unknown:
         notes.append(f"the model lacks {len(unknown)} of the dataset's {len(data)} classes, they score 0: {shown(unknown)}")

@@ -1,4 +1,4 @@
-"""Run a predictor over a dataset and say how right it is."""
+"""Measure the accuracy of a predictor on a dataset."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import numpy as np
 
 from edgecnn.card import Task
 from edgecnn.errors import InputError
-from edgecnn.metrics.average_precision import BoxTally, load_pycocotools
-from edgecnn.metrics.classification import ClassTally
+from edgecnn.metrics.average_precision import DetectionAccumulator, load_pycocotools
+from edgecnn.metrics.classification import ClassificationAccumulator
 from edgecnn.metrics.classmap import ClassMap, identity, shown
-from edgecnn.metrics.ground_truth import TrueDataset, TrueSample
-from edgecnn.metrics.regression import ValueTally
+from edgecnn.metrics.ground_truth import GroundTruthDataset, GroundTruthSample
+from edgecnn.metrics.regression import RegressionAccumulator
 from edgecnn.metrics.score import Score
 from edgecnn.types import Classes, Detections, Image, Prediction, Values
 
 SHOWN_UNREADABLE = 3
-Tally = ClassTally | BoxTally | ValueTally
-TALLIES: Mapping[Task, Callable[[tuple[str, ...]], Tally]] = {"classify": ClassTally, "detect": BoxTally, "regress": ValueTally}
+Accumulator = ClassificationAccumulator | DetectionAccumulator | RegressionAccumulator
+ACCUMULATORS: Mapping[Task, Callable[[tuple[str, ...]], Accumulator]] = {
+    "classify": ClassificationAccumulator,
+    "detect": DetectionAccumulator,
+    "regress": RegressionAccumulator,
+}
 
 
 def evaluate(
     predict: Callable[[Image], Prediction],
-    dataset: TrueDataset,
+    dataset: GroundTruthDataset,
     *,
     classes: ClassMap | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -31,29 +35,29 @@ def evaluate(
 ) -> Score:
     """The accuracy of ``predict`` on all samples of ``dataset``.
 
-    ``classes`` says which class of the model is which of the dataset (``match_labels``); None means that the ids are the same.
-    ``progress(done, total)`` is called after each image. An image that can't be read is left out and noted, or raised if ``strict``.
-    Raises ``InputError`` where the task, the classes or the truth do not fit; ``MissingExtraError`` for mAP without pycocotools.
+    ``classes`` maps the model's classes to the dataset's (``match_labels``); None means that the ids are the same.
+    ``progress(done, total)`` is called after each image. An unreadable image is skipped and noted; with ``strict`` its error is raised.
+    Raises ``InputError`` where the task, the classes or the ground truth do not match; ``MissingExtraError`` for mAP without pycocotools.
     """
     if not dataset.labels:
-        raise InputError("a dataset with labels or boxes", "images only", "name a labelled dataset")
+        raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
     if not dataset.samples:
-        raise InputError("images to measure with", "none", "name a dataset that holds images")
+        raise InputError("the dataset holds no images", "name another dataset")
     if dataset.task == "detect":
         load_pycocotools()
     mapping = classes or identity(len(dataset.labels))
-    tally = TALLIES[dataset.task](dataset.labels)
+    accumulator = ACCUMULATORS[dataset.task](dataset.labels)
     unreadable: list[str] = []
     for sample, image in _images(dataset, unreadable, progress, strict):
-        _add(tally, predict(image), sample, mapping)
+        _add(accumulator, predict(image), sample, mapping)
     if len(unreadable) == len(dataset.samples):
-        raise InputError("images to measure with", f"none that can be read: {unreadable[0]}", "check the dataset")
-    return tally.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
+        raise InputError(f"no image of the dataset can be read: {unreadable[0]}", "check the dataset")
+    return accumulator.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
 
 
 def _images(
-    dataset: TrueDataset, unreadable: list[str], progress: Callable[[int, int], None] | None, strict: bool
-) -> Iterator[tuple[TrueSample, Image]]:
+    dataset: GroundTruthDataset, unreadable: list[str], progress: Callable[[int, int], None] | None, strict: bool
+) -> Iterator[tuple[GroundTruthSample, Image]]:
     total = len(dataset.samples)
     for done, sample in enumerate(dataset.samples, 1):
         try:
@@ -61,39 +65,40 @@ def _images(
         except InputError as error:
             if strict:
                 raise
-            unreadable.append(f"{sample.name} ({error.found})")
+            unreadable.append(f"{sample.name} ({error.problem})")
         else:
             yield sample, image
         if progress is not None:
             progress(done, total)
 
 
-def _add(tally: Tally, prediction: Prediction, sample: TrueSample, mapping: ClassMap) -> None:
-    if isinstance(tally, ClassTally):
+def _add(accumulator: Accumulator, prediction: Prediction, sample: GroundTruthSample, mapping: ClassMap) -> None:
+    if isinstance(accumulator, ClassificationAccumulator):
         if not isinstance(prediction, Classes) or sample.label is None:
-            raise _unfit("a classifier for a dataset of classes", prediction)
-        tally.add(mapping.scores(prediction), sample.label)
-    elif isinstance(tally, ValueTally):
+            raise _wrong_task("classes", "a classifier", prediction)
+        accumulator.add(mapping.scores(prediction), sample.label)
+    elif isinstance(accumulator, RegressionAccumulator):
         if not isinstance(prediction, Values) or len(prediction.value) != 1 or sample.value is None:
-            raise _unfit("a model of one value for a dataset of values", prediction)
-        tally.add(float(prediction.value[0]), sample.value)
+            raise _wrong_task("values", "a regression model with one value", prediction)
+        accumulator.add(float(prediction.value[0]), sample.value)
     else:
         if not isinstance(prediction, Detections) or sample.boxes is None:
-            raise _unfit("a detector for a dataset of boxes", prediction)
-        tally.add(_labelled(mapping.detections(prediction), sample.unlabelled), sample.boxes)
+            raise _wrong_task("boxes", "a detector", prediction)
+        accumulator.add(_labelled(mapping.detections(prediction), sample.unlabelled), sample.boxes)
 
 
-def _labelled(found: Detections, unlabelled: frozenset[int]) -> Detections:
-    """The detections of classes that are labelled in the image: of the others nobody knows whether they are right."""
-    return found[~np.isin(found.class_id, list(unlabelled))] if unlabelled else found
+def _labelled(predicted: Detections, unlabelled: frozenset[int]) -> Detections:
+    """The detections of classes that are labelled in this image; the others can be neither true nor false positives."""
+    return predicted[~np.isin(predicted.class_id, list(unlabelled))] if unlabelled else predicted
 
 
-def _unfit(wanted: str, prediction: Prediction) -> InputError:
-    found = {Detections: "a detector", Classes: "a classifier", Values: "a model of values"}[type(prediction)]
-    return InputError(wanted, found, "name a dataset for the task of the model")
+def _wrong_task(truth: str, needed: str, prediction: Prediction) -> InputError:
+    values = f"a regression model with {len(prediction.value)} values" if isinstance(prediction, Values) else ""
+    kind = values or {Detections: "a detector", Classes: "a classifier"}[type(prediction)]
+    return InputError(f"a dataset of {truth} needs {needed}, but the model is {kind}", "name a dataset for the task of the model")
 
 
-def _unlabelled_note(dataset: TrueDataset) -> tuple[str, ...]:
+def _unlabelled_note(dataset: GroundTruthDataset) -> tuple[str, ...]:
     names = [dataset.labels[index] for index in sorted(dataset.unlabelled)]
     return (f"not labelled in this dataset and not counted: {shown(names)}",) if names else ()
 

@@ -1,4 +1,4 @@
-"""What metrics need to know of a dataset, as protocols: any labelled samples will do, `edgecnn.data` is one source of them."""
+"""The protocols of a labelled dataset that metrics read; `edgecnn.data.Dataset` implements them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgecnn.card import Task
 from edgecnn.types import Float32, Image, Int64
 
 
-class TrueBoxes(Protocol):
+class GroundTruthBoxes(Protocol):
     """Boxes as in ``edgecnn.data.Boxes``: xyxy (n, 4), class_id (n,), and crowd (n,), area (n,) or None."""
 
     @property
@@ -24,26 +24,26 @@ class TrueBoxes(Protocol):
 
     @property
     def crowd(self) -> Any:
-        """Boxes that are neither to be found nor false when found."""
+        """Boxes that are ignored: missing them is no error, detecting them is no false positive."""
         ...
 
     @property
     def area(self) -> Float32 | None:
-        """Area of the object itself."""
+        """Area of the object in pixels, which may be less than that of its box."""
         ...
 
 
-class TrueSample(Protocol):
-    """One image with its truth."""
+class GroundTruthSample(Protocol):
+    """One image with its ground truth."""
 
     @property
     def name(self) -> str:
-        """What to call it in a message."""
+        """The name used in messages."""
         ...
 
     @property
     def read(self) -> Callable[[], Image]:
-        """Gives the image."""
+        """Reads the image."""
         ...
 
     @property
@@ -53,7 +53,7 @@ class TrueSample(Protocol):
 
     @property
     def unlabelled(self) -> frozenset[int]:
-        """Classes that this image may show without a label: what is found of them neither counts nor is held against the model."""
+        """Classes that this image may show without a label: detections of them are ignored."""
         ...
 
     @property
@@ -62,13 +62,13 @@ class TrueSample(Protocol):
         ...
 
     @property
-    def boxes(self) -> TrueBoxes | None:
+    def boxes(self) -> GroundTruthBoxes | None:
         """True boxes, for detection."""
         ...
 
 
-class TrueDataset(Protocol):
-    """Samples of one task."""
+class GroundTruthDataset(Protocol):
+    """Labelled samples of one task."""
 
     @property
     def task(self) -> Task:
@@ -82,10 +82,10 @@ class TrueDataset(Protocol):
 
     @property
     def unlabelled(self) -> frozenset[int]:
-        """Classes that are labelled in none of the images."""
+        """Classes that are not labelled in any image."""
         ...
 
     @property
-    def samples(self) -> Sequence[TrueSample]:
-        """The images with their truth."""
+    def samples(self) -> Sequence[GroundTruthSample]:
+        """The images with their ground truth."""
         ...

@@ -1,4 +1,4 @@
-"""Which boxes of two sets are the same object: IoU and greedy matching, highest score first."""
+"""Matching the boxes of two sets: IoU and greedy assignment, highest score first."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edgecnn.types import Detections, Float32, Int64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """Pairs of boxes of ``a`` and ``b``, m of them, and what was left over.
+    """The m matched pairs of boxes of ``a`` and ``b``, and the boxes without a match.
 
     ``pairs`` (m, 2) int64 indices, ``iou`` (m,) float32, ``score_difference`` (m,) float32 = score of b - score of a,
-    ``only_a`` and ``only_b`` int64 indices of boxes without a partner.
+    ``only_a`` and ``only_b`` int64 indices of unmatched boxes.
     """
 
     pairs: Int64
@@ -38,9 +38,9 @@ def iou_matrix(a: Float32, b: Float32) -> Float32:
 
 
 def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool = True) -> Matches:
-    """Pair boxes of ``a`` with boxes of ``b`` that overlap by at least ``iou`` and, where ``class_aware``, are of one class.
+    """Match boxes of ``a`` to boxes of ``b`` with an IoU of at least ``iou`` and, if ``class_aware``, the same class.
 
-    Boxes of ``a`` choose in the order of their score, each the free box of ``b`` with the highest overlap.
+    Greedy: boxes of ``a`` in the order of their scores, each gets the unmatched box of ``b`` with the highest IoU.
     """
     overlap = iou_matrix(a.xyxy, b.xyxy)
     if class_aware:

@@ -1,4 +1,4 @@
-"""A Score as text for people."""
+"""A score as lines of text."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from edgecnn.metrics.score import IN_UNITS, TITLES, Score
 
-MOST_CLASSES = 20
-MOST_CONFUSIONS = 5
-LEAST_CONFUSED = 2
+MAX_CLASSES = 20
+MAX_CONFUSIONS = 5
+MIN_CONFUSIONS = 2
 
 
 def report_lines(score: Score) -> list[str]:
-    """The values, each class, what is confused most and the notes."""
+    """The metrics, each class, the most frequent confusions and the notes."""
     classes = ["", *_class_lines(score)] if score.per_class else []
     return [*_value_lines(score), *classes, *_confusion_lines(score), *_note_lines(score)]
 
@@ -30,10 +30,10 @@ def _value_lines(score: Score) -> Iterator[str]:
 
 
 def _class_lines(score: Score) -> Iterator[str]:
-    """All classes, or the most frequent where there are many."""
+    """All classes; with many classes only the most frequent."""
     names = list(score.per_class)
-    if len(names) > MOST_CLASSES:
-        names = sorted(names, key=lambda name: -score.support[name])[:MOST_CLASSES]
+    if len(names) > MAX_CLASSES:
+        names = sorted(names, key=lambda name: -score.support[name])[:MAX_CLASSES]
     width = max(len("class"), *(len(name) for name in names))
     counted, measured = ("images", "accuracy") if score.task == "classify" else ("boxes", "mAP@50-95")
     yield f"  {'class':<{width}}  {counted:>8}  {measured:>9}"
@@ -49,11 +49,11 @@ def _confusion_lines(score: Score) -> Iterator[str]:
         return
     wrong = score.confusion.copy()
     np.fill_diagonal(wrong, 0)
-    most = [divmod(int(cell), len(wrong)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]]
-    shown = [(row, column) for row, column in most if wrong[row, column] >= LEAST_CONFUSED]
+    most = [divmod(int(cell), len(wrong)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:MAX_CONFUSIONS]]
+    shown = [(row, column) for row, column in most if wrong[row, column] >= MIN_CONFUSIONS]
     if shown:
         yield ""
-        yield "  most often taken for another"
+        yield "  most frequent confusions"
         width = max(len(score.labels[row]) for row, _ in shown)
         for row, column in shown:
             yield f"  {score.labels[row]:<{width}}  as {score.labels[column]}: {wrong[row, column]:,} of {score.confusion[row].sum():,}"

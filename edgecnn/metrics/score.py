@@ -1,4 +1,4 @@
-"""The result of measuring accuracy: one main number, the others beside it, by class, with notes on what was left out."""
+"""The result of an evaluation: the primary metric, all others, the metric by class and notes on what was left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgecnn.card import Task
 from edgecnn.types import Float32, Int64
 
 PRIMARY = {"classify": "top1", "detect": "map", "regress": "r2"}
-IN_UNITS = ("mae", "rmse")  # not parts of 1, but in the units of the value
+IN_UNITS = ("mae", "rmse")  # in the units of the value, not fractions
 TITLES = {
     "top1": "top-1",
     "top1_low": "top-1, 95 % interval from",
@@ -28,7 +28,7 @@ TITLES = {
     "ap_medium": "AP medium",
     "ap_large": "AP large",
     "ar": "AR (100 boxes)",
-    "r2": "R² (part explained)",
+    "r2": "R²",
     "mae": "mean absolute error",
     "rmse": "root mean square error",
 }
@@ -36,11 +36,11 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """Accuracy on ``n`` images; all values are parts of 1, not percent, but for those ``IN_UNITS``.
+    """Accuracy on ``n`` images; all values are fractions of 1, except those in ``IN_UNITS``.
 
-    ``values`` has the keys of ``TITLES`` that could be measured. ``per_class`` is accuracy or mAP@50-95 by label, ``support`` the
-    images or boxes of each label. ``confusion`` (C, C) int64 counts true class by predicted class (classification only). ``pairs``
-    (n, 2) float32 are true and found values (regression only).
+    ``values`` has the keys of ``TITLES`` that apply. ``per_class`` is accuracy or mAP@50-95 by label, ``support`` the number of
+    images or boxes by label. ``confusion`` (C, C) int64 has true classes as rows, predicted classes as columns (classification).
+    ``pairs`` (n, 2) float32 are true and predicted values (regression).
     """
 
     task: Task
@@ -60,11 +60,11 @@ class Score:
 
     @property
     def primary_title(self) -> str:
-        """Name of the main number for people."""
+        """Display name of the primary metric."""
         return TITLES[PRIMARY[self.task]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """As plain values for JSON."""
         pairs = {} if self.pairs is None else {"pairs": self.pairs.tolist()}
         return {
             "task": self.task,

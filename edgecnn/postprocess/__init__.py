@@ -1,4 +1,4 @@
-"""From raw outputs to a prediction: one decoder per file, found by the name that the card gives."""
+"""Postprocessing: from raw outputs to a prediction. One decoder per file, selected by the name in the model card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgecnn.postprocess.classes import probabilities, softmax
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
 from edgecnn.postprocess.ssd import ssd
-from edgecnn.postprocess.tensors import real_outputs
+from edgecnn.postprocess.tensors import dequantize
 from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
@@ -34,21 +34,21 @@ DECODERS: Mapping[str, Decoder] = {
 
 
 def names() -> tuple[str, ...]:
-    """The decoders that a card may name."""
+    """The names of all decoders."""
     return tuple(DECODERS)
 
 
 def find(name: str) -> Decoder:
-    """The decoder of that name; raises ``InputError`` that lists them all for an unknown one."""
+    """The decoder called ``name``; raises ``InputError`` that lists all decoders for an unknown name."""
     if name not in DECODERS:
-        raise InputError(f"a decoder of {', '.join(DECODERS)}", repr(name), "name one of them with --decode")
+        raise InputError(f"there is no decoder {name!r}", f"--decode takes one of {', '.join(DECODERS)}")
     return DECODERS[name]
 
 
 def decode(outputs: Tensors, card: ModelCard) -> Prediction:
-    """Raw outputs of one image to a prediction; boxes are in pixels of the model's input.
+    """Decode the raw outputs of one image; boxes are in pixels of the model's input.
 
-    Quantized outputs become real numbers by the scale and zero-point of the card's output specs first.
-    Raises ``InputError`` for an unknown decoder, ``ArtifactError`` for outputs that the decoder can't read.
+    Quantized outputs are dequantized by the scale and zero-point of the card's output specs first.
+    Raises ``InputError`` for an unknown decoder, ``ArtifactError`` for outputs of a shape that the decoder does not support.
     """
-    return find(card.decode.name)(real_outputs(outputs, card.outputs), card)
+    return find(card.decode.name)(dequantize(outputs, card.outputs), card)

@@ -13,7 +13,7 @@ from edgecnn.types import Float32
 def cells(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Float32, Float32]:
     """Top-left corners (N, 2), x and y in pixels, and strides (N, 1) of all cells, stride after stride, row by row.
 
-    ``size`` is (height, width) of the input; a size that a stride does not divide gets one more cell.
+    ``size`` is (height, width) of the input; the last cell of a row or column may be partial.
     """
     grids = [grid(size, stride) * np.float32(stride) for stride in strides]
     widths = [np.full((len(corners), 1), stride, np.float32) for corners, stride in zip(grids, strides, strict=True)]
@@ -27,6 +27,6 @@ def grid(size: tuple[int, int], stride: int) -> Float32:
     return np.stack([columns.ravel(), lines.ravel()], axis=1).astype(np.float32)
 
 
-def count(size: tuple[int, int], strides: tuple[int, ...]) -> int:
-    """How many cells an input of ``size`` (height, width) has."""
+def cell_count(size: tuple[int, int], strides: tuple[int, ...]) -> int:
+    """The number of cells of an input of ``size`` (height, width) over all strides."""
     return sum(-(-size[0] // stride) * -(-size[1] // stride) for stride in strides)

@@ -1,4 +1,4 @@
-"""Greedy non-maximum suppression by class, on OpenCV's implementation."""
+"""Non-maximum suppression (NMS): greedy, per class, with OpenCV's implementation."""
 
 from __future__ import annotations
 
@@ -11,45 +11,49 @@ import numpy as np
 
 from edgecnn.types import Detections, Float32, Int64
 
+SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS = 0.25, 0.6, 100
 MAX_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Which candidates are kept: score at least ``score``, IoU with a better box of its class at most ``iou``, ``count`` in all."""
+class NmsOptions:
+    """Thresholds of NMS: lowest score, highest IoU with a better box of the same class, and the number of boxes kept per image."""
 
-    score: float = 0.25
-    iou: float = 0.6
-    count: int = 100
+    score_threshold: float = SCORE_THRESHOLD
+    iou_threshold: float = IOU_THRESHOLD
+    max_detections: int = MAX_DETECTIONS
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Limits:
-        """From a card's decode options score_threshold, iou_threshold and max_detections."""
+    def from_card(cls, options: Mapping[str, Any]) -> NmsOptions:
+        """The thresholds in the decode options of a model card; the defaults for those that are not given."""
         return cls(
-            float(options.get("score_threshold", 0.25)),
-            float(options.get("iou_threshold", 0.6)),
-            int(options.get("max_detections", 100)),
+            float(options.get("score_threshold", SCORE_THRESHOLD)),
+            float(options.get("iou_threshold", IOU_THRESHOLD)),
+            int(options.get("max_detections", MAX_DETECTIONS)),
         )
 
 
 def best_class(scores: Float32, threshold: float) -> tuple[Int64, Int64, Float32]:
-    """Rows of ``scores`` (n, C) whose best class reaches ``threshold``: row indices, class ids, scores."""
-    kept = _reaching(scores, threshold)
+    """The best class of each row of ``scores`` (n, C) that reaches ``threshold``: row indices, class ids, scores."""
+    kept = _rows_above(scores, threshold)
     chosen = scores[kept]
     class_id = chosen.argmax(axis=1)
     return kept, class_id, chosen[np.arange(len(kept)), class_id]
 
 
-def _reaching(scores: Float32, threshold: float) -> Int64:
-    """Rows with a score of at least ``threshold``; a flat search is several times as quick as a maximum over short rows."""
-    if not scores.flags.c_contiguous:
+def _rows_above(scores: Float32, threshold: float) -> Int64:
+    """Indices of the rows with a score of at least ``threshold``.
+
+    NumPy's maximum over short rows is slow: one search through the flat array is several times faster.
+    """
+    if not scores.flags.c_contiguous:  # flattening would copy
         return np.flatnonzero(scores.max(axis=1) >= threshold)
     rows: Int64 = np.flatnonzero(scores >= threshold) // scores.shape[1]
     first: Int64 = np.flatnonzero(np.diff(rows, prepend=-1))
     return rows[first]
 
 
-def strongest(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
+def top_scores(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
     """Indices of the ``count`` highest scores, highest first; equal scores keep their order."""
     if len(score) > count:
         top = np.sort(np.argpartition(-score, count - 1)[:count])
@@ -57,27 +61,30 @@ def strongest(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
     return np.argsort(-score, kind="stable")
 
 
-def suppress(xyxy: Float32, score: Float32, class_id: Int64, limits: Limits) -> Detections:
-    """The best ``limits.count`` boxes, highest score first, of which no two of a class overlap more than ``limits.iou``.
+def suppress(xyxy: Float32, score: Float32, class_id: Int64, options: NmsOptions) -> Detections:
+    """NMS per class: at most ``options.max_detections`` boxes, highest score first.
 
-    Only the 1000 best candidates are looked at, and none that is not finite. Classes are kept apart by moving each to a place of its
-    own in the plane.
+    Boxes that are not finite are dropped; only the 1000 candidates with the highest scores take part.
     """
     finite = np.isfinite(xyxy).all(axis=1)
     if not finite.all():
         xyxy, score, class_id = xyxy[finite], score[finite], class_id[finite]
-    order = strongest(score)
+    order = top_scores(score)
     xyxy, score, class_id = xyxy[order], score[order], class_id[order]
     if len(order) > 1:
-        first = _kept(xyxy[: 2 * limits.count], class_id[: 2 * limits.count], limits.iou)
-        enough = len(first) >= limits.count or 2 * limits.count >= len(xyxy)  # weaker boxes can't remove stronger ones
-        kept = (first if enough else _kept(xyxy, class_id, limits.iou))[: limits.count]
+        # A weaker box never removes a stronger one, so the strongest boxes alone give the same result where they are enough.
+        head = 2 * options.max_detections
+        kept = _kept(xyxy[:head], class_id[:head], options.iou_threshold)
+        if len(kept) < options.max_detections and head < len(xyxy):
+            kept = _kept(xyxy, class_id, options.iou_threshold)
+        kept = kept[: options.max_detections]
         xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]
     return Detections(np.ascontiguousarray(xyxy, np.float32), score.astype(np.float32), class_id.astype(np.int64))
 
 
 def _kept(xyxy: Float32, class_id: Int64, iou: float) -> Int64:
-    """Indices that survive; boxes come best first, so their ranks stand for the scores, which OpenCV wants above zero."""
+    """Indices that survive NMS; boxes come best first, so ranks replace the scores, because OpenCV ignores scores of zero."""
+    # Each class is moved to its own region of the plane, so that boxes of different classes never overlap.
     low = xyxy.min()
     span = float(xyxy.max() - low) + 1.0
     boxes = np.empty((len(xyxy), 4), np.float64)

@@ -1,4 +1,4 @@
-"""SSDs whose graph ends in a post-processing operator. Liu et al. 2016, arXiv:1512.02325."""
+"""SSD models whose graph ends in a post-processing operator. Liu et al. 2016, arXiv:1512.02325."""
 
 from __future__ import annotations
 
@@ -6,38 +6,41 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import ArtifactError
-from edgecnn.postprocess.nms import Limits, strongest
-from edgecnn.postprocess.tensors import misfit, rows
+from edgecnn.postprocess.nms import NmsOptions, top_scores
+from edgecnn.postprocess.tensors import first_image, unexpected_outputs
 from edgecnn.types import Array, Detections, Float32, Tensors
 
 
 def ssd(outputs: Tensors, card: ModelCard) -> Detections:
     """The four outputs of TFLite's Detection_PostProcess, or OpenVINO's DetectionOutput (1, 1, N, 7); boxes in 0..1 of the input.
 
-    Option ``first_class`` is the class that the first label names: 0 with TFLite's operator, 1 with OpenVINO's, where 0 is the
-    background. Raises ``ArtifactError`` for a class that has no label.
+    Option ``first_class`` is the class id of the first label: by default 0 with TFLite's operator and 1 with OpenVINO's, where 0
+    is the background. Raises ``ArtifactError`` for a class without a label.
     """
     table, first_class = _tflite(outputs) if len(outputs) == 4 else _openvino(outputs)
-    limits = Limits.of(card.decode.options)
-    table = table[table[:, 0] >= limits.score]
-    table = table[strongest(table[:, 0], limits.count)]
+    options = NmsOptions.from_card(card.decode.options)
+    table = table[table[:, 0] >= options.score_threshold]
+    table = table[top_scores(table[:, 0], options.max_detections)]
     class_id = table[:, 1].astype(np.int64) - int(card.decode.options.get("first_class", first_class))
     if len(card.labels) == 1:
         class_id[:] = 0
     if len(class_id) and not 0 <= class_id.min() <= class_id.max() < len(card.labels):
         worst = class_id.max() if class_id.min() >= 0 else class_id.min()
-        raise ArtifactError(f"a class of 0 to {len(card.labels) - 1}, the labels given", f"class {worst}", "correct --labels")
+        raise ArtifactError(
+            f"the model found class {worst}, but its {len(card.labels)} labels are classes 0 to {len(card.labels) - 1}",
+            "correct --labels",
+        )
     height, width = card.preprocess.size
     xyxy = table[:, 2:] * np.array([width, height, width, height], np.float32)
     return Detections(xyxy, table[:, 0].copy(), class_id)
 
 
 def _openvino(outputs: Tensors) -> tuple[Float32, int]:
-    """Rows of score, class, x1, y1, x2, y2 from rows of image, class, score, corners; an image below 0 ends the list."""
-    found = next(iter(outputs.values()))
-    if len(outputs) != 1 or found.ndim != 4 or found.shape[3] != 7:
-        raise misfit("ssd", "one output (1, 1, N, 7) or the four of TFLite_Detection_PostProcess", outputs)
-    table = rows(found)[0]
+    """Rows of score, class, x1, y1, x2, y2 from rows of image id, class, score, x1, y1, x2, y2; a negative image id ends the list."""
+    output = next(iter(outputs.values()))
+    if len(outputs) != 1 or output.ndim != 4 or output.shape[3] != 7:
+        raise unexpected_outputs("ssd", "one output (1, 1, N, 7) or the four of TFLite_Detection_PostProcess", outputs)
+    table = first_image(output)[0]
     table = table[np.logical_and.accumulate(table[:, 0] >= 0)]
     return table[:, [2, 1, 3, 4, 5, 6]], 1
 
@@ -49,12 +52,14 @@ def _tflite(outputs: Tensors) -> tuple[Float32, int]:
     lists = [array for array in arrays if array.ndim == 2]
     counts = [array for array in arrays if array.size == 1]
     if len(boxes) != 1 or len(lists) != 2 or not counts:
-        raise misfit("ssd", "boxes (1, N, 4), classes (1, N), scores (1, N) and a count", outputs)
+        raise unexpected_outputs("ssd", "boxes (1, N, 4), classes (1, N), scores (1, N) and a count", outputs)
     classes, scores = lists if _are_classes(lists[0]) or not _are_classes(lists[1]) else lists[::-1]
-    table = np.concatenate([rows(scores)[:, None], rows(classes)[:, None], rows(boxes[0])[:, [1, 0, 3, 2]]], axis=1)
+    table = np.concatenate(
+        [first_image(scores)[:, None], first_image(classes)[:, None], first_image(boxes[0])[:, [1, 0, 3, 2]]], axis=1
+    )
     return table[: int(counts[0].ravel()[0])], 0
 
 
 def _are_classes(array: Array) -> bool:
-    """Whether all are whole numbers, which scores never are all of; converters differ in the order of the two."""
+    """Whether all values are whole numbers: classes are, scores are not. Converters differ in the order of the two outputs."""
     return bool((array == np.rint(array)).all())

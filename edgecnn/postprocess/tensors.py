@@ -1,4 +1,4 @@
-"""Reading raw output tensors: dequantize them, find the one that is meant, drop the batch axis."""
+"""Raw output tensors: dequantize, select, drop the batch axis."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from edgecnn.errors import ArtifactError
 from edgecnn.types import Array, Float32, Tensors, TensorSpec
 
 
-def real_outputs(outputs: Tensors, specs: Iterable[TensorSpec]) -> Tensors:
-    """Outputs with quantized ones as float32: real = scale * (q - zero_point); outputs without a scale stay as they are."""
+def dequantize(outputs: Tensors, specs: Iterable[TensorSpec]) -> Tensors:
+    """Quantized outputs as float32: real = scale * (q - zero_point). Outputs whose spec has no scale are returned unchanged."""
     scaled = {spec.name: spec for spec in specs if spec.scale is not None}
     if not scaled:
         return outputs
-    return {name: _real(array, scaled[name]) if name in scaled else array for name, array in outputs.items()}
+    return {name: _dequantize_one(array, scaled[name]) if name in scaled else array for name, array in outputs.items()}
 
 
-def _real(array: Array, spec: TensorSpec) -> Array:
+def _dequantize_one(array: Array, spec: TensorSpec) -> Array:
     if array.dtype.kind == "f" or spec.scale is None:
         return array
     real: Float32 = (array.astype(np.float32) - np.float32(spec.zero_point or 0)) * np.float32(spec.scale)
@@ -26,19 +26,22 @@ def _real(array: Array, spec: TensorSpec) -> Array:
 
 
 def single(outputs: Tensors, decoder: str) -> Array:
-    """The only output; raises ``ArtifactError`` where there are more."""
+    """The only output; raises ``ArtifactError`` where there are several or none."""
     if len(outputs) != 1:
-        raise misfit(decoder, "one output", outputs)
+        raise unexpected_outputs(decoder, "one output", outputs)
     return next(iter(outputs.values()))
 
 
-def rows(array: Array) -> Float32:
-    """One image of a batch, as float32; a batch of one costs no copy."""
+def first_image(array: Array) -> Float32:
+    """The first image of a batch as float32, without a copy where it is float32 already."""
     first: Float32 = array[0].astype(np.float32, copy=False)
     return first
 
 
-def misfit(decoder: str, wanted: str, outputs: Tensors) -> ArtifactError:
-    """The error for outputs that a decoder can't read."""
-    found = ", ".join(f"{name} {tuple(array.shape)}" for name, array in outputs.items())
-    return ArtifactError(f"{wanted} for the decoder {decoder}", found or "none", "name another decoder with --decode")
+def unexpected_outputs(decoder: str, expected: str, outputs: Tensors) -> ArtifactError:
+    """The error for outputs that a decoder does not support; ``expected`` describes those that it does."""
+    shapes = ", ".join(f"{name} {tuple(array.shape)}" for name, array in outputs.items())
+    return ArtifactError(
+        f"the decoder {decoder} needs {expected}, but the model's outputs are {shapes or 'empty'}",
+        "name another decoder with --decode",
+    )

@@ -1,4 +1,4 @@
-"""Ultra-Light-Fast-Generic-Face-Detector-1MB (Linzaer), with its post-processing in the graph or without."""
+"""Ultra-Light-Fast-Generic-Face-Detector-1MB (Linzaer), exported with or without its box decoding."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.postprocess.cells import grid
-from edgecnn.postprocess.nms import Limits, suppress
-from edgecnn.postprocess.tensors import misfit, rows
+from edgecnn.postprocess.nms import NmsOptions, suppress
+from edgecnn.postprocess.tensors import first_image, unexpected_outputs
 from edgecnn.types import Array, Detections, Float32, Tensors
 
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
@@ -17,28 +17,28 @@ MIN_BOXES = {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)}
 
 
 def ultraface(outputs: Tensors, card: ModelCard) -> Detections:
-    """Scores (1, N, 2), background and face, and boxes (1, N, 4): corners in 0..1, or raw offsets to the priors.
+    """Scores (1, N, 2) of background and face, and boxes (1, N, 4): corners in 0..1, or raw offsets to the priors.
 
-    Corners always have x2 > x1 and y2 > y1; thousands of raw offsets never do.
+    The two are told apart by their values: corners always have x2 > x1 and y2 > y1, thousands of raw offsets never all do.
     """
     anchors = priors(card.preprocess.size)
     scores, boxes = _pair(outputs, len(anchors))
     score = scores[:, 1] if (scores >= 0).all() and (scores.sum(axis=1) < 1.01).all() else _softmax_face(scores)
-    limits = Limits.of(card.decode.options)
-    kept = np.flatnonzero(score >= limits.score)
+    options = NmsOptions.from_card(card.decode.options)
+    kept = np.flatnonzero(score >= options.score_threshold)
     xyxy = boxes[kept]
     if not (boxes[:, 2:] > boxes[:, :2]).all():
         xyxy = _from_offsets(xyxy, anchors[kept])
     height, width = card.preprocess.size
     pixels = xyxy * np.array([width, height, width, height], np.float32)
-    return suppress(pixels, score[kept], np.zeros(len(kept), np.int64), limits)
+    return suppress(pixels, score[kept], np.zeros(len(kept), np.int64), options)
 
 
 def _pair(outputs: Tensors, count: int) -> tuple[Float32, Float32]:
-    found: dict[tuple[int, ...], Array] = {array.shape: array for array in outputs.values()}
-    if len(outputs) != 2 or (1, count, 2) not in found or (1, count, 4) not in found:
-        raise misfit("ultraface", f"scores (1, {count}, 2) and boxes (1, {count}, 4)", outputs)
-    return rows(found[1, count, 2]), rows(found[1, count, 4])
+    output: dict[tuple[int, ...], Array] = {array.shape: array for array in outputs.values()}
+    if len(outputs) != 2 or (1, count, 2) not in output or (1, count, 4) not in output:
+        raise unexpected_outputs("ultraface", f"scores (1, {count}, 2) and boxes (1, {count}, 4)", outputs)
+    return first_image(output[1, count, 2]), first_image(output[1, count, 4])
 
 
 def _softmax_face(logits: Float32) -> Float32:
@@ -54,7 +54,7 @@ def _from_offsets(offsets: Float32, anchors: Float32) -> Float32:
 
 @lru_cache(maxsize=4)
 def priors(size: tuple[int, int]) -> Float32:
-    """Centre and size (N, 4) in 0..1 of the priors of an input of ``size`` (height, width): per stride, row, column and box."""
+    """Prior boxes of an input of ``size`` (height, width): centre and size (N, 4) in 0..1, by stride, row, column and box."""
     height, width = size
     parts = []
     for stride, boxes in MIN_BOXES.items():

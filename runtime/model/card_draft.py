@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
-from edgecnn.postprocess.tensors import real_outputs
+from edgecnn.postprocess.tensors import dequantize
 from edgecnn.runtime.backends import Backend
 from edgecnn.runtime.model.coco_names import COCO_80
 from edgecnn.runtime.model.foreign_metadata import Facts, facts
@@ -87,7 +87,7 @@ def _classifier(backend: Backend, size: Size) -> str:
     sizes = size if spec.layout == "NCHW" else (*size, spec.shape[3])
     shape = (1, spec.shape[1], *sizes) if spec.layout == "NCHW" else (1, *sizes)
     noise = np.random.default_rng(0).integers(0, 127, shape).astype(spec.dtype)
-    scores = next(iter(real_outputs(backend.run({spec.name: noise}), backend.outputs).values()))
+    scores = next(iter(dequantize(backend.run({spec.name: noise}), backend.outputs).values()))
     return "probabilities" if scores.min() >= 0 and 0.8 < scores.sum() < 1.1 else "softmax"
 
 

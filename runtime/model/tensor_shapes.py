@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgecnn.postprocess.cells import count
+from edgecnn.postprocess.cells import cell_count
 from edgecnn.postprocess.ultraface import MIN_BOXES
 from edgecnn.postprocess.yolo import STRIDES, layout_of
 from edgecnn.types import TensorSpec
@@ -84,7 +84,7 @@ def recognise(outputs: Sequence[TensorSpec], size: Size, classes: int | None) ->
 def _single(shape: tuple[int, ...], size: Size, classes: int) -> str:
     if len(shape) == 4 and shape[1:] == (5 + classes, -(-size[0] // 16), -(-size[1] // 16)):
         return "fastestdet"
-    if len(shape) == 3 and shape[1:] == (count(size, STRIDES), 5 + classes):
+    if len(shape) == 3 and shape[1:] == (cell_count(size, STRIDES), 5 + classes):
         return "yolox"
     return "yolo" if layout_of(shape, size, classes) else ""
 
@@ -97,7 +97,7 @@ def _is_ssd(shapes: list[tuple[int, ...]]) -> bool:
 
 
 def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
-    priors = sum(count(size, (stride,)) * len(boxes) for stride, boxes in MIN_BOXES.items())
+    priors = sum(cell_count(size, (stride,)) * len(boxes) for stride, boxes in MIN_BOXES.items())
     rows = sorted(shape[2] for shape in shapes if len(shape) == 3 and shape[1] in (-1, priors))
     return len(shapes) == 2 and rows == [2, 4]
 
@@ -129,5 +129,5 @@ def _yolo_classes(shape: Sequence[int], size: Size) -> int | None:
     if min(shape[1:]) == 6 and shape[1] > shape[2]:
         return None
     if shape[1] > shape[2]:
-        return shape[2] - (5 if shape[1] == 3 * count(size, STRIDES) else 4)
+        return shape[2] - (5 if shape[1] == 3 * cell_count(size, STRIDES) else 4)
     return shape[1] - 4

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
-from edgecnn.postprocess.nms import Limits, suppress
+from edgecnn.postprocess.nms import NmsOptions, suppress
 from edgecnn.runtime.pipeline.camera import Worker
 from edgecnn.runtime.steps.place import Shape, area, check_length, parse_shape
 from edgecnn.types import Detections, Float32, Image, Prediction
@@ -69,7 +69,7 @@ class Regions:
         if tiles is not None and card.task != "detect":
             raise InputError("a detector for --tiles", f"a model to {card.task}", "leave --tiles out")
         self._roi, self._tiles = roi, tiles
-        self._limits = Limits.of(card.decode.options) if card.task == "detect" else Limits()
+        self._limits = NmsOptions.from_card(card.decode.options) if card.task == "detect" else NmsOptions()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
 
     def __call__(self, work: Worker, image: Image) -> tuple[Prediction, dict[str, float]]:
@@ -153,7 +153,7 @@ def _shown(image: Image, rectangle: Rectangle, outside: NDArray[np.bool_] | None
     return shown
 
 
-def merge(found: Detections, cut: NDArray[np.bool_], limits: Limits) -> Detections:
+def merge(found: Detections, cut: NDArray[np.bool_], limits: NmsOptions) -> Detections:
     """One box for each thing: pieces that meet at a seam are joined, pieces of a whole box dropped, then duplicates suppressed.
 
     ``cut`` (n,) marks boxes that end where their tile does, though the picture goes on.

@@ -14,19 +14,19 @@ MODEL = ("person", "car", "bus", "dog")
 def test_classes_of_the_model_alone_may_be_renamed() -> None:
     dataset, classes = name_both(VEHICLES, MODEL, "car,bus:vehicle")
     assert dataset.labels == ("vehicle", "person")
-    assert classes.data_of.tolist() == [1, 0, 0, -1]
+    assert classes.dataset_class.tolist() == [1, 0, 0, -1]
 
 
 def test_names_change_on_both_sides() -> None:
     dataset, classes = name_both(VEHICLES, MODEL, "Person=human,car=vehicle")
     assert dataset.labels == ("vehicle", "human")
-    assert classes.data_of.tolist() == [1, 0, -1, -1]
+    assert classes.dataset_class.tolist() == [1, 0, -1, -1]
 
 
 def test_merge_makes_one_class_of_all_that_the_dataset_has() -> None:
     dataset, classes = name_both(VEHICLES, MODEL, "car:vehicle", "thing")
     assert dataset.labels == ("thing",)
-    assert classes.data_of.tolist() == [0, 0, -1, -1]
+    assert classes.dataset_class.tolist() == [0, 0, -1, -1]
 
 
 def test_a_name_that_neither_has_is_refused() -> None:

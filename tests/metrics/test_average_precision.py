@@ -13,7 +13,7 @@ import pytest
 
 from edgecnn.data import Boxes, open_dataset
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.metrics.average_precision import BoxTally, load_pycocotools
+from edgecnn.metrics.average_precision import DetectionAccumulator, load_pycocotools
 from edgecnn.types import Detections
 
 pytest.importorskip("pycocotools")
@@ -33,9 +33,9 @@ def found(*rows: tuple[tuple[int, ...], int, float]) -> Detections:
 
 
 def test_all_found_is_1_everywhere() -> None:
-    tally = BoxTally(("cup", "plate", "unseen"))
-    tally.add(found((A, 0, 0.9), (B, 1, 0.8), (C, 1, 0.7)), truth((A, 0), (B, 1), (C, 1)))
-    score = tally.score(("a note",))
+    accumulator = DetectionAccumulator(("cup", "plate", "unseen"))
+    accumulator.add(found((A, 0, 0.9), (B, 1, 0.8), (C, 1, 0.7)), truth((A, 0), (B, 1), (C, 1)))
+    score = accumulator.score(("a note",))
     assert score.values == dict.fromkeys(("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar"), pytest.approx(1))
     assert score.per_class == {"cup": pytest.approx(1), "plate": pytest.approx(1)}
     assert score.support == {"cup": 1, "plate": 2}
@@ -43,51 +43,51 @@ def test_all_found_is_1_everywhere() -> None:
 
 
 def test_nothing_found_is_0_and_no_error() -> None:
-    tally = BoxTally(("cup",))
-    tally.add(Detections.empty(), truth((A, 0)))
-    assert tally.score(()).primary == 0
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(Detections.empty(), truth((A, 0)))
+    assert accumulator.score(()).primary == 0
 
 
 def test_a_box_of_iou_07_counts_up_to_that_threshold() -> None:
-    tally = BoxTally(("cup",))
-    tally.add(found(((0, 0, 10, 7), 0, 0.9)), truth((A, 0)))
-    values = tally.score(()).values
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(found(((0, 0, 10, 7), 0, 0.9)), truth((A, 0)))
+    values = accumulator.score(()).values
     assert (values["ap50"], values["ap75"]) == (pytest.approx(1), 0)
     assert values["map"] == pytest.approx(0.5)
 
 
 def test_a_false_box_of_higher_score_halves_precision() -> None:
-    tally = BoxTally(("cup",))
-    tally.add(found((B, 0, 0.9), (A, 0, 0.5)), truth((A, 0)))
-    assert tally.score(()).values["ap50"] == pytest.approx(0.5)
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(found((B, 0, 0.9), (A, 0, 0.5)), truth((A, 0)))
+    assert accumulator.score(()).values["ap50"] == pytest.approx(0.5)
 
 
 def test_boxes_on_a_crowd_are_not_false() -> None:
-    tally = BoxTally(("cup",))
-    tally.add(found((B, 0, 0.9), (A, 0, 0.5)), truth((A, 0), (B, 0), crowd=[False, True]))
-    score = tally.score(())
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(found((B, 0, 0.9), (A, 0, 0.5)), truth((A, 0), (B, 0), crowd=[False, True]))
+    score = accumulator.score(())
     assert score.values["ap50"] == pytest.approx(1)
     assert score.support == {"cup": 1}
 
 
 def test_boxes_on_an_image_without_truth_are_false() -> None:
-    tally = BoxTally(("cup",))
-    tally.add(found((A, 0, 0.9)), truth())
-    tally.add(found((A, 0, 0.5)), truth((A, 0)))
-    assert tally.score(()).values["ap50"] == pytest.approx(0.5)
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(found((A, 0, 0.9)), truth())
+    accumulator.add(found((A, 0, 0.5)), truth((A, 0)))
+    assert accumulator.score(()).values["ap50"] == pytest.approx(0.5)
 
 
 def test_a_dataset_without_boxes_is_refused() -> None:
-    tally = BoxTally(("cup",))
-    tally.add(Detections.empty(), truth())
-    with pytest.raises(InputError, match="boxes in the dataset"):
-        tally.score(())
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(Detections.empty(), truth())
+    with pytest.raises(InputError, match="the dataset has no boxes to measure with; name a dataset or split with boxes"):
+        accumulator.score(())
 
 
 def test_pycocotools_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    tally = BoxTally(("cup",))
-    tally.add(found((A, 0, 0.9)), truth((A, 0)))
-    tally.score(())
+    accumulator = DetectionAccumulator(("cup",))
+    accumulator.add(found((A, 0, 0.9)), truth((A, 0)))
+    accumulator.score(())
     assert capfd.readouterr() == ("", "")
 
 
@@ -113,13 +113,13 @@ def test_the_values_are_those_of_pycocotools_on_the_coco_file_itself(real_data: 
     file = real_data / "coco-subset" / "instances_val_first128.json"
     dataset, draw = open_dataset(file), np.random.default_rng(0)
     categories = sorted(one["id"] for one in json.loads(file.read_text())["categories"])
-    tally, results = BoxTally(dataset.labels), []
+    accumulator, results = DetectionAccumulator(dataset.labels), []
     for sample in dataset.samples:
         assert sample.boxes is not None
         size = np.tile(sample.boxes.xyxy[:, 2:] - sample.boxes.xyxy[:, :2], 2)
         moved = (sample.boxes.xyxy + size * draw.normal(0, 0.08, size.shape)).astype(np.float32)
         guess = Detections(moved, draw.random(len(moved)).astype(np.float32), sample.boxes.class_id)
-        tally.add(guess, sample.boxes)
+        accumulator.add(guess, sample.boxes)
         for (x1, y1, x2, y2), score, class_id in zip(moved.tolist(), guess.score.tolist(), guess.class_id, strict=True):
             bbox = [x1, y1, x2 - x1, y2 - y1]
             results.append({"image_id": sample.image_id, "category_id": categories[class_id], "bbox": bbox, "score": score})
@@ -129,7 +129,7 @@ def test_the_values_are_those_of_pycocotools_on_the_coco_file_itself(real_data: 
         run.evaluate()
         run.accumulate()
         run.summarize()
-    ours = tally.score(()).values
+    ours = accumulator.score(()).values
     names = {"map": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5, "ar": 8}
     assert {name: ours[name] for name in names} == {
         name: pytest.approx(run.stats[index], abs=1e-6) for name, index in names.items()

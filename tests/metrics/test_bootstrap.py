@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes
-from edgecnn.metrics.average_precision import BoxTally
+from edgecnn.metrics.average_precision import DetectionAccumulator
 from edgecnn.metrics.bootstrap import class_matches
 from edgecnn.types import Detections
 
@@ -15,9 +15,9 @@ pytest.importorskip("pycocotools")
 BOX = np.array([[10, 10, 60, 60]], np.float32)
 
 
-def tally(images: int, right: int) -> dict[str, float]:
+def accumulator(images: int, right: int) -> dict[str, float]:
     """One box in each image, found in the first ``right`` of them."""
-    collected = BoxTally(("a",))
+    collected = DetectionAccumulator(("a",))
     for index in range(images):
         found = Detections(BOX, np.array([0.9], np.float32), np.array([0])) if index < right else Detections.empty()
         collected.add(found, Boxes(BOX, np.array([0])))
@@ -25,7 +25,7 @@ def tally(images: int, right: int) -> dict[str, float]:
 
 
 def test_the_interval_holds_the_value_and_is_as_wide_as_the_binomial_one() -> None:
-    values = tally(images=100, right=70)
+    values = accumulator(images=100, right=70)
     assert values["ap50"] == pytest.approx(0.70, abs=0.01)
     assert values["ap50_low"] < values["ap50"] < values["ap50_high"]
     spread = 1.96 * (0.7 * 0.3 / 100) ** 0.5
@@ -34,22 +34,22 @@ def test_the_interval_holds_the_value_and_is_as_wide_as_the_binomial_one() -> No
 
 
 def test_more_images_make_it_narrower() -> None:
-    few, many = tally(20, 14), tally(320, 224)
+    few, many = accumulator(20, 14), accumulator(320, 224)
     assert many["ap50_high"] - many["ap50_low"] < 0.5 * (few["ap50_high"] - few["ap50_low"])
 
 
 def test_it_is_the_same_each_time_and_leaves_the_value_alone() -> None:
-    assert tally(30, 20) == tally(30, 20)
-    assert tally(10, 10)["map"] == pytest.approx(1.0)
+    assert accumulator(30, 20) == accumulator(30, 20)
+    assert accumulator(10, 10)["map"] == pytest.approx(1.0)
 
 
 def test_one_image_says_nothing_of_others() -> None:
-    assert "map_low" not in tally(1, 1)
+    assert "map_low" not in accumulator(1, 1)
 
 
 def test_each_image_once_gives_the_value_of_pycocotools() -> None:
     draw = np.random.default_rng(3)
-    collected = BoxTally(("a", "b"))
+    collected = DetectionAccumulator(("a", "b"))
     for _ in range(40):
         count = int(draw.integers(1, 6))
         corner = draw.uniform(0, 200, (count, 2))

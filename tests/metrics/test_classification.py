@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.metrics.classification import ClassTally, calibration_error, confusion_matrix, wilson
+from edgecnn.metrics.classification import ClassificationAccumulator, calibration_error, confusion_matrix, wilson
 from edgecnn.metrics.score import Score
 
 
 def measured(rows: list[tuple[list[float], int]], labels: str = "abcdef") -> Score:
-    tally = ClassTally(tuple(labels))
+    accumulator = ClassificationAccumulator(tuple(labels))
     for scores, truth in rows:
-        tally.add(np.array(scores, np.float32), truth)
-    return tally.score(())
+        accumulator.add(np.array(scores, np.float32), truth)
+    return accumulator.score(())
 
 
 def test_top1_top5_classes_and_confusion() -> None:

@@ -83,7 +83,10 @@ def with_a_bad_image(tmp_path: Path) -> Dataset:
 def test_an_unreadable_image_is_left_out_and_noted(with_a_bad_image: Dataset) -> None:
     score = evaluate(parity, with_a_bad_image)
     assert score.n == 6
-    assert score.notes == ("images that could not be read are left out (1): bad.png (a file that is no image or is damaged)",)
+    with pytest.raises(InputError) as caught:
+        with_a_bad_image.samples[6].read()
+    assert "bad.png" in caught.value.problem
+    assert score.notes == (f"images that could not be read are left out (1): bad.png ({caught.value.problem})",)
 
 
 def test_an_unreadable_image_stops_where_strict(with_a_bad_image: Dataset) -> None:
@@ -92,16 +95,26 @@ def test_an_unreadable_image_stops_where_strict(with_a_bad_image: Dataset) -> No
 
 
 def test_no_readable_image_at_all_is_an_error(with_a_bad_image: Dataset) -> None:
-    with pytest.raises(InputError, match="none that can be read"):
+    with pytest.raises(InputError, match=r"no image of the dataset can be read: .*bad\.png"):
         evaluate(parity, with_a_bad_image.pick([6]))
 
 
 @pytest.mark.parametrize(
     ("dataset", "predict", "said"),
     [
-        pytest.param(classes(), lambda found: Detections.empty(), "a classifier for .*, found a detector", id="detector"),
-        pytest.param(Dataset("x", "classify", (), [Sample("a", image(0))]), parity, "labels or boxes", id="no truth"),
-        pytest.param(Dataset("x", "classify", ("a",), []), parity, "wanted images to measure with, found none", id="empty"),
+        pytest.param(
+            classes(),
+            lambda found: Detections.empty(),
+            "a dataset of classes needs a classifier, but the model is a detector; name a dataset",
+            id="detector",
+        ),
+        pytest.param(
+            Dataset("x", "classify", (), [Sample("a", image(0))]),
+            parity,
+            "the dataset has images, but no labels or boxes",
+            id="no truth",
+        ),
+        pytest.param(Dataset("x", "classify", ("a",), []), parity, "the dataset holds no images", id="empty"),
     ],
 )
 def test_what_does_not_fit_is_one_line(dataset: Dataset, predict: Callable[[Image], Prediction], said: str) -> None:

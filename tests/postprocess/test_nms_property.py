@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.postprocess.nms import Limits, strongest, suppress
+from edgecnn.postprocess.nms import NmsOptions, suppress, top_scores
 
 pytest.importorskip("hypothesis")
 from hypothesis import given, settings
@@ -46,7 +46,7 @@ def boxes(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray, 
 def test_keeps_what_a_plain_loop_keeps(seed: int, count: int, classes: int, iou: float) -> None:
     xyxy, score, class_id = boxes(seed, count, classes)
     kept = brute_force(xyxy.astype(np.float64), score, class_id, iou)
-    found = suppress(xyxy, score, class_id, Limits(iou=iou, count=1000))
+    found = suppress(xyxy, score, class_id, NmsOptions(iou_threshold=iou, max_detections=1000))
     np.testing.assert_array_equal(found.score, score[kept])
     np.testing.assert_array_equal(found.class_id, class_id[kept])
     np.testing.assert_array_equal(found.xyxy, xyxy[kept])
@@ -55,6 +55,6 @@ def test_keeps_what_a_plain_loop_keeps(seed: int, count: int, classes: int, iou:
 @given(seed=st.integers(0, 1000), size=st.integers(0, 50), count=st.integers(1, 60))
 def test_strongest_are_a_stable_sort_cut_off(seed: int, size: int, count: int) -> None:
     score = np.random.default_rng(seed).integers(0, 1000, size).astype(np.float32)
-    found = strongest(score, count)
+    found = top_scores(score, count)
     np.testing.assert_array_equal(score[found], np.sort(score)[::-1][:count])
     assert len(set(found.tolist())) == len(found)

@@ -115,7 +115,7 @@ def test_command_line_from_folder_to_score(data: Path, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     words = ["--epochs", "12", "--batch", "16", "--lr", "0.01", "--ema", "0.9", "--augment", "none", "--workers", "1"]
     said(["train", "lecture", "--data", str(data), "--out", str(run), *words])
-    assert "R² (part explained)" in said(["evaluate", str(run / "model.safetensors"), "--data", str(data)])
+    assert "R²  " in said(["evaluate", str(run / "model.safetensors"), "--data", str(data)])
     exported = ["export", str(run / "model.safetensors"), "--format", "onnx", "--out", str(out), "--evaluate", str(data)]
     assert "R²" in said([*exported, "--verify-data", str(data), "--evaluate-limit", "40"])
     report = tmp_path / "score.json"

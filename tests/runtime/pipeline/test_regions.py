@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edgecnn.card import Decode, ModelCard, Preprocess, Task
 from edgecnn.errors import InputError
 from edgecnn.metrics import match
-from edgecnn.postprocess.nms import Limits
+from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.pipeline.regions import Regions, Tiles, merge, parse_roi, parse_tiles
 from edgecnn.runtime.steps.place import Shape
@@ -96,8 +96,8 @@ def test_what_is_wider_than_the_overlap_is_joined_or_found_in_the_whole() -> Non
 def test_a_small_thing_in_front_of_a_large_one_stays() -> None:
     xyxy = np.array([[0, 0, 300, 300], [100, 100, 150, 150]], np.float32)
     found = Detections(xyxy, np.array([0.9, 0.8], np.float32), np.zeros(2, np.int64))
-    assert len(merge(found, np.zeros(2, np.bool_), Limits())) == 2
-    assert len(merge(found, np.array([False, True]), Limits())) == 1
+    assert len(merge(found, np.zeros(2, np.bool_), NmsOptions())) == 2
+    assert len(merge(found, np.array([False, True]), NmsOptions())) == 1
 
 
 def test_tiles_find_small_cups_of_a_large_picture_that_one_look_misses() -> None:
