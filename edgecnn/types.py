@@ -154,7 +154,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mark:
+class Overlay:
     """A line or, if ``closed``, a zone of a camera: its points in pixels, and what was counted so far.
 
     ``counts`` has numbers by class name under "in" and "out" of a line, "inside", "entered" and "left" of a zone.
@@ -172,7 +172,7 @@ class Result:
 
     ``age_ms`` counts from capture to the moment the result is handed over. ``camera`` is the name of the camera where there are
     several, ``events`` is what happened at this frame, ``trails`` the last places (n, 2) of each track by its id, oldest first,
-    ``marks`` the lines and zones with their counts.
+    ``overlays`` the lines and zones with their counts.
     """
 
     frame: Frame
@@ -182,7 +182,7 @@ class Result:
     camera: str = ""
     events: tuple[Event, ...] = ()
     trails: Mapping[int, Float32] = field(default_factory=dict)
-    marks: tuple[Mark, ...] = ()
+    overlays: tuple[Overlay, ...] = ()
 
 
 def nearest_rank(samples: Sequence[float] | Float32 | Array, percent: float) -> float:

@@ -4,7 +4,7 @@ import sys
 import time
 
 import edgecnn
-from edgecnn.runtime.sinks.queue import Queued
+from edgecnn.runtime.sinks.queue import QueuedSink
 
 
 class SlowPrinter:
@@ -21,7 +21,7 @@ class SlowPrinter:
 
 
 source, model, frames = (sys.argv[1:] + ["scene:cups", "cups", "30"][len(sys.argv) - 1 :])[:3]
-output = Queued(SlowPrinter(), name="printer", capacity=4)
+output = QueuedSink(SlowPrinter(), name="printer", capacity=4)
 for result in edgecnn.stream(source, model, max_frames=int(frames)):
     output.write(result)
 output.close()

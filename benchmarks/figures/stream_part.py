@@ -114,15 +114,15 @@ def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests
 
     from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.model.predictor import Predictor
-    from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+    from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
     from edgecnn.runtime.sources import open_source
 
     cv2.setNumThreads(1)
     meter = Meter(seconds)
     opened = Predictor(model, requests=requests) if requests else Autotuner().open(model, goal="throughput")
     with opened as predictor:
-        plans = [CameraPlan(str(n), open_source(video, repeat=0, paced=False), predictor) for n in range(cameras)]
-        with Station(plans, workers=predictor.backend.concurrency) as station:
+        plans = [CameraSetup(str(n), open_source(video, repeat=0, paced=False), predictor) for n in range(cameras)]
+        with MultiCamera(plans, workers=predictor.backend.concurrency) as station:
             for _result in station:
                 if meter.count():
                     break
@@ -244,17 +244,17 @@ def memory(model: str, video: str, seconds: float, *, every: float = 10.0, **_: 
     import cv2
 
     from edgecnn.runtime.model.autotune import Autotuner
-    from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+    from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
     from edgecnn.runtime.sources import open_source
 
     cv2.setNumThreads(1)
     meter, samples, due = Meter(seconds), [], 0.0
     with _web_camera(30.0) as (address, _first), Autotuner().open(model, goal="throughput") as predictor:
         plans = [
-            CameraPlan("file", open_source(video, repeat=0, paced=False), predictor),
-            CameraPlan("web", open_source(address), predictor),
+            CameraSetup("file", open_source(video, repeat=0, paced=False), predictor),
+            CameraSetup("web", open_source(address), predictor),
         ]
-        with Station(plans, workers=predictor.backend.concurrency) as station:
+        with MultiCamera(plans, workers=predictor.backend.concurrency) as station:
             started = time.perf_counter()
             for _result in station:
                 if (now := time.perf_counter() - started) >= due:

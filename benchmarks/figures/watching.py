@@ -23,7 +23,7 @@ from edgecnn.benchmarks.figures.reach import Figure
 from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.runtime.draw.painter import Painter
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.runtime.view.auth import Access
 from edgecnn.runtime.view.live_view import LiveView
@@ -75,7 +75,7 @@ def _over_nobody(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterator[F
 
 def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
     """How many frames, their age in milliseconds, and processor milliseconds of this process for each."""
-    station = Station([CameraPlan("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
+    station = MultiCamera([CameraSetup("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
     view = LiveView(station, station.controls, Access("127.0.0.1", 0))
     view.add_camera("camera", ("thing",), Painter(("thing",)))
     ages: list[float] = []

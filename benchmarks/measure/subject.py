@@ -17,7 +17,7 @@ from edgecnn.card import Decode
 from edgecnn.metrics import Score, evaluate
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.model.card_inference import CardOptions
-from edgecnn.runtime.model.predictor import Predictor, Worker
+from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
 from edgecnn.types import Array, Image
 
 Step = Callable[[], object]
@@ -103,7 +103,7 @@ class Subject:
         if card.task == "detect":
             every = {name: own if (own := getattr(options, name)) is not None else value for name, value in MEASURING.items()}
             card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **every}))
-        worker = Worker(self.predictor.backend, card)
+        worker = PredictorWorker(self.predictor.backend, card)
         return evaluate(lambda image: worker(image)[0], dataset, classes=classes)
 
     def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgecnn.card import ModelCard
     from edgecnn.runtime.pipeline.controls import Controls
     from edgecnn.runtime.pipeline.motion_gate import MotionGate
-    from edgecnn.runtime.pipeline.regions import Regions
+    from edgecnn.runtime.pipeline.region_inference import RegionInference
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.steps import Step
     from edgecnn.runtime.tracking import TrackOptions
@@ -42,32 +42,32 @@ def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 @_checked
 def parse_roi(text: str) -> Any:
-    """A region as ``edgecnn.runtime.pipeline.regions`` has it."""
-    from edgecnn.runtime.pipeline.regions import parse_roi as parse
+    """A region as ``edgecnn.runtime.pipeline.region_inference`` has it."""
+    from edgecnn.runtime.pipeline.region_inference import parse_roi as parse
 
     return parse(text)
 
 
 @_checked
 def parse_tiles(text: str) -> Any:
-    """Tiles as ``edgecnn.runtime.pipeline.regions`` has them."""
-    from edgecnn.runtime.pipeline.regions import parse_tiles as parse
+    """Tiles as ``edgecnn.runtime.pipeline.region_inference`` has them."""
+    from edgecnn.runtime.pipeline.region_inference import parse_tiles as parse
 
     return parse(text)
 
 
 @_checked
 def parse_line(text: str) -> Any:
-    """A line as ``edgecnn.runtime.steps.lines`` has it."""
-    from edgecnn.runtime.steps.lines import parse_line as parse
+    """A line as ``edgecnn.runtime.steps.line_counter`` has it."""
+    from edgecnn.runtime.steps.line_counter import parse_line as parse
 
     return parse(text)
 
 
 @_checked
 def parse_zone(text: str) -> Any:
-    """A zone as ``edgecnn.runtime.steps.zones`` has it."""
-    from edgecnn.runtime.steps.zones import parse_zone as parse
+    """A zone as ``edgecnn.runtime.steps.zone_counter`` has it."""
+    from edgecnn.runtime.steps.zone_counter import parse_zone as parse
 
     return parse(text)
 
@@ -157,30 +157,30 @@ def build_steps(
     What is counted follows the options alone; a viewer's choice comes last and changes what is seen. Raises ``InputError`` for a
     class that the model does not have, ``MissingExtraError`` where tracking needs what is not installed.
     """
+    from edgecnn.runtime.steps.class_filter import ClassFilter
     from edgecnn.runtime.steps.clock import clock_of
-    from edgecnn.runtime.steps.only import Only
 
     clock, anchor, steps = clock_of(source), values["anchor"], list[Any]()
     if tracks(values):
-        from edgecnn.runtime.steps.track import Track  # here and below: what is not wanted does not lengthen the start
+        from edgecnn.runtime.steps.tracker import Tracker  # here and below: what is not wanted does not lengthen the start
 
         _check_installed()
-        steps.append(Track(_track_options(shown, values["track_keep"]), clock=clock, anchor=anchor))
+        steps.append(Tracker(_track_options(shown, values["track_keep"]), clock=clock, anchor=anchor))
     if values["smooth"]:
-        from edgecnn.runtime.steps.smooth import Smooth
+        from edgecnn.runtime.steps.smoother import Smoother
 
-        steps.append(Smooth(values["smooth"], clock=clock))
+        steps.append(Smoother(values["smooth"], clock=clock))
     if values["only"]:
-        steps.append(Only(labels, values["only"]))
+        steps.append(ClassFilter(labels, values["only"]))
     if values["lines"]:
-        from edgecnn.runtime.steps.lines import Lines
+        from edgecnn.runtime.steps.line_counter import LineCounter
 
-        steps.append(Lines(values["lines"], labels, anchor=anchor))
+        steps.append(LineCounter(values["lines"], labels, anchor=anchor))
     if values["zones"]:
-        from edgecnn.runtime.steps.zones import Zones
+        from edgecnn.runtime.steps.zone_counter import ZoneCounter
 
-        steps.append(Zones(values["zones"], labels, anchor=anchor, clock=clock))
-    steps.append(Only(labels, None, shown, controls))
+        steps.append(ZoneCounter(values["zones"], labels, anchor=anchor, clock=clock))
+    steps.append(ClassFilter(labels, None, shown, controls))
     return steps
 
 
@@ -191,13 +191,13 @@ def build_gate(values: Mapping[str, Any], source: Source) -> MotionGate | None:
     return MotionGate(fps=lambda: source.fps) if values["motion"] else None
 
 
-def build_look(values: Mapping[str, Any], card: ModelCard) -> Regions | None:
+def build_look(values: Mapping[str, Any], card: ModelCard) -> RegionInference | None:
     """How to look in a region and in tiles; None where neither is wanted. Raises ``InputError`` for tiles with a classifier."""
     if values["roi"] is None and values["tiles"] is None:
         return None
-    from edgecnn.runtime.pipeline.regions import Regions
+    from edgecnn.runtime.pipeline.region_inference import RegionInference
 
-    return Regions(card, values["roi"], values["tiles"])
+    return RegionInference(card, values["roi"], values["tiles"])
 
 
 def least_score(values: Mapping[str, Any], shown: float) -> float:

@@ -14,11 +14,11 @@ from edgecnn.cli.options import with_options
 from edgecnn.cli.units import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.draw.shared_painter import Paints
+    from edgecnn.runtime.draw.shared_painter import ResultPainter
     from edgecnn.runtime.sinks import Sink
     from edgecnn.runtime.sinks.network.prometheus import MeasuredCamera, MetricsServer, PrometheusMetrics
-    from edgecnn.runtime.sinks.queue import Queued
-    from edgecnn.runtime.sinks.shared_sink import Outlet
+    from edgecnn.runtime.sinks.queue import QueuedSink
+    from edgecnn.runtime.sinks.shared_sink import SharedSink
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -103,7 +103,7 @@ class OutputCamera:
 
     name: str
     labels: Sequence[str]
-    painter: Paints
+    painter: ResultPainter
     title: Callable[[int], str]
     fps: Callable[[], float | None]
     live: bool
@@ -119,20 +119,20 @@ class Outputs:
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
         from edgecnn.runtime.sinks.records import Recorder
-        from edgecnn.runtime.sinks.shared_sink import Outlets
+        from edgecnn.runtime.sinks.shared_sink import SharedSinks
 
-        self._say, self._outlets, self._recorder = say, Outlets(), Recorder()
+        self._say, self._outlets, self._recorder = say, SharedSinks(), Recorder()
 
     @property
-    def sinks(self) -> list[Queued]:
+    def sinks(self) -> list[QueuedSink]:
         """All outputs that are open."""
         return self._outlets.sinks
 
-    def open(self, camera: OutputCamera, values: Mapping[str, Any]) -> list[Outlet]:
+    def open(self, camera: OutputCamera, values: Mapping[str, Any]) -> list[SharedSink]:
         """The outlets of one camera; none is left open after an error. Raises ``InputError`` and ``MissingExtraError``."""
         _check(values, camera.task)
         self._recorder.add(camera.name, camera.labels, camera.title)
-        opened: list[Outlet] = []
+        opened: list[SharedSink] = []
         try:
             for kind in _MAKERS:
                 if values[kind]:
@@ -143,8 +143,8 @@ class Outputs:
             raise
         return opened
 
-    def _open_one(self, kind: str, camera: OutputCamera, values: Mapping[str, Any]) -> Outlet:
-        from edgecnn.runtime.sinks.queue import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, LONGEST_PAUSE_S, Queued
+    def _open_one(self, kind: str, camera: OutputCamera, values: Mapping[str, Any]) -> SharedSink:
+        from edgecnn.runtime.sinks.queue import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, LONGEST_PAUSE_S, QueuedSink
 
         maker = _MAKERS[kind]
         target = str(values[kind])
@@ -152,9 +152,9 @@ class Outputs:
             target = target.replace("{camera}", camera.name)
         name = f"{kind} {camera.name}" if camera.several and not maker.shared else kind
 
-        def make() -> Queued:
+        def make() -> QueuedSink:
             order = _Order(target, camera, values, self._recorder, self._outlets.begun(target))
-            return Queued(
+            return QueuedSink(
                 maker.make(order),
                 name=self._unique(name),
                 lossless=not camera.live and maker.file,

@@ -19,7 +19,7 @@ from edgecnn.live.log import JsonLog, is_json
 if TYPE_CHECKING:
     from edgecnn.live.log import Level
     from edgecnn.live.status import StatusLine
-    from edgecnn.runtime.pipeline.multi_camera import Station
+    from edgecnn.runtime.pipeline.multi_camera import MultiCamera
     from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.runtime.view.terminal import TerminalView
     from edgecnn.types import Event, Result
@@ -64,7 +64,7 @@ class Reporter:
         self._voice: Voice = Plain()
 
     @contextmanager
-    def saying(self, values: Mapping[str, Any], station: Station, view: LiveView | None) -> Iterator[None]:
+    def saying(self, values: Mapping[str, Any], station: MultiCamera, view: LiveView | None) -> Iterator[None]:
         """While entered, somebody is told how it goes."""
         from edgecnn.cli.live_view import open_status
         from edgecnn.live.log import Heartbeat

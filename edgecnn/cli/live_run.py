@@ -16,7 +16,7 @@ from edgecnn.errors import EdgeCnnError, SourceError
 
 if TYPE_CHECKING:
     from edgecnn.live.systemd import Notifier
-    from edgecnn.runtime.pipeline.multi_camera import Station
+    from edgecnn.runtime.pipeline.multi_camera import MultiCamera
     from edgecnn.types import Event
 
 LOOK_EVERY_S = 1.0
@@ -41,14 +41,14 @@ class LiveRun:
     def go(self) -> None:
         """Run to the end of the sources, of the frames or the time asked for, or until a signal; raises ``EdgeCnnError``."""
         from edgecnn.live.systemd import Notifier
-        from edgecnn.runtime.pipeline.multi_camera import Station
+        from edgecnn.runtime.pipeline.multi_camera import MultiCamera
         from edgecnn.runtime.sinks import check_writable
 
         if self.values["stats"] is not None:
             check_writable(self.values["stats"])
         with Seats(self.values, several=self._several, say=self._say_output) as seats:
             notifier, plans = Notifier(), seats.fill(self.wanted)
-            seats.station = Station(
+            seats.station = MultiCamera(
                 plans,
                 workers=seats.requests,
                 max_frames=self.values["max_frames"],
@@ -62,7 +62,7 @@ class LiveRun:
         if seats.broken_outputs:
             raise seats.broken_outputs[0]
 
-    def _play(self, seats: Seats, station: Station, notifier: Notifier) -> None:
+    def _play(self, seats: Seats, station: MultiCamera, notifier: Notifier) -> None:
         self.signals.on_stop = station.stop
         try:
             with (
@@ -85,7 +85,7 @@ class LiveRun:
             self.stuck = station.stuck
 
     @contextmanager
-    def _viewed(self, seats: Seats, station: Station) -> Iterator[None]:
+    def _viewed(self, seats: Seats, station: MultiCamera) -> Iterator[None]:
         """While entered, the page and the numbers for Prometheus are served, where they are asked for."""
         from edgecnn.cli.live_outputs import open_metrics
         from edgecnn.cli.live_view import announcement, open_view
@@ -151,7 +151,7 @@ class LiveRun:
     def _on_event(self, event: Event) -> None:
         """In the station's thread, also while no frame comes."""
         if self._seats is not None:
-            self._seats.tell(event)
+            self._seats.write_event(event)
         self._reporter.event(event, several=self._several)
 
     def report(self, error: EdgeCnnError | None) -> None:
@@ -169,7 +169,7 @@ class LiveRun:
 
 
 @contextmanager
-def _alarm(seconds: float | None, station: Station) -> Iterator[None]:
+def _alarm(seconds: float | None, station: MultiCamera) -> Iterator[None]:
     """Stop the station after so many seconds, whether frames come or not."""
     if seconds is None:
         yield

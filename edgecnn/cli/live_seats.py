@@ -15,14 +15,14 @@ from edgecnn.cli.wanted import Wanted
 from edgecnn.cpus import usable_cpus
 
 if TYPE_CHECKING:
-    from edgecnn.runtime.draw.shared_painter import Paints
+    from edgecnn.runtime.draw.shared_painter import ResultPainter
     from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.model.parallelism import Goal
     from edgecnn.runtime.model.predictor import Predictor
-    from edgecnn.runtime.pipeline.multi_camera import Camera, CameraPlan, Station
+    from edgecnn.runtime.pipeline.multi_camera import CameraSetup, CameraStream, MultiCamera
     from edgecnn.runtime.sinks import Sink
-    from edgecnn.runtime.sinks.shared_sink import Outlet
+    from edgecnn.runtime.sinks.shared_sink import SharedSink
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.types import Event, Result
@@ -35,13 +35,13 @@ class Seat:
     """A camera that takes part: what was asked for, how it is run, the score from which boxes are shown, its outputs."""
 
     wanted: Wanted
-    plan: CameraPlan
+    plan: CameraSetup
     predictor: Predictor
-    painter: Paints
+    painter: ResultPainter
     shown: float
-    sinks: list[Outlet] = field(default_factory=list)
+    sinks: list[SharedSink] = field(default_factory=list)
     window: Sink | None = None
-    camera: Camera | None = None
+    camera: CameraStream | None = None
 
 
 class Seats:
@@ -62,7 +62,7 @@ class Seats:
         self.gone: list[Seat] = []
         self.controls, self.outputs = Controls(), Outputs(say)
         self.view: LiveView | None = None
-        self.station: Station | None = None
+        self.station: MultiCamera | None = None
         self.requests, self.picks_threads = 1, False
         self._models = Models(self._open_model)
         self._preloader = BackendPreloader()
@@ -88,7 +88,7 @@ class Seats:
             self._models.__exit__(*exc)
             self._preloader.close()
 
-    def fill(self, wanted: Sequence[Wanted]) -> list[CameraPlan]:
+    def fill(self, wanted: Sequence[Wanted]) -> list[CameraSetup]:
         """Seat the first cameras; gives the plans for their station."""
         sources = [self._open_source(camera) for camera in wanted]
         self.requests = self.values["requests"] or usual_requests(wanted, sources)
@@ -110,12 +110,12 @@ class Seats:
                 sink.write(result)
             return seat
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Hand an event to the outputs of its camera."""
         with self.lock:
             seat = self.seats.get(event.camera)
             for sink in seat.sinks if seat is not None else ():
-                sink.tell(event)
+                sink.write_event(event)
 
     def take_over(self, wanted: Sequence[Wanted]) -> dict[str, list[str]]:
         """Bring the cameras that run to those that are wanted, and say what changed; what did not is not touched."""
@@ -200,7 +200,7 @@ class Seats:
         from edgecnn.runtime.draw.painter import Painter
         from edgecnn.runtime.draw.shared_painter import SharedPainter
         from edgecnn.runtime.model.card_inference import CardOptions
-        from edgecnn.runtime.pipeline.multi_camera import CameraPlan
+        from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
         values = wanted.values
         shown = SHOWN_SCORE if values["score_threshold"] is None else values["score_threshold"]
@@ -208,7 +208,7 @@ class Seats:
         options = CardOptions(**{name: values[name] for name in FIELDS} | {"score_threshold": least})
         predictor = self._models.take(wanted.file, options)
         try:
-            plan = CameraPlan(
+            plan = CameraSetup(
                 name=wanted.name,
                 source=source,
                 predictor=predictor,
@@ -219,7 +219,7 @@ class Seats:
                 max_fps=values["max_fps"],
                 max_age_ms=None if values["max_age"] is None else values["max_age"] * 1000,
                 workers=predictor.backend.concurrency if self.picks_threads else None,
-                look=build_look(values, predictor.card),
+                strategy=build_look(values, predictor.card),
             )
             seat = Seat(wanted, plan, predictor, SharedPainter(Painter(predictor.card.labels)), shown)
             self._open_outputs(seat)

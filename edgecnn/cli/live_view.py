@@ -13,7 +13,7 @@ from edgecnn.cli.options import with_options
 if TYPE_CHECKING:
     from edgecnn.live.status import StatusLine
     from edgecnn.runtime.pipeline.controls import Controls
-    from edgecnn.runtime.pipeline.multi_camera import Station
+    from edgecnn.runtime.pipeline.multi_camera import MultiCamera
     from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.runtime.view.protocols import MonitoredSink, PrometheusPage
     from edgecnn.runtime.view.terminal import TerminalView
@@ -66,7 +66,7 @@ def wants_terminal(values: Mapping[str, Any], cameras: int) -> bool:
 
 def open_view(
     values: Mapping[str, Any],
-    station: Station,
+    station: MultiCamera,
     controls: Controls,
     *,
     title: str = "",
@@ -105,7 +105,7 @@ def announcement(view: LiveView) -> str | None:
     return f"live view: {view.url}{made}"
 
 
-def open_status(values: Mapping[str, Any], station: Station, view: LiveView | None) -> StatusLine | TerminalView:
+def open_status(values: Mapping[str, Any], station: MultiCamera, view: LiveView | None) -> StatusLine | TerminalView:
     """What tells in the terminal how the run fares; both have ``say`` and ``note`` for lines that stay."""
     if view is not None and wants_terminal(values, len(station.cameras)):
         from edgecnn.runtime.view.terminal import TerminalView

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, TextIO
 
-from edgecnn.runtime.pipeline.camera import Camera
+from edgecnn.runtime.pipeline.camera_stream import CameraStream
 from edgecnn.runtime.sources.opencv_logging import stderr_held
 from edgecnn.types import Event
 
@@ -28,7 +28,7 @@ class Cameras(Protocol):
     """What is watched: cameras by name, of which some come and go."""
 
     @property
-    def cameras(self) -> Mapping[str, Camera]: ...  # noqa: D102
+    def cameras(self) -> Mapping[str, CameraStream]: ...  # noqa: D102
 
 
 def is_json(form: Form, out: TextIO | None = None) -> bool:
@@ -84,7 +84,7 @@ class Heartbeat:
                 self._beat()
 
 
-def numbers(camera: Camera) -> dict[str, Any]:
+def numbers(camera: CameraStream) -> dict[str, Any]:
     """State, ledger and frame age of a camera, as a log line has them."""
     stats = camera.stats().to_json()
     age = stats["age_ms"]

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from edgecnn.runtime.draw.captions import label_of, value_text
-from edgecnn.runtime.pipeline.camera import Camera
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.multi_camera import Station
+from edgecnn.runtime.pipeline.camera_stream import CameraStream
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 from edgecnn.runtime.pipeline.single_camera import Pipeline
-from edgecnn.runtime.pipeline.statistics import STAGES, Durations, Stats, Summary
+from edgecnn.runtime.pipeline.statistics import STAGES, DurationHistogram, DurationSummary, Stats
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.view.screen import Screen
 from edgecnn.types import Classes, Detections, Result, Values
@@ -26,7 +26,7 @@ _MOST_FAILURES = 10
 _MOST_BOXES = 50
 
 
-Reading = tuple[float, Counts, Durations]
+Reading = tuple[float, FrameCounts, DurationHistogram]
 
 
 class StatusLine(Screen):
@@ -36,11 +36,11 @@ class StatusLine(Screen):
     Rates and ages are of the time since the line before. Use it as a context manager around the iteration.
     """
 
-    def __init__(self, run: Station | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
+    def __init__(self, run: MultiCamera | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
         out = out or sys.stderr
         self._live = out.isatty()
         super().__init__(out, every or (LIVE_EVERY_S if self._live else PLAIN_EVERY_S), "edgecnn-status")
-        self._station = run.station if isinstance(run, Pipeline) else run
+        self._station = run.multi_camera if isinstance(run, Pipeline) else run
         self._began = time.perf_counter()
         self._before: dict[str, Reading] = {}
 
@@ -71,24 +71,24 @@ class StatusLine(Screen):
         cameras = list(self._station.cameras.values())
         return [f"{camera.name}: " * (len(cameras) > 1) + self._camera_line(camera) for camera in cameras]
 
-    def _camera_line(self, camera: Camera) -> str:
+    def _camera_line(self, camera: CameraStream) -> str:
         stretch, counts, why = self._since(camera), camera.ledger.counts(), f": {camera.detail}" if camera.detail else ""
         if not counts.captured and camera.state in ("waiting", "live"):
             return f"waiting for {camera.source.name}"
         state = "" if camera.state == "live" else f"{camera.state}{why} · "
         return state + _rates([stretch])
 
-    def _since(self, camera: Camera) -> tuple[float, Counts, Counts, Durations]:
+    def _since(self, camera: CameraStream) -> tuple[float, FrameCounts, FrameCounts, DurationHistogram]:
         """Seconds since the line before, what was counted until then and until now, and the ages between."""
         now, counts, ages = time.perf_counter(), camera.ledger.counts(), camera.age_ms.copy()
-        then, old, old_ages = self._before.get(camera.name, (self._began, Counts(), Durations()))
+        then, old, old_ages = self._before.get(camera.name, (self._began, FrameCounts(), DurationHistogram()))
         if counts.captured < old.captured:  # another camera of this name
-            old, old_ages = Counts(), Durations()
+            old, old_ages = FrameCounts(), DurationHistogram()
         self._before[camera.name] = now, counts, ages
         return max(now - then, 1e-6), old, counts, ages.since(old_ages)
 
 
-def _rates(stretches: Sequence[tuple[float, Counts, Counts, Durations]]) -> str:
+def _rates(stretches: Sequence[tuple[float, FrameCounts, FrameCounts, DurationHistogram]]) -> str:
     """Sums of the rates and counts; of the ages, the highest median and 99th percentile."""
     captured = sum((new.captured - old.captured) / seconds for seconds, old, new, _ in stretches)
     processed = sum((new.processed - old.processed) / seconds for seconds, old, new, _ in stretches)
@@ -163,7 +163,7 @@ def _in_order(stats: Stats) -> list[str]:
     return [*STAGES[:-1], *added, STAGES[-1]]
 
 
-def _ledger_line(ledger: Counts) -> str:
+def _ledger_line(ledger: FrameCounts) -> str:
     unfinished = f" ({ledger.unfinished} of them unfinished at the end)" if ledger.unfinished else ""
     return (
         f"  ledger: {ledger.captured} captured = {ledger.processed} processed + {ledger.dropped} dropped{unfinished}"
@@ -171,7 +171,7 @@ def _ledger_line(ledger: Counts) -> str:
     )
 
 
-def _clock(name: str, clock: Summary) -> str:
+def _clock(name: str, clock: DurationSummary) -> str:
     return f"  {name + ' ms':<14}" + f"{_ms(clock.p50):>7}{_ms(clock.p90):>9}{_ms(clock.p99):>9}"
 
 

@@ -18,7 +18,7 @@ from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
-from edgecnn.runtime.backends.pool import Pool
+from edgecnn.runtime.backends.pool import ResourcePool
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
@@ -43,7 +43,7 @@ class LiteRtBackend:
         self.concurrency = len(interpreters)
         self._inputs = [detail["index"] for detail in first.get_input_details()]
         self._outputs = [detail["index"] for detail in first.get_output_details()]
-        self._interpreters: Pool[Any] = Pool([*interpreters].pop, len(interpreters))
+        self._interpreters: ResourcePool[Any] = ResourcePool([*interpreters].pop, len(interpreters))
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
         """Outputs by name; the arrays belong to the caller. Quantized outputs stay integers, see ``TensorSpec.scale``."""

@@ -16,7 +16,7 @@ from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
-from edgecnn.runtime.backends.pool import Pool, closed
+from edgecnn.runtime.backends.pool import ResourcePool, closed
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "OpenVINO"
@@ -41,7 +41,7 @@ class OvBackend:
         self.metadata = metadata
         self.concurrency = requests
         self._compiled: Any = compiled
-        self._requests: Pool[Any] = Pool(compiled.create_infer_request, requests)
+        self._requests: ResourcePool[Any] = ResourcePool(compiled.create_infer_request, requests)
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
         """Outputs by name; the arrays belong to the caller. Inputs are read where they lie, without a copy."""

@@ -14,7 +14,7 @@ T = TypeVar("T")
 WAIT_SECONDS = 60.0
 
 
-class Pool(Generic[T]):
+class ResourcePool(Generic[T]):
     """Lends ``count`` things to one thread at a time each; the last one returned goes out first, its memory is still warm.
 
     ``make`` is called for the first ``count`` that are needed at once, so that what nobody asks for costs nothing.

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from edgecnn.runtime.draw.captions import label_of, value_text
-from edgecnn.runtime.draw.marks import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
-from edgecnn.types import Classes, Detections, Float32, Image, Mark, Prediction, Result, Values
+from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
+from edgecnn.types import Classes, Detections, Float32, Image, Overlay, Prediction, Result, Values
 
 Color = tuple[int, int, int]
 
@@ -45,9 +45,9 @@ def draw(
     prediction: Prediction,
     labels: Sequence[str],
     trails: Mapping[int, Float32] | None = None,
-    marks: Sequence[Mark] = (),
+    overlays: Sequence[Overlay] = (),
 ) -> Image:
-    """A copy of ``image`` (H, W, 3) BGR with the prediction, trails and marks on it.
+    """A copy of ``image`` (H, W, 3) BGR with the prediction, trails and overlays on it.
 
     An image under 320 pixels comes back enlarged by a whole factor.
     """
@@ -56,7 +56,7 @@ def draw(
         canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     else:
         canvas = image.copy()
-    _draw_shapes(canvas, marks, factor)
+    _draw_shapes(canvas, overlays, factor)
     if isinstance(prediction, Classes):
         _draw_classes(canvas, prediction, labels)
     elif isinstance(prediction, Values):
@@ -64,7 +64,7 @@ def draw(
     else:
         _draw_trails(canvas, trails or {}, factor)
         _draw_boxes(canvas, prediction, labels, factor)
-    _draw_captions(canvas, marks, factor)
+    _draw_captions(canvas, overlays, factor)
     return canvas
 
 
@@ -78,28 +78,28 @@ class Painter:
     def paint(self, result: Result) -> Image:
         """The annotated frame, which is not to be written to."""
         if self._last is None or self._last[0] is not result:
-            self._last = result, draw(result.frame.image, result.prediction, self._labels, result.trails, result.marks)
+            self._last = result, draw(result.frame.image, result.prediction, self._labels, result.trails, result.overlays)
         return self._last[1]
 
 
-def _draw_shapes(canvas: Image, marks: Sequence[Mark], factor: int) -> None:
-    for mark in sorted(marks, key=lambda mark: not mark.closed):  # lines above zones
-        (draw_zone if mark.closed else draw_line)(canvas, mark, factor)
+def _draw_shapes(canvas: Image, overlays: Sequence[Overlay], factor: int) -> None:
+    for overlay in sorted(overlays, key=lambda overlay: not overlay.closed):  # lines above zones
+        (draw_zone if overlay.closed else draw_line)(canvas, overlay, factor)
 
 
-def _draw_captions(canvas: Image, marks: Sequence[Mark], factor: int) -> None:
+def _draw_captions(canvas: Image, overlays: Sequence[Overlay], factor: int) -> None:
     """Each below those before it that are in its way."""
     taken: list[tuple[int, int, int, int]] = []
-    for mark in marks:
-        left, top = caption_place(mark, factor)
+    for overlay in overlays:
+        left, top = caption_place(overlay, factor)
         for _ in taken:
-            x, y, width, height = _caption_box(canvas, caption(mark), left, top)
+            x, y, width, height = _caption_box(canvas, caption(overlay), left, top)
             in_way = [
                 box for box in taken if x < box[0] + box[2] and box[0] < x + width and y < box[1] + box[3] and box[1] < y + height
             ]
             top = max((box[1] + box[3] + height for box in in_way), default=top)
-        taken.append(_caption_box(canvas, caption(mark), left, top))
-        _draw_caption(canvas, caption(mark), left, top, ZONE if mark.closed else LINE)
+        taken.append(_caption_box(canvas, caption(overlay), left, top))
+        _draw_caption(canvas, caption(overlay), left, top, ZONE if overlay.closed else LINE)
 
 
 def _draw_trails(canvas: Image, trails: Mapping[int, Float32], factor: int) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from edgecnn.types import Image, Result
 
 
-class Paints(Protocol):
+class ResultPainter(Protocol):
     """Draws a result on its frame."""
 
     def paint(self, result: Result) -> Image:
@@ -20,9 +20,9 @@ class Paints(Protocol):
 
 @dataclass(slots=True)
 class _Drawn:
-    """One drawing; ``marks`` is what is on it, ``frame`` lets go of it when nobody holds the frame any more."""
+    """One drawing; ``content`` is what is on it, ``frame`` lets go of it when nobody holds the frame any more."""
 
-    marks: tuple[object, ...]
+    content: tuple[object, ...]
     frame: weakref.ref[Image]
     lock: threading.Lock = field(default_factory=threading.Lock)
     image: Image | None = None
@@ -31,7 +31,7 @@ class _Drawn:
 class SharedPainter:
     """Lets ``painter`` draw each result once, whichever thread asks first, and keeps the drawing for as long as the frame lives."""
 
-    def __init__(self, painter: Paints) -> None:
+    def __init__(self, painter: ResultPainter) -> None:
         self._painter = painter
         self._lock, self._drawing = threading.Lock(), threading.Lock()
         self._drawn: dict[int, _Drawn] = {}
@@ -46,11 +46,15 @@ class SharedPainter:
             return drawn.image
 
     def _place(self, result: Result) -> _Drawn:
-        image, marks = result.frame.image, (result.prediction, result.events, result.trails)
+        image, content = result.frame.image, (result.prediction, result.events, result.trails)
         with self._lock:
             drawn = self._drawn.get(id(image))
-            if drawn is None or drawn.frame() is not image or any(a is not b for a, b in zip(drawn.marks, marks, strict=True)):
-                drawn = self._drawn[id(image)] = _Drawn(marks, weakref.ref(image, self._forget(id(image))))
+            if (
+                drawn is None
+                or drawn.frame() is not image
+                or any(a is not b for a, b in zip(drawn.content, content, strict=True))
+            ):
+                drawn = self._drawn[id(image)] = _Drawn(content, weakref.ref(image, self._forget(id(image))))
             return drawn
 
     def _forget(self, place: int) -> _Forget:

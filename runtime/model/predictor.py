@@ -41,8 +41,8 @@ def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
     return bind_io(backend, {spec.name: shape})
 
 
-class Worker:
-    """Predicts one image after the other in buffers of its own: one per thread. Raises ``BackendError`` for a model it can't feed."""
+class PredictorWorker:
+    """PredictorLike one image after the other in buffers of its own: one per thread. Raises ``BackendError`` for a model it can't feed."""
 
     def __init__(self, backend: Backend, card: ModelCard) -> None:
         self._card = card
@@ -105,15 +105,15 @@ class Predictor:
 
     def __call__(self, image: Image) -> Prediction:
         """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels; waits while all requests are in flight."""
-        worker: Worker | None = getattr(self._own, "worker", None)
+        worker: PredictorWorker | None = getattr(self._own, "worker", None)
         if worker is None:
             worker = self._own.worker = self.worker()
         with self._slots:
             return worker(image)[0]
 
-    def worker(self) -> Worker:
+    def worker(self) -> PredictorWorker:
         """A predictor with its own buffers; at most ``backend.concurrency`` of them may work at once."""
-        return Worker(self.backend, self.card)
+        return PredictorWorker(self.backend, self.card)
 
     def close(self) -> None:
         """Free the model; calling it again does nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ControlSettings:
     """``score_threshold`` (0..1) and ``only`` these labels, None: as the run began; ``paused`` cameras are not looked at."""
 
     score_threshold: float | None = None
@@ -18,18 +18,18 @@ class Setting:
 class Controls:
     """One setting that any thread may read and change."""
 
-    def __init__(self, setting: Setting | None = None) -> None:
+    def __init__(self, setting: ControlSettings | None = None) -> None:
         self._lock = threading.Lock()
-        self._setting = setting or Setting()
+        self._setting = setting or ControlSettings()
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> ControlSettings:
         """The setting of this moment."""
         return self._setting
 
     def change(
         self, *, score_threshold: float | None = None, only: frozenset[str] | None = None, paused: frozenset[str] | None = None
-    ) -> Setting:
+    ) -> ControlSettings:
         """Change what is given and leave the rest. Raises ``ValueError`` for a threshold outside 0..1."""
         if score_threshold is not None and not 0 <= score_threshold <= 1:
             raise ValueError(f"wanted a score threshold of 0..1, found {score_threshold}: correct it")

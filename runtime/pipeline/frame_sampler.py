@@ -10,7 +10,7 @@ from edgecnn.types import Frame, Image
 
 
 @dataclass(slots=True)
-class Picker:
+class FrameSampler:
     """Decides frame by frame, in order; a frame it does not want counts as skipped.
 
     ``every`` N looks at frames 0, N, 2N ... as they come. ``max_fps`` counts by the time of capture, for a file by its own frame rate.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class FrameCounts:
     """One reading of the ledger: captured = processed + dropped + failed + skipped + in_flight.
 
     ``skipped`` were deliberately not looked at: every N, max-fps, motion gating, paused. ``unfinished`` says how many of the dropped
@@ -32,7 +32,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts = Counts()
+        self._counts = FrameCounts()
         self._settled = False
 
     def add(self, *, captured: int = 0, processed: int = 0, dropped: int = 0, failed: int = 0, skipped: int = 0) -> None:
@@ -41,7 +41,7 @@ class Ledger:
             if self._settled:
                 return
             old = self._counts
-            new = Counts(
+            new = FrameCounts(
                 old.captured + captured,
                 old.processed + processed,
                 old.dropped + dropped,
@@ -61,7 +61,7 @@ class Ledger:
             self._counts = replace(old, dropped=old.dropped + rest, unfinished=old.unfinished + rest)
             self._settled = True
 
-    def counts(self) -> Counts:
+    def counts(self) -> FrameCounts:
         """All counts at one moment."""
         with self._lock:
             return self._counts

@@ -18,7 +18,7 @@ USUAL_FPS = 30.0
 MAD_TO_STD = 1.4826  # standard deviation over median deviation of normal noise
 
 
-class Gate(Protocol):
+class FrameFilter(Protocol):
     """Decides in the capture thread, frame by frame, whether an inference is worth it."""
 
     def __call__(self, image: Image) -> bool:

@@ -12,31 +12,31 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from edgecnn.runtime.pipeline.camera import (
+from edgecnn.runtime.pipeline.camera_stream import (
     PATIENCE_S,
-    Answer,
-    Camera,
-    CameraPlan,
-    Captured,
+    CameraSetup,
+    CameraState,
+    CameraStream,
+    CapturedFrame,
+    InferFunction,
+    InferredFrame,
     Policy,
-    Predicts,
-    State,
-    Worker,
+    PredictorLike,
     patiently,
 )
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.pipeline.mailbox import Closed
-from edgecnn.runtime.pipeline.scheduler import Crew, Junction, Lane
+from edgecnn.runtime.pipeline.scheduler import FrameQueue, Scheduler, WorkerPool
 from edgecnn.types import Event, Result
 
-__all__ = ["Camera", "CameraPlan", "Policy", "Predicts", "State", "Station", "Worker"]
+__all__ = ["CameraSetup", "CameraState", "CameraStream", "InferFunction", "MultiCamera", "Policy", "PredictorLike"]
 
 STOP_WITHIN_S = 1.5
 _MOST_EVENTS = 1000
 _MOST_REMOVED = 32
 
 
-class Station:
+class MultiCamera:
     """Runs all ``cameras``; iterate it inside a ``with`` for the Results of all, in frame order for each, ``result.camera`` set.
 
     ``workers`` is how many frames each predictor infers at once; cameras that share one take turns. ``max_frames`` ends each camera
@@ -53,7 +53,7 @@ class Station:
 
     def __init__(
         self,
-        cameras: Sequence[CameraPlan],
+        cameras: Sequence[CameraSetup],
         *,
         workers: int = 1,
         max_frames: int | None = None,
@@ -66,41 +66,41 @@ class Station:
             raise ValueError(f"wanted workers and max_frames of 1 or more, found {workers} and {max_frames}: correct them")
         self.controls = controls or Controls()
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
-        self.removed: deque[Camera] = deque(maxlen=_MOST_REMOVED)
+        self.removed: deque[CameraStream] = deque(maxlen=_MOST_REMOVED)
         self.stuck: list[str] = []
         self._workers, self._max_frames, self._stay = workers, max_frames, stay
         self._on_event, self._on_turn = on_event, on_turn
-        self._junction: Junction[Captured, Answer] = Junction()
+        self._junction: Scheduler[CapturedFrame, InferredFrame] = Scheduler()
         self._teams: dict[int, _Team] = {}
-        self._cameras: dict[str, Camera] = {}
-        self._by_lane: dict[Lane[Captured, Answer], Camera] = {}
+        self._cameras: dict[str, CameraStream] = {}
+        self._by_lane: dict[FrameQueue[CapturedFrame, InferredFrame], CameraStream] = {}
         self._lock = threading.RLock()
         self._threads: list[threading.Thread] = []
         self._running = self._stopping = False
         self._looked = 0.0
-        for plan in cameras:
-            self.add(plan)
+        for setup in cameras:
+            self.add(setup)
 
     @property
-    def cameras(self) -> Mapping[str, Camera]:
+    def cameras(self) -> Mapping[str, CameraStream]:
         """All cameras by name, in the order they were added, those that ended too."""
         return self._cameras
 
-    def add(self, plan: CameraPlan) -> Camera:
+    def add(self, setup: CameraSetup) -> CameraStream:
         """Let a camera take part, at any time and from any thread. Raises ``ValueError`` for a name that is taken."""
         with self._lock:
-            if plan.name in self._cameras:
-                raise ValueError(f"wanted a name of its own for each camera, found {plan.name!r} twice: rename one")
-            team = self._team(plan.predictor, plan.workers)
-            camera = self._new_camera(plan, team)
-            self._cameras = {**self._cameras, plan.name: camera}
+            if setup.name in self._cameras:
+                raise ValueError(f"wanted a name of its own for each camera, found {setup.name!r} twice: rename one")
+            team = self._team(setup.predictor, setup.workers)
+            camera = self._new_camera(setup, team)
+            self._cameras = {**self._cameras, setup.name: camera}
             self._by_lane[camera.lane] = camera
             self._junction.add(camera.lane)
             if self._running:
                 self._start([camera.thread, *team.unstarted()])
             return camera
 
-    def remove(self, name: str) -> Camera:
+    def remove(self, name: str) -> CameraStream:
         """Let a camera take part no more, at any time and from any thread; gives it with its ledger settled. Raises ``KeyError``."""
         with self._lock:
             camera = self._cameras[name]
@@ -120,7 +120,7 @@ class Station:
         """End the iteration soon; may be called from any thread and from a signal handler, because it takes no lock."""
         self._stopping = True
 
-    def __enter__(self) -> Station:
+    def __enter__(self) -> MultiCamera:
         with self._lock:
             self._running = True
             self._start([camera.thread for camera in self._cameras.values()])
@@ -156,7 +156,7 @@ class Station:
 
     # the caller's thread
 
-    def _next(self) -> tuple[Camera, Result] | None:
+    def _next(self) -> tuple[CameraStream, Result] | None:
         while not self._stopping and (self._stay or not self._all_done()):
             camera, result = self._wait()
             self._look_around()
@@ -165,7 +165,7 @@ class Station:
                 return camera, result
         return None
 
-    def _wait(self) -> tuple[Camera | None, Result | None]:
+    def _wait(self) -> tuple[CameraStream | None, Result | None]:
         try:
             lane, answer = self._junction.next(PATIENCE_S)
         except TimeoutError:
@@ -199,13 +199,13 @@ class Station:
                 self._end(camera, error)
             self._publish(camera)
 
-    def _publish(self, camera: Camera) -> None:
+    def _publish(self, camera: CameraStream) -> None:
         for event in camera.take_news():
             self.events.append(event)
             if self._on_event is not None:
                 self._on_event(event)
 
-    def _end(self, camera: Camera, error: BaseException | None) -> None:
+    def _end(self, camera: CameraStream, error: BaseException | None) -> None:
         camera.finish(error)
         if error is not None:
             camera.tell("camera-failed", error=str(error) or type(error).__name__)
@@ -219,25 +219,25 @@ class Station:
 
     # making and starting
 
-    def _new_camera(self, plan: CameraPlan, team: _Team) -> Camera:
-        policy: Policy = plan.policy or ("latest" if plan.source.live else "all")
+    def _new_camera(self, setup: CameraSetup, team: _Team) -> CameraStream:
+        policy: Policy = setup.policy or ("latest" if setup.source.live else "all")
         latest, workers = policy == "latest", len(team.threads)
-        lane: Lane[Captured, Answer] = Lane(
+        lane: FrameQueue[CapturedFrame, InferredFrame] = FrameQueue(
             self._junction,
             team.crew,
             1 if latest else workers + 1,
             workers if latest else 2 * workers,
             newest_wins=latest,
         )
-        return Camera(plan, lane, policy=policy, workers=workers, max_frames=self._max_frames, controls=self.controls)
+        return CameraStream(setup, lane, policy=policy, workers=workers, max_frames=self._max_frames, controls=self.controls)
 
-    def _team(self, predictor: Predicts, workers: int | None) -> _Team:
+    def _team(self, predictor: PredictorLike, workers: int | None) -> _Team:
         """The workers of this predictor; new ones where there are none, or they gave up."""
         team = self._teams.get(id(predictor))
         if team is not None and not team.crew.closed:
             return team
         number = sum(len(team.threads) for team in self._teams.values())
-        team = self._teams[id(predictor)] = _Team(predictor, Crew(self._junction), workers or self._workers, number)
+        team = self._teams[id(predictor)] = _Team(predictor, WorkerPool(self._junction), workers or self._workers, number)
         return team
 
     def _start(self, threads: Sequence[threading.Thread]) -> None:
@@ -249,7 +249,9 @@ class Station:
 class _Team:
     """The threads that infer with one predictor."""
 
-    def __init__(self, predictor: Predicts, crew: Crew[Captured, Answer], workers: int, first_number: int) -> None:
+    def __init__(
+        self, predictor: PredictorLike, crew: WorkerPool[CapturedFrame, InferredFrame], workers: int, first_number: int
+    ) -> None:
         self.predictor, self.crew = predictor, crew
         self.threads = [
             threading.Thread(target=self._infer, name=f"edgecnn-infer-{first_number + n}", daemon=True) for n in range(workers)
@@ -278,11 +280,11 @@ class _Team:
         self.crew.close()
 
 
-def _answer(work: Worker, captured: Captured) -> Answer:
+def _answer(work: InferFunction, captured: CapturedFrame) -> InferredFrame:
     stage_ms = {"capture": captured.ms}
     try:
         image = captured.frame.image
-        prediction, spent = work(image) if captured.look is None else captured.look(work, image)
-        return Answer(captured.frame, stage_ms | spent, prediction)
+        prediction, spent = work(image) if captured.strategy is None else captured.strategy(work, image)
+        return InferredFrame(captured.frame, stage_ms | spent, prediction)
     except BaseException as problem:
-        return Answer(captured.frame, stage_ms, None, problem)
+        return InferredFrame(captured.frame, stage_ms, None, problem)

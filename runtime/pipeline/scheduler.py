@@ -17,34 +17,34 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Junction(Generic[T, R]):
+class Scheduler(Generic[T, R]):
     """Where all lanes meet: the lock, and the reader who waits for the next answer of any lane."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.ready = threading.Condition(self.lock)
-        self._lanes: list[Lane[T, R]] = []
+        self._lanes: list[FrameQueue[T, R]] = []
         self._turn = 0
 
-    def add(self, lane: Lane[T, R]) -> None:
+    def add(self, lane: FrameQueue[T, R]) -> None:
         """Let a lane take part."""
         with self.lock:
             self._lanes.append(lane)
             lane.crew.lanes.append(lane)
 
-    def remove(self, lane: Lane[T, R]) -> None:
+    def remove(self, lane: FrameQueue[T, R]) -> None:
         """Let a lane take no part any more; its items stay where they are."""
         with self.lock:
             if lane in self._lanes:
                 self._lanes.remove(lane)
                 lane.crew.lanes.remove(lane)
 
-    def next(self, timeout: float) -> tuple[Lane[T, R], R | None]:
+    def next(self, timeout: float) -> tuple[FrameQueue[T, R], R | None]:
         """The next answer of the lanes in turn, or None from one that ended. Raises ``TimeoutError`` after ``timeout`` seconds."""
         with self.ready:
             if not self.ready.wait_for(self._any_ready, timeout):
                 raise TimeoutError(f"no answer came within {timeout} s")
-            self._turn, lane = _in_turn(self._lanes, self._turn, Lane.is_ready)
+            self._turn, lane = _in_turn(self._lanes, self._turn, FrameQueue.is_ready)
             return lane, lane.hand_out()
 
     def wake(self) -> None:
@@ -56,24 +56,24 @@ class Junction(Generic[T, R]):
         return any(lane.is_ready() for lane in self._lanes)
 
 
-class Crew(Generic[T, R]):
+class WorkerPool(Generic[T, R]):
     """The workers' side of the lanes that share one model: each lane with something to do gets its turn."""
 
-    def __init__(self, junction: Junction[T, R]) -> None:
+    def __init__(self, junction: Scheduler[T, R]) -> None:
         self.lock = junction.lock
         self.work = threading.Condition(self.lock)
-        self.lanes: list[Lane[T, R]] = []
+        self.lanes: list[FrameQueue[T, R]] = []
         self._turn = 0
         self.closed = False
 
-    def take(self, timeout: float) -> tuple[Lane[T, R], int, T]:
+    def take(self, timeout: float) -> tuple[FrameQueue[T, R], int, T]:
         """A lane, the number of its item, and the item. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
         with self.work:
             if not self.work.wait_for(lambda: self.closed or any(lane.has_work() for lane in self.lanes), timeout):
                 raise TimeoutError(f"no item came within {timeout} s")
             if self.closed:
                 raise Closed
-            self._turn, lane = _in_turn(self.lanes, self._turn, Lane.has_work)
+            self._turn, lane = _in_turn(self.lanes, self._turn, FrameQueue.has_work)
             return lane, *lane.hand_in()
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Crew(Generic[T, R]):
             self.work.notify_all()
 
 
-class Lane(Generic[T, R]):
+class FrameQueue(Generic[T, R]):
     """Items of one sender on their way to a crew, and the answers in the order of the items.
 
     ``capacity`` items wait for a worker; with ``newest_wins`` a full lane gives up its oldest item for the new one (a live camera:
@@ -92,7 +92,7 @@ class Lane(Generic[T, R]):
     """
 
     def __init__(
-        self, junction: Junction[T, R], crew: Crew[T, R], capacity: int, ahead: int, *, newest_wins: bool = False
+        self, junction: Scheduler[T, R], crew: WorkerPool[T, R], capacity: int, ahead: int, *, newest_wins: bool = False
     ) -> None:
         self.crew = crew
         self._junction, self._capacity, self._ahead, self._newest_wins = junction, capacity, ahead, newest_wins
@@ -153,7 +153,7 @@ class Lane(Generic[T, R]):
             self._answers.clear()
             self._wake()
 
-    # asked by Junction and Crew, which hold the lock
+    # asked by Scheduler and WorkerPool, which hold the lock
 
     def has_work(self) -> bool:
         """Whether a worker may begin an item."""
@@ -192,7 +192,9 @@ class Lane(Generic[T, R]):
         self._junction.ready.notify()
 
 
-def _in_turn(lanes: Sequence[Lane[T, R]], turn: int, fits: Callable[[Lane[T, R]], bool]) -> tuple[int, Lane[T, R]]:
+def _in_turn(
+    lanes: Sequence[FrameQueue[T, R]], turn: int, fits: Callable[[FrameQueue[T, R]], bool]
+) -> tuple[int, FrameQueue[T, R]]:
     """The first lane from ``turn`` on that fits, and whose turn it is next; one of them does."""
     for step in range(len(lanes)):
         index = (turn + step) % len(lanes)

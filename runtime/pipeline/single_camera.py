@@ -1,18 +1,18 @@
-"""The live pipeline of one camera: a ``Station`` that has just this one, with its numbers at hand."""
+"""The live pipeline of one camera: a ``MultiCamera`` that has just this one, with its numbers at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from edgecnn.runtime.pipeline.camera import Camera, CameraPlan, Policy, Predicts, Worker
+from edgecnn.runtime.pipeline.camera_stream import CameraSetup, CameraStream, InferFunction, Policy, PredictorLike
 from edgecnn.runtime.pipeline.ledger import Ledger
-from edgecnn.runtime.pipeline.multi_camera import Station
-from edgecnn.runtime.pipeline.statistics import Durations, Stats
+from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+from edgecnn.runtime.pipeline.statistics import DurationHistogram, Stats
 from edgecnn.runtime.sources.base import Source
 from edgecnn.types import Result
 
-__all__ = ["Pipeline", "Policy", "Predicts", "Worker"]
+__all__ = ["InferFunction", "Pipeline", "Policy", "PredictorLike"]
 
 
 class Pipeline:
@@ -28,29 +28,29 @@ class Pipeline:
     def __init__(
         self,
         source: Source,
-        predictor: Predicts,
+        predictor: PredictorLike,
         *,
         policy: Policy | None = None,
         workers: int = 1,
         max_frames: int | None = None,
     ) -> None:
         self.source, self.predictor, self.workers = source, predictor, workers
-        self.station = Station([CameraPlan("", source, predictor, policy)], workers=workers, max_frames=max_frames)
-        self.camera: Camera = self.station.cameras[""]
+        self.multi_camera = MultiCamera([CameraSetup("", source, predictor, policy)], workers=workers, max_frames=max_frames)
+        self.camera: CameraStream = self.multi_camera.cameras[""]
 
     def __enter__(self) -> Pipeline:
-        self.station.__enter__()
+        self.multi_camera.__enter__()
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        self.station.__exit__(*exc)
+        self.multi_camera.__exit__(*exc)
 
     def __iter__(self) -> Iterator[Result]:
-        return iter(self.station)
+        return iter(self.multi_camera)
 
     def stop(self) -> None:
         """End the iteration soon; may be called from any thread and from a signal handler, because it takes no lock."""
-        self.station.stop()
+        self.multi_camera.stop()
 
     def stats(self) -> Stats:
         """What was measured so far."""
@@ -67,11 +67,11 @@ class Pipeline:
         return self.camera.ledger
 
     @property
-    def age_ms(self) -> Durations:
+    def age_ms(self) -> DurationHistogram:
         """How old results were when they were handed over."""
         return self.camera.age_ms
 
     @property
     def stuck(self) -> list[str]:
         """Threads that did not end."""
-        return self.station.stuck
+        return self.multi_camera.stuck

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.pipeline.ledger import FrameCounts
 
 STATS_VERSION = 3
 STAGES = ("capture", "preprocess", "infer", "postprocess", "sink")
@@ -20,7 +20,7 @@ _BINS = 2400  # 1e-3 ms * 1.01^2400 is ten months
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class DurationSummary:
     """Statistics of one clock in milliseconds; percentiles are nearest-rank to within 0.5 %. NaN without samples."""
 
     count: int
@@ -31,7 +31,7 @@ class Summary:
     max: float
 
 
-class Durations:
+class DurationHistogram:
     """Counts durations in bins 1 % apart, so that days of frames take as much memory as a second of them.
 
     Recorded by one thread; any thread may read.
@@ -49,16 +49,16 @@ class Durations:
         self._sum += ms
         self._max = max(self._max, ms)
 
-    def since(self, earlier: Durations) -> Durations:
+    def since(self, earlier: DurationHistogram) -> DurationHistogram:
         """What was recorded after ``earlier``, a ``copy()`` of this; its maximum is that of the whole."""
-        part = Durations()
+        part = DurationHistogram()
         part._bins = self._bins - earlier._bins
         part._count, part._sum, part._max = self._count - earlier._count, self._sum - earlier._sum, self._max
         return part
 
-    def copy(self) -> Durations:
+    def copy(self) -> DurationHistogram:
         """A reading of this moment."""
-        return self.since(Durations())
+        return self.since(DurationHistogram())
 
     def percentile(self, percent: float) -> float:
         """The nearest-rank percentile, the middle of its bin; NaN without samples."""
@@ -68,12 +68,12 @@ class Durations:
         place = int(np.searchsorted(total, max(math.ceil(int(total[-1]) * percent / 100), 1)))
         return min(_LOWEST_MS * math.exp(_STEP * (place + 0.5)), self._max)
 
-    def summary(self) -> Summary:
+    def summary(self) -> DurationSummary:
         """Count, mean, percentiles and maximum."""
         if not self._count:
-            return Summary(0, *[math.nan] * 5)
+            return DurationSummary(0, *[math.nan] * 5)
         p50, p90, p99 = (self.percentile(percent) for percent in (50, 90, 99))
-        return Summary(self._count, self._sum / self._count, p50, p90, p99, self._max)
+        return DurationSummary(self._count, self._sum / self._count, p50, p90, p99, self._max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class Stats:
     workers: int
     duration_s: float
     throughput_fps: float
-    stage_ms: Mapping[str, Summary]
-    age_ms: Summary
-    ledger: Counts
+    stage_ms: Mapping[str, DurationSummary]
+    age_ms: DurationSummary
+    ledger: FrameCounts
     late: int = 0
 
     def to_json(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
-from edgecnn.runtime.pipeline.camera import CameraPlan, Policy
-from edgecnn.runtime.pipeline.multi_camera import Station
+from edgecnn.runtime.pipeline.camera_stream import CameraSetup, Policy
+from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 from edgecnn.runtime.sources import Source, open_source
 from edgecnn.runtime.steps import Step
 from edgecnn.types import Result
@@ -48,6 +48,6 @@ def stream(
 def _results(
     source: Source, predictor: Predictor, steps: Sequence[Step], policy: Policy | None, requests: int, max_frames: int | None
 ) -> Iterator[Result]:
-    plan = CameraPlan(name=source.name, source=source, predictor=predictor, policy=policy, steps=steps)
-    with Station([plan], workers=requests, max_frames=max_frames) as station:
+    plan = CameraSetup(name=source.name, source=source, predictor=predictor, policy=policy, steps=steps)
+    with MultiCamera([plan], workers=requests, max_frames=max_frames) as station:
         yield from station

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from edgecnn.errors import InputError
 from edgecnn.types import Event, Result
 
-__all__ = ["Sink", "Tells", "UnreachableError", "check_writable"]
+__all__ = ["EventSink", "Sink", "UnreachableError", "check_writable"]
 
 
 class UnreachableError(InputError):
@@ -29,13 +29,13 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class Tells(Protocol):
+class EventSink(Protocol):
     """A sink that takes events as they happen, also while no result comes, such as that a camera was lost.
 
     It is told all events, those that results carry as well.
     """
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Take one event; raises ``InputError`` where it can't be handed on."""
         ...
 

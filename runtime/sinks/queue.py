@@ -17,10 +17,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from edgecnn.runtime.sinks import Sink, Tells, UnreachableError
+from edgecnn.runtime.sinks import EventSink, Sink, UnreachableError
 from edgecnn.types import Event, Result
 
-State = Literal["working", "failing", "closed", "stuck"]
+SinkState = Literal["working", "failing", "closed", "stuck"]
 Item: TypeAlias = Result | Event
 
 CAPACITY = 64
@@ -33,7 +33,7 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class QueueCounts:
     """One reading: taken = written + dropped + failed + waiting; results, and events where the sink takes events."""
 
     taken: int = 0
@@ -47,7 +47,7 @@ class Counts:
         return self.taken - self.written - self.dropped - self.failed
 
 
-class Queued:
+class QueuedSink:
     """Runs ``sink`` behind a queue of ``capacity`` items and ``max_bytes`` of pictures.
 
     A full queue drops its oldest and counts it; with ``lossless`` the caller waits instead, as long as the sink works. A sink that
@@ -74,7 +74,7 @@ class Queued:
         if capacity < 1:
             raise ValueError(f"wanted a capacity of 1 or more, found {capacity}: correct it")
         self.sink, self.name, self.detail = sink, name, ""
-        self.state: State = "working"
+        self.state: SinkState = "working"
         self.error: Exception | None = None
         self.broken = False
         self._capacity, self._max_bytes, self._lossless = capacity, max_bytes, lossless
@@ -85,7 +85,7 @@ class Queued:
         self._told: dict[str, float] = {}
         self._items: deque[Item] = deque()
         self._bytes, self._misses = 0, 0
-        self._counts = Counts()
+        self._counts = QueueCounts()
         self._turn = threading.Condition()
         self._deadline: float | None = None
         self._reader_left: BrokenPipeError | None = None
@@ -95,7 +95,7 @@ class Queued:
     # the caller's side
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> QueueCounts:
         """All counts at one moment."""
         return self._counts
 
@@ -106,9 +106,9 @@ class Queued:
         if not self._events_only:
             self._put(result if self._keep_image else without_pixels(result))
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Take an event; ignored where the sink has no use for it beside the results."""
-        if isinstance(self.sink, Tells):
+        if isinstance(self.sink, EventSink):
             self._put(event)
 
     def begin_close(self) -> None:
@@ -158,7 +158,7 @@ class Queued:
             if self.state == "stuck":
                 return  # all of it was counted as dropped when the sink was left alone
             old = self._counts
-            self._counts = Counts(old.taken + taken, old.written + written, old.dropped + dropped, old.failed + failed)
+            self._counts = QueueCounts(old.taken + taken, old.written + written, old.dropped + dropped, old.failed + failed)
 
     # the sink's thread
 
@@ -188,8 +188,8 @@ class Queued:
     def _hand_over(self, item: Item) -> None:
         try:
             if isinstance(item, Event):
-                assert isinstance(self.sink, Tells)
-                self.sink.tell(item)
+                assert isinstance(self.sink, EventSink)
+                self.sink.write_event(item)
             else:
                 self.sink.write(item)
         except UnreachableError as error:

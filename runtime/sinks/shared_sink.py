@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.sinks.queue import Counts, Queued, State
+from edgecnn.runtime.sinks.queue import QueueCounts, QueuedSink, SinkState
 from edgecnn.types import Event, Result
 
 
-class Outlet:
-    """One camera's part in an output. It looks like the ``Queued`` behind it, but ends that only when no other camera is left.
+class SharedSink:
+    """One camera's part in an output. It looks like the ``QueuedSink`` behind it, but ends that only when no other camera is left.
 
     ``file`` is what it writes, "" where that is no file.
     """
 
-    def __init__(self, queued: Queued, file: str, release: Callable[[Outlet], bool]) -> None:
+    def __init__(self, queued: QueuedSink, file: str, release: Callable[[SharedSink], bool]) -> None:
         self.queued, self.file, self._release = queued, file, release
         self._left, self._last = False, False
 
@@ -27,7 +27,7 @@ class Outlet:
         return self.queued.name
 
     @property
-    def state(self) -> State:
+    def state(self) -> SinkState:
         """How the output fares."""
         return self.queued.state
 
@@ -37,7 +37,7 @@ class Outlet:
         return self.queued.detail
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> QueueCounts:
         """Of all cameras together."""
         return self.queued.counts
 
@@ -55,9 +55,9 @@ class Outlet:
         """Hand over one result of this camera."""
         self.queued.write(result)
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Hand over one event of this camera."""
-        self.queued.tell(event)
+        self.queued.write_event(event)
 
     def begin_close(self) -> None:
         """Take no more from this camera."""
@@ -74,16 +74,16 @@ class Outlet:
             self.queued.close()
 
 
-class Outlets:
+class SharedSinks:
     """Opens outputs by kind and target, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._open: dict[tuple[str, str], tuple[Queued, list[Outlet], str]] = {}
+        self._open: dict[tuple[str, str], tuple[QueuedSink, list[SharedSink], str]] = {}
         self._begun: set[str] = set()
 
     @property
-    def sinks(self) -> list[Queued]:
+    def sinks(self) -> list[QueuedSink]:
         """All outputs that are open, each once."""
         with self._lock:
             return [queued for queued, _, _ in self._open.values()]
@@ -92,7 +92,9 @@ class Outlets:
         """Whether this run wrote to ``target`` before, so that it has to go on there."""
         return _same(target) in self._begun
 
-    def join(self, kind: str, target: str, camera: str, make: Callable[[], Queued], *, shared: bool, file: bool) -> Outlet:
+    def join(
+        self, kind: str, target: str, camera: str, make: Callable[[], QueuedSink], *, shared: bool, file: bool
+    ) -> SharedSink:
         """The outlet of ``camera``; ``make`` opens the output where it is not open yet.
 
         Raises ``InputError`` where the target is used otherwise: by another kind, or by another camera and it can't be shared.
@@ -101,7 +103,7 @@ class Outlets:
             place = _same(target) if file else target
             self._check(kind, place, camera, shared=shared, file=file)
             queued, outlets, _ = self._open.get((kind, place)) or (make(), [], camera)
-            outlet = Outlet(queued, target if file and target != "-" else "", lambda one: self._leave((kind, place), one))
+            outlet = SharedSink(queued, target if file and target != "-" else "", lambda one: self._leave((kind, place), one))
             outlets.append(outlet)
             self._open[kind, place] = queued, outlets, camera
             if file:
@@ -119,7 +121,7 @@ class Outlets:
                     "put {camera} into the name",
                 )
 
-    def _leave(self, key: tuple[str, str], outlet: Outlet) -> bool:
+    def _leave(self, key: tuple[str, str], outlet: SharedSink) -> bool:
         with self._lock:
             _, outlets, _ = self._open[key]
             outlets.remove(outlet)

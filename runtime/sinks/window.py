@@ -9,7 +9,7 @@ from collections.abc import Callable
 import cv2
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Image, Result
 
@@ -22,7 +22,7 @@ class WindowSink:
     Raises ``MissingExtraError`` where OpenCV was built without windows, and ``InputError`` where there is no display.
     """
 
-    def __init__(self, title: str, painter: Paints, on_quit: Callable[[], None]) -> None:
+    def __init__(self, title: str, painter: ResultPainter, on_quit: Callable[[], None]) -> None:
         check_window()
         self._title, self._painter, self._on_quit = title, painter, on_quit
         self._open = False

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.runtime.tracking.assignment import assign
-from edgecnn.runtime.tracking.kalman import Float64, Motion
+from edgecnn.runtime.tracking.kalman import Float64, KalmanBoxes
 from edgecnn.types import Detections, Float32, Int64
 
 NEXT_LOOK = 10  # times lost_s
@@ -52,7 +52,7 @@ class TrackOptions:
 class _Tracks:
     """One row a track: motion, identity, class, frames on end it was seen in, the time it was seen last, whether it counts."""
 
-    motion: Motion
+    motion: KalmanBoxes
     identity: Int64
     class_id: Int64
     streak: Int64
@@ -135,7 +135,7 @@ class ByteTrack:
         tracks, boxes = self._tracks, np.flatnonzero(owner >= 0)
         rows = owner[boxes]
         corrected = tracks.motion[rows].correct(found.xyxy[boxes])
-        for one in fields(Motion):
+        for one in fields(KalmanBoxes):
             getattr(tracks.motion, one.name)[rows] = getattr(corrected, one.name)
         unseen = np.ones(len(tracks), np.bool_)
         unseen[rows] = False
@@ -158,7 +158,7 @@ class ByteTrack:
             owner[boxes] = begun.identity
         parts = [self._tracks, begun]
         rest = (np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(_Tracks)[1:])
-        self._tracks = _Tracks(Motion.join([part.motion for part in parts]), *rest)
+        self._tracks = _Tracks(KalmanBoxes.join([part.motion for part in parts]), *rest)
 
     def _named(self, tracks: _Tracks) -> Int64:
         """Identities, the next numbers for tracks that count and have none yet."""
@@ -181,7 +181,7 @@ class ByteTrack:
     def _begin(found: Detections, at: float, *, confirmed: bool) -> _Tracks:
         n = len(found)
         return _Tracks(
-            Motion.start(found.xyxy),
+            KalmanBoxes.start(found.xyxy),
             np.full(n, -1, np.int64),
             found.class_id.copy(),
             np.ones(n, np.int64),

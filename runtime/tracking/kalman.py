@@ -23,7 +23,7 @@ SMALLEST = 1e-3  # a box that shrinks by its velocity keeps an extent
 
 
 @dataclass(slots=True)
-class Motion:
+class KalmanBoxes:
     """Places and velocities (n, 4) with their variances and covariance (n, 4)."""
 
     place: Float64
@@ -35,11 +35,11 @@ class Motion:
     def __len__(self) -> int:
         return len(self.place)
 
-    def __getitem__(self, index: Any) -> Motion:
-        return Motion(*(getattr(self, one.name)[index] for one in fields(self)))
+    def __getitem__(self, index: Any) -> KalmanBoxes:
+        return KalmanBoxes(*(getattr(self, one.name)[index] for one in fields(self)))
 
     @classmethod
-    def start(cls, xyxy: Float32) -> Motion:
+    def start(cls, xyxy: Float32) -> KalmanBoxes:
         """Boxes that were seen once and may move anywhere."""
         place = to_place(xyxy)
         height = place[:, 3:4]
@@ -51,7 +51,7 @@ class Motion:
         return cls(place, zero, place_std**2, zero.copy(), velocity_std**2)
 
     @classmethod
-    def join(cls, parts: list[Motion]) -> Motion:
+    def join(cls, parts: list[KalmanBoxes]) -> KalmanBoxes:
         """All of ``parts`` in order."""
         return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
 
@@ -63,12 +63,12 @@ class Motion:
         width = np.maximum(shape, SMALLEST) * height
         return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1).astype(np.float32)
 
-    def predict(self, frames: float) -> Motion:
+    def predict(self, frames: float) -> KalmanBoxes:
         """``frames`` later: exactly what predicting that often by one frame gives, but for the height that scales the noise."""
         place_noise, velocity_noise = (std**2 for std in self._noise())
         n = frames
         squares = n * (n - 1) * (2 * n - 1) / 6  # 0² + 1² + ... + (n - 1)²
-        return Motion(
+        return KalmanBoxes(
             self.place + n * self.velocity,
             self.velocity,
             self.place_var + 2 * n * self.both_cov + n * n * self.velocity_var + n * place_noise + squares * velocity_noise,
@@ -76,14 +76,14 @@ class Motion:
             self.velocity_var + n * velocity_noise,
         )
 
-    def correct(self, xyxy: Float32) -> Motion:
+    def correct(self, xyxy: Float32) -> KalmanBoxes:
         """After the boxes were seen at ``xyxy`` (n, 4)."""
         height = self.place[:, 3:4]
         seen_std = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE_SEEN), height * PLACE], 1)
         spread = self.place_var + seen_std**2
         gain, velocity_gain = self.place_var / spread, self.both_cov / spread
         surprise = to_place(xyxy) - self.place
-        return Motion(
+        return KalmanBoxes(
             self.place + gain * surprise,
             self.velocity + velocity_gain * surprise,
             (1 - gain) * self.place_var,

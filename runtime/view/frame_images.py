@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import cv2
 
-from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.types import Image, Result
 
 QUALITY = 80
@@ -43,7 +43,7 @@ class FrameImages:
     ``painters`` are by camera, and called in a thread of its own. Use it as a context manager.
     """
 
-    def __init__(self, painters: Mapping[str, Paints]) -> None:
+    def __init__(self, painters: Mapping[str, ResultPainter]) -> None:
         self._painters = painters
         self._slots: dict[str, _Slot] = {}
         self._number = 0

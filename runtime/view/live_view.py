@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.view.auth import Access
 from edgecnn.runtime.view.frame_images import FrameImages
@@ -42,7 +42,7 @@ class LiveView:
             run=run, controls=controls, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks
         )
         self.run_metrics = RunMetrics(self.context)
-        self._painters: dict[str, Paints] = {}
+        self._painters: dict[str, ResultPainter] = {}
         self._pictures = FrameImages(self._painters)
         self.server: Server | None = None
         self._stack = ExitStack()
@@ -72,7 +72,7 @@ class LiveView:
         if self.server is not None:
             self.server.close()
 
-    def add_camera(self, camera: str, labels: Sequence[str], painter: Paints, only: Iterable[str] | None = None) -> None:
+    def add_camera(self, camera: str, labels: Sequence[str], painter: ResultPainter, only: Iterable[str] | None = None) -> None:
         """A camera takes part, or does so with another model."""
         if only is not None:
             wanted = {label.casefold() for label in only}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edgecnn.runtime.pipeline.controls import Controls
-from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.types import Event
 
 # Of a camera's states, those in which it gives frames or will do so without anybody's help, and those that somebody should look at.
@@ -21,12 +21,12 @@ PrometheusPage = Callable[[], tuple[bytes, str]]  # gives the text of /metrics a
 class MonitoredLedger(Protocol):
     """Where a camera's frames went."""
 
-    def counts(self) -> Counts:
+    def counts(self) -> FrameCounts:
         """All counts at one moment."""
         ...
 
 
-class MonitoredPlan(Protocol):
+class MonitoredSetup(Protocol):
     """What a camera was told to do."""
 
     @property
@@ -46,7 +46,7 @@ class MonitoredCamera(Protocol):
     def policy(self) -> str: ...  # noqa: D102
 
     @property
-    def plan(self) -> MonitoredPlan: ...  # noqa: D102
+    def setup(self) -> MonitoredSetup: ...  # noqa: D102
 
     @property
     def late(self) -> int: ...  # noqa: D102

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from edgecnn.runtime.draw.captions import label_of, value_text
-from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.view.protocols import BAD_STATES, MonitoredCamera, MonitoredSink, ViewContext
-from edgecnn.types import Classes, Event, Mark, Prediction, Result, Values, nearest_rank
+from edgecnn.types import Classes, Event, Overlay, Prediction, Result, Values, nearest_rank
 
 VERSION = 1
 EVERY_S = 0.5
@@ -36,7 +36,7 @@ class CameraMetrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._samples: deque[Sample] = deque(maxlen=_MOST_SAMPLES)
-        self._counts: tuple[float, Counts] | None = None
+        self._counts: tuple[float, FrameCounts] | None = None
         self._sampled_at = 0.0
         self.points: deque[dict[str, Any]] = deque(maxlen=POINTS)
         self.latest: Result | None = None
@@ -50,7 +50,7 @@ class CameraMetrics:
             self._samples.append((time.perf_counter(), result.age_ms, result.stage_ms))
         self.latest = result
 
-    def sample(self, tick: int, now: float, counts: Counts) -> None:
+    def sample(self, tick: int, now: float, counts: FrameCounts) -> None:
         """Add the point of this tick: rates since the tick before, the ages and stage times of the results since then."""
         then, old = self._counts or (now, counts)
         seconds = now - then
@@ -176,10 +176,10 @@ class RunMetrics:
             "stage_ms": track.stage_ms,
             "ledger": {**asdict(counts), "in_flight": counts.in_flight},
             "late": camera.late,
-            "max_age_ms": camera.plan.max_age_ms,
+            "max_age_ms": camera.setup.max_age_ms,
             "size": None if latest is None else list(latest.frame.image.shape[1::-1]),
             "found": "" if latest is None else found_text(latest.prediction, self.context.labels.get(name, ())),
-            "marks": [] if latest is None else [mark_text(mark) for mark in latest.marks],
+            "marks": [] if latest is None else [mark_text(mark) for mark in latest.overlays],
             "points": [point for point in track.points if point["tick"] > tick],
         }
 
@@ -235,7 +235,7 @@ def found_text(prediction: Prediction, labels: Any) -> str:
     return ", ".join(named + (["..."] if len(counted) > _MOST_NAMED else []))
 
 
-def mark_text(mark: Mark) -> str:
+def mark_text(mark: Overlay) -> str:
     """What was counted on a line or in a zone: ``gate: in 3, out 2``."""
     return f"{mark.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in mark.counts.items())
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from edgecnn.cli.live_motion import build_gate, build_look, build_steps, least_score, motion_options
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.model.predictor import Predictor
-from edgecnn.runtime.pipeline.regions import Regions, Tiles
+from edgecnn.runtime.pipeline.region_inference import RegionInference, Tiles
 from edgecnn.runtime.sources.video import VideoFile
 
 LABELS = ("person", "car")
@@ -58,7 +58,7 @@ def test_each_step_tells_its_stage() -> None:
 def test_region_and_tiles_are_ways_to_look() -> None:
     with Predictor("cups") as predictor:
         assert build_look(values(), predictor.card) is None
-        assert isinstance(build_look(values("--roi", "0,0,0.5,1"), predictor.card), Regions)
+        assert isinstance(build_look(values("--roi", "0,0,0.5,1"), predictor.card), RegionInference)
     assert values("--tiles", "2x3")["tiles"] == Tiles(2, 3)
 
 

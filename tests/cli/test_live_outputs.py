@@ -25,7 +25,7 @@ from edgecnn.cli.units import parse_bytes, parse_seconds
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.draw.shared_painter import SharedPainter
-from edgecnn.runtime.sinks.shared_sink import Outlet
+from edgecnn.runtime.sinks.shared_sink import SharedSink
 from edgecnn.types import Detections, Event, Frame, Result
 
 BOX = Detections(np.float32([[4, 4, 20, 20]]), np.float32([0.5]), np.int64([0]), np.int64([3]))
@@ -58,16 +58,16 @@ def result(index: int, name: str = "door", *kinds: str) -> Result:
     return Result(Frame(index, at, np.full((320, 400, 3), index, np.uint8)), BOX, {}, 1.0, name, events)
 
 
-def feed(outlets: list[Outlet], *results: Result) -> None:
+def feed(outlets: list[SharedSink], *results: Result) -> None:
     """As a run does: every event is told, every result written."""
     for one in results:
         for outlet in outlets:
             for event in one.events:
-                outlet.tell(event)
+                outlet.write_event(event)
             outlet.write(one)
 
 
-def close(outlets: list[Outlet]) -> None:
+def close(outlets: list[SharedSink]) -> None:
     for outlet in outlets:
         outlet.begin_close()
     for outlet in outlets:

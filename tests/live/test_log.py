@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 
 from edgecnn.live.log import Heartbeat, JsonLog, is_json
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Event
 
@@ -40,8 +40,8 @@ def test_a_reader_who_left_is_no_error() -> None:
 
 def test_heartbeat_tells_the_ledger_of_each_camera() -> None:
     out, beats = io.StringIO(), []
-    plans = [CameraPlan(name, FakeSource(None, fps=50), FakePredictor()) for name in ("a", "b")]
-    with Station(plans) as station, Heartbeat(JsonLog(out), station, every=0.05, beat=lambda: beats.append(1)):
+    plans = [CameraSetup(name, FakeSource(None, fps=50), FakePredictor()) for name in ("a", "b")]
+    with MultiCamera(plans) as station, Heartbeat(JsonLog(out), station, every=0.05, beat=lambda: beats.append(1)):
         ends = time.perf_counter() + 20
         for _ in station:
             told = [json.loads(line) for line in out.getvalue().splitlines()]

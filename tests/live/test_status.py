@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from edgecnn.live.status import StatusLine, describe, summary
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.pipeline.single_camera import Pipeline
-from edgecnn.runtime.pipeline.statistics import Durations, Stats
+from edgecnn.runtime.pipeline.statistics import DurationHistogram, Stats
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Classes, Detections, Frame, Prediction, Result, Values
 
@@ -43,10 +43,10 @@ def test_before_the_first_frame_it_says_what_it_waits_for() -> None:
 def test_several_cameras_are_told_together_on_a_terminal_and_one_by_one_elsewhere() -> None:
     predictor = FakePredictor()
     plans = [
-        CameraPlan("door", FakeSource(4, unreadable=frozenset({1})), predictor),
-        CameraPlan("yard", FakeSource(9), predictor, every=3),
+        CameraSetup("door", FakeSource(4, unreadable=frozenset({1})), predictor),
+        CameraSetup("yard", FakeSource(9), predictor, every=3),
     ]
-    station = Station(plans)
+    station = MultiCamera(plans)
     status, other = StatusLine(station, io.StringIO()), StatusLine(station, io.StringIO())
     assert other.lines() == ["door: waiting for fake", "yard: waiting for fake"]
     with station:
@@ -64,8 +64,8 @@ def test_a_camera_that_is_lost_is_named_with_the_reason() -> None:
         state, detail = "lost", "no answer, next try in 8 s"
 
     predictor = FakePredictor()
-    with Station(
-        [CameraPlan("door", Lost(None, fps=50), predictor), CameraPlan("yard", FakeSource(None, fps=50), predictor)]
+    with MultiCamera(
+        [CameraSetup("door", Lost(None, fps=50), predictor), CameraSetup("yard", FakeSource(None, fps=50), predictor)]
     ) as station:
         assert next(iter(station)).camera in ("door", "yard")
         assert StatusLine(station, io.StringIO()).line().endswith(" · door lost")
@@ -73,7 +73,7 @@ def test_a_camera_that_is_lost_is_named_with_the_reason() -> None:
 
 
 def test_without_cameras_it_says_so() -> None:
-    assert StatusLine(Station([]), io.StringIO()).line() == "no cameras"
+    assert StatusLine(MultiCamera([]), io.StringIO()).line() == "no cameras"
 
 
 def test_a_terminal_gets_one_line_that_renews_itself_and_is_gone_at_the_end() -> None:
@@ -156,8 +156,8 @@ def test_the_summary_names_the_camera_what_was_skipped_the_stages_of_steps_and_w
         def __call__(self, result: Result) -> Result:
             return result
 
-    plan = CameraPlan("door", FakeSource(9), FakePredictor(), every=3, max_age_ms=0.0, steps=[Count()])
-    with Station([plan]) as station:
+    plan = CameraSetup("door", FakeSource(9), FakePredictor(), every=3, max_age_ms=0.0, steps=[Count()])
+    with MultiCamera([plan]) as station:
         list(station)
     lines = summary(station.cameras["door"].stats(), plan.source, "done", "door").splitlines()
     assert lines[0].startswith("door: done: 3 frames in ")
@@ -168,5 +168,5 @@ def test_the_summary_names_the_camera_what_was_skipped_the_stages_of_steps_and_w
 
 
 def test_unfinished_frames_are_told_apart_from_those_that_gave_way() -> None:
-    stats = Stats("latest", 1, 1.0, 3.0, {}, Durations().summary(), Counts(9, 0, 9, 0, 2))
+    stats = Stats("latest", 1, 1.0, 3.0, {}, DurationHistogram().summary(), FrameCounts(9, 0, 9, 0, 2))
     assert "9 dropped (2 of them unfinished at the end)" in summary(stats, FakeSource(0))

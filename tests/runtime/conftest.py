@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.runtime.pipeline.stations import wait_until
+from tests.runtime.pipeline.harness import wait_until
 
 
 @pytest.fixture

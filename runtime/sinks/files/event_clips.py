@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks.files.retention import Shelf, write_whole
 from edgecnn.runtime.sinks.files.video_file import VideoFile
 from edgecnn.types import Event, Image, Result
@@ -46,7 +46,7 @@ class EventClipsSink:
     def __init__(
         self,
         folder: Path | str,
-        painter: Paints,
+        painter: ResultPainter,
         plan: ClipPlan | None = None,
         *,
         fps: Callable[[], float | None] | float | None = None,

@@ -69,7 +69,7 @@ class EventLinesSink:
     def write(self, result: Result) -> None:
         """Nothing: the events of a result are told as well."""
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Write one event."""
         self._file.append(as_line({"version": SCHEMA_VERSION, **event_record(event)}))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks import beside, cannot_write, check_writable
 from edgecnn.types import Detections, Result
 
@@ -20,7 +20,7 @@ class SnapshotSink:
     Raises ``InputError`` where it can't be written; what was at ``path`` is then kept.
     """
 
-    def __init__(self, path: Path | str, painter: Paints) -> None:
+    def __init__(self, path: Path | str, painter: ResultPainter) -> None:
         self.path, self._painter = Path(path), painter
         if self.path.suffix.lower() not in SUFFIXES:
             raise InputError(f"a picture name that ends in {', '.join(SUFFIXES)}", self.path.name, "name it so")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw.shared_painter import Paints
+from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks import check_writable
 from edgecnn.runtime.sinks.files.retention import drop_oldest
 from edgecnn.runtime.sinks.files.video_file import VideoFile, check_suffix
@@ -33,7 +33,7 @@ class VideoSink:
     def __init__(
         self,
         path: Path | str,
-        painter: Paints,
+        painter: ResultPainter,
         *,
         fps: Callable[[], float | None] | float | None = None,
         realtime: bool = False,

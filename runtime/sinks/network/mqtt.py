@@ -137,7 +137,7 @@ class MqttSink:
         self._publish(self._topic(result.camera, "results"), self._recorder(result))
         self._sent_at[result.camera] = now
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Publish one event."""
         if "events" in self.address.send:
             self._publish(self._topic(event.camera, "events"), {"version": SCHEMA_VERSION, **event_record(event)})

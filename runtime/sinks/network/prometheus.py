@@ -23,10 +23,10 @@ from typing import Any, Protocol, get_args
 
 import edgecnn
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.pipeline.camera import State as CameraState
-from edgecnn.runtime.pipeline.ledger import Counts as FrameCounts
-from edgecnn.runtime.pipeline.statistics import Stats, Summary
-from edgecnn.runtime.sinks.queue import Counts as ItemCounts
+from edgecnn.runtime.pipeline.camera_stream import CameraState
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.statistics import DurationSummary, Stats
+from edgecnn.runtime.sinks.queue import QueueCounts
 
 CAMERA_STATES: tuple[str, ...] = get_args(CameraState)
 _FATES = ("processed", "dropped", "failed", "skipped")
@@ -52,7 +52,7 @@ class MeasuredOutput(Protocol):
     def state(self) -> str: ...  # noqa: D102
 
     @property
-    def counts(self) -> ItemCounts: ...  # noqa: D102
+    def counts(self) -> QueueCounts: ...  # noqa: D102
 
 
 class PrometheusMetrics:
@@ -127,7 +127,7 @@ def _clocks(cameras: Readings) -> Iterable[Any]:
     return age, stage
 
 
-def _add(family: Any, labels: dict[str, str], summary: Summary) -> None:
+def _add(family: Any, labels: dict[str, str], summary: DurationSummary) -> None:
     """prometheus_client's own summaries have no quantiles, the format does."""
     for quantile, percentile in _QUANTILES:
         family.add_sample(family.name, {**labels, "quantile": quantile}, getattr(summary, percentile) / 1e3)

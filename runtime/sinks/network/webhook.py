@@ -48,7 +48,7 @@ class WebhookSink:
     def write(self, result: Result) -> None:
         """Nothing: the events of a result are told as well."""
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Post one event."""
         if self._kinds is not None and event.kind not in self._kinds:
             return

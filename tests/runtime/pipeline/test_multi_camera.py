@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgecnn.runtime.pipeline.camera import Look
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station, Worker
+from edgecnn.runtime.pipeline.camera_stream import InferStrategy
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, InferFunction, MultiCamera
 from edgecnn.runtime.testing import FakePredictor, FakeSource, one_box
 from edgecnn.types import Event, Image, Prediction, Result
-from tests.runtime.pipeline.stations import Numbered, balances, brightness, by_camera, wait_until
+from tests.runtime.pipeline.harness import Numbered, balances, brightness, by_camera, wait_until
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -27,26 +27,26 @@ def test_each_camera_has_its_results_in_order_and_none_is_lost(workers: int) -> 
 
     predictor = FakePredictor(uneven)
     counts = {"a": 30, "b": 7, "c": 0, "d": 19}
-    with Station([CameraPlan(name, FakeSource(n), predictor) for name, n in counts.items()], workers=workers) as station:
+    with MultiCamera([CameraSetup(name, FakeSource(n), predictor) for name, n in counts.items()], workers=workers) as station:
         found = by_camera(list(station))
     assert found == {name: list(range(n)) for name, n in counts.items() if n}
     assert {name: camera.ledger.counts() for name, camera in station.cameras.items()} == {
-        name: Counts(captured=n, processed=n) for name, n in counts.items()
+        name: FrameCounts(captured=n, processed=n) for name, n in counts.items()
     }
     assert {camera.state for camera in station.cameras.values()} == {"ended"}
 
 
 def test_cameras_with_models_of_their_own_do_not_wait_for_each_other() -> None:
     slow, quick = FakePredictor(delay=0.5), FakePredictor()
-    with Station([CameraPlan("slow", FakeSource(None), slow), CameraPlan("quick", FakeSource(20), quick)]) as station:
+    with MultiCamera([CameraSetup("slow", FakeSource(None), slow), CameraSetup("quick", FakeSource(20), quick)]) as station:
         names = [result.camera for result, _ in zip(station, range(20), strict=False)]
     assert names.count("quick") >= 18
 
 
 def test_a_fast_camera_does_not_starve_a_slow_one() -> None:
     shared = FakePredictor(delay=0.004)
-    plans = [CameraPlan("file", FakeSource(None), shared), CameraPlan("slow", FakeSource(None, fps=20), shared)]
-    with Station(plans) as station:
+    plans = [CameraSetup("file", FakeSource(None), shared), CameraSetup("slow", FakeSource(None, fps=20), shared)]
+    with MultiCamera(plans) as station:
         seen: Counter[str] = Counter()
         for result in station:
             seen[result.camera] += 1
@@ -60,8 +60,8 @@ def test_a_fast_camera_does_not_starve_a_slow_one() -> None:
 def test_cameras_that_look_in_their_own_way_share_the_workers() -> None:
     threads: dict[str, set[str]] = {"left": set(), "right": set(), "whole": set()}
 
-    def looking(name: str) -> Look:
-        def look(work: Worker, image: Image) -> tuple[Prediction, dict[str, float]]:
+    def looking(name: str) -> InferStrategy:
+        def look(work: InferFunction, image: Image) -> tuple[Prediction, dict[str, float]]:
             threads[name].add(threading.current_thread().name)
             prediction, spent = work(image)
             return prediction, spent | {"preprocess": 7.0}
@@ -69,8 +69,8 @@ def test_cameras_that_look_in_their_own_way_share_the_workers() -> None:
         return look
 
     shared = FakePredictor()
-    plans = [CameraPlan(name, FakeSource(10), shared, look=looking(name)) for name in ("left", "right")]
-    with Station([*plans, CameraPlan("whole", FakeSource(10), shared)], workers=1) as station:
+    plans = [CameraSetup(name, FakeSource(10), shared, strategy=looking(name)) for name in ("left", "right")]
+    with MultiCamera([*plans, CameraSetup("whole", FakeSource(10), shared)], workers=1) as station:
         results = list(station)
     assert by_camera(results) == {name: list(range(10)) for name in threads}
     assert threads == {"left": {"edgecnn-infer-0"}, "right": {"edgecnn-infer-0"}, "whole": set()}
@@ -79,7 +79,7 @@ def test_cameras_that_look_in_their_own_way_share_the_workers() -> None:
 
 def test_with_one_worker_cameras_take_turns() -> None:
     shared = FakePredictor(delay=0.002)
-    with Station([CameraPlan(name, FakeSource(None), shared) for name in "abc"], max_frames=20) as station:
+    with MultiCamera([CameraSetup(name, FakeSource(None), shared) for name in "abc"], max_frames=20) as station:
         order = [result.camera for result in station]
     assert Counter(order) == {"a": 20, "b": 20, "c": 20}
     assert max(abs(order[:30].count("a") - order[:30].count(name)) for name in "bc") <= 4
@@ -88,7 +88,9 @@ def test_with_one_worker_cameras_take_turns() -> None:
 def test_steps_see_every_result_in_order_in_one_thread_and_their_time_is_booked() -> None:
     steps = {name: Numbered() for name in "ab"}
     predictor = FakePredictor()
-    with Station([CameraPlan(n, FakeSource(25), predictor, steps=[step]) for n, step in steps.items()], workers=3) as station:
+    with MultiCamera(
+        [CameraSetup(n, FakeSource(25), predictor, steps=[step]) for n, step in steps.items()], workers=3
+    ) as station:
         results = list(station)
     assert all(step.seen == list(range(25)) and len(step.threads) == 1 for step in steps.values())
     assert all(result.stage_ms["track"] >= 0 and result.events[0].details["index"] == result.frame.index for result in results)
@@ -99,16 +101,16 @@ def test_steps_see_every_result_in_order_in_one_thread_and_their_time_is_booked(
 @pytest.mark.parametrize("wrong", [{"every": 0}, {"max_fps": 0.0}], ids=str)
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="every of 1 or more"):
-        Station([CameraPlan("a", FakeSource(1), FakePredictor(), **wrong)])  # type: ignore[arg-type]
+        MultiCamera([CameraSetup("a", FakeSource(1), FakePredictor(), **wrong)])  # type: ignore[arg-type]
 
 
 def test_two_cameras_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="'a' twice"):
-        Station([CameraPlan("a", FakeSource(1), FakePredictor()) for _ in range(2)])
+        MultiCamera([CameraSetup("a", FakeSource(1), FakePredictor()) for _ in range(2)])
 
 
 def test_results_older_than_allowed_are_counted_and_told_once_a_stretch() -> None:
-    with Station([CameraPlan("a", FakeSource(5), FakePredictor(delay=0.02), max_age_ms=10.0)]) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(5), FakePredictor(delay=0.02), max_age_ms=10.0)]) as station:
         results = list(station)
     camera = station.cameras["a"]
     assert camera.late == camera.stats().late == 5
@@ -119,16 +121,16 @@ def test_results_older_than_allowed_are_counted_and_told_once_a_stretch() -> Non
 
 def test_cameras_come_and_go_at_run_time() -> None:
     shared = FakePredictor()
-    with Station([CameraPlan("a", FakeSource(None, fps=300), shared)], stay=True) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(None, fps=300), shared)], stay=True) as station:
         results = iter(station)
         assert next(results).camera == "a"
-        station.add(CameraPlan("b", FakeSource(None, fps=300), shared))
+        station.add(CameraSetup("b", FakeSource(None, fps=300), shared))
         wait_for(results, "b")
         gone = station.remove("a")
         assert (gone.state, gone.ledger.counts().in_flight) == ("ended", 0)
         assert "a" not in station.cameras
         assert all(next(results).camera == "b" for _ in range(10))
-        station.add(CameraPlan("a", FakeSource(None, fps=300), FakePredictor()))
+        station.add(CameraSetup("a", FakeSource(None, fps=300), FakePredictor()))
         wait_for(results, "a")
         station.remove("b")
         wait_until(lambda: "edgecnn-capture-b" not in {thread.name for thread in threading.enumerate()})
@@ -140,7 +142,7 @@ def wait_for(results: Iterator[Result], name: str) -> None:
 
 
 def test_removing_the_last_camera_ends_the_iteration_unless_it_stays() -> None:
-    with Station([CameraPlan("a", FakeSource(None), FakePredictor())]) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(None), FakePredictor())]) as station:
         for _ in station:
             if "a" in station.cameras:
                 station.remove("a")
@@ -149,10 +151,10 @@ def test_removing_the_last_camera_ends_the_iteration_unless_it_stays() -> None:
 
 def test_a_removed_camera_frees_the_workers_of_its_model() -> None:
     plans = [
-        CameraPlan("a", FakeSource(None, fps=100), FakePredictor()),
-        CameraPlan("b", FakeSource(None, fps=100), FakePredictor()),
+        CameraSetup("a", FakeSource(None, fps=100), FakePredictor()),
+        CameraSetup("b", FakeSource(None, fps=100), FakePredictor()),
     ]
-    with Station(plans) as station:
+    with MultiCamera(plans) as station:
         next(iter(station))
         station.remove("a")
         wait_until(lambda: sum(t.name.startswith("edgecnn-infer") for t in threading.enumerate()) == 1)
@@ -174,7 +176,7 @@ class Telling(FakeSource):
 
 def test_events_of_a_source_are_told_at_once_and_go_with_its_next_result() -> None:
     heard: list[Event] = []
-    with Station([CameraPlan("a", Telling(), FakePredictor())], on_event=heard.append) as station:
+    with MultiCamera([CameraSetup("a", Telling(), FakePredictor())], on_event=heard.append) as station:
         first = next(iter(station))
         assert (station.cameras["a"].state, station.cameras["a"].detail) == ("lost", "no route to host")
         results = [first, *(result for result, _ in zip(station, range(5), strict=False))]
@@ -183,17 +185,17 @@ def test_events_of_a_source_are_told_at_once_and_go_with_its_next_result() -> No
 
 
 def test_a_camera_without_a_frame_is_waiting() -> None:
-    with Station([CameraPlan("a", FakeSource(None, fps=0.01), FakePredictor())]) as station:
-        station.add(CameraPlan("b", FakeSource(0), FakePredictor()))
+    with MultiCamera([CameraSetup("a", FakeSource(None, fps=0.01), FakePredictor())]) as station:
+        station.add(CameraSetup("b", FakeSource(0), FakePredictor()))
         wait_until(lambda: station.cameras["a"].ledger.counts().captured == 1)
         assert station.cameras["a"].state == "live"
-    assert Station([CameraPlan("a", FakeSource(1), FakePredictor())]).cameras["a"].state == "waiting"
+    assert MultiCamera([CameraSetup("a", FakeSource(1), FakePredictor())]).cameras["a"].state == "waiting"
 
 
 def test_a_watchdog_is_fed_while_no_frame_comes() -> None:
     turns: list[float] = []
-    plan = CameraPlan("a", FakeSource(None, fps=0.02), FakePredictor())
-    with Station([plan], on_turn=lambda: turns.append(time.perf_counter())) as station:
+    plan = CameraSetup("a", FakeSource(None, fps=0.02), FakePredictor())
+    with MultiCamera([plan], on_turn=lambda: turns.append(time.perf_counter())) as station:
         timer = threading.Timer(1.0, station.stop)
         timer.start()
         assert len(list(station)) == 1

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import BackendError, SourceError
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.testing import FakePredictor, FakeSource, one_box
 from edgecnn.types import Event, Image, Prediction
-from tests.runtime.pipeline.stations import LATE, Numbered, balances, brightness, by_camera, failing_at
+from tests.runtime.pipeline.harness import LATE, Numbered, balances, brightness, by_camera, failing_at
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -26,8 +26,8 @@ def test_a_camera_that_breaks_ends_alone_and_says_why() -> None:
     shared = FakePredictor()
     broken = FakeSource(3, error=SourceError("a frame", "a cut cable", "plug it in"))
     heard: list[Event] = []
-    plans = [CameraPlan("good", FakeSource(40), shared), CameraPlan("bad", broken, shared)]
-    with Station(plans, on_event=heard.append) as station:
+    plans = [CameraSetup("good", FakeSource(40), shared), CameraSetup("bad", broken, shared)]
+    with MultiCamera(plans, on_event=heard.append) as station:
         found = by_camera(list(station))
     assert found == {"good": list(range(40)), "bad": [0, 1, 2]}
     bad = station.cameras["bad"]
@@ -39,18 +39,18 @@ def test_a_camera_that_breaks_ends_alone_and_says_why() -> None:
 
 def test_where_all_cameras_broke_the_first_error_is_raised() -> None:
     shared = FakePredictor()
-    plans = [CameraPlan(name, FakeSource(2, error=SourceError("a frame", name, "mend it")), shared) for name in ("one", "two")]
-    with pytest.raises(SourceError, match="found one"), Station(plans) as station:
+    plans = [CameraSetup(name, FakeSource(2, error=SourceError("a frame", name, "mend it")), shared) for name in ("one", "two")]
+    with pytest.raises(SourceError, match="found one"), MultiCamera(plans) as station:
         list(station)
     assert {name: camera.ledger.counts().processed for name, camera in station.cameras.items()} == {"one": 2, "two": 2}
 
 
 def test_a_model_that_fails_on_a_file_ends_that_camera_alone() -> None:
     plans = [
-        CameraPlan("bad", FakeSource(50), FakePredictor(failing_at(5))),
-        CameraPlan("good", FakeSource(50), FakePredictor()),
+        CameraSetup("bad", FakeSource(50), FakePredictor(failing_at(5))),
+        CameraSetup("good", FakeSource(50), FakePredictor()),
     ]
-    with Station(plans, workers=2) as station:
+    with MultiCamera(plans, workers=2) as station:
         found = by_camera(list(station))
     assert found == {"bad": [0, 1, 2, 3, 4], "good": list(range(50))}
     counts = station.cameras["bad"].ledger.counts()
@@ -60,10 +60,10 @@ def test_a_model_that_fails_on_a_file_ends_that_camera_alone() -> None:
 
 def test_a_live_camera_outlives_single_failures_of_the_model_and_tells_of_them() -> None:
     source = FakeSource(30, fps=500)
-    with Station([CameraPlan("a", source, FakePredictor(failing_at(3, 4, 20)), policy="all")]) as station:
+    with MultiCamera([CameraSetup("a", source, FakePredictor(failing_at(3, 4, 20)), policy="all")]) as station:
         results = list(station)
     assert [result.frame.index for result in results] == [n for n in range(30) if n not in (3, 4, 20)]
-    assert station.cameras["a"].ledger.counts() == Counts(captured=30, processed=27, failed=3)
+    assert station.cameras["a"].ledger.counts() == FrameCounts(captured=30, processed=27, failed=3)
     assert [event.kind for event in station.events] == ["inference-failed"] * 2
     assert [event.kind for event in results[3].events] == ["inference-failed"]
 
@@ -71,7 +71,7 @@ def test_a_live_camera_outlives_single_failures_of_the_model_and_tells_of_them()
 def test_a_model_that_always_fails_ends_a_live_camera() -> None:
     with (
         pytest.raises(BackendError),
-        Station([CameraPlan("a", FakeSource(None, fps=500), FakePredictor(failing_at(*range(256))))]) as station,
+        MultiCamera([CameraSetup("a", FakeSource(None, fps=500), FakePredictor(failing_at(*range(256))))]) as station,
     ):
         list(station)
     assert station.cameras["a"].ledger.counts().failed == 11
@@ -82,8 +82,8 @@ def test_workers_that_can_not_be_made_end_the_cameras_of_that_model_alone() -> N
         def worker(self) -> Callable[[Image], tuple[Prediction, dict[str, float]]]:
             raise MemoryError("no room for buffers")
 
-    plans = [CameraPlan("bad", FakeSource(None), Broken()), CameraPlan("good", FakeSource(10), FakePredictor())]
-    with Station(plans, workers=2) as station:
+    plans = [CameraSetup("bad", FakeSource(None), Broken()), CameraSetup("good", FakeSource(10), FakePredictor())]
+    with MultiCamera(plans, workers=2) as station:
         assert by_camera(list(station)) == {"good": list(range(10))}
         assert station.cameras["bad"].state == "failed"
         assert "no room" in station.cameras["bad"].detail
@@ -91,10 +91,10 @@ def test_workers_that_can_not_be_made_end_the_cameras_of_that_model_alone() -> N
 
 def test_a_step_that_raises_ends_its_file_and_no_other() -> None:
     plans = [
-        CameraPlan("bad", FakeSource(20), FakePredictor(), steps=[Numbered(fails_at=4)]),
-        CameraPlan("good", FakeSource(20), FakePredictor()),
+        CameraSetup("bad", FakeSource(20), FakePredictor(), steps=[Numbered(fails_at=4)]),
+        CameraSetup("good", FakeSource(20), FakePredictor()),
     ]
-    with Station(plans) as station:
+    with MultiCamera(plans) as station:
         assert by_camera(list(station)) == {"bad": [0, 1, 2, 3], "good": list(range(20))}
     assert station.cameras["bad"].ledger.counts().failed == 1
     assert balances(station.cameras["bad"].ledger.counts())
@@ -110,8 +110,8 @@ def test_a_model_that_hangs_does_not_hold_the_caller(workers: int) -> None:
             released.wait(LATE)
         return one_box(image)
 
-    plans = [CameraPlan("hangs", FakeSource(None), FakePredictor(hangs)), CameraPlan("good", FakeSource(30), FakePredictor())]
-    with Station(plans, workers=workers) as station:
+    plans = [CameraSetup("hangs", FakeSource(None), FakePredictor(hangs)), CameraSetup("good", FakeSource(30), FakePredictor())]
+    with MultiCamera(plans, workers=workers) as station:
         found = by_camera([result for _, result in zip(range(32), station, strict=False)])
         assert reached.wait(LATE)
         left_at = time.perf_counter()
@@ -125,13 +125,13 @@ def test_a_model_that_hangs_does_not_hold_the_caller(workers: int) -> None:
 def test_a_camera_that_falls_silent_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr("edgecnn.runtime.testing.hang", lambda _: released.wait(LATE))
-    monkeypatch.setattr("edgecnn.runtime.pipeline.camera.GRACE_S", 0.1)
+    monkeypatch.setattr("edgecnn.runtime.pipeline.camera_stream.GRACE_S", 0.1)
     shared = FakePredictor()
     plans = [
-        CameraPlan("silent", FakeSource(None, hang=2, timeout=0.1), shared),
-        CameraPlan("good", FakeSource(40, fps=20), shared),
+        CameraSetup("silent", FakeSource(None, hang=2, timeout=0.1), shared),
+        CameraSetup("good", FakeSource(40, fps=20), shared),
     ]
-    with Station(plans) as station:
+    with MultiCamera(plans) as station:
         found = by_camera(list(station))
     released.set()
     assert found["silent"] == [0, 1]
@@ -147,7 +147,7 @@ class Chance:
 
     seed: int
 
-    def plan(self, name: str, rng: random.Random, shared: FakePredictor) -> CameraPlan:
+    def plan(self, name: str, rng: random.Random, shared: FakePredictor) -> CameraSetup:
         live = rng.random() < 0.5
         error = SourceError("a frame", "chance", "try again") if rng.random() < 0.3 else None
         source = FakeSource(
@@ -158,7 +158,7 @@ class Chance:
             error=error,
         )
         own = FakePredictor(failing_at(*rng.sample(range(30), rng.choice([0, 0, 3]))), delay=rng.choice([0, 0.002]))
-        return CameraPlan(
+        return CameraSetup(
             name,
             source,
             rng.choice([shared, own]),
@@ -176,7 +176,7 @@ def test_ledgers_balance_in_every_end_state(seed: int) -> None:
     rng = random.Random(seed)
     shared = FakePredictor(delay=rng.choice([0, 0.001]))
     plans = [Chance(seed).plan(f"c{n}", rng, shared) for n in range(rng.choice([1, 2, 4]))]
-    station = Station(plans, workers=rng.choice([1, 3]), max_frames=rng.choice([None, 15]))
+    station = MultiCamera(plans, workers=rng.choice([1, 3]), max_frames=rng.choice([None, 15]))
     gone = []
     end = rng.choice(["break", "stop", "remove", "raise"])
     limit, until = rng.randrange(60), time.perf_counter() + 0.5

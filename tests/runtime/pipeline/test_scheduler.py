@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from edgecnn.runtime.pipeline.mailbox import Closed
-from edgecnn.runtime.pipeline.scheduler import Crew, Junction, Lane
+from edgecnn.runtime.pipeline.scheduler import FrameQueue, Scheduler, WorkerPool
 
 SOON = 0.02
 LATE = 5.0
@@ -17,10 +17,10 @@ LATE = 5.0
 
 def lanes(
     count: int = 1, capacity: int = 2, ahead: int = 2, *, newest_wins: bool = False
-) -> tuple[Junction[int, str], Crew[int, str], list[Lane[int, str]]]:
-    junction: Junction[int, str] = Junction()
-    crew = Crew(junction)
-    made = [Lane(junction, crew, capacity, ahead, newest_wins=newest_wins) for _ in range(count)]
+) -> tuple[Scheduler[int, str], WorkerPool[int, str], list[FrameQueue[int, str]]]:
+    junction: Scheduler[int, str] = Scheduler()
+    crew = WorkerPool(junction)
+    made = [FrameQueue(junction, crew, capacity, ahead, newest_wins=newest_wins) for _ in range(count)]
     for lane in made:
         junction.add(lane)
     return junction, crew, made
@@ -107,7 +107,7 @@ def test_after_the_last_answer_nothing_else_is_begun() -> None:
     ],
 )
 def test_cutting_and_closing_wake_who_waits(
-    wait: Callable[[Junction[int, str], Crew[int, str], Lane[int, str]], object],
+    wait: Callable[[Scheduler[int, str], WorkerPool[int, str], FrameQueue[int, str]], object],
 ) -> None:
     junction, crew, (lane,) = lanes(capacity=1)
     seen: list[BaseException] = []

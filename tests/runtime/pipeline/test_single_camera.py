@@ -11,12 +11,12 @@ import pytest
 
 from edgecnn.errors import BackendError, SourceError
 from edgecnn.runtime import pipeline as pipeline_module
-from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources import Source
 from edgecnn.runtime.testing import FakePredictor, FakeSource, one_box
 from edgecnn.types import Frame, Image, Prediction
-from tests.runtime.pipeline.stations import brightness
+from tests.runtime.pipeline.harness import brightness
 
 LATE = 10.0
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -51,7 +51,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_results_come_in_frame_order_and_none_is_lost(workers: int) -> None:
     with Pipeline(FakeSource(40), FakePredictor(uneven), workers=workers) as pipeline:
         seen = [(result.frame.index, brightness(result.frame.image)) for result in pipeline]
-        assert pipeline.ledger.counts() == Counts(captured=40, processed=40)
+        assert pipeline.ledger.counts() == FrameCounts(captured=40, processed=40)
     assert seen == [(index, index) for index in range(40)]
 
 
@@ -93,7 +93,7 @@ def test_latest_gives_the_newest_frame_and_counts_every_drop() -> None:
         wait_until(lambda: pipeline.ledger.counts().dropped == 8)
         gate.opened.set()
         assert [result.frame.index for result in pipeline] == [0, 9]
-    assert pipeline.ledger.counts() == Counts(captured=10, processed=2, dropped=8)
+    assert pipeline.ledger.counts() == FrameCounts(captured=10, processed=2, dropped=8)
 
 
 def test_a_slow_model_on_a_fast_camera_piles_nothing_up() -> None:
@@ -140,7 +140,7 @@ def test_unreadable_frames_are_counted_as_failed_and_the_run_goes_on() -> None:
     source = FakeSource(6, unreadable=frozenset({0, 3, 5}))
     with Pipeline(source, FakePredictor()) as pipeline:
         assert [result.frame.index for result in pipeline] == [1, 2, 4]
-    assert pipeline.ledger.counts() == Counts(captured=6, processed=3, failed=3)
+    assert pipeline.ledger.counts() == FrameCounts(captured=6, processed=3, failed=3)
 
 
 def test_an_error_of_the_source_is_raised_after_the_results_before_it() -> None:
@@ -150,7 +150,7 @@ def test_an_error_of_the_source_is_raised_after_the_results_before_it() -> None:
     with pytest.raises(SourceError, match="cut cable"), pipeline:
         seen.extend(result.frame.index for result in pipeline)
     assert seen == list(range(12))
-    assert pipeline.ledger.counts() == Counts(captured=12, processed=12)
+    assert pipeline.ledger.counts() == FrameCounts(captured=12, processed=12)
 
 
 def test_an_error_of_the_model_is_raised_in_its_turn_and_the_frame_is_failed() -> None:
@@ -209,7 +209,7 @@ def test_stop_from_elsewhere_ends_the_iteration() -> None:
 def test_max_frames_with_all_captures_nothing_more() -> None:
     with Pipeline(FakeSource(None), FakePredictor(), policy="all", workers=2, max_frames=7) as pipeline:
         assert [result.frame.index for result in pipeline] == list(range(7))
-    assert pipeline.ledger.counts() == Counts(captured=7, processed=7)
+    assert pipeline.ledger.counts() == FrameCounts(captured=7, processed=7)
 
 
 class HangingDevice:
@@ -239,11 +239,11 @@ def test_a_hanging_device_does_not_hold_the_caller(hanging: HangingDevice) -> No
                 break
     assert time.perf_counter() - left_at < 2
     assert pipeline.stuck == ["edgecnn-capture"]
-    assert pipeline.ledger.counts() == Counts(captured=3, processed=3)
+    assert pipeline.ledger.counts() == FrameCounts(captured=3, processed=3)
 
 
 def test_a_silent_device_is_an_error(hanging: HangingDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.runtime.pipeline.camera.GRACE_S", 0.1)
+    monkeypatch.setattr("edgecnn.runtime.pipeline.camera_stream.GRACE_S", 0.1)
     pipeline = Pipeline(FakeSource(None, hang=1, timeout=0.1), FakePredictor())
     with pytest.raises(SourceError, match="a frame from fake, found none for"), pipeline:
         list(pipeline)
@@ -254,7 +254,7 @@ def test_stats_add_up() -> None:
         for _ in pipeline:
             time.sleep(0.003)
     stats = pipeline.stats()
-    assert stats.ledger == Counts(captured=20, processed=20)
+    assert stats.ledger == FrameCounts(captured=20, processed=20)
     assert {clock.count for clock in stats.stage_ms.values()} == {20}
     assert stats.age_ms.count == 20
     assert stats.stage_ms["infer"].p50 >= 2
@@ -266,7 +266,7 @@ def test_stats_add_up() -> None:
 def test_stats_of_a_run_without_frames() -> None:
     with Pipeline(FakeSource(0), FakePredictor()) as pipeline:
         assert list(pipeline) == []
-    assert (pipeline.stats().throughput_fps, pipeline.stats().ledger) == (0.0, Counts())
+    assert (pipeline.stats().throughput_fps, pipeline.stats().ledger) == (0.0, FrameCounts())
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"max_frames": 0}], ids=str)

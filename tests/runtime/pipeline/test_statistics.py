@@ -1,4 +1,4 @@
-"""Durations in fixed memory agree with the samples; the statistics are plain JSON."""
+"""DurationHistogram in fixed memory agree with the samples; the statistics are plain JSON."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.statistics import STAGES, Durations, Stats
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.statistics import STAGES, DurationHistogram, Stats
 from edgecnn.types import nearest_rank
 
 samples = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=200)
 
 
-def filled(values: list[float]) -> Durations:
-    clock = Durations()
+def filled(values: list[float]) -> DurationHistogram:
+    clock = DurationHistogram()
     for value in values:
         clock.add(value)
     return clock
@@ -56,7 +56,9 @@ def test_memory_does_not_grow_with_the_run() -> None:
 
 
 def test_statistics_are_json_with_null_for_what_was_not_measured() -> None:
-    stats = Stats("all", 1, 0.0, 0.0, {stage: Durations().summary() for stage in STAGES}, filled([2.0]).summary(), Counts(3, 1))
+    stats = Stats(
+        "all", 1, 0.0, 0.0, {stage: DurationHistogram().summary() for stage in STAGES}, filled([2.0]).summary(), FrameCounts(3, 1)
+    )
     record = json.loads(json.dumps(stats.to_json(), allow_nan=False))
     assert record["version"] == 3
     assert record["stage_ms"]["infer"]["p50"] is None

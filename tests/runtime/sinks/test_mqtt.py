@@ -21,7 +21,7 @@ import pytest
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.network.mqtt import PASSWORD, MqttAddress, MqttSink
-from edgecnn.runtime.sinks.queue import Queued
+from edgecnn.runtime.sinks.queue import QueuedSink
 from edgecnn.runtime.sinks.records import Recorder
 from edgecnn.types import Detections, Event, Frame, Result
 
@@ -127,7 +127,7 @@ def test_results_events_and_state_arrive(broker: Broker, listener: Listener, qos
     sink = sink_for(broker, f"?qos={qos}")
     for index in range(50):
         sink.write(result(index))
-    sink.tell(Event("camera-lost", 0.0, "back/yard", {"why": "silence"}))
+    sink.write_event(Event("camera-lost", 0.0, "back/yard", {"why": "silence"}))
     sink.close()
     sink.close()
     eventually(lambda: ("home/cams/state", "offline", False) in listener.messages)
@@ -159,7 +159,7 @@ def test_the_state_is_retained_and_told_by_the_broker_when_we_break_off(broker: 
 )
 def test_what_came_while_the_broker_was_away_arrives(broker: Broker, listener: Listener, how: int, seconds: float) -> None:
     said: list[str] = []
-    queued = Queued(sink_for(broker), name="mqtt", capacity=200, close_within_s=10, longest_pause_s=1, say=said.append)
+    queued = QueuedSink(sink_for(broker), name="mqtt", capacity=200, close_within_s=10, longest_pause_s=1, say=said.append)
     for index in range(20):
         queued.write(result(index))
     eventually(lambda: len(listener.frames("home/cams/door/results")) == 20)
@@ -187,7 +187,7 @@ def test_the_newest_within_the_bound_are_kept_and_the_rest_is_counted(tmp_path: 
     listener = Listener(broker.port)
     broker.stop()
     try:
-        queued = Queued(sink_for(broker), name="mqtt", capacity=30, close_within_s=10, say=lambda text: None)
+        queued = QueuedSink(sink_for(broker), name="mqtt", capacity=30, close_within_s=10, say=lambda text: None)
         began = time.perf_counter()
         for index in range(500):
             queued.write(result(index))
@@ -211,7 +211,7 @@ def test_results_of_a_camera_as_often_as_wanted(broker: Broker, listener: Listen
     for index in range(30):
         sink.write(result(index))
         sink.write(result(index, "hall"))
-    sink.tell(Event("line-crossed", 0.0, "door"))
+    sink.write_event(Event("line-crossed", 0.0, "door"))
     sink.close()
     eventually(lambda: ("home/cams/state", "offline", False) in listener.messages)
     assert listener.frames("home/cams/door/results") == listener.frames("home/cams/hall/results") == [0, 10, 20]

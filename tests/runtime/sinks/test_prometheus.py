@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.runtime.pipeline.camera import State
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.statistics import Durations, Stats
+from edgecnn.runtime.pipeline.camera_stream import CameraState
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.statistics import DurationHistogram, Stats
 from edgecnn.runtime.sinks.network.prometheus import CAMERA_STATES, MetricsServer, PrometheusMetrics
-from edgecnn.runtime.sinks.queue import Queued
+from edgecnn.runtime.sinks.queue import QueuedSink
 from edgecnn.types import Detections, Frame, Result
 
 parser = pytest.importorskip("prometheus_client.parser", reason='needs pip install "edgecnn[live]"')
@@ -29,14 +29,14 @@ parser = pytest.importorskip("prometheus_client.parser", reason='needs pip insta
 class Camera:
     """As much of a camera as is measured."""
 
-    state: State
+    state: CameraState
     ages: tuple[float, ...] = ()
 
     def stats(self) -> Stats:
-        age = Durations()
+        age = DurationHistogram()
         for ms in self.ages:
             age.add(ms)
-        ledger = Counts(captured=20, processed=12, dropped=3, failed=1, skipped=2)
+        ledger = FrameCounts(captured=20, processed=12, dropped=3, failed=1, skipped=2)
         return Stats("latest", 1, 1.0, 1.0, {"infer": age.summary()}, age.summary(), ledger, late=4)
 
 
@@ -51,7 +51,7 @@ class Null:
 
 @pytest.fixture
 def server() -> Iterator[MetricsServer]:
-    output = Queued(Null(), name='out "1"\n', say=lambda text: None)
+    output = QueuedSink(Null(), name='out "1"\n', say=lambda text: None)
     for index in range(3):
         output.write(Result(Frame(index, 0.0, np.zeros((2, 2, 3), np.uint8)), Detections.empty(), {}, 0.0))
     output.close()

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.files.json_lines import JsonLinesSink
-from edgecnn.runtime.sinks.queue import Queued, without_pixels
+from edgecnn.runtime.sinks.queue import QueuedSink, without_pixels
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Detections, Event, Frame, Result
 
@@ -38,7 +38,7 @@ class Recorder:
         self._before(result.frame.index)
         self.got.append(result.frame.index)
 
-    def tell(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         self._before(-1)
         self.told.append(event)
 
@@ -53,14 +53,14 @@ def eventually(what: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def balanced(queued: Queued) -> bool:
+def balanced(queued: QueuedSink) -> bool:
     counts = queued.counts
     return counts.taken == counts.written + counts.dropped + counts.failed
 
 
 def test_everything_is_written_in_order_and_the_sink_closed() -> None:
     sink = Recorder()
-    queued = Queued(sink, name="x", lossless=True, capacity=3)
+    queued = QueuedSink(sink, name="x", lossless=True, capacity=3)
     for index in range(50):
         queued.write(result(index))
     queued.close()
@@ -75,7 +75,7 @@ def test_a_slow_sink_costs_the_caller_nothing_and_keeps_the_newest() -> None:
     go = threading.Event()
     said: list[str] = []
     sink = Recorder(lambda index: bool(go.wait(20)) and None)
-    queued = Queued(sink, name="slow", capacity=4, say=said.append)
+    queued = QueuedSink(sink, name="slow", capacity=4, say=said.append)
     queued.write(result(0))
     eventually(lambda: queued.counts.waiting == 1 and not queued._items)
     began = time.perf_counter()
@@ -92,7 +92,7 @@ def test_a_slow_sink_costs_the_caller_nothing_and_keeps_the_newest() -> None:
 
 def test_pictures_are_bounded_in_bytes() -> None:
     go = threading.Event()
-    queued = Queued(
+    queued = QueuedSink(
         Recorder(lambda index: bool(go.wait(20)) and None), name="x", max_bytes=48 * 64 * 3 * 2, say=lambda text: None
     )
     for index in range(10):
@@ -111,7 +111,7 @@ def test_a_sink_that_raises_is_said_once_and_tried_again(found: str) -> None:
 
     said: list[str] = []
     sink = Recorder(odd)
-    queued = Queued(sink, name="disk", say=said.append)
+    queued = QueuedSink(sink, name="disk", say=said.append)
     for index in range(4):
         queued.write(result(index))
     eventually(lambda: queued.counts.waiting == 0)
@@ -130,7 +130,7 @@ def test_an_output_that_can_not_be_finished_is_broken() -> None:
             raise InputError("a whole file", "half of it", "free some space")
 
     said: list[str] = []
-    queued = Queued(Unfinished(), name="x", say=said.append)
+    queued = QueuedSink(Unfinished(), name="x", say=said.append)
     queued.write(result(0))
     queued.close()
     assert queued.broken
@@ -147,7 +147,7 @@ def test_nobody_to_tell_is_no_reason_to_stop() -> None:
         raise ValueError("I/O operation on closed file")
 
     sink = Recorder(odd)
-    queued = Queued(sink, name="x", say=deaf)
+    queued = QueuedSink(sink, name="x", say=deaf)
     for index in range(3):
         queued.write(result(index))
     queued.close()
@@ -158,7 +158,7 @@ def test_while_a_sink_fails_nobody_waits_for_room() -> None:
     def broken(index: int) -> None:
         raise RuntimeError("broken\nfor good")
 
-    queued = Queued(Recorder(broken), name="x", capacity=2, lossless=True, say=lambda text: None)
+    queued = QueuedSink(Recorder(broken), name="x", capacity=2, lossless=True, say=lambda text: None)
     began = time.perf_counter()
     for index in range(100):
         queued.write(result(index))
@@ -178,7 +178,7 @@ def test_what_could_not_be_delivered_is_delivered_later() -> None:
             raise UnreachableError("a peer", "none", "wait")
 
     sink = Recorder(peer)
-    queued = Queued(sink, name="peer", capacity=8, say=lambda text: None)
+    queued = QueuedSink(sink, name="peer", capacity=8, say=lambda text: None)
     for index in range(20):
         queued.write(result(index))
     eventually(lambda: queued.state == "failing")
@@ -193,7 +193,7 @@ def test_what_could_not_be_delivered_is_delivered_later() -> None:
 def test_a_stuck_sink_is_left_alone_in_time() -> None:
     go = threading.Event()
     said: list[str] = []
-    queued = Queued(Recorder(lambda index: bool(go.wait(30)) and None), name="nfs", close_within_s=0.1, say=said.append)
+    queued = QueuedSink(Recorder(lambda index: bool(go.wait(30)) and None), name="nfs", close_within_s=0.1, say=said.append)
     for index in range(5):
         queued.write(result(index))
     began = time.perf_counter()
@@ -209,7 +209,7 @@ def test_a_dead_peer_does_not_hold_up_the_end() -> None:
     def gone(index: int) -> None:
         raise UnreachableError("a peer", "none", "wait")
 
-    queued = Queued(Recorder(gone), name="x", close_within_s=0.3, say=lambda text: None)
+    queued = QueuedSink(Recorder(gone), name="x", close_within_s=0.3, say=lambda text: None)
     for index in range(5):
         queued.write(result(index))
     began = time.perf_counter()
@@ -225,7 +225,7 @@ def test_a_reader_who_left_is_passed_on() -> None:
         raise BrokenPipeError
 
     said: list[str] = []
-    queued = Queued(Recorder(pipe), name="-", lossless=True, capacity=1, say=said.append)
+    queued = QueuedSink(Recorder(pipe), name="-", lossless=True, capacity=1, say=said.append)
     queued.write(result(0))
     eventually(lambda: queued.counts.failed == 1)
     with pytest.raises(BrokenPipeError):
@@ -240,7 +240,9 @@ def test_a_reader_who_left_is_passed_on() -> None:
 def test_a_slow_reader_of_a_pipe_never_slows_the_run(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    queued = Queued(JsonLinesSink(pipe), name="jsonl", capacity=20, keep_image=False, close_within_s=0.5, say=lambda text: None)
+    queued = QueuedSink(
+        JsonLinesSink(pipe), name="jsonl", capacity=20, keep_image=False, close_within_s=0.5, say=lambda text: None
+    )
     began = time.perf_counter()
     for index in range(300):
         queued.write(result(index))  # nobody reads yet
@@ -269,9 +271,12 @@ def test_a_station_hands_over_its_results_whatever_an_output_does(kind: str) -> 
 
     source = FakeSource(200)
     good, bad = Recorder(), Recorder(behave)
-    outputs = [Queued(good, name="good", lossless=True), Queued(bad, name="bad", close_within_s=0.2, say=lambda text: None)]
+    outputs = [
+        QueuedSink(good, name="good", lossless=True),
+        QueuedSink(bad, name="bad", close_within_s=0.2, say=lambda text: None),
+    ]
     began = time.perf_counter()
-    with Station([CameraPlan("one", source, FakePredictor(), policy="all")]) as station:
+    with MultiCamera([CameraSetup("one", source, FakePredictor(), policy="all")]) as station:
         for one in station:
             for output in outputs:
                 output.write(one)
@@ -286,12 +291,12 @@ def test_a_station_hands_over_its_results_whatever_an_output_does(kind: str) -> 
 
 def test_events_instead_of_results() -> None:
     sink = Recorder()
-    queued = Queued(sink, name="x", events_only=True)
+    queued = QueuedSink(sink, name="x", events_only=True)
     first, second, alone = (Event(kind, 0.0) for kind in ("line-crossed", "zone-entered", "camera-lost"))
-    queued.tell(first)
-    queued.tell(second)
+    queued.write_event(first)
+    queued.write_event(second)
     queued.write(result(1, first, second))
-    queued.tell(alone)
+    queued.write_event(alone)
     queued.close()
     assert sink.told == [first, second, alone]
     assert sink.got == []
@@ -304,7 +309,7 @@ def test_a_result_without_pixels_keeps_its_size() -> None:
     assert lean.frame.image.base is not None
     assert lean.frame.image.strides == (0, 0, 0)
     assert lean.frame.index == 7
-    queued = Queued(Recorder(lambda index: time.sleep(0.01)), name="x", keep_image=False, max_bytes=10)
+    queued = QueuedSink(Recorder(lambda index: time.sleep(0.01)), name="x", keep_image=False, max_bytes=10)
     for index in range(20):
         queued.write(result(index))
     queued.close()

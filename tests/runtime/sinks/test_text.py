@@ -100,8 +100,8 @@ def test_several_cameras_have_their_own_labels_and_names(tmp_path: Path) -> None
 def test_events_are_in_the_line_of_their_frame_and_in_a_file_of_their_own(tmp_path: Path) -> None:
     write(JsonLinesSink(tmp_path / "r.jsonl"), result(0, events=(CROSSED,)))
     sink = EventLinesSink(tmp_path / "e.jsonl")
-    sink.tell(Event("camera-lost", 11.0, "hall"))
-    sink.tell(CROSSED)
+    sink.write_event(Event("camera-lost", 11.0, "hall"))
+    sink.write_event(CROSSED)
     write(sink, result(0, events=(CROSSED,)), result(1))
     inside = json.loads((tmp_path / "r.jsonl").read_text())["events"]
     alone = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]

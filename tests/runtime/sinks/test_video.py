@@ -33,7 +33,7 @@ from edgecnn.runtime.sinks.files.encoder import _Packets
 from edgecnn.runtime.sinks.files.mp4_file import Mp4File
 from edgecnn.runtime.sinks.files.video import VideoSink
 from edgecnn.runtime.sinks.files.video_file import CODECS, VideoFile
-from edgecnn.runtime.sinks.queue import Queued
+from edgecnn.runtime.sinks.queue import QueuedSink
 from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Detections, Frame, Image, Result
 
@@ -321,7 +321,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_up_and_is_freed_again(tiny_disk: Path) -> None:
     (tiny_disk / "big").write_bytes(bytes(350_000))
     said: list[str] = []
-    sink = Queued(VideoSink(tiny_disk / "v.mp4", Painter([]), fps=25), name="out", lossless=True, say=said.append)
+    sink = QueuedSink(VideoSink(tiny_disk / "v.mp4", Painter([]), fps=25), name="out", lossless=True, say=said.append)
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     end = time.perf_counter() + 30
     index = 0

@@ -21,7 +21,7 @@ import pytest
 from edgecnn.errors import InputError
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.network.webhook import WebhookSink
-from edgecnn.runtime.sinks.queue import Queued
+from edgecnn.runtime.sinks.queue import QueuedSink
 from edgecnn.types import Event
 
 CROSSED = Event("line-crossed", 12.0, "door", {"line": "gate"})
@@ -76,7 +76,7 @@ def eventually(what: Callable[[], bool], seconds: float = 20.0) -> None:
 
 def test_an_event_is_posted_and_signed(server: Server) -> None:
     sink = WebhookSink(server.url, secret="k3y")
-    sink.tell(CROSSED)
+    sink.write_event(CROSSED)
     ((path, headers, body),) = server.got
     assert path == "/hook?a=b"
     record = json.loads(body)
@@ -93,17 +93,17 @@ def test_an_event_is_posted_and_signed(server: Server) -> None:
 
 def test_only_the_kinds_that_are_wanted(server: Server) -> None:
     sink = WebhookSink(server.url, kinds={"zone-entered"})
-    sink.tell(CROSSED)
-    sink.tell(Event("zone-entered", 1.0))
+    sink.write_event(CROSSED)
+    sink.write_event(Event("zone-entered", 1.0))
     assert [json.loads(body)["kind"] for _, _, body in server.got] == ["zone-entered"]
     assert "X-Edgecnn-Signature" not in server.got[0][1]
 
 
 def test_a_server_in_trouble_gets_the_same_event_again(server: Server) -> None:
     server.answers = [500, 429, 204]
-    queued = Queued(WebhookSink(server.url), name="hook", events_only=True, say=lambda text: None)
-    queued.tell(CROSSED)
-    queued.tell(Event("zone-entered", 1.0))
+    queued = QueuedSink(WebhookSink(server.url), name="hook", events_only=True, say=lambda text: None)
+    queued.write_event(CROSSED)
+    queued.write_event(Event("zone-entered", 1.0))
     eventually(lambda: queued.counts.written == 2)
     queued.close()
     bodies = [body for _, _, body in server.got]
@@ -114,9 +114,9 @@ def test_a_server_in_trouble_gets_the_same_event_again(server: Server) -> None:
 
 def test_a_refusal_is_final(server: Server) -> None:
     server.answers = [404, 204]
-    queued = Queued(WebhookSink(server.url), name="hook", events_only=True, say=lambda text: None)
-    queued.tell(CROSSED)
-    queued.tell(Event("zone-entered", 1.0))
+    queued = QueuedSink(WebhookSink(server.url), name="hook", events_only=True, say=lambda text: None)
+    queued.write_event(CROSSED)
+    queued.write_event(Event("zone-entered", 1.0))
     eventually(lambda: queued.counts.written == 1)
     queued.close()
     assert queued.counts.failed == 1
@@ -126,13 +126,13 @@ def test_a_refusal_is_final(server: Server) -> None:
 def test_a_redirect_is_not_followed(server: Server) -> None:
     server.answers, server.location = [307], "http://u:s3cret@elsewhere.example/x"
     with pytest.raises(InputError, match=r"found a redirect to http://\*\*\*@elsewhere.example/x"):
-        WebhookSink(server.url).tell(CROSSED)
+        WebhookSink(server.url).write_event(CROSSED)
     assert len(server.got) == 1
 
 
 def test_nobody_there() -> None:
     with pytest.raises(UnreachableError, match="found connection refused"):
-        WebhookSink("http://127.0.0.1:1/").tell(CROSSED)
+        WebhookSink("http://127.0.0.1:1/").write_event(CROSSED)
 
 
 @pytest.mark.parametrize("manner", ["silent", "drips", "garbage", "hangs up"])
@@ -158,7 +158,7 @@ def test_a_bad_server_costs_no_more_than_the_timeout(manner: str) -> None:
         sink = WebhookSink(f"http://127.0.0.1:{listening.getsockname()[1]}/", timeout=0.5)
         began = time.perf_counter()
         with pytest.raises(UnreachableError):
-            sink.tell(CROSSED)
+            sink.write_event(CROSSED)
         assert time.perf_counter() - began < 5
         over.set()
         thread.join()
@@ -179,9 +179,9 @@ def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch
         thread.start()
         sink = WebhookSink(server.url.replace("http:", "https:"))
         with pytest.raises(UnreachableError, match="certificate verify failed"):
-            sink.tell(CROSSED)
+            sink.write_event(CROSSED)
         monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-        sink.tell(CROSSED)
+        sink.write_event(CROSSED)
         assert len(server.got) == 1
         server.shutdown()
         thread.join()
@@ -190,10 +190,10 @@ def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch
 def test_a_slow_server_never_slows_the_run() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         sink = WebhookSink(f"http://127.0.0.1:{listening.getsockname()[1]}/", timeout=0.3)
-        queued = Queued(sink, name="hook", capacity=10, events_only=True, close_within_s=0.5, say=lambda text: None)
+        queued = QueuedSink(sink, name="hook", capacity=10, events_only=True, close_within_s=0.5, say=lambda text: None)
         began = time.perf_counter()
         for _ in range(1000):
-            queued.tell(CROSSED)
+            queued.write_event(CROSSED)
         assert time.perf_counter() - began < 3
         queued.close()
         assert time.perf_counter() - began < 8

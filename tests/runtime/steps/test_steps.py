@@ -12,13 +12,13 @@ from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.sources.video import VideoFile
 from edgecnn.runtime.steps import Step
+from edgecnn.runtime.steps.class_filter import ClassFilter
 from edgecnn.runtime.steps.clock import clock_of
-from edgecnn.runtime.steps.lines import Lines, parse_line
-from edgecnn.runtime.steps.only import Only
+from edgecnn.runtime.steps.line_counter import LineCounter, parse_line
 from edgecnn.runtime.steps.per_track import PerTrack
-from edgecnn.runtime.steps.place import anchors, parse_shape
-from edgecnn.runtime.steps.smooth import Smooth
-from edgecnn.runtime.steps.zones import Zones, parse_zone
+from edgecnn.runtime.steps.shapes import anchors, parse_shape
+from edgecnn.runtime.steps.smoother import Smoother
+from edgecnn.runtime.steps.zone_counter import ZoneCounter, parse_zone
 from edgecnn.types import Classes, Detections, Event, Frame, Prediction, Result, Values
 
 LABELS = ("person", "car")
@@ -50,19 +50,19 @@ def ways(events: list[Event]) -> list[str]:
     return [str(event.details["way"]) for event in events]
 
 
-# Only
+# ClassFilter
 
 
 def test_only_keeps_classes_and_scores() -> None:
     found = Detections(np.zeros((3, 4), np.float32), np.array([0.9, 0.2, 0.9], np.float32), np.array([0, 0, 1]))
-    kept = Only(LABELS, ["Person"], 0.5)(result(found)).prediction
+    kept = ClassFilter(LABELS, ["Person"], 0.5)(result(found)).prediction
     assert isinstance(kept, Detections)
     assert kept.score.tolist() == [pytest.approx(0.9)]
 
 
 def test_a_tracked_box_stays_in_its_weak_moments_until_a_viewer_says_otherwise() -> None:
     controls = Controls()
-    step = Only(LABELS, None, 0.5, controls)
+    step = ClassFilter(LABELS, None, 0.5, controls)
     weak = result(tracked((10, 50), score=0.2))
     assert len(step(weak).prediction) == 1  # type: ignore[arg-type]
     controls.change(score_threshold=0.5)
@@ -71,7 +71,7 @@ def test_a_tracked_box_stays_in_its_weak_moments_until_a_viewer_says_otherwise()
 
 def test_controls_choose_other_classes_while_it_runs_and_take_trails_along() -> None:
     controls = Controls()
-    step = Only(LABELS, ["person"], None, controls)
+    step = ClassFilter(LABELS, ["person"], None, controls)
     seen = Result(Frame(0, 0.0, IMAGE), tracked((10, 50)), {}, 0.0, trails={1: np.zeros((1, 2), np.float32)})
     assert list(step(seen).trails) == [1]
     controls.change(only=frozenset(["car"]))
@@ -80,19 +80,19 @@ def test_controls_choose_other_classes_while_it_runs_and_take_trails_along() -> 
 
 def test_an_unknown_class_is_one_line() -> None:
     with pytest.raises(InputError, match=r"classes of the model \(person, car\), found dog"):
-        Only(LABELS, ["person", "dog"])
+        ClassFilter(LABELS, ["person", "dog"])
 
 
 def test_classes_pass() -> None:
     whole = result(Classes(np.ones(2, np.float32)))
-    assert Only(LABELS, ["car"], 0.9)(whole) is whole
+    assert ClassFilter(LABELS, ["car"], 0.9)(whole) is whole
 
 
-# Smooth
+# Smoother
 
 
 def test_smoothing_takes_jitter_out_of_a_box_that_stands() -> None:
-    rng, step = np.random.default_rng(0), Smooth(0.5)
+    rng, step = np.random.default_rng(0), Smoother(0.5)
     boxes = [step(result(tracked((100 + rng.normal(0, 3), 100), ids=[1]), n)).prediction for n in range(100)]
     centres = [anchors(box.xyxy)[0, 0] for box in boxes[30:] if isinstance(box, Detections)]
     assert np.std(centres) < 1.5
@@ -100,14 +100,14 @@ def test_smoothing_takes_jitter_out_of_a_box_that_stands() -> None:
 
 
 def test_smoothing_does_not_lag_behind_even_motion() -> None:
-    step = Smooth(0.5)
+    step = Smoother(0.5)
     last = [step(result(tracked((20 + 3 * n, 100), ids=[1]), n)).prediction for n in range(100)][-1]
     assert isinstance(last, Detections)
     assert anchors(last.xyxy)[0, 0] == pytest.approx(20 + 3 * 99, abs=0.5)
 
 
 def test_the_class_is_a_vote_and_the_score_an_average() -> None:
-    step = Smooth(1.0)
+    step = Smoother(1.0)
     for n in range(5):
         step(result(tracked((100, 100), ids=[1], score=0.8), n))
     found = step(result(tracked((100, 100), ids=[1], class_id=1, score=0.3), 5)).prediction
@@ -117,7 +117,7 @@ def test_the_class_is_a_vote_and_the_score_an_average() -> None:
 
 
 def test_a_jump_is_followed_at_once() -> None:
-    step = Smooth(5.0)
+    step = Smoother(5.0)
     step(result(tracked((100, 100), ids=[1]), 0))
     found = step(result(tracked((200, 100), ids=[1]), 1)).prediction
     assert isinstance(found, Detections)
@@ -126,20 +126,20 @@ def test_a_jump_is_followed_at_once() -> None:
 
 @pytest.mark.parametrize("kind", [Classes, Values])
 def test_whole_images_are_averaged(kind: type[Classes] | type[Values]) -> None:
-    step = Smooth(0.2)
+    step = Smoother(0.2)
     step(result(kind(np.array([1, 0], np.float32)), 0))
     after = step(result(kind(np.array([0, 1], np.float32)), 1)).prediction
     numbers = after.score if isinstance(after, Classes) else after.value  # type: ignore[union-attr]
     assert numbers.tolist() == pytest.approx([np.exp(-0.5), 1 - np.exp(-0.5)], abs=1e-5)
 
 
-# Lines
+# LineCounter
 
 ACROSS = "gate:100,100,300,100"
 
 
-def lines(text: str = ACROSS, **options: float) -> Lines:
-    return Lines([parse_line(text)], LABELS, **options)  # type: ignore[arg-type]
+def lines(text: str = ACROSS, **options: float) -> LineCounter:
+    return LineCounter([parse_line(text)], LABELS, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_parts_of_the_image_and_percent_are_the_same_line() -> None:
     for text in ("gate:0.25,0.5,0.75,0.5", "gate:25%,50%,75%,50%"):
         step = lines(text)
         assert ways(walk(step, [(200, 60), (200, 140)])) == ["in"]
-        (mark,) = step(result(Detections.empty())).marks
-        assert (mark.points, mark.closed, mark.counts["in"]) == (((100, 100), (300, 100)), False, {"person": 1})
+        (overlay,) = step(result(Detections.empty())).overlays
+        assert (overlay.points, overlay.closed, overlay.counts["in"]) == (((100, 100), (300, 100)), False, {"person": 1})
 
 
 @settings(max_examples=150)
@@ -210,13 +210,13 @@ def test_a_crossing_counts_exactly_once_whatever_the_rate_drops_and_jitter(
     assert ways(walk(step, kept)) == ["out" if back else "in"]
 
 
-# Zones
+# ZoneCounter
 
 SQUARE = "desk:100,50,300,50,300,150,100,150"
 
 
-def zones() -> Zones:
-    return Zones([parse_zone(SQUARE)], LABELS)
+def zones() -> ZoneCounter:
+    return ZoneCounter([parse_zone(SQUARE)], LABELS)
 
 
 def test_enter_stay_and_leave() -> None:
@@ -250,13 +250,13 @@ def test_who_comes_back_counts_once_but_has_two_stays() -> None:
 def test_a_file_has_its_own_time() -> None:
     video = VideoFile(Path("a.mp4"))
     video.fps = 5.0
-    step = Zones([parse_zone(SQUARE)], LABELS, clock=clock_of(video))
+    step = ZoneCounter([parse_zone(SQUARE)], LABELS, clock=clock_of(video))
     events = walk(step, [*[(200, 100)] * 10, (50, 100)])
     assert events[-1].details["dwell_s"] == 2.0
 
 
 @pytest.mark.parametrize("make", [lines, zones])
-def test_a_classifier_crosses_nothing(make: type[Lines]) -> None:
+def test_a_classifier_crosses_nothing(make: type[LineCounter]) -> None:
     assert make()(result(Classes(np.ones(2, np.float32)))).events == ()  # type: ignore[call-arg]
 
 

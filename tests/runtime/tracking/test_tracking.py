@@ -13,7 +13,7 @@ pytest.importorskip("lap")
 from edgecnn.errors import MissingExtraError
 from edgecnn.runtime.tracking import ByteTrack, TrackOptions
 from edgecnn.runtime.tracking.assignment import assign
-from edgecnn.runtime.tracking.kalman import Motion
+from edgecnn.runtime.tracking.kalman import KalmanBoxes
 from edgecnn.types import Detections
 
 Box = Sequence[float]
@@ -159,7 +159,7 @@ def test_the_split_filter_is_the_filter_of_eight_states(seed: int, frames: int) 
     rng = np.random.default_rng(seed)
     low = rng.uniform(0, 100, 2)
     first, second = (np.concatenate([low + d, low + d + rng.uniform(10, 50, 2)])[None].astype(np.float32) for d in (0, 2))
-    motion = Motion.start(first)
+    motion = KalmanBoxes.start(first)
     mean = np.concatenate([motion.place[0], motion.velocity[0]])
     cov = np.diag(np.concatenate([motion.place_var[0], motion.velocity_var[0]]))
     move = np.eye(8) + np.eye(8, k=4)
@@ -170,7 +170,7 @@ def test_the_split_filter_is_the_filter_of_eight_states(seed: int, frames: int) 
     seen_var = np.array([1 / 20, 1 / 20, 0, 1 / 20]) * predicted.place[0, 3] + np.array([0, 0, 0.1, 0])
     look = np.eye(8)[:4]
     gain = cov @ look.T @ np.linalg.inv(look @ cov @ look.T + np.diag(seen_var**2))
-    after = mean + gain @ (np.array([*Motion.start(second).place[0]]) - mean[:4])
+    after = mean + gain @ (np.array([*KalmanBoxes.start(second).place[0]]) - mean[:4])
     left = (np.eye(8) - gain @ look) @ cov
     corrected = predicted.correct(second)
     np.testing.assert_allclose(np.concatenate([corrected.place[0], corrected.velocity[0]]), after, rtol=1e-9, atol=1e-9)

@@ -1,4 +1,4 @@
-"""A run that is watched, for the tests of the live view: fake cameras that move, on a real Station, served by a real uvicorn."""
+"""A run that is watched, for the tests of the live view: fake cameras that move, on a real MultiCamera, served by a real uvicorn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.runtime.view.auth import Access
@@ -63,10 +63,10 @@ class FakeSink:
     counts: FakeCounts = field(default_factory=FakeCounts)
 
 
-def station_of(cameras: dict[str, Source]) -> Station:
+def station_of(cameras: dict[str, Source]) -> MultiCamera:
     """A station of these cameras that share a model; results older than half a second are late."""
     predictor = FakePredictor()
-    return Station([CameraPlan(name, source, predictor, max_age_ms=500.0) for name, source in cameras.items()])
+    return MultiCamera([CameraSetup(name, source, predictor, max_age_ms=500.0) for name, source in cameras.items()])
 
 
 class Watching:

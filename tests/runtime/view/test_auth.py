@@ -8,7 +8,7 @@ import pytest
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.pipeline.controls import Controls
-from edgecnn.runtime.pipeline.multi_camera import Station
+from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 from edgecnn.runtime.view.auth import ENVIRONMENT, Access, is_loopback, make_access, parse_host_port
 from edgecnn.runtime.view.live_view import LiveView
 
@@ -120,4 +120,4 @@ def test_without_the_packages_the_error_says_what_to_install(monkeypatch: pytest
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[live\]"'):
-        LiveView(Station([]), Controls(), Access("127.0.0.1", 0))
+        LiveView(MultiCamera([]), Controls(), Access("127.0.0.1", 0))

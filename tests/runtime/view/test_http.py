@@ -15,13 +15,13 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.runtime.view import connection_limits
 from edgecnn.runtime.view.auth import Access, make_access
 from edgecnn.runtime.view.run_metrics import mark_text
 from edgecnn.runtime.view.server import listen
-from edgecnn.types import Event, Image, Mark, Result
+from edgecnn.types import Event, Image, Overlay, Result
 from tests.runtime.view.harness import FakeSink, MovingSource, SilentSource, Watching, decoded, watching
 
 TOKEN = "a long enough token".replace(" ", "-")
@@ -128,7 +128,7 @@ def test_events_may_hold_anything() -> None:
 
 def test_cameras_come_and_go() -> None:
     with watching() as run:
-        run.station.add(CameraPlan("yard", MovingSource(), FakePredictor()))
+        run.station.add(CameraSetup("yard", MovingSource(), FakePredictor()))
         run.view.add_camera("yard", ("thing",), run.painters["door"])
         run.until(lambda state: [camera["state"] for camera in state["cameras"]] == ["live", "live"])
         assert run.ask("/api/picture?camera=yard")[0] == 200
@@ -171,7 +171,7 @@ def test_classes_that_the_run_began_with_are_chosen_until_somebody_chooses() -> 
 
 def test_what_was_counted_on_lines_and_in_zones_is_told() -> None:
     counts = {"in": {"thing": 2, "other": 1}, "out": {}}
-    assert mark_text(Mark("gate", ((0.0, 0.0), (1.0, 1.0)), False, counts)) == "gate: in 3, out 0"
+    assert mark_text(Overlay("gate", ((0.0, 0.0), (1.0, 1.0)), False, counts)) == "gate: in 3, out 0"
 
 
 def test_a_camera_is_paused_and_goes_on() -> None:

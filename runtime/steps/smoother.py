@@ -25,7 +25,7 @@ class _Life:
     votes: Counter[int] = field(default_factory=Counter)
 
 
-class Smooth:
+class Smoother:
     """Averages over about ``seconds``: what is that long ago counts 1/e. Boxes that have no identity stay as they are.
 
     The filter of a box knows its speed (alpha-beta, with beta = alpha² / (2 - alpha)), so that what moves evenly is not shown late; a

@@ -11,19 +11,19 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.pipeline.controls import Controls
-from edgecnn.runtime.pipeline.frame_sampler import Picker
+from edgecnn.runtime.pipeline.frame_sampler import FrameSampler
 from edgecnn.runtime.pipeline.ledger import Ledger
 from edgecnn.runtime.pipeline.mailbox import Closed
-from edgecnn.runtime.pipeline.scheduler import Lane
-from edgecnn.runtime.pipeline.statistics import STAGES, Durations, Stats
+from edgecnn.runtime.pipeline.scheduler import FrameQueue
+from edgecnn.runtime.pipeline.statistics import STAGES, DurationHistogram, Stats
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.steps import Step
 from edgecnn.types import Event, Frame, Image, Prediction, Result
 
 Policy = Literal["latest", "all"]
-State = Literal["waiting", "live", "lost", "stalled", "frozen", "paused", "ended", "failed"]
-Worker = Callable[[Image], tuple[Prediction, dict[str, float]]]
-Look = Callable[[Worker, Image], tuple[Prediction, dict[str, float]]]
+CameraState = Literal["waiting", "live", "lost", "stalled", "frozen", "paused", "ended", "failed"]
+InferFunction = Callable[[Image], tuple[Prediction, dict[str, float]]]
+InferStrategy = Callable[[InferFunction, Image], tuple[Prediction, dict[str, float]]]
 T = TypeVar("T")
 
 GRACE_S = 3.0  # a source may take its own timeout and this much longer, to find out and say what is wrong
@@ -33,28 +33,28 @@ _MOST_EVENTS = 100  # that wait for a result to carry them
 _LATE_APART_S = 5.0  # results late again within this time belong to the same stretch
 
 
-class Predicts(Protocol):
+class PredictorLike(Protocol):
     """What a camera needs of a predictor: a worker for each thread."""
 
-    def worker(self) -> Worker:
+    def worker(self) -> InferFunction:
         """A function from image to prediction and milliseconds by stage, for one thread."""
         ...
 
 
 @dataclass(frozen=True)
-class CameraPlan:
+class CameraSetup:
     """A camera, the model that looks at it, and what happens to its results. Cameras with the same ``predictor`` object share its workers.
 
     ``policy`` "latest" lets the newest frame win and counts every drop, "all" makes the source wait and drops nothing; None means
-    latest for a live source. ``every``, ``max_fps`` and ``gate`` choose which frames are looked at (see ``Picker``). Results older
+    latest for a live source. ``every``, ``max_fps`` and ``gate`` choose which frames are looked at (see ``FrameSampler``). Results older
     than ``max_age_ms`` milliseconds are counted in ``late``. ``workers`` is how many frames the predictor infers at once, where this camera
-    is the first to use it; None: as the station says. ``look`` looks at a frame with such a worker in its own way, such as tile by tile
-    (see ``Regions``); any thread may call it. Raises ``ValueError`` for numbers that make no sense.
+    is the first to use it; None: as the station says. ``strategy`` looks at a frame with such a worker in its own way, such as tile by tile
+    (see ``RegionInference``); any thread may call it. Raises ``ValueError`` for numbers that make no sense.
     """
 
     name: str
     source: Source
-    predictor: Predicts
+    predictor: PredictorLike
     policy: Policy | None = None
     steps: Sequence[Step] = ()
     every: int = 1
@@ -62,24 +62,24 @@ class CameraPlan:
     max_age_ms: float | None = None
     gate: Callable[[Image], bool] | None = None
     workers: int | None = None
-    look: Look | None = None
+    strategy: InferStrategy | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Captured:
+class CapturedFrame:
     """A frame and how many milliseconds it took from being there to its pixels.
 
-    ``forgiving``: its camera goes on where the inference fails. ``look`` is that of its plan.
+    ``forgiving``: its camera goes on where the inference fails. ``strategy`` is that of its setup.
     """
 
     frame: Frame
     ms: float
     forgiving: bool
-    look: Look | None = None
+    strategy: InferStrategy | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InferredFrame:
     """What a worker made of a frame: a prediction, or the error that it failed with."""
 
     frame: Frame
@@ -88,28 +88,28 @@ class Answer:
     error: BaseException | None = None
 
 
-FrameLane = Lane[Captured, Answer]
+CameraQueue = FrameQueue[CapturedFrame, InferredFrame]
 
 
-class Camera:
-    """One camera at work. Numbers and states may be read from any thread; a ``Station`` alone does the rest.
+class CameraStream:
+    """One camera at work. Numbers and states may be read from any thread; a ``MultiCamera`` alone does the rest.
 
     ``ledger`` says where every frame went, ``age_ms`` how old results were when they were handed over, ``late`` how many were older
-    than the plan allows, ``error`` what the camera failed with.
+    than the setup allows, ``error`` what the camera failed with.
     """
 
     def __init__(
-        self, plan: CameraPlan, lane: FrameLane, *, policy: Policy, workers: int, max_frames: int | None, controls: Controls
+        self, setup: CameraSetup, lane: CameraQueue, *, policy: Policy, workers: int, max_frames: int | None, controls: Controls
     ) -> None:
-        self.plan, self.name, self.source, self.policy = plan, plan.name, plan.source, policy
+        self.setup, self.name, self.source, self.policy = setup, setup.name, setup.source, policy
         self.lane, self._workers, self._max_frames, self._controls = lane, workers, max_frames, controls
         self.ledger = Ledger()
-        self.age_ms = Durations()
+        self.age_ms = DurationHistogram()
         self.late = 0
         self.error: BaseException | None = None
         self.done = False
-        self._picker = Picker(plan.source, plan.every, plan.max_fps, plan.gate)
-        self._stage_ms = {stage: Durations() for stage in STAGES}
+        self._picker = FrameSampler(setup.source, setup.every, setup.max_fps, setup.gate)
+        self._stage_ms = {stage: DurationHistogram() for stage in STAGES}
         self._over = threading.Event()
         self._asking_since: float | None = None
         self._silence: tuple[tuple[float | None, int], float] = ((None, 0), 0.0)
@@ -119,19 +119,19 @@ class Camera:
         self._news: list[Event] = []  # for the station
         self._failed_in_a_row = 0
         self._late_until = 0.0
-        self.thread = threading.Thread(target=self._capture, name=_thread_name("edgecnn-capture", plan.name), daemon=True)
+        self.thread = threading.Thread(target=self._capture, name=_thread_name("edgecnn-capture", setup.name), daemon=True)
 
     # read by anybody
 
     @property
-    def state(self) -> State:
+    def state(self) -> CameraState:
         """What the camera is doing now."""
         if self.done:
             return "failed" if self.error is not None else "ended"
         if self.paused:
             return "paused"
         if self.source.state:
-            return cast(State, self.source.state)
+            return cast(CameraState, self.source.state)
         return "live" if self.ledger.counts().captured else "waiting"
 
     @property
@@ -188,7 +188,7 @@ class Camera:
             if self.policy == "all" and counts.captured - counts.failed - counts.skipped == self._max_frames:
                 return
 
-    def _ask(self, frames: Generator[Frame, None, None]) -> Captured | None:
+    def _ask(self, frames: Generator[Frame, None, None]) -> CapturedFrame | None:
         while self.paused and not self.source.live and not self._over.wait(PATIENCE_S):
             pass  # a file waits, a camera's frames are skipped
         failed, missed = self.source.failed, self.source.missed
@@ -205,12 +205,12 @@ class Camera:
         if frame is None or self._over.is_set():
             return None
         self.ledger.add(captured=1)
-        return Captured(frame, (time.perf_counter() - frame.captured_at) * 1e3, self.source.live, self.plan.look)
+        return CapturedFrame(frame, (time.perf_counter() - frame.captured_at) * 1e3, self.source.live, self.setup.strategy)
 
     # the thread of the station's caller
 
-    def hand_over(self, answer: Answer) -> Result | None:
-        """Make the result, with the steps of the plan; None where the frame failed and the camera goes on. Raises what ends the camera."""
+    def hand_over(self, answer: InferredFrame) -> Result | None:
+        """Make the result, with the steps of the setup; None where the frame failed and the camera goes on. Raises what ends the camera."""
         try:
             if answer.error is not None or answer.prediction is None:
                 raise answer.error or AssertionError("an answer without prediction")
@@ -235,7 +235,7 @@ class Camera:
         """Record how long a stage took."""
         clock = self._stage_ms.get(stage)
         if clock is None:
-            clock = self._stage_ms[stage] = Durations()
+            clock = self._stage_ms[stage] = DurationHistogram()
         clock.add(ms)
 
     def look(self) -> None:
@@ -267,14 +267,14 @@ class Camera:
         """Whether it gave as many results as were asked for."""
         return self._max_frames is not None and self.ledger.counts().processed >= self._max_frames
 
-    def _through_steps(self, answer: Answer, prediction: Prediction) -> Result:
+    def _through_steps(self, answer: InferredFrame, prediction: Prediction) -> Result:
         stage_ms = answer.stage_ms
         result = Result(answer.frame, prediction, stage_ms, 0.0, self.name)
-        for step in self.plan.steps:
+        for step in self.setup.steps:
             started = time.perf_counter()
             result = step(result)
             stage_ms[step.stage] = stage_ms.get(step.stage, 0.0) + (time.perf_counter() - started) * 1e3
-        return replace(result, stage_ms=stage_ms) if self.plan.steps else result
+        return replace(result, stage_ms=stage_ms) if self.setup.steps else result
 
     def _forgive(self, error: BaseException) -> None:
         """A live camera outlives a few failures in a row, and says so; raises the error where that is over, or it is a file."""
@@ -285,7 +285,7 @@ class Camera:
             self.tell("inference-failed", error=str(error) or type(error).__name__)
 
     def _check_age(self, age: float) -> None:
-        budget = self.plan.max_age_ms
+        budget = self.setup.max_age_ms
         if budget is None or age <= budget:
             return
         self.late += 1

@@ -12,8 +12,8 @@ import numpy as np
 from edgecnn.runtime.draw.captions import label_of
 from edgecnn.runtime.steps.clock import Clock, captured
 from edgecnn.runtime.steps.per_track import PerTrack
-from edgecnn.runtime.steps.place import Anchor, Shape, anchors, check_length, parse_shape
-from edgecnn.types import Detections, Event, Mark, Result
+from edgecnn.runtime.steps.shapes import Anchor, Shape, anchors, check_length, parse_shape
+from edgecnn.types import Detections, Event, Overlay, Result
 
 
 @dataclass(slots=True)
@@ -34,12 +34,12 @@ class _Zone:
     known: PerTrack[list[str]] = field(default_factory=lambda: PerTrack(list))
 
 
-class Zones:
+class ZoneCounter:
     """Who is in each polygon, by the anchor of the box: Events "zone-entered" and "zone-left", the latter with ``dwell_s``.
 
     To leave, the anchor has to get ``hysteresis`` times the height of the box outside, or be unseen for ``patience_s``; then the stay
     ends when it was seen last. Each track counts once as entered and once as left, however often it comes back, but each stay has
-    its events. Needs ``Track`` before it.
+    its events. Needs ``Tracker`` before it.
     """
 
     stage = "count"
@@ -64,14 +64,14 @@ class Zones:
         return {zone.shape.name: _copy(zone) for zone in self._zones}
 
     def __call__(self, result: Result) -> Result:
-        """The result with events of the zones, and the zones as marks."""
+        """The result with events of the zones, and the zones as overlays."""
         height, width = result.frame.image.shape[:2]
-        events, marks = [], []
+        events, overlays = [], []
         for zone in self._zones:
             points = zone.shape.in_pixels(width, height)
             events += self._look(zone, np.array(points, np.float32), result)
-            marks.append(Mark(zone.shape.name, points, True, _copy(zone)))
-        return replace(result, events=(*result.events, *events), marks=(*result.marks, *marks))
+            overlays.append(Overlay(zone.shape.name, points, True, _copy(zone)))
+        return replace(result, events=(*result.events, *events), overlays=(*result.overlays, *overlays))
 
     def _look(self, zone: _Zone, polygon: np.ndarray, result: Result) -> list[Event]:
         now, found, events = self._clock(result.frame), result.prediction, []

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.types import Float32, Image, Mark
+from edgecnn.types import Float32, Image, Overlay
 
 Color = tuple[int, int, int]
 
@@ -35,9 +35,9 @@ def draw_trail(canvas: Image, places: Float32, color: Color, factor: int = 1) ->
             cv2.polylines(canvas, [points[start : end + 1]], False, tint, width + more, cv2.LINE_AA)
 
 
-def draw_zone(canvas: Image, mark: Mark, factor: int = 1) -> None:
+def draw_zone(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
     """A polygon with a tint."""
-    points = _pixels(np.array(mark.points, np.float32) * factor)
+    points = _pixels(np.array(overlay.points, np.float32) * factor)
     x, y, width, height = _inside(canvas, points)
     if width <= 0 or height <= 0:
         return
@@ -51,9 +51,9 @@ def draw_zone(canvas: Image, mark: Mark, factor: int = 1) -> None:
     cv2.polylines(canvas, [points], True, ZONE, line, cv2.LINE_AA)
 
 
-def draw_line(canvas: Image, mark: Mark, factor: int = 1) -> None:
+def draw_line(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
     """A line with round ends, and an arrow in its middle that points where "in" is."""
-    points = _pixels(np.array(mark.points, np.float32) * factor)
+    points = _pixels(np.array(overlay.points, np.float32) * factor)
     line = thickness(canvas)
     start, end = points[0].astype(np.float64), points[-1].astype(np.float64)
     length = float(np.hypot(*(end - start)))
@@ -67,15 +67,15 @@ def draw_line(canvas: Image, mark: Mark, factor: int = 1) -> None:
             cv2.circle(canvas, place.tolist(), line + (width - line), color, cv2.FILLED, cv2.LINE_AA)
 
 
-def caption(mark: Mark) -> str:
+def caption(overlay: Overlay) -> str:
     """The name with what was counted: all classes together."""
-    wanted = ("inside",) if mark.closed else ("in", "out")
-    return f"{mark.name}: " + ", ".join(f"{_sum(mark.counts.get(what, {}))} {what}" for what in wanted)
+    wanted = ("inside",) if overlay.closed else ("in", "out")
+    return f"{overlay.name}: " + ", ".join(f"{_sum(overlay.counts.get(what, {}))} {what}" for what in wanted)
 
 
-def caption_place(mark: Mark, factor: int = 1) -> tuple[int, int]:
+def caption_place(overlay: Overlay, factor: int = 1) -> tuple[int, int]:
     """Where the caption goes: the first point of a line, the highest of a zone."""
-    first = min(mark.points, key=lambda point: point[1]) if mark.closed else mark.points[0]
+    first = min(overlay.points, key=lambda point: point[1]) if overlay.closed else overlay.points[0]
     x, y = _pixels(np.array(first, np.float32) * factor).tolist()
     return x, y
 

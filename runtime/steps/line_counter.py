@@ -10,8 +10,8 @@ from typing import Literal
 
 from edgecnn.runtime.draw.captions import label_of
 from edgecnn.runtime.steps.per_track import PerTrack
-from edgecnn.runtime.steps.place import Anchor, Shape, anchors, check_length, parse_shape
-from edgecnn.types import Detections, Event, Mark, Result
+from edgecnn.runtime.steps.shapes import Anchor, Shape, anchors, check_length, parse_shape
+from edgecnn.types import Detections, Event, Overlay, Result
 
 Way = Literal["in", "out"]
 Point = tuple[float, float]
@@ -35,12 +35,12 @@ class _Line:
     counts: dict[Way, Counter[str]] = field(default_factory=lambda: {way: Counter() for way in WAYS})
 
 
-class Lines:
+class LineCounter:
     """Counts tracks that cross a line, each once in a direction; "in" is from the left of the way from its first to its last point.
 
     Seen on the screen with the first point at the left and the last at the right, "in" is downwards. The anchor of a box has to
     pass between the two ends and then get ``hysteresis`` times the height of the box beyond the line, so that one who stands on it
-    counts once. Each crossing is an Event "line-crossed" with line, way, track_id and label. Needs ``Track`` before it.
+    counts once. Each crossing is an Event "line-crossed" with line, way, track_id and label. Needs ``Tracker`` before it.
     """
 
     stage = "count"
@@ -57,14 +57,14 @@ class Lines:
         return {line.shape.name: _copy(line) for line in self._lines}
 
     def __call__(self, result: Result) -> Result:
-        """The result with events of the lines that were crossed, and the lines as marks."""
+        """The result with events of the lines that were crossed, and the lines as overlays."""
         height, width = result.frame.image.shape[:2]
-        events, marks = [], []
+        events, overlays = [], []
         for line in self._lines:
             points = line.shape.in_pixels(width, height)
             events += self._crossings(line, points, result)
-            marks.append(Mark(line.shape.name, points, False, _copy(line)))
-        return replace(result, events=(*result.events, *events), marks=(*result.marks, *marks))
+            overlays.append(Overlay(line.shape.name, points, False, _copy(line)))
+        return replace(result, events=(*result.events, *events), overlays=(*result.overlays, *overlays))
 
     def _crossings(self, line: _Line, points: Sequence[Point], result: Result) -> list[Event]:
         found = result.prediction

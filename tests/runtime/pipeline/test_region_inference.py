@@ -11,8 +11,8 @@ from edgecnn.errors import InputError
 from edgecnn.metrics import match
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.runtime.model.predictor import Predictor
-from edgecnn.runtime.pipeline.regions import Regions, Tiles, merge, parse_roi, parse_tiles
-from edgecnn.runtime.steps.place import Shape
+from edgecnn.runtime.pipeline.region_inference import RegionInference, Tiles, merge, parse_roi, parse_tiles
+from edgecnn.runtime.steps.shapes import Shape
 from edgecnn.scene import Scene, parse_scene
 from edgecnn.types import Detections, Image, Prediction
 
@@ -46,7 +46,7 @@ def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (400, 600
 
 
 def look(image: Image, roi: Shape | None = None, tiles: Tiles | None = None) -> list[list[int]]:
-    found, stage_ms = Regions(card(), roi, tiles)(Blobs(), image)
+    found, stage_ms = RegionInference(card(), roi, tiles)(Blobs(), image)
     assert set(stage_ms) == {"preprocess", "infer", "postprocess"}
     assert isinstance(found, Detections)
     return sorted(np.rint(found.xyxy).astype(int).tolist())
@@ -114,7 +114,7 @@ def test_tiles_find_small_cups_of_a_large_picture_that_one_look_misses() -> None
     true = Detections(xyxy, np.ones(len(xyxy), np.float32), np.zeros(len(xyxy), np.int64))
     with Predictor("cups") as predictor:
         hits, work = [], predictor.worker()
-        tiled = Regions(predictor.card, tiles=Tiles(3, 2, 0.1))
+        tiled = RegionInference(predictor.card, tiles=Tiles(3, 2, 0.1))
         for found, stage_ms in (work(image), tiled(work, image)):
             assert isinstance(found, Detections)
             assert set(stage_ms) == {"preprocess", "infer", "postprocess"}
@@ -136,4 +136,4 @@ def test_tiles_with_their_overlap() -> None:
 
 def test_tiles_need_a_detector() -> None:
     with pytest.raises(InputError, match="a detector for --tiles"):
-        Regions(card("classify"), tiles=Tiles(2, 2))
+        RegionInference(card("classify"), tiles=Tiles(2, 2))

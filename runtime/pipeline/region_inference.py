@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.postprocess.nms import NmsOptions, suppress
-from edgecnn.runtime.pipeline.camera import Worker
-from edgecnn.runtime.steps.place import Shape, area, check_length, parse_shape
+from edgecnn.runtime.pipeline.camera_stream import InferFunction
+from edgecnn.runtime.steps.shapes import Shape, area, check_length, parse_shape
 from edgecnn.types import Detections, Float32, Image, Prediction
 
 Rectangle: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
@@ -59,7 +59,7 @@ def parse_tiles(text: str) -> Tiles:
     return Tiles(int(found[1]), int(found[2]), float(found[3]) if found[3] else 0.2)
 
 
-class Regions:
+class RegionInference:
     """Looks with a model only in ``roi`` and there in ``tiles``; any thread may call it with a worker of its own.
 
     ``card`` is the model's. Raises ``InputError`` for tiles with a model that finds no boxes.
@@ -72,7 +72,7 @@ class Regions:
         self._limits = NmsOptions.from_card(card.decode.options) if card.task == "detect" else NmsOptions()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
 
-    def __call__(self, work: Worker, image: Image) -> tuple[Prediction, dict[str, float]]:
+    def __call__(self, work: InferFunction, image: Image) -> tuple[Prediction, dict[str, float]]:
         """What ``work`` finds, boxes in pixels of ``image``, and milliseconds by stage, summed over all looks."""
         started = perf_counter()
         rectangle = self._rectangle(image)

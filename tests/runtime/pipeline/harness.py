@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from edgecnn.errors import BackendError
-from edgecnn.runtime.pipeline.ledger import Counts
+from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.testing import one_box
 from edgecnn.types import Event, Image, Prediction, Result
 
@@ -33,7 +33,7 @@ def by_camera(results: list[Result]) -> dict[str, list[int]]:
     return found
 
 
-def balances(counts: Counts) -> bool:
+def balances(counts: FrameCounts) -> bool:
     return counts.captured == counts.processed + counts.dropped + counts.failed + counts.skipped
 
 

@@ -12,8 +12,8 @@ pytest.importorskip("lap")
 from edgecnn.data import open_dataset
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
-from edgecnn.runtime.steps.lines import Lines, parse_line
-from edgecnn.runtime.steps.track import Track
+from edgecnn.runtime.steps.line_counter import LineCounter, parse_line
+from edgecnn.runtime.steps.tracker import Tracker
 from edgecnn.runtime.tracking import TrackOptions
 from edgecnn.scene import Scene, parse_scene
 from edgecnn.types import Classes, Detections, Frame, Result
@@ -31,7 +31,7 @@ def box(x: float, y: float, width: float = 60, height: float = 120, score: float
 
 
 def test_a_trail_has_the_last_places_and_ends_with_its_track() -> None:
-    step = Track(trail=5)
+    step = Tracker(trail=5)
     last = [step(seen(box(100 + 4 * n, 300), n)) for n in range(9)][-1]
     assert last.trails[1].shape == (5, 2)
     np.testing.assert_allclose(last.trails[1][-1], (132, 300))
@@ -42,7 +42,7 @@ def test_a_trail_has_the_last_places_and_ends_with_its_track() -> None:
 
 
 def test_a_picture_of_another_size_begins_anew() -> None:
-    step = Track()
+    step = Tracker()
     for n in range(3):
         step(seen(box(100, 300), n))
     after = step(seen(box(100, 300), 3, np.zeros((960, 1280, 3), np.uint8))).prediction
@@ -53,7 +53,7 @@ def test_a_picture_of_another_size_begins_anew() -> None:
 
 def test_classes_pass() -> None:
     whole = seen(Classes(np.ones(2, np.float32)), 0)  # type: ignore[arg-type]
-    assert Track()(whole) is whole
+    assert Tracker()(whole) is whole
 
 
 @settings(max_examples=25)
@@ -64,7 +64,7 @@ def test_one_who_crosses_is_counted_exactly_once(speed: float, every: int, lost:
     Between two looks it moves less than half its width; faster than that, overlap can't tell who is who.
     """
     rng = np.random.default_rng(seed)
-    track, line = Track(), Lines([parse_line("gate:0.5,0,0.5,1")], ("person",))
+    track, line = Tracker(), LineCounter([parse_line("gate:0.5,0,0.5,1")], ("person",))
     index, ways = 0, []
     stride = every if speed * every / 30 <= 30 else 1
     while (x := 40 + speed * index / 30) < 600:
@@ -80,7 +80,7 @@ def test_one_who_crosses_is_counted_exactly_once(speed: float, every: int, lost:
 @pytest.mark.parametrize("every", [1, 3])
 def test_cups_of_the_scene_keep_their_identities(every: int) -> None:
     """True boxes of one cut: a thing that is seen has one identity; after more than a second of hiding it may have another."""
-    scene, step = Scene(parse_scene("scene:cups?seed=5&cut=20")), Track()
+    scene, step = Scene(parse_scene("scene:cups?seed=5&cut=20")), Tracker()
     names: dict[int, set[int]] = {}
     for index in range(0, 120, every):
         image, truth = scene.render(index)
@@ -103,8 +103,8 @@ def test_people_on_a_real_street_are_counted_as_by_hand(real_data: Path) -> None
     dataset = open_dataset(real_data / "mot15" / "TUD-Campus")
     model = real_data / "models" / "yolox_nano_kazuhito" / "model" / "yolox_nano.onnx"
     line = "gate:0.5,0,0.5,1"
-    true, ours = Lines([parse_line(line)], ("person",)), Lines([parse_line(line)], ("person",))
-    track = Track(TrackOptions(high=0.5, new=0.6), clock=lambda frame: frame.index / 25)
+    true, ours = LineCounter([parse_line(line)], ("person",)), LineCounter([parse_line(line)], ("person",))
+    track = Tracker(TrackOptions(high=0.5, new=0.6), clock=lambda frame: frame.index / 25)
     with Predictor(model, options=CardOptions(score_threshold=0.1)) as predictor:
         person = predictor.card.labels.index("person")
         for index, sample in enumerate(dataset.samples):

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from edgecnn.runtime.steps.clock import Clock, captured
-from edgecnn.runtime.steps.place import Anchor, anchors
+from edgecnn.runtime.steps.shapes import Anchor, anchors
 from edgecnn.runtime.tracking import ByteTrack, TrackOptions
 from edgecnn.types import Detections, Float32, Result
 
 TRAIL = 48
 
 
-class Track:
+class Tracker:
     """Gives boxes their ``track_id``, drops those that belong to no track, and adds ``trails`` of the tracks seen in the frame.
 
     A trail has the last ``trail`` places of a track. A picture of another size begins anew: boxes no longer compare.

@@ -12,7 +12,7 @@ from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.types import Detections, Result
 
 
-class Only:
+class ClassFilter:
     """Leaves the boxes of ``only`` these labels, None: of all, scored ``score_threshold`` or more; ``controls`` outvote both.
 
     A tracked box is judged by its class alone: its weak moments were let in to keep its identity. Raises ``InputError`` for a label

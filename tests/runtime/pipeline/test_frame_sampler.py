@@ -8,37 +8,37 @@ import time
 import pytest
 
 from edgecnn.runtime.pipeline.controls import Controls
-from edgecnn.runtime.pipeline.ledger import Counts
-from edgecnn.runtime.pipeline.multi_camera import CameraPlan, Station
+from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Image
-from tests.runtime.pipeline.stations import balances, brightness, by_camera, wait_until
+from tests.runtime.pipeline.harness import balances, brightness, by_camera, wait_until
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 
 def test_every_nth_frame_is_looked_at_and_the_others_are_skipped() -> None:
-    with Station([CameraPlan("a", FakeSource(10), FakePredictor(), every=3)]) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(10), FakePredictor(), every=3)]) as station:
         assert by_camera(list(station)) == {"a": [0, 3, 6, 9]}
-    assert station.cameras["a"].ledger.counts() == Counts(captured=10, processed=4, skipped=6)
+    assert station.cameras["a"].ledger.counts() == FrameCounts(captured=10, processed=4, skipped=6)
 
 
 def test_max_frames_counts_what_was_looked_at() -> None:
-    with Station([CameraPlan("a", FakeSource(None), FakePredictor(), every=3)], max_frames=4) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(None), FakePredictor(), every=3)], max_frames=4) as station:
         assert by_camera(list(station)) == {"a": [0, 3, 6, 9]}
     counts = station.cameras["a"].ledger.counts()
-    assert counts == Counts(captured=10, processed=4, skipped=6)
+    assert counts == FrameCounts(captured=10, processed=4, skipped=6)
 
 
 def test_max_fps_of_a_file_counts_by_its_own_frame_rate() -> None:
     source = FakeSource(30)
     source.fps = 30.0
-    with Station([CameraPlan("a", source, FakePredictor(), max_fps=10)]) as station:
+    with MultiCamera([CameraSetup("a", source, FakePredictor(), max_fps=10)]) as station:
         assert by_camera(list(station)) == {"a": list(range(0, 30, 3))}
 
 
 def test_max_fps_of_a_camera_skips_frames() -> None:
-    with Station([CameraPlan("a", FakeSource(60, fps=200), FakePredictor(), max_fps=20)]) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(60, fps=200), FakePredictor(), max_fps=20)]) as station:
         got = len(list(station))
     counts = station.cameras["a"].ledger.counts()
     assert 1 < got < 30
@@ -53,15 +53,15 @@ def test_a_gate_decides_in_the_capture_thread() -> None:
         names.add(threading.current_thread().name)
         return brightness(image) >= 5
 
-    with Station([CameraPlan("a", FakeSource(8), FakePredictor(), gate=bright)]) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(8), FakePredictor(), gate=bright)]) as station:
         assert by_camera(list(station)) == {"a": [5, 6, 7]}
-    assert station.cameras["a"].ledger.counts() == Counts(captured=8, processed=3, skipped=5)
+    assert station.cameras["a"].ledger.counts() == FrameCounts(captured=8, processed=3, skipped=5)
     assert names == {"edgecnn-capture-a"}
 
 
 def test_a_paused_camera_is_read_and_not_looked_at() -> None:
     controls = Controls()
-    with Station([CameraPlan("a", FakeSource(None, fps=200), FakePredictor())], controls=controls) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(None, fps=200), FakePredictor())], controls=controls) as station:
         results = iter(station)
         next(results)
         camera = station.cameras["a"]
@@ -78,7 +78,7 @@ def test_a_paused_camera_is_read_and_not_looked_at() -> None:
 
 def test_a_paused_file_waits() -> None:
     controls = Controls()
-    with Station([CameraPlan("a", FakeSource(60), FakePredictor())], controls=controls) as station:
+    with MultiCamera([CameraSetup("a", FakeSource(60), FakePredictor())], controls=controls) as station:
         results = iter(station)
         first = next(results).frame.index
         controls.change(paused=frozenset({"a"}))
