@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgecnn.errors import InputError
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from edgecnn.files import replace, write_error
 
 
 @contextlib.contextmanager
@@ -48,12 +47,7 @@ def refusals(out: Path) -> Iterator[None]:
 
 
 def _refusal(out: Path, error: OSError) -> InputError:
-    said = error.strerror or str(error)
-    if error.errno in FULL:
-        return InputError(
-            f"room for the files in {out}", f"a full disk ({said})", "free some space, or choose another folder with --out"
-        )
-    return InputError(f"a folder to write to at {out}", said, "choose another folder with --out")
+    return write_error(out, error, "choose another folder with --out")
 
 
 def _has_room(out: Path, size: int = 1 << 20) -> bool:
@@ -78,7 +72,7 @@ def publish(draft: Path, out: Path, names: Sequence[str]) -> None:
                 undo.callback(backup.replace, target)
             else:
                 undo.callback(target.unlink, missing_ok=True)
-            (draft / name).replace(target)
+            replace(draft / name, target)
         undo.pop_all()
 
 

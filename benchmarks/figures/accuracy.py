@@ -16,10 +16,10 @@ from edgecnn.benchmarks.measure.process import Process, Setup
 from edgecnn.benchmarks.measure.progress import StatusLine
 from edgecnn.benchmarks.measure.record import digest
 from edgecnn.benchmarks.measure.rounds import Say
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
+from edgecnn.files import check_writable
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.card_inference import CardOptions

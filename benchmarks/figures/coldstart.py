@@ -20,9 +20,9 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.errors import BackendError, InputError
+from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format
 
 WANTED_TIME, WANTED_MEMORY, WANTED_HELP_S = 1.4, 1.4, 0.25

@@ -13,10 +13,10 @@ import click
 
 from edgecnn.benchmarks.measure.record import other_weights
 from edgecnn.benchmarks.report.document import plain, to_text
-from edgecnn.benchmarks.report.outputs import write_whole
 from edgecnn.card import ModelCard
 from edgecnn.devices import environment, probe
 from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.files import write_file
 from edgecnn.runtime.backends import SUFFIXES
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -62,7 +62,7 @@ def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
         "device": {**dataclasses.asdict(device), "slug": device.slug},
         "environment": dataclasses.asdict(environment()),
     }
-    write_whole(path, to_text(plain({**head, **content})))
+    write_file(path, to_text(plain({**head, **content})))
     click.echo(f"wrote {path}")
 
 

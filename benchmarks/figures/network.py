@@ -16,8 +16,8 @@ import click
 import numpy as np
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.card import Decode, ModelCard, Preprocess
+from edgecnn.files import check_writable
 from edgecnn.scene import Scene, parse_scene
 
 SIZE, CLASSES, CELLS, THRESHOLD = 320, 80, 100, 0.3

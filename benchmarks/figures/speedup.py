@@ -19,8 +19,8 @@ from edgecnn.benchmarks.measure.protocol import FULL, QUICK
 from edgecnn.benchmarks.measure.record import FileRecord, Record
 from edgecnn.benchmarks.measure.session import Plan, measure
 from edgecnn.benchmarks.report.document import to_document
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns, milliseconds
+from edgecnn.files import check_writable
 
 WANTED = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
 

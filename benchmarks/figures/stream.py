@@ -23,9 +23,9 @@ import click
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.reach import Figure
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.errors import BackendError
+from edgecnn.files import check_writable
 from edgecnn.types import nearest_rank
 
 WHAT = ("throughput", "age", "slow", "memory")

@@ -23,9 +23,9 @@ import click
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.measure.progress import StatusLine
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.errors import InputError
+from edgecnn.files import check_writable
 
 WITHIN = 1.0  # points
 COCO = ("--data", "{data}/coco-subset/instances_val_first128.json")

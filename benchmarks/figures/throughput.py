@@ -21,10 +21,10 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.card import CARD_KEY
 from edgecnn.errors import BackendError, InputError
+from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.ov import open_file
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.measure.progress import StatusLine
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.mot import frame_rate
 from edgecnn.errors import InputError
+from edgecnn.files import check_writable
 from edgecnn.metrics.tracking import TrackedBoxes, TrackScore, score_tracks
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor

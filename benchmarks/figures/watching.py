@@ -20,8 +20,8 @@ import numpy as np
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.reach import Figure
-from edgecnn.benchmarks.report.outputs import check_writable
 from edgecnn.benchmarks.report.table import columns
+from edgecnn.files import check_writable
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
 from edgecnn.runtime.testing import FakePredictor, FakeSource

@@ -89,8 +89,8 @@ def _run(
 
 def _check_outputs(json_path: Path | None, html_path: Path | None, picture: Path | None) -> None:
     """Find what would stop the reports before the long measurement, not after it."""
-    from edgecnn.benchmarks.report.outputs import check_writable
     from edgecnn.benchmarks.report.page import check_picture, load_jinja
+    from edgecnn.files import check_writable
 
     for path in (json_path, html_path):
         if path is not None:
@@ -111,14 +111,14 @@ def _measure(plan: Plan) -> Record:
 
 def _tell(record: Record, json_path: Path | None, html_path: Path | None, picture: Path | None) -> None:
     from edgecnn.benchmarks.report.document import to_document, to_text
-    from edgecnn.benchmarks.report.outputs import write_whole
     from edgecnn.benchmarks.report.page import to_page
     from edgecnn.benchmarks.report.table import to_table
+    from edgecnn.files import write_file
 
     click.echo(to_table(record))
     if json_path is not None:
-        write_whole(json_path, to_text(to_document(record)))
+        write_file(json_path, to_text(to_document(record)))
         click.echo(f"\nwrote {json_path}")
     if html_path is not None:
-        write_whole(html_path, to_page(record, picture))
+        write_file(html_path, to_page(record, picture))
         click.echo(f"\nwrote {html_path}")

@@ -61,8 +61,8 @@ def command(
     KNOBS after the path of a dataset say which part of it and which classes, such as "DIR?part=held-out&hold=0.2&merge=face": split,
     labels, group (a regular expression), part (learn, held-out), hold, seed, rename (a:b,c:d), merge and classes (a,b,c).
     """
-    from edgecnn.cli.pending import pending_text
     from edgecnn.data.naming import name_both
+    from edgecnn.files import atomic_write
     from edgecnn.runtime.backends import file_format
     from edgecnn.runtime.model.predictor import Predictor
 
@@ -70,7 +70,7 @@ def command(
     whole = _open(data, split, data_labels, limit * every if limit else None).take(every, limit)
     _show_problems(whole, strict)
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(pending_text(json_file)) if json_file else None
+        stream = stack.enter_context(atomic_write(json_file)) if json_file else None
         predictor = stack.enter_context(Predictor(file, device, threads=threads, options=_for_measuring(options)))
         dataset, classes = name_both(whole, predictor.card.labels, renames, merge)
         score = _measure(predictor, dataset, classes, strict)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from edgecnn.cli.live_seats import Seat
-from edgecnn.cli.pending import pending_text
 from edgecnn.errors import EdgeCnnError
+from edgecnn.files import atomic_write
 from edgecnn.live.log import JsonLog, is_json
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Reporter:
 
 def write_stats(path: Path, seats: Sequence[Seat], how: str, error: EdgeCnnError | None) -> None:
     """Write all that was measured as JSON."""
-    with pending_text(path) as stream:
+    with atomic_write(path) as stream:
         json.dump(_record(seats, how, error), stream, indent=1)
 
 

@@ -40,9 +40,9 @@ class LiveRun:
 
     def go(self) -> None:
         """Run to the end of the sources, of the frames or the time asked for, or until a signal; raises ``EdgeCnnError``."""
+        from edgecnn.files import check_writable
         from edgecnn.live.systemd import Notifier
         from edgecnn.runtime.pipeline.multi_camera import MultiCamera
-        from edgecnn.runtime.sinks import check_writable
 
         if self.values["stats"] is not None:
             check_writable(self.values["stats"])

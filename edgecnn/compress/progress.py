@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import ArtifactError, InputError
-from edgecnn.models.checkpoint import write_whole
+from edgecnn.files import write_file
 from edgecnn.train.distributed import Group
 
 JOURNAL = "run.json"
@@ -69,7 +69,7 @@ class Journal:
         if not self.group.main:
             return
         record = {"command": self.command, "asked": self.identity, "done": self.done}
-        write_whole(self.folder / JOURNAL, json.dumps(record, indent=1).encode())
+        write_file(self.folder / JOURNAL, json.dumps(record, indent=1))
 
 
 def variants(folder: Path) -> list[Path]:

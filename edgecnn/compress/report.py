@@ -11,7 +11,7 @@ from typing import Any
 from edgecnn.card import ModelCard
 from edgecnn.compress.cost import Cost, cost_of
 from edgecnn.compress.pareto import Point, draw
-from edgecnn.models.checkpoint import write_whole
+from edgecnn.files import write_file
 
 JSON, MARKDOWN, PICTURE = "report.json", "report.md", "pareto.png"
 
@@ -55,8 +55,8 @@ class Report:
 
     def write(self, folder: Path) -> list[Path]:
         """Write report.json, report.md and pareto.png; gives their paths."""
-        write_whole(folder / JSON, json.dumps(asdict(self), indent=1).encode())
-        write_whole(folder / MARKDOWN, self.to_markdown().encode())
+        write_file(folder / JSON, json.dumps(asdict(self), indent=1))
+        write_file(folder / MARKDOWN, self.to_markdown())
         title = "Accuracy against cost: up and to the left is better"
         draw(title, self.panels(), folder / PICTURE)
         return [folder / name for name in (JSON, MARKDOWN, PICTURE)]

@@ -21,8 +21,8 @@ from edgecnn.compress.prune import mark, prune_to, prune_to_latency
 from edgecnn.compress.targets import parse_macs
 from edgecnn.compress.teacher import Teacher
 from edgecnn.data.pseudo_labels import Teacher as BoxTeacher
+from edgecnn.files import write_file
 from edgecnn.models import load_checkpoint, save_checkpoint
-from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.registry import task_of
 from edgecnn.train.distributed import Group
 from edgecnn.train.hardware import Hardware
@@ -173,7 +173,7 @@ class Rounds:
         found = self._workshop.latency_of(draft)
         draft.unlink()
         record = {"target_ms": self.target_ms, "measured": [*self._known, found]}
-        write_whole(self._measured, json.dumps(record).encode())
+        write_file(self._measured, json.dumps(record))
         self._workshop.say(f"{macs(model, example(self._card)):,} MACs: {found:.3f} ms")
 
 
@@ -202,5 +202,5 @@ def beside(folder: Path) -> Path:
 def publish(made: Path, path: Path, group: Group) -> None:
     """Give a checkpoint its name at once; all processes of a group wait for it."""
     if group.main:
-        write_whole(path, made.read_bytes())
+        write_file(path, made.read_bytes())
     group.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
+from edgecnn.files import write_error, write_file
 from edgecnn.metrics.classmap import normalised
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.types import Array, Boxes, Detections, Image
@@ -146,13 +146,11 @@ class _Cache:
         """Write the file where there is something new, at once or not at all; raises ``InputError``."""
         if self._path is None or not self._changed:
             return
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(self._record()), encoding="utf-8")
-            draft.replace(self._path)
         except OSError as error:
-            raise InputError(f"a file to write at {self._path}", error.strerror or str(error), "make room") from error
+            raise write_error(self._path, error) from error
+        write_file(self._path, json.dumps(self._record()))
 
     def _record(self) -> dict[str, Any]:
         rows = [(number, *row) for number, found in enumerate(self._found.values(), 1) for row in _rows(found)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError, InputError, MissingExtraError
+from edgecnn.files import write_error, write_file
 from edgecnn.models.registry import create
 from edgecnn.shipped import checkpoint, names
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".safetensors"
 AGAIN = "train it again or copy it again"
+ANOTHER_OUT = "choose another folder with --out"
 
 
 def shipped() -> tuple[str, ...]:
@@ -95,23 +96,10 @@ def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard, *, half
     card = card.replace(sha256=digest(weights))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, save(weights, {CARD_KEY: card.to_json()}))
     except OSError as error:
-        raise InputError(f"a place to write {path}", error.strerror or str(error), "choose another folder with --out") from error
+        raise write_error(path, error, ANOTHER_OUT) from error
+    write_file(path, save(weights, {CARD_KEY: card.to_json()}), fix=ANOTHER_OUT)
     return card
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it: a reader sees the old file or the new one, never half of one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:

@@ -18,10 +18,10 @@ from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.address import parse_address
 from edgecnn.data.pseudo_labels import Teacher
 from edgecnn.errors import InputError
+from edgecnn.files import write_file
 from edgecnn.metrics import Score, evaluate
 from edgecnn.metrics.average_precision import load_pycocotools
 from edgecnn.models import create, save_checkpoint
-from edgecnn.models.checkpoint import write_whole
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
 from edgecnn.train import batch_memory, hardware, plots, provenance, transfer
@@ -225,7 +225,7 @@ class Keeper:
         self.say(f"{score.primary_title} {score.primary:.4f} on {score.n} images of {dataset.name} ({part})")
         self._write(model, history, named)
         record = {"part": part, **score.to_dict()}
-        write_whole(self.options.out / SCORES, json.dumps(record, indent=1).encode())
+        write_file(self.options.out / SCORES, json.dumps(record, indent=1))
         if score.confusion is not None:
             title = f"{self.card.name}: top-1 {score.primary:.1%} ({part})"
             plots.confusion([(title, score.confusion)], score.labels, self.options.out / "confusion.png")

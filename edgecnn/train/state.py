@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from edgecnn.errors import ArtifactError, InputError
-from edgecnn.models.checkpoint import write_whole
+from edgecnn.files import write_file
 
 STATE = "state.pt"
 VERSION = 1
@@ -34,10 +34,7 @@ class State:
         """Write it at once or not at all; raises ``InputError`` where the disk is full or the folder can't be written."""
         buffer = io.BytesIO()
         torch.save({"version": VERSION, **{name: getattr(self, name) for name in self.__slots__}}, buffer)
-        try:
-            write_whole(folder / STATE, buffer.getvalue())
-        except OSError as error:
-            raise InputError(f"room to write {folder / STATE}", error.strerror or str(error), "choose another --out") from error
+        write_file(folder / STATE, buffer.getvalue(), fix="choose another --out")
 
     @classmethod
     def load(cls, folder: Path, identity: dict[str, Any]) -> State:

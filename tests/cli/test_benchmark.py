@@ -93,7 +93,9 @@ def test_garbage_is_said(tmp_path: Path) -> None:
 def test_a_report_that_can_t_be_written_is_said_before_any_file_is_opened(tmp_path: Path, option: str) -> None:
     pytest.importorskip("jinja2")
     (tmp_path / "garbage.onnx").write_bytes(b"garbage" * 100)
-    assert "a file to write" in failure(tmp_path / "garbage.onnx", option, tmp_path / "missing" / "out")
+    assert "does not exist; create it, or name another place" in failure(
+        tmp_path / "garbage.onnx", option, tmp_path / "missing" / "out"
+    )
 
 
 def test_a_picture_that_is_none_is_said_before_the_measurement(model: Path) -> None:

@@ -174,7 +174,11 @@ def test_images_alone_measure_nothing(classifier: Path, masks: Path) -> None:
         pytest.param({"--split": "val"}, "the split 'val'", id="no such split"),
         pytest.param({"--map": "dark"}, "write name=name", id="map without a name"),
         pytest.param({"--map": "black=dark"}, "found black", id="map of an unknown class"),
-        pytest.param({"--json": "nowhere/score.json"}, "a file to write to at nowhere/score.json", id="no folder for the JSON"),
+        pytest.param(
+            {"--json": "nowhere/score.json"},
+            "can't write nowhere/score.json: the folder nowhere does not exist; create it",
+            id="no folder for the JSON",
+        ),
     ],
 )
 def test_a_wrong_option_is_one_line(classifier: Path, shades: Path, change: dict[str, str], said: str) -> None:

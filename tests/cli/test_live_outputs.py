@@ -157,7 +157,7 @@ def open_two(outputs: Outputs, values: dict[str, Any]) -> None:
         pytest.param(["--out", "v.avi"], r"a video name that ends in \.mp4, \.mkv, \.webm", id="suffix"),
         pytest.param(["--mqtt", "mqtt://u:s3cret@h/x"], r"found a password in it", id="password"),
         pytest.param(["--webhook", "gopher://h"], r"wanted an address such as https://host/path", id="scheme"),
-        pytest.param(["--jsonl", "nowhere/r.jsonl"], r"a folder nowhere for r\.jsonl, found none", id="no folder"),
+        pytest.param(["--jsonl", "nowhere/r.jsonl"], r"nowhere/r\.jsonl: the folder nowhere does not exist", id="no folder"),
     ],
 )
 def test_what_can_not_be_is_refused_and_nothing_stays_open(
@@ -207,9 +207,7 @@ def test_a_broken_output_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     outlets = outputs.open(camera(), values_of("--jsonl", "/dev/full", "--csv", tmp_path / "r.csv"))
     feed(outlets, *(result(index) for index in range(5)))
     close(outlets)
-    assert said == [
-        "output jsonl: wanted to write /dev/full, found no space left on device: free some space, or name another place"
-    ]
+    assert said == ["output jsonl: can't write /dev/full: no space left on device; free some space, or name another place"]
     assert isinstance(outlets[0].error, InputError)
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 6
 

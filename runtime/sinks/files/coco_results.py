@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgecnn.errors import InputError
+from edgecnn.files import check_writable, write_error
 from edgecnn.runtime.model.coco_names import COCO_80
-from edgecnn.runtime.sinks import cannot_write, check_writable
 from edgecnn.runtime.sinks.records import Recorder
 from edgecnn.types import Detections, Result
 
@@ -32,7 +32,7 @@ class CocoSink:
 
     def __init__(self, path: Path | str, recorder: Recorder, *, append: bool = False) -> None:
         self.path, self._recorder, self._append = Path(path), recorder, append
-        check_writable(self.path)
+        check_writable(self.path, in_place=True)
         self._file: BinaryIO | None = None
         self._end = 0  # where the closing bracket begins
 
@@ -46,7 +46,7 @@ class CocoSink:
             self._add(",\n".join(rows).encode())
         except OSError as error:
             self._mend()
-            raise cannot_write(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def _rows(self, result: Result, found: Detections) -> list[dict[str, Any]]:
         image, ids = self._image_id(result), category_ids(self._recorder.labels(result.camera))

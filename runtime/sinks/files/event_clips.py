@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from edgecnn.errors import InputError
+from edgecnn.files import write_file
 from edgecnn.runtime.draw.shared_painter import ResultPainter
-from edgecnn.runtime.sinks.files.retention import Shelf, write_whole
+from edgecnn.runtime.sinks.files.retention import Shelf
 from edgecnn.runtime.sinks.files.video_file import VideoFile
 from edgecnn.types import Event, Image, Result
 
@@ -82,7 +83,7 @@ class EventClipsSink:
 
     def _record(self, now: float, image: Image, events: list[Event], camera: str) -> None:
         for event in events:
-            write_whole(self._shelf.place(event, event.camera or camera, ".jpg"), _jpeg(image))
+            write_file(self._shelf.place(event, event.camera or camera, ".jpg"), _jpeg(image))
         if self._clip is None:
             self._begin_clip(now, image, events[0], camera)
         assert self._clip is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from edgecnn.runtime.sinks import cannot_write
+from edgecnn.files import write_error
 from edgecnn.runtime.sinks.wall_clock import STAMP, file_stamp
 from edgecnn.types import Event
 
@@ -29,7 +29,7 @@ class Shelf:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise cannot_write(folder, error) from error
+            raise write_error(folder, error) from error
 
     def place(self, event: Event, camera: str, suffix: str) -> Path:
         """A name with time, camera and kind of the event; sorted by name is sorted by time."""
@@ -63,14 +63,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears when it is whole. Raises ``InputError``."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise cannot_write(path, error) from error

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 
 from edgecnn.errors import InputError
+from edgecnn.files import check_writable, write_file
 from edgecnn.runtime.draw.shared_painter import ResultPainter
-from edgecnn.runtime.sinks import beside, cannot_write, check_writable
 from edgecnn.types import Detections, Result
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -39,10 +39,4 @@ class SnapshotSink:
         if self._kept is None:
             return
         image, self._kept = self._painter.paint(self._kept), None
-        part = beside(self.path)
-        try:
-            part.write_bytes(cv2.imencode(self.path.suffix.lower(), image)[1].tobytes())
-            part.replace(self.path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise cannot_write(self.path, error) from error
+        write_file(self.path, cv2.imencode(self.path.suffix.lower(), image)[1].tobytes())

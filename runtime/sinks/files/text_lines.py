@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edgecnn.runtime.sinks import cannot_write, check_writable
+from edgecnn.files import check_writable, write_error
 
 
 class LinesFile:
@@ -25,7 +25,7 @@ class LinesFile:
         self._file: BinaryIO | None = None
         self._whole = 0
         if not self._to_stdout:
-            check_writable(self.path)
+            check_writable(self.path, in_place=True)
 
     def append(self, lines: str) -> None:
         """Write ``lines``, which end in a newline."""
@@ -37,7 +37,7 @@ class LinesFile:
             raise
         except OSError as error:
             self._cut_to_whole_lines()
-            raise cannot_write(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def _make_room(self, size: int) -> None:
         if self._file is not None and self._rotate and self._whole and self._whole + size > self._rotate and not self._to_stdout:

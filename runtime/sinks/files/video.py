@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgecnn.errors import InputError
+from edgecnn.files import check_writable
 from edgecnn.runtime.draw.shared_painter import ResultPainter
-from edgecnn.runtime.sinks import check_writable
 from edgecnn.runtime.sinks.files.retention import drop_oldest
 from edgecnn.runtime.sinks.files.video_file import VideoFile, check_suffix
 from edgecnn.runtime.sinks.wall_clock import STAMP, file_stamp

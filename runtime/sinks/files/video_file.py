@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.sinks import beside, cannot_write
+from edgecnn.files import temporary_path, write_error
 from edgecnn.runtime.sinks.files.encoder import Codec, Encoder
 from edgecnn.runtime.sinks.files.matroska_file import MatroskaFile
 from edgecnn.runtime.sinks.files.mp4_file import Mp4File
@@ -44,7 +44,7 @@ class VideoFile:
         self.size = max(width - width % 2, 2), max(height - height % 2, 2)
         self.codec = CODECS[path.suffix.lower()]
         self.frames = 0
-        self._part = beside(path)
+        self._part = temporary_path(path)
         self._times: deque[float] = deque()
         self._lock = threading.Lock()
         self._muxer: Mp4File | MatroskaFile | None = None
@@ -53,7 +53,7 @@ class VideoFile:
         try:
             self._fd = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         except OSError as error:
-            raise cannot_write(path, error) from error
+            raise write_error(path, error) from error
         try:
             self._encoder = Encoder(self.codec, self.size, fps, self._take, path.parent)
         except BaseException:
@@ -93,7 +93,7 @@ class VideoFile:
 
     def _raise(self) -> None:
         if self._error is not None:
-            raise cannot_write(self.path, self._error)
+            raise write_error(self.path, self._error)
 
     def _drop_file(self) -> None:
         os.close(self._fd)

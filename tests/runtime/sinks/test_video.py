@@ -268,7 +268,7 @@ def test_a_full_disk_is_one_line_keeps_what_was_written_and_goes_on_when_there_i
     done = subprocess.run(child(path, 300_000), capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 1
-    assert f"wanted to write {path}, found file too large: free some space" in done.stdout
+    assert f"can't write {path}: file too large; free some space" in done.stdout
     assert path.stat().st_size <= 300_000
     assert len(frames_of(path)) >= 3
     (later,) = tmp_path.glob(f"v-*{suffix}")
@@ -287,7 +287,7 @@ def test_an_error_of_the_disk_is_raised_and_the_frames_before_it_stay(tmp_path: 
     os.dup2(unwritable, file._fd)  # every write fails from here
     os.close(unwritable)
     file.add(result(1).frame.image, 0.1)
-    with pytest.raises(InputError, match=r"wanted to write .*v\.mp4, found bad file descriptor"):
+    with pytest.raises(InputError, match=r"can't write .*v\.mp4: bad file descriptor"):
         file.close()
     with pytest.raises(InputError):
         file.add(result(2).frame.image, 0.2)
@@ -336,9 +336,7 @@ def test_a_disk_that_fills_up_and_is_freed_again(tiny_disk: Path) -> None:
         sink.write(result(1, Detections.empty(), at=time.perf_counter()))
         time.sleep(0.02)
     sink.close()
-    assert said[0].startswith(
-        f"output out: wanted to write {tiny_disk / 'v.mp4'}, found no space left on device: free some space"
-    )
+    assert said[0].startswith(f"output out: can't write {tiny_disk / 'v.mp4'}: no space left on device; free some space")
     assert said[1:] == ["output out: it works again"]
     assert len(frames_of(tiny_disk / "v.mp4")) >= 3
     assert frames_of(next(tiny_disk.glob("v-*.mp4")))

@@ -1,0 +1,157 @@
+"""Atomic writes: a file is written under a temporary name in its folder, synced to disk, then renamed over its target.
+
+A reader sees the old file or the new one, never half of one; after an error the old one is still there and the temporary file is not.
+A target that is no regular file (``/dev/stdout``, a named pipe) has no such moment and is written to directly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, TextIO, cast, overload
+
+from edgecnn.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ANOTHER_PLACE = "name another place"
+_NAME_LENGTH = 60  # with process, number and suffix below the 255 bytes of a file system, also in UTF-8
+_numbers = itertools.count()  # two threads may write the same target
+
+
+@overload
+def atomic_write(path: Path | str, *, fix: str = ...) -> contextlib.AbstractContextManager[TextIO]: ...
+@overload
+def atomic_write(path: Path | str, *, binary: Literal[True], fix: str = ...) -> contextlib.AbstractContextManager[BinaryIO]: ...
+def atomic_write(
+    path: Path | str, *, binary: bool = False, fix: str = ANOTHER_PLACE
+) -> contextlib.AbstractContextManager[TextIO] | contextlib.AbstractContextManager[BinaryIO]:
+    """A stream, UTF-8 text or ``binary``, whose content appears at ``path`` when the block ends without an error.
+
+    Raises ``InputError``, with ``fix`` as its advice, before the block where ``path`` can't be written, and after it for a full disk.
+    """
+    if binary:
+        return cast("contextlib.AbstractContextManager[BinaryIO]", _stream(Path(path), "wb", fix))
+    return cast("contextlib.AbstractContextManager[TextIO]", _stream(Path(path), "w", fix))
+
+
+def write_file(path: Path | str, content: str | bytes, *, fix: str = ANOTHER_PLACE) -> None:
+    """Write a whole file at once; raises ``InputError`` as ``atomic_write`` does."""
+    data = content.encode() if isinstance(content, str) else content
+    with atomic_write(path, binary=True, fix=fix) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path | str, *, fix: str = ANOTHER_PLACE) -> Iterator[Path]:
+    """A temporary path for a library to write to, with the suffix of ``path``; renamed to ``path`` when the block ends.
+
+    Raises ``InputError`` as ``atomic_write`` does.
+    """
+    path = Path(path)
+    with _refusals(path, fix):
+        _check(path, fix)
+        target = None if _is_special(path) else _target(path)
+        draft = path if target is None else _new(temporary_path(target))
+    try:
+        with _refusals(path, fix, only=FULL):
+            yield draft
+        if target is not None:
+            with _refusals(path, fix):
+                replace(draft, target)
+    finally:
+        if target is not None:
+            draft.unlink(missing_ok=True)
+
+
+def check_writable(path: Path | str, *, in_place: bool = False, fix: str = ANOTHER_PLACE) -> None:
+    """Raise ``InputError`` where no file can be written at ``path``; nothing there is changed and nothing left behind.
+
+    ``in_place`` is for a file that is opened and added to: its folder need not take new files where it exists.
+    """
+    path = Path(path)
+    with _refusals(path, fix):
+        _check(path, fix)
+        if not _is_special(path) and not (in_place and path.exists()):
+            _new(temporary_path(_target(path))).unlink()
+
+
+def replace(draft: Path, target: Path) -> None:
+    """Rename a finished file over ``target``, which keeps its permissions; both are on disk afterwards. Raises ``OSError``."""
+    if target.exists():
+        draft.chmod(target.stat().st_mode & 0o7777)
+    sync(draft)
+    draft.replace(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file's content, or a folder's list of names, to disk. Raises ``OSError``."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems can't sync a folder
+            raise
+    finally:
+        os.close(handle)
+
+
+def temporary_path(path: Path) -> Path:
+    """A hidden name beside ``path`` with its suffix, by which libraries choose a format; no two calls give the same."""
+    return path.with_name(f".{path.stem[:_NAME_LENGTH]}.{os.getpid()}-{next(_numbers)}.part{path.suffix}")
+
+
+def write_error(path: Path | str, error: OSError, fix: str = ANOTHER_PLACE) -> InputError:
+    """The one-line error for a file that the system refuses to write."""
+    reason = (error.strerror or str(error)).lower()
+    return InputError(f"can't write {path}: {reason}", f"free some space, or {fix}" if error.errno in FULL else fix)
+
+
+@contextlib.contextmanager
+def _stream(path: Path, mode: str, fix: str) -> Iterator[TextIO | BinaryIO]:
+    with atomic_path(path, fix=fix) as draft:
+        stream = cast("TextIO | BinaryIO", draft.open(mode, encoding=None if "b" in mode else "utf-8"))
+        try:
+            yield stream
+            stream.close()  # what is still buffered meets a full disk here, inside the refusals of atomic_path
+        finally:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+@contextlib.contextmanager
+def _refusals(path: Path, fix: str, only: tuple[int, ...] = ()) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if only and error.errno not in only:  # the caller's own, such as a missing input
+            raise
+        raise write_error(path, error, fix) from error
+
+
+def _check(path: Path, fix: str) -> None:
+    if path.is_dir():
+        raise InputError(f"can't write {path}: it is a folder", "name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"can't write {path}: the folder {path.parent} does not exist", f"create it, or {fix}")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _new(path: Path) -> Path:
+    path.touch(exist_ok=False)  # permissions 0666 less the umask, where tempfile would give 0600
+    return path
+
+
+def _target(path: Path) -> Path:
+    """Where a symbolic link points, so that the link stays."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _is_special(path: Path) -> bool:
+    """Asked of the link, not of its target: /dev/stdout resolves to a name like /proc/1/fd/pipe:[2] that is no path."""
+    return path.exists() and not path.is_file()
