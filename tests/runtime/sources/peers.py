@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ import pytest
 from edgecnn.types import Image
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
+needs_httpx = pytest.mark.skipif(find_spec("httpx") is None, reason='needs pip install "edgecnn[live]"')
 MULTIPART = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
 
 

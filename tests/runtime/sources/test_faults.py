@@ -19,7 +19,17 @@ from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources import ReconnectOptions, Source, open_source
 from edgecnn.runtime.testing import FakePredictor
 from edgecnn.types import Event, Frame
-from tests.runtime.sources.peers import MULTIPART, RtspCamera, multipart, open_files, resident_mib, rtsp_camera, shade, tcp_server
+from tests.runtime.sources.peers import (
+    MULTIPART,
+    RtspCamera,
+    multipart,
+    needs_httpx,
+    open_files,
+    resident_mib,
+    rtsp_camera,
+    shade,
+    tcp_server,
+)
 
 QUICK = ReconnectOptions(max_silence_s=2.0, initial_delay_s=0.05, max_delay_s=0.3, reset_after_s=0.5, connect_timeout_s=math.inf)
 
@@ -166,6 +176,7 @@ def test_an_rtsp_camera_that_hangs_is_stalled_and_comes_back(scheme: str) -> Non
             assert watcher.kinds == {"camera-stalled": 1, "camera-back": 1}
 
 
+@needs_httpx
 def test_garbage_from_an_http_camera_then_recovery() -> None:
     rng = np.random.default_rng(0)
     noise = [rng.bytes(20_000) for _ in range(3)]
@@ -201,6 +212,7 @@ def test_garbage_from_an_rtsp_port_then_a_real_server(free_port: int, capfd: pyt
     assert capfd.readouterr().err == ""
 
 
+@needs_httpx
 def test_an_http_camera_that_sends_data_but_no_picture_is_given_up() -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(MULTIPART)
@@ -212,9 +224,10 @@ def test_an_http_camera_that_sends_data_but_no_picture_is_given_up() -> None:
     good = multipart(*(shade(value) for value in range(30)), stay=5)
     with tcp_server(drip, good) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=0.5, reconnect=how)) as watcher:
         watcher.wait_frames(20)
-        assert "data without a picture" in str(watcher.events[0].details["why"])
+        assert "data without an image" in str(watcher.events[0].details["why"])
 
 
+@needs_httpx
 def test_an_http_camera_that_falls_silent_is_stalled_and_connected_anew() -> None:
     how = ReconnectOptions(max_silence_s=0.5, initial_delay_s=0.05, max_delay_s=0.1)
     scripts = [
@@ -226,6 +239,7 @@ def test_an_http_camera_that_falls_silent_is_stalled_and_connected_anew() -> Non
         assert watcher.kinds == {"camera-stalled": 1, "camera-back": 1}
 
 
+@needs_httpx
 def test_the_size_of_an_http_camera_changes_in_mid_stream() -> None:
     small, large = (48, 64), (96, 128)
     pictures = [shade(value, small if value < 20 else large if value < 40 else small) for value in range(60)]
@@ -305,6 +319,7 @@ def test_what_happens_before_an_rtsp_camera_is_seen_soon(codec: str, scheme: str
         assert watcher.last.captured_at - turned < 0.6
 
 
+@needs_httpx
 def test_the_first_picture_of_an_http_camera_is_there_at_once() -> None:
     with tcp_server(multipart(shade(7), stay=5)) as port:
         source = open_source(f"http://127.0.0.1:{port}/")
@@ -326,6 +341,7 @@ def test_a_dead_camera_holds_up_no_other(free_port: int) -> None:
 
 
 @pytest.mark.slow
+@needs_httpx
 def test_two_hundred_reconnects_leave_nothing_behind() -> None:
     with tcp_server(multipart(*(shade(value, (480, 640)) for value in range(3)), every=0.0)) as port:
         how = ReconnectOptions(initial_delay_s=0.001, max_delay_s=0.002)

@@ -20,7 +20,7 @@ from edgecnn.runtime.sources import ReconnectingSource, ReconnectOptions, open_s
 from edgecnn.runtime.sources.local_camera import CameraWishes
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs, stderr_held
 from edgecnn.runtime.sources.stdin import StdinSource
-from tests.runtime.sources.peers import shade
+from tests.runtime.sources.peers import needs_httpx, shade
 
 silence_video_logs()
 
@@ -272,7 +272,7 @@ def test_a_string_for_ffmpeg(tmp_path: Path) -> None:
     [
         pytest.param("0", True, id="camera"),
         pytest.param("rtsp://cam/x", True, id="rtsp"),
-        pytest.param("http://cam/x", True, id="http"),
+        pytest.param("http://cam/x", True, id="http", marks=needs_httpx),
         pytest.param("ffmpeg:srt://cam:9000", True, id="ffmpeg"),
         pytest.param("http://cam/film.mp4", False, id="film"),
         pytest.param("scene:cups", False, id="scene"),
