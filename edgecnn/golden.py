@@ -1,4 +1,4 @@
-"""Goldens: a few inputs with what PyTorch gave for them, small enough to travel inside the artifact. NumPy and OpenCV only."""
+"""Goldens: a few inputs with PyTorch's outputs, small enough to be stored inside the artifact. NumPy and OpenCV only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BLOCKS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class SampledOutput:
     """Every ``step``-th value of one output as 16-bit fixed point between ``low`` and ``high``; ``spread`` is the output's range."""
 
     codes: NDArray[np.uint16]
@@ -37,42 +37,42 @@ class Kept:
 
     @property
     def values(self) -> Float32:
-        """The values kept, (n,) float32."""
+        """The sampled values, (n,) float32."""
         return (self.low + self.codes.astype(np.float64) * ((self.high - self.low) / 65535)).astype(np.float32)
 
     def pick(self, output: Array) -> Array:
-        """The same places of a tensor of this output, (n,)."""
+        """The values of ``output`` at the sampled positions, (n,)."""
         return np.ascontiguousarray(output).reshape(-1)[:: self.step]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Golden:
-    """One input with its outputs: ``image`` (h, w, c) uint8 as it goes into the model after resizing.
+    """One input with its outputs: ``image`` (h, w, c) uint8 is the resized model input.
 
-    ``kind`` is "real" or a stress pattern. ``prediction`` is what the decoder made of PyTorch's outputs, in model-input pixels.
-    ``slack`` loosens the tolerance where the artifact was further off already where it was exported, as int8 is on odd inputs.
+    ``kind`` is "real" or a synthetic pattern. ``prediction`` is decoded from PyTorch's outputs, in model-input pixels.
+    ``tolerance_factor`` loosens the tolerance where the artifact was further off on the exporting machine, as int8 is on synthetic inputs.
     """
 
     kind: str
     image: Image
-    outputs: Mapping[str, Kept]
+    outputs: Mapping[str, SampledOutput]
     prediction: Prediction | None = None
-    slack: float = 1.0
+    tolerance_factor: float = 1.0
 
 
-def keep(output: Array, spread: float, limit: int) -> Kept:
-    """Keep at most ``limit`` values of an output, spread evenly over all its columns."""
+def sample_output(output: Array, spread: float, limit: int) -> SampledOutput:
+    """At most ``limit`` values of an output, evenly spaced over all its columns."""
     step = max(math.ceil(output.size / limit), 1)
-    while step > 1 and math.gcd(step, output.shape[-1]) > 1:  # else the same columns every time
+    while step > 1 and math.gcd(step, output.shape[-1]) > 1:  # a common divisor would sample the same columns in every row
         step += 1
     values = np.ascontiguousarray(output).reshape(-1)[::step].astype(np.float64)
     low, high = float(values.min()), float(values.max())
     codes = np.rint((values - low) / ((high - low) or 1.0) * 65535).astype(np.uint16)
-    return Kept(codes, step, low, high, spread)
+    return SampledOutput(codes, step, low, high, spread)
 
 
-def shrink(image: Image, budget: int) -> Image:
-    """``image`` in as large square blocks of their mean colour as it takes to be a PNG of at most ``budget`` bytes, if it can."""
+def shrink_to_budget(image: Image, budget: int) -> Image:
+    """``image`` pixelated by the smallest block size whose PNG has at most ``budget`` bytes (the largest size if none has)."""
     for block in BLOCKS:
         height, width = image.shape[0] // block * block, image.shape[1] // block * block
         means = image[:height, :width].reshape(height // block, block, width // block, block, -1).mean((1, 3))
@@ -83,7 +83,7 @@ def shrink(image: Image, budget: int) -> Image:
 
 
 def encode(goldens: Sequence[Golden]) -> str:
-    """Goldens as text: base64 of a compressed npz."""
+    """Goldens as text: a compressed .npz in base64."""
     arrays: dict[str, Array] = {}
     records = [_record(golden, f"{index}.", arrays) for index, golden in enumerate(goldens)]
     arrays["goldens"] = _text(json.dumps({"version": GOLDENS_VERSION, "goldens": records}))
@@ -99,17 +99,21 @@ def decode(text: str, where: str = "the file") -> list[Golden]:
             header = json.loads(bytes(arrays["goldens"]).decode())
             if header["version"] != GOLDENS_VERSION:
                 raise ArtifactError(
-                    f"goldens of version {GOLDENS_VERSION} in {where}",
-                    f"version {header['version']}",
-                    "install the edgecnn that wrote it",
+                    f"goldens in {where} have version {header['version']}, this edgecnn reads version {GOLDENS_VERSION}",
+                    "install the edgecnn version that wrote the file",
                 )
             return [_golden(record, f"{index}.", arrays) for index, record in enumerate(header["goldens"])]
     except (binascii.Error, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, cv2.error) as error:
-        raise ArtifactError(f"goldens in {where}", f"some that can't be read ({error})", "export the model again") from error
+        raise ArtifactError(f"goldens in {where} can't be read ({error})", "export the model again") from error
 
 
 def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
-    record: dict[str, Any] = {"kind": golden.kind, "shape": golden.image.shape, "slack": golden.slack, "outputs": {}}
+    record: dict[str, Any] = {
+        "kind": golden.kind,
+        "shape": golden.image.shape,
+        "slack": golden.tolerance_factor,
+        "outputs": {},
+    }
     if golden.kind == "real":
         record["block"] = block = _block(golden.image)
         arrays[f"{prefix}png"] = np.frombuffer(_png(golden.image[::block, ::block]), np.uint8)
@@ -128,7 +132,7 @@ def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, 
 
 def _golden(record: dict[str, Any], prefix: str, arrays: Any) -> Golden:
     height, width, channels = record["shape"]
-    outputs = {name: Kept(arrays[f"{prefix}output.{name}"], **kept) for name, kept in record["outputs"].items()}
+    outputs = {name: SampledOutput(arrays[f"{prefix}output.{name}"], **kept) for name, kept in record["outputs"].items()}
     if record["kind"] == "real":
         image = _enlarged(_from_png(arrays[f"{prefix}png"], channels), record["block"], height, width)
     else:
@@ -159,7 +163,7 @@ def _from_png(data: Array, channels: int) -> Image:
 
 
 def _block(image: Image) -> int:
-    """The side of the largest blocks of one colour that ``image`` is made of."""
+    """The largest block size of which ``image`` is made."""
     same = (
         block for block in reversed(BLOCKS) if np.array_equal(image, _enlarged(image[::block, ::block], block, *image.shape[:2]))
     )
@@ -167,7 +171,7 @@ def _block(image: Image) -> int:
 
 
 def _enlarged(small: Image, block: int, height: int, width: int) -> Image:
-    """By repetition, not by a resize whose rounding differs between machines; the last blocks are repeated up to the border."""
+    """Nearest-neighbour by repetition (cv2.resize rounds differently between machines); the last blocks fill the border."""
     rows = np.minimum(np.arange(height) // block, small.shape[0] - 1)
     columns = np.minimum(np.arange(width) // block, small.shape[1] - 1)
     return np.ascontiguousarray(small[rows][:, columns])

@@ -1,4 +1,4 @@
-"""How far an artifact may be from its PyTorch model, and how far it is: tensors, labels and boxes. NumPy only."""
+"""Parity of an artifact with its PyTorch model: tolerances, and the measured differences of tensors, labels and boxes. NumPy only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecnn.types import Array, Classes, Detections, Prediction, Values
 
 @dataclass(frozen=True, slots=True)
 class TensorError:
-    """Distance of two tensors: largest and mean absolute difference as a part of the output's range, and the cosine of both."""
+    """Difference of two tensors: maximum and mean absolute error as a part of the output's range, and cosine similarity."""
 
     largest: float
     mean: float
@@ -23,12 +23,12 @@ class TensorError:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What an artifact of one precision has to keep.
+    """Limits for an artifact of one precision.
 
     ``largest``: absolute error of any value as a part of its output's range, on every input. The others hold on real inputs:
     ``mean`` of that error; ``cosine`` at least; ``agree``, the part of labels, or of boxes of both sides with a score of ``floor``
-    or more (of the card's threshold where None), that find a partner of the same class with an IoU of ``iou`` or more; ``score``,
-    the mean score difference of partners. Two classes whose scores in PyTorch differ by less than ``tie`` are the same label.
+    or more (of the card's threshold where None), that have a match of the same class with an IoU of ``iou`` or more; ``score``,
+    the mean score difference of matches. Two classes whose scores in PyTorch differ by less than ``tie`` are the same label.
     """
 
     largest: float
@@ -41,7 +41,7 @@ class Tolerance:
     floor: float | None = None
 
     def loosened(self, factor: float) -> Tolerance:
-        """All limits ``factor`` times as far from perfect."""
+        """All limits multiplied by ``factor``."""
         return dataclasses.replace(
             self,
             largest=self.largest * factor,
@@ -60,7 +60,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
 
 
 def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
-    """Distance of ``got`` from ``expected`` in parts of ``spread``; infinite where shapes differ or a value is not finite."""
+    """Error of ``got`` as a part of ``spread``; infinite where shapes differ or a value is not finite."""
     a, b = np.asarray(expected, np.float64).ravel(), np.asarray(got, np.float64).ravel()
     if a.shape != b.shape or not np.isfinite(b).all():
         return TensorError(float("inf"), float("inf"), 0.0)
@@ -69,14 +69,14 @@ def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
 
 
 def _cosine(a: Array, b: Array, spread: float) -> float:
-    """1 where both are next to nothing, a hundredth of the range: the direction of scores of nothing says nothing."""
+    """Cosine similarity; 1 where both are below a hundredth of the range, since the direction of noise means nothing."""
     if max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0)) < 0.01 * spread:
         return 1.0
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / lengths if lengths else 0.0
 
 
-def spread_of(tensors: Sequence[Array]) -> float:
+def value_range(tensors: Sequence[Array]) -> float:
     """The range of an output over many inputs, zero included: highest minus lowest value; 1 where all are zero."""
     low, high = min(float(t.min()) for t in tensors), max(float(t.max()) for t in tensors)
     return max(high, 0.0) - min(low, 0.0) or 1.0
@@ -84,7 +84,7 @@ def spread_of(tensors: Sequence[Array]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How two predictions for one image agree: ``same`` of ``total`` labels or boxes, and the score differences of partners."""
+    """Agreement of two predictions: ``same`` of ``total`` labels or boxes, and the score differences of matches."""
 
     same: int
     total: int
@@ -92,14 +92,14 @@ class Agreement:
 
 
 def compare(expected: Prediction, got: Prediction, tolerance: Tolerance) -> Agreement:
-    """Compare two predictions for one image; raises ``ValueError`` where they are of two kinds, such as boxes and a label."""
+    """Compare two predictions for one image; raises ``ValueError`` where their types differ, for example boxes and a label."""
     if isinstance(expected, Classes) and isinstance(got, Classes):
         return _labels(expected, got, tolerance)
     if isinstance(expected, Detections) and isinstance(got, Detections):
         return _boxes(expected, got, tolerance)
     if isinstance(expected, Values) and isinstance(got, Values):
         return _values(expected, got)
-    raise ValueError(f"wanted two predictions of one kind, found {type(expected).__name__} and {type(got).__name__}")
+    raise ValueError(f"can't compare {type(expected).__name__} with {type(got).__name__}")
 
 
 def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
@@ -110,13 +110,13 @@ def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
 
 
 def _values(expected: Values, got: Values) -> Agreement:
-    """Whether both have as many values; how far these are apart the tensors tell, in parts of their range."""
+    """Whether both have the same number of finite values; their difference is covered by the tensor errors."""
     fits = expected.value.shape == got.value.shape and bool(np.isfinite(got.value).all())
     return Agreement(0, 0) if fits else Agreement(0, 1)
 
 
 def _boxes(expected: Detections, got: Detections, tolerance: Tolerance) -> Agreement:
-    """Both ways: a box that is missing and a box too many count alike; a partner may have any score."""
+    """Matched in both directions: a missing and an additional box count alike; a match may have any score."""
     floor = tolerance.floor or 0.0
     found = match(expected, got, iou=tolerance.iou)
     wanted, given = expected.score >= floor, got.score >= floor
@@ -127,10 +127,10 @@ def _boxes(expected: Detections, got: Detections, tolerance: Tolerance) -> Agree
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One kind of input: errors by output, the part of labels or boxes that agree (None: there were none), mean score difference.
+class ParityRow:
+    """One kind of input: errors by output, share of labels or boxes that agree (None: there were none), mean score difference.
 
-    ``complaints`` says what is out of tolerance.
+    ``violations`` says what is out of tolerance.
     """
 
     kind: str
@@ -138,16 +138,16 @@ class Row:
     errors: Mapping[str, TensorError]
     agree: float | None = None
     score: float | None = None
-    complaints: tuple[str, ...] = ()
+    violations: tuple[str, ...] = ()
 
     @property
     def worst(self) -> TensorError:
-        """The worst of each measure over all outputs."""
+        """The worst value of each measure over all outputs."""
         errors = self.errors.values()
         return TensorError(max(e.largest for e in errors), max(e.mean for e in errors), min(e.cosine for e in errors))
 
 
-def judge(
+def judge_row(
     kind: str,
     errors: Mapping[str, TensorError],
     found: Sequence[Agreement],
@@ -155,41 +155,41 @@ def judge(
     *,
     usual: bool = True,
     real: bool = True,
-) -> Row:
-    """The row of one kind of input; mean error counts where the input is ``usual``, all the rest where it is ``real``."""
+) -> ParityRow:
+    """The row of one kind of input; the mean error is checked if ``usual``, cosine and predictions if ``real``."""
     total = sum(agreement.total for agreement in found)
     gaps = [gap for agreement in found for gap in agreement.score_gaps]
     agree = sum(agreement.same for agreement in found) / total if total else None
-    row = Row(kind, len(found), errors, agree, float(np.mean(gaps)) if gaps else None)
-    complaints = number_complaints(row, tolerance, usual=usual, real=real) + (
-        _prediction_complaints(row, tolerance) if real else []
+    row = ParityRow(kind, len(found), errors, agree, float(np.mean(gaps)) if gaps else None)
+    violations = tensor_violations(row, tolerance, usual=usual, real=real) + (
+        _prediction_violations(row, tolerance) if real else []
     )
-    return dataclasses.replace(row, complaints=tuple(complaints))
+    return dataclasses.replace(row, violations=tuple(violations))
 
 
-def number_complaints(row: Row, tolerance: Tolerance, *, usual: bool, real: bool) -> list[str]:
-    """What is out of tolerance in the tensors, whatever a decoder makes of them."""
-    worst, complaints = row.worst, []
+def tensor_violations(row: ParityRow, tolerance: Tolerance, *, usual: bool, real: bool) -> list[str]:
+    """Everything out of tolerance in the tensors, independent of the decoder."""
+    worst, violations = row.worst, []
     if not worst.largest <= tolerance.largest:
-        complaints.append(f"largest error {worst.largest:.2g} of the range, {tolerance.largest:g} allowed")
+        violations.append(f"largest error {worst.largest:.2g} of the range, limit {tolerance.largest:g}")
     if usual and not worst.mean <= tolerance.mean:
-        complaints.append(f"mean error {worst.mean:.2g} of the range, {tolerance.mean:g} allowed")
+        violations.append(f"mean error {worst.mean:.2g} of the range, limit {tolerance.mean:g}")
     if real and not worst.cosine >= tolerance.cosine:
-        complaints.append(f"cosine {worst.cosine:.4f}, {tolerance.cosine:g} wanted")
-    return complaints
+        violations.append(f"cosine {worst.cosine:.4f}, minimum {tolerance.cosine:g}")
+    return violations
 
 
-def _prediction_complaints(row: Row, tolerance: Tolerance) -> list[str]:
-    complaints = []
+def _prediction_violations(row: ParityRow, tolerance: Tolerance) -> list[str]:
+    violations = []
     if row.agree is not None and row.agree < tolerance.agree:
-        complaints.append(f"{row.agree:.1%} of labels or boxes agree, {tolerance.agree:.0%} wanted")
+        violations.append(f"{row.agree:.1%} of labels or boxes agree, minimum {tolerance.agree:.0%}")
     if row.score is not None and row.score > tolerance.score:
-        complaints.append(f"scores differ by {row.score:.2g}, {tolerance.score:g} allowed")
-    return complaints
+        violations.append(f"scores differ by {row.score:.2g}, limit {tolerance.score:g}")
+    return violations
 
 
-def slack(row: Row, tolerance: Tolerance) -> float:
-    """How many times as far from perfect as ``tolerance`` allows ``row`` is; less than 1 where it keeps it."""
+def tolerance_factor(row: ParityRow, tolerance: Tolerance) -> float:
+    """The factor by which ``tolerance`` must be loosened for ``row``; below 1 where the row is within tolerance."""
     worst = row.worst
     parts = [worst.largest / tolerance.largest, worst.mean / tolerance.mean, (1 - worst.cosine) / (1 - tolerance.cosine)]
     parts += [] if row.agree is None else [(1 - row.agree) / (1 - tolerance.agree)]
@@ -197,8 +197,8 @@ def slack(row: Row, tolerance: Tolerance) -> float:
     return max(parts)
 
 
-def table(rows: Sequence[Row], task: str) -> str:
-    """The rows as text in columns, for a terminal."""
+def table(rows: Sequence[ParityRow], task: str) -> str:
+    """The rows as a text table."""
     compared = {"classify": "labels", "detect": "boxes"}.get(task, "values")
     head = ("input", "n", "max error", "mean error", "cosine", compared, "score diff", "")
     lines = [head, *(_cells(row) for row in rows)]
@@ -206,11 +206,11 @@ def table(rows: Sequence[Row], task: str) -> str:
     return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in lines)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ParityRow) -> tuple[str, ...]:
     worst = row.worst
     agree = "-" if row.agree is None else f"{row.agree:.1%}"
     score = "-" if row.score is None else f"{row.score:.1e}"
-    verdict = "OUT OF TOLERANCE" if row.complaints else "ok"
+    verdict = "OUT OF TOLERANCE" if row.violations else "ok"
     return row.kind, str(row.n), f"{worst.largest:.1e}", f"{worst.mean:.1e}", f"{worst.cosine:.5f}", agree, score, verdict
 
 

@@ -1,4 +1,4 @@
-"""The models inside the package: their names, files and cards, read without torch or safetensors."""
+"""The models shipped in the package: names, files and cards, read without torch or safetensors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def names() -> tuple[str, ...]:
 
 
 def checkpoint(name: str) -> Path:
-    """The weights of a shipped model, to export or to train on."""
+    """The checkpoint of a shipped model, for export or further training."""
     return FOLDER / f"{name}{CHECKPOINT}"
 
 
 def artifact(file: str | Path) -> Path:
-    """``file``, or where there is none and a shipped model has that name, its int8 ONNX file, which runs on the base install."""
+    """``file``, or the int8 ONNX file of the shipped model of that name if no such file exists; it runs on the base install."""
     inside = FOLDER / f"{file}{ARTIFACT}"
     return inside if not Path(file).exists() and str(file) in names() and inside.exists() else Path(file)
 
@@ -38,7 +38,7 @@ def read(name: str) -> tuple[ModelCard, int]:
     header = _header(path)
     text = header.get("__metadata__", {}).get(CARD_KEY)
     if text is None:
-        raise ArtifactError(f"a card in {path}", "none", "install edgecnn again")
+        raise ArtifactError(f"{path} has no card", "install edgecnn again")
     return ModelCard.from_json(text, str(path)), sum(_size(key, item) for key, item in header.items())
 
 
@@ -49,7 +49,7 @@ def _header(path: Path) -> Mapping[str, Any]:
             (length,) = struct.unpack("<Q", file.read(8))
             header: Mapping[str, Any] = json.loads(file.read(length))
     except (OSError, struct.error, ValueError, OverflowError, MemoryError) as error:
-        raise ArtifactError(f"a shipped model at {path}", f"a broken file ({error})", "install edgecnn again") from error
+        raise ArtifactError(f"the shipped model {path} is broken ({error})", "install edgecnn again") from error
     return header
 
 

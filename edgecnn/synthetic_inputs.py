@@ -1,4 +1,4 @@
-"""Images that a camera hardly gives and a broken export betrays itself on: black, white, noise, a gradient, extreme shapes."""
+"""Synthetic test images that reveal broken exports: black, white, noise, gradient."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ PATTERNS = ("black", "white", "noise", "gradient")
 
 
 def pattern(kind: str, height: int, width: int, channels: int = 3) -> Image:
-    """(height, width, channels) uint8 of one of ``PATTERNS``, bit by bit the same on every machine and NumPy version.
+    """(height, width, channels) uint8 image of one of ``PATTERNS``, bit-identical on every machine and NumPy version.
 
-    Raises ``ValueError`` for another kind.
+    Raises ``ValueError`` for an unknown kind.
     """
     if kind not in PATTERNS:
-        raise ValueError(f"wanted a pattern of {', '.join(PATTERNS)}, found {kind!r}: name one of them")
+        raise ValueError(f"{kind!r} is not one of the patterns {', '.join(PATTERNS)}")
     if kind == "noise":
         return _noise(height, width, channels)
     if kind == "gradient":
@@ -32,7 +32,7 @@ def _noise(height: int, width: int, channels: int) -> Image:
 
 
 def _gradient(height: int, width: int, channels: int) -> Image:
-    """Another direction in each channel, so that a swapped channel or axis shows."""
+    """A different direction in each channel, so that swapped channels or axes are visible."""
     x = np.arange(width, dtype=np.int64)[None, :] * 255 // max(width - 1, 1)
     y = np.arange(height, dtype=np.int64)[:, None] * 255 // max(height - 1, 1)
     planes = (x + 0 * y, 0 * x + y, (2 * (255 - x) + y) // 3)

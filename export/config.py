@@ -1,15 +1,17 @@
-"""What may be asked of an export, checked before any work; imports no torch."""
+"""What an export is asked to do, as a typed configuration that is checked before any work; imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from edgecnn.card import Precision
 from edgecnn.errors import InputError
 from edgecnn.export.extras import require
-from edgecnn.export.publish import refusals
+from edgecnn.export.publish import report_write_errors
+from edgecnn.runtime.model.card_inference import CardOptions
 
 FORMATS: Mapping[str, str] = {
     "onnx": "edgecnn.export.formats.to_onnx",
@@ -20,15 +22,80 @@ SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "openvino":
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-def check(formats: Sequence[str], precisions: Sequence[str], *, calibrated: bool) -> None:
-    """Raise ``InputError`` or ``MissingExtraError`` for formats, precisions and packages that can't be had."""
-    for wanted, known in ((formats, tuple(FORMATS)), (precisions, PRECISIONS)):
-        for value in wanted:
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """What the user states about a model that has no card.
+
+    ``card`` holds task, labels, preprocessing and decoding; ``weights`` is a file for ``package.module:factory``; ``input_shape`` is
+    (1, C, H, W); ``output_names`` name the output tensors in order.
+    """
+
+    card: CardOptions = field(default_factory=CardOptions)
+    weights: Path | None = None
+    input_shape: tuple[int, ...] | None = None
+    output_names: tuple[str, ...] = ()
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by their names on the command line; labels as names."""
+        own = {"weights": self.weights, "input": self.input_shape, "output_names": self.output_names}
+        return {name: value for name, value in own.items() if value} | self.card.given()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportConfig:
+    """One export: a model into several formats and precisions, and the data that calibrates and verifies the files.
+
+    ``model`` is a checkpoint (path or shipped name), a .pt2 program or ``package.module:factory``. ``calibration``, ``verify`` and
+    ``evaluate`` are dataset addresses (``edgecnn.data.address``) or ``scene:cups?...``. ``calibration`` sets the ranges of int8 with
+    ``calibration_count`` images chosen by ``seed``; ``force_calibration`` allows fewer than 64 images and data that is not for
+    training; ``strict`` stops at a problem in it. ``verify_count`` real images verify each file. ``evaluate`` measures the accuracy
+    of each file beside PyTorch's, on at most ``evaluate_limit`` images.
+    Raises ``InputError`` or ``MissingExtraError`` for formats and precisions that do not exist or whose packages are not installed.
+    """
+
+    model: str
+    formats: tuple[str, ...] = tuple(FORMATS)
+    precisions: tuple[str, ...] = ("fp32",)
+    out: Path = Path()
+    name: str | None = None
+    force: bool = False
+    calibration: str | None = None
+    calibration_count: int = 128
+    seed: int = 0
+    force_calibration: bool = False
+    strict: bool = False
+    verify: str | None = None
+    verify_count: int = 16
+    evaluate: str | None = None
+    evaluate_limit: int | None = None
+    model_options: ModelOptions = field(default_factory=ModelOptions)
+
+    def __post_init__(self) -> None:
+        check_names(self.formats, self.precisions)
+        require(self.formats, self.precisions)
+
+    @property
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """(format, precision) of each file."""
+        return tuple((format, precision) for format in self.formats for precision in self.precisions)
+
+
+def check_names(formats: Sequence[str], precisions: Sequence[str]) -> None:
+    """Raise ``InputError`` for a format or precision that does not exist."""
+    for option, values, known in (("--format", formats, tuple(FORMATS)), ("--precision", precisions, PRECISIONS)):
+        for value in values:
             if value not in known:
-                raise InputError(f"one of {', '.join(known)}", repr(value), "name one of them, or several with commas between")
+                raise InputError(
+                    f"{option}: {value!r} is not one of {', '.join(known)}", "name one, or several separated by commas"
+                )
+
+
+def check_targets(formats: Sequence[str], precisions: Sequence[str], *, calibrated: bool) -> None:
+    """Raise ``InputError`` or ``MissingExtraError`` for formats, precisions and packages that are not available."""
+    check_names(formats, precisions)
     if "int8" in precisions and not calibrated:
         raise InputError(
-            "calibration data for int8", "none", "name some with --calibration, such as scene:cups or a folder of images"
+            "int8 needs calibration data", "give some with --calibration, for example scene:cups or a folder of images"
         )
     require(formats, precisions)
 
@@ -36,17 +103,18 @@ def check(formats: Sequence[str], precisions: Sequence[str], *, calibrated: bool
 def file_name(name: str, format: str, precision: str) -> str:
     """The name of an artifact's file: cups-int8.onnx. Raises ``InputError`` for a name that is a path."""
     if not name or Path(name).name != name:
-        raise InputError("a name for the files, without a folder", repr(name), "give the folder with --out and a plain --name")
+        raise InputError(f"--name: {name!r} is not a plain file name", "give the folder with --out and only the name with --name")
     return f"{name}-{precision}{SUFFIXES[format]}"
 
 
-def check_free(out: Path, files: Sequence[str], *, force: bool) -> None:
-    """Raise ``InputError`` where a file is there already and may not be replaced, or ``out`` is no folder."""
-    with refusals(out):
+def check_overwrite(out: Path, files: Sequence[str], *, force: bool) -> None:
+    """Raise ``InputError`` where a file exists and may not be replaced, or ``out`` is not a folder."""
+    with report_write_errors(out):
         if out.exists() and not out.is_dir():
-            raise InputError(f"a folder to write to at {out}", "a file", "choose another folder with --out")
-        there = [file for file in files if (out / file).exists()]
-    if there and not force:
+            raise InputError(f"--out: {out} is a file, not a folder", "choose another folder with --out")
+        existing = [file for file in files if (out / file).exists()]
+    if existing and not force:
+        verb = "exists" if len(existing) == 1 else "exist"
         raise InputError(
-            f"no {', '.join(there)} in {out} yet", "it is there", "replace it with --force, or choose another --out or --name"
+            f"{', '.join(existing)} already {verb} in {out}", "replace with --force, or choose another --out or --name"
         )

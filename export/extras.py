@@ -1,4 +1,4 @@
-"""Which packages each format needs, checked before any work is done."""
+"""Packages that each format needs, checked before any work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUANTIZERS: dict[str, tuple[str, ...]] = {"onnx": (), "openvino": ("nncf",), "tf
 
 
 def require(formats: Iterable[str], precisions: Iterable[str]) -> None:
-    """Raise ``MissingExtraError`` for the first package that an export to ``formats`` in ``precisions`` needs and that is absent."""
+    """Raise ``MissingExtraError`` for the first missing package that an export to ``formats`` in ``precisions`` needs."""
     precisions = set(precisions)
     for package in ALWAYS:
         _check(package)

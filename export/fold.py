@@ -1,4 +1,4 @@
-"""Folding: colour order and scale move into the weights of the first convolution, so that the graph has no operators for them."""
+"""Folds channel order and scale of the preprocessing into the weights of the first convolution."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edgecnn.export.quiet import quiet
 CONVOLUTIONS = (torch.ops.aten.conv2d.default, torch.ops.aten.convolution.default, torch.ops.aten.conv2d.padding)
 
 
-def folded(graph: Deployable, image: Tensor) -> Deployable:
-    """The same graph with a flip and a scale in its first convolution, where the image goes into one convolution and nowhere else.
+def fold_preprocessing(graph: Deployable, image: Tensor) -> Deployable:
+    """The same graph with flip and scale folded into its first convolution, if the image is read by one convolution only.
 
-    ``(x - mean) / std`` in RGB under weights ``w`` is ``x - mean`` in BGR under ``flip(w / std)``; the mean stays an operator of its
-    own, since the border is padded with zeros after it. The graph itself is given back where there is nothing to fold or no such
-    convolution; ``graph`` is not changed. Folded weights are in single precision: the result differs in the last bits.
+    ``(x - mean) / std`` in RGB under weights ``w`` is ``x - mean`` in BGR under ``flip(w / std)``; the mean stays an operator,
+    since zero padding comes after it. Returns ``graph`` itself where there is nothing to fold or no such convolution; never modifies
+    it. Folded weights are float32: results differ in the last bits.
     """
     if graph.is_plain:
         return graph
@@ -37,11 +37,11 @@ def folded(graph: Deployable, image: Tensor) -> Deployable:
 
 
 def _first_weight(graph: nn.Module, image: Tensor) -> str | None:
-    """The name of the weights that see nothing but the prepared image, or None."""
+    """The name of the convolution weights that read only the preprocessed image, or None."""
     try:
         with quiet():
             program = torch.export.export(graph, (image,))
-    except Exception:  # the converter will fail on it too, and say why
+    except Exception:  # the converter fails on it, too, and reports why
         return None
     node = _after_preparation(program)
     if node is None or node.target not in CONVOLUTIONS or _groups(node) != 1:
@@ -52,7 +52,7 @@ def _first_weight(graph: nn.Module, image: Tensor) -> str | None:
 
 
 def _after_preparation(program: Any) -> Node | None:
-    """The operator that takes the prepared image: behind the chain of our own operators, if it is the only one there."""
+    """The operator that reads the preprocessed image, if there is only one."""
     (name,) = program.graph_signature.user_inputs
     node: Node = next(node for node in program.graph.nodes if node.name == name)
     while True:
@@ -65,7 +65,7 @@ def _after_preparation(program: Any) -> Node | None:
 
 
 def _is_ours(node: Node) -> bool:
-    """Whether Deployable.forward itself made the operator, not the model in it."""
+    """Whether the operator comes from Deployable.forward, not from the model inside."""
     return len(node.meta.get("nn_module_stack", {})) == 1
 
 

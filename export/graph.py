@@ -1,4 +1,4 @@
-"""The graph that is exported: uint8 NHWC BGR image in, then layout, colour order and scale, then the model, named outputs."""
+"""The exported graph: uint8 NHWC BGR image in, then layout, channel order and scale, then the model, named outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGE = "image"
 
 
 class Deployable(nn.Module):
-    """A model that takes the image as a camera gives it and names its outputs.
+    """A model that takes an image as OpenCV gives it, and names its outputs.
 
     In: (1, H, W, 3) uint8 BGR, or (1, H, W, 1) gray. Out: a dict of float32 tensors. ``(pixel - mean) / std`` is one
     multiplication, and one addition where there is a mean.
@@ -38,7 +38,7 @@ class Deployable(nn.Module):
 
     @property
     def is_plain(self) -> bool:
-        """Whether pixels go into the model in the order and scale that they have."""
+        """Whether pixels reach the model without channel flip and scale."""
         return not (self.flip or self.has_scale)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -54,7 +54,7 @@ class Deployable(nn.Module):
         return dict(zip(self.names, flatten(self.model(x)), strict=True))
 
     def absorb(self) -> None:
-        """Leave flip and scale out, as the model's weights now hold them; the mean is taken from raw pixels in their own order."""
+        """Remove flip and scale after they were folded into the weights; the mean is then subtracted from raw BGR pixels."""
         mean = self.shift / self.scale
         self.shift = torch.flip(mean, [1]) if self.flip else mean
         self.scale = torch.ones_like(self.scale)
@@ -62,27 +62,29 @@ class Deployable(nn.Module):
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> Tensor:
-    """In double precision, so that 1 / std is rounded once; one value stays one value."""
+    """float64, so that 1 / std is rounded only once; a single value stays a single value."""
     return torch.tensor(values, dtype=torch.float64).reshape(1, -1 if len(values) > 1 else 1, 1, 1)
 
 
 def flatten(outputs: Any) -> list[Tensor]:
-    """The tensors of what a model gave: one tensor, a sequence or a mapping, nested."""
+    """All tensors in a model's output: a tensor, or nested sequences and mappings of tensors."""
     if isinstance(outputs, Tensor):
         return [outputs]
     if isinstance(outputs, Mapping):
         outputs = tuple(outputs.values())
     if not isinstance(outputs, tuple | list):
-        raise InputError("a model whose outputs are tensors", type(outputs).__name__, "wrap it in a module that returns tensors")
+        raise InputError(f"the model returns a {type(outputs).__name__}, not tensors", "wrap it in a module that returns tensors")
     return [tensor for part in outputs for tensor in flatten(part)]
 
 
 def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
-    """The card's output names, else the model's own keys, else what the task calls them, else output_0, output_1, ..."""
+    """The card's output names, else the keys of the model's mapping, else the task's usual names, else output_0, output_1, ..."""
     count = len(flatten(outputs))
     if card.outputs and len(card.outputs) != count:
         names = ", ".join(spec.name for spec in card.outputs)
-        raise InputError(f"{count} names, one for each output of the model", f"{len(card.outputs)} ({names})", "name them all")
+        raise InputError(
+            f"--output-names: {len(card.outputs)} given ({names}), the model has {count} outputs", "name all of them"
+        )
     if card.outputs:
         return tuple(spec.name for spec in card.outputs)
     if isinstance(outputs, Mapping) and len(outputs) == count:
@@ -94,25 +96,25 @@ def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
     return tuple(f"output_{index}" for index in range(count))
 
 
-def own_copy(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in eval mode and single precision: the caller's model stays as it is."""
-    with quiet():  # copying a program's module warns about torch's own code
+def inference_copy(model: nn.Module) -> nn.Module:
+    """A float32 copy on the CPU in eval mode; the caller's model is not modified."""
+    with quiet():  # deepcopy of an exported program warns about torch internals
         mine = copy.deepcopy(model).cpu().float()
     try:
         return mine.eval()
-    except NotImplementedError:  # the module of a torch.export program has no modes: it was traced in one
+    except NotImplementedError:  # modules of torch.export programs can't switch modes: the mode was fixed while tracing
         return mine
 
 
 def example(card: ModelCard) -> Tensor:
-    """A feed of the exported graph: gray noise, so that no branch is taken for a blank image."""
+    """An example input of the exported graph: noise, so that data-dependent branches are not traced for a blank image."""
     generator = torch.Generator().manual_seed(0)
     shape = (1, *card.preprocess.size, card.preprocess.channels)
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
 
 
 def wrap(model: nn.Module, card: ModelCard) -> tuple[Deployable, ModelCard]:
-    """The deployable graph around ``model`` (which must be ours) and the card of its artifacts.
+    """The deployable graph around ``model`` (a copy that may be changed) and the card of its artifacts.
 
     Raises ``InputError`` where the model does not take the input of its card, or its outputs do not fit the card's labels.
     """
@@ -134,9 +136,8 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"a model that takes {'x'.join(map(str, shape))} float32",
-            said,
-            "give its input as --input 1x3xHxW, and --color gray for one channel",
+            f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {said}",
+            "give its input shape as --input 1x3xHxW, and --color gray for one channel",
         ) from error
 
 
@@ -145,7 +146,6 @@ def _check_labels(outputs: tuple[TensorSpec, ...], card: ModelCard) -> None:
     checked = card.task != "detect" or (card.decode.name == "fcos" and scores.name == "scores")
     if checked and scores.shape[-1] != len(card.labels):
         raise InputError(
-            f"{scores.shape[-1]} labels for the output {scores.name} of shape {scores.shape}",
-            f"{len(card.labels)}",
-            "give a file with one name a line and class with --labels",
+            f"--labels: {len(card.labels)} class names for {scores.shape[-1]} classes (output {scores.name} has shape {scores.shape})",
+            "give a file with one class name per line",
         )

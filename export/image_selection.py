@@ -1,4 +1,4 @@
-"""Which images calibrate and which verify: never the same ones, and the test part of a dataset never calibrates."""
+"""Selects calibration and verification images: never the same ones, and never calibration images from a test split."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ VERIFY_SCENE = "scene:cups?seed=7331&every=40"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictures:
-    """What was picked: ``calibration`` (None without one), ``real`` images to verify with, and where these come from."""
+class ImageSelection:
+    """The calibration set (or None), the ``real`` images to verify with, and the ``source`` of these in words."""
 
     calibration: Calibration | None
     real: Sequence[Image]
     source: str
 
 
-def pick(
+def select_images(
     card: ModelCard,
     calibration: str | None,
     count: int,
@@ -43,19 +43,19 @@ def pick(
     evaluate: str | None = None,
     force: bool = False,
     strict: bool = False,
-) -> Pictures:
-    """Open the datasets that were named and take ``count`` images to calibrate and ``verify_count`` to verify with.
+) -> ImageSelection:
+    """Open the datasets and take ``count`` calibration images and ``verify_count`` verification images.
 
-    Without data to verify with, others of the calibration data are taken, else the scene where the model was trained on it. No image
-    calibrates whose content is in the parts of the data that are not for training, or in ``verify`` or ``evaluate``.
-    Raises ``InputError`` for data that can't be read, is too small or is not for training, the last two unless ``force``, and where
-    ``strict`` for problems in it.
+    Without verification data, other images of the calibration data are used, or the scene where the model was trained on it. Images
+    whose content also occurs in validation or test splits, in ``verify`` or in ``evaluate`` are not used for calibration.
+    Raises ``InputError`` for data that can't be read, is too small or is not for training (the last two unless ``force``), and, with
+    ``strict``, for problems in it.
     """
     checking = None if verify is None else _to_verify(verify, verify_count)
     if calibration is None:
         if checking is None and _of_the_scene(card):
             checking = _to_verify(VERIFY_SCENE, verify_count)
-        return Pictures(None, *_spread(checking, verify_count, frozenset()))
+        return ImageSelection(None, *_spread(checking, verify_count, frozenset()))
     whole, others = _to_calibrate(calibration, count + verify_count, force, strict), counterparts(calibration)
     apart = [*others, *([checking] if checking else []), *([_to_measure(evaluate)] if evaluate else [])]
     wanted = count if checking or others else _share(len(whole), count, verify_count, force)
@@ -63,9 +63,9 @@ def pick(
     images = [sample.read() for sample in found.samples]
     chosen, taken = Calibration(images, whole.name, found.record, force=force), frozenset(map(fingerprint, images))
     if checking is not None:
-        return Pictures(chosen, *_spread(checking, verify_count, taken))
+        return ImageSelection(chosen, *_spread(checking, verify_count, taken))
     real, _ = _spread(others[0] if others else whole, verify_count, taken)
-    return Pictures(chosen, real, f"others of {whole.name}")
+    return ImageSelection(chosen, real, f"others of {whole.name}")
 
 
 def _of_the_scene(card: ModelCard) -> bool:
@@ -80,29 +80,30 @@ def _to_verify(uri: str, count: int) -> Dataset:
 
 
 def _to_measure(uri: str) -> Dataset:
-    """What accuracy is measured with; nothing of a scene, another seed of which is another world."""
+    """The dataset that accuracy is measured on; empty for a scene, where another seed never repeats a frame."""
     if uri.startswith(SCENE):
         return Dataset(uri, "detect", (), [])
     return open_dataset(uri, split=held_out_split(uri))
 
 
 def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
-    """Each part once, empty ones not at all."""
+    """Without duplicates and empty datasets."""
     return list({(dataset.name, dataset.split, len(dataset)): dataset for dataset in datasets if len(dataset)}.values())
 
 
 def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
-    """The training part, or all there is where no parts are; of a scene without end as many frames as are ``wanted``."""
+    """The training split, or everything where there are no splits; ``wanted`` frames of an endless scene."""
     if uri.startswith(SCENE):
         dataset = remember(open_dataset(uri, limit=wanted))
-        return dataclasses.replace(dataset, samples=list(dataset.samples))  # else the truth of each is worked out again and again
+        return dataclasses.replace(dataset, samples=list(dataset.samples))  # computes the ground truth of each frame once
     address, parts = parse_address(uri), dataset_splits(uri)
     train = next((name for name in parts if name.lower() in TRAIN), None)
     named = (address.part or "", address.split or "", *parts)
     held_out = next((name for name in named if name.lower() in (*HELD_OUT, "held-out")), None)
     if held_out and train is None and not force:
         raise InputError(
-            f"a part of {address.place} to train on", held_out, "calibrate with other images than accuracy is measured with"
+            f"--calibration: {held_out} of {address.place} is not a training split",
+            "calibrate with other images than accuracy is measured with",
         )
     dataset = open_dataset(uri, split=train)
     if strict:
@@ -113,12 +114,12 @@ def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
 
 
 def _share(there: int, count: int, verify_count: int, force: bool) -> int:
-    """How many of the images calibrate: ``count``, if that leaves enough to verify with, and never too few."""
+    """Number of calibration images: ``count`` if that leaves enough to verify with, but at least the minimum."""
     return min(count, max(there - verify_count, min(MINIMUM, there * 3 // 4) if force else MINIMUM))
 
 
 def _spread(dataset: Dataset | None, count: int, taken: frozenset[str]) -> tuple[list[Image], str]:
-    """``count`` images from all over the dataset, none with a content that is ``taken``, and the dataset's name."""
+    """``count`` images evenly spaced over the dataset, without those whose fingerprint is in ``taken``; and the dataset's name."""
     if dataset is None:
         return [], ""
     places = np.unique(np.linspace(0, len(dataset) - 1, count + len(taken)).astype(int))

@@ -17,10 +17,10 @@ from edgecnn.export.quiet import quiet
 
 SUFFIX = ".pt2"
 PICKLED = ("custom_obj_", "opaque_obj_")  # parts of an archive that torch unpickles, and which could run anything
-AGAIN = "save it again with torch.export.save"
+SAVE_AGAIN = "save it again with torch.export.save"
 
 
-def read(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
+def read_program(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
     """The module of the program, the shape of its one image input, and the file's sha256.
 
     Raises ``InputError`` for a file that is missing, broken, holds pickled objects, or takes other inputs than one image.
@@ -30,26 +30,24 @@ def read(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
         with quiet(), _data_only():
             program = torch.export.load(path)
     except Exception as error:
-        raise InputError(f"a program at {path}", f"one that can't be read ({type(error).__name__})", AGAIN) from error
+        raise InputError(f"{path} can't be read as a torch.export program ({type(error).__name__})", SAVE_AGAIN) from error
     inputs = [node.meta["val"] for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
     shapes = [tuple(int(size) for size in value.shape) for value in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise InputError(
-            "a program with one input, a batch of images", f"inputs {shapes}", "export a module that takes one image"
-        )
+        raise InputError(f"{path} takes inputs {shapes}, not one batch of images", "export a module that takes one image")
     with quiet():
         return program.module(), shapes[0], hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _check(path: Path) -> None:
     if not path.is_file():
-        raise InputError(f"a program at {path}", "no such file", "check the path")
+        raise InputError(f"{path} does not exist", "check the path")
     if not zipfile.is_zipfile(path):
-        raise InputError(f"a program at {path}", "not the archive that torch.export.save writes", AGAIN)
+        raise InputError(f"{path} is not an archive written by torch.export.save", SAVE_AGAIN)
     with zipfile.ZipFile(path) as archive:
         pickled = [name for name in archive.namelist() if any(part in name for part in PICKLED)]
     if pickled:
-        raise InputError(f"a program of plain tensors at {path}", f"{pickled[0]}, which could run code when it is read", AGAIN)
+        raise InputError(f"{path} contains a pickled object ({pickled[0]}), which could run code when it is read", SAVE_AGAIN)
 
 
 @contextlib.contextmanager

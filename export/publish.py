@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: written into a hidden folder beside their place, then renamed."""
+"""Exports are all or nothing: written into a hidden staging folder in the output folder, then renamed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgecnn.files import replace, write_error
 
 
 @contextlib.contextmanager
-def staging(out: Path) -> Iterator[Path]:
-    """A hidden folder inside ``out``, gone afterwards; ``out`` too if it was made for this and stays empty.
+def staging_folder(out: Path) -> Iterator[Path]:
+    """A temporary hidden folder inside ``out``, removed afterwards; so is ``out`` if it was created here and is still empty.
 
     Raises ``InputError`` where ``out`` can't be written.
     """
     made = not out.exists()
-    with refusals(out):
+    with report_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".edgecnn-", dir=out))
     try:
@@ -34,19 +34,22 @@ def staging(out: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def refusals(out: Path) -> Iterator[None]:
-    """Turn what an operating system says while writing into one line; engines that hide a full disk are found out by a probe."""
+def report_write_errors(out: Path) -> Iterator[None]:
+    """Turn errors of the operating system while writing into one ``InputError``.
+
+    Some engines report a full disk as RuntimeError without a reason; a probe file tells the two apart.
+    """
     try:
         yield
     except OSError as error:
-        raise _refusal(out, error) from error
+        raise _input_error(out, error) from error
     except RuntimeError as error:
         if not _has_room(out):
-            raise _refusal(out, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
+            raise _input_error(out, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
         raise
 
 
-def _refusal(out: Path, error: OSError) -> InputError:
+def _input_error(out: Path, error: OSError) -> InputError:
     return write_error(out, error, "choose another folder with --out")
 
 
@@ -62,9 +65,9 @@ def _has_room(out: Path, size: int = 1 << 20) -> bool:
 def publish(draft: Path, out: Path, names: Sequence[str]) -> None:
     """Rename files from ``draft`` into ``out`` over those already there.
 
-    Where one rename fails, those before it are taken back, so that a pair is never of two exports.
+    If one rename fails, the earlier ones are undone: a pair of files (.xml and .bin) is never from two exports.
     """
-    with refusals(out), contextlib.ExitStack() as undo:
+    with report_write_errors(out), contextlib.ExitStack() as undo:
         for name in names:
             target, backup = out / name, draft / f"{name}.before"
             if target.exists():
@@ -77,7 +80,7 @@ def publish(draft: Path, out: Path, names: Sequence[str]) -> None:
 
 
 def _keep(target: Path, backup: Path) -> None:
-    """A second name for the old file, or a copy where the file system has no links: the target never is absent."""
+    """A hard link to the old file, or a copy where the file system has no links: the target always exists."""
     try:
         os.link(target, backup)
     except OSError:

@@ -1,4 +1,4 @@
-"""Converters print, log, warn and report home; here they do none of it, and what they said is kept for the error message."""
+"""Silences converters: no printing, logging, warnings or telemetry while they run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import IO
 
-SPEAKERS = ("nncf", "openvino", "torch", "onnxscript", "onnx_ir", "litert_torch", "jax", "absl", "root")
+NOISY_LOGGERS = ("nncf", "openvino", "torch", "onnxscript", "onnx_ir", "litert_torch", "jax", "absl", "root")
 SETTINGS = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3", "TQDM_DISABLE": "1"}
 
 
@@ -20,7 +20,7 @@ SETTINGS = {"LITERT_TORCH_SHOW_PROGRESS": "n", "TF_CPP_MIN_LOG_LEVEL": "3", "GLO
 def quiet() -> Iterator[None]:
     """Silence third-party code: warnings, loggers, and what C++ writes to standard output and error.
 
-    Only wrap calls into converters in it, never our own code: a warning of ours would be lost too.
+    Wrap only calls into converters, never our own code, whose warnings would be lost.
     """
     no_telemetry()
     for name, value in SETTINGS.items():
@@ -31,7 +31,7 @@ def quiet() -> Iterator[None]:
 
 
 def no_telemetry() -> None:
-    """Make OpenVINO's and NNCF's usage reports impossible: both use a stub where the package openvino-telemetry can't be imported."""
+    """Disable usage reports of OpenVINO and NNCF: both use a stub where the package openvino-telemetry can't be imported."""
     if "openvino_telemetry" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     told = sys.modules.get("openvino.tools.ovc.telemetry_utils")
@@ -40,7 +40,7 @@ def no_telemetry() -> None:
 
 
 def _use_stub(module: ModuleType) -> None:
-    """OpenVINO was imported before: its module holds the real sender already."""
+    """For an OpenVINO that was imported before and holds the real sender already."""
     from openvino.tools.ovc import telemetry_stub
 
     module.tm = telemetry_stub  # type: ignore[attr-defined]
@@ -58,7 +58,7 @@ def _loggers_off() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _streams_off() -> Iterator[None]:
-    """Point file descriptors 1 and 2 at a temporary file: C++ does not go through sys.stderr."""
+    """Redirect file descriptors 1 and 2 to a temporary file: C++ code does not use sys.stderr."""
     with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(ValueError):

@@ -1,79 +1,83 @@
-"""One command's worth of exports: a model in several formats and precisions, its conversions and evidence shared."""
+"""Runs one export: a model in several formats and precisions; the converted graphs and PyTorch's reference outputs are shared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import nn
 
 from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
-from edgecnn.export.config import check_free, file_name
-from edgecnn.export.exporter import Artifact, OutOfToleranceError, Prepared, evidence_of, export, is_trained, prepare
-from edgecnn.export.image_selection import SCENE, Pictures, pick
+from edgecnn.export.config import ExportConfig, check_overwrite, check_targets, file_name
+from edgecnn.export.exporter import (
+    Artifact,
+    OutOfToleranceError,
+    PreparedModel,
+    evidence_of,
+    export,
+    has_trained_ranges,
+    prepare,
+)
+from edgecnn.export.image_selection import SCENE, ImageSelection, select_images
+from edgecnn.export.source import load_model
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.parity import table
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to export and what to prove it with; datasets are named as for ``open_dataset``."""
-
-    formats: Sequence[str]
-    precisions: Sequence[str]
-    out: Path
-    name: str | None = None
-    force: bool = False
-    calibration: str | None = None
-    calibration_count: int = 128
-    seed: int = 0
-    force_calibration: bool = False
-    strict: bool = False
-    verify: str | None = None
-    verify_count: int = 16
-    evaluate: str | None = None
-    evaluate_limit: int | None = None
+def _ignore(text: str) -> None:
+    """Report to nobody."""
 
 
-def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say, warn: Say) -> list[Artifact]:
-    """All artifacts of an order; each is told of with ``say`` as it is done, what a user should know besides with ``warn``.
+def run_exports(config: ExportConfig, report: Report = _ignore, warn: Report = _ignore) -> list[Artifact]:
+    """Export the model to every format and precision of ``config``; what `edgecnn export` does, from Python.
 
-    One out of tolerance does not keep the others from being made. Raises the first ``OutOfToleranceError`` at the end.
+    ``report`` gets a description of the model and the parity table of each file as soon as it is done, ``warn`` what the user should
+    know besides. A file out of tolerance is not kept and does not stop the others. Raises ``InputError``, ``ArtifactError`` or
+    ``MissingExtraError`` before any file is written, and the first ``OutOfToleranceError`` at the end.
     """
-    name = order.name or card.name
-    targets = [(format, precision) for format in order.formats for precision in order.precisions]
-    check_free(order.out, [file_name(name, *target) for target in targets], force=order.force)
-    pictures = pick(
+    model, card = load_model(config.model, config.model_options)
+    report(describe(card))
+    return export_all(config, model, card, report, warn)
+
+
+def export_all(
+    config: ExportConfig, model: nn.Module, card: ModelCard, report: Report = _ignore, warn: Report = _ignore
+) -> list[Artifact]:
+    """``run_exports`` for a model that is loaded already; ``card`` is the checkpoint's."""
+    check_targets(config.formats, config.precisions, calibrated=config.calibration is not None or has_trained_ranges(model))
+    name = config.name or card.name
+    check_overwrite(config.out, [file_name(name, *target) for target in config.targets], force=config.force)
+    selection = select_images(
         card,
-        order.calibration,
-        order.calibration_count,
-        order.seed,
-        order.verify,
-        order.verify_count,
-        evaluate=order.evaluate,
-        force=order.force_calibration,
-        strict=order.strict,
+        config.calibration,
+        config.calibration_count,
+        config.seed,
+        config.verify,
+        config.verify_count,
+        evaluate=config.evaluate,
+        force=config.force_calibration,
+        strict=config.strict,
     )
-    if not pictures.real:
-        warn("warning: no real images to verify with, blurred noise stands in: name some with --verify-data")
-    if order.calibration is not None and is_trained(model):
-        warn("warning: this network was trained for int8 and brings its ranges: --calibration sets none")
-    sources = {kind: _source(order, model, card, pictures, kind) for kind in {_kind(model, target[1]) for target in targets}}
+    if not selection.real:
+        warn("warning: verified with blurred noise, no real images were given: name some with --verify-data")
+    if config.calibration is not None and has_trained_ranges(model):
+        warn("warning: --calibration has no effect: this network was trained for int8 and keeps its own ranges")
+    sources = {
+        kind: _source(config, model, card, selection, kind) for kind in {_kind(model, target[1]) for target in config.targets}
+    }
     done, failed = [], []
-    for target in targets:
+    for target in config.targets:
         try:
-            done.append(_one(order, name, target, sources[_kind(model, target[1])], pictures))
-            say(_told(done[-1], card))
+            done.append(_export_one(config, name, target, sources[_kind(model, target[1])], selection))
+            report(_summary(done[-1], card))
         except OutOfToleranceError as error:
             failed.append(error)
-            say(
-                f"{error.name}: OUT OF TOLERANCE, not kept\n{table(error.parity.rows, card.task)}\nprobable cause: {error.cause}\n"
-            )
+            rows = table(error.parity.rows, card.task)
+            report(f"{error.name}: OUT OF TOLERANCE, not kept\n{rows}\nprobable cause: {error.cause}\n")
     if failed:
         raise failed[0]
     return done
@@ -81,47 +85,62 @@ def fulfil(order: Order, model: nn.Module, card: ModelCard, say: Say, warn: Say)
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What several files are made of and compared with."""
+    """The prepared model, PyTorch's outputs and accuracy that several files share."""
 
-    prepared: Prepared
+    prepared: PreparedModel
     evidence: Evidence
     accuracy: Accuracy | None
 
 
 def _kind(model: nn.Module, precision: str) -> Precision:
-    """int8 where a network trained for it makes its own int8 files, which are compared with its rounding; else one for all."""
-    return "int8" if is_trained(model) and precision == "int8" else "fp32"
+    """Which source a file is compared with.
+
+    int8 files of a network trained for int8 are compared with the network that rounds; all others share the fp32 source.
+    """
+    return "int8" if has_trained_ranges(model) and precision == "int8" else "fp32"
 
 
-def _source(order: Order, model: nn.Module, card: ModelCard, pictures: Pictures, kind: Precision) -> _Source:
+def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> _Source:
     prepared = prepare(model, card, kind)
-    return _Source(prepared, evidence_of(prepared, pictures.real, pictures.source), _accuracy(order, prepared))
+    return _Source(prepared, evidence_of(prepared, selection.real, selection.source), _accuracy(config, prepared))
 
 
-def _one(order: Order, name: str, target: tuple[str, str], source: _Source, pictures: Pictures) -> Artifact:
+def _export_one(config: ExportConfig, name: str, target: tuple[str, str], source: _Source, selection: ImageSelection) -> Artifact:
     format, precision = target
     return export(
         source.prepared,
         source.prepared.reference.card,
-        order.out,
+        config.out,
         format=format,
         precision=precision,  # type: ignore[arg-type]
-        calibration=pictures.calibration,
+        calibration=selection.calibration,
         verify_with=source.evidence,
         accuracy=source.accuracy,
         name=name,
-        force=order.force,
+        force=config.force,
     )
 
 
-def _accuracy(order: Order, prepared: Prepared) -> Accuracy | None:
-    if order.evaluate is None:
+def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
+    if config.evaluate is None:
         return None
-    split = None if order.evaluate.startswith(SCENE) else held_out_split(order.evaluate)
-    return Accuracy(prepared.reference, open_dataset(order.evaluate, split=split, limit=order.evaluate_limit))
+    split = None if config.evaluate.startswith(SCENE) else held_out_split(config.evaluate)
+    return Accuracy(prepared.reference, open_dataset(config.evaluate, split=split, limit=config.evaluate_limit))
 
 
-def _told(artifact: Artifact, card: ModelCard) -> str:
+def describe(card: ModelCard) -> str:
+    """Input, preprocessing and decoder in one line: what to check first when an exported file is wrong."""
+    pre = card.preprocess
+    size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
+    image = f"input {size} {pre.color}, {pre.resize}, {scale}"
+    return f"{card.name}: {card.task}, {len(card.labels)} classes, {image}, decoder {card.decode.name}\n"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+def _summary(artifact: Artifact, card: ModelCard) -> str:
     size = artifact.bytes / 1e6
     head = f"{artifact.path}  {size:.2f} MB, verified in {artifact.seconds:.1f} s"
     accuracy = artifact.card.parity.get("accuracy")

@@ -38,15 +38,15 @@ def available(formats: Sequence[str] | None, say: Say) -> tuple[str, ...]:
 
     Raises ``MissingExtraError`` for a named one that is not, ``InputError`` for an unknown one.
     """
-    from edgecnn.export.config import check
+    from edgecnn.export.config import check_targets
 
     if formats is not None:
-        check(formats, PRECISIONS, calibrated=True)
+        check_targets(formats, PRECISIONS, calibrated=True)
         return tuple(formats)
     found = []
     for one in FORMATS:
         try:
-            check([one], PRECISIONS, calibrated=True)
+            check_targets([one], PRECISIONS, calibrated=True)
             found.append(one)
         except MissingExtraError as error:
             say(f"{one} will not be measured: {error.problem}; {error.fix}")
@@ -73,32 +73,29 @@ def measure_variants(
 
 def exported(name: str, checkpoint: Path, folder: Path, wish: Wish, say: Say) -> Iterator[tuple[str, Path]]:
     """The name again with each file of a checkpoint, in ``folder``."""
-    from edgecnn.export.config import file_name
-    from edgecnn.export.run import Order, fulfil
+    from edgecnn.export.config import ExportConfig, file_name
+    from edgecnn.export.run import export_all
     from edgecnn.models import load_checkpoint
 
     model, card = load_checkpoint(checkpoint)
     for one in wish.formats:
         for precision in wish.precisions:
             say(f"exporting {name} to {one} {precision}")
-            order = Order(
-                [one],
-                [precision],
-                folder,
-                name,
+            config = ExportConfig(
+                model=str(checkpoint),
+                formats=(one,),
+                precisions=(precision,),
+                out=folder,
+                name=name,
                 calibration=wish.calibration if precision == "int8" else None,
                 force_calibration=True,
             )
             try:
-                fulfil(order, model, card, _nothing, _nothing)
+                export_all(config, model, card)
             except EdgeCnnError as error:
                 say(f"{name} can't be measured in {one} {precision}: {error}")
                 continue
             yield name, folder / file_name(name, one, precision)
-
-
-def _nothing(_: str) -> None:
-    return None
 
 
 def _measure(files: Sequence[Path], wish: Wish, say: Say) -> Record:
@@ -177,5 +174,5 @@ class Ruler:
         return own * self.target / beside
 
     def _latencies(self, files: Sequence[Path]) -> list[float]:
-        record = _measure(files, self._wish, _nothing)
+        record = _measure(files, self._wish, lambda _: None)
         return [own.clocks["task"].latency.p50 for own in record.files]

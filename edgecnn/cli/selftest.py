@@ -13,7 +13,7 @@ from edgecnn.cli.options import DEVICES, ModelFile
 
 if TYPE_CHECKING:
     from edgecnn.card import ModelCard
-    from edgecnn.parity import Row
+    from edgecnn.parity import ParityRow
 
 
 @click.command()
@@ -40,21 +40,21 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
     finally:
         backend.close()
     click.echo(_json(rows) if as_json else _text(file, card, rows))
-    complaints = [f"{row.kind}: {complaint}" for row in rows for complaint in row.complaints]
-    if complaints:
+    violations = [f"{row.kind}: {violation}" for row in rows for violation in row.violations]
+    if violations:
         raise ParityError(
             f"{file.name} to give here what PyTorch gave",
-            "; ".join(complaints),
+            "; ".join(violations),
             "try another format or engine version, or copy the file again",
         )
 
 
-def _text(file: Path, card: ModelCard, rows: list[Row]) -> str:
+def _text(file: Path, card: ModelCard, rows: list[ParityRow]) -> str:
     from edgecnn.parity import table
 
-    verdict = "" if any(row.complaints for row in rows) else "\nAll goldens agree with PyTorch."
+    verdict = "" if any(row.violations for row in rows) else "\nAll goldens agree with PyTorch."
     return f"{file.name}: {card.name}, {card.precision}\n{table(rows, card.task)}{verdict}"
 
 
-def _json(rows: list[Row]) -> str:
+def _json(rows: list[ParityRow]) -> str:
     return json.dumps([asdict(row) for row in rows], indent=1)

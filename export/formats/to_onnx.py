@@ -12,15 +12,15 @@ import numpy as np
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
-from edgecnn.export.quantize.qat_ranges import Trained
-from edgecnn.export.quantize.qdq import as_pixels, finish
-from edgecnn.export.quantize.qdq_ranges import quantized
+from edgecnn.export.quantize.qat_ranges import TrainedRanges
+from edgecnn.export.quantize.qdq import as_pixels, simplify_qdq
+from edgecnn.export.quantize.qdq_ranges import quantize_trained
 from edgecnn.types import Array, Tensors
 
 SUFFIX = ".onnx"
-OPSET = 18  # the oldest that torch's exporter writes without conversion: what ONNX Runtime 1.14 and later read
+OPSET = 18  # the oldest opset that torch's exporter writes without conversion; read by ONNX Runtime 1.14 and later
 
-SMALL = 64  # weights of fewer elements, such as biases, stay in single precision: nothing is won
+SMALL = 64  # tensors with fewer elements, such as biases, stay float32: nothing to gain
 
 
 def convert(graph: Deployable, image: Any) -> Any:
@@ -41,7 +41,7 @@ def convert(graph: Deployable, image: Any) -> Any:
 
 
 def _bare(model: Any) -> Any:
-    """Notes by the exporter hold paths of the machine and half the bytes of a small model."""
+    """Without the exporter's metadata: it holds source paths and is half the size of a small model."""
     for item in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
         del item.metadata_props[:]
         item.doc_string = ""
@@ -55,9 +55,9 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     return _int8(program, feeds) if precision == "int8" else program
 
 
-def lower_trained(program: Any, trained: Trained, *, drop_cast: bool = True) -> Any:
-    """The same model in int8 with ranges that were trained; ``drop_cast`` as for ``edgecnn.export.quantize.qdq.finish``."""
-    return finish(_bare(quantized(program, trained)), drop_cast=drop_cast)
+def lower_trained(program: Any, trained_ranges: TrainedRanges, *, drop_cast: bool = True) -> Any:
+    """The same model in int8 with trained ranges; ``drop_cast`` as for ``edgecnn.export.quantize.qdq.simplify_qdq``."""
+    return simplify_qdq(_bare(quantize_trained(program, trained_ranges)), drop_cast=drop_cast)
 
 
 def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
@@ -71,7 +71,7 @@ def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
 
 
 def _half(program: Any) -> Any:
-    """Weights stored in half precision, widened when the file is loaded: the arithmetic stays in single precision.
+    """Weights stored as float16 and cast to float32 on load: the arithmetic stays in float32.
 
     The engine folds the casts away, so it is as quick as fp32. Half-precision arithmetic was three times slower on x86, where the
     engine has no kernels for it and casts around each operator, and lost ten times more accuracy.
@@ -106,7 +106,7 @@ def _copied(program: Any) -> Any:
 
 
 class _Reader:
-    """What ONNX Runtime's calibrator reads its feeds from."""
+    """The calibration data reader of ONNX Runtime."""
 
     def __init__(self, feeds: Iterable[Tensors]) -> None:
         self._feeds: Iterator[Tensors] = iter(feeds)
@@ -142,4 +142,4 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
                 "TensorQuantOverrides": as_pixels(onnx.load(prepared)),
             },
         )
-        return finish(_bare(onnx.load(done)))
+        return simplify_qdq(_bare(onnx.load(done)))

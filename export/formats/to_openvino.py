@@ -10,13 +10,13 @@ from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
-from edgecnn.export.quantize.qat_ranges import Trained
+from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.types import Tensors
 
 SUFFIX = ".xml"
-NOTES = ("nncf", "conversion_parameters")  # what the tools write about themselves
-TRAINED_FROM = "onnx"  # whose single-precision program lower_trained takes
-HALF = "half"  # asked of save: the graph itself stays in single precision
+NOTES = ("nncf", "conversion_parameters")  # metadata that the tools add
+TRAINED_FROM = "onnx"  # format of the fp32 program that lower_trained takes
+HALF = "half"  # rt_info flag read by save: weights are compressed on writing, the graph itself stays fp32
 
 
 def convert(graph: Deployable, image: Any) -> Any:
@@ -45,21 +45,21 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     return _int8(model, feeds) if precision == "int8" else model
 
 
-def lower_trained(program: Any, trained: Trained) -> Any:
-    """The int8 model with ranges that were trained; ``program`` is the ONNX one.
+def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
+    """The int8 model with trained ranges; ``program`` is the ONNX one.
 
-    OpenVINO reads QDQ pairs as its own FakeQuantize, so both formats round at the same places by the same numbers.
+    OpenVINO converts QDQ pairs to FakeQuantize, so both formats round at the same tensors with the same ranges.
     """
     import onnx
     import openvino
 
-    from edgecnn.export import to_onnx
+    from edgecnn.export.formats import to_onnx
 
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / "int8.onnx"
-        onnx.save(to_onnx.lower_trained(program, trained, drop_cast=False), path)
+        onnx.save(to_onnx.lower_trained(program, trained_ranges, drop_cast=False), path)
         model = openvino.convert_model(path)
-    return _named(model, list(trained.image.shape), [output.name for output in program.graph.output])
+    return _named(model, list(trained_ranges.image.shape), [output.name for output in program.graph.output])
 
 
 def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
@@ -74,18 +74,18 @@ def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
     for key, text in texts.items():
         model.set_rt_info(text, key.split("."))
     openvino.save_model(model, path, compress_to_fp16=half)
-    path.write_bytes(re.sub(rb">\s+<", b"><", path.read_bytes()))  # a third of the text of an int8 graph is indentation
+    path.write_bytes(re.sub(rb">\s+<", b"><", path.read_bytes()))  # indentation is a third of an int8 graph's XML
 
 
 def _int8(model: Any, feeds: list[Tensors]) -> Any:
-    """MIXED: symmetric weights, asymmetric activations where they are not all positive: exacter than PERFORMANCE, as fast with VNNI.
+    """Preset MIXED: symmetric weights, asymmetric activations where needed; more accurate than PERFORMANCE, as fast with VNNI.
 
-    Ranges go from the lowest to the highest value seen: NNCF's own choice, a mean over images, cuts off what is rare and strong.
+    Ranges are minimum and maximum over all images: NNCF's default, a mean over images, clips rare large values.
     """
     import nncf
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-    for index, operator in enumerate(model.get_ordered_ops()):  # names that a converter makes of module paths are long
+    for index, operator in enumerate(model.get_ordered_ops()):  # module paths as names make the file large
         if operator.get_type_name() not in ("Parameter", "Result"):
             operator.set_friendly_name(f"n{index}")
     advanced = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX)

@@ -11,7 +11,7 @@ from typing import Any
 from edgecnn.card import Precision
 from edgecnn.cpus import usable_cpus
 from edgecnn.export.graph import IMAGE, Deployable
-from edgecnn.export.quantize.qat_ranges import Trained
+from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.export.quantize.tflite_ranges import ranges
 from edgecnn.types import Tensors
 
@@ -31,7 +31,7 @@ def convert(graph: Deployable, image: Any) -> bytes:
 
 
 def _named_briefly(program: bytes) -> bytes:
-    """Inner tensors get numbers for names: those that the converter makes of module paths are a tenth of an int8 file."""
+    """Short names for intermediate tensors: the converter's module paths are a tenth of an int8 file."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(program))
@@ -51,7 +51,7 @@ def lower(program: bytes, precision: Precision, feeds: list[Tensors]) -> bytes:
 
 
 def save(program: bytes, path: Path, texts: Mapping[str, str]) -> None:
-    """Write the flatbuffer with a ZIP of ``texts`` behind it, as TFLite's associated files are kept."""
+    """Write the flatbuffer with a ZIP of ``texts`` appended, as TFLite stores associated files."""
     path.write_bytes(program)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, text in texts.items():
@@ -72,12 +72,12 @@ def _half(program: bytes) -> bytes:
     return bytes(job.quantize().quantized_model)
 
 
-def lower_trained(program: bytes, trained: Trained) -> bytes:
-    """The same model in int8 with ranges that were trained."""
+def lower_trained(program: bytes, trained_ranges: TrainedRanges) -> bytes:
+    """The same model in int8 with trained ranges."""
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
-    found, free = ranges(program, trained)
+    found, free = ranges(program, trained_ranges)
     job = _int8_job(program)
     for pattern in free:
         job.update_quantization_recipe(pattern, qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
@@ -94,16 +94,19 @@ def _int8_job(program: bytes) -> Any:
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
     job = quantizer.Quantizer(program, recipe.static_wi8_ai8())
-    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # the image is uint8, results are real numbers
+    for end in (
+        qtyping.TFLOperationName.INPUT,
+        qtyping.TFLOperationName.OUTPUT,
+    ):  # the input image is uint8 already, outputs stay float
         job.update_quantization_recipe(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return job
 
 
 def _ranges(program: bytes, recipe: Any, feeds: list[Tensors]) -> Any:
-    """Lowest and highest value of each tensor over all feeds.
+    """Minimum and maximum of each tensor over all feeds.
 
-    The quantizer's own calibrate() takes a moving average, which cuts off what is rare and strong, and 16 threads, which on few
-    cores wait for each other.
+    The quantizer's own calibrate() uses a moving average, which clips rare large values, and always 16 threads, which is slow on few
+    cores.
     """
     from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager

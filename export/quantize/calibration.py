@@ -1,4 +1,4 @@
-"""The calibration set: source images that set the ranges of int8, as feeds of the exported graph."""
+"""The calibration set: source images from which the quantization ranges of int8 are measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgecnn.types import Image, Tensors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Source images (H, W, 3) uint8 BGR, the name of the dataset they are from, and what else is known of how they were picked.
+    """Source images (H, W, 3) uint8 BGR, the name of the dataset they are from, and how they were selected.
 
     Raises ``InputError`` for fewer than ``MINIMUM`` images, unless ``force``.
     """
@@ -28,9 +28,8 @@ class Calibration:
     def __post_init__(self) -> None:
         if len(self.images) < (1 if self.force else MINIMUM):
             raise InputError(
-                f"a calibration set of at least {MINIMUM} images",
-                f"{len(self.images)} in {self.dataset}",
-                "name a larger one with --calibration, or go on all the same with --force-calibration",
+                f"{self.dataset} has {len(self.images)} calibration images, fewer than {MINIMUM}",
+                "give a larger set with --calibration, or accept it with --force-calibration",
             )
 
     def record(self) -> dict[str, Any]:
@@ -38,6 +37,6 @@ class Calibration:
         return {"dataset": self.dataset, "count": len(self.images), **self.details}
 
     def feeds(self, card: ModelCard) -> list[Tensors]:
-        """One feed for each image, preprocessed as the artifact's ``card`` says."""
+        """One feed per image, preprocessed by the artifact's ``card``."""
         prepare = Preprocessor(card.preprocess, card.inputs[0])
         return [{name: array.copy() for name, array in prepare(image)[0].items()} for image in self.images]

@@ -1,7 +1,7 @@
-"""Ranges that were trained: which tensor of a converted graph each belongs to, found by what the tensors hold.
+"""Quantization ranges learnt by QAT: finds the tensor of a converted graph to which each range belongs, by comparing values.
 
-Converters rename, merge and transpose, so names say nothing. The float network and the converted graph are shown the same image, and
-a tensor that holds what arrives at a rounding of the network, in either layout, is that place.
+Converters rename, merge and transpose tensors, so names can't be used. The float network and the converted graph are run on the same
+image; a tensor with the values that arrive at a FakeQuant of the network, in NHWC or NCHW order, is that tensor.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from edgecnn.export.graph import Deployable, example, wrap
 from edgecnn.models.quantized import Quantized
 from edgecnn.types import Array
 
-CLOSE = 1e-3  # of the range of a tensor: float graphs that were converted differ by a hundredth of that
-RECORD = {"ranges": "trained"}  # what a card's calibration says of them
+CLOSE = 1e-3  # part of a tensor's range; a conversion in float changes values by about a hundredth of this
+RECORD = {"ranges": "trained"}  # in the card, in place of a calibration set
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Point:
-    """One place where int8 rounds: what arrives there for the image, as (H, W, C)-ordered and (C, H, W)-ordered values, and its ends."""
+class QuantizationPoint:
+    """One FakeQuant: the values that arrive there for the example image, flattened in HWC and in CHW order, and its range."""
 
     name: str
     values: tuple[Array, Array]
     range: Range
 
     def distance(self, tensor: Array) -> float:
-        """How far the values of ``tensor`` are from these in the nearer layout, in parts of their range; infinite for another size."""
+        """Largest difference of ``tensor`` from these values in the nearer layout, as a part of their range; infinite for another size."""
         if tensor.size != self.values[0].size:
             return float("inf")
         flat = tensor.reshape(-1)
-        spread = max(float(np.ptp(self.values[0])), 1e-6)
-        return min(float(np.abs(flat - values).max()) for values in self.values) / spread
+        propagate = max(float(np.ptp(self.values[0])), 1e-6)
+        return min(float(np.abs(flat - values).max()) for values in self.values) / propagate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
-    """The image that was shown, (1, H, W, C) uint8, and the places; raw pixels and the input of the network are among them."""
+class TrainedRanges:
+    """The example image, (1, H, W, C) uint8, and all quantization points, raw pixels and the network's input included."""
 
     image: Array
-    points: Sequence[Point]
+    points: Sequence[QuantizationPoint]
 
     def match(self, tensors: Mapping[str, Array]) -> dict[str, Range]:
-        """The range of each tensor that is one of the places.
+        """The trained range of each tensor that matches a quantization point.
 
-        Raises ``InputError`` where a place is not among them: its range would be lost.
+        Raises ``InputError`` where a point matches no tensor: its range would be lost.
         """
         found: dict[str, Range] = {}
         missing = {point.name for point in self.points if point.name not in OPTIONAL}
@@ -62,40 +62,41 @@ class Trained:
                 missing.discard(nearest.name)
         if missing:
             raise InputError(
-                f"a place for each of {len(self.points)} trained ranges", f"none for {min(missing)}", "train with other layers"
+                f"the converted graph has no tensor for {min(missing)}, one of {len(self.points)} trained ranges",
+                "train with other layers",
             )
         return found
 
 
-OPTIONAL = ("pixels", "input")  # a graph may have neither as numbers: they are folded into the first weights
+OPTIONAL = ("pixels", "input")  # may be absent from a graph: folding moves them into the first weights
 
 
-def trained(model: Quantized, card: ModelCard) -> Trained:
-    """The places of ``model`` with their trained ranges; ``card`` is the checkpoint's."""
+def trained_ranges(model: Quantized, card: ModelCard) -> TrainedRanges:
+    """The quantization points of ``model`` with their trained ranges; ``card`` is the checkpoint's."""
     image = example(card)
     graph, _ = wrap(model, card)
     values = model.values(lambda: graph(image))
-    points = [_point(name, values[name], point.ends()) for name, point in model.points.items()]
-    return Trained(image.numpy(), [*_prepared(graph, image), *points])
+    points = [_quantization_point(name, values[name], point.ends()) for name, point in model.points.items()]
+    return TrainedRanges(image.numpy(), [*_prepared(graph, image), *points])
 
 
-def _prepared(graph: Deployable, image: torch.Tensor) -> Iterable[Point]:
-    """Raw pixels, and what is left of them when the mean is taken away: both known to the last bit."""
+def _prepared(graph: Deployable, image: torch.Tensor) -> Iterable[QuantizationPoint]:
+    """Raw pixels, and pixels minus mean: both ranges are known exactly."""
     pixels = image.permute(0, 3, 1, 2).float()
-    yield _point("pixels", pixels, (0.0, 255.0))
+    yield _quantization_point("pixels", pixels, (0.0, 255.0))
     if graph.has_mean:
         mean = -graph.shift / graph.scale
         mean = torch.flip(mean, [1]) if graph.flip else mean
-        yield _point("input", pixels - mean, (-float(mean.max()), 255.0 - float(mean.min())))
+        yield _quantization_point("input", pixels - mean, (-float(mean.max()), 255.0 - float(mean.min())))
 
 
-def _point(name: str, value: torch.Tensor, ends: Range) -> Point:
+def _quantization_point(name: str, value: torch.Tensor, ends: Range) -> QuantizationPoint:
     moved = value.permute(0, 2, 3, 1) if value.ndim == 4 else value
-    return Point(name, (moved.numpy().reshape(-1), value.numpy().reshape(-1)), ends)
+    return QuantizationPoint(name, (moved.numpy().reshape(-1), value.numpy().reshape(-1)), ends)
 
 
-def spread(known: Mapping[str, Range], links: Iterable[tuple[str, str]]) -> dict[str, Range]:
-    """``known`` and what follows from it: ``links`` are (from, to) of operators that hand numbers on, in the order of the graph."""
+def propagate(known: Mapping[str, Range], links: Iterable[tuple[str, str]]) -> dict[str, Range]:
+    """``known`` ranges, carried through operators that do not change values; ``links`` are (input, output) in graph order."""
     result = dict(known)
     for source, target in links:
         if source in result:

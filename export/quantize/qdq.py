@@ -1,4 +1,4 @@
-"""QDQ graphs as ONNX Runtime's quantizer leaves them, made exacter at the end, smaller and quicker."""
+"""Post-processing of QDQ graphs from ONNX Runtime's quantizer: float outputs, fewer operators, smaller files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from edgecnn.export.graph import IMAGE
 
-# What stands between the last convolution and an output, and computes little.
+# Operators between the last convolution and an output: cheap, so they may run in floating point.
 TAIL = (
     "Transpose",
     "Reshape",
@@ -24,7 +24,7 @@ TAIL = (
 
 
 def as_pixels(model: Any) -> dict[str, list[dict[str, Any]]]:
-    """The override that quantizes raw pixels as what they are, scale 1 and zero-point 0; {} where the graph scales them first."""
+    """The override that quantizes raw pixels exactly, scale 1 and zero-point 0; {} where the graph scales them first."""
     cast = _image_cast(model.graph)
     if cast is None or not all(node.op_type == "Conv" for node in _readers(model.graph, cast.output[0])):
         return {}
@@ -35,14 +35,14 @@ def as_pixels(model: Any) -> dict[str, list[dict[str, Any]]]:
     return {cast.output[0]: [exact]}
 
 
-def finish(model: Any, *, drop_cast: bool = True) -> Any:
-    """The same model with real numbers from the last weights on, and without what costs bytes or time for nothing.
+def simplify_qdq(model: Any, *, drop_cast: bool = True) -> Any:
+    """The same model with float tensors behind the last convolution, and without redundant operators, constants and names.
 
-    ``drop_cast``: pixels that are rounded to themselves are read as they are, without a way through real numbers.
+    ``drop_cast`` removes Cast and QuantizeLinear of the uint8 image where together they are the identity.
     """
     graph = model.graph
     if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        return model  # a branch or loop reads names of the graph around it
+        return model  # a subgraph (If, Loop) reads names of the outer graph
     _free_tail(graph)
     if drop_cast:
         _drop_cast(graph)
@@ -54,7 +54,10 @@ def finish(model: Any, *, drop_cast: bool = True) -> Any:
 
 
 def _free_tail(graph: Any) -> None:
-    """No quantization between the last weights and the outputs: a few thousand numbers, of which 8 bits keep boxes to a pixel."""
+    """Remove quantization between the last weights and the outputs.
+
+    8 bits for a coordinate of 0..640 are steps of 2.5 pixels; these few thousand values cost next to nothing in float.
+    """
     makers = {name: node for node in graph.node for name in node.output}
     ends = {port.name for port in graph.output}
     todo, done = list(ends), set()
@@ -71,7 +74,7 @@ def _free_tail(graph: Any) -> None:
 
 
 def _before_quantization(name: str, makers: dict[str, Any]) -> str | None:
-    """The tensor that ``name`` is the quantized and dequantized form of, or None."""
+    """The float tensor in front of the QuantizeLinear and DequantizeLinear that produce ``name``, or None."""
     dequantize = makers.get(name)
     if dequantize is None or dequantize.op_type != "DequantizeLinear":
         return None
@@ -80,7 +83,7 @@ def _before_quantization(name: str, makers: dict[str, Any]) -> str | None:
 
 
 def _bypass(graph: Any, name: str, source: str, makers: dict[str, Any], *, is_end: bool) -> None:
-    """Let the readers of ``name`` read ``source``; an output of the graph keeps its name, and its maker gives it."""
+    """Connect the consumers of ``name`` to ``source``; a graph output keeps its name and is produced by the float operator."""
     if not is_end:
         for node in graph.node:
             node.input[:] = [source if given == name else given for given in node.input]
@@ -93,7 +96,7 @@ def _bypass(graph: Any, name: str, source: str, makers: dict[str, Any], *, is_en
 
 
 def _image_cast(graph: Any) -> Any | None:
-    """The node that makes real numbers of the uint8 image, behind nothing but a transposition."""
+    """The Cast of the uint8 image to float, with at most a Transpose in front, or None."""
     name = IMAGE
     while True:
         readers = _readers(graph, name)
@@ -109,7 +112,7 @@ def _readers(graph: Any, name: str) -> list[Any]:
 
 
 def _drop_cast(graph: Any) -> None:
-    """uint8 -> float -> uint8 with scale 1 and zero-point 0 is nothing: let the DequantizeLinear read the pixels."""
+    """uint8 -> float -> uint8 with scale 1 and zero-point 0 is the identity: DequantizeLinear reads the pixels directly."""
     from onnx import numpy_helper
 
     cast = _image_cast(graph)
@@ -124,7 +127,7 @@ def _drop_cast(graph: Any) -> None:
 
 
 def _drop_zero_points(graph: Any) -> None:
-    """Of weights and biases, whose zero-point is zero for every channel, which is what none means."""
+    """Remove zero-points of weights and biases: all zeros, which is the default of DequantizeLinear."""
     from onnx import numpy_helper
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -136,7 +139,7 @@ def _drop_zero_points(graph: Any) -> None:
 
 
 def _rename(graph: Any) -> None:
-    """Inner tensors get numbers for names; nodes need none."""
+    """Short names for intermediate tensors, none for nodes: names are a large part of a small file."""
     short = {port.name: port.name for port in (*graph.input, *graph.output)} | {"": ""}
     for node in graph.node:
         node.name = ""
@@ -147,7 +150,7 @@ def _rename(graph: Any) -> None:
 
 
 def _drop_unused(graph: Any) -> None:
-    """Nodes whose outputs nobody reads, until none is left, and constants likewise."""
+    """Remove nodes and constants whose outputs are not used, repeatedly, until none is left."""
     ends, nodes, before = {port.name for port in graph.output}, list(graph.node), 0
     while len(nodes) != before:
         before, read = len(nodes), ends | {name for node in nodes for name in node.input}

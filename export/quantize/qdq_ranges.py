@@ -1,4 +1,4 @@
-"""QDQ graphs with ranges that were trained: ONNX Runtime's quantizer is told them instead of measuring any."""
+"""QDQ graphs with ranges learnt by QAT: given to ONNX Runtime's quantizer in place of a calibration."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from edgecnn.cpus import usable_cpus
-from edgecnn.export.quantize.qat_ranges import Range, Trained, spread
+from edgecnn.export.quantize.qat_ranges import Range, TrainedRanges, propagate
 from edgecnn.export.quantize.qdq import as_pixels
 from edgecnn.types import Array
 
-HANDING_ON = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "MaxPool", "Resize", "Pad", "Slice", "Gather", "Split")
-UNSUPPORTED = ("BatchNormalization",)  # its scale would be rounded per tensor, which the training knows nothing of
+PASS_THROUGH = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "MaxPool", "Resize", "Pad", "Slice", "Gather", "Split")
+UNSUPPORTED = ("BatchNormalization",)  # its scale would be quantized per tensor, which the training did not simulate
 
 
-def quantized(program: Any, trained: Trained) -> Any:
-    """``program`` with QDQ pairs at the trained ranges; operators with a tensor of another, unknown range stay in floating point.
+def quantize_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
+    """``program`` with QDQ pairs at the trained ranges; operators with a tensor of unknown range stay in floating point.
 
-    Raises ``InputError`` where a trained range has no place in the graph.
+    Raises ``InputError`` where a trained range matches no tensor of the graph.
     """
     import onnx
     from onnxruntime.quantization import QuantType
@@ -30,7 +30,7 @@ def quantized(program: Any, trained: Trained) -> Any:
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     model = _prepared(program)
-    known = _known(model.graph, trained)
+    known = _known(model.graph, trained_ranges)
     types = sorted(({*QDQRegistry, *QLinearOpsRegistry}) - {*UNSUPPORTED})
     data = {name: tuple(np.array(end, np.float32) for end in ends) for name, ends in known.items()}
     quantizer = QDQQuantizer(
@@ -53,7 +53,7 @@ def quantized(program: Any, trained: Trained) -> Any:
 
 
 def _prepared(program: Any) -> Any:
-    """As ONNX Runtime optimizes it before it quantizes; each node has a name of its own."""
+    """The graph after ONNX Runtime's pre-quantization optimizations, with a unique name for each node."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -67,11 +67,11 @@ def _prepared(program: Any) -> Any:
     return model
 
 
-def _known(graph: Any, trained: Trained) -> dict[str, Range]:
-    """Ranges of tensors by name: the trained ones, those handed on, and of what a ReLU reads alone, which is never rounded."""
-    matched = trained.match(_values(graph, trained.image))
-    links = ((node.input[0], name) for node in graph.node if node.op_type in HANDING_ON for name in node.output)
-    known = spread(matched, links)
+def _known(graph: Any, trained_ranges: TrainedRanges) -> dict[str, Range]:
+    """Ranges by tensor name: the trained ones, those carried through, and inputs read only by a ReLU, which are never rounded."""
+    matched = trained_ranges.match(_values(graph, trained_ranges.image))
+    links = ((node.input[0], name) for node in graph.node if node.op_type in PASS_THROUGH for name in node.output)
+    known = propagate(matched, links)
     for node in graph.node:
         if node.op_type == "Relu" and node.output[0] in known and len(_readers(graph, node.input[0])) == 1:
             known.setdefault(node.input[0], known[node.output[0]])
@@ -79,7 +79,7 @@ def _known(graph: Any, trained: Trained) -> dict[str, Range]:
 
 
 def _values(graph: Any, image: Array) -> dict[str, Array]:
-    """What each tensor between the operators holds for the image."""
+    """The value of every intermediate tensor for the image."""
     import onnx
     import onnxruntime
 
@@ -99,7 +99,7 @@ def _is_known(node: Any, known: Mapping[str, Range], graph: Any) -> bool:
 
 
 def _activations(node: Any, graph: Any) -> Iterator[str]:
-    """The first input and those that other nodes make, and the outputs: all but constants."""
+    """Inputs that other nodes produce, and all outputs: no constants."""
     made = {name for other in graph.node for name in other.output}
     yield from (name for name in node.input if name in made)
     yield from node.output

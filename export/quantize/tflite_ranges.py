@@ -1,4 +1,4 @@
-"""TFLite int8 with ranges that were trained: ai-edge-quantizer is told them instead of measuring any."""
+"""TFLite int8 with ranges learnt by QAT: given to ai-edge-quantizer in place of a calibration."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.export.quantize.qat_ranges import Range, Trained, spread
+from edgecnn.export.quantize.qat_ranges import Range, TrainedRanges, propagate
 from edgecnn.types import Array
 
-# The kernels of these write the numbers that they read with the scale that those have.
-HANDING_ON = (
+# Kernels that copy values: output scale and zero-point equal those of the input.
+PASS_THROUGH = (
     *("RESHAPE", "TRANSPOSE", "MAX_POOL_2D", "PAD", "SLICE", "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS", "SPLIT"),
     *("RESIZE_NEAREST_NEIGHBOR", "GATHER", "GATHER_ND"),
 )
 
 
-def ranges(program: bytes, trained: Trained) -> tuple[dict[str, dict[str, Array]], list[str]]:
-    """Lowest and highest level of tensors by name as the quantizer takes them, and patterns of operators to leave in floating point.
+def ranges(program: bytes, trained_ranges: TrainedRanges) -> tuple[dict[str, dict[str, Array]], list[str]]:
+    """Minimum and maximum of tensors by name, as the quantizer takes them, and patterns of operators to keep in floating point.
 
-    Those are operators that a tensor of another, unknown range goes into or comes out of.
-    Raises ``InputError`` where a trained range has no place in the graph.
+    These are operators with an input or output of unknown range.
+    Raises ``InputError`` where a trained range matches no tensor of the graph.
     """
-    interpreter = _run(program, trained.image)
+    interpreter = _run(program, trained_ranges.image)
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     operators = interpreter._get_ops_details()
     made = {int(index): details[index]["name"] for operator in operators for index in operator["outputs"]}
     real = {index: name for index, name in made.items() if details[index]["dtype"] is np.float32}
-    known = trained.match({name: interpreter.get_tensor(index) for index, name in real.items()})
-    known = spread(known, _links(operators, made))
+    known = trained_ranges.match({name: interpreter.get_tensor(index) for index, name in real.items()})
+    known = propagate(known, _links(operators, made))
     unknown = [operator for operator in operators if _lacks(operator, real, known)]
     free = [rf"(^|;){re.escape(made[int(index)])}(;|$)" for operator in unknown for index in operator["outputs"]]
     return {name: _ends(ends) for name, ends in known.items()}, free
 
 
 def _run(program: bytes, image: Array) -> Any:
-    """An interpreter that ran once and kept every tensor."""
+    """An interpreter after one run, with all intermediate tensors preserved."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with warnings.catch_warnings():
@@ -58,7 +58,7 @@ def _links(operators: list[Any], made: Mapping[int, str]) -> list[tuple[str, str
     return [
         (made[int(source)], made[int(target)])
         for operator in operators
-        if operator["op_name"] in HANDING_ON
+        if operator["op_name"] in PASS_THROUGH
         for source in operator["inputs"]
         for target in operator["outputs"]
         if int(source) in made

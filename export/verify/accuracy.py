@@ -1,4 +1,4 @@
-"""The accuracy of an artifact beside PyTorch's on one dataset: what rounding costs where it counts."""
+"""Accuracy of an artifact compared with PyTorch's on one dataset."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ WHOLE_CURVE = {"score_threshold": 0.001, "max_detections": 100}  # mAP is the ar
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """PyTorch's and the artifact's main number on ``n`` images of ``data``, parts of 1."""
+class AccuracyDrop:
+    """Primary metric of PyTorch and of the artifact on ``n`` images of ``data``, in 0..1."""
 
     data: str
     n: int
@@ -33,8 +33,8 @@ class Drop:
     allowed: float
 
     @property
-    def complaint(self) -> str:
-        """What is wrong, "" where nothing is; a gain never is."""
+    def violation(self) -> str:
+        """The message for a drop larger than allowed, else ""."""
         if self.pytorch - self.artifact <= self.allowed:
             return ""
         return f"{self} on {self.data}, {self.allowed * 100:.1f} points allowed"
@@ -48,7 +48,7 @@ class Drop:
 
 
 class Accuracy:
-    """Measures artifacts of one model on one dataset; PyTorch is measured once, when it is first needed."""
+    """Measures artifacts of one model on one dataset; PyTorch is measured once, on first use."""
 
     def __init__(self, reference: Reference, dataset: Dataset) -> None:
         options = {**reference.card.decode.options, **WHOLE_CURVE}
@@ -64,12 +64,12 @@ class Accuracy:
             self._score = self._evaluate(self._predict, self._reference.card)
         return self._score
 
-    def measure(self, path: Path) -> Drop:
+    def measure(self, path: Path) -> AccuracyDrop:
         """The artifact at ``path`` against PyTorch."""
         with Predictor(path, options=CardOptions(**WHOLE_CURVE)) as predictor:  # type: ignore[arg-type]
             score = self._evaluate(predictor, predictor.card)
         before = self.pytorch
-        return Drop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, ALLOWED[score.task])
+        return AccuracyDrop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, ALLOWED[score.task])
 
     def _evaluate(self, predict: Any, card: ModelCard) -> Score:
         return evaluate(predict, self._dataset, classes=match_labels(card.labels, self._dataset.labels, card.task))

@@ -1,4 +1,4 @@
-"""Why an artifact is wrong: faults are planted into PyTorch's path until one gives what the artifact gives."""
+"""Diagnoses a failed parity: simulates typical preprocessing faults in PyTorch until one reproduces the outputs of the artifact."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from edgecnn.card import Color, Preprocess
 from edgecnn.export.verify.parity import Parity
-from edgecnn.export.verify.reference import Answer, Evidence, Reference
+from edgecnn.export.verify.reference import Evidence, ModelOutput, Reference
 from edgecnn.parity import tensor_error
 from edgecnn.types import Array, Image
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}  # torchvision's, in pixel units
-EXPLAINED = 0.3  # a fault explains an error when, planted in PyTorch, it leaves less than this part of it
+EXPLAINED = 0.3  # a fault explains the error if simulating it in PyTorch leaves less than this part of the error
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The probable cause of a failed parity, by name, and what speaks for it."""
+    """The probable cause of a failed parity and the reason for it."""
 
     name: str
     why: str
@@ -31,7 +31,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One mistake in preparing the input: another ``preprocess``, or ``twist`` of the tensor it makes."""
+    """One simulated preprocessing fault: a different ``preprocess``, or a ``twist`` of its tensor."""
 
     cause: str
     what: str
@@ -39,30 +39,28 @@ class Fault:
     twist: Callable[[Array], Array] | None = None
 
 
-def diagnose(evidence: Evidence, parity: Parity, sibling: Callable[[], bool] | None = None) -> Cause:
+def diagnose(evidence: Evidence, parity: Parity, fp32_is_right: Callable[[], bool] | None = None) -> Cause:
     """The probable cause of ``parity`` having failed.
 
-    ``sibling`` tells whether the same graph is right in single precision; it is only asked when no fault of the input fits.
+    ``fp32_is_right`` tells whether the same graph is within tolerance in fp32; it is only called when no input fault fits.
     """
     if parity.tensors_agree:
-        return Cause(
-            "decode", "the tensors agree, the predictions made of them do not: compare the decoder's options and the resize rule"
-        )
+        return Cause("decode", "tensors agree, decoded predictions do not: compare decoder options and resize rule")
     found = _input_fault(evidence, parity.answers)
     if found is not None:
         return found
-    if parity.precision != "fp32" and (sibling is None or sibling()):
-        return Cause("precision", f"no fault of the input explains it, and the same graph is right in fp32: {_advice(parity)}")
+    if parity.precision != "fp32" and (fp32_is_right is None or fp32_is_right()):
+        return Cause("precision", f"no preprocessing fault explains it and the fp32 file is right: {_advice(parity)}")
     if _worst(parity) < 0.02:
-        return Cause("precision", "small errors everywhere: the engine computes with fewer bits than the file holds")
-    return Cause("conversion", "no fault of the input explains it: an operator gives other numbers in this format")
+        return Cause("precision", "small errors everywhere: the engine computes in a lower precision than the file")
+    return Cause("conversion", "no preprocessing fault explains it: an operator computes other values in this format")
 
 
 def _advice(parity: Parity) -> str:
     if not np.isfinite(_worst(parity)):
-        return "a value is too large for half precision"
+        return "a value overflows half precision"
     if parity.precision == "int8":
-        return "are the calibration images like the real ones, and enough?"
+        return "check that the calibration images are representative and enough"
     return "the model needs more than half precision"
 
 
@@ -70,29 +68,29 @@ def _worst(parity: Parity) -> float:
     return max(row.worst.largest for row in parity.rows)
 
 
-def _input_fault(evidence: Evidence, answers: Sequence[Answer]) -> Cause | None:
-    """The fault that explains most of the error, if one does; earlier ones win ties."""
+def _input_fault(evidence: Evidence, answers: Sequence[ModelOutput]) -> Cause | None:
+    """The fault that explains most of the error, or None; the first one wins a tie."""
     reference = evidence.reference
     before = _distance(evidence, answers, list(evidence.answers))
     best, least = None, EXPLAINED * before
     for fault in faults(reference.card.preprocess):
-        after = _distance(evidence, answers, [_planted(reference, fault, probe.image) for probe in evidence.probes])
+        after = _distance(evidence, answers, [_simulate(reference, fault, probe.image) for probe in evidence.probes])
         if after < least:
             best, least = fault, after * 0.99
     if best is None:
         return None
-    return Cause(best.cause, f"PyTorch fed {best.what} gives what this file gives")
+    return Cause(best.cause, f"PyTorch with {best.what} gives the same outputs as this file")
 
 
-def _planted(reference: Reference, fault: Fault, image: Image) -> Answer:
+def _simulate(reference: Reference, fault: Fault, image: Image) -> ModelOutput:
     tensor, _ = reference.tensor(image, fault.preprocess)
     if fault.twist is not None:
         tensor = np.ascontiguousarray(fault.twist(tensor))
-    return Answer(reference.forward(tensor), None)
+    return ModelOutput(reference.forward(tensor), None)
 
 
-def _distance(evidence: Evidence, answers: Sequence[Answer], others: Sequence[Answer]) -> float:
-    """Mean error over all outputs and probes."""
+def _distance(evidence: Evidence, answers: Sequence[ModelOutput], others: Sequence[ModelOutput]) -> float:
+    """Mean error over all outputs and verification images."""
     pairs = zip(answers, others, strict=True)
     errors = [
         tensor_error(other.outputs[name], answer.outputs[name], spread).mean
@@ -104,7 +102,7 @@ def _distance(evidence: Evidence, answers: Sequence[Answer], others: Sequence[An
 
 
 def faults(right: Preprocess) -> Iterator[Fault]:
-    """The mistakes that are made in practice, seen from the preprocessing that is right."""
+    """Typical preprocessing mistakes, relative to the correct preprocessing."""
     yield from _color_faults(right)
     yield from _scale_faults(right)
     yield from _resize_faults(right)

@@ -1,4 +1,4 @@
-"""Parity: what the file on disk gives, against what PyTorch gives, for the same source images."""
+"""Parity: outputs of the file on disk compared with PyTorch's on the same source images."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ import numpy as np
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import EdgeCnnError
-from edgecnn.export.verify.probes import JUDGED, USUAL, Probe
-from edgecnn.export.verify.reference import Answer, Evidence, in_source
-from edgecnn.parity import TOLERANCES, Agreement, Row, TensorError, Tolerance, compare, judge, number_complaints, tensor_error
+from edgecnn.export.verify.probes import IN_RANGE_KINDS, REAL_KINDS, Probe
+from edgecnn.export.verify.reference import Evidence, ModelOutput, in_source
+from edgecnn.parity import (
+    TOLERANCES,
+    Agreement,
+    ParityRow,
+    TensorError,
+    Tolerance,
+    compare,
+    judge_row,
+    tensor_error,
+    tensor_violations,
+)
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.backends import Backend, open_backend
@@ -22,28 +32,30 @@ from edgecnn.runtime.backends import Backend, open_backend
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parity:
-    """The table of one artifact, and the answers it gave."""
+    """The parity table of one artifact, and its outputs for each image."""
 
     precision: str
-    rows: tuple[Row, ...]
-    answers: Sequence[Answer]
+    rows: tuple[ParityRow, ...]
+    answers: Sequence[ModelOutput]
     source: str
 
     @property
-    def complaints(self) -> tuple[str, ...]:
-        """What is out of tolerance, one text for each."""
-        return tuple(f"{row.kind}: {complaint}" for row in self.rows for complaint in row.complaints)
+    def violations(self) -> tuple[str, ...]:
+        """Everything out of tolerance, one text each."""
+        return tuple(f"{row.kind}: {violation}" for row in self.rows for violation in row.violations)
 
     @property
     def passed(self) -> bool:
         """Whether everything is within tolerance."""
-        return not self.complaints
+        return not self.violations
 
     @property
     def tensors_agree(self) -> bool:
-        """Whether the numbers are within tolerance, whatever the decoder makes of them."""
+        """Whether the raw tensors are within tolerance, independent of the decoder."""
         tolerance = TOLERANCES[self.precision]
-        return not any(number_complaints(row, tolerance, usual=row.kind in USUAL, real=row.kind in JUDGED) for row in self.rows)
+        return not any(
+            tensor_violations(row, tolerance, usual=row.kind in IN_RANGE_KINDS, real=row.kind in REAL_KINDS) for row in self.rows
+        )
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card and for JSON."""
@@ -57,48 +69,50 @@ class Parity:
 
 
 def verify(path: Path, evidence: Evidence) -> Parity:
-    """Run the file at ``path`` by its own card through its own backend on all probes, and compare with PyTorch."""
+    """Run the file at ``path``, with its own card and backend, on all verification images, and compare with PyTorch."""
     backend = open_backend(path)
     try:
         card = ModelCard.from_json(backend.metadata[CARD_KEY], str(path))
-        answers = [ask(backend, card, probe) for probe in evidence.probes]
+        answers = [run_artifact(backend, card, probe) for probe in evidence.probes]
     finally:
         backend.close()
     rows = tuple(_rows(evidence, answers, TOLERANCES[card.precision]))
     return Parity(card.precision, rows, answers, evidence.source)
 
 
-def ask(backend: Backend, card: ModelCard, probe: Probe) -> Answer:
-    """The artifact's answer for one probe, on the path that ``edgecnn run`` takes."""
+def run_artifact(backend: Backend, card: ModelCard, probe: Probe) -> ModelOutput:
+    """The artifact's output for one image, by the same code path as ``edgecnn run``."""
     feeds, place = Preprocessor(card.preprocess, backend.inputs[0])(probe.image)
     outputs = backend.run(feeds)
     try:
         prediction = in_source(decode(outputs, card), place)
-    except EdgeCnnError:  # a decoder that can't read these outputs is a finding, not the end
+    except EdgeCnnError:  # outputs that can't be decoded count as disagreement, not as a crash
         prediction = None
-    return Answer(outputs, prediction)
+    return ModelOutput(outputs, prediction)
 
 
-def _rows(evidence: Evidence, answers: Sequence[Answer], tolerance: Tolerance) -> list[Row]:
+def _rows(evidence: Evidence, answers: Sequence[ModelOutput], tolerance: Tolerance) -> list[ParityRow]:
     triples = zip(evidence.probes, evidence.answers, answers, strict=True)
     groups = itertools.groupby(triples, key=lambda triple: triple[0].kind)
     return [_row(kind, list(group), evidence.spreads, tolerance) for kind, group in groups]
 
 
-def _row(kind: str, group: list[tuple[Probe, Answer, Answer]], spreads: Mapping[str, float], tolerance: Tolerance) -> Row:
+def _row(
+    kind: str, group: list[tuple[Probe, ModelOutput, ModelOutput]], spreads: Mapping[str, float], tolerance: Tolerance
+) -> ParityRow:
     errors = {name: _error(name, group, spread) for name, spread in spreads.items()}
     found = [compared(expected, got, tolerance) for _, expected, got in group]
-    return judge(kind, errors, found, tolerance, usual=kind in USUAL, real=kind in JUDGED)
+    return judge_row(kind, errors, found, tolerance, usual=kind in IN_RANGE_KINDS, real=kind in REAL_KINDS)
 
 
-def compared(expected: Answer, got: Answer, tolerance: Tolerance) -> Agreement:
-    """Agreement of two predictions; none where the artifact's outputs could not be decoded."""
+def compared(expected: ModelOutput, got: ModelOutput, tolerance: Tolerance) -> Agreement:
+    """Agreement of two predictions; zero where the artifact's outputs could not be decoded."""
     if expected.prediction is None or got.prediction is None:
         return Agreement(int(expected.prediction is got.prediction), 1)
     return compare(expected.prediction, got.prediction, tolerance)
 
 
-def _error(name: str, group: list[tuple[Probe, Answer, Answer]], spread: float) -> TensorError:
+def _error(name: str, group: list[tuple[Probe, ModelOutput, ModelOutput]], spread: float) -> TensorError:
     if any(name not in got.outputs for _, _, got in group):
         return TensorError(float("inf"), float("inf"), 0.0)
     expected = np.stack([answer.outputs[name] for _, answer, _ in group])
@@ -106,6 +120,6 @@ def _error(name: str, group: list[tuple[Probe, Answer, Answer]], spread: float) 
     return tensor_error(expected, got, spread)
 
 
-def _plain(row: Row) -> dict[str, Any]:
-    record = {"input": row.kind, "n": row.n, "agree": row.agree, "score_difference": row.score, "ok": not row.complaints}
+def _plain(row: ParityRow) -> dict[str, Any]:
+    record = {"input": row.kind, "n": row.n, "agree": row.agree, "score_difference": row.score, "ok": not row.violations}
     return record | {"outputs": {name: asdict(error) for name, error in row.errors.items()}}

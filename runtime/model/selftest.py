@@ -8,14 +8,14 @@ from edgecnn.card import ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden
 from edgecnn.golden import decode as decode_goldens
-from edgecnn.parity import TOLERANCES, Agreement, Row, TensorError, compare, judge, tensor_error
+from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, compare, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
 from edgecnn.runtime.backends import Backend
 from edgecnn.types import Detections, Tensors
 
 
-def selftest(backend: Backend, card: ModelCard, path: Path) -> list[Row]:
+def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
     """One row for each golden of the file at ``path``; raises ``ArtifactError`` where it holds none."""
     text = backend.metadata.get(GOLDENS_KEY)
     if text is None:
@@ -23,13 +23,13 @@ def selftest(backend: Backend, card: ModelCard, path: Path) -> list[Row]:
     return [try_golden(golden, backend, card) for golden in decode_goldens(text, str(path))]
 
 
-def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> Row:
-    """Run one golden: errors against what PyTorch gave, judged by the precision's tolerance and the golden's slack."""
-    tolerance = TOLERANCES[card.precision].loosened(golden.slack)
+def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> ParityRow:
+    """Run one golden: errors against what PyTorch gave, judged by the precision's tolerance and the golden's tolerance factor."""
+    tolerance = TOLERANCES[card.precision].loosened(golden.tolerance_factor)
     spec = backend.inputs[0]
     outputs = backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
     errors = {name: _error(golden, name, outputs) for name in golden.outputs}
-    return judge(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance)
+    return judge_row(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance)
 
 
 def _error(golden: Golden, name: str, outputs: Tensors) -> TensorError:

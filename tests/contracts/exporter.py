@@ -10,7 +10,7 @@ import pytest
 
 from edgecnn.card import CARD_KEY, ModelCard, Precision
 from edgecnn.export import Artifact, Calibration, export
-from edgecnn.export.exporter import Prepared
+from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -32,8 +32,8 @@ class ExporterContract:
     def artifacts(
         cls,
         tmp_path_factory: pytest.TempPathFactory,
-        prepared_detector: Prepared,
-        prepared_classifier: Prepared,
+        prepared_detector: PreparedModel,
+        prepared_classifier: PreparedModel,
         detector_evidence: Evidence,
         classifier_evidence: Evidence,
         calibration: Calibration,
@@ -48,7 +48,7 @@ class ExporterContract:
 
     @classmethod
     def export_one(
-        cls, prepared: Prepared, evidence: Evidence, calibration: Calibration, out: Path, precision: Any, **options: Any
+        cls, prepared: PreparedModel, evidence: Evidence, calibration: Calibration, out: Path, precision: Any, **options: Any
     ) -> Artifact:
         return export(
             prepared,
@@ -118,7 +118,7 @@ class ExporterContract:
         rows = selftest(backend, artifact.card, artifact.path)
         backend.close()
         assert [row.kind for row in rows] == ["real", "black", "noise"]
-        assert not [complaint for row in rows for complaint in row.complaints]
+        assert not [violation for row in rows for violation in row.violations]
 
     def test_parity_is_stored_beside_the_file(self, artifact: Artifact) -> None:
         stored = json.loads(artifact.path.with_name(f"{artifact.path.name}.parity.json").read_text())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.export import Calibration, evidence_of, prepare
-from edgecnn.export.exporter import Prepared
+from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.types import Image
 
@@ -134,20 +134,20 @@ def calibration() -> Calibration:
 
 
 @pytest.fixture(scope="session")
-def prepared_detector(detector: tuple[nn.Module, ModelCard]) -> Prepared:
+def prepared_detector(detector: tuple[nn.Module, ModelCard]) -> PreparedModel:
     return prepare(*detector)
 
 
 @pytest.fixture(scope="session")
-def prepared_classifier(classifier: tuple[nn.Module, ModelCard]) -> Prepared:
+def prepared_classifier(classifier: tuple[nn.Module, ModelCard]) -> PreparedModel:
     return prepare(*classifier)
 
 
 @pytest.fixture(scope="session")
-def detector_evidence(prepared_detector: Prepared, images: list[Image]) -> Evidence:
+def detector_evidence(prepared_detector: PreparedModel, images: list[Image]) -> Evidence:
     return evidence_of(prepared_detector, images, "coloured blocks")
 
 
 @pytest.fixture(scope="session")
-def classifier_evidence(prepared_classifier: Prepared, images: list[Image]) -> Evidence:
+def classifier_evidence(prepared_classifier: PreparedModel, images: list[Image]) -> Evidence:
     return evidence_of(prepared_classifier, images, "coloured blocks")

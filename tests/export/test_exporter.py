@@ -20,8 +20,8 @@ from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, Sample
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.export import Calibration, OutOfToleranceError, export
-from edgecnn.export.exporter import Prepared
-from edgecnn.export.publish import publish, staging
+from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.publish import publish, staging_folder
 from edgecnn.export.quiet import quiet
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence
@@ -29,15 +29,15 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.types import Image
 
 
-def one(prepared: Prepared, evidence: Evidence, out: Path, **options: Any) -> Any:
+def one(prepared: PreparedModel, evidence: Evidence, out: Path, **options: Any) -> Any:
     return export(prepared, prepared.reference.card, out, verify_with=evidence, **{"format": "onnx", **options})
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"format": "onx"}, "wanted one of onnx, tflite, openvino, found 'onx'", id="format"),
-        pytest.param({"precision": "int4"}, "wanted one of fp32, fp16, int8, found 'int4'", id="precision"),
+        pytest.param({"format": "onx"}, "'onx' is not one of onnx, tflite, openvino", id="format"),
+        pytest.param({"precision": "int4"}, "'int4' is not one of fp32, fp16, int8", id="precision"),
         pytest.param({"precision": "int8"}, "--calibration", id="int8-without-calibration"),
         pytest.param({"name": "../net"}, "--name", id="name-with-a-folder"),
     ],
@@ -67,23 +67,23 @@ def test_what_can_not_be_is_refused_before_any_work(
 def test_a_missing_package_names_the_command_that_installs_it(
     package: str, format: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgecnn.export.config import check
+    from edgecnn.export.config import check_targets
 
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError) as caught:
-        check([format], [precision], calibrated=True)
+        check_targets([format], [precision], calibrated=True)
     assert str(caught.value) == (f'{package.replace("_", "-")} is not installed; run: pip install "edgecnn[export]"')
 
 
 def test_openvino_without_nncf_still_makes_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgecnn.export.config import check
+    from edgecnn.export.config import check_targets
 
     monkeypatch.setitem(sys.modules, "nncf", None)
-    check(["openvino"], ["fp32", "fp16"], calibrated=False)
+    check_targets(["openvino"], ["fp32", "fp16"], calibrated=False)
 
 
 def test_a_file_that_is_there_is_not_replaced_without_force(
-    prepared_classifier: Prepared, classifier_evidence: Evidence, tmp_path: Path
+    prepared_classifier: PreparedModel, classifier_evidence: Evidence, tmp_path: Path
 ) -> None:
     older = tmp_path / "tiny-classifier-fp32.onnx"
     older.write_bytes(b"older")
@@ -108,7 +108,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("format", ["onnx", "openvino", "tflite"])
 def test_a_full_disk_leaves_the_older_file_and_nothing_else(
-    format: str, prepared_classifier: Prepared, classifier_evidence: Evidence, tmp_path: Path
+    format: str, prepared_classifier: PreparedModel, classifier_evidence: Evidence, tmp_path: Path
 ) -> None:
     artifact = one(prepared_classifier, classifier_evidence, tmp_path, format=format)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -120,7 +120,9 @@ def test_a_full_disk_leaves_the_older_file_and_nothing_else(
 
 
 @pytest.mark.parametrize("mode", [pytest.param(0o555, id="readable"), pytest.param(0o000, id="not-even-readable")])
-def test_a_folder_that_may_not_be_written_to(mode: int, prepared_classifier: Prepared, classifier_evidence: Evidence) -> None:
+def test_a_folder_that_may_not_be_written_to(
+    mode: int, prepared_classifier: PreparedModel, classifier_evidence: Evidence
+) -> None:
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         locked = Path(parent) / "locked"
@@ -145,14 +147,14 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_file_in_place_of_the_folder(prepared_classifier: Prepared, classifier_evidence: Evidence, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder(prepared_classifier: PreparedModel, classifier_evidence: Evidence, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(InputError, match=r"a folder to write to at .*out, found a file"):
+    with pytest.raises(InputError, match=r"out is a file, not a folder"):
         one(prepared_classifier, classifier_evidence, tmp_path / "out")
 
 
 def test_an_interruption_leaves_nothing(
-    prepared_classifier: Prepared, classifier_evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared_classifier: PreparedModel, classifier_evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -166,7 +168,7 @@ def test_an_interruption_leaves_nothing(
 def test_a_pair_of_files_is_never_of_two_exports(tmp_path: Path) -> None:
     for name in ("net.bin", "net.xml"):
         (tmp_path / name).write_text("old")
-    with staging(tmp_path) as draft:
+    with staging_folder(tmp_path) as draft:
         (draft / "net.bin").write_text("new")
         with pytest.raises(InputError):
             publish(draft, tmp_path, ["net.bin", "net.xml"])  # the second is missing: its rename fails
@@ -174,21 +176,21 @@ def test_a_pair_of_files_is_never_of_two_exports(tmp_path: Path) -> None:
 
 
 def test_a_staging_folder_that_was_made_for_nothing_is_gone(tmp_path: Path) -> None:
-    with staging(tmp_path / "a" / "b") as draft:
+    with staging_folder(tmp_path / "a" / "b") as draft:
         assert draft.is_dir()
     assert not (tmp_path / "a" / "b").exists()
 
 
 def test_a_calibration_set_of_three_images() -> None:
-    with pytest.raises(InputError, match="at least 64 images, found 3 in holiday pictures"):
+    with pytest.raises(InputError, match="holiday pictures has 3 calibration images, fewer than 64"):
         Calibration([np.zeros((4, 4, 3), np.uint8)] * 3, "holiday pictures")
     assert len(Calibration([np.zeros((4, 4, 3), np.uint8)] * 3, "holiday pictures", force=True).images) == 3
 
 
-def test_without_real_images_noise_stands_in_and_is_called_so(prepared_classifier: Prepared, tmp_path: Path) -> None:
+def test_without_real_images_noise_stands_in_and_is_called_so(prepared_classifier: PreparedModel, tmp_path: Path) -> None:
     artifact = one(prepared_classifier, (), tmp_path)  # type: ignore[arg-type]
     assert artifact.parity.rows[0].kind == "noise only"
-    assert "noise stands in" in artifact.card.parity["real_inputs"]
+    assert "blurred noise" in artifact.card.parity["real_inputs"]
 
 
 def labelled(images: list[Image], reference: Any, wrong: int = 0) -> Dataset:
@@ -203,7 +205,7 @@ def labelled(images: list[Image], reference: Any, wrong: int = 0) -> Dataset:
 
 
 def test_accuracy_beside_pytorch_goes_into_the_card(
-    prepared_classifier: Prepared, classifier_evidence: Evidence, images: list[Image], tmp_path: Path
+    prepared_classifier: PreparedModel, classifier_evidence: Evidence, images: list[Image], tmp_path: Path
 ) -> None:
     accuracy = Accuracy(prepared_classifier.reference, labelled(images, prepared_classifier.reference, wrong=3))
     artifact = one(prepared_classifier, classifier_evidence, tmp_path, accuracy=accuracy)
@@ -214,7 +216,7 @@ def test_accuracy_beside_pytorch_goes_into_the_card(
 
 
 def test_a_file_that_falls_short_on_a_dataset_is_not_kept(
-    prepared_classifier: Prepared, classifier_evidence: Evidence, calibration: Calibration, tmp_path: Path
+    prepared_classifier: PreparedModel, classifier_evidence: Evidence, calibration: Calibration, tmp_path: Path
 ) -> None:
     """The probes agree; the dataset is made of images so close to the border of two classes that int8 decides otherwise."""
     options = {"precision": "int8", "calibration": calibration}

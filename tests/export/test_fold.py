@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
-from edgecnn.export.fold import folded
-from edgecnn.export.graph import Deployable, example, own_copy, wrap
+from edgecnn.export.fold import fold_preprocessing
+from edgecnn.export.graph import Deployable, example, inference_copy, wrap
 
 
 def card(**preprocess: object) -> ModelCard:
@@ -47,8 +47,8 @@ class SharesWeights(Net):
 
 
 def graphs(model: nn.Module, model_card: ModelCard) -> tuple[Deployable, Deployable]:
-    graph, _ = wrap(own_copy(model), model_card)
-    return graph, folded(graph, example(model_card))
+    graph, _ = wrap(inference_copy(model), model_card)
+    return graph, fold_preprocessing(graph, example(model_card))
 
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
@@ -103,5 +103,5 @@ def test_the_reference_keeps_its_weights() -> None:
     model = Net()
     first = model.first.weight.clone()
     graph, _ = wrap(model, card(color="rgb", std=(255.0,)))
-    assert folded(graph, example(card(color="rgb", std=(255.0,)))) is not graph
+    assert fold_preprocessing(graph, example(card(color="rgb", std=(255.0,)))) is not graph
     torch.testing.assert_close(model.first.weight, first, rtol=0, atol=0)

@@ -12,7 +12,7 @@ import pytest
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.data import open_dataset
 from edgecnn.errors import InputError
-from edgecnn.export.image_selection import Pictures, pick
+from edgecnn.export.image_selection import ImageSelection, select_images
 from edgecnn.types import Image
 
 CARD = ModelCard(name="net", task="classify", labels=("a", "b"), preprocess=Preprocess(size=(8, 8)), decode=Decode("softmax"))
@@ -39,8 +39,8 @@ def picked(
     verify_count: int = 8,
     card: ModelCard = CARD,
     **more: Any,
-) -> Pictures:
-    return pick(card, calibration, count, seed, verify, verify_count, **more)
+) -> ImageSelection:
+    return select_images(card, calibration, count, seed, verify, verify_count, **more)
 
 
 def test_what_verifies_has_not_calibrated(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_part_to_measure_with_is_refused_unless_forced(tmp_path: Path, address
     split_in_two(tmp_path / "set")
     write(tmp_path / "set" / "only" / "test" / "a", 20)
     uri = address.format(tmp_path / "set")
-    with pytest.raises(InputError, match=r"a part of .* to train on, found (test|held-out)"):
+    with pytest.raises(InputError, match=r"--calibration: (test|held-out) of .* is not a training split"):
         picked(uri)
     assert picked(uri, force=True).calibration is not None
 

@@ -11,7 +11,7 @@ import torch
 from edgecnn.compress.cost import macs
 from edgecnn.compress.prune import mark, prune_to
 from edgecnn.export import export
-from edgecnn.export.exporter import Prepared, prepare
+from edgecnn.export.exporter import PreparedModel, prepare
 from edgecnn.models import create, load_checkpoint, save_checkpoint
 from edgecnn.models.new_card import new_card
 from edgecnn.runtime.backends import open_backend
@@ -24,7 +24,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def pruned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def pruned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PreparedModel:
     """A pruned network as its checkpoint gives it back."""
     name, path = str(request.param), tmp_path_factory.mktemp("pruned") / "p.safetensors"
     torch.manual_seed(0)
@@ -37,7 +37,7 @@ def pruned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("format", ["onnx", "tflite", "openvino"])
-def test_a_pruned_network_is_exported(format: str, pruned: Prepared, tmp_path: Path) -> None:
+def test_a_pruned_network_is_exported(format: str, pruned: PreparedModel, tmp_path: Path) -> None:
     card = pruned.reference.card
     artifact = export(pruned, card, tmp_path, format=format)
     assert artifact.parity.passed

@@ -16,8 +16,9 @@ from torch import nn
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.export import prepare
+from edgecnn.export.config import ModelOptions
 from edgecnn.export.graph import output_names
-from edgecnn.export.source import ModelOptions, load
+from edgecnn.export.source import load_model
 from edgecnn.models import create, save_checkpoint
 from edgecnn.models.new_card import new_card
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -60,14 +61,14 @@ def network() -> nn.Sequential:
 
 def options(**changes: Any) -> ModelOptions:
     given = {"task": "classify", "labels": Path("labels.txt")} | {key: changes.pop(key) for key in list(changes) if key in CARD}
-    return ModelOptions(**{"card": CardOptions(**given), "weights": Path("w.pt"), "input": (1, 3, 32, 48), **changes})  # type: ignore[arg-type]
+    return ModelOptions(**{"card": CardOptions(**given), "weights": Path("w.pt"), "input_shape": (1, 3, 32, 48), **changes})  # type: ignore[arg-type]
 
 
 CARD = CardOptions.__slots__
 
 
 def test_a_factory_with_weights(here: Path) -> None:
-    model, card = load("my_models:small", options(mean=(10.0, 20.0, 30.0), std=(50.0,), color="bgr"))
+    model, card = load_model("my_models:small", options(mean=(10.0, 20.0, 30.0), std=(50.0,), color="bgr"))
     torch.testing.assert_close(model.state_dict(), network().state_dict())
     assert not model.training
     assert card.labels == ("cat", "dog", "bird")
@@ -77,7 +78,7 @@ def test_a_factory_with_weights(here: Path) -> None:
 
 
 def test_a_factory_for_values(here: Path) -> None:
-    _, card = load("my_models:small", options(task="regress"))
+    _, card = load_model("my_models:small", options(task="regress"))
     assert (card.task, card.decode.name) == ("regress", "values")
     assert output_names(torch.zeros(1, 3), card) == ("values",)
 
@@ -94,7 +95,7 @@ def test_a_factory_for_values(here: Path) -> None:
 )
 def test_weights_as_training_scripts_save_them(here: Path, wrap: Callable[[Any], Any]) -> None:
     torch.save(wrap(network().state_dict()), here / "w.pt")
-    model, _ = load("my_models:small", options())
+    model, _ = load_model("my_models:small", options())
     torch.testing.assert_close(model.state_dict(), network().state_dict())
 
 
@@ -102,13 +103,13 @@ def test_weights_as_safetensors(here: Path) -> None:
     from safetensors.torch import save_file
 
     save_file(network().state_dict(), here / "w.safetensors")
-    model, _ = load("my_models:small", options(weights=Path("w.safetensors")))
+    model, _ = load_model("my_models:small", options(weights=Path("w.safetensors")))
     torch.testing.assert_close(model.state_dict(), network().state_dict())
 
 
 def test_a_program(here: Path) -> None:
     torch.export.save(torch.export.export(network().eval(), (torch.zeros(1, 3, 32, 48),)), here / "net.pt2")
-    model, card = load("net.pt2", options(weights=None, input=None))
+    model, card = load_model("net.pt2", options(weights=None, input_shape=None))
     image = torch.rand(1, 3, 32, 48)
     torch.testing.assert_close(model(image), network()(image))
     assert card.preprocess.size == (32, 48)
@@ -118,36 +119,36 @@ def test_a_program(here: Path) -> None:
 def test_a_checkpoint_may_get_other_thresholds_and_nothing_else(tmp_path: Path) -> None:
     card = new_card("lecture", {"channels": 1}, [str(index) for index in range(10)])
     save_checkpoint(tmp_path / "net.safetensors", create("lecture", channels=1), card)
-    _, loaded = load(str(tmp_path / "net.safetensors"), ModelOptions(card=CardOptions(score_threshold=0.3)))
+    _, loaded = load_model(str(tmp_path / "net.safetensors"), ModelOptions(card=CardOptions(score_threshold=0.3)))
     assert loaded.decode == Decode("softmax", {"score_threshold": 0.3})
-    with pytest.raises(InputError, match="found --color: leave it out"):
-        load(str(tmp_path / "net.safetensors"), ModelOptions(card=CardOptions(color="bgr")))
+    with pytest.raises(InputError, match="--color can't be used with a checkpoint"):
+        load_model(str(tmp_path / "net.safetensors"), ModelOptions(card=CardOptions(color="bgr")))
 
 
 @pytest.mark.parametrize(
     ("target", "changes", "message"),
     [
-        pytest.param("no_such_module:net", {}, "wanted the Python module no_such_module", id="no-module"),
-        pytest.param("my_models:missing", {}, "a function or class missing in my_models, found none", id="no-factory"),
-        pytest.param("my_models:value", {}, "a function or class value in my_models, found none", id="not-callable"),
+        pytest.param("no_such_module:net", {}, "no_such_module can't be imported: no module named no_such_module", id="no-module"),
+        pytest.param("my_models:missing", {}, "my_models has no function or class 'missing'", id="no-factory"),
+        pytest.param("my_models:value", {}, "my_models has no function or class 'value'", id="not-callable"),
         pytest.param("my_models:picky", {}, "callable without arguments", id="wants-arguments"),
-        pytest.param("my_models:fails", {}, "RuntimeError: no such backbone: make it", id="factory-fails"),
-        pytest.param("my_models:text", {}, "a torch.nn.Module, found str", id="not-a-model"),
-        pytest.param("my_models:small", {"input": None}, "--input 1x3x224x224", id="no-input"),
-        pytest.param("my_models:small", {"input": (2, 3, 32, 32)}, "found 2x3x32x32", id="a-batch-of-two"),
-        pytest.param("my_models:small", {"task": None}, "no --task", id="no-task"),
-        pytest.param("my_models:small", {"labels": None}, "no --labels", id="no-labels"),
+        pytest.param("my_models:fails", {}, "RuntimeError: no such backbone; make it", id="factory-fails"),
+        pytest.param("my_models:text", {}, "returned str, not a torch.nn.Module", id="not-a-model"),
+        pytest.param("my_models:small", {"input_shape": None}, "--input 1x3x224x224", id="no-input"),
+        pytest.param("my_models:small", {"input_shape": (2, 3, 32, 32)}, "input shape 2x3x32x32 is not 1xCxHxW", id="a-batch-of-two"),
+        pytest.param("my_models:small", {"task": None}, "the task of the model is unknown", id="no-task"),
+        pytest.param("my_models:small", {"labels": None}, "the class names are unknown", id="no-labels"),
         pytest.param("my_models:small", {"labels": Path("none.txt")}, "none.txt", id="missing-labels"),
-        pytest.param("my_models:small", {"task": "detect"}, "no --decode", id="detector-without-decoder"),
+        pytest.param("my_models:small", {"task": "detect"}, "the decoder of the outputs is unknown", id="detector-without-decoder"),
         pytest.param("my_models:small", {"decode": "guess"}, "'guess'", id="unknown-decoder"),
         pytest.param("my_models:small", {"mean": (1.0, 2.0)}, "mean and std", id="two-means"),
-        pytest.param("my_models:small", {"weights": Path("none.pt")}, "no such file", id="missing-weights"),
-        pytest.param("none.pt2", {}, "no such file", id="missing-program"),
+        pytest.param("my_models:small", {"weights": Path("none.pt")}, "does not exist", id="missing-weights"),
+        pytest.param("none.pt2", {}, "does not exist", id="missing-program"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(target: str, changes: dict[str, Any], message: str, here: Path) -> None:
     with pytest.raises(InputError) as caught:
-        load(target, options(**changes))
+        load_model(target, options(**changes))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -191,7 +192,7 @@ def of_another_model(path: Path) -> None:
 def test_weights_that_are_none_are_refused_and_run_no_code(write: Callable[[Path], None], here: Path) -> None:
     write(here / "w.pt")
     with pytest.raises(InputError, match=r"w\.pt") as caught:
-        load("my_models:small", options())
+        load_model("my_models:small", options())
     assert "\n" not in str(caught.value)
     assert not (here / "boom").exists()
 
@@ -199,8 +200,8 @@ def test_weights_that_are_none_are_refused_and_run_no_code(write: Callable[[Path
 @pytest.mark.parametrize("write", [garbage, empty, bomb, bomb_of_torch, whole_model])
 def test_programs_that_are_none_are_refused_and_run_no_code(write: Callable[[Path], None], here: Path) -> None:
     write(here / "net.pt2")
-    with pytest.raises(InputError, match=r"a program at net\.pt2"):
-        load("net.pt2", options(weights=None, input=None))
+    with pytest.raises(InputError, match=r"net\.pt2"):
+        load_model("net.pt2", options(weights=None, input_shape=None))
     assert not (here / "boom").exists()
 
 
@@ -211,16 +212,16 @@ def test_a_program_with_pickled_objects_inside_is_refused(here: Path) -> None:
     with zipfile.ZipFile(here / "net.pt2", "a") as archive:
         archive.writestr("net/data/constants/opaque_obj_0", pickle.dumps(Bomb()))
     with pytest.raises(InputError, match="which could run code"):
-        load("net.pt2", options(weights=None, input=None))
+        load_model("net.pt2", options(weights=None, input_shape=None))
     assert not (here / "boom").exists()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"labels": ("a", "b")}, "wanted 3 labels .* found 2", id="labels"),
+        pytest.param({"labels": ("a", "b")}, "2 class names for 3 classes", id="labels"),
         pytest.param(
-            {"preprocess": Preprocess(size=(32, 32), color="gray")}, "a model that takes 1x1x32x32 float32", id="channels"
+            {"preprocess": Preprocess(size=(32, 32), color="gray")}, "the model does not accept a 1x1x32x32 float32 input", id="channels"
         ),
     ],
 )

@@ -21,8 +21,8 @@ from edgecnn.compress.cost import macs
 from edgecnn.compress.prune import mark, prune_to
 from edgecnn.errors import InputError
 from edgecnn.export import Artifact, Calibration
-from edgecnn.export.exporter import Prepared, evidence_of, export, prepare
-from edgecnn.export.quantize.qat_ranges import trained
+from edgecnn.export.exporter import PreparedModel, evidence_of, export, prepare
+from edgecnn.export.quantize.qat_ranges import trained_ranges
 from edgecnn.models import create, load_checkpoint, save_checkpoint
 from edgecnn.models.new_card import new_card
 from edgecnn.models.quantized import Quantized
@@ -66,10 +66,10 @@ def rounding(name: str) -> tuple[Quantized, ModelCard]:
 @pytest.fixture(scope="module", params=NETWORKS)
 def case(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Quantized, Prepared, dict[str, Artifact]]:
+) -> tuple[Quantized, PreparedModel, dict[str, Artifact]]:
     """A network, and its int8 files in all formats."""
     net, card = rounding(str(request.param))
-    prepared, out = prepare(net, card, "int8"), tmp_path_factory.mktemp("trained")
+    prepared, out = prepare(net, card, "int8"), tmp_path_factory.mktemp("trained_ranges")
     evidence = evidence_of(prepared, photos(6), "noise")
     return (
         net,
@@ -138,7 +138,7 @@ def missing(wanted: list[float], found: list[float]) -> list[float]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_file_holds_the_trained_scales(format: str, case: tuple[Quantized, Prepared, dict[str, Artifact]]) -> None:
+def test_the_file_holds_the_trained_scales(format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]) -> None:
     """All of them: only behind the last weights does a format that can computes in real numbers."""
     net, _, artifacts = case
     activations, _ = READERS[format](artifacts[format].path)
@@ -150,7 +150,7 @@ def test_the_file_holds_the_trained_scales(format: str, case: tuple[Quantized, P
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_file_holds_the_weights_on_the_grid_they_were_trained_on(
-    format: str, case: tuple[Quantized, Prepared, dict[str, Artifact]]
+    format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]
 ) -> None:
     _, prepared, artifacts = case
     _, found = READERS[format](artifacts[format].path)
@@ -162,7 +162,7 @@ def test_the_file_holds_the_weights_on_the_grid_they_were_trained_on(
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_file_gives_what_the_rounding_network_gives(
-    format: str, case: tuple[Quantized, Prepared, dict[str, Artifact]]
+    format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]
 ) -> None:
     _, _, artifacts = case
     row = artifacts[format].parity.rows[0]
@@ -172,7 +172,7 @@ def test_the_file_gives_what_the_rounding_network_gives(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_card_says_where_the_ranges_are_from(format: str, case: tuple[Quantized, Prepared, dict[str, Artifact]]) -> None:
+def test_the_card_says_where_the_ranges_are_from(format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]) -> None:
     card = case[2][format].card
     assert card.calibration == {"ranges": "trained"}
     assert card.precision == "int8"
@@ -234,11 +234,11 @@ def test_a_mean_is_taken_from_pixels_in_int8_as_well(tmp_path: Path) -> None:
 
 def test_a_range_without_a_place_is_not_lost_in_silence() -> None:
     net, card = rounding("resnet-s")
-    found = trained(net, card)
+    found = trained_ranges(net, card)
     tensors = {f"t{index}": point.values[0] for index, point in enumerate(found.points)}
     assert set(found.match(tensors).values()) == {point.range for point in found.points}
     del tensors["t5"]
-    with pytest.raises(InputError, match=f"none for {found.points[5].name}"):
+    with pytest.raises(InputError, match=f"no tensor for {found.points[5].name}"):
         found.match(tensors)
 
 
@@ -274,7 +274,7 @@ def _error(net: Quantized, card: ModelCard, program: Any) -> float:
     return total
 
 
-def test_no_path_of_the_machine_is_inside(case: tuple[Quantized, Prepared, dict[str, Artifact]]) -> None:
+def test_no_path_of_the_machine_is_inside(case: tuple[Quantized, PreparedModel, dict[str, Artifact]]) -> None:
     folder = tempfile.gettempdir().encode()
     for artifact in case[2].values():
         assert folder not in artifact.path.read_bytes()

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from edgecnn.card import Decode, Precision, Preprocess
 from edgecnn.export import Calibration, OutOfToleranceError, export
-from edgecnn.export.exporter import Prepared
-from edgecnn.export.graph import Deployable, own_copy, wrap
+from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.graph import Deployable, inference_copy, wrap
 from edgecnn.export.verify.diagnose import faults
 from edgecnn.export.verify.reference import Evidence
 
 
 def refuse(
-    broken: Prepared, evidence: Evidence, out: Path, precision: Precision = "fp32", calibration: Calibration | None = None
+    broken: PreparedModel, evidence: Evidence, out: Path, precision: Precision = "fp32", calibration: Calibration | None = None
 ) -> OutOfToleranceError:
     """Export a broken model to ONNX; gives the error that it has to end in."""
     with pytest.raises(OutOfToleranceError) as caught:
@@ -36,9 +36,9 @@ def refuse(
     return caught.value
 
 
-def with_graph(prepared: Prepared, change: Callable[[Deployable], object]) -> Prepared:
+def with_graph(prepared: PreparedModel, change: Callable[[Deployable], object]) -> PreparedModel:
     """The same model in a graph that ``change`` spoils; its conversions are not shared."""
-    graph, _ = wrap(own_copy(prepared.reference.model), prepared.reference.card)
+    graph, _ = wrap(inference_copy(prepared.reference.model), prepared.reference.card)
     change(graph)
     return dataclasses.replace(prepared, graph=graph, programs={})
 
@@ -84,7 +84,7 @@ def test_a_detector_whose_graph_prepares_the_image_wrongly(
     change: Callable[[Deployable], None],
     cause: str,
     hint: str,
-    prepared_detector: Prepared,
+    prepared_detector: PreparedModel,
     detector_evidence: Evidence,
     tmp_path: Path,
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_classifier_whose_graph_prepares_the_image_wrongly(
     change: Callable[[Deployable], None],
     cause: str,
     hint: str,
-    prepared_classifier: Prepared,
+    prepared_classifier: PreparedModel,
     classifier_evidence: Evidence,
     tmp_path: Path,
 ) -> None:
@@ -115,14 +115,16 @@ def test_a_classifier_whose_graph_prepares_the_image_wrongly(
     assert hint in error.cause.why
 
 
-def test_a_layout_that_is_read_instead_of_moved(prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path) -> None:
+def test_a_layout_that_is_read_instead_of_moved(
+    prepared_detector: PreparedModel, detector_evidence: Evidence, tmp_path: Path
+) -> None:
     broken = dataclasses.replace(prepared_detector, graph=ReadAsNchw(prepared_detector.graph).eval(), programs={})  # type: ignore[arg-type]
     assert refuse(broken, detector_evidence, tmp_path).cause.name == "layout"
 
 
 @pytest.mark.parametrize("precision", [pytest.param("fp32", id="fp32"), pytest.param("int8", id="int8")])
 def test_a_card_with_another_resize_rule(
-    precision: Precision, prepared_detector: Prepared, detector_evidence: Evidence, calibration: Calibration, tmp_path: Path
+    precision: Precision, prepared_detector: PreparedModel, detector_evidence: Evidence, calibration: Calibration, tmp_path: Path
 ) -> None:
     card = prepared_detector.card
     broken = dataclasses.replace(
@@ -143,7 +145,7 @@ def test_a_card_with_another_resize_rule(
     ],
 )
 def test_a_card_with_other_decoder_options(
-    options: dict[str, object], prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path
+    options: dict[str, object], prepared_detector: PreparedModel, detector_evidence: Evidence, tmp_path: Path
 ) -> None:
     card = prepared_detector.card
     broken = dataclasses.replace(prepared_detector, card=card.replace(decode=Decode("fcos", {**card.decode.options, **options})))
@@ -152,7 +154,7 @@ def test_a_card_with_other_decoder_options(
     assert "probable cause: decode" in str(error)
 
 
-def test_int8_ranges_from_black_images(prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path) -> None:
+def test_int8_ranges_from_black_images(prepared_detector: PreparedModel, detector_evidence: Evidence, tmp_path: Path) -> None:
     black = Calibration([np.zeros((90, 120, 3), np.uint8)] * 16, "black", force=True)
     error = refuse(prepared_detector, detector_evidence, tmp_path, "int8", black)
     assert error.cause.name == "precision"
@@ -161,14 +163,14 @@ def test_int8_ranges_from_black_images(prepared_detector: Prepared, detector_evi
 
 
 def test_channel_order_is_named_in_int8_too(
-    prepared_detector: Prepared, detector_evidence: Evidence, calibration: Calibration, tmp_path: Path
+    prepared_detector: PreparedModel, detector_evidence: Evidence, calibration: Calibration, tmp_path: Path
 ) -> None:
     error = refuse(with_graph(prepared_detector, no_flip), detector_evidence, tmp_path, "int8", calibration)
     assert error.cause.name == "channel order"
 
 
 def test_weights_too_large_for_half_precision(
-    prepared_classifier: Prepared, classifier_evidence: Evidence, tmp_path: Path
+    prepared_classifier: PreparedModel, classifier_evidence: Evidence, tmp_path: Path
 ) -> None:
     def blow_up(graph: Deployable) -> None:
         head = graph.model.get_submodule("head")
@@ -182,7 +184,7 @@ def test_weights_too_large_for_half_precision(
 
 
 def test_other_weights_are_no_fault_of_the_input(
-    prepared_classifier: Prepared, classifier_evidence: Evidence, tmp_path: Path
+    prepared_classifier: PreparedModel, classifier_evidence: Evidence, tmp_path: Path
 ) -> None:
     def other_weights(graph: Deployable) -> None:
         torch.manual_seed(99)
@@ -191,7 +193,9 @@ def test_other_weights_are_no_fault_of_the_input(
     assert refuse(with_graph(prepared_classifier, other_weights), classifier_evidence, tmp_path).cause.name == "conversion"
 
 
-def test_a_failed_export_keeps_the_older_file(prepared_detector: Prepared, detector_evidence: Evidence, tmp_path: Path) -> None:
+def test_a_failed_export_keeps_the_older_file(
+    prepared_detector: PreparedModel, detector_evidence: Evidence, tmp_path: Path
+) -> None:
     older = tmp_path / "tiny-detector-fp32.onnx"
     older.write_bytes(b"the older file")
     broken = with_graph(prepared_detector, no_flip)
