@@ -1,4 +1,7 @@
-"""A trained torch model to verified artifacts: one file per format, one for calibration, one for parity."""
+"""From a trained PyTorch model to verified ONNX, TFLite and OpenVINO files.
+
+``run_exports(ExportConfig(...))`` does what `edgecnn export` does.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from typing import Any
 
 _PUBLIC = {
     "Artifact": "edgecnn.export.exporter",
+    "ExportConfig": "edgecnn.export.config",
+    "ModelOptions": "edgecnn.export.config",
+    "run_exports": "edgecnn.export.run",
     "Calibration": "edgecnn.export.quantize.calibration",
     "FORMATS": "edgecnn.export.config",
     "OutOfToleranceError": "edgecnn.export.exporter",
