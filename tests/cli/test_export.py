@@ -171,16 +171,12 @@ INT8 = ["--format", "onnx", "--precision", "int8"]
         pytest.param([*MODEL, "--weights", "none.pt"], "--weights: none.pt does not exist", id="missing-weights"),
         pytest.param([*MODEL, "--weights", "garbage.pt"], "--weights: garbage.pt is neither", id="garbage-weights"),
         pytest.param(["my_net:nothing", *MODEL[1:]], "my_net has no function or class 'nothing'", id="missing-factory"),
-        pytest.param(
-            ["no_module:net", *MODEL[1:]], "no_module can't be imported: no module named no_module", id="no-module"
-        ),
+        pytest.param(["no_module:net", *MODEL[1:]], "no_module can't be imported: no module named no_module", id="no-module"),
         pytest.param([*MODEL, "--input", "1x3x8x8", "--color", "gray"], "1x1x8x8", id="channels-that-do-not-fit"),
         pytest.param(["nothing.safetensors"], "nothing at nothing.safetensors", id="missing-checkpoint"),
         pytest.param(["broken.safetensors"], "broken.safetensors", id="truncated-checkpoint"),
         pytest.param(["labels.txt"], "labels.txt", id="not-a-checkpoint"),
-        pytest.param(
-            [*MODEL, "--format", "onnx", "--out", "labels.txt"], "--out: labels.txt is a file", id="out-is-a-file"
-        ),
+        pytest.param([*MODEL, "--format", "onnx", "--out", "labels.txt"], "--out: labels.txt is a file", id="out-is-a-file"),
         pytest.param([*MODEL, "--verify-data", "nowhere"], "nowhere", id="missing-verify-data"),
     ],
 )

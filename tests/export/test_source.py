@@ -128,18 +128,24 @@ def test_a_checkpoint_may_get_other_thresholds_and_nothing_else(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("target", "changes", "message"),
     [
-        pytest.param("no_such_module:net", {}, "no_such_module can't be imported: no module named no_such_module", id="no-module"),
+        pytest.param(
+            "no_such_module:net", {}, "no_such_module can't be imported: no module named no_such_module", id="no-module"
+        ),
         pytest.param("my_models:missing", {}, "my_models has no function or class 'missing'", id="no-factory"),
         pytest.param("my_models:value", {}, "my_models has no function or class 'value'", id="not-callable"),
         pytest.param("my_models:picky", {}, "callable without arguments", id="wants-arguments"),
         pytest.param("my_models:fails", {}, "RuntimeError: no such backbone; make it", id="factory-fails"),
         pytest.param("my_models:text", {}, "returned str, not a torch.nn.Module", id="not-a-model"),
         pytest.param("my_models:small", {"input_shape": None}, "--input 1x3x224x224", id="no-input"),
-        pytest.param("my_models:small", {"input_shape": (2, 3, 32, 32)}, "input shape 2x3x32x32 is not 1xCxHxW", id="a-batch-of-two"),
+        pytest.param(
+            "my_models:small", {"input_shape": (2, 3, 32, 32)}, "input shape 2x3x32x32 is not 1xCxHxW", id="a-batch-of-two"
+        ),
         pytest.param("my_models:small", {"task": None}, "the task of the model is unknown", id="no-task"),
         pytest.param("my_models:small", {"labels": None}, "the class names are unknown", id="no-labels"),
         pytest.param("my_models:small", {"labels": Path("none.txt")}, "none.txt", id="missing-labels"),
-        pytest.param("my_models:small", {"task": "detect"}, "the decoder of the outputs is unknown", id="detector-without-decoder"),
+        pytest.param(
+            "my_models:small", {"task": "detect"}, "the decoder of the outputs is unknown", id="detector-without-decoder"
+        ),
         pytest.param("my_models:small", {"decode": "guess"}, "'guess'", id="unknown-decoder"),
         pytest.param("my_models:small", {"mean": (1.0, 2.0)}, "mean and std", id="two-means"),
         pytest.param("my_models:small", {"weights": Path("none.pt")}, "does not exist", id="missing-weights"),
@@ -221,7 +227,9 @@ def test_a_program_with_pickled_objects_inside_is_refused(here: Path) -> None:
     [
         pytest.param({"labels": ("a", "b")}, "2 class names for 3 classes", id="labels"),
         pytest.param(
-            {"preprocess": Preprocess(size=(32, 32), color="gray")}, "the model does not accept a 1x1x32x32 float32 input", id="channels"
+            {"preprocess": Preprocess(size=(32, 32), color="gray")},
+            "the model does not accept a 1x1x32x32 float32 input",
+            id="channels",
         ),
     ],
 )
