@@ -1,1 +1,37 @@
-"""What is measured and how: clocks, environment, report; recorded results."""
+"""Latency, throughput, memory and accuracy of model files on this device, and reports of them.
+
+``benchmark(BenchmarkConfig(files=(Path("cups-int8.onnx"),)))`` gives a ``Record``; ``to_table``, ``write_json`` and ``write_html`` make
+reports of it. ``evaluate_file(EvaluationConfig(...))`` measures accuracy alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Imported on first use: a measuring process imports this package before it starts the clock of its imports.
+_PUBLIC = {
+    "BenchmarkConfig": "edgecnn.benchmarks.measure.config",
+    "DatasetSelection": "edgecnn.benchmarks.measure.dataset_selection",
+    "Evaluation": "edgecnn.benchmarks.measure.evaluation",
+    "EvaluationConfig": "edgecnn.benchmarks.measure.evaluation",
+    "FULL": "edgecnn.benchmarks.measure.protocol",
+    "Protocol": "edgecnn.benchmarks.measure.protocol",
+    "ProgressLine": "edgecnn.benchmarks.measure.progress",
+    "QUICK": "edgecnn.benchmarks.measure.protocol",
+    "Record": "edgecnn.benchmarks.measure.record",
+    "benchmark": "edgecnn.benchmarks.run",
+    "evaluate_file": "edgecnn.benchmarks.measure.evaluation",
+    "to_document": "edgecnn.benchmarks.report.document",
+    "to_table": "edgecnn.benchmarks.report.table",
+    "write_html": "edgecnn.benchmarks.run",
+    "write_json": "edgecnn.benchmarks.run",
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'edgecnn.benchmarks' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

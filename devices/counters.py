@@ -1,4 +1,4 @@
-"""What disturbed the machine between two moments: heat, container quota, other programs, a busy host."""
+"""Kernel counters that show disturbances of a measurement: throttling, container quota, other processes, a busy host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgecnn.cpus import read_int, read_text
 
-# /sys/devices/platform/soc/soc:firmware/get_throttled of a Raspberry Pi: what happened since boot (firmware documentation of vcgencmd).
+# get_throttled of a Raspberry Pi: bits 16 to 19 are sticky since boot (firmware documentation of vcgencmd).
 PI_FLAGS = {16: "under-voltage", 17: "frequency capped", 18: "throttled", 19: "soft temperature limit"}
 BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 ORDER = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -17,7 +17,7 @@ ORDER = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Kernel counters at one moment; each only ever grows. Times are in clock ticks over all processors."""
+    """Kernel counters at one moment, all monotonic. Times are clock ticks over all processors; ``own`` are those of our processes."""
 
     total: int = 0
     busy: int = 0
@@ -32,19 +32,20 @@ class Counters:
 class Disturbance:
     """What changed between two ``Counters``.
 
-    ``other_load`` and ``steal`` are shares (0..1) of the machine's processor time: used by processes that are not ours, and taken
-    by the host. ``heat_events`` and ``quota_events`` count throttling by temperature and by the container's quota.
+    ``other_load_share``: share (0..1) of the machine's processor time that other processes used; ``steal_share``: that the
+    hypervisor gave to other guests. ``thermal_throttle_events``, ``quota_throttle_events``: throttling by temperature and by the
+    container's quota. ``flags``: throttling flags of a Raspberry Pi that were set.
     """
 
-    other_load: float = 0.0
-    steal: float = 0.0
-    heat_events: int = 0
-    quota_events: int = 0
+    other_load_share: float = 0.0
+    steal_share: float = 0.0
+    thermal_throttle_events: int = 0
+    quota_throttle_events: int = 0
     flags: tuple[str, ...] = field(default_factory=tuple)
 
 
 def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
-    """The counters now; ``own`` are the process ids whose time is ours, this process is always counted."""
+    """The counters now; ``own`` are ids of further processes that belong to the measurement beside this one."""
     ticks = _stat_line(root)
     throttled = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
     return Counters(
@@ -59,16 +60,16 @@ def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
 
 
 def between(before: Counters, after: Counters) -> Disturbance:
-    """What happened from ``before`` to ``after``."""
+    """The disturbance from ``before`` to ``after``."""
     total = max(after.total - before.total, 1)
     steal = after.steal - before.steal
     other = after.busy - before.busy - steal - (after.own - before.own)
     new = after.pi_flags & ~before.pi_flags
     return Disturbance(
-        other_load=max(other, 0) / total,
-        steal=max(steal, 0) / total,
-        heat_events=after.heat - before.heat,
-        quota_events=after.quota - before.quota,
+        other_load_share=max(other, 0) / total,
+        steal_share=max(steal, 0) / total,
+        thermal_throttle_events=after.heat - before.heat,
+        quota_throttle_events=after.quota - before.quota,
         flags=tuple(name for bit, name in PI_FLAGS.items() if new >> bit & 1),
     )
 
@@ -79,7 +80,8 @@ def _stat_line(root: Path) -> dict[str, int]:
 
 
 def _process_ticks(pid: int, root: Path) -> int:
-    """User and system time of a process with all its threads and its ended children; the name may hold spaces and brackets."""
+    """User and system time of a process with all its threads and its ended children."""
+    # proc(5): fields 14 to 17 are utime, stime, cutime, cstime; field 2, the name in brackets, may itself hold spaces and brackets
     words = read_text(root / f"proc/{pid}/stat").rpartition(")")[2].split()
     return sum(int(word) for word in words[11:15])
 

@@ -28,7 +28,7 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The state around a measurement. ``mhz`` is (lowest, highest) over the cores now; ``temperature_c`` the hottest sensor.
+    """The state around a measurement. ``cpu_mhz`` is (lowest, highest) over the cores now; ``temperature_c`` the hottest sensor.
 
     ``commit`` is the revision of edgecnn where it runs from a git checkout, with ``+changes`` where files differ from it.
     What can't be read is None or "".
@@ -40,8 +40,8 @@ class Environment:
     os: str
     kernel: str
     packages: dict[str, str] = field(default_factory=dict)
-    governor: str = ""
-    mhz: tuple[int, int] | None = None
+    cpu_governor: str = ""
+    cpu_mhz: tuple[int, int] | None = None
     load_average: float = 0.0
     affinity: int = 1
     cpu_quota: float | None = None
@@ -59,8 +59,8 @@ def environment(root: Path = Path("/")) -> Environment:
         os=os_name(root),
         kernel=f"{platform.system()} {platform.release()}",
         packages=packages(),
-        governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        mhz=frequencies(root),
+        cpu_governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        cpu_mhz=frequencies(root),
         load_average=round(os.getloadavg()[0], 2),
         affinity=affinity(),
         cpu_quota=cpu_quota(root),

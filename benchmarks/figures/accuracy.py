@@ -11,12 +11,11 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.measure.dataset_choice import DataChoice
-from edgecnn.benchmarks.measure.process import Process, Setup
-from edgecnn.benchmarks.measure.progress import StatusLine
-from edgecnn.benchmarks.measure.record import digest
-from edgecnn.benchmarks.measure.rounds import Say
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.process import LoadOptions, ModelProcess
+from edgecnn.benchmarks.measure.progress import Progress, ProgressLine
+from edgecnn.benchmarks.measure.record import sha256_of
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
@@ -42,8 +41,8 @@ def command(
     files = [figure.checkpoint(model), *figure.artifacts(folder)]
     if json_path is not None:
         check_writable(json_path)
-    choice = DataChoice(data, split, limit)
-    with StatusLine() as status:
+    choice = DatasetSelection(data, split, limit)
+    with ProgressLine() as status:
         rows = _measure(files, choice, threads, status)
     click.echo(table(rows))
     click.echo(f"\n{conclusion(rows)}")
@@ -51,23 +50,23 @@ def command(
         figure.record(json_path, "accuracy", {"wanted_int8_points": WANTED[rows[0]["task"]], "data": str(choice), "rows": rows})
 
 
-def _measure(files: list[Path], choice: DataChoice, threads: int | None, say: Say) -> list[dict[str, Any]]:
+def _measure(files: list[Path], choice: DatasetSelection, threads: int | None, progress: Progress) -> list[dict[str, Any]]:
     """A row for each file, in a process of its own; points are those lost against the first."""
     rows: list[dict[str, Any]] = []
     checkpoint: ModelCard | None = None
     for path in files:
-        say(f"accuracy of {path.name}")
-        with Process(path, Setup(threads=threads)) as process:
-            checkpoint = checkpoint or process.opened.card
-            figure.check_weights(path.name, checkpoint, process.opened.card)
+        progress(f"accuracy of {path.name}")
+        with ModelProcess(path, LoadOptions(threads=threads)) as process:
+            checkpoint = checkpoint or process.load_report.card
+            figure.check_weights(path.name, checkpoint, process.load_report.card)
             own = _row(path, process, choice)
         rows.append({**own, "points_lost": ((rows[0] if rows else own)["accuracy"] - own["accuracy"]) * 100})
     return rows
 
 
-def _row(path: Path, process: Process, choice: DataChoice) -> dict[str, Any]:
+def _row(path: Path, process: ModelProcess, choice: DatasetSelection) -> dict[str, Any]:
     """Score of one file."""
-    card = process.opened.card
+    card = process.load_report.card
     choice.check(choice.open(), card)
     score: Score | None = process.ask("accuracy", data=choice, options=CardOptions())
     if score is None:
@@ -77,7 +76,7 @@ def _row(path: Path, process: Process, choice: DataChoice) -> dict[str, Any]:
         "format": file_format(path),
         "precision": card.precision,
         "task": card.task,
-        "sha256": digest(path),
+        "sha256": sha256_of(path),
         "metric": score.primary_title,
         "images": score.n,
         "accuracy": score.primary,
@@ -92,7 +91,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells.append(
             [own["name"], own["precision"], str(own["images"]), f"{own['accuracy'] * 100:.2f} %", f"{own['points_lost']:+.2f}"]
         )
-    return columns(cells, left=2)
+    return align_columns(cells, left=2)
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.errors import BackendError, InputError
 from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format
@@ -135,7 +135,7 @@ def table(found: dict[str, Any]) -> str:
         _verdict("memory", found["memory_ratio"], WANTED_MEMORY, "x"),
         _verdict("--help", found["help_s"], WANTED_HELP_S, " s"),
     ]
-    return columns(rows, left=1) + "\n\n" + "\n".join(verdicts)
+    return align_columns(rows, left=1) + "\n\n" + "\n".join(verdicts)
 
 
 def _verdict(name: str, found: float, wanted: float, unit: str) -> str:

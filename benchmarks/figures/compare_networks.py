@@ -86,7 +86,7 @@ def matrix(score: Score) -> Int64:
 
 
 def _rows(first: Side, second: Side, labels: tuple[str, ...]) -> list[str]:
-    """Recall of each class in two columns, the largest gain first, and from where to where it goes over the seeds."""
+    """Recall of each class in two align_columns, the largest gain first, and from where to where it goes over the seeds."""
     a, b = (max(len(side.name), 6) + 2 for side in (first, second))
     change = (second.recall - first.recall) * 100
     rows = []

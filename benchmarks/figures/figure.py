@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.measure.record import other_weights
-from edgecnn.benchmarks.report.document import plain, to_text
+from edgecnn.benchmarks.report.document import json_values, to_json
 from edgecnn.card import ModelCard
 from edgecnn.devices import environment, probe
 from edgecnn.errors import EdgeCnnError, InputError
@@ -58,11 +58,11 @@ def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
     device = probe()
     head = {
         "figure": figure,
-        "command": f"python -m edgecnn.benchmarks.{figure} {' '.join(words)}",
+        "command": f"python -m edgecnn.benchmarks.figures.{figure} {' '.join(words)}",
         "device": {**dataclasses.asdict(device), "slug": device.slug},
         "environment": dataclasses.asdict(environment()),
     }
-    write_file(path, to_text(plain({**head, **content})))
+    write_file(path, to_json(json_values({**head, **content})))
     click.echo(f"wrote {path}")
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.measure.process import Process, Setup
-from edgecnn.benchmarks.measure.progress import StatusLine
+from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.measurement import measure
+from edgecnn.benchmarks.measure.process import ModelProcess
+from edgecnn.benchmarks.measure.progress import ProgressLine
 from edgecnn.benchmarks.measure.protocol import FULL, QUICK
 from edgecnn.benchmarks.measure.record import FileRecord, Record
-from edgecnn.benchmarks.measure.session import Plan, measure
 from edgecnn.benchmarks.report.document import to_document
-from edgecnn.benchmarks.report.table import columns, milliseconds
+from edgecnn.benchmarks.report.table import align_columns, format_ms
 from edgecnn.files import check_writable
 
 WANTED = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
@@ -37,9 +38,9 @@ def command(model: str, folder: Path, threads: int | None, quick: bool, json_pat
     if json_path is not None:
         check_writable(json_path)
     protocol = dataclasses.replace(QUICK if quick else FULL, cold_starts=1)
-    with StatusLine() as status:
-        plan = Plan(files, Setup(threads=threads), protocol, ("model",), throughput=False, check=_check)
-        found = measure(plan, status)
+    with ProgressLine() as status:
+        config = BenchmarkConfig(files=files, threads=threads, protocol=protocol, clocks=("model",), throughput=False)
+        found = measure(config, status, _check)
     rows = [row(found, own) for own in found.files]
     click.echo(table(rows))
     click.echo(f"\n{conclusion(rows)}")
@@ -47,14 +48,14 @@ def command(model: str, folder: Path, threads: int | None, quick: bool, json_pat
         figure.record(json_path, "speedup", {"wanted_int8": WANTED, "rows": rows, "benchmark": to_document(found)})
 
 
-def _check(subjects: Sequence[Process]) -> None:
-    for subject in subjects:
-        figure.check_weights(subject.path.name, subjects[0].opened.card, subject.opened.card)
+def _check(processes: Sequence[ModelProcess]) -> None:
+    for process in processes:
+        figure.check_weights(process.path.name, processes[0].load_report.card, process.load_report.card)
 
 
 def row(record: Record, own: FileRecord) -> dict[str, Any]:
     """The figures of one file: p50, ratio to PyTorch with its spread over the rounds, size and its ratio to fp32 of the format."""
-    ratio, low, high = record.ratio(own, "model")
+    ratio, low, high = record.speedup(own, "model")
     whole = next((other for other in record.files if (other.format, other.precision) == (own.format, "fp32")), None)
     return {
         "name": own.name,
@@ -65,8 +66,8 @@ def row(record: Record, own: FileRecord) -> dict[str, Any]:
         "times_faster": ratio,
         "times_faster_p10": low,
         "times_faster_p90": high,
-        "bytes": own.bytes,
-        "size_of_fp32": None if whole is None else own.bytes / whole.bytes,
+        "bytes": own.size_bytes,
+        "size_of_fp32": None if whole is None else own.size_bytes / whole.size_bytes,
         "verdict": str(own.verdict),
         "reasons": list(own.verdict.reasons),
     }
@@ -74,13 +75,13 @@ def row(record: Record, own: FileRecord) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows for a terminal."""
-    cells = [["file", "precision", "model p50 ms", "p99 ms", "times faster", "size MB", "of fp32", "verdict"]]
+    cells = [["file", "precision", "model p50 ms", "p99 ms", "speedup", "size MB", "of fp32", "verdict"]]
     for own in rows:
         share = "" if own["size_of_fp32"] is None else f"{own['size_of_fp32']:.2f}"
         faster = f"{own['times_faster']:.2f} ({own['times_faster_p10']:.2f}-{own['times_faster_p90']:.2f})"
-        times = [milliseconds(own["p50_ms"]), milliseconds(own["p99_ms"])]
+        times = [format_ms(own["p50_ms"]), format_ms(own["p99_ms"])]
         cells.append([own["name"], own["precision"], *times, faster, f"{own['bytes'] / 1e6:.2f}", share, own["verdict"]])
-    return columns(cells, left=2)
+    return align_columns(cells, left=2)
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:

@@ -23,7 +23,7 @@ import click
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.reach import Figure
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.errors import BackendError
 from edgecnn.files import check_writable
 from edgecnn.types import nearest_rank
@@ -34,7 +34,7 @@ Parts = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class StreamSettings:
     """The files that are measured, and how long."""
 
     openvino: str
@@ -60,11 +60,11 @@ def command(what: tuple[str, ...], json_path: Path | None, **values: Any) -> Non
     """Measure the OpenVINO file and the ONNX file of one detector on VIDEO."""
     if json_path is not None:
         check_writable(json_path)
-    setup = Setup(**values)
+    settings = StreamSettings(**values)
     content: dict[str, Any] = {}
     figures: list[Figure] = []
     for name in what or WHAT:
-        found, own = MEASURES[name](setup)
+        found, own = MEASURES[name](settings)
         content[name] = found
         figures += own
     click.echo(table(figures))
@@ -74,7 +74,7 @@ def command(what: tuple[str, ...], json_path: Path | None, **values: Any) -> Non
 
 def table(figures: list[Figure]) -> str:
     """Figures for a terminal."""
-    return columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1)
+    return align_columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1)
 
 
 def run_part(part: str, **asked: Any) -> dict[str, Any]:
@@ -122,18 +122,18 @@ def _cpu_ms(part: dict[str, Any]) -> float:
     return float(part["cpu_s"] / part["frames"] * 1e3)
 
 
-def throughput(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     """File to boxes over the floor, for both engines; four cameras over one."""
     asked: dict[str, dict[str, Any]] = {
-        "openvino alone": {"part": "engine_openvino", "model": setup.openvino},
-        "onnxruntime alone": {"part": "engine_onnxruntime", "model": setup.onnx},
-        "onnxruntime alone, 2 callers": {"part": "engine_onnxruntime", "model": setup.onnx, "callers": 2},
-        "decode": {"part": "decode", "video": setup.video},
-        "edgecnn openvino": {"part": "stream", "model": setup.openvino, "video": setup.video},
-        "edgecnn onnxruntime": {"part": "stream", "model": setup.onnx, "video": setup.video},
-        "edgecnn openvino, 4 cameras": {"part": "stream", "model": setup.openvino, "video": setup.video, "cameras": 4},
+        "openvino alone": {"part": "engine_openvino", "model": settings.openvino},
+        "onnxruntime alone": {"part": "engine_onnxruntime", "model": settings.onnx},
+        "onnxruntime alone, 2 callers": {"part": "engine_onnxruntime", "model": settings.onnx, "callers": 2},
+        "decode": {"part": "decode", "video": settings.video},
+        "edgecnn openvino": {"part": "stream", "model": settings.openvino, "video": settings.video},
+        "edgecnn onnxruntime": {"part": "stream", "model": settings.onnx, "video": settings.video},
+        "edgecnn openvino, 4 cameras": {"part": "stream", "model": settings.openvino, "video": settings.video, "cameras": 4},
     }
-    parts = in_turns({name: {**own, "seconds": setup.seconds} for name, own in asked.items()}, setup.rounds)
+    parts = in_turns({name: {**own, "seconds": settings.seconds} for name, own in asked.items()}, settings.rounds)
     figures = [
         *_against_floor("OpenVINO", parts, "edgecnn openvino", "openvino alone", 0.95),
         *_against_floor("ONNX Runtime", parts, "edgecnn onnxruntime", _quicker(parts), 0.85),
@@ -167,16 +167,16 @@ def _paired(parts: Parts, value: Callable[[dict[str, Any]], float], one: str, ot
     return [value(a) / value(b) for a, b in zip(parts[one], parts[other], strict=True)]
 
 
-def age(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+def age(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     """Frame age on a camera of 30 frames/s, against the inferences of the same run, and against a loop without a pipeline."""
     asked = {
         f"{name}{', bare loop' if bare else ''}": {
-            "part": "age", "model": path, "video": setup.video, "seconds": setup.seconds, "bare": bare,
+            "part": "age", "model": path, "video": settings.video, "seconds": settings.seconds, "bare": bare,
         }
-        for name, path in (("OpenVINO", setup.openvino), ("ONNX Runtime", setup.onnx))
+        for name, path in (("OpenVINO", settings.openvino), ("ONNX Runtime", settings.onnx))
         for bare in (False, True)
     }  # fmt: skip
-    parts = in_turns(asked, setup.rounds)
+    parts = in_turns(asked, settings.rounds)
     figures = []
     for name in ("OpenVINO", "ONNX Runtime"):
         ours, bare = ([_age_p99(part) for part in parts[key]] for key in (name, f"{name}, bare loop"))
@@ -199,12 +199,12 @@ def _allowed_age(part: dict[str, Any]) -> float:
     return 1.5 * float(statistics.median(part["extra"]["infers_ms"])) + 5
 
 
-def slow(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     """True age while the model takes three frame intervals: edgecnn for the whole time, a plain OpenCV loop for a minute of it."""
     fps, times = 30.0, 3.0
-    seconds = setup.minutes * 60
-    ours = run_part("slow", model=setup.openvino, seconds=seconds, fps=fps, times=times)["extra"]["ages_ms"]
-    plain = run_part("slow", model=setup.openvino, seconds=min(seconds, 60.0), fps=fps, times=times, plain=True)["extra"][
+    seconds = settings.minutes * 60
+    ours = run_part("slow", model=settings.openvino, seconds=seconds, fps=fps, times=times)["extra"]["ages_ms"]
+    plain = run_part("slow", model=settings.openvino, seconds=min(seconds, 60.0), fps=fps, times=times, plain=True)["extra"][
         "ages_ms"
     ]
     bound = 1e3 / fps + 2 * times * 1e3 / fps
@@ -216,24 +216,29 @@ def slow(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
         Figure.of("median age of the last tenth less that of the first, ms", [drift], 1e3 / fps, at_most=True),
         Figure.of("a plain OpenCV loop's age after a minute, ms", [plain[-1][1]]),
     ]
-    return {"minutes": setup.minutes, "bound_ms": bound, "edgecnn": ours[:: max(len(ours) // 2000, 1)], "plain": plain}, figures
+    return {
+        "minutes": settings.minutes,
+        "bound_ms": bound,
+        "edgecnn": ours[:: max(len(ours) // 2000, 1)],
+        "plain": plain,
+    }, figures
 
 
-def memory(setup: Setup) -> tuple[dict[str, Any], list[Figure]]:
+def memory(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     """Growth of resident memory, files and sockets at full rate, after the first minute."""
-    found = run_part("memory", model=setup.openvino, video=setup.video, seconds=setup.minutes * 60)["extra"]
+    found = run_part("memory", model=settings.openvino, video=settings.video, seconds=settings.minutes * 60)["extra"]
     samples = found["samples"]
     early = [one for one in samples if one["s"] <= SETTLED_S][-1]
     late = samples[-1]
     figures = [
-        Figure.of(f"growth of memory in {setup.minutes:g} minutes, MiB", [late["mib"] - early["mib"]], 5.0, at_most=True),
+        Figure.of(f"growth of memory in {settings.minutes:g} minutes, MiB", [late["mib"] - early["mib"]], 5.0, at_most=True),
         Figure.of("growth of open files", [late["files"] - early["files"]], 0.0, at_most=True),
         Figure.of("growth of sockets", [late["sockets"] - early["sockets"]], 0.0, at_most=True),
     ]
-    return {"minutes": setup.minutes, **found}, figures
+    return {"minutes": settings.minutes, **found}, figures
 
 
-MEASURES: dict[str, Callable[[Setup], tuple[dict[str, Any], list[Figure]]]] = {
+MEASURES: dict[str, Callable[[StreamSettings], tuple[dict[str, Any], list[Figure]]]] = {
     "throughput": throughput,
     "age": age,
     "slow": slow,

@@ -138,14 +138,14 @@ def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool
     """
     from itertools import islice
 
-    from edgecnn.benchmarks.measure.frame_age import PacedImages
+    from edgecnn.benchmarks.measure.frame_age import PacedImageSource
     from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.sources import open_source
 
     images = [frame.image for frame in islice(open_source(video), 60)]
     meter, ages, infers = Meter(seconds), [], []
     with Autotuner().open(model, goal="latency") as predictor:
-        for age_ms, infer_ms in (_bare_ages if bare else _live_ages)(PacedImages(images, fps), predictor):
+        for age_ms, infer_ms in (_bare_ages if bare else _live_ages)(PacedImageSource(images, fps), predictor):
             ages.append(age_ms)
             infers.append(infer_ms)
             if meter.count():

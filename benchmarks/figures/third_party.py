@@ -22,8 +22,8 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.measure.progress import StatusLine
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.measure.progress import ProgressLine
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 
@@ -106,7 +106,7 @@ def command(folder: Path, limit: int | None, json_path: Path | None) -> None:
     if json_path is not None:
         check_writable(json_path)
     rows: list[dict[str, Any]] = []
-    with prepared(folder) as places, StatusLine() as status:
+    with prepared(folder) as places, ProgressLine() as status:
         for case in CASES:
             status(f"{case.name}, {Path(case.file).suffix[1:]}")
             rows += measure(case, places, limit)
@@ -169,7 +169,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         numbers = [f"{row['measured']:.1f}", f"{row['known']:.1f}", f"{row['measured'] - row['known']:+.1f}"]
         cells.append([row["name"], row["format"], str(row["images"]), row["metric"], *numbers])
     notes = [f"{name}: {note}" for name, note in {row["name"]: row["note"] for row in rows}.items() if note]
-    return "\n".join([columns(cells, left=2), *(["", *notes] if notes else [])])
+    return "\n".join([align_columns(cells, left=2), *(["", *notes] if notes else [])])
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.card import CARD_KEY
 from edgecnn.errors import BackendError, InputError
 from edgecnn.files import check_writable
@@ -92,7 +92,7 @@ def table(pairs: list[Pair], found: dict[str, float]) -> str:
     ]
     reached = "reached" if found["ratio"] >= WANTED else "not reached"
     spread = f"{found['ratio_min']:.2f}-{found['ratio_max']:.2f} over {len(pairs)} pairs"
-    return f"{columns(rows, left=1)}\n\nratio {found['ratio']:.3f} ({spread}); at least {WANTED}: {reached}"
+    return f"{align_columns(rows, left=1)}\n\nratio {found['ratio']:.3f} ({spread}); at least {WANTED}: {reached}"
 
 
 def _pair(model: Path, video: Path, precision: str, seconds: int, run_options: tuple[str, ...], *, engine_first: bool) -> Pair:

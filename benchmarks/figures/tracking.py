@@ -19,8 +19,8 @@ import click
 import numpy as np
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.measure.progress import StatusLine
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.measure.progress import ProgressLine
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.mot import frame_rate
 from edgecnn.errors import InputError
@@ -37,7 +37,7 @@ Follow: TypeAlias = Callable[[Detections, int], Detections]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrackerResult:
     """One tracker: its name and options, its score, and what a frame took."""
 
     name: str
@@ -61,7 +61,7 @@ def command(model: str, data: str, limit: int | None, json_path: Path | None) ->
     truth = [_true(sample.boxes) for sample in dataset.samples]
     if json_path is not None:
         check_writable(json_path)
-    with StatusLine() as status:
+    with ProgressLine() as status:
         status("detecting")
         found = detect(model, dataset)
     rows = [measure(*one, found, truth) for one in trackers(fps)]
@@ -123,7 +123,7 @@ def _peer(fps: float, options: dict[str, float]) -> Follow:
 
 def measure(
     name: str, options: dict[str, float], follow: Follow, found: Sequence[Detections], truth: Sequence[TrackedBoxes]
-) -> Row:
+) -> TrackerResult:
     """Run one tracker over all frames."""
     tracked, spent = [], []
     for index, boxes in enumerate(found):
@@ -132,10 +132,10 @@ def measure(
         spent.append((perf_counter() - started) * 1e6)
         identity = np.empty(0, np.int64) if result.track_id is None else result.track_id
         tracked.append(TrackedBoxes(result.xyxy, identity))
-    return Row(name, options, score_tracks(truth, tracked), nearest_rank(spent, 50), nearest_rank(spent, 99))
+    return TrackerResult(name, options, score_tracks(truth, tracked), nearest_rank(spent, 50), nearest_rank(spent, 99))
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[TrackerResult]) -> str:
     """The rows for a terminal."""
     cells = [["tracker", "MOTA %", "IDF1 %", "HOTA %", "switches", "missed", "false", "tracks", "p50 us"]]
     for row in rows:
@@ -143,10 +143,10 @@ def table(rows: Sequence[Row]) -> str:
         shares = [f"{100 * getattr(score, name):.1f}" for name in FIGURES]
         counts = [str(value) for value in (score.switches, score.missed, score.false, score.tracks)]
         cells.append([row.name, *shares, *counts, f"{row.p50_us:.0f}"])
-    return columns(cells, left=1)
+    return align_columns(cells, left=1)
 
 
-def conclusion(rows: Sequence[Row]) -> str:
+def conclusion(rows: Sequence[TrackerResult]) -> str:
     """Whether ours, the first, reaches every other row in each figure."""
     ours, *peers = rows
     behind = {

@@ -20,7 +20,7 @@ import numpy as np
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.reach import Figure
-from edgecnn.benchmarks.report.table import columns
+from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.files import check_writable
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
@@ -62,7 +62,7 @@ def command(seconds: float, rounds: int, json_path: Path | None) -> None:
         last = ", ".join(f"{way} {own[-1]['age_p50_ms']:.1f} ms" for way, own in parts.items())
         click.echo(f"round {number + 1} of {rounds}: {last}", err=True)
     figures = [one for way in list(WAYS)[1:] for one in _over_nobody(way, parts)]
-    click.echo(columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1))
+    click.echo(align_columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1))
     if json_path is not None:
         figure.record(json_path, "watching", {"figures": [one.to_json() for one in figures], "parts": parts})
 
@@ -74,7 +74,7 @@ def _over_nobody(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterator[F
 
 
 def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
-    """How many frames, their age in milliseconds, and processor milliseconds of this process for each."""
+    """How many frames, their age in format_ms, and processor milliseconds of this process for each."""
     station = MultiCamera([CameraSetup("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
     view = LiveView(station, station.controls, Access("127.0.0.1", 0))
     view.add_camera("camera", ("thing",), Painter(("thing",)))

@@ -40,7 +40,7 @@ def true_age(image: Image, first_at: float, fps: float) -> float:
     return now - first_at - number / fps
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _CameraHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     parts: tuple[bytes, ...]
     first_at: float
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client left
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Keep the log quiet."""
 
 
 def _part(number: int) -> bytes:
@@ -71,10 +71,10 @@ def _part(number: int) -> bytes:
 
 def main(fps: float) -> None:
     """Serve until the process is ended."""
-    _Handler.parts = tuple(_part(number) for number in range(1 << BITS))
-    _Handler.fps, _Handler.first_at = fps, time.perf_counter()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    print(server.server_address[1], _Handler.first_at, flush=True)
+    _CameraHandler.parts = tuple(_part(number) for number in range(1 << BITS))
+    _CameraHandler.fps, _CameraHandler.first_at = fps, time.perf_counter()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _CameraHandler)
+    print(server.server_address[1], _CameraHandler.first_at, flush=True)
     server.serve_forever()
 
 

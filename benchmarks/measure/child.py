@@ -1,7 +1,7 @@
-"""One model file in a process of its own: cold start and memory first, then what the parent asks for, over a pipe.
+"""The child process of one model file: it measures cold start and peak memory, then answers requests of the parent over a pipe.
 
-A process for each file keeps the engines' thread pools and allocators apart, makes peak memory that of one file, and turns a crash of
-an engine into one line. ``python -m edgecnn.benchmarks.measure.child SETUP`` is started by ``process.py``; SETUP is JSON.
+A process per file keeps the engines' thread pools and allocators apart, makes peak memory that of one file, and turns a crash of
+an engine into one error line. ``process.py`` starts ``python -m edgecnn.benchmarks.measure.child SETUP``; SETUP is JSON.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.model.predictor import Predictor
 
-STARTED = monotonic()  # Python itself is up, nothing of edgecnn is imported
+STARTED = monotonic()  # the interpreter is up, nothing of edgecnn is imported yet: the end of the python_ms stage
 FRAME = (480, 640, 3)
 
 
 def main(setup: dict[str, Any]) -> None:
-    """Load the file, then answer requests until the pipe closes; the parent handles an interrupt, not this process."""
+    """Load the file, then answer requests until the pipe closes."""
+    # Ctrl-C reaches the whole process group: the parent handles it and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
@@ -37,9 +38,10 @@ def main(setup: dict[str, Any]) -> None:
 
 
 def cold_start(setup: dict[str, Any]) -> tuple[Predictor, dict[str, Any]]:
-    """Import, load and predict once; the stages in milliseconds and memory in MiB, measured before anything else is imported.
+    """Import, load and predict once; the stages in milliseconds and the peak memory in MiB, measured before anything else is imported.
 
-    ``spawned`` of the setup is the parent's monotonic clock just before it started this process.
+    ``spawned`` of the setup is the parent's monotonic clock just before it started this process: CLOCK_MONOTONIC is the same in
+    all processes of a machine.
     """
     from edgecnn.runtime.backends import OPENERS, file_format
     from edgecnn.runtime.model.predictor import Predictor
@@ -51,16 +53,16 @@ def cold_start(setup: dict[str, Any]) -> tuple[Predictor, dict[str, Any]]:
     options = card_options(setup["options"])
     predictor = Predictor(path, setup["device"], threads=setup["threads"], requests=setup["requests"], options=options)
     loaded = monotonic()
-    image = _grey()
+    image = _gray_frame()
     worker = predictor.worker()
     worker(image)
     first = monotonic()
-    for _ in range(9):
+    for _ in range(9):  # peak memory is settled after about ten predictions
         worker(image)
     moments = (setup["spawned"], STARTED, imported, loaded, first)
-    names = ("python_ms", "import_ms", "load_ms", "first_ms")
+    names = ("python_ms", "import_ms", "load_ms", "first_prediction_ms")
     stages = {name: (after - before) * 1e3 for name, before, after in zip(names, moments, moments[1:], strict=False)}
-    return predictor, {"cold": stages, "peak_mib": peak_mib()}
+    return predictor, {"cold_start": stages, "peak_memory_mib": peak_memory_mib()}
 
 
 def card_options(values: dict[str, Any]) -> CardOptions:
@@ -71,35 +73,35 @@ def card_options(values: dict[str, Any]) -> CardOptions:
     return CardOptions(**{**fields, "labels": Path(fields["labels"]) if fields.get("labels") else None})
 
 
-def serve(pipe: Any, predictor: Predictor, opened: dict[str, Any]) -> None:
+def serve(pipe: Any, predictor: Predictor, load_report: dict[str, Any]) -> None:
     """Answer ("name", arguments) with ("ok", value) or a failure, until the parent closes the pipe."""
-    from edgecnn.benchmarks.measure.subject import Subject
+    from edgecnn.benchmarks.measure.model_under_test import ModelUnderTest
 
-    subject = Subject(predictor)
-    pipe.send(("ok", {**opened, "card": predictor.card, "concurrency": predictor.backend.concurrency}))
+    model = ModelUnderTest(predictor)
+    pipe.send(("ok", {**load_report, "card": predictor.card, "concurrency": predictor.backend.concurrency}))
     while True:
         name, arguments = pipe.recv()
         try:
-            answer = ("ok", getattr(subject, name)(**arguments))
+            reply = ("ok", getattr(model, name)(**arguments))
         except Exception as error:
-            answer = _failure(error)
-        pipe.send(answer)
+            reply = _failure(error)
+        pipe.send(reply)
 
 
-def peak_mib() -> float:
-    """The most resident memory that this process has had, in MiB.
+def peak_memory_mib() -> float:
+    """Peak resident memory of this process in MiB.
 
-    From /proc, because ``ru_maxrss`` of a fresh process starts at what its parent had.
+    From VmHWM of /proc, because ``ru_maxrss`` of a fresh process starts at what its parent had before the fork.
     """
     with suppress(OSError), Path("/proc/self/status").open(encoding="ascii") as lines:
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
     import resource
 
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, KiB elsewhere
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def _grey() -> Any:
+def _gray_frame() -> Any:
     import numpy as np
 
     return np.full(FRAME, 114, np.uint8)
@@ -112,7 +114,7 @@ def _connect(setup: dict[str, Any]) -> Any:
 
 
 def _failure(error: Exception) -> tuple[Any, ...]:
-    """An exception as something that can be sent: class, problem and fix of an edgecnn error, else class and text."""
+    """An exception in a form that can be sent: class name, problem and fix of an edgecnn error, else its class and text."""
     from edgecnn.errors import EdgeCnnError
 
     if isinstance(error, EdgeCnnError):
@@ -128,4 +130,4 @@ def _failure(error: Exception) -> tuple[Any, ...]:
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))
     sys.stdout.flush()
-    os._exit(0)  # engines that hold threads may hang or crash while Python tears them down; nothing is left to lose
+    os._exit(0)  # engines with live threads may hang or crash while the interpreter shuts down

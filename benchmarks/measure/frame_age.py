@@ -1,4 +1,4 @@
-"""The age clock: the live pipeline on a camera that plays stored frames at its own pace."""
+"""The age clock: the live pipeline on a simulated camera that plays stored frames at a fixed rate."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources.base import Pacer, Source
 from edgecnn.types import Frame, Image
 
-SETTLE_FRAMES = 5
+SETTLE_FRAMES = 5  # the first frames find cold caches
 
 
-class PacedImages(Source):
-    """A live source that shows ``images`` again and again at ``fps`` frames per second, as a camera does, until it is closed.
+class PacedImageSource(Source):
+    """A live source that repeats ``images`` at ``fps`` frames per second until it is closed.
 
-    The frames are ready in memory, so that rendering or decoding does not take the processor from what is measured.
+    The frames lie in memory, so that rendering or decoding takes no processor time from the measured pipeline.
     """
 
     def __init__(self, images: Sequence[Image], fps: float) -> None:
@@ -25,7 +25,7 @@ class PacedImages(Source):
         self._images, self._rate = images, fps
 
     def _frames(self) -> Generator[Frame, None, None]:
-        """Frames without end; one that is overdue is skipped, not sent late."""
+        """Frames without end; an overdue frame is skipped, as a camera skips it, not sent late."""
         pacer = Pacer(self._rate, self._closed)
         tick = 0
         while not self._closed.is_set():
@@ -35,18 +35,18 @@ class PacedImages(Source):
 
 
 @dataclass(slots=True)
-class LiveRound:
-    """Frame ages in milliseconds, stage times of the same frames, and what became of every frame."""
+class FrameAgeRound:
+    """Frame ages in milliseconds, stage times of the same frames, and the ledger of all frames."""
 
     ages_ms: list[float] = field(default_factory=list)
     stages_ms: dict[str, list[float]] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)
 
 
-def live_round(predictor: Predictor, images: Sequence[Image], fps: float, frames: int) -> LiveRound:
+def live_round(predictor: Predictor, images: Sequence[Image], fps: float, frames: int) -> FrameAgeRound:
     """Run the pipeline until ``frames`` results have come after the first five."""
-    done = LiveRound()
-    with Pipeline(PacedImages(images, fps), predictor, policy="latest", workers=1) as pipeline:
+    done = FrameAgeRound()
+    with Pipeline(PacedImageSource(images, fps), predictor, policy="latest", workers=1) as pipeline:
         for count, result in enumerate(pipeline):
             if count < SETTLE_FRAMES:
                 continue

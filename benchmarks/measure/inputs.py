@@ -1,4 +1,4 @@
-"""Real inputs that a measurement rotates over, read once and shared by the processes that measure."""
+"""Images that a measurement rotates over, read once and shared by the measuring processes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from edgecnn.data import Dataset, open_dataset
 from edgecnn.types import Image
 
 SCENE = "scene:cups?seed=7001&every=15"
-BUDGET = 256 << 20  # bytes of all inputs together: small enough for a board with 1 GiB
+MAX_INPUT_BYTES = 256 << 20  # all inputs together: fits a board with 1 GiB
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """Images (H, W, 3) uint8 BGR of a measurement, and in words what they are."""
+class BenchmarkInputs:
+    """Images (H, W, 3) uint8 BGR, and a description of them for reports."""
 
     images: tuple[Image, ...]
-    what: str
+    description: str
 
 
-def default_inputs(task: Task, count: int) -> Inputs:
-    """The built-in scene for detectors; noise for classifiers, whose time does not depend on what they see."""
+def default_inputs(task: Task, count: int) -> BenchmarkInputs:
+    """The built-in scene for detectors, whose NMS depends on the image; noise for all others, whose time does not."""
     if task == "detect":
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
     images = tuple(random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count))
-    return Inputs(images, f"{count} random images of 320x240")
+    return BenchmarkInputs(images, f"{count} random images of 320x240")
 
 
-def dataset_inputs(dataset: Dataset, shown: str, count: int) -> Inputs:
+def dataset_inputs(dataset: Dataset, shown: str, count: int) -> BenchmarkInputs:
     """The first ``count`` images of a dataset, fewer where it is smaller or they would not fit in memory.
 
     Raises ``InputError`` for an image that can't be read.
@@ -40,12 +40,12 @@ def dataset_inputs(dataset: Dataset, shown: str, count: int) -> Inputs:
     images: list[Image] = []
     for sample in dataset.samples[:count]:
         images.append(sample.read())
-        if sum(image.nbytes for image in images) > BUDGET:
+        if sum(image.nbytes for image in images) > MAX_INPUT_BYTES:
             break
-    return Inputs(tuple(images), f"{len(images)} images of {shown}")
+    return BenchmarkInputs(tuple(images), f"{len(images)} images of {shown}")
 
 
-def store(inputs: Inputs, folder: Path) -> None:
+def store(inputs: BenchmarkInputs, folder: Path) -> None:
     """Write the images into ``folder`` for ``load_stored``."""
     for index, image in enumerate(inputs.images):
         np.save(folder / f"{index:05d}.npy", image)

@@ -1,4 +1,4 @@
-"""The parent's end of one measuring process: start it, ask it, end it whatever happens."""
+"""The parent's side of a measuring process: start it, send requests, end it in every case."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from edgecnn.runtime.model.card_inference import CardOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """How a file is opened: device, CPU threads in all, requests in flight, and what the user says about the file."""
+class LoadOptions:
+    """How a model file is loaded: device, total CPU threads, requests in flight, and the user's card options."""
 
     device: Device = "cpu"
     threads: int | None = None
@@ -34,31 +34,34 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """What a process told after it loaded its file: stages of the cold start in milliseconds, peak memory in MiB, the card."""
+class LoadReport:
+    """What a process reports after it loaded its file; ``cold_start`` has the fields of ``ColdStart``.
 
-    cold: Mapping[str, float]
-    peak_mib: float
+    ``concurrency`` is how many threads may call the backend at once.
+    """
+
+    cold_start: Mapping[str, float]
+    peak_memory_mib: float
     card: ModelCard
     concurrency: int
 
 
-class Process:
-    """A fresh process that holds one model file; use it in a ``with`` block, which ends it.
+class ModelProcess:
+    """A fresh process with one loaded model file; leaving its ``with`` block ends it.
 
-    Raises what opening the file raises, and ``BackendError`` where the process dies.
+    Raises what loading the file raises, and ``BackendError`` where the process dies.
     """
 
-    def __init__(self, path: Path, setup: Setup) -> None:
+    def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        self._pipe, theirs = Pipe()
+        self._pipe, child_end = Pipe()
         try:
-            self._child = _start(path, setup, theirs.fileno(), self._stderr.fileno())
+            self._child = _start(path, options, child_end.fileno(), self._stderr.fileno())
         finally:
-            theirs.close()
+            child_end.close()  # else a dead child would not end our recv() with EOFError
         try:
-            self.opened = Opened(**self._answer())
+            self.load_report = LoadReport(**self._receive())
         except BaseException:
             self.close()
             raise
@@ -69,12 +72,12 @@ class Process:
         return self._child.pid
 
     def ask(self, name: str, **arguments: Any) -> Any:
-        """Call one method of the ``Subject`` there and wait for its answer."""
+        """Call one method of the child's ``ModelUnderTest`` and wait for its result."""
         try:
             self._pipe.send((name, arguments))
         except OSError:
             raise self._died() from None
-        return self._answer()
+        return self._receive()
 
     def close(self) -> None:
         """End the process; calling it again does nothing."""
@@ -83,13 +86,13 @@ class Process:
         self._child.wait()
         self._stderr.close()
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> ModelProcess:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _answer(self) -> Any:
+    def _receive(self) -> Any:
         try:
             kind, *rest = self._pipe.recv()
         except (EOFError, OSError):
@@ -103,23 +106,24 @@ class Process:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        last = f" after: {lines[-1][:200]}" if lines else ""
-        found = f"its process ended by {how}{last}"
-        return BackendError(f"a measurement of {self.path.name}", found, "check the file with edgecnn selftest")
+        last = f", last output: {lines[-1][:200]}" if lines else ""
+        return BackendError(
+            f"the process measuring {self.path.name} ended by {how}{last}", "check the file with edgecnn selftest"
+        )
 
 
-def _start(path: Path, setup: Setup, pipe: int, stderr: int) -> subprocess.Popen[bytes]:
-    options = {
-        name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(setup.options).items()
-    }
-    wanted = {"path": str(path), "device": setup.device, "threads": setup.threads, "requests": setup.requests, "options": options}
-    text = json.dumps({**wanted, "pipe": pipe, "spawned": monotonic()})
+def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.Popen[bytes]:
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(load.options).items()}
+    setup = {"path": str(path), "device": load.device, "threads": load.threads, "requests": load.requests, "options": options}
+    text = json.dumps({**setup, "pipe": pipe, "spawned": monotonic()})
     command = [sys.executable, "-m", "edgecnn.benchmarks.measure.child", text]
-    return subprocess.Popen(command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=_quiet())
+    return subprocess.Popen(
+        command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=_child_environment()
+    )
 
 
-def _quiet() -> dict[str, str]:
-    """The environment with messages of the engines off that are not errors."""
+def _child_environment() -> dict[str, str]:
+    """Our environment, with TensorFlow Lite's messages below the level of errors turned off."""
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 

@@ -1,4 +1,4 @@
-"""How long is measured: warm-up, rounds, samples. Two protocols, full and quick; nothing in between is hidden in options."""
+"""How long a benchmark measures: warm-up, rounds, samples. There are two protocols, full and quick."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ CLOCK_MEANING = {
 class Protocol:
     """When a warm-up ends and how much is measured after it.
 
-    Warm-up lasts until ``warm_runs`` runs and ``warm_s`` seconds have passed and the median of the last ``warm_runs`` runs lies
-    within ``settled`` of the median of the ``warm_runs`` before them, but no longer than ``warm_limit_s`` seconds.
-    Then at least ``runs`` runs and ``seconds`` seconds are measured, in ``rounds`` rounds in which the files take turns, so that a
-    busy moment of the machine hits all of them. 662 is the least number for which MLPerf's early-stopping rule gives a p99 with
-    99 % confidence, 64 the least for a p90.
+    Warm-up lasts until ``warm_up_runs`` runs and ``warm_up_s`` seconds have passed and the median of the last ``warm_up_runs`` runs lies
+    within ``settled_within`` (a share) of the median of the ``warm_up_runs`` before them, but no longer than ``warm_up_limit_s`` seconds.
+    Then at least ``runs`` runs and ``duration_s`` seconds are measured, in ``rounds`` rounds in which the files take turns, so that
+    interference hits all of them alike. 662 is the least number for which MLPerf's early-stopping rule gives a p99 with
+    99 % confidence, 64 the least for a p90 (``early_stopping_bound``). The age clock's simulated camera runs at ``camera_fps``.
     """
 
     name: str
     runs: int
-    seconds: float
+    duration_s: float
     rounds: int
     cold_starts: int
     throughput_s: float
-    warm_runs: int = 10
-    warm_s: float = 1.0
-    warm_limit_s: float = 30.0
-    settled: float = 0.05
-    inputs: int = 64
-    fps: float = 30.0
+    warm_up_runs: int = 10
+    warm_up_s: float = 1.0
+    warm_up_limit_s: float = 30.0
+    settled_within: float = 0.05
+    input_count: int = 64
+    camera_fps: float = 30.0
 
     @property
     def runs_per_round(self) -> int:
@@ -47,8 +47,8 @@ class Protocol:
     @property
     def seconds_per_round(self) -> float:
         """Seconds of one file in one round at least."""
-        return self.seconds / self.rounds
+        return self.duration_s / self.rounds
 
 
-FULL = Protocol("full", runs=662, seconds=10.0, rounds=20, cold_starts=5, throughput_s=5.0)
-QUICK = Protocol("quick", runs=64, seconds=0.0, rounds=4, cold_starts=1, throughput_s=1.0, warm_limit_s=5.0)
+FULL = Protocol("full", runs=662, duration_s=10.0, rounds=20, cold_starts=5, throughput_s=5.0)
+QUICK = Protocol("quick", runs=64, duration_s=0.0, rounds=4, cold_starts=1, throughput_s=1.0, warm_up_limit_s=5.0)

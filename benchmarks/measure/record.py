@@ -1,4 +1,4 @@
-"""What a benchmark found, as values: one FileRecord for each file, one Record for all, with the machine it was found on."""
+"""Results of a benchmark: one FileRecord per file, one Record for all, with the machine they were measured on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from edgecnn.benchmarks.measure.loop import WarmUp
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
-from edgecnn.benchmarks.measure.statistics import faster
+from edgecnn.benchmarks.measure.statistics import speedup
+from edgecnn.benchmarks.measure.timing import WarmUp
 from edgecnn.benchmarks.measure.verdict import Verdict
 from edgecnn.card import ModelCard
 from edgecnn.devices import DeviceProfile, Environment
@@ -25,7 +25,7 @@ Stages = Mapping[str, tuple[float, ...]]
 class ClockRecord:
     """One clock of one file: raw samples of every round in milliseconds, stage times of the same samples, the verdict.
 
-    ``ledger`` says what became of the frames of the age clock, those before the first sample counted.
+    ``ledger`` counts the frames of the age clock (captured, processed, dropped, failed), those before the first sample included.
     """
 
     clock: Clock
@@ -43,17 +43,17 @@ class ClockRecord:
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """Milliseconds from the start of a process to its first prediction, by stage; the stages follow on one another."""
+    """Milliseconds from process start to first prediction in consecutive stages: interpreter, imports, load and compile, predict."""
 
     python_ms: float
     import_ms: float
     load_ms: float
-    first_ms: float
+    first_prediction_ms: float
 
     @property
     def total_ms(self) -> float:
         """Process start to first prediction."""
-        return self.python_ms + self.import_ms + self.load_ms + self.first_ms
+        return self.python_ms + self.import_ms + self.load_ms + self.first_prediction_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +61,20 @@ class Throughput:
     """Frames per second with ``concurrency`` threads calling at once, by clock (model: run only, task: frames to boxes)."""
 
     concurrency: int
-    per_s: Mapping[Clock, float]
+    fps: Mapping[Clock, float]
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """All that was measured of one file; ``cold`` and ``peak_mib`` are one value for each fresh process."""
+    """All measurements of one file; ``cold_starts`` and ``peak_memory_mib`` have one value per fresh process."""
 
     path: Path
     name: str
     format: str
     card: ModelCard
-    bytes: int
-    cold: tuple[ColdStart, ...]
-    peak_mib: tuple[float, ...]
+    size_bytes: int
+    cold_starts: tuple[ColdStart, ...]
+    peak_memory_mib: tuple[float, ...]
     clocks: Mapping[Clock, ClockRecord]
     sha256: str = ""
     throughput: Throughput | None = None
@@ -82,18 +82,18 @@ class FileRecord:
 
     @property
     def precision(self) -> str:
-        """fp32, fp16, int8; as the card says."""
+        """fp32, fp16 or int8, from the card."""
         return self.card.precision
 
     @property
     def cold_start(self) -> ColdStart:
         """The median of the cold starts, by total time."""
-        return sorted(self.cold, key=lambda cold: cold.total_ms)[(len(self.cold) - 1) // 2]
+        return sorted(self.cold_starts, key=lambda start: start.total_ms)[(len(self.cold_starts) - 1) // 2]
 
     @property
     def memory_mib(self) -> float:
         """The highest peak of the processes."""
-        return max(self.peak_mib)
+        return max(self.peak_memory_mib)
 
     @property
     def verdict(self) -> Verdict:
@@ -103,13 +103,16 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One run of the benchmark. ``threads`` were given to every engine alike; ``inputs`` and ``data`` say what went in."""
+    """One benchmark run; ``engine_device`` and ``threads`` hold for every engine, ``inputs`` and ``data`` describe what went in.
+
+    ``started`` is UTC in ISO 8601.
+    """
 
     started: str
     protocol: Protocol
     device: DeviceProfile
     environment: Environment
-    where: str
+    engine_device: str
     threads: int
     inputs: str
     data: str
@@ -126,56 +129,56 @@ class Record:
         """The file that ratios refer to: the PyTorch checkpoint where one was measured, else the first file."""
         return next((record for record in self.files if record.format == "torch"), self.files[0])
 
-    def ratio(self, record: FileRecord, clock: Clock) -> tuple[float, float, float]:
-        """How many times less ``record`` takes than the reference: ratio of the p50, then p10 and p90 of the ratio over the rounds."""
-        return faster(self.reference.clocks[clock].rounds, record.clocks[clock].rounds)
+    def speedup(self, record: FileRecord, clock: Clock) -> tuple[float, float, float]:
+        """Speedup over the reference: ratio of the p50, then p10 and p90 of the ratio over the rounds."""
+        return speedup(self.reference.clocks[clock].rounds, record.clocks[clock].rounds)
 
     def notes(self) -> list[str]:
-        """What a reader must know beside the numbers: files of other weights than the checkpoint's, what the accuracy leaves out."""
+        """Notes on the numbers: files with other weights than the checkpoint's, what the accuracy leaves out."""
         base = self.reference
-        strangers = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
-        told = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in strangers]
-        return [*told, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
+        differing = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
+        notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
+        return [*notes, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
 
-    def doubts(self) -> list[tuple[str, Clock, str]]:
-        """Why files are NOISY: who ("all files" where a reason holds for every one), which clock, the reasons in one line."""
+    def noise_reasons(self) -> list[tuple[str, Clock, str]]:
+        """Why files are NOISY: file name ("all files" where a reason holds for every file), clock, reasons in one line."""
         found: list[tuple[str, Clock, str]] = []
         for clock in self.clocks:
-            told = {own.name: own.clocks[clock].verdict.reasons for own in self.files}
+            by_file = {own.name: own.clocks[clock].verdict.reasons for own in self.files}
             common = [
-                reason for reason in self.files[0].clocks[clock].verdict.reasons if all(reason in own for own in told.values())
+                reason for reason in self.files[0].clocks[clock].verdict.reasons if all(reason in own for own in by_file.values())
             ]
-            shared = common if len(told) > 1 else []
-            rest = {name: [reason for reason in reasons if reason not in shared] for name, reasons in told.items()}
+            shared = common if len(by_file) > 1 else []
+            rest = {name: [reason for reason in reasons if reason not in shared] for name, reasons in by_file.items()}
             found += [(name, clock, "; ".join(own)) for name, own in {"all files": shared, **rest}.items() if own]
         return found
 
 
 def other_weights(checkpoint: ModelCard, artifact: ModelCard) -> bool:
-    """Whether an artifact says that it was exported from other weights than the checkpoint's; one that says nothing is believed."""
+    """Whether an artifact's card names other weights than the checkpoint's; a card without a digest counts as equal."""
     return bool(checkpoint.sha256 and artifact.sha256) and checkpoint.sha256 != artifact.sha256
 
 
-def names(paths: Sequence[Path]) -> list[str]:
+def display_names(paths: Sequence[Path]) -> list[str]:
     """A short name for each file: its own, with its folder in front where two files have the same."""
     own = [path.name for path in paths]
     return [name if own.count(name) == 1 else f"{path.parent.name}/{name}" for path, name in zip(paths, own, strict=True)]
 
 
-def parts(path: Path) -> list[Path]:
+def model_files(path: Path) -> list[Path]:
     """A model file with what belongs to it: the weights beside an OpenVINO .xml, external data beside an ONNX file."""
     beside = path.with_suffix(".bin") if path.suffix == ".xml" else path.with_name(path.name + ".data")
     return [path, beside] if beside.is_file() else [path]
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
     """Bytes of a model file with all its parts."""
-    return sum(part.stat().st_size for part in parts(path))
+    return sum(part.stat().st_size for part in model_files(path))
 
 
-def digest(path: Path) -> str:
-    """SHA-256 over all parts of a model file, in hexadecimal: which file a number belongs to."""
+def sha256_of(path: Path) -> str:
+    """SHA-256 over a model file with all its parts, in hexadecimal."""
     found = hashlib.sha256()
-    for part in parts(path):
+    for part in model_files(path):
         found.update(part.read_bytes())
     return found.hexdigest()

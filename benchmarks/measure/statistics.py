@@ -1,4 +1,4 @@
-"""What is computed from raw samples: the early-stopping bound of MLPerf, spread, drift, ratios by round."""
+"""Statistics of raw samples: MLPerf's early-stopping bound, spread, drift, speedup by round."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rounds = Sequence[Sequence[float]]
 def early_stopping_bound(samples: Sequence[float], percent: float, confidence: float = 0.99) -> float | None:
     """An upper bound of the ``percent`` percentile that holds with ``confidence``; None where the samples are too few for one.
 
-    With t slower samples thrown away, the bound holds when BinomCDF(t; n, 1 - p) <= 1 - c; the largest such t gives the bound
+    With t slower samples discarded, the bound holds when BinomCDF(t; n, 1 - p) <= 1 - c; the largest such t gives the bound
     ``sorted[n - t]``. MLPerf Inference rules, appendix "Early stopping", with tolerance 0.
     """
     n, tail = len(samples), 1 - percent / 100
@@ -35,13 +35,13 @@ def _last_rank_within(n: int, tail: float, limit: float) -> int:
     return n
 
 
-def variation(samples: Sequence[float]) -> float:
-    """Coefficient of variation: standard deviation over mean, all samples counted; 0 below two samples."""
+def coefficient_of_variation(samples: Sequence[float]) -> float:
+    """Sample standard deviation over mean; 0 below two samples."""
     return float(np.std(samples, ddof=1) / np.mean(samples)) if len(samples) > 1 else 0.0
 
 
 def drift(samples: Sequence[float]) -> float:
-    """How far the median of the last quarter lies from that of the first, as a share of the first; 0 below eight samples."""
+    """Median of the last quarter of the samples over that of the first, minus one; 0 below eight samples."""
     quarter = len(samples) // 4
     if quarter < 2:
         return 0.0
@@ -49,17 +49,17 @@ def drift(samples: Sequence[float]) -> float:
 
 
 def round_spread(rounds: Rounds) -> float:
-    """Highest over lowest median of the rounds, minus one, without the one highest and lowest where there are ten rounds or more."""
+    """Highest over lowest median of the rounds, minus one; with ten rounds or more the highest and the lowest are left out."""
     medians = sorted(nearest_rank(samples, 50) for samples in rounds if len(samples))
     if len(medians) >= 10:
         medians = medians[1:-1]
     return medians[-1] / medians[0] - 1 if len(medians) > 1 else 0.0
 
 
-def faster(reference: Rounds, other: Rounds) -> tuple[float, float, float]:
-    """How many times less ``other`` takes than ``reference``: ratio of the medians, and the 10th and 90th percentile over the rounds.
+def speedup(reference: Rounds, other: Rounds) -> tuple[float, float, float]:
+    """Speedup of ``other`` over ``reference``: ratio of the medians, then 10th and 90th percentile of the ratio over the rounds.
 
-    Rounds are compared with the round that stood beside them in time, so the interval shows what noise of the machine is left.
+    Each round is compared with the neighbouring round of the reference, so the interval shows the noise that is left.
     """
     whole = nearest_rank(np.concatenate([*map(np.asarray, reference)]), 50) / nearest_rank(
         np.concatenate([*map(np.asarray, other)]), 50

@@ -1,4 +1,4 @@
-"""A Record as JSON: versioned, raw samples kept, documented field by field in benchmarks/README.md."""
+"""A Record as a versioned JSON document with all raw samples; benchmarks/README.md documents its fields."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import ClockRecord, FileRecord, Record
-from edgecnn.benchmarks.measure.statistics import drift, early_stopping_bound, round_spread, variation
+from edgecnn.benchmarks.measure.statistics import coefficient_of_variation, drift, early_stopping_bound, round_spread
 from edgecnn.types import nearest_rank
 
 SCHEMA = "edgecnn.benchmark"
-VERSION = 1
+VERSION = 2
 PERCENTILES = (50, 90, 95, 99)
 
 
 def to_document(record: Record) -> dict[str, Any]:
-    """The whole record as plain JSON values; milliseconds carry four digits, what could not be measured is null."""
+    """The whole record as JSON values; floats have four decimals, what could not be measured is null."""
     document = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -30,7 +30,7 @@ def to_document(record: Record) -> dict[str, Any]:
         "device": {**dataclasses.asdict(record.device), "slug": record.device.slug, "int8_path": record.device.int8_path},
         "environment": dataclasses.asdict(record.environment),
         "disturbance": {clock: dataclasses.asdict(found) for clock, found in record.disturbance.items()},
-        "where": record.where,
+        "engine_device": record.engine_device,
         "threads": record.threads,
         "inputs": record.inputs,
         "data": record.data,
@@ -38,22 +38,22 @@ def to_document(record: Record) -> dict[str, Any]:
         "notes": record.notes(),
         "files": [_file(record, own) for own in record.files],
     }
-    cleaned: dict[str, Any] = plain(document)
-    return cleaned
+    values: dict[str, Any] = json_values(document)
+    return values
 
 
-def to_text(document: Mapping[str, Any]) -> str:
+def to_json(document: Mapping[str, Any]) -> str:
     """JSON text, indented but with each list of numbers on one line."""
     text = json.dumps(document, indent=1, ensure_ascii=False)
     return re.sub(r"\[\n[-\d.,e\s]+\]", lambda found: re.sub(r"\s", "", found[0]), text) + "\n"
 
 
-def plain(value: Any) -> Any:
-    """Tuples to lists, floats to four digits, NaN to None, mappings to dicts, whatever their depth."""
+def json_values(value: Any) -> Any:
+    """Recursively: mappings to dicts, tuples to lists, floats to four decimals, NaN and infinity to None (JSON has neither)."""
     if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): json_values(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(entry) for entry in value]
+        return [json_values(entry) for entry in value]
     if isinstance(value, float):
         return round(value, 4) if math.isfinite(value) else None
     return value
@@ -66,13 +66,14 @@ def _file(record: Record, own: FileRecord) -> dict[str, Any]:
         "precision": own.precision,
         "model": own.card.name,
         "task": own.card.task,
-        "input": list(own.card.preprocess.size),
+        "input_size": list(own.card.preprocess.size),
         "sha256": own.sha256,
-        "bytes": own.bytes,
-        "memory_mib": own.memory_mib,
-        "cold_ms": {**dataclasses.asdict(own.cold_start), "total_ms": own.cold_start.total_ms},
-        "cold_totals_ms": [cold.total_ms for cold in own.cold],
-        "throughput": None if own.throughput is None else dataclasses.asdict(own.throughput),
+        "size_bytes": own.size_bytes,
+        "peak_memory_mib": own.memory_mib,
+        "cold_start": {**dataclasses.asdict(own.cold_start), "total_ms": own.cold_start.total_ms},
+        "cold_start_totals_ms": [start.total_ms for start in own.cold_starts],
+        "throughput_fps": None if own.throughput is None else own.throughput.fps,
+        "throughput_concurrency": None if own.throughput is None else own.throughput.concurrency,
         "accuracy": None if own.score is None else {**own.score.to_dict(), "primary": own.score.primary},
         "verdict": str(own.verdict),
         "reasons": own.verdict.reasons,
@@ -82,10 +83,10 @@ def _file(record: Record, own: FileRecord) -> dict[str, Any]:
 
 def _clock(record: Record, own: FileRecord, clock: Clock) -> dict[str, Any]:
     measured = own.clocks[clock]
-    ratio, low, high = record.ratio(own, clock)
+    ratio, low, high = record.speedup(own, clock)
     return {
         **summary(measured),
-        "faster_than_reference": {"ratio": ratio, "p10_of_rounds": low, "p90_of_rounds": high},
+        "speedup": {"ratio": ratio, "p10_of_rounds": low, "p90_of_rounds": high},
         "verdict": str(measured.verdict),
         "reasons": measured.verdict.reasons,
         "warm_up": dataclasses.asdict(measured.warm_up),
@@ -97,7 +98,7 @@ def _clock(record: Record, own: FileRecord, clock: Clock) -> dict[str, Any]:
 
 
 def summary(measured: ClockRecord) -> dict[str, Any]:
-    """What a table says of one clock: count, mean, percentiles, bounds with 99 % confidence, spread and drift."""
+    """Statistics of one clock: count, mean, percentiles, their upper bounds with 99 % confidence, spread and drift."""
     samples = measured.latency.samples_ms
     return {
         "count": len(samples),
@@ -106,7 +107,7 @@ def summary(measured: ClockRecord) -> dict[str, Any]:
         "max_ms": measured.latency.max,
         "p90_bound_ms": early_stopping_bound(samples, 90),
         "p99_bound_ms": early_stopping_bound(samples, 99),
-        "variation": variation(samples),
+        "coefficient_of_variation": coefficient_of_variation(samples),
         "drift": drift(samples),
         "round_spread": round_spread(measured.rounds),
     }

@@ -1,4 +1,4 @@
-"""A Record as one self-contained HTML page: a table, plots, the environment; no script, nothing from elsewhere."""
+"""A Record as one self-contained HTML page with tables, plots and the environment; no scripts, no external resources."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ import numpy as np
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import ClockRecord, FileRecord, Record
 from edgecnn.benchmarks.measure.statistics import early_stopping_bound
-from edgecnn.benchmarks.report.plot_bars import Stack, sparkline, stacked
-from edgecnn.benchmarks.report.plot_distribution import Series, distribution
-from edgecnn.benchmarks.report.plot_scatter import Point, scatter
-from edgecnn.benchmarks.report.table import milliseconds, threads
+from edgecnn.benchmarks.report.plot_bars import BarStack, sparkline, stacked_bars
+from edgecnn.benchmarks.report.plot_distribution import SampleSeries, distribution_plot
+from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, scatter_plot
+from edgecnn.benchmarks.report.table import format_ms, format_threads
 from edgecnn.errors import InputError, MissingExtraError
 
 WIDE, NARROW = 1000.0, 352.0
 KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
 CLOCK_TITLE = {"model": "Model", "task": "Task", "age": "Frame age"}
-COLD_PARTS = {"python_ms": "Python", "import_ms": "import", "load_ms": "load and compile", "first_ms": "first prediction"}
+COLD_PARTS = {
+    "python_ms": "Python",
+    "import_ms": "import",
+    "load_ms": "load and compile",
+    "first_prediction_ms": "first prediction",
+}
 
 
 def load_jinja() -> Any:
@@ -34,34 +39,34 @@ def load_jinja() -> Any:
     return jinja2
 
 
-def check_picture(path: Path) -> str:
-    """A PNG or JPEG as a data address; raises ``InputError`` for anything else."""
+def data_uri(path: Path) -> str:
+    """A PNG or JPEG file as a data: URI; raises ``InputError`` for anything else."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"a picture at {path}", error.strerror or str(error), "check the path given with --picture") from error
+        raise InputError(f"--picture: {path} can't be read: {error.strerror or error}", "check the path") from error
     kind = next((kind for magic, kind in KINDS.items() if data.startswith(magic)), None)
     if kind is None:
-        raise InputError(f"a PNG or JPEG at {path}", "something else", "give a picture that `edgecnn run --snapshot` wrote")
+        raise InputError(f"--picture: {path} is not a PNG or JPEG", "give an image that `edgecnn run --snapshot` wrote")
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def to_page(record: Record, picture: Path | None = None) -> str:
-    """The page as text; raises ``MissingExtraError`` without jinja2 and ``InputError`` for a picture that is none."""
+def to_html(record: Record, image: Path | None = None) -> str:
+    """The page as text; raises ``MissingExtraError`` without jinja2, ``InputError`` where ``image`` is not a PNG or JPEG."""
     jinja2 = load_jinja()
-    template = resources.files("edgecnn.benchmarks").joinpath("report.html").read_text(encoding="utf-8")
+    template = resources.files("edgecnn.benchmarks.report").joinpath("report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     page: str = environment.from_string(template).render(
         record=record,
         started=record.started[:16].replace("T", " ") + " UTC",
-        threads=threads(record),
-        doubts=record.doubts(),
-        picture=check_picture(picture) if picture else "",
+        threads=format_threads(record),
+        noise_reasons=record.noise_reasons(),
+        image=data_uri(image) if image else "",
         rows=[_row(record, own) for own in record.files],
         clocks=[_clock(record, clock) for clock in record.clocks],
-        scatter=_both(_scatter(record)),
-        stages=_both(_stages(record)),
-        cold=_both(_cold(record)),
+        scatter=_responsive(_scatter(record)),
+        stages=_responsive(_stages(record)),
+        cold=_responsive(_cold(record)),
         facts=_facts(record),
         meaning=CLOCK_MEANING,
         notes=record.notes(),
@@ -69,48 +74,46 @@ def to_page(record: Record, picture: Path | None = None) -> str:
     return page
 
 
-def _both(plot: Callable[[float], str] | None) -> dict[str, str]:
-    """A plot drawn for a desk and for a phone: a scaled plot has text too small to read."""
+def _responsive(plot: Callable[[float], str] | None) -> dict[str, str]:
+    """A plot drawn for wide and for narrow pages: a scaled plot has text too small to read."""
     return {} if plot is None else {"wide": plot(WIDE), "narrow": plot(NARROW)}
 
 
-def _look(own: FileRecord) -> str:
-    """The CSS classes of a file: colour by format, depth by precision."""
+def _css_classes(own: FileRecord) -> str:
+    """The CSS classes of a file: hue by format, shade by precision."""
     return f"format-{own.format} precision-{own.precision}"
 
 
 def _row(record: Record, own: FileRecord) -> dict[str, Any]:
-    """What the first table says of a file, as text."""
+    """A row of the first table, as text."""
     base = record.reference
     return {
         "name": own.name,
-        "look": _look(own),
+        "css_classes": _css_classes(own),
         "format": own.format,
         "precision": own.precision,
         "reference": own is base and len(record.files) > 1,
-        "p50": {clock: milliseconds(measured.latency.p50) for clock, measured in own.clocks.items()},
-        "faster": _faster(record, own),
+        "p50": {clock: format_ms(measured.latency.p50) for clock, measured in own.clocks.items()},
+        "speedup": _speedup(record, own),
         "accuracy": "" if own.score is None else f"{own.score.primary * 100:.2f}",
-        "drop": _points(own, base),
-        "size": f"{own.bytes / 1e6:.2f}",
+        "drop": _accuracy_difference(own, base),
+        "size": f"{own.size_bytes / 1e6:.2f}",
         "memory": f"{own.memory_mib:.0f}",
         "cold": f"{own.cold_start.total_ms:.0f}",
-        "rate": ""
-        if own.throughput is None
-        else f"{own.throughput.per_s.get('task', own.throughput.per_s.get('model', 0.0)):.0f}",
-        "at_once": "" if own.throughput is None else own.throughput.concurrency,
+        "rate": "" if own.throughput is None else f"{own.throughput.fps.get('task', own.throughput.fps.get('model', 0.0)):.0f}",
+        "concurrency": "" if own.throughput is None else own.throughput.concurrency,
         "verdict": str(own.verdict),
     }
 
 
-def _faster(record: Record, own: FileRecord) -> str:
-    """Times faster than the reference by the first clock that means speed; "" for the reference and for the age clock alone."""
+def _speedup(record: Record, own: FileRecord) -> str:
+    """Speedup over the reference by the first clock other than age; "" for the reference and for the age clock alone."""
     clock = next((clock for clock in record.clocks if clock != "age"), None)
-    return "" if own is record.reference or clock is None else f"{record.ratio(own, clock)[0]:.2f}×"
+    return "" if own is record.reference or clock is None else f"{record.speedup(own, clock)[0]:.2f}×"
 
 
-def _points(own: FileRecord, base: FileRecord) -> str:
-    """Difference of accuracy to the reference in points."""
+def _accuracy_difference(own: FileRecord, base: FileRecord) -> str:
+    """Accuracy difference to the reference in percentage points."""
     if own is base or own.score is None or base.score is None:
         return ""
     return f"{(own.score.primary - base.score.primary) * 100:+.2f}"
@@ -119,12 +122,12 @@ def _points(own: FileRecord, base: FileRecord) -> str:
 def _clock(record: Record, clock: Clock) -> dict[str, Any]:
     """Plot and rows of one clock."""
     title = CLOCK_TITLE[clock]
-    series = [Series(own.name, own.clocks[clock].latency.samples_ms, _look(own)) for own in record.files]
+    series = [SampleSeries(own.name, own.clocks[clock].latency.samples_ms, _css_classes(own)) for own in record.files]
     return {
         "name": clock,
         "title": title,
         "meaning": CLOCK_MEANING[clock],
-        "plot": _both(lambda width: distribution(series, width, f"{title} latency by file")),
+        "plot": _responsive(lambda width: distribution_plot(series, width, f"{title} latency by file")),
         "rows": [_latency_row(record, own, own.clocks[clock]) for own in record.files],
     }
 
@@ -135,10 +138,10 @@ def _latency_row(record: Record, own: FileRecord, measured: ClockRecord) -> dict
     ledger = measured.ledger
     return {
         "name": own.name,
-        "values": [milliseconds(value) for value in (found.p50, found.p90, found.p95, found.p99)],
-        "bound": "" if bound is None else milliseconds(bound),
-        "max": milliseconds(found.max),
-        "mean": milliseconds(found.mean),
+        "values": [format_ms(value) for value in (found.p50, found.p90, found.p95, found.p99)],
+        "bound": "" if bound is None else format_ms(bound),
+        "max": format_ms(found.max),
+        "mean": format_ms(found.mean),
         "count": len(found.samples_ms),
         "spark": sparkline(measured.rounds),
         "verdict": str(measured.verdict),
@@ -153,11 +156,13 @@ def _scatter(record: Record) -> Callable[[float], str] | None:
     if clock is None or not scored:
         return None
     points = [
-        Point(own.name, own.clocks[clock].latency.p50, own.clocks[clock].latency.p99, score.primary * 100, _look(own))
+        ScatterPoint(
+            own.name, own.clocks[clock].latency.p50, own.clocks[clock].latency.p99, score.primary * 100, _css_classes(own)
+        )
         for own, score in scored
     ]
     x_title, y_title = f"{CLOCK_TITLE[clock]} latency in ms: dot p50, line to p99", f"{scored[0][1].primary_title} in %"
-    return lambda width: scatter(points, width, 400.0 if width == WIDE else 340.0, x_title, y_title)
+    return lambda width: scatter_plot(points, width, 400.0 if width == WIDE else 340.0, x_title, y_title)
 
 
 def _stages(record: Record) -> Callable[[float], str] | None:
@@ -165,28 +170,29 @@ def _stages(record: Record) -> Callable[[float], str] | None:
     if "task" not in record.clocks:
         return None
     stacks = [
-        Stack(own.name, {name: float(np.mean(values)) for name, values in own.clocks["task"].stages.items()})
+        BarStack(own.name, {name: float(np.mean(values)) for name, values in own.clocks["task"].stages.items()})
         for own in record.files
     ]
-    return lambda width: stacked(stacks, width, "Mean time of each stage of the task clock")
+    return lambda width: stacked_bars(stacks, width, "Mean time of each stage of the task clock")
 
 
 def _cold(record: Record) -> Callable[[float], str]:
     stacks = [
-        Stack(own.name, {title: getattr(own.cold_start, name) for name, title in COLD_PARTS.items()}) for own in record.files
+        BarStack(own.name, {title: getattr(own.cold_start, name) for name, title in COLD_PARTS.items()}) for own in record.files
     ]
-    return lambda width: stacked(stacks, width, "Cold start by stage")
+    return lambda width: stacked_bars(stacks, width, "Cold start by stage")
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:
-    """The environment as pairs of title and text, what is unknown left out."""
+    """The environment as pairs of title and text; unknown values are left out."""
     device, now = record.device, record.environment
     limits = [
         f"{now.cpu_quota:g} processors" if now.cpu_quota else "",
         f"{now.memory_limit_mib} MiB" if now.memory_limit_mib else "",
     ]
     disturbance = [
-        f"{clock}: other programs {found.other_load:.1%}, host {found.steal:.1%}" for clock, found in record.disturbance.items()
+        f"{clock}: other programs {found.other_load_share:.1%}, host {found.steal_share:.1%}"
+        for clock, found in record.disturbance.items()
     ]
     pairs = {
         "Device": device.name,
@@ -194,8 +200,10 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         "Instruction sets": ", ".join(device.features),
         "Int8 runs on": device.int8_path,
         "Memory": f"{device.memory_mib} MiB",
-        "Used": f"{record.where}, {threads(record)} for every engine",
-        "Frequency": "" if now.mhz is None else f"{now.mhz[0]}-{now.mhz[1]} MHz, governor {now.governor or 'unknown'}",
+        "Used": f"{record.engine_device}, {format_threads(record)} for every engine",
+        "Frequency": ""
+        if now.cpu_mhz is None
+        else f"{now.cpu_mhz[0]}-{now.cpu_mhz[1]} MHz, governor {now.cpu_governor or 'unknown'}",
         "Temperature": "" if now.temperature_c is None else f"{now.temperature_c:.0f} °C",
         "Container limits": ", ".join(filter(None, limits)),
         "Load before": f"{now.load_average:.2f}",
@@ -212,8 +220,8 @@ def _facts(record: Record) -> list[tuple[str, str]]:
 
 def _protocol(record: Record) -> str:
     own = record.protocol
-    seconds = f" and {own.seconds:g} s" if own.seconds else ""
+    seconds = f" and {own.duration_s:g} s" if own.duration_s else ""
     return (
-        f"{own.name}: after warm-up at least {own.runs} runs{seconds} of each clock in {own.rounds} rounds by turns, "
-        f"{own.cold_starts} cold starts, frame age at {own.fps:g} frames/s; no sample deleted"
+        f"{own.name}: after warm-up at least {own.runs} runs{seconds} of each clock in {own.rounds} interleaved rounds, "
+        f"{own.cold_starts} cold starts, frame age at {own.camera_fps:g} frames/s; no sample deleted"
     )

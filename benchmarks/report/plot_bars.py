@@ -1,20 +1,20 @@
-"""Stacked bars: what a total is made of, one row a file; and the small line of medians over the rounds."""
+"""Stacked bars of the parts of a total, one row per file; and a sparkline of medians over the rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgecnn.benchmarks.report.svg import BOLD, DESK, SMALL, element, line, picture, shorten, text, text_width
-from edgecnn.benchmarks.report.table import milliseconds
+from edgecnn.benchmarks.report.svg import BOLD, DESKTOP_WIDTH, SMALL, element, line, shorten, svg_document, text, text_width
+from edgecnn.benchmarks.report.table import format_ms
 from edgecnn.types import nearest_rank
 
 BAR, HEAD, MARGIN = 18.0, 28.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """One row: milliseconds by part, in order."""
+class BarStack:
+    """One row: format_ms by part, in order."""
 
     name: str
     parts_ms: Mapping[str, float]
@@ -25,9 +25,9 @@ class Stack:
         return sum(self.parts_ms.values())
 
 
-def stacked(stacks: Sequence[Stack], width: float, title: str) -> str:
+def stacked_bars(stacks: Sequence[BarStack], width: float, title: str) -> str:
     """The bars as SVG of ``width`` pixels, on a common linear scale from zero."""
-    beside = width >= DESK
+    beside = width >= DESKTOP_WIDTH
     row = 30.0 if beside else 52.0
     left = min(max(text_width(stack.name) for stack in stacks) * BOLD + 18, width * 0.26) if beside else MARGIN
     right = width - (86.0 if beside else MARGIN)
@@ -37,7 +37,7 @@ def stacked(stacks: Sequence[Stack], width: float, title: str) -> str:
         top = HEAD + index * row
         parts += _words(stack, top + (14 if beside else 15), width, left - 16 if beside else width - 110)
         parts += _bar(stack, left, top + (0 if beside else 22), scale)
-    return picture(width, HEAD + row * len(stacks), title, parts)
+    return svg_document(width, HEAD + row * len(stacks), title, parts)
 
 
 def _legend(names: Sequence[str], x: float, width: float) -> list[str]:
@@ -45,32 +45,32 @@ def _legend(names: Sequence[str], x: float, width: float) -> list[str]:
     for index, name in enumerate(names):
         parts.append(element("rect", x=x, y=4, width=11, height=11, rx=2, class_=f"part part{index}"))
         parts.append(text(x + 16, 14, name, class_="tick"))
-        x += 16 + text_width(name, SMALL) + (14 if width >= DESK else 6)
+        x += 16 + text_width(name, SMALL) + (14 if width >= DESKTOP_WIDTH else 6)
     return parts
 
 
-def _words(stack: Stack, y: float, width: float, room: float) -> list[str]:
+def _words(stack: BarStack, y: float, width: float, room: float) -> list[str]:
     return [
         text(MARGIN, y, shorten(stack.name, room), class_="name"),
-        text(width - MARGIN, y, f"{milliseconds(stack.total)} ms", class_="number", text_anchor="end"),
+        text(width - MARGIN, y, f"{format_ms(stack.total)} ms", class_="number", text_anchor="end"),
     ]
 
 
-def _bar(stack: Stack, x: float, top: float, scale: float) -> list[str]:
+def _bar(stack: BarStack, x: float, top: float, scale: float) -> list[str]:
     parts = []
     for index, (name, value) in enumerate(stack.parts_ms.items()):
         wide = value * scale
-        label = element("title", f"{name}: {milliseconds(value)} ms")
+        label = element("title", f"{name}: {format_ms(value)} ms")
         parts.append(element("rect", label, x=x, y=top, width=max(wide, 0.5), height=BAR, class_=f"part part{index}"))
-        if wide > text_width(milliseconds(value), SMALL) + 8:
-            words = milliseconds(value)
+        if wide > text_width(format_ms(value), SMALL) + 8:
+            words = format_ms(value)
             parts.append(text(x + wide / 2, top + 13, words, class_=f"inside inside{index}", text_anchor="middle"))
         x += wide
     return parts
 
 
 def sparkline(rounds: Sequence[Sequence[float]], width: float = 96.0, height: float = 22.0) -> str:
-    """Medians of the rounds over time; the full height is 10 % above and below the median of all, where they stay within it."""
+    """Medians of the rounds over time; the full height is at least 10 % above and below the median of all."""
     medians = [nearest_rank(samples, 50) for samples in rounds]
     middle = nearest_rank(medians, 50)
     reach = max(0.1, *(abs(value / middle - 1) for value in medians))
@@ -80,4 +80,4 @@ def sparkline(rounds: Sequence[Sequence[float]], width: float = 96.0, height: fl
     ]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
     parts = [line(0, height / 2, width, height / 2, "grid"), element("path", d=path, class_="spark")]
-    return picture(width, height, f"medians of {len(medians)} rounds, full height ±{reach:.0%}", parts)
+    return svg_document(width, height, f"medians of {len(medians)} rounds, full height ±{reach:.0%}", parts)

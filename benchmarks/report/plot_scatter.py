@@ -1,4 +1,4 @@
-"""Accuracy against latency: one point a file with a line to its p99, and labels that do not lie on one another."""
+"""Accuracy against latency: one point per file with a line to its p99, and labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from edgecnn.benchmarks.report.svg import SMALL, LogAxis, element, even_ticks, line, picture, shorten, text, text_width, tick_text
+from edgecnn.benchmarks.report.svg import (
+    SMALL,
+    LogAxis,
+    element,
+    even_ticks,
+    line,
+    shorten,
+    svg_document,
+    text,
+    text_width,
+    tick_text,
+)
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 14.0, 44.0
 RADIUS = 5.5
@@ -15,17 +26,17 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ScatterPoint:
     """One file: p50 and p99 in milliseconds, accuracy in percent, CSS classes of its colour."""
 
     name: str
     p50: float
     p99: float
     accuracy: float
-    look: str = ""
+    css_classes: str = ""
 
 
-def scatter(points: Sequence[Point], width: float, height: float, x_title: str, y_title: str) -> str:
+def scatter_plot(points: Sequence[ScatterPoint], width: float, height: float, x_title: str, y_title: str) -> str:
     """The plot as SVG of ``width`` x ``height`` pixels."""
     axis = LogAxis.around([value for point in points for value in (point.p50, point.p99)], LEFT, width - RIGHT, 1.15)
     low, high = _range([point.accuracy for point in points])
@@ -37,17 +48,18 @@ def scatter(points: Sequence[Point], width: float, height: float, x_title: str, 
     ends = [axis(point.p99) for point in points]
     parts = [*_x_grid(axis, width, height, x_title), *_y_grid(low, high, place, width, y_title)]
     for point, (x, y), end in zip(points, spots, ends, strict=True):
-        parts.append(line(x, y, end, y, f"whisker {point.look}"))
-        parts.append(line(end, y - 4, end, y + 4, f"whisker {point.look}"))
+        parts.append(line(x, y, end, y, f"whisker {point.css_classes}"))
+        parts.append(line(end, y - 4, end, y + 4, f"whisker {point.css_classes}"))
     parts += [
-        element("circle", cx=x, cy=y, r=RADIUS, class_=f"point {point.look}") for point, (x, y) in zip(points, spots, strict=True)
+        element("circle", cx=x, cy=y, r=RADIUS, class_=f"point {point.css_classes}")
+        for point, (x, y) in zip(points, spots, strict=True)
     ]
     names = [shorten(point.name, width * 0.55, SMALL) for point in points]
-    return picture(width, height, f"{y_title} against {x_title}", [*parts, *_labels(names, spots, ends, width, height)])
+    return svg_document(width, height, f"{y_title} against {x_title}", [*parts, *_labels(names, spots, ends, width, height)])
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """A range around the accuracies, no less than two points: a small difference must not look like a large one."""
+    """The range of the axis, at least two points: a small difference must not look like a large one."""
     low, high = min(values), max(values)
     room = max(2.0 - (high - low), (high - low) * 0.3) / 2
     return max(low - room, 0.0), min(high + room, 101.0)

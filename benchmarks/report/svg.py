@@ -1,4 +1,4 @@
-"""The little of SVG that the report's plots need: elements, widths of text, a logarithmic axis. Colours come from the page's CSS."""
+"""SVG elements, text widths and a logarithmic axis for the report's plots. Colours come from the page's CSS."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 FONT = 13.0
 SMALL = 11.5
 BOLD = 1.08  # how much wider bold text is
-DESK = 640.0  # from this width on, names and numbers stand beside their row, not above it
+DESKTOP_WIDTH = 640.0  # from this width on, names and numbers are beside their row, not above it
 _NARROW, _WIDE = set("ijl.,:;|'!ft()[]- "), set("mwMW@%")
 
 
 def element(name: str, content: str = "", **attributes: Any) -> str:
-    """One element; ``class_`` and names with ``_`` become SVG's own (stroke_dasharray), numbers lose digits nobody sees."""
+    """One element; ``class_`` and names with ``_`` become SVG's own (stroke_dasharray), numbers have two decimals."""
     pairs = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None)
-    text = "".join(f' {key}="{_shown(value)}"' for key, value in pairs)
+    text = "".join(f' {key}="{_attribute(value)}"' for key, value in pairs)
     return f"<{name}{text}>{content}</{name}>" if content else f"<{name}{text}/>"
 
 
@@ -32,14 +32,14 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str, **attributes: 
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_, **attributes)
 
 
-def picture(width: float, height: float, title: str, parts: Iterable[str]) -> str:
-    """The svg element: as wide as its place in the page at most, with a title for those who can't see it."""
+def svg_document(width: float, height: float, title: str, parts: Iterable[str]) -> str:
+    """The svg element, with a title for screen readers."""
     inner = element("title", escape(title)) + "".join(parts)
-    return element("svg", inner, viewBox=f"0 0 {_shown(width)} {_shown(height)}", role="img", width=width, height=height)
+    return element("svg", inner, viewBox=f"0 0 {_attribute(width)} {_attribute(height)}", role="img", width=width, height=height)
 
 
 def text_width(words: str, size: float = FONT) -> float:
-    """About how wide a text is in a sans-serif font of ``size`` pixels; a little too wide rather than too narrow."""
+    """Estimated width in pixels of a text in a sans-serif font of ``size`` pixels; rather too wide than too narrow."""
     return sum(0.33 if letter in _NARROW else 0.9 if letter in _WIDE else 0.6 for letter in words) * size
 
 
@@ -55,7 +55,7 @@ def shorten(words: str, width: float, size: float = FONT) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LogAxis:
-    """Positions of positive values between ``left`` and ``right`` pixels, equal ratios equally far apart."""
+    """A logarithmic axis: maps ``low`` to ``high`` (both positive) to ``left`` to ``right`` pixels."""
 
     low: float
     high: float
@@ -95,11 +95,11 @@ def even_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def tick_text(value: float) -> str:
-    """A tick's value without digits that say nothing."""
+    """The label of a tick: up to six significant digits."""
     return f"{value:.6g}"
 
 
-def _shown(value: object) -> str:
+def _attribute(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return escape(str(value))

@@ -11,94 +11,94 @@ NAME_WIDTH = 30
 
 
 def to_table(record: Record) -> str:
-    """Everything a person wants at once: latency by clock, then what each file costs and is worth, then doubts."""
-    parts = [_head(record), _latency(record), _files(record), *_doubts(record), _words(record)]
+    """The whole result: latency by clock, then size, memory, throughput and accuracy by file, then reasons for NOISY verdicts."""
+    parts = [_head(record), _latency(record), _files(record), *_noise(record), _legend(record)]
     return "\n\n".join(part for part in parts if part)
 
 
-def columns(rows: Sequence[Sequence[str]], left: int) -> str:
-    """Rows in columns two spaces apart, the first ``left`` columns to the left and the others to the right."""
+def align_columns(rows: Sequence[Sequence[str]], left: int) -> str:
+    """Rows in columns two spaces apart; the first ``left`` columns are left-aligned, the others right-aligned."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     words = ([cell.ljust(width) for cell, width in zip(row[:left], widths, strict=False)] for row in rows)
     numbers = ([cell.rjust(width) for cell, width in zip(row[left:], widths[left:], strict=True)] for row in rows)
     return "\n".join("  ".join([*left_cells, *cells]).rstrip() for left_cells, cells in zip(words, numbers, strict=True))
 
 
-def clip(name: str, width: int = NAME_WIDTH) -> str:
-    """A name no longer than ``width``, cut in its middle because names differ at their ends."""
+def ellipsize(name: str, width: int = NAME_WIDTH) -> str:
+    """A name no longer than ``width``; it is cut in the middle because file names differ at their ends."""
     if len(name) <= width:
         return name
     keep = (width - 1) // 2
     return f"{name[: width - 1 - keep]}…{name[-keep:]}"
 
 
-def milliseconds(value: float) -> str:
-    """Three digits that count."""
+def format_ms(value: float) -> str:
+    """Milliseconds with three significant digits."""
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
-def threads(record: Record) -> str:
-    """The number of threads in words."""
+def format_threads(record: Record) -> str:
+    """The number of threads for a heading."""
     return "1 thread" if record.threads == 1 else f"{record.threads} threads"
 
 
 def _head(record: Record) -> str:
-    machine = f"{record.device.name}, {threads(record)}, {record.where}"
+    machine = f"{record.device.name}, {format_threads(record)}, {record.engine_device}"
     return f"{machine} · {record.protocol.name} protocol · inputs: {record.inputs}"
 
 
 def _latency(record: Record) -> str:
-    rows = [["latency in ms", "clock", "p50", "p90", "p95", "p99", "max", "mean", "runs", "times faster"]]
+    rows = [["latency in ms", "clock", "p50", "p90", "p95", "p99", "max", "mean", "runs", "speedup"]]
     rows += [_latency_row(record, own, clock, first=clock == record.clocks[0]) for own in record.files for clock in record.clocks]
-    return columns(rows if len(record.files) > 1 else [row[:-1] for row in rows], left=2)
+    return align_columns(rows if len(record.files) > 1 else [row[:-1] for row in rows], left=2)
 
 
 def _latency_row(record: Record, own: FileRecord, clock: Clock, *, first: bool) -> list[str]:
     found = own.clocks[clock].latency
-    values = [milliseconds(value) for value in (found.p50, found.p90, found.p95, found.p99, found.max, found.mean)]
-    return [clip(own.name) if first else "", clock, *values, str(len(found.samples_ms)), _ratio(record, own, clock)]
+    values = [format_ms(value) for value in (found.p50, found.p90, found.p95, found.p99, found.max, found.mean)]
+    return [ellipsize(own.name) if first else "", clock, *values, str(len(found.samples_ms)), _speedup(record, own, clock)]
 
 
-def _ratio(record: Record, own: FileRecord, clock: Clock) -> str:
-    """Against the reference, with the 10th to 90th percentile of the rounds; age says nothing about speed."""
+def _speedup(record: Record, own: FileRecord, clock: Clock) -> str:
+    """Speedup with the 10th to 90th percentile of the rounds; none for age, which depends on the camera's period."""
     if own is record.reference or clock == "age":
         return "1 (reference)" if clock == record.clocks[0] and len(record.files) > 1 else ""
-    whole, low, high = record.ratio(own, clock)
+    whole, low, high = record.speedup(own, clock)
     return f"{whole:.2f} ({low:.2f}-{high:.2f})"
 
 
 def _files(record: Record) -> str:
     scores = [own.score for own in record.files if own.score is not None]
-    head = ["file", "precision", "size MB", "memory MiB", "cold start ms", "frames/s", "at once"]
+    head = ["file", "precision", "size MB", "memory MiB", "cold start ms", "frames/s", "concurrency"]
     head += [scores[0].primary_title] if scores else []
     rows = [[*head, "verdict"], *([*_file_row(own), str(own.verdict)] for own in record.files)]
-    return columns(rows, left=2)
+    return align_columns(rows, left=2)
 
 
 def _file_row(own: FileRecord) -> list[str]:
-    through = own.throughput
-    rate = "" if through is None else f"{through.per_s.get('task', through.per_s.get('model', 0.0)):.0f}"
+    throughput = own.throughput
+    rate = "" if throughput is None else f"{throughput.fps.get('task', throughput.fps.get('model', 0.0)):.0f}"
     cells = [
-        clip(own.name),
+        ellipsize(own.name),
         own.precision,
-        f"{own.bytes / 1e6:.2f}",
+        f"{own.size_bytes / 1e6:.2f}",
         f"{own.memory_mib:.0f}",
         f"{own.cold_start.total_ms:.0f}",
         rate,
     ]
-    cells.append("" if through is None else str(through.concurrency))
+    cells.append("" if throughput is None else str(throughput.concurrency))
     return cells if own.score is None else [*cells, f"{own.score.primary:.4f}"]
 
 
-def _doubts(record: Record) -> list[str]:
-    """Why files are NOISY, and the notes."""
-    lines = [[clip(name), clock, reasons] for name, clock, reasons in record.doubts()]
-    return [columns([["why NOISY", "clock", ""], *lines], left=3) if lines else "", "\n".join(record.notes())]
+def _noise(record: Record) -> list[str]:
+    """Reasons for NOISY verdicts, and the notes."""
+    lines = [[ellipsize(name), clock, reasons] for name, clock, reasons in record.noise_reasons()]
+    return [align_columns([["why NOISY", "clock", ""], *lines], left=3) if lines else "", "\n".join(record.notes())]
 
 
-def _words(record: Record) -> str:
+def _legend(record: Record) -> str:
     words = [f"{clock}: {CLOCK_MEANING[clock]}" for clock in record.clocks]
     data = next((f"accuracy on {own.score.n} images of {record.data}" for own in record.files if own.score is not None), "")
     return "\n".join([*words, data]).rstrip()

@@ -99,15 +99,23 @@ def exported(name: str, checkpoint: Path, folder: Path, wish: Wish, say: Say) ->
 
 
 def _measure(files: Sequence[Path], wish: Wish, say: Say) -> Record:
-    from edgecnn.benchmarks.measure.dataset_choice import DataChoice
-    from edgecnn.benchmarks.measure.process import Setup
+    from edgecnn.benchmarks.measure.config import BenchmarkConfig
+    from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+    from edgecnn.benchmarks.measure.measurement import measure
     from edgecnn.benchmarks.measure.protocol import FULL, QUICK
-    from edgecnn.benchmarks.measure.session import Plan, measure
 
-    data = DataChoice(wish.data, None, wish.limit) if wish.data else None
-    setup, protocol = Setup(threads=wish.threads), QUICK if wish.quick else FULL
+    data = DatasetSelection(wish.data, None, wish.limit) if wish.data else None
     say(f"measuring {len(files)} files in turns")
-    return measure(Plan(tuple(files), setup, protocol, ("model", "task"), data, throughput=False))
+    return measure(
+        BenchmarkConfig(
+            files=tuple(files),
+            threads=wish.threads,
+            protocol=QUICK if wish.quick else FULL,
+            clocks=("model", "task"),
+            data=data,
+            throughput=False,
+        )
+    )
 
 
 def _measured(own: FileRecord) -> Measured:
@@ -116,7 +124,7 @@ def _measured(own: FileRecord) -> Measured:
     return Measured(
         format=own.format,
         precision=own.precision,
-        bytes=own.bytes,
+        bytes=own.size_bytes,
         accuracy=None if own.score is None else own.score.primary,
         model_ms=own.clocks["model"].latency.p50,
         task_ms=own.clocks["task"].latency.p50,

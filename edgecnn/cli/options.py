@@ -1,4 +1,4 @@
-"""The options that run, evaluate and benchmark share: the device, and what a user may say about a model file."""
+"""The options that commands share: device, threads, the card of a model file, and which part of a dataset."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FIELDS = (
 
 
 class ModelFile(click.Path):
-    """A model file, or the name of a model that the package carries (``cups``): then its int8 ONNX file."""
+    """A model file, or the name of a model that ships with edgecnn (``cups``): then its int8 ONNX file."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -54,41 +54,48 @@ def parse_size(value: str) -> tuple[int, int]:
     """(height, width) from HxW or one number; raises ``click.BadParameter``."""
     parts = value.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) for part in parts):
-        raise click.BadParameter(f"wanted height x width such as 240x320, or one number, found {value!r}")
+        raise click.BadParameter(f"{value!r} is not a size; give height x width such as 240x320, or one number")
     return int(parts[0]), int(parts[-1])
 
 
 def parse_numbers(value: str) -> tuple[float, ...]:
-    """Numbers with commas between; raises ``click.BadParameter``."""
+    """Comma-separated numbers; raises ``click.BadParameter``."""
     try:
         return tuple(float(part) for part in value.split(","))
     except ValueError:
-        raise click.BadParameter(f"wanted one number or three with commas between, found {value!r}") from None
+        raise click.BadParameter(f"{value!r} is not a list of numbers; give one number, or three separated by commas") from None
 
 
-_OPTIONS = (
+SELECTION = ("split", "limit", "renames", "merge")
+_DATASET_OPTIONS = (
+    click.option("--split", help="Split of the dataset.  [default: test, else val, else all]"),
+    click.option("--limit", type=click.IntRange(1), help="Maximum number of images."),
+    click.option("--map", "renames", metavar="A=B,...", help="Rename classes; classes with the same name become one."),
+    click.option("--merge", metavar="NAME", help="Merge all classes of the dataset into one of this name."),
+)
+_MODEL_OPTIONS = (
     click.option(
         "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where to run; auto falls back to cpu."
     ),
-    click.option("--threads", type=click.IntRange(1), help="CPU threads in all.  [default: the engine's choice]"),
-    click.option("--task", type=click.Choice(TASKS), help="What the model does, where its file does not say."),
-    click.option("--decode", metavar="NAME", help="How outputs become a prediction: fcos, yolox, yolo, ssd, ..."),
+    click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: the engine's choice]"),
+    click.option("--task", type=click.Choice(TASKS), help="Task of the model, if its file does not name it."),
+    click.option("--decode", metavar="NAME", help="Output decoder: fcos, yolox, yolo, ssd, ..."),
     click.option(
         "--labels",
         type=click.Path(path_type=Path),
         metavar="NAMES",
-        help="Names of the classes: a,b,c or a file with one a line.",
+        help="Class names: a,b,c or a file with one name per line.",
     ),
-    click.option("--size", type=parse_size, metavar="HxW", help="Input size, where the file leaves it free."),
-    click.option("--resize", type=click.Choice(RESIZES), help="How a frame is brought to the input size."),
-    click.option("--align", type=click.Choice(ALIGNS), help="Where a letterboxed frame sits."),
-    click.option("--pad-value", type=click.IntRange(0, 255), help="What a letterboxed frame is filled up with."),
+    click.option("--size", type=parse_size, metavar="HxW", help="Input size of a model with a dynamic input."),
+    click.option("--resize", type=click.Choice(RESIZES), help="How frames are resized to the input."),
+    click.option("--align", type=click.Choice(ALIGNS), help="Position of a letterboxed frame."),
+    click.option("--pad-value", type=click.IntRange(0, 255), help="Padding value of a letterboxed frame."),
     click.option("--color", type=click.Choice(COLORS), help="Channel order of the input."),
-    click.option("--mean", type=parse_numbers, metavar="N[,N,N]", help="Subtracted from pixels of 0..255."),
-    click.option("--std", type=parse_numbers, metavar="N[,N,N]", help="What (pixel - mean) is divided by."),
-    click.option("--score-threshold", type=click.FloatRange(0, 1), help="Lowest score of a box that is kept."),
-    click.option("--iou-threshold", type=click.FloatRange(0, 1), help="Highest overlap of two boxes of a class."),
-    click.option("--max-detections", type=click.IntRange(1), help="Most boxes kept in one frame."),
+    click.option("--mean", type=parse_numbers, metavar="N[,N,N]", help="Mean subtracted from pixels (0..255)."),
+    click.option("--std", type=parse_numbers, metavar="N[,N,N]", help="Standard deviation that (pixel - mean) is divided by."),
+    click.option("--score-threshold", type=click.FloatRange(0, 1), help="Minimum score of a detection."),
+    click.option("--iou-threshold", type=click.FloatRange(0, 1), help="IoU threshold of non-maximum suppression."),
+    click.option("--max-detections", type=click.IntRange(1), help="Maximum detections per frame."),
 )
 
 
@@ -97,6 +104,16 @@ def card_options(values: dict[str, Any]) -> CardOptions:
     from edgecnn.runtime.model.card_inference import CardOptions
 
     return CardOptions(**{name: values.pop(name) for name in FIELDS})
+
+
+def dataset_options(function: F) -> F:
+    """Add --split, --limit, --map and --merge to a command; it gets them as ``selection``, by the names of ``DatasetSelection``."""
+
+    @functools.wraps(function)
+    def collected(**values: Any) -> Any:
+        return function(selection={name: values.pop(name) for name in SELECTION}, **values)
+
+    return with_options(collected, _DATASET_OPTIONS)  # type: ignore[return-value]
 
 
 def with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
@@ -108,7 +125,7 @@ def with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
 
 def add_model_options(function: F) -> F:
     """Add --device, --threads and the model options to a command, which gets them one by one."""
-    return with_options(function, _OPTIONS)
+    return with_options(function, _MODEL_OPTIONS)
 
 
 def model_options(function: F) -> F:

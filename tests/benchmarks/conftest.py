@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.measure.loop import WarmUp
 from edgecnn.benchmarks.measure.protocol import CLOCKS, FULL, Clock, Protocol
 from edgecnn.benchmarks.measure.record import ClockRecord, ColdStart, FileRecord, Record, Throughput
+from edgecnn.benchmarks.measure.timing import WarmUp
 from edgecnn.benchmarks.measure.verdict import judge
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.devices import DeviceProfile, Environment
@@ -107,7 +107,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_record(files: Sequence[str] = ("cups-fp32.onnx", "cups-int8.onnx"), *, scored: bool = True, seed: int = 0) -> Record:
     """A Record as a measurement would give it, from made-up samples; faster files for int8, slower for .safetensors."""
     random = np.random.default_rng(seed)
-    disturbance = dict.fromkeys(CLOCKS, Disturbance(other_load=0.01))
+    disturbance = dict.fromkeys(CLOCKS, Disturbance(other_load_share=0.01))
     return Record(
         started="2026-01-02T03:04:05+00:00",
         protocol=FULL,
@@ -115,7 +115,7 @@ def make_record(files: Sequence[str] = ("cups-fp32.onnx", "cups-int8.onnx"), *, 
         environment=Environment(
             "0.1.0", "0123456789ab", "CPython 3.11.7", "Test OS", "Linux 6", packages={"onnxruntime": "1.32.0"}
         ),
-        where="cpu",
+        engine_device="cpu",
         threads=4,
         inputs="64 images of scene:cups",
         data="scene:cups" if scored else "",
@@ -137,10 +137,10 @@ def _file_record(path: Path, random: np.random.Generator, scored: bool) -> FileR
         name=path.name,
         format=file_format,
         card=_card("cups", Decode("fcos"), LABELS, precision),
-        bytes=int({"int8": 1.1e6, "fp16": 2.0e6, "fp32": 4.0e6}[precision]),
+        size_bytes=int({"int8": 1.1e6, "fp16": 2.0e6, "fp32": 4.0e6}[precision]),
         sha256="0" * 64,
-        cold=tuple(ColdStart(30, 200, 20 * base, 2 * base + extra) for extra in (0.0, 3.0, 1.0)),
-        peak_mib=(90.0, 92.0, 91.0),
+        cold_starts=tuple(ColdStart(30, 200, 20 * base, 2 * base + extra) for extra in (0.0, 3.0, 1.0)),
+        peak_memory_mib=(90.0, 92.0, 91.0),
         clocks=clocks,
         throughput=Throughput(4, {"model": 4000 / base, "task": 3500 / base}),
         score=score,
@@ -166,12 +166,12 @@ def brief() -> Protocol:
     return Protocol(
         "brief",
         runs=8,
-        seconds=0.0,
+        duration_s=0.0,
         rounds=2,
         cold_starts=2,
         throughput_s=0.02,
-        warm_s=0.0,
-        warm_limit_s=0.2,
-        inputs=4,
-        fps=200,
+        warm_up_s=0.0,
+        warm_up_limit_s=0.2,
+        input_count=4,
+        camera_fps=200,
     )

@@ -32,7 +32,7 @@ def test_readings_of_a_board(tree: Tree) -> None:
     assert frequencies(root) == (1500, 2400)
     assert temperature(root) == 61.0
     assert os_name(root) == "Debian GNU/Linux 12 (bookworm)"
-    assert environment(root).governor == "ondemand"
+    assert environment(root).cpu_governor == "ondemand"
 
 
 def test_what_is_hidden_is_none(tmp_path: Path) -> None:

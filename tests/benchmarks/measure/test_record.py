@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from edgecnn.benchmarks.measure.record import Record, digest, names, size_of
+from edgecnn.benchmarks.measure.record import Record, display_names, file_size, sha256_of
 from edgecnn.benchmarks.measure.verdict import Verdict
 
 
@@ -15,21 +15,21 @@ def test_a_checkpoint_is_the_reference_wherever_it_stands(record_of: Callable[..
 
 def test_the_reference_is_once_as_fast_as_itself(record_of: Callable[..., Record]) -> None:
     record = record_of()
-    assert record.ratio(record.files[0], "model") == (1.0, 1.0, 1.0)
-    whole, low, high = record.ratio(record.files[1], "model")
+    assert record.speedup(record.files[0], "model") == (1.0, 1.0, 1.0)
+    whole, low, high = record.speedup(record.files[1], "model")
     assert low <= whole <= high
     assert whole > 2
 
 
 def test_the_cold_start_is_the_median_and_memory_the_highest(record_of: Callable[..., Record]) -> None:
     own = record_of().files[0]
-    totals = sorted(cold.total_ms for cold in own.cold)
+    totals = sorted(start.total_ms for start in own.cold_starts)
     assert own.cold_start.total_ms == totals[1]
     assert own.memory_mib == 92.0
 
 
 def test_files_of_one_name_get_their_folder() -> None:
-    assert names([Path("a/x.onnx"), Path("b/x.onnx"), Path("b/y.onnx")]) == ["a/x.onnx", "b/x.onnx", "y.onnx"]
+    assert display_names([Path("a/x.onnx"), Path("b/x.onnx"), Path("b/y.onnx")]) == ["a/x.onnx", "b/x.onnx", "y.onnx"]
 
 
 def test_size_and_digest_cover_the_weights_beside(tmp_path: Path) -> None:
@@ -37,11 +37,11 @@ def test_size_and_digest_cover_the_weights_beside(tmp_path: Path) -> None:
     (tmp_path / "m.bin").write_bytes(b"y" * 90)
     (tmp_path / "n.onnx").write_bytes(b"z" * 5)
     (tmp_path / "n.onnx.data").write_bytes(b"z" * 20)
-    assert size_of(tmp_path / "m.xml") == 100
-    assert size_of(tmp_path / "n.onnx") == 25
-    before = digest(tmp_path / "m.xml")
+    assert file_size(tmp_path / "m.xml") == 100
+    assert file_size(tmp_path / "n.onnx") == 25
+    before = sha256_of(tmp_path / "m.xml")
     (tmp_path / "m.bin").write_bytes(b"z" * 90)
-    assert digest(tmp_path / "m.xml") != before
+    assert sha256_of(tmp_path / "m.xml") != before
 
 
 def test_files_of_other_weights_than_the_checkpoint_are_noted(record_of: Callable[..., Record]) -> None:
@@ -56,11 +56,11 @@ def test_files_of_other_weights_than_the_checkpoint_are_noted(record_of: Callabl
 
 def test_a_reason_that_holds_for_all_files_is_told_once(record_of: Callable[..., Record]) -> None:
     record = record_of(["a-int8.onnx", "b-int8.onnx"])
-    assert record.doubts() == []
+    assert record.noise_reasons() == []
     reasons = (("hot", "late"), ("hot",))
     files = [
         dataclasses.replace(own, clocks={"task": dataclasses.replace(own.clocks["task"], verdict=Verdict(told))})
         for own, told in zip(record.files, reasons, strict=True)
     ]
-    doubts = dataclasses.replace(record, files=tuple(files)).doubts()
+    doubts = dataclasses.replace(record, files=tuple(files)).noise_reasons()
     assert doubts == [("all files", "task", "hot"), ("a-int8.onnx", "task", "late")]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.benchmarks.measure.statistics import drift, early_stopping_bound, faster, round_spread, variation
+from edgecnn.benchmarks.measure.statistics import coefficient_of_variation, drift, early_stopping_bound, round_spread, speedup
 from edgecnn.types import nearest_rank
 
 
@@ -37,8 +37,8 @@ def test_the_bound_is_an_observed_value_not_below_the_percentile(samples: list[f
 
 
 def test_one_slow_sample_counts_in_the_variation() -> None:
-    assert variation([1.0] * 99) == 0
-    assert variation([1.0] * 99 + [11.0]) == pytest.approx(1 / 1.1)
+    assert coefficient_of_variation([1.0] * 99) == 0
+    assert coefficient_of_variation([1.0] * 99 + [11.0]) == pytest.approx(1 / 1.1)
 
 
 def test_drift_compares_the_last_quarter_with_the_first() -> None:
@@ -53,6 +53,6 @@ def test_one_odd_round_of_many_does_not_make_a_spread() -> None:
 
 def test_faster_is_the_ratio_of_medians_with_the_spread_of_the_rounds() -> None:
     reference = [[8.0, 8.0, 9.0], [16.0, 16.0, 16.0]]
-    assert faster(reference, reference) == (1.0, 1.0, 1.0)
-    whole, low, high = faster(reference, [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]])
+    assert speedup(reference, reference) == (1.0, 1.0, 1.0)
+    whole, low, high = speedup(reference, [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]])
     assert (whole, low, high) == (4.5, 4.0, 8.0)

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import pytest
 
-from edgecnn.benchmarks.report.plot_bars import Stack, sparkline, stacked
-from edgecnn.benchmarks.report.plot_distribution import Series, distribution
-from edgecnn.benchmarks.report.plot_scatter import Point, scatter
+from edgecnn.benchmarks.report.plot_bars import BarStack, sparkline, stacked_bars
+from edgecnn.benchmarks.report.plot_distribution import SampleSeries, distribution_plot
+from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, scatter_plot
 from edgecnn.benchmarks.report.svg import SMALL, LogAxis, even_ticks, shorten, text_width
 
 WIDTHS = [pytest.param(1000.0, id="desk"), pytest.param(352.0, id="phone")]
@@ -22,8 +22,10 @@ def texts(svg: str, class_: str) -> list[tuple[str, float, float]]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_labels_of_many_close_points_do_not_overlap(width: float) -> None:
-    points = [Point(name, 10.0 + index * 0.15, 11.0 + index * 0.15, 83.0 + index % 3 * 0.05) for index, name in enumerate(NAMES)]
-    labels = texts(scatter(points, width, 400.0, "x", "y"), "label")
+    points = [
+        ScatterPoint(name, 10.0 + index * 0.15, 11.0 + index * 0.15, 83.0 + index % 3 * 0.05) for index, name in enumerate(NAMES)
+    ]
+    labels = texts(scatter_plot(points, width, 400.0, "x", "y"), "label")
     assert len(labels) == len(points)
     boxes = [(x - text_width(words, SMALL) / 2, y - 11, x + text_width(words, SMALL) / 2, y + 4) for words, x, y in labels]
     for one, other in combinations(boxes, 2):
@@ -33,27 +35,27 @@ def test_labels_of_many_close_points_do_not_overlap(width: float) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_distribution_marks_every_file_and_its_slowest_samples(width: float) -> None:
-    series = [Series(name, [1.0 + index * 0.001 for index in range(200)]) for name in NAMES]
-    root = ET.fromstring(distribution(series, width, "t"))
+    series = [SampleSeries(name, [1.0 + index * 0.001 for index in range(200)]) for name in NAMES]
+    root = ET.fromstring(distribution_plot(series, width, "t"))
     classes = [element.get("class", "").split(" ")[0] for element in root.iter()]
     assert classes.count("p50") == classes.count("p99") == classes.count("hill") == len(NAMES)
     assert classes.count("tail") == 2 * len(NAMES)
 
 
 def test_samples_that_are_all_alike_still_make_a_plot() -> None:
-    ET.fromstring(distribution([Series("a", [2.0] * 10)], 352.0, "t"))
-    ET.fromstring(scatter([Point("a", 2.0, 2.0, 50.0)], 352.0, 300.0, "x", "y"))
+    ET.fromstring(distribution_plot([SampleSeries("a", [2.0] * 10)], 352.0, "t"))
+    ET.fromstring(scatter_plot([ScatterPoint("a", 2.0, 2.0, 50.0)], 352.0, 300.0, "x", "y"))
     ET.fromstring(sparkline([[2.0], [2.0]]))
 
 
 def test_names_cannot_break_out_of_the_plot() -> None:
-    svg = distribution([Series('<script>"x"</script>&', [1.0, 2.0])], 1000.0, "<b>")
+    svg = distribution_plot([SampleSeries('<script>"x"</script>&', [1.0, 2.0])], 1000.0, "<b>")
     assert "<script>" not in svg
     assert [words for words, _, _ in texts(svg, "name")] == ['<script>"x"</script>&']
 
 
 def test_bars_are_as_long_as_their_parts() -> None:
-    svg = stacked([Stack("a", {"x": 3.0, "y": 1.0}), Stack("b", {"x": 2.0, "y": 0.0})], 352.0, "t")
+    svg = stacked_bars([BarStack("a", {"x": 3.0, "y": 1.0}), BarStack("b", {"x": 2.0, "y": 0.0})], 352.0, "t")
     widths = [float(found) for found in re.findall(r'<rect [^>]*width="([\d.]+)" height="18"', svg)]
     assert widths[0] == pytest.approx(3 * widths[1], rel=0.01)
     assert widths[2] == pytest.approx(2 * widths[1], rel=0.01)

@@ -7,7 +7,7 @@ import pytest
 
 from edgecnn.benchmarks.measure.record import Record
 from edgecnn.benchmarks.measure.verdict import Verdict
-from edgecnn.benchmarks.report.table import clip, columns, milliseconds, to_table
+from edgecnn.benchmarks.report.table import align_columns, ellipsize, format_ms, to_table
 
 LONG = "a-model-whose-name-is-longer-than-anybody-would-like-int8.onnx"
 
@@ -26,8 +26,8 @@ def test_every_clock_of_every_file_has_its_row(record_of: Callable[..., Record])
 
 
 def test_one_file_alone_is_compared_with_nothing(record_of: Callable[..., Record]) -> None:
-    assert "times faster" in to_table(record_of())
-    assert "times faster" not in to_table(record_of(["a-int8.onnx"]))
+    assert "speedup" in to_table(record_of())
+    assert "speedup" not in to_table(record_of(["a-int8.onnx"]))
 
 
 def test_doubts_stand_below_the_tables_and_those_of_all_files_once(record_of: Callable[..., Record]) -> None:
@@ -42,16 +42,16 @@ def test_doubts_stand_below_the_tables_and_those_of_all_files_once(record_of: Ca
 
 
 def test_columns_align_words_left_and_numbers_right() -> None:
-    assert columns([["a", "p"], ["long", "1"], ["b", "10"]], left=1) == "a      p\nlong   1\nb     10"
+    assert align_columns([["a", "p"], ["long", "1"], ["b", "10"]], left=1) == "a      p\nlong   1\nb     10"
 
 
 def test_a_long_name_loses_its_middle() -> None:
-    assert clip("abcdefghij", 5) == "ab…ij"
-    assert clip("abc", 5) == "abc"
+    assert ellipsize("abcdefghij", 5) == "ab…ij"
+    assert ellipsize("abc", 5) == "abc"
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.01234, "0.012"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234")], ids=["µs", "1", "10", "1000"]
 )
 def test_milliseconds_show_three_digits(value: float, text: str) -> None:
-    assert milliseconds(value) == text
+    assert format_ms(value) == text

@@ -1,4 +1,4 @@
-"""Warm-up and one round of measurement of anything that can be called; raw samples come out."""
+"""Warm-up and timed rounds of any callable; returns raw samples."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SETTLE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """How a warm-up went: runs, seconds, whether the median had settled when it ended."""
+    """The course of a warm-up; ``settled``: whether the median was stable when it ended."""
 
     runs: int
-    seconds: float
+    duration_s: float
     settled: bool
 
 
@@ -30,24 +30,24 @@ def timed(step: Callable[[], object]) -> float:
 
 
 def warm_up(step: Callable[[], object], protocol: Protocol) -> WarmUp:
-    """Call ``step`` until the protocol says that it is warm, or its limit is reached."""
+    """Call ``step`` until its median has settled or the protocol's limit is reached."""
     samples: list[float] = []
     started = perf_counter()
     while True:
         samples.append(timed(step))
         spent = perf_counter() - started
-        settled = len(samples) >= protocol.warm_runs and spent >= protocol.warm_s and has_settled(samples, protocol)
-        if settled or spent > protocol.warm_limit_s:
+        settled = len(samples) >= protocol.warm_up_runs and spent >= protocol.warm_up_s and has_settled(samples, protocol)
+        if settled or spent > protocol.warm_up_limit_s:
             return WarmUp(len(samples), spent, settled)
 
 
 def has_settled(samples: list[float], protocol: Protocol) -> bool:
-    """Whether the median of the last ``warm_runs`` samples lies close to that of as many before them, or of all where they are few."""
-    last, before = samples[-protocol.warm_runs :], samples[-2 * protocol.warm_runs : -protocol.warm_runs] or samples
-    return abs(nearest_rank(last, 50) / nearest_rank(before, 50) - 1) <= protocol.settled
+    """Whether the median of the last ``warm_up_runs`` samples lies close to that of as many before them, or of all where they are few."""
+    last, before = samples[-protocol.warm_up_runs :], samples[-2 * protocol.warm_up_runs : -protocol.warm_up_runs] or samples
+    return abs(nearest_rank(last, 50) / nearest_rank(before, 50) - 1) <= protocol.settled_within
 
 
-def one_round(step: Callable[[], object], runs: int, seconds: float) -> list[float]:
+def measure_round(step: Callable[[], object], runs: int, seconds: float) -> list[float]:
     """Milliseconds of each call until ``runs`` calls and ``seconds`` seconds have passed; none is dropped.
 
     A few calls before the first sample bring caches and clocks back after another file had the machine.

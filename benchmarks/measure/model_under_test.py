@@ -1,4 +1,4 @@
-"""What is measured of one loaded file: its clocks, its throughput, its accuracy. Runs in the child process."""
+"""Measurements of one loaded file: clocks, throughput, accuracy. Runs in the child process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from edgecnn.benchmarks.measure.dataset_choice import DataChoice
-from edgecnn.benchmarks.measure.frame_age import LiveRound, live_round
-from edgecnn.benchmarks.measure.inputs import BUDGET, load_stored
-from edgecnn.benchmarks.measure.loop import WarmUp, one_round, warm_up
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.evaluation import whole_curve
+from edgecnn.benchmarks.measure.frame_age import FrameAgeRound, live_round
+from edgecnn.benchmarks.measure.inputs import MAX_INPUT_BYTES, load_stored
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
+from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, warm_up
 from edgecnn.card import Decode
 from edgecnn.metrics import Score, evaluate
 from edgecnn.preprocess import Preprocessor
@@ -21,11 +22,10 @@ from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
 from edgecnn.types import Array, Image
 
 Step = Callable[[], object]
-MEASURING = {"score_threshold": 0.001, "max_detections": 100}
 
 
 @dataclass(slots=True)
-class Round:
+class RoundSamples:
     """Raw samples of one round in milliseconds; the stages of each sample for the task clock, the ledger for the age clock."""
 
     samples_ms: list[float]
@@ -33,8 +33,8 @@ class Round:
     ledger: dict[str, int] = field(default_factory=dict)
 
 
-class Subject:
-    """One loaded file with the inputs it rotates over; each public method answers one request of the parent."""
+class ModelUnderTest:
+    """One loaded file and its inputs; each public method serves one request of the parent."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
@@ -43,35 +43,35 @@ class Subject:
         self._turn = 0
 
     def use(self, folder: str) -> int:
-        """Take the stored images as inputs and prepare the feeds of the model clock; the number of feeds."""
+        """Load the stored images and preprocess the feeds of the model clock; returns the number of feeds."""
         self.images = load_stored(Path(folder))
         prepare = Preprocessor(self.predictor.card.preprocess, self.predictor.backend.inputs[0])
         self.feeds = []
         for image in self.images:
             feed = {name: array.copy() for name, array in prepare(image)[0].items()}
             self.feeds.append(feed)
-            if len(self.feeds) * sum(array.nbytes for array in feed.values()) > BUDGET:
+            if len(self.feeds) * sum(array.nbytes for array in feed.values()) > MAX_INPUT_BYTES:
                 break
         return len(self.feeds)
 
-    def warm(self, clock: Clock, protocol: Protocol) -> WarmUp:
+    def warm_up(self, clock: Clock, protocol: Protocol) -> WarmUp:
         """Warm up one clock; the pipeline of the age clock warms itself at the start of each round."""
         if clock == "age":
             return WarmUp(0, 0.0, True)
         return warm_up(self._step(clock, {}), protocol)
 
-    def measure(self, clock: Clock, protocol: Protocol) -> Round:
+    def measure(self, clock: Clock, protocol: Protocol) -> RoundSamples:
         """One round of one clock."""
         runs, seconds = protocol.runs_per_round, protocol.seconds_per_round
         if clock == "age":
-            live: LiveRound = live_round(self.predictor, self.images, protocol.fps, runs)
-            return Round(live.ages_ms, live.stages_ms, live.ledger)
+            live: FrameAgeRound = live_round(self.predictor, self.images, protocol.camera_fps, runs)
+            return RoundSamples(live.ages_ms, live.stages_ms, live.ledger)
         stages: dict[str, list[float]] = {}
-        samples = one_round(self._step(clock, stages), runs, seconds)
-        return Round(samples, {name: values[-len(samples) :] for name, values in stages.items()})
+        samples = measure_round(self._step(clock, stages), runs, seconds)
+        return RoundSamples(samples, {name: values[-len(samples) :] for name, values in stages.items()})
 
     def throughput(self, clock: Clock, seconds: float) -> float:
-        """Frames per second with as many threads at work as the backend allows, over ``seconds`` seconds and at least one frame each."""
+        """Frames per second with as many threads as the backend serves at once, over ``seconds`` seconds and at least one frame each."""
         until = perf_counter() + seconds
         counts = [0] * self.predictor.backend.concurrency
         steps = [self._step(clock, {}) for _ in counts]
@@ -89,20 +89,17 @@ class Subject:
             thread.join()
         return sum(counts) / (perf_counter() - started)
 
-    def accuracy(self, data: DataChoice, options: CardOptions) -> Score | None:
-        """Accuracy of the very file that was timed; None on a dataset without truth.
-
-        Boxes of every score count unless ``options`` say otherwise: a threshold as in daily use would cut the curve that mAP is
-        the area of.
-        """
+    def accuracy(self, data: DatasetSelection, options: CardOptions) -> Score | None:
+        """Accuracy of the file that was timed; None on a dataset without labels. Thresholds are those of ``whole_curve``."""
         dataset = data.open()
         if not dataset.labels:
             return None
         card = self.predictor.card
-        dataset, classes = data.named(dataset, card.labels)
+        dataset, classes = data.match_classes(dataset, card.labels)
         if card.task == "detect":
-            every = {name: own if (own := getattr(options, name)) is not None else value for name, value in MEASURING.items()}
-            card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **every}))
+            chosen = whole_curve(options)
+            limits = {"score_threshold": chosen.score_threshold, "max_detections": chosen.max_detections}
+            card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **limits}))
         worker = PredictorWorker(self.predictor.backend, card)
         return evaluate(lambda image: worker(image)[0], dataset, classes=classes)
 

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.measure.dataset_choice import DataChoice
-from edgecnn.benchmarks.measure.process import Process, Setup
+from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.measurement import measure
+from edgecnn.benchmarks.measure.process import LoadOptions, ModelProcess
 from edgecnn.benchmarks.measure.protocol import Protocol
 from edgecnn.benchmarks.measure.record import Record
-from edgecnn.benchmarks.measure.session import Plan, measure
 from edgecnn.errors import InputError
 from edgecnn.runtime.model.card_inference import CardOptions
 
@@ -29,7 +30,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_measured_of_every_file(classifier: Path, detector: Path, brief: Protocol) -> None:
     steps: list[str] = []
-    found = measure(Plan((classifier, detector), Setup(threads=1), brief), steps.append)
+    found = measure(BenchmarkConfig(files=(classifier, detector), threads=1, protocol=brief), steps.append)
     assert [own.name for own in found.files] == ["tiny-fp32.onnx", "boxes-fp32.onnx"]
     assert found.reference is found.files[0]
     for own in found.files:
@@ -49,22 +50,31 @@ def _check_complete(found: Record, name: str, brief: Protocol) -> None:
         assert sum(values[index] for values in task.stages.values()) <= whole
     ledger = own.clocks["age"].ledger
     assert ledger["captured"] == ledger["processed"] + ledger["dropped"] + ledger["failed"]
-    assert len(own.cold) == len(own.peak_mib) == brief.cold_starts
-    assert own.bytes == own.path.stat().st_size
+    assert len(own.cold_starts) == len(own.peak_memory_mib) == brief.cold_starts
+    assert own.size_bytes == own.path.stat().st_size
     assert own.throughput is not None
-    assert min(own.throughput.per_s.values()) > 0
+    assert min(own.throughput.fps.values()) > 0
     assert own.score is None
 
 
 def test_only_the_clocks_asked_for_are_measured(classifier: Path, brief: Protocol) -> None:
-    found = measure(Plan((classifier,), Setup(threads=1), brief, ("model",), throughput=False))
+    found = measure(BenchmarkConfig(files=(classifier,), threads=1, protocol=brief, clocks=("model",), throughput=False))
     assert found.clocks == ("model",)
     assert found.files[0].throughput is None
     assert "random" in found.inputs
 
 
 def test_accuracy_is_that_of_the_timed_file(classifier: Path, classes: Path, brief: Protocol) -> None:
-    found = measure(Plan((classifier,), Setup(threads=1), brief, ("task",), DataChoice(str(classes)), throughput=False))
+    found = measure(
+        BenchmarkConfig(
+            files=(classifier,),
+            threads=1,
+            protocol=brief,
+            clocks=("task",),
+            data=DatasetSelection(str(classes)),
+            throughput=False,
+        )
+    )
     score = found.files[0].score
     assert score is not None
     assert score.n == 4
@@ -74,8 +84,8 @@ def test_accuracy_is_that_of_the_timed_file(classifier: Path, classes: Path, bri
 
 def test_boxes_of_every_score_count_for_map_unless_the_user_says_otherwise(detector: Path) -> None:
     pytest.importorskip("pycocotools")
-    data = DataChoice("scene:cups?seed=5&every=40&size=160x120", limit=8)
-    with Process(detector, Setup(threads=1)) as process:
+    data = DatasetSelection("scene:cups?seed=5&every=40&size=160x120", limit=8)
+    with ModelProcess(detector, LoadOptions(threads=1)) as process:
         every = process.ask("accuracy", data=data, options=CardOptions())
         strict = process.ask("accuracy", data=data, options=CardOptions(score_threshold=0.05))
     assert every.values["ar"] > 0
@@ -86,14 +96,26 @@ def test_a_dataset_for_another_task_is_refused_before_anything_is_measured(
     detector: Path, classes: Path, brief: Protocol
 ) -> None:
     steps: list[str] = []
-    with pytest.raises(InputError, match="a dataset to detect"):
-        measure(Plan((detector,), Setup(threads=1), brief, ("model",), DataChoice(str(classes))), steps.append)
+    with pytest.raises(InputError, match="classes0 is a dataset to classify, but tiny-detector is a model to detect"):
+        measure(
+            BenchmarkConfig(files=(detector,), threads=1, protocol=brief, clocks=("model",), data=DatasetSelection(str(classes))),
+            steps.append,
+        )
     assert not any("round" in step for step in steps)
 
 
 def test_plain_images_are_inputs_without_accuracy(detector: Path, tmp_path: Path, brief: Protocol) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), np.zeros((30, 30, 3), np.uint8))
-    found = measure(Plan((detector,), Setup(threads=1), brief, ("model",), DataChoice(str(tmp_path)), throughput=False))
+    found = measure(
+        BenchmarkConfig(
+            files=(detector,),
+            threads=1,
+            protocol=brief,
+            clocks=("model",),
+            data=DatasetSelection(str(tmp_path)),
+            throughput=False,
+        )
+    )
     assert found.files[0].score is None
     assert found.inputs.startswith("1 images of ")
 
@@ -101,5 +123,5 @@ def test_plain_images_are_inputs_without_accuracy(detector: Path, tmp_path: Path
 def test_a_missing_file_is_said_before_any_process_starts(classifier: Path, tmp_path: Path) -> None:
     steps: list[str] = []
     with pytest.raises(InputError, match="no such file"):
-        measure(Plan((classifier, tmp_path / "missing.onnx")), steps.append)
+        measure(BenchmarkConfig(files=(classifier, tmp_path / "missing.onnx")), steps.append)
     assert steps == []

@@ -1,0 +1,56 @@
+"""What to benchmark: the typed form of all options of `edgecnn benchmark`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.process import LoadOptions
+from edgecnn.benchmarks.measure.protocol import CLOCKS, FULL, Clock, Protocol
+from edgecnn.cpus import usable_cpus
+from edgecnn.runtime.backends import Device
+from edgecnn.runtime.model.card_inference import CardOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkConfig:
+    """Which model files to measure, how they are loaded, which clocks, on which data, and where reports go.
+
+    ``files``: the first, or a checkpoint (.safetensors), is the reference that speedups refer to.
+    ``threads``: CPU threads of every engine; None: all processors that this process may use, so that engines compare.
+    ``clocks``: model (inference alone), task (frame to boxes), age (capture to result, live).
+    ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
+    ``json_path``, ``html_path``: reports to write; ``image`` is a PNG or JPEG to show in the HTML report.
+    Raises ``ValueError`` without files or clocks, for an unknown clock and for fewer than one thread.
+    """
+
+    files: tuple[Path, ...]
+    device: Device = "cpu"
+    threads: int | None = None
+    options: CardOptions = field(default_factory=CardOptions)
+    clocks: tuple[Clock, ...] = CLOCKS
+    protocol: Protocol = FULL
+    data: DatasetSelection | None = None
+    throughput: bool = True
+    json_path: Path | None = None
+    html_path: Path | None = None
+    image: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            raise ValueError("a benchmark needs at least one model file; name one in files")
+        unknown = [clock for clock in self.clocks if clock not in CLOCKS]
+        if unknown or not self.clocks:
+            raise ValueError(f"clocks {self.clocks!r} are not valid; name one or more of {', '.join(CLOCKS)}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; give 1 or more, or None for all processors")
+
+    @property
+    def engine_threads(self) -> int:
+        """CPU threads that every engine gets."""
+        return self.threads or usable_cpus()
+
+    def load_options(self, requests: int) -> LoadOptions:
+        """How files are loaded with ``requests`` inferences in flight."""
+        return LoadOptions(self.device, self.engine_threads, requests, self.options)

@@ -1,0 +1,62 @@
+"""Which data a measurement uses: the dataset options that `edgecnn evaluate` and `edgecnn benchmark` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgecnn.card import ModelCard
+from edgecnn.data import Dataset, held_out_split, open_dataset
+from edgecnn.data.address import shown_address
+from edgecnn.data.naming import name_both
+from edgecnn.errors import InputError
+from edgecnn.metrics import ClassMap
+from edgecnn.metrics.average_precision import load_pycocotools
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSelection:
+    """A dataset by its address, which images of it, and other names for its classes.
+
+    ``split`` None: the split that was held out of training, where there is one. ``limit``: at most so many images, of which only
+    each ``every``-th by file name counts. ``renames`` "a=b,..." renames classes of dataset and model; ``merge`` makes one class of
+    all of the dataset. ``labels`` names the classes of a dataset whose files lack names.
+    Raises ``ValueError`` where ``limit`` or ``every`` is below 1.
+    """
+
+    uri: str
+    split: str | None = None
+    limit: int | None = None
+    renames: str | None = None
+    merge: str | None = None
+    labels: str | None = None
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.limit is not None and self.limit < 1) or self.every < 1:
+            raise ValueError(f"limit is {self.limit} and every is {self.every}; both must be 1 or more")
+
+    def open(self, at_least: int = 0) -> Dataset:
+        """The selected images; raises what ``open_dataset`` raises. ``at_least`` so many images are read even above ``limit``."""
+        limit = None if self.limit is None else max(self.limit, at_least)
+        split = self.split or held_out_split(self.uri)
+        dataset = open_dataset(self.uri, split=split, labels=self.labels, limit=limit and limit * self.every)
+        return dataset if self.every == 1 else dataset.take(self.every, limit)
+
+    def match_classes(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
+        """The dataset with its new names, and which class of a model with ``labels`` each is; ``InputError`` where none matches."""
+        return name_both(dataset, labels, self.renames, self.merge)
+
+    def check(self, dataset: Dataset, card: ModelCard) -> None:
+        """Raise what would stop an accuracy measurement of a model with ``card``, before a long measurement starts."""
+        if dataset.task != card.task:
+            raise InputError(
+                f"{dataset.name} is a dataset to {dataset.task}, but {card.name} is a model to {card.task}",
+                "name another dataset",
+            )
+        if card.task == "detect":
+            load_pycocotools()
+        self.match_classes(dataset, card.labels)
+
+    def __str__(self) -> str:
+        """For a report: a path is cut to its last part, because reports are given away."""
+        return shown_address(self.uri)

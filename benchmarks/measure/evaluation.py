@@ -1,0 +1,120 @@
+"""The accuracy of one model file on a dataset: what `edgecnn evaluate` does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.data import Problem
+from edgecnn.data.problems import check_strict, problem_lines
+from edgecnn.metrics import Score, evaluate
+from edgecnn.runtime.backends import Device, file_format
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor
+
+SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 carried neither schema nor version
+WHOLE_CURVE_SCORE, WHOLE_CURVE_DETECTIONS = 0.001, 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationConfig:
+    """A model file, a dataset, and how the file is loaded.
+
+    ``threads``: CPU threads; None: the engine's choice. ``strict``: raise ``InputError`` where anything is wrong with the dataset.
+    """
+
+    file: Path
+    data: DatasetSelection
+    device: Device = "cpu"
+    threads: int | None = None
+    options: CardOptions = field(default_factory=CardOptions)
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The score of a model file, with the file, the decoder and the dataset it belongs to."""
+
+    file: Path
+    format: str
+    precision: str
+    device: Device
+    decoder: str
+    decoder_options: Mapping[str, Any]
+    dataset: str
+    split: str
+    image_count: int
+    problems: tuple[Problem, ...]
+    score: Score
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON document of `edgecnn evaluate --json`; benchmarks/README.md documents its fields."""
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "file": str(self.file),
+            "format": self.format,
+            "precision": self.precision,
+            "device": self.device,
+            "decode": {"name": self.decoder, "options": dict(self.decoder_options)},
+            "dataset": {
+                "name": self.dataset,
+                "split": self.split,
+                "image_count": self.image_count,
+                "problems": [dataclasses.asdict(problem) for problem in self.problems],
+            },
+            "score": self.score.to_dict(),
+        }
+
+
+def evaluate_file(
+    config: EvaluationConfig,
+    *,
+    report: Progress = no_progress,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure the accuracy of a model file on a dataset; classes are matched by name.
+
+    ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
+    Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
+    """
+    file_format(config.file)  # a wrong path is reported before a large dataset is read
+    opened = config.data.open()
+    if config.strict:
+        check_strict(opened)
+    for line in problem_lines(opened):
+        report(line)
+    with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
+        card = predictor.card
+        dataset, classes = config.data.match_classes(opened, card.labels)
+        score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.strict)
+    return Evaluation(
+        file=config.file,
+        format=file_format(config.file),
+        precision=card.precision,
+        device=config.device,
+        decoder=card.decode.name,
+        decoder_options=card.decode.options,
+        dataset=opened.name,
+        split=opened.split,
+        image_count=len(opened),
+        problems=tuple(opened.problems),
+        score=score,
+    )
+
+
+def whole_curve(options: CardOptions) -> CardOptions:
+    """``options`` with thresholds for measuring mAP, where the user set none.
+
+    mAP is the area under the whole precision-recall curve: the score threshold of daily use would cut its tail off.
+    """
+    return dataclasses.replace(
+        options,
+        score_threshold=WHOLE_CURVE_SCORE if options.score_threshold is None else options.score_threshold,
+        max_detections=WHOLE_CURVE_DETECTIONS if options.max_detections is None else options.max_detections,
+    )

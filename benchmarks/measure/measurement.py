@@ -1,0 +1,148 @@
+"""A whole benchmark: one process per file, cold starts, interleaved rounds, accuracy, throughput, verdicts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.inputs import BenchmarkInputs, dataset_inputs, default_inputs, store
+from edgecnn.benchmarks.measure.process import LoadReport, ModelProcess
+from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.protocol import Clock
+from edgecnn.benchmarks.measure.record import (
+    ClockRecord,
+    ColdStart,
+    FileRecord,
+    Record,
+    Throughput,
+    display_names,
+    file_size,
+    sha256_of,
+)
+from edgecnn.benchmarks.measure.rounds import measure_clock, measure_throughput
+from edgecnn.devices import environment, probe
+from edgecnn.metrics import Score
+from edgecnn.runtime.backends import file_format
+
+Check = Callable[[Sequence[ModelProcess]], None]
+
+
+def measure(config: BenchmarkConfig, progress: Progress = no_progress, check: Check = lambda _: None) -> Record:
+    """Measure all files of ``config``; ``progress`` gets one short line at each step.
+
+    ``check`` sees the loaded files before they are measured and may raise.
+    Raises what loading a file or opening a dataset raises, and ``BackendError`` where an engine crashes.
+    """
+    for path in config.files:
+        file_format(path)
+    before, started = environment(), datetime.now(timezone.utc).isoformat(timespec="seconds")
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        processes = load_all(config, 1, stack, progress)
+        check(processes)
+        inputs = _store_inputs(config, processes, Path(folder), progress)
+        cold = _cold_starts(config, processes, progress)
+        _use(folder, processes)
+        found = {clock: measure_clock(clock, config.protocol, processes, progress) for clock in config.clocks}
+        scores = [_score(config, process, progress) for process in processes]
+        stack.close()  # so that the throughput measurement has the machine's memory to itself
+        throughput = _throughput(config, folder, progress)
+    clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
+    files = map(_file_record, config.files, display_names(config.files), cold, clocks, throughput, scores)
+    return Record(
+        started=started,
+        protocol=config.protocol,
+        device=probe(),
+        environment=before,
+        engine_device=config.device,
+        threads=config.engine_threads,
+        inputs=inputs.description,
+        data=str(config.data or ""),
+        disturbance={clock: disturbance for clock, (_, disturbance) in found.items()},
+        files=tuple(files),
+    )
+
+
+def load_all(config: BenchmarkConfig, requests: int, stack: ExitStack, progress: Progress) -> list[ModelProcess]:
+    """A fresh process for each file, ended with ``stack``."""
+    processes = []
+    for path in config.files:
+        progress(f"loading {path.name}")
+        processes.append(stack.enter_context(ModelProcess(path, config.load_options(requests))))
+    return processes
+
+
+def _cold_starts(config: BenchmarkConfig, processes: list[ModelProcess], progress: Progress) -> list[list[LoadReport]]:
+    """The load reports of all cold starts, by file; the processes beyond the first end at once."""
+    reports = [[process.load_report] for process in processes]
+    for number in range(1, config.protocol.cold_starts):
+        for own, path in zip(reports, config.files, strict=True):
+            progress(f"cold start {number + 1} of {config.protocol.cold_starts}, {path.name}")
+            with ModelProcess(path, config.load_options(1)) as process:
+                own.append(process.load_report)
+    return reports
+
+
+def _store_inputs(config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress) -> BenchmarkInputs:
+    """Read the inputs once, for all processes; what would stop the accuracy measurement later is raised here."""
+    progress("reading inputs")
+    count = config.protocol.input_count
+    if config.data is None:
+        inputs = default_inputs(processes[0].load_report.card.task, count)
+    else:
+        dataset = config.data.open(count)
+        for process in processes if dataset.labels else ():
+            config.data.check(dataset, process.load_report.card)
+        inputs = dataset_inputs(dataset, str(config.data), count)
+    store(inputs, folder)
+    return inputs
+
+
+def _use(folder: str, processes: list[ModelProcess]) -> None:
+    for process in processes:
+        process.ask("use", folder=folder)
+
+
+def _score(config: BenchmarkConfig, process: ModelProcess, progress: Progress) -> Score | None:
+    """Accuracy of the same loaded file that was timed."""
+    if config.data is None:
+        return None
+    progress(f"accuracy of {process.path.name}")
+    score: Score | None = process.ask("accuracy", data=config.data, options=config.options)
+    return score
+
+
+def _throughput(config: BenchmarkConfig, folder: str, progress: Progress) -> list[Throughput | None]:
+    clocks = [clock for clock in config.clocks if clock != "age"]
+    if not config.throughput or not clocks:
+        return [None] * len(config.files)
+    with ExitStack() as stack:
+        processes = load_all(config, config.engine_threads, stack, progress)
+        _use(folder, processes)
+        return [*measure_throughput(config.protocol, clocks, processes, progress)]
+
+
+def _file_record(
+    path: Path,
+    name: str,
+    cold: list[LoadReport],
+    clocks: dict[Clock, ClockRecord],
+    throughput: Throughput | None,
+    score: Score | None,
+) -> FileRecord:
+    return FileRecord(
+        path=path,
+        name=name,
+        format=file_format(path),
+        card=cold[0].card,
+        size_bytes=file_size(path),
+        sha256=sha256_of(path),
+        cold_starts=tuple(ColdStart(**report.cold_start) for report in cold),
+        peak_memory_mib=tuple(report.peak_memory_mib for report in cold),
+        clocks=clocks,
+        throughput=throughput,
+        score=score,
+    )

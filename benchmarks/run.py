@@ -1,0 +1,49 @@
+"""A whole benchmark from Python: measure, then write the reports. What `edgecnn benchmark` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.measurement import measure
+from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import Record
+from edgecnn.benchmarks.report.document import to_document, to_json
+from edgecnn.benchmarks.report.page import data_uri, load_jinja, to_html
+from edgecnn.files import check_writable, write_file
+
+
+def benchmark(config: BenchmarkConfig, progress: Progress = no_progress) -> Record:
+    """Measure the files of ``config`` and write the reports that it names; ``progress`` gets one short line at each step.
+
+    Raises ``InputError`` for a report that can't be written and ``MissingExtraError`` without jinja2, both before the measurement;
+    further what loading a file or opening a dataset raises, and ``BackendError`` where an engine crashes.
+    """
+    check_reports(config)
+    record = measure(config, progress)
+    if config.json_path is not None:
+        write_json(record, config.json_path)
+    if config.html_path is not None:
+        write_html(record, config.html_path, config.image)
+    return record
+
+
+def check_reports(config: BenchmarkConfig) -> None:
+    """Raise now what would stop the reports after a long measurement."""
+    for path in (config.json_path, config.html_path):
+        if path is not None:
+            check_writable(path)
+    if config.html_path is not None:
+        load_jinja()
+    if config.image is not None:
+        data_uri(config.image)
+
+
+def write_json(record: Record, path: Path) -> None:
+    """Write the JSON document of ``record``; raises ``InputError`` where that fails, with nothing half written."""
+    write_file(path, to_json(to_document(record)))
+
+
+def write_html(record: Record, path: Path, image: Path | None = None) -> None:
+    """Write the HTML report with ``image``, a PNG or JPEG; raises ``InputError``, ``MissingExtraError`` without jinja2."""
+    write_file(path, to_html(record, image))
