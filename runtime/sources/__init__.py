@@ -1,4 +1,4 @@
-"""Where frames come from: images, folders, videos, cameras, addresses, pipes, the scene."""
+"""Sources of frames: images, folders, videos, cameras, network addresses, pipes, the built-in scene."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.runtime.sources.redact import expand_variables, redact_address
 
 __all__ = ["Failure", "ReconnectOptions", "ReconnectingSource", "SilenceError", "Source", "open_source"]
 
-KINDS = "an image, a folder of images, a video, a camera number, an rtsp:// or http:// address, or scene:cups"
+_KINDS = "an image, a folder of images, a video, a camera number, an rtsp:// or http:// address, or scene:cups"
 
 
 def open_source(
@@ -23,7 +23,7 @@ def open_source(
     paced: bool | None = None,
     reconnect: ReconnectOptions | None = None,
 ) -> Source:
-    """The source that ``uri`` names; its device is opened by whoever iterates it.
+    """The source at ``uri``; its device is opened when it is iterated.
 
     ======================================  =============================================================================
     an image, a folder, a video             a path
@@ -36,21 +36,22 @@ def open_source(
     the built-in scene                      scene:cups
     ======================================  =============================================================================
 
-    ``${NAME}`` in an address is filled in from the environment and never shown: so passwords stay out of files and process lists.
-    ``timeout`` is how many seconds a frame may take. ``repeat`` plays files that many times over, 0 without end. ``paced`` makes a
-    video, the scene or standard input behave like a live camera; None means the scene does and the others do not; False gives every
-    frame of an address, also those that piled up on the way. With ``reconnect`` a camera or a live address is connected again when it
-    breaks (see ``ReconnectingSource``); a file never is.
-    Raises ``SourceError`` for what is not there, and ``ValueError`` for a timeout or repeat below its range.
+    ``${NAME}`` in an address is replaced by the environment variable and never shown, which keeps passwords out of files and process
+    lists. ``timeout`` is the longest time to a frame in seconds. ``repeat`` plays files that many times, 0 for ever. ``paced`` makes
+    a video, the scene or standard input behave like a live camera; None does so for the scene only; False gives every frame of an
+    address, also those that queued up on the way. With ``reconnect`` a camera or live address is reconnected when it fails (see
+    ``ReconnectingSource``); a file never is.
+    Raises ``SourceError`` for a source that does not exist, ``MissingExtraError`` for an http:// camera without httpx, and
+    ``ValueError`` for a timeout or repeat out of range.
     """
     if timeout <= 0 or repeat < 0:
-        raise ValueError(f"wanted a timeout above 0 and repeat of 0 or more, found {timeout} and {repeat}: correct them")
+        raise ValueError(f"timeout must be above 0 and repeat 0 or more, not {timeout} and {repeat}")
     text = str(uri)
     live = _open_live(text, timeout, paced)
     if live is None:
         return _open_files(text, timeout, repeat, bool(paced))
     if repeat != 1:
-        raise SourceError("a file to repeat", f"{live.name}, which never ends", "leave --repeat out")
+        raise SourceError(f"--repeat: {live.name} never ends", "leave --repeat out")
     if reconnect is None or not live.live or text == "-" or text.startswith("scene:"):
         return live
     return ReconnectingSource(partial(_open_again, text, timeout, paced), reconnect)
@@ -58,7 +59,7 @@ def open_source(
 
 def _open_again(text: str, timeout: float, paced: bool | None) -> Source:
     source = _open_live(text, timeout, paced)
-    assert source is not None, "what was live once is live again"
+    assert source is not None, "the same address is opened by the same rules"
     return source
 
 
@@ -94,7 +95,8 @@ def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
 
     scheme = text.partition("://")[0]
     if scheme not in SCHEMES:
-        raise SourceError(f"an address of {', '.join(SCHEMES)}", f"{scheme}://", "name one of them, or write ffmpeg: before it")
+        known = ", ".join(SCHEMES)
+        raise SourceError(f"{scheme}:// is not a known kind of address", f"use one of {known}, or write ffmpeg: before it")
     address, shown = expand_variables(text)
     if scheme.startswith("http"):
         from edgecnn.runtime.sources.http_mjpeg import HttpCamera
@@ -112,10 +114,10 @@ def _open_files(text: str, timeout: float, repeat: int, paced: bool) -> Source:
     if path.is_dir():
         return images.open_folder(path, repeat=repeat)
     if not path.is_file():
-        found = "no such file or folder" if not path.exists() else "neither a file nor a folder"
-        raise SourceError(f"a source at {redact_address(text)}: {KINDS}", found, "check the path")
+        problem = "does not exist" if not path.exists() else "is neither a file nor a folder"
+        raise SourceError(f"{redact_address(text)} {problem}", f"check the path, or name {_KINDS}")
     if not path.stat().st_size:
-        raise SourceError(f"an image or a video at {path}", "an empty file", "check or replace the file")
+        raise SourceError(f"{path} is an empty file", "check or replace the file")
     if path.suffix.lower() in images.SUFFIXES:
         return images.open_image(path, repeat=repeat)
     from edgecnn.runtime.sources.video import VideoFile

@@ -1,4 +1,4 @@
-"""What every source of frames is."""
+"""The interface of every source of frames."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any
 from edgecnn.errors import SourceError
 from edgecnn.types import Event, Frame
 
-_MOST_NAMED = 100
+_MAX_FAILURES = 100
 
 
 class SilenceError(SourceError):
-    """A source that gave no frame for too long, though nobody hung up."""
+    """No frame arrived within the timeout, though the connection is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A frame that could not be read: which, and why. The run goes on without it."""
+    """A frame that could not be read, and the reason; the run continues without it."""
 
     name: str
     reason: str
 
 
 class Source(ABC):
-    """Frames, one after the other: iterate it in one thread, which opens, reads and closes the device.
+    """An iterable of frames; the thread that iterates it opens, reads and closes the device.
 
-    ``name`` is fit to be printed (no passwords). ``live`` means that frames come at their own pace, wanted or not. ``fps`` is frames
-    per second where the source says so, for files and cameras only once the first frame came. ``timeout`` is how many seconds a
-    frame may take. ``failed`` counts the frames that could not be read, ``failures`` names the first of them, and ``notes`` collects
-    what else a user should be told at the end. ``missed`` counts the frames that arrived and were let go unread because newer ones
-    were there. ``state`` is "live", "waiting", "lost", "stalled" or "frozen" where a source watches itself, "" elsewhere, and ``detail``
-    is one line on why. ``stuck`` names threads that hang in a driver and can't be ended.
+    ``name`` is safe to print (no passwords). ``live`` means that frames come at their own rate. ``fps`` is the frame rate by the
+    source's own header, for files and cameras known from the first frame on. ``timeout`` is the longest time to a frame in seconds.
+    ``failed`` counts the frames that could not be read, ``failures`` names the first of them, ``notes`` are lines for the user at the
+    end of the run. ``missed`` counts the frames that arrived and were dropped unread because newer ones were there. ``state`` is
+    "live", "waiting", "lost", "stalled" or "frozen" where a source monitors itself, "" elsewhere, and ``detail`` is the reason in one
+    line. ``stuck`` names threads that hang in a driver and can't be stopped.
     Iterating raises ``SourceError`` for a source that can't be opened, breaks, or is silent for longer than the timeout.
     """
 
@@ -51,7 +51,7 @@ class Source(ABC):
 
     @abstractmethod
     def _frames(self) -> Generator[Frame, None, None]:
-        """Open the device, give its frames, and close it whatever happens."""
+        """Open the device, yield its frames, and close it in every case."""
 
     def __iter__(self) -> Generator[Frame, None, None]:
         frames = self._frames()
@@ -67,7 +67,7 @@ class Source(ABC):
         """Count a frame that could not be read."""
         self.failed += 1
         failure = Failure(name, reason)
-        if len(self.failures) < _MOST_NAMED and failure not in self.failures:
+        if len(self.failures) < _MAX_FAILURES and failure not in self.failures:
             self.failures.append(failure)
 
     @property
@@ -76,15 +76,15 @@ class Source(ABC):
         return []
 
     def take_events(self) -> list[Event]:
-        """What happened since this was asked last, oldest first; from any thread."""
+        """The events since the last call, oldest first; from any thread."""
         return []
 
     def title(self, index: int) -> str:
-        """What to call frame ``index`` before a user: a file name where there is one."""
+        """A label for frame ``index``: its file name where it has one."""
         return f"frame {index}"
 
     def close(self) -> None:
-        """Ask for the end, from any thread: the iterating thread closes the device at its next frame."""
+        """Request the end, from any thread: the iterating thread closes the device at its next frame."""
         self._closed.set()
 
     def __enter__(self) -> Source:
@@ -95,13 +95,13 @@ class Source(ABC):
 
 
 class Pacer:
-    """Holds frames back to a frame rate, as a camera would; wakes at once when ``stop`` is set."""
+    """Delays frames to a frame rate, as a camera would; returns at once when ``stop`` is set."""
 
     def __init__(self, fps: float, stop: threading.Event) -> None:
         self._period, self._stop, self._start = 1 / fps, stop, time.perf_counter()
 
     def wait(self, tick: int) -> int:
-        """Sleep until ``tick`` is due; gives the tick that is due then, a later one where the caller is behind."""
+        """Sleep until ``tick`` is due; returns the tick that is due then, a later one where the caller is behind."""
         early = self._start + tick * self._period - time.perf_counter()
         if early > 0:
             self._stop.wait(early)

@@ -1,4 +1,4 @@
-"""What happens to a connection: its state, its events, and the story for the end of the run."""
+"""The state of a camera's connection, its events, and the summary at the end of the run."""
 
 from __future__ import annotations
 
@@ -8,72 +8,81 @@ from typing import Any
 
 from edgecnn.types import Event
 
-_MOST_EVENTS = 1000
+_MAX_EVENTS = 1000
 _KINDS = {"lost": "camera-lost", "waiting": "camera-lost", "stalled": "camera-stalled", "frozen": "camera-frozen"}
 
 
 class ConnectionLog:
-    """Keeps the ``state`` of one camera ("waiting", "live", "lost", "stalled", "frozen", "ended", "failed") and ``detail``, why."""
+    """Records what happens to one camera.
+
+    ``state`` is "waiting" (for the first frame), "live", "lost", "stalled", "frozen", "ended" or "failed"; ``detail`` is the reason.
+    ``connected_once`` says whether any frame has arrived yet.
+    """
 
     def __init__(self) -> None:
         self.state, self.detail = "waiting", "not connected yet"
-        self.seen = False
-        self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
+        self.connected_once = False
+        self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._counts: Counter[str] = Counter()
-        self._since: float | None = None
-        self._last = time.perf_counter()
-        self._away_s, self._attempts, self._why = 0.0, 0, ""
+        self._outage_began: float | None = None
+        self._last_frame = time.perf_counter()
+        self._away_s, self._attempts, self._last_reason = 0.0, 0, ""
         self._size: tuple[int, int] | None = None
 
     def take_events(self) -> list[Event]:
-        """The events since the last call, oldest first; any thread may ask."""
+        """The events since the last call, oldest first; from any thread."""
         taken: list[Event] = []
         while self._events:
             taken.append(self._events.popleft())
         return taken
 
-    def trouble(self, state: str, why: str) -> None:
-        """The camera is "lost", "stalled" or "frozen"; only the first of a stretch is an event, and each is an attempt."""
-        state = state if self.seen else "waiting"
+    def report_problem(self, state: str, reason: str) -> None:
+        """The camera is "lost", "stalled" or "frozen": an event for the first problem of an outage, an attempt for each."""
+        state = state if self.connected_once else "waiting"
         self._attempts += 1
-        self.detail = self._why = why
-        if self._since is None or (self.state == "frozen" and state != "frozen"):
-            self._since = self._since or (self._last if self.seen else time.perf_counter())
+        self.detail = self._last_reason = reason
+        # A frozen camera that is then lost is a second problem; one that is lost again while being reconnected is not.
+        if self._outage_began is None or (self.state == "frozen" and state != "frozen"):
+            self._outage_began = self._outage_began or (self._last_frame if self.connected_once else time.perf_counter())
             self._counts[_KINDS[state]] += 1
-            self._tell(_KINDS[state], {"why": why})
+            self._add(_KINDS[state], {"reason": reason})
         self.state = state
 
-    def picture(self, size: tuple[int, int], *, frozen: bool) -> None:
-        """A picture of ``size`` (width, height) came; ``frozen`` says that it is an old one."""
+    def report_frame(self, size: tuple[int, int], *, frozen: bool) -> None:
+        """A frame of ``size`` (width, height) arrived; ``frozen`` says that its image repeats an old one."""
         if self._size is not None and size != self._size:
             self._counts["size-changed"] += 1
-            self._tell("size-changed", {"from": list(self._size), "to": list(size)})
-        self.seen, self._size = True, size
-        self._last = self._last if frozen else time.perf_counter()
+            self._add("size-changed", {"from": list(self._size), "to": list(size)})
+        self.connected_once, self._size = True, size
+        self._last_frame = self._last_frame if frozen else time.perf_counter()
         if self.state == "live" or frozen:
             return
-        if self._since is not None:
-            away = time.perf_counter() - self._since
+        if self._outage_began is not None:
+            away = time.perf_counter() - self._outage_began
             self._away_s += away
-            self._tell("camera-back", {"was": self.state, "away_s": round(away, 3), "attempts": self._attempts})
-        self.state, self.detail, self._since, self._attempts = "live", "", None, 0
+            self._add("camera-back", {"was": self.state, "away_s": round(away, 3), "attempts": self._attempts})
+        self.state, self.detail, self._outage_began, self._attempts = "live", "", None, 0
 
-    def end(self, state: str) -> None:
-        """Nothing more comes: "ended" or "failed"."""
-        if self._since is not None:
-            self._away_s, self._since = self._away_s + time.perf_counter() - self._since, None
+    def close(self, state: str) -> None:
+        """No more frames come: "ended" or "failed"."""
+        if self._outage_began is not None:
+            self._away_s, self._outage_began = self._away_s + time.perf_counter() - self._outage_began, None
         self.state = state
 
-    def story(self, name: str) -> list[str]:
-        """What a user should be told at the end, a line each."""
+    def summary(self, name: str) -> list[str]:
+        """Lines for the user at the end of the run."""
         lines = []
-        words = {"camera-lost": "lost", "camera-stalled": "silent", "camera-frozen": "frozen"}
-        told = [f"{self._counts[kind]} x {word}" for kind, word in words.items() if self._counts[kind]]
-        if told:
-            lines.append(f"{name} was {', '.join(told)}, {self._away_s:.1f} s in all; last: {self._why}")
+        words = {"camera-lost": "lost", "camera-stalled": "stalled", "camera-frozen": "frozen"}
+        outages = [f"{word} {_times(self._counts[kind])}" for kind, word in words.items() if self._counts[kind]]
+        if outages:
+            lines.append(f"{name} was {', '.join(outages)}, for {self._away_s:.1f} s in all; last reason: {self._last_reason}")
         if self._counts["size-changed"]:
-            lines.append(f"{name} changed the size of its pictures {self._counts['size-changed']} x")
+            lines.append(f"{name} changed its image size {_times(self._counts['size-changed'])}")
         return lines
 
-    def _tell(self, kind: str, details: dict[str, Any]) -> None:
+    def _add(self, kind: str, details: dict[str, Any]) -> None:
         self._events.append(Event(kind, time.perf_counter(), details=details))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,4 +1,4 @@
-"""Whether a camera sends the same picture again and again."""
+"""Detection of a frozen camera, which repeats the same image."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 
 from edgecnn.types import Image
 
-_LOOKS = 8  # in the time after which a picture counts as frozen
-_LONGEST_BETWEEN_S = 1.0
+_CHECKS = 8  # within ``after_s``
+_MAX_INTERVAL_S = 1.0
 
 
 class FrozenDetector:
-    """Compares pictures bit for bit, about once a second: the noise of a sensor never repeats, a picture that is sent again does.
+    """Compares images bit by bit, about once a second: sensor noise never repeats, an image that is sent again does.
 
-    ``after`` is how many seconds the same picture must last to count as frozen; None never looks.
+    ``after_s`` is how many seconds an image must stay the same to count as frozen; None disables the check.
     """
 
-    def __init__(self, after: float | None) -> None:
-        self._after = after
-        self._every = 0.0 if after is None else min(after / _LOOKS, _LONGEST_BETWEEN_S)
-        self._looked_at = -1e9
+    def __init__(self, after_s: float | None) -> None:
+        self._after_s = after_s
+        self._interval_s = 0.0 if after_s is None else min(after_s / _CHECKS, _MAX_INTERVAL_S)
+        self._checked_at = -1e9
         self._since: float | None = None
-        self._sum = -1
+        self._checksum = -1
         self.frozen = False
 
-    def look(self, image: Image, now: float) -> bool:
-        """Whether the picture (H, W, 3) at ``now`` seconds belongs to a frozen stretch."""
-        if self._after is not None and now - self._looked_at >= self._every:
-            self._looked_at = now
-            found = zlib.crc32(np.ascontiguousarray(image).data)
-            if found != self._sum or self._since is None:
-                self._sum, self._since = found, now
-            self.frozen = now - self._since >= self._after
+    def update(self, image: Image, now: float) -> bool:
+        """Whether the camera is frozen, by its image (H, W, 3) at time ``now`` in seconds."""
+        if self._after_s is not None and now - self._checked_at >= self._interval_s:
+            self._checked_at = now
+            checksum = zlib.crc32(np.ascontiguousarray(image).data)  # a copy of the image would cost memory per camera
+            if checksum != self._checksum or self._since is None:
+                self._checksum, self._since = checksum, now
+            self.frozen = now - self._since >= self._after_s
         return self.frozen

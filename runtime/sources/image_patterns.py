@@ -1,4 +1,4 @@
-"""Several image files by one name: 'images/*.jpg' and frame_%04d.png."""
+"""Several image files by one pattern: 'images/*.jpg' and frame_%04d.png."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import re
 from pathlib import Path
 
 from edgecnn.errors import SourceError
-from edgecnn.runtime.sources.images import SUFFIXES, ImageFiles, counting_order
+from edgecnn.runtime.sources.images import SUFFIXES, ImageFiles, natural_order
 
 _NUMBER = re.compile(r"%(0(\d+))?d")
 
 
 def is_pattern(text: str) -> bool:
-    """Whether the text names several files rather than one of this name."""
+    """Whether the text is a pattern, and not the name of an existing file."""
     return (glob.has_magic(text) or _NUMBER.search(Path(text).name) is not None) and not Path(text).exists()
 
 
 def open_pattern(text: str, *, repeat: int = 1) -> ImageFiles:
-    """The images that the pattern names. Raises ``SourceError`` where there are none."""
+    """The images that match the pattern. Raises ``SourceError`` where there are none."""
     if _NUMBER.search(Path(text).name):
         return _open_sequence(Path(text), repeat)
     found = [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute pattern
     paths = sorted((path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()), key=_by_folder)
     if not paths:
         kinds = ", ".join(sorted(SUFFIXES))
-        raise SourceError(f"images ({kinds}) that match {text}", f"none among {len(found)} matches", "check the pattern")
+        raise SourceError(f"no image ({kinds}) matches {text}", "check the pattern")
     return ImageFiles(text, paths, repeat=repeat)
 
 
 def _by_folder(path: Path) -> list[list[tuple[int, str]]]:
-    return [counting_order(Path(part)) for part in path.parts]
+    return [natural_order(Path(part)) for part in path.parts]
 
 
 def _open_sequence(pattern: Path, repeat: int) -> ImageFiles:
-    """Files in the order of their numbers, whatever the first is; numbers that are missing are told in the notes."""
+    """Files in the order of their numbers, starting at any; a note tells how many numbers are missing."""
     numbered = sorted(_numbered(pattern))
     if not numbered:
-        raise SourceError(f"images {pattern}", "none with a number in this place", "check the pattern")
+        raise SourceError(f"no file matches {pattern}", "check the pattern")
     source = ImageFiles(str(pattern), [path for _, path in numbered], repeat=repeat)
     missing = numbered[-1][0] - numbered[0][0] + 1 - len(numbered)
     if missing:
@@ -47,12 +47,12 @@ def _open_sequence(pattern: Path, repeat: int) -> ImageFiles:
 
 def _numbered(pattern: Path) -> list[tuple[int, Path]]:
     found = _NUMBER.search(pattern.name)
-    assert found is not None, "is_pattern saw it"
+    assert found is not None, "open_pattern checked it"
     digits = rf"\d{{{int(found[2])},}}" if found[2] else r"\d+"
     name = re.compile(re.escape(pattern.name[: found.start()]) + f"({digits})" + re.escape(pattern.name[found.end() :]))
     try:
         entries = list(pattern.parent.iterdir())
     except OSError as error:
-        raise SourceError(f"images {pattern}", (error.strerror or "an error").lower(), "check the folder") from error
+        raise SourceError(f"{pattern.parent}: {(error.strerror or 'an error').lower()}", "check the folder") from error
     matches = ((name.fullmatch(path.name), path) for path in entries)
     return [(int(match[1]), path) for match, path in matches if match]

@@ -1,4 +1,4 @@
-"""Still images: one file, or all of a folder."""
+"""Still images: one file, or all images of a folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Frame, Image
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-STILLS_FPS = 2.0  # of a video made of them
+STILLS_FPS = 2.0  # of a video recorded from them
 
 
 def read_image(path: Path) -> Image | str:
-    """The image (H, W, 3) BGR of a file, upright by its EXIF tag, or the reason why there is none."""
-    import cv2  # not before a model has begun to open: it takes as long to load
+    """The image (H, W, 3) BGR of a file, rotated upright by its EXIF tag, or the reason why it can't be read."""
+    import cv2  # only here: importing it takes as long as opening a model, which runs in the background meanwhile
 
     try:
         data = np.fromfile(path, np.uint8)
@@ -39,19 +39,21 @@ def read_image(path: Path) -> Image | str:
 
 
 def _is_cut_jpeg(data: Image) -> bool:
-    """Whether a JPEG lacks its end marker: libjpeg decodes such a file to an image that is grey from there on, and says nothing."""
+    """Whether a JPEG lacks its end marker: libjpeg decodes such a file without an error to an image that is grey from there on."""
     raw, at = data.tobytes(), 2
     if not raw.startswith(b"\xff\xd8\xff"):
         return False
-    while raw[at : at + 1] == b"\xff" and raw[at + 1 : at + 2] != b"\xda":  # skip segments (a thumbnail has its own end marker)
+    # A segment is FF, its marker, its length (2 bytes, big-endian, including themselves). All before SOS (DA) are skipped, since a
+    # thumbnail in one of them has an end marker (EOI, FF D9) of its own.
+    while raw[at : at + 1] == b"\xff" and raw[at + 1 : at + 2] != b"\xda":
         at += 2 + int.from_bytes(raw[at + 2 : at + 4], "big")
     return b"\xff\xd9" not in raw[at:]
 
 
 class ImageFiles(Source):
-    """Images in order, ``repeat`` times over (0: without end); one that can't be read is a failure and the run goes on.
+    """Image files in order, ``repeat`` times (0: for ever); one that can't be read is counted as a failure.
 
-    Raises ``SourceError`` when iterated where none could be read.
+    Iterating raises ``SourceError`` where none could be read.
     """
 
     def __init__(self, name: str, paths: list[Path], *, repeat: int = 1) -> None:
@@ -75,9 +77,8 @@ class ImageFiles(Source):
     def _check_any(self, failed: int) -> None:
         if failed == len(self._paths):
             first = self.failures[0]
-            found = first.reason if len(self._paths) == 1 else f"none, {first.name} is {first.reason}"
-            wanted = "an image" if len(self._paths) == 1 else f"images among {len(self._paths)} files"
-            raise SourceError(f"{wanted} at {self.name}", found, "check or replace the file")
+            several = f"none of its {len(self._paths)} images can be read, {first.name}: " if len(self._paths) > 1 else ""
+            raise SourceError(f"{self.name}: {several}{first.reason}", "check or replace the file")
 
     def title(self, index: int) -> str:
         """The file name of frame ``index``."""
@@ -90,21 +91,19 @@ def open_image(path: Path, *, repeat: int = 1) -> ImageFiles:
 
 
 def open_folder(folder: Path, *, repeat: int = 1) -> ImageFiles:
-    """All images of a folder, in the order a person would count them (2 before 10); raises ``SourceError`` where it holds none."""
+    """All images of a folder in natural order (2 before 10). Raises ``SourceError`` where it holds none."""
     try:
-        entries = sorted(folder.iterdir(), key=counting_order)
+        entries = sorted(folder.iterdir(), key=natural_order)
     except OSError as error:
-        raise SourceError(f"images in {folder}", (error.strerror or "an error").lower(), "check its permissions") from error
+        raise SourceError(f"{folder}: {(error.strerror or 'an error').lower()}", "check its permissions") from error
     paths = [path for path in entries if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not paths:
         kinds = ", ".join(sorted(SUFFIXES))
-        raise SourceError(
-            f"images ({kinds}) in {folder}", f"none among {len(entries)} entries", "name a folder that holds images"
-        )
+        raise SourceError(f"{folder} has no image ({kinds}) among {len(entries)} entries", "name a folder with images")
     return ImageFiles(str(folder), paths, repeat=repeat)
 
 
-def counting_order(path: Path) -> list[tuple[int, str]]:
-    """Sorts names as a person would count them: 2 before 10."""
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Sort key of natural order: 2 before 10."""
     parts = re.split(r"(\d+)", path.name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

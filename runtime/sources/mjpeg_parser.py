@@ -1,4 +1,4 @@
-"""JPEG pictures out of a stream of bytes: what an HTTP camera sends, and ``ffmpeg -f mjpeg`` writes."""
+"""Splits a byte stream into JPEG images: what an HTTP camera sends, and ``ffmpeg -f mjpeg`` writes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ import numpy as np
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Image
 
-_START, _SCAN, _END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
-_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
-_LARGEST = 64 << 20
+# ITU-T T.81: SOI (FF D8), then segments of FF, a marker and a length (2 bytes, big-endian, including themselves); after the segment
+# SOS (DA) the entropy-coded data, in which FF is always followed by 00 or a restart marker; then EOI (FF D9)
+_SOI, _SOS, _EOI = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}  # TEM and the restart markers
+_MAX_BYTES = 64 << 20
 
 
 class JpegParser:
-    """Cuts whole pictures out of bytes that come in any portions; whatever lies between them is skipped.
+    """Finds complete JPEG images in bytes that come in chunks of any size; bytes between images are skipped.
 
-    The segments before a picture's data are walked by their lengths, so that a thumbnail inside does not end it. ``broken`` counts
-    pictures that were cut off, ``skipped`` the bytes that belong to none.
+    Segments are skipped by their lengths, so that a thumbnail inside one does not end the image. ``broken`` counts images that were
+    cut off, ``skipped`` the bytes outside of images.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._at = 0  # how far the picture at the start of the buffer was walked
+        self._at = 0  # how far the image at the start of the buffer was parsed
         self._in_scan = False
         self.broken = self.skipped = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The pictures that are complete with these bytes, oldest first."""
+        """The images that are complete with these bytes, oldest first."""
         self._buffer += data
         found: list[bytes] = []
         while self._seek_start():
-            end = self._walk()
+            end = self._parse()
             if end is None:
                 break
             if end > 0:
@@ -40,10 +42,11 @@ class JpegParser:
         return found
 
     def _seek_start(self) -> bool:
-        """Whether a picture begins at the start of the buffer; what lies before it is dropped."""
+        """Whether an image begins at the start of the buffer; the bytes before it are dropped."""
         if self._at:
             return True
-        start = self._buffer.find(_START)
+        start = self._buffer.find(_SOI)
+        # its first two bytes may be the last two of the buffer
         self._drop(start if start >= 0 else max(len(self._buffer) - 2, 0), counted=True)
         self._at = 2 if start >= 0 else 0
         return start >= 0
@@ -53,8 +56,8 @@ class JpegParser:
         self._at, self._in_scan = 0, False
         self.skipped += count if counted else 0
 
-    def _walk(self) -> int | None:
-        """Where the picture ends; 0 where it is broken, None where more bytes are needed."""
+    def _parse(self) -> int | None:
+        """Where the image ends; 0 where it is broken, None where more bytes are needed."""
         while not self._in_scan:
             if self._at + 4 > len(self._buffer):
                 return None
@@ -63,18 +66,18 @@ class JpegParser:
                 self.broken += 1
                 return 0
             self._at += self._length(marker)
-            self._in_scan = marker == _SCAN
+            self._in_scan = marker == _SOS
         return self._scan_end()
 
     def _length(self, marker: int) -> int:
-        if marker == 0xFF:
+        if marker == 0xFF:  # a fill byte before the marker
             return 1
-        return 2 if marker in _ALONE else 2 + int.from_bytes(self._buffer[self._at + 2 : self._at + 4], "big")
+        return 2 if marker in _WITHOUT_LENGTH else 2 + int.from_bytes(self._buffer[self._at + 2 : self._at + 4], "big")
 
     def _scan_end(self) -> int | None:
-        end = self._buffer.find(_END, self._at)
-        again = self._buffer.find(_START, self._at, end if end >= 0 else len(self._buffer))
-        if again >= 0 or len(self._buffer) > _LARGEST:
+        end = self._buffer.find(_EOI, self._at)
+        again = self._buffer.find(_SOI, self._at, end if end >= 0 else len(self._buffer))
+        if again >= 0 or len(self._buffer) > _MAX_BYTES:
             self.broken += 1
             return 0
         if end < 0:

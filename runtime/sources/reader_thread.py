@@ -1,4 +1,4 @@
-"""A thread that reads a source for somebody who can leave it behind."""
+"""A thread that reads a source, so that a read that hangs in a driver can be abandoned."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from edgecnn.runtime.pipeline.mailbox import Closed, Mailbox
 from edgecnn.runtime.sources.base import Source
 from edgecnn.types import Frame
 
-_PATIENCE_S = 0.2
+_WAIT_S = 0.2
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class EndOfStream:
-    """The source gives no more frames: it ended, or broke with ``error``."""
+    """The source has no more frames: it ended, or failed with ``error``."""
 
     error: Exception | None = None
 
 
 class ReaderThread:
-    """Iterates ``source`` in a thread, which waits until each frame was taken, so that none is lost between the two."""
+    """Iterates ``source`` in a daemon thread, which waits until each frame was taken, so that none is lost."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._handed: Mailbox[Frame | EndOfStream] = Mailbox(1)
+        self._mailbox: Mailbox[Frame | EndOfStream] = Mailbox(1)
         self.name = f"edgecnn-read-{next(_numbers)}"
         self._thread = threading.Thread(target=self._read, name=self.name, daemon=True)
         self._thread.start()
 
     def get(self, timeout: float) -> Frame | EndOfStream | None:
-        """The next frame, the end, or None where nothing came within ``timeout`` seconds or the reader was told to end."""
+        """The next frame or the end; None where nothing came within ``timeout`` seconds or after ``stop``."""
         try:
-            return self._handed.get(timeout)[1]
+            return self._mailbox.get(timeout)[1]
         except (Closed, TimeoutError):
             return None
 
-    def wake(self) -> None:
-        """Tell the reader and who waits for it to end, from any thread."""
+    def stop(self) -> None:
+        """Request the end of the thread and of a waiting ``get``, from any thread."""
         self._source.close()
-        self._handed.close()
-        self._handed.drain()
+        self._mailbox.close()
+        self._mailbox.drain()
 
-    def end(self, timeout: float) -> bool:
-        """Whether the thread ended and let its device go within ``timeout`` seconds; a daemon that hangs is left alone."""
-        self.wake()
+    def join(self, timeout: float) -> bool:
+        """Stop; returns whether the thread ended and released its device within ``timeout`` seconds."""
+        self.stop()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -72,7 +72,7 @@ class ReaderThread:
     def _hand(self, item: Frame | EndOfStream) -> None:
         while True:
             try:
-                self._handed.put(item, _PATIENCE_S)
+                self._mailbox.put(item, _WAIT_S)
                 return
-            except TimeoutError:
+            except TimeoutError:  # the caller is busy with the frame before
                 continue

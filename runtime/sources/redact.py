@@ -1,4 +1,4 @@
-"""Keeps user names, passwords and tokens out of all that is printed, shown or written."""
+"""Removes user names, passwords and tokens from all that is printed, shown or written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from edgecnn.errors import SourceError
 
-# in a path a name tells that a value is secret; in a query a value is secret unless its name tells otherwise
+# In a path a value is secret if its name says so; in a query a value is secret unless its name says that it is not: cameras have
+# query parameters of any name for keys, and hiding too much costs nothing.
 _SECRET = re.compile(r"(?i)pass|pwd|pw|psw|pin|token|key|secret|auth|cred|user|usr|login|account|sig|sid|session|jwt|code")
 _HARMLESS = re.compile(
     r"(?i)(channel|ch|camera|cam|subtype|stream|streamtype|streaming|profile|resolution|size|width|height|fps|framerate|rate|quality"
@@ -23,14 +24,14 @@ _LONG = re.compile(r"(?<=/)[A-Za-z0-9_~-]{20,}(?=[/?#]|$)")
 
 
 def redact_address(address: str) -> str:
-    """The address without what must not be shown: user and password, values of the query unless they are known to be harmless, values
-    in the path whose name sounds secret, and parts of the path that look like a key (20 or more letters and digits)."""
+    """The address with ``***`` in place of: user and password, query values unless their name is known to be harmless, path values
+    with a secret name, and path segments that look like a key (20 or more letters and digits)."""
     scheme, found, rest = address.partition("://")
     if not found:
         return _LOGIN.sub("***@", address)
     place, slash, path = rest.partition("/")
     if "@" not in place and "@" in path and not place.rpartition(":")[2].isdigit() and ":" in place:
-        login, _, path = path.rpartition("@")  # a password with a slash in it
+        login, _, path = path.rpartition("@")  # a password that contains a slash
         place, slash, path = f"{place}/{login}@{path.partition('/')[0]}", *path.partition("/")[1:]
     _, at, host = place.rpartition("@")
     before, question, query = f"{host}{slash}{path}".partition("?")
@@ -39,20 +40,20 @@ def redact_address(address: str) -> str:
 
 
 def expand_variables(text: str) -> tuple[str, str]:
-    """The text with each ``${NAME}`` taken from the environment, and as it may be shown; raises ``SourceError`` where it is not set."""
+    """(text with each ``${NAME}`` replaced by the environment variable, text as it may be shown). Raises ``SourceError`` where one is
+    not set."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
-            raise SourceError(
-                f"the environment variable {match[1]}", "it is not set", "set it, or write the address without ${...}"
-            )
+            problem = f"the environment variable {match[1]} is not set"
+            raise SourceError(problem, "set it, or write the address without ${...}")
         return os.environ[match[1]]
 
     return _VARIABLE.sub(value, text), _VARIABLE.sub("***", text)
 
 
 def redact_text(text: str, *addresses: str) -> str:
-    """``text`` of a foreign error on one line, with every address in it made redact_address and the secrets of ``addresses`` taken out."""
+    """A library's error text on one line, with every address in it redacted and the secrets of ``addresses`` removed."""
     text = " ".join(text.split())
     for secret in sorted({part for address in addresses for part in _secrets(address)}, key=len, reverse=True):
         text = text.replace(secret, "***")
@@ -60,7 +61,7 @@ def redact_text(text: str, *addresses: str) -> str:
 
 
 def _secrets(address: str) -> set[str]:
-    """The address itself, and what ``redact_address`` leaves out, as written and decoded."""
+    """The address itself, and what ``redact_address`` hides, as written and percent-decoded."""
     found = {address}
     place = address.partition("://")[2].rpartition("@")[0]
     for part in (place, *place.split(":", 1)):

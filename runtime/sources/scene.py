@@ -11,7 +11,7 @@ from edgecnn.types import Frame
 
 
 class SceneCamera(Source):
-    """The rendered scene: ``paced`` to its frame rate as a live camera, which misses ticks when it can't keep up, or every frame at once.
+    """The rendered scene: ``paced`` to its frame rate like a live camera, which skips frames when it can't keep up, or every frame.
 
     Ends only where its options give a ``count``. Raises ``InputError`` for options that the scene does not have.
     """

@@ -1,4 +1,4 @@
-"""Frames that another program pipes into standard input."""
+"""Frames that another program pipes to standard input."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
 from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate, open_file
 from edgecnn.types import Frame
 
-_PORTION = 1 << 20
-_LOOK_UP_S = 0.2
-_DO = "pipe frames in: ffmpeg -i INPUT -f mjpeg - | edgecnn run FILE --source -"
+_CHUNK_BYTES = 1 << 20
+_POLL_S = 0.2
+_FIX = "pipe frames in: ffmpeg -i INPUT -f mjpeg - | edgecnn run FILE --source -"
 
 
 class StdinSource(Source):
-    """Frames on file descriptor ``fd``: JPEG after JPEG, cut apart here, or any format that FFmpeg finds out by itself.
+    """Frames from file descriptor ``fd``: JPEG after JPEG, or any format that FFmpeg detects.
 
     Raw frames need a header: yuv4mpegpipe (YUV4MPEG2), or PPM images one after the other. With ``live`` the newest of several JPEGs
-    that wait is taken and the others are counted in ``missed``; otherwise the program that sends is made to wait.
-    Raises ``SourceError`` for a terminal, silence and what is no video.
+    in the pipe is taken and the others are counted in ``missed``; otherwise the sending program is made to wait.
+    Raises ``SourceError`` for a terminal, silence and data that is no video.
     """
 
     def __init__(self, fd: int = 0, *, live: bool = False, timeout: float = 5.0) -> None:
@@ -34,65 +34,64 @@ class StdinSource(Source):
 
     def _frames(self) -> Generator[Frame, None, None]:
         if os.isatty(self._fd):
-            raise SourceError("frames on standard input", "a terminal", _DO)
-        portions = self._portions()
-        first = next(portions, b"")
+            raise SourceError("standard input is a terminal, not frames", _FIX)
+        chunks = self._chunks()
+        first = next(chunks, b"")
         if not first:
             if not self._closed.is_set():
-                raise SourceError("frames on standard input", "nothing", _DO)
+                raise SourceError("standard input is empty", _FIX)
         elif first.startswith(b"\xff\xd8"):
-            yield from self._pictures(first, portions)
+            yield from self._jpegs(first, chunks)
         else:
-            yield from self._video(first, portions)
+            yield from self._video(first, chunks)
 
-    def _portions(self) -> Generator[bytes, None, None]:
-        """What arrives, to the end; raises ``SourceError`` for silence."""
+    def _chunks(self) -> Generator[bytes, None, None]:
+        """What arrives, until the end. Raises ``SourceError`` for silence."""
         asked = time.perf_counter()
         while not self._closed.is_set():
-            ready, _, _ = select.select([self._fd], [], [], _LOOK_UP_S)
+            ready, _, _ = select.select([self._fd], [], [], _POLL_S)
             if ready:
-                data = os.read(self._fd, _PORTION)
+                data = os.read(self._fd, _CHUNK_BYTES)
                 if not data:
                     return
                 yield data
                 asked = time.perf_counter()
             elif time.perf_counter() - asked > self.timeout:
-                raise SilenceError(
-                    "a frame on standard input", f"none for {self.timeout:g} s", "check the program that sends them"
-                )
+                problem = f"no data on standard input for {self.timeout:g} s"
+                raise SilenceError(problem, "check the program that sends the frames")
 
-    def _pictures(self, first: bytes, portions: Iterator[bytes]) -> Generator[Frame, None, None]:
-        cutter, index, data = JpegParser(), 0, first
+    def _jpegs(self, first: bytes, chunks: Iterator[bytes]) -> Generator[Frame, None, None]:
+        parser, index, data = JpegParser(), 0, first
         while data:
-            captured_at, broken = time.perf_counter(), cutter.broken
-            pictures = cutter.feed(data)
-            for _ in range(cutter.broken - broken):
-                self.fail("a picture", "a JPEG that is cut off")
-            if self.live and len(pictures) > 1:
-                self.missed += len(pictures) - 1
-                del pictures[:-1]
-            for jpeg in pictures:
+            captured_at, broken = time.perf_counter(), parser.broken
+            jpegs = parser.feed(data)
+            for _ in range(parser.broken - broken):
+                self.fail("an image", "a JPEG that is cut off")
+            if self.live and len(jpegs) > 1:
+                self.missed += len(jpegs) - 1
+                del jpegs[:-1]
+            for jpeg in jpegs:
                 image = decode(jpeg)
                 if image is None:
-                    self.fail("a picture", "a JPEG that can't be decoded")
+                    self.fail("an image", "a JPEG that can't be decoded")
                 else:
                     yield Frame(index, captured_at, image)
                     index += 1
-            data = next(portions, b"")
+            data = next(chunks, b"")
 
     # any other format
 
-    def _video(self, first: bytes, portions: Iterator[bytes]) -> Generator[Frame, None, None]:
-        """Through a pipe of our own, since FFmpeg wants the bytes again that told what this is not."""
+    def _video(self, first: bytes, chunks: Iterator[bytes]) -> Generator[Frame, None, None]:
+        """Decoded by FFmpeg, through a second pipe: the first bytes were already read to see that they are no JPEG."""
         receiver, sender = os.pipe()
-        feeder = threading.Thread(target=_feed, args=(sender, first, portions), name="edgecnn-stdin", daemon=True)
+        feeder = threading.Thread(target=_feed, args=(sender, first, chunks), name="edgecnn-stdin", daemon=True)
         feeder.start()
         try:
             capture = open_file(f"{'/dev/fd' if sys.platform != 'linux' else '/proc/self/fd'}/{receiver}", self.timeout)
         finally:
             os.close(receiver)
         if capture is None:
-            raise SourceError("frames on standard input", "no video that FFmpeg knows", _DO)
+            raise SourceError("standard input holds no format that FFmpeg detects", _FIX)
         self.fps = frame_rate(capture)
         index = 0
         try:
@@ -103,15 +102,15 @@ class StdinSource(Source):
                     yield Frame(index, captured_at, as_bgr(image))
                     index += 1
         finally:
-            capture.release()  # the feeder then finds nobody to write to, and ends
+            capture.release()  # the feeder then fails to write, and ends
 
 
-def _feed(sender: int, first: bytes, portions: Iterator[bytes]) -> None:
+def _feed(sender: int, first: bytes, chunks: Iterator[bytes]) -> None:
     data: bytes | memoryview = first
     try:
         while data:
-            data = data[os.write(sender, data) :] or next(portions, b"")
+            data = data[os.write(sender, data) :] or next(chunks, b"")
     except (OSError, SourceError, ValueError):
-        pass  # the reader left, or nothing came: either way the video ends here
+        pass  # the decoder closed the pipe, or no data came: either way the video ends here
     finally:
         os.close(sender)

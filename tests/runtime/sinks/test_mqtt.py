@@ -127,14 +127,14 @@ def test_results_events_and_state_arrive(broker: Broker, listener: Listener, qos
     sink = sink_for(broker, f"?qos={qos}")
     for index in range(50):
         sink.write(result(index))
-    sink.write_event(Event("camera-lost", 0.0, "back/yard", {"why": "silence"}))
+    sink.write_event(Event("camera-lost", 0.0, "back/yard", {"reason": "silence"}))
     sink.close()
     sink.close()
     eventually(lambda: ("home/cams/state", "offline", False) in listener.messages)
     assert listener.frames("home/cams/door/results") == list(range(50))
     assert listener.messages[0][:2] == ("home/cams/state", "online")
     (event,) = [payload for topic, payload, _ in listener.messages if topic == "home/cams/back-yard/events"]
-    assert (event["kind"], event["details"], event["version"]) == ("camera-lost", {"why": "silence"}, 2)
+    assert (event["kind"], event["details"], event["version"]) == ("camera-lost", {"reason": "silence"}, 2)
 
 
 @needs_broker

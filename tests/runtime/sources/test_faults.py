@@ -123,7 +123,7 @@ def test_an_rtsp_server_killed_and_restarted_twenty_times(capfd: pytest.CaptureF
     assert counts.failed == 0
     assert open_files() <= settled[0] + 1
     assert threading.active_count() <= settled[1]
-    assert "20 x lost" in source.notes[-1]
+    assert "was lost 20 times" in source.notes[-1]
     assert capfd.readouterr().err == ""
 
 
@@ -224,7 +224,7 @@ def test_an_http_camera_that_sends_data_but_no_picture_is_given_up() -> None:
     good = multipart(*(shade(value) for value in range(30)), stay=5)
     with tcp_server(drip, good) as port, Watcher(open_source(f"http://127.0.0.1:{port}/", timeout=0.5, reconnect=how)) as watcher:
         watcher.wait_frames(20)
-        assert "data without an image" in str(watcher.events[0].details["why"])
+        assert "data without an image" in str(watcher.events[0].details["reason"])
 
 
 @needs_httpx

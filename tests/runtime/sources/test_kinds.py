@@ -155,8 +155,8 @@ def test_ffmpeg_into_the_source_called_minus() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b"", "found nothing: pipe frames in", id="nothing"),
-        pytest.param(b"no video " * 999, "no video that FFmpeg knows", id="text"),
+        pytest.param(b"", "standard input is empty; pipe frames in", id="nothing"),
+        pytest.param(b"no video " * 999, "holds no format that FFmpeg detects", id="text"),
     ],
 )
 def test_a_pipe_without_frames_is_one_line(data: bytes, message: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -166,7 +166,7 @@ def test_a_pipe_without_frames_is_one_line(data: bytes, message: str, capfd: pyt
 
 
 def test_a_pipe_that_falls_silent_is_given_up() -> None:
-    with Pipe(jpegs(3), then_stay=3.0) as fd, pytest.raises(SourceError, match=r"none for 0\.5 s"):
+    with Pipe(jpegs(3), then_stay=3.0) as fd, pytest.raises(SourceError, match=r"no data on standard input for 0\.5 s"):
         list(StdinSource(fd, timeout=0.5))
 
 
@@ -182,7 +182,7 @@ def test_closing_ends_a_pipe_that_waits() -> None:
 def test_a_terminal_is_no_pipe() -> None:
     controller, terminal = os.openpty()
     try:
-        with pytest.raises(SourceError, match="a terminal: pipe frames in: ffmpeg"):
+        with pytest.raises(SourceError, match="is a terminal, not frames; pipe frames in: ffmpeg"):
             list(StdinSource(terminal))
     finally:
         os.close(controller)
@@ -289,7 +289,7 @@ def test_a_file_is_never_kept_alive(tmp_path: Path) -> None:
 
 
 def test_an_unknown_scheme_says_how_to_go_round() -> None:
-    with pytest.raises(EdgeCnnError, match="found srt://: name one of them, or write ffmpeg: before it"):
+    with pytest.raises(EdgeCnnError, match="srt:// is not a known kind of address; use one of rtsp, .* or write ffmpeg: before it"):
         open_source("srt://cam:9000")
 
 

@@ -20,7 +20,7 @@ from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Frame
 
 QUICK = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, reset_after_s=0.0)
-GONE = SourceError("a frame from fake", "the cable out", "plug it in")
+GONE = SourceError("fake: the cable is out", "plug it in")
 
 
 def in_turn(sources: Sequence[Source]) -> Callable[[], Source]:
@@ -65,12 +65,12 @@ def test_frame_numbers_go_on_after_each_break_and_every_break_is_told() -> None:
     assert [frame.index for frame in source] == list(range(15))
     events = source.take_events()
     assert [event.kind for event in events] == ["camera-lost", "camera-back"] * 2
-    assert events[0].details == {"why": "the cable out"}
+    assert events[0].details == {"reason": "the cable is out"}
     assert events[1].details["attempts"] == 1
     assert events[0].at <= events[1].at
     assert source.state == "ended"
     assert len(source.notes) == 1
-    assert source.notes[0].startswith("fake was 2 x lost, ")
+    assert source.notes[0].startswith("fake was lost 2 times, for ")
 
 
 def test_it_is_live_while_pictures_come_and_ended_after_it_was_closed() -> None:
@@ -97,7 +97,7 @@ def test_a_camera_absent_at_the_start_is_waited_for_within_the_patience() -> Non
 
 
 def test_without_patience_a_camera_absent_at_the_start_is_an_error_at_once() -> None:
-    with pytest.raises(SourceError, match="the cable out"):
+    with pytest.raises(SourceError, match="the cable is out"):
         list(ReconnectingSource(in_turn([live(0, error=GONE)])))
 
 
@@ -105,14 +105,14 @@ def test_patience_ends() -> None:
     how = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, connect_timeout_s=0.1)
     source = ReconnectingSource(lambda: live(0, error=GONE), how)
     started = time.perf_counter()
-    with pytest.raises(SourceError, match="the cable out"):
+    with pytest.raises(SourceError, match="the cable is out"):
         list(source)
     assert time.perf_counter() - started < 3
     assert source.state == "failed"
 
 
 def test_an_error_that_time_does_not_heal_is_raised_at_once() -> None:
-    wrong = InputError("a number", "a word", "correct it")
+    wrong = InputError("that is not a number", "correct it")
     with pytest.raises(InputError):
         list(ReconnectingSource(in_turn([live(0, error=wrong)]), ReconnectOptions(connect_timeout_s=math.inf)))  # type: ignore[arg-type]
 
@@ -121,7 +121,7 @@ def test_a_decoder_that_raises_is_survived_and_its_text_shows_no_password() -> N
     broken = RuntimeError("can't decode rtsp://ann:s3cret@cam/x\nat all")
     source = ReconnectingSource(in_turn([live(2, error=broken), live(2)]), QUICK)  # type: ignore[arg-type]
     assert len(list(source)) == 4
-    assert source.take_events()[0].details["why"] == "RuntimeError: can't decode rtsp://***@cam/x at all"
+    assert source.take_events()[0].details["reason"] == "RuntimeError: can't decode rtsp://***@cam/x at all"
 
 
 def test_a_reader_that_hangs_is_left_behind_and_replaced(no_hanging_threads: threading.Event) -> None:
@@ -187,7 +187,7 @@ def test_the_same_picture_again_and_again_is_frozen_and_connected_anew_once() ->
     events = source.take_events()
     assert states == ["live", "frozen", "live"]
     assert [event.kind for event in events] == ["camera-frozen", "camera-back"]
-    assert events[0].details == {"why": "the same picture for 0.2 s"}
+    assert events[0].details == {"reason": "the same image for 0.2 s"}
     assert events[1].details["was"] == "frozen"
 
 
@@ -222,7 +222,7 @@ def test_nothing_is_lost_between_reader_and_caller() -> None:
 
 def test_waits_grow_to_a_bound_and_never_agree() -> None:
     how = ReconnectOptions(initial_delay_s=0.5, max_delay_s=10.0, jitter=0.5)
-    waits = [[how.wait(attempt) for _ in range(50)] for attempt in range(100)]
+    waits = [[how.delay_s(attempt) for _ in range(50)] for attempt in range(100)]
     assert all(0.25 <= wait <= 0.5 for wait in waits[0])
     assert all(5.0 <= wait <= 10.0 for wait in waits[99])
     assert len(set(waits[3])) > 40
@@ -233,7 +233,7 @@ class Recorded(ReconnectOptions):
 
     attempts: ClassVar[list[int]] = []
 
-    def wait(self, attempt: int) -> float:
+    def delay_s(self, attempt: int) -> float:
         self.attempts.append(attempt)
         return 0.0
 
@@ -262,7 +262,7 @@ def test_many_breaks_leave_no_thread_behind() -> None:
 
 
 def test_a_file_is_refused() -> None:
-    with pytest.raises(ValueError, match="a live source"):
+    with pytest.raises(ValueError, match="only a live source can be reconnected, fake is a file"):
         ReconnectingSource(in_turn([FakeSource(3)]))
 
 
@@ -270,5 +270,5 @@ def test_a_file_is_refused() -> None:
     "wrong", [{"max_silence_s": 0}, {"jitter": 2}, {"connect_timeout_s": -1}, {"frozen_after_s": 0}], ids=str
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="correct them"):
+    with pytest.raises(ValueError, match="times must be above 0 and jitter from 0 to 1"):
         ReconnectOptions(**wrong)  # type: ignore[arg-type]

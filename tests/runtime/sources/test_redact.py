@@ -84,7 +84,7 @@ def test_no_error_shows_a_secret(
 
 
 def test_a_variable_that_is_not_set_is_said() -> None:
-    with pytest.raises(SourceError, match="the environment variable CAMERA_NONE, found it is not set"):
+    with pytest.raises(SourceError, match="the environment variable CAMERA_NONE is not set; set it, or write"):
         open_source("rtsp://ann:${CAMERA_NONE}@cam/x")
 
 
