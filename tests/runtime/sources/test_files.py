@@ -220,7 +220,7 @@ def test_unknown_sources_are_one_line(uri: str, message: str, capfd: pytest.Capt
 
 
 def test_a_live_source_can_not_be_repeated() -> None:
-    with pytest.raises(SourceError, match="--repeat: .* never ends; leave --repeat out"):
+    with pytest.raises(SourceError, match=r"--repeat: .* never ends; leave --repeat out"):
         open_source("0", repeat=2)
 
 

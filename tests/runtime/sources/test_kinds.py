@@ -289,7 +289,9 @@ def test_a_file_is_never_kept_alive(tmp_path: Path) -> None:
 
 
 def test_an_unknown_scheme_says_how_to_go_round() -> None:
-    with pytest.raises(EdgeCnnError, match="srt:// is not a known kind of address; use one of rtsp, .* or write ffmpeg: before it"):
+    with pytest.raises(
+        EdgeCnnError, match=r"srt:// is not a known kind of address; use one of rtsp, .* or write ffmpeg: before it"
+    ):
         open_source("srt://cam:9000")
 
 
