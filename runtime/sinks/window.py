@@ -58,4 +58,4 @@ def check_window() -> None:
     if gui.strip() == "NONE":
         raise MissingExtraError("opencv-python", "window")
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise InputError("a display for --show", "none (DISPLAY is not set)", "run it on a desktop, or write a video with --out")
+        raise InputError("--show: there is no display (DISPLAY is not set)", "run it on a desktop, or write a video with --out")

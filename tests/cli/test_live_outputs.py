@@ -154,7 +154,7 @@ def open_two(outputs: Outputs, values: dict[str, Any]) -> None:
         pytest.param(
             ["--jsonl", "-", "--csv", "-"], r"a file for each output, found - for jsonl and csv", id="standard output twice"
         ),
-        pytest.param(["--out", "v.avi"], r"a video name that ends in \.mp4, \.mkv, \.webm", id="suffix"),
+        pytest.param(["--out", "v.avi"], r"v\.avi is not the name of a video; use one of \.mp4, \.mkv, \.webm", id="suffix"),
         pytest.param(["--mqtt", "mqtt://u:s3cret@h/x"], r"found a password in it", id="password"),
         pytest.param(["--webhook", "gopher://h"], r"wanted an address such as https://host/path", id="scheme"),
         pytest.param(["--jsonl", "nowhere/r.jsonl"], r"nowhere/r\.jsonl: the folder nowhere does not exist", id="no folder"),

@@ -40,7 +40,10 @@ class CocoSink:
         """Add the boxes of one result."""
         found = result.prediction
         if not isinstance(found, Detections):
-            raise InputError("boxes for COCO results", type(found).__name__.lower(), "use a detector, or another output")
+            raise InputError(
+                f"COCO results hold boxes, but the model gives {type(found).__name__.lower()}",
+                "use a detector, or another output",
+            )
         rows = [json.dumps(row, separators=(",", ":")) for row in self._rows(result, found)]
         try:
             self._add(",\n".join(rows).encode())

@@ -15,7 +15,7 @@ from edgecnn.errors import InputError
 from edgecnn.files import write_file
 from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks.files.retention import Shelf
-from edgecnn.runtime.sinks.files.video_file import VideoFile
+from edgecnn.runtime.sinks.files.video_writer import VideoWriter, check_video_extra
 from edgecnn.types import Event, Image, Result
 
 _USUAL_FPS = 25.0
@@ -53,6 +53,7 @@ class EventClipsSink:
         fps: Callable[[], float | None] | float | None = None,
         realtime: bool = False,
     ) -> None:
+        check_video_extra()
         self._plan, self._painter, self._realtime = plan or ClipPlan(), painter, realtime
         self._ask_fps = fps if callable(fps) else lambda: fps
         self._shelf = Shelf(Path(folder), most=self._plan.most, most_bytes=self._plan.most_bytes)
@@ -95,7 +96,7 @@ class EventClipsSink:
         self._shelf.tidy()
         before = [(at, data) for at, data in self._before if at >= now - self._plan.before_s]
         self._forget()
-        file = VideoFile(self._shelf.place(event, event.camera or camera, ".mp4"), image, self._ask_fps() or _USUAL_FPS)
+        file = VideoWriter(self._shelf.place(event, event.camera or camera, ".mp4"), image, self._ask_fps() or _USUAL_FPS)
         self._clip = _Clip(file, before[0][0] if before else now, now)
         for at, data in before:
             self._clip.add(at, np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8))
@@ -129,7 +130,7 @@ class EventClipsSink:
 class _Clip:
     """A clip that is being recorded: its file, when it begins, when the first event was, until when it goes on."""
 
-    file: VideoFile
+    file: VideoWriter
     start: float
     began: float
     until: float = 0.0

@@ -22,7 +22,9 @@ class MotSink:
         """Write the lines of one result."""
         found = result.prediction
         if not isinstance(found, Detections):
-            raise InputError("boxes for MOT text", type(found).__name__.lower(), "use a detector, or another output")
+            raise InputError(
+                f"MOT text holds boxes, but the model gives {type(found).__name__.lower()}", "use a detector, or another output"
+            )
         ids = [-1] * len(found) if found.track_id is None else found.track_id.tolist()
         rows = zip(ids, found.xyxy.tolist(), found.score.tolist(), strict=True)
         self._file.append("".join(_row(result.frame.index + 1, *row) for row in rows))

@@ -23,7 +23,7 @@ class SnapshotSink:
     def __init__(self, path: Path | str, painter: ResultPainter) -> None:
         self.path, self._painter = Path(path), painter
         if self.path.suffix.lower() not in SUFFIXES:
-            raise InputError(f"a picture name that ends in {', '.join(SUFFIXES)}", self.path.name, "name it so")
+            raise InputError(f"{self.path.name} is not the name of an image", f"use one of {', '.join(SUFFIXES)}")
         check_writable(self.path)
         self._kept: Result | None = None
         self._found = False

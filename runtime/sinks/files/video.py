@@ -11,7 +11,7 @@ from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks.files.retention import drop_oldest
-from edgecnn.runtime.sinks.files.video_file import VideoFile, check_suffix
+from edgecnn.runtime.sinks.files.video_writer import VideoWriter, check_video_path
 from edgecnn.runtime.sinks.wall_clock import STAMP, file_stamp
 from edgecnn.types import Image, Result
 
@@ -20,14 +20,17 @@ _LONGEST_GAP_S = 5.0
 
 
 class VideoSink:
-    """Writes annotated frames to ``path``; its suffix picks the codec (.mp4 and .mkv: MPEG-4, .webm: VP8).
+    """Writes annotated frames to ``path``; its suffix picks container and codec (.mp4 and .mkv: H.264, .webm: VP8).
 
-    The file can be read from its first second on, whatever happens to the process or the disk. With ``realtime`` a frame is shown
-    until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, drops or not.
-    Frames of another size than the first are fitted into it. ``fps`` may be asked for at the first frame, when a source knows it.
-    ``segment_s`` begins a new file after so many seconds, each with the time of its first frame in its name; ``dated`` gives a
-    whole video such a name. Of such files the oldest go, so that all take at most ``keep_bytes``. After an
-    ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays.
+    The file can be read while it grows, after a kill and on a full disk (see ``VideoWriter``). With ``realtime`` a frame is shown
+    until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, with or without
+    dropped frames. Frames of another size than the first are scaled into it with black bars. ``fps`` may be a function, asked at the
+    first frame, when a source knows it.
+    ``segment_s`` begins a new file after that many seconds, each with the time of its first frame in its name; ``dated`` gives a
+    single video such a name. The oldest of these files are deleted so that all take at most ``keep_bytes``. After an
+    ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays. So does an
+    .mp4 after 500,000 frames, which bounds the memory for its index.
+    Raises ``InputError`` where nothing can be written, and ``MissingExtraError`` without PyAV.
     """
 
     def __init__(
@@ -43,9 +46,9 @@ class VideoSink:
     ) -> None:
         self.path, self._painter, self._realtime, self._segment = Path(path), painter, realtime, segment_s
         self._ask_fps = fps if callable(fps) else lambda: fps
-        check_suffix(self.path)
+        check_video_path(self.path)
         check_writable(self.path)
-        self._file: VideoFile | None = None
+        self._file: VideoWriter | None = None
         self._keep_bytes = keep_bytes
         self._dated = dated or segment_s is not None
         self._clock = _Clock(realtime)
@@ -64,17 +67,22 @@ class VideoSink:
             raise
         self.frames += 1
 
-    def _file_for(self, image: Image, result: Result) -> VideoFile:
-        if self._file is not None and self._segment is not None and file_length(self._file) >= self._segment:
+    def _file_for(self, image: Image, result: Result) -> VideoWriter:
+        if self._file is not None and self._is_over(self._file):
             self.close()
+            self._dated = True
         if self._file is None:
             path = self.path
             if self._dated:
                 self._tidy()
                 path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
-            self._file = VideoFile(path, image, self._ask_fps() or _USUAL_FPS)
+            self._file = VideoWriter(path, image, self._ask_fps() or _USUAL_FPS)
             self._clock = _Clock(self._realtime)
         return self._file
+
+    def _is_over(self, file: VideoWriter) -> bool:
+        """Whether the next frame belongs into a new file."""
+        return file.full or (self._segment is not None and file_length(file) >= self._segment)
 
     def _tidy(self) -> None:
         if self._keep_bytes is not None:
@@ -96,7 +104,7 @@ class _Clock:
         self._realtime, self._shift, self._last = realtime, 0.0, 0.0
         self._first: float | None = None
 
-    def at(self, result: Result, file: VideoFile) -> float:
+    def at(self, result: Result, file: VideoWriter) -> float:
         if not self._realtime:
             return file.frames / file.fps
         now = result.frame.captured_at
@@ -109,6 +117,6 @@ class _Clock:
         return at
 
 
-def file_length(file: VideoFile) -> float:
+def file_length(file: VideoWriter) -> float:
     """How long a file is, in seconds."""
     return file.seconds + 1 / file.fps if file.frames else 0.0

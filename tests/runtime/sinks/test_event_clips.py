@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("av", reason="videos are written by PyAV: the extra video")
+
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.sinks.files.event_clips import ClipPlan, EventClipsSink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -14,6 +15,7 @@ import pytest
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.sinks import Sink
+from edgecnn.runtime.sinks.files.event_clips import EventClipsSink
 from edgecnn.runtime.sinks.files.json_lines import JsonLinesSink
 from edgecnn.runtime.sinks.files.snapshot import SnapshotSink
 from edgecnn.runtime.sinks.files.video import VideoSink
@@ -52,7 +54,8 @@ def open_snapshot(path: Path) -> Sink:
     return SnapshotSink(path.with_suffix(".png"), PAINTER)
 
 
-OPENERS = [open_video, open_lines, open_snapshot]
+needs_av = pytest.mark.skipif(importlib.util.find_spec("av") is None, reason="videos are written by PyAV: the extra video")
+OPENERS = [pytest.param(open_video, marks=needs_av), open_lines, open_snapshot]
 
 
 @pytest.mark.parametrize("opener", OPENERS)
@@ -78,6 +81,17 @@ def test_a_folder_is_no_file(tmp_path: Path, opener: Callable[[Path], Sink]) -> 
         opener(tmp_path / "x.mp4")
 
 
+@pytest.mark.parametrize("sink", [lambda path: VideoSink(path / "v.mp4", PAINTER), lambda path: EventClipsSink(path, PAINTER)])
+def test_without_pyav_a_video_output_says_what_to_install(
+    tmp_path: Path, sink: Callable[[Path], Sink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "av" else find_spec(name))
+    with pytest.raises(MissingExtraError, match=r'^av is not installed; run: pip install "edgecnn\[video\]"$'):
+        sink(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("opener", OPENERS)
 def test_opening_changes_nothing(tmp_path: Path, opener: Callable[[Path], Sink]) -> None:
     (tmp_path / "x.mp4").write_text("old")
@@ -91,7 +105,7 @@ def test_opening_changes_nothing(tmp_path: Path, opener: Callable[[Path], Sink])
     "wrong", [lambda path: VideoSink(path / "v.gif", PAINTER), lambda path: SnapshotSink(path / "v.gif", PAINTER)]
 )
 def test_unknown_suffixes_are_refused(tmp_path: Path, wrong: Callable[[Path], Sink]) -> None:
-    with pytest.raises(InputError, match=r"a (video|picture) name that ends in"):
+    with pytest.raises(InputError, match=r"v\.gif is not the name of (a video; use one of \.mp4|an image; use one of \.png)"):
         wrong(tmp_path)
 
 

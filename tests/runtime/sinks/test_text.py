@@ -179,7 +179,7 @@ def test_coco_numbers_are_those_of_coco(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["mot", "coco"])
 def test_what_has_no_boxes_can_not_be_written_as_boxes(tmp_path: Path, kind: str) -> None:
     sink = MotSink(tmp_path / "x") if kind == "mot" else CocoSink(tmp_path / "x", Recorder())
-    with pytest.raises(InputError, match="found classes: use a detector"):
+    with pytest.raises(InputError, match="boxes, but the model gives classes; use a detector"):
         sink.write(result(0, Classes(np.float32([1]))))
 
 
