@@ -14,10 +14,10 @@ from edgecnn.export import factory, program
 from edgecnn.export.config import ModelOptions
 from edgecnn.models import load_checkpoint
 from edgecnn.postprocess import find
+from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
 PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")
-DECODE = ("score_threshold", "iou_threshold", "max_detections")
 
 
 def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
@@ -33,7 +33,7 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
         return _from_factory(target, options)
     model, card = load_checkpoint(target)
     given = options.given()
-    refused = [name for name in given if name not in DECODE]
+    refused = [name for name in given if name not in DECODE_OPTIONS]
     if refused:
         option = refused[0].replace("_", "-")
         raise InputError(f"--{option} can't be used with a checkpoint: its card already says it", "remove the option")
@@ -63,7 +63,7 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
     if "decode" not in given and given["task"] == "detect":
         raise InputError("the decoder of the outputs is unknown", "name it with --decode, for example yolox or yolo")
     default_decoder = "values" if given["task"] == "regress" else "softmax"
-    decode = Decode(given.get("decode", default_decoder), _only(given, DECODE))
+    decode = Decode(given.get("decode", default_decoder), _only(given, DECODE_OPTIONS))
     find(decode.name)
     return ModelCard(
         name=name,

@@ -16,9 +16,9 @@ from edgecnn.metrics import Score, evaluate
 from edgecnn.runtime.backends import Device, file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 carried neither schema nor version
-WHOLE_CURVE_SCORE, WHOLE_CURVE_DETECTIONS = 0.001, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,6 @@ def whole_curve(options: CardOptions) -> CardOptions:
     """
     return dataclasses.replace(
         options,
-        score_threshold=WHOLE_CURVE_SCORE if options.score_threshold is None else options.score_threshold,
-        max_detections=WHOLE_CURVE_DETECTIONS if options.max_detections is None else options.max_detections,
+        score_threshold=EVALUATION_SCORE if options.score_threshold is None else options.score_threshold,
+        max_detections=MAX_DETECTIONS if options.max_detections is None else options.max_detections,
     )

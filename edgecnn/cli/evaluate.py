@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
 
 
-@click.command()
+HELP = f"""Measure the accuracy of FILE on a dataset: top-1 and confusion of a classifier, mAP of a detector, R² of values.
+
+Classes are matched by name. Boxes of every score count: --score-threshold is {EVALUATION_SCORE} and --max-detections
+{MAX_DETECTIONS} if not given.
+
+PARAMETERS after the path of a dataset select a part and classes of it, such as "DIR?split=val&val_fraction=0.2&merge=face": split,
+labels, group (a regular expression), val_fraction, seed, rename (a:b,c:d), merge and classes (a,b,c).
+"""
+
+
+@click.command(help=HELP)
 @click.argument("file", type=ModelFile())
 @click.option("--data", required=True, metavar="URI", help="Dataset: DIR[?PARAMETERS], COCO .json file or scene:cups?...")
 @click.option("--data-labels", metavar="NAMES", help="Class names of a dataset whose files have none: a,b,c or a file.")
@@ -35,13 +46,7 @@ def command(
     threads: int | None,
     options: CardOptions,
 ) -> None:
-    """Measure the accuracy of FILE on a dataset: top-1 and confusion of a classifier, mAP of a detector, R² of values.
-
-    Classes are matched by name. Boxes of every score count: --score-threshold is 0.001 and --max-detections 100 if not given.
-
-    PARAMETERS after the path of a dataset select a part and classes of it, such as "DIR?split=val&val_fraction=0.2&merge=face": split,
-    labels, group (a regular expression), val_fraction, seed, rename (a:b,c:d), merge and classes (a,b,c).
-    """
+    """``edgecnn evaluate``."""
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
     from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, evaluate_file
     from edgecnn.benchmarks.measure.progress import ProgressLine

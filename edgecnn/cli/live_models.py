@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.model.predictor import Predictor
 
-SHOWN_SCORE = 0.3  # cards keep weaker boxes for measuring; somebody who watches wants the likely ones
-
 Key = tuple[Path, "CardOptions"]
 
 

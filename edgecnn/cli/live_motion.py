@@ -9,6 +9,7 @@ import click
 
 from edgecnn.cli.options import with_options
 from edgecnn.cli.units import parse_seconds
+from edgecnn.thresholds import NEW_TRACK_MARGIN, SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.card import ModelCard
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-
-WEAK = 0.1  # boxes scored so keep an identity alive and are not shown by themselves
-NEW = 0.1  # so much above what is shown a box has to be scored to begin a track
 
 
 def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -150,7 +148,12 @@ def tracks(values: Mapping[str, Any]) -> bool:
 
 
 def build_steps(
-    values: Mapping[str, Any], labels: Sequence[str], source: Source, controls: Controls | None = None, *, shown: float = 0.3
+    values: Mapping[str, Any],
+    labels: Sequence[str],
+    source: Source,
+    controls: Controls | None = None,
+    *,
+    shown: float = SHOWN_SCORE,
 ) -> list[Step]:
     """The steps of one camera, in order; ``shown`` is the score from which boxes are shown.
 
@@ -202,13 +205,13 @@ def build_look(values: Mapping[str, Any], card: ModelCard) -> RegionInference | 
 
 def least_score(values: Mapping[str, Any], shown: float) -> float:
     """The score from which a model has to give boxes: weak ones keep identities."""
-    return min(WEAK, shown) if tracks(values) else shown
+    return min(WEAK_TRACK_SCORE, shown) if tracks(values) else shown
 
 
 def _track_options(shown: float, keep_s: float) -> TrackOptions:
     from edgecnn.runtime.tracking import TrackOptions
 
-    return TrackOptions(high=shown, new=min(shown + NEW, 1.0), low=min(WEAK, shown), lost_s=keep_s)
+    return TrackOptions(high=shown, new=min(shown + NEW_TRACK_MARGIN, 1.0), low=min(WEAK_TRACK_SCORE, shown), lost_s=keep_s)
 
 
 def _check_installed() -> None:

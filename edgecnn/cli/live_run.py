@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.cli.live_models import SHOWN_SCORE
 from edgecnn.cli.live_report import Reporter, write_stats
 from edgecnn.cli.live_seats import FLOOR, Seats
 from edgecnn.cli.signals import StopSignals
 from edgecnn.cli.wanted import Wanted
 from edgecnn.errors import EdgeCnnError, SourceError
+from edgecnn.thresholds import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.live.systemd import Notifier

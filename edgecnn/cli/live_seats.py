@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.cli.live_models import SHOWN_SCORE, Models
+from edgecnn.cli.live_models import Models
 from edgecnn.cli.options import FIELDS
 from edgecnn.cli.wanted import Wanted
 from edgecnn.cpus import usable_cpus
+from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.runtime.draw.shared_painter import ResultPainter
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.types import Event, Result
 
-FLOOR = 0.1  # how low a viewer of the page may set the score threshold
+FLOOR = WEAK_TRACK_SCORE  # how low a viewer of the page may set the score threshold
 
 
 @dataclass(slots=True)

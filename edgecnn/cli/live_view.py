@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edgecnn.cli.options import with_options
+from edgecnn.thresholds import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.live.status import StatusLine
@@ -70,7 +71,7 @@ def open_view(
     controls: Controls,
     *,
     title: str = "",
-    score_threshold: float = 0.3,
+    score_threshold: float = SHOWN_SCORE,
     floor: float = 0.0,
     sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
     metrics: PrometheusPage | None = None,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgecnn.thresholds import DECODE_OPTIONS
+
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
 
@@ -31,9 +33,7 @@ FIELDS = (
     "color",
     "mean",
     "std",
-    "score_threshold",
-    "iou_threshold",
-    "max_detections",
+    *DECODE_OPTIONS,
 )
 
 

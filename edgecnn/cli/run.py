@@ -17,6 +17,7 @@ from edgecnn.cli.live_view import WHOLE_VIEW, view_options
 from edgecnn.cli.options import ModelFile, add_model_options
 from edgecnn.cli.signals import StopSignals
 from edgecnn.cli.units import parse_seconds
+from edgecnn.thresholds import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.cli.wanted import Wanted
@@ -31,7 +32,15 @@ WHOLE = (
 )
 
 
-@click.command("run")
+HELP = f"""Run the model FILE on one or several sources.
+
+Boxes scored {SHOWN_SCORE} or more are shown and written, unless --score-threshold says otherwise. For images, what was found goes to
+standard output, a line for each; status and summary go to standard error. Exit code 0 at the end of the sources, 130 after
+Ctrl-C (SIGINT) and 143 after SIGTERM, with all outputs finished; 2 where something is wrong.
+"""
+
+
+@click.command("run", help=HELP)
 @click.argument("file", type=ModelFile(), required=False)
 @click.option(
     "--source",
@@ -103,12 +112,7 @@ WHOLE = (
 @add_model_options
 @click.pass_context
 def command(context: click.Context, /, **values: Any) -> None:
-    """Run the model FILE on one or several sources.
-
-    Boxes scored 0.3 or more are shown and written, unless --score-threshold says otherwise. For images, what was found goes to
-    standard output, a line for each; status and summary go to standard error. Exit code 0 at the end of the sources, 130 after
-    Ctrl-C (SIGINT) and 143 after SIGTERM, with all outputs finished; 2 where something is wrong.
-    """
+    """``edgecnn run``."""
     from edgecnn.cli.live_run import LiveRun
     from edgecnn.errors import EdgeCnnError
 

@@ -7,9 +7,15 @@ from typing import Any
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.models.registry import create, defaults
+from edgecnn.thresholds import MAX_DETECTIONS, NMS_IOU
 from edgecnn.types import TensorSpec
 
-DETECT: Mapping[str, Any] = {"strides": [8, 16, 32], "score_threshold": 0.05, "iou_threshold": 0.6, "max_detections": 100}
+DETECT: Mapping[str, Any] = {
+    "strides": [8, 16, 32],
+    "score_threshold": 0.05,
+    "iou_threshold": NMS_IOU,
+    "max_detections": MAX_DETECTIONS,
+}
 
 
 def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> ModelCard:

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edgecnn.thresholds import MAX_DETECTIONS, NMS_IOU, NMS_SCORE
 from edgecnn.types import Detections, Float32, Int64
 
-SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS = 0.25, 0.6, 100
 MAX_CANDIDATES = 1000
 
 
@@ -19,16 +19,16 @@ MAX_CANDIDATES = 1000
 class NmsOptions:
     """Thresholds of NMS: lowest score, highest IoU with a better box of the same class, and the number of boxes kept per image."""
 
-    score_threshold: float = SCORE_THRESHOLD
-    iou_threshold: float = IOU_THRESHOLD
+    score_threshold: float = NMS_SCORE
+    iou_threshold: float = NMS_IOU
     max_detections: int = MAX_DETECTIONS
 
     @classmethod
     def from_card(cls, options: Mapping[str, Any]) -> NmsOptions:
         """The thresholds in the decode options of a model card; the defaults for those that are not given."""
         return cls(
-            float(options.get("score_threshold", SCORE_THRESHOLD)),
-            float(options.get("iou_threshold", IOU_THRESHOLD)),
+            float(options.get("score_threshold", NMS_SCORE)),
+            float(options.get("iou_threshold", NMS_IOU)),
             int(options.get("max_detections", MAX_DETECTIONS)),
         )
 

@@ -11,9 +11,8 @@ from torch import nn
 from edgecnn.card import Decode, ModelCard
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
+from edgecnn.thresholds import EVALUATION_SCORE
 from edgecnn.types import Detections, Image, Prediction
-
-SCORE_THRESHOLD = 0.001
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def scoring_card(card: ModelCard) -> ModelCard:
     """The card with a detector's score threshold lowered: one as in daily use would cut the curve that mAP is the area of."""
     if card.task != "detect":
         return card
-    return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "score_threshold": SCORE_THRESHOLD}))
+    return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "score_threshold": EVALUATION_SCORE}))
 
 
 class Eager:

@@ -14,11 +14,11 @@ from edgecnn.export.verify.reference import Reference
 from edgecnn.metrics import Score, evaluate, match_labels
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.thresholds import EVALUATION
 from edgecnn.types import Image, Prediction
 
 # Top-1 by 0.5 points, mAP@50-95 and R² by 1.0.
 ALLOWED: Mapping[str, float] = {"classify": 0.005, "detect": 0.01, "regress": 0.01}
-WHOLE_CURVE = {"score_threshold": 0.001, "max_detections": 100}  # mAP is the area under all scores, not only the sure ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Accuracy:
     """Measures artifacts of one model on one dataset; PyTorch is measured once, on first use."""
 
     def __init__(self, reference: Reference, dataset: Dataset) -> None:
-        options = {**reference.card.decode.options, **WHOLE_CURVE}
+        options = {**reference.card.decode.options, **EVALUATION}
         card = reference.card.replace(decode=Decode(reference.card.decode.name, options))
         self._reference = Reference(reference.model, card, reference.names)
         self._dataset = dataset
@@ -66,7 +66,7 @@ class Accuracy:
 
     def measure(self, path: Path) -> AccuracyDrop:
         """The artifact at ``path`` against PyTorch."""
-        with Predictor(path, options=CardOptions(**WHOLE_CURVE)) as predictor:  # type: ignore[arg-type]
+        with Predictor(path, options=CardOptions(**EVALUATION)) as predictor:
             score = self._evaluate(predictor, predictor.card)
         before = self.pytorch
         return AccuracyDrop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, ALLOWED[score.task])

@@ -15,10 +15,10 @@ from edgecnn.runtime.backends import Backend
 from edgecnn.runtime.model.coco_names import COCO_80
 from edgecnn.runtime.model.foreign_metadata import Facts, facts
 from edgecnn.runtime.model.tensor_shapes import CLASSIFIERS, Size, class_count, conventions, input_size, recognise
+from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
 PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")
-DECODE = ("score_threshold", "iou_threshold", "max_detections")
 BACKGROUND = ("background", "__background__", "???", "empty", "bg", "none")
 
 
@@ -42,7 +42,7 @@ def draft(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
         task="regress" if decoder == "values" else "classify" if decoder in CLASSIFIERS else "detect",
         labels=_labels(known, decoder, backend, size),
         preprocess=_preprocess(known, size),
-        decode=Decode(decoder, {name: known[name] for name in DECODE if name in known}),
+        decode=Decode(decoder, {name: known[name] for name in DECODE_OPTIONS if name in known}),
         inputs=backend.inputs,
         outputs=backend.outputs,
         precision="unknown",

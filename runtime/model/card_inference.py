@@ -11,9 +11,8 @@ from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.postprocess import find
 from edgecnn.runtime.backends import Backend
+from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
-
-LIMITS = ("score_threshold", "iou_threshold", "max_detections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
         preprocess = dataclasses.replace(card.preprocess, **{name: given[name] for name in given if name in fields})
     except ValueError as error:
         raise InputError("options that fit together", str(error), "correct --color, --mean or --std") from error
-    limits: dict[str, Any] = {name: given[name] for name in LIMITS if name in given}
+    limits: dict[str, Any] = {name: given[name] for name in DECODE_OPTIONS if name in given}
     return card.replace(
         task=given.get("task", card.task),
         labels=given.get("labels", card.labels),

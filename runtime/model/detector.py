@@ -8,6 +8,7 @@ from edgecnn.errors import InputError
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Detections, Image
 
 
@@ -24,7 +25,7 @@ class Detector:
         model: Path | str,
         device: Device = "cpu",
         *,
-        score_threshold: float | None = 0.3,
+        score_threshold: float | None = SHOWN_SCORE,
         threads: int | None = None,
         requests: int = 1,
         options: CardOptions | None = None,

@@ -12,6 +12,7 @@ from edgecnn.runtime.pipeline.camera_stream import CameraSetup, Policy
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 from edgecnn.runtime.sources import Source, open_source
 from edgecnn.runtime.steps import Step
+from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Result
 
 
@@ -24,7 +25,7 @@ def stream(
     device: Device = "cpu",
     threads: int | None = None,
     requests: int = 1,
-    score_threshold: float | None = 0.3,
+    score_threshold: float | None = SHOWN_SCORE,
     max_frames: int | None = None,
     timeout: float = 5.0,
 ) -> Iterator[Result]:

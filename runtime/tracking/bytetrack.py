@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.runtime.tracking.assignment import assign
 from edgecnn.runtime.tracking.kalman import Float64, KalmanBoxes
+from edgecnn.thresholds import WEAK_TRACK_SCORE
 from edgecnn.types import Detections, Float32, Int64
 
 NEXT_LOOK = 10  # times lost_s
@@ -29,7 +30,7 @@ class TrackOptions:
     """
 
     high: float = 0.5
-    low: float = 0.1
+    low: float = WEAK_TRACK_SCORE
     new: float = 0.6
     confirm: int = 2
     lost_s: float = 1.0

@@ -12,6 +12,7 @@ from edgecnn.runtime.view.auth import Access
 from edgecnn.runtime.view.frame_images import FrameImages
 from edgecnn.runtime.view.protocols import MonitoredRun, MonitoredSink, PrometheusPage, ViewContext
 from edgecnn.runtime.view.run_metrics import RunMetrics
+from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Result
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class LiveView:
         access: Access | None = None,
         *,
         title: str = "",
-        score_threshold: float = 0.3,
+        score_threshold: float = SHOWN_SCORE,
         floor: float = 0.0,
         sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
         metrics: PrometheusPage | None = None,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.pipeline.ledger import FrameCounts
+from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Event
 
 # Of a camera's states, those in which it gives frames or will do so without anybody's help, and those that somebody should look at.
@@ -109,5 +110,5 @@ class ViewContext:
     only: dict[str, frozenset[str]] = field(default_factory=dict)
     sinks: Callable[[], Sequence[MonitoredSink]] = tuple
     title: str = ""
-    score_threshold: float = 0.3
+    score_threshold: float = SHOWN_SCORE
     floor: float = 0.0
