@@ -1,4 +1,4 @@
-"""The machines it runs on: what a board is, what it is doing now, and what disturbed a measurement."""
+"""Devices: the profile of a machine or a known board, its state now, and disturbances of a measurement."""
 
 from __future__ import annotations
 

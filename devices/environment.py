@@ -1,4 +1,4 @@
-"""What a measurement stood on: software, frequency, load and limits, kept beside every number."""
+"""The conditions of a measurement: software versions, CPU frequency, load and limits."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The state around a measurement. ``cpu_mhz`` is (lowest, highest) over the cores now; ``temperature_c`` the hottest sensor.
+    """Conditions at one moment. ``cpu_mhz``: (lowest, highest) current frequency of the cores; ``temperature_c``: the hottest sensor.
 
-    ``commit`` is the revision of edgecnn where it runs from a git checkout, with ``+changes`` where files differ from it.
-    What can't be read is None or "".
+    ``commit``: git revision of edgecnn in a checkout, with ``+changes`` for a modified one. ``load_average``: over one minute.
+    ``affinity_cpus``, ``cpu_quota_cpus``: processors that affinity and container quota grant. Unknown values are None or "".
     """
 
     edgecnn: str
@@ -43,8 +43,8 @@ class Environment:
     cpu_governor: str = ""
     cpu_mhz: tuple[int, int] | None = None
     load_average: float = 0.0
-    affinity: int = 1
-    cpu_quota: float | None = None
+    affinity_cpus: int = 1
+    cpu_quota_cpus: float | None = None
     memory_limit_mib: int | None = None
     temperature_c: float | None = None
 
@@ -62,15 +62,16 @@ def environment(root: Path = Path("/")) -> Environment:
         cpu_governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cpu_mhz=frequencies(root),
         load_average=round(os.getloadavg()[0], 2),
-        affinity=affinity(),
-        cpu_quota=cpu_quota(root),
+        affinity_cpus=affinity(),
+        cpu_quota_cpus=cpu_quota(root),
+        # without a limit, cgroup v1 reports the largest page-aligned 64-bit number
         memory_limit_mib=limit // limits.MIB if limit and limit < 1 << 60 else None,
         temperature_c=temperature(root),
     )
 
 
 def packages() -> dict[str, str]:
-    """Versions of the installed packages that decide speed."""
+    """Versions of the installed packages that affect speed."""
     found = {}
     for name in PACKAGES:
         try:
@@ -81,14 +82,14 @@ def packages() -> dict[str, str]:
 
 
 def os_name(root: Path = Path("/")) -> str:
-    """The distribution's own name, else the platform's."""
+    """PRETTY_NAME of /etc/os-release, else Python's platform name."""
     lines = read_text(root / "etc/os-release").splitlines()
     names = [line.partition("=")[2].strip('"') for line in lines if line.startswith("PRETTY_NAME=")]
     return names[0] if names else sys.platform
 
 
 def frequencies(root: Path = Path("/")) -> tuple[int, int] | None:
-    """Lowest and highest current frequency of the cores in MHz; None where the machine hides it."""
+    """Lowest and highest current frequency of the cores in MHz; None where the machine does not report it."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
     mhz = [khz / 1000 for khz in map(read_int, files) if khz]
     lines = read_text(root / "proc/cpuinfo").splitlines()

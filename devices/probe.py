@@ -1,4 +1,4 @@
-"""Fills in a DeviceProfile on the machine it stands on, from /proc and /sys alone."""
+"""The DeviceProfile of this machine, from /proc and /sys alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgecnn.cpus import read_text, usable_cpus
 from edgecnn.devices import limits
 from edgecnn.devices.profile import DeviceProfile
 
-# What the kernel calls a feature -> what its users call it. The order is the order of the report.
+# Kernel name of a feature (x86 "flags", Arm "Features" of /proc/cpuinfo) -> common name, in the order of the report.
 FEATURES = {
     "sse4_2": "sse4.2",
     "avx": "avx",
@@ -37,7 +37,7 @@ FEATURES = {
     "sme": "sme",
 }
 
-# Arm cores name themselves by number only: "CPU part" of /proc/cpuinfo (util-linux lscpu-arm.c keeps the full list).
+# Arm cores identify themselves by number only: "CPU part" of /proc/cpuinfo (util-linux lscpu-arm.c keeps the full list).
 ARM_PARTS = {
     "0xd03": "Cortex-A53",
     "0xd04": "Cortex-A35",
@@ -56,7 +56,7 @@ ARM_PARTS = {
     "0xd4f": "Neoverse-V2",
 }
 
-# Any one of the packages opens the format.
+# Packages that can load a format; one of them is enough.
 ENGINES = {
     "onnx": ("onnxruntime",),
     "openvino": ("openvino",),
@@ -75,7 +75,7 @@ def probe(root: Path = Path("/")) -> DeviceProfile:
         arch=platform.machine(),
         cpu=cpu,
         cores=cores,
-        threads=usable_cpus(root),
+        usable_cpus=usable_cpus(root),
         features=features(info),
         memory_mib=limits.memory_mib(root),
         formats=installed_formats(),
@@ -84,10 +84,11 @@ def probe(root: Path = Path("/")) -> DeviceProfile:
 
 
 def cpu_info(root: Path) -> dict[str, str]:
-    """/proc/cpuinfo as one mapping, where the first core that states a field wins, but Arm part numbers of all cores are kept."""
+    """/proc/cpuinfo as one mapping: the first core's value of each field, but the Arm part numbers of all cores (big.LITTLE)."""
     fields: dict[str, str] = {}
     for line in read_text(root / "proc/cpuinfo").splitlines():
         key, separator, value = (part.strip() for part in line.partition(":"))
+        # cores of a big.LITTLE processor differ: each part number is kept once
         if separator and key == "CPU part" and value not in fields.get(key, ""):
             fields[key] = f"{fields.get(key, '')} {value}".strip()
         elif separator:
@@ -96,7 +97,7 @@ def cpu_info(root: Path) -> dict[str, str]:
 
 
 def cpu_name(info: dict[str, str]) -> str:
-    """The processor's name; with family and model where the name is only a brand, as on rented machines."""
+    """The processor's name; with family and model where the name is only a brand, as on cloud machines."""
     parts = info.get("CPU part", "").split()
     if parts:
         return " + ".join(ARM_PARTS.get(part, f"Arm part {part}") for part in parts)
@@ -108,16 +109,16 @@ def cpu_name(info: dict[str, str]) -> str:
 
 
 def board_name(root: Path) -> str:
-    """The board's own name from the device tree, "" where there is none, as on a PC."""
+    """The board's name from the device tree, "" without one, as on a PC."""
     return read_text(root / "proc/device-tree/model").strip("\0 \n")
 
 
 def features(info: dict[str, str]) -> tuple[str, ...]:
-    """The instruction sets of FEATURES that the processor states."""
-    stated = set(info.get("flags", info.get("Features", "")).split())
-    return tuple(dict.fromkeys(name for flag, name in FEATURES.items() if flag in stated))
+    """The instruction sets of FEATURES that the processor reports."""
+    reported = set(info.get("flags", info.get("Features", "")).split())
+    return tuple(dict.fromkeys(name for flag, name in FEATURES.items() if flag in reported))
 
 
 def installed_formats() -> tuple[str, ...]:
-    """The formats whose engine is installed; nothing is imported to find out."""
+    """The formats whose engine is installed, found without importing any."""
     return tuple(name for name, packages in ENGINES.items() if any(find_spec(package) for package in packages))

@@ -75,3 +75,13 @@ def test_siblings_are_not_importable_by_their_bare_name(tmp_path: Path) -> None:
     code = "import importlib.util as u; print([n for n in ('runtime', 'export', 'devices', 'benchmarks') if u.find_spec(n)])"
     found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
+
+
+def test_every_pattern_of_package_data_finds_files(setuptools_table: dict[str, dict[str, list[str]]]) -> None:
+    empty = [
+        f"{package}: {pattern}"
+        for package, patterns in setuptools_table["package-data"].items()
+        for pattern in patterns
+        if not any(ROOT.joinpath(*package.split(".")).glob(pattern)) and package != "edgecnn.devices.boards"  # no board yet
+    ]
+    assert empty == []

@@ -187,7 +187,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     """The environment as pairs of title and text; unknown values are left out."""
     device, now = record.device, record.environment
     limits = [
-        f"{now.cpu_quota:g} processors" if now.cpu_quota else "",
+        f"{now.cpu_quota_cpus:g} processors" if now.cpu_quota_cpus else "",
         f"{now.memory_limit_mib} MiB" if now.memory_limit_mib else "",
     ]
     disturbance = [

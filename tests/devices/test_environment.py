@@ -15,7 +15,7 @@ def test_the_environment_names_what_is_installed_here() -> None:
     found = environment()
     assert found.edgecnn == edgecnn.__version__
     assert {"numpy", "onnxruntime"} <= set(found.packages)
-    assert found.affinity >= 1
+    assert found.affinity_cpus >= 1
 
 
 def test_readings_of_a_board(tree: Tree) -> None:

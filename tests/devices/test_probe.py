@@ -47,14 +47,14 @@ def test_a_board_is_named_by_its_device_tree(tree: Tree) -> None:
 def test_a_machine_that_hides_everything_still_has_a_profile(tmp_path: Path) -> None:
     profile = probe(tmp_path)
     assert profile.name
-    assert profile.threads >= 1
+    assert profile.usable_cpus >= 1
     assert profile.int8_path == "none"
 
 
 def test_this_machine_has_the_base_format_and_a_usable_thread() -> None:
     profile = probe()
     assert "onnx" in profile.formats
-    assert 1 <= profile.threads <= profile.cores
+    assert 1 <= profile.usable_cpus <= profile.cores
 
 
 def test_a_rented_machine_is_told_from_a_real_one(tree: Tree) -> None:
@@ -62,7 +62,7 @@ def test_a_rented_machine_is_told_from_a_real_one(tree: Tree) -> None:
 
 
 def test_a_profile_without_cores_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one core"):
+    with pytest.raises(ValueError, match="at least one core and one usable processor"):
         DeviceProfile("x", "x86_64", "x", 0, 1)
 
 
