@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Mapping
 import numpy as np
 
 from edgecnn.card import Decode, ModelCard, Preprocess
-from edgecnn.errors import BackendError
 from edgecnn.runtime.sources.base import Pacer, Source
+from edgecnn.tensors import check_feeds
 from edgecnn.types import Array, Detections, Frame, Image, Prediction, Tensors, TensorSpec
 
 _HANG_S = 60.0
@@ -30,10 +30,7 @@ class FakeBackend:
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
         """Copies of the outputs; raises ``BackendError`` for feeds of other names, shapes or dtypes."""
-        for spec in self.inputs:
-            found = feeds.get(spec.name)
-            if found is None or found.dtype != spec.dtype or len(found.shape) != len(spec.shape):
-                raise BackendError(f"an input {spec.name} {spec.dtype} {spec.shape}", str(found), "feed what the model declares")
+        check_feeds(feeds, self.inputs)
         return {name: value.copy() for name, value in self._values.items()}
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
     try:
         from supervision import Detections as Theirs
     except ImportError as error:
-        raise InputError("the package supervision", "it is not installed", "run: pip install supervision") from error
+        raise InputError("supervision is not installed", "run: pip install supervision") from error
     names = {"class_name": np.array([labels[index] for index in found.class_id])} if len(labels) else {}
     return Theirs(
         xyxy=found.xyxy.copy(),

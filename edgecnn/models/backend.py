@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from edgecnn.backend_errors import closed_error, inference_error
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import BackendError, MissingExtraError
-from edgecnn.feeds import check_feeds, complaint
 from edgecnn.models.checkpoint import load_checkpoint
+from edgecnn.tensors import check_feeds
 from edgecnn.types import Array, Tensors, TensorSpec
 
 try:
@@ -40,11 +41,11 @@ class TorchBackend:
         """Outputs by name; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
         check_feeds(feeds, self.inputs)
         if self._model is None:
-            raise BackendError("an open model", "one that was closed", "open it again")
+            raise closed_error()
         try:
             return self._forward(self._model, torch.from_numpy(feeds["image"]))
         except RuntimeError as error:
-            raise BackendError("an inference by PyTorch", complaint(error), "check the model and the input") from error
+            raise inference_error("PyTorch", error) from error
 
     def close(self) -> None:
         """Free the model; calling it again does nothing."""

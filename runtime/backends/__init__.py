@@ -47,14 +47,16 @@ class Backend(Protocol):
 
 def file_format(path: Path) -> str:
     """The format of a model file by its suffix; raises ``InputError`` where there is no such file, no such format or no access."""
+    if not path.exists():
+        raise InputError(f"the model file {path} does not exist", "check the path")
     if not path.is_file():
-        raise InputError(f"a model file at {path}", "no such file" if not path.exists() else "a folder", "check the path")
+        raise InputError(f"{path} is a folder, not a model file", "check the path")
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"one of {', '.join(SUFFIXES)}", f"{path.name}", "name a model file of a supported format")
+        raise InputError(f"{path.name} is no model file of a supported format", f"use one of {', '.join(SUFFIXES)}")
     if not path.stat().st_size:
-        raise InputError(f"a model file at {path}", "an empty file", "export or copy it again")
+        raise InputError(f"the model file {path} is empty", "export or copy it again")
     if not os.access(path, os.R_OK):
-        raise InputError(f"a model file at {path}", "one that may not be read", "change its permissions")
+        raise InputError(f"the model file {path} is not readable", "change its permissions")
     return SUFFIXES[path.suffix.lower()]
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.backend_errors import inference_error, load_error
 from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, MissingExtraError
-from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.pool import ResourcePool
+from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
@@ -48,13 +49,13 @@ class LiteRtBackend:
     def run(self, feeds: Tensors) -> dict[str, Array]:
         """Outputs by name; the arrays belong to the caller. Quantized outputs stay integers, see ``TensorSpec.scale``."""
         check_feeds(feeds, self.inputs)
-        with self._interpreters.lend() as interpreter:
+        with self._interpreters.acquire() as interpreter:
             try:
                 self._feed(interpreter, feeds)
                 interpreter.invoke()
                 arrays = [interpreter.get_tensor(index) for index in self._outputs]
             except Exception as error:
-                raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
+                raise inference_error(ENGINE, error) from error
         return {spec.name: array for spec, array in zip(self.outputs, arrays, strict=True)}
 
     def _feed(self, interpreter: Any, feeds: Tensors) -> None:
@@ -86,7 +87,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
     interpreter_class = _interpreter_class()
     if device == "gpu":
         raise BackendError(
-            "a GPU", f"{ENGINE}, which edgecnn runs on the CPU only", "use --device cpu, or the ONNX or OpenVINO file"
+            f"edgecnn runs {ENGINE} on the CPU only, not on a GPU", "use --device cpu, or the ONNX or OpenVINO file"
         )
     _check_is_tflite(path)
     metadata = _zip_texts(path)
@@ -97,7 +98,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
             for interpreter in interpreters:
                 interpreter.allocate_tensors()
     except Exception as error:
-        raise refused(path, ENGINE, error) from error
+        raise load_error(path, ENGINE, error) from error
     return LiteRtBackend(interpreters, metadata)
 
 
@@ -115,14 +116,14 @@ def _interpreter_class() -> Any:
 def _check_is_tflite(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(8)[4:] != b"TFL3":
-            raise BackendError("a TFLite model", f"{path}, which does not begin like one", "export or copy the file again")
+            raise BackendError(f"{path} is no TFLite model: its identifier TFL3 is missing", "export or copy the file again")
 
 
 def _zip_texts(path: Path) -> dict[str, str]:
     """Text files in the ZIP at the end of the file, by name; raises ``BackendError`` where that ZIP is cut off."""
     if not zipfile.is_zipfile(path):
         if re.search(ZIP_ENTRY, path.read_bytes()):
-            raise BackendError("a whole artifact", f"{path}, whose end is missing", "export or copy the file again")
+            raise BackendError(f"{path} is truncated: the end of its metadata is missing", "export or copy the file again")
         return {}
     texts = {}
     with zipfile.ZipFile(path) as archive:
@@ -172,4 +173,4 @@ def _spec(detail: Mapping[str, Any], names: Mapping[int, str], is_input: bool = 
         quantized = (float(scale), int(zero_point)) if scale else (None, None)
         return TensorSpec(name, shape, dtype, image_layout(shape) if is_input else "", *quantized)
     except ValueError as error:
-        raise BackendError("tensors of numbers", f"{name} of {dtype}", "export the model without it") from error
+        raise BackendError(f"the tensor {name} has the unsupported type {dtype}", "export the model without it") from error

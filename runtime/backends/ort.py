@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from edgecnn.backend_errors import closed_error, inference_error, load_error
 from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError
-from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
-from edgecnn.runtime.backends.pool import closed
+from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
 GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
@@ -48,16 +48,16 @@ class OrtBackend:
         """Outputs by name; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
         check_feeds(feeds, self.inputs)
         if self._session is None:
-            raise closed()
+            raise closed_error()
         try:
             return dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
         except Exception as error:
-            raise BackendError("an inference by ONNX Runtime", complaint(error), "check the model and the input") from error
+            raise inference_error("ONNX Runtime", error) from error
 
     def bind(self, shapes: Shapes) -> OrtBinding:
         """Memory of its own that the session reads and, where the size of an output is fixed, writes."""
         if self._session is None:
-            raise closed()
+            raise closed_error()
         return OrtBinding(self, self._session, shapes)
 
     @property
@@ -91,14 +91,14 @@ class OrtBinding:
     def run(self) -> dict[str, Array]:
         """Outputs by name, valid until the next run."""
         if self._backend.is_closed:
-            raise closed()
+            raise closed_error()
         try:
             self._session.run_with_iobinding(self._binding)
             if self._outputs is not None and len(self._outputs) == len(self._backend.outputs):
                 return self._outputs
             made = [value.numpy() for value in self._binding.get_outputs()]
         except Exception as error:
-            raise BackendError("an inference by ONNX Runtime", complaint(error), "check the model and the input") from error
+            raise inference_error("ONNX Runtime", error) from error
         found = dict(zip((spec.name for spec in self._backend.outputs), made, strict=True))
         if self._outputs is None:
             self._outputs = self._keep(found)
@@ -119,9 +119,9 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
     try:
         session = ort.InferenceSession(str(path), _options(threads, requests), providers=providers)
     except Exception as error:
-        raise refused(path, "ONNX Runtime", error) from error
+        raise load_error(path, "ONNX Runtime", error) from error
     if device == "gpu" and session.get_providers()[0] not in GPU_PROVIDERS:
-        raise BackendError(f"{providers[0]} on a GPU", "one that does not start", "check its driver, or use --device cpu")
+        raise BackendError(f"{providers[0]} did not start", "check the driver of the GPU, or use --device cpu")
     return OrtBackend(session, requests)
 
 
@@ -144,8 +144,7 @@ def _providers(device: Device) -> list[str]:
     available = [name for name in GPU_PROVIDERS if name in ort.get_available_providers()] if device != "cpu" else []
     if device == "gpu" and not available:
         raise BackendError(
-            "a GPU provider of ONNX Runtime",
-            "a CPU build",
+            "the installed ONNX Runtime has no GPU provider",
             "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
         )
     return [*available[:1], "CPUExecutionProvider"]
@@ -154,7 +153,7 @@ def _providers(device: Device) -> list[str]:
 def _spec(node: Any, is_input: bool = False) -> TensorSpec:
     if node.type not in _DTYPES:
         raise BackendError(
-            f"tensors of {', '.join(_DTYPES.values())}", f"{node.name} of {node.type}", "export the model without it"
+            f"the tensor {node.name} has the unsupported type {node.type}", f"export it as one of {', '.join(_DTYPES.values())}"
         )
     shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in node.shape)
     return TensorSpec(node.name, shape, _DTYPES[node.type], image_layout(shape) if is_input else "")

@@ -12,11 +12,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from edgecnn.backend_errors import closed_error, inference_error, load_error
 from edgecnn.errors import BackendError, MissingExtraError
-from edgecnn.feeds import check_feeds, complaint, image_layout, refused
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
-from edgecnn.runtime.backends.pool import ResourcePool, closed
+from edgecnn.runtime.backends.pool import ResourcePool
+from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "OpenVINO"
@@ -47,7 +48,7 @@ class OvBackend:
         """Outputs by name; the arrays belong to the caller. Inputs are read where they lie, without a copy."""
         check_feeds(feeds, self.inputs)
         arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
-        with self._requests.lend() as request:
+        with self._requests.acquire() as request:
             return _infer(request, arrays, self.outputs)
 
     @property
@@ -58,7 +59,7 @@ class OvBackend:
     def bind(self, shapes: Shapes) -> OvBinding:
         """A request of its own, whose input memory is written into and whose output memory is read."""
         if self._compiled is None:
-            raise closed()
+            raise closed_error()
         return OvBinding(self._compiled.create_infer_request(), self, shapes)
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ class OvBinding:
     def run(self) -> dict[str, Array]:
         """Outputs by name, valid until the next run."""
         if self._backend.is_closed:
-            raise closed()
+            raise closed_error()
         return _infer(self._request, None, self._backend.outputs)
 
 
@@ -98,7 +99,7 @@ def _infer(request: Any, arrays: Mapping[int, Array] | None, outputs: Sequence[T
             _is_bound = True
             return read
     except Exception as error:
-        raise BackendError(f"an inference by {ENGINE}", complaint(error), "check the model and the input") from error
+        raise inference_error(ENGINE, error) from error
 
 
 def _alone_if_first() -> AbstractContextManager[object]:
@@ -119,7 +120,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
         metadata = dict(_texts(model.get_rt_info()))
         compiled = core.compile_model(model, place, _config(core, place, metadata, threads, requests))
     except Exception as error:
-        raise refused(path, ENGINE, error) from error
+        raise load_error(path, ENGINE, error) from error
     return OvBackend(compiled, metadata, requests)
 
 
@@ -127,7 +128,7 @@ def _check_is_ir(path: Path) -> None:
     """OpenVINO offers any other file to each of its six readers, of which some complain on the terminal."""
     with path.open("rb") as file:
         if b"<net" not in file.read(4096):
-            raise BackendError("an OpenVINO IR", f"{path}, which has no <net> element", "export or copy the file again")
+            raise BackendError(f"{path} is no OpenVINO IR: it has no <net> element", "export or copy the file again")
 
 
 def _device(core: Any, device: Device) -> str:
@@ -136,7 +137,7 @@ def _device(core: Any, device: Device) -> str:
     found = [name for name in core.available_devices if name.startswith("GPU")]
     if device == "gpu" and not found:
         raise BackendError(
-            "a GPU that OpenVINO can use", ", ".join(core.available_devices), "install the GPU's driver, or use --device cpu"
+            f"OpenVINO finds no GPU, only {', '.join(core.available_devices)}", "install the GPU's driver, or use --device cpu"
         )
     return found[0] if found else "CPU"
 
@@ -170,6 +171,8 @@ def _spec(port: Any, fallback: str, is_input: bool = False) -> TensorSpec:
     name = port.get_any_name() if port.get_names() else fallback
     kind = port.element_type.get_type_name()
     if kind not in _DTYPES:
-        raise BackendError(f"tensors of {', '.join(_DTYPES.values())}", f"{name} of {kind}", "export the model without it")
+        raise BackendError(
+            f"the tensor {name} has the unsupported type {kind}", f"export it as one of {', '.join(_DTYPES.values())}"
+        )
     shape = tuple(size.get_length() if size.is_static else -1 for size in port.partial_shape)
     return TensorSpec(name, shape, _DTYPES[kind], image_layout(shape) if is_input else "")

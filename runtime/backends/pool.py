@@ -1,4 +1,4 @@
-"""A few things that only one thread at a time may use, lent out in turn."""
+"""A pool of objects that only one thread at a time may use, such as interpreters and infer requests."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from edgecnn.backend_errors import closed_error
 from edgecnn.errors import BackendError
 
 T = TypeVar("T")
-WAIT_SECONDS = 60.0
+ACQUIRE_TIMEOUT_S = 60.0
 
 
 class ResourcePool(Generic[T]):
-    """Lends ``count`` things to one thread at a time each; the last one returned goes out first, its memory is still warm.
+    """Gives each of ``count`` objects to one thread at a time.
 
-    ``make`` is called for the first ``count`` that are needed at once, so that what nobody asks for costs nothing.
+    ``make`` is called only when an object is needed and none is free, so that unused ones cost nothing.
     """
 
     def __init__(self, make: Callable[[], T], count: int) -> None:
+        # Last in, first out: the memory of the object used last is still in the processor's cache.
         self._make, self._free = make, queue.LifoQueue[T]()
         self._unmade = threading.BoundedSemaphore(count)
         self._closed = False
 
     @contextmanager
-    def lend(self) -> Iterator[T]:
-        """One item; waits while all are lent. Raises ``BackendError`` after ``close`` and where none comes back in a minute."""
+    def acquire(self) -> Iterator[T]:
+        """One object; waits while all are in use. Raises ``BackendError`` after ``close``, or where none is free within a minute."""
         if self._closed:
-            raise closed()
+            raise closed_error()
         item = self._next()
         try:
             yield item
@@ -44,19 +46,14 @@ class ResourcePool(Generic[T]):
             if self._unmade.acquire(blocking=False):
                 return self._make()
         try:
-            return self._free.get(timeout=WAIT_SECONDS)
+            return self._free.get(timeout=ACQUIRE_TIMEOUT_S)
         except queue.Empty:
             raise BackendError(
-                "a free request", f"none within {WAIT_SECONDS:.0f} s", "open the model with more requests"
+                f"no infer request became free within {ACQUIRE_TIMEOUT_S:.0f} s", "open the model with more requests"
             ) from None
 
     def close(self) -> None:
-        """Drop all items; one that is lent goes when its thread returns it."""
+        """Drop all objects; one that is in use is dropped when its thread returns it."""
         self._closed = True
         while not self._free.empty():
             self._free.get_nowait()
-
-
-def closed() -> BackendError:
-    """The error for a model that is used after its end."""
-    return BackendError("an open model", "one that was closed", "open it again")

@@ -36,7 +36,7 @@ def draft(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
     known = {**conventions(decoder, backend.outputs), **found, **_from_input(spec, path), **given}
     missing = [f"--{name}" for name in ("color", "mean", "std") if name not in known]
     if missing:
-        raise _missing(path, f"a model that may want any preprocessing (decoder {decoder})", missing)
+        raise _missing(path, f"models with the decoder {decoder} differ in preprocessing", missing)
     return ModelCard(
         name=path.stem,
         task="regress" if decoder == "values" else "classify" if decoder in CLASSIFIERS else "detect",
@@ -53,14 +53,16 @@ def _preprocess(known: Mapping[str, Any], size: Size) -> Preprocess:
     try:
         return Preprocess(size, **{name: known[name] for name in PREPROCESS if name in known})
     except ValueError as error:
-        raise InputError("options that fit together", str(error), "correct --color, --mean or --std") from error
+        raise InputError(f"the preprocessing options do not fit together: {error}", "correct --color, --mean or --std") from error
 
 
 def _image_input(backend: Backend, path: Path) -> TensorSpec:
     images = [spec for spec in backend.inputs if spec.layout]
     if len(backend.inputs) != 1 or not images:
-        found = ", ".join(f"{spec.name} {spec.shape}" for spec in backend.inputs)
-        raise InputError(f"a model with one image input in {path}", found or "none", "export it with one input, NCHW or NHWC")
+        shapes = ", ".join(f"{spec.name} {spec.shape}" for spec in backend.inputs) or "none"
+        raise InputError(
+            f"{path} does not have exactly one image input, its inputs: {shapes}", "export it with one input, NCHW or NHWC"
+        )
     return images[0]
 
 
@@ -78,7 +80,9 @@ def _decoder(backend: Backend, known: Facts, size: Size, path: Path) -> str:
     if scores and (known.get("task") == "classify" or (labels and len(labels) == scores)):
         return _classifier(backend, size)
     shapes = ", ".join("x".join(map(str, spec.shape)) for spec in backend.outputs)
-    raise _missing(path, f"no known model behind outputs {shapes}", ["--decode", "--labels"] if labels is None else ["--decode"])
+    raise _missing(
+        path, f"its outputs {shapes} are of no known model", ["--decode", "--labels"] if labels is None else ["--decode"]
+    )
 
 
 def _classifier(backend: Backend, size: Size) -> str:
@@ -116,11 +120,11 @@ def _labels(known: Facts, decoder: str, backend: Backend, size: Size) -> tuple[s
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
     count = class_count(decoder, backend.outputs, size)
     if count is None:
-        raise InputError("class names for this detector", "none in the file", "give them with --labels, one a line")
+        raise InputError("the file has no class names for this detector", "give them with --labels, one per line")
     if decoder == "values":
         return ("value",) if count == 1 else tuple(f"value {index}" for index in range(count))
     return COCO_80 if count == 80 and decoder not in CLASSIFIERS else tuple(f"class {index}" for index in range(count))
 
 
-def _missing(path: Path, found: str, names: list[str]) -> InputError:
-    return InputError(f"a card or known metadata in {path}", found, f"say how it is to be used with {', '.join(names)}")
+def _missing(path: Path, problem: str, options: list[str]) -> InputError:
+    return InputError(f"{path} has neither a card nor known metadata, and {problem}", f"give {', '.join(options)}")

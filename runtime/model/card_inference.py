@@ -75,11 +75,11 @@ def read_labels(given: Path) -> tuple[str, ...]:
     try:
         lines = given.read_text(encoding="utf-8").rstrip().splitlines()
     except OSError as error:
-        raise InputError(f"a file of class names at {given}", error.strerror or str(error), "check --labels") from error
+        raise InputError(f"--labels: cannot read {given}: {(error.strerror or str(error)).lower()}", "check the path") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"a text file of class names at {given}", "bytes that are no UTF-8 text", "check --labels") from error
+        raise InputError(f"--labels: {given} is no UTF-8 text", "name a text file with one class name per line") from error
     if not lines:
-        raise InputError(f"class names, one a line, in {given}", "an empty file", "write the names into it, or correct --labels")
+        raise InputError(f"--labels: {given} is empty", "write one class name per line into it")
     return tuple(line.strip() for line in lines)
 
 
@@ -88,7 +88,7 @@ def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
     try:
         preprocess = dataclasses.replace(card.preprocess, **{name: given[name] for name in given if name in fields})
     except ValueError as error:
-        raise InputError("options that fit together", str(error), "correct --color, --mean or --std") from error
+        raise InputError(f"the preprocessing options do not fit together: {error}", "correct --color, --mean or --std") from error
     limits: dict[str, Any] = {name: given[name] for name in DECODE_OPTIONS if name in given}
     return card.replace(
         task=given.get("task", card.task),
@@ -100,16 +100,17 @@ def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
 
 def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
     """Raise ``ArtifactError`` where the card's tensors, size, channels or number of labels are not those of the file."""
-    for kind, wanted, found in (("inputs", card.inputs, backend.inputs), ("outputs", card.outputs, backend.outputs)):
-        if not _same(wanted, found):
-            raise ArtifactError(f"{kind} {_shown(wanted)} as the card of {path} says", _shown(found), "export the model again")
+    for kind, declared, actual in (("inputs", card.inputs, backend.inputs), ("outputs", card.outputs, backend.outputs)):
+        if not _same(declared, actual):
+            raise ArtifactError(
+                f"the {kind} of {path} are {_shown(actual)}, but its card says {_shown(declared)}", "export the model again"
+            )
     if len(backend.inputs) != 1:
-        raise ArtifactError(f"a model with one image input in {path}", _shown(backend.inputs), "export it with one input")
+        raise ArtifactError(f"{path} has the inputs {_shown(backend.inputs)} instead of one image", "export it with one input")
     if not takes(card.preprocess, backend.inputs[0]):
         size = "x".join(map(str, card.preprocess.size))
         raise ArtifactError(
-            f"an input of {size} pixels and {card.preprocess.channels} channels for the card of {path}",
-            _shown(backend.inputs),
+            f"{path} takes {_shown(backend.inputs)}, not the {size} pixels with {card.preprocess.channels} channels of its card",
             "correct --size or --color, or export the model again",
         )
     _check_labels(card, backend, path)
@@ -120,7 +121,9 @@ def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
 
     count = class_count(card.decode.name, backend.outputs, card.preprocess.size)
     if count is not None and count != len(card.labels):
-        raise ArtifactError(f"{count} class names for the outputs of {path}", f"{len(card.labels)}", "correct --labels")
+        raise ArtifactError(
+            f"the outputs of {path} have {count} classes, but there are {len(card.labels)} class names", "correct --labels"
+        )
 
 
 def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:

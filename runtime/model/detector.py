@@ -36,7 +36,7 @@ class Detector:
         self.labels = card.labels
         if card.task != "detect":
             self.close()
-            raise InputError(f"a detector at {model}", f"a model to {card.task}", "use edgecnn.Predictor for it")
+            raise InputError(f"{model} is no detector, its task is {card.task}", "use edgecnn.Predictor for it")
 
     def __call__(self, image: Image) -> Detections:
         """The objects in ``image`` (H, W, 3) uint8 BGR, boxes in its pixels."""

@@ -28,11 +28,7 @@ def facts(metadata: Mapping[str, str], path: Path) -> Facts:
     try:
         return _facts(metadata, path)
     except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise ArtifactError(
-            f"metadata as other tools write it in or beside {path}",
-            f"some that can't be read ({error})",
-            "export the model again",
-        ) from error
+        raise ArtifactError(f"the metadata in or beside {path} is not readable ({error})", "export the model again") from error
 
 
 def _facts(metadata: Mapping[str, str], path: Path) -> Facts:
@@ -108,9 +104,7 @@ def from_ultralytics(record: Mapping[str, Any], path: Path) -> Facts:
     """Task, names and imgsz; raises ``ArtifactError`` for a task other than detect and classify."""
     names, task = record["names"], record.get("task", "detect")
     if task not in ("detect", "classify"):
-        raise ArtifactError(
-            "a model that detects or classifies", f"{path}, whose task is {task}", "export a detector or a classifier"
-        )
+        raise ArtifactError(f"{path} is a model for the unsupported task {task}", "export a detector or a classifier")
     labels = tuple(str(names[key]) for key in sorted(names, key=int)) if isinstance(names, dict) else tuple(map(str, names))
     found: Facts = {"task": task, "labels": labels, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
     if record.get("imgsz"):

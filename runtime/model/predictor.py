@@ -10,7 +10,6 @@ from time import perf_counter
 import numpy as np
 
 from edgecnn.card import ModelCard
-from edgecnn.feeds import check_feeds
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor, tensor_shape
 from edgecnn.runtime.backends import Backend, Device, open_backend
@@ -18,6 +17,7 @@ from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.preload import BackendPreloader
 from edgecnn.shipped import artifact
+from edgecnn.tensors import check_feeds
 from edgecnn.types import Detections, Image, Prediction
 
 

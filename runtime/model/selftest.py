@@ -19,7 +19,7 @@ def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
     """One row for each golden of the file at ``path``; raises ``ArtifactError`` where it holds none."""
     text = backend.metadata.get(GOLDENS_KEY)
     if text is None:
-        raise ArtifactError(f"goldens in {path}", "none", "export it with edgecnn, which puts them in")
+        raise ArtifactError(f"{path} holds no goldens", "export it with edgecnn, which adds them")
     return [try_golden(golden, backend, card) for golden in decode_goldens(text, str(path))]
 
 

@@ -309,7 +309,7 @@ class CameraStream:
             self._silence = seen, now
         limit = self.source.timeout + GRACE_S + 1 / (self.source.fps or 1.0)
         if seen[0] is not None and now - self._silence[1] > limit and not self.source.state:
-            raise SourceError(f"a frame from {self.source.name}", f"none for {limit:.1f} s", "check the device, then run again")
+            raise SourceError(f"{self.source.name} gave no frame for {limit:.1f} s", "check the device, then run again")
 
 
 def patiently(wait: Callable[[float], T]) -> T:

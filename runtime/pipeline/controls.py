@@ -32,7 +32,7 @@ class Controls:
     ) -> ControlSettings:
         """Change what is given and leave the rest. Raises ``ValueError`` for a threshold outside 0..1."""
         if score_threshold is not None and not 0 <= score_threshold <= 1:
-            raise ValueError(f"wanted a score threshold of 0..1, found {score_threshold}: correct it")
+            raise ValueError(f"score_threshold must be between 0 and 1, not {score_threshold}")
         given = {"score_threshold": score_threshold, "only": only, "paused": paused}
         with self._lock:
             self._setting = replace(self._setting, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]

@@ -26,9 +26,7 @@ class FrameSampler:
 
     def __post_init__(self) -> None:
         if self.every < 1 or (self.max_fps is not None and self.max_fps <= 0):
-            raise ValueError(
-                f"wanted every of 1 or more and max_fps above 0, found {self.every} and {self.max_fps}: correct them"
-            )
+            raise ValueError(f"every must be at least 1 and max_fps above 0, not {self.every} and {self.max_fps}")
 
     def wants(self, frame: Frame) -> bool:
         """Whether to look at this frame."""

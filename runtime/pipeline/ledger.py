@@ -50,7 +50,7 @@ class Ledger:
                 old.skipped + skipped,
             )
             if new.in_flight < 0:
-                raise ValueError(f"wanted at most {old.in_flight} frames to end, found {new}: book a frame once")
+                raise ValueError(f"more frames ended than the {old.in_flight} in flight: {new}")
             self._counts = new
 
     def settle(self) -> None:

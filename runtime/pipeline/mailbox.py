@@ -22,7 +22,7 @@ class Mailbox(Generic[T]):
 
     def __init__(self, capacity: int = 1, *, newest_wins: bool = False) -> None:
         if capacity < 1:
-            raise ValueError(f"wanted a capacity of 1 or more, found {capacity}: give room for one item")
+            raise ValueError(f"capacity must be at least 1, not {capacity}")
         self._capacity, self._newest_wins = capacity, newest_wins
         self._items: deque[T] = deque()
         self._changed = threading.Condition()

@@ -44,8 +44,7 @@ class MotionGate:
     ) -> None:
         if hold_s < 0 or look_every_s <= 0 or not 0 < changed < 1:
             raise ValueError(
-                f"wanted hold_s from 0, look_every_s above 0 and changed between 0 and 1, found {hold_s}, {look_every_s} and "
-                f"{changed}: correct them"
+                f"hold_s must be at least 0, look_every_s above 0 and changed between 0 and 1, not {hold_s}, {look_every_s} and {changed}"
             )
         self._hold_s, self._look_every_s, self._changed, self._fps = hold_s, look_every_s, changed, fps
         self._memory: Float32 | None = None

@@ -63,7 +63,7 @@ class MultiCamera:
         stay: bool = False,
     ) -> None:
         if workers < 1 or (max_frames is not None and max_frames < 1):
-            raise ValueError(f"wanted workers and max_frames of 1 or more, found {workers} and {max_frames}: correct them")
+            raise ValueError(f"workers and max_frames must be at least 1, not {workers} and {max_frames}")
         self.controls = controls or Controls()
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self.removed: deque[CameraStream] = deque(maxlen=_MOST_REMOVED)
@@ -90,7 +90,7 @@ class MultiCamera:
         """Let a camera take part, at any time and from any thread. Raises ``ValueError`` for a name that is taken."""
         with self._lock:
             if setup.name in self._cameras:
-                raise ValueError(f"wanted a name of its own for each camera, found {setup.name!r} twice: rename one")
+                raise ValueError(f"two cameras have the name {setup.name!r}")
             team = self._team(setup.predictor, setup.workers)
             camera = self._new_camera(setup, team)
             self._cameras = {**self._cameras, setup.name: camera}

@@ -54,7 +54,8 @@ def parse_tiles(text: str) -> Tiles:
     found = re.fullmatch(r"(\d{1,2})x(\d{1,2})(?::(0?\.\d+|0))?", text.strip())
     if not found or not int(found[1]) or not int(found[2]) or (found[3] and float(found[3]) > 0.9):
         raise InputError(
-            "tiles as COLUMNSxROWS or COLUMNSxROWS:OVERLAP with an overlap of 0 to 0.9", repr(text), "write 2x2, say"
+            f"{text!r} is neither COLUMNSxROWS nor COLUMNSxROWS:OVERLAP",
+            "give for example 2x2 or 2x2:0.3, with an overlap up to 0.9",
         )
     return Tiles(int(found[1]), int(found[2]), float(found[3]) if found[3] else 0.2)
 
@@ -67,7 +68,7 @@ class RegionInference:
 
     def __init__(self, card: ModelCard, roi: Shape | None = None, tiles: Tiles | None = None) -> None:
         if tiles is not None and card.task != "detect":
-            raise InputError("a detector for --tiles", f"a model to {card.task}", "leave --tiles out")
+            raise InputError(f"--tiles needs a detector, but the task of the model is {card.task}", "leave --tiles out")
         self._roi, self._tiles = roi, tiles
         self._limits = NmsOptions.from_card(card.decode.options) if card.task == "detect" else NmsOptions()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
@@ -114,8 +115,10 @@ class RegionInference:
         left, top = (int(max(value, 0)) for value in low)
         right, bottom = int(min(high[0], width)), int(min(high[1], height))
         if right - left < LEAST_PX or bottom - top < LEAST_PX:
-            found = f"{left},{top} to {right},{bottom} of a picture of {width}x{height}"
-            raise InputError("a region of the picture to look at", found, "correct --roi")
+            raise InputError(
+                f"--roi: the region {left},{top} to {right},{bottom} is too small in a frame of {width}x{height}",
+                "correct its points",
+            )
         return left, top, right, bottom
 
     def _outside(self, image: Image, rectangle: Rectangle) -> NDArray[np.bool_] | None:

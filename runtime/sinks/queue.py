@@ -72,7 +72,7 @@ class QueuedSink:
         say: Callable[[str], None] | None = None,
     ) -> None:
         if capacity < 1:
-            raise ValueError(f"wanted a capacity of 1 or more, found {capacity}: correct it")
+            raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.sink, self.name, self.detail = sink, name, ""
         self.state: SinkState = "working"
         self.error: Exception | None = None

@@ -113,12 +113,10 @@ class SharedSinks:
     def _check(self, kind: str, place: str, camera: str, *, shared: bool, file: bool) -> None:
         for (other, there), (_, _, whose) in self._open.items():
             if file and there == place and other != kind:
-                raise InputError("a file for each output", f"{place} for {other} and {kind}", "name another")
+                raise InputError(f"--{kind}: {place} is already written by --{other}", "name another file")
             if there == place and other == kind and not shared:
                 raise InputError(
-                    f"a name of its own for --{kind} of each camera",
-                    f"{place} for {whose} and {camera}",
-                    "put {camera} into the name",
+                    f"--{kind}: the cameras {whose} and {camera} would both write {place}", "put {camera} into the name"
                 )
 
     def _leave(self, key: tuple[str, str], outlet: SharedSink) -> bool:

@@ -54,7 +54,7 @@ class ClassFilter:
         lacking = [name for name in names if name.casefold() not in self._labels]
         if lacking:
             shown = ", ".join(labels[:12]) + (f", ... ({len(labels)} in all)" if len(labels) > 12 else "")
-            raise InputError(f"classes of the model ({shown})", ", ".join(lacking), "correct the names")
+            raise InputError(f"--only: the model has no class {', '.join(lacking)}", f"choose from {shown}")
         return self._ids(names)
 
     def _ids(self, names: Iterable[str]) -> frozenset[int]:

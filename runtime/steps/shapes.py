@@ -45,15 +45,15 @@ def parse_shape(text: str, what: str, *, least: int, most: int | None = None, na
     Raises ``InputError`` where it is none.
     """
     name, colon, rest = text.rpartition(":")
-    wanted = f"a {what} as {'NAME:' if named else ''}x1,y1,x2,y2{'' if most == least else ',...'}"
+    form = f"{'NAME:' if named else ''}x1,y1,x2,y2{'' if most == least else ',...'}"
     if named and not name.strip():
-        raise InputError(wanted, repr(text), "give it a name")
+        raise InputError(f"the {what} {text!r} has no name", f"write {form}")
     found = [NUMBER.fullmatch(word) for word in (rest if colon else text).split(",")]
     if not all(found) or len(found) % 2 or len(found) < 2 * least or (most is not None and len(found) > 2 * most):
-        raise InputError(wanted, repr(text), f"give {_count(least, most)} points as numbers with commas between")
+        raise InputError(f"{text!r} is no {what} of {_count(least, most)} points", f"write {form}")
     numbers = [(float(one[1]), one[2] == "%") for one in found if one]
     if any(percent for _, percent in numbers) and not all(percent for _, percent in numbers):
-        raise InputError(wanted, f"{text!r} with and without %", "use one of both")
+        raise InputError(f"the {what} {text!r} mixes numbers with and without %", "use either for all points")
     values = [value / 100 if percent else value for value, percent in numbers]
     relative = numbers[0][1] or all(0 <= value <= 1 for value in values)
     return Shape(name.strip(), tuple(zip(values[::2], values[1::2], strict=True)), relative)
@@ -68,7 +68,7 @@ def check_length(shape: Shape, what: str) -> Shape:
     spread = max(math.dist(shape.points[0], other) for other in shape.points)
     if spread == 0 or (len(shape.points) > 2 and area(shape.points) == 0):
         raise InputError(
-            f"a {what} of some extent", f"{shape.name or what} with points in one place or on one line", "correct it"
+            f"the {' '.join(filter(None, (what, shape.name)))} has its points in one place or on one line", "correct them"
         )
     return shape
 

@@ -36,7 +36,7 @@ class Smoother:
 
     def __init__(self, seconds: float = 0.15, *, clock: Clock = captured) -> None:
         if seconds < 0:
-            raise ValueError(f"wanted seconds of 0 or more to smooth over, found {seconds}: correct it")
+            raise ValueError(f"seconds must be at least 0, not {seconds}")
         self._seconds, self._clock = seconds, clock
         self._lives: PerTrack[_Life] = PerTrack(_Life)
         self._whole: Float32 | None = None

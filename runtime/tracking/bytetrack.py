@@ -44,9 +44,9 @@ class TrackOptions:
         parts = {name: getattr(self, name) for name in ("high", "low", "new", "first", "second", "newest", "other_class")}
         for name, value in parts.items():
             if not 0 <= value <= 1:
-                raise ValueError(f"wanted {name} of 0..1, found {value}: correct it")
+                raise ValueError(f"{name} must be between 0 and 1, not {value}")
         if self.low > self.high or self.confirm < 1 or self.lost_s < 0 or self.most < 1:
-            raise ValueError(f"wanted low up to high, confirm and most from 1, lost_s from 0, found {self}: correct it")
+            raise ValueError(f"low must not exceed high, confirm and most must be at least 1, lost_s at least 0: {self}")
 
 
 @dataclass(slots=True)

@@ -76,9 +76,9 @@ def test_skipped_frames_of_an_empty_scene_are_in_the_ledger(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(("--only", "cup"), "classes of the model", id="unknown class"),
+        pytest.param(("--only", "cup"), "--only: the model has no class cup", id="unknown class"),
         pytest.param(("--no-track", "--line", "a:0,0,1,1"), "wanted tracking for --line", id="line without tracking"),
-        pytest.param(("--roi", "2000,0,3000,10"), "correct --roi", id="region outside"),
+        pytest.param(("--roi", "2000,0,3000,10"), "--roi: the region", id="region outside"),
     ],
 )
 def test_what_can_not_be_done_is_one_line(words: tuple[str, ...], said: str) -> None:

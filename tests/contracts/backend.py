@@ -29,7 +29,7 @@ class Tiny:
 
 
 def one_line(error: EdgeCnnError) -> bool:
-    return "\n" not in str(error) and len(str(error)) < 600 and str(error).startswith("wanted ")
+    return "\n" not in str(error) and len(str(error)) < 600 and bool(error.problem and error.fix)
 
 
 class BackendContract:

@@ -59,7 +59,7 @@ def test_buffers_end_with_their_model(kind: str, tmp_path: Path) -> None:
     backend = opened(kind, tmp_path)
     binding = bind_io(backend, {backend.inputs[0].name: SHAPE})
     backend.close()
-    with pytest.raises(BackendError, match="one that was closed"):
+    with pytest.raises(BackendError, match="the model is closed; open it again"):
         binding.run()
 
 

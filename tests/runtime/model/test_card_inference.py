@@ -65,15 +65,25 @@ def test_options_win_over_the_card(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        pytest.param({"labels": ("a", "b")}, "wanted 3 class names.*found 2", id="labels"),
+        pytest.param({"labels": ("a", "b")}, "have 3 classes, but there are 2 class names; correct --labels", id="labels"),
         pytest.param({"preprocess": Preprocess((8, 9)).folded()}, "8x9 pixels", id="size"),
         pytest.param({"preprocess": Preprocess((8, 8), color="gray").folded()}, "1 channels", id="channels"),
-        pytest.param({"inputs": (TensorSpec("x", (1, 8, 8, 3), "uint8", "NHWC"),)}, "inputs x uint8", id="input-name"),
         pytest.param(
-            {"inputs": (TensorSpec("image", (1, 8, 8, 3), "float32", "NHWC"),)}, "inputs image float32", id="input-dtype"
+            {"inputs": (TensorSpec("x", (1, 8, 8, 3), "uint8", "NHWC"),)},
+            "inputs of .* are image uint8 1x8x8x3, but its card says x uint8",
+            id="input-name",
         ),
-        pytest.param({"outputs": (TensorSpec("logits", (1, 4), "float32"),)}, "outputs logits float32 1x4", id="output-shape"),
-        pytest.param({"outputs": (TensorSpec("boxes", (1, 3), "float32"),)}, "outputs boxes", id="output-name"),
+        pytest.param(
+            {"inputs": (TensorSpec("image", (1, 8, 8, 3), "float32", "NHWC"),)},
+            "are image uint8 1x8x8x3, but its card says image float32",
+            id="input-dtype",
+        ),
+        pytest.param(
+            {"outputs": (TensorSpec("logits", (1, 4), "float32"),)},
+            "outputs of .* are logits float32 1x3, but its card says logits float32 1x4",
+            id="output-shape",
+        ),
+        pytest.param({"outputs": (TensorSpec("boxes", (1, 3), "float32"),)}, "but its card says boxes", id="output-name"),
     ],
 )
 def test_a_card_that_does_not_fit_its_model(changes: dict[str, Any], match: str, tmp_path: Path) -> None:
@@ -111,10 +121,10 @@ def test_an_unknown_decoder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        pytest.param("missing.txt", "No such file", id="missing"),
-        pytest.param("empty.txt", "an empty file", id="empty"),
+        pytest.param("missing.txt", r"--labels: cannot read .*missing\.txt: no such file", id="missing"),
+        pytest.param("empty.txt", r"--labels: .*empty\.txt is empty", id="empty"),
         pytest.param("binary.txt", "UTF-8", id="binary"),
-        pytest.param("only,two", "found 2", id="too-few"),
+        pytest.param("only,two", "but there are 2 class names", id="too-few"),
     ],
 )
 def test_labels_that_are_wrong(given: str, match: str, tmp_path: Path) -> None:
@@ -439,5 +449,5 @@ def test_values_of_a_foreign_model(options: dict[str, Any], labels: tuple[str, .
 
 def test_a_card_of_values_needs_a_name_for_each(tmp_path: Path) -> None:
     made = card(task="regress", labels=("a", "b"), decode=Decode("values"))
-    with pytest.raises(ArtifactError, match=r"wanted 3 class names.*found 2"):
+    with pytest.raises(ArtifactError, match=r"have 3 classes, but there are 2 class names; correct --labels"):
         identify(with_card(tmp_path, made))

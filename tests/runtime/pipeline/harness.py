@@ -40,7 +40,7 @@ def balances(counts: FrameCounts) -> bool:
 def failing_at(*places: int) -> Callable[[Image], Prediction]:
     def predict(image: Image) -> Prediction:
         if brightness(image) in places:
-            raise BackendError("an inference", "a broken engine", "mend it")
+            raise BackendError("the engine is broken", "mend it")
         return one_box(image)
 
     return predict

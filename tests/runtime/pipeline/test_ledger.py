@@ -21,7 +21,7 @@ def test_a_frame_can_not_end_twice() -> None:
     ledger = Ledger()
     ledger.add(captured=1)
     ledger.add(processed=1)
-    with pytest.raises(ValueError, match="book a frame once"):
+    with pytest.raises(ValueError, match="more frames ended than the"):
         ledger.add(dropped=1)
     assert ledger.counts() == FrameCounts(captured=1, processed=1)
 

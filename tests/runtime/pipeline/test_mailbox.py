@@ -105,5 +105,5 @@ def test_drain_throws_the_rest_away() -> None:
 
 
 def test_capacity_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="capacity of 1 or more"):
+    with pytest.raises(ValueError, match="capacity must be at least 1"):
         Mailbox(0)

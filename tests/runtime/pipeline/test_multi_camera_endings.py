@@ -24,14 +24,14 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 def test_a_camera_that_breaks_ends_alone_and_says_why() -> None:
     shared = FakePredictor()
-    broken = FakeSource(3, error=SourceError("a frame", "a cut cable", "plug it in"))
+    broken = FakeSource(3, error=SourceError("the cable is cut", "plug it in"))
     heard: list[Event] = []
     plans = [CameraSetup("good", FakeSource(40), shared), CameraSetup("bad", broken, shared)]
     with MultiCamera(plans, on_event=heard.append) as station:
         found = by_camera(list(station))
     assert found == {"good": list(range(40)), "bad": [0, 1, 2]}
     bad = station.cameras["bad"]
-    assert (bad.state, bad.detail) == ("failed", "wanted a frame, found a cut cable: plug it in")
+    assert (bad.state, bad.detail) == ("failed", "the cable is cut; plug it in")
     assert isinstance(bad.error, SourceError)
     assert [(event.kind, event.camera) for event in heard] == [("camera-failed", "bad")]
     assert list(station.events) == heard
@@ -39,8 +39,8 @@ def test_a_camera_that_breaks_ends_alone_and_says_why() -> None:
 
 def test_where_all_cameras_broke_the_first_error_is_raised() -> None:
     shared = FakePredictor()
-    plans = [CameraSetup(name, FakeSource(2, error=SourceError("a frame", name, "mend it")), shared) for name in ("one", "two")]
-    with pytest.raises(SourceError, match="found one"), MultiCamera(plans) as station:
+    plans = [CameraSetup(name, FakeSource(2, error=SourceError(f"{name} broke", "mend it")), shared) for name in ("one", "two")]
+    with pytest.raises(SourceError, match="one broke"), MultiCamera(plans) as station:
         list(station)
     assert {name: camera.ledger.counts().processed for name, camera in station.cameras.items()} == {"one": 2, "two": 2}
 
@@ -149,7 +149,7 @@ class Chance:
 
     def plan(self, name: str, rng: random.Random, shared: FakePredictor) -> CameraSetup:
         live = rng.random() < 0.5
-        error = SourceError("a frame", "chance", "try again") if rng.random() < 0.3 else None
+        error = SourceError("bad luck", "try again") if rng.random() < 0.3 else None
         source = FakeSource(
             rng.choice([None, 0, 1, 25]) if not error else 12,
             fps=rng.choice([200.0, 1000.0]) if live else None,

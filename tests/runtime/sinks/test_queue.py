@@ -103,11 +103,11 @@ def test_pictures_are_bounded_in_bytes() -> None:
     assert balanced(queued)
 
 
-@pytest.mark.parametrize("found", ["none left", "none left at 12:00:{index:02}"])
+@pytest.mark.parametrize("found", ["no disk is left", "no disk is left at 12:00:{index:02}"])
 def test_a_sink_that_raises_is_said_once_and_tried_again(found: str) -> None:
     def odd(index: int) -> None:
         if index < 2:
-            raise InputError("a disk", found.format(index=index), "buy one")
+            raise InputError(found.format(index=index), "buy one")
 
     said: list[str] = []
     sink = Recorder(odd)
@@ -119,7 +119,7 @@ def test_a_sink_that_raises_is_said_once_and_tried_again(found: str) -> None:
     assert queued.counts.failed == 2
     assert queued.state == "working"
     queued.close()
-    assert said == [f"output disk: wanted a disk, found {found.format(index=0)}: buy one", "output disk: it works again"]
+    assert said == [f"output disk: {found.format(index=0)}; buy one", "output disk: it works again"]
     assert isinstance(queued.error, InputError)
     assert queued.broken
 
@@ -127,7 +127,7 @@ def test_a_sink_that_raises_is_said_once_and_tried_again(found: str) -> None:
 def test_an_output_that_can_not_be_finished_is_broken() -> None:
     class Unfinished(Recorder):
         def close(self) -> None:
-            raise InputError("a whole file", "half of it", "free some space")
+            raise InputError("half of the file is missing", "free some space")
 
     said: list[str] = []
     queued = QueuedSink(Unfinished(), name="x", say=said.append)
@@ -135,7 +135,7 @@ def test_an_output_that_can_not_be_finished_is_broken() -> None:
     queued.close()
     assert queued.broken
     assert (queued.state, queued.counts.written) == ("failing", 1)
-    assert said == ["output x: wanted a whole file, found half of it: free some space"]
+    assert said == ["output x: half of the file is missing; free some space"]
 
 
 def test_nobody_to_tell_is_no_reason_to_stop() -> None:

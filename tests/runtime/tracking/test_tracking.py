@@ -113,9 +113,18 @@ def test_memory_is_bounded_whatever_appears() -> None:
         assert len(tracker.alive) <= 50 + 20
 
 
-@pytest.mark.parametrize("wrong", [{"high": 1.5}, {"low": 0.6, "high": 0.5}, {"confirm": 0}, {"lost_s": -1.0}, {"most": 0}])
-def test_wrong_options_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="wanted"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"high": 1.5}, "high must be between 0 and 1, not 1.5"),
+        ({"low": 0.6, "high": 0.5}, "low must not exceed high"),
+        ({"confirm": 0}, "confirm and most must be at least 1"),
+        ({"lost_s": -1.0}, "lost_s at least 0"),
+        ({"most": 0}, "confirm and most must be at least 1"),
+    ],
+)
+def test_wrong_options_are_refused(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         TrackOptions(**wrong)  # type: ignore[arg-type]
 
 

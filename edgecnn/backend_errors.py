@@ -1,0 +1,33 @@
+"""The errors that all inference engines share, with the engine's own message shortened to the part that explains."""
+
+from __future__ import annotations
+
+from edgecnn.errors import BackendError
+
+
+def load_error(path: object, engine: str, error: Exception) -> BackendError:
+    """A file that an engine can't load."""
+    return BackendError(f"{engine} cannot load {path}: {reason(error)}", "export or copy the file again")
+
+
+def inference_error(engine: str, error: Exception) -> BackendError:
+    """An inference that an engine failed to run."""
+    return BackendError(f"the inference by {engine} failed: {reason(error)}", "check the model and its input")
+
+
+def closed_error() -> BackendError:
+    """A model that is used after ``close``."""
+    return BackendError("the model is closed", "open it again")
+
+
+def reason(error: Exception, limit: int = 300) -> str:
+    """The line of an engine's message that explains, at most ``limit`` characters, without the place in the engine's source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    # OpenVINO puts "Exception from src/..." and "Check '...' failed at ..." before the reason
+    telling = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    text = telling[0] if telling else type(error).__name__
+    if text.startswith("[ONNXRuntimeError]"):  # "[ONNXRuntimeError] : 1 : FAIL : Load model from PATH failed:REASON"
+        text = text.partition(" failed:")[2] or text.split(" : ", 3)[-1]
+    if text.startswith("/onnxruntime_src/"):  # "/onnxruntime_src/FILE.cc:LINE SIGNATURE(...) REASON"
+        text = text.rpartition(") ")[2]
+    return text.rstrip(". ")[:limit]
