@@ -116,7 +116,7 @@ class RegionInference:
         right, bottom = int(min(high[0], width)), int(min(high[1], height))
         if right - left < LEAST_PX or bottom - top < LEAST_PX:
             raise InputError(
-                f"--roi: the region {left},{top} to {right},{bottom} is too small in a frame of {width}x{height}",
+                f"--roi: the region {left},{top} to {right},{bottom} is too small or outside the frame of {width}x{height}",
                 "correct its points",
             )
         return left, top, right, bottom

@@ -76,7 +76,7 @@ def failure(*words: object) -> str:
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    assert "no such file" in failure(tmp_path / "missing.onnx")
+    assert "does not exist; check the path" in failure(tmp_path / "missing.onnx")
 
 
 def test_an_empty_file_is_said(tmp_path: Path) -> None:

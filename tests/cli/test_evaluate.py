@@ -187,7 +187,7 @@ def test_a_wrong_option_is_one_line(classifier: Path, shades: Path, change: dict
 
 
 def test_a_missing_model_is_said_before_the_data_is_read(tmp_path: Path) -> None:
-    assert "a model file at" in refused(tmp_path / "none.onnx", "--data", "nowhere")
+    assert "none.onnx does not exist" in refused(tmp_path / "none.onnx", "--data", "nowhere")
 
 
 def test_a_failure_leaves_the_old_json(detector: Path, masks: Path, tmp_path: Path) -> None:

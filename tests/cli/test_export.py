@@ -196,9 +196,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments: list[str], message:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("nothing.onnx", "no such file", id="missing"),
-        pytest.param("labels.txt", "one of .onnx", id="no-model"),
-        pytest.param("empty.onnx", "an empty file", id="empty"),
+        pytest.param("nothing.onnx", "the model file nothing.onnx does not exist", id="missing"),
+        pytest.param("labels.txt", "labels.txt is no model file of a supported format; use one of .onnx", id="no-model"),
+        pytest.param("empty.onnx", "the model file empty.onnx is empty", id="empty"),
         pytest.param("cut.onnx", "cut.onnx", id="truncated"),
     ],
 )

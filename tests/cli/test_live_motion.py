@@ -37,7 +37,7 @@ def names(given: dict[str, Any]) -> list[str]:
 
 
 def test_without_options_only_the_threshold_is_left() -> None:
-    assert names(values()) == ["Only"]
+    assert names(values()) == ["ClassFilter"]
     assert build_gate(values(), VideoFile(Path("a.mp4"))) is None
     assert least_score(values(), 0.3) == 0.3
 
@@ -45,7 +45,7 @@ def test_without_options_only_the_threshold_is_left() -> None:
 def test_counting_brings_tracking_and_what_is_counted_is_chosen_before() -> None:
     pytest.importorskip("lap")
     given = values("--line", "a:0,0.5,1,0.5", "--zone", "b:0,0,1,0,1,1", "--smooth", "200ms", "--only", "car")
-    assert names(given) == ["Track", "Smooth", "Only", "Lines", "Zones", "Only"]
+    assert names(given) == ["Tracker", "Smoother", "ClassFilter", "LineCounter", "ZoneCounter", "ClassFilter"]
     assert least_score(given, 0.3) == 0.1
 
 

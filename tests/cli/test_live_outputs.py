@@ -149,11 +149,13 @@ def open_two(outputs: Outputs, values: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        pytest.param(["--out", "same.mp4"], r"same\.mp4 for door and hall: put {camera} into the name", id="one video"),
-        pytest.param(["--mot", "same.txt"], r"a name of its own for --mot of each camera", id="one MOT file"),
         pytest.param(
-            ["--jsonl", "-", "--csv", "-"], r"a file for each output, found - for jsonl and csv", id="standard output twice"
+            ["--out", "same.mp4"],
+            r"--out: the cameras door and hall would both write .*same\.mp4; put {camera} into the name",
+            id="one video",
         ),
+        pytest.param(["--mot", "same.txt"], r"--mot: the cameras door and hall would both write .*same\.txt", id="one MOT file"),
+        pytest.param(["--jsonl", "-", "--csv", "-"], r"--csv: - is already written by --jsonl", id="standard output twice"),
         pytest.param(["--out", "v.avi"], r"v\.avi is not the name of a video; use one of \.mp4, \.mkv, \.webm", id="suffix"),
         pytest.param(["--mqtt", "mqtt://u:s3cret@h/x"], r"found a password in it", id="password"),
         pytest.param(["--webhook", "gopher://h"], r"wanted an address such as https://host/path", id="scheme"),

@@ -23,7 +23,7 @@ NAMES = {0: "person", 1: "it's a dog", 2: "traffic light"}
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 
 
-def identify(path: Path, **options: Any) -> ModelCard:
+def infer_card(path: Path, **options: Any) -> ModelCard:
     backend = open_backend(path)
     try:
         return card_for(backend, path, CardOptions(**options))
@@ -48,7 +48,7 @@ def with_card(folder: Path, made: ModelCard, kind: str = "onnx", outputs: int = 
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino", "tflite"])
 def test_its_own_card_comes_first(kind: str, tmp_path: Path) -> None:
-    found = identify(with_card(tmp_path, card(), kind))
+    found = infer_card(with_card(tmp_path, card(), kind))
     assert found.replace(inputs=(), outputs=()) == card()
     assert [spec.name for spec in found.inputs] == ["image"]
     assert [spec.name for spec in found.outputs] == ["logits"]
@@ -57,7 +57,7 @@ def test_its_own_card_comes_first(kind: str, tmp_path: Path) -> None:
 def test_options_win_over_the_card(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("x\ny\nz\n\n")
-    found = identify(with_card(tmp_path, card()), labels=labels, resize="crop", mean=(1.0, 2.0, 3.0), decode="probabilities")
+    found = infer_card(with_card(tmp_path, card()), labels=labels, resize="crop", mean=(1.0, 2.0, 3.0), decode="probabilities")
     assert found.labels == ("x", "y", "z")
     assert (found.preprocess.resize, found.preprocess.mean, found.decode.name) == ("crop", (1.0, 2.0, 3.0), "probabilities")
 
@@ -88,8 +88,22 @@ def test_options_win_over_the_card(tmp_path: Path) -> None:
 )
 def test_a_card_that_does_not_fit_its_model(changes: dict[str, Any], match: str, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=match) as caught:
-        identify(with_card(tmp_path, card(**changes)))
+        infer_card(with_card(tmp_path, card(**changes)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("logits",), ("logits", "boxes"), ("logits", "boxes", "extra")], ids=len)
+def test_a_card_names_exactly_the_outputs_of_its_model(names: tuple[str, ...], tmp_path: Path) -> None:
+    """Neither an output too few nor one too many passes."""
+    declared = tuple(TensorSpec(name, (1, 3), "float32") for name in names)
+    values = np.arange(3, dtype=np.float32)[None]
+    graph = Graph({"logits": values, "boxes": values}, metadata={CARD_KEY: card(outputs=declared).to_json()})
+    path = write(tmp_path, "onnx", graph)
+    if names == ("logits", "boxes"):
+        assert infer_card(path).outputs == declared
+        return
+    with pytest.raises(ArtifactError, match=f"but its card says {', '.join(f'{name} float32 1x3' for name in names)};"):
+        infer_card(path)
 
 
 @pytest.mark.parametrize(
@@ -107,15 +121,15 @@ def test_a_card_that_does_not_fit_its_model(changes: dict[str, Any], match: str,
 def test_a_card_that_can_not_be_read(text: str, tmp_path: Path) -> None:
     path = write(tmp_path, "onnx", Graph({"logits": np.zeros((1, 3), np.float32)}, metadata={CARD_KEY: text}))
     with pytest.raises(ArtifactError) as caught:
-        identify(path)
+        infer_card(path)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_decoder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="yolox"):
-        identify(with_card(tmp_path, card()), decode="magic")
+        infer_card(with_card(tmp_path, card()), decode="magic")
     with pytest.raises(InputError, match="yolox"):
-        identify(with_card(tmp_path, card(decode=Decode("magic"))))
+        infer_card(with_card(tmp_path, card(decode=Decode("magic"))))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +146,7 @@ def test_labels_that_are_wrong(given: str, match: str, tmp_path: Path) -> None:
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x80")
     path = with_card(tmp_path, card())
     with pytest.raises(EdgeCnnError, match=match) as caught:
-        identify(path, labels=tmp_path / given if given.endswith(".txt") else Path(given))
+        infer_card(path, labels=tmp_path / given if given.endswith(".txt") else Path(given))
     assert "--labels" in str(caught.value)
 
 
@@ -233,7 +247,7 @@ def test_imgsz_gives_the_size_of_a_free_input(tmp_path: Path) -> None:
         0.0,
         {key: str(value) for key, value in ultralytics().items()},
     )
-    assert identify(write(tmp_path, "onnx", graph)).preprocess.size == (SIZE, SIZE)
+    assert infer_card(write(tmp_path, "onnx", graph)).preprocess.size == (SIZE, SIZE)
 
 
 def test_a_yolo_classifier(tmp_path: Path) -> None:
@@ -241,27 +255,27 @@ def test_a_yolo_classifier(tmp_path: Path) -> None:
     graph = Graph(
         {"output0": np.array([[0.1, 0.7, 0.2]], np.float32)}, (1, 3, 8, 8), "float32", 0.0, {k: str(v) for k, v in record.items()}
     )
-    found = identify(write(tmp_path, "onnx", graph))
+    found = infer_card(write(tmp_path, "onnx", graph))
     assert (found.task, found.decode.name, found.preprocess.resize) == ("classify", "probabilities", "crop")
 
 
 def test_a_task_that_is_not_known(tmp_path: Path) -> None:
     path = yolo(tmp_path, "onnx", "columns", ultralytics(task="segment"))
     with pytest.raises(ArtifactError, match="segment"):
-        identify(path)
+        infer_card(path)
 
 
 def test_names_that_do_not_fit_the_outputs(tmp_path: Path) -> None:
     path = yolo(tmp_path, "onnx", "columns", ultralytics(names={0: "a", 1: "b"}))
     with pytest.raises(ArtifactError, match="class names"):
-        identify(path)
+        infer_card(path)
 
 
 def test_metadata_beside_another_model_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "metadata.yaml").write_text("title: holiday pictures\nnames:\n")
     path = write(tmp_path, "openvino", Graph({"x": np.zeros((1, 3), np.float32)}, (1, 3, 8, 8), "float32"))
     with pytest.raises(InputError, match="--decode"):
-        identify(path)
+        infer_card(path)
 
 
 def test_the_yaml_that_ultralytics_writes() -> None:
@@ -285,7 +299,7 @@ def test_model_info(tmp_path: Path) -> None:
     }
     rows = np.array([[[[0, 1, 0.9, 0, 0, 0.5, 0.5]] * 3]], np.float32)
     path = write(tmp_path, "openvino", Graph({"detection_out": rows}, (1, 3, 8, 8), "float32", 0.0, metadata))
-    found = identify(path)
+    found = infer_card(path)
     assert found.labels == ("face", "traffic light")
     assert found.preprocess == Preprocess(
         (8, 8), "letterbox", "center", 7, "rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -349,7 +363,7 @@ def test_detectors_are_recognised_by_their_shapes(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path, "onnx", Graph(outputs, (1, 3, SIZE, SIZE), "float32"))
-    found = identify(path, **options)
+    found = infer_card(path, **options)
     assert (found.task, found.decode.name, found.labels) == ("detect", decoder, labels)
     assert (found.preprocess.color, found.preprocess.std) == (color, (std,))
 
@@ -373,7 +387,7 @@ def test_what_is_missing_is_named(
 ) -> None:
     path = write(tmp_path, "onnx", Graph(outputs, shape, "float32"))
     with pytest.raises(InputError) as caught:
-        identify(path, **options)
+        infer_card(path, **options)
     assert "\n" not in str(caught.value)
     assert [word.strip(",") for word in str(caught.value).split() if word.startswith("--")] == missing or all(
         name in str(caught.value) for name in missing
@@ -382,7 +396,7 @@ def test_what_is_missing_is_named(
 
 def test_a_model_without_an_image_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one image input"):
-        identify(write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 16), "float32")))
+        infer_card(write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 16), "float32")))
 
 
 @pytest.mark.parametrize(
@@ -391,13 +405,13 @@ def test_a_model_without_an_image_input(tmp_path: Path) -> None:
 )
 def test_a_classifier_is_asked_what_its_scores_are(scores: list[float], decoder: str, tmp_path: Path) -> None:
     path = write(tmp_path, "onnx", Graph({"o": np.array([scores])}, (1, 3, 8, 8), "float32", 0.0))
-    found = identify(path, labels=Path("a,b,c"), color="rgb", mean=(0.0,), std=(255.0,))
+    found = infer_card(path, labels=Path("a,b,c"), color="rgb", mean=(0.0,), std=(255.0,))
     assert (found.task, found.decode.name) == ("classify", decoder)
 
 
 def test_classes_without_names_get_numbers(tmp_path: Path) -> None:
     path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 1, 8, 8), "float32"))
-    found = identify(path, task="classify", mean=(0.0,), std=(1.0,))
+    found = infer_card(path, task="classify", mean=(0.0,), std=(1.0,))
     assert found.labels == ("class 0", "class 1", "class 2")
     assert found.preprocess.color == "gray"
 
@@ -409,7 +423,7 @@ def test_labels_in_the_zip_of_a_tflite(tmp_path: Path) -> None:
         metadata={"labels.txt": "cat\ndog\n"},
         quantized={"p": (1 / 256, -128)},
     )
-    found = identify(write(tmp_path, "tflite", graph))
+    found = infer_card(write(tmp_path, "tflite", graph))
     assert (found.task, found.labels, found.decode.name) == ("classify", ("cat", "dog"), "probabilities")
     assert (found.preprocess.color, found.preprocess.is_raw) == ("rgb", True)
 
@@ -424,7 +438,7 @@ def test_labels_in_the_zip_of_a_tflite(tmp_path: Path) -> None:
 )
 def test_metadata_that_can_not_be_read(changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
-        identify(yolo(tmp_path, "onnx", "columns", ultralytics(**changes)))
+        infer_card(yolo(tmp_path, "onnx", "columns", ultralytics(**changes)))
     assert "\n" not in str(caught.value)
 
 
@@ -450,4 +464,4 @@ def test_values_of_a_foreign_model(options: dict[str, Any], labels: tuple[str, .
 def test_a_card_of_values_needs_a_name_for_each(tmp_path: Path) -> None:
     made = card(task="regress", labels=("a", "b"), decode=Decode("values"))
     with pytest.raises(ArtifactError, match=r"have 3 classes, but there are 2 class names; correct --labels"):
-        identify(with_card(tmp_path, made))
+        infer_card(with_card(tmp_path, made))

@@ -137,7 +137,7 @@ def test_a_camera_that_falls_silent_ends_alone(monkeypatch: pytest.MonkeyPatch) 
     assert found["silent"] == [0, 1]
     assert len(found["good"]) > 5
     assert station.cameras["silent"].state == "failed"
-    assert "none for" in station.cameras["silent"].detail
+    assert "gave no frame for" in station.cameras["silent"].detail
     assert station.cameras["good"].error is None
 
 

@@ -65,7 +65,7 @@ def test_detector_finds_boxes_in_an_image() -> None:
 
 def test_detector_refuses_what_is_none(tiny_classifier: str) -> None:
     options = CardOptions(decode="softmax", labels=Path("a,b,c"), color="rgb", mean=(0.0,), std=(1.0,))
-    with pytest.raises(InputError, match="is no detector, its task is classify; use edgecnn.Predictor"):
+    with pytest.raises(InputError, match=r"is no detector, its task is classify; use edgecnn\.Predictor"):
         edgecnn.Detector(tiny_classifier, options=options)
 
 
