@@ -81,7 +81,7 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty.onnx").touch()
-    assert "an empty file" in failure(tmp_path / "empty.onnx")
+    assert "empty.onnx is empty" in failure(tmp_path / "empty.onnx")
 
 
 def test_garbage_is_said(tmp_path: Path) -> None:
