@@ -1,1 +1,54 @@
-"""The application behind `edgecnn run`: configuration, session, outputs, report."""
+"""The application behind `edgecnn run`, for Python: ``run(RunConfig(cameras=(CameraConfig(source="0", model="cups"),)))``.
+
+=========================  ===============================================================================
+config, parsers            the typed configuration, and how its values are read from text and TOML
+cameras_file               cameras from a TOML file
+session                    one run from opening the sources to the summary: ``run``, ``Session``
+cameras, models            the cameras of a run and the models that they share
+analytics, outputs, view   what a configuration becomes: steps and regions, outputs, page and terminal
+reload                     a changed file of cameras
+report, status, log        what is printed: text for people, JSON lines for programs
+summary                    what a run measured, as returned and as written by --stats
+service, systemd           systemd units and containers, and the messages a unit expects
+=========================  ===============================================================================
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgecnn.live.config import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig, ViewConfig
+    from edgecnn.live.session import Session, run
+    from edgecnn.live.summary import CameraSummary, RunSummary
+
+_PUBLIC = {
+    "AnalyticsConfig": "config",
+    "CameraConfig": "config",
+    "OutputConfig": "config",
+    "RunConfig": "config",
+    "ViewConfig": "config",
+    "Session": "session",
+    "run": "session",
+    "CameraSummary": "summary",
+    "RunSummary": "summary",
+}
+
+__all__ = [
+    "AnalyticsConfig",
+    "CameraConfig",
+    "CameraSummary",
+    "OutputConfig",
+    "RunConfig",
+    "RunSummary",
+    "Session",
+    "ViewConfig",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'edgecnn.live' has no attribute {name!r}")
+    return getattr(import_module(f"edgecnn.live.{_PUBLIC[name]}"), name)

@@ -35,9 +35,9 @@ class Screen(ABC):
         with self._lock:
             self._write(self._erased())
 
-    def say(self, text: str) -> None:
-        """Print lines for good on standard output."""
-        self._print(text, sys.stdout)
+    def say(self, text: str, out: TextIO | None = None) -> None:
+        """Print lines for good on ``out``, else on standard output."""
+        self._print(text, out or sys.stdout)
 
     def note(self, text: str) -> None:
         """Print lines for good where the drawing is."""

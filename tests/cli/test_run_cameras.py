@@ -138,9 +138,13 @@ def test_a_changed_file_of_cameras_is_taken_over(tmp_path: Path) -> None:
     ("options", "message"),
     [
         pytest.param(["cups"], "--source or --cameras", id="no source"),
-        pytest.param(["--source", "0"], "a model FILE", id="no model"),
-        pytest.param(["cups", "--cameras", "absent.toml"], "a file of cameras at absent.toml", id="no file"),
-        pytest.param(["cups", "--source", "0", "--cameras", "x.toml"], "not both", id="both"),
+        pytest.param(["--source", "0"], "no model is given; name a model FILE", id="no model"),
+        pytest.param(
+            ["cups", "--cameras", "absent.toml"],
+            "--cameras: absent.toml can't be read (no such file or directory)",
+            id="no file",
+        ),
+        pytest.param(["cups", "--source", "0", "--cameras", "x.toml"], "--source and --cameras exclude each other", id="both"),
         pytest.param(["cups", "--source", "0", "--max-age", "soon"], "100ms", id="age"),
         pytest.param(["cups", "--source", "0", "--serve", "0.0.0.0:0"], "token", id="page without token"),
     ],
@@ -154,14 +158,14 @@ def test_what_goes_wrong_is_said(options: list[str], message: str) -> None:
     assert time.perf_counter() - began < 60
 
 
-def test_threads_are_picked_by_measuring(tmp_path: Path) -> None:
-    done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "all", "--pick-threads", "--stats", tmp_path / "s.json")
+def test_threads_are_autotuned(tmp_path: Path) -> None:
+    done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "all", "--autotune", "--stats", tmp_path / "s.json")
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "s.json").read_text())
     assert record["ledger"]["processed"] == 8
     assert record["workers"] == record["requests"]
     assert {(trial["threads"], trial["requests"]) for trial in record["trials"]} >= {(record["threads"], record["requests"])}
-    assert run("cups", "--source", "0", "--pick-threads", "--threads", 2).returncode == 2
+    assert run("cups", "--source", "0", "--autotune", "--threads", 2).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -171,11 +175,11 @@ def test_threads_are_picked_by_measuring(tmp_path: Path) -> None:
         pytest.param(["--policy", "all"], False, id="every frame"),
         pytest.param(["--max-frames", 5], False, id="a few frames"),
         pytest.param(["--threads", 1], False, id="threads"),
-        pytest.param(["--no-pick-threads"], False, id="not to"),
+        pytest.param(["--no-autotune"], False, id="not to"),
         pytest.param(["--device", "auto"], False, id="perhaps no processor"),
     ],
 )
-def test_threads_are_picked_for_cameras_where_nothing_was_set(options: list[Any], picks: bool, tmp_path: Path) -> None:
+def test_threads_are_autotuned_for_cameras_where_nothing_is_set(options: list[Any], picks: bool, tmp_path: Path) -> None:
     if usable_cpus() < 2:
         pytest.skip("one processor leaves no choice")
     done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "latest", *options, "--stats", tmp_path / "s.json")

@@ -77,7 +77,9 @@ def test_skipped_frames_of_an_empty_scene_are_in_the_ledger(tmp_path: Path) -> N
     ("words", "said"),
     [
         pytest.param(("--only", "cup"), "--only: the model has no class cup", id="unknown class"),
-        pytest.param(("--no-track", "--line", "a:0,0,1,1"), "wanted tracking for --line", id="line without tracking"),
+        pytest.param(
+            ("--no-track", "--line", "a:0,0,1,1"), "--no-track contradicts --line and --zone; leave", id="line without tracking"
+        ),
         pytest.param(("--roi", "2000,0,3000,10"), "--roi: the region", id="region outside"),
     ],
 )

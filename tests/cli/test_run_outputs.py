@@ -109,7 +109,7 @@ def test_all_outputs_tell_the_same(tmp_path: Path, broker: int, hook: tuple[str,
         "--coco",
         "{camera}.json",
     ]
-    more = ["--events", "-", "--clips", "clips", "--clips-most", "3", "--stats", "s.json"]
+    more = ["--events", "-", "--clips", "clips", "--max-clips", "3", "--stats", "s.json"]
     peers = ["--mqtt", f"mqtt://127.0.0.1:{broker}/home", "--webhook", hook[0], "--metrics-port", "0"]
     command = [sys.executable, "-m", "edgecnn", "run", "cups", *sources, *zone, *files, *more, *peers]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)

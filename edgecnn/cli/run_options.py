@@ -1,0 +1,188 @@
+"""The options of `edgecnn run` in groups. Names, types and defaults come from the configuration classes, which know nothing of click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click_option_group import OptionGroup
+
+from edgecnn.errors import InputError
+from edgecnn.live.config import CameraConfig, Option, RunConfig, options_of
+from edgecnn.live.parsers import Choice, File, Flag, Many, Parser
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = {option.name: option for config in (RunConfig, CameraConfig) for option in options_of(config)}
+
+
+def checked(parse: Parser) -> Callable[[Any], Any]:
+    """``parse`` as a click type: what it refuses is printed with the name of the option."""
+
+    def convert(value: Any) -> Any:
+        try:
+            return parse(value)
+        except InputError as error:
+            raise click.BadParameter(f"{error}.") from error
+
+    return convert
+
+
+# Each group: name, then (option, help, further arguments of click).
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, dict[str, Any]], ...]], ...] = (
+    (
+        "Cameras",
+        (
+            (
+                "source",
+                "Camera number or device, rtsp:// or http:// address, video, image, folder, 'images/*.jpg', - for standard input, or "
+                "scene:cups. May be repeated. ${NAME} in it is taken from the environment; EDGECNN_SOURCE keeps an address with a "
+                "password out of the process list.",
+                {"multiple": True, "metavar": "[NAME=]SOURCE"},
+            ),
+            ("cameras", "File of cameras, each with its own options; reloaded on change.", {}),
+            (
+                "policy",
+                "latest: the newest frame wins, dropped frames are counted, a video plays at its frame rate. all: no frame is dropped.  "
+                "[default: latest for live sources, all for files]",
+                {},
+            ),
+            ("every", "Infer every N-th frame; the others are skipped.", {}),
+            ("max-fps", "Maximum frames per second to infer.", {}),
+            ("max-age", "Warn of results older than this (100ms), and count them.", {}),
+            ("repeat", "Play files N times; 0 for ever.", {}),
+            ("timeout", "Maximum wait for a frame.", {}),
+            ("connect-timeout", "Maximum wait for the first frame of a live source; 0 for one attempt, inf for ever.", {}),
+            ("reconnect", "Reconnect live sources that break.", {}),
+            ("frozen-after", "Time of identical frames after which a live source counts as frozen.", {}),
+        ),
+    ),
+    (
+        "Run",
+        (
+            ("max-frames", "Stop each camera after N results.", {}),
+            ("duration", "Stop the run after this time.", {}),
+            (
+                "requests",
+                "Inference requests in flight.  [default: 1 with latest; with all, one per CPU and one more]",
+                {},
+            ),
+            (
+                "autotune",
+                "Measure at the start which number of threads and requests is fastest.  "
+                "[default: for live sources on the CPU without --threads, --requests, --max-frames, --duration]",
+                {},
+            ),
+        ),
+    ),
+    (
+        "Analytics",
+        (
+            ("track", "Multi-object tracking (ByteTrack): gives boxes track IDs.  [default: where --line or --zone need it]", {}),
+            ("track-buffer", "Time a track survives without detections.", {}),
+            ("only", "Keep only these classes: person,car,...", {}),
+            ("smooth", "Average the boxes of a track, or a classifier's scores, over this time (200ms).", {}),
+            (
+                "line",
+                "Count crossings of a line in both directions; in pixels, or shares of the image (0 to 1, or %). May be repeated.",
+                {},
+            ),
+            ("zone", "Count objects inside a polygon, with entries, exits and dwell times. May be repeated.", {}),
+            (
+                "anchor",
+                "Point of a box that crosses lines and is inside zones: middle of its lower edge, centre, middle of its upper edge.",
+                {},
+            ),
+            ("roi", "Region of interest: infer only inside a rectangle or polygon.", {}),
+            ("tiles", "Tiled inference for small objects: the whole image and, say, 2x2 tiles, overlapping by 0.2.", {}),
+            (
+                "motion",
+                "Infer only while something moves, 2 s after it, and every 5 s; other frames are skipped and counted.",
+                {},
+            ),
+        ),
+    ),
+    (
+        "Outputs ({camera} in a name is replaced by the name of the camera)",
+        (
+            ("out", "Annotated video: .mp4, .mkv (MPEG-4) or .webm (VP8).", {}),
+            ("segment", "Start a new, dated --out file after this time (10m).", {}),
+            ("segments-size", "Maximum size of all --out segments; the oldest are deleted.", {}),
+            ("snapshot", "Annotated image of the last frame with detections.", {}),
+            ("jsonl", "Results as JSON lines; - is standard output.", {}),
+            ("csv", "Results as CSV, one row per box; - is standard output.", {}),
+            ("mot", "Tracks in MOT Challenge format.", {}),
+            ("coco", "Detections in COCO results format.", {}),
+            ("events", "Events as JSON lines; - is standard output.", {}),
+            ("rotate", "Rotate --jsonl, --csv and --events at this size; one old file is kept.", {}),
+            ("clips", "Folder for an image and a video clip of each event.", {}),
+            ("clip-on", "Event types to record: line-crossed,zone-entered,...  [default: all]", {}),
+            ("clip-before", "Time before the event in a clip.", {}),
+            ("clip-after", "Time after the event in a clip.", {}),
+            ("max-clips", "Maximum number of clips; the oldest are deleted.", {}),
+            ("clips-size", "Maximum size of all clips.", {}),
+            (
+                "mqtt",
+                "Publish results, events and state to mqtt[s]://user@host/topic?qos=1&send=events,results&every=1&ca=FILE; the password "
+                "comes from EDGECNN_MQTT_PASSWORD or password-file=.",
+                {"envvar": "EDGECNN_MQTT"},
+            ),
+            ("webhook", "POST each event to this URL; EDGECNN_WEBHOOK_SECRET signs it.", {"envvar": "EDGECNN_WEBHOOK"}),
+            ("webhook-on", "Event types to post: line-crossed,zone-entered,...  [default: all]", {}),
+        ),
+    ),
+    (
+        "Monitoring",
+        (
+            ("stats", "Throughput, stage times, frame age and ledger as a JSON file.", {}),
+            ("show", "Show a window per camera; q ends the run.", {}),
+            (
+                "serve",
+                "Web page with video, statistics, events and controls. Without a value: 127.0.0.1:8501, for this machine only; port 0 "
+                "takes a free one. Any other host needs --token.",
+                {"is_flag": False, "flag_value": "127.0.0.1:8501", "metavar": "[HOST:PORT]"},
+            ),
+            (
+                "token",
+                "Access token of the page; auto generates and prints one. EDGECNN_TOKEN keeps it out of the process list.",
+                {},
+            ),
+            ("view", "Table of all cameras in the terminal instead of a status line.  [default: with several cameras]", {}),
+            ("metrics-port", "Serve Prometheus metrics at 127.0.0.1:PORT/metrics.", {"metavar": "PORT"}),
+            (
+                "log",
+                "Status and events as text or JSON lines; auto: JSON where standard error is not a terminal; off: none.",
+                {"envvar": "EDGECNN_LOG"},
+            ),
+        ),
+    ),
+)
+
+
+def run_options(function: F) -> F:
+    """Add all options of GROUPS to a command, which gets each by the name of its field."""
+    for title, entries in reversed(GROUPS):
+        group = OptionGroup(title)
+        for name, help_text, more in reversed(entries):
+            function = _decorated(function, group, _OPTIONS[name], help_text, more)
+    return function
+
+
+def _decorated(function: F, group: OptionGroup, option: Option, help_text: str, more: dict[str, Any]) -> F:
+    parse, default = option.parse, option.default
+    names = f"--{option.name}"
+    settings: dict[str, Any] = {"help": help_text, **more}
+    if isinstance(parse, Flag):
+        names = names if default is False and option.name == "show" else f"{names}/--no-{option.name}"
+        settings |= {"default": default, "show_default": default is True, "is_flag": True}
+    elif isinstance(parse, Choice):
+        settings |= {"type": click.Choice(parse.words), "default": default, "show_default": default is not None}
+    else:
+        item = parse.item if isinstance(parse, Many) else parse
+        shown = default not in (None, ()) and not isinstance(parse, File) and "multiple" not in more
+        settings |= {"type": checked(item), "multiple": isinstance(parse, Many) or "multiple" in more}
+        settings |= {"metavar": parse.metavar, **more, "show_default": shown}
+        settings |= {"default": item.text(default)} if shown else {}
+    decorated: F = group.option(names, option.field, **settings)(function)
+    return decorated

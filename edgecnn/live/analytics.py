@@ -1,0 +1,94 @@
+"""What the analytics of a camera become in the pipeline: its steps, its motion gate, its regions, its lowest score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.live.config import AnalyticsConfig
+from edgecnn.thresholds import NEW_TRACK_MARGIN, SHOWN_SCORE, WEAK_TRACK_SCORE
+
+if TYPE_CHECKING:
+    from edgecnn.card import ModelCard
+    from edgecnn.runtime.pipeline.controls import Controls
+    from edgecnn.runtime.pipeline.motion_gate import MotionGate
+    from edgecnn.runtime.pipeline.region_inference import RegionInference
+    from edgecnn.runtime.sources import Source
+    from edgecnn.runtime.steps import Step
+    from edgecnn.runtime.tracking import TrackOptions
+
+
+def build_steps(
+    config: AnalyticsConfig,
+    labels: Sequence[str],
+    source: Source,
+    controls: Controls | None = None,
+    *,
+    shown: float = SHOWN_SCORE,
+) -> list[Step]:
+    """The steps of one camera, in order; ``shown`` is the lowest score of a box that is shown.
+
+    Counting follows the configuration alone; a viewer's filter comes last and changes only what is seen. Raises ``InputError`` for a
+    class that the model does not have, ``MissingExtraError`` where tracking needs a package that is not installed.
+    """
+    from edgecnn.runtime.steps.class_filter import ClassFilter
+    from edgecnn.runtime.steps.clock import clock_of
+
+    clock, anchor, steps = clock_of(source), config.anchor, list[Any]()
+    if config.tracks:
+        from edgecnn.runtime.steps.tracker import Tracker  # here and below: unused steps must not lengthen the cold start
+
+        _check_installed()
+        steps.append(Tracker(_track_options(shown, config.track_buffer_s), clock=clock, anchor=anchor))
+    if config.smooth_s:
+        from edgecnn.runtime.steps.smoother import Smoother
+
+        steps.append(Smoother(config.smooth_s, clock=clock))
+    if config.only:
+        steps.append(ClassFilter(labels, config.only))
+    if config.lines:
+        from edgecnn.runtime.steps.line_counter import LineCounter
+
+        steps.append(LineCounter(config.lines, labels, anchor=anchor))
+    if config.zones:
+        from edgecnn.runtime.steps.zone_counter import ZoneCounter
+
+        steps.append(ZoneCounter(config.zones, labels, anchor=anchor, clock=clock))
+    steps.append(ClassFilter(labels, None, shown, controls))
+    return steps
+
+
+def build_gate(config: AnalyticsConfig, source: Source) -> MotionGate | None:
+    """The gate that passes frames only while something moves; None without ``motion``."""
+    if not config.motion:
+        return None
+    from edgecnn.runtime.pipeline.motion_gate import MotionGate
+
+    return MotionGate(fps=lambda: source.fps)
+
+
+def build_regions(config: AnalyticsConfig, card: ModelCard) -> RegionInference | None:
+    """Inference inside a region or on tiles; None for the whole image. Raises ``InputError`` for tiles with a classifier."""
+    if config.roi is None and config.tiles is None:
+        return None
+    from edgecnn.runtime.pipeline.region_inference import RegionInference
+
+    return RegionInference(card, config.roi, config.tiles)
+
+
+def lowest_score(config: AnalyticsConfig, shown: float) -> float:
+    """The lowest score of a box that the model has to return: tracking uses boxes below the shown ones."""
+    return min(WEAK_TRACK_SCORE, shown) if config.tracks else shown
+
+
+def _track_options(shown: float, buffer_s: float) -> TrackOptions:
+    from edgecnn.runtime.tracking import TrackOptions
+
+    return TrackOptions(high=shown, new=min(shown + NEW_TRACK_MARGIN, 1.0), low=min(WEAK_TRACK_SCORE, shown), lost_s=buffer_s)
+
+
+def _check_installed() -> None:
+    """Fail before the first frame, not at it."""
+    from edgecnn.runtime.tracking.assignment import load_lap
+
+    load_lap()

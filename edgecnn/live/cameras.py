@@ -1,0 +1,328 @@
+"""The cameras of a run: opened from their configurations, replaced when these change, closed at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn.live.config import CameraConfig, RunConfig
+from edgecnn.live.models import SharedModels
+from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.draw.shared_painter import ResultPainter
+    from edgecnn.runtime.model.autotune import Autotuner
+    from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.parallelism import Goal
+    from edgecnn.runtime.model.predictor import Predictor
+    from edgecnn.runtime.pipeline.multi_camera import CameraSetup, CameraStream, MultiCamera
+    from edgecnn.runtime.sinks import Sink
+    from edgecnn.runtime.sinks.shared_sink import SharedSink
+    from edgecnn.runtime.sources import Source
+    from edgecnn.runtime.view.live_view import LiveView
+    from edgecnn.types import Event, Result
+
+VIEW_FLOOR = WEAK_TRACK_SCORE  # the lowest score threshold that a viewer of the page can set
+
+
+@dataclass(slots=True)
+class ActiveCamera:
+    """A camera of the run: ``shown`` is the lowest score of a box that is shown, ``camera`` its state in the pipeline, once it ran."""
+
+    config: CameraConfig
+    setup: CameraSetup
+    predictor: Predictor
+    painter: ResultPainter
+    shown: float
+    sinks: list[SharedSink] = field(default_factory=list)
+    window: Sink | None = None
+    camera: CameraStream | None = None
+
+    @property
+    def model_file(self) -> Path:
+        """The file of the model, also where the configuration names one inside the package."""
+        return model_file(self.config)
+
+
+class ActiveCameras:
+    """All cameras of a run; ``active`` by name, ``removed`` those that left.
+
+    ``several``: there are, or may come, more cameras than one. ``say`` gets a line where an output fails. Models can be opened inside
+    the ``with``; leaving it closes outputs and models. ``lock`` guards ``active``: results arrive in the caller's thread, a changed
+    file of cameras in another.
+    """
+
+    def __init__(self, config: RunConfig, *, several: bool, say: Callable[[str], None]) -> None:
+        from edgecnn.live.outputs import Outputs
+        from edgecnn.runtime.model.preload import BackendPreloader
+        from edgecnn.runtime.pipeline.controls import Controls
+
+        self._config, self._several = config, several
+        self.lock = threading.RLock()
+        self.active: dict[str, ActiveCamera] = {}
+        self.removed: list[ActiveCamera] = []
+        self.controls, self.outputs = Controls(), Outputs(say)
+        self.view: LiveView | None = None
+        self.station: MultiCamera | None = None
+        self.requests, self.autotunes = 1, False
+        self._models = SharedModels(self._load_model)
+        self._preloader = BackendPreloader()
+
+    @property
+    def all(self) -> list[ActiveCamera]:
+        """The removed ones, then the active ones."""
+        return [*self.removed, *self.active.values()]
+
+    @property
+    def output_errors(self) -> list[Exception]:
+        """The errors of outputs that lost something."""
+        sinks = [sink for camera in self.all for sink in camera.sinks]
+        return [sink.error for sink in sinks if sink.broken and sink.error is not None]
+
+    def __enter__(self) -> ActiveCameras:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self._close_outputs()
+        finally:
+            self._models.__exit__(*exc)
+            self._preloader.close()
+
+    def open(self, cameras: Sequence[CameraConfig]) -> list[CameraSetup]:
+        """Open the first cameras; returns their setups for the pipeline."""
+        sources = [open_camera_source(camera) for camera in cameras]
+        self.requests = self._config.requests or default_requests(cameras, sources)
+        self.autotunes = autotunes(self._config, cameras, sources)
+        self._preload(cameras)
+        return [self._open(camera, source).setup for camera, source in zip(cameras, sources, strict=True)]
+
+    def write(self, result: Result) -> ActiveCamera | None:
+        """Pass a result to the view and outputs of its camera; returns the camera, None where it was removed meanwhile."""
+        with self.lock:
+            camera = self.active.get(result.camera)
+            if camera is None:
+                return None
+            if self.view is not None:
+                self.view.write(result)
+            if camera.window is not None:
+                camera.window.write(result)
+            for sink in camera.sinks:
+                sink.write(result)
+            return camera
+
+    def write_event(self, event: Event) -> None:
+        """Pass an event to the outputs of its camera."""
+        with self.lock:
+            camera = self.active.get(event.camera)
+            for sink in camera.sinks if camera is not None else ():
+                sink.write_event(event)
+
+    def update(self, cameras: Sequence[CameraConfig]) -> dict[str, list[str]]:
+        """Replace the active cameras by these; unchanged ones keep running. Returns the names that were added, removed, changed."""
+        station = self.station
+        assert station is not None
+        new = {camera.name: camera for camera in cameras}
+        old = {name: camera.config for name, camera in self.active.items()}
+        # All new sources are opened before any camera is removed: an error leaves the run as it is.
+        sources = {name: open_camera_source(camera) for name, camera in new.items() if old.get(name) != camera}
+        for name in [name for name in old if old[name] != new.get(name)]:
+            self._remove(name)
+        for name, source in sources.items():
+            station.add(self._open(new[name], source).setup)
+        return {
+            "added": [name for name in sources if name not in old],
+            "removed": [name for name in old if name not in new],
+            "changed": [name for name in sources if name in old],
+        }
+
+    def join_view(self, camera: ActiveCamera) -> None:
+        """Show a camera on the page, where there is one."""
+        if self.view is not None:
+            self.view.add_camera(camera.config.name, camera.predictor.card.labels, camera.painter, camera.config.analytics.only)
+
+    @cached_property
+    def _autotuner(self) -> Autotuner:
+        """Imported late: it needs OpenCV, and models load in the background meanwhile."""
+        from edgecnn.runtime.model.autotune import Autotuner
+
+        return Autotuner(self._preloader)
+
+    @property
+    def _goal(self) -> Goal:
+        return "throughput" if self.requests > 1 else "latency"
+
+    @property
+    def _first_setting(self) -> tuple[int | None, int]:
+        """Threads and requests that a model is opened with, before a trial."""
+        if not self.autotunes:
+            return self._config.threads, self.requests
+        from edgecnn.runtime.model.parallelism import default_parallelism
+
+        first = default_parallelism(self._goal)
+        return first.threads, first.requests
+
+    def _preload(self, cameras: Sequence[CameraConfig]) -> None:
+        """Engines read and optimise the models in the background while OpenCV is imported."""
+        threads, requests = self._first_setting
+        for file in {model_file(camera) for camera in cameras}:
+            self._preloader.start(file, self._config.device, threads=threads, requests=requests)
+
+    def _load_model(self, file: Path, options: CardOptions) -> Predictor:
+        from edgecnn.runtime.model.predictor import Predictor
+
+        if self.autotunes:
+            return self._autotuner.open(file, self._config.device, goal=self._goal, options=options)
+        threads, requests = self._first_setting
+        return Predictor(
+            file, self._config.device, threads=threads, requests=requests, options=options, preloader=self._preloader
+        )
+
+    def _open(self, config: CameraConfig, source: Source) -> ActiveCamera:
+        shown = SHOWN_SCORE if config.card.score_threshold is None else config.card.score_threshold
+        predictor = self._models.acquire(model_file(config), self._card_options(config, shown))
+        try:
+            camera = self._built(config, source, predictor, shown)
+            self._open_outputs(camera)
+            self.join_view(camera)
+        except BaseException:
+            self._models.release(predictor)
+            raise
+        with self.lock:
+            self.active[config.name] = camera
+        return camera
+
+    def _card_options(self, config: CameraConfig, shown: float) -> CardOptions:
+        """The options of the model file; its score threshold leaves the boxes that tracking and the page's slider need."""
+        import dataclasses
+
+        from edgecnn.live.analytics import lowest_score
+
+        lowest = lowest_score(config.analytics, shown)
+        if self._config.view.serve is not None:
+            lowest = min(lowest, VIEW_FLOOR)
+        return dataclasses.replace(config.card, score_threshold=lowest)
+
+    def _built(self, config: CameraConfig, source: Source, predictor: Predictor, shown: float) -> ActiveCamera:
+        from edgecnn.live.analytics import build_gate, build_regions, build_steps
+        from edgecnn.runtime.draw.painter import Painter
+        from edgecnn.runtime.draw.shared_painter import SharedPainter
+        from edgecnn.runtime.pipeline.multi_camera import CameraSetup
+
+        labels = predictor.card.labels
+        setup = CameraSetup(
+            name=config.name,
+            source=source,
+            predictor=predictor,
+            policy=config.policy,
+            steps=build_steps(config.analytics, labels, source, self.controls, shown=shown),
+            gate=build_gate(config.analytics, source),
+            every=config.every,
+            max_fps=config.max_fps,
+            max_age_ms=None if config.max_age_s is None else config.max_age_s * 1000,
+            workers=predictor.backend.concurrency if self.autotunes else None,
+            strategy=build_regions(config.analytics, predictor.card),
+        )
+        return ActiveCamera(config, setup, predictor, SharedPainter(Painter(labels)), shown)
+
+    def _remove(self, name: str) -> None:
+        assert self.station is not None
+        with self.lock:
+            camera = self.active.pop(name)
+        camera.camera = self.station.remove(name)
+        if self.view is not None:
+            self.view.remove_camera(name)
+        self.removed.append(camera)
+        close_sinks(camera.sinks)
+        self._models.release(camera.predictor)
+
+    def _open_outputs(self, camera: ActiveCamera) -> None:
+        from edgecnn.live.outputs import OutputCamera
+
+        source, config = camera.setup.source, camera.config
+        target = OutputCamera(
+            name=config.name,
+            labels=camera.predictor.card.labels,
+            painter=camera.painter,
+            title=source.title,
+            fps=lambda: source.fps,
+            task=camera.predictor.card.task,
+            live=is_live(config, source),
+            several=self._several,
+        )
+        if config.show:
+            from edgecnn.runtime.sinks.window import WindowSink
+
+            camera.window = WindowSink(f"edgecnn {config.name}", camera.painter, self._stop)
+        camera.sinks = self.outputs.open(target, config.outputs)
+
+    def _stop(self) -> None:
+        """For a window, which is opened before the pipeline."""
+        if self.station is not None:
+            self.station.stop()
+
+    def _close_outputs(self) -> None:
+        for camera in self.all:
+            if camera.window is not None:
+                camera.window.close()
+        close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
+
+
+def close_sinks(sinks: Sequence[SharedSink]) -> None:
+    """Close outputs in parallel, so that together they take as long as the slowest."""
+    for sink in sinks:
+        sink.begin_close()
+    for sink in sinks:
+        sink.close()
+
+
+def model_file(config: CameraConfig) -> Path:
+    """The model file of a camera, also where it names a model inside the package."""
+    from edgecnn.shipped import artifact
+
+    return artifact(config.model)
+
+
+def open_camera_source(config: CameraConfig) -> Source:
+    """The source of a camera, not yet connected. Raises ``InputError`` for a wrong model path, before anything is opened."""
+    from edgecnn.runtime.backends import file_format
+    from edgecnn.runtime.sources import ReconnectOptions, open_source
+
+    file_format(model_file(config))
+    paced = None if config.policy is None else config.policy == "latest"
+    reconnect = None
+    if config.reconnect:
+        reconnect = ReconnectOptions(
+            max_silence_s=config.timeout_s, connect_timeout_s=config.connect_timeout_s, frozen_after_s=config.frozen_after_s
+        )
+    return open_source(config.source, timeout=config.timeout_s, repeat=config.repeat, paced=paced, reconnect=reconnect)
+
+
+def is_live(config: CameraConfig, source: Source) -> bool:
+    """Whether the newest frame wins: results should be young rather than many."""
+    return source.live if config.policy is None else config.policy == "latest"
+
+
+def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> bool:
+    """Whether threads are measured: as configured, else on the CPU where a live camera runs until stopped and nothing is set."""
+    if config.autotune is not None:
+        return config.autotune
+    limits = (config.threads, config.requests, config.max_frames, config.duration_s)
+    if config.device != "cpu" or any(limit is not None for limit in limits):
+        return False
+    return any(is_live(camera, source) for camera, source in zip(cameras, sources, strict=True))
+
+
+def default_requests(cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> int:
+    """One for live cameras; where throughput counts, one for each CPU and one more, whose frame is prepared meanwhile."""
+    from edgecnn.cpus import usable_cpus
+    from edgecnn.runtime.sources.images import ImageFiles
+
+    for camera, source in zip(cameras, sources, strict=True):
+        if is_live(camera, source) or isinstance(source, ImageFiles):
+            return 1
+    return usable_cpus() + 1

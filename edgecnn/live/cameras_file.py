@@ -1,0 +1,125 @@
+"""A TOML file of cameras, each with its own model, zones and outputs; its keys are the options of `edgecnn run`.
+
+For example::
+
+    model = "person-face-vehicle"              # a key up here holds for all cameras
+    track = true
+
+    [[camera]]
+    name = "door"
+    source = "rtsp://viewer:${DOOR_PASSWORD}@10.0.0.7/stream"   # ${...} is taken from the environment
+    only = ["person"]
+    line = { entry = [0.1, 0.5, 0.9, 0.5] }
+
+    [[camera]]
+    name = "yard"
+    source = 0
+    model = "yard.onnx"
+    max-fps = 10
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.errors import InputError
+from edgecnn.live.camera_names import NAME
+from edgecnn.live.config import CameraConfig, options_of, updated
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class CamerasFile:
+    """The cameras in a TOML file; ``defaults`` holds for what the file leaves open."""
+
+    def __init__(self, path: Path, defaults: CameraConfig) -> None:
+        self.path, self._defaults = path, defaults
+        self._options = {option.name: option for option in options_of(CameraConfig)}
+        self._stamp: tuple[int, ...] = ()
+
+    def changed(self) -> bool:
+        """Whether the file differs from the one that was read last; one that is just being replaced counts as unchanged."""
+        return self._current_stamp() not in ((), self._stamp)
+
+    def read(self) -> tuple[CameraConfig, ...]:
+        """The cameras in the order of the file.
+
+        Raises ``InputError`` that names the file and the camera: for what is not TOML, unknown keys, wrong values, missing and repeated
+        names, and variables that are not in the environment.
+        """
+        self._stamp = self._current_stamp()
+        table = self._table()
+        tables = table.pop("camera", [])
+        if not isinstance(tables, list) or not tables or not all(isinstance(item, dict) for item in tables):
+            raise InputError(f"{self.path} has no tables [[camera]]", "write one for each camera")
+        cameras = tuple(self._camera({**table, **item}, number) for number, item in enumerate(tables, 1))
+        names = [camera.name for camera in cameras]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{self.path} names two cameras {twice}", "rename one")
+        return cameras
+
+    def _current_stamp(self) -> tuple[int, ...]:
+        """Inode, size and time of change: an editor replaces the file (new inode), a shell redirection writes into it."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _table(self) -> dict[str, Any]:
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        try:
+            return tomllib.loads(self.path.read_text())
+        except OSError as error:
+            raise InputError(
+                f"--cameras: {self.path} can't be read ({(error.strerror or str(error)).lower()})", "check the path"
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.path} is not TOML: {error}", "correct it") from error
+
+    def _camera(self, table: dict[str, Any], number: int) -> CameraConfig:
+        name = table.pop("name", f"camera-{number}")
+        place = f"camera {name!r} of {self.path}"
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise InputError(f"{place}: the name may have letters, digits, - _ and . only", "rename it")
+        values = dict(self._value(key, value, place) for key, value in table.items())
+        try:
+            camera = updated(self._defaults, {"source": "", **values, "name": name})
+            camera.check()
+        except InputError as error:
+            raise InputError(f"{place}: {error.problem}", error.fix) from error
+        return camera
+
+    def _value(self, key: str, value: Any, place: str) -> tuple[str, Any]:
+        """The field that a key stands for, and its typed value."""
+        option = self._options.get(key.replace("_", "-"))
+        if option is None:
+            raise InputError(f"{place}: {key} is not a known key", f"use one of name, {', '.join(sorted(self._options))}")
+        try:
+            return option.field, option.parse(_expanded(value))
+        except InputError as error:
+            raise InputError(f"{place}: {key}: {error.problem}", error.fix) from error
+
+
+def _expanded(value: Any) -> Any:
+    """A value with ``${NAME}`` replaced from the environment, in lists and tables too."""
+    if isinstance(value, str):
+        return _VARIABLE.sub(_from_environment, value)
+    if isinstance(value, list):
+        return [_expanded(item) for item in value]
+    return {_expanded(key): _expanded(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _from_environment(match: re.Match[str]) -> str:
+    if match[1] not in os.environ:
+        raise InputError(f"the variable {match[1]} is not in the environment", "set it, or correct the name")
+    return os.environ[match[1]]

@@ -1,0 +1,324 @@
+"""The configuration of a run: typed, frozen and validated. Python code, a command line and a TOML file all fill these classes.
+
+Fields of the command line are options of the same name, without the unit: ``max_age_s`` is ``--max-age`` and, in TOML, ``max-age``.
+Times are in seconds and sizes in bytes; text with a unit ("500ms", "2GB") is accepted in their place. Importing this module loads
+neither NumPy nor an engine.
+"""
+
+# ruff: noqa: RUF009 (_option and _group make fields, each class attribute its own)
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from edgecnn.errors import InputError
+from edgecnn.live import parsers as p
+from edgecnn.live.camera_names import name_of, unique
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.pipeline.region_inference import Tiles
+    from edgecnn.runtime.steps.shapes import Shape
+
+T = TypeVar("T")
+
+Policy = Literal["latest", "all"]
+Device = Literal["cpu", "gpu", "auto"]
+LogForm = Literal["auto", "text", "json", "off"]
+Anchor = Literal["bottom", "center", "top"]
+
+EVENT_KIND = r"[a-z0-9]+(-[a-z0-9]+)*"
+# Written out, because the modules that define these words load NumPy; a test compares them.
+CARD_PARSERS: Mapping[str, p.Parser] = {
+    "task": p.Choice("classify", "detect", "regress"),
+    "decode": p.Text("NAME"),
+    "labels": p.File("NAMES"),
+    "size": p.ImageSize(),
+    "resize": p.Choice("letterbox", "stretch", "crop"),
+    "align": p.Choice("center", "corner"),
+    "pad_value": p.Integer(least=0, most=255),
+    "color": p.Choice("rgb", "bgr", "gray"),
+    "mean": p.Numbers(),
+    "std": p.Numbers(),
+    "score_threshold": p.Number(least=0, most=1),
+    "iou_threshold": p.Number(least=0, most=1),
+    "max_detections": p.Integer(least=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a field of a configuration is outside Python: the option or TOML key ``name``, and how its value is read."""
+
+    field: str
+    name: str
+    parse: p.Parser
+    default: Any = None
+
+
+def _option(default: Any, parse: p.Parser, name: str = "") -> Any:
+    return field(default=default, metadata={"parse": parse, "name": name})
+
+
+def _group(factory: Any) -> Any:
+    return field(default_factory=factory, metadata={"group": factory})
+
+
+def _line() -> Any:
+    from edgecnn.runtime.steps.line_counter import parse_line
+
+    return parse_line
+
+
+def _zone() -> Any:
+    from edgecnn.runtime.steps.zone_counter import parse_zone
+
+    return parse_zone
+
+
+def _roi() -> Any:
+    from edgecnn.runtime.pipeline.region_inference import parse_roi
+
+    return parse_roi
+
+
+def _tiles() -> Any:
+    from edgecnn.runtime.pipeline.region_inference import parse_tiles
+
+    return parse_tiles
+
+
+def _card() -> CardOptions:
+    from edgecnn.runtime.model.card_inference import CardOptions
+
+    return CardOptions()
+
+
+class _Checked:
+    """Parses every field; raises ``InputError`` that names the field."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):  # type: ignore[arg-type]
+            value, parse = getattr(self, one.name), one.metadata.get("parse")
+            if parse is None or (value is None and one.default is None):
+                continue
+            try:
+                object.__setattr__(self, one.name, parse(value))
+            except InputError as error:
+                raise InputError(f"{type(self).__name__}.{one.name}: {error.problem}", error.fix) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsConfig(_Checked):
+    """Tracking, counting, and where to look.
+
+    ``track`` None tracks where ``lines`` or ``zones`` need it; a track survives ``track_buffer_s`` seconds without detections.
+    ``only`` keeps these classes. ``smooth_s`` averages the boxes of a track, or a classifier's scores, over so many seconds.
+    ``anchor`` is the point of a box that crosses lines and is inside zones. ``roi`` and ``tiles`` restrict and divide the image.
+    ``motion`` infers only while something moves. Coordinates are pixels, or shares of width and height (see ``parse_line``,
+    ``parse_zone``).
+    """
+
+    track: bool | None = _option(None, p.Flag())
+    track_buffer_s: float = _option(1.0, p.Seconds(above=0))
+    only: tuple[str, ...] | None = _option(None, p.Names("CLASSES", "person,car"))
+    smooth_s: float | None = _option(None, p.Seconds(above=0))
+    lines: tuple[Shape, ...] = _option((), p.Many(p.Parsed("NAME:X1,Y1,X2,Y2", _line)), "line")
+    zones: tuple[Shape, ...] = _option((), p.Many(p.Parsed("NAME:X,Y,X,Y,X,Y,...", _zone)), "zone")
+    anchor: Anchor = _option("bottom", p.Choice("bottom", "center", "top"))
+    roi: Shape | None = _option(None, p.Parsed("X1,Y1,X2,Y2[,...]", _roi))
+    tiles: Tiles | None = _option(None, p.Parsed("COLUMNSxROWS[:OVERLAP]", _tiles))
+    motion: bool = _option(False, p.Flag())
+
+    @property
+    def tracks(self) -> bool:
+        """Whether boxes are tracked, asked for or needed."""
+        return bool(self.track or self.lines or self.zones)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputConfig(_Checked):
+    """Where the results of a camera go. ``{camera}`` in a file or folder name is replaced by the camera's name; "-" is standard output.
+
+    ``segment_s`` starts a new video file after so many seconds, ``segments_size_bytes`` bounds all of them. ``rotate_bytes`` starts the
+    text files anew. ``clip_on`` and ``webhook_on`` are kinds of events, None for all.
+    """
+
+    out: str | None = _option(None, p.Text("FILE"))
+    segment_s: float | None = _option(None, p.Seconds(above=0))
+    segments_size_bytes: int | None = _option(None, p.Bytes())
+    snapshot: str | None = _option(None, p.Text("FILE"))
+    jsonl: str | None = _option(None, p.Text("FILE"))
+    csv: str | None = _option(None, p.Text("FILE"))
+    mot: str | None = _option(None, p.Text("FILE"))
+    coco: str | None = _option(None, p.Text("FILE"))
+    events: str | None = _option(None, p.Text("FILE"))
+    rotate_bytes: int | None = _option(None, p.Bytes())
+    clips: str | None = _option(None, p.Text("DIR"))
+    clip_on: tuple[str, ...] | None = _option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
+    clip_before_s: float = _option(5.0, p.Seconds(above=0))
+    clip_after_s: float = _option(5.0, p.Seconds(above=0))
+    max_clips: int = _option(200, p.Integer(least=1))
+    clips_size_bytes: int = _option(2 * 10**9, p.Bytes())
+    mqtt: str | None = _option(None, p.Text("URL"))
+    webhook: str | None = _option(None, p.Text("URL"))
+    webhook_on: tuple[str, ...] | None = _option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether standard output is an output, so that nothing else may be printed there."""
+        return "-" in (self.jsonl, self.csv, self.events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraConfig(_Checked):
+    """One source and the model that runs on it.
+
+    ``source`` is what ``open_source`` takes, ``model`` a file or the name of a model inside the package. ``name`` "" is filled in by
+    ``RunConfig``. ``policy`` "latest" drops old frames, "all" none; None: latest for live sources. Every ``every``-th frame is inferred,
+    at most ``max_fps`` a second. Results older than ``max_age_s`` seconds are counted as late. ``repeat`` plays files N times, 0 without
+    end. ``timeout_s`` is the longest wait for a frame, ``connect_timeout_s`` that for the first one of a live source (math.inf: for
+    ever); ``frozen_after_s`` seconds of the same image count as a frozen camera. ``card`` describes a model file that does not describe
+    itself. Raises ``InputError`` that names the field.
+    """
+
+    source: str = _option("", p.Text("SOURCE"))
+    model: str | Path = _option(Path(), p.File("FILE"))
+    name: str = ""
+    policy: Policy | None = _option(None, p.Choice("latest", "all"))
+    every: int = _option(1, p.Integer(least=1))
+    max_fps: float | None = _option(None, p.Number(above=0))
+    max_age_s: float | None = _option(None, p.Seconds(above=0))
+    repeat: int = _option(1, p.Integer(least=0))
+    timeout_s: float = _option(5.0, p.Seconds(least=0.1))
+    reconnect: bool = _option(True, p.Flag())
+    connect_timeout_s: float = _option(0.0, p.Seconds(least=0))
+    frozen_after_s: float = _option(30.0, p.Seconds(above=0))
+    show: bool = _option(False, p.Flag())
+    analytics: AnalyticsConfig = _group(AnalyticsConfig)
+    outputs: OutputConfig = _group(OutputConfig)
+    card: CardOptions = _group(_card)
+
+    def check(self) -> None:
+        """Raise ``InputError`` for a missing source or model, and for options that contradict each other or do nothing alone."""
+        if not self.source:
+            raise InputError("no source is given", "name one with --source, such as rtsp://..., 0 or a path")
+        if Path(self.model) == Path():
+            raise InputError("no model is given", "name a model FILE")
+        if self.analytics.track is False and self.analytics.tracks:
+            raise InputError("--no-track contradicts --line and --zone", "leave --no-track out")
+        for name, needed in _NEEDS.items():
+            if getattr(self.outputs, name) is not None and not any(getattr(self.outputs, other) for other in needed):
+                options = " or ".join(f"--{option_name(other)}" for other in needed)
+                raise InputError(
+                    f"--{option_name(name)} does nothing without {options}", f"add {options}, or leave --{option_name(name)} out"
+                )
+
+
+_NEEDS = {  # outputs that do nothing alone
+    "segment_s": ("out",),
+    "segments_size_bytes": ("segment_s",),
+    "rotate_bytes": ("jsonl", "csv", "events"),
+    "clip_on": ("clips",),
+    "webhook_on": ("webhook",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewConfig(_Checked):
+    """How to watch the run: a page at ``serve`` ("HOST:PORT") that asks for ``token``, ``terminal`` for a table in the terminal."""
+
+    serve: str | None = _option(None, p.Text("[HOST:PORT]"))
+    token: str | None = _option(None, p.Text("TOKEN"))
+    terminal: bool | None = _option(None, p.Flag(), "view")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(_Checked):
+    """A whole run: either ``cameras``, or a ``cameras_file`` in TOML that is reloaded on change.
+
+    ``defaults`` holds for what the file leaves open; its source and name are not used. ``requests`` is the number of inferences in
+    flight; ``autotune`` measures threads and requests at the start, None where it pays off. ``max_frames`` ends each camera after so many
+    results, ``duration_s`` the run after so many seconds. ``stats`` is a JSON file of statistics. ``log`` is the form of status and
+    events. ``metrics_port`` serves numbers to Prometheus on 127.0.0.1. Raises ``InputError`` that names the field, camera or option.
+    """
+
+    cameras: tuple[CameraConfig, ...] = ()
+    cameras_file: Path | None = _option(None, p.File("TOML"), "cameras")
+    defaults: CameraConfig = field(default_factory=CameraConfig)
+    device: Device = _option("cpu", p.Choice("cpu", "gpu", "auto"))
+    threads: int | None = _option(None, p.Integer(least=1))
+    requests: int | None = _option(None, p.Integer(least=1))
+    autotune: bool | None = _option(None, p.Flag())
+    max_frames: int | None = _option(None, p.Integer(least=1))
+    duration_s: float | None = _option(None, p.Seconds(above=0))
+    stats: Path | None = _option(None, p.File("FILE"))
+    log: LogForm = _option("auto", p.Choice("auto", "text", "json", "off"))
+    metrics_port: int | None = _option(None, p.Integer(least=0, most=65535))
+    view: ViewConfig = _group(ViewConfig)
+
+    def __post_init__(self) -> None:
+        _Checked.__post_init__(self)
+        if self.cameras and self.cameras_file is not None:
+            raise InputError("--source and --cameras exclude each other", "give one of them")
+        if not self.cameras and self.cameras_file is None:
+            raise InputError("no camera is given", "add --source or --cameras")
+        set_by_hand = [f"--{name}" for name in ("threads", "requests") if getattr(self, name) is not None]
+        if self.autotune and set_by_hand:
+            raise InputError(f"--autotune and {' and '.join(set_by_hand)} exclude each other", "leave one of them out")
+        if self.view.token is not None and self.view.serve is None:
+            raise InputError("--token does nothing without --serve", "add --serve, or leave --token out")
+        object.__setattr__(self, "cameras", named(self.cameras))
+        for camera in self.cameras:
+            camera.check()
+
+
+def named(cameras: tuple[CameraConfig, ...]) -> tuple[CameraConfig, ...]:
+    """The cameras with a name for each, made of its source where it has none. Raises ``InputError`` for a name given twice."""
+    given = [camera.name for camera in cameras if camera.name]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two cameras have the name {twice}", "rename one")
+    names = unique([camera.name or name_of(camera.source) for camera in cameras])
+    return tuple(dataclasses.replace(camera, name=name) for camera, name in zip(cameras, names, strict=True))
+
+
+def option_name(name: str) -> str:
+    """The option and TOML key of a field: without its unit, with dashes."""
+    for unit in ("_s", "_bytes"):
+        name = name.removesuffix(unit)
+    return name.replace("_", "-")
+
+
+def options_of(config: type) -> Iterator[Option]:
+    """Every option of a configuration class and of the groups inside it, in order."""
+    for one in dataclasses.fields(config):
+        if one.metadata.get("group") is _card:
+            yield from (Option(name, option_name(name), parse) for name, parse in CARD_PARSERS.items())
+        elif "group" in one.metadata:
+            yield from options_of(one.metadata["group"])
+        elif "parse" in one.metadata:
+            yield Option(one.name, one.metadata["name"] or option_name(one.name), one.metadata["parse"], one.default)
+
+
+def updated(config: T, values: Mapping[str, object]) -> T:
+    """A copy of a configuration with new values by the name of the field, also in the groups inside it; other names are ignored."""
+    groups = {one.name: getattr(config, one.name) for one in dataclasses.fields(config) if "group" in one.metadata}  # type: ignore[arg-type]
+    return dataclasses.replace(config, **_changes(config, values, groups))  # type: ignore[type-var]
+
+
+def filled(config: type[T], values: Mapping[str, object], **fixed: Any) -> T:
+    """A configuration of these values by the name of the field, as ``updated``, and ``fixed`` ones; the others are the defaults."""
+    groups = {one.name: one.metadata["group"]() for one in dataclasses.fields(config) if "group" in one.metadata}  # type: ignore[arg-type]
+    return config(**{**_changes(config, values, groups), **fixed})
+
+
+def _changes(config: Any, values: Mapping[str, object], groups: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {one.name: values[one.name] for one in dataclasses.fields(config) if one.name in values and one.name not in groups}
+    return {**plain, **{name: updated(group, values) for name, group in groups.items()}}

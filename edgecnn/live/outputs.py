@@ -1,0 +1,255 @@
+"""The outputs of a run: opened for each camera, shared between cameras where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.live.config import OutputConfig, RunConfig
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.draw.shared_painter import ResultPainter
+    from edgecnn.runtime.sinks import Sink
+    from edgecnn.runtime.sinks.network.prometheus import MeasuredCamera, MetricsServer, PrometheusMetrics
+    from edgecnn.runtime.sinks.queue import QueuedSink
+    from edgecnn.runtime.sinks.records import Recorder
+    from edgecnn.runtime.sinks.shared_sink import SharedSink
+
+_NEED_BOXES = ("mot", "coco")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputCamera:
+    """The camera of an output. ``title`` and ``fps`` are its source's; ``live``: its policy is "latest".
+
+    ``several``: the run has more cameras, or may get them. ``task`` is its model's: detect, classify or regress.
+    """
+
+    name: str
+    labels: Sequence[str]
+    painter: ResultPainter
+    title: Callable[[int], str]
+    fps: Callable[[], float | None]
+    live: bool
+    several: bool = False
+    task: str = "detect"
+
+
+class Outputs:
+    """Opens the outputs of each camera; ``say`` gets a line when one fails or works again.
+
+    Results of a camera go to ``write`` of its sinks, all its events to ``tell``. ``sinks`` are the open outputs, shared ones once.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        from edgecnn.runtime.sinks.records import Recorder
+        from edgecnn.runtime.sinks.shared_sink import SharedSinks
+
+        self._say, self._sinks, self._recorder = say, SharedSinks(), Recorder()
+
+    @property
+    def sinks(self) -> list[QueuedSink]:
+        """All outputs that are open."""
+        return self._sinks.sinks
+
+    def open(self, camera: OutputCamera, config: OutputConfig) -> list[SharedSink]:
+        """The sinks of one camera; none is left open after an error. Raises ``InputError`` and ``MissingExtraError``."""
+        _check_task(config, camera.task)
+        self._recorder.add(camera.name, camera.labels, camera.title)
+        opened: list[SharedSink] = []
+        try:
+            for kind in _MAKERS:
+                target = getattr(config, kind)
+                if target:
+                    opened.append(self._open_one(kind, target, camera, config))
+        except BaseException:
+            for sink in opened:
+                sink.close()
+            raise
+        return opened
+
+    def _open_one(self, kind: str, target: str, camera: OutputCamera, config: OutputConfig) -> SharedSink:
+        from edgecnn.runtime.sinks.queue import CLOSE_FILES_WITHIN_S, CLOSE_WITHIN_S, LONGEST_PAUSE_S, QueuedSink
+
+        maker = _MAKERS[kind]
+        if maker.file:
+            target = target.replace("{camera}", camera.name)
+        name = f"{kind} {camera.name}" if camera.several and not maker.shared else kind
+
+        def make() -> QueuedSink:
+            request = _Request(target, camera, config, self._recorder, self._sinks.begun(target))
+            return QueuedSink(
+                maker.make(request),
+                name=self._unique(name),
+                lossless=not camera.live and maker.file,
+                keep_image=maker.image,
+                events_only=maker.events_only,
+                capacity=maker.capacity,
+                close_within_s=CLOSE_FILES_WITHIN_S if maker.file else CLOSE_WITHIN_S,
+                # the MQTT client reconnects by itself, so the queue has to try again soon
+                longest_pause_s=1.0 if kind == "mqtt" else LONGEST_PAUSE_S,
+                say=self._say,
+            )
+
+        own = maker.folder and camera.name
+        return self._sinks.join(
+            kind,
+            f"{target}#{own}" if own else target,
+            camera.name,
+            make,
+            shared=maker.shared,
+            file=maker.file and not maker.folder,
+        )
+
+    def _unique(self, name: str) -> str:
+        """Two brokers or two files are told apart by a number."""
+        taken = {sink.name for sink in self.sinks}
+        return next(one for one in (name, *(f"{name} {n}" for n in range(2, len(taken) + 3))) if one not in taken)
+
+
+def _check_task(config: OutputConfig, task: str) -> None:
+    """Raise ``InputError`` for an output of boxes where the model returns none."""
+    for name in _NEED_BOXES:
+        if getattr(config, name) and task != "detect":
+            raise InputError(f"--{name} needs a detector, but the task of the model is {task}", "use another output")
+
+
+def open_metrics(
+    config: RunConfig, cameras: Callable[[], Mapping[str, MeasuredCamera]], outputs: Outputs
+) -> tuple[PrometheusMetrics | None, MetricsServer | None]:
+    """The metrics, for the page, and the server of --metrics-port; each None where it is not used.
+
+    Raises ``InputError`` for a port that is taken, ``MissingExtraError`` where the port is asked for without prometheus_client.
+    """
+    if config.metrics_port is None and config.view.serve is None:
+        return None, None  # unused, importing prometheus_client would only lengthen the start
+    from edgecnn.runtime.sinks.network.prometheus import MetricsServer, PrometheusMetrics
+
+    try:
+        metrics = PrometheusMetrics(cameras, lambda: outputs.sinks)
+    except MissingExtraError:
+        if config.metrics_port is not None:
+            raise
+        return None, None
+    return metrics, None if config.metrics_port is None else MetricsServer(metrics, config.metrics_port)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One output to open; ``again``: this run wrote to the file before, so that it is continued."""
+
+    target: str
+    camera: OutputCamera
+    config: OutputConfig
+    recorder: Recorder
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """How a kind of output is opened, and its traits."""
+
+    make: Callable[[_Request], Sink]
+    shared: bool = False  # several cameras may write to the same one
+    image: bool = False  # needs the pixels of each frame
+    events_only: bool = False
+    file: bool = True
+    folder: bool = False
+    capacity: int = 256
+
+
+def _video(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.video import VideoSink
+
+    camera, config = request.camera, request.config
+    return VideoSink(
+        request.target,
+        camera.painter,
+        fps=camera.fps,
+        realtime=camera.live,
+        segment_s=config.segment_s,
+        keep_bytes=config.segments_size_bytes,
+        dated=request.again,
+    )
+
+
+def _snapshot(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.snapshot import SnapshotSink
+
+    return SnapshotSink(request.target, request.camera.painter)
+
+
+def _jsonl(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.json_lines import JsonLinesSink
+
+    return JsonLinesSink(
+        request.target, recorder=request.recorder, rotate_bytes=request.config.rotate_bytes, append=request.again
+    )
+
+
+def _csv(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.csv_rows import CsvSink
+
+    return CsvSink(request.target, request.recorder, rotate_bytes=request.config.rotate_bytes, append=request.again)
+
+
+def _events(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.json_lines import EventLinesSink
+
+    return EventLinesSink(request.target, rotate_bytes=request.config.rotate_bytes, append=request.again)
+
+
+def _mot(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.mot_text import MotSink
+
+    return MotSink(request.target, append=request.again)
+
+
+def _coco(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.coco_results import CocoSink
+
+    return CocoSink(request.target, request.recorder, append=request.again)
+
+
+def _clips(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.event_clips import ClipPlan, EventClipsSink
+
+    config, camera = request.config, request.camera
+    plan = ClipPlan(
+        kinds=config.clip_on,
+        before_s=config.clip_before_s,
+        after_s=config.clip_after_s,
+        most=config.max_clips,
+        most_bytes=config.clips_size_bytes,
+    )
+    return EventClipsSink(Path(request.target), camera.painter, plan, fps=camera.fps, realtime=camera.live)
+
+
+def _mqtt(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.network.mqtt import MqttAddress, MqttSink
+
+    return MqttSink(MqttAddress.parse(request.target), request.recorder)
+
+
+def _webhook(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.network.endpoint import read_secret
+    from edgecnn.runtime.sinks.network.webhook import SECRET, WebhookSink
+
+    return WebhookSink(request.target, secret=read_secret(SECRET, None), kinds=request.config.webhook_on)
+
+
+_MAKERS = {
+    "out": _Maker(_video, image=True, capacity=64),
+    "snapshot": _Maker(_snapshot, image=True, capacity=4),
+    "jsonl": _Maker(_jsonl, shared=True),
+    "csv": _Maker(_csv, shared=True),
+    "mot": _Maker(_mot),
+    "coco": _Maker(_coco),
+    "events": _Maker(_events, shared=True, events_only=True),
+    "clips": _Maker(_clips, image=True, folder=True, capacity=64),
+    "mqtt": _Maker(_mqtt, shared=True, file=False, capacity=1000),
+    "webhook": _Maker(_webhook, shared=True, events_only=True, file=False, capacity=1000),
+}

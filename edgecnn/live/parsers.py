@@ -1,0 +1,229 @@
+"""How a value of a configuration is read: alike from Python, from a command line (always text) and from TOML (numbers, lists, tables).
+
+A parser takes what was given and returns the typed value that a configuration holds; what it returned once it returns again. It raises
+``InputError`` with the value in its text and without a place: whoever calls it adds the name of the field, option or key.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecnn.errors import InputError
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+class Parser(ABC):
+    """Reads one value. ``metavar`` is how its text is shown in --help."""
+
+    metavar = "TEXT"
+
+    def __call__(self, value: Any) -> Any:
+        """The typed value; raises ``InputError``."""
+        return self._parse(value)
+
+    @abstractmethod
+    def _parse(self, value: Any) -> Any: ...
+
+    def text(self, value: Any) -> str:
+        """A typed value as a command line has it."""
+        return str(value)
+
+
+class Text(Parser):
+    """Text, also from a number or a list, whose items are joined by commas."""
+
+    def __init__(self, metavar: str = "TEXT") -> None:
+        self.metavar = metavar
+
+    def _parse(self, value: Any) -> str:
+        if isinstance(value, bool | Mapping) or value is None:
+            raise InputError(f"{value!r} is not a text", "put it in quotes")
+        return joined(value)
+
+
+class File(Text):
+    """A path."""
+
+    def _parse(self, value: Any) -> Path:  # type: ignore[override]
+        return Path(super()._parse(value))
+
+
+class Choice(Parser):
+    """One of a few words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words, self.metavar = words, f"[{'|'.join(words)}]"
+
+    def _parse(self, value: Any) -> str:
+        if value not in self.words:
+            raise InputError(f"{value!r} is not one of {', '.join(self.words)}", "choose one of them")
+        return str(value)
+
+
+class Flag(Parser):
+    """True or false."""
+
+    def _parse(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise InputError(f"{value!r} is neither true nor false", "write true or false")
+        return value
+
+
+class Number(Parser):
+    """A number from ``least``, or ``above``, to ``most``."""
+
+    metavar = "NUMBER"
+
+    def __init__(self, *, least: float = -math.inf, above: float = -math.inf, most: float = math.inf) -> None:
+        self.least, self.above, self.most = least, above, most
+
+    def _parse(self, value: Any) -> float:
+        number = self.number(value)
+        if self.least <= number <= self.most and number > self.above:
+            return number
+        low = f"above {self.above:g}" if self.above > -math.inf else f"of {self.least:g} or more"
+        raise InputError(
+            f"{value} is out of range",
+            f"choose a value {low if self.most == math.inf else f'from {self.least:g} to {self.most:g}'}",
+        )
+
+    def number(self, value: Any) -> float:
+        """The number that was written, whatever its range."""
+        try:
+            if isinstance(value, bool):
+                raise TypeError
+            return float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{value!r} is not a number", "write a number") from None
+
+    def text(self, value: Any) -> str:
+        """Without a fraction that says nothing."""
+        return f"{value:g}"
+
+
+class Integer(Number):
+    """A whole number."""
+
+    metavar = "N"
+
+    def number(self, value: Any) -> int:
+        """The whole number that was written."""
+        number = super().number(value)
+        if not number.is_integer():
+            raise InputError(f"{value!r} is not a whole number", "write a whole number")
+        return int(number)
+
+
+class Seconds(Number):
+    """Seconds, from a number of them or from text with a unit: 500ms, 10s, 10m, 1h; ``inf`` where it may last for ever."""
+
+    metavar = "TIME"
+
+    def number(self, value: Any) -> float:
+        """The seconds that were written."""
+        text = str(value).strip()
+        if text == "inf":
+            return math.inf
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(ms|s|m|h)?", text)
+        if found is None:
+            raise InputError(f"{value!r} is not a time", "write one such as 100ms, 30s, 10m or 1h")
+        return float(found[1]) * _SECONDS[found[2] or ""]
+
+    def text(self, value: Any) -> str:
+        """With its unit."""
+        return f"{value:g}s" if value < math.inf else "inf"
+
+
+class Bytes(Number):
+    """Bytes, from a number of them or from text with a unit: 500k, 100MB, 2GB."""
+
+    metavar = "SIZE"
+
+    def __init__(self) -> None:
+        super().__init__(above=0)
+
+    def number(self, value: Any) -> int:
+        """The bytes that were written."""
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmg]?)b?", str(value).strip().lower())
+        if found is None:
+            raise InputError(f"{value!r} is not a size", "write one such as 100MB or 2GB")
+        return int(float(found[1]) * _BYTES[found[2]])
+
+    def text(self, value: Any) -> str:
+        """With the largest unit that leaves a whole number."""
+        unit = next((unit for unit in ("g", "m", "k") if not value % _BYTES[unit]), "")
+        return f"{value // _BYTES[unit]}{unit.upper()}B"
+
+
+class Names(Parser):
+    """Names with commas between, or a list of them; ``pattern`` is what each has to look like."""
+
+    def __init__(self, metavar: str, example: str, pattern: str = r".+") -> None:
+        self.metavar, self._example, self._pattern = metavar, example, re.compile(pattern)
+
+    def _parse(self, value: Any) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in joined(value).split(",") if name.strip())
+        if not names or not all(self._pattern.fullmatch(name) for name in names):
+            raise InputError(f"{value!r} is not a list of names", f"write them with commas between, such as {self._example}")
+        return names
+
+
+class Numbers(Parser):
+    """One number, or several with commas between."""
+
+    metavar = "N[,N,N]"
+
+    def _parse(self, value: Any) -> tuple[float, ...]:
+        try:
+            return tuple(float(part) for part in joined(value).split(","))
+        except ValueError:
+            raise InputError(f"{value!r} is not a number, nor several with commas between", "write one number or three") from None
+
+
+class ImageSize(Parser):
+    """(height, width), from HEIGHTxWIDTH or one number for both."""
+
+    metavar = "HxW"
+
+    def _parse(self, value: Any) -> tuple[int, int]:
+        parts = joined(value, "x").lower().split("x")
+        if len(parts) > 2 or not all(part.isdigit() and int(part) for part in parts):
+            raise InputError(f"{value!r} is not a size", "write height x width such as 240x320, or one number")
+        return int(parts[0]), int(parts[-1])
+
+
+class Parsed(Parser):
+    """What a function of another module makes of a text; a value that is no text nor list was made by it before.
+
+    ``load`` gets that function when it is first needed, since the module is heavy.
+    """
+
+    def __init__(self, metavar: str, load: Callable[[], Callable[[str], Any]]) -> None:
+        self.metavar, self._load = metavar, load
+
+    def _parse(self, value: Any) -> Any:
+        return self._load()(joined(value)) if isinstance(value, str | list | int) else value
+
+
+class Many(Parser):
+    """A tuple of values that ``item`` reads: from a list of them, a single one, or a table NAME = [numbers] for NAME:numbers."""
+
+    def __init__(self, item: Parser) -> None:
+        self.item, self.metavar = item, item.metavar
+
+    def _parse(self, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, Mapping):
+            value = [f"{name}:{joined(numbers)}" for name, numbers in value.items()]
+        return tuple(self.item(item) for item in ([value] if isinstance(value, str) else value))
+
+
+def joined(value: Any, by: str = ",") -> str:
+    """Text as it is, a list as its items with commas between."""
+    return by.join(map(str, value)) if isinstance(value, list | tuple) else str(value)

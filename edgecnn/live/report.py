@@ -1,0 +1,130 @@
+"""What a run prints: status, events and a summary, as text for people or as JSON lines for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from edgecnn.live.config import LogForm
+from edgecnn.live.log import JsonLog, is_json
+
+if TYPE_CHECKING:
+    from edgecnn.live.cameras import ActiveCamera
+    from edgecnn.live.log import Level
+    from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+    from edgecnn.runtime.view.screen import Screen
+    from edgecnn.types import Event, Result
+
+PRINTED_EVENTS = (
+    "camera-lost",
+    "camera-back",
+    "camera-stalled",
+    "camera-frozen",
+    "camera-failed",
+    "size-changed",
+    "inference-failed",
+    "late",
+)
+
+
+class Printer(Protocol):
+    """Prints lines: ``say`` on standard output, ``note`` on standard error."""
+
+    def say(self, text: str, out: TextIO | None = None) -> None: ...  # noqa: D102
+
+    def note(self, text: str) -> None: ...  # noqa: D102
+
+
+class PlainPrinter:
+    """Prints where no status line has to be erased before."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out, self._err = out, err
+
+    def say(self, text: str, out: TextIO | None = None) -> None:
+        """On standard output."""
+        print(text, file=out or self._out, flush=True)
+
+    def note(self, text: str) -> None:
+        """On standard error."""
+        print(text, file=self._err, flush=True)
+
+
+class NoPrinter:
+    """Prints nothing."""
+
+    def say(self, text: str, out: TextIO | None = None) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+class Reporter:
+    """Prints how a run goes; ``form`` is text, JSON lines, "auto" for JSON where ``err`` is no terminal, or "off"."""
+
+    def __init__(self, form: LogForm, out: TextIO, err: TextIO) -> None:
+        self._log = JsonLog(err) if form != "off" and is_json(form, err) else None
+        self._plain: Printer = NoPrinter() if form == "off" else PlainPrinter(out, err)
+        self._printer: Printer = self._plain
+        self._out = out
+        self.draws = form != "off" and self._log is None
+
+    @contextmanager
+    def running(self, station: MultiCamera, screen: Screen | None) -> Iterator[None]:
+        """While entered, the status is printed again and again: on ``screen``, or as lines in JSON."""
+        from edgecnn.live.log import Heartbeat
+
+        with ExitStack() as stack:
+            if self._log is not None:
+                stack.enter_context(Heartbeat(self._log, station))
+            elif screen is not None:
+                self._printer = stack.enter_context(screen)
+            yield
+        self._printer = self._plain
+
+    def say(self, kind: str, text: str, level: Level = "info", values: Mapping[str, Any] | None = None) -> None:
+        """Print a message: ``text``, or a JSON line with the ``values``."""
+        if self._log is not None:
+            self._log.say(kind, level, **(values or {}))
+        else:
+            self._printer.note(text)
+
+    def event(self, event: Event, *, several: bool) -> None:
+        """Print an event of a camera. That the only camera failed is the error of the whole run, so it is not printed here."""
+        if self._log is not None:
+            self._log.event(event)
+        elif event.kind in PRINTED_EVENTS and (several or event.kind != "camera-failed"):
+            details = ", ".join(str(value) for value in event.details.values())
+            self._printer.note(f"{event.camera}: {event.kind.replace('-', ' ')}{f': {details}' if details else ''}")
+
+    def result(self, result: Result, active: ActiveCamera) -> None:
+        """Print what was found, for images; not where an output writes to standard output."""
+        from edgecnn.live.status import describe
+        from edgecnn.runtime.sources.images import ImageFiles
+
+        source = active.setup.source
+        if isinstance(source, ImageFiles) and not active.config.outputs.to_stdout:
+            self._printer.say(describe(result, source.title(result.frame.index), active.predictor.card.labels), self._out)
+
+    def end(self, cameras: Sequence[ActiveCamera], end: str, stats: Path | None) -> None:
+        """Print a summary of each camera, and the names of the files that were written."""
+        for active in cameras:
+            self._summarise(active, end, several=len(cameras) > 1)
+        sinks = [sink for active in cameras for sink in active.sinks]
+        paths = [sink.file for sink in sinks if sink.file and sink.counts.written and not sink.error]
+        for path in dict.fromkeys([*paths, *([] if stats is None else [str(stats)])]):
+            self.say("wrote", f"  wrote {path}", values={"path": path})
+
+    def _summarise(self, active: ActiveCamera, end: str, *, several: bool) -> None:
+        from edgecnn.live.log import numbers
+        from edgecnn.live.status import summary
+
+        assert active.camera is not None
+        name = active.config.name
+        if self._log is not None:
+            self._log.say("summary", camera=name, end=end, **numbers(active.camera))
+        else:
+            self._printer.note(summary(active.camera.stats(), active.setup.source, end, name if several else ""))

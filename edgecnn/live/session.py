@@ -1,0 +1,238 @@
+"""One run of one or several cameras, from opening the sources to the summary."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, TextIO
+
+from edgecnn.errors import EdgeCnnError, SourceError
+from edgecnn.live.cameras import ActiveCameras
+from edgecnn.live.config import RunConfig
+from edgecnn.live.reload import Reloader
+from edgecnn.live.report import Reporter
+from edgecnn.live.summary import RunSummary, summarise, write_stats
+
+if TYPE_CHECKING:
+    from edgecnn.live.cameras_file import CamerasFile
+    from edgecnn.live.systemd import Notifier
+    from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+    from edgecnn.runtime.view.live_view import LiveView
+    from edgecnn.runtime.view.screen import Screen
+    from edgecnn.types import Event, Result
+
+
+def run(
+    config: RunConfig,
+    *,
+    on_result: Callable[[Result], None] | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    stop: threading.Event | None = None,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+) -> RunSummary:
+    """Run cameras as `edgecnn run` does, until they end, a limit is reached, or ``stop`` is set; returns what was measured.
+
+    ``on_result`` and ``on_event`` are called in this thread for each result and event of all cameras (``result.camera`` is the name).
+    Status and summary are printed to ``err``, the objects on images to ``out``, by default the standard streams; ``log="off"`` prints
+    nothing. Signals are left alone: KeyboardInterrupt ends the run with all outputs finished. Raises ``EdgeCnnError`` as the command
+    prints it, after --stats was written: for a source, model or output that can't be opened, for the only camera that broke, and for
+    an output that lost something. Use ``Session`` to stop a run from another thread without an event.
+    """
+    session = Session(config, on_result=on_result, on_event=on_event, out=out, err=err)
+    if stop is not None:
+        session.stop_when(stop)
+    return session.run()
+
+
+class Session:
+    """A run that can be watched and stopped from other threads; ``run`` may be called once.
+
+    ``playing`` is true from the first moment that frames are captured. ``stuck`` names threads that hung in a driver at the end: a
+    process that exits normally would free memory that they still use.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        on_result: Callable[[Result], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+    ) -> None:
+        self.config = config
+        self.playing = False
+        self.stuck: list[str] = []
+        self._on_result, self._on_event = on_result, on_event
+        self._out, self._err = out or sys.stdout, err or sys.stderr
+        self._reporter = Reporter(config.log, self._out, self._err)
+        self._stop_event: threading.Event | None = None
+        self._stopped_by = ""
+        self._cameras: ActiveCameras | None = None
+        self._station: MultiCamera | None = None
+        self._several = len(config.cameras) > 1 or config.cameras_file is not None
+
+    def stop(self, reason: str = "stopped") -> None:
+        """End the run soon, with all outputs finished; from any thread or a signal handler. ``reason`` becomes the summary's ``end``."""
+        self._stopped_by = reason
+        if self._station is not None:
+            self._station.stop()
+
+    def stop_when(self, event: threading.Event) -> None:
+        """End the run soon after ``event`` was set."""
+        self._stop_event = event
+
+    def run(self) -> RunSummary:
+        """Run to the end of the sources, of ``max_frames`` or ``duration_s``, or until ``stop``; see ``run`` for what is raised."""
+        error: EdgeCnnError | None = None
+        try:
+            self._run()
+        except EdgeCnnError as problem:
+            error = problem
+        summary = self._finish(error)
+        if error is not None:
+            raise error
+        return summary
+
+    def _run(self) -> None:
+        from edgecnn.files import check_writable
+        from edgecnn.live.cameras_file import CamerasFile
+        from edgecnn.live.systemd import Notifier
+        from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+
+        config, notifier = self.config, Notifier()
+        if config.stats is not None:
+            check_writable(config.stats)
+        file = None if config.cameras_file is None else CamerasFile(config.cameras_file, config.defaults)
+        first = config.cameras if file is None else file.read()
+        self._several = self._several or len(first) > 1
+
+        def on_turn() -> None:
+            notifier.alive()
+            if self._stop_event is not None and self._stop_event.is_set():
+                self.stop()
+
+        with ActiveCameras(config, several=self._several, say=self._say_output) as cameras:
+            setups = cameras.open(first)
+            self._station = cameras.station = MultiCamera(
+                setups,
+                workers=cameras.requests,
+                max_frames=config.max_frames,
+                controls=cameras.controls,
+                on_event=self._handle_event,
+                on_turn=on_turn,
+                stay=file is not None,
+            )
+            self._cameras = cameras
+            self._play(cameras, self._station, notifier, file)
+        if cameras.output_errors:
+            raise cameras.output_errors[0]
+
+    def _play(self, cameras: ActiveCameras, station: MultiCamera, notifier: Notifier, file: CamerasFile | None) -> None:
+        self.playing = True
+        if self._stopped_by:  # while the models were loaded
+            station.stop()
+        try:
+            with (
+                self._view(cameras, station) as view,
+                self._reporter.running(station, self._screen(cameras, station, view)),
+                station,
+                nullcontext() if file is None else Reloader(file, cameras.update, self._reporter),
+                _time_limit(self.config.duration_s, station),
+            ):
+                notifier.ready()
+                for result in station:
+                    self._handle_result(result, cameras)
+                notifier.stopping()
+        finally:
+            for name, camera in station.cameras.items():
+                if name in cameras.active:
+                    cameras.active[name].camera = camera
+            self.stuck = station.stuck
+
+    @contextmanager
+    def _view(self, cameras: ActiveCameras, station: MultiCamera) -> Iterator[LiveView | None]:
+        """While entered, the page and the numbers for Prometheus are served, where they are configured."""
+        from edgecnn.live.outputs import open_metrics
+        from edgecnn.live.view import announcement, open_view
+
+        with ExitStack() as stack:
+            metrics, server = open_metrics(self.config, lambda: station.cameras, cameras.outputs)
+            if server is not None:
+                stack.callback(server.close)
+                self._reporter.say("metrics", f"metrics: http://127.0.0.1:{server.port}/metrics", values={"port": server.port})
+            table = self._draws_table(cameras, station)
+            view = cameras.view = open_view(self.config, cameras, station, metrics, table=table)
+            if view is not None:
+                for camera in cameras.active.values():
+                    cameras.join_view(camera)
+                stack.enter_context(view)
+                text = announcement(view)
+                if text is not None:
+                    self._reporter.say("live-view", text, values={"url": view.url, "text": text})
+            yield view
+
+    def _screen(self, cameras: ActiveCameras, station: MultiCamera, view: LiveView | None) -> Screen | None:
+        """The status in the terminal; None where it is logged as JSON or off."""
+        from edgecnn.live.view import open_status
+
+        if not self._reporter.draws:
+            return None
+        return open_status(station, view if self._draws_table(cameras, station) else None, self._err)
+
+    def _draws_table(self, cameras: ActiveCameras, station: MultiCamera) -> bool:
+        from edgecnn.live.view import uses_terminal
+
+        to_stdout = any(camera.config.outputs.to_stdout for camera in cameras.active.values())
+        return uses_terminal(self.config.view, len(station.cameras), to_stdout=to_stdout, out=self._out, err=self._err)
+
+    def _handle_result(self, result: Result, cameras: ActiveCameras) -> None:
+        camera = cameras.write(result)
+        if camera is not None:
+            self._reporter.result(result, camera)
+        if self._on_result is not None:
+            self._on_result(result)
+
+    def _handle_event(self, event: Event) -> None:
+        """In the thread that iterates the pipeline, also while no frame comes."""
+        if self._cameras is not None:
+            self._cameras.write_event(event)
+        self._reporter.event(event, several=self._several)
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _say_output(self, text: str) -> None:
+        self._reporter.say("output", f"warning: {text}", "warning", {"text": text})
+
+    def _finish(self, error: EdgeCnnError | None) -> RunSummary:
+        """Write --stats and print the summary, unless the run never began."""
+        end = self._stopped_by or ("broke off" if error else "done")
+        cameras = [camera for camera in self._cameras.all if camera.camera is not None] if self._cameras is not None else []
+        summary = summarise(cameras, end, error)
+        if not cameras or self._cameras is None:
+            return summary
+        if self.config.stats is not None:
+            write_stats(self.config.stats, summary)
+        counts = [camera.statistics.ledger for camera in summary.cameras]
+        began = any(count.captured > count.failed for count in counts)
+        if error is None or (began and isinstance(error, SourceError)) or self._cameras.output_errors:
+            self._reporter.end(cameras, end, self.config.stats)
+        return summary
+
+
+@contextmanager
+def _time_limit(seconds: float | None, station: MultiCamera) -> Iterator[None]:
+    """Stop the pipeline after so many seconds, whether frames come or not."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, station.stop)
+    timer.name, timer.daemon = "edgecnn-duration", True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

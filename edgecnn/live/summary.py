@@ -1,0 +1,116 @@
+"""What a run measured, as ``edgecnn.live.run`` returns it and --stats writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecnn.live.cameras import ActiveCamera
+from edgecnn.runtime.pipeline.statistics import Stats
+
+if TYPE_CHECKING:
+    from edgecnn.runtime.model.predictor import Trial
+    from edgecnn.runtime.sinks.queue import QueueCounts
+    from edgecnn.runtime.sources import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSummary:
+    """How an output ended: items taken, written, dropped and failed; "closed" where it finished, else ``detail`` says why."""
+
+    counts: QueueCounts
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSummary:
+    """One camera of a run: ``statistics`` holds ledger, throughput, stage times and frame age; ``trials`` are those of autotune."""
+
+    name: str
+    model: Path
+    source: str
+    state: str
+    threads: int | None
+    requests: int
+    trials: tuple[Trial, ...]
+    statistics: Stats
+    outputs: Mapping[str, OutputSummary]
+    notes: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As --stats writes it."""
+        return {
+            "camera": self.name,
+            "file": str(self.model),
+            "source": self.source,
+            "state": self.state,
+            "threads": self.threads,
+            "requests": self.requests,
+            "trials": [asdict(trial) for trial in self.trials],
+            **self.statistics.to_json(),
+            "outputs": {
+                name: asdict(output.counts) | {"state": output.state, "detail": output.detail}
+                for name, output in self.outputs.items()
+            },
+            "notes": list(self.notes),
+            "failures": [{"name": failure.name, "reason": failure.reason} for failure in self.failures],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A whole run: ``end`` is "done", "stopped", "stopped by SIGINT", ... or "broke off" with its ``error``.
+
+    ``cameras`` are in the order in which they ended: one that a changed file of cameras replaced is there twice.
+    """
+
+    end: str
+    error: str | None
+    cameras: tuple[CameraSummary, ...]
+
+    def __getitem__(self, name: str) -> CameraSummary:
+        """The last camera of this name; raises ``KeyError``."""
+        return {camera.name: camera for camera in self.cameras}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """As --stats writes it: of the only camera, or a list of all."""
+        head = {"end": self.end, "error": self.error}
+        cameras = [camera.to_json() for camera in self.cameras]
+        return {**cameras[0], **head} if len(cameras) == 1 else {**head, "cameras": cameras}
+
+
+def summarise(cameras: Sequence[ActiveCamera], end: str, error: Exception | None) -> RunSummary:
+    """The summary of the cameras that ran."""
+    ran = tuple(_camera_summary(camera) for camera in cameras if camera.camera is not None)
+    return RunSummary(end, None if error is None else str(error), ran)
+
+
+def _camera_summary(active: ActiveCamera) -> CameraSummary:
+    assert active.camera is not None
+    source = active.setup.source
+    return CameraSummary(
+        name=active.config.name,
+        model=active.model_file,
+        source=source.name,
+        state=active.camera.state,
+        threads=active.predictor.threads,
+        requests=active.predictor.backend.concurrency,
+        trials=tuple(active.predictor.trials),
+        statistics=active.camera.stats(),
+        outputs={sink.name: OutputSummary(sink.counts, sink.state, sink.detail) for sink in active.sinks},
+        notes=tuple(source.notes),
+        failures=tuple(source.failures),
+    )
+
+
+def write_stats(path: Path, summary: RunSummary) -> None:
+    """Write a summary as JSON. Raises ``InputError`` where that is not possible."""
+    from edgecnn.files import atomic_write
+
+    with atomic_write(path) as stream:
+        json.dump(summary.to_json(), stream, indent=1)

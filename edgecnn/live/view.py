@@ -1,0 +1,77 @@
+"""Watching a run: its page in the browser, and its table or status line in the terminal."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+from edgecnn.live.config import RunConfig, ViewConfig
+from edgecnn.thresholds import SHOWN_SCORE
+
+if TYPE_CHECKING:
+    from edgecnn.live.cameras import ActiveCameras
+    from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+    from edgecnn.runtime.sinks.network.prometheus import PrometheusMetrics
+    from edgecnn.runtime.view.live_view import LiveView
+    from edgecnn.runtime.view.screen import Screen
+
+
+def uses_terminal(config: ViewConfig, cameras: int, *, to_stdout: bool, out: TextIO, err: TextIO) -> bool:
+    """Whether a table of all cameras is drawn on ``err``: where it is a terminal, if asked for or if there are several cameras.
+
+    By default there is none where results are written into the same terminal (``to_stdout``).
+    """
+    if not err.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    if config.terminal is None:
+        return cameras > 1 and not (to_stdout and out.isatty())
+    return config.terminal
+
+
+def open_view(
+    config: RunConfig, cameras: ActiveCameras, station: MultiCamera, metrics: PrometheusMetrics | None, *, table: bool
+) -> LiveView | None:
+    """The live view of a run with a page or a ``table`` in the terminal, else None; a page listens already. The caller enters it.
+
+    Raises ``InputError`` for an address or token that is not allowed, ``MissingExtraError`` without the packages for a page.
+    """
+    access = None
+    if config.view.serve is not None:
+        from edgecnn.runtime.view.auth import make_access
+
+        access = make_access(config.view.serve, config.view.token)
+    elif not table:
+        return None
+    from edgecnn.live.cameras import VIEW_FLOOR
+    from edgecnn.runtime.view.live_view import LiveView
+
+    active = list(cameras.active.values())
+    return LiveView(
+        station,
+        cameras.controls,
+        access,
+        title=", ".join(dict.fromkeys(camera.predictor.card.name for camera in active)),
+        floor=VIEW_FLOOR,
+        sinks=lambda: cameras.outputs.sinks,
+        score_threshold=min((camera.shown for camera in active), default=SHOWN_SCORE),
+        metrics=None if metrics is None else metrics.page,
+    )
+
+
+def announcement(view: LiveView) -> str | None:
+    """The address of the page, and the token if it was generated."""
+    if view.server is None:
+        return None
+    made = f"  token: {view.server.access.token}" if view.server.access.made else ""
+    return f"live view: {view.url}{made}"
+
+
+def open_status(station: MultiCamera, view: LiveView | None, err: TextIO) -> Screen:
+    """The table of ``view`` in the terminal, or without a view a status line."""
+    if view is not None:
+        from edgecnn.runtime.view.terminal import TerminalView
+
+        return TerminalView(view.run_metrics, err)
+    from edgecnn.live.status import StatusLine
+
+    return StatusLine(station, err)
