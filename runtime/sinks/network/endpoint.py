@@ -1,4 +1,4 @@
-"""The other end of a connection: its address, its name for people, and secrets that are told in other ways than on a command line."""
+"""Addresses of network outputs, and their secrets, which come from the environment or a file and never from the command line."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from edgecnn.errors import InputError
 
 
 def parse_endpoint(address: str, schemes: Mapping[str, int], example: str) -> SplitResult:
-    """The parts of an address. Raises ``InputError``, which never repeats a password, where it is not one or holds a password."""
+    """The parts of an address such as ``example``; ``schemes`` are the default ports by scheme.
+
+    Raises ``InputError``, which never repeats a password, for an address of another form or with a password.
+    """
     try:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in schemes or not parts.hostname or port == 0:
-        raise InputError(f"an address such as {example}", parts.scheme or "something else", "correct it")
+        raise InputError("the address of the output is not valid", f"write it like {example}")
     if parts.password is not None:
-        raise InputError(
-            f"an address such as {example}",
-            "a password in it, which every user of this machine can read",
-            "leave it out and put it into the environment or a file",
-        )
+        problem = "the address of the output holds a password, which every user of this machine can read"
+        raise InputError(problem, "put the password into an environment variable or a file")
     return parts
 
 
@@ -35,5 +35,5 @@ def read_secret(variable: str, file: str | None) -> str | None:
     try:
         return Path(file).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
-        found = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "no text"
-        raise InputError(f"a secret in the first line of {file}", found, "check the name and who may read it") from error
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not text"
+        raise InputError(f"can't read a secret from {file}: {reason}", "check the path and its permissions") from error

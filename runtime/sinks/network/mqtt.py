@@ -1,7 +1,8 @@
 """Results and events to an MQTT broker, by paho-mqtt.
 
 Topics under the path of the address: ``<base>/<camera>/results`` and ``<base>/<camera>/events`` hold JSON as in JSON lines,
-``<base>/state`` is "online", or "offline" when this ends or breaks off; it is retained. A camera without a name leaves its part out.
+``<base>/state`` is "online", or "offline" after the end or a lost connection (MQTT's last will); it is retained, so that who
+subscribes later sees it. A camera without a name leaves its part out.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from edgecnn.types import Event, Result
 PASSWORD = "EDGECNN_MQTT_PASSWORD"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _EXAMPLE = "mqtt://user@host:1883/base?qos=1"
-_SENDS = ("events", "results")
-_IN_FLIGHT = 20
-_WAIT_S, _FLUSH_S, _CONNECT_S = 1.0, 1.0, 5.0
-_KEEPALIVE_S, _LONGEST_PAUSE_S = 15, 15
+_TOPICS = ("events", "results")
+_MAX_IN_FLIGHT = 20
+_WAIT_S, _FLUSH_S, _TIMEOUT_S = 1.0, 1.0, 5.0
+_KEEPALIVE_S, _MAX_RECONNECT_DELAY_S = 15, 15
 
 
 @dataclass(frozen=True, slots=True)
 class MqttAddress:
-    """A broker and what is sent there; the password is not printed."""
+    """A broker and what is published there."""
 
     host: str
     port: int
@@ -43,8 +44,8 @@ class MqttAddress:
     user: str | None = None
     tls: bool = False
     qos: int = 1
-    send: tuple[str, ...] = _SENDS
-    every: float = 0.0
+    send: tuple[str, ...] = _TOPICS
+    every_s: float = 0.0
     client: str = ""
     ca: str | None = None
     cert: str | None = None
@@ -53,51 +54,53 @@ class MqttAddress:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The address for messages, without the user."""
         return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}/{self.base}"
 
     @classmethod
     def parse(cls, address: str) -> MqttAddress:
         """From mqtt[s]://[user@]host[:port]/base?qos=0|1|2&send=events,results&every=SECONDS&client=ID&ca=&cert=&key=&password-file=.
 
-        ``every`` is the shortest time between two results of a camera that are sent. Raises ``InputError``.
+        ``every`` is the shortest time between two published results of a camera. Raises ``InputError``.
         """
         parts = parse_endpoint(address, _PORTS, _EXAMPLE)
-        wishes = {name.replace("-", "_"): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
+        options = {name.replace("-", "_"): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
         base = unquote(parts.path).strip("/") or "edgecnn"
         if re.search(r"[+#\0]", base):
-            raise InputError("a topic without + and #", base, "name it otherwise")
+            raise InputError(f"the MQTT topic {base} holds a wildcard (+ or #)", "choose another topic")
         return cls(
             host=parts.hostname or "",
             port=parts.port or _PORTS[parts.scheme],
             base=base,
             user=unquote(parts.username) if parts.username else None,
             tls=parts.scheme == "mqtts",
-            **_checked(wishes),
+            **_parse_options(options),
         )
 
 
-def _checked(wishes: dict[str, str]) -> dict[str, Any]:
+def _parse_options(options: dict[str, str]) -> dict[str, Any]:
     known = ("qos", "send", "every", "client", "ca", "cert", "key", "password_file")
-    readers: dict[str, Callable[[str], Any]] = {"qos": _qos, "send": _sends, "every": _seconds}
-    for name in wishes:
+    parsers: dict[str, Callable[[str], Any]] = {"qos": _qos, "send": _topics, "every": _seconds}
+    values: dict[str, Any] = {}
+    for name, text in options.items():
         if name not in known:
-            options = ", ".join(known).replace("_", "-")
-            raise InputError(f"one of {options} after ? in an address", name.replace("_", "-"), "correct it")
-    try:
-        return {name: readers.get(name, str)(value) for name, value in wishes.items()}
-    except ValueError:
-        found = ", ".join(f"{name}={value}" for name, value in wishes.items() if name in readers)
-        raise InputError("qos=0, 1 or 2, send=events,results and every=SECONDS", found, "correct it") from None
+            names = ", ".join(known).replace("_", "-")
+            raise InputError(f"an MQTT address has no option {name.replace('_', '-')}", f"the options are {names}")
+        try:
+            values["every_s" if name == "every" else name] = parsers.get(name, str)(text)
+        except ValueError:
+            fix = "write qos=0, 1 or 2, send=events,results and every=SECONDS"
+            raise InputError(f"{name}={text} in the MQTT address is not valid", fix) from None
+    return values
 
 
 def _qos(text: str) -> int:
     return ("0", "1", "2").index(text)
 
 
-def _sends(text: str) -> tuple[str, ...]:
+def _topics(text: str) -> tuple[str, ...]:
     words = tuple(text.split(","))
-    if not set(words) <= set(_SENDS):
+    if not set(words) <= set(_TOPICS):
         raise ValueError(text)
     return words
 
@@ -110,19 +113,19 @@ def _seconds(text: str) -> float:
 
 
 class MqttSink:
-    """Publishes results and events; connects in the background and again whenever the connection is lost.
+    """Publishes results and events; connects in the background and reconnects whenever the connection is lost.
 
-    ``write`` and ``tell`` raise ``UnreachableError`` while the broker is away. With QoS 1 and 2 what they took arrives, also after
-    the broker was away; at most twenty messages wait for its answer. Raises ``MissingExtraError`` without paho-mqtt and ``InputError``
-    for certificates that can't be read.
+    ``write`` and ``write_event`` raise ``UnreachableError`` while the broker is not reachable. With QoS 1 and 2 the messages taken
+    are delivered, also after an outage; at most 20 of them are unacknowledged at a time. Raises ``MissingExtraError`` without
+    paho-mqtt and ``InputError`` for certificates that can't be read.
     """
 
     def __init__(self, address: MqttAddress, recorder: Recorder) -> None:
         self.address, self._recorder = address, recorder
         self._connected = threading.Event()
-        self._turn = threading.Condition()
-        self._sent = self._answered = 0
-        self._why = "no connection yet"
+        self._changed = threading.Condition()
+        self._sent = self._acknowledged = 0
+        self._reason = "not connected yet"
         self._sent_at: dict[str, float] = {}
         self._state_topic = f"{address.base}/state"
         self._client = self._new_client()
@@ -130,9 +133,9 @@ class MqttSink:
         self._client.loop_start()
 
     def write(self, result: Result) -> None:
-        """Publish one result, if its camera's last one is long enough ago."""
+        """Publish one result, at most one per camera in ``every`` seconds."""
         now = result.frame.captured_at
-        if "results" not in self.address.send or now - self._sent_at.get(result.camera, -1e9) < self.address.every:
+        if "results" not in self.address.send or now - self._sent_at.get(result.camera, -1e9) < self.address.every_s:
             return
         self._publish(self._topic(result.camera, "results"), self._recorder(result))
         self._sent_at[result.camera] = now
@@ -143,54 +146,56 @@ class MqttSink:
             self._publish(self._topic(event.camera, "events"), {"version": SCHEMA_VERSION, **event_record(event)})
 
     def close(self) -> None:
-        """Wait a moment for the broker's answers, and say good-bye. Raises ``UnreachableError`` where messages may not have arrived."""
+        """Wait up to a second for acknowledgements, then disconnect. Raises ``UnreachableError`` where messages may be lost."""
         if self._client is None:
             return
         client, self._client = self._client, None
-        missing = self._wait_for_answers(0, _FLUSH_S) if self._connected.is_set() else self._sent - self._answered
+        missing = self._wait_for_acknowledgements(0, _FLUSH_S) if self._connected.is_set() else self._sent - self._acknowledged
         if self._connected.is_set():
             with suppress(ValueError, RuntimeError):
                 client.publish(self._state_topic, "offline", qos=1, retain=True).wait_for_publish(_FLUSH_S / 2)
         client.disconnect()
         ender = threading.Thread(target=client.loop_stop, name="edgecnn-mqtt-end", daemon=True)
         ender.start()
-        ender.join(_FLUSH_S)  # a thread in the midst of connecting ends by itself
+        ender.join(_FLUSH_S)  # a thread that is connecting ends by itself after the connect timeout
         if missing and self.address.qos:
-            raise UnreachableError(f"all messages at {self.address.name}", f"{missing} without an answer", "check the broker")
+            raise UnreachableError(f"{self.address.name} did not acknowledge {missing} messages", "check the broker")
 
     def _topic(self, camera: str, what: str) -> str:
         return "/".join(part for part in (self.address.base, re.sub(r"[/+#\0]", "-", camera), what) if part)
 
     def _publish(self, topic: str, record: Record) -> None:
         if not self._connected.wait(_WAIT_S):
-            raise self._away(self._why)
-        if self.address.qos and self._wait_for_answers(_IN_FLIGHT - 1, _CONNECT_S) >= _IN_FLIGHT:
-            raise self._away(f"no answer to {_IN_FLIGHT} messages")
-        with self._turn:
+            raise self._unreachable(self._reason)
+        if self.address.qos and self._wait_for_acknowledgements(_MAX_IN_FLIGHT - 1, _TIMEOUT_S) >= _MAX_IN_FLIGHT:
+            raise self._unreachable(f"it did not acknowledge {_MAX_IN_FLIGHT} messages")
+        with self._changed:
             self._sent += 1
         info = self._client.publish(topic, as_line(record)[:-1], qos=self.address.qos)
         if not self.address.qos:
-            self._see_off(info)
+            self._wait_until_sent(info)
 
-    def _see_off(self, info: Any) -> None:
-        """A message without promise is at least given to the network before the next."""
+    def _wait_until_sent(self, info: Any) -> None:
+        """QoS 0 has no acknowledgement; wait at least until the network took the message, or the queue in paho would grow."""
         with suppress(ValueError, RuntimeError):
-            info.wait_for_publish(_CONNECT_S)
+            info.wait_for_publish(_TIMEOUT_S)
         if not info.is_published():
-            with self._turn:
-                self._sent = self._answered
-            raise self._away("a connection that takes no more")
+            with self._changed:
+                self._sent = self._acknowledged
+            raise self._unreachable("the connection accepts no data")
 
-    def _wait_for_answers(self, most: int, seconds: float) -> int:
-        """How many messages are still without an answer, as soon as they are ``most`` or the time is over."""
-        with self._turn:
-            self._turn.wait_for(lambda: self._sent - self._answered <= most, seconds)
-            return self._sent - self._answered
+    def _wait_for_acknowledgements(self, most: int, seconds: float) -> int:
+        """The number of unacknowledged messages, as soon as it is ``most`` or less or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._sent - self._acknowledged <= most, seconds)
+            return self._sent - self._acknowledged
 
-    def _away(self, found: str) -> UnreachableError:
-        return UnreachableError(f"the MQTT broker {self.address.name}", found, "check that it runs, the address and the password")
+    def _unreachable(self, reason: str) -> UnreachableError:
+        return UnreachableError(
+            f"the MQTT broker {self.address.name}: {reason}", "check that it runs, the address and the password"
+        )
 
-    # paho's side
+    # callbacks of paho, in its thread
 
     def _new_client(self) -> Any:
         try:
@@ -208,9 +213,9 @@ class MqttSink:
         if address.tls:
             self._set_tls(client)
         client.will_set(self._state_topic, "offline", qos=1, retain=True)
-        client.max_inflight_messages_set(_IN_FLIGHT + 1)
-        client.reconnect_delay_set(1, _LONGEST_PAUSE_S)
-        client.connect_timeout = _CONNECT_S
+        client.max_inflight_messages_set(_MAX_IN_FLIGHT + 1)
+        client.reconnect_delay_set(1, _MAX_RECONNECT_DELAY_S)
+        client.connect_timeout = _TIMEOUT_S
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_connect_fail, client.on_publish = self._on_connect_fail, self._on_publish
         return client
@@ -221,28 +226,28 @@ class MqttSink:
             client.tls_set(ca_certs=address.ca, certfile=address.cert, keyfile=address.key)
         except (OSError, ValueError, ssl.SSLError) as error:
             files = ", ".join(name for name in (address.ca, address.cert, address.key) if name)
-            raise InputError(f"certificates in {files}", str(error).lower(), "check the files") from error
+            raise InputError(f"can't read the certificates {files}: {str(error).lower()}", "check the files") from error
 
     def _on_connect(self, client: Any, _: Any, __: Any, reason: Any, ___: Any) -> None:
         if reason.is_failure:
-            self._why = f"a broker that refuses: {str(reason).lower()}"
+            self._reason = f"it refuses the connection: {str(reason).lower()}"
             return
         client.publish(self._state_topic, "online", qos=1, retain=True)
-        with self._turn:
+        with self._changed:
             self._sent += 1
         self._connected.set()
 
     def _on_disconnect(self, _: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         if self._connected.is_set():
-            self._why = f"a lost connection: {str(reason).lower()}"
+            self._reason = f"the connection was lost: {str(reason).lower()}"
         self._connected.clear()
 
     def _on_connect_fail(self, _: Any, __: Any) -> None:
         error = sys.exc_info()[1]
         text = (getattr(error, "strerror", None) or str(error or "") or "no connection").lower()
-        self._why = " ".join(text.split())
+        self._reason = " ".join(text.split())
 
     def _on_publish(self, *_: Any) -> None:
-        with self._turn:
-            self._answered += 1
-            self._turn.notify_all()
+        with self._changed:
+            self._acknowledged += 1
+            self._changed.notify_all()

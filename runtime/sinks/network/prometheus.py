@@ -1,16 +1,16 @@
-"""Numbers of a run for Prometheus, by prometheus_client: where frames went, how old results are, how cameras and outputs fare.
+"""Metrics of a run for Prometheus, by prometheus_client: the fate of frames, the age of results, the state of cameras and outputs.
 
-edgecnn_frames_captured_total{camera}              frames that the camera gave
-edgecnn_frames_total{camera,fate}                  where they went: processed, dropped, failed, skipped
-edgecnn_frames_in_flight{camera}                   captured, with their fate still open
+edgecnn_frames_captured_total{camera}              frames captured
+edgecnn_frames_total{camera,fate}                  frames by fate: processed, dropped, failed, skipped
+edgecnn_frames_in_flight{camera}                   captured frames without a fate yet
 edgecnn_results_late_total{camera}                 results older than the camera's --max-age
 edgecnn_frame_age_seconds{camera,quantile}         capture to result: p50, p90, p99, with _count and _sum
-edgecnn_stage_seconds{camera,stage,quantile}       the same by stage
-edgecnn_camera_state{camera,state}                 1 for the state that it is in, 0 for all others
-edgecnn_output_items_total{output,fate}            results or events: written, dropped, failed
-edgecnn_output_waiting{output}                     in the queue
+edgecnn_stage_seconds{camera,stage,quantile}       processing time of a stage, in the same way
+edgecnn_camera_state{camera,state}                 1 for the current state, 0 for all others
+edgecnn_output_items_total{output,fate}            results and events: written, dropped, failed
+edgecnn_output_queue_items{output}                 results and events in the queue
 edgecnn_output_up{output}                          1 while it works
-edgecnn_build_info{version}, process_*             the program itself
+edgecnn_build_info{version}, process_*             the version, and the process
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from edgecnn.runtime.sinks.queue import QueueCounts
 CAMERA_STATES: tuple[str, ...] = get_args(CameraState)
 _FATES = ("processed", "dropped", "failed", "skipped")
 _QUANTILES = (("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99"))
-_READ_WITHIN_S = 5.0
+_READ_TIMEOUT_S = 5.0
 
 
 class MeasuredCamera(Protocol):
-    """What is read of a camera."""
+    """The part of a camera that is measured."""
 
     @property
     def state(self) -> CameraState: ...  # noqa: D102
@@ -44,7 +44,7 @@ class MeasuredCamera(Protocol):
 
 
 class MeasuredOutput(Protocol):
-    """What is read of an output."""
+    """The part of an output that is measured."""
 
     name: str
 
@@ -56,7 +56,7 @@ class MeasuredOutput(Protocol):
 
 
 class PrometheusMetrics:
-    """Gives the numbers of ``cameras()`` and ``outputs()``, which are asked anew each time, from any thread.
+    """Collects the metrics of ``cameras()`` and ``outputs()``, which are called at each scrape, in any thread.
 
     Raises ``MissingExtraError`` without prometheus_client.
     """
@@ -82,14 +82,14 @@ class PrometheusMetrics:
         return encode(self._registry), kind
 
     def describe(self) -> Iterable[Any]:
-        """Nothing: it would take a reading."""
+        """Nothing: prometheus_client would otherwise collect once at registration."""
         return ()
 
     def collect(self) -> Iterable[Any]:
-        """One reading of everything, as prometheus_client asks for it."""
+        """All metric families with their current values; called by prometheus_client."""
         from prometheus_client.core import GaugeMetricFamily
 
-        info = GaugeMetricFamily("edgecnn_build_info", "The program.", labels=["version"])
+        info = GaugeMetricFamily("edgecnn_build_info", "The version of edgecnn.", labels=["version"])
         info.add_metric([edgecnn.__version__], 1)
         cameras = {name: (camera.state, camera.stats()) for name, camera in dict(self._cameras()).items()}
         return [info, *_frames(cameras), *_clocks(cameras), _states(cameras), *_outputs(list(self._outputs()))]
@@ -101,10 +101,10 @@ Readings = Mapping[str, tuple[str, Stats]]
 def _frames(cameras: Readings) -> Iterable[Any]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-    captured = CounterMetricFamily("edgecnn_frames_captured", "Frames that the camera gave.", labels=["camera"])
-    fates = CounterMetricFamily("edgecnn_frames", "Where the captured frames went.", labels=["camera", "fate"])
-    flying = GaugeMetricFamily("edgecnn_frames_in_flight", "Frames whose fate is still open.", labels=["camera"])
-    late = CounterMetricFamily("edgecnn_results_late", "Results that were older than the camera allows.", labels=["camera"])
+    captured = CounterMetricFamily("edgecnn_frames_captured", "Frames captured.", labels=["camera"])
+    fates = CounterMetricFamily("edgecnn_frames", "Captured frames by fate.", labels=["camera", "fate"])
+    flying = GaugeMetricFamily("edgecnn_frames_in_flight", "Captured frames without a fate yet.", labels=["camera"])
+    late = CounterMetricFamily("edgecnn_results_late", "Results older than the maximum age.", labels=["camera"])
     for name, (_, stats) in cameras.items():
         ledger: FrameCounts = stats.ledger
         captured.add_metric([name], ledger.captured)
@@ -118,8 +118,8 @@ def _frames(cameras: Readings) -> Iterable[Any]:
 def _clocks(cameras: Readings) -> Iterable[Any]:
     from prometheus_client.core import SummaryMetricFamily
 
-    age = SummaryMetricFamily("edgecnn_frame_age_seconds", "From capture to result.", labels=["camera"])
-    stage = SummaryMetricFamily("edgecnn_stage_seconds", "Time spent with a frame, by stage.", labels=["camera", "stage"])
+    age = SummaryMetricFamily("edgecnn_frame_age_seconds", "Time from capture to result.", labels=["camera"])
+    stage = SummaryMetricFamily("edgecnn_stage_seconds", "Processing time of a frame by stage.", labels=["camera", "stage"])
     for name, (_, stats) in cameras.items():
         _add(age, {"camera": name}, stats.age_ms)
         for step, summary in stats.stage_ms.items():
@@ -128,7 +128,7 @@ def _clocks(cameras: Readings) -> Iterable[Any]:
 
 
 def _add(family: Any, labels: dict[str, str], summary: DurationSummary) -> None:
-    """prometheus_client's own summaries have no quantiles, the format does."""
+    """Add a summary with quantiles, which the text format has and prometheus_client's own summaries lack."""
     for quantile, percentile in _QUANTILES:
         family.add_sample(family.name, {**labels, "quantile": quantile}, getattr(summary, percentile) / 1e3)
     total = summary.mean * summary.count / 1e3
@@ -139,7 +139,7 @@ def _add(family: Any, labels: dict[str, str], summary: DurationSummary) -> None:
 def _states(cameras: Readings) -> Any:
     from prometheus_client.core import GaugeMetricFamily
 
-    family = GaugeMetricFamily("edgecnn_camera_state", "1 for the state that the camera is in.", labels=["camera", "state"])
+    family = GaugeMetricFamily("edgecnn_camera_state", "1 for the current state of the camera.", labels=["camera", "state"])
     for name, (state, _) in cameras.items():
         for other in CAMERA_STATES:
             family.add_metric([name, other], float(other == state))
@@ -149,8 +149,8 @@ def _states(cameras: Readings) -> Any:
 def _outputs(outputs: list[MeasuredOutput]) -> Iterable[Any]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-    items = CounterMetricFamily("edgecnn_output_items", "What became of results and events.", labels=["output", "fate"])
-    waiting = GaugeMetricFamily("edgecnn_output_waiting", "Results and events in the queue.", labels=["output"])
+    items = CounterMetricFamily("edgecnn_output_items", "Results and events by fate.", labels=["output", "fate"])
+    waiting = GaugeMetricFamily("edgecnn_output_queue_items", "Results and events in the queue.", labels=["output"])
     up = GaugeMetricFamily("edgecnn_output_up", "1 while the output works.", labels=["output"])
     for output in outputs:
         counts = output.counts
@@ -162,20 +162,20 @@ def _outputs(outputs: list[MeasuredOutput]) -> Iterable[Any]:
 
 
 class MetricsServer:
-    """Serves ``metrics`` at http://host:port/metrics and nothing else, until ``close``; port 0 takes a free one, see ``port``.
+    """Serves ``metrics`` at http://host:port/metrics until ``close``; port 0 takes a free one, see ``port``.
 
     Raises ``InputError`` where the port is taken.
     """
 
     def __init__(self, metrics: PrometheusMetrics, port: int, host: str = "127.0.0.1") -> None:
-        class Handler(_Handler):
-            numbers = metrics
+        class Handler(_Handler):  # http.server creates one for each request, so the metrics are an attribute of the class
+            prometheus = metrics
 
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)
         except (OSError, OverflowError) as error:
-            found = (getattr(error, "strerror", None) or str(error)).lower()
-            raise InputError(f"to serve metrics on {host}:{port}", found, "choose another --metrics-port") from error
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise InputError(f"--metrics-port: can't serve on {host}:{port}, {reason}", "choose another port") from error
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="edgecnn-metrics", daemon=True)
@@ -189,16 +189,16 @@ class MetricsServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    numbers: PrometheusMetrics
-    timeout = _READ_WITHIN_S  # who asks slowly is let go
+    prometheus: PrometheusMetrics
+    timeout = _READ_TIMEOUT_S  # a client that sends its request slowly is disconnected
     server_version, sys_version = "edgecnn", ""
 
     def do_GET(self) -> None:
-        """The page, or 404."""
+        """The metrics, or 404."""
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(404)
             return
-        body, kind = self.numbers.page(self.headers.get("Accept", ""))
+        body, kind = self.prometheus.page(self.headers.get("Accept", ""))
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -1,7 +1,7 @@
-"""Events by HTTP POST to an address of the user.
+"""Events by HTTP POST.
 
-The body is one event as in JSON lines. ``X-Edgecnn-Delivery`` is the same when an event is sent again. With a secret,
-``X-Edgecnn-Signature`` is "sha256=" and the HMAC-SHA256 of the body in hex digits, as GitHub signs its own.
+The body is one event as in JSON lines. ``X-Edgecnn-Delivery`` stays the same when an event is sent again. With a secret,
+``X-Edgecnn-Signature`` is "sha256=" and the HMAC-SHA256 of the body in hex digits, as in GitHub's webhooks.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from edgecnn.types import Event, Result
 
 SECRET = "EDGECNN_WEBHOOK_SECRET"
 _PORTS = {"http": 80, "https": 443}
-_TRY_AGAIN = (408, 425, 429)
+_RETRY_STATUS = (408, 425, 429)
 
 
 class WebhookSink:
     """Posts each event of ``kinds`` (None: all) to ``url`` within ``timeout`` seconds; redirects are not followed.
 
-    Raises ``UnreachableError`` where nobody answers in time or the answer is 408, 425, 429 or 5xx, and ``InputError`` for any other
-    answer but success.
+    Raises ``UnreachableError``, after which the event may be sent again, where no answer comes in time or its status is 408, 425, 429
+    or 5xx, and ``InputError`` for any other status but 2xx.
     """
 
     def __init__(
@@ -46,41 +46,39 @@ class WebhookSink:
         self._last: tuple[Event, bytes] | None = None
 
     def write(self, result: Result) -> None:
-        """Nothing: the events of a result are told as well."""
+        """Nothing: the events of a result come by ``write_event``, too."""
 
     def write_event(self, event: Event) -> None:
         """Post one event."""
         if self._kinds is not None and event.kind not in self._kinds:
             return
-        if self._last is None or self._last[0] is not event:  # its time is worked out once, or it would differ when sent again
+        if self._last is None or self._last[0] is not event:  # its body is made once: the time in it would differ when sent again
             self._last = event, as_line({"version": SCHEMA_VERSION, **event_record(event)})[:-1].encode()
-        status, elsewhere = self._post(self._last[1])
-        if status >= 500 or status in _TRY_AGAIN:
-            raise UnreachableError(f"success from {self.name}", f"the answer {status}", "check the server")
+        status, location = self._post(self._last[1])
+        if status >= 500 or status in _RETRY_STATUS:
+            raise UnreachableError(f"{self.name} answers with status {status}", "check the server")
         if 300 <= status < 400:
-            raise InputError(
-                f"success from {self.name}", f"a redirect to {redact_address(elsewhere)}", "give that address, if you trust it"
-            )
+            raise InputError(f"{self.name} redirects to {redact_address(location)}", "give that address, if you trust it")
         if not 200 <= status < 300:
-            raise InputError(f"success from {self.name}", f"the answer {status}", "check the address and the server")
+            raise InputError(f"{self.name} answers with status {status}", "check the address and the server")
 
     def close(self) -> None:
-        """Nothing is open between two posts."""
+        """Nothing: no connection is kept between two posts."""
 
     def _post(self, body: bytes) -> tuple[int, str]:
         connection = self._connection()
-        clock = threading.Timer(self._timeout, _hang_up, (connection,))
-        clock.daemon = True
+        deadline = threading.Timer(self._timeout, _shut_down, (connection,))
+        deadline.daemon = True
         try:
             connection.connect()
-            clock.start()
+            deadline.start()
             connection.request("POST", self._target, body, self._headers(body))
             answer = connection.getresponse()
             return answer.status, answer.getheader("Location") or ""
         except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(f"an answer from {self.name}", _why(error), "check the address and the network") from error
+            raise UnreachableError(f"{self.name}: {_reason(error)}", "check the address and the network") from error
         finally:
-            clock.cancel()
+            deadline.cancel()
             connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -101,15 +99,15 @@ class WebhookSink:
         return headers
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
-    """The timeout of a socket begins anew with each byte; this one does not."""
+def _shut_down(connection: http.client.HTTPConnection) -> None:
+    """Ends the whole request; the timeout of a socket starts again with each byte that arrives."""
     with suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "none in time"
+        return "no answer in time"
     if isinstance(error, http.client.RemoteDisconnected):
-        return "a connection that was closed without an answer"
+        return "the connection was closed without an answer"
     return " ".join((getattr(error, "strerror", None) or str(error) or type(error).__name__).lower().split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -84,12 +85,12 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 class Listener:
-    """Reads all topics; its session outlives the broker's absence."""
+    """Reads all topics; its session survives a restart of the broker."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, name: str = "listener") -> None:
         self.messages: list[tuple[str, Any, bool]] = []
         self._ready = threading.Event()
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="listener", clean_session=False)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *_: self._ready.set()
@@ -138,11 +139,39 @@ def test_results_events_and_state_arrive(broker: Broker, listener: Listener, qos
 
 
 @needs_broker
-def test_the_state_is_retained_and_told_by_the_broker_when_we_break_off(broker: Broker, listener: Listener) -> None:
+def test_who_subscribes_later_gets_the_state_that_the_broker_retained(broker: Broker) -> None:
+    sink = sink_for(broker)
+    sink.write(result(0))
+    assert retained_state(broker, "first") == "online"
+    sink._client.reconnect_delay_set(600, 600)
+    sink._client.socket().shutdown(socket.SHUT_RDWR)  # without a DISCONNECT: the broker publishes the last will
+    names = (f"after the will {number}" for number in itertools.count())
+    eventually(lambda: retained_state(broker, next(names)) == "offline")
+    sink.close()
+    again = sink_for(broker)
+    again.write(result(1))
+    assert retained_state(broker, "again") == "online"
+    again.close()
+    assert retained_state(broker, "at the end") == "offline"
+
+
+def retained_state(broker: Broker, name: str) -> str:
+    """What a new subscriber is sent at once with the retained flag; fails where that is nothing."""
+    newcomer = Listener(broker.port, name)
+    try:
+        eventually(lambda: any(topic == "home/cams/state" for topic, _, _ in newcomer.messages))
+        (state,) = [payload for topic, payload, retained in newcomer.messages if topic == "home/cams/state" and retained]
+        return str(state)
+    finally:
+        newcomer.close()
+
+
+@needs_broker
+def test_the_broker_publishes_the_state_when_the_connection_breaks(broker: Broker, listener: Listener) -> None:
     sink = sink_for(broker)
     sink.write(result(0))
     eventually(lambda: ("home/cams/state", "online", False) in listener.messages)
-    sink._client.socket().shutdown(socket.SHUT_RDWR)  # no good-bye
+    sink._client.socket().shutdown(socket.SHUT_RDWR)  # without a DISCONNECT
     eventually(lambda: ("home/cams/state", "offline", False) in listener.messages)
     eventually(lambda: [payload for topic, payload, _ in listener.messages if topic == "home/cams/state"][-1] == "online")
     sink.close()
@@ -176,7 +205,7 @@ def test_what_came_while_the_broker_was_away_arrives(broker: Broker, listener: L
     eventually(lambda: set(listener.frames("home/cams/door/results")) == set(range(120)), 60)
     queued.close()
     assert queued.counts.written == queued.counts.taken == 120
-    assert said[0].startswith(f"output mqtt: wanted the MQTT broker mqtt://127.0.0.1:{broker.port}/home/cams, found ")
+    assert said[0].startswith(f"output mqtt: the MQTT broker mqtt://127.0.0.1:{broker.port}/home/cams: ")
     assert said[-1] == "output mqtt: it works again"
 
 
@@ -220,7 +249,7 @@ def test_results_of_a_camera_as_often_as_wanted(broker: Broker, listener: Listen
 
 def test_nobody_there_is_said_and_the_end_comes_soon() -> None:
     sink = MqttSink(MqttAddress.parse("mqtt://127.0.0.1:1/x"), Recorder())
-    with pytest.raises(UnreachableError, match=r"broker mqtt://127.0.0.1:1/x, found connection refused: check that it runs"):
+    with pytest.raises(UnreachableError, match=r"the MQTT broker mqtt://127.0.0.1:1/x: connection refused; check that it runs"):
         sink.write(result(0))
     began = time.perf_counter()
     sink.close()
@@ -238,7 +267,7 @@ def test_a_password_is_needed_and_never_shown(tmp_path: Path, monkeypatch: pytes
     try:
         url = f"mqtt://cam@127.0.0.1:{broker.port}/x"
         wrong = MqttSink(MqttAddress.parse(url), Recorder())
-        eventually(lambda: "refuses" in wrong._why)
+        eventually(lambda: "refuses" in wrong._reason)
         with pytest.raises(UnreachableError, match="not authorized") as caught:
             wrong.write(result(0))
         wrong.close()
@@ -271,7 +300,7 @@ def test_tls_knows_whom_to_trust(tmp_path: Path) -> None:
         trusting.write(result(0))
         trusting.close()
         doubting = MqttSink(MqttAddress.parse(f"mqtts://127.0.0.1:{broker.port}/x"), Recorder())
-        eventually(lambda: doubting._why != "no connection yet")
+        eventually(lambda: doubting._reason != "not connected yet")
         with pytest.raises(UnreachableError, match="certificate verify failed"):
             doubting.write(result(0))
         doubting.close()
@@ -288,15 +317,15 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        pytest.param("localhost:1883", "wanted an address such as mqtt://", id="no scheme"),
-        pytest.param("mqtt://", "wanted an address such as mqtt://", id="no host"),
-        pytest.param("mqtt://h:99999/x", "wanted an address such as mqtt://", id="port"),
-        pytest.param("mqtt://u:s3cret@h/x", "found a password in it", id="password"),
-        pytest.param("mqtt://h/a/%23", "wanted a topic without", id="wildcard"),
-        pytest.param("mqtt://h/x?qos=3", "found qos=3", id="qos"),
-        pytest.param("mqtt://h/x?send=all", "found send=all", id="send"),
-        pytest.param("mqtt://h/x?every=-1", "found every=-1", id="every"),
-        pytest.param("mqtt://h/x?retain=1", "found retain", id="unknown"),
+        pytest.param("localhost:1883", "the address of the output is not valid; write it like mqtt://", id="no scheme"),
+        pytest.param("mqtt://", "the address of the output is not valid; write it like mqtt://", id="no host"),
+        pytest.param("mqtt://h:99999/x", "the address of the output is not valid; write it like mqtt://", id="port"),
+        pytest.param("mqtt://u:s3cret@h/x", "holds a password, which every user of this machine can read", id="password"),
+        pytest.param("mqtt://h/a/%23", "the MQTT topic a/# holds a wildcard", id="wildcard"),
+        pytest.param("mqtt://h/x?qos=3", "qos=3 in the MQTT address is not valid", id="qos"),
+        pytest.param("mqtt://h/x?send=all", "send=all in the MQTT address is not valid", id="send"),
+        pytest.param("mqtt://h/x?every=-1", "every=-1 in the MQTT address is not valid", id="every"),
+        pytest.param("mqtt://h/x?retain=1", "an MQTT address has no option retain; the options are qos", id="unknown"),
     ],
 )
 def test_wrong_addresses_are_refused(address: str, message: str) -> None:

@@ -130,7 +130,8 @@ def test_who_says_nothing_holds_up_nobody(server: MetricsServer) -> None:
 
 
 def test_a_port_that_is_taken_is_one_line(server: MetricsServer) -> None:
-    with pytest.raises(InputError, match=rf"wanted to serve metrics on 127.0.0.1:{server.port}, found address already in use"):
+    message = rf"--metrics-port: can't serve on 127.0.0.1:{server.port}, address already in use; choose another port"
+    with pytest.raises(InputError, match=message):
         MetricsServer(PrometheusMetrics(dict), server.port)
 
 

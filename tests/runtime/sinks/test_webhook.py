@@ -125,13 +125,13 @@ def test_a_refusal_is_final(server: Server) -> None:
 
 def test_a_redirect_is_not_followed(server: Server) -> None:
     server.answers, server.location = [307], "http://u:s3cret@elsewhere.example/x"
-    with pytest.raises(InputError, match=r"found a redirect to http://\*\*\*@elsewhere.example/x"):
+    with pytest.raises(InputError, match=r"/hook\?a=\*\*\* redirects to http://\*\*\*@elsewhere.example/x; give that address"):
         WebhookSink(server.url).write_event(CROSSED)
     assert len(server.got) == 1
 
 
 def test_nobody_there() -> None:
-    with pytest.raises(UnreachableError, match="found connection refused"):
+    with pytest.raises(UnreachableError, match=r"http://127.0.0.1:1/: connection refused; check the address"):
         WebhookSink("http://127.0.0.1:1/").write_event(CROSSED)
 
 
@@ -203,9 +203,9 @@ def test_a_slow_server_never_slows_the_run() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        pytest.param("ftp://h/", "wanted an address such as https://", id="scheme"),
-        pytest.param("https://", "wanted an address such as https://", id="no host"),
-        pytest.param("https://u:s3cret@h/", "found a password in it", id="password"),
+        pytest.param("ftp://h/", "the address of the output is not valid; write it like https://", id="scheme"),
+        pytest.param("https://", "the address of the output is not valid; write it like https://", id="no host"),
+        pytest.param("https://u:s3cret@h/", "holds a password, which every user of this machine can read", id="password"),
     ],
 )
 def test_wrong_addresses_are_refused(url: str, message: str) -> None:
