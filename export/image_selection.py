@@ -98,8 +98,8 @@ def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
         return dataclasses.replace(dataset, samples=list(dataset.samples))  # computes the ground truth of each frame once
     address, parts = parse_address(uri), dataset_splits(uri)
     train = next((name for name in parts if name.lower() in TRAIN), None)
-    named = (address.part or "", address.split or "", *parts)
-    held_out = next((name for name in named if name.lower() in (*HELD_OUT, "held-out")), None)
+    named = (address.split or "", *parts)
+    held_out = next((name for name in named if name.lower() in HELD_OUT), None)
     if held_out and train is None and not force:
         raise InputError(
             f"--calibration: {held_out} of {address.place} is not a training split",

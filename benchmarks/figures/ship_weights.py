@@ -46,8 +46,7 @@ def read_notes(path: Path, name: str) -> dict[str, Any]:
 
 def score(model: nn.Module, card: ModelCard, uri: str) -> tuple[str, Score]:
     """Name and score on a dataset: its test or validation part where it has one."""
-    split = None if "split=" in uri or "part=" in uri else held_out_split(uri)
-    dataset = open_dataset(uri, split=split)
+    dataset = open_dataset(uri, split=held_out_split(uri))
     with one_thread():
         return shown_address(uri), evaluate(
             Eager(model, scoring_card(card)), dataset, classes=match_labels(card.labels, dataset.labels)

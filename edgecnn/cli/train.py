@@ -31,7 +31,11 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
 @click.command("train", epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
 @click.option(
-    "--data", multiple=True, required=True, metavar="URI", help="What to train on: DIR[?KNOBS] or scene:...; may be repeated."
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="URI",
+    help="What to train on: DIR[?PARAMETERS] or scene:...; may be repeated.",
 )
 @click.option(
     "--val", multiple=True, metavar="URI", help="What to score each epoch on; may be repeated.  [default: a part of --data]"
@@ -46,7 +50,7 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--pseudo",
     multiple=True,
-    metavar="FILE[?KNOBS]",
+    metavar="FILE[?PARAMETERS]",
     help="Model file that labels what a dataset does not: threshold=0.5, lower=0.2, rename=car,bus:vehicle, decode=...",
 )
 @click.option(
@@ -61,11 +65,11 @@ def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
 @click.option("--weight-decay", type=click.FloatRange(0), default=0.02, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same weights.")
 @click.option(
-    "--hold-out",
+    "--val-fraction",
     type=click.FloatRange(0, 0.9),
     default=0.05,
     show_default=True,
-    help="Part kept for scoring, where no --val; whole groups.",
+    help="Fraction of the images to validate on, where no --val is given; groups are not separated.",
 )
 @click.option(
     "--coarse", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Part of a detector's epochs at 3/4 size."
@@ -107,10 +111,10 @@ def command(model: str, data: tuple[str, ...], size: str | None, **values: Any) 
     \b
     edgecnn train resnet-s --data fashion-mnist --download --epochs 15 --out runs/resnet
     edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
-    edgecnn train edgedet --data "faces?merge=face&part=learn" --val "faces?merge=face&part=held-out" --out runs/faces
+    edgecnn train edgedet --data "faces?merge=face&split=train" --val "faces?merge=face&split=val" --out runs/faces
 
-    KNOBS say which part of a dataset and which classes, in this order: split=NAME, labels=a,b or FILE, list=FILE, group=REGEX,
-    part=learn|held-out with hold=0.2 and seed=0, rename=a:b,c:d, merge=NAME, classes=a,b.
+    PARAMETERS select a part and classes of a dataset, in this order: labels=a,b or FILE, list=FILE, group=REGEX, split=NAME with
+    val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, merge=NAME, classes=a,b.
     """
     from edgecnn.cli.options import parse_size
     from edgecnn.cli.teachers import open_teachers

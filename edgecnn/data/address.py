@@ -1,19 +1,28 @@
-"""Dataset addresses: where a dataset is, and after a ``?`` which part of it and what its classes are called.
+"""Dataset addresses: where a dataset is, and after a ``?`` which part of it to use and what its classes are called.
 
-``DIR?split=train&group=^(\\d+)_&part=held-out&hold=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
+``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
-split    a part that the dataset itself is divided in, such as train; without it, all of them together
-labels   names of classes 0, 1, ... where files have numbers only: a,b,c or a file with one name a line
-list     a file with the names of the images that count, one a line
-group    regular expression on the file name; images with the same first (...) belong together and are never divided;
-         @content keeps copies of an image together
-part     learn or held-out: a division made here, by ``hold`` (part of all images, 0.2), ``seed`` (0) and whole groups
-rename   a:b,c:d for other names; several of one new name become one class, and a,c:d renames both
-merge    one name for all classes
-classes  the list of classes wanted, in this order: others are left out, those that this dataset lacks count as not labelled in it
+labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
+list          a file with the names of the images to use, one per line
+group         regular expression on the file name; images with the same first (...) form a group, which a division never separates;
+              @content groups copies of an image
+split         train, val, test or another part of the dataset; without it, all images
+val_fraction  divide the images into train and val: the fraction of them that becomes val
+seed          of that division (0)
+rename        a:b,c:d for other names; several classes with one new name become one class, and a,c:d renames both
+merge         one name for all classes
+classes       the list of classes to use, in this order: others are left out, those that the dataset lacks count as not labelled in it
 
-They are applied in this order. A scene has its own knobs; of these it takes rename, merge and classes. In a regular expression ``&`` is
-written %26 and ``%`` is written %25; everything else stays as it is, but a shell wants quotes around it.
+The rule for ``split``:
+
+- A dataset with splits of its own: the split of that name. val also finds valid and validation, train finds training, test testing.
+- A dataset without splits: train and val are a division by ``val_fraction`` (0.2 if not given), ``seed`` and whole groups.
+- With ``val_fraction`` the dataset is always divided anew: all its images except those of its own test split. Its own train and
+  val splits are then ignored, and split= must say train or val.
+- A dataset that has splits, but not the one asked for, is not divided unless ``val_fraction`` says so.
+
+Parameters apply in the order of the list. A scene has its own parameters; of these it takes rename, merge and classes. In a regular
+expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a shell needs quotes around the address.
 """
 
 from __future__ import annotations
@@ -21,7 +30,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import parse_qsl
 
 from edgecnn.data.relabel import parse_renames
@@ -29,22 +38,26 @@ from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels
 
 SCENE = "scene:"
-SCENE_KNOBS = ("rename", "merge", "classes")
+SCENE_PARAMETERS = ("rename", "merge", "classes")
+VAL_FRACTION = 0.2
 FOLDERS = re.compile(r"(?<![^&])(labels|list)=[^&]*/")  # up to the name of the file
-Part = Literal["learn", "held-out"]
+# Parameters with other names in earlier versions; cards of models trained then still record them.
+RENAMED = {
+    "part": "split=train (was part=learn) or split=val (was part=held-out), with val_fraction=0.2",
+    "hold": "val_fraction=",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """``place`` is the path, or a scene with its own knobs; the rest as the module's docstring says, None or empty where not given."""
+    """``place`` is the path, or a scene with its parameters; the others as in the module docstring, None or empty if not given."""
 
     place: str
-    split: str | None = None
     labels: str | None = None
     list: str | None = None
     group: str | None = None
-    part: Part | None = None
-    hold: float = 0.2
+    split: str | None = None
+    val_fraction: float | None = None
     seed: int = 0
     rename: str | None = None
     merge: str | None = None
@@ -52,7 +65,7 @@ class Address:
 
     @property
     def is_scene(self) -> bool:
-        """Whether it is rendered rather than read."""
+        """Whether the dataset is rendered rather than read."""
         return self.place.startswith(SCENE)
 
     @property
@@ -61,13 +74,13 @@ class Address:
         return Path(self.place).expanduser()
 
 
-KNOBS = tuple(field.name for field in fields(Address) if field.name != "place")
+PARAMETERS = tuple(field.name for field in fields(Address) if field.name != "place")
 
 
 def parse_address(uri: str | Path) -> Address:
-    """The parts of an address; raises ``InputError`` for an unknown knob or a bad value.
+    """The parts of an address; raises ``InputError`` for an unknown parameter or a bad value.
 
-    A path that is there as it is written, with a question mark in its name, is that path.
+    An existing path with a question mark in its name is taken as that path.
     """
     text = str(uri)
     if "?" not in text or (not text.startswith(SCENE) and Path(text).expanduser().exists()):
@@ -75,18 +88,19 @@ def parse_address(uri: str | Path) -> Address:
     place, _, query = text.partition("?")
     pairs = parse_query(query)
     if place.startswith(SCENE):
-        own = [f"{knob}={value}" for knob, value in pairs if knob not in SCENE_KNOBS]
-        place, pairs = "?".join([place, *(["&".join(own)] if own else [])]), [pair for pair in pairs if pair[0] in SCENE_KNOBS]
-    return Address(place=place, **{knob: _value(knob, value) for knob, value in pairs})
+        own = [f"{name}={value}" for name, value in pairs if name not in SCENE_PARAMETERS]
+        place = "?".join([place, *(["&".join(own)] if own else [])])
+        pairs = [pair for pair in pairs if pair[0] in SCENE_PARAMETERS]
+    return Address(place=place, **{name: _value(name, value) for name, value in pairs})
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
-    """What follows the question mark, as pairs; a plus is a plus."""
+    """The part after the question mark as (name, value) pairs; a plus sign stays one."""
     return parse_qsl(query.replace("+", "%2B"), keep_blank_values=True)
 
 
 def shown_address(uri: str | Path) -> str:
-    """The address with folders and files by name only: a card or a report travels, a user's paths should not."""
+    """The address with folders and files by name only, because cards and reports are passed on and a user's paths should not be."""
     text = str(uri)
     if text.startswith(SCENE):
         return text
@@ -94,43 +108,44 @@ def shown_address(uri: str | Path) -> str:
     return Path(place).expanduser().resolve().name + mark + FOLDERS.sub(r"\1=", query)
 
 
-def with_default(uri: str, knob: str, value: str) -> str:
-    """The address with ``knob`` set, unless it sets it itself or is a scene."""
-    if uri.startswith(SCENE) or getattr(parse_address(uri), knob) is not None:
+def with_default(uri: str, name: str, value: str) -> str:
+    """The address with the parameter ``name`` set, unless it is set already or the address is a scene."""
+    if uri.startswith(SCENE) or getattr(parse_address(uri), name) is not None:
         return uri
     escaped = value.replace("%", "%25").replace("&", "%26")
-    return f"{uri}{'?' if parse_address(uri).place == uri else '&'}{knob}={escaped}"
+    return f"{uri}{'?' if parse_address(uri).place == uri else '&'}{name}={escaped}"
 
 
-def _value(knob: str, text: str) -> Any:
-    if knob not in KNOBS:
-        raise InputError(f"a knob of {', '.join(KNOBS)}", repr(knob), "correct it or leave it out")
+def with_split(uri: str | Path, split: str) -> str:
+    """The address with another ``split``."""
+    return re.sub(r"(?<=[?&])split=[^&]*", f"split={split}", str(uri))
+
+
+def _value(name: str, text: str) -> Any:
+    if name in RENAMED:
+        raise InputError(f"the dataset parameter {name}= has a new name", f"write {RENAMED[name]}")
+    if name not in PARAMETERS:
+        raise InputError(f"a dataset has no parameter {name!r}", f"use one of {', '.join(PARAMETERS)}")
     if not text:
-        raise InputError(f"a value for {knob}", "nothing", "give one or leave it out")
-    if knob == "classes":
+        raise InputError(f"the dataset parameter {name}= has no value", "give one or leave it out")
+    if name == "classes":
         return tuple(dict.fromkeys(parse_labels(text)))
-    return _CHECKS.get(knob, str)(text)
+    return _CHECKS.get(name, str)(text)
 
 
-def _part(text: str) -> str:
-    if text not in get_args(Part):
-        raise InputError(f"part as {' or '.join(get_args(Part))}", repr(text), "name one of them")
-    return text
-
-
-def _hold(text: str) -> float:
+def _fraction(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise InputError("hold between 0 and 1", repr(text), "give the part of the images that is held out, such as 0.2")
+        raise InputError(f"val_fraction={text} is not a number between 0 and 1", "give a fraction of the images, such as 0.2")
     return value
 
 
 def _seed(text: str) -> int:
     if not text.isdigit():
-        raise InputError("seed as a whole number from 0", repr(text), "correct it")
+        raise InputError(f"seed={text} is not a whole number from 0", "correct it")
     return int(text)
 
 
@@ -139,7 +154,7 @@ def check_pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise InputError("group as a regular expression", f"{text!r} ({error})", "correct it") from error
+        raise InputError(f"group={text} is not a regular expression ({error})", "correct it") from error
     return text
 
 
@@ -148,4 +163,4 @@ def _rename(text: str) -> str:
     return text
 
 
-_CHECKS: dict[str, Any] = {"part": _part, "hold": _hold, "seed": _seed, "group": check_pattern, "rename": _rename}
+_CHECKS: dict[str, Any] = {"val_fraction": _fraction, "seed": _seed, "group": check_pattern, "rename": _rename}

@@ -61,7 +61,7 @@ def gather(
     watch = [_open(uri, "val", options, warn) for uri in options.val]
     for dataset in (*learn, *watch):
         _check(dataset, task, learn[0].labels)
-    if not watch and options.hold_out:
+    if not watch and options.val_fraction:
         learn, watch = _hold_out_each(learn, options, warn)
     sources = [_source(dataset) for dataset in learn]
     for teacher in teachers:
@@ -98,7 +98,7 @@ def _hold_out_each(
             warn(f"{dataset.name}: {len(dataset)} images of one group, none is held out; name others to score on with --val")
             left.append(dataset)
             continue
-        kept, out = divide(dataset, options.hold_out, options.seed)
+        kept, out = divide(dataset, options.val_fraction, options.seed)
         left.append(kept)
         held.append(out)
     return left, held

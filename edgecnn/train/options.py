@@ -21,7 +21,7 @@ class TrainOptions:
     """All of it.
 
     ``name`` goes into the card (the model's where it is ""). ``data`` are dataset addresses (edgecnn.data.address), put one after the
-    other; ``val`` are scored after each epoch, or, where there are none, the part ``hold_out`` (0..1) of each dataset, in whole groups.
+    other; ``val`` are scored after each epoch, or, where there are none, ``val_fraction`` (0..1) of each dataset, in whole groups.
     ``classes`` is the list that all datasets are brought to, ``group_by`` the regular expression of groups where an address has none.
     ``pseudo`` are teachers for what a dataset does not label. ``strict`` stops at a problem in a dataset. ``lr`` is the peak of the
     schedule. ``coarse`` is the part of the epochs, the first ones, that a detector trains at three quarters of its input size:
@@ -51,7 +51,7 @@ class TrainOptions:
     lr: float = 2e-3
     weight_decay: float = 0.02
     seed: int = 0
-    hold_out: float = 0.05
+    val_fraction: float = 0.05
     coarse: float = 0.5
     ema: float = 0.998
     augment: str = "standard"
@@ -93,7 +93,7 @@ class TrainOptions:
             "lr",
             "weight_decay",
             "seed",
-            "hold_out",
+            "val_fraction",
             "coarse",
             "ema",
             "augment",

@@ -109,7 +109,7 @@ def test_a_missing_extra_is_said_with_its_command(model: Path, tmp_path: Path, m
 
 
 def test_a_dataset_that_is_not_there_is_said(model: Path, tmp_path: Path) -> None:
-    assert "a dataset at" in failure(model, "--quick", "--data", tmp_path / "missing")
+    assert "missing does not exist" in failure(model, "--quick", "--data", tmp_path / "missing")
 
 
 def test_an_unknown_clock_is_a_usage_error(model: Path) -> None:

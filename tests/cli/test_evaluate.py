@@ -170,8 +170,12 @@ def test_images_alone_measure_nothing(classifier: Path, masks: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        pytest.param({"--data": "nowhere"}, "a dataset at nowhere, found no such file or folder", id="no dataset"),
-        pytest.param({"--split": "val"}, "the split 'val'", id="no such split"),
+        pytest.param({"--data": "nowhere"}, "the dataset nowhere does not exist", id="no dataset"),
+        pytest.param(
+            {"--split": "val"},
+            "has no split 'val'; name one that it has (test, train)",
+            id="no such split",
+        ),
         pytest.param({"--map": "dark"}, "write name=name", id="map without a name"),
         pytest.param({"--map": "black=dark"}, "found black", id="map of an unknown class"),
         pytest.param(

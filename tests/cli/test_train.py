@@ -69,7 +69,7 @@ def test_options_of_the_network_go_into_card_and_command(digits: Path, tmp_path:
     ("words", "message"),
     [
         pytest.param(("yolo", "--data", "{digits}"), "wanted a model of mlp, lecture", id="unknown-model"),
-        pytest.param(("mlp", "--data", "{tmp}/nowhere"), "no such file", id="no-data"),
+        pytest.param(("mlp", "--data", "{tmp}/nowhere"), "nowhere does not exist", id="no-data"),
         pytest.param(("edgedet", "--data", "{digits}"), "a dataset to detect", id="data-of-another-task"),
         pytest.param(("edgedet", "--data", "scene:cups?seed=1"), "count", id="scene-without-end"),
         pytest.param(("mlp", "--data", "{digits}", "--resume"), "no state.pt", id="nothing-to-resume"),
@@ -133,7 +133,7 @@ def test_a_detector_holds_groups_out_brings_classes_together_and_names_problems(
     pytest.importorskip("torch")
     pytest.importorskip("pycocotools")
     data = ("--data", f"{squares}?classes=dark", "--data", f"{squares}?rename=bright:light", "--classes", "light,dark")
-    found = run("edgedet", *data, "--group-by", r"^(\d)_", "--hold-out", "0.3", *TINY, "--out", str(tmp_path / "run"))
+    found = run("edgedet", *data, "--group-by", r"^(\d)_", "--val-fraction", "0.3", *TINY, "--out", str(tmp_path / "run"))
     assert found.exit_code == 0, found.output
     assert found.stderr.count("1 problem in squares:\n  labels/0_00.txt:2: the class 7 where there are 2") == 2
     assert "16 images, 2 classes, scored on 8 others" in found.stdout
@@ -156,7 +156,7 @@ def test_a_teacher_labels_what_a_dataset_does_not(squares: Path, tmp_path: Path)
     teacher = tmp_path / "teacher.safetensors"
     card = new_card("edgedet", {"classes": 2, "size": (64, 64)}, ("spot", "dark"))
     save_checkpoint(teacher, create("edgedet", **card.model["options"]), card)
-    data = ("--data", f"{squares}?classes=dark", "--classes", "dark,light", "--hold-out", "0")
+    data = ("--data", f"{squares}?classes=dark", "--classes", "dark,light", "--val-fraction", "0")
     pseudo = f"{teacher}?threshold=0.001&lower=0.0005&rename=spot:light"
     found = run("edgedet", *data, "--pseudo", pseudo, *TINY, "--out", str(tmp_path / "run"))
     assert found.exit_code == 0, found.output

@@ -32,7 +32,7 @@ def bright(image: Image) -> Detections:
 
 def asked(pictures: Path, classes: tuple[str, ...]) -> TrainOptions:
     return TrainOptions(
-        model="edgedet", data=(str(pictures),), out=pictures.parent, classes=classes, pseudo=("a.onnx",), hold_out=0.5
+        model="edgedet", data=(str(pictures),), out=pictures.parent, classes=classes, pseudo=("a.onnx",), val_fraction=0.5
     )
 
 

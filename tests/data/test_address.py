@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.data import dataset_splits, held_out_split, open_dataset
+from edgecnn.data import counterparts, dataset_splits, held_out_split, open_dataset
 from edgecnn.data.address import parse_address, shown_address, with_default
 from edgecnn.errors import InputError
 
@@ -27,29 +27,96 @@ def names(uri: str) -> set[str]:
     return {Path(sample.name).stem for sample in open_dataset(uri).samples}
 
 
-def test_an_address_without_knobs_is_a_place() -> None:
+def test_an_address_without_parameters_is_a_place() -> None:
     address = parse_address("some/where")
-    assert (address.place, address.split, address.part, address.classes) == ("some/where", None, None, ())
+    assert (address.place, address.split, address.val_fraction, address.classes) == ("some/where", None, None, ())
 
 
 def test_the_parts_of_an_address_make_up_the_whole(clips: Path) -> None:
-    learn, held_out = (names(f"{clips}?part={part}&hold=0.3&seed=4&group=^(\\d+)_") for part in ("learn", "held-out"))
+    learn, held_out = (names(f"{clips}?split={part}&val_fraction=0.3&seed=4&group=^(\\d+)_") for part in ("train", "val"))
     assert learn | held_out == names(str(clips))
     assert not learn & held_out
     assert not {name[0] for name in learn} & {name[0] for name in held_out}
     assert len(held_out) == 6  # of 21, by whole clips
 
 
-def test_a_part_is_drawn_from_all_shipped_splits_unless_one_is_named(clips: Path) -> None:
+def test_a_split_is_the_datasets_own_where_it_has_one(clips: Path) -> None:
     assert dataset_splits(clips) == ("train", "valid")
-    assert dataset_splits(f"{clips}?part=held-out") == ()
+    assert dataset_splits(f"{clips}?split=val") == ()
+    assert held_out_split(clips) == "valid"
     assert held_out_split(f"{clips}?split=train") is None
-    assert {name[2] for name in names(f"{clips}?split=valid&part=learn")} == {"0"}
-    assert open_dataset(f"{clips}?split=valid&part=learn").split == "valid-learn"
+    assert {name[2] for name in names(f"{clips}?split=val")} == {"0"}
+    assert {open_dataset(f"{clips}?split={name}").split for name in ("val", "valid", "validation")} == {"valid"}
+
+
+def test_a_fraction_divides_anew_what_is_not_kept_for_testing(clips: Path, write_yolo: Writer) -> None:
+    for frame in range(4):
+        write_yolo(clips / "test" / "images", f"t_{frame}", ["0 0.5 0.5 0.5 0.2"])
+    parts = [f"{clips}?split={part}&val_fraction=0.3&group=^(.+)_" for part in ("train", "val")]
+    train, val = map(names, parts)
+    assert dataset_splits(parts[0]) == ()
+    assert not train & val
+    assert train | val == names(str(clips)) - names(f"{clips}?split=test")
+    assert [open_dataset(part).split for part in parts] == ["train", "val"]
+    assert [[one.split for one in counterparts(part)] for part in parts] == [["val", "test"], []]
+
+
+def test_a_dataset_without_splits_is_divided_into_train_and_val(tmp_path: Path, write_image: Writer) -> None:
+    for number in range(10):
+        write_image(tmp_path / "cat" / f"{number}.png", seed=number)
+    assert dataset_splits(tmp_path) == ()
+    train, val, all_images = (names(f"{tmp_path}{query}") for query in ("?split=train", "?split=val", ""))
+    assert (len(train), len(val), train | val) == (8, 2, all_images)
+    assert names(f"{tmp_path}?split=validation&val_fraction=0.2") == val
+    assert names(f"{tmp_path}?split=val&seed=1") != val
+    assert {Path(sample.name).stem for sample in open_dataset(tmp_path, split="val").samples} == val
+    assert [one.split for one in counterparts(f"{tmp_path}?split=train")] == ["val"]
+    assert counterparts(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        pytest.param("?split=test", r"has no split 'test'; name one that it has \(train, valid\)$", id="no such split"),
+        pytest.param("?val_fraction=0.2", r"split= is missing; add split=train or split=val", id="a fraction of what"),
+        pytest.param("?val_fraction=0.2&split=test", r"split= is test; add split=train or split=val", id="a fraction of test"),
+    ],
+)
+def test_an_ambiguous_split_is_an_error_with_a_way_out(clips: Path, query: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        open_dataset(f"{clips}{query}")
+
+
+def test_a_split_that_a_divided_dataset_lacks_is_not_made_up(tmp_path: Path, write_idx: Writer) -> None:
+    write_idx(tmp_path, "train", count=20)
+    write_idx(tmp_path, "test", count=20)
+    with pytest.raises(
+        InputError, match=r"no split 'val'; name one that it has \(train, test\), or add val_fraction=0.2 to divide"
+    ):
+        open_dataset(f"{tmp_path}?split=val")
+    assert all(sample.name.startswith("train") for sample in open_dataset(f"{tmp_path}?split=val&val_fraction=0.2").samples)
+    assert len(names(f"{tmp_path}?split=train&val_fraction=0.2")) == 16
+
+
+def test_splits_with_different_classes_are_not_divided_together(tmp_path: Path, write_coco: Writer) -> None:
+    for split, name in (("train", "cat"), ("val", "lion"), ("test", "cat")):
+        path = write_coco(tmp_path, [], f"instances_{split}.json")
+        path.write_text(path.read_text().replace('"cat"', f'"{name}"'))
+    with pytest.raises(InputError, match=r"the splits train, val of .* have different classes; name them with labels="):
+        open_dataset(f"{tmp_path}?split=val&val_fraction=0.5")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("part=learn", "split=train"), ("part=held-out", "split=val"), ("hold=0.2", "val_fraction=")],
+)
+def test_an_earlier_name_of_a_parameter_is_answered_with_the_new_one(old: str, new: str) -> None:
+    with pytest.raises(InputError, match=f"parameter {old.partition('=')[0]}= has a new name; write .*{new}"):
+        parse_address(f"somewhere?{old}")
 
 
 def test_two_splits_contradict(clips: Path) -> None:
-    with pytest.raises(InputError, match="train and valid"):
+    with pytest.raises(InputError, match=r"two splits of .* are named, train and valid"):
         open_dataset(f"{clips}?split=train", split="valid")
 
 
@@ -67,7 +134,7 @@ def test_labels_and_merge_of_the_address(clips: Path) -> None:
     assert (dataset.labels, dataset.problems) == (("thing",), ())
 
 
-def test_a_scene_keeps_its_own_knobs() -> None:
+def test_a_scene_keeps_its_own_parameters() -> None:
     dataset = open_dataset("scene:cups?seed=3&count=2&rename=mug,glass:cup&classes=cup,car")
     assert (len(dataset), dataset.labels, dataset.unlabelled) == (2, ("cup", "car"), {1})
     assert parse_address("scene:cups?seed=3&count=2").place == "scene:cups?seed=3&count=2"
@@ -81,16 +148,17 @@ def test_a_folder_with_a_question_mark_is_a_folder(tmp_path: Path, write_image: 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        pytest.param("sead=1", "a knob of split, labels, list, group, part", id="unknown knob"),
-        pytest.param("part=test", "part as learn or held-out, found 'test'", id="part"),
-        pytest.param("hold=1.5", "hold between 0 and 1", id="hold"),
-        pytest.param("hold=x", "hold between 0 and 1", id="hold is no number"),
-        pytest.param("seed=-1", "seed as a whole number", id="seed"),
-        pytest.param("group=(", "a regular expression", id="group"),
+        pytest.param(
+            "sead=1", "no parameter 'sead'; use one of labels, list, group, split, val_fraction", id="unknown parameter"
+        ),
+        pytest.param("val_fraction=1.5", "val_fraction=1.5 is not a number between 0 and 1", id="fraction"),
+        pytest.param("val_fraction=x", "val_fraction=x is not a number between 0 and 1", id="fraction is no number"),
+        pytest.param("seed=-1", "seed=-1 is not a whole number", id="seed"),
+        pytest.param("group=(", "not a regular expression", id="group"),
         pytest.param("rename=a", "write name=name", id="rename"),
         pytest.param("rename=lorry:vehicle", "found lorry", id="rename of no class"),
         pytest.param("classes=dog", r"one of the classes dog, found car, bus, Person", id="no class in common"),
-        pytest.param("classes=", "a value for classes", id="empty"),
+        pytest.param("classes=", "classes= has no value", id="empty"),
         pytest.param("group=xyz", "file names that match 'xyz', found such as 1_1.png", id="group matches nothing"),
     ],
 )
@@ -107,8 +175,8 @@ def test_an_image_that_the_expression_does_not_match_is_a_problem(clips: Path, w
 
 
 def test_the_folder_of_a_user_is_not_shown(tmp_path: Path) -> None:
-    shown = shown_address(f"{tmp_path}/set?labels={tmp_path}/names.txt&part=learn")
-    assert shown == "set?labels=names.txt&part=learn"
+    shown = shown_address(f"{tmp_path}/set?labels={tmp_path}/names.txt&split=train")
+    assert shown == "set?labels=names.txt&split=train"
     assert shown_address("scene:cups?seed=1") == "scene:cups?seed=1"
 
 
@@ -123,8 +191,8 @@ def test_a_default_does_not_replace_what_an_address_says() -> None:
 @pytest.mark.real_data
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_vehicles_are_divided_by_clip(real_data: Path, seed: int) -> None:
-    place = f"{real_data / 'vehicles-topview-416'}?labels=Vehicle&hold=0.2&seed={seed}"
-    learn, held_out = (open_dataset(f"{place}&part={part}") for part in ("learn", "held-out"))
+    place = f"{real_data / 'vehicles-topview-416'}?labels=Vehicle&val_fraction=0.2&seed={seed}"
+    learn, held_out = (open_dataset(f"{place}&split={part}") for part in ("train", "val"))
     assert not {sample.group for sample in learn.samples} & {sample.group for sample in held_out.samples}
     assert len(learn) + len(held_out) == 489
     assert 0.15 < len(held_out) / 489 < 0.25

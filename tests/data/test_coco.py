@@ -94,7 +94,7 @@ def test_a_missing_and_a_cut_image_are_problems(tmp_path: Path, write_coco: Writ
         pytest.param('{"images": [], "annotations": []}', "no categories", id="no categories"),
         pytest.param('{"images": [{}], "annotations": [], "categories": []}', "lacks something", id="image without id"),
         pytest.param('{"images": [1], "annotations": [], "categories": []}', "lacks something", id="image that is a number"),
-        pytest.param('{"images": [], "annotations": [], "categories": []}', "found none", id="no images"),
+        pytest.param('{"images": [], "annotations": [], "categories": []}', "has no usable image; name another", id="no images"),
     ],
 )
 def test_a_broken_file_is_one_line(tmp_path: Path, content: str, said: str) -> None:

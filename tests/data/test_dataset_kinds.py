@@ -57,9 +57,9 @@ def test_two_kinds_in_one_folder_are_named(tmp_path: Path, write_idx: Writer, wr
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        pytest.param(lambda path: None, "no such file or folder", id="missing"),
-        pytest.param(lambda path: path.mkdir(), "none of these", id="empty folder"),
-        pytest.param(lambda path: path.write_text("x"), "a folder or a COCO .json file", id="a text file"),
+        pytest.param(lambda path: None, "data does not exist; check the path", id="missing"),
+        pytest.param(lambda path: path.mkdir(), "is not a known kind of dataset", id="empty folder"),
+        pytest.param(lambda path: path.write_text("x"), "neither a folder nor a COCO .json file", id="a text file"),
     ],
 )
 def test_what_is_no_dataset_is_one_line(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
@@ -72,7 +72,7 @@ def test_what_is_no_dataset_is_one_line(tmp_path: Path, make: Callable[[Path], o
 
 def test_a_split_of_a_dataset_without_splits_is_refused(tmp_path: Path, write_image: Writer) -> None:
     write_image(tmp_path / "cat" / "1.png")
-    with pytest.raises(InputError, match="no splits: leave --split out"):
+    with pytest.raises(InputError, match="no split 'test': it is not divided; leave --split out, or use train or val"):
         open_dataset(tmp_path, split="test")
 
 
@@ -98,5 +98,5 @@ def test_the_scene_is_a_dataset() -> None:
 
 
 def test_the_scene_has_no_splits() -> None:
-    with pytest.raises(InputError, match="no split of a scene"):
+    with pytest.raises(InputError, match="a scene has no splits"):
         open_dataset("scene:cups?count=10", split="test")

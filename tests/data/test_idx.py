@@ -101,7 +101,7 @@ def test_labels_without_a_name_are_problems(tmp_path: Path, write_idx: Writer) -
 
 
 def test_a_split_that_is_not_there_names_those_that_are(tmp_path: Path, write_idx: Writer) -> None:
-    with pytest.raises(InputError, match="found train: name a split"):
+    with pytest.raises(InputError, match=r"no split 'test'; name one that it has \(train\)"):
         open_dataset(write_idx(tmp_path), split="test")
 
 

@@ -68,7 +68,7 @@ def test_a_bad_line_is_named(angles: Callable[..., Path], row: str, said: str) -
         pytest.param(("a.png,1",), "the header file,value", id="no header"),
         pytest.param((), "the header file,value", id="empty file"),
         pytest.param(("file,angle,more", "a.png,1,2"), "the header file,value", id="three columns"),
-        pytest.param(("file,angle", "c.png,1"), r"none that can be used \(problems: 1", id="no usable image"),
+        pytest.param(("file,angle", "c.png,1"), r"has no usable image \(problems: 1", id="no usable image"),
     ],
 )
 def test_a_file_without_use_is_one_line(angles: Callable[..., Path], rows: tuple[str, ...], said: str) -> None:
@@ -86,4 +86,4 @@ def test_two_names_of_a_value_contradict(angles: Callable[..., Path]) -> None:
 
 def test_values_are_divided_like_all_others(angles: Callable[..., Path]) -> None:
     folder = angles("file,angle", "a.png,1", "b.png,2")
-    assert [len(open_dataset(f"{folder}?part={part}&hold=0.5")) for part in ("learn", "held-out")] == [1, 1]
+    assert [len(open_dataset(f"{folder}?split={part}&val_fraction=0.5")) for part in ("train", "val")] == [1, 1]

@@ -79,13 +79,13 @@ def test_a_copy_of_a_test_image_does_not_calibrate(tmp_path: Path) -> None:
 def test_one_half_of_an_address_calibrates_and_the_other_verifies(tmp_path: Path) -> None:
     for label, start in (("a", 0), ("b", 50)):
         write(tmp_path / "set" / label, 50, first=start)
-    address = f"{tmp_path / 'set'}?part={{}}&hold=0.3&seed=2"
-    found = picked(address.format("learn"))
-    held_out = {int(Path(one.name).stem) for one in open_dataset(address.format("held-out")).samples}
+    address = f"{tmp_path / 'set'}?split={{}}&val_fraction=0.3&seed=2"
+    found = picked(address.format("train"))
+    held_out = {int(Path(one.name).stem) for one in open_dataset(address.format("val")).samples}
     assert found.calibration is not None
     assert numbers(list(found.real)) <= held_out
     assert not numbers(found.calibration.images) & held_out
-    assert (found.calibration.record()["split"], found.calibration.record()["apart_from"][0]["split"]) == ("learn", "held-out")
+    assert (found.calibration.record()["split"], found.calibration.record()["apart_from"][0]["split"]) == ("train", "val")
 
 
 def test_what_accuracy_is_measured_with_does_not_calibrate(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ def test_what_accuracy_is_measured_with_does_not_calibrate(tmp_path: Path) -> No
     assert not numbers(found.calibration.images) & set(range(10, 30))
 
 
-@pytest.mark.parametrize("address", ["{}?split=test", "{}?part=held-out", "{}/only"])
+@pytest.mark.parametrize("address", ["{}?split=test", "{}?split=val&val_fraction=0.2", "{}/only"])
 def test_a_part_to_measure_with_is_refused_unless_forced(tmp_path: Path, address: str) -> None:
     split_in_two(tmp_path / "set")
     write(tmp_path / "set" / "only" / "test" / "a", 20)
     uri = address.format(tmp_path / "set")
-    with pytest.raises(InputError, match=r"--calibration: (test|held-out) of .* is not a training split"):
+    with pytest.raises(InputError, match=r"--calibration: (test|val) of .* is not a training split"):
         picked(uri)
     assert picked(uri, force=True).calibration is not None
 

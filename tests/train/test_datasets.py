@@ -24,7 +24,7 @@ def options(*data: str, **changes: Any) -> TrainOptions:
 
 
 def test_part_that_is_held_out_is_not_learnt(digits: Path) -> None:
-    material = gather(options(str(digits), hold_out=0.1), "classify")
+    material = gather(options(str(digits), val_fraction=0.1), "classify")
     assert material.watch is not None
     learnt, watched = ({sample.name for sample in part.samples} for part in (material.learn[0], material.watch))
     assert (len(learnt), len(watched)) == (288, 32)
@@ -45,7 +45,7 @@ def test_holding_out_depends_on_the_seed_alone(digits: Path) -> None:
 
 
 def test_several_datasets_are_put_together(digits: Path) -> None:
-    material = gather(options(str(digits), str(digits), hold_out=0.0), "classify")
+    material = gather(options(str(digits), str(digits), val_fraction=0.0), "classify")
     pixels = load(material.learn, Preprocess((28, 28), color="gray"))
     assert len(pixels) == 640
     assert np.array_equal(pixels.images[:320], pixels.images[320:])
@@ -57,20 +57,20 @@ def names(dataset: Dataset | None) -> set[str]:
 
 
 def test_part_of_boxes_is_held_out_too_by_group(boxes: Path) -> None:
-    material = gather(options(str(boxes), hold_out=0.25, group_by="^(.)."), "detect")
+    material = gather(options(str(boxes), val_fraction=0.25, group_by="^(.)."), "detect")
     learnt, watched = names(material.learn[0]), names(material.watch)
     assert len(learnt | watched) == 16
     assert not {Path(name).name[0] for name in learnt} & {Path(name).name[0] for name in watched}
 
 
 def test_what_was_held_out_can_be_opened_again_by_its_address(boxes: Path) -> None:
-    material = gather(options(str(boxes), hold_out=0.25, seed=3), "detect")
-    again = open_dataset(f"{boxes}?part=held-out&hold=0.25&seed=3")
+    material = gather(options(str(boxes), val_fraction=0.25, seed=3), "detect")
+    again = open_dataset(f"{boxes}?split=val&val_fraction=0.25&seed=3")
     assert names(material.watch) == names(again)
 
 
 def test_each_dataset_holds_a_part_out(digits: Path) -> None:
-    material = gather(options(str(digits), f"{digits}?split=test", hold_out=0.1), "classify")
+    material = gather(options(str(digits), f"{digits}?split=test", val_fraction=0.1), "classify")
     assert [len(dataset) for dataset in material.learn] == [288, 54]
     assert material.watch is not None
     assert len(material.watch) == 38
@@ -85,13 +85,13 @@ def test_a_single_group_is_not_divided_but_told_of(boxes: Path) -> None:
 
 
 def test_several_datasets_to_score_on(boxes: Path) -> None:
-    material = gather(options(str(boxes), val=(f"{boxes}?part=learn", f"{boxes}?part=held-out")), "detect")
+    material = gather(options(str(boxes), val=(f"{boxes}?split=train", f"{boxes}?split=val")), "detect")
     assert names(material.watch) == names(material.learn[0])
 
 
 def test_classes_bring_datasets_to_one_list(boxes: Path) -> None:
     data = (f"{boxes}?classes=dark", f"{boxes}?rename=bright:light")
-    material = gather(options(*data, classes=("light", "dark"), hold_out=0.25), "detect")
+    material = gather(options(*data, classes=("light", "dark"), val_fraction=0.25), "detect")
     assert material.labels == ("light", "dark")
     assert [dataset.unlabelled for dataset in material.learn] == [{0}, frozenset()]
     assert material.watch is not None
@@ -111,7 +111,7 @@ def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path
         calls.append(1)
         return Detections(np.float32([[2, 2, 9, 9], [20, 2, 29, 9]]), np.float32([0.9, 0.3]), np.array([1, 1]))
 
-    wanted = options(str(boxes), classes=("dark", "red"), hold_out=0.25, pseudo=("t.onnx",), out=tmp_path)
+    wanted = options(str(boxes), classes=("dark", "red"), val_fraction=0.25, pseudo=("t.onnx",), out=tmp_path)
     teacher = Teacher(teach, ("dark", "Red"), "t.onnx", "abc", 0.5, 0.2)
     material = gather(wanted, "detect", (teacher,))
     pixels = load(material.learn, Preprocess((64, 96)))
@@ -181,7 +181,7 @@ def test_boxes_move_with_the_letterbox(boxes: Path) -> None:
     [
         pytest.param("{digits}", "detect", "a dataset to detect", id="wrong-task"),
         pytest.param("{boxes}", "classify", "a dataset to classify", id="wrong-task-too"),
-        pytest.param("{digits}/nowhere", "classify", "no such file", id="missing"),
+        pytest.param("{digits}/nowhere", "classify", "nowhere does not exist", id="missing"),
         pytest.param("scene:cups?seed=1", "detect", "count", id="scene-without-end"),
         pytest.param("scene:saucers", "detect", "scene:cups", id="unknown-scene"),
     ],
@@ -218,9 +218,8 @@ def test_command_line_in_the_card_holds_no_folder_of_the_user(tmp_path: Path) ->
 
 def test_command_line_in_the_card_has_the_parts_of_its_data(tmp_path: Path) -> None:
     more: dict[str, Any] = {"classes": ("x", "y z"), "group_by": "^(.)_", "pseudo": ("/m/t.onnx?lower=0.1",)}
-    command = options(f"{tmp_path}/a?part=learn", val=("a?part=held-out",), **more).command()
+    command = options(f"{tmp_path}/a?split=train", val=("a?split=val",), **more).command()
     assert (
-        "--data 'a?part=learn' --val 'a?part=held-out' --pseudo 't.onnx?lower=0.1' --classes 'x,y z' --group-by '^(.)_'"
-        in command
+        "--data 'a?split=train' --val 'a?split=val' --pseudo 't.onnx?lower=0.1' --classes 'x,y z' --group-by '^(.)_'" in command
     )
     assert str(tmp_path) not in command

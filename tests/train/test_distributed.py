@@ -52,7 +52,7 @@ TINY = (
     ("kind", "words"),
     [
         pytest.param("digits", ("lecture", *WORDS, "--limit", "128"), id="classifier-with-batch-norm"),
-        pytest.param("boxes", ("edgedet", *WORDS, "--batch", "8", "--hold-out", "0", *TINY), id="detector"),
+        pytest.param("boxes", ("edgedet", *WORDS, "--batch", "8", "--val-fraction", "0", *TINY), id="detector"),
     ],
 )
 def test_two_processes_give_what_one_gives(digits: Path, boxes: Path, tmp_path: Path, kind: str, words: tuple[str, ...]) -> None:

@@ -73,7 +73,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The folder of a training, and what it said."""
     folder, lines = tmp_path_factory.mktemp("trained"), list[str]()
     data = write(folder / "squares", {f"{index}.png": square(index)[1] for index in range(160)})
-    train(options(data, folder / "run", hold_out=0.2), lines.append)
+    train(options(data, folder / "run", val_fraction=0.2), lines.append)
     return folder / "run", lines
 
 
@@ -140,7 +140,7 @@ def test_checkpoint_as_a_backend(data: Path, tmp_path: Path) -> None:
 
 
 def test_outputs_are_trained_at_mean_0_and_deviation_1(data: Path, tmp_path: Path) -> None:
-    train(options(data, tmp_path / "run", epochs=1, hold_out=0.0), lambda _: None)
+    train(options(data, tmp_path / "run", epochs=1, val_fraction=0.0), lambda _: None)
     found = read_card(tmp_path / "run/model.safetensors").decode.options
     values = np.array([square(index)[1] for index in range(160)])
     assert (found["scale"][0], found["offset"][0]) == (pytest.approx(values.std()), pytest.approx(values.mean()))
@@ -156,7 +156,7 @@ def test_equal_seeds_give_equal_bits(data: Path, tmp_path: Path) -> None:
 def test_equal_values_teach_nothing(tmp_path: Path) -> None:
     data = write(tmp_path / "same", {f"{index}.png": 3.0 for index in range(8)})
     with pytest.raises(InputError, match="8 times 3"):
-        train(options(data, tmp_path / "run", hold_out=0.0), lambda _: None)
+        train(options(data, tmp_path / "run", val_fraction=0.0), lambda _: None)
 
 
 def test_an_image_without_a_value_is_counted() -> None:
