@@ -5,7 +5,6 @@ import sys
 import cv2
 
 import edgecnn
-from edgecnn.runtime.draw.painter import Painter
 
 model, picture, out = (sys.argv[1:] + ["cups", "", "found.png"][len(sys.argv) - 1 :])[:3]
 image = cv2.imread(picture) if picture else next(iter(edgecnn.open_source("scene:cups?seed=42"))).image
@@ -14,4 +13,4 @@ with edgecnn.Detector(model) as detector:
 for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True):
     print(f"{detector.labels[class_id]:10} {score:.2f}  {box.round().astype(int).tolist()}")
 frame = edgecnn.Frame(0, 0.0, image)
-cv2.imwrite(out, Painter(detector.labels).paint(edgecnn.Result(frame, found, {}, 0.0)))
+cv2.imwrite(out, edgecnn.Painter(detector.labels).paint(edgecnn.Result(frame, found, {}, 0.0)))

@@ -1,14 +1,13 @@
-"""An output in a thread of its own, so that it never slows the run: python examples/own_output.py [SOURCE] [MODEL] [FRAMES]"""
+"""An output of your own in a thread of its own, so that it never slows the run: python examples/own_output.py [SOURCE] [MODEL] [FRAMES]"""
 
 import sys
 import time
 
 import edgecnn
-from edgecnn.runtime.sinks.queue import QueuedSink
 
 
 class SlowPrinter:
-    """Takes 50 ms for each result; what comes meanwhile waits, and the oldest gives way."""
+    """Takes 50 ms for each result; new results wait in a queue, whose oldest is dropped when it is full."""
 
     def write(self, result: edgecnn.Result) -> None:
         """Take one result."""
@@ -21,7 +20,7 @@ class SlowPrinter:
 
 
 source, model, frames = (sys.argv[1:] + ["scene:cups", "cups", "30"][len(sys.argv) - 1 :])[:3]
-output = QueuedSink(SlowPrinter(), name="printer", capacity=4)
+output = edgecnn.QueuedSink(SlowPrinter(), name="printer", capacity=4)
 for result in edgecnn.stream(source, model, max_frames=int(frames)):
     output.write(result)
 output.close()

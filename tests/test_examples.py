@@ -25,7 +25,14 @@ def run(name: str, *words: str, cwd: Path) -> str:
 
 def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.glob("*.py")}
-    assert names == {"detect_image.py", "watch_camera.py", "count_on_line.py", "two_cameras.py", "own_output.py"}
+    assert names == {
+        "detect_image.py",
+        "watch_camera.py",
+        "count_on_line.py",
+        "two_cameras.py",
+        "own_output.py",
+        "run_from_python.py",
+    }
 
 
 def test_detect_image(tmp_path: Path) -> None:
@@ -50,10 +57,19 @@ def test_count_on_line(tmp_path: Path) -> None:
 def test_two_cameras(tmp_path: Path) -> None:
     out = run("two_cameras.py", "cups", "4", cwd=tmp_path)
     assert out.count("left: frame") == out.count("right: frame") == 4
-    assert out.count("ended Counts(") == 2
+    assert out.count("ended FrameCounts(") == 2
 
 
 def test_own_output(tmp_path: Path) -> None:
     out = run("own_output.py", "scene:cups?seed=2&size=320x240&fps=100", "cups", "20", cwd=tmp_path)
     assert "done" in out
     assert "taken=20" in out
+
+
+def test_run_from_python(tmp_path: Path) -> None:
+    pytest.importorskip("lap")
+    out = run("run_from_python.py", "scene:cups?seed=8&size=320x240&fps=5&cut=40", "cups", "60", cwd=tmp_path)
+    assert out.count("zone-entered ") > 0
+    assert out.splitlines()[-1].startswith("done: 60 frames, ")
+    assert (tmp_path / "results.jsonl").read_text().count("\n") == 60
+    assert (tmp_path / "last.png").stat().st_size > 10_000

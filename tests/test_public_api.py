@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import edgecnn
+import edgecnn.live
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 PUBLIC = [
+    "CameraSetup",
     "Classes",
     "Decode",
     "Detections",
@@ -18,18 +25,26 @@ PUBLIC = [
     "Event",
     "Frame",
     "Latency",
+    "LineCounter",
     "ModelCard",
+    "MultiCamera",
+    "Painter",
     "Pipeline",
     "Predictor",
     "Preprocess",
+    "QueuedSink",
     "Result",
     "TensorSpec",
+    "Tracker",
     "Values",
+    "ZoneCounter",
     "__version__",
     "from_supervision",
     "open_backend",
     "open_dataset",
     "open_source",
+    "parse_line",
+    "parse_zone",
     "stream",
     "to_supervision",
 ]
@@ -49,6 +64,8 @@ ON_DEVICE = [
     "edgecnn.runtime.sinks",
     "edgecnn.runtime.model.selftest",
     "edgecnn.benchmarks",
+    "edgecnn.live.session",
+    "edgecnn.live.cameras_file",
     "edgecnn.cli.run",
     "edgecnn.cli.evaluate",
     "edgecnn.cli.benchmark",
@@ -65,6 +82,35 @@ def modules_after(code: str) -> set[str]:
 def test_public_names_are_the_listed_ones() -> None:
     assert sorted(edgecnn.__all__) == PUBLIC
     assert [name for name in PUBLIC if getattr(edgecnn, name, None) is None] == []
+
+
+def test_public_names_are_documented() -> None:
+    public = [getattr(edgecnn, name) for name in PUBLIC if name != "__version__"]
+    public += [getattr(edgecnn.live, name) for name in edgecnn.live.__all__]
+    assert [one for one in public if not inspect.getdoc(one)] == []
+
+
+def test_the_application_is_public_and_imported_when_it_is_used() -> None:
+    assert {"RunConfig", "CameraConfig", "run", "Session", "RunSummary"} <= set(edgecnn.live.__all__)
+    assert not {"numpy", "cv2", "onnxruntime", "torch", "click"} & modules_after("import edgecnn.live")
+    assert not {"numpy", "cv2", "onnxruntime", "torch", "click"} & modules_after(
+        "from edgecnn.live import RunConfig, CameraConfig"
+    )
+    with pytest.raises(AttributeError, match="no attribute 'Runn'"):
+        edgecnn.live.Runn  # noqa: B018
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_use_public_names_only(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert {name for name in modules if name.startswith("edgecnn")} == {"edgecnn"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edgecnn"):
+            assert node.module == "edgecnn.live"
+            assert {alias.name for alias in node.names} <= set(edgecnn.live.__all__)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "edgecnn":
+            assert node.attr in edgecnn.__all__
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

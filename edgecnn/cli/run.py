@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from edgecnn.cli.options import ModelFile, add_model_options
+from edgecnn.cli.options import ModelFile
 from edgecnn.cli.run_options import run_options
 from edgecnn.cli.signals import StopSignals
 from edgecnn.thresholds import SHOWN_SCORE
@@ -38,7 +38,6 @@ after SIGTERM, both with all outputs finished; 2 after an error.
 @click.command("run", help=HELP)
 @click.argument("file", type=ModelFile(), required=False)
 @run_options
-@add_model_options
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, **values: Any) -> None:
     """``edgecnn run``."""

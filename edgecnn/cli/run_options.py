@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from click_option_group import OptionGroup
 
+from edgecnn.cli.options import add_model_options
 from edgecnn.errors import InputError
 from edgecnn.live.config import CameraConfig, Option, RunConfig, options_of
 from edgecnn.live.parsers import Choice, File, Flag, Many, Parser
@@ -29,8 +30,9 @@ def checked(parse: Parser) -> Callable[[Any], Any]:
     return convert
 
 
-# Each group: name, then (option, help, further arguments of click).
-GROUPS: tuple[tuple[str, tuple[tuple[str, str, dict[str, Any]], ...]], ...] = (
+Entry = tuple[str, str, dict[str, Any]]  # an option, its help, further arguments of click
+
+GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Cameras",
         (
@@ -161,12 +163,21 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, dict[str, Any]], ...]], ...] = (
 
 
 def run_options(function: F) -> F:
-    """Add all options of GROUPS to a command, which gets each by the name of its field."""
-    for title, entries in reversed(GROUPS):
+    """Add all options of `edgecnn run` to a command, which gets each by the name of its field."""
+    for title, entries in reversed((*GROUPS, ("Model", _model_options()))):
         group = OptionGroup(title)
         for name, help_text, more in reversed(entries):
             function = _decorated(function, group, _OPTIONS[name], help_text, more)
     return function
+
+
+def _model_options() -> tuple[Entry, ...]:
+    """The options that other commands share; their help is written there."""
+
+    @add_model_options
+    def shared() -> None: ...
+
+    return tuple((option.opts[0][2:], option.help, {}) for option in reversed(shared.__click_params__))  # type: ignore[attr-defined]
 
 
 def _decorated(function: F, group: OptionGroup, option: Option, help_text: str, more: dict[str, Any]) -> F:

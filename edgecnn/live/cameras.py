@@ -67,7 +67,7 @@ class ActiveCameras:
         self.removed: list[ActiveCamera] = []
         self.controls, self.outputs = Controls(), Outputs(say)
         self.view: LiveView | None = None
-        self.station: MultiCamera | None = None
+        self.multi_camera: MultiCamera | None = None
         self.requests, self.autotunes = 1, False
         self._models = SharedModels(self._load_model)
         self._preloader = BackendPreloader()
@@ -124,8 +124,8 @@ class ActiveCameras:
 
     def update(self, cameras: Sequence[CameraConfig]) -> dict[str, list[str]]:
         """Replace the active cameras by these; unchanged ones keep running. Returns the names that were added, removed, changed."""
-        station = self.station
-        assert station is not None
+        multi_camera = self.multi_camera
+        assert multi_camera is not None
         new = {camera.name: camera for camera in cameras}
         old = {name: camera.config for name, camera in self.active.items()}
         # All new sources are opened before any camera is removed: an error leaves the run as it is.
@@ -133,7 +133,7 @@ class ActiveCameras:
         for name in [name for name in old if old[name] != new.get(name)]:
             self._remove(name)
         for name, source in sources.items():
-            station.add(self._open(new[name], source).setup)
+            multi_camera.add(self._open(new[name], source).setup)
         return {
             "added": [name for name in sources if name not in old],
             "removed": [name for name in old if name not in new],
@@ -230,10 +230,10 @@ class ActiveCameras:
         return ActiveCamera(config, setup, predictor, SharedPainter(Painter(labels)), shown)
 
     def _remove(self, name: str) -> None:
-        assert self.station is not None
+        assert self.multi_camera is not None
         with self.lock:
             camera = self.active.pop(name)
-        camera.camera = self.station.remove(name)
+        camera.camera = self.multi_camera.remove(name)
         if self.view is not None:
             self.view.remove_camera(name)
         self.removed.append(camera)
@@ -262,8 +262,8 @@ class ActiveCameras:
 
     def _stop(self) -> None:
         """For a window, which is opened before the pipeline."""
-        if self.station is not None:
-            self.station.stop()
+        if self.multi_camera is not None:
+            self.multi_camera.stop()
 
     def _close_outputs(self) -> None:
         for camera in self.all:

@@ -63,8 +63,10 @@ class JsonLog:
 class Heartbeat:
     """Every ``every`` seconds one line "status" for each camera; use it in a ``with`` around the run. ``beat`` is called as often."""
 
-    def __init__(self, log: JsonLog, station: Cameras, *, every: float = EVERY_S, beat: Callable[[], None] | None = None) -> None:
-        self._log, self._station, self._every, self._beat = log, station, every, beat
+    def __init__(
+        self, log: JsonLog, multi_camera: Cameras, *, every: float = EVERY_S, beat: Callable[[], None] | None = None
+    ) -> None:
+        self._log, self._multi_camera, self._every, self._beat = log, multi_camera, every, beat
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="edgecnn-log", daemon=True)
 
@@ -78,7 +80,7 @@ class Heartbeat:
 
     def _work(self) -> None:
         while not self._over.wait(self._every):
-            for name, camera in self._station.cameras.items():
+            for name, camera in self._multi_camera.cameras.items():
                 self._log.say("status", camera=name, **numbers(camera))
             if self._beat is not None:
                 self._beat()

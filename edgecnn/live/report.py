@@ -73,13 +73,13 @@ class Reporter:
         self.draws = form != "off" and self._log is None
 
     @contextmanager
-    def running(self, station: MultiCamera, screen: Screen | None) -> Iterator[None]:
+    def running(self, multi_camera: MultiCamera, screen: Screen | None) -> Iterator[None]:
         """While entered, the status is printed again and again: on ``screen``, or as lines in JSON."""
         from edgecnn.live.log import Heartbeat
 
         with ExitStack() as stack:
             if self._log is not None:
-                stack.enter_context(Heartbeat(self._log, station))
+                stack.enter_context(Heartbeat(self._log, multi_camera))
             elif screen is not None:
                 self._printer = stack.enter_context(screen)
             yield

@@ -39,16 +39,13 @@ def run(
     Status and summary are printed to ``err``, the objects on images to ``out``, by default the standard streams; ``log="off"`` prints
     nothing. Signals are left alone: KeyboardInterrupt ends the run with all outputs finished. Raises ``EdgeCnnError`` as the command
     prints it, after --stats was written: for a source, model or output that can't be opened, for the only camera that broke, and for
-    an output that lost something. Use ``Session`` to stop a run from another thread without an event.
+    an output that lost something.
     """
-    session = Session(config, on_result=on_result, on_event=on_event, out=out, err=err)
-    if stop is not None:
-        session.stop_when(stop)
-    return session.run()
+    return Session(config, on_result=on_result, on_event=on_event, stop=stop, out=out, err=err).run()
 
 
 class Session:
-    """A run that can be watched and stopped from other threads; ``run`` may be called once.
+    """A run that other threads can stop; the arguments are those of ``run``, and the method ``run`` may be called once.
 
     ``playing`` is true from the first moment that frames are captured. ``stuck`` names threads that hung in a driver at the end: a
     process that exits normally would free memory that they still use.
@@ -60,6 +57,7 @@ class Session:
         *,
         on_result: Callable[[Result], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
+        stop: threading.Event | None = None,
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
@@ -69,21 +67,17 @@ class Session:
         self._on_result, self._on_event = on_result, on_event
         self._out, self._err = out or sys.stdout, err or sys.stderr
         self._reporter = Reporter(config.log, self._out, self._err)
-        self._stop_event: threading.Event | None = None
+        self._stop_event = stop
         self._stopped_by = ""
         self._cameras: ActiveCameras | None = None
-        self._station: MultiCamera | None = None
+        self._multi_camera: MultiCamera | None = None
         self._several = len(config.cameras) > 1 or config.cameras_file is not None
 
     def stop(self, reason: str = "stopped") -> None:
         """End the run soon, with all outputs finished; from any thread or a signal handler. ``reason`` becomes the summary's ``end``."""
         self._stopped_by = reason
-        if self._station is not None:
-            self._station.stop()
-
-    def stop_when(self, event: threading.Event) -> None:
-        """End the run soon after ``event`` was set."""
-        self._stop_event = event
+        if self._multi_camera is not None:
+            self._multi_camera.stop()
 
     def run(self) -> RunSummary:
         """Run to the end of the sources, of ``max_frames`` or ``duration_s``, or until ``stop``; see ``run`` for what is raised."""
@@ -117,7 +111,7 @@ class Session:
 
         with ActiveCameras(config, several=self._several, say=self._say_output) as cameras:
             setups = cameras.open(first)
-            self._station = cameras.station = MultiCamera(
+            self._multi_camera = cameras.multi_camera = MultiCamera(
                 setups,
                 workers=cameras.requests,
                 max_frames=config.max_frames,
@@ -127,45 +121,45 @@ class Session:
                 stay=file is not None,
             )
             self._cameras = cameras
-            self._play(cameras, self._station, notifier, file)
+            self._play(cameras, self._multi_camera, notifier, file)
         if cameras.output_errors:
             raise cameras.output_errors[0]
 
-    def _play(self, cameras: ActiveCameras, station: MultiCamera, notifier: Notifier, file: CamerasFile | None) -> None:
+    def _play(self, cameras: ActiveCameras, multi_camera: MultiCamera, notifier: Notifier, file: CamerasFile | None) -> None:
         self.playing = True
         if self._stopped_by:  # while the models were loaded
-            station.stop()
+            multi_camera.stop()
         try:
             with (
-                self._view(cameras, station) as view,
-                self._reporter.running(station, self._screen(cameras, station, view)),
-                station,
+                self._view(cameras, multi_camera) as view,
+                self._reporter.running(multi_camera, self._screen(cameras, multi_camera, view)),
+                multi_camera,
                 nullcontext() if file is None else Reloader(file, cameras.update, self._reporter),
-                _time_limit(self.config.duration_s, station),
+                _time_limit(self.config.duration_s, multi_camera),
             ):
                 notifier.ready()
-                for result in station:
+                for result in multi_camera:
                     self._handle_result(result, cameras)
                 notifier.stopping()
         finally:
-            for name, camera in station.cameras.items():
+            for name, camera in multi_camera.cameras.items():
                 if name in cameras.active:
                     cameras.active[name].camera = camera
-            self.stuck = station.stuck
+            self.stuck = multi_camera.stuck
 
     @contextmanager
-    def _view(self, cameras: ActiveCameras, station: MultiCamera) -> Iterator[LiveView | None]:
+    def _view(self, cameras: ActiveCameras, multi_camera: MultiCamera) -> Iterator[LiveView | None]:
         """While entered, the page and the numbers for Prometheus are served, where they are configured."""
         from edgecnn.live.outputs import open_metrics
         from edgecnn.live.view import announcement, open_view
 
         with ExitStack() as stack:
-            metrics, server = open_metrics(self.config, lambda: station.cameras, cameras.outputs)
+            metrics, server = open_metrics(self.config, lambda: multi_camera.cameras, cameras.outputs)
             if server is not None:
                 stack.callback(server.close)
                 self._reporter.say("metrics", f"metrics: http://127.0.0.1:{server.port}/metrics", values={"port": server.port})
-            table = self._draws_table(cameras, station)
-            view = cameras.view = open_view(self.config, cameras, station, metrics, table=table)
+            table = self._draws_table(cameras, multi_camera)
+            view = cameras.view = open_view(self.config, cameras, multi_camera, metrics, table=table)
             if view is not None:
                 for camera in cameras.active.values():
                     cameras.join_view(camera)
@@ -175,19 +169,19 @@ class Session:
                     self._reporter.say("live-view", text, values={"url": view.url, "text": text})
             yield view
 
-    def _screen(self, cameras: ActiveCameras, station: MultiCamera, view: LiveView | None) -> Screen | None:
+    def _screen(self, cameras: ActiveCameras, multi_camera: MultiCamera, view: LiveView | None) -> Screen | None:
         """The status in the terminal; None where it is logged as JSON or off."""
         from edgecnn.live.view import open_status
 
         if not self._reporter.draws:
             return None
-        return open_status(station, view if self._draws_table(cameras, station) else None, self._err)
+        return open_status(multi_camera, view if self._draws_table(cameras, multi_camera) else None, self._err)
 
-    def _draws_table(self, cameras: ActiveCameras, station: MultiCamera) -> bool:
+    def _draws_table(self, cameras: ActiveCameras, multi_camera: MultiCamera) -> bool:
         from edgecnn.live.view import uses_terminal
 
         to_stdout = any(camera.config.outputs.to_stdout for camera in cameras.active.values())
-        return uses_terminal(self.config.view, len(station.cameras), to_stdout=to_stdout, out=self._out, err=self._err)
+        return uses_terminal(self.config.view, len(multi_camera.cameras), to_stdout=to_stdout, out=self._out, err=self._err)
 
     def _handle_result(self, result: Result, cameras: ActiveCameras) -> None:
         camera = cameras.write(result)
@@ -224,12 +218,12 @@ class Session:
 
 
 @contextmanager
-def _time_limit(seconds: float | None, station: MultiCamera) -> Iterator[None]:
+def _time_limit(seconds: float | None, multi_camera: MultiCamera) -> Iterator[None]:
     """Stop the pipeline after so many seconds, whether frames come or not."""
     if seconds is None:
         yield
         return
-    timer = threading.Timer(seconds, station.stop)
+    timer = threading.Timer(seconds, multi_camera.stop)
     timer.name, timer.daemon = "edgecnn-duration", True
     timer.start()
     try:

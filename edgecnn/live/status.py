@@ -40,7 +40,7 @@ class StatusLine(Screen):
         out = out or sys.stderr
         self._live = out.isatty()
         super().__init__(out, every or (LIVE_EVERY_S if self._live else PLAIN_EVERY_S), "edgecnn-status")
-        self._station = run.multi_camera if isinstance(run, Pipeline) else run
+        self._multi_camera = run.multi_camera if isinstance(run, Pipeline) else run
         self._began = time.perf_counter()
         self._before: dict[str, Reading] = {}
 
@@ -54,7 +54,7 @@ class StatusLine(Screen):
 
     def line(self) -> str:
         """All cameras in one line; starts the next stretch of time."""
-        cameras = list(self._station.cameras.values())
+        cameras = list(self._multi_camera.cameras.values())
         if len(cameras) == 1:
             return self.lines()[0]
         live = sum(camera.state == "live" for camera in cameras)
@@ -68,7 +68,7 @@ class StatusLine(Screen):
 
     def lines(self) -> list[str]:
         """A line for each camera; starts the next stretch of time."""
-        cameras = list(self._station.cameras.values())
+        cameras = list(self._multi_camera.cameras.values())
         return [f"{camera.name}: " * (len(cameras) > 1) + self._camera_line(camera) for camera in cameras]
 
     def _camera_line(self, camera: CameraStream) -> str:

@@ -29,7 +29,7 @@ def uses_terminal(config: ViewConfig, cameras: int, *, to_stdout: bool, out: Tex
 
 
 def open_view(
-    config: RunConfig, cameras: ActiveCameras, station: MultiCamera, metrics: PrometheusMetrics | None, *, table: bool
+    config: RunConfig, cameras: ActiveCameras, multi_camera: MultiCamera, metrics: PrometheusMetrics | None, *, table: bool
 ) -> LiveView | None:
     """The live view of a run with a page or a ``table`` in the terminal, else None; a page listens already. The caller enters it.
 
@@ -47,7 +47,7 @@ def open_view(
 
     active = list(cameras.active.values())
     return LiveView(
-        station,
+        multi_camera,
         cameras.controls,
         access,
         title=", ".join(dict.fromkeys(camera.predictor.card.name for camera in active)),
@@ -66,7 +66,7 @@ def announcement(view: LiveView) -> str | None:
     return f"live view: {view.url}{made}"
 
 
-def open_status(station: MultiCamera, view: LiveView | None, err: TextIO) -> Screen:
+def open_status(multi_camera: MultiCamera, view: LiveView | None, err: TextIO) -> Screen:
     """The table of ``view`` in the terminal, or without a view a status line."""
     if view is not None:
         from edgecnn.runtime.view.terminal import TerminalView
@@ -74,4 +74,4 @@ def open_status(station: MultiCamera, view: LiveView | None, err: TextIO) -> Scr
         return TerminalView(view.run_metrics, err)
     from edgecnn.live.status import StatusLine
 
-    return StatusLine(station, err)
+    return StatusLine(multi_camera, err)
