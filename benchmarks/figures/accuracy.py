@@ -1,4 +1,4 @@
-"""What export costs in accuracy: the checkpoint and every exported file on the same images, differences in points.
+"""Accuracy lost by export: the checkpoint and every exported file on the same images, differences in percentage points.
 
 ``python -m edgecnn.benchmarks.figures.accuracy cups --artifacts DIR --data URI --json FILE``
 """
@@ -23,17 +23,17 @@ from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 
-WANTED = {"classify": 0.5, "detect": 1.0, "regress": 1.0}  # most points that int8 may lose
+TARGET = {"classify": 0.5, "detect": 1.0, "regress": 1.0}  # percentage points that int8 may lose
 
 
 @click.command()
 @click.argument("model")
 @click.option("--artifacts", "folder", type=click.Path(path_type=Path), required=True, help="Folder of exported files.")
 @click.option("--data", metavar="URI", required=True, help="Dataset to measure with.")
-@click.option("--split", help="Part of the dataset.  [default: test, else val, else all]")
-@click.option("--limit", type=click.IntRange(1), help="At most so many images.")
+@click.option("--split", help="PartResult of the dataset.  [default: test, else val, else all]")
+@click.option("--limit", type=click.IntRange(1), help="Maximum number of images.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: the engine's choice]")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(
     model: str, folder: Path, data: str, split: str | None, limit: int | None, threads: int | None, json_path: Path | None
 ) -> None:
@@ -41,16 +41,18 @@ def command(
     files = [figure.checkpoint(model), *figure.artifacts(folder)]
     if json_path is not None:
         check_writable(json_path)
-    choice = DatasetSelection(data, split, limit)
+    selection = DatasetSelection(data, split, limit)
     with ProgressLine() as status:
-        rows = _measure(files, choice, threads, status)
+        rows = _measure(files, selection, threads, status)
     click.echo(table(rows))
     click.echo(f"\n{conclusion(rows)}")
     if json_path is not None:
-        figure.record(json_path, "accuracy", {"wanted_int8_points": WANTED[rows[0]["task"]], "data": str(choice), "rows": rows})
+        figure.record(
+            json_path, "accuracy", {"target_int8_points": TARGET[rows[0]["task"]], "data": str(selection), "rows": rows}
+        )
 
 
-def _measure(files: list[Path], choice: DatasetSelection, threads: int | None, progress: Progress) -> list[dict[str, Any]]:
+def _measure(files: list[Path], selection: DatasetSelection, threads: int | None, progress: Progress) -> list[dict[str, Any]]:
     """A row for each file, in a process of its own; points are those lost against the first."""
     rows: list[dict[str, Any]] = []
     checkpoint: ModelCard | None = None
@@ -59,18 +61,18 @@ def _measure(files: list[Path], choice: DatasetSelection, threads: int | None, p
         with ModelProcess(path, LoadOptions(threads=threads)) as process:
             checkpoint = checkpoint or process.load_report.card
             figure.check_weights(path.name, checkpoint, process.load_report.card)
-            own = _row(path, process, choice)
+            own = _row(path, process, selection)
         rows.append({**own, "points_lost": ((rows[0] if rows else own)["accuracy"] - own["accuracy"]) * 100})
     return rows
 
 
-def _row(path: Path, process: ModelProcess, choice: DatasetSelection) -> dict[str, Any]:
+def _row(path: Path, process: ModelProcess, selection: DatasetSelection) -> dict[str, Any]:
     """Score of one file."""
     card = process.load_report.card
-    choice.check(choice.open(), card)
-    score: Score | None = process.ask("accuracy", data=choice, options=CardOptions())
+    selection.check(selection.open(), card)
+    score: Score | None = process.ask("accuracy", data=selection, options=CardOptions())
     if score is None:
-        raise InputError("a dataset with labels or boxes", f"images only in {choice}", "name a labelled dataset")
+        raise InputError(f"{selection} has neither labels nor boxes", "name a labelled dataset")
     return {
         "name": path.name,
         "format": file_format(path),
@@ -99,7 +101,7 @@ def conclusion(rows: list[dict[str, Any]]) -> str:
     lost = {own["format"]: own["points_lost"] for own in rows if own["precision"] == "int8"}
     if not lost:
         return "no int8 file in the folder"
-    most = WANTED[rows[0]["task"]]
+    most = TARGET[rows[0]["task"]]
     reached = "reached" if max(lost.values()) <= most else "not reached"
     return (
         f"int8 within {most:g} points of fp32: {reached} ({', '.join(f'{name} {points:+.2f}' for name, points in lost.items())})"

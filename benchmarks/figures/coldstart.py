@@ -25,20 +25,20 @@ from edgecnn.errors import BackendError, InputError
 from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format
 
-WANTED_TIME, WANTED_MEMORY, WANTED_HELP_S = 1.4, 1.4, 0.25
+TARGET_TIME, TARGET_MEMORY, TARGET_HELP_S = 1.4, 1.4, 0.25
 BARE = Path(__file__).with_name("bare_onnxruntime.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ProcessStart:
     """One fresh process: seconds to its first line, seconds to its end, peak resident memory in MiB.
 
-    The kernel counts in what the starting process held, so that a peak below that (some 40 MiB here) can't be seen.
+    The kernel's peak includes the memory of the starting process before exec, so a peak below that (about 40 MiB here) is not visible.
     """
 
     first_line_s: float
     end_s: float
-    peak_mib: float
+    peak_memory_mib: float
 
 
 @click.command()
@@ -49,9 +49,9 @@ class Start:
 def command(model: Path, image: Path, rounds: int, json_path: Path | None) -> None:
     """Compare edgecnn run of the .onnx file MODEL on IMAGE with a script of numpy, cv2 and onnxruntime alone."""
     if file_format(model) != "onnx":
-        raise InputError("an ONNX file", model.name, "export one with --format onnx")
+        raise InputError(f"{model.name} is not an ONNX file", "export one with --format onnx")
     if not image.is_file():
-        raise InputError(f"an image at {image}", "no such file", "check the path")
+        raise InputError(f"{image} does not exist", "check the path of the image")
     if json_path is not None:
         check_writable(json_path)
     starts = measure(commands(model, image), rounds)
@@ -71,9 +71,9 @@ def commands(model: Path, image: Path) -> dict[str, list[str]]:
     }
 
 
-def measure(asked: dict[str, list[str]], rounds: int) -> dict[str, list[Start]]:
+def measure(asked: dict[str, list[str]], rounds: int) -> dict[str, list[ProcessStart]]:
     """Start each in turns, ``rounds`` times after one that fills the disk's cache; raises ``BackendError`` where one fails."""
-    starts: dict[str, list[Start]] = {name: [] for name in asked}
+    starts: dict[str, list[ProcessStart]] = {name: [] for name in asked}
     for number in range(rounds + 1):
         for name in asked if number % 2 else reversed(asked):
             start = start_once(asked[name])
@@ -83,7 +83,7 @@ def measure(asked: dict[str, list[str]], rounds: int) -> dict[str, list[Start]]:
     return starts
 
 
-def start_once(command: list[str]) -> Start:
+def start_once(command: list[str]) -> ProcessStart:
     """Run a command to its end and look at the clock at its first line."""
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
@@ -97,16 +97,21 @@ def start_once(command: list[str]) -> Start:
         child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     end = perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for, the object must know
+    child.returncode = os.waitstatus_to_exitcode(status)  # os.wait4 has reaped the child, tell Popen
     if child.returncode or not line:
-        raise BackendError("a result", f"exit code {child.returncode} of {' '.join(command[1:])}", "run it by hand")
-    return Start(first, end, usage.ru_maxrss / 1024)
+        raise BackendError(
+            f"{' '.join(command[1:])} printed nothing and ended with exit code {child.returncode}", "run it by hand"
+        )
+    return ProcessStart(first, end, usage.ru_maxrss / 1024)
 
 
-def summary(starts: dict[str, list[Start]]) -> dict[str, Any]:
-    """Medians and ratios, and what is wanted of them."""
+def summary(starts: dict[str, list[ProcessStart]]) -> dict[str, Any]:
+    """Medians and ratios, with their targets."""
     middle = {
-        name: {field: statistics.median(asdict(start)[field] for start in own) for field in ("first_line_s", "end_s", "peak_mib")}
+        name: {
+            field: statistics.median(asdict(start)[field] for start in own)
+            for field in ("first_line_s", "end_s", "peak_memory_mib")
+        }
         for name, own in starts.items()
     }
     paired = zip(starts["run"], starts["bare"], strict=True)
@@ -115,9 +120,9 @@ def summary(starts: dict[str, list[Start]]) -> dict[str, Any]:
         "medians": middle,
         "time_ratio": middle["run"]["first_line_s"] / middle["bare"]["first_line_s"],
         "time_ratio_of_pairs": [ratios[0], statistics.median(ratios), ratios[-1]],
-        "memory_ratio": middle["run"]["peak_mib"] / middle["bare"]["peak_mib"],
+        "memory_ratio": middle["run"]["peak_memory_mib"] / middle["bare"]["peak_memory_mib"],
         "help_s": middle["help"]["end_s"],
-        "wanted": {"time_ratio": WANTED_TIME, "memory_ratio": WANTED_MEMORY, "help_s": WANTED_HELP_S},
+        "target": {"time_ratio": TARGET_TIME, "memory_ratio": TARGET_MEMORY, "help_s": TARGET_HELP_S},
     }
 
 
@@ -128,18 +133,18 @@ def table(found: dict[str, Any]) -> str:
     rows = [["", "first line s", "end s", "peak MiB"]]
     for name, title in names.items():
         own = middle[name]
-        peak = "" if name == "help" else f"{own['peak_mib']:.0f}"
+        peak = "" if name == "help" else f"{own['peak_memory_mib']:.0f}"
         rows.append([title, f"{own['first_line_s']:.3f}", f"{own['end_s']:.3f}", peak])
     verdicts = [
-        _verdict("time", found["time_ratio"], WANTED_TIME, "x"),
-        _verdict("memory", found["memory_ratio"], WANTED_MEMORY, "x"),
-        _verdict("--help", found["help_s"], WANTED_HELP_S, " s"),
+        _verdict("time", found["time_ratio"], TARGET_TIME, "x"),
+        _verdict("memory", found["memory_ratio"], TARGET_MEMORY, "x"),
+        _verdict("--help", found["help_s"], TARGET_HELP_S, " s"),
     ]
     return align_columns(rows, left=1) + "\n\n" + "\n".join(verdicts)
 
 
-def _verdict(name: str, found: float, wanted: float, unit: str) -> str:
-    return f"{name} {found:.2f}{unit}, at most {wanted:g}{unit}: {'reached' if found <= wanted else 'not reached'}"
+def _verdict(name: str, found: float, target: float, unit: str) -> str:
+    return f"{name} {found:.2f}{unit}, at most {target:g}{unit}: {'reached' if found <= target else 'not reached'}"
 
 
 if __name__ == "__main__":

@@ -28,14 +28,14 @@ def confusion_of(checkpoint: str, dataset: Dataset) -> tuple[str, Score]:
     """Name and score of a classifier's checkpoint; raises ``InputError`` for a detector or for other classes."""
     model, card = load_checkpoint(checkpoint)
     if card.task != "classify" or card.labels != dataset.labels:
-        found = card.task if card.task != "classify" else ", ".join(card.labels)
-        raise InputError(f"a classifier for {', '.join(dataset.labels)}", f"{checkpoint}: {found}", "name another checkpoint")
+        found = f"a model to {card.task}" if card.task != "classify" else f"a classifier of {', '.join(card.labels)}"
+        raise InputError(f"{checkpoint} is {found}, not a classifier of {', '.join(dataset.labels)}", "name another checkpoint")
     with one_thread():
         return card.name, evaluate(Eager(model, card), dataset, strict=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
+class ClassifierRuns:
     """One model, trained once or with several seeds: accuracies and, for each training, the recall of each class (n, C)."""
 
     name: str
@@ -44,7 +44,7 @@ class Side:
     confusion: Int64
 
     @classmethod
-    def of(cls, checkpoints: Sequence[str], dataset: Dataset) -> Side:
+    def of(cls, checkpoints: Sequence[str], dataset: Dataset) -> ClassifierRuns:
         """Measure all checkpoints of it; the name is the first one's, the confusion counts all of them."""
         found = [confusion_of(checkpoint, dataset) for checkpoint in checkpoints]
         matrices = [matrix(score) for _, score in found]
@@ -64,8 +64,8 @@ def compare(first: Sequence[str], second: Sequence[str], dataset: Dataset, out: 
     Raises ``InputError`` where both sides do not have as many checkpoints.
     """
     if len(first) != len(second):
-        raise InputError("as many checkpoints on both sides", f"{len(first)} and {len(second)}", "name one for each seed")
-    a, b = (Side.of(checkpoints, dataset) for checkpoints in (first, second))
+        raise InputError(f"the sides have {len(first)} and {len(second)} checkpoints", "name one for each seed on both sides")
+    a, b = (ClassifierRuns.of(checkpoints, dataset) for checkpoints in (first, second))
     plots.confusion([(f"{side.name}: top-1 {side.accuracy}", side.confusion) for side in (a, b)], dataset.labels, out)
     seeds = f", {len(first)} seeds" if len(first) > 1 else ""
     title = f"Recall by class: {b.name} against {a.name}{seeds}"
@@ -85,8 +85,8 @@ def matrix(score: Score) -> Int64:
     return score.confusion
 
 
-def _rows(first: Side, second: Side, labels: tuple[str, ...]) -> list[str]:
-    """Recall of each class in two align_columns, the largest gain first, and from where to where it goes over the seeds."""
+def _rows(first: ClassifierRuns, second: ClassifierRuns, labels: tuple[str, ...]) -> list[str]:
+    """Recall of each class in two columns, the largest gain first, and from where to where it goes over the seeds."""
     a, b = (max(len(side.name), 6) + 2 for side in (first, second))
     change = (second.recall - first.recall) * 100
     rows = []

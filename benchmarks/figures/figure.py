@@ -1,4 +1,4 @@
-"""What the commands behind the project's figures share: which files, one-line errors, a record with its environment."""
+"""Shared by the commands behind the project's figures: choosing files, one-line errors, a JSON record with its environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def checkpoint(name: str) -> Path:
-    """A checkpoint by its path or shipped name; looked up by name, so that the benchmarks never import what needs torch.
+    """A checkpoint by its path or shipped name; imported on demand, so that other figures run without torch.
 
     Raises what ``find_checkpoint`` raises.
     """
@@ -35,10 +35,10 @@ def artifacts(folder: Path) -> list[Path]:
     """The exported files in ``folder``, by precision and format; raises ``InputError`` where there is none."""
     formats = [suffix for suffix, name in SUFFIXES.items() if name != "torch"]
     if not folder.is_dir():
-        raise InputError(f"a folder of exported files at {folder}", "no such folder", "run edgecnn export --out there")
+        raise InputError(f"--artifacts: {folder} does not exist", f"run edgecnn export --out {folder}")
     found = [path for path in folder.iterdir() if path.suffix in formats and path.is_file()]
     if not found:
-        raise InputError(f"{', '.join(formats)} files in {folder}", "none", "run edgecnn export --out there")
+        raise InputError(f"--artifacts: {folder} holds no {', '.join(formats)} file", f"run edgecnn export --out {folder}")
     return sorted(found, key=lambda path: (_precision_rank(path.stem), formats.index(path.suffix), path.name))
 
 
@@ -47,16 +47,18 @@ def _precision_rank(stem: str) -> int:
 
 
 def check_weights(name: str, checkpoint: ModelCard, artifact: ModelCard) -> None:
-    """Raise ``InputError`` where the file ``name`` was exported from other weights: its figure would mean nothing."""
+    """Raise ``InputError`` where the file ``name`` was exported from other weights: they can't be compared."""
     if other_weights(checkpoint, artifact):
-        raise InputError("files exported from this checkpoint", f"{name}, exported from other weights", "export it again")
+        raise InputError(f"{name} was exported from other weights than this checkpoint", "export it again")
 
 
 def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
-    """Write ``content`` with the name of the figure, the command, device and environment as JSON."""
+    """Write ``content`` with schema, figure, command, device and environment as JSON; paths are cut to their last part."""
     words = [Path(word).name if "/" in word and not word.startswith("scene:") else word for word in sys.argv[1:]]
     device = probe()
     head = {
+        "schema": "edgecnn.figure",
+        "version": 2,  # version 1 had neither schema nor version
         "figure": figure,
         "command": f"python -m edgecnn.benchmarks.figures.{figure} {' '.join(words)}",
         "device": {**dataclasses.asdict(device), "slug": device.slug},
@@ -77,7 +79,5 @@ def run(command: click.Command) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo(
-            "error: wanted a measurement that ends by itself, found an interrupt: run it again; nothing was written", err=True
-        )
+        click.echo("error: the measurement was interrupted, nothing was written; run it again", err=True)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""Make a trained checkpoint one that ships: weights rounded to half precision and scored like that, notes for its user in the card.
+"""Prepare a trained checkpoint for shipping: weights rounded to half precision, scored like that, notes for users in its card.
 
 `python -m edgecnn.benchmarks.figures.ship_weights runs/x/model.safetensors --name x --notes NOTES.json --data DATA --out DIR`
 """
@@ -22,7 +22,7 @@ from edgecnn.metrics import Score, evaluate, match_labels
 from edgecnn.models.checkpoint import load_checkpoint, save_checkpoint
 from edgecnn.train.predict import Eager, one_thread, scoring_card
 
-WANTED = ("what", "data", "licence", "attribution", "bad_at")
+REQUIRED_NOTES = ("what", "data", "licence", "attribution", "bad_at")
 
 
 def rounded(model: nn.Module) -> nn.Module:
@@ -37,10 +37,10 @@ def read_notes(path: Path, name: str) -> dict[str, Any]:
     try:
         notes: dict[str, Any] = json.loads(path.read_text()).get(name, {})
     except (OSError, ValueError) as error:
-        raise InputError(f"a JSON file with notes at {path}", str(error), "correct it") from error
-    missing = [key for key in WANTED if not notes.get(key)]
+        raise InputError(f"--notes: {path} can't be read: {error}", "correct the file") from error
+    missing = [key for key in REQUIRED_NOTES if not notes.get(key)]
     if missing:
-        raise InputError(f"{', '.join(WANTED)} in {name} of {path}", f"no {', '.join(missing)}", "write them")
+        raise InputError(f"--notes: {name} in {path} has no {', '.join(missing)}", "add them")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""How many times faster and smaller exported files are than PyTorch eager fp32: model clock, all files in turns in one run.
+"""Speedup and size of exported files against PyTorch eager fp32: model clock, interleaved rounds.
 
 ``python -m edgecnn.benchmarks.figures.speedup cups --artifacts DIR --json FILE``
 """
@@ -23,7 +23,7 @@ from edgecnn.benchmarks.report.document import to_document
 from edgecnn.benchmarks.report.table import align_columns, format_ms
 from edgecnn.files import check_writable
 
-WANTED = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
+TARGET = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
 
 
 @click.command()
@@ -31,7 +31,7 @@ WANTED = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
 @click.option("--artifacts", "folder", type=click.Path(path_type=Path), required=True, help="Folder of exported files.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch and every engine.  [default: all]")
 @click.option("--quick", is_flag=True, help="64 runs in place of 662 runs and 10 s.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(model: str, folder: Path, threads: int | None, quick: bool, json_path: Path | None) -> None:
     """Compare the files in a folder with the checkpoint MODEL that they were exported from."""
     files = (figure.checkpoint(model), *figure.artifacts(folder))
@@ -45,7 +45,7 @@ def command(model: str, folder: Path, threads: int | None, quick: bool, json_pat
     click.echo(table(rows))
     click.echo(f"\n{conclusion(rows)}")
     if json_path is not None:
-        figure.record(json_path, "speedup", {"wanted_int8": WANTED, "rows": rows, "benchmark": to_document(found)})
+        figure.record(json_path, "speedup", {"target_int8_speedup": TARGET, "rows": rows, "benchmark": to_document(found)})
 
 
 def _check(processes: Sequence[ModelProcess]) -> None:
@@ -54,7 +54,7 @@ def _check(processes: Sequence[ModelProcess]) -> None:
 
 
 def row(record: Record, own: FileRecord) -> dict[str, Any]:
-    """The figures of one file: p50, ratio to PyTorch with its spread over the rounds, size and its ratio to fp32 of the format."""
+    """The row of one file: percentiles, speedup over PyTorch with its spread over the rounds, size and its ratio to fp32 of the format."""
     ratio, low, high = record.speedup(own, "model")
     whole = next((other for other in record.files if (other.format, other.precision) == (own.format, "fp32")), None)
     return {
@@ -63,10 +63,10 @@ def row(record: Record, own: FileRecord) -> dict[str, Any]:
         "precision": own.precision,
         "p50_ms": own.clocks["model"].latency.p50,
         "p99_ms": own.clocks["model"].latency.p99,
-        "times_faster": ratio,
-        "times_faster_p10": low,
-        "times_faster_p90": high,
-        "bytes": own.size_bytes,
+        "speedup": ratio,
+        "speedup_p10": low,
+        "speedup_p90": high,
+        "size_bytes": own.size_bytes,
         "size_of_fp32": None if whole is None else own.size_bytes / whole.size_bytes,
         "verdict": str(own.verdict),
         "reasons": list(own.verdict.reasons),
@@ -78,19 +78,19 @@ def table(rows: list[dict[str, Any]]) -> str:
     cells = [["file", "precision", "model p50 ms", "p99 ms", "speedup", "size MB", "of fp32", "verdict"]]
     for own in rows:
         share = "" if own["size_of_fp32"] is None else f"{own['size_of_fp32']:.2f}"
-        faster = f"{own['times_faster']:.2f} ({own['times_faster_p10']:.2f}-{own['times_faster_p90']:.2f})"
+        faster = f"{own['speedup']:.2f} ({own['speedup_p10']:.2f}-{own['speedup_p90']:.2f})"
         times = [format_ms(own["p50_ms"]), format_ms(own["p99_ms"])]
-        cells.append([own["name"], own["precision"], *times, faster, f"{own['bytes'] / 1e6:.2f}", share, own["verdict"]])
+        cells.append([own["name"], own["precision"], *times, faster, f"{own['size_bytes'] / 1e6:.2f}", share, own["verdict"]])
     return align_columns(cells, left=2)
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:
     """Whether every int8 file reaches the figure, in one line."""
-    ratios = {own["format"]: own["times_faster"] for own in rows if own["precision"] == "int8"}
+    ratios = {own["format"]: own["speedup"] for own in rows if own["precision"] == "int8"}
     if not ratios:
         return "no int8 file in the folder"
-    reached = "reached" if min(ratios.values()) >= WANTED else "not reached"
-    return f"int8 at least {WANTED:g}x faster than PyTorch eager fp32: {reached} ({', '.join(f'{k} {v:.2f}' for k, v in ratios.items())})"
+    reached = "reached" if min(ratios.values()) >= TARGET else "not reached"
+    return f"int8 at least {TARGET:g}x faster than PyTorch eager fp32: {reached} ({', '.join(f'{k} {v:.2f}' for k, v in ratios.items())})"
 
 
 if __name__ == "__main__":

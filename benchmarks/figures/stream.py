@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.figures.reach import Figure
+from edgecnn.benchmarks.figures.target import TargetCheck
 from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.errors import BackendError
 from edgecnn.files import check_writable
@@ -62,7 +62,7 @@ def command(what: tuple[str, ...], json_path: Path | None, **values: Any) -> Non
         check_writable(json_path)
     settings = StreamSettings(**values)
     content: dict[str, Any] = {}
-    figures: list[Figure] = []
+    figures: list[TargetCheck] = []
     for name in what or WHAT:
         found, own = MEASURES[name](settings)
         content[name] = found
@@ -72,9 +72,9 @@ def command(what: tuple[str, ...], json_path: Path | None, **values: Any) -> Non
         figure.record(json_path, "stream", {"figures": [one.to_json() for one in figures], **content})
 
 
-def table(figures: list[Figure]) -> str:
+def table(figures: list[TargetCheck]) -> str:
     """Figures for a terminal."""
-    return align_columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1)
+    return align_columns([["figure", "median", "target", ""], *(one.cells() for one in figures)], left=1)
 
 
 def run_part(part: str, **asked: Any) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _cpu_ms(part: dict[str, Any]) -> float:
     return float(part["cpu_s"] / part["frames"] * 1e3)
 
 
-def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
+def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
     """File to boxes over the floor, for both engines; four cameras over one."""
     asked: dict[str, dict[str, Any]] = {
         "openvino alone": {"part": "engine_openvino", "model": settings.openvino},
@@ -137,7 +137,7 @@ def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     figures = [
         *_against_floor("OpenVINO", parts, "edgecnn openvino", "openvino alone", 0.95),
         *_against_floor("ONNX Runtime", parts, "edgecnn onnxruntime", _quicker(parts), 0.85),
-        Figure.of(
+        TargetCheck.of(
             "four cameras over one, frames/s", _paired(parts, _rate, "edgecnn openvino, 4 cameras", "edgecnn openvino"), 0.95
         ),
     ]
@@ -150,16 +150,16 @@ def _quicker(parts: Parts) -> str:
     return max(names, key=lambda name: statistics.median(map(_rate, parts[name])))
 
 
-def _against_floor(engine: str, parts: Parts, run: str, alone: str, wanted: float) -> list[Figure]:
+def _against_floor(engine: str, parts: Parts, run: str, alone: str, wanted: float) -> list[TargetCheck]:
     engine_ms, decode_ms = ([_cpu_ms(part) for part in parts[name]] for name in (alone, "decode"))
     shares = [one / (one + other) for one, other in zip(engine_ms, decode_ms, strict=True)]
     over_engine = _paired(parts, _rate, run, alone)
     cpu = [(one + other) / _cpu_ms(part) for one, other, part in zip(engine_ms, decode_ms, parts[run], strict=True)]
     return [
-        Figure.of(f"{engine}: file to boxes over the engine alone, frames/s", over_engine),
-        Figure.of(f"{engine}: the floor, engine over engine and decoding", shares),
-        Figure.of(f"{engine}: frames/s over the floor", [a / b for a, b in zip(over_engine, shares, strict=True)], wanted),
-        Figure.of(f"{engine}: the floor's processor time over ours", cpu, wanted),
+        TargetCheck.of(f"{engine}: file to boxes over the engine alone, frames/s", over_engine),
+        TargetCheck.of(f"{engine}: the floor, engine over engine and decoding", shares),
+        TargetCheck.of(f"{engine}: frames/s over the floor", [a / b for a, b in zip(over_engine, shares, strict=True)], wanted),
+        TargetCheck.of(f"{engine}: the floor's processor time over ours", cpu, wanted),
     ]
 
 
@@ -167,7 +167,7 @@ def _paired(parts: Parts, value: Callable[[dict[str, Any]], float], one: str, ot
     return [value(a) / value(b) for a, b in zip(parts[one], parts[other], strict=True)]
 
 
-def age(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
+def age(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
     """Frame age on a camera of 30 frames/s, against the inferences of the same run, and against a loop without a pipeline."""
     asked = {
         f"{name}{', bare loop' if bare else ''}": {
@@ -183,9 +183,9 @@ def age(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
         over = [age / _allowed_age(part) for age, part in zip(ours, parts[name], strict=True)]
         bare_over = [age / _allowed_age(part) for age, part in zip(bare, parts[f"{name}, bare loop"], strict=True)]
         figures += [
-            Figure.of(f"{name}: age p99 over 1.5 inferences + 5 ms", over, 1.0, at_most=True),
-            Figure.of(f"{name}: the same of a loop without a pipeline", bare_over),
-            Figure.of(f"{name}: age p99 less that of the loop, ms", [a - b for a, b in zip(ours, bare, strict=True)]),
+            TargetCheck.of(f"{name}: age p99 over 1.5 inferences + 5 ms", over, 1.0, at_most=True),
+            TargetCheck.of(f"{name}: the same of a loop without a pipeline", bare_over),
+            TargetCheck.of(f"{name}: age p99 less that of the loop, ms", [a - b for a, b in zip(ours, bare, strict=True)]),
         ]
     return {"parts": parts}, figures
 
@@ -199,7 +199,7 @@ def _allowed_age(part: dict[str, Any]) -> float:
     return 1.5 * float(statistics.median(part["extra"]["infers_ms"])) + 5
 
 
-def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
+def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
     """True age while the model takes three frame intervals: edgecnn for the whole time, a plain OpenCV loop for a minute of it."""
     fps, times = 30.0, 3.0
     seconds = settings.minutes * 60
@@ -212,9 +212,11 @@ def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     tenth = max(len(ages) // 10, 1)
     drift = statistics.median(ages[-tenth:]) - statistics.median(ages[:tenth])
     figures = [
-        Figure.of("age p99 over 1 interval + 2 inferences, model 3x slower", [nearest_rank(ages, 99) / bound], 1.0, at_most=True),
-        Figure.of("median age of the last tenth less that of the first, ms", [drift], 1e3 / fps, at_most=True),
-        Figure.of("a plain OpenCV loop's age after a minute, ms", [plain[-1][1]]),
+        TargetCheck.of(
+            "age p99 over 1 interval + 2 inferences, model 3x slower", [nearest_rank(ages, 99) / bound], 1.0, at_most=True
+        ),
+        TargetCheck.of("median age of the last tenth less that of the first, ms", [drift], 1e3 / fps, at_most=True),
+        TargetCheck.of("a plain OpenCV loop's age after a minute, ms", [plain[-1][1]]),
     ]
     return {
         "minutes": settings.minutes,
@@ -224,21 +226,21 @@ def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
     }, figures
 
 
-def memory(settings: StreamSettings) -> tuple[dict[str, Any], list[Figure]]:
+def memory(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
     """Growth of resident memory, files and sockets at full rate, after the first minute."""
     found = run_part("memory", model=settings.openvino, video=settings.video, seconds=settings.minutes * 60)["extra"]
     samples = found["samples"]
     early = [one for one in samples if one["s"] <= SETTLED_S][-1]
     late = samples[-1]
     figures = [
-        Figure.of(f"growth of memory in {settings.minutes:g} minutes, MiB", [late["mib"] - early["mib"]], 5.0, at_most=True),
-        Figure.of("growth of open files", [late["files"] - early["files"]], 0.0, at_most=True),
-        Figure.of("growth of sockets", [late["sockets"] - early["sockets"]], 0.0, at_most=True),
+        TargetCheck.of(f"growth of memory in {settings.minutes:g} minutes, MiB", [late["mib"] - early["mib"]], 5.0, at_most=True),
+        TargetCheck.of("growth of open files", [late["files"] - early["files"]], 0.0, at_most=True),
+        TargetCheck.of("growth of sockets", [late["sockets"] - early["sockets"]], 0.0, at_most=True),
     ]
     return {"minutes": settings.minutes, **found}, figures
 
 
-MEASURES: dict[str, Callable[[StreamSettings], tuple[dict[str, Any], list[Figure]]]] = {
+MEASURES: dict[str, Callable[[StreamSettings], tuple[dict[str, Any], list[TargetCheck]]]] = {
     "throughput": throughput,
     "age": age,
     "slow": slow,

@@ -1,7 +1,6 @@
 """One measurement of ``benchmarks.stream`` in a process of its own: ``python -m edgecnn.benchmarks.figures.stream_part JSON`` prints JSON.
 
-Every part says how many frames it did, in how many seconds, and how much processor time that took. What comes before the first of
-them, imports and loading, is not counted.
+Every part reports its number of frames, the seconds they took, and their processor time. Imports and loading are not counted.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ SETTLE_FRAMES = 20
 
 
 @dataclass(slots=True)
-class Part:
-    """What one process measured; ``cpu_s`` is processor time of all its threads."""
+class PartResult:
+    """The measurement of one process; ``cpu_s`` is the processor time of all its threads."""
 
     frames: int = 0
     wall_s: float = 0.0
@@ -35,35 +34,35 @@ class Part:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Meter:
+class FrameMeter:
     """Counts frames from the end of warm-up until the time is over; any thread may count."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._lock = seconds, threading.Lock()
         self._seen = -SETTLE_FRAMES
         self._wall = self._cpu = 0.0
-        self.part = Part()
+        self.part = PartResult()
 
     def count(self) -> bool:
-        """One more frame is done; True once the time is over."""
+        """Count one finished frame; True once the time is over."""
         with self._lock:
             self._seen += 1
             if self._seen == 0:
                 self._wall, self._cpu = time.perf_counter(), time.process_time()
             elif self._seen > 0 and not self.part.frames and time.perf_counter() - self._wall >= self._seconds:
-                self.part = Part(self._seen, time.perf_counter() - self._wall, time.process_time() - self._cpu)
+                self.part = PartResult(self._seen, time.perf_counter() - self._wall, time.process_time() - self._cpu)
             return self.part.frames > 0
 
 
-def engine_openvino(model: str, seconds: float, **_: Any) -> Part:
-    """OpenVINO alone, as its documentation tells to get throughput: the hint, and a queue of asynchronous requests on one input."""
+def engine_openvino(model: str, seconds: float, **_: Any) -> PartResult:
+    """OpenVINO alone, as its documentation advises for throughput: the hint, and a queue of asynchronous requests on one input."""
     import numpy as np
     import openvino
 
     core = openvino.Core()
     compiled = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"})
     queue = openvino.AsyncInferQueue(compiled)
-    meter = Meter(seconds)
+    meter = FrameMeter(seconds)
     queue.set_callback(lambda request, _: meter.count())
     image = np.random.default_rng(0).integers(0, 256, compiled.input(0).shape, np.uint8)
     while not meter.part.frames:
@@ -73,7 +72,7 @@ def engine_openvino(model: str, seconds: float, **_: Any) -> Part:
     return meter.part
 
 
-def engine_onnxruntime(model: str, seconds: float, *, callers: int = 1, **_: Any) -> Part:
+def engine_onnxruntime(model: str, seconds: float, *, callers: int = 1, **_: Any) -> PartResult:
     """ONNX Runtime alone with its default threads, or with one thread for each of several callers."""
     import numpy as np
     import onnxruntime
@@ -84,7 +83,7 @@ def engine_onnxruntime(model: str, seconds: float, *, callers: int = 1, **_: Any
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     node = session.get_inputs()[0]
     feeds = {node.name: np.random.default_rng(0).integers(0, 256, node.shape, np.uint8)}
-    meter = Meter(seconds)
+    meter = FrameMeter(seconds)
 
     def call() -> None:
         done = False
@@ -96,11 +95,11 @@ def engine_onnxruntime(model: str, seconds: float, *, callers: int = 1, **_: Any
     return meter.part
 
 
-def decode(video: str, seconds: float, **_: Any) -> Part:
+def decode(video: str, seconds: float, **_: Any) -> PartResult:
     """Decoding alone, in one thread, from the file to an image in memory."""
     from edgecnn.runtime.sources import open_source
 
-    meter = Meter(seconds)
+    meter = FrameMeter(seconds)
     source = open_source(video, repeat=0)
     for _frame in source:
         if meter.count():
@@ -108,7 +107,7 @@ def decode(video: str, seconds: float, **_: Any) -> Part:
     return meter.part
 
 
-def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests: int | None = None, **_: Any) -> Part:
+def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests: int | None = None, **_: Any) -> PartResult:
     """edgecnn: from the file to boxes, nothing dropped; ``cameras`` copies of the file share the model."""
     import cv2
 
@@ -118,20 +117,20 @@ def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests
     from edgecnn.runtime.sources import open_source
 
     cv2.setNumThreads(1)
-    meter = Meter(seconds)
+    meter = FrameMeter(seconds)
     opened = Predictor(model, requests=requests) if requests else Autotuner().open(model, goal="throughput")
     with opened as predictor:
         plans = [CameraSetup(str(n), open_source(video, repeat=0, paced=False), predictor) for n in range(cameras)]
-        with MultiCamera(plans, workers=predictor.backend.concurrency) as station:
-            for _result in station:
+        with MultiCamera(plans, workers=predictor.backend.concurrency) as multi_camera:
+            for _result in multi_camera:
                 if meter.count():
                     break
-        stages = {name: clock.mean for name, clock in station.cameras["0"].stats().stage_ms.items()}
+        stages = {name: clock.mean for name, clock in multi_camera.cameras["0"].stats().stage_ms.items()}
         meter.part.extra = {"requests": predictor.backend.concurrency, "stage_ms": stages}
     return meter.part
 
 
-def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool = False, **_: Any) -> Part:
+def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool = False, **_: Any) -> PartResult:
     """A camera of ``fps`` frames/s, whose frames lie in memory: age of each result, duration of each inference.
 
     By the live pipeline, or ``bare``: camera and model in one loop in one thread, which is as young as results can be.
@@ -143,7 +142,7 @@ def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool
     from edgecnn.runtime.sources import open_source
 
     images = [frame.image for frame in islice(open_source(video), 60)]
-    meter, ages, infers = Meter(seconds), [], []
+    meter, ages, infers = FrameMeter(seconds), [], []
     with Autotuner().open(model, goal="latency") as predictor:
         for age_ms, infer_ms in (_bare_ages if bare else _live_ages)(PacedImageSource(images, fps), predictor):
             ages.append(age_ms)
@@ -170,14 +169,14 @@ def _bare_ages(source: Source, predictor: Predictor) -> Iterator[tuple[float, fl
         yield (time.perf_counter() - frame.captured_at) * 1e3, spent["infer"]
 
 
-def slow(model: str, seconds: float, *, fps: float = 30.0, times: float = 3.0, plain: bool = False, **_: Any) -> Part:
+def slow(model: str, seconds: float, *, fps: float = 30.0, times: float = 3.0, plain: bool = False, **_: Any) -> PartResult:
     """A model made ``times`` slower than a web camera of ``fps``: true age of the frames over time, by edgecnn or a plain OpenCV loop."""
     from edgecnn.benchmarks.figures.web_camera import true_age
     from edgecnn.runtime.model.predictor import Predictor
 
     with _web_camera(fps) as (address, first_at), Predictor(model) as predictor:
-        meter, ages, started = Meter(seconds), [], time.perf_counter()
-        slowed = Slowed(predictor, times / fps)
+        meter, ages, started = FrameMeter(seconds), [], time.perf_counter()
+        slowed = SlowPredictor(predictor, times / fps)
         for image in (_plain_loop if plain else _live_loop)(address, slowed):
             ages.append((round(time.perf_counter() - started, 3), round(true_age(image, first_at, fps) * 1e3, 2)))
             if meter.count():
@@ -186,8 +185,8 @@ def slow(model: str, seconds: float, *, fps: float = 30.0, times: float = 3.0, p
     return meter.part
 
 
-class Slowed:
-    """A predictor whose every answer takes at least ``seconds``: the rest of it is slept."""
+class SlowPredictor:
+    """A predictor that takes at least ``seconds`` per image: it sleeps for the rest."""
 
     def __init__(self, predictor: Any, seconds: float) -> None:
         self._predictor, self._seconds = predictor, seconds
@@ -196,17 +195,17 @@ class Slowed:
         """One worker."""
         work = self._predictor.worker()
 
-        def slowly(image: Any) -> Any:
+        def slow_worker(image: Any) -> Any:
             started = time.perf_counter()
             found = work(image)
             time.sleep(max(started + self._seconds - time.perf_counter(), 0))
             return found
 
-        return slowly
+        return slow_worker
 
 
-def _plain_loop(address: str, predictor: Slowed) -> Iterator[Any]:
-    """What tutorials show."""
+def _plain_loop(address: str, predictor: SlowPredictor) -> Iterator[Any]:
+    """The loop of most OpenCV tutorials: it reads every frame, however old."""
     import cv2
 
     work, capture = predictor.worker(), cv2.VideoCapture(address)
@@ -218,7 +217,7 @@ def _plain_loop(address: str, predictor: Slowed) -> Iterator[Any]:
         yield image
 
 
-def _live_loop(address: str, predictor: Slowed) -> Iterator[Any]:
+def _live_loop(address: str, predictor: SlowPredictor) -> Iterator[Any]:
     from edgecnn.runtime.pipeline.single_camera import Pipeline
     from edgecnn.runtime.sources import open_source
 
@@ -239,7 +238,7 @@ def _web_camera(fps: float) -> Iterator[tuple[str, float]]:
             camera.kill()
 
 
-def memory(model: str, video: str, seconds: float, *, every: float = 10.0, **_: Any) -> Part:
+def memory(model: str, video: str, seconds: float, *, every: float = 10.0, **_: Any) -> PartResult:
     """edgecnn at full rate on a file, over and over, beside a web camera: resident MiB, open files and threads over time."""
     import cv2
 
@@ -248,26 +247,26 @@ def memory(model: str, video: str, seconds: float, *, every: float = 10.0, **_: 
     from edgecnn.runtime.sources import open_source
 
     cv2.setNumThreads(1)
-    meter, samples, due = Meter(seconds), [], 0.0
+    meter, samples, due = FrameMeter(seconds), [], 0.0
     with _web_camera(30.0) as (address, _first), Autotuner().open(model, goal="throughput") as predictor:
         plans = [
             CameraSetup("file", open_source(video, repeat=0, paced=False), predictor),
             CameraSetup("web", open_source(address), predictor),
         ]
-        with MultiCamera(plans, workers=predictor.backend.concurrency) as station:
+        with MultiCamera(plans, workers=predictor.backend.concurrency) as multi_camera:
             started = time.perf_counter()
-            for _result in station:
+            for _result in multi_camera:
                 if (now := time.perf_counter() - started) >= due:
-                    samples.append({"s": round(now, 1), **_held()})
+                    samples.append({"s": round(now, 1), **_process_resources()})
                     due += every
                 if meter.count():
                     break
-        ledgers = {name: asdict(camera.ledger.counts()) for name, camera in station.cameras.items()}
+        ledgers = {name: asdict(camera.ledger.counts()) for name, camera in multi_camera.cameras.items()}
     meter.part.extra = {"samples": samples, "ledgers": ledgers}
     return meter.part
 
 
-def _held() -> dict[str, float]:
+def _process_resources() -> dict[str, float]:
     with Path("/proc/self/status").open(encoding="ascii") as lines:
         status = dict(line.split(":", 1) for line in lines)
     files = []
@@ -282,7 +281,7 @@ def _held() -> dict[str, float]:
     }
 
 
-PARTS: dict[str, Callable[..., Part]] = {
+PARTS: dict[str, Callable[..., PartResult]] = {
     "engine_openvino": engine_openvino,
     "engine_onnxruntime": engine_onnxruntime,
     "decode": decode,
@@ -301,12 +300,12 @@ def _in_threads(call: Callable[[], None], count: int) -> None:
         thread.join()
 
 
-def main(asked: dict[str, Any]) -> None:
+def main(arguments: dict[str, Any]) -> None:
     """Measure and print."""
-    found = PARTS[asked.pop("part")](**asked)
+    found = PARTS[arguments.pop("part")](**arguments)
     print(json.dumps(asdict(found)), flush=True)
 
 
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))
-    os._exit(0)  # engines that hold threads may hang while Python tears them down; everything is said
+    os._exit(0)  # engines with live threads may hang while the interpreter shuts down

@@ -1,9 +1,9 @@
-"""Other people's models on real data, each through one ``edgecnn evaluate`` command, beside what is known of them.
+"""Third-party models on real data, each through one ``edgecnn evaluate`` command, beside their known accuracy.
 
 ``python -m edgecnn.benchmarks.figures.third_party --data DIR --json FILE``
 
 DIR holds ``models/`` and the datasets as the project's data folder does; the known values are those of its README, measured with other
-programs. ``--limit`` is for a quick look: fewer images give another accuracy.
+programs. ``--limit`` is for a quick try: fewer images give another accuracy.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CORAL = {"cat.bmp": "tiger cat", "parrot.jpg": "macaw", "grace_hopper.bmp": "mil
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ThirdPartyModel:
     """One file, the options it needs, and its known values in points by metric."""
 
     name: str
@@ -51,41 +51,47 @@ class Case:
 
 
 CASES = (
-    Case("YOLOX-nano", "yolox_nano_kazuhito/model/yolox_nano.onnx", COCO, {"map": 33.2, "ap50": 50.2}),
-    Case("YOLOX-nano", "yolox_nano_kazuhito/model/yolox_nano_dynamic_range_quantize.tflite", COCO, {"map": 33.2, "ap50": 50.2}),
-    Case(
+    ThirdPartyModel("YOLOX-nano", "yolox_nano_kazuhito/model/yolox_nano.onnx", COCO, {"map": 33.2, "ap50": 50.2}),
+    ThirdPartyModel(
+        "YOLOX-nano", "yolox_nano_kazuhito/model/yolox_nano_dynamic_range_quantize.tflite", COCO, {"map": 33.2, "ap50": 50.2}
+    ),
+    ThirdPartyModel(
         "SSD MobileNet v1",
         "ssd_mobilenet_v1_coco/detect.tflite",
         (*COCO, "--labels", "{models}/ssd_mobilenet_v1_coco/labelmap.txt"),
         {"map": 22.4, "ap50": 35.7},
     ),
-    Case("FastestDet", "fastestdet/example/onnx-runtime/FastestDet.onnx", COCO, {"map": 19.1, "ap50": 35.7}),
-    Case("UltraFace RFB-320", "ultralight-face/models/onnx/version-RFB-320.onnx", (*FACES, "--every", "4"), {"ap50": 58.0}),
-    Case("UltraFace RFB-320 raw", f"ultralight-face/models/onnx/{FACE_RAW}.onnx", (*FACES, "--every", "4"), {"ap50": 58.0}),
-    Case(
+    ThirdPartyModel("FastestDet", "fastestdet/example/onnx-runtime/FastestDet.onnx", COCO, {"map": 19.1, "ap50": 35.7}),
+    ThirdPartyModel(
+        "UltraFace RFB-320", "ultralight-face/models/onnx/version-RFB-320.onnx", (*FACES, "--every", "4"), {"ap50": 58.0}
+    ),
+    ThirdPartyModel(
+        "UltraFace RFB-320 raw", f"ultralight-face/models/onnx/{FACE_RAW}.onnx", (*FACES, "--every", "4"), {"ap50": 58.0}
+    ),
+    ThirdPartyModel(
         "UltraFace RFB-320 raw", f"ultralight-face/tflite/pretrained/{FACE_RAW}.tflite", (*FACES, "--every", "4"), {"ap50": 58.0}
     ),
-    Case(
+    ThirdPartyModel(
         "face-detection-adas-0001",
         "openvino_ir_omz/intel/face-detection-adas-0001/FP16/face-detection-adas-0001.xml",
         (*FACES, "--labels", "face"),
         {"ap50": 73.0},
         "all 710 images; on every 4th a bare OpenVINO script gives 68.7 too",
     ),
-    Case(
+    ThirdPartyModel(
         "ResNet-8 float",
         f"{TINY}/image_classification/trained_models/pretrainedResnet.tflite",
         (*CIFAR, "--color", "rgb", "--mean", "0", "--std", "1"),
         {"top1": 75.5},
         "JPEG copy of CIFAR-10: published on the lossless set 85 and more",
     ),
-    Case(
+    ThirdPartyModel(
         "ResNet-8 int8",
         f"{TINY}/image_classification/trained_models/pretrainedResnet_quant.tflite",
         (*CIFAR, "--task", "classify"),
         {"top1": 75.5},
     ),
-    Case(
+    ThirdPartyModel(
         "MobileNet v1 0.25 128",
         "coral_tflite/mobilenet_v1_0.25_128_quant.tflite",
         PHOTOS,
@@ -97,12 +103,12 @@ CASES = (
 
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path), required=True, help="Folder with models/ and the datasets.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many images of each dataset.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+@click.option("--limit", type=click.IntRange(1), help="Maximum number of images of each dataset.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(folder: Path, limit: int | None, json_path: Path | None) -> None:
-    """Measure other people's models on real data through `edgecnn evaluate`."""
+    """Measure third-party models on real data through `edgecnn evaluate`."""
     if not (folder / "models").is_dir():
-        raise InputError(f"a folder with models and datasets at {folder}", "no models folder in it", "correct --data")
+        raise InputError(f"--data: {folder} has no folder models", "name the folder with models and datasets")
     if json_path is not None:
         check_writable(json_path)
     rows: list[dict[str, Any]] = []
@@ -111,14 +117,14 @@ def command(folder: Path, limit: int | None, json_path: Path | None) -> None:
             status(f"{case.name}, {Path(case.file).suffix[1:]}")
             rows += measure(case, places, limit)
     click.echo(table(rows))
-    click.echo(f"\n{conclusion(rows)}" if limit is None else "\nquick look on a part of the images: not to be compared")
+    click.echo(f"\n{conclusion(rows)}" if limit is None else "\na part of the images only: not comparable")
     if json_path is not None:
         figure.record(json_path, "third_party", {"within_points": WITHIN, "limit": limit, "rows": rows})
 
 
 @contextmanager
 def prepared(folder: Path, *, unpack: bool = True) -> Iterator[dict[str, str]]:
-    """Where things are; datasets that lie there in another shape are unpacked into a temporary folder (CIFAR-10 if ``unpack``)."""
+    """Folders by the names that options use; CIFAR-10 (if ``unpack``) and the photos are arranged in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as made:
         if unpack:
             with tarfile.open(folder / "cifar10-jpeg" / "cifar10-jpeg-test.tar.xz") as archive:
@@ -131,7 +137,7 @@ def prepared(folder: Path, *, unpack: bool = True) -> Iterator[dict[str, str]]:
         yield {"data": str(folder), "models": str(folder / "models"), "made": made}
 
 
-def measure(case: Case, places: dict[str, str], limit: int | None) -> list[dict[str, Any]]:
+def measure(case: ThirdPartyModel, places: dict[str, str], limit: int | None) -> list[dict[str, Any]]:
     """One row for each known value of a case; raises ``InputError`` where the command fails."""
     options = [option.format(**places) for option in case.options]
     found = evaluate([str(Path(places["models"]) / case.file), *options, *(["--limit", str(limit)] if limit else [])])
@@ -150,14 +156,14 @@ def measure(case: Case, places: dict[str, str], limit: int | None) -> list[dict[
 
 
 def evaluate(arguments: list[str]) -> dict[str, Any]:
-    """What `edgecnn evaluate` writes with --json; raises ``InputError`` with its own words where it fails."""
+    """What `edgecnn evaluate` writes with --json; raises ``InputError`` with its last line of output where it fails."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         result = Path(folder) / "score.json"
         words = [sys.executable, "-m", "edgecnn", "evaluate", *arguments, "--json", str(result)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-            raise InputError("a command that measures", f"edgecnn evaluate {' '.join(arguments)}: {said}", "mend that first")
+            said = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise InputError(f"edgecnn evaluate {' '.join(arguments)} failed: {said}", "correct that first")
         record: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return record
 
@@ -173,7 +179,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:
-    """Whether no model is more than a point below what is known of it."""
+    """Whether no model is more than a point below its known accuracy."""
     below = [f"{row['name']} {row['metric']}" for row in rows if row["measured"] < row["known"] - WITHIN]
     return f"no more than {WITHIN:g} point below the known value: " + (f"not {', '.join(below)}" if below else "all")
 

@@ -1,4 +1,4 @@
-"""File-to-boxes throughput of ``edgecnn run`` with nothing dropped, against the engine alone: what decoding and Python cost.
+"""Throughput of ``edgecnn run`` from file to boxes, no frame dropped, against the engine alone: the cost of decoding and Python.
 
 ``python -m edgecnn.benchmarks.figures.throughput cups-int8.xml car-detection.mp4 --json FILE``
 
@@ -28,21 +28,21 @@ from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.ov import open_file
 
-WANTED = 0.75
+TARGET = 0.75
 BENCHMARK_APP = "from openvino.tools.benchmark.main import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ThroughputPair:
     """Frames per second of the engine alone and of ``edgecnn run``, one right after the other."""
 
-    engine: float
-    run: float
+    engine_fps: float
+    run_fps: float
 
     @property
     def ratio(self) -> float:
-        """How much of the engine's throughput is left."""
-        return self.run / self.engine
+        """Share of the engine's throughput that ``edgecnn run`` reaches."""
+        return self.run_fps / self.engine_fps
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -61,55 +61,57 @@ def command(model: Path, video: Path, run_options: tuple[str, ...], rounds: int,
     for number in range(rounds):
         pairs.append(_pair(model, video, precision, seconds, run_options, engine_first=number % 2 == 0))
         click.echo(
-            f"{number + 1}/{rounds}: engine {pairs[-1].engine:.1f}, run {pairs[-1].run:.1f}, ratio {pairs[-1].ratio:.3f}",
+            f"{number + 1}/{rounds}: engine {pairs[-1].engine_fps:.1f}, run {pairs[-1].run_fps:.1f}, ratio {pairs[-1].ratio:.3f}",
             err=True,
         )
     found = summary(pairs)
     click.echo(table(pairs, found))
     if json_path is not None:
         rows = [{**asdict(pair), "ratio": pair.ratio} for pair in pairs]
-        figure.record(json_path, "throughput", {"wanted": WANTED, "engine_precision": precision, **found, "pairs": rows})
+        figure.record(json_path, "throughput", {"target": TARGET, "engine_precision": precision, **found, "pairs": rows})
 
 
-def summary(pairs: list[Pair]) -> dict[str, float]:
+def summary(pairs: list[ThroughputPair]) -> dict[str, float]:
     """Medians over the pairs, and the lowest and highest ratio."""
     ratios = [pair.ratio for pair in pairs]
     return {
-        "engine_frames_per_s": statistics.median(pair.engine for pair in pairs),
-        "run_frames_per_s": statistics.median(pair.run for pair in pairs),
+        "engine_fps": statistics.median(pair.engine_fps for pair in pairs),
+        "run_fps": statistics.median(pair.run_fps for pair in pairs),
         "ratio": statistics.median(ratios),
         "ratio_min": min(ratios),
         "ratio_max": max(ratios),
     }
 
 
-def table(pairs: list[Pair], found: dict[str, float]) -> str:
+def table(pairs: list[ThroughputPair], found: dict[str, float]) -> str:
     """The result for a terminal."""
     rows = [
         ["", "frames/s"],
-        ["engine alone (benchmark_app)", f"{found['engine_frames_per_s']:.1f}"],
-        ["edgecnn run, nothing dropped", f"{found['run_frames_per_s']:.1f}"],
+        ["engine alone (benchmark_app)", f"{found['engine_fps']:.1f}"],
+        ["edgecnn run, nothing dropped", f"{found['run_fps']:.1f}"],
     ]
-    reached = "reached" if found["ratio"] >= WANTED else "not reached"
+    reached = "reached" if found["ratio"] >= TARGET else "not reached"
     spread = f"{found['ratio_min']:.2f}-{found['ratio_max']:.2f} over {len(pairs)} pairs"
-    return f"{align_columns(rows, left=1)}\n\nratio {found['ratio']:.3f} ({spread}); at least {WANTED}: {reached}"
+    return f"{align_columns(rows, left=1)}\n\nratio {found['ratio']:.3f} ({spread}); at least {TARGET}: {reached}"
 
 
-def _pair(model: Path, video: Path, precision: str, seconds: int, run_options: tuple[str, ...], *, engine_first: bool) -> Pair:
+def _pair(
+    model: Path, video: Path, precision: str, seconds: int, run_options: tuple[str, ...], *, engine_first: bool
+) -> ThroughputPair:
     if engine_first:
         engine = engine_alone(model, precision, seconds)
-        return Pair(engine, whole_run(model, video, seconds, run_options))
+        return ThroughputPair(engine, whole_run(model, video, seconds, run_options))
     run = whole_run(model, video, seconds, run_options)
-    return Pair(engine_alone(model, precision, seconds), run)
+    return ThroughputPair(engine_alone(model, precision, seconds), run)
 
 
 def engine_alone(model: Path, precision: str, seconds: int) -> float:
     """Frames per second by benchmark_app; raises ``BackendError`` where it fails."""
-    wanted = ["-m", str(model), "-d", "CPU", "-hint", "throughput", "-t", str(seconds), "-infer_precision", precision]
-    done = _run([sys.executable, "-c", BENCHMARK_APP, *wanted], "benchmark_app")
+    arguments = ["-m", str(model), "-d", "CPU", "-hint", "throughput", "-t", str(seconds), "-infer_precision", precision]
+    done = _run([sys.executable, "-c", BENCHMARK_APP, *arguments], "benchmark_app")
     rate = re.search(r"Throughput:\s+([\d.]+) FPS", done)
     if rate is None:
-        raise BackendError("a throughput from benchmark_app", done.strip()[-200:] or "no output", "run it by hand")
+        raise BackendError(f"benchmark_app printed no throughput: {done.strip()[-200:] or 'no output'}", "run it by hand")
     return float(rate[1])
 
 
@@ -117,27 +119,38 @@ def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ..
     """Frames per second of a whole ``edgecnn run``, from the first decoded frame to the last boxes; raises ``BackendError``."""
     with tempfile.TemporaryDirectory() as folder:
         stats = Path(folder) / "stats.json"
-        wanted = ["--source", str(video), "--policy", "all", "--repeat", "0", "--duration", str(seconds), "--stats", str(stats)]
-        _run([sys.executable, "-m", "edgecnn", "run", str(model), *wanted, *run_options], "edgecnn run")
+        arguments = [
+            "--source",
+            str(video),
+            "--policy",
+            "all",
+            "--repeat",
+            "0",
+            "--duration",
+            str(seconds),
+            "--stats",
+            str(stats),
+        ]
+        _run([sys.executable, "-m", "edgecnn", "run", str(model), *arguments, *run_options], "edgecnn run")
         record: dict[str, Any] = json.loads(stats.read_text())
     ledger = record["ledger"]
     if ledger["dropped"] > ledger["unfinished"] or ledger["failed"]:
-        raise BackendError("a run in which no frame is lost", str(ledger), "look at it with edgecnn run")
+        raise BackendError(f"frames were lost: {ledger}", "check the source with edgecnn run")
     return float(record["throughput_fps"])
 
 
 def _run(command: list[str], name: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
-        raise BackendError(f"{name} to end well", f"exit code {done.returncode}: {last[:300]}", "run it by hand")
+        last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise BackendError(f"{name} failed with exit code {done.returncode}: {last[:300]}", "run it by hand")
     return done.stdout
 
 
 def engine_precision(model: Path) -> str:
     """The precision hint that ``edgecnn run`` gives OpenVINO for this file, f32 or f16; raises what opening it raises."""
     if file_format(model) != "openvino":
-        raise InputError("an OpenVINO file (.xml)", model.name, "export one with --format openvino")
+        raise InputError(f"{model.name} is not an OpenVINO file (.xml)", "export one with --format openvino")
     backend = open_file(model, "cpu", threads=None, requests=1)
     backend.close()
     if '"precision":"fp16"' not in backend.metadata.get(CARD_KEY, ""):

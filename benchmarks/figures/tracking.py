@@ -31,14 +31,14 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.tracking import ByteTrack, TrackOptions
 from edgecnn.types import Detections, nearest_rank
 
-FLOOR = 0.05  # the trackers choose themselves what is too weak
+FLOOR = 0.05  # low, because the trackers apply their own thresholds
 FIGURES = ("mota", "idf1", "hota")
-Follow: TypeAlias = Callable[[Detections, int], Detections]
+TrackFunction: TypeAlias = Callable[[Detections, int], Detections]
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerResult:
-    """One tracker: its name and options, its score, and what a frame took."""
+    """One tracker: name, options, score, and time per frame."""
 
     name: str
     options: dict[str, float]
@@ -50,13 +50,15 @@ class TrackerResult:
 @click.command()
 @click.argument("model")
 @click.option("--data", required=True, help="A sequence in MOT Challenge layout, or a scene of one cut.")
-@click.option("--limit", type=click.IntRange(2), help="At most so many frames.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
+@click.option("--limit", type=click.IntRange(2), help="Maximum number of frames.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(model: str, data: str, limit: int | None, json_path: Path | None) -> None:
     """Track what MODEL finds in a sequence of the classes that are labelled there."""
     dataset = open_dataset(data, limit=limit)
     if len({sample.group for sample in dataset.samples}) > 1:
-        raise InputError("one sequence", f"several in {dataset.name}", "name the folder of one, or a scene with a longer cut=")
+        raise InputError(
+            f"--data: {dataset.name} holds several sequences", "name the folder of one, or a scene with a longer cut="
+        )
     fps = frame_rate(Path(data)) or 30.0
     truth = [_true(sample.boxes) for sample in dataset.samples]
     if json_path is not None:
@@ -73,22 +75,22 @@ def command(model: str, data: str, limit: int | None, json_path: Path | None) ->
 
 
 def detect(model: str, dataset: Dataset) -> list[Detections]:
-    """What is found in each frame of the dataset's classes."""
+    """The detections of the dataset's classes in each frame."""
     with Predictor(model, options=CardOptions(score_threshold=FLOOR)) as predictor:
-        wanted = [index for index, label in enumerate(predictor.card.labels) if label in dataset.labels]
-        if not wanted:
-            raise InputError(f"a detector of {', '.join(dataset.labels)}", "none of them in its labels", "name another model")
+        class_ids = [index for index, label in enumerate(predictor.card.labels) if label in dataset.labels]
+        if not class_ids:
+            raise InputError(f"{model} detects none of {', '.join(dataset.labels)}", "name another model")
         found = []
         for sample in dataset.samples:
             prediction = predictor(sample.read())
             if not isinstance(prediction, Detections):
-                raise InputError("a detector", f"a model to {predictor.card.task}", "name another model")
-            found.append(prediction[np.isin(prediction.class_id, wanted)])
+                raise InputError(f"{model} is a model to {predictor.card.task}, not a detector", "name another model")
+            found.append(prediction[np.isin(prediction.class_id, class_ids)])
     return found
 
 
-def trackers(fps: float) -> list[tuple[str, dict[str, float], Follow]]:
-    """What is compared: ours, the peer as it comes, and the peer with our thresholds."""
+def trackers(fps: float) -> list[tuple[str, dict[str, float], TrackFunction]]:
+    """The compared trackers: ours, the peer with its defaults, and the peer with our thresholds."""
     ours = TrackOptions()
     same = {"high_conf_det_threshold": ours.high, "track_activation_threshold": ours.new}
     return [
@@ -98,17 +100,17 @@ def trackers(fps: float) -> list[tuple[str, dict[str, float], Follow]]:
     ]
 
 
-def _ours(options: TrackOptions, fps: float) -> Follow:
+def _ours(options: TrackOptions, fps: float) -> TrackFunction:
     tracker = ByteTrack(options)
     return lambda found, index: tracker.update(found, index, index / fps)
 
 
-def _peer(fps: float, options: dict[str, float]) -> Follow:
+def _peer(fps: float, options: dict[str, float]) -> TrackFunction:
     try:
         boxes, peer = import_module("supervision").Detections, import_module("trackers").ByteTrackTracker
     except ImportError as error:
-        do = "run: pip install --no-deps trackers supervision"
-        raise InputError("the packages trackers and supervision to compare with", "not installed", do) from error
+        fix = "run: pip install --no-deps trackers supervision"
+        raise InputError("trackers and supervision are not installed", fix) from error
     tracker = peer(frame_rate=fps, **options)
 
     def follow(found: Detections, index: int) -> Detections:
@@ -122,7 +124,7 @@ def _peer(fps: float, options: dict[str, float]) -> Follow:
 
 
 def measure(
-    name: str, options: dict[str, float], follow: Follow, found: Sequence[Detections], truth: Sequence[TrackedBoxes]
+    name: str, options: dict[str, float], follow: TrackFunction, found: Sequence[Detections], truth: Sequence[TrackedBoxes]
 ) -> TrackerResult:
     """Run one tracker over all frames."""
     tracked, spent = [], []
@@ -160,7 +162,7 @@ def conclusion(rows: Sequence[TrackerResult]) -> str:
 
 def _true(boxes: Any) -> TrackedBoxes:
     if boxes is None or boxes.identity is None:
-        raise InputError("a dataset with identities", "boxes without", "name a MOT Challenge sequence")
+        raise InputError("--data: the boxes have no identities", "name a MOT Challenge sequence")
     return TrackedBoxes(boxes.xyxy, boxes.identity, boxes.crowd)
 
 

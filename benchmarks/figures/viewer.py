@@ -1,4 +1,4 @@
-"""Somebody who watches the page at a port of this machine, for ever: ``python -m edgecnn.benchmarks.figures.viewer PORT``."""
+"""A viewer of the page at a port of this machine that never ends: ``python -m edgecnn.benchmarks.figures.viewer PORT``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import sys
 import time
 
 
-def look(port: int) -> None:
-    """Ask for each picture as the page does, and for the numbers twice a second."""
-    connection, number, asked = http.client.HTTPConnection("127.0.0.1", port, timeout=10), 0, 0.0
+def view(port: int) -> None:
+    """Request each picture as the page does, and the statistics twice a second."""
+    connection, number, requested_at = http.client.HTTPConnection("127.0.0.1", port, timeout=10), 0, 0.0
     while True:
         connection.request("GET", f"/api/picture?camera=camera&after={number}")
-        answer = connection.getresponse()
-        number = int(answer.headers.get("x-picture", number))
-        answer.read()
-        if time.monotonic() - asked > 0.5:
-            asked = time.monotonic()
+        response = connection.getresponse()
+        number = int(response.headers.get("x-picture", number))
+        response.read()
+        if time.monotonic() - requested_at > 0.5:
+            requested_at = time.monotonic()
             connection.request("GET", "/api/state?tick=999999999")
             connection.getresponse().read()
 
 
 if __name__ == "__main__":
-    look(int(sys.argv[1]))
+    view(int(sys.argv[1]))

@@ -1,7 +1,7 @@
-"""What it costs a run to be watched: ``python -m edgecnn.benchmarks.figures.watching --json FILE``.
+"""The cost of live viewers for a run: ``python -m edgecnn.benchmarks.figures.watching --json FILE``.
 
 A camera of 768x432 at 25 frames per second whose model takes 10 ms, served to no viewer, to one, to four, and to four beside one that
-never reads. The viewers are processes of their own. Each way takes its turn in rounds; frame age and processor time are of the run.
+never reads. Each viewer is a process of its own. The cases take turns in rounds; frame age and processor time are those of the run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import click
 import numpy as np
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.figures.reach import Figure
+from edgecnn.benchmarks.figures.target import TargetCheck
 from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.files import check_writable
 from edgecnn.runtime.draw.painter import Painter
@@ -29,14 +29,14 @@ from edgecnn.runtime.view.auth import Access
 from edgecnn.runtime.view.live_view import LiveView
 from edgecnn.types import Frame, nearest_rank
 
-NOBODY = "nobody"
-WAYS = {NOBODY: (0, 0), "one viewer": (1, 0), "four viewers": (4, 0), "four and one who never reads": (4, 1)}
+NO_VIEWER = "no viewer"
+CASES = {NO_VIEWER: (0, 0), "one viewer": (1, 0), "four viewers": (4, 0), "four and one who never reads": (4, 1)}
 FPS, SIZE, INFERENCE_S = 25.0, (432, 768), 0.010
 SETTLE_S = 1.0
 
 
-class Noise(FakeSource):
-    """Frames that are as hard to encode as those of a camera: noise, blurred by enlarging it."""
+class NoiseSource(FakeSource):
+    """Frames as hard to encode as those of a camera: enlarged noise."""
 
     def _frames(self) -> Generator[Frame, None, None]:
         small = np.random.default_rng(0).integers(0, 256, (8, SIZE[0] // 8, SIZE[1] // 8, 3), np.uint8)
@@ -46,48 +46,46 @@ class Noise(FakeSource):
 
 
 @click.command()
-@click.option(
-    "--seconds", type=click.FloatRange(0.1), default=5.0, show_default=True, help="How long each way is measured in a round."
-)
+@click.option("--seconds", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Seconds per case and round.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
 def command(seconds: float, rounds: int, json_path: Path | None) -> None:
-    """Measure what a run costs that nobody, one, or several watch."""
+    """Measure frame age and processor time of a run with no, one and several viewers."""
     if json_path is not None:
         check_writable(json_path)
-    parts: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    parts: dict[str, list[dict[str, Any]]] = {way: [] for way in CASES}
     for number in range(rounds):
-        for way, (viewers, lazy) in WAYS.items():
-            parts[way].append(measure(seconds, viewers, lazy))
+        for way, (viewers, stalled) in CASES.items():
+            parts[way].append(measure(seconds, viewers, stalled))
         last = ", ".join(f"{way} {own[-1]['age_p50_ms']:.1f} ms" for way, own in parts.items())
         click.echo(f"round {number + 1} of {rounds}: {last}", err=True)
-    figures = [one for way in list(WAYS)[1:] for one in _over_nobody(way, parts)]
-    click.echo(align_columns([["figure", "found", "wanted", ""], *(one.cells() for one in figures)], left=1))
+    figures = [one for way in list(CASES)[1:] for one in _over_no_viewer(way, parts)]
+    click.echo(align_columns([["figure", "median", "target", ""], *(one.cells() for one in figures)], left=1))
     if json_path is not None:
         figure.record(json_path, "watching", {"figures": [one.to_json() for one in figures], "parts": parts})
 
 
-def _over_nobody(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterator[Figure]:
+def _over_no_viewer(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterator[TargetCheck]:
     for name, key in {"frame age p50": "age_p50_ms", "frame age p99": "age_p99_ms", "processor time": "cpu_ms"}.items():
-        pairs = zip(parts[way], parts[NOBODY], strict=True)
-        yield Figure.of(f"{way}: {name} over that of nobody", [own[key] / without[key] for own, without in pairs])
+        pairs = zip(parts[way], parts[NO_VIEWER], strict=True)
+        yield TargetCheck.of(f"{way}: {name} over that without viewers", [own[key] / without[key] for own, without in pairs])
 
 
-def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
+def measure(seconds: float, viewers: int, stalled: int) -> dict[str, Any]:
     """How many frames, their age in format_ms, and processor milliseconds of this process for each."""
-    station = MultiCamera([CameraSetup("camera", Noise(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
-    view = LiveView(station, station.controls, Access("127.0.0.1", 0))
+    cameras = MultiCamera([CameraSetup("camera", NoiseSource(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
+    view = LiveView(cameras, cameras.controls, Access("127.0.0.1", 0))
     view.add_camera("camera", ("thing",), Painter(("thing",)))
     ages: list[float] = []
-    with view, ExitStack() as stack, station:
+    with view, ExitStack() as stack, cameras:
         assert view.server is not None
         port = view.server.access.port
         for _ in range(viewers):
             stack.enter_context(viewer(port))
-        for _ in range(lazy):
+        for _ in range(stalled):
             stack.enter_context(never_reads(port))
         started, cpu = time.perf_counter() + SETTLE_S, 0.0
-        for result in station:
+        for result in cameras:
             view.write(result)
             if time.perf_counter() < started:
                 cpu = time.process_time()
@@ -106,7 +104,7 @@ def measure(seconds: float, viewers: int, lazy: int) -> dict[str, Any]:
 
 @contextmanager
 def viewer(port: int) -> Iterator[None]:
-    """A process that asks for pictures and numbers as the page does."""
+    """A process that requests pictures and statistics as the page does."""
     process = subprocess.Popen([sys.executable, "-m", "edgecnn.benchmarks.figures.viewer", str(port)])
     try:
         yield
@@ -117,7 +115,7 @@ def viewer(port: int) -> Iterator[None]:
 
 @contextmanager
 def never_reads(port: int) -> Iterator[None]:
-    """A connection that asks until nothing more goes in, and reads nothing."""
+    """A connection that sends requests until its buffer is full, and reads no response."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", port))

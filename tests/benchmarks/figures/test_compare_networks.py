@@ -48,8 +48,7 @@ def test_detector_can_not_be_compared(checkpoints: list[str], digits: Path, tmp_
     words = [checkpoints[0], str(tmp_path / "det.safetensors"), "--data", str(digits), "--out", str(tmp_path / "out.png")]
     found = CliRunner().invoke(command, words)
     assert found.exit_code == 2
-    assert "found" in found.output
-    assert "detect" in found.output
+    assert "is a model to detect, not a classifier of 0, 1" in found.output
 
 
 def test_several_seeds_show_the_spread(checkpoints: list[str], digits: Path, tmp_path: Path) -> None:
@@ -67,4 +66,4 @@ def test_several_seeds_show_the_spread(checkpoints: list[str], digits: Path, tmp
 def test_unequal_numbers_of_seeds_are_refused(checkpoints: list[str], digits: Path) -> None:
     found = CliRunner().invoke(command, [f"{checkpoints[0]},{checkpoints[0]}", checkpoints[1], "--data", str(digits)])
     assert found.exit_code == 2
-    assert "found 2 and 1" in found.output
+    assert "the sides have 2 and 1 checkpoints" in found.output

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.figures.reach import Figure
-from edgecnn.benchmarks.figures.stream_part import SETTLE_FRAMES, Meter, Slowed
+from edgecnn.benchmarks.figures.stream_part import SETTLE_FRAMES, FrameMeter, SlowPredictor
+from edgecnn.benchmarks.figures.target import TargetCheck
 from edgecnn.benchmarks.figures.web_camera import BITS, number_in, picture, true_age
 from edgecnn.runtime.testing import FakePredictor
 from edgecnn.shipped import artifact
@@ -32,7 +32,7 @@ def test_the_age_of_a_frame_follows_from_its_number() -> None:
 
 
 def test_a_meter_counts_after_warm_up_until_the_time_is_over() -> None:
-    meter, count = Meter(0.05), 0
+    meter, count = FrameMeter(0.05), 0
     while not meter.count():
         time.sleep(0.001)
         count += 1
@@ -42,14 +42,14 @@ def test_a_meter_counts_after_warm_up_until_the_time_is_over() -> None:
 
 
 def test_a_slowed_model_takes_at_least_its_time() -> None:
-    work = Slowed(FakePredictor(), 0.03).worker()
+    work = SlowPredictor(FakePredictor(), 0.03).worker()
     started = time.perf_counter()
     work(np.zeros((8, 8, 3), np.uint8))
     assert time.perf_counter() - started >= 0.03
 
 
 @pytest.mark.parametrize(
-    ("rounds", "wanted", "at_most", "reached"),
+    ("rounds", "target", "at_most", "reached"),
     [
         ([0.9, 1.0, 0.97], 0.95, False, True),
         ([0.9, 0.9, 1.2], 0.95, False, False),
@@ -58,9 +58,9 @@ def test_a_slowed_model_takes_at_least_its_time() -> None:
     ],
 )
 def test_a_figure_is_reached_by_its_median(
-    rounds: list[float], wanted: float | None, at_most: bool, reached: bool | None
+    rounds: list[float], target: float | None, at_most: bool, reached: bool | None
 ) -> None:
-    figure = Figure.of("a figure", rounds, wanted, at_most=at_most)
+    figure = TargetCheck.of("a figure", rounds, target, at_most=at_most)
     assert figure.is_reached is reached
     assert (figure.low, figure.high) == (min(rounds), max(rounds))
     assert figure.to_json()["reached"] is reached

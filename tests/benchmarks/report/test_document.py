@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from edgecnn.benchmarks.measure.record import Record
 from edgecnn.benchmarks.report.document import SCHEMA, VERSION, json_values, to_document, to_json
 from edgecnn.types import nearest_rank
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_document_survives_json_and_keeps_every_sample(record_of: Callable[..., Record]) -> None:
@@ -38,6 +42,23 @@ def test_accuracy_ratio_and_verdict_stand_in_the_same_row(record_of: Callable[..
     assert row["accuracy"]["primary"] == row["accuracy"]["values"]["map"]
     assert row["clocks"]["model"]["speedup"]["ratio"] > 1
     assert row["verdict"] in ("STABLE", "NOISY")
+
+
+def test_every_field_is_documented(record_of: Callable[..., Record]) -> None:
+    free = {"packages", "values", "per_class", "support", "protocol"}  # their keys are names of packages, metrics, classes
+    words = set(re.findall(r"\w+", (ROOT / "benchmarks" / "README.md").read_text()))
+
+    def names(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield key
+                yield from () if key in free else names(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from names(inner)
+
+    document = to_document(record_of())
+    assert sorted({*names(document), *document["protocol"]} - words) == []
 
 
 def test_without_data_there_is_no_accuracy(record_of: Callable[..., Record]) -> None:
