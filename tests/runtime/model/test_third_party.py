@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.benchmarks.figures.third_party import CASES, Case, prepared
+from edgecnn.benchmarks.figures.third_party import CASES, ThirdPartyModel, prepared
 from edgecnn.cli import main
 
 pytestmark = pytest.mark.real_data
@@ -27,7 +27,7 @@ QUICK = [case for case in CASES if case.name in FLOOR]
 
 
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: f"{case.name} {Path(case.file).suffix[1:]}")
-def test_right_through_one_command(case: Case, real_data: Path, tmp_path: Path) -> None:
+def test_right_through_one_command(case: ThirdPartyModel, real_data: Path, tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     pytest.importorskip({".tflite": "ai_edge_litert", ".xml": "openvino", ".onnx": "onnxruntime"}[Path(case.file).suffix])
     with prepared(real_data, unpack=False) as places:
