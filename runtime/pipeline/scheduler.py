@@ -1,7 +1,9 @@
-"""How frames reach the workers that cameras share, and how answers come back in order: one lane a camera, one lock for all.
+"""Distributes the frames of several cameras to worker threads, and hands the results back in frame order for each camera.
 
-Everything happens under one lock, so that "a frame is there and the reader has room" is one question. Each kind of waiting has its own
-condition, so that a hand-over wakes one thread and not all.
+One ``FrameQueue`` per camera, one ``WorkerPool`` per model, one ``Scheduler`` for the thread that reads the results. All share one
+lock, because a worker may begin a frame only where a frame is there *and* the reader has room for its result: with two locks the
+answer to the one question could change while the other is asked. Each kind of waiting has a condition of its own on this lock, so
+that a hand-over wakes one thread and not all of them.
 """
 
 from __future__ import annotations
@@ -18,148 +20,156 @@ R = TypeVar("R")
 
 
 class Scheduler(Generic[T, R]):
-    """Where all lanes meet: the lock, and the reader who waits for the next answer of any lane."""
+    """The reader's side: waits for the next result of any queue, queues served round-robin."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.ready = threading.Condition(self.lock)
-        self._lanes: list[FrameQueue[T, R]] = []
+        self._queues: list[FrameQueue[T, R]] = []
         self._turn = 0
 
-    def add(self, lane: FrameQueue[T, R]) -> None:
-        """Let a lane take part."""
+    def add(self, queue: FrameQueue[T, R]) -> None:
+        """Serve a queue."""
         with self.lock:
-            self._lanes.append(lane)
-            lane.crew.lanes.append(lane)
+            self._queues.append(queue)
+            queue.pool.queues.append(queue)
 
-    def remove(self, lane: FrameQueue[T, R]) -> None:
-        """Let a lane take no part any more; its items stay where they are."""
+    def remove(self, queue: FrameQueue[T, R]) -> None:
+        """Stop serving a queue; its items stay in it."""
         with self.lock:
-            if lane in self._lanes:
-                self._lanes.remove(lane)
-                lane.crew.lanes.remove(lane)
+            if queue in self._queues:
+                self._queues.remove(queue)
+                queue.pool.queues.remove(queue)
 
     def next(self, timeout: float) -> tuple[FrameQueue[T, R], R | None]:
-        """The next answer of the lanes in turn, or None from one that ended. Raises ``TimeoutError`` after ``timeout`` seconds."""
+        """The next result and its queue, or None for a queue that ended. Raises ``TimeoutError`` after ``timeout`` seconds."""
         with self.ready:
             if not self.ready.wait_for(self._any_ready, timeout):
-                raise TimeoutError(f"no answer came within {timeout} s")
-            self._turn, lane = _in_turn(self._lanes, self._turn, FrameQueue.is_ready)
-            return lane, lane.hand_out()
+                raise TimeoutError(f"no result came within {timeout} s")
+            self._turn, queue = _round_robin(self._queues, self._turn, FrameQueue.is_ready)
+            return queue, queue.take_result()
 
     def wake(self) -> None:
-        """Let the reader look up."""
+        """Let the reader check its queues again."""
         with self.lock:
             self.ready.notify_all()
 
     def _any_ready(self) -> bool:
-        return any(lane.is_ready() for lane in self._lanes)
+        return any(queue.is_ready() for queue in self._queues)
 
 
 class WorkerPool(Generic[T, R]):
-    """The workers' side of the lanes that share one model: each lane with something to do gets its turn."""
+    """The workers' side of the queues that share a model, served round-robin."""
 
-    def __init__(self, junction: Scheduler[T, R]) -> None:
-        self.lock = junction.lock
+    def __init__(self, scheduler: Scheduler[T, R]) -> None:
+        self.lock = scheduler.lock
         self.work = threading.Condition(self.lock)
-        self.lanes: list[FrameQueue[T, R]] = []
+        self.queues: list[FrameQueue[T, R]] = []
         self._turn = 0
         self.closed = False
 
     def take(self, timeout: float) -> tuple[FrameQueue[T, R], int, T]:
-        """A lane, the number of its item, and the item. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
+        """A queue, the number of its item, and the item. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
         with self.work:
-            if not self.work.wait_for(lambda: self.closed or any(lane.has_work() for lane in self.lanes), timeout):
+            if not self.work.wait_for(lambda: self.closed or any(queue.has_work() for queue in self.queues), timeout):
                 raise TimeoutError(f"no item came within {timeout} s")
             if self.closed:
                 raise Closed
-            self._turn, lane = _in_turn(self.lanes, self._turn, FrameQueue.has_work)
-            return lane, *lane.hand_in()
+            self._turn, queue = _round_robin(self.queues, self._turn, FrameQueue.has_work)
+            return queue, *queue.begin_item()
 
     def close(self) -> None:
-        """Send the workers home."""
+        """End the workers: each one's next ``take`` raises ``Closed``."""
         with self.lock:
             self.closed = True
             self.work.notify_all()
 
 
 class FrameQueue(Generic[T, R]):
-    """Items of one sender on their way to a crew, and the answers in the order of the items.
+    """The items of one camera on their way to a worker pool, and the results in the order of the items.
 
-    ``capacity`` items wait for a worker; with ``newest_wins`` a full lane gives up its oldest item for the new one (a live camera:
-    capacity 1), without it the sender waits (a file). A worker begins only while fewer than ``ahead`` items are between it and the
-    reader: so it begins with the newest that there is, instead of holding an old one ready.
+    ``capacity`` items wait for a worker; with ``newest_wins`` a full queue drops its oldest item for the new one (a live camera:
+    capacity 1), without it the sender waits (a file). A worker begins an item only while fewer than ``max_in_flight`` items are
+    between it and the reader. So a worker that waits for a slow reader has not begun yet, and begins with the newest frame instead of
+    holding the result of an old one.
     """
 
     def __init__(
-        self, junction: Scheduler[T, R], crew: WorkerPool[T, R], capacity: int, ahead: int, *, newest_wins: bool = False
+        self,
+        scheduler: Scheduler[T, R],
+        pool: WorkerPool[T, R],
+        capacity: int,
+        max_in_flight: int,
+        *,
+        newest_wins: bool = False,
     ) -> None:
-        self.crew = crew
-        self._junction, self._capacity, self._ahead, self._newest_wins = junction, capacity, ahead, newest_wins
-        self._room = threading.Condition(junction.lock)
+        self.pool = pool
+        self._scheduler, self._capacity, self._max_in_flight, self._newest_wins = scheduler, capacity, max_in_flight, newest_wins
+        self._room = threading.Condition(scheduler.lock)
         self._items: deque[T] = deque()
-        self._answers: dict[int, R] = {}
-        self._begun = self._given = 0
-        self._ended = self._cut = self._told = False
+        self._results: dict[int, R] = {}  # workers finish in any order; the reader takes them by number
+        self._begun = self._taken = 0
+        self._ended = self._cancelled = self._end_told = False
         self.error: BaseException | None = None
 
-    # the sender
+    # called by the capture thread
 
     def put(self, item: T, timeout: float) -> int:
-        """Add an item; gives how many older ones it displaced. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
+        """Add an item; returns how many older ones were dropped. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
         with self._room:
             if not self._room.wait_for(self._has_room, timeout):
-                raise TimeoutError(f"nobody took an item within {timeout} s")
+                raise TimeoutError(f"no worker took an item within {timeout} s")
             if self._ended:
                 raise Closed
-            displaced = len(self._items) >= self._capacity
-            if displaced:
+            is_full = len(self._items) >= self._capacity
+            if is_full:
                 self._items.popleft()
             self._items.append(item)
             if self.has_work():
-                self.crew.work.notify()
-            return int(displaced)
+                self.pool.work.notify()
+            return int(is_full)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing more comes; what is there is still answered. Only the first call counts."""
+        """No item follows; those that are there are still processed. Only the first call counts."""
         with self._room:
             if not self._ended:
                 self._ended, self.error = True, error
-            self._wake()
+            self._notify_all()
 
-    # the workers
+    # called by workers
 
-    def answer(self, number: int, answer: R, *, last: bool = False) -> None:
-        """Add the answer to item ``number``; after the ``last`` one, which says what went wrong, no other item is begun."""
+    def put_result(self, number: int, result: R, *, last: bool = False) -> None:
+        """Add the result of item ``number``. After the ``last`` one, which holds an error, no other item is begun."""
         with self._room:
-            if self._cut:
+            if self._cancelled:
                 return
-            self._answers[number] = answer
+            self._results[number] = result
             if last:
                 self._ended = True
                 self._items.clear()
                 self._room.notify_all()
-            if number == self._given:
-                self._junction.ready.notify()
+            # a result that overtook an earlier item makes nothing ready: the reader is woken by the earlier one
+            if number == self._taken:
+                self._scheduler.ready.notify()
 
-    # anybody
+    # called by any thread
 
-    def cut(self, error: BaseException | None = None) -> None:
-        """End at once and throw away what is there."""
+    def cancel(self, error: BaseException | None = None) -> None:
+        """End at once and discard items and results."""
         with self._room:
-            self._ended = self._cut = True
+            self._ended = self._cancelled = True
             self.error = self.error or error
             self._items.clear()
-            self._answers.clear()
-            self._wake()
+            self._results.clear()
+            self._notify_all()
 
-    # asked by Scheduler and WorkerPool, which hold the lock
+    # called by Scheduler and WorkerPool, which hold the lock
 
     def has_work(self) -> bool:
         """Whether a worker may begin an item."""
-        return bool(self._items) and self._begun < self._given + self._ahead
+        return bool(self._items) and self._begun < self._taken + self._max_in_flight
 
-    def hand_in(self) -> tuple[int, T]:
+    def begin_item(self) -> tuple[int, T]:
         """The next item and its number."""
         item = self._items.popleft()
         number, self._begun = self._begun, self._begun + 1
@@ -167,37 +177,38 @@ class FrameQueue(Generic[T, R]):
         return number, item
 
     def is_ready(self) -> bool:
-        """Whether the reader has something to take: an answer, or once the news that nothing more comes."""
-        return self._given in self._answers or (self._is_over() and not self._told)
+        """Whether the reader has something to take: a result, or once the information that the queue ended."""
+        return self._taken in self._results or (self._is_over() and not self._end_told)
 
-    def hand_out(self) -> R | None:
-        """The next answer, or None for the end."""
-        if self._given not in self._answers:
-            self._told = True
+    def take_result(self) -> R | None:
+        """The next result, or None for the end."""
+        if self._taken not in self._results:
+            self._end_told = True
             return None
-        answer = self._answers.pop(self._given)
-        self._given += 1
+        result = self._results.pop(self._taken)
+        self._taken += 1
+        # taking a result made room: a worker may begin the next item now
         if self.has_work():
-            self.crew.work.notify()
-        return answer
+            self.pool.work.notify()
+        return result
 
     def _has_room(self) -> bool:
         return self._ended or self._newest_wins or len(self._items) < self._capacity
 
     def _is_over(self) -> bool:
-        return self._cut or (self._ended and not self._items and self._given == self._begun)
+        return self._cancelled or (self._ended and not self._items and self._taken == self._begun)
 
-    def _wake(self) -> None:
+    def _notify_all(self) -> None:
         self._room.notify_all()
-        self._junction.ready.notify()
+        self._scheduler.ready.notify()
 
 
-def _in_turn(
-    lanes: Sequence[FrameQueue[T, R]], turn: int, fits: Callable[[FrameQueue[T, R]], bool]
+def _round_robin(
+    queues: Sequence[FrameQueue[T, R]], turn: int, fits: Callable[[FrameQueue[T, R]], bool]
 ) -> tuple[int, FrameQueue[T, R]]:
-    """The first lane from ``turn`` on that fits, and whose turn it is next; one of them does."""
-    for step in range(len(lanes)):
-        index = (turn + step) % len(lanes)
-        if fits(lanes[index]):
-            return index + 1, lanes[index]
-    raise AssertionError("no lane fits")
+    """The first queue from ``turn`` on that fits (one does), and the turn after it."""
+    for step in range(len(queues)):
+        index = (turn + step) % len(queues)
+        if fits(queues[index]):
+            return index + 1, queues[index]
+    raise AssertionError("no queue fits")

@@ -243,7 +243,7 @@ def test_a_hanging_device_does_not_hold_the_caller(hanging: HangingDevice) -> No
 
 
 def test_a_silent_device_is_an_error(hanging: HangingDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.runtime.pipeline.camera_stream.GRACE_S", 0.1)
+    monkeypatch.setattr("edgecnn.runtime.pipeline.camera_stream.SILENCE_GRACE_S", 0.1)
     pipeline = Pipeline(FakeSource(None, hang=1, timeout=0.1), FakePredictor())
     with pytest.raises(SourceError, match="fake gave no frame for"), pipeline:
         list(pipeline)

@@ -50,7 +50,7 @@ def test_a_predictor_stays_open() -> None:
 
 
 def test_a_camera_that_is_not_there_is_said() -> None:
-    with pytest.raises(SourceError, match="no such file"):
+    with pytest.raises(SourceError, match=r"nowhere\.mp4 does not exist"):
         next(iter(edgecnn.stream("nowhere.mp4", "cups")))
 
 

@@ -276,8 +276,8 @@ def test_a_station_hands_over_its_results_whatever_an_output_does(kind: str) -> 
         QueuedSink(bad, name="bad", close_within_s=0.2, say=lambda text: None),
     ]
     began = time.perf_counter()
-    with MultiCamera([CameraSetup("one", source, FakePredictor(), policy="all")]) as station:
-        for one in station:
+    with MultiCamera([CameraSetup("one", source, FakePredictor(), policy="all")]) as run:
+        for one in run:
             for output in outputs:
                 output.write(one)
     for output in outputs:
@@ -285,7 +285,7 @@ def test_a_station_hands_over_its_results_whatever_an_output_does(kind: str) -> 
     assert time.perf_counter() - began < 15
     assert good.got == list(range(200))
     assert all(balanced(output) for output in outputs)
-    assert station.cameras["one"].stats().ledger.processed == 200
+    assert run.cameras["one"].stats().ledger.processed == 200
     go.set()
 
 
