@@ -104,7 +104,7 @@ class Session:
         first = config.cameras if file is None else file.read()
         self._several = self._several or len(first) > 1
 
-        def on_turn() -> None:
+        def on_poll() -> None:
             notifier.alive()
             if self._stop_event is not None and self._stop_event.is_set():
                 self.stop()
@@ -117,8 +117,8 @@ class Session:
                 max_frames=config.max_frames,
                 controls=cameras.controls,
                 on_event=self._handle_event,
-                on_turn=on_turn,
-                stay=file is not None,
+                on_poll=on_poll,
+                keep_running=file is not None,
             )
             self._cameras = cameras
             self._play(cameras, self._multi_camera, notifier, file)

@@ -88,9 +88,7 @@ def test_with_one_worker_cameras_take_turns() -> None:
 def test_steps_see_every_result_in_order_in_one_thread_and_their_time_is_booked() -> None:
     steps = {name: Numbered() for name in "ab"}
     predictor = FakePredictor()
-    with MultiCamera(
-        [CameraSetup(n, FakeSource(25), predictor, steps=[step]) for n, step in steps.items()], workers=3
-    ) as run:
+    with MultiCamera([CameraSetup(n, FakeSource(25), predictor, steps=[step]) for n, step in steps.items()], workers=3) as run:
         results = list(run)
     assert all(step.seen == list(range(25)) and len(step.threads) == 1 for step in steps.values())
     assert all(result.stage_ms["track"] >= 0 and result.events[0].details["index"] == result.frame.index for result in results)
