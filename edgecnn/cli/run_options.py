@@ -10,8 +10,8 @@ from click_option_group import OptionGroup
 
 from edgecnn.cli.options import add_model_options
 from edgecnn.errors import InputError
-from edgecnn.live.config import CameraConfig, Option, RunConfig, options_of
-from edgecnn.live.parsers import Choice, File, Flag, Many, Parser
+from edgecnn.live.config import CameraConfig, ConfigOption, RunConfig, options_of
+from edgecnn.live.parsers import File, Flag, Many, OneOf, Parser
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,9 +30,9 @@ def checked(parse: Parser) -> Callable[[Any], Any]:
     return convert
 
 
-Entry = tuple[str, str, dict[str, Any]]  # an option, its help, further arguments of click
+OptionHelp = tuple[str, str, dict[str, Any]]  # an option, its help, further arguments of click
 
-GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
     (
         "Cameras",
         (
@@ -171,7 +171,7 @@ def run_options(function: F) -> F:
     return function
 
 
-def _model_options() -> tuple[Entry, ...]:
+def _model_options() -> tuple[OptionHelp, ...]:
     """The options that other commands share; their help is written there."""
 
     @add_model_options
@@ -180,14 +180,14 @@ def _model_options() -> tuple[Entry, ...]:
     return tuple((option.opts[0][2:], option.help, {}) for option in reversed(shared.__click_params__))  # type: ignore[attr-defined]
 
 
-def _decorated(function: F, group: OptionGroup, option: Option, help_text: str, more: dict[str, Any]) -> F:
+def _decorated(function: F, group: OptionGroup, option: ConfigOption, help_text: str, more: dict[str, Any]) -> F:
     parse, default = option.parse, option.default
     names = f"--{option.name}"
     settings: dict[str, Any] = {"help": help_text, **more}
     if isinstance(parse, Flag):
         names = names if default is False and option.name == "show" else f"{names}/--no-{option.name}"
         settings |= {"default": default, "show_default": default is True, "is_flag": True}
-    elif isinstance(parse, Choice):
+    elif isinstance(parse, OneOf):
         settings |= {"type": click.Choice(parse.words), "default": default, "show_default": default is not None}
     else:
         item = parse.item if isinstance(parse, Many) else parse

@@ -1,4 +1,4 @@
-"""`edgecnn service`: the files that keep a run going on a device: a systemd unit and a container of the runtime alone."""
+"""`edgecnn service`: a systemd unit and a container for `edgecnn run`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,16 @@ EXTRAS = {".tflite": "tflite", ".xml": "openvino"}
 @click.command("service", context_settings={"ignore_unknown_options": True})
 @click.argument("run", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- RUN...")
 @click.option("--name", default="edgecnn", show_default=True, help="Name of the service.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Output folder.  [default: here]")
+@click.option("--user", default="", help="User of the service.  [default: a dynamic user of systemd]")
+@click.option("--memory", default="1G", show_default=True, help="Memory limit: 512M, 2G.")
+@click.option("--cpus", type=click.FloatRange(0.1), default=2.0, show_default=True, help="CPU limit.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder to write into.  [default: here]"
+    "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port of the page and of /health on 127.0.0.1."
 )
-@click.option("--user", default="", help="Run as this user.  [default: one that systemd makes for it]")
-@click.option("--memory", default="1G", show_default=True, help="At most so much memory: 512M, 2G.")
-@click.option("--cpus", type=click.FloatRange(0.1), default=2.0, show_default=True, help="At most so many processors.")
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Of the page and /health, on 127.0.0.1."
-)
-@click.option("--force", is_flag=True, help="Write over files of the same name.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: Any) -> None:
-    """Write a systemd unit, a Containerfile and a compose.yaml for `edgecnn run RUN...`; nothing is installed or started.
+    """Write a systemd unit, a Containerfile and a compose.yaml for `edgecnn run RUN...`; installs and starts nothing.
 
     \b
     edgecnn service --name door -- person-face-vehicle --source rtsp://camera/door --clips clips
@@ -40,7 +38,7 @@ def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: A
     from edgecnn.live.service import Service, compose, containerfile, unit
 
     program = _program()
-    run, files = _with_whole_paths(run)
+    run, files = _with_absolute_paths(run)
     values["user"] = values["user"] or _owner_of_home(program)
     service = Service(
         name=name,
@@ -53,30 +51,30 @@ def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: A
     )
     texts = {f"{name}.service": unit(service), "Containerfile": containerfile(service), "compose.yaml": compose(service)}
     _write(out, texts, files, force)
-    _say(service, out)
+    _print_next_steps(service, out)
 
 
 def _program() -> tuple[str, ...]:
-    """The edgecnn that was started, so that the service is this installation."""
+    """The command that started this process, so that the service runs this installation."""
     found = shutil.which(sys.argv[0]) if Path(sys.argv[0]).name == "edgecnn" else None
     return (str(Path(found).absolute()),) if found else (sys.executable, "-m", "edgecnn")
 
 
-def _with_whole_paths(run: tuple[str, ...]) -> tuple[tuple[str, ...], list[Path]]:
-    """The words with files by absolute path, since a service starts in a folder of its own, and those files (weights too)."""
+def _with_absolute_paths(run: tuple[str, ...]) -> tuple[tuple[str, ...], list[Path]]:
+    """The arguments with absolute paths, because a service has its own working directory, and these files with OpenVINO weights."""
     files = {word: Path(word).resolve() for word in run if Path(word).is_file()}
     beside = [path.with_suffix(".bin") for path in files.values() if path.suffix == ".xml"]
     return tuple(str(files.get(word, word)) for word in run), [*files.values(), *(path for path in beside if path.is_file())]
 
 
 def _owner_of_home(program: tuple[str, ...]) -> str:
-    """A user made by systemd can't read a home folder; then the service is its owner's."""
+    """A dynamic user can't read a home folder: a program that is installed there runs as its owner."""
     home = Path(program[0]).is_relative_to("/home")
     return Path(program[0]).owner() if home else ""
 
 
 def _extras(run: tuple[str, ...]) -> tuple[str, ...]:
-    """What the runtime needs beside the base install for the model files that are named."""
+    """The extras that the model files need at run time."""
     named = {EXTRAS[suffix] for word in run if (suffix := Path(word).suffix.lower()) in EXTRAS}
     return ("live", *sorted(named))
 
@@ -86,7 +84,7 @@ def _write(out: Path, texts: dict[str, str], files: list[Path], force: bool) -> 
 
     there = [name for name in texts if (out / name).exists()]
     if there and not force:
-        raise InputError(f"a folder {out} without {', '.join(texts)}", there[0], "name another --out, or use --force")
+        raise InputError(f"{out / there[0]} exists", "choose another --out, or use --force")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path in files:
@@ -97,10 +95,12 @@ def _write(out: Path, texts: dict[str, str], files: list[Path], force: bool) -> 
             (out / name).write_text(text)
             click.echo(f"wrote {out / name}")
     except OSError as error:
-        raise InputError(f"to write into {out}", (error.strerror or str(error)).lower(), "name another --out") from error
+        raise InputError(
+            f"--out: can't write into {out}: {(error.strerror or str(error)).lower()}", "choose another folder"
+        ) from error
 
 
-def _say(service: Service, out: Path) -> None:
+def _print_next_steps(service: Service, out: Path) -> None:
     name = service.name
     click.echo(
         f"""

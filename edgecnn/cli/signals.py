@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a polite request to stop; the second one is not polite any more."""
+"""SIGINT and SIGTERM: the first one stops the run gracefully, the second one ends the process."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """While entered, the first SIGINT or SIGTERM calls ``on_stop`` (before it is set: ends the program), the next one acts as usual.
+    """While entered, the first SIGINT or SIGTERM calls ``on_stop`` (before it is set: exits), the next one has its default effect.
 
-    ``received`` is the signal that came, and ``exit_code`` 128 plus it, as shells expect: 130 for SIGINT, 143 for SIGTERM.
+    ``received`` is the signal number, and ``exit_code`` 128 plus it, as shells expect: 130 for SIGINT, 143 for SIGTERM.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
         self.on_stop: Callable[[], None] | None = None
-        self._usual = {number: signal.getsignal(number) for number in HANDLED}
+        self._default_handlers = {number: signal.getsignal(number) for number in HANDLED}
 
     def __enter__(self) -> StopSignals:
         for number in HANDLED:
@@ -30,12 +30,12 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
-        """What to end the program with; 0 where no signal came."""
+        """Exit code of the process; 0 without a signal."""
         return 128 + self.received if self.received is not None else 0
 
     @property
     def name(self) -> str:
-        """SIGINT, SIGTERM or nothing."""
+        """SIGINT, SIGTERM or ""."""
         return signal.Signals(self.received).name if self.received is not None else ""
 
     def _handle(self, number: int, _: FrameType | None) -> None:
@@ -46,5 +46,5 @@ class StopSignals:
         self.on_stop()
 
     def _restore(self) -> None:
-        for number, handler in self._usual.items():
+        for number, handler in self._default_handlers.items():
             signal.signal(number, handler)

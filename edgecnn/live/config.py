@@ -34,14 +34,14 @@ Anchor = Literal["bottom", "center", "top"]
 EVENT_KIND = r"[a-z0-9]+(-[a-z0-9]+)*"
 # Written out, because the modules that define these words load NumPy; a test compares them.
 CARD_PARSERS: Mapping[str, p.Parser] = {
-    "task": p.Choice("classify", "detect", "regress"),
+    "task": p.OneOf("classify", "detect", "regress"),
     "decode": p.Text("NAME"),
     "labels": p.File("NAMES"),
     "size": p.ImageSize(),
-    "resize": p.Choice("letterbox", "stretch", "crop"),
-    "align": p.Choice("center", "corner"),
+    "resize": p.OneOf("letterbox", "stretch", "crop"),
+    "align": p.OneOf("center", "corner"),
     "pad_value": p.Integer(least=0, most=255),
-    "color": p.Choice("rgb", "bgr", "gray"),
+    "color": p.OneOf("rgb", "bgr", "gray"),
     "mean": p.Numbers(),
     "std": p.Numbers(),
     "score_threshold": p.Number(least=0, most=1),
@@ -51,7 +51,7 @@ CARD_PARSERS: Mapping[str, p.Parser] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class ConfigOption:
     """What a field of a configuration is outside Python: the option or TOML key ``name``, and how its value is read."""
 
     field: str
@@ -131,7 +131,7 @@ class AnalyticsConfig(_Checked):
     smooth_s: float | None = _option(None, p.Seconds(above=0))
     lines: tuple[Shape, ...] = _option((), p.Many(p.Parsed("NAME:X1,Y1,X2,Y2", _line)), "line")
     zones: tuple[Shape, ...] = _option((), p.Many(p.Parsed("NAME:X,Y,X,Y,X,Y,...", _zone)), "zone")
-    anchor: Anchor = _option("bottom", p.Choice("bottom", "center", "top"))
+    anchor: Anchor = _option("bottom", p.OneOf("bottom", "center", "top"))
     roi: Shape | None = _option(None, p.Parsed("X1,Y1,X2,Y2[,...]", _roi))
     tiles: Tiles | None = _option(None, p.Parsed("COLUMNSxROWS[:OVERLAP]", _tiles))
     motion: bool = _option(False, p.Flag())
@@ -191,7 +191,7 @@ class CameraConfig(_Checked):
     source: str = _option("", p.Text("SOURCE"))
     model: str | Path = _option(Path(), p.File("FILE"))
     name: str = ""
-    policy: Policy | None = _option(None, p.Choice("latest", "all"))
+    policy: Policy | None = _option(None, p.OneOf("latest", "all"))
     every: int = _option(1, p.Integer(least=1))
     max_fps: float | None = _option(None, p.Number(above=0))
     max_age_s: float | None = _option(None, p.Seconds(above=0))
@@ -252,14 +252,14 @@ class RunConfig(_Checked):
     cameras: tuple[CameraConfig, ...] = ()
     cameras_file: Path | None = _option(None, p.File("TOML"), "cameras")
     defaults: CameraConfig = field(default_factory=CameraConfig)
-    device: Device = _option("cpu", p.Choice("cpu", "gpu", "auto"))
+    device: Device = _option("cpu", p.OneOf("cpu", "gpu", "auto"))
     threads: int | None = _option(None, p.Integer(least=1))
     requests: int | None = _option(None, p.Integer(least=1))
     autotune: bool | None = _option(None, p.Flag())
     max_frames: int | None = _option(None, p.Integer(least=1))
     duration_s: float | None = _option(None, p.Seconds(above=0))
     stats: Path | None = _option(None, p.File("FILE"))
-    log: LogForm = _option("auto", p.Choice("auto", "text", "json", "off"))
+    log: LogForm = _option("auto", p.OneOf("auto", "text", "json", "off"))
     metrics_port: int | None = _option(None, p.Integer(least=0, most=65535))
     view: ViewConfig = _group(ViewConfig)
 
@@ -296,15 +296,15 @@ def option_name(name: str) -> str:
     return name.replace("_", "-")
 
 
-def options_of(config: type) -> Iterator[Option]:
+def options_of(config: type) -> Iterator[ConfigOption]:
     """Every option of a configuration class and of the groups inside it, in order."""
     for one in dataclasses.fields(config):
         if one.metadata.get("group") is _card:
-            yield from (Option(name, option_name(name), parse) for name, parse in CARD_PARSERS.items())
+            yield from (ConfigOption(name, option_name(name), parse) for name, parse in CARD_PARSERS.items())
         elif "group" in one.metadata:
             yield from options_of(one.metadata["group"])
         elif "parse" in one.metadata:
-            yield Option(one.name, one.metadata["name"] or option_name(one.name), one.metadata["parse"], one.default)
+            yield ConfigOption(one.name, one.metadata["name"] or option_name(one.name), one.metadata["parse"], one.default)
 
 
 def updated(config: T, values: Mapping[str, object]) -> T:

@@ -1,6 +1,6 @@
-"""What a run says about itself: lines for people on a terminal, one JSON object a line for programs anywhere else.
+"""The log of a run as JSON lines, for programs.
 
-A JSON line has ``time`` (UTC, ISO 8601), ``level`` (info, warning, error), ``kind`` and what belongs to that kind; it is never cut.
+A JSON line has ``time`` (UTC, ISO 8601), ``level`` (info, warning, error), ``kind`` and the fields of that kind; it is never cut.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ WARNINGS = ("late", "inference-failed", "size-changed")
 ERRORS = ("camera-lost", "camera-stalled", "camera-frozen", "camera-failed")
 
 
-class Cameras(Protocol):
-    """What is watched: cameras by name, of which some come and go."""
+class HasCameras(Protocol):
+    """Cameras by name, of which some come and go."""
 
     @property
     def cameras(self) -> Mapping[str, CameraStream]: ...  # noqa: D102
 
 
 def is_json(form: Form, out: TextIO | None = None) -> bool:
-    """Whether to write JSON lines: where it is asked for, or where nobody sits before ``out``."""
+    """Whether to write JSON lines: if configured, or by default where ``out`` is not a terminal."""
     return form == "json" or (form == "auto" and not (out or sys.stderr).isatty())
 
 
 class JsonLog:
-    """Writes JSON lines to ``out``, from any thread; a reader who left is no error."""
+    """Writes JSON lines to ``out``, from any thread; a closed pipe is ignored."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
@@ -55,16 +55,16 @@ class JsonLog:
                 pass
 
     def event(self, event: Event) -> None:
-        """One line for something that happened on a camera."""
+        """Write one line for an event of a camera."""
         level: Level = "error" if event.kind in ERRORS else "warning" if event.kind in WARNINGS else "info"
         self.say(event.kind, level, camera=event.camera, **event.details)
 
 
 class Heartbeat:
-    """Every ``every`` seconds one line "status" for each camera; use it in a ``with`` around the run. ``beat`` is called as often."""
+    """Writes a line "status" for each camera every ``every`` seconds while entered; ``beat`` is called as often."""
 
     def __init__(
-        self, log: JsonLog, multi_camera: Cameras, *, every: float = EVERY_S, beat: Callable[[], None] | None = None
+        self, log: JsonLog, multi_camera: HasCameras, *, every: float = EVERY_S, beat: Callable[[], None] | None = None
     ) -> None:
         self._log, self._multi_camera, self._every, self._beat = log, multi_camera, every, beat
         self._over = threading.Event()
@@ -81,13 +81,13 @@ class Heartbeat:
     def _work(self) -> None:
         while not self._over.wait(self._every):
             for name, camera in self._multi_camera.cameras.items():
-                self._log.say("status", camera=name, **numbers(camera))
+                self._log.say("status", camera=name, **status_fields(camera))
             if self._beat is not None:
                 self._beat()
 
 
-def numbers(camera: CameraStream) -> dict[str, Any]:
-    """State, ledger and frame age of a camera, as a log line has them."""
+def status_fields(camera: CameraStream) -> dict[str, Any]:
+    """State, ledger and frame age of a camera as fields of a log line."""
     stats = camera.stats().to_json()
     age = stats["age_ms"]
     return {

@@ -55,7 +55,7 @@ class File(Text):
         return Path(super()._parse(value))
 
 
-class Choice(Parser):
+class OneOf(Parser):
     """One of a few words."""
 
     def __init__(self, *words: str) -> None:

@@ -119,12 +119,12 @@ class Reporter:
             self.say("wrote", f"  wrote {path}", values={"path": path})
 
     def _summarise(self, active: ActiveCamera, end: str, *, several: bool) -> None:
-        from edgecnn.live.log import numbers
+        from edgecnn.live.log import status_fields
         from edgecnn.live.status import summary
 
         assert active.camera is not None
         name = active.config.name
         if self._log is not None:
-            self._log.say("summary", camera=name, end=end, **numbers(active.camera))
+            self._log.say("summary", camera=name, end=end, **status_fields(active.camera))
         else:
             self._printer.note(summary(active.camera.stats(), active.setup.source, end, name if several else ""))

@@ -1,4 +1,4 @@
-"""The files that keep a run going on a device day and night: a systemd unit, and a container of the runtime alone.
+"""The files that run edgecnn as a service: a systemd unit, and a container with the runtime only.
 
 Formats: systemd.service(5), systemd.exec(5) and systemd.resource-control(5); Containerfile(5); the Compose specification.
 """
@@ -21,12 +21,12 @@ STOP_WITHIN_S = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A run as a service.
+    """`edgecnn run` as a service.
 
-    ``run`` are the words after `edgecnn run`, with absolute paths. ``program`` are the words that start edgecnn. ``memory`` ("512M",
-    "2G") and ``cpus`` are upper limits. ``port`` is where the page and /health are, on this machine only; ``extras`` and ``wheel`` are
-    what a container installs, ``files`` those of ``run`` that it needs, which lie beside the Containerfile. Raises ``InputError`` for a
-    name or a limit that these files can't hold, and for an address with a password: they are readable by all.
+    ``run`` are the arguments of `edgecnn run`, with absolute paths. ``program`` is the command that starts edgecnn. ``memory`` ("512M",
+    "2G") and ``cpus`` are limits. ``port`` of 127.0.0.1 serves the page and /health; a container installs ``extras`` of ``wheel`` and
+    copies ``files``, the model files among the arguments, from the folder of the Containerfile. Raises ``InputError`` for a name, limit
+    or argument that these files can't hold, and for an address with a password, because all users can read them.
     """
 
     name: str
@@ -42,25 +42,27 @@ class Service:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise InputError("a name of small letters, digits, - and _", repr(self.name), "choose another --name")
+            raise InputError(f"--name: {self.name!r} is not a service name", "use small letters, digits, - and _")
         if not MEMORY.fullmatch(self.memory):
-            raise InputError("memory such as 512M or 2G", repr(self.memory), "correct --memory")
+            raise InputError(f"--memory: {self.memory!r} is not a size", "write one such as 512M or 2G")
         if any(character in word for word in self.run for character in "\n\r\0"):
-            raise InputError("options on one line", "a line break in one", "leave it out")
+            raise InputError("an option contains a line break, which a unit can't hold", "remove it")
         for word in self.run:
             if "://" in word and redact_address(word) != word:
                 env = f"/etc/edgecnn/{self.name}.env"
-                do = f"write ${{NAME}} in its place and NAME=... into {env}, or leave --source out and write EDGECNN_SOURCE=... there"
-                raise InputError("addresses without passwords, since all may read these files", redact_address(word), do)
+                raise InputError(
+                    f"{redact_address(word)} contains a password, but all users can read these files",
+                    f"write ${{NAME}} in its place and NAME=... into {env}, or leave --source out and write EDGECNN_SOURCE=... there",
+                )
 
     @property
     def words(self) -> list[str]:
-        """What is run, with the page on this machine where the options do not say where."""
+        """The arguments of `edgecnn run`, with --serve on this machine where they have none."""
         return list(self.run) if "--serve" in self.run else [*self.run, "--serve", f"127.0.0.1:{self.port}"]
 
 
 def unit(service: Service) -> str:
-    """The text of a systemd unit: started again whenever it ends, told dead by its watchdog, fenced in, with limits."""
+    """The text of a systemd unit: restarted whenever it ends, watched by a watchdog, sandboxed, with limits."""
     command = " ".join(_escaped(word) for word in (*service.program, "run", *service.words, "--log", "json"))
     who = [f"User={service.user}"] if service.user else ["DynamicUser=yes"]
     lines = [
@@ -105,7 +107,7 @@ def unit(service: Service) -> str:
 
 
 def containerfile(service: Service) -> str:
-    """The text of a Containerfile (Dockerfile): the base install and the named extras, no torch, not as root, with a health check."""
+    """The text of a Containerfile (Dockerfile): base install and extras, no torch, not as root, with a health check."""
     extras = f"[{','.join(service.extras)}]" if service.extras else ""
     inside = {path: f"{FILES}/{path.rpartition('/')[2]}" for path in service.files}
     words = [inside.get(word, word) for word in service.words]
@@ -125,7 +127,7 @@ ENTRYPOINT [{command}]
 
 
 def compose(service: Service) -> str:
-    """The text of a compose.yaml that builds the container beside it and runs it with restarts and limits."""
+    """The text of a compose.yaml that builds the Containerfile in its folder and runs it with restarts and limits."""
     return f"""services:
   {service.name}:
     build:
@@ -154,7 +156,7 @@ volumes:
 
 
 def _escaped(word: str) -> str:
-    """A word of ExecStart=, where percent signs and dollars mean something and quotes are C's."""
+    """A word of ExecStart=: %% and $$ stand for the signs themselves, quotes are as in C (systemd.service(5), "Command lines")."""
     word = word.replace("%", "%%").replace("$", "$$")
     return word if PLAIN.fullmatch(word) else _quoted(word)
 

@@ -1,4 +1,4 @@
-"""What a run says while it goes on and when it ends, for people."""
+"""The status line during a run, and the summary at its end, as text for people."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ Reading = tuple[float, FrameCounts, DurationHistogram]
 
 
 class StatusLine(Screen):
-    """Tells every half second how a run fares, in one line that renews itself; where ``out`` is no terminal, every 5 s in a line
-    for each camera.
+    """Status of a run: a line that is redrawn every half second; where ``out`` is not a terminal, a line per camera every 5 s.
 
-    Rates and ages are of the time since the line before. Use it as a context manager around the iteration.
+    Rates and ages are those since the line before. Enter it around the iteration.
     """
 
     def __init__(self, run: MultiCamera | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
@@ -53,49 +52,49 @@ class StatusLine(Screen):
         return _CLEAR if self._live else ""
 
     def line(self) -> str:
-        """All cameras in one line; starts the next stretch of time."""
+        """All cameras in one line; starts the next interval."""
         cameras = list(self._multi_camera.cameras.values())
         if len(cameras) == 1:
             return self.lines()[0]
         live = sum(camera.state == "live" for camera in cameras)
-        stretches = [self._since(camera) for camera in cameras]
+        intervals = [self._since(camera) for camera in cameras]
         bad = "".join(
             f" · {camera.name} {camera.state}" for camera in cameras if camera.state in ("lost", "stalled", "frozen", "failed")
         )
         if not cameras:
             return "no cameras"
-        return f"{live} of {len(cameras)} cameras live · {_rates(stretches)}{bad}"
+        return f"{live} of {len(cameras)} cameras live · {_rates(intervals)}{bad}"
 
     def lines(self) -> list[str]:
-        """A line for each camera; starts the next stretch of time."""
+        """A line for each camera; starts the next interval."""
         cameras = list(self._multi_camera.cameras.values())
         return [f"{camera.name}: " * (len(cameras) > 1) + self._camera_line(camera) for camera in cameras]
 
     def _camera_line(self, camera: CameraStream) -> str:
-        stretch, counts, why = self._since(camera), camera.ledger.counts(), f": {camera.detail}" if camera.detail else ""
+        interval, counts, why = self._since(camera), camera.ledger.counts(), f": {camera.detail}" if camera.detail else ""
         if not counts.captured and camera.state in ("waiting", "live"):
             return f"waiting for {camera.source.name}"
         state = "" if camera.state == "live" else f"{camera.state}{why} · "
-        return state + _rates([stretch])
+        return state + _rates([interval])
 
     def _since(self, camera: CameraStream) -> tuple[float, FrameCounts, FrameCounts, DurationHistogram]:
-        """Seconds since the line before, what was counted until then and until now, and the ages between."""
+        """Seconds since the line before, the counts then and now, and the frame ages between."""
         now, counts, ages = time.perf_counter(), camera.ledger.counts(), camera.age_ms.copy()
         then, old, old_ages = self._before.get(camera.name, (self._began, FrameCounts(), DurationHistogram()))
-        if counts.captured < old.captured:  # another camera of this name
+        if counts.captured < old.captured:  # a reloaded file replaced the camera: its counts begin again
             old, old_ages = FrameCounts(), DurationHistogram()
         self._before[camera.name] = now, counts, ages
         return max(now - then, 1e-6), old, counts, ages.since(old_ages)
 
 
-def _rates(stretches: Sequence[tuple[float, FrameCounts, FrameCounts, DurationHistogram]]) -> str:
-    """Sums of the rates and counts; of the ages, the highest median and 99th percentile."""
-    captured = sum((new.captured - old.captured) / seconds for seconds, old, new, _ in stretches)
-    processed = sum((new.processed - old.processed) / seconds for seconds, old, new, _ in stretches)
-    p50, p99 = (max((ages.percentile(percent) for *_, ages in stretches), key=_known) for percent in (50, 99))
-    counts = [(what, sum(getattr(new, what) for _, _, new, _ in stretches)) for what in ("dropped", "skipped", "failed")]
+def _rates(intervals: Sequence[tuple[float, FrameCounts, FrameCounts, DurationHistogram]]) -> str:
+    """Sums of the rates and counts of all cameras; of their ages, the highest median and 99th percentile."""
+    captured = sum((new.captured - old.captured) / seconds for seconds, old, new, _ in intervals)
+    processed = sum((new.processed - old.processed) / seconds for seconds, old, new, _ in intervals)
+    p50, p99 = (max((ages.percentile(percent) for *_, ages in intervals), key=_known) for percent in (50, 99))
+    counts = [(what, sum(getattr(new, what) for _, _, new, _ in intervals)) for what in ("dropped", "skipped", "failed")]
     told = "".join(f" · {what} {count}" for what, count in counts if count or what == "dropped")
-    frames = sum(new.processed for _, _, new, _ in stretches)
+    frames = sum(new.processed for _, _, new, _ in intervals)
     return (
         f"capture {captured:.1f} · infer {processed:.1f} frames/s · age p50 {_ms(p50)} p99 {_ms(p99)} ms · frames {frames}{told}"
     )
@@ -106,7 +105,7 @@ def _known(value: float) -> float:
 
 
 def describe(result: Result, title: str, labels: Sequence[str]) -> str:
-    """What was found in one image, in lines for a person."""
+    """The prediction for one image, in lines for people."""
     height, width = result.frame.image.shape[:2]
     found = result.prediction
     spent = sum(result.stage_ms.get(stage, 0.0) for stage in ("preprocess", "infer", "postprocess"))
@@ -141,7 +140,7 @@ def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
 
 
 def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -> str:
-    """The end of a run in a few lines: throughput, the ledger that balances, stage times, what went wrong."""
+    """The summary of a camera in a few lines: throughput, ledger, stage times, failures."""
     frames = _counted(stats.ledger.processed, "frame")
     lines = [
         f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.duration_s:.1f} s, {stats.throughput_fps:.1f} frames/s "
@@ -158,7 +157,7 @@ def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -
 
 
 def _in_order(stats: Stats) -> list[str]:
-    """The stages as a frame passes them: what steps add comes before the sinks."""
+    """The stages in the order in which a frame passes them: those of steps come before the sinks."""
     added = [name for name in stats.stage_ms if name not in STAGES]
     return [*STAGES[:-1], *added, STAGES[-1]]
 

@@ -1,4 +1,4 @@
-"""Tells systemd that a service is ready, alive and about to stop: sd_notify(3), by the socket that NOTIFY_SOCKET names."""
+"""Notifies systemd that a service is ready, alive and about to stop: sd_notify(3), over the socket named by NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from contextlib import suppress
 
 
 class Notifier:
-    """Says it where the service manager listens, and nothing anywhere else. ``alive`` may be called as often as one likes."""
+    """Sends notifications where a service manager listens, else nothing. ``alive`` may be called often: it limits its own rate."""
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         every = os.environ.get("WATCHDOG_USEC", "")
+        # WATCHDOG_USEC is in microseconds; a third of it leaves room for a late or lost notification
         self._every = int(every) / 1e6 / 3 if every.isdecimal() else None
         self._last = 0.0
 
@@ -21,7 +22,7 @@ class Notifier:
         self._say("READY=1")
 
     def alive(self) -> None:
-        """Frames still come through, or are waited for in an orderly way: feeds the watchdog where there is one."""
+        """The main loop still turns: resets the watchdog, if there is one."""
         now = time.monotonic()
         if self._every is not None and now - self._last >= self._every:
             self._last = now
@@ -34,8 +35,9 @@ class Notifier:
     def _say(self, text: str) -> None:
         if not self._address:
             return
-        import socket  # only a service needs it
+        import socket  # imported late: only a service needs it
 
+        # "@" stands for the leading NUL of an abstract socket name (unix(7))
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
             out.settimeout(1.0)

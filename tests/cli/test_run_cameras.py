@@ -105,7 +105,7 @@ def test_every_nth_frame_is_looked_at_and_the_others_are_skipped(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_changed_file_of_cameras_is_taken_over(tmp_path: Path) -> None:
+def test_a_changed_file_of_cameras_is_reloaded(tmp_path: Path) -> None:
     path = tmp_path / "cameras.toml"
 
     def write(*seeds: int, fps: object = 5) -> None:

@@ -30,7 +30,7 @@ from edgecnn.live.config import (
     options_of,
     updated,
 )
-from edgecnn.live.parsers import Choice
+from edgecnn.live.parsers import OneOf
 from edgecnn.runtime import backends
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.pipeline import camera_stream
@@ -167,7 +167,7 @@ def test_every_option_of_the_command_is_a_field_and_has_help() -> None:
 def test_the_choices_are_those_of_the_modules_below() -> None:
     for name, kind in {"task": Task, "resize": Resize, "align": Align, "color": Color}.items():
         parse = CARD_PARSERS[name]
-        assert isinstance(parse, Choice)
+        assert isinstance(parse, OneOf)
         assert parse.words == get_args(kind)
     assert set(CARD_PARSERS) == {field.name for field in dataclasses.fields(CardOptions)}
     assert get_args(Device) == get_args(backends.Device)

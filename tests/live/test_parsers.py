@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edgecnn.errors import InputError
-from edgecnn.live.parsers import Bytes, Choice, Flag, ImageSize, Integer, Names, Number, Numbers, Parser, Seconds, Text
+from edgecnn.live.parsers import Bytes, Flag, ImageSize, Integer, Names, Number, Numbers, OneOf, Parser, Seconds, Text
 
 KINDS = Names("EVENTS", "line-crossed,zone-entered", r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -55,7 +55,7 @@ def test_values(parse: Parser, given: Any, value: Any) -> None:
         (Number(), "nan", "nan is out of range"),
         (KINDS, "Line Crossed!", "'Line Crossed!' is not a list of names; write them with commas between, such as line-crossed,"),
         (Names("CLASSES", "person,car"), ",", "',' is not a list of names; write them with commas between, such as person,car"),
-        (Choice("a", "b"), "c", "'c' is not one of a, b"),
+        (OneOf("a", "b"), "c", "'c' is not one of a, b"),
         (Flag(), 1, "1 is neither true nor false"),
         (Text(), True, "True is not a text"),
         (ImageSize(), "0x3", "'0x3' is not a size"),
