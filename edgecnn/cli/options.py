@@ -73,11 +73,14 @@ _DATASET_OPTIONS = (
     click.option("--map", "renames", metavar="A=B,...", help="Rename classes; classes with the same name become one."),
     click.option("--merge", metavar="NAME", help="Merge all classes of the dataset into one of this name."),
 )
-_MODEL_OPTIONS = (
+_DEVICE_OPTIONS = (
     click.option(
-        "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where to run; auto falls back to cpu."
+        "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Device; auto falls back to cpu."
     ),
     click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: the engine's choice]"),
+)
+_MODEL_OPTIONS = (
+    *_DEVICE_OPTIONS,
     click.option("--task", type=click.Choice(TASKS), help="Task of the model, if its file does not name it."),
     click.option("--decode", metavar="NAME", help="Output decoder: fcos, yolox, yolo, ssd, ..."),
     click.option(
@@ -114,6 +117,11 @@ def dataset_options(function: F) -> F:
         return function(selection={name: values.pop(name) for name in SELECTION}, **values)
 
     return with_options(collected, _DATASET_OPTIONS)  # type: ignore[return-value]
+
+
+def device_options(function: F) -> F:
+    """Add --device and --threads to a command."""
+    return with_options(function, _DEVICE_OPTIONS)
 
 
 def with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:

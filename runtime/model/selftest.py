@@ -11,7 +11,8 @@ from edgecnn.golden import decode as decode_goldens
 from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, compare, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
-from edgecnn.runtime.backends import Backend
+from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.types import Detections, Tensors
 
 
@@ -21,6 +22,16 @@ def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
     if text is None:
         raise ArtifactError(f"{path} holds no goldens", "export it with edgecnn, which adds them")
     return [try_golden(golden, backend, card) for golden in decode_goldens(text, str(path))]
+
+
+def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, list[ParityRow]]:
+    """Load a model file and run ``selftest``; gives its card and the rows. Raises what loading and ``selftest`` raise."""
+    backend = open_backend(path, device, threads=threads)
+    try:
+        card = card_for(backend, path, CardOptions())
+        return card, selftest(backend, card, path)
+    finally:
+        backend.close()
 
 
 def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> ParityRow:

@@ -43,7 +43,7 @@ def test_scores_of_shipped_models_have_intervals(name: str) -> None:
 def test_another_name_is_one_line() -> None:
     done = run("models", "cats")
     assert done.exit_code == 2
-    assert "found 'cats'" in done.stderr
+    assert "no shipped model is named 'cats'" in done.stderr
     assert "cups" in done.stderr
 
 

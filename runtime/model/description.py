@@ -1,0 +1,147 @@
+"""A description of a model file: its card, tensors and metadata, as text lines and as JSON. What `edgecnn info` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.errors import InputError
+from edgecnn.runtime.backends import file_format, open_backend
+from edgecnn.runtime.model.card_inference import CardOptions, card_for
+from edgecnn.types import TensorSpec
+
+SHOWN_LABELS = 12
+SHOWN_CHARACTERS = 100
+OWN_METADATA = "edgecnn."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDescription:
+    """A model file; ``card`` is None where neither the file nor its tensors say enough, and ``card_problem`` says why.
+
+    ``inferred``: the card was inferred, because edgecnn did not write the file. ``size_bytes`` includes an OpenVINO .bin.
+    ``metadata`` is what other tools wrote into the file.
+    """
+
+    file: Path
+    format: str
+    size_bytes: int
+    card: ModelCard | None
+    card_problem: str
+    inferred: bool
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str]
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON document of `edgecnn info --json`."""
+        return {
+            "card": None if self.card is None else json.loads(self.card.to_json()),
+            "inputs": [_tensor(spec) for spec in self.inputs],
+            "outputs": [_tensor(spec) for spec in self.outputs],
+            "metadata": dict(self.metadata),
+        }
+
+    def lines(self) -> list[str]:
+        """Text lines of name and value in two columns."""
+        rows = [("file", f"{self.file.name}, {self.format}, {self.size_bytes / 1e6:.2f} MB")]
+        if self.card is not None:
+            rows += _card_rows(self.card)
+        if self.inferred:
+            rows.append(("card", "inferred, edgecnn did not write this file" if self.card else f"none: {self.card_problem}"))
+        rows += [("input", _tensor(spec)) for spec in self.inputs] + [("output", _tensor(spec)) for spec in self.outputs]
+        rows += [(key, _shortened(text)) for key, text in self.metadata.items()]
+        width = max(len(key) for key, _ in rows)
+        return [f"{key.ljust(width)}  {text}" for key, text in rows]
+
+
+def describe(file: Path) -> ModelDescription:
+    """The description of a model file; raises what loading it raises, and ``ArtifactError`` for a broken card."""
+    backend = open_backend(file)
+    try:
+        card, problem = None, ""
+        try:
+            card = card_for(backend, file, CardOptions())
+        except InputError as error:  # options are missing that a user would give; a broken card is an ArtifactError
+            problem = error.problem
+        return ModelDescription(
+            file=file,
+            format=file_format(file),
+            size_bytes=_size(file),
+            card=card,
+            card_problem=problem,
+            inferred=CARD_KEY not in backend.metadata,
+            inputs=tuple(backend.inputs),
+            outputs=tuple(backend.outputs),
+            metadata={key: text for key, text in backend.metadata.items() if not key.startswith(OWN_METADATA)},
+        )
+    finally:
+        backend.close()
+
+
+def _size(file: Path) -> int:
+    files = [file, file.with_suffix(".bin")] if file.suffix == ".xml" else [file]
+    return sum(part.stat().st_size for part in files if part.exists())
+
+
+def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
+    pre = card.preprocess
+    place = f" ({pre.align}, padded with {pre.pad_value})" if pre.resize == "letterbox" else ""
+    scale = "raw pixels" if pre.is_raw else f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
+    rows = [
+        ("name", card.name),
+        ("task", card.task),
+        ("labels", _labels(card.labels)),
+        ("image", f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
+        ("decoder", " ".join([card.decode.name, _options(card.decode.options)]).strip()),
+        ("precision", card.precision),
+        ("calibration", _options(card.calibration)),
+        ("model", _options(card.model)),
+        ("weights", f"sha256 {card.sha256[:16]}" if card.sha256 else ""),
+        ("source", card.source_commit),
+        *_parity_rows(card.parity),
+    ]
+    return [(key, text) for key, text in rows if text]
+
+
+def _parity_rows(parity: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not parity:
+        return []
+    largest = max(error["largest"] for row in parity["rows"] for error in row["outputs"].values())
+    verdict = "passed" if parity["passed"] else "failed"
+    rows = [("parity", f"{verdict}, largest error {largest:.1e} of the range; real inputs: {parity['real_inputs']}")]
+    if "accuracy" in parity:
+        got = parity["accuracy"]
+        text = f"{got['metric']} {got['artifact'] * 100:.2f}, PyTorch {got['pytorch'] * 100:.2f}, on {got['n']:,} images of {got['data']}"
+        rows.append(("accuracy", text))
+    return rows
+
+
+def _labels(labels: Sequence[str]) -> str:
+    more = f", ... ({len(labels)} in all)" if len(labels) > SHOWN_LABELS else ""
+    return ", ".join(labels[:SHOWN_LABELS]) + more
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in options.items() if value not in ("", None, {}, []))
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+def _tensor(spec: TensorSpec) -> str:
+    scale = f", scale {spec.scale:g} zero-point {spec.zero_point}" if spec.scale is not None else ""
+    return (
+        f"{spec.name} {spec.dtype} {'x'.join('?' if size < 0 else str(size) for size in spec.shape)} {spec.layout}".rstrip()
+        + scale
+    )
+
+
+def _shortened(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= SHOWN_CHARACTERS else f"{flat[:SHOWN_CHARACTERS]}..."
