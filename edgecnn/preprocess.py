@@ -84,7 +84,7 @@ def _resize(image: Array, target: Array) -> None:
     if image.shape[:2] == (height, width):
         target[...] = image.reshape(target.shape)
         return
-    if target.ndim == 3 and target.shape[2] == 1:  # OpenCV returns gray images without a channel axis, so dst would not fit
+    if target.ndim == 3 and target.shape[2] == 1:  # resize drops a channel axis of 1
         target[..., 0] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     else:
         cv2.resize(image, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
@@ -133,13 +133,13 @@ class _LookupTable:
         table = _table(preprocess, spec)
         self._is_identity = spec.dtype == "uint8" and bool((table == np.arange(256)).all())
         self.is_raw = self._is_identity and not self._planes
-        # cv2.LUT cannot write float16 and other types: these go through float32
+        # cv2.LUT of OpenCV 4 cannot write float16: it goes through float32
         self._table = table if table.dtype in (np.float32, np.uint8, np.int8) else table.astype(np.float32)
 
     def __call__(self, pixels: Image, out: Array) -> None:
         """Write ``pixels`` (h, w, c) into ``out``, a batch of one."""
         if self._is_identity:
-            np.copyto(out[0], pixels.transpose(2, 0, 1) if self._planes else pixels)
+            np.copyto(out[0], pixels.transpose(2, 0, 1))  # NHWC never comes here: it is raw
         elif out.dtype != self._table.dtype:
             values = np.empty(out.shape, self._table.dtype)
             self._look_up(pixels, values)

@@ -1,0 +1,91 @@
+"""Mutation testing with mutmut: how many small changes of the code make a test fail.
+
+    python tests/mutation_run.py [PLACE ...]       all places, or some of them; results in build/mutation/PLACE
+
+mutmut imports what it mutates from its own copy of the tree. There the folders that `edgecnn/` links to (`runtime/`, ...) must be real
+folders of the package, else the tests import the unmutated originals: so this script makes such a copy for each place first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "mutation"
+LINKED = ("runtime", "export", "devices", "benchmarks")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Files to mutate (patterns of mutmut) and the tests that must notice."""
+
+    mutate: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+PLACES = {
+    "preprocess": Place(("edgecnn/preprocess.py",), ("tests/test_preprocess.py",)),
+    "postprocess": Place(("edgecnn/postprocess/*",), ("tests/postprocess",)),
+    "metrics": Place(("edgecnn/metrics/*",), ("tests/metrics",)),
+    "backends": Place(("edgecnn/runtime/backends/*",), ("tests/runtime/backends",)),
+    "queue": Place(("edgecnn/runtime/sinks/queue.py",), ("tests/runtime/sinks/test_queue.py",)),
+    "steps": Place(("edgecnn/runtime/steps/*",), ("tests/runtime/steps",)),
+}
+
+# Texts for people are checked by reading, not by their every letter.
+TEXT_ONLY = (r"\braise ", r"return \w*Error\(", r"^\s*f?\".*\",?$")
+
+
+def copy_of_the_tree(place: str) -> Path:
+    """A fresh copy with the linked folders as real ones, and mutmut's configuration for ``place``."""
+    folder = BUILD / place
+    shutil.rmtree(folder, ignore_errors=True)
+    skipped = shutil.ignore_patterns("__pycache__", "*.pyc", "results", "figures")
+    shutil.copytree(ROOT / "edgecnn", folder / "edgecnn", symlinks=False, ignore=skipped)
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=skipped)
+    for name in LINKED:  # tests name these by their path in the repository
+        (folder / name).symlink_to(Path("edgecnn") / name)
+    (folder / "pyproject.toml").write_text(_configuration(PLACES[place]))
+    return folder
+
+
+def _configuration(place: Place) -> str:
+    text = (ROOT / "pyproject.toml").read_text()
+    values = {
+        "source_paths": ["edgecnn"],
+        "only_mutate": list(place.mutate),
+        "do_not_mutate_patterns": list(TEXT_ONLY),
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not slow"],
+        "pytest_add_cli_args_test_selection": list(place.tests),
+        "also_copy": list(LINKED),
+    }
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return "\n".join([text, "[tool.mutmut]", *lines, "use_git_change_detection = false", "track_dependencies = false", ""])
+
+
+def run(place: str, children: int) -> None:
+    folder = copy_of_the_tree(place)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
+    subprocess.run(command, cwd=folder, env=environment, check=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("places", nargs="*", metavar="PLACE", help=f"of {', '.join(PLACES)}; all if none is given")
+    parser.add_argument("--children", type=int, default=2)
+    arguments = parser.parse_args()
+    for place in arguments.places or PLACES:
+        run(place, arguments.children)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
