@@ -13,13 +13,14 @@ FRAMES ?= 150
 OUT ?= demo
 DATA := scene:cups?seed=9001&every=40
 
-.PHONY: demo test lint format check wheel constraints clean help
+.PHONY: demo test lint format check mutation wheel constraints clean help
 
 help:
 	@echo "make demo    export, verify, run and benchmark the scene detector (SOURCE=0 for a webcam); results in demo/"
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy strict, import-linter"
 	@echo "make check   both"
+	@echo "make mutation  mutation testing of preprocess, postprocess, metrics, backends, queue and steps; results in build/mutation/"
 	@echo "make wheel   the wheel, in dist/"
 
 $(READY): pyproject.toml constraints.txt
@@ -58,6 +59,10 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 check: lint test
+
+PLACES ?=
+mutation: $(READY)
+	$(BIN)/python tests/mutation_run.py $(PLACES)
 
 wheel: $(READY)
 	rm -rf build dist

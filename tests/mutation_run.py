@@ -39,6 +39,7 @@ PLACES = {
     "steps": Place(("edgecnn/runtime/steps/*",), ("tests/runtime/steps",)),
 }
 
+KILLED = (1, 3, -24, 24, 36, 152, 255)  # a test failed, pytest failed, or the tests ran out of time
 # Texts for people are checked by reading, not by their every letter.
 TEXT_ONLY = (r"\braise ", r"return \w*Error\(", r"^\s*f?\".*\",?$")
 
@@ -70,6 +71,24 @@ def _configuration(place: Place) -> str:
     return "\n".join([text, "[tool.mutmut]", *lines, "use_git_change_detection = false", "track_dependencies = false", ""])
 
 
+def results(place: str) -> dict[str, int | None]:
+    """The exit code of the tests by name of the mutant; None where it was not run."""
+    codes: dict[str, int | None] = {}
+    for file in sorted((BUILD / place / "mutants").rglob("*.meta")):
+        codes |= json.loads(file.read_text())["exit_code_by_key"]
+    return codes
+
+
+def report(place: str) -> str:
+    """Score and survivors; `mutmut show NAME` in build/mutation/PLACE prints the change of one."""
+    codes = results(place)
+    alive = [name for name, code in codes.items() if code not in KILLED]
+    killed = len(codes) - len(alive)
+    return "\n".join(
+        [f"{place}: {killed} of {len(codes)} killed, {100 * killed / max(len(codes), 1):.1f} %", *(f"  {name}" for name in alive)]
+    )
+
+
 def run(place: str, children: int) -> None:
     folder = copy_of_the_tree(place)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -84,6 +103,7 @@ def main() -> int:
     arguments = parser.parse_args()
     for place in arguments.places or PLACES:
         run(place, arguments.children)
+        print(report(place))
     return 0
 
 
