@@ -11,9 +11,9 @@ def view(port: int) -> None:
     """Request each picture as the page does, and the statistics twice a second."""
     connection, number, requested_at = http.client.HTTPConnection("127.0.0.1", port, timeout=10), 0, 0.0
     while True:
-        connection.request("GET", f"/api/picture?camera=camera&after={number}")
+        connection.request("GET", f"/api/frame?camera=camera&after={number}")
         response = connection.getresponse()
-        number = int(response.headers.get("x-picture", number))
+        number = int(response.headers.get("x-frame-number", number))
         response.read()
         if time.monotonic() - requested_at > 0.5:
             requested_at = time.monotonic()

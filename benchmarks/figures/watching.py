@@ -119,7 +119,7 @@ def never_reads(port: int) -> Iterator[None]:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", port))
-        connection.sendall(b"GET /api/picture?camera=camera HTTP/1.1\r\nhost: localhost\r\n\r\n" * 100)
+        connection.sendall(b"GET /api/frame?camera=camera HTTP/1.1\r\nhost: localhost\r\n\r\n" * 100)
         yield
 
 

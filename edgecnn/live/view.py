@@ -62,7 +62,7 @@ def announcement(view: LiveView) -> str | None:
     """The address of the page, and the token if it was generated."""
     if view.server is None:
         return None
-    made = f"  token: {view.server.access.token}" if view.server.access.made else ""
+    made = f"  token: {view.server.access.token}" if view.server.access.generated else ""
     return f"live view: {view.url}{made}"
 
 

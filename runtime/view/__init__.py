@@ -1,1 +1,1 @@
-"""What people look at while a run goes on: a page in the browser, and text in a terminal."""
+"""Live views of a run: a page in the browser, and text in the terminal."""

@@ -1,17 +1,17 @@
-// The live view: asks for the state twice a second and for pictures as fast as it can draw them. No library, nothing from elsewhere.
+// The live view: requests the state twice a second, and frames as fast as it can draw them. No library, no request to another origin.
 const $ = (id) => document.getElementById(id);
 const GOOD = ["live", "ended"], CALM = ["waiting", "paused"];
-const SAID = {
-  waiting: "waiting for the first frame", lost: "connection lost", stalled: "no frames come", frozen: "the picture does not change",
-  failed: "broke off", paused: "paused", ended: "ended",
+const STATE_TEXT = {
+  waiting: "waiting for the first frame", lost: "connection lost, reconnecting", stalled: "no frames arrive", frozen: "the image does not change",
+  failed: "failed", paused: "paused", ended: "ended",
 };
-const HISTORY = 240, ASK_MS = 500, PICTURES_AT_ONCE = 4; // a browser opens six connections to a server
-const cards = new Map(); // camera name -> what belongs to it
+const HISTORY = 240, POLL_MS = 500, MAX_REQUESTS = 4; // a browser opens at most six connections to a server
+const cards = new Map(); // camera name -> its elements and points
 let tick = 0, lastEvent = 0, state = null, dragging = -Infinity;
 
-// ---- asking
+// ---- requests
 
-async function ask(path, body) {
+async function request(path, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(5000) });
   if (answer.status === 401 && path !== "api/login") showLogin();
@@ -19,28 +19,28 @@ async function ask(path, body) {
   return answer;
 }
 
-async function follow() {
+async function poll() {
   for (;;) {
     try {
-      update(await (await ask(`api/state?tick=${tick}&event=${lastEvent}`)).json());
-      away(false);
+      update(await (await request(`api/state?tick=${tick}&event=${lastEvent}`)).json());
+      showOffline(false);
     } catch (error) {
-      away(error.status !== 401);
+      showOffline(error.status !== 401);
     }
-    await pause(document.hidden ? 2000 : ASK_MS);
+    await pause(document.hidden ? 2000 : POLL_MS);
   }
 }
 
-function away(gone) {
-  $("away").hidden = !gone;
-  document.body.classList.toggle("away", gone);
+function showOffline(offline) {
+  $("offline").hidden = !offline;
+  document.body.classList.toggle("offline", offline);
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function change(wish) {
+async function change(changes) {
   try {
-    state.controls = await (await ask("api/controls", wish)).json();
+    state.controls = await (await request("api/controls", changes)).json();
     $("problem").textContent = "";
     showControls();
   } catch (error) {
@@ -57,7 +57,7 @@ function showLogin() {
 $("login").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    await ask("api/login", { token: $("token").value });
+    await request("api/login", { token: $("token").value });
     location.reload();
   } catch (error) {
     $("wrong").textContent = error.message;
@@ -67,7 +67,7 @@ $("login").addEventListener("submit", async (event) => {
 // ---- the state
 
 function update(fresh) {
-  if (fresh.tick < tick) return location.reload(); // another run answers now
+  if (fresh.tick < tick) return location.reload(); // a new run answers
   state = fresh;
   tick = fresh.tick;
   $("login").hidden = true;
@@ -89,9 +89,9 @@ function text(element, value) {
 }
 
 function showHealth() {
-  const all = state.cameras.length, well = state.cameras.filter((camera) => camera.state === "live").length;
+  const all = state.cameras.length, live = state.cameras.filter((camera) => camera.state === "live").length;
   const kind = { ok: "good", degraded: "warn", down: "bad" }[state.health];
-  text($("health"), !all ? "no cameras" : all === 1 ? state.cameras[0].state : `${well} of ${all} cameras live`);
+  text($("health"), !all ? "no cameras" : all === 1 ? state.cameras[0].state : `${live} of ${all} cameras live`);
   $("health").className = kind;
 }
 
@@ -100,13 +100,13 @@ function showCameras() {
   for (const camera of state.cameras) showCamera(camera, cards.get(camera.name) ?? newCard(camera));
   const names = [...cards.keys()];
   if (names.join("\n") !== [...$("which").options].map((option) => option.value).join("\n")) {
-    $("which").replaceChildren(...names.map((name) => new Option(name || "the camera", name)));
+    $("which").replaceChildren(...names.map((name) => new Option(name || "camera", name)));
   }
 }
 
 function newCard(camera) {
   const root = $("camera").content.firstElementChild.cloneNode(true), find = (selector) => root.querySelector(selector);
-  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), found: find(".found"), marks: find(".marks"), vital: find(".vital"),
+  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), summary: find(".summary"), counts: find(".counts"), rates: find(".rates"),
     pause: find(".pause"), large: find(".large"), points: [], number: 0, seen: true, gone: false, state: "" };
   text(find("h3"), camera.name || state.title || "camera");
   card.pause.addEventListener("click", () => change({ camera: camera.name, paused: card.pause.ariaPressed !== "true" }));
@@ -128,16 +128,16 @@ function showCamera(camera, card) {
   card.large.hidden = state.cameras.length < 2;
   text(card.badge, camera.state);
   card.badge.className = `badge ${GOOD.includes(camera.state) ? "good" : CALM.includes(camera.state) ? "warn" : "bad"}`;
-  const silent = camera.state !== "live";
-  card.canvas.classList.toggle("old", silent);
-  text(card.cover, silent ? [SAID[camera.state] ?? camera.state, camera.detail].filter(Boolean).join("\n") : "");
-  card.canvas.ariaLabel = `Video of ${camera.name || "the camera"}: ${camera.found || "nothing found"}`;
-  text(card.found, silent ? "" : camera.found || "nothing found");
-  text(card.marks, camera.marks.join(" · "));
-  card.found.title = camera.found;
-  const parts = [["", rate(camera.processed_per_s), " frames/s"], ["age ", ms(camera.age_ms.p50), " ms"], ["p99 ", ms(camera.age_ms.p99), " ms"]];
+  const stopped = camera.state !== "live";
+  card.canvas.classList.toggle("old", stopped);
+  text(card.cover, stopped ? [STATE_TEXT[camera.state] ?? camera.state, camera.detail].filter(Boolean).join("\n") : "");
+  card.canvas.ariaLabel = `Video of ${camera.name || "the camera"}: ${camera.summary || "no objects"}`;
+  text(card.summary, stopped ? "" : camera.summary || "no objects");
+  text(card.counts, camera.counts.join(" · "));
+  card.summary.title = camera.summary;
+  const parts = [["", rate(camera.processed_fps), " frames/s"], ["age ", ms(camera.age_ms.p50), " ms"], ["p99 ", ms(camera.age_ms.p99), " ms"]];
   if (camera.ledger.dropped) parts.push(["dropped ", percent(camera.ledger.dropped, camera.ledger.captured), ""]);
-  card.vital.replaceChildren(...parts.flatMap(([before, value, after], place) => [place ? " · " + before : before, bold(value), after]));
+  card.rates.replaceChildren(...parts.flatMap(([before, value, after], place) => [place ? " · " + before : before, bold(value), after]));
 }
 
 function bold(value) {
@@ -156,23 +156,23 @@ function duration(seconds) {
   return d ? `${d} d ${h} h` : h ? `${h} h ${m} min` : m ? `${m} min ${s % 60} s` : `${s} s`;
 }
 
-// ---- pictures: each camera asks for its next one when it has drawn the last; who is slow misses some, and nobody waits for it
+// ---- frames: each camera requests its next frame after drawing the last; a slow browser skips frames, and nothing queues
 
 let busy = 0;
 async function watch(name, card) {
   const context = card.canvas.getContext("2d");
   while (!card.gone) {
     const still = card.number && !["live", "waiting"].includes(card.state);
-    if (document.hidden || !card.seen || still || busy >= PICTURES_AT_ONCE) { await pause(still ? 300 : 30); continue; }
+    if (document.hidden || !card.seen || still || busy >= MAX_REQUESTS) { await pause(still ? 300 : 30); continue; }
     busy += 1;
     try {
-      const answer = await ask(`api/picture?camera=${encodeURIComponent(name)}&after=${card.number}`);
+      const answer = await request(`api/frame?camera=${encodeURIComponent(name)}&after=${card.number}`);
       if (answer.status === 200) {
-        const picture = await createImageBitmap(await answer.blob());
-        if (card.canvas.width !== picture.width || card.canvas.height !== picture.height) Object.assign(card.canvas, { width: picture.width, height: picture.height });
-        context.drawImage(picture, 0, 0);
-        picture.close();
-        card.number = Number(answer.headers.get("x-picture"));
+        const image = await createImageBitmap(await answer.blob());
+        if (card.canvas.width !== image.width || card.canvas.height !== image.height) Object.assign(card.canvas, { width: image.width, height: image.height });
+        context.drawImage(image, 0, 0);
+        image.close();
+        card.number = Number(answer.headers.get("x-frame-number"));
         card.canvas.dataset.number = card.number;
       } else await pause(100);
     } catch {
@@ -190,7 +190,7 @@ function showControls() {
   const { score_threshold, floor, labels, only, paused } = state.controls;
   for (const [name, card] of cards) {
     card.pause.ariaPressed = paused.includes(name);
-    text(card.pause, paused.includes(name) ? "Go on" : "Pause");
+    text(card.pause, paused.includes(name) ? "Resume" : "Pause");
     card.pause.ariaLabel = `${card.pause.textContent} ${name}`;
   }
   if (performance.now() - dragging > 1000) {
@@ -219,8 +219,8 @@ function chip(label) {
 $("all").addEventListener("click", () => change({ only: null }));
 $("none").addEventListener("click", () => change({ only: [] }));
 $("search").addEventListener("input", () => {
-  const wanted = $("search").value.trim().toLowerCase();
-  for (const button of $("classes").children) button.hidden = !button.textContent.toLowerCase().includes(wanted);
+  const searched = $("search").value.trim().toLowerCase();
+  for (const button of $("classes").children) button.hidden = !button.textContent.toLowerCase().includes(searched);
 });
 $("score").addEventListener("input", () => {
   dragging = performance.now();
@@ -240,12 +240,12 @@ function showNumbers() {
   if (!camera) return;
   const { points } = cards.get(camera.name);
   const budget = camera.max_age_ms;
-  legend("age", [["median", ms(camera.age_ms.p50), "--c0"], ["p99", ms(camera.age_ms.p99), "--c1"], ...(budget ? [["budget", `${budget}, missed ${whole(camera.late)}`, "--c4"]] : [])]);
-  chart($("age"), points, [{ of: (point) => point.age[1], color: "--c1" }, { of: (point) => point.age[0], color: "--c0" }], { budget });
+  legend("age", [["median", ms(camera.age_ms.p50), "--c0"], ["p99", ms(camera.age_ms.p99), "--c1"], ...(budget ? [["limit", `${budget}, exceeded ${whole(camera.late)} times`, "--c4"]] : [])]);
+  chart($("age"), points, [{ of: (point) => point.age_ms[1], color: "--c1" }, { of: (point) => point.age_ms[0], color: "--c0" }], { budget });
   const stages = Object.keys(camera.stage_ms);
   legend("stages", stages.map((name, place) => [name, ms(camera.stage_ms[name].p50), `--c${place % 7}`]));
-  const below = stages.map((_, place) => ({ of: (point) => stages.slice(0, place + 1).reduce((sum, name) => sum + (point.stage[name] ?? 0), 0), color: `--c${place % 7}`, filled: true }));
-  chart($("stages"), points, below.reverse(), { gap: (point) => point.age[0] === null });
+  const below = stages.map((_, place) => ({ of: (point) => stages.slice(0, place + 1).reduce((sum, name) => sum + (point.stage_ms[name] ?? 0), 0), color: `--c${place % 7}`, filled: true }));
+  chart($("stages"), points, below.reverse(), { gap: (point) => point.age_ms[0] === null });
   showLedger(camera.ledger);
 }
 
@@ -269,7 +269,7 @@ function chart(canvas, points, series, { budget = null, gap = () => false }) {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, w, h);
   const highest = points.map((point) => Math.max(0, ...series.map(({ of }) => of(point) ?? 0))).sort((a, b) => a - b);
-  const usual = 3 * (highest[Math.floor(highest.length * 0.9)] ?? 1); // one outlier must not flatten the rest: it is cut off at the top
+  const usual = 3 * (highest[Math.floor(highest.length * 0.9)] ?? 1); // one outlier must not flatten the rest, it is cut off at the top
   const most = nice(Math.max(1, budget ? 1.2 * budget : 0, Math.min(highest.at(-1) ?? 1, usual)));
   const x = (point) => w - (tick - point.tick) * (w - left) / (HISTORY - 1), y = (value) => top + (1 - Math.min(value / most, 1)) * (h - top - bottom);
   pen.font = "11px system-ui, sans-serif";
@@ -282,28 +282,28 @@ function chart(canvas, points, series, { budget = null, gap = () => false }) {
     line(pen, [[left, y(value)], [w, y(value)]]);
   }
   pen.textAlign = "left";
-  pen.fillText(`${Math.round(HISTORY * state.every_s / 60)} min ago`, left, h - 2);
+  pen.fillText(`${Math.round(HISTORY * state.interval_s / 60)} min ago`, left, h - 2);
   pen.textAlign = "right";
   pen.fillText("now", w - 1, h - 2);
   pen.lineWidth = 1.8;
   for (const { of, color: tone, filled } of series) {
     pen.strokeStyle = pen.fillStyle = color(tone);
-    for (const run of runs(points, (point) => of(point) === null || gap(point))) {
-      const path = run.map((point) => [x(point), y(of(point))]);
+    for (const segment of segments(points, (point) => of(point) === null || gap(point))) {
+      const path = segment.map((point) => [x(point), y(of(point))]);
       if (filled) { line(pen, [[path[0][0], y(0)], ...path, [path.at(-1)[0], y(0)]], true); } else line(pen, path);
     }
   }
   if (budget) { pen.setLineDash([5, 4]); pen.strokeStyle = color("--c4"); line(pen, [[left, y(budget)], [w, y(budget)]]); pen.setLineDash([]); }
 }
 
-function* runs(points, missing) { // stretches without a gap of more than three seconds
-  let run = [];
+function* segments(points, missing) { // split at gaps of more than three seconds
+  let segment = [];
   for (const point of points) {
     if (missing(point)) continue;
-    if (run.length && point.tick - run.at(-1).tick > 6) { yield run; run = []; }
-    run.push(point);
+    if (segment.length && point.tick - segment.at(-1).tick > 6) { yield segment; segment = []; }
+    segment.push(point);
   }
-  if (run.length) yield run;
+  if (segment.length) yield segment;
 }
 
 function line(pen, path, filled = false) {
@@ -314,7 +314,7 @@ function line(pen, path, filled = false) {
   if (filled) pen.fill(); else pen.stroke();
 }
 
-function nice(value) { // the next round number that halves well
+function nice(value) { // the next round number whose half is round, too
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 4, 6, 8, 10].find((step) => step * power >= value) * power;
 }
@@ -358,7 +358,7 @@ function showEvents() {
   for (const event of state.events) {
     lastEvent = event.number;
     const item = document.createElement("li"), when = document.createElement("time"), what = document.createElement("span"), more = document.createElement("span");
-    const at = new Date(event.at * 1000);
+    const at = new Date(event.unix_time_s * 1000);
     when.dateTime = at.toISOString();
     when.textContent = at.toLocaleTimeString("en-GB");
     more.className = "more";
@@ -368,8 +368,8 @@ function showEvents() {
     $("events").prepend(item);
   }
   while ($("events").children.length > 200) $("events").lastElementChild.remove();
-  if (!$("events").children.length) text($("events"), "nothing yet");
+  if (!$("events").children.length) text($("events"), "no events yet");
   else if ($("events").firstChild.nodeType !== 1 || $("events").lastChild.nodeType !== 1) [...$("events").childNodes].filter((node) => node.nodeType !== 1).forEach((node) => node.remove());
 }
 
-follow();
+poll();

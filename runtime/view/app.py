@@ -1,4 +1,4 @@
-"""The web application of the live view: three files, the state, pictures, controls, health and metrics."""
+"""The web application of the live view: three files, the state, frames, controls, health and metrics."""
 
 from __future__ import annotations
 
@@ -27,73 +27,71 @@ FILES = {
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
 }
-LARGEST_BODY = 16 * 1024
-BODY_WITHIN_S = 5.0
-PICTURE_WITHIN_S = 1.0
-WRONG_TOKEN_COSTS_S = 0.5
+MAX_BODY_BYTES = 16 * 1024
+BODY_TIMEOUT_S = 5.0
+FRAME_TIMEOUT_S = 1.0
+WRONG_TOKEN_DELAY_S = 0.5
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(
-    run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None = None
-) -> Application:
-    """The application. ``metrics`` gives the text of ``/metrics`` and its content type."""
-    page = Page(run_metrics, pictures, access, metrics)
+def make_app(run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None = None) -> Application:
+    """The ASGI application; ``metrics`` returns the text of ``/metrics`` and its content type."""
+    page = Handlers(run_metrics, images, access, metrics)
     routes = [
         *(Route(path, _file(name, kind)) for path, (name, kind) in FILES.items()),
-        Route("/favicon.ico", _nothing),
+        Route("/favicon.ico", _no_content),
         Route("/health", page.health),
         Route("/metrics", page.metrics),
         Route("/api/state", page.state),
-        Route("/api/picture", page.picture),
+        Route("/api/frame", page.frame),
         Route("/api/controls", page.controls, methods=["POST"]),
         Route("/api/login", page.login, methods=["POST"]),
     ]
-    return AccessMiddleware(Starlette(routes=routes, exception_handlers={HTTPException: _problem}), access)
+    return AccessMiddleware(Starlette(routes=routes, exception_handlers={HTTPException: _error}), access)
 
 
-class Page:
-    """What the paths do."""
+class Handlers:
+    """The handlers of all paths."""
 
-    def __init__(self, run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None) -> None:
-        self._run_metrics, self._pictures, self._access, self._metrics = run_metrics, pictures, access, metrics
+    def __init__(self, run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None) -> None:
+        self._run_metrics, self._images, self._access, self._metrics = run_metrics, images, access, metrics
 
     async def state(self, request: Request) -> Response:
-        """Everything, with the points after ?tick= and the events after ?event=."""
-        state = self._run_metrics.state(_whole(request, "tick"), _whole(request, "event"))
-        return JSONResponse(state | {"problem": self._pictures.problem})
+        """The whole state, with the points after ?tick= and the events after ?event=."""
+        state = self._run_metrics.state(_whole_number(request, "tick"), _whole_number(request, "event"))
+        return JSONResponse(state | {"problem": self._images.problem})
 
-    async def picture(self, request: Request) -> Response:
-        """The newest JPEG of ?camera= above number ?after=; 204 where none comes within a second, or the camera is gone."""
-        camera, after = request.query_params.get("camera", ""), _whole(request, "after")
+    async def frame(self, request: Request) -> Response:
+        """The newest annotated JPEG of ?camera= above number ?after=; 204 where none comes within a second or there is no such camera."""
+        camera, after = request.query_params.get("camera", ""), _whole_number(request, "after")
         if camera not in self._run_metrics.context.run.cameras:
             return Response(status_code=204)
-        found = self._pictures.newest(camera, after)
-        if found is None:
-            await self._wait_for_picture(camera, after)
-            found = self._pictures.newest(camera, after)
-        if found is None:
+        image = self._images.newest(camera, after)
+        if image is None:
+            await self._wait_for_frame(camera, after)
+            image = self._images.newest(camera, after)
+        if image is None:
             return Response(status_code=204)
-        return Response(found.jpeg, media_type="image/jpeg", headers={"x-picture": str(found.number)})
+        return Response(image.jpeg, media_type="image/jpeg", headers={"x-frame-number": str(image.number)})
 
-    async def _wait_for_picture(self, camera: str, after: int) -> None:
+    async def _wait_for_frame(self, camera: str, after: int) -> None:
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
 
-        def tell() -> None:
-            with suppress(RuntimeError):  # the server ended meanwhile
+        def notify() -> None:
+            with suppress(RuntimeError):  # the server has stopped meanwhile
                 loop.call_soon_threadsafe(ready.set)
 
-        take_back = self._pictures.ask(camera, after, tell)
+        cancel = self._images.request(camera, after, notify)
         try:
-            await asyncio.wait_for(ready.wait(), PICTURE_WITHIN_S)
+            await asyncio.wait_for(ready.wait(), FRAME_TIMEOUT_S)
         except asyncio.TimeoutError:
             pass
         finally:
-            take_back()
+            cancel()
 
     async def controls(self, request: Request) -> Response:
-        """Change the score threshold, the classes or which cameras are paused; the answer is what holds now."""
+        """Change the score threshold, the shown classes or a paused camera; the answer is the new setting."""
         try:
             apply_changes(await _json(request), self._run_metrics.context)
         except ValueError as error:
@@ -101,25 +99,25 @@ class Page:
         return JSONResponse(self._run_metrics.state(self._run_metrics.tick, 1 << 60)["controls"])
 
     async def login(self, request: Request) -> Response:
-        """The session for the token."""
+        """Exchange the access token for a session cookie."""
         body = await _json(request)
         token = body.get("token")
         if not isinstance(token, str) or not self._access.is_valid_token(token):
-            await asyncio.sleep(WRONG_TOKEN_COSTS_S)
-            raise HTTPException(401, "this is not the token of this run")
+            await asyncio.sleep(WRONG_TOKEN_DELAY_S)
+            raise HTTPException(401, "this is not the access token of this run")
         answer = JSONResponse({})
         answer.set_cookie(self._access.cookie, self._access.session, httponly=True, samesite="strict")
         return answer
 
     async def health(self, request: Request) -> Response:
-        """200 while a camera gives frames or waits for good reason, else 503."""
+        """200 while a camera delivers frames or is expected to, else 503."""
         cameras = [{"name": name, "state": camera.state} for name, camera in self._run_metrics.context.run.cameras.items()]
         state = health(cameras)
-        told = {"state": state} | ({"cameras": cameras} if request.scope["allowed"] else {})
-        return JSONResponse(told, status_code=503 if state == "down" else 200)
+        answer = {"state": state} | ({"cameras": cameras} if request.scope["allowed"] else {})
+        return JSONResponse(answer, status_code=503 if state == "down" else 200)
 
     async def metrics(self, _: Request) -> Response:
-        """What Prometheus reads, where the run offers it."""
+        """The metrics for Prometheus, where the run offers them."""
         if self._metrics is None:
             raise HTTPException(404, "this run offers no metrics")
         content, kind = self._metrics()
@@ -127,7 +125,7 @@ class Page:
 
 
 def _file(name: str, kind: str) -> Handler:
-    """One of the three files, read once: no path of a request ever reaches the file system."""
+    """A handler for one of the three files, read once: no path of a request ever reaches the file system."""
     content = resources.files("edgecnn.runtime.view").joinpath(name).read_bytes()
 
     async def answer(_: Request) -> Response:
@@ -136,35 +134,35 @@ def _file(name: str, kind: str) -> Handler:
     return answer
 
 
-async def _nothing(_: Request) -> Response:
+async def _no_content(_: Request) -> Response:
     return Response(status_code=204)
 
 
-async def _problem(_: Request, error: Exception) -> Response:
-    status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    return JSONResponse({"error": why}, status_code=status)
+async def _error(_: Request, error: Exception) -> Response:
+    status, reason = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
+    return JSONResponse({"error": reason}, status_code=status)
 
 
-def _whole(request: Request, name: str) -> int:
+def _whole_number(request: Request, name: str) -> int:
     text = request.query_params.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise HTTPException(400, f"wanted a whole number as {name}")
+        raise HTTPException(400, f"{name} must be a whole number")
     return int(text)
 
 
 async def _json(request: Request) -> dict[str, Any]:
-    """The body, a small JSON object."""
+    """The body, a JSON object of at most MAX_BODY_BYTES."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "wanted the content type application/json")
+        raise HTTPException(415, "the content type must be application/json")
     try:
-        text = await asyncio.wait_for(_body(request), BODY_WITHIN_S)
+        text = await asyncio.wait_for(_body(request), BODY_TIMEOUT_S)
         body = json.loads(text)
     except (asyncio.TimeoutError, ClientDisconnect):
-        raise HTTPException(408, "the request did not come in time") from None
+        raise HTTPException(408, "the request body did not arrive in time") from None
     except (ValueError, RecursionError):
-        raise HTTPException(400, "wanted JSON") from None
+        raise HTTPException(400, "the body is not valid JSON") from None
     if not isinstance(body, dict):
-        raise HTTPException(400, "wanted a JSON object")
+        raise HTTPException(400, "the body must be a JSON object")
     return body
 
 
@@ -172,6 +170,6 @@ async def _body(request: Request) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"wanted at most {LARGEST_BODY} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body must be at most {MAX_BODY_BYTES} bytes")
     return body

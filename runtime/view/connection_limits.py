@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a bound on everything that a client could hold: connections, the time to ask, the time to read."""
+"""uvicorn's HTTP protocol with limits against slow clients: number of connections, time to send a request, time to read an answer."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_CONNECTIONS = 64
-ASK_WITHIN_S = 10.0
-READ_WITHIN_S = 20.0
+MAX_CONNECTIONS = 64
+REQUEST_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 20.0
 
 
 class LimitedHttpProtocol(H11Protocol):  # type: ignore[misc, unused-ignore]
-    """Closes a connection that is one too many, does not finish its request headers in time, or does not read its answer in time."""
+    """Closes a connection that exceeds the limit, does not finish its request headers in time, or does not read its answer in time."""
 
     def connection_made(self, transport: Any) -> None:
-        """Count the connection; the request has to come soon."""
+        """Check the number of connections and start the timer of the request."""
         super().connection_made(transport)
-        self._asking: asyncio.TimerHandle | None = None
-        self._reading: asyncio.TimerHandle | None = None
-        if len(self.connections) > MOST_CONNECTIONS:
+        self._request_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
+        if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
             return
-        self._asking = self.loop.call_later(ASK_WITHIN_S, transport.abort)
+        self._request_timer = self.loop.call_later(REQUEST_TIMEOUT_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes alone are not enough: the clock runs until a whole request is there."""
+        """The timer runs until the request is complete, however many bytes arrive meanwhile."""
         super().data_received(data)
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering:
-            self._heard()
-        elif self._asking is None:
-            self._asking = self.loop.call_later(ASK_WITHIN_S, self.transport.abort)
+            self._request_complete()
+        elif self._request_timer is None:
+            self._request_timer = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.abort)
 
     def on_response_complete(self) -> None:
-        """From here on uvicorn's own clock for idle connections runs."""
-        self._heard()
+        """uvicorn's own timer for idle connections takes over."""
+        self._request_complete()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """The client does not read: give it a while."""
+        """The client does not read: start its timer."""
         super().pause_writing()
-        self._reading = self._reading or self.loop.call_later(READ_WITHIN_S, self.transport.abort)
+        self._read_timer = self._read_timer or self.loop.call_later(READ_TIMEOUT_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """It reads again."""
-        _cancel(self._reading)
-        self._reading = None
+        """The client reads again."""
+        _cancel(self._read_timer)
+        self._read_timer = None
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is to be waited for any more."""
-        self._heard()
-        _cancel(self._reading)
+        """Cancel all timers."""
+        self._request_complete()
+        _cancel(self._read_timer)
         super().connection_lost(exc)
 
-    def _heard(self) -> None:
-        _cancel(self._asking)
-        self._asking = None
+    def _request_complete(self) -> None:
+        _cancel(self._request_timer)
+        self._request_timer = None
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

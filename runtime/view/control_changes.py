@@ -1,4 +1,4 @@
-"""What a viewer wishes, checked, then taken over into the controls of the run."""
+"""Validates changes that a viewer requests, and applies them to the controls of the run."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from edgecnn.runtime.view.protocols import ViewContext
 KEYS = ("score_threshold", "only", "camera", "paused")
 
 
-def apply_changes(wish: Mapping[str, Any], context: ViewContext) -> None:
-    """Change what ``wish`` names: ``score_threshold``, ``only`` (labels; null: all), ``camera`` with ``paused``.
+def apply_changes(changes: Mapping[str, Any], context: ViewContext) -> None:
+    """Apply ``score_threshold``, ``only`` (labels; null: all), and ``camera`` with ``paused``.
 
-    Nothing is changed where anything is wrong: raises ``ValueError``.
+    Raises ``ValueError`` where any of them is not valid; then nothing is changed.
     """
-    unknown = [key for key in wish if key not in KEYS]
-    if unknown or not wish:
-        raise ValueError(f"wanted some of {', '.join(KEYS)}")
+    unknown = [key for key in changes if key not in KEYS]
+    if unknown or not changes:
+        raise ValueError(f"the body must have some of {', '.join(KEYS)} and nothing else")
     context.controls.change(
-        score_threshold=_threshold(wish["score_threshold"]) if "score_threshold" in wish else None,
-        only=_labels(wish["only"], context) if "only" in wish else None,
-        paused=_paused(wish, context) if "camera" in wish or "paused" in wish else None,
+        score_threshold=_threshold(changes["score_threshold"]) if "score_threshold" in changes else None,
+        only=_labels(changes["only"], context) if "only" in changes else None,
+        paused=_paused(changes, context) if "camera" in changes or "paused" in changes else None,
     )
 
 
 def _threshold(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("wanted a score threshold of 0 to 1")
+        raise ValueError("score_threshold must be a number from 0 to 1")
     return float(value)
 
 
@@ -36,13 +36,13 @@ def _labels(value: Any, context: ViewContext) -> frozenset[str]:
     if value is None:
         return known
     if not isinstance(value, list) or not all(isinstance(label, str) and label in known for label in value):
-        raise ValueError("wanted labels that a model of this run knows")
+        raise ValueError("only must be a list of labels of this run, or null")
     return frozenset(value)
 
 
-def _paused(wish: Mapping[str, Any], context: ViewContext) -> frozenset[str]:
-    camera, paused = wish.get("camera"), wish.get("paused")
+def _paused(changes: Mapping[str, Any], context: ViewContext) -> frozenset[str]:
+    camera, paused = changes.get("camera"), changes.get("paused")
     if not isinstance(camera, str) or camera not in context.run.cameras or not isinstance(paused, bool):
-        raise ValueError("wanted a camera of this run, and paused true or false")
+        raise ValueError("camera must be a camera of this run, and paused true or false")
     now = context.controls.setting.paused
     return now | {camera} if paused else now - {camera}

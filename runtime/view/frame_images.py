@@ -1,4 +1,4 @@
-"""The newest annotated picture of each camera as JPEG: made once for all viewers, and only while one of them asks."""
+"""The newest annotated frame of each camera as JPEG: encoded once for all viewers, and only on request."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import cv2
 from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.types import Image, Result
 
-QUALITY = 80
-LARGEST = 1280  # pixels of the longer side; more is not seen in a browser and costs time and network
-MOST_PER_S = 25.0
-_PATIENCE_S = 0.5
+JPEG_QUALITY = 80
+MAX_SIDE_PX = 1280  # more is not visible in the page and costs encoding time and bandwidth
+MAX_FPS = 25.0
+_WAIT_S = 0.5
 
 Ready = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """A JPEG and its number; numbers rise over all cameras."""
+    """A JPEG and its number, which increases over all cameras."""
 
     number: int
     jpeg: bytes
@@ -33,14 +33,14 @@ class _Slot:
     newest: Result | None = None
     encoded: Result | None = None
     encoded_at: float = 0.0
-    picture: EncodedFrame | None = None
+    image: EncodedFrame | None = None
     waiting: list[tuple[int, Ready]] = field(default_factory=list)
 
 
 class FrameImages:
-    """Takes results with ``show``, gives JPEGs to those who ask; a viewer that is slow asks less often, and that is all it does.
+    """Takes results with ``show`` and encodes the newest one when a viewer requests it; a slow viewer requests fewer, nothing queues.
 
-    ``painters`` are by camera, and called in a thread of its own. Use it as a context manager.
+    ``painters`` by camera draw the annotations, in a thread of this object. Use it as a context manager.
     """
 
     def __init__(self, painters: Mapping[str, ResultPainter]) -> None:
@@ -60,18 +60,18 @@ class FrameImages:
         self.close()
 
     def close(self) -> None:
-        """Stop encoding, and tell everybody who waits."""
+        """Stop encoding, and notify all waiting viewers."""
         with self._changed:
             self._done = True
             self._changed.notify_all()
             waiting = [ready for slot in self._slots.values() for _, ready in slot.waiting]
             self._slots.clear()
-        _tell(waiting)
+        _notify(waiting)
         if self._thread.is_alive():
             self._thread.join(1.0)
 
     def show(self, camera: str, result: Result) -> None:
-        """Offer a result; it is kept until a newer one comes, and drawn only if somebody asks."""
+        """Offer a result; it is kept until a newer one comes, and drawn only on request."""
         with self._changed:
             slot = self._slots.setdefault(camera, _Slot())
             slot.newest = result
@@ -79,24 +79,24 @@ class FrameImages:
                 self._changed.notify()
 
     def newest(self, camera: str, after: int) -> EncodedFrame | None:
-        """The newest picture, if its number is above ``after`` and nothing newer waits to be drawn."""
+        """The newest image, if its number is above ``after`` and no newer result waits to be drawn."""
         with self._changed:
             slot = self._slots.get(camera)
-            if slot is None or slot.picture is None or slot.picture.number <= after:
+            if slot is None or slot.image is None or slot.image.number <= after:
                 return None
-            young = time.perf_counter() - slot.encoded_at < 1 / MOST_PER_S
-            return slot.picture if young or slot.newest is slot.encoded else None
+            recent = time.perf_counter() - slot.encoded_at < 1 / MAX_FPS
+            return slot.image if recent or slot.newest is slot.encoded else None
 
-    def forget(self, camera: str) -> None:
-        """The camera is gone."""
+    def remove(self, camera: str) -> None:
+        """Forget a camera, and notify its waiting viewers."""
         with self._changed:
             slot = self._slots.pop(camera, _Slot())
-        _tell([ready for _, ready in slot.waiting])
+        _notify([ready for _, ready in slot.waiting])
 
-    def ask(self, camera: str, after: int, ready: Ready) -> Callable[[], None]:
-        """Have ``ready`` called once when a picture above ``after`` is there or nothing will come; gives what takes that back.
+    def request(self, camera: str, after: int, ready: Ready) -> Callable[[], None]:
+        """Call ``ready`` once when an image above ``after`` is there or none will come; returns a function that cancels the request.
 
-        It is called by any thread, and must not block.
+        ``ready`` is called in any thread and must not block.
         """
         entry = after, ready
         with self._changed:
@@ -107,12 +107,12 @@ class FrameImages:
             slot.waiting.append(entry)
             self._changed.notify()
 
-        def forget() -> None:
+        def cancel() -> None:
             with self._changed:
                 if entry in slot.waiting:
                     slot.waiting.remove(entry)
 
-        return forget
+        return cancel
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
@@ -122,41 +122,41 @@ class FrameImages:
                 slot.encoded, slot.encoded_at = result, time.perf_counter()
                 if jpeg is not None:
                     self._number += 1
-                    slot.picture = EncodedFrame(self._number, jpeg)
-                number = slot.picture.number if slot.picture else 0
+                    slot.image = EncodedFrame(self._number, jpeg)
+                number = slot.image.number if slot.image else 0
                 served = [entry for entry in slot.waiting if entry[0] < number]
                 slot.waiting = [entry for entry in slot.waiting if entry[0] >= number]
-            _tell([ready for _, ready in served])
+            _notify([ready for _, ready in served])
 
     def _next(self) -> tuple[str, _Slot, Result] | None:
-        """The camera whose last picture is the oldest, of those that somebody waits for and that have something new."""
+        """Of the cameras with a request and a new result, the one whose last image is the oldest: so all get their turn."""
         with self._changed:
             while not self._done:
                 now = time.perf_counter()
-                wanted = [
+                due = [
                     (slot.encoded_at, name)
                     for name, slot in self._slots.items()
                     if slot.waiting and slot.newest is not None and slot.newest is not slot.encoded
                 ]
-                if wanted:
-                    encoded_at, name = min(wanted)
-                    early = encoded_at + 1 / MOST_PER_S - now
+                if due:
+                    encoded_at, name = min(due)
+                    early = encoded_at + 1 / MAX_FPS - now
                     if early <= 0:
                         slot = self._slots[name]
                         assert slot.newest is not None
                         return name, slot, slot.newest
                     self._changed.wait(early)
                 else:
-                    self._changed.wait(_PATIENCE_S)
+                    self._changed.wait(_WAIT_S)
             return None
 
     def _encode(self, camera: str, result: Result) -> bytes | None:
-        """A picture that can't be drawn on is shown as it is, and one that can't be shown is left out: watching must go on."""
+        """A frame whose annotations can't be drawn is shown without them, one that can't be encoded is left out."""
         painter = self._painters.get(camera)
         try:
             return _jpeg(painter.paint(result) if painter is not None else result.frame.image)
         except Exception as error:
-            self.problem = f"can't draw on {camera or 'the picture'}: {error}"
+            self.problem = f"can't draw the annotations of {camera or 'the camera'}: {error}"
         try:
             return _jpeg(result.frame.image)
         except Exception:
@@ -164,14 +164,14 @@ class FrameImages:
 
 
 def _jpeg(image: Image) -> bytes | None:
-    ratio = LARGEST / max(image.shape[:2])
+    ratio = MAX_SIDE_PX / max(image.shape[:2])
     if ratio < 1:
         size = max(round(image.shape[1] * ratio), 1), max(round(image.shape[0] * ratio), 1)
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes() if done else None
 
 
-def _tell(waiting: list[Ready]) -> None:
+def _notify(waiting: list[Ready]) -> None:
     for ready in waiting:
         ready()

@@ -44,23 +44,23 @@ class LiveView:
         )
         self.run_metrics = RunMetrics(self.context)
         self._painters: dict[str, ResultPainter] = {}
-        self._pictures = FrameImages(self._painters)
+        self._images = FrameImages(self._painters)
         self.server: Server | None = None
         self._stack = ExitStack()
         if access is not None:
             from edgecnn.runtime.view.server import Server
 
-            self.server = Server(self.run_metrics, self._pictures, access, metrics)
+            self.server = Server(self.run_metrics, self._images, access, metrics)
 
     @property
     def url(self) -> str | None:
-        """Where the page is."""
+        """The address of the page."""
         return None if self.server is None else self.server.url
 
     def __enter__(self) -> LiveView:
         self._stack.enter_context(self.run_metrics)
         if self.server is not None:
-            self._stack.enter_context(self._pictures)
+            self._stack.enter_context(self._images)
             self._stack.enter_context(self.server)
         return self
 
@@ -68,13 +68,13 @@ class LiveView:
         self.close()
 
     def close(self) -> None:
-        """Serve and sample no more."""
+        """Stop serving and sampling."""
         self._stack.close()
         if self.server is not None:
             self.server.close()
 
     def add_camera(self, camera: str, labels: Sequence[str], painter: ResultPainter, only: Iterable[str] | None = None) -> None:
-        """A camera takes part, or does so with another model."""
+        """Add a camera, or replace its model."""
         if only is not None:
             wanted = {label.casefold() for label in only}
             shown = frozenset(label for label in labels if label.casefold() in wanted)
@@ -83,14 +83,14 @@ class LiveView:
         self._painters[camera] = painter
 
     def remove_camera(self, camera: str) -> None:
-        """A camera takes part no more."""
+        """Remove a camera."""
         self.context.labels = {name: labels for name, labels in self.context.labels.items() if name != camera}
         self.context.only = {name: only for name, only in self.context.only.items() if name != camera}
         self._painters.pop(camera, None)
-        self._pictures.forget(camera)
+        self._images.remove(camera)
 
     def write(self, result: Result) -> None:
-        """Take a result: costs a few microseconds, whoever watches."""
+        """Take a result; costs a few microseconds."""
         self.run_metrics.write(result)
         if self.server is not None:
-            self._pictures.show(self.run_metrics.name_of(result), result)
+            self._images.show(self.run_metrics.name_of(result), result)

@@ -1,4 +1,4 @@
-"""What every request passes: the Host header, where it comes from, the token; and the headers that every answer carries."""
+"""Checks of every request (Host header, origin, access token), and the security headers of every answer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What somebody without the token gets: the empty page that asks for it, and whether the run is well.
+# Without the token: the page that asks for it, and the health of the run.
 OPEN_PATHS = ("/", "/app.js", "/style.css", "/favicon.ico", "/health", "/api/login")
-LONGEST_HEADERS = 16 * 1024
+MAX_HEADER_BYTES = 16 * 1024
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -33,49 +33,49 @@ _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items
 
 
 class AccessMiddleware:
-    """Wraps an ASGI application. ``scope["allowed"]`` tells it whether the token was brought, which OPEN_PATHS don't need."""
+    """Wraps an ASGI application; ``scope["allowed"]`` says whether a request is authenticated, which OPEN_PATHS don't need to be."""
 
     def __init__(self, application: Application, access: Access) -> None:
         self._application, self._access = application, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or say in one line why not."""
+        """Pass the request on, or refuse it with a one-line reason."""
         if scope["type"] != "http":
             return
-        began = False
+        started = False
 
-        async def dressed(message: MutableMapping[str, Any]) -> None:
-            nonlocal began
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                began = True
+                started = True
                 message["headers"] = [*message.get("headers", ()), *_RAW_HEADERS]
             await send(message)
 
         try:
             refusal = self._refusal(scope)
             if refusal is not None:
-                await _refuse(dressed, *refusal)
+                await _refuse(send_with_headers, *refusal)
             else:
-                await self._application(scope, receive, dressed)
+                await self._application(scope, receive, send_with_headers)
         except asyncio.CancelledError:
             raise
         except Exception:
-            if began:
+            if started:
                 raise
-            await _refuse(dressed, 500, "something went wrong in the view; the run goes on")
+            await _refuse(send_with_headers, 500, "internal error of the live view; the run continues")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
-            return 431, f"wanted at most {LONGEST_HEADERS} bytes of headers"
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            return 431, f"the headers must be at most {MAX_HEADER_BYTES} bytes"
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not self._access.is_valid_host(headers.get("host", "")):
-            return 421, "this server goes by another name"
-        opened_by_hand = scope["method"] == "GET" and scope["path"] == "/"
-        if not self._access.is_same_origin(headers) and not opened_by_hand:
-            return 403, "another site may not ask for this"
+            return 421, "the Host header does not name this server"
+        is_navigation = scope["method"] == "GET" and scope["path"] == "/"
+        if not self._access.is_same_origin(headers) and not is_navigation:
+            return 403, "requests from other sites are refused"
         scope["allowed"] = self._access.is_authenticated(headers, _cookies(headers.get("cookie", "")))
         if not scope["allowed"] and scope["path"] not in OPEN_PATHS:
-            return 401, "wanted the token of this run"
+            return 401, "the access token of this run is required"
         return None
 
 
@@ -86,8 +86,8 @@ def _cookies(header: str) -> dict[str, str]:
         return {}
 
 
-async def _refuse(send: Send, status: int, why: str) -> None:
-    body = json.dumps({"error": why}).encode()
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    body = json.dumps({"error": reason}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

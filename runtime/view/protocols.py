@@ -1,4 +1,4 @@
-"""What a view needs of a run: a few attributes of its cameras and sinks, so that any run with these can be watched."""
+"""The interface between a view and a run: the attributes of cameras and sinks that are displayed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Event
 
-# Of a camera's states, those in which it gives frames or will do so without anybody's help, and those that somebody should look at.
+# The states of a camera that need no attention, and those that do
 GOOD_STATES = ("waiting", "live", "paused", "ended")
 BAD_STATES = ("lost", "stalled", "frozen", "failed")
 
@@ -20,22 +20,22 @@ PrometheusPage = Callable[[], tuple[bytes, str]]  # gives the text of /metrics a
 
 
 class MonitoredLedger(Protocol):
-    """Where a camera's frames went."""
+    """The counts of a camera's frames by fate."""
 
     def counts(self) -> FrameCounts:
-        """All counts at one moment."""
+        """All counts at the same moment."""
         ...
 
 
 class MonitoredSetup(Protocol):
-    """What a camera was told to do."""
+    """The configuration of a camera."""
 
     @property
     def max_age_ms(self) -> float | None: ...  # noqa: D102
 
 
 class MonitoredCamera(Protocol):
-    """A camera of a run, read from any thread. ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` one line why."""
+    """A camera of a run, read from any thread. ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` the reason in one line."""
 
     @property
     def state(self) -> str: ...  # noqa: D102
@@ -57,7 +57,7 @@ class MonitoredCamera(Protocol):
 
 
 class MonitoredRun(Protocol):
-    """A run: its cameras by name, and what happened lately. Cameras may come and go."""
+    """A run: its cameras by name, which may change, and its recent events."""
 
     @property
     def cameras(self) -> Mapping[str, MonitoredCamera]: ...  # noqa: D102
@@ -67,7 +67,7 @@ class MonitoredRun(Protocol):
 
 
 class MonitoredCounts(Protocol):
-    """What became of the results that an output was given."""
+    """The counts of an output's results and events by fate."""
 
     @property
     def written(self) -> int: ...  # noqa: D102
@@ -80,7 +80,7 @@ class MonitoredCounts(Protocol):
 
 
 class MonitoredSink(Protocol):
-    """An output that runs behind a queue. ``state`` is "working" while all is well, ``detail`` one line why not."""
+    """An output behind a queue. ``state`` is "working" without a problem, ``detail`` the problem in one line."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -97,11 +97,11 @@ class MonitoredSink(Protocol):
 
 @dataclass(kw_only=True)
 class ViewContext:
-    """What is watched, and what is known of it: ``labels`` are the classes of each camera's model by the camera's name, ``only``
-    those of them that it began to show where these are not all.
+    """The run and its settings: ``labels`` are the classes of each camera's model by camera name, ``only`` those shown initially,
+    where these are not all.
 
-    ``labels`` may change while the run goes on, ``sinks`` is asked anew each time. ``score_threshold`` is what the run began with,
-    ``floor`` the score below which the models give nothing.
+    ``labels`` may change during the run, ``sinks`` is called each time. ``score_threshold`` is the initial one, ``floor`` the score
+    below which the models give no result.
     """
 
     run: MonitoredRun

@@ -1,4 +1,4 @@
-"""The numbers of a run as they change: sampled twice a second, kept for two minutes, told as plain JSON values."""
+"""Live metrics of a run: sampled twice a second, kept for two minutes, given as plain JSON values."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.view.protocols import BAD_STATES, MonitoredCamera, MonitoredSink, ViewContext
 from edgecnn.types import Classes, Event, Overlay, Prediction, Result, Values, nearest_rank
 
-VERSION = 1
-EVERY_S = 0.5
+VERSION = 2
+INTERVAL_S = 0.5
 POINTS = 240  # two minutes
-RECENT_S = 10.0  # what p50 and p99 beside a camera are of
-_MOST_SAMPLES = 4096
-_MOST_EVENTS = 200
-_MOST_NAMED = 4
+WINDOW_S = 10.0  # of p50 and p99 beside a camera
+_MAX_SAMPLES = 4096
+_MAX_EVENTS = 200
+_MAX_NAMED = 4
 
-Sample = tuple[float, float, Mapping[str, float]]  # when, age in ms, ms by stage
+Sample = tuple[float, float, Mapping[str, float]]  # perf_counter seconds, age in ms, time in ms by stage
 
 
 class CameraMetrics:
-    """What one camera did lately. ``add`` is for the thread of the run, the rest for the thread that samples."""
+    """Recent metrics of one camera. ``add`` is called by the thread of the run, the rest by the thread that samples."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._samples: deque[Sample] = deque(maxlen=_MOST_SAMPLES)
+        self._samples: deque[Sample] = deque(maxlen=_MAX_SAMPLES)
         self._counts: tuple[float, FrameCounts] | None = None
         self._sampled_at = 0.0
         self.points: deque[dict[str, Any]] = deque(maxlen=POINTS)
         self.latest: Result | None = None
-        self.rates = (0.0, 0.0)
+        self.fps = (0.0, 0.0)  # captured, processed
         self.age_ms = quantiles([])
         self.stage_ms: dict[str, dict[str, float | None]] = {}
 
     def add(self, result: Result) -> None:
-        """Remember a result."""
+        """Record a result."""
         with self._lock:
             self._samples.append((time.perf_counter(), result.age_ms, result.stage_ms))
         self.latest = result
 
     def sample(self, tick: int, now: float, counts: FrameCounts) -> None:
-        """Add the point of this tick: rates since the tick before, the ages and stage times of the results since then."""
+        """Add the point of this tick: frame rates, ages and stage times since the tick before."""
         then, old = self._counts or (now, counts)
         seconds = now - then
         if seconds > 0:
-            self.rates = (counts.captured - old.captured) / seconds, (counts.processed - old.processed) / seconds
+            self.fps = (counts.captured - old.captured) / seconds, (counts.processed - old.processed) / seconds
         self._counts = now, counts
-        recent = self._since(now - RECENT_S)
+        recent = self._since(now - WINDOW_S)
         new = [sample for sample in recent if sample[0] > self._sampled_at]
         self._sampled_at = now
         self.age_ms = quantiles([age for _, age, _ in recent])
@@ -66,9 +66,9 @@ class CameraMetrics:
         self.points.append(
             {
                 "tick": tick,
-                "age": [_number(nearest_rank(ages, percent)) for percent in (50, 99)],
-                "rate": [_number(rate) for rate in self.rates],
-                "stage": {name: _number(sum(values) / len(values)) for name, values in by_stage(new).items()},
+                "age_ms": [_number(nearest_rank(ages, percent)) for percent in (50, 99)],
+                "fps": [_number(rate) for rate in self.fps],
+                "stage_ms": {name: _number(sum(values) / len(values)) for name, values in by_stage(new).items()},
             }
         )
 
@@ -78,16 +78,16 @@ class CameraMetrics:
 
 
 class RunMetrics:
-    """Watches a run: ``write`` takes its results (so a RunMetrics is a Sink), ``state`` tells how it fares.
+    """Collects the metrics of a run: ``write`` takes its results (so it is a Sink), ``state`` gives everything a view displays.
 
-    Entered, a thread samples it twice a second; without, ``sample`` does so once.
+    As a context manager it samples in a thread, every ``interval_s`` seconds; ``sample`` does so once.
     """
 
-    def __init__(self, context: ViewContext, *, every: float = EVERY_S) -> None:
-        self.context, self.every, self.tick = context, every, 0
+    def __init__(self, context: ViewContext, *, interval_s: float = INTERVAL_S) -> None:
+        self.context, self.interval_s, self.tick = context, interval_s, 0
         self._started = time.perf_counter()
-        self._tracks: dict[str, CameraMetrics] = {}
-        self._events: deque[tuple[int, Event]] = deque(maxlen=_MOST_EVENTS)
+        self._cameras: dict[str, CameraMetrics] = {}
+        self._events: deque[tuple[int, Event]] = deque(maxlen=_MAX_EVENTS)
         self._event_count = 0
         self._last_event: Event | None = None
         self._lock = threading.Lock()
@@ -109,34 +109,34 @@ class RunMetrics:
 
     def write(self, result: Result) -> None:
         """Take a result; costs about a microsecond."""
-        self.track(self.name_of(result)).add(result)
+        self.camera(self.name_of(result)).add(result)
 
     def name_of(self, result: Result) -> str:
-        """The camera that a result is of; a run of one camera need not say."""
+        """The camera of a result; in a run of one camera a result may have no name."""
         return result.camera or next(iter(self.context.run.cameras), "")
 
-    def track(self, name: str) -> CameraMetrics:
-        """What is known of a camera."""
-        return self._tracks.get(name) or self._tracks.setdefault(name, CameraMetrics())
+    def camera(self, name: str) -> CameraMetrics:
+        """The metrics of a camera."""
+        return self._cameras.get(name) or self._cameras.setdefault(name, CameraMetrics())
 
     def _work(self) -> None:
-        while not self._done.wait(self.every):
-            with suppress(Exception):  # one odd reading must not end the view
+        while not self._done.wait(self.interval_s):
+            with suppress(Exception):  # a failed sample must not end the view
                 self.sample()
 
     def sample(self) -> None:
-        """Add a point for each camera and take over new events."""
+        """Add a point for each camera, and collect new events."""
         with self._lock:
             now, cameras = time.perf_counter(), dict(self.context.run.cameras)
             self.tick += 1
             for name, camera in cameras.items():
-                self.track(name).sample(self.tick, now, camera.ledger.counts())
-            for name in [name for name in self._tracks if name not in cameras]:
-                del self._tracks[name]
+                self.camera(name).sample(self.tick, now, camera.ledger.counts())
+            for name in [name for name in self._cameras if name not in cameras]:
+                del self._cameras[name]
             self._collect(list(self.context.run.events))
 
     def _collect(self, events: list[Event]) -> None:
-        """Take over what came after the last event known, which is itself, not one like it."""
+        """Collect the events after the last known one, compared by identity: equal events may follow each other."""
         new = takewhile(lambda event: event is not self._last_event, reversed(events))
         for event in reversed(list(new)):
             self._event_count += 1
@@ -144,7 +144,7 @@ class RunMetrics:
             self._last_event = event
 
     def state(self, tick: int = 0, event: int = 0) -> dict[str, Any]:
-        """Everything, with the points after ``tick`` and the events after number ``event``, newest last."""
+        """The state as a JSON object, with the points after ``tick`` and the events after number ``event``, newest last."""
         with self._lock:
             context = self.context
             cameras = [self._camera(name, camera, tick) for name, camera in context.run.cameras.items()]
@@ -152,7 +152,7 @@ class RunMetrics:
                 "version": VERSION,
                 "title": context.title,
                 "tick": self.tick,
-                "every_s": self.every,
+                "interval_s": self.interval_s,
                 "uptime_s": round(time.perf_counter() - self._started, 1),
                 "health": health(cameras),
                 "cameras": cameras,
@@ -162,7 +162,7 @@ class RunMetrics:
             }
 
     def _camera(self, name: str, camera: MonitoredCamera, tick: int) -> dict[str, Any]:
-        track, counts = self.track(name), camera.ledger.counts()
+        track, counts = self.camera(name), camera.ledger.counts()
         latest = track.latest
         return {
             "name": name,
@@ -170,16 +170,16 @@ class RunMetrics:
             "detail": camera.detail,
             "policy": camera.policy,
             "source": _source_name(camera),
-            "captured_per_s": _number(track.rates[0]),
-            "processed_per_s": _number(track.rates[1]),
+            "captured_fps": _number(track.fps[0]),
+            "processed_fps": _number(track.fps[1]),
             "age_ms": track.age_ms,
             "stage_ms": track.stage_ms,
             "ledger": {**asdict(counts), "in_flight": counts.in_flight},
             "late": camera.late,
             "max_age_ms": camera.setup.max_age_ms,
-            "size": None if latest is None else list(latest.frame.image.shape[1::-1]),
-            "found": "" if latest is None else found_text(latest.prediction, self.context.labels.get(name, ())),
-            "marks": [] if latest is None else [mark_text(mark) for mark in latest.overlays],
+            "size_px": None if latest is None else list(latest.frame.image.shape[1::-1]),
+            "summary": "" if latest is None else prediction_text(latest.prediction, self.context.labels.get(name, ())),
+            "counts": [] if latest is None else [counts_text(overlay) for overlay in latest.overlays],
             "points": [point for point in track.points if point["tick"] > tick],
         }
 
@@ -195,22 +195,22 @@ class RunMetrics:
         }
 
     def _is_shown(self, label: str) -> bool:
-        """By the controls, or else by what the cameras that know this class began with."""
+        """Whether a class is shown: by the controls, or else initially by any camera that has it."""
         context, chosen = self.context, self.context.controls.setting.only
         if chosen is not None:
             return label in chosen
-        began = [context.only.get(name) for name, labels in context.labels.items() if label in labels]
-        return any(only is None or label in only for only in began)
+        initially = [context.only.get(name) for name, labels in context.labels.items() if label in labels]
+        return any(only is None or label in only for only in initially)
 
 
 def health(cameras: Iterable[Mapping[str, Any]]) -> str:
-    """``ok`` when all cameras give frames or wait for good reason, ``down`` when none does, ``degraded`` between."""
+    """``ok`` when no camera needs attention, ``down`` when all do, ``degraded`` between."""
     bad = [camera["state"] in BAD_STATES for camera in cameras]
     return "ok" if not any(bad) else "down" if all(bad) else "degraded"
 
 
 def by_stage(samples: Iterable[Sample]) -> dict[str, list[float]]:
-    """The times of each stage, in the order in which stages first appear."""
+    """The times of each stage in ms, in the order in which stages first appear."""
     times: dict[str, list[float]] = {}
     for _, _, stages in samples:
         for name, ms in stages.items():
@@ -223,21 +223,21 @@ def quantiles(values: list[float]) -> dict[str, float | None]:
     return {"p50": _number(nearest_rank(values, 50)), "p99": _number(nearest_rank(values, 99))}
 
 
-def found_text(prediction: Prediction, labels: Any) -> str:
-    """What is on a picture in a few words: ``2 cup, 1 glass``."""
+def prediction_text(prediction: Prediction, labels: Any) -> str:
+    """A prediction in a few words: ``2 cup, 1 glass``."""
     if isinstance(prediction, Classes):
         return f"{label_of(labels, prediction.top1)} {prediction.score[prediction.top1]:.2f}"
     if isinstance(prediction, Values):
-        values = enumerate(prediction.value[:_MOST_NAMED].tolist())
+        values = enumerate(prediction.value[:_MAX_NAMED].tolist())
         return ", ".join(f"{label_of(labels, index)} {value_text(value)}" for index, value in values)
     counted = Counter(prediction.class_id.tolist()).most_common()
-    named = [f"{count} {label_of(labels, class_id)}" for class_id, count in counted[:_MOST_NAMED]]
-    return ", ".join(named + (["..."] if len(counted) > _MOST_NAMED else []))
+    named = [f"{count} {label_of(labels, class_id)}" for class_id, count in counted[:_MAX_NAMED]]
+    return ", ".join(named + (["..."] if len(counted) > _MAX_NAMED else []))
 
 
-def mark_text(mark: Overlay) -> str:
+def counts_text(overlay: Overlay) -> str:
     """What was counted on a line or in a zone: ``gate: in 3, out 2``."""
-    return f"{mark.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in mark.counts.items())
+    return f"{overlay.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in overlay.counts.items())
 
 
 def _sink(sink: MonitoredSink) -> dict[str, Any]:
@@ -248,11 +248,17 @@ def _sink(sink: MonitoredSink) -> dict[str, Any]:
 
 def _event(number: int, event: Event) -> dict[str, Any]:
     at = time.time() - (time.perf_counter() - event.at)
-    return {"number": number, "at": round(at, 3), "kind": event.kind, "camera": event.camera, "details": _plain(event.details)}
+    return {
+        "number": number,
+        "unix_time_s": round(at, 3),
+        "kind": event.kind,
+        "camera": event.camera,
+        "details": _plain(event.details),
+    }
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it; steps of users may put anything into an event."""
+    """As JSON values; a user's own step may put any object into an event."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

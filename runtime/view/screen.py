@@ -1,4 +1,4 @@
-"""Text that is drawn again and again where somebody watches, and lines that stay, without tearing one by the other."""
+"""Text that is redrawn in place in a terminal, and permanent lines, without mixing one with the other."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Screen(ABC):
-    """Writes what ``_draw`` gives to ``out`` every so many seconds, from entering to leaving; then what was drawn is gone.
+    """Writes ``_draw()`` to ``out`` every ``interval_s`` seconds, from entering to leaving, and then erases it.
 
-    ``say`` prints lines for good on standard output, ``note`` on ``out``.
+    ``say`` prints permanent lines on standard output, ``note`` on ``out``.
     """
 
-    def __init__(self, out: TextIO, every: float, name: str) -> None:
-        self._out, self._every = out, every
+    def __init__(self, out: TextIO, interval_s: float, name: str) -> None:
+        self._out, self._interval_s = out, interval_s
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -36,20 +36,20 @@ class Screen(ABC):
             self._write(self._erased())
 
     def say(self, text: str, out: TextIO | None = None) -> None:
-        """Print lines for good on ``out``, else on standard output."""
+        """Print permanent lines on ``out``, else on standard output."""
         self._print(text, out or sys.stdout)
 
     def note(self, text: str) -> None:
-        """Print lines for good where the drawing is."""
+        """Print permanent lines on the stream of the drawing."""
         self._print(text, self._out)
 
     @abstractmethod
     def _draw(self) -> str:
-        """What to write now."""
+        """The text to write now."""
 
     @abstractmethod
     def _erased(self) -> str:
-        """What to write so that nothing that was drawn is left."""
+        """The text that erases what was drawn."""
 
     def _print(self, text: str, out: TextIO) -> None:
         with self._lock:
@@ -58,7 +58,7 @@ class Screen(ABC):
             out.flush()
 
     def _work(self) -> None:
-        while not self._done.wait(self._every):
+        while not self._done.wait(self._interval_s):
             with self._lock:
                 self._write(self._draw())
 

@@ -14,26 +14,25 @@ from edgecnn.runtime.view.frame_images import FrameImages
 from edgecnn.runtime.view.protocols import PrometheusPage
 from edgecnn.runtime.view.run_metrics import RunMetrics
 
-STOP_WITHIN_S = 1.8
-_START_WITHIN_S = 10.0
-_IDLE_S = 15
+STOP_TIMEOUT_S = 1.8
+_KEEP_ALIVE_S = 15
 
 
 class Server:
-    """The page of a run at ``url``: listens from the moment it is made, answers while entered, and ends within two seconds.
+    """The HTTP server of the live view at ``url``: listens when created, answers as a context manager, stops within two seconds.
 
     Raises ``InputError`` where the address can't be listened on, ``MissingExtraError`` without starlette or uvicorn.
     """
 
     def __init__(
-        self, run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None = None
+        self, run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None = None
     ) -> None:
-        self._pictures = pictures
+        self._images = images
         self._socket = listen(access.host, access.port)
         access.port = self._socket.getsockname()[1]
         self.access = access
         try:
-            self._server = _uvicorn_server(run_metrics, pictures, access, metrics)
+            self._server = _uvicorn_server(run_metrics, images, access, metrics)
         except BaseException:
             self._socket.close()
             raise
@@ -42,7 +41,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where to look, from this machine where it listens on all addresses."""
+        """The address of the page, as seen from this machine where it listens on all addresses."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.access.host, self.access.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.access.port}/"
 
@@ -54,11 +53,11 @@ class Server:
         self.close()
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop the server."""
         self._server.should_exit = True
-        self._pictures.close()
+        self._images.close()
         if self._thread.is_alive():
-            self._thread.join(STOP_WITHIN_S)
+            self._thread.join(STOP_TIMEOUT_S)
         self._socket.close()
 
     def _work(self) -> None:
@@ -75,50 +74,52 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind)
     except OSError as error:
-        raise InputError(
-            f"to serve on {place}", (error.strerror or str(error)).lower(), "name an address of this machine"
-        ) from None
+        problem = f"--serve: can't serve on {place}, {(error.strerror or str(error)).lower()}"
+        raise InputError(problem, "name an address of this machine") from None
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else the port is taken for a minute after a run
+        bound.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # or the port stays taken for a minute after a run (TIME_WAIT)
         bound.bind(address)
         bound.listen(128)
         bound.setblocking(False)
     except OSError as error:
         bound.close()
-        raise InputError(f"to serve on {place}", *_why_not(error)) from None
+        reason, fix = _explain(error)
+        raise InputError(f"--serve: can't serve on {place}, {reason}", fix) from None
     return bound
 
 
-def _why_not(error: OSError) -> tuple[str, str]:
+def _explain(error: OSError) -> tuple[str, str]:
     if error.errno == errno.EADDRINUSE:
-        return "another program serves there", "stop it, or name another port; port 0 takes a free one"
+        return "the port is in use by another program", "stop it, or name another port; port 0 takes a free one"
     if error.errno == errno.EACCES:
-        return "no right to use this port", "name one above 1023"
+        return "permission denied", "name a port above 1023"
     return (error.strerror or str(error)).lower(), "name an address of this machine"
 
 
-def _uvicorn_server(run_metrics: RunMetrics, pictures: FrameImages, access: Access, metrics: PrometheusPage | None) -> Any:
+def _uvicorn_server(run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None) -> Any:
     try:
         import uvicorn
 
         from edgecnn.runtime.view.app import make_app
         from edgecnn.runtime.view.connection_limits import LimitedHttpProtocol
-        from edgecnn.runtime.view.middleware import LONGEST_HEADERS
+        from edgecnn.runtime.view.middleware import MAX_HEADER_BYTES
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "live") from None
     config = uvicorn.Config(
-        make_app(run_metrics, pictures, access, metrics),
+        make_app(run_metrics, images, access, metrics),
         loop="asyncio",
         http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level=100,  # nothing: what matters is told to who asks, and addresses with a secret reach no log
+        log_level=100,  # no log: it would fill the terminal, and addresses may hold a secret
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=_IDLE_S,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=LONGEST_HEADERS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
     return uvicorn.Server(config)

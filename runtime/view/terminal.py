@@ -1,4 +1,4 @@
-"""The numbers of a run as text in a terminal, drawn anew twice a second in place: it changes no setting of the terminal."""
+"""The metrics of a run as text in a terminal, redrawn in place twice a second, without changing a setting of the terminal."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 _RED, _YELLOW, _DIM, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _NO_WRAP, _WRAP, _TO_END_OF_LINE, _TO_END, _WIPE = "\x1b[?7l", "\x1b[?7h", "\x1b[K", "\x1b[J", "\x1b[2J\x1b[H"
 _BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,-~=+#"
-_SMALLEST = 20, 4  # columns and lines of a terminal that something can be shown in
+_MIN_SIZE = 20, 4  # columns and lines below which only the state is shown
 
 
 class TerminalView(Screen):
-    """Draws the state of ``run_metrics`` on ``out``, a terminal, until left; then the cursor is where it began."""
+    """Draws the state of ``run_metrics`` on ``out``, a terminal; at the end the cursor is where it was before."""
 
-    def __init__(self, run_metrics: RunMetrics, out: TextIO | None = None, *, every: float | None = None) -> None:
-        super().__init__(out or sys.stderr, every or run_metrics.every, "edgecnn-terminal")
+    def __init__(self, run_metrics: RunMetrics, out: TextIO | None = None, *, interval_s: float | None = None) -> None:
+        super().__init__(out or sys.stderr, interval_s or run_metrics.interval_s, "edgecnn-terminal")
         self._run_metrics = run_metrics
         self._drawn = 0
         self._size = (0, 0)
-        self._usual_stop: Any = None
+        self._previous_handler: Any = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGTSTP"):
-            self._usual_stop = signal.signal(signal.SIGTSTP, self._stop)
+            self._previous_handler = signal.signal(signal.SIGTSTP, self._stop)
         return super().__enter__()
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__(*exc)
-        if self._usual_stop is not None:
-            signal.signal(signal.SIGTSTP, self._usual_stop)
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGTSTP, self._previous_handler)
 
     def _stop(self, *_: object) -> None:
-        """Ctrl-Z: the shell gets a clean terminal, and what it writes meanwhile is left alone."""
-        held = self._lock.acquire(timeout=0.2)  # this very thread may hold it
+        """Ctrl-Z: erase the drawing first, so that the shell gets a clean terminal and its output is not overwritten later."""
+        held = self._lock.acquire(timeout=0.2)  # this very thread may hold it, since a signal interrupts it anywhere
         self._write(self._erased())
         os.kill(os.getpid(), signal.SIGSTOP)
         if held:
@@ -68,7 +68,7 @@ class TerminalView(Screen):
         return _BARS if "utf" in (self._out.encoding or "").lower() else _PLAIN_BARS
 
     def _home(self) -> str:
-        """To where the first line begins."""
+        """Moves the cursor to the beginning of the first line."""
         return "\r" + (f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else "")
 
     def _erased(self) -> str:
@@ -77,10 +77,10 @@ class TerminalView(Screen):
 
 
 def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS, colored: bool = True) -> list[str]:
-    """The state (see ``RunMetrics.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters beside the colours."""
+    """The state (see ``RunMetrics.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters, not counting colours."""
     width, height = columns - 1, lines - 1
-    if columns < _SMALLEST[0] or lines < _SMALLEST[1]:
-        return [_cut(f"{_cameras_said(state)}", width)]
+    if columns < _MIN_SIZE[0] or lines < _MIN_SIZE[1]:
+        return [_cut(f"{_cameras_text(state)}", width)]
     cameras = state["cameras"]
     table = _table(cameras, width, bars)
     table = table if len(table) < height else [*table[: max(height - 2, 1)], (f"and {len(table) - max(height - 2, 1)} more", "")]
@@ -96,14 +96,14 @@ def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS
 
 def _title(state: dict[str, Any]) -> str:
     title = "edgecnn" if state["title"] in ("", "edgecnn") else f"edgecnn {_clean(state['title'])}"
-    parts = [title, _cameras_said(state), f"running {duration(state['uptime_s'])}"]
+    parts = [title, _cameras_text(state), f"running {duration(state['uptime_s'])}"]
     setting = state["controls"]
     if setting["score_threshold"] is not None:
-        parts.append(f"score from {setting['score_threshold']:.2f}")
+        parts.append(f"score threshold {setting['score_threshold']:.2f}")
     return " · ".join(parts)
 
 
-def _cameras_said(state: dict[str, Any]) -> str:
+def _cameras_text(state: dict[str, Any]) -> str:
     cameras = state["cameras"]
     if len(cameras) == 1:
         return str(cameras[0]["state"])
@@ -112,12 +112,12 @@ def _cameras_said(state: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """How wide the columns are; what finds no room has none."""
+    """The widths of the columns; 0 for a column that does not fit."""
 
     name: int
     dropped: int
     spark: int
-    found: int
+    summary: int
 
     @classmethod
     def fitted(cls, width: int, names: Sequence[str]) -> _Columns:
@@ -129,17 +129,17 @@ class _Columns:
         room -= spark + 2 if spark else 0
         return cls(name, dropped, spark, room - 2 if room >= 10 else 0)
 
-    def line(self, name: str, state: str, numbers: Sequence[str], dropped: str, spark: str, found: str) -> str:
+    def line(self, name: str, state: str, numbers: Sequence[str], dropped: str, spark: str, summary: str) -> str:
         text = f"{name[: self.name]:<{self.name}}  {state:<8}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
         text += f"{dropped:>10}" if self.dropped else ""
         text += f"  {spark:<{self.spark}}" if self.spark else ""
-        return text + (f"  {found[: self.found]}" if self.found else "")
+        return text + (f"  {summary[: self.summary]}" if self.summary else "")
 
 
 def _table(cameras: Sequence[dict[str, Any]], width: int, bars: str) -> list[tuple[str, str]]:
     """A line for each camera."""
     columns = _Columns.fitted(width, [_clean(camera["name"]) for camera in cameras])
-    title = columns.line("camera", "state", ["frames/s", "age p50", "p99 ms"], "dropped", "age of late", "found")
+    title = columns.line("camera", "state", ["frames/s", "age p50", "p99 ms"], "dropped", "age, recent", "results")
     return [(title, _DIM), *(_camera_row(camera, columns, bars) for camera in cameras)]
 
 
@@ -147,21 +147,21 @@ def _camera_row(camera: dict[str, Any], columns: _Columns, bars: str) -> tuple[s
     name, age = _clean(camera["name"]), camera["age_ms"]
     if camera["state"] in BAD_STATES:
         return f"{name[: columns.name]:<{columns.name}}  {camera['state']:<8} {_clean(camera['detail'])}", _RED
-    numbers = [_short(value) for value in (camera["processed_per_s"], age["p50"], age["p99"])]
-    spark = sparkline([point["age"][0] for point in camera["points"]], columns.spark, bars)
+    numbers = [_short(value) for value in (camera["processed_fps"], age["p50"], age["p99"])]
+    spark = sparkline([point["age_ms"][0] for point in camera["points"]], columns.spark, bars)
     text = columns.line(
         name,
         camera["state"],
         numbers,
         str(camera["ledger"]["dropped"]),
         spark,
-        _clean(" · ".join([camera["found"], *camera["marks"]])),
+        _clean(" · ".join([camera["summary"], *camera["counts"]])),
     )
     return text, _YELLOW if camera["state"] == "paused" else ""
 
 
 def sparkline(values: Sequence[float | None], width: int, bars: str = _BARS) -> str:
-    """The newest ``width`` values as bars from nothing to the highest; a gap where there is none."""
+    """The newest ``width`` values as bars between 0 and the highest; a gap where a value is None."""
     shown = list(values)[-max(width, 0) :] if width > 0 else []
     highest = max((value for value in shown if value is not None), default=0.0) or 1.0
     places = [None if value is None else min(math.floor(value / highest * len(bars)), len(bars) - 1) for value in shown]
@@ -169,7 +169,7 @@ def sparkline(values: Sequence[float | None], width: int, bars: str = _BARS) -> 
 
 
 def _stage_rows(cameras: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What is told of all cameras: where the time goes, slowest camera first seen, and where the frames went."""
+    """The lines for all cameras: stage times of the slowest camera, and the ledger of all frames."""
     stages: dict[str, tuple[float, float]] = {}
     for camera in cameras:
         for stage, clock in camera["stage_ms"].items():
@@ -178,9 +178,9 @@ def _stage_rows(cameras: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     spent = " · ".join(f"{stage} {_short(p50)} ({_short(p99)})" for stage, (p50, p99) in stages.items())
     counted = ("captured", "processed", "dropped", "skipped", "failed", "in_flight")
     sums = {name: sum(camera["ledger"][name] for camera in cameras) for name in counted}
-    told = [f"{sums[name]} {name.replace('_', ' ')}" for name in counted[1:] if sums[name] or name == "processed"]
+    parts = [f"{sums[name]} {name.replace('_', ' ')}" for name in counted[1:] if sums[name] or name == "processed"]
     rows = [("", ""), (f"stages, ms p50 (p99): {spent}", "")] if spent else [("", "")]
-    return [*rows, (f"ledger: {sums['captured']} captured = {' + '.join(told)}", "")]
+    return [*rows, (f"ledger: {sums['captured']} captured = {' + '.join(parts)}", "")]
 
 
 def _sink_rows(sinks: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -197,7 +197,7 @@ def _sink_rows(sinks: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
 def _event_rows(events: Sequence[dict[str, Any]], most: int, *, single: bool) -> list[tuple[str, str]]:
     rows = []
     for event in list(reversed(events))[:most]:
-        at = time.strftime("%H:%M:%S", time.localtime(event["at"]))
+        at = time.strftime("%H:%M:%S", time.localtime(event["unix_time_s"]))
         details = ", ".join(f"{key} {value}" for key, value in event["details"].items())
         place = "" if single or not event["camera"] else f"{event['camera']}: "
         rows.append((_clean(f"{at}  {place}{event['kind'].replace('-', ' ')}  {details}"), _DIM))
@@ -205,7 +205,7 @@ def _event_rows(events: Sequence[dict[str, Any]], most: int, *, single: bool) ->
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``1 h 5 min``."""
+    """Seconds as text: ``1 h 5 min``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -216,7 +216,7 @@ def _short(value: float | None) -> str:
 
 
 def _clean(text: str) -> str:
-    """Names come from files and cameras: none may steer the terminal."""
+    """Without control characters: names come from files and cameras, and an escape sequence would act on the terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in str(text))
 
 

@@ -63,7 +63,7 @@ def test_a_run_serves_its_page_and_ends_with_it_at_sigterm() -> None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert state["health"] == "ok"
-        status, body = ask(port, f"/api/picture?camera={state['cameras'][0]['name']}")
+        status, body = ask(port, f"/api/frame?camera={state['cameras'][0]['name']}")
         assert (status, body[:2]) == (200, b"\xff\xd8")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 143
@@ -88,10 +88,10 @@ def test_the_token_is_asked_for_and_reaches_no_log() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--serve", "0.0.0.0:0"], "wanted a token, because 0.0.0.0 can be reached from other machines"),
-        (["--serve", "nonsense:port"], "wanted HOST:PORT to serve on"),
+        (["--serve", "0.0.0.0:0"], "--serve: 0.0.0.0 can be reached from other machines and needs an access token"),
+        (["--serve", "nonsense:port"], "--serve: 'nonsense:port' is not HOST:PORT; write it like"),
         (["--token", "a-token-of-the-test"], "--token does nothing without --serve; add --serve, or leave --token out"),
-        (["--serve", "203.0.113.9:0", "--token", "auto"], "wanted to serve on 203.0.113.9:0"),
+        (["--serve", "203.0.113.9:0", "--token", "auto"], "--serve: can't serve on 203.0.113.9:0"),
     ],
 )
 def test_what_can_not_be_is_one_line_and_exit_code_2(words: list[str], told: str) -> None:

@@ -23,6 +23,7 @@ from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.network.webhook import WebhookSink
 from edgecnn.runtime.sinks.queue import QueuedSink
 from edgecnn.types import Event
+from tests.runtime.watchdog import finishes
 
 CROSSED = Event("line-crossed", 12.0, "door", {"line": "gate"})
 
@@ -150,16 +151,14 @@ def test_a_bad_server_costs_no_more_than_the_timeout(manner: str) -> None:
                 except OSError:
                     return
             if manner in ("silent", "garbage"):
-                over.wait(20)
+                over.wait(300)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=answer, args=(listening,))
         thread.start()
         sink = WebhookSink(f"http://127.0.0.1:{listening.getsockname()[1]}/", timeout=0.5)
-        began = time.perf_counter()
         with pytest.raises(UnreachableError):
-            sink.write_event(CROSSED)
-        assert time.perf_counter() - began < 5
+            finishes(lambda: sink.write_event(CROSSED))
         over.set()
         thread.join()
 
@@ -191,12 +190,8 @@ def test_a_slow_server_never_slows_the_run() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         sink = WebhookSink(f"http://127.0.0.1:{listening.getsockname()[1]}/", timeout=0.3)
         queued = QueuedSink(sink, name="hook", capacity=10, events_only=True, close_within_s=0.5, say=lambda text: None)
-        began = time.perf_counter()
-        for _ in range(1000):
-            queued.write_event(CROSSED)
-        assert time.perf_counter() - began < 3
-        queued.close()
-        assert time.perf_counter() - began < 8
+        finishes(lambda: [queued.write_event(CROSSED) for _ in range(1000)])  # 300 s if each waited for the server
+        finishes(queued.close)
         assert queued.counts.dropped == 1000
 
 

@@ -18,6 +18,8 @@ from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.sources.reconnect import ReconnectingSource, ReconnectOptions
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Frame
+from tests.runtime.pipeline.harness import wait_until
+from tests.runtime.watchdog import finishes
 
 QUICK = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, reset_after_s=0.0)
 GONE = SourceError("fake: the cable is out", "plug it in")
@@ -104,10 +106,8 @@ def test_without_patience_a_camera_absent_at_the_start_is_an_error_at_once() -> 
 def test_patience_ends() -> None:
     how = ReconnectOptions(initial_delay_s=0.01, max_delay_s=0.02, connect_timeout_s=0.1)
     source = ReconnectingSource(lambda: live(0, error=GONE), how)
-    started = time.perf_counter()
     with pytest.raises(SourceError, match="the cable is out"):
-        list(source)
-    assert time.perf_counter() - started < 3
+        finishes(lambda: list(source))
     assert source.state == "failed"
 
 
@@ -131,10 +131,7 @@ def test_a_reader_that_hangs_is_left_behind_and_replaced(no_hanging_threads: thr
     assert kinds(source) == ["camera-stalled", "camera-back"]
     assert len(source.stuck) == 1
     no_hanging_threads.set()
-    deadline = time.perf_counter() + 5
-    while source.stuck and time.perf_counter() < deadline:
-        time.sleep(0.01)
-    assert source.stuck == []
+    wait_until(lambda: source.stuck == [])
 
 
 def test_readers_that_hang_are_bounded_in_number(no_hanging_threads: threading.Event) -> None:
@@ -155,23 +152,21 @@ def test_readers_that_hang_are_bounded_in_number(no_hanging_threads: threading.E
     assert "hang" in source.notes[0]
 
 
-def test_closing_a_source_that_hangs_takes_under_two_seconds(no_hanging_threads: threading.Event) -> None:
-    source = ReconnectingSource(in_turn([live(None, hang=1)]), ReconnectOptions(max_silence_s=30))
+def test_closing_ends_a_source_that_hangs(no_hanging_threads: threading.Event) -> None:
+    source = ReconnectingSource(in_turn([live(None, hang=1)]), ReconnectOptions(max_silence_s=3600))
     frames = iter(source)
     next(frames)
     threading.Timer(0.1, source.close).start()
-    started = time.perf_counter()
-    assert list(frames) == []
-    assert time.perf_counter() - started < 2
+    assert finishes(lambda: list(frames)) == []
     assert len(source.stuck) == 1
 
 
 def test_closing_ends_a_long_wait_between_attempts() -> None:
-    source = ReconnectingSource(in_turn([live(1, error=GONE)]), ReconnectOptions(initial_delay_s=60, max_delay_s=60, jitter=0))
+    source = ReconnectingSource(
+        in_turn([live(1, error=GONE)]), ReconnectOptions(initial_delay_s=3600, max_delay_s=3600, jitter=0)
+    )
     threading.Timer(0.3, source.close).start()
-    started = time.perf_counter()
-    assert len(list(source)) == 1
-    assert time.perf_counter() - started < 10
+    assert len(finishes(lambda: list(source))) == 1
 
 
 def test_the_same_picture_again_and_again_is_frozen_and_connected_anew_once() -> None:
@@ -226,6 +221,40 @@ def test_waits_grow_to_a_bound_and_never_agree() -> None:
     assert all(0.25 <= wait <= 0.5 for wait in waits[0])
     assert all(5.0 <= wait <= 10.0 for wait in waits[99])
     assert len(set(waits[3])) > 40
+
+
+def test_without_jitter_each_delay_is_twice_the_last_up_to_the_bound() -> None:
+    how = ReconnectOptions(initial_delay_s=0.5, max_delay_s=10.0, jitter=0.0)
+    assert [how.delay_s(attempt) for attempt in range(8)] == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0]
+    assert how.delay_s(10_000) == 10.0
+
+
+def test_jitter_only_shortens_a_delay_by_its_share() -> None:
+    how = ReconnectOptions(initial_delay_s=1.0, max_delay_s=64.0, jitter=0.25)
+    for attempt in range(7):
+        delays = [how.delay_s(attempt) for _ in range(200)]
+        assert 0.75 * 2**attempt <= min(delays) < 0.8 * 2**attempt
+        assert 0.95 * 2**attempt < max(delays) <= 2**attempt
+
+
+class InstantWaits(threading.Event):
+    """Never waits, and keeps how long it was asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.planned: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.planned.append(timeout)
+        return self.is_set()
+
+
+def test_a_camera_that_stays_away_is_asked_less_and_less_often() -> None:
+    options = ReconnectOptions(initial_delay_s=0.5, max_delay_s=10.0, jitter=0.0, connect_timeout_s=math.inf)
+    source = ReconnectingSource(in_turn([*(live(0, error=GONE) for _ in range(7)), live(2)]), options)
+    source._closed = waits = InstantWaits()
+    assert len(list(source)) == 2
+    assert waits.planned == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 class Recorded(ReconnectOptions):

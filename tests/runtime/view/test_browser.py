@@ -16,6 +16,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("selenium")
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -56,10 +57,18 @@ def browser(tmp_path: Path) -> Iterator[Any]:
 
 def until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
-    while not (found := holds()):
+    while not (found := _unless_replaced(holds)):
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
     return found
+
+
+def _unless_replaced(holds: Callable[[], Any]) -> Any:
+    """None where the page was loaded anew between finding an element and asking it."""
+    try:
+        return holds()
+    except StaleElementReferenceException:
+        return None
 
 
 def text(browser: Any, selector: str) -> str:
@@ -94,7 +103,7 @@ def test_the_video_moves_numbers_change_and_nothing_comes_from_elsewhere(browser
         assert text(browser, "#health") == "1 of 2 cameras live"
         assert [badge.text for badge in browser.find_elements(By.CSS_SELECTOR, "article .badge")] == ["live", "lost"]
         assert SilentSource.detail in text(browser, "article:nth-of-type(2) .cover")
-        assert "1 thing" in text(browser, "article .found")
+        assert "1 thing" in text(browser, "article .summary")
         assert "infer" in text(browser, "#stages-legend")
         assert "the broker does not answer" in text(browser, "#sinks")
         assert "door: line crossed line gate" in text(browser, "#events")
@@ -126,7 +135,7 @@ def test_the_controls_work_by_mouse_and_by_keyboard(browser: Any) -> None:
         pause.click()
         until(lambda: run.station.controls.setting.paused == {"door"})
         until(lambda: text(browser, "article .badge") == "paused")
-        until(lambda: pause.text == "Go on")
+        until(lambda: pause.text == "Resume")
         pause.click()
         until(lambda: text(browser, "article .badge") == "live")
         assert problems(browser) == []
@@ -161,7 +170,7 @@ def test_the_token_opens_the_page_for_this_browser(browser: Any) -> None:
         field = until(lambda: next(iter(one for one in browser.find_elements(By.ID, "token") if one.is_displayed()), None))
         assert not browser.find_element(By.ID, "page").is_displayed()
         field.send_keys("wrong", Keys.ENTER)
-        until(lambda: "not the token" in text(browser, "#wrong"))
+        until(lambda: "not the access token" in text(browser, "#wrong"))
         field.clear()
         field.send_keys("a-token-for-the-test", Keys.ENTER)
         until(lambda: browser.find_element(By.ID, "page").is_displayed())
@@ -201,9 +210,9 @@ def test_the_page_says_when_the_run_is_gone_and_follows_the_next_one(browser: An
         browser.get(run.view.url)
         until(lambda: browser.find_elements(By.CSS_SELECTOR, "article"))
         until(lambda: run.view.run_metrics.tick > 4)
-    until(lambda: browser.find_element(By.ID, "away").is_displayed())
+    until(lambda: browser.find_element(By.ID, "offline").is_displayed())
     with watching(cameras={"yard": MovingSource()}, access=Access("127.0.0.1", port)):
-        until(lambda: not browser.find_element(By.ID, "away").is_displayed() and text(browser, "article h3") == "yard")
+        until(lambda: not browser.find_element(By.ID, "offline").is_displayed() and text(browser, "article h3") == "yard")
 
 
 def test_a_browser_that_reads_slowly_slows_only_itself(browser: Any) -> None:

@@ -72,7 +72,7 @@ def test_many_cameras_are_cut_to_what_fits(state: Any) -> None:
 
 
 def test_names_can_not_steer_the_terminal(state: Any) -> None:
-    evil = state["cameras"][0] | {"name": "a\x1b[2Jb\n", "found": "\x07\x9b1m"}
+    evil = state["cameras"][0] | {"name": "a\x1b[2Jb\n", "summary": "\x07\x9b1m"}
     assert not any(
         ord(sign) < 32 or 127 <= ord(sign) < 160
         for line in render(state | {"cameras": [evil]}, 140, 30, colored=False)
@@ -108,7 +108,8 @@ PROGRAM = """
     from tests.runtime.view.harness import MovingSource, SilentSource, station_of
 
     station = station_of({"door": MovingSource(), "yard": SilentSource()})
-    run_metrics = RunMetrics(ViewContext(run=station, controls=station.controls, labels={"door": ("thing",)}, title="fake.onnx"), every=0.1)
+    context = ViewContext(run=station, controls=station.controls, labels={"door": ("thing",)}, title="fake.onnx")
+    run_metrics = RunMetrics(context, interval_s=0.1)
     with StopSignals() as signals:
         signals.on_stop = station.stop
         with run_metrics, TerminalView(run_metrics) as view, station:
@@ -189,7 +190,7 @@ def test_a_new_size_is_followed(terminal: Tmux) -> None:
     terminal.resize(50, 12)
     terminal.until(lambda screen: screen.count("edgecnn fake.onnx") == 1 and "dropped" not in screen)
     terminal.resize(120, 30)
-    wide = terminal.until(lambda screen: "age of late" in screen)
+    wide = terminal.until(lambda screen: "age, recent" in screen)
     assert wide.count("edgecnn fake.onnx") == 1
 
 
