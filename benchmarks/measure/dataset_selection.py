@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, held_out_split, open_dataset
 from edgecnn.data.address import shown_address
-from edgecnn.data.naming import name_both
+from edgecnn.data.relabel import match_classes
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap
 from edgecnn.metrics.average_precision import load_pycocotools
@@ -44,7 +44,7 @@ class DatasetSelection:
 
     def match_classes(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
         """The dataset with its new names, and which class of a model with ``labels`` each is; ``InputError`` where none matches."""
-        return name_both(dataset, labels, self.renames, self.merge)
+        return match_classes(dataset, labels, self.renames, self.merge)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise what would stop an accuracy measurement of a model with ``card``, before a long measurement starts."""

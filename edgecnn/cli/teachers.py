@@ -86,9 +86,8 @@ def open_teachers(texts: Sequence[str]) -> Iterator[tuple[Teacher, ...]]:
 
 def _teacher(address: TeacherAddress, predictor: Predictor) -> Teacher:
     from edgecnn.data.pseudo_labels import Teacher
-    from edgecnn.data.relabel import parse_renames
     from edgecnn.errors import InputError
-    from edgecnn.metrics.classmap import rename
+    from edgecnn.labels import parse_renames, rename
 
     labels = predictor.card.labels
     if predictor.card.task != "detect":

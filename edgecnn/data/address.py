@@ -33,9 +33,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from edgecnn.data.relabel import parse_renames
 from edgecnn.errors import InputError
-from edgecnn.labels import parse_labels
+from edgecnn.labels import parse_labels, parse_renames
 
 SCENE = "scene:"
 SCENE_PARAMETERS = ("rename", "merge", "classes")

@@ -81,7 +81,7 @@ def _choose(path: Path, split: str | None) -> Path:
 
 def _read(file: Path) -> Record:
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"a COCO .json file at {file}", f"one that can't be read ({error})", "copy it again") from error
     lacking = [key for key in ("images", "annotations", "categories") if not isinstance(record, dict) or key not in record]

@@ -11,11 +11,11 @@ from typing import Protocol, cast
 
 from edgecnn.data.address import VAL_FRACTION, Address, parse_address, with_split
 from edgecnn.data.join import join
-from edgecnn.data.relabel import merge_classes, parse_renames, rename_classes, to_classes
+from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
 from edgecnn.data.splits import divide, listed, regroup
 from edgecnn.errors import InputError
-from edgecnn.labels import parse_labels
+from edgecnn.labels import parse_labels, parse_renames
 
 # Module that reads a kind of dataset: the files it looks for.
 KINDS = {

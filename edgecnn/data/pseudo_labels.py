@@ -14,7 +14,7 @@ import numpy as np
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.files import write_error, write_file
-from edgecnn.metrics.classmap import normalised
+from edgecnn.labels import normalize
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.types import Array, Boxes, Detections, Image
 
@@ -40,8 +40,8 @@ class Teacher:
 
     def classes(self, labels: Sequence[str]) -> dict[int, int]:
         """For each class that the teacher knows of ``labels`` which of them it is; raises ``InputError`` where it knows none."""
-        ids = {normalised(name): index for index, name in enumerate(labels)}
-        found = {index: ids[normalised(name)] for index, name in enumerate(self.labels) if normalised(name) in ids}
+        ids = {normalize(name): index for index, name in enumerate(labels)}
+        found = {index: ids[normalize(name)] for index, name in enumerate(self.labels) if normalize(name) in ids}
         if not found:
             known = ", ".join(self.labels)
             raise InputError(

@@ -1,52 +1,27 @@
-"""A dataset with other class names; classes that get the same name become one."""
+"""A dataset with other class names, alone or together with a model that is evaluated on it."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
-from edgecnn.metrics.classmap import normalised, rename
+from edgecnn.labels import normalize, parse_renames, rename
+from edgecnn.metrics.classmap import ClassMap, match_labels
 from edgecnn.types import Boxes, Int64
-
-SIGN = re.compile("[=:]")
-
-
-def parse_renames(text: str) -> dict[str, str]:
-    """{"a": "b", "c": "d", "e": "d"} from "a=b,c,e=d" or "a:b,c,e:d": a name without a new one takes that of the next that has one.
-
-    Raises ``InputError`` for anything else.
-    """
-    changes: dict[str, str] = {}
-    waiting: list[str] = []
-    for part in text.split(","):
-        old, *new = (side.strip() for side in SIGN.split(part))
-        if len(new) > 1 or not all((old, *new)):
-            raise _no_renames(text)
-        waiting.append(old)
-        if new:
-            changes.update(dict.fromkeys(waiting, new[0]))
-            waiting = []
-    if waiting:
-        raise _no_renames(text)
-    return changes
-
-
-def _no_renames(text: str) -> InputError:
-    wanted = 'names such as "with_mask=face,without_mask=face"'
-    return InputError(wanted, repr(text), "write name=name with commas between, or name,name=name for several that become one")
 
 
 def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
     """The dataset with the classes of ``renames`` renamed; raises ``InputError`` for a class that it does not have."""
-    there = {normalised(name) for name in dataset.labels}
-    unknown = [name for name in renames if normalised(name) not in there]
+    there = {normalize(name) for name in dataset.labels}
+    unknown = [name for name in renames if normalize(name) not in there]
     if unknown:
-        raise InputError(f"classes of {dataset.name} ({', '.join(dataset.labels)})", ", ".join(unknown), "correct the names")
+        raise InputError(
+            f"{dataset.name} has no class {', '.join(unknown)}", f"name some of its classes: {', '.join(dataset.labels)}"
+        )
     names = rename(dataset.labels, renames)
     labels = tuple(dict.fromkeys(names))
     new_of = np.array([labels.index(name) for name in names], np.int64)
@@ -65,12 +40,12 @@ def to_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     Boxes of other classes go, their images stay; images of other classes go. How a name is written does not matter.
     Raises ``InputError`` where the dataset has none of them.
     """
-    ids = {normalised(name): index for index, name in enumerate(classes)}
-    new_of = np.array([ids.get(normalised(name), -1) for name in dataset.labels], np.int64)
+    ids = {normalize(name): index for index, name in enumerate(classes)}
+    new_of = np.array([ids.get(normalize(name), -1) for name in dataset.labels], np.int64)
     lacking = frozenset(range(len(classes))) - set(new_of.tolist())
     if len(lacking) == len(classes):
-        found = f"{', '.join(dataset.labels) or 'no classes'} in {dataset.name}"
-        raise InputError(f"one of the classes {', '.join(classes)}", found, "rename=old:new says which is which, or leave it out")
+        problem = f"{dataset.name} has the classes {', '.join(dataset.labels) or '(none)'}, but none of {', '.join(classes)}"
+        raise InputError(problem, "map them with rename=old:new, or leave the dataset out")
     if dataset.task == "classify":
         dataset = dataset.pick([i for i, one in enumerate(dataset.samples) if one.label is not None and new_of[one.label] >= 0])
     lacking |= _still_unlabelled(dataset.unlabelled, new_of)
@@ -80,6 +55,29 @@ def to_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
         return dataclasses.replace(changed, unlabelled=changed.unlabelled | lacking)
 
     return dataclasses.replace(dataset.map(change), labels=tuple(classes), unlabelled=lacking)
+
+
+def match_classes(
+    dataset: Dataset, labels: tuple[str, ...], renames: str | None = None, merge: str | None = None
+) -> tuple[Dataset, ClassMap]:
+    """The dataset with renamed classes, and which of them each class of a model with ``labels`` is.
+
+    ``renames`` "a:b,c:d" apply to both sides; ``merge`` makes one class of all classes of the dataset.
+    Raises ``InputError`` for a name that neither side has, and where they have no class in common.
+    """
+    changes = parse_renames(renames) if renames else {}
+    known = {normalize(name) for name in (*dataset.labels, *labels)}
+    unknown = [name for name in changes if normalize(name) not in known]
+    if unknown:
+        classes = f"of {dataset.name} ({', '.join(dataset.labels)}) or of the model"
+        raise InputError(f"{', '.join(unknown)} is not a class {classes}", "correct the names")
+    own = {normalize(name) for name in dataset.labels}
+    dataset = rename_classes(dataset, {old: new for old, new in changes.items() if normalize(old) in own})
+    labels = rename(labels, changes)
+    if merge:
+        changes = dict.fromkeys(dataset.labels, merge)
+        dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
+    return dataset, match_labels(labels, dataset.labels, dataset.task)
 
 
 def _renamed(sample: Sample, new_of: Int64) -> Sample:

@@ -41,7 +41,7 @@ def listed(dataset: Dataset, path: Path) -> Dataset:
     Raises ``InputError`` where the file can't be read or names none of the images.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"a file with names of images at {path}", str(error), "correct list=") from error
     wanted = {PurePath(line.strip()).name: number for number, line in enumerate(lines, 1) if line.strip()}

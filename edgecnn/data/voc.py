@@ -5,6 +5,7 @@ Coordinates are taken as they stand: xmin, ymin, xmax, ymax in pixels.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -79,13 +80,15 @@ def _folder(root: Path, names: tuple[str, ...]) -> Path:
 
 
 def _listed(root: Path, split: str) -> list[str]:
-    lines = (root / "ImageSets" / "Main" / f"{split}.txt").read_text(encoding="utf-8").splitlines()
+    lines = (root / "ImageSets" / "Main" / f"{split}.txt").read_text(encoding="utf-8-sig").splitlines()
     return [line.split()[0] for line in lines if line.strip()]
 
 
 def _objects(file: Path, problems: list[Problem]) -> list[_Object] | None:
     """The objects of one file; None, and a problem, where it is no XML."""
-    text = file.read_text(encoding="utf-8", errors="replace")
+    data = file.read_bytes()
+    utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as some Windows tools save XML
+    text = data.decode("utf-16" if utf_16 else "utf-8-sig", errors="replace")
     try:
         tree = ElementTree.fromstring(text.strip())
     except ElementTree.ParseError as error:

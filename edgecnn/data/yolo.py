@@ -15,7 +15,7 @@ from edgecnn.data.boxes import BoxList
 from edgecnn.data.image_files import by_stem, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
-from edgecnn.labels import read_lines, read_yaml_names
+from edgecnn.labels import read_label_file, read_yaml_names
 
 SPLITS = ("train", "val", "valid", "validation", "test")
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
@@ -60,11 +60,10 @@ def _names(path: Path) -> tuple[str, ...]:
             return names
     for file in (folder / name for folder in (path, path / "labels") for name in NAME_FILES):
         if file.is_file():
-            return read_lines(file)
+            return read_label_file(file)
     raise InputError(
-        f"names of the classes in {path}: data.yaml with names, or {', '.join(NAME_FILES)}",
-        "none of them",
-        "write classes.txt with one name a line, or give the names (evaluate: --data-labels a,b,c)",
+        f"{path} has no class names: neither a data.yaml with names nor {', '.join(NAME_FILES)}",
+        "write classes.txt with one name per line, or give them with labels=a,b,c (evaluate: --data-labels a,b,c)",
     )
 
 
@@ -86,7 +85,7 @@ def _samples(top: Path, images: Path, labels: Path, names: tuple[str, ...], prob
 
 
 def _read_boxes(file: Path, shown: str, classes: int, boxes: BoxList) -> None:
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         where = f"{shown}:{number}"

@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from edgecnn.runtime.draw.captions import label_of, value_text
+from edgecnn.labels import label_of
+from edgecnn.runtime.draw.captions import value_text
 from edgecnn.runtime.pipeline.camera_stream import CameraStream
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgecnn.card import Task
 from edgecnn.errors import InputError
+from edgecnn.labels import normalize
 from edgecnn.types import Array, Classes, Detections, Float32, Int64
 
 UNNAMED = re.compile(r"(class|label|id)?[ _-]?\d+")
 SHOWN = 8
-# Names in Pascal VOC, darknet's coco.names and the detectors derived from it -> names in COCO.
-VOC_TO_COCO = {
-    "aeroplane": "airplane",
-    "motorbike": "motorcycle",
-    "sofa": "couch",
-    "pottedplant": "potted plant",
-    "diningtable": "dining table",
-    "tvmonitor": "tv",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,21 +51,9 @@ class ClassMap:
             )
 
 
-def normalised(name: str) -> str:
-    """Lower case, one space between words, VOC's names replaced by COCO's: "With_Mask" is "with mask", "sofa" is "couch"."""
-    words = " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
-    return VOC_TO_COCO.get(words, words)
-
-
 def identity(count: int) -> ClassMap:
     """The map of a model with the same classes as the dataset."""
     return ClassMap(np.arange(count, dtype=np.int64), count)
-
-
-def rename(names: Sequence[str], renames: Mapping[str, str]) -> tuple[str, ...]:
-    """``names`` with the keys of ``renames`` replaced by their values; case and separators are ignored."""
-    changed = {normalised(old): new for old, new in renames.items()}
-    return tuple(changed.get(normalised(name), name) for name in names)
 
 
 def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classify") -> ClassMap:
@@ -84,8 +64,8 @@ def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classi
     """
     if not data:
         raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
-    ids = {normalised(name): index for index, name in reversed(list(enumerate(data)))}
-    dataset_class = np.array([ids.get(normalised(name), -1) for name in model], np.int64)
+    ids = {normalize(name): index for index, name in reversed(list(enumerate(data)))}
+    dataset_class = np.array([ids.get(normalize(name), -1) for name in model], np.int64)
     if (dataset_class >= 0).any():
         return ClassMap(dataset_class, len(data), _notes(model, data, dataset_class))
     if task == "regress" and len(model) == len(data) == 1:

@@ -1,13 +1,6 @@
-"""How classes and values are called in pictures, files and lines of text."""
+"""Values as text in frames, files and lines."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-
-
-def label_of(labels: Sequence[str], class_id: int) -> str:
-    """The name of a class; its number where there is none."""
-    return labels[class_id] if 0 <= class_id < len(labels) else f"class {class_id}"
 
 
 def value_text(value: float) -> str:

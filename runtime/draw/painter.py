@@ -13,7 +13,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from edgecnn.runtime.draw.captions import label_of, value_text
+from edgecnn.labels import label_of
+from edgecnn.runtime.draw.captions import value_text
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
 from edgecnn.types import Classes, Detections, Float32, Image, Overlay, Prediction, Result, Values
 

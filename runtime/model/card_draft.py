@@ -10,9 +10,9 @@ import numpy as np
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
+from edgecnn.labels import COCO_80
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.runtime.backends import Backend
-from edgecnn.runtime.model.coco_names import COCO_80
 from edgecnn.runtime.model.foreign_metadata import Facts, facts
 from edgecnn.runtime.model.tensor_shapes import CLASSIFIERS, Size, class_count, conventions, input_size, recognise
 from edgecnn.thresholds import DECODE_OPTIONS

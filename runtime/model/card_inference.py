@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, InputError
+from edgecnn.labels import parse_labels
 from edgecnn.postprocess import find
 from edgecnn.runtime.backends import Backend
 from edgecnn.thresholds import DECODE_OPTIONS
@@ -40,7 +41,7 @@ class CardOptions:
         """What was given, by name; the labels as names read from their file."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.labels is not None:
-            values["labels"] = read_labels(self.labels)
+            values["labels"] = _read_labels(self.labels)
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -65,22 +66,11 @@ def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
     return card
 
 
-def read_labels(given: Path) -> tuple[str, ...]:
-    """Class names from a file with one a line, empty lines at the end left out, or from ``given`` itself with commas between.
-
-    Raises ``InputError`` where what looks like a path is no readable file.
-    """
-    if not given.exists() and len(given.parts) == 1 and not given.suffix:
-        return tuple(name.strip() for name in str(given).split(","))
+def _read_labels(given: Path) -> tuple[str, ...]:
     try:
-        lines = given.read_text(encoding="utf-8").rstrip().splitlines()
-    except OSError as error:
-        raise InputError(f"--labels: cannot read {given}: {(error.strerror or str(error)).lower()}", "check the path") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"--labels: {given} is no UTF-8 text", "name a text file with one class name per line") from error
-    if not lines:
-        raise InputError(f"--labels: {given} is empty", "write one class name per line into it")
-    return tuple(line.strip() for line in lines)
+        return parse_labels(given)
+    except InputError as error:
+        raise InputError(f"--labels: {error.problem}", error.fix) from error
 
 
 def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecnn.errors import ArtifactError
+from edgecnn.errors import ArtifactError, InputError
+from edgecnn.labels import load_yaml, ordered_names, text_labels
 
 Facts = dict[str, Any]
 
@@ -27,8 +28,9 @@ def facts(metadata: Mapping[str, str], path: Path) -> Facts:
     """
     try:
         return _facts(metadata, path)
-    except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise ArtifactError(f"the metadata in or beside {path} is not readable ({error})", "export the model again") from error
+    except (InputError, TypeError, ValueError, KeyError, IndexError) as error:
+        reason = error.problem if isinstance(error, InputError) else error
+        raise ArtifactError(f"the metadata in or beside {path} is not readable ({reason})", "export the model again") from error
 
 
 def _facts(metadata: Mapping[str, str], path: Path) -> Facts:
@@ -50,8 +52,8 @@ def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str,
     beside = path.with_name("metadata.yaml")
     if path.suffix == ".onnx" or not beside.is_file():
         return {}
-    record = read_simple_yaml(beside.read_text(encoding="utf-8", errors="replace"))
-    return record if record.get("names") and "task" in record else {}
+    record = load_yaml(beside)
+    return record if isinstance(record, dict) and record.get("names") and "task" in record else {}
 
 
 def _literal(text: str) -> Any:
@@ -66,46 +68,12 @@ def _literal(text: str) -> Any:
     return text
 
 
-def read_simple_yaml(text: str) -> Facts:
-    """The part of YAML that Ultralytics writes: keys with a scalar, a list of scalars or a map of scalars below."""
-    record: Facts = {}
-    key = ""
-    for line in text.splitlines():
-        bare = line.strip()
-        if not bare or bare.startswith("#"):
-            continue
-        below = record.get(key)
-        if bare.startswith("- "):
-            record[key] = [*(below if isinstance(below, list) else []), _scalar(bare[2:])]
-        elif line[0].isspace():
-            name, _, value = bare.partition(":")
-            record[key] = {**(below if isinstance(below, dict) else {}), _scalar(name): _scalar(value)}
-        else:
-            key, _, value = bare.partition(":")
-            record[key] = _scalar(value)
-    return record
-
-
-def _scalar(text: str) -> Any:
-    """A YAML scalar: quoted text, a number, true, false, null, or plain text."""
-    text = text.strip()
-    if text.startswith("'"):
-        return text[1:-1].replace("''", "'")
-    words = {"": None, "null": None, "true": True, "false": False}
-    if text in words:
-        return words[text]
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def from_ultralytics(record: Mapping[str, Any], path: Path) -> Facts:
     """Task, names and imgsz; raises ``ArtifactError`` for a task other than detect and classify."""
     names, task = record["names"], record.get("task", "detect")
     if task not in ("detect", "classify"):
         raise ArtifactError(f"{path} is a model for the unsupported task {task}", "export a detector or a classifier")
-    labels = tuple(str(names[key]) for key in sorted(names, key=int)) if isinstance(names, dict) else tuple(map(str, names))
+    labels = ordered_names(names, str(path))
     found: Facts = {"task": task, "labels": labels, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
     if record.get("imgsz"):
         size = record["imgsz"]
@@ -148,5 +116,5 @@ def _numbers(text: str) -> tuple[float, ...]:
 def from_label_file(metadata: Mapping[str, str]) -> Facts:
     """The one text file in a TFLite's ZIP that holds labels, one a line."""
     files = [text for name, text in metadata.items() if name.endswith(".txt")]
-    labels = tuple(line.strip() for line in files[0].rstrip().splitlines()) if len(files) == 1 else ()
+    labels = text_labels(files[0]) if len(files) == 1 else ()
     return {"labels": labels} if labels else {}

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edgecnn.runtime.draw.captions import label_of
+from edgecnn.labels import label_of
 from edgecnn.runtime.sinks.wall_clock import stamp
 from edgecnn.types import Classes, Detections, Event, Prediction, Result, Values
 

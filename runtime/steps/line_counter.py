@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from edgecnn.runtime.draw.captions import label_of
+from edgecnn.labels import label_of
 from edgecnn.runtime.steps.per_track import PerTrack
 from edgecnn.runtime.steps.shapes import Anchor, Shape, anchors, check_length, parse_shape
 from edgecnn.types import Detections, Event, Overlay, Result

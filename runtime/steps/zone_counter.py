@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from edgecnn.runtime.draw.captions import label_of
+from edgecnn.labels import label_of
 from edgecnn.runtime.steps.clock import Clock, captured
 from edgecnn.runtime.steps.per_track import PerTrack
 from edgecnn.runtime.steps.shapes import Anchor, Shape, anchors, check_length, parse_shape

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.runtime.draw.captions import label_of, value_text
+from edgecnn.labels import label_of
+from edgecnn.runtime.draw.captions import value_text
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.view.protocols import BAD_STATES, MonitoredCamera, MonitoredSink, ViewContext
 from edgecnn.types import Classes, Event, Overlay, Prediction, Result, Values, nearest_rank

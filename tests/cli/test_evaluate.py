@@ -177,7 +177,7 @@ def test_images_alone_measure_nothing(classifier: Path, masks: Path) -> None:
             id="no such split",
         ),
         pytest.param({"--map": "dark"}, "write name=name", id="map without a name"),
-        pytest.param({"--map": "black=dark"}, "found black", id="map of an unknown class"),
+        pytest.param({"--map": "black=dark"}, "black is not a class of shades", id="map of an unknown class"),
         pytest.param(
             {"--json": "nowhere/score.json"},
             "can't write nowhere/score.json: the folder nowhere does not exist; create it",

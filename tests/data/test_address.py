@@ -156,8 +156,10 @@ def test_a_folder_with_a_question_mark_is_a_folder(tmp_path: Path, write_image: 
         pytest.param("seed=-1", "seed=-1 is not a whole number", id="seed"),
         pytest.param("group=(", "not a regular expression", id="group"),
         pytest.param("rename=a", "write name=name", id="rename"),
-        pytest.param("rename=lorry:vehicle", "found lorry", id="rename of no class"),
-        pytest.param("classes=dog", r"one of the classes dog, found car, bus, Person", id="no class in common"),
+        pytest.param(
+            "rename=lorry:vehicle", "has no class lorry; name some of its classes: car, bus, Person", id="rename of no class"
+        ),
+        pytest.param("classes=dog", r"has the classes car, bus, Person, but none of dog", id="no class in common"),
         pytest.param("classes=", "classes= has no value", id="empty"),
         pytest.param("group=xyz", "file names that match 'xyz', found such as 1_1.png", id="group matches nothing"),
     ],

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes, Dataset, Sample
-from edgecnn.data.relabel import merge_classes, parse_renames, rename_classes, to_classes
+from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
 from edgecnn.errors import InputError
+from edgecnn.labels import parse_renames
 
 
 def dataset() -> Dataset:
@@ -39,7 +40,7 @@ def test_a_label_is_renamed_too() -> None:
 
 
 def test_an_unknown_class_is_refused() -> None:
-    with pytest.raises(InputError, match=r"with_mask, without, badly\), found mask"):
+    with pytest.raises(InputError, match=r"has no class mask; name some of its classes: with_mask, without, badly"):
         rename_classes(dataset(), {"mask": "face"})
 
 

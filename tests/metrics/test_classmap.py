@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import InputError
-from edgecnn.metrics.classmap import identity, match_labels, rename
+from edgecnn.labels import rename
+from edgecnn.metrics.classmap import identity, match_labels
 from edgecnn.types import Classes, Detections
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_error
-from edgecnn.runtime.model.coco_names import COCO_80
+from edgecnn.labels import COCO_80
 from edgecnn.runtime.sinks.records import Recorder
 from edgecnn.types import Detections, Result
 

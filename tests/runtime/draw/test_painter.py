@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.runtime.draw.captions import label_of, value_text
+from edgecnn.labels import label_of
+from edgecnn.runtime.draw.captions import value_text
 from edgecnn.runtime.draw.painter import Painter, _fit, class_color, draw, text_color
 from edgecnn.types import Classes, Detections, Frame, Image, Result, Values
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, EdgeCnnError, InputError
+from edgecnn.labels import COCO_80
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
-from edgecnn.runtime.model.coco_names import COCO_80
-from edgecnn.runtime.model.foreign_metadata import read_simple_yaml
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.types import Detections, TensorSpec, Values
 from tests.contracts.tiny import Graph, write
@@ -135,7 +135,7 @@ def test_an_unknown_decoder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        pytest.param("missing.txt", r"--labels: cannot read .*missing\.txt: no such file", id="missing"),
+        pytest.param("missing.txt", r"--labels: can't read .*missing\.txt: no such file", id="missing"),
         pytest.param("empty.txt", r"--labels: .*empty\.txt is empty", id="empty"),
         pytest.param("binary.txt", "UTF-8", id="binary"),
         pytest.param("only,two", "but there are 2 class names", id="too-few"),
@@ -280,7 +280,7 @@ def test_metadata_beside_another_model_is_not_taken(tmp_path: Path) -> None:
 
 def test_the_yaml_that_ultralytics_writes() -> None:
     record = ultralytics()
-    assert read_simple_yaml("# comment\n\n" + as_yaml(record)) == record
+    assert yaml.safe_load("# comment\n\n" + as_yaml(record)) == record
 
 
 # --- what OpenVINO's Model API writes ------------------------------------------------------------

@@ -20,7 +20,7 @@ import pytest
 import edgecnn
 import edgecnn.runtime.sinks.files
 from edgecnn.errors import InputError
-from edgecnn.runtime.model.coco_names import COCO_80
+from edgecnn.labels import COCO_80
 from edgecnn.runtime.sinks import Sink
 from edgecnn.runtime.sinks.files.coco_results import CocoSink
 from edgecnn.runtime.sinks.files.csv_rows import COLUMNS, CsvSink
