@@ -1,4 +1,4 @@
-"""What somebody writes who has ONNX Runtime and no edgecnn: read, letterbox, run, decode, suppress, print. The yardstick of coldstart.
+"""The baseline of coldstart: a script with ONNX Runtime alone that reads, letterboxes, runs, decodes, suppresses and prints.
 
 ``python bare_onnxruntime.py MODEL.onnx IMAGE`` for a detector that edgecnn exported: uint8 NHWC BGR in, boxes in strides and scores out.
 """

@@ -1,11 +1,11 @@
-"""What live runs cost: file to boxes against the engine alone, several cameras against one, frame age, a slow model, memory over time.
+"""The cost of live runs: file to boxes against the engine alone, several cameras against one, frame age, a slow model, memory.
 
 ``python -m edgecnn.benchmarks.figures.stream NET.xml NET.onnx VIDEO --json FILE``
 
-Each measurement is a process of its own (``stream_part``); those that are compared take turns within one run, because on a shared
-machine only such ratios mean something. Two kinds of ratio stand side by side: of frames per second, and of processor time per frame,
-which other programs on the machine disturb less. The floor is what no program can beat: the engine's processor time and that of
-decoding the video, one after the other on the same cores.
+Each measurement is a process of its own (``stream_part``); compared measurements are interleaved within one run, because on a
+shared machine only such ratios are reproducible. There are two kinds of ratio: of frames per second, and of processor time per frame,
+which other programs disturb less. The floor is a bound for every program: the processor time of the engine plus that of decoding the
+video on the same cores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edgecnn.files import check_writable
 from edgecnn.types import nearest_rank
 
 WHAT = ("throughput", "age", "slow", "memory")
-SETTLED_S = 60.0  # memory is compared with what it was after this time
+SETTLED_S = 60.0  # growth of memory counts from here on: buffers and caches are filled by then
 Parts = dict[str, list[dict[str, Any]]]
 
 
@@ -77,10 +77,10 @@ def table(figures: list[TargetCheck]) -> str:
     return align_columns([["figure", "median", "target", ""], *(one.cells() for one in figures)], left=1)
 
 
-def run_part(part: str, **asked: Any) -> dict[str, Any]:
+def run_part(part: str, **arguments: Any) -> dict[str, Any]:
     """One measurement in a fresh process; raises ``BackendError`` where it fails."""
-    text = json.dumps({"part": part, **asked})
-    limit = asked["seconds"] * 3 + 120
+    text = json.dumps({"part": part, **arguments})
+    limit = arguments["seconds"] * 3 + 120
     try:
         done = subprocess.run(
             [sys.executable, "-m", "edgecnn.benchmarks.figures.stream_part", text],
@@ -91,21 +91,21 @@ def run_part(part: str, **asked: Any) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired:
         raise BackendError(
-            f"the measurement {part} within {limit:.0f} s", "no end", f"run stream_part '{text}' by hand"
+            f"the measurement {part} did not end within {limit:.0f} s", f"run stream_part '{text}' by hand"
         ) from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise BackendError(f"the measurement {part} to end well", last[:300], f"run stream_part '{text}' by hand")
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise BackendError(f"the measurement {part} failed: {last[:300]}", f"run stream_part '{text}' by hand")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def in_turns(asked: Mapping[str, dict[str, Any]], rounds: int) -> Parts:
-    """Every part once a round, forwards and backwards by turns."""
-    found: Parts = {name: [] for name in asked}
+def interleaved(parts: Mapping[str, dict[str, Any]], rounds: int) -> Parts:
+    """Every part once per round, forwards and backwards alternately."""
+    found: Parts = {name: [] for name in parts}
     for number in range(rounds):
-        for name in list(asked)[:: 1 if number % 2 == 0 else -1]:
-            found[name].append(run_part(**asked[name]))
+        for name in list(parts)[:: 1 if number % 2 == 0 else -1]:
+            found[name].append(run_part(**parts[name]))
         click.echo(f"round {number + 1} of {rounds}: {_rates(found)}", err=True)
     return found
 
@@ -124,7 +124,7 @@ def _cpu_ms(part: dict[str, Any]) -> float:
 
 def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
     """File to boxes over the floor, for both engines; four cameras over one."""
-    asked: dict[str, dict[str, Any]] = {
+    arguments: dict[str, dict[str, Any]] = {
         "openvino alone": {"part": "engine_openvino", "model": settings.openvino},
         "onnxruntime alone": {"part": "engine_onnxruntime", "model": settings.onnx},
         "onnxruntime alone, 2 callers": {"part": "engine_onnxruntime", "model": settings.onnx, "callers": 2},
@@ -133,10 +133,10 @@ def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetChe
         "edgecnn onnxruntime": {"part": "stream", "model": settings.onnx, "video": settings.video},
         "edgecnn openvino, 4 cameras": {"part": "stream", "model": settings.openvino, "video": settings.video, "cameras": 4},
     }
-    parts = in_turns({name: {**own, "seconds": settings.seconds} for name, own in asked.items()}, settings.rounds)
+    parts = interleaved({name: {**own, "seconds": settings.seconds} for name, own in arguments.items()}, settings.rounds)
     figures = [
         *_against_floor("OpenVINO", parts, "edgecnn openvino", "openvino alone", 0.95),
-        *_against_floor("ONNX Runtime", parts, "edgecnn onnxruntime", _quicker(parts), 0.85),
+        *_against_floor("ONNX Runtime", parts, "edgecnn onnxruntime", _faster_onnxruntime(parts), 0.85),
         TargetCheck.of(
             "four cameras over one, frames/s", _paired(parts, _rate, "edgecnn openvino, 4 cameras", "edgecnn openvino"), 0.95
         ),
@@ -144,13 +144,13 @@ def throughput(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetChe
     return {"parts": parts}, figures
 
 
-def _quicker(parts: Parts) -> str:
-    """ONNX Runtime the way it gives more: one call with all threads, or a call for each of two threads."""
+def _faster_onnxruntime(parts: Parts) -> str:
+    """The faster way to call ONNX Runtime: one call with all threads, or two callers with one thread each."""
     names = ("onnxruntime alone", "onnxruntime alone, 2 callers")
     return max(names, key=lambda name: statistics.median(map(_rate, parts[name])))
 
 
-def _against_floor(engine: str, parts: Parts, run: str, alone: str, wanted: float) -> list[TargetCheck]:
+def _against_floor(engine: str, parts: Parts, run: str, alone: str, target: float) -> list[TargetCheck]:
     engine_ms, decode_ms = ([_cpu_ms(part) for part in parts[name]] for name in (alone, "decode"))
     shares = [one / (one + other) for one, other in zip(engine_ms, decode_ms, strict=True)]
     over_engine = _paired(parts, _rate, run, alone)
@@ -158,8 +158,8 @@ def _against_floor(engine: str, parts: Parts, run: str, alone: str, wanted: floa
     return [
         TargetCheck.of(f"{engine}: file to boxes over the engine alone, frames/s", over_engine),
         TargetCheck.of(f"{engine}: the floor, engine over engine and decoding", shares),
-        TargetCheck.of(f"{engine}: frames/s over the floor", [a / b for a, b in zip(over_engine, shares, strict=True)], wanted),
-        TargetCheck.of(f"{engine}: the floor's processor time over ours", cpu, wanted),
+        TargetCheck.of(f"{engine}: frames/s over the floor", [a / b for a, b in zip(over_engine, shares, strict=True)], target),
+        TargetCheck.of(f"{engine}: the floor's processor time over ours", cpu, target),
     ]
 
 
@@ -169,14 +169,14 @@ def _paired(parts: Parts, value: Callable[[dict[str, Any]], float], one: str, ot
 
 def age(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
     """Frame age on a camera of 30 frames/s, against the inferences of the same run, and against a loop without a pipeline."""
-    asked = {
+    arguments = {
         f"{name}{', bare loop' if bare else ''}": {
             "part": "age", "model": path, "video": settings.video, "seconds": settings.seconds, "bare": bare,
         }
         for name, path in (("OpenVINO", settings.openvino), ("ONNX Runtime", settings.onnx))
         for bare in (False, True)
     }  # fmt: skip
-    parts = in_turns(asked, settings.rounds)
+    parts = interleaved(arguments, settings.rounds)
     figures = []
     for name in ("OpenVINO", "ONNX Runtime"):
         ours, bare = ([_age_p99(part) for part in parts[key]] for key in (name, f"{name}, bare loop"))
@@ -208,7 +208,7 @@ def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
         "ages_ms"
     ]
     bound = 1e3 / fps + 2 * times * 1e3 / fps
-    ages = [milliseconds for _, milliseconds in ours]
+    ages = [age_ms for _, age_ms in ours]
     tenth = max(len(ages) // 10, 1)
     drift = statistics.median(ages[-tenth:]) - statistics.median(ages[:tenth])
     figures = [

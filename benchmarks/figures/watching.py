@@ -75,7 +75,7 @@ def measure(seconds: float, viewers: int, stalled: int) -> dict[str, Any]:
     """How many frames, their age in format_ms, and processor milliseconds of this process for each."""
     cameras = MultiCamera([CameraSetup("camera", NoiseSource(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
     view = LiveView(cameras, cameras.controls, Access("127.0.0.1", 0))
-    view.add_camera("camera", ("thing",), Painter(("thing",)))
+    view.add_camera("camera", ("cup",), Painter(("cup",)))
     ages: list[float] = []
     with view, ExitStack() as stack, cameras:
         assert view.server is not None

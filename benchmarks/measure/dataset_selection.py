@@ -17,9 +17,9 @@ from edgecnn.metrics.average_precision import load_pycocotools
 class DatasetSelection:
     """A dataset by its address, which images of it, and other names for its classes.
 
-    ``split`` None: the split that was held out of training, where there is one. ``limit``: at most so many images, of which only
-    each ``every``-th by file name counts. ``renames`` "a=b,..." renames classes of dataset and model; ``merge`` makes one class of
-    all of the dataset. ``labels`` names the classes of a dataset whose files lack names.
+    ``split``: None for the split that was held out of training, where there is one. ``limit``: maximum number of images.
+    ``every``: use only every N-th image, by file name. ``renames``: "a=b,...", for classes of dataset and model. ``merge``: one
+    name for all classes of the dataset. ``labels``: class names of a dataset whose files have none.
     Raises ``ValueError`` where ``limit`` or ``every`` is below 1.
     """
 
@@ -36,7 +36,7 @@ class DatasetSelection:
             raise ValueError(f"limit is {self.limit} and every is {self.every}; both must be 1 or more")
 
     def open(self, at_least: int = 0) -> Dataset:
-        """The selected images; raises what ``open_dataset`` raises. ``at_least`` so many images are read even above ``limit``."""
+        """The selected images; raises what ``open_dataset`` raises. ``at_least`` images are read even above ``limit``."""
         limit = None if self.limit is None else max(self.limit, at_least)
         split = self.split or held_out_split(self.uri)
         dataset = open_dataset(self.uri, split=split, labels=self.labels, limit=limit and limit * self.every)

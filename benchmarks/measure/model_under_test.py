@@ -48,6 +48,7 @@ class ModelUnderTest:
         prepare = Preprocessor(self.predictor.card.preprocess, self.predictor.backend.inputs[0])
         self.feeds = []
         for image in self.images:
+            # the preprocessor reuses its output buffer
             feed = {name: array.copy() for name, array in prepare(image)[0].items()}
             self.feeds.append(feed)
             if len(self.feeds) * sum(array.nbytes for array in feed.values()) > MAX_INPUT_BYTES:

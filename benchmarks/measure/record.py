@@ -88,6 +88,7 @@ class FileRecord:
     @property
     def cold_start(self) -> ColdStart:
         """The median of the cold starts, by total time."""
+        # the lower median: a cold start that was measured, not a mean of two
         return sorted(self.cold_starts, key=lambda start: start.total_ms)[(len(self.cold_starts) - 1) // 2]
 
     @property

@@ -24,6 +24,7 @@ def measure_clock(
         progress(f"{clock} clock: warm-up, {process.path.name}")
         warm_ups.append(process.ask("warm_up", clock=clock, protocol=protocol))
     pids = [process.pid for process in processes]
+    # read after the warm-ups, which may compile and allocate
     before = read_counters(pids)
     rounds: list[list[RoundSamples]] = [[] for _ in processes]
     for turn in range(protocol.rounds):

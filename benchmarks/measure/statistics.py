@@ -27,6 +27,7 @@ def _last_rank_within(n: int, tail: float, limit: float) -> int:
     """The largest t with BinomCDF(t; n, tail) <= limit, -1 where there is none."""
     below = 0.0
     for t in range(n + 1):
+        # one term of the binomial sum, by logarithms: n! overflows a float from n = 171 on
         below += math.exp(
             math.lgamma(n + 1) - math.lgamma(t + 1) - math.lgamma(n - t + 1) + t * math.log(tail) + (n - t) * math.log1p(-tail)
         )
@@ -51,7 +52,7 @@ def drift(samples: Sequence[float]) -> float:
 def round_spread(rounds: Rounds) -> float:
     """Highest over lowest median of the rounds, minus one; with ten rounds or more the highest and the lowest are left out."""
     medians = sorted(nearest_rank(samples, 50) for samples in rounds if len(samples))
-    if len(medians) >= 10:
+    if len(medians) >= 10:  # one disturbed round of ten or more must not decide
         medians = medians[1:-1]
     return medians[-1] / medians[0] - 1 if len(medians) > 1 else 0.0
 

@@ -19,8 +19,11 @@ from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, scatter_plot
 from edgecnn.benchmarks.report.table import format_ms, format_threads
 from edgecnn.errors import InputError, MissingExtraError
 
-WIDE, NARROW = 1000.0, 352.0
-KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
+WIDE, NARROW = 1000.0, 352.0  # pixels: a desktop page, a phone
+KINDS = {  # first bytes of a file
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpeg",
+}
 CLOCK_TITLE = {"model": "Model", "task": "Task", "age": "Frame age"}
 COLD_PARTS = {
     "python_ms": "Python",

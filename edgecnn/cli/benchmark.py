@@ -28,7 +28,6 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 @click.command(name="benchmark", short_help="Measure latency, memory and accuracy of model files on this device.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ModelFile())
 @click.option("--data", metavar="URI", default="", help="Dataset for inputs and accuracy: scene:cups?..., a folder or a file.")
-@dataset_options
 @click.option("--quick", is_flag=True, help="64 runs per clock instead of 662 runs and 10 s.")
 @click.option(
     "--clock",
@@ -42,6 +41,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
 @click.option("--picture", "image", type=click.Path(path_type=Path), help="PNG or JPEG to show in the HTML report.")
+@dataset_options
 @model_options
 def command(data: str, selection: dict[str, Any], quick: bool, options: CardOptions, **values: Any) -> None:
     """Measure model files on this device in interleaved rounds.

@@ -30,9 +30,9 @@ labels, group (a regular expression), val_fraction, seed, rename (a:b,c:d), merg
 @click.option("--data", required=True, metavar="URI", help="Dataset: DIR[?PARAMETERS], COCO .json file or scene:cups?...")
 @click.option("--data-labels", metavar="NAMES", help="Class names of a dataset whose files have none: a,b,c or a file.")
 @click.option("--every", type=click.IntRange(1), default=1, help="Use only every N-th image, by file name.")
-@dataset_options
 @click.option("--strict", is_flag=True, help="Fail on any problem in the dataset.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
+@dataset_options
 @model_options
 def command(
     file: Path,

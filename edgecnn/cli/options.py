@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click_option_group import OptionGroup
 
 from edgecnn.thresholds import DECODE_OPTIONS
 
@@ -66,39 +67,47 @@ def parse_numbers(value: str) -> tuple[float, ...]:
         raise click.BadParameter(f"{value!r} is not a list of numbers; give one number, or three separated by commas") from None
 
 
-SELECTION = ("split", "limit", "renames", "merge")
-_DATASET_OPTIONS = (
-    click.option("--split", help="Split of the dataset.  [default: test, else val, else all]"),
-    click.option("--limit", type=click.IntRange(1), help="Maximum number of images."),
-    click.option("--map", "renames", metavar="A=B,...", help="Rename classes; classes with the same name become one."),
-    click.option("--merge", metavar="NAME", help="Merge all classes of the dataset into one of this name."),
+# Names and settings of options, which commands add one by one or as a group under a heading.
+Options = Sequence[tuple[tuple[str, ...], dict[str, Any]]]
+
+DATASET_OPTIONS: Options = (
+    (("--split",), {"help": "Split of the dataset.  [default: test, else val, else all]"}),
+    (("--limit",), {"type": click.IntRange(1), "help": "Maximum number of images."}),
+    (("--map", "renames"), {"metavar": "A=B,...", "help": "Rename classes; classes with the same name become one."}),
+    (("--merge",), {"metavar": "NAME", "help": "Merge all classes of the dataset into one of this name."}),
 )
-_DEVICE_OPTIONS = (
-    click.option(
-        "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Device; auto falls back to cpu."
+DEVICE_OPTIONS: Options = (
+    (
+        ("--device",),
+        {"type": click.Choice(DEVICES), "default": "cpu", "show_default": True, "help": "Device; auto falls back to cpu."},
     ),
-    click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: the engine's choice]"),
+    (("--threads",), {"type": click.IntRange(1), "help": "CPU threads.  [default: the engine's choice]"}),
 )
-_MODEL_OPTIONS = (
-    *_DEVICE_OPTIONS,
-    click.option("--task", type=click.Choice(TASKS), help="Task of the model, if its file does not name it."),
-    click.option("--decode", metavar="NAME", help="Output decoder: fcos, yolox, yolo, ssd, ..."),
-    click.option(
-        "--labels",
-        type=click.Path(path_type=Path),
-        metavar="NAMES",
-        help="Class names: a,b,c or a file with one name per line.",
+MODEL_OPTIONS: Options = (
+    *DEVICE_OPTIONS,
+    (("--task",), {"type": click.Choice(TASKS), "help": "Task of the model, if its file does not name it."}),
+    (("--decode",), {"metavar": "NAME", "help": "Output decoder: fcos, yolox, yolo, ssd, ..."}),
+    (
+        ("--labels",),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "NAMES",
+            "help": "Class names: a,b,c or a file with one name per line.",
+        },
     ),
-    click.option("--size", type=parse_size, metavar="HxW", help="Input size of a model with a dynamic input."),
-    click.option("--resize", type=click.Choice(RESIZES), help="How frames are resized to the input."),
-    click.option("--align", type=click.Choice(ALIGNS), help="Position of a letterboxed frame."),
-    click.option("--pad-value", type=click.IntRange(0, 255), help="Padding value of a letterboxed frame."),
-    click.option("--color", type=click.Choice(COLORS), help="Channel order of the input."),
-    click.option("--mean", type=parse_numbers, metavar="N[,N,N]", help="Mean subtracted from pixels (0..255)."),
-    click.option("--std", type=parse_numbers, metavar="N[,N,N]", help="Standard deviation that (pixel - mean) is divided by."),
-    click.option("--score-threshold", type=click.FloatRange(0, 1), help="Minimum score of a detection."),
-    click.option("--iou-threshold", type=click.FloatRange(0, 1), help="IoU threshold of non-maximum suppression."),
-    click.option("--max-detections", type=click.IntRange(1), help="Maximum detections per frame."),
+    (("--size",), {"type": parse_size, "metavar": "HxW", "help": "Input size of a model with a dynamic input."}),
+    (("--resize",), {"type": click.Choice(RESIZES), "help": "How frames are resized to the input."}),
+    (("--align",), {"type": click.Choice(ALIGNS), "help": "Position of a letterboxed frame."}),
+    (("--pad-value",), {"type": click.IntRange(0, 255), "help": "Padding value of a letterboxed frame."}),
+    (("--color",), {"type": click.Choice(COLORS), "help": "Channel order of the input."}),
+    (("--mean",), {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Mean subtracted from pixels (0..255)."}),
+    (
+        ("--std",),
+        {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Standard deviation that (pixel - mean) is divided by."},
+    ),
+    (("--score-threshold",), {"type": click.FloatRange(0, 1), "help": "Minimum score of a detection."}),
+    (("--iou-threshold",), {"type": click.FloatRange(0, 1), "help": "IoU threshold of non-maximum suppression."}),
+    (("--max-detections",), {"type": click.IntRange(1), "help": "Maximum detections per frame."}),
 )
 
 
@@ -114,26 +123,20 @@ def dataset_options(function: F) -> F:
 
     @functools.wraps(function)
     def collected(**values: Any) -> Any:
-        return function(selection={name: values.pop(name) for name in SELECTION}, **values)
+        selection = {name: values.pop(name) for name in ("split", "limit", "renames", "merge")}
+        return function(selection=selection, **values)
 
-    return with_options(collected, _DATASET_OPTIONS)  # type: ignore[return-value]
+    return _add(collected, DATASET_OPTIONS, OptionGroup("Dataset").option)  # type: ignore[return-value]
 
 
 def device_options(function: F) -> F:
     """Add --device and --threads to a command."""
-    return with_options(function, _DEVICE_OPTIONS)
-
-
-def with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
-    """``function`` with all ``options`` as decorators, in their order in the help."""
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return _add(function, DEVICE_OPTIONS)
 
 
 def add_model_options(function: F) -> F:
     """Add --device, --threads and the model options to a command, which gets them one by one."""
-    return with_options(function, _MODEL_OPTIONS)
+    return _add(function, MODEL_OPTIONS)
 
 
 def model_options(function: F) -> F:
@@ -144,4 +147,11 @@ def model_options(function: F) -> F:
         options = card_options(values)
         return function(options=options, **values)
 
-    return add_model_options(collected)  # type: ignore[return-value]
+    return _add(collected, MODEL_OPTIONS, OptionGroup("Model").option)  # type: ignore[return-value]
+
+
+def _add(function: F, options: Options, decorator: Callable[..., Callable[[F], F]] = click.option) -> F:
+    # Decorators apply from the last to the first: reversed, the help lists them in the order of the table.
+    for names, settings in reversed(options):
+        function = decorator(*names, **settings)(function)
+    return function

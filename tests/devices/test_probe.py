@@ -19,7 +19,7 @@ CLOUD = "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nflags\t: fpu h
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "wanted"),
+    ("text", "name", "expected"),
     [
         pytest.param(PI5, "Cortex-A76", ("neon", "fp16", "dotprod"), id="raspberry-pi-5"),
         pytest.param(BIG_LITTLE, "Cortex-A55 + Cortex-A78", ("neon",), id="two-kinds-of-cores"),
@@ -27,10 +27,12 @@ CLOUD = "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nflags\t: fpu h
         pytest.param(CLOUD, "AMD EPYC (family 25 model 17)", ("avx2", "avx512f", "avx512-vnni"), id="brand-name-only"),
     ],
 )
-def test_processor_and_features_are_named_as_users_know_them(tree: Tree, text: str, name: str, wanted: tuple[str, ...]) -> None:
+def test_processor_and_features_are_reported_by_their_common_names(
+    tree: Tree, text: str, name: str, expected: tuple[str, ...]
+) -> None:
     info = cpu_info(tree({"proc/cpuinfo": text}))
     assert cpu_name(info) == name
-    assert features(info) == wanted
+    assert features(info) == expected
 
 
 def test_a_board_is_named_by_its_device_tree(tree: Tree) -> None:
@@ -57,7 +59,7 @@ def test_this_machine_has_the_base_format_and_a_usable_thread() -> None:
     assert 1 <= profile.usable_cpus <= profile.cores
 
 
-def test_a_rented_machine_is_told_from_a_real_one(tree: Tree) -> None:
+def test_a_virtual_machine_is_recognised(tree: Tree) -> None:
     assert probe(tree({"proc/cpuinfo": CLOUD})).virtual
 
 

@@ -19,16 +19,16 @@ def test_the_document_survives_json_and_keeps_every_sample(record_of: Callable[.
     record = record_of()
     found = json.loads(to_json(to_document(record)))
     assert (found["schema"], found["version"]) == (SCHEMA, VERSION)
-    for own, told in zip(record.files, found["files"], strict=True):
+    for own, row in zip(record.files, found["files"], strict=True):
         for clock, measured in own.clocks.items():
-            samples = told["clocks"][clock]["samples_ms"]
+            samples = row["clocks"][clock]["samples_ms"]
             assert samples == pytest.approx(measured.latency.samples_ms, abs=1e-4)
-            assert sum(told["clocks"][clock]["round_sizes"]) == len(samples) == told["clocks"][clock]["count"]
+            assert sum(row["clocks"][clock]["round_sizes"]) == len(samples) == row["clocks"][clock]["count"]
 
 
 def test_statistics_agree_with_the_samples_beside_them(record_of: Callable[..., Record]) -> None:
-    for told in to_document(record_of())["files"]:
-        for clock in told["clocks"].values():
+    for row in to_document(record_of())["files"]:
+        for clock in row["clocks"].values():
             assert clock["p50_ms"] <= clock["p90_ms"] <= clock["p95_ms"] <= clock["p99_ms"] <= clock["max_ms"]
             assert clock["p99_ms"] == nearest_rank(clock["samples_ms"], 99)
             assert clock["p99_bound_ms"] >= clock["p99_ms"]
