@@ -68,7 +68,8 @@ def command(context: click.Context, /, file: Path | None, **values: Any) -> None
 def run_config(context: click.Context, file: Path | None, values: dict[str, Any]) -> RunConfig:
     """The configuration that the options describe. Raises ``InputError`` for options that contradict each other."""
     from edgecnn.live.camera_names import split_name
-    from edgecnn.live.config import CameraConfig, RunConfig, filled, updated
+    from edgecnn.live.config import CameraConfig, RunConfig
+    from edgecnn.live.config_fields import filled, updated
 
     default = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     given = {name: value for name, value in values.items() if context.get_parameter_source(name) not in default}

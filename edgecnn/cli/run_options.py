@@ -10,7 +10,8 @@ from click_option_group import OptionGroup
 
 from edgecnn.cli.options import add_model_options
 from edgecnn.errors import InputError
-from edgecnn.live.config import CameraConfig, ConfigOption, RunConfig, options_of
+from edgecnn.live.config import CameraConfig, RunConfig
+from edgecnn.live.config_fields import ConfigOption, options_of
 from edgecnn.live.parsers import File, Flag, Many, OneOf, Parser
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,7 +1,8 @@
 """The application behind `edgecnn run`, for Python: ``run(RunConfig(cameras=(CameraConfig(source="0", model="cups"),)))``.
 
 =========================  ===============================================================================
-config, parsers            the typed configuration, and how its values are read from text and TOML
+config                     the typed configuration of a run
+config_fields, parsers     its fields: names outside Python, and how values are read from text and TOML
 cameras_file               cameras from a TOML file
 session                    one run from opening the sources to the summary: ``run``, ``Session``
 cameras, models            the cameras of a run and the models that they share

@@ -29,7 +29,8 @@ from typing import Any
 
 from edgecnn.errors import InputError
 from edgecnn.live.camera_names import NAME
-from edgecnn.live.config import CameraConfig, options_of, updated
+from edgecnn.live.config import CameraConfig
+from edgecnn.live.config_fields import options_of, updated
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

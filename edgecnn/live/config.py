@@ -5,26 +5,25 @@ Times are in seconds and sizes in bytes; text with a unit ("500ms", "2GB") is ac
 neither NumPy nor an engine.
 """
 
-# ruff: noqa: RUF009 (_option and _group make fields, each class attribute its own)
+# ruff: noqa: RUF009 (option and group make a new field for each attribute)
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from edgecnn.errors import InputError
 from edgecnn.live import parsers as p
 from edgecnn.live.camera_names import name_of, unique
+from edgecnn.live.config_fields import Checked, group, option, option_name
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.pipeline.region_inference import Tiles
     from edgecnn.runtime.steps.shapes import Shape
-
-T = TypeVar("T")
 
 Policy = Literal["latest", "all"]
 Device = Literal["cpu", "gpu", "auto"]
@@ -50,43 +49,25 @@ CARD_PARSERS: Mapping[str, p.Parser] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigOption:
-    """What a field of a configuration is outside Python: the option or TOML key ``name``, and how its value is read."""
-
-    field: str
-    name: str
-    parse: p.Parser
-    default: Any = None
-
-
-def _option(default: Any, parse: p.Parser, name: str = "") -> Any:
-    return field(default=default, metadata={"parse": parse, "name": name})
-
-
-def _group(factory: Any) -> Any:
-    return field(default_factory=factory, metadata={"group": factory})
-
-
-def _line() -> Any:
+def _line() -> Callable[[str], Shape]:
     from edgecnn.runtime.steps.line_counter import parse_line
 
     return parse_line
 
 
-def _zone() -> Any:
+def _zone() -> Callable[[str], Shape]:
     from edgecnn.runtime.steps.zone_counter import parse_zone
 
     return parse_zone
 
 
-def _roi() -> Any:
+def _roi() -> Callable[[str], Shape]:
     from edgecnn.runtime.pipeline.region_inference import parse_roi
 
     return parse_roi
 
 
-def _tiles() -> Any:
+def _tiles() -> Callable[[str], Tiles]:
     from edgecnn.runtime.pipeline.region_inference import parse_tiles
 
     return parse_tiles
@@ -98,24 +79,8 @@ def _card() -> CardOptions:
     return CardOptions()
 
 
-class _Checked:
-    """Parses every field; raises ``InputError`` that names the field."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        for one in dataclasses.fields(self):  # type: ignore[arg-type]
-            value, parse = getattr(self, one.name), one.metadata.get("parse")
-            if parse is None or (value is None and one.default is None):
-                continue
-            try:
-                object.__setattr__(self, one.name, parse(value))
-            except InputError as error:
-                raise InputError(f"{type(self).__name__}.{one.name}: {error.problem}", error.fix) from error
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyticsConfig(_Checked):
+class AnalyticsConfig(Checked):
     """Tracking, counting, and where to look.
 
     ``track`` None tracks where ``lines`` or ``zones`` need it; a track survives ``track_buffer_s`` seconds without detections.
@@ -125,16 +90,16 @@ class AnalyticsConfig(_Checked):
     ``parse_zone``).
     """
 
-    track: bool | None = _option(None, p.Flag())
-    track_buffer_s: float = _option(1.0, p.Seconds(above=0))
-    only: tuple[str, ...] | None = _option(None, p.Names("CLASSES", "person,car"))
-    smooth_s: float | None = _option(None, p.Seconds(above=0))
-    lines: tuple[Shape, ...] = _option((), p.Many(p.Parsed("NAME:X1,Y1,X2,Y2", _line)), "line")
-    zones: tuple[Shape, ...] = _option((), p.Many(p.Parsed("NAME:X,Y,X,Y,X,Y,...", _zone)), "zone")
-    anchor: Anchor = _option("bottom", p.OneOf("bottom", "center", "top"))
-    roi: Shape | None = _option(None, p.Parsed("X1,Y1,X2,Y2[,...]", _roi))
-    tiles: Tiles | None = _option(None, p.Parsed("COLUMNSxROWS[:OVERLAP]", _tiles))
-    motion: bool = _option(False, p.Flag())
+    track: bool | None = option(None, p.Flag())
+    track_buffer_s: float = option(1.0, p.Seconds(above=0))
+    only: tuple[str, ...] | None = option(None, p.Names("CLASSES", "person,car"))
+    smooth_s: float | None = option(None, p.Seconds(above=0))
+    lines: tuple[Shape, ...] = option((), p.Many(p.Parsed("NAME:X1,Y1,X2,Y2", _line)), "line")
+    zones: tuple[Shape, ...] = option((), p.Many(p.Parsed("NAME:X,Y,X,Y,X,Y,...", _zone)), "zone")
+    anchor: Anchor = option("bottom", p.OneOf("bottom", "center", "top"))
+    roi: Shape | None = option(None, p.Parsed("X1,Y1,X2,Y2[,...]", _roi))
+    tiles: Tiles | None = option(None, p.Parsed("COLUMNSxROWS[:OVERLAP]", _tiles))
+    motion: bool = option(False, p.Flag())
 
     @property
     def tracks(self) -> bool:
@@ -143,32 +108,32 @@ class AnalyticsConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputConfig(_Checked):
+class OutputConfig(Checked):
     """Where the results of a camera go. ``{camera}`` in a file or folder name is replaced by the camera's name; "-" is standard output.
 
     ``segment_s`` starts a new video file after so many seconds, ``segments_size_bytes`` bounds all of them. ``rotate_bytes`` starts the
     text files anew. ``clip_on`` and ``webhook_on`` are kinds of events, None for all.
     """
 
-    out: str | None = _option(None, p.Text("FILE"))
-    segment_s: float | None = _option(None, p.Seconds(above=0))
-    segments_size_bytes: int | None = _option(None, p.Bytes())
-    snapshot: str | None = _option(None, p.Text("FILE"))
-    jsonl: str | None = _option(None, p.Text("FILE"))
-    csv: str | None = _option(None, p.Text("FILE"))
-    mot: str | None = _option(None, p.Text("FILE"))
-    coco: str | None = _option(None, p.Text("FILE"))
-    events: str | None = _option(None, p.Text("FILE"))
-    rotate_bytes: int | None = _option(None, p.Bytes())
-    clips: str | None = _option(None, p.Text("DIR"))
-    clip_on: tuple[str, ...] | None = _option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
-    clip_before_s: float = _option(5.0, p.Seconds(above=0))
-    clip_after_s: float = _option(5.0, p.Seconds(above=0))
-    max_clips: int = _option(200, p.Integer(least=1))
-    clips_size_bytes: int = _option(2 * 10**9, p.Bytes())
-    mqtt: str | None = _option(None, p.Text("URL"))
-    webhook: str | None = _option(None, p.Text("URL"))
-    webhook_on: tuple[str, ...] | None = _option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
+    out: str | None = option(None, p.Text("FILE"))
+    segment_s: float | None = option(None, p.Seconds(above=0))
+    segments_size_bytes: int | None = option(None, p.Bytes())
+    snapshot: str | None = option(None, p.Text("FILE"))
+    jsonl: str | None = option(None, p.Text("FILE"))
+    csv: str | None = option(None, p.Text("FILE"))
+    mot: str | None = option(None, p.Text("FILE"))
+    coco: str | None = option(None, p.Text("FILE"))
+    events: str | None = option(None, p.Text("FILE"))
+    rotate_bytes: int | None = option(None, p.Bytes())
+    clips: str | None = option(None, p.Text("DIR"))
+    clip_on: tuple[str, ...] | None = option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
+    clip_before_s: float = option(5.0, p.Seconds(above=0))
+    clip_after_s: float = option(5.0, p.Seconds(above=0))
+    max_clips: int = option(200, p.Integer(least=1))
+    clips_size_bytes: int = option(2 * 10**9, p.Bytes())
+    mqtt: str | None = option(None, p.Text("URL"))
+    webhook: str | None = option(None, p.Text("URL"))
+    webhook_on: tuple[str, ...] | None = option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
 
     @property
     def to_stdout(self) -> bool:
@@ -177,7 +142,7 @@ class OutputConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CameraConfig(_Checked):
+class CameraConfig(Checked):
     """One source and the model that runs on it.
 
     ``source`` is what ``open_source`` takes, ``model`` a file or the name of a model inside the package. ``name`` "" is filled in by
@@ -188,22 +153,22 @@ class CameraConfig(_Checked):
     itself. Raises ``InputError`` that names the field.
     """
 
-    source: str = _option("", p.Text("SOURCE"))
-    model: str | Path = _option(Path(), p.File("FILE"))
+    source: str = option("", p.Text("SOURCE"))
+    model: str | Path = option(Path(), p.File("FILE"))
     name: str = ""
-    policy: Policy | None = _option(None, p.OneOf("latest", "all"))
-    every: int = _option(1, p.Integer(least=1))
-    max_fps: float | None = _option(None, p.Number(above=0))
-    max_age_s: float | None = _option(None, p.Seconds(above=0))
-    repeat: int = _option(1, p.Integer(least=0))
-    timeout_s: float = _option(5.0, p.Seconds(least=0.1))
-    reconnect: bool = _option(True, p.Flag())
-    connect_timeout_s: float = _option(0.0, p.Seconds(least=0))
-    frozen_after_s: float = _option(30.0, p.Seconds(above=0))
-    show: bool = _option(False, p.Flag())
-    analytics: AnalyticsConfig = _group(AnalyticsConfig)
-    outputs: OutputConfig = _group(OutputConfig)
-    card: CardOptions = _group(_card)
+    policy: Policy | None = option(None, p.OneOf("latest", "all"))
+    every: int = option(1, p.Integer(least=1))
+    max_fps: float | None = option(None, p.Number(above=0))
+    max_age_s: float | None = option(None, p.Seconds(above=0))
+    repeat: int = option(1, p.Integer(least=0))
+    timeout_s: float = option(5.0, p.Seconds(least=0.1))
+    reconnect: bool = option(True, p.Flag())
+    connect_timeout_s: float = option(0.0, p.Seconds(least=0))
+    frozen_after_s: float = option(30.0, p.Seconds(above=0))
+    show: bool = option(False, p.Flag())
+    analytics: AnalyticsConfig = group(AnalyticsConfig)
+    outputs: OutputConfig = group(OutputConfig)
+    card: CardOptions = group(_card, CARD_PARSERS)
 
     def check(self) -> None:
         """Raise ``InputError`` for a missing source or model, and for options that contradict each other or do nothing alone."""
@@ -231,16 +196,16 @@ _NEEDS = {  # outputs that do nothing alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewConfig(_Checked):
+class ViewConfig(Checked):
     """How to watch the run: a page at ``serve`` ("HOST:PORT") that asks for ``token``, ``terminal`` for a table in the terminal."""
 
-    serve: str | None = _option(None, p.Text("[HOST:PORT]"))
-    token: str | None = _option(None, p.Text("TOKEN"))
-    terminal: bool | None = _option(None, p.Flag(), "view")
+    serve: str | None = option(None, p.Text("[HOST:PORT]"))
+    token: str | None = option(None, p.Text("TOKEN"))
+    terminal: bool | None = option(None, p.Flag(), "view")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig(_Checked):
+class RunConfig(Checked):
     """A whole run: either ``cameras``, or a ``cameras_file`` in TOML that is reloaded on change.
 
     ``defaults`` holds for what the file leaves open; its source and name are not used. ``requests`` is the number of inferences in
@@ -250,21 +215,21 @@ class RunConfig(_Checked):
     """
 
     cameras: tuple[CameraConfig, ...] = ()
-    cameras_file: Path | None = _option(None, p.File("TOML"), "cameras")
+    cameras_file: Path | None = option(None, p.File("TOML"), "cameras")
     defaults: CameraConfig = field(default_factory=CameraConfig)
-    device: Device = _option("cpu", p.OneOf("cpu", "gpu", "auto"))
-    threads: int | None = _option(None, p.Integer(least=1))
-    requests: int | None = _option(None, p.Integer(least=1))
-    autotune: bool | None = _option(None, p.Flag())
-    max_frames: int | None = _option(None, p.Integer(least=1))
-    duration_s: float | None = _option(None, p.Seconds(above=0))
-    stats: Path | None = _option(None, p.File("FILE"))
-    log: LogForm = _option("auto", p.OneOf("auto", "text", "json", "off"))
-    metrics_port: int | None = _option(None, p.Integer(least=0, most=65535))
-    view: ViewConfig = _group(ViewConfig)
+    device: Device = option("cpu", p.OneOf("cpu", "gpu", "auto"))
+    threads: int | None = option(None, p.Integer(least=1))
+    requests: int | None = option(None, p.Integer(least=1))
+    autotune: bool | None = option(None, p.Flag())
+    max_frames: int | None = option(None, p.Integer(least=1))
+    duration_s: float | None = option(None, p.Seconds(above=0))
+    stats: Path | None = option(None, p.File("FILE"))
+    log: LogForm = option("auto", p.OneOf("auto", "text", "json", "off"))
+    metrics_port: int | None = option(None, p.Integer(least=0, most=65535))
+    view: ViewConfig = group(ViewConfig)
 
     def __post_init__(self) -> None:
-        _Checked.__post_init__(self)
+        Checked.__post_init__(self)
         if self.cameras and self.cameras_file is not None:
             raise InputError("--source and --cameras exclude each other", "give one of them")
         if not self.cameras and self.cameras_file is None:
@@ -287,38 +252,3 @@ def named(cameras: tuple[CameraConfig, ...]) -> tuple[CameraConfig, ...]:
         raise InputError(f"two cameras have the name {twice}", "rename one")
     names = unique([camera.name or name_of(camera.source) for camera in cameras])
     return tuple(dataclasses.replace(camera, name=name) for camera, name in zip(cameras, names, strict=True))
-
-
-def option_name(name: str) -> str:
-    """The option and TOML key of a field: without its unit, with dashes."""
-    for unit in ("_s", "_bytes"):
-        name = name.removesuffix(unit)
-    return name.replace("_", "-")
-
-
-def options_of(config: type) -> Iterator[ConfigOption]:
-    """Every option of a configuration class and of the groups inside it, in order."""
-    for one in dataclasses.fields(config):
-        if one.metadata.get("group") is _card:
-            yield from (ConfigOption(name, option_name(name), parse) for name, parse in CARD_PARSERS.items())
-        elif "group" in one.metadata:
-            yield from options_of(one.metadata["group"])
-        elif "parse" in one.metadata:
-            yield ConfigOption(one.name, one.metadata["name"] or option_name(one.name), one.metadata["parse"], one.default)
-
-
-def updated(config: T, values: Mapping[str, object]) -> T:
-    """A copy of a configuration with new values by the name of the field, also in the groups inside it; other names are ignored."""
-    groups = {one.name: getattr(config, one.name) for one in dataclasses.fields(config) if "group" in one.metadata}  # type: ignore[arg-type]
-    return dataclasses.replace(config, **_changes(config, values, groups))  # type: ignore[type-var]
-
-
-def filled(config: type[T], values: Mapping[str, object], **fixed: Any) -> T:
-    """A configuration of these values by the name of the field, as ``updated``, and ``fixed`` ones; the others are the defaults."""
-    groups = {one.name: one.metadata["group"]() for one in dataclasses.fields(config) if "group" in one.metadata}  # type: ignore[arg-type]
-    return config(**{**_changes(config, values, groups), **fixed})
-
-
-def _changes(config: Any, values: Mapping[str, object], groups: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {one.name: values[one.name] for one in dataclasses.fields(config) if one.name in values and one.name not in groups}
-    return {**plain, **{name: updated(group, values) for name, group in groups.items()}}

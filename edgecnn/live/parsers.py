@@ -10,6 +10,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -200,16 +201,16 @@ class ImageSize(Parser):
 
 
 class Parsed(Parser):
-    """What a function of another module makes of a text; a value that is no text nor list was made by it before.
+    """What a function of another module makes of a text: a dataclass, which is returned as it is when it is given again.
 
-    ``load`` gets that function when it is first needed, since the module is heavy.
+    ``load`` imports that function when it is first needed, because its module loads NumPy.
     """
 
     def __init__(self, metavar: str, load: Callable[[], Callable[[str], Any]]) -> None:
         self.metavar, self._load = metavar, load
 
     def _parse(self, value: Any) -> Any:
-        return self._load()(joined(value)) if isinstance(value, str | list | int) else value
+        return value if is_dataclass(value) else self._load()(joined(value))
 
 
 class Many(Parser):
@@ -221,7 +222,7 @@ class Many(Parser):
     def _parse(self, value: Any) -> tuple[Any, ...]:
         if isinstance(value, Mapping):
             value = [f"{name}:{joined(numbers)}" for name, numbers in value.items()]
-        return tuple(self.item(item) for item in ([value] if isinstance(value, str) else value))
+        return tuple(self.item(item) for item in (value if isinstance(value, list | tuple) else [value]))
 
 
 def joined(value: Any, by: str = ",") -> str:

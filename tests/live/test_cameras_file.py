@@ -7,6 +7,7 @@ import pytest
 from edgecnn.errors import InputError
 from edgecnn.live.cameras_file import CamerasFile
 from edgecnn.live.config import AnalyticsConfig, CameraConfig, OutputConfig
+from edgecnn.live.config_fields import options_of
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.pipeline.region_inference import parse_roi
 from edgecnn.runtime.steps.line_counter import parse_line
@@ -154,3 +155,19 @@ def test_a_change_is_seen_and_a_file_that_is_gone_is_none(tmp_path: Path) -> Non
     assert not file.changed()
     path.unlink()
     assert not file.changed()
+
+
+@pytest.mark.parametrize("key", [option.name for option in options_of(CameraConfig)])
+def test_a_value_of_any_toml_type_is_read_or_refused_with_the_key(key: str, tmp_path: Path) -> None:
+    for value in ('"odd"', "-1", "0.5", "nan", "true", "[]", "[[1], [2]]", "{ a = 1 }", "{}", "2026-11-27", "10:00:00"):
+        own = "" if key == "source" else "source = 0\n"
+        text = f"[[camera]]\n{own}{key} = {value}\nout = 'v.mp4'\njsonl = 'x'\nclips = 'c'\nwebhook = 'w'\nsegment = 1\n"
+        lines = dict.fromkeys(
+            line for line in text.splitlines() if not line.startswith(f"{key} = ") or line == f"{key} = {value}"
+        )
+        try:
+            (camera,) = read(tmp_path, "\n".join(lines))
+        except InputError as error:
+            assert key in str(error) or "--no-track" in str(error)
+        else:
+            assert isinstance(camera, CameraConfig)

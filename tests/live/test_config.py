@@ -26,10 +26,8 @@ from edgecnn.live.config import (
     RunConfig,
     ViewConfig,
     named,
-    option_name,
-    options_of,
-    updated,
 )
+from edgecnn.live.config_fields import option_name, options_of, updated
 from edgecnn.live.parsers import OneOf
 from edgecnn.runtime import backends
 from edgecnn.runtime.model.card_inference import CardOptions

@@ -18,7 +18,7 @@ import pytest
 from edgecnn.errors import EdgeCnnError, InputError, SourceError
 from edgecnn.live import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig, RunSummary, Session, run
 from edgecnn.live.cameras_file import CamerasFile
-from edgecnn.live.config import updated
+from edgecnn.live.config_fields import updated
 from edgecnn.live.reload import Reloader
 from edgecnn.live.report import Reporter
 from edgecnn.types import Event, Result
