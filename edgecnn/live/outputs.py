@@ -82,7 +82,7 @@ class Outputs:
         def make() -> QueuedSink:
             request = _Request(target, camera, config, self._recorder, self._sinks.begun(target))
             return QueuedSink(
-                maker.make(request),
+                _made(kind, request),
                 name=self._unique(name),
                 lossless=not camera.live and maker.file,
                 keep_image=maker.image,
@@ -108,6 +108,16 @@ class Outputs:
         """Two brokers or two files are told apart by a number."""
         taken = {sink.name for sink in self.sinks}
         return next(one for one in (name, *(f"{name} {n}" for n in range(2, len(taken) + 3))) if one not in taken)
+
+
+def _made(kind: str, request: _Request) -> Sink:
+    """The sink; an address that is refused is named by its option."""
+    try:
+        return _MAKERS[kind].make(request)
+    except InputError as error:
+        if _MAKERS[kind].file:
+            raise
+        raise InputError(f"--{kind}: {error.problem}", error.fix) from error
 
 
 def _check_task(config: OutputConfig, task: str) -> None:

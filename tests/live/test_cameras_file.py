@@ -159,6 +159,7 @@ def test_a_change_is_seen_and_a_file_that_is_gone_is_none(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("key", [option.name for option in options_of(CameraConfig)])
 def test_a_value_of_any_toml_type_is_read_or_refused_with_the_key(key: str, tmp_path: Path) -> None:
+    refused: list[str] = []
     for value in ('"odd"', "-1", "0.5", "nan", "true", "[]", "[[1], [2]]", "{ a = 1 }", "{}", "2026-11-27", "10:00:00"):
         own = "" if key == "source" else "source = 0\n"
         text = f"[[camera]]\n{own}{key} = {value}\nout = 'v.mp4'\njsonl = 'x'\nclips = 'c'\nwebhook = 'w'\nsegment = 1\n"
@@ -166,8 +167,7 @@ def test_a_value_of_any_toml_type_is_read_or_refused_with_the_key(key: str, tmp_
             line for line in text.splitlines() if not line.startswith(f"{key} = ") or line == f"{key} = {value}"
         )
         try:
-            (camera,) = read(tmp_path, "\n".join(lines))
+            assert isinstance(read(tmp_path, "\n".join(lines))[0], CameraConfig)
         except InputError as error:
-            assert key in str(error) or "--no-track" in str(error)
-        else:
-            assert isinstance(camera, CameraConfig)
+            refused.append(str(error))
+    assert [text for text in refused if key not in text and "--no-track" not in text] == []

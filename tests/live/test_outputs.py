@@ -138,8 +138,16 @@ def open_two(outputs: Outputs, config: OutputConfig) -> None:
         pytest.param({"mot": "same.txt"}, r"--mot: the cameras door and hall would both write .*same\.txt", id="one MOT file"),
         pytest.param({"jsonl": "-", "csv": "-"}, r"--csv: - is already written by --jsonl", id="standard output twice"),
         pytest.param({"out": "v.avi"}, r"v\.avi is not the name of a video; use one of \.mp4, \.mkv, \.webm", id="suffix"),
-        pytest.param({"mqtt": "mqtt://u:s3cret@h/x"}, r"found a password in it", id="password"),
-        pytest.param({"webhook": "gopher://h"}, r"wanted an address such as https://host/path", id="scheme"),
+        pytest.param(
+            {"mqtt": "mqtt://u:s3cret@h/x"},
+            r"--mqtt: the address of the output holds a password, .*; put the password into",
+            id="password",
+        ),
+        pytest.param(
+            {"webhook": "gopher://h"},
+            r"--webhook: the address of the output is not valid; write it like https://host/path",
+            id="scheme",
+        ),
         pytest.param({"jsonl": "nowhere/r.jsonl"}, r"nowhere/r\.jsonl: the folder nowhere does not exist", id="no folder"),
     ],
 )
