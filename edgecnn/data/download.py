@@ -1,31 +1,28 @@
-"""Fashion-MNIST from its official address (Xiao et al. 2017), only ever on request: checked, and whole or not there at all."""
+"""Downloads Fashion-MNIST from its official address (Xiao et al. 2017), only on request: checked, and whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import shutil
-import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
-import click
-
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.files import replace, write_error
 
 FASHION_MNIST_ADDRESS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 TIMEOUT_S = 30.0
-CHUNK = 65536
+CHUNK_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file to fetch, its size in bytes and the sha256 of its content."""
+    """A file to download, its size in bytes and the SHA-256 of its content."""
 
     name: str
     size: int
@@ -43,20 +40,27 @@ FASHION_MNIST = (
 def fetch_fashion_mnist(
     folder: Path | str, *, address: str = FASHION_MNIST_ADDRESS, files: Sequence[RemoteFile] = FASHION_MNIST
 ) -> list[Path]:
-    """Download the files that are not in ``folder`` yet, with a progress bar on a terminal, and give the paths of all.
+    """Download the files that are not in ``folder`` yet, with a progress bar on a terminal; gives the paths of all.
 
-    A file appears in the folder only when all were fetched and their checksums are right. Raises ``InputError`` where the address
-    refuses, the content is cut or wrong, a file that is there already is another one, or the folder can't be written.
+    A file appears in the folder only after all were downloaded and their checksums are right. Raises ``InputError`` where the server
+    refuses, the content is cut or wrong, another file of the name exists already, or the folder can't be written, and
+    ``MissingExtraError`` without pooch.
     """
     folder = Path(folder)
     missing = [file for file in files if not _is_there(folder / file.name, file)]
     if missing:
-        with _writing(folder), _workplace(folder) as work:
-            with _progress(sum(file.size for file in missing)) as advance:
-                for file in missing:
-                    _fetch(address.rstrip("/") + "/" + file.name, file, work / file.name, advance)
+        retrieve = _load_pooch()
+        with _write_errors(folder), _staging(folder) as draft:
             for file in missing:
-                (work / file.name).replace(folder / file.name)
+                retrieve(
+                    f"{address.rstrip('/')}/{file.name}",
+                    known_hash=f"sha256:{file.sha256}",
+                    fname=file.name,
+                    path=draft,
+                    downloader=_Downloader(file),
+                )
+            for file in missing:
+                replace(draft / file.name, folder / file.name)
     return [folder / file.name for file in files]
 
 
@@ -64,85 +68,128 @@ def _is_there(path: Path, file: RemoteFile) -> bool:
     if not path.exists():
         return False
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
-        raise InputError(f"{file.name} as it was published at {path}", "something else", "move it away, then download again")
+        raise InputError(f"{path} is not {file.name} as it was published", "move it away, then download again")
     return True
 
 
-@contextlib.contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
-    """A folder inside ``folder`` for unfinished files; it goes, and so do folders that were made for it and stayed empty."""
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
+def _load_pooch() -> Callable[..., str]:
     try:
-        yield work
+        import pooch
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "pooch", "train") from error
+    pooch.get_logger().setLevel(logging.WARNING)  # its line for each file would break the progress bar
+    retrieve: Callable[..., str] = pooch.retrieve
+    return retrieve
+
+
+@contextlib.contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder inside ``folder`` for unfinished files; removed afterwards, with folders that were created for it and stayed empty."""
+    created = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
+    try:
+        yield draft
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-        for place in made:
+        shutil.rmtree(draft, ignore_errors=True)
+        for place in created:
             with contextlib.suppress(OSError):
                 place.rmdir()
 
 
 @contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        found = f"{error.strerror or error}"
-        raise InputError(f"a folder that can be written at {folder}", found, "choose another or make room") from error
+        raise write_error(folder, error) from error
 
 
-def _fetch(url: str, file: RemoteFile, path: Path, advance: Callable[[int], object]) -> None:
-    digest, size = hashlib.sha256(), 0
-    with path.open("wb") as out:
-        for chunk in _chunks(url):
-            digest.update(chunk)
-            out.write(chunk)
-            size += len(chunk)
-            advance(len(chunk))
-            if size > file.size:
-                break
-    if size != file.size:
-        raise InputError(f"{file.size} bytes from {url}", f"{'more' if size > file.size else size}", "try again later")
-    if digest.hexdigest() != file.sha256:
-        raise InputError(
-            f"the published content of {url}", f"sha256 {digest.hexdigest()[:16]}...", "try again, or copy the file by hand"
-        )
+class _Downloader:
+    """Downloads one file for pooch, which then compares its checksum; errors of the network become one line."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self._file = file
+
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        from pooch import HTTPDownloader
+        from requests.exceptions import ChunkedEncodingError, HTTPError, RequestException
+
+        # The published checksums are those of the .gz files: a server must not pack them once more.
+        headers = {"Accept-Encoding": "identity"}
+        progress = _Progress(self._file)
+        download = HTTPDownloader(progressbar=progress, chunk_size=CHUNK_BYTES, timeout=TIMEOUT_S, headers=headers)
+        try:
+            download(url, output_file, pooch)
+        except _TooLongError:
+            pass  # the size on disk says it
+        except ChunkedEncodingError as error:
+            received = getattr(_root(error), "partial", None)  # of urllib3's IncompleteRead; the rest is not written any more
+            raise self._cut(url, received if isinstance(received, int) else Path(output_file).stat().st_size) from error
+        except HTTPError as error:
+            raise _refused(url, f"{error.response.status_code} {error.response.reason}") from error
+        except RequestException as error:
+            raise _refused(url, _reason(error)) from error
+        finally:
+            progress.close()
+        self._check(url, Path(output_file))
+
+    def _check(self, url: str, path: Path) -> None:
+        size = path.stat().st_size
+        if size != self._file.size:
+            raise self._cut(url, size)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        if sha256 != self._file.sha256:
+            raise InputError(
+                f"{url} sent other content than was published (sha256 {sha256[:16]}...)", "try again, or copy the file by hand"
+            )
+
+    def _cut(self, url: str, size: int) -> InputError:
+        sent = f"more than {self._file.size}" if size > self._file.size else f"{size} of {self._file.size}"
+        return InputError(f"{url} sent {sent} bytes", "try again later")
 
 
-def _chunks(url: str) -> Iterator[bytes]:
-    """The body of an address; errors of the network become one line, those of the caller pass."""
-    try:
-        answer = urllib.request.urlopen(url, timeout=TIMEOUT_S)
-    except (OSError, HTTPException) as error:
-        raise _refused(url, error) from error
-    with answer:
-        while True:
-            try:
-                chunk = answer.read(CHUNK)
-            except (OSError, HTTPException) as error:
-                raise _refused(url, error) from error
-            if not chunk:
-                return
-            yield chunk
+class _TooLongError(Exception):
+    """More bytes arrived than the file has."""
 
 
-def _refused(url: str, error: Exception) -> InputError:
-    found = f"{error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(getattr(error, "reason", error))
-    return InputError(f"an answer from {url}", found, "check the network, or copy the files into the folder by hand")
+class _Progress:
+    """The progress bar that pooch updates, on a terminal only; it also stops a body without end."""
 
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar on stderr where that is a terminal: tqdm's where it is installed, else click's."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    try:
+    def __init__(self, file: RemoteFile) -> None:
         from tqdm import tqdm
-    except ImportError:
-        with click.progressbar(length=total, label="Fashion-MNIST", file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        with tqdm(total=total, unit="B", unit_scale=True, desc="Fashion-MNIST") as bar:
-            yield bar.update
+
+        self.total, self._limit, self._seen = file.size, file.size + CHUNK_BYTES, 0
+        self._bar = tqdm(total=file.size, desc=file.name, unit="B", unit_scale=True, disable=None)
+
+    def update(self, count: int) -> None:
+        """Count bytes; pooch counts whole chunks, also where the last one is shorter."""
+        self._seen += count
+        if self._seen > self._limit:
+            raise _TooLongError
+        self._bar.update(min(count, self._bar.total - self._bar.n))
+
+    def reset(self) -> None:
+        """Begin again, as pooch does at the end before it reports the whole size at once."""
+        self._seen = 0
+        self._bar.reset()
+
+    def close(self) -> None:
+        """Remove the bar's lock on the terminal; may be called again."""
+        self._bar.close()
+
+
+def _refused(url: str, reason: str) -> InputError:
+    return InputError(f"can't download {url}: {reason}", "check the network, or copy the files into the folder by hand")
+
+
+def _reason(error: BaseException) -> str:
+    root = _root(error)
+    return getattr(root, "strerror", None) or str(root) or type(root).__name__
+
+
+def _root(error: BaseException) -> BaseException:
+    """The innermost cause, such as ConnectionRefusedError: requests wraps it three times."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.data.download import FASHION_MNIST, RemoteFile, fetch_fashion_mnist
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, MissingExtraError
 
 CONTENT = {"images.gz": b"pixels" * 30000, "labels.gz": b"labels" * 10}
 FILES = tuple(RemoteFile(name, len(body), hashlib.sha256(body).hexdigest()) for name, body in CONTENT.items())
@@ -75,9 +76,9 @@ def test_files_arrive_whole(tmp_path: Path, address: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        pytest.param("wrong", "the published content of .*labels.gz", id="wrong checksum"),
-        pytest.param("cut", "60 bytes from .*, found 20", id="cut body"),
-        pytest.param("refuse", "found 403 Forbidden", id="refused"),
+        pytest.param("wrong", "labels.gz sent other content than was published", id="wrong checksum"),
+        pytest.param("cut", "labels.gz sent 20 of 60 bytes", id="cut body"),
+        pytest.param("refuse", "labels.gz: 403 Forbidden; check the network", id="refused"),
     ],
 )
 def test_after_a_fault_nothing_is_left(tmp_path: Path, address: str, fault: str, said: str) -> None:
@@ -87,13 +88,13 @@ def test_after_a_fault_nothing_is_left(tmp_path: Path, address: str, fault: str,
 
 
 def test_a_body_without_end_is_stopped(tmp_path: Path, long_address: str) -> None:
-    with pytest.raises(InputError, match="found more"):
+    with pytest.raises(InputError, match=r"images.gz sent more than 180000 bytes"):
         fetch_fashion_mnist(tmp_path, address=long_address + "x", files=FILES)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_address_where_nobody_listens_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"an answer from http://127\.0\.0\.1:9/images\.gz"):
+    with pytest.raises(InputError, match=r"can\'t download http://127\.0\.0\.1:9/images\.gz: Connection refused; check"):
         fetch_fashion_mnist(tmp_path, address="http://127.0.0.1:9", files=FILES)
 
 
@@ -111,9 +112,18 @@ def test_another_file_of_the_name_is_not_overwritten(tmp_path: Path, address: st
     assert [path.name for path in tmp_path.iterdir()] == ["labels.gz"]
 
 
+def test_without_pooch_the_extra_is_named_where_something_is_to_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r'pooch is not installed; run: pip install "edgecnn\[train\]"'):
+        fetch_fashion_mnist(tmp_path, address="http://127.0.0.1:9", files=FILES)
+    for name, body in CONTENT.items():
+        (tmp_path / name).write_bytes(body)
+    assert len(fetch_fashion_mnist(tmp_path, address="http://127.0.0.1:9", files=FILES)) == 2
+
+
 def test_a_place_that_is_a_file_is_one_line(tmp_path: Path, address: str) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="a folder that can be written"):
+    with pytest.raises(InputError, match=r"can't write .*sub: not a directory; name another place"):
         fetch_fashion_mnist(tmp_path / "file" / "sub", address=address + "good", files=FILES)
 
 
