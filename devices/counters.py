@@ -12,6 +12,7 @@ from edgecnn.cpus import read_int, read_text
 # get_throttled of a Raspberry Pi: bits 16 to 19 are sticky since boot (firmware documentation of vcgencmd).
 PI_FLAGS = {16: "under-voltage", 17: "frequency capped", 18: "throttled", 19: "soft temperature limit"}
 BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
+# Columns of the first line of /proc/stat, proc(5).
 ORDER = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
 
@@ -23,7 +24,7 @@ class Counters:
     busy: int = 0
     steal: int = 0
     own: int = 0
-    heat: int = 0
+    thermal: int = 0
     quota: int = 0
     pi_flags: int = 0
 
@@ -53,8 +54,8 @@ def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
         busy=sum(ticks.get(name, 0) for name in BUSY),
         steal=ticks.get("steal", 0),
         own=sum(_process_ticks(pid, root) for pid in {os.getpid(), *own}),
-        heat=_heat(root),
-        quota=_quota(root),
+        thermal=_thermal_throttles(root),
+        quota=_quota_throttles(root),
         pi_flags=int(throttled, 16) if throttled else 0,
     )
 
@@ -63,12 +64,14 @@ def between(before: Counters, after: Counters) -> Disturbance:
     """The disturbance from ``before`` to ``after``."""
     total = max(after.total - before.total, 1)
     steal = after.steal - before.steal
+    # steal is counted apart: it is time of the host, not of programs here
     other = after.busy - before.busy - steal - (after.own - before.own)
+    # bits that were set before the measurement say nothing about it
     new = after.pi_flags & ~before.pi_flags
     return Disturbance(
         other_load_share=max(other, 0) / total,
         steal_share=max(steal, 0) / total,
-        thermal_throttle_events=after.heat - before.heat,
+        thermal_throttle_events=after.thermal - before.thermal,
         quota_throttle_events=after.quota - before.quota,
         flags=tuple(name for bit, name in PI_FLAGS.items() if new >> bit & 1),
     )
@@ -86,13 +89,13 @@ def _process_ticks(pid: int, root: Path) -> int:
     return sum(int(word) for word in words[11:15])
 
 
-def _heat(root: Path) -> int:
+def _thermal_throttles(root: Path) -> int:
     """Throttling events of Intel processors, summed over the cores; other makers do not count them."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
     return sum(read_int(path) or 0 for path in files)
 
 
-def _quota(root: Path) -> int:
+def _quota_throttles(root: Path) -> int:
     """Periods in which the container ran out of its quota."""
     files = [folder / "cpu.stat" for folder in (root / "sys/fs/cgroup", root / "sys/fs/cgroup/cpu")]
     lines = (line.split() for path in files for line in read_text(path).splitlines())

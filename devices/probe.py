@@ -79,6 +79,7 @@ def probe(root: Path = Path("/")) -> DeviceProfile:
         features=features(info),
         memory_mib=limits.memory_mib(root),
         formats=installed_formats(),
+        # CPUID leaf 1, ECX bit 31: reserved for hypervisors, always 0 on real hardware
         virtual="hypervisor" in info.get("flags", "").split(),
     )
 

@@ -95,6 +95,7 @@ def start_once(command: list[str]) -> ProcessStart:
         line = child.stdout.readline()
         first = perf_counter() - started
         child.stdout.read()
+    # wait4 gives the peak memory of this one child; getrusage(RUSAGE_CHILDREN) is the maximum over all of them
     _, status, usage = os.wait4(child.pid, 0)
     end = perf_counter() - started
     child.returncode = os.waitstatus_to_exitcode(status)  # os.wait4 has reaped the child, tell Popen

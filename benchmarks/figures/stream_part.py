@@ -116,7 +116,7 @@ def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests
     from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera
     from edgecnn.runtime.sources import open_source
 
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(1)  # as `edgecnn run` does: OpenCV's own threads would compete with the engine's
     meter = FrameMeter(seconds)
     opened = Predictor(model, requests=requests) if requests else Autotuner().open(model, goal="throughput")
     with opened as predictor:

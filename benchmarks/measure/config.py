@@ -49,6 +49,7 @@ class BenchmarkConfig:
     @property
     def engine_threads(self) -> int:
         """CPU threads that every engine gets."""
+        # never left to the engines: their defaults differ (processors, or physical cores)
         return self.threads or usable_cpus()
 
     def load_options(self, requests: int) -> LoadOptions:

@@ -55,6 +55,7 @@ def live_round(predictor: Predictor, images: Sequence[Image], fps: float, frames
                 done.stages_ms.setdefault(name, []).append(value)
             if len(done.ages_ms) >= frames:
                 break
+    # read after the pipeline has ended: only then every captured frame is processed, dropped or failed
     counts = pipeline.ledger.counts()
     done.ledger = {name: getattr(counts, name) for name in ("captured", "processed", "dropped", "failed")}
     return done

@@ -39,6 +39,7 @@ def dataset_inputs(dataset: Dataset, shown: str, count: int) -> BenchmarkInputs:
     """
     images: list[Image] = []
     for sample in dataset.samples[:count]:
+        # encoded sizes say nothing: only after decoding is known what an image takes
         images.append(sample.read())
         if sum(image.nbytes for image in images) > MAX_INPUT_BYTES:
             break

@@ -39,6 +39,7 @@ def measure(config: BenchmarkConfig, progress: Progress = no_progress, check: Ch
     """
     for path in config.files:
         file_format(path)
+    # the load average must not contain the measurement itself
     before, started = environment(), datetime.now(timezone.utc).isoformat(timespec="seconds")
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         processes = load_all(config, 1, stack, progress)
@@ -120,6 +121,7 @@ def _throughput(config: BenchmarkConfig, folder: str, progress: Progress) -> lis
     if not config.throughput or not clocks:
         return [None] * len(config.files)
     with ExitStack() as stack:
+        # loaded anew: engines fix the number of requests in flight when they load a model
         processes = load_all(config, config.engine_threads, stack, progress)
         _use(folder, processes)
         return [*measure_throughput(config.protocol, clocks, processes, progress)]

@@ -82,6 +82,7 @@ class ModelUnderTest:
                 steps[index]()
                 counts[index] += 1
 
+        # each thread has its own step: workers and their input buffers are not thread-safe
         threads = [threading.Thread(target=work, args=(index,), name=f"throughput-{index}") for index in range(len(counts))]
         started = perf_counter()
         for thread in threads:
@@ -126,5 +127,6 @@ class ModelUnderTest:
         return model
 
     def _next(self, count: int) -> int:
+        # not synchronised between threads: two that take the same image do no harm
         self._turn += 1
         return self._turn % count

@@ -54,6 +54,7 @@ class ModelProcess:
 
     def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
+        # a file, not a pipe: a pipe that nobody reads fills up and blocks an engine that logs a lot
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, child_end = Pipe()
         try:
@@ -82,7 +83,7 @@ class ModelProcess:
     def close(self) -> None:
         """End the process; calling it again does nothing."""
         self._pipe.close()
-        self._child.kill()
+        self._child.kill()  # not terminate(): an engine in native code may not return to Python for seconds
         self._child.wait()
         self._stderr.close()
 
@@ -117,6 +118,7 @@ def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.
     setup = {"path": str(path), "device": load.device, "threads": load.threads, "requests": load.requests, "options": options}
     text = json.dumps({**setup, "pipe": pipe, "spawned": monotonic()})
     command = [sys.executable, "-m", "edgecnn.benchmarks.measure.child", text]
+    # not multiprocessing, whose child would import the main module of the parent and so distort the cold start
     return subprocess.Popen(
         command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=_child_environment()
     )
@@ -129,7 +131,7 @@ def _child_environment() -> dict[str, str]:
 
 def _rebuilt(path: Path, name: str, problem: str, fix: str) -> EdgeCnnError:
     """The error that the child sent; one that is not ours becomes a ``BackendError`` that names the file."""
-    if name == "MissingExtraError":
+    if name == "MissingExtraError":  # its constructor takes package and extra, which its texts hold
         return MissingExtraError(problem.removesuffix(" is not installed"), fix.partition("[")[2].partition("]")[0])
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, EdgeCnnError):

@@ -168,6 +168,7 @@ def display_names(paths: Sequence[Path]) -> list[str]:
 
 def model_files(path: Path) -> list[Path]:
     """A model file with what belongs to it: the weights beside an OpenVINO .xml, external data beside an ONNX file."""
+    # an .xml holds the graph only; an ONNX file above 2 GB keeps its tensors in NAME.onnx.data
     beside = path.with_suffix(".bin") if path.suffix == ".xml" else path.with_name(path.name + ".data")
     return [path, beside] if beside.is_file() else [path]
 

@@ -36,6 +36,7 @@ def warm_up(step: Callable[[], object], protocol: Protocol) -> WarmUp:
     while True:
         samples.append(timed(step))
         spent = perf_counter() - started
+        # runs alone would be over too soon for the clock frequency of the processor to rise
         settled = len(samples) >= protocol.warm_up_runs and spent >= protocol.warm_up_s and has_settled(samples, protocol)
         if settled or spent > protocol.warm_up_limit_s:
             return WarmUp(len(samples), spent, settled)

@@ -45,6 +45,7 @@ def to_document(record: Record) -> dict[str, Any]:
 def to_json(document: Mapping[str, Any]) -> str:
     """JSON text, indented but with each list of numbers on one line."""
     text = json.dumps(document, indent=1, ensure_ascii=False)
+    # json indents each number of a list on a line of its own: ten thousand samples would be ten thousand lines
     return re.sub(r"\[\n[-\d.,e\s]+\]", lambda found: re.sub(r"\s", "", found[0]), text) + "\n"
 
 

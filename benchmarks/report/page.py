@@ -58,6 +58,7 @@ def to_html(record: Record, image: Path | None = None) -> str:
     """The page as text; raises ``MissingExtraError`` without jinja2, ``InputError`` where ``image`` is not a PNG or JPEG."""
     jinja2 = load_jinja()
     template = resources.files("edgecnn.benchmarks.report").joinpath("report.html").read_text(encoding="utf-8")
+    # StrictUndefined: a misspelt field raises instead of printing nothing
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     page: str = environment.from_string(template).render(
         record=record,

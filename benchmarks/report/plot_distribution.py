@@ -111,6 +111,7 @@ def _row(one: SampleSeries, numbers: str, axis: LogAxis, layout: RowLayout, top:
 def _histogram(one: SampleSeries, axis: LogAxis, base: float) -> str:
     """The histogram as one closed shape, its highest bin as high as the row allows."""
     bins = max(int((axis.right - axis.left) / 7), 20)
+    # equal widths on the logarithmic axis
     edges = np.geomspace(axis.low, axis.high, bins + 1)
     counts = np.histogram(one.samples_ms, edges)[0]
     heights = counts / counts.max() * HISTOGRAM_HEIGHT

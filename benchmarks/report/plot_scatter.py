@@ -94,6 +94,7 @@ def _labels(
     for name, (x, y) in zip(names, spots, strict=True):
         places = _places(text_width(name, SMALL), x, y, (LEFT, TOP, width, height - BOTTOM))
         others = [spot for spot in spots if spot != (x, y)]
+        # greedy, in the order of the files: good enough for the few points of a report
         box = min(places, key=lambda box: _cost(box, (x, y), others, taken))
         taken.append(box)
         middle = (box[0] + box[2]) / 2

@@ -14,15 +14,15 @@ from edgecnn.errors import EdgeCnnError
 
 COMMANDS = {
     "train": "Train a small CNN on a dataset or on the built-in scene.",
-    "compress": "Make a network smaller: distil, prune, train for int8, and report what each step keeps.",
-    "export": "Export a trained model to ONNX, TFLite and OpenVINO, and prove each file right.",
+    "compress": "Compress a network: distillation, pruning, quantization-aware training, with a report of each step.",
+    "export": "Export a trained model to ONNX, TFLite and OpenVINO, and verify each file.",
     "run": "Run a model on a camera, video, folder or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
-    "service": "Write a systemd unit and a container for a run that never ends.",
-    "benchmark": "Measure latency, memory and accuracy of model files on this device.",
-    "selftest": "Re-run the goldens inside a model file on this device.",
-    "models": "List the models inside the package, and say what they are good and bad at.",
-    "info": "Print the card inside a model file.",
+    "service": "Write a systemd unit and a container for a permanent run.",
+    "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
+    "selftest": "Run the goldens inside a model file on this device.",
+    "models": "List the models that ship with edgecnn, their accuracy and weaknesses.",
+    "info": "Print the card, tensors and metadata of a model file.",
 }
 
 
@@ -49,6 +49,7 @@ class _Commands(click.Group):
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
         except BrokenPipeError:
+            # `edgecnn ... | head`: the interpreter would print a traceback when it flushes stdout at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
 
