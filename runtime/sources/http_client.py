@@ -64,17 +64,17 @@ class HttpStream:
 
     def read(self) -> bytes:
         """All that has arrived, as soon as there is anything; b"" after the end. Raises ``TimeoutError``."""
-        data = self._next_chunk()
+        chunk = self._next_chunk()
+        chunks, size = [chunk], len(chunk)
         # httpx reads 64 KiB at a time. A slow consumer has megabytes waiting in the socket, and the newest image is at their end.
-        while data and len(data) < _MAX_BURST_BYTES and self._is_readable():
+        while chunk and size < _MAX_BURST_BYTES and self._is_readable():
             try:
-                more = self._next_chunk()
+                chunk = self._next_chunk()
             except TimeoutError:
                 break
-            if not more:
-                break
-            data += more
-        return data
+            chunks.append(chunk)
+            size += len(chunk)
+        return b"".join(chunks)
 
     def abort(self) -> None:
         """Shut the connection down, from any thread: a read that waits ends at once."""
@@ -113,7 +113,7 @@ class HttpStream:
         """Keep the socket of a new connection; httpx tells of it only here while it waits for an answer."""
         if event in _CONNECTED:
             self._socket = info["return_value"].get_extra_info("socket")
-            if self._aborted:  # meanwhile
+            if self._aborted:  # by another thread while connecting
                 self.abort()
 
     def _next_chunk(self) -> bytes:
@@ -129,7 +129,7 @@ class HttpStream:
         return bool(self._response.extensions["network_stream"].get_extra_info("is_readable"))
 
     def _explained(self, error: Exception) -> SourceError:
-        """The error as a user can act on it; httpx keeps what the system said in the chain of causes."""
+        """The error as a user can act on it; httpx keeps the error of the operating system in its chain of causes."""
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, OSError):
             cause = cause.__cause__ or cause.__context__
@@ -148,7 +148,8 @@ class HttpStream:
 class _Login(httpx.Auth):
     """Answers the camera's challenge with the user and password of ``url``, which go to its origin alone.
 
-    httpx has Basic and Digest (RFC 7616: MD5, SHA-256, with and without qop), but has to be told which; here the camera chooses.
+    httpx has Basic and Digest (RFC 7616: MD5, SHA-256, with and without qop), but must know which beforehand; here the challenge
+    decides.
     """
 
     def __init__(self, url: httpx.URL) -> None:

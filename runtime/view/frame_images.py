@@ -115,8 +115,8 @@ class FrameImages:
         return cancel
 
     def _work(self) -> None:
-        while (found := self._next()) is not None:
-            camera, slot, result = found
+        while (due := self._next()) is not None:
+            camera, slot, result = due
             jpeg = self._encode(camera, result)
             with self._changed:
                 slot.encoded, slot.encoded_at = result, time.perf_counter()

@@ -1,4 +1,4 @@
-"""The live view of a run as one thing: what it takes of the run, the page that shows it, the run_metrics that a terminal reads too."""
+"""The live view of a run: its metrics, its annotated frames, and the server of the page."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class LiveView:
-    """Give it each result with ``write``. Entered, it samples ``run`` and serves the page where ``access`` says where; None: no page.
+    """Takes each result by ``write``. As a context manager it samples ``run``, and serves the page where ``access`` is not None.
 
     ``add_camera`` and ``remove_camera`` tell the labels, the painter and the initially shown labels of a camera; the painter is called
-    in a thread of the view. ``sinks`` and ``metrics`` are asked whenever somebody looks. Raises ``InputError``
-    where the page can't be served, ``MissingExtraError`` without the packages for it.
+    in a thread of the view. ``sinks`` and ``metrics`` are called at each request. Raises ``InputError`` where the address can't be
+    served on, ``MissingExtraError`` without starlette or uvicorn.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class LiveView:
     def add_camera(self, camera: str, labels: Sequence[str], painter: ResultPainter, only: Iterable[str] | None = None) -> None:
         """Add a camera, or replace its model."""
         if only is not None:
-            wanted = {label.casefold() for label in only}
-            shown = frozenset(label for label in labels if label.casefold() in wanted)
+            names = {label.casefold() for label in only}
+            shown = frozenset(label for label in labels if label.casefold() in names)
             self.context.only = {**self.context.only, camera: shown}
         self.context.labels = {**self.context.labels, camera: labels}
         self._painters[camera] = painter

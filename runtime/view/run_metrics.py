@@ -28,7 +28,7 @@ _MAX_SAMPLES = 4096
 _MAX_EVENTS = 200
 _MAX_NAMED = 4
 
-Sample = tuple[float, float, Mapping[str, float]]  # perf_counter seconds, age in ms, time in ms by stage
+TimedResult = tuple[float, float, Mapping[str, float]]  # perf_counter seconds, age in ms, time in ms by stage
 
 
 class CameraMetrics:
@@ -36,7 +36,7 @@ class CameraMetrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._samples: deque[Sample] = deque(maxlen=_MAX_SAMPLES)
+        self._samples: deque[TimedResult] = deque(maxlen=_MAX_SAMPLES)
         self._counts: tuple[float, FrameCounts] | None = None
         self._sampled_at = 0.0
         self.points: deque[dict[str, Any]] = deque(maxlen=POINTS)
@@ -73,7 +73,7 @@ class CameraMetrics:
             }
         )
 
-    def _since(self, when: float) -> list[Sample]:
+    def _since(self, when: float) -> list[TimedResult]:
         with self._lock:
             return [sample for sample in self._samples if sample[0] > when]
 
@@ -210,7 +210,7 @@ def health(cameras: Iterable[Mapping[str, Any]]) -> str:
     return "ok" if not any(bad) else "down" if all(bad) else "degraded"
 
 
-def by_stage(samples: Iterable[Sample]) -> dict[str, list[float]]:
+def by_stage(samples: Iterable[TimedResult]) -> dict[str, list[float]]:
     """The times of each stage in ms, in the order in which stages first appear."""
     times: dict[str, list[float]] = {}
     for _, _, stages in samples:

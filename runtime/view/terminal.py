@@ -224,8 +224,8 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
-def _colored(text: str, color: str, wanted: bool) -> str:
-    return f"{color}{text}{_PLAIN}" if wanted and color else text
+def _colored(text: str, color: str, enabled: bool) -> str:
+    return f"{color}{text}{_PLAIN}" if enabled and color else text
 
 
 def _size_of(out: TextIO) -> tuple[int, int]:
