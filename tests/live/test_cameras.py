@@ -1,0 +1,113 @@
+"""The cameras of a run, opened and replaced while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecnn.cpus import usable_cpus
+from edgecnn.errors import EdgeCnnError
+from edgecnn.live.cameras import ActiveCameras, autotunes, default_requests, open_camera_source
+from edgecnn.live.config import CameraConfig, RunConfig
+from edgecnn.live.config_fields import updated
+from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+
+CAMERA = CameraConfig(source="scene:cups?size=128x96&fps=30", model=Path("cups"))
+
+
+def named(name: str, **fields: Any) -> CameraConfig:
+    return updated(CAMERA, {"name": name, **fields})
+
+
+@pytest.fixture
+def cameras() -> Iterator[ActiveCameras]:
+    """Two cameras a and b that run."""
+    config = RunConfig(cameras=(named("a"), named("b")), threads=1)
+    with (
+        ActiveCameras(config, several=True, say=lambda text: None) as opened,
+        MultiCamera(opened.open(config.cameras), keep_running=True) as multi_camera,
+    ):
+        opened.multi_camera = multi_camera
+        yield opened
+
+
+def test_cameras_with_one_model_share_it(cameras: ActiveCameras) -> None:
+    assert cameras.active["a"].predictor is cameras.active["b"].predictor
+
+
+def test_only_what_changed_is_replaced(cameras: ActiveCameras) -> None:
+    before = dict(cameras.active)
+    changed = cameras.update([named("b"), named("a", every=2), named("c")])
+    assert changed == {"added": ["c"], "removed": [], "changed": ["a"]}
+    assert cameras.active["b"] is before["b"]
+    assert cameras.active["a"] is not before["a"]
+    assert cameras.update([named("c")]) == {"added": [], "removed": ["b", "a"], "changed": []}
+    assert [one.config.name for one in cameras.removed] == ["a", "b", "a"]
+    assert all(one.camera is not None for one in cameras.removed)
+
+
+def test_an_error_leaves_the_cameras_as_they_are(cameras: ActiveCameras) -> None:
+    before = dict(cameras.active)
+    with pytest.raises(EdgeCnnError):
+        cameras.update([named("a", every=2), named("x", source="absent.mp4")])
+    assert cameras.active == before
+    assert cameras.removed == []
+
+
+def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
+    lowest = {}
+    for name, fields, view in (
+        ("plain", {}, {}),
+        ("page", {}, {"serve": "127.0.0.1:0"}),
+        ("strict", {"score_threshold": 0.5}, {}),
+    ):
+        camera = named(name, **fields)
+        config = updated(RunConfig(cameras=(camera,), threads=1), view)
+        with ActiveCameras(config, several=False, say=lambda text: None) as opened:
+            opened.open([camera])
+            lowest[name] = opened.active[name].predictor.card.decode.options["score_threshold"], opened.active[name].shown
+    assert lowest == {"plain": (0.3, 0.3), "page": (0.1, 0.3), "strict": (0.5, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("source", "policy", "requests"),
+    [
+        pytest.param("scene:cups", None, 1, id="a camera"),
+        pytest.param("scene:cups", "all", usable_cpus() + 1, id="every frame of a camera"),
+        pytest.param("clip.avi", None, usable_cpus() + 1, id="a video"),
+        pytest.param("clip.avi", "latest", 1, id="a video played as a camera"),
+        pytest.param("images", None, 1, id="images"),
+    ],
+)
+def test_requests_by_default(
+    source: str, policy: str | None, requests: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.avi").write_bytes(b"RIFF")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"png")
+    camera = named("a", source=source, policy=policy)
+    assert default_requests([camera], [open_camera_source(camera)]) == requests
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({}, True, id="a camera until it is stopped"),
+        pytest.param({"policy": "all"}, False, id="every frame"),
+        pytest.param({"max_frames": 5}, False, id="some frames"),
+        pytest.param({"duration_s": 5}, False, id="some seconds"),
+        pytest.param({"threads": 1}, False, id="threads"),
+        pytest.param({"requests": 1}, False, id="requests"),
+        pytest.param({"device": "auto"}, False, id="perhaps no CPU"),
+        pytest.param({"autotune": False}, False, id="refused"),
+        pytest.param({"autotune": True, "policy": "all", "max_frames": 5}, True, id="asked for"),
+    ],
+)
+def test_autotuning_by_default(fields: dict[str, Any], expected: bool) -> None:
+    camera = named("a", **fields)
+    config = updated(RunConfig(cameras=(camera,)), fields)
+    assert autotunes(config, [camera], [open_camera_source(camera)]) == expected
