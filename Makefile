@@ -13,7 +13,7 @@ FRAMES ?= 150
 OUT ?= demo
 DATA := scene:cups?seed=9001&every=40
 
-.PHONY: demo test lint format check mutation wheel constraints clean help
+.PHONY: demo test lint format check mutation planted wheel constraints clean help
 
 help:
 	@echo "make demo    export, verify, run and benchmark the scene detector (SOURCE=0 for a webcam); results in demo/"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint    ruff, mypy strict, import-linter"
 	@echo "make check   both"
 	@echo "make mutation  mutation testing of preprocess, postprocess, metrics, backends, queue and steps; results in build/mutation/"
+	@echo "make planted   plants changes into the code, one at a time, each of which a test has to notice"
 	@echo "make wheel   the wheel, in dist/"
 
 $(READY): pyproject.toml constraints.txt
@@ -61,8 +62,12 @@ format: $(READY)
 check: lint test
 
 PLACES ?=
+WORDS ?=
 mutation: $(READY)
 	$(BIN)/python tests/mutation_run.py $(PLACES)
+
+planted: $(READY)
+	$(BIN)/python tests/planted_changes.py $(WORDS)
 
 wheel: $(READY)
 	rm -rf build dist

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 settings.register_profile("busy", deadline=None)  # how long an example takes says only how busy the machine is
-settings.load_profile("busy")
+settings.register_profile(
+    "mutation", deadline=None, phases=(Phase.explicit, Phase.generate)
+)  # no search for the simplest example
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "busy"))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -24,21 +25,33 @@ LINKED = ("runtime", "export", "devices", "benchmarks")
 
 @dataclass(frozen=True)
 class Place:
-    """Files to mutate (patterns of mutmut) and the tests that must notice."""
+    """Files to mutate (patterns of mutmut) and the tests that must notice.
+
+    ``isolated``: each mutant gets a process that has not run an engine yet, because the threads of engines do not survive a fork.
+    """
 
     mutate: tuple[str, ...]
     tests: tuple[str, ...]
+    isolated: bool = False
 
 
 PLACES = {
     "preprocess": Place(("edgecnn/preprocess.py",), ("tests/test_preprocess.py",)),
     "postprocess": Place(("edgecnn/postprocess/*",), ("tests/postprocess",)),
     "metrics": Place(("edgecnn/metrics/*",), ("tests/metrics",)),
-    "backends": Place(("edgecnn/runtime/backends/*",), ("tests/runtime/backends",)),
+    "backends": Place(("edgecnn/runtime/backends/*",), ("tests/runtime/backends",), isolated=True),
     "queue": Place(("edgecnn/runtime/sinks/queue.py",), ("tests/runtime/sinks/test_queue.py",)),
     "steps": Place(("edgecnn/runtime/steps/*",), ("tests/runtime/steps",)),
 }
 
+GENERATE = """
+from pathlib import Path
+from mutmut.__main__ import copy_also_copy_files, copy_src_dir, create_mutants
+Path("mutants").mkdir(exist_ok=True)
+copy_src_dir()
+copy_also_copy_files()
+create_mutants(1)
+"""
 KILLED = (1, 3, -24, 24, 36, 152, 255)  # a test failed, pytest failed, or the tests ran out of time
 # Texts for people are checked by reading, not by their every letter.
 TEXT_ONLY = (r"\braise ", r"return \w*Error\(", r"^\s*f?\".*\",?$")
@@ -68,7 +81,22 @@ def _configuration(place: Place) -> str:
         "also_copy": list(LINKED),
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    return "\n".join([text, "[tool.mutmut]", *lines, "use_git_change_detection = false", "track_dependencies = false", ""])
+    fixed = [
+        "use_git_change_detection = false",
+        "track_dependencies = false",
+        "timeout_multiplier = 3.0",
+        "timeout_constant = 2.0",
+    ]
+    if place.isolated:
+        fixed += ['process_isolation = "forkserver"', 'forkserver_warmup = "none"']
+    return "\n".join([text, "[tool.mutmut]", *lines, *fixed, ""])
+
+
+def sampled(folder: Path, count: int, seed: int) -> list[str]:
+    """Names of ``count`` of the mutants at random, which mutmut makes first; none, for all, where there are fewer."""
+    subprocess.run([sys.executable, "-c", GENERATE], cwd=folder, env=_environment(), check=True, stdout=subprocess.DEVNULL)
+    names = list(results(folder.name))
+    return random.Random(seed).sample(names, count) if count < len(names) else []
 
 
 def results(place: str) -> dict[str, int | None]:
@@ -81,7 +109,7 @@ def results(place: str) -> dict[str, int | None]:
 
 def report(place: str) -> str:
     """Score and survivors; `mutmut show NAME` in build/mutation/PLACE prints the change of one."""
-    codes = results(place)
+    codes = {name: code for name, code in results(place).items() if code is not None}
     alive = [name for name, code in codes.items() if code not in KILLED]
     killed = len(codes) - len(alive)
     return "\n".join(
@@ -89,20 +117,27 @@ def report(place: str) -> str:
     )
 
 
-def run(place: str, children: int) -> None:
+def run(place: str, children: int, sample: int, seed: int) -> None:
     folder = copy_of_the_tree(place)
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
-    subprocess.run(command, cwd=folder, env=environment, check=False)
+    names = sampled(folder, sample, seed) if sample else []
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *names]
+    subprocess.run(command, cwd=folder, env=_environment(), check=False)
+
+
+def _environment() -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return own | {"HYPOTHESIS_PROFILE": "mutation"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("places", nargs="*", metavar="PLACE", help=f"of {', '.join(PLACES)}; all if none is given")
-    parser.add_argument("--children", type=int, default=2)
+    parser.add_argument("--children", type=int, default=2, help="processes at a time")
+    parser.add_argument("--sample", type=int, default=0, help="so many mutants of each place at random; 0 for all")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
     arguments = parser.parse_args()
     for place in arguments.places or PLACES:
-        run(place, arguments.children)
+        run(place, arguments.children, arguments.sample, arguments.seed)
         print(report(place))
     return 0
 

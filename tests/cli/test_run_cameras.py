@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,12 +149,10 @@ def test_a_changed_file_of_cameras_is_reloaded(tmp_path: Path) -> None:
     ],
 )
 def test_what_goes_wrong_is_said(options: list[str], message: str) -> None:
-    began = time.perf_counter()
     done = run(*options, EDGECNN_LOG="text")
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.perf_counter() - began < 60
 
 
 def test_threads_are_autotuned(tmp_path: Path) -> None:
