@@ -46,6 +46,12 @@ def test_package_list_is_complete(setuptools_table: dict[str, object]) -> None:
     assert set(setuptools_table["packages"]) == packages - NOT_SHIPPED  # type: ignore[arg-type]
 
 
+def test_figures_and_results_do_not_ship(setuptools_table: dict[str, list[str]]) -> None:
+    folders = [package.replace("edgecnn.benchmarks", "benchmarks").split(".") for package in setuptools_table["packages"]]
+    assert not [parts for parts in folders if {"figures", "results"} & set(parts)]
+    assert not [parts for parts in folders if parts[0] == "benchmarks" and len(parts) > 1 and not ROOT.joinpath(*parts).is_dir()]
+
+
 def test_modules_import_from_the_folder_they_stand_in() -> None:
     for name in LINKED:
         module = importlib.import_module(f"edgecnn.{name}")
