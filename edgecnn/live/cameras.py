@@ -99,7 +99,7 @@ class ActiveCameras:
         self.requests = self._config.requests or default_requests(cameras, sources)
         self.autotunes = autotunes(self._config, cameras, sources)
         self._preload(cameras)
-        return [self._open(camera, source).setup for camera, source in zip(cameras, sources, strict=True)]
+        return [self._start(self._prepare(camera, source)).setup for camera, source in zip(cameras, sources, strict=True)]
 
     def write(self, result: Result) -> ActiveCamera | None:
         """Pass a result to the view and outputs of its camera; returns the camera, None where it was removed meanwhile."""
@@ -128,16 +128,16 @@ class ActiveCameras:
         assert multi_camera is not None
         new = {camera.name: camera for camera in cameras}
         old = {name: camera.config for name, camera in self.active.items()}
-        # All new sources are opened before any camera is removed: an error leaves the run as it is.
-        sources = {name: open_camera_source(camera) for name, camera in new.items() if old.get(name) != camera}
+        # Prepared before any camera is removed: an error leaves the run as it is, and a model that is still needed stays loaded.
+        prepared = self._prepare_all([camera for name, camera in new.items() if old.get(name) != camera])
         for name in [name for name in old if old[name] != new.get(name)]:
             self._remove(name)
-        for name, source in sources.items():
-            multi_camera.add(self._open(new[name], source).setup)
+        for camera in prepared.values():
+            multi_camera.add(self._start(camera).setup)
         return {
-            "added": [name for name in sources if name not in old],
+            "added": [name for name in prepared if name not in old],
             "removed": [name for name in old if name not in new],
-            "changed": [name for name in sources if name in old],
+            "changed": [name for name in prepared if name in old],
         }
 
     def join_view(self, camera: ActiveCamera) -> None:
@@ -182,18 +182,37 @@ class ActiveCameras:
             file, self._config.device, threads=threads, requests=requests, options=options, preloader=self._preloader
         )
 
-    def _open(self, config: CameraConfig, source: Source) -> ActiveCamera:
+    def _prepare_all(self, cameras: Sequence[CameraConfig]) -> dict[str, ActiveCamera]:
+        prepared: dict[str, ActiveCamera] = {}
+        try:
+            for config in cameras:
+                prepared[config.name] = self._prepare(config, open_camera_source(config))
+        except BaseException:
+            for camera in prepared.values():
+                self._models.release(camera.predictor)
+            raise
+        return prepared
+
+    def _prepare(self, config: CameraConfig, source: Source) -> ActiveCamera:
+        """A camera with its model and steps, whose outputs are not open yet."""
         shown = SHOWN_SCORE if config.card.score_threshold is None else config.card.score_threshold
         predictor = self._models.acquire(model_file(config), self._card_options(config, shown))
         try:
-            camera = self._built(config, source, predictor, shown)
-            self._open_outputs(camera)
-            self.join_view(camera)
+            return self._built(config, source, predictor, shown)
         except BaseException:
             self._models.release(predictor)
             raise
+
+    def _start(self, camera: ActiveCamera) -> ActiveCamera:
+        """Open the outputs of a camera; it is active then."""
+        try:
+            self._open_outputs(camera)
+            self.join_view(camera)
+        except BaseException:
+            self._models.release(camera.predictor)
+            raise
         with self.lock:
-            self.active[config.name] = camera
+            self.active[camera.config.name] = camera
         return camera
 
     def _card_options(self, config: CameraConfig, shown: float) -> CardOptions:

@@ -49,12 +49,21 @@ def test_only_what_changed_is_replaced(cameras: ActiveCameras) -> None:
     assert all(one.camera is not None for one in cameras.removed)
 
 
-def test_an_error_leaves_the_cameras_as_they_are(cameras: ActiveCameras) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"source": "absent.mp4"}, id="source"),
+        pytest.param({"model": Path("absent.onnx")}, id="model"),
+        pytest.param({"only": ("dragon",)}, id="class"),
+    ],
+)
+def test_an_error_leaves_the_cameras_as_they_are(fields: dict[str, Any], cameras: ActiveCameras) -> None:
     before = dict(cameras.active)
     with pytest.raises(EdgeCnnError):
-        cameras.update([named("a", every=2), named("x", source="absent.mp4")])
+        cameras.update([named("a", every=2), named("x", **fields)])
     assert cameras.active == before
     assert cameras.removed == []
+    assert cameras.update([]) == {"added": [], "removed": ["a", "b"], "changed": []}
 
 
 def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
