@@ -28,7 +28,7 @@ from edgecnn.export.verify.parity import Parity, verify
 from edgecnn.export.verify.probes import probes
 from edgecnn.export.verify.reference import Evidence, Reference, collect_evidence
 from edgecnn.golden import GOLDENS_KEY
-from edgecnn.models.quantized import Quantized
+from edgecnn.models.quantized import QuantizedModel
 from edgecnn.parity import table
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.model.selftest import selftest
@@ -117,7 +117,7 @@ class PreparedModel:
 
 def has_trained_ranges(model: nn.Module | PreparedModel) -> bool:
     """Whether ``model`` was trained for int8 and has its own ranges."""
-    return model.trained_ranges is not None if isinstance(model, PreparedModel) else isinstance(model, Quantized)
+    return model.trained_ranges is not None if isinstance(model, PreparedModel) else isinstance(model, QuantizedModel)
 
 
 def _refused(what: str, error: Exception, fix: str) -> InputError:
@@ -132,8 +132,8 @@ def prepare(model: nn.Module, card: ModelCard, precision: Precision = "fp32") ->
     trained and scored; in other precisions the same weights without rounding.
     """
     mine = inference_copy(model)
-    found = trained_ranges(mine, card) if isinstance(mine, Quantized) and precision == "int8" else None
-    plain = mine.plain() if isinstance(mine, Quantized) else mine
+    found = trained_ranges(mine, card) if isinstance(mine, QuantizedModel) and precision == "int8" else None
+    plain = mine.plain() if isinstance(mine, QuantizedModel) else mine
     graph, artifact_card = wrap(plain, card)
     graph = fold_preprocessing(graph, example(card))
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint

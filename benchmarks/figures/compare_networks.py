@@ -18,7 +18,7 @@ from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.metrics import Score, evaluate
 from edgecnn.models import load_checkpoint
 from edgecnn.train import plots
-from edgecnn.train.predict import Eager, one_thread
+from edgecnn.train.predict import EagerPredictor, one_thread
 from edgecnn.types import Array, Int64
 
 PAIRS = 5
@@ -31,7 +31,7 @@ def confusion_of(checkpoint: str, dataset: Dataset) -> tuple[str, Score]:
         found = f"a model to {card.task}" if card.task != "classify" else f"a classifier of {', '.join(card.labels)}"
         raise InputError(f"{checkpoint} is {found}, not a classifier of {', '.join(dataset.labels)}", "name another checkpoint")
     with one_thread():
-        return card.name, evaluate(Eager(model, card), dataset, strict=True)
+        return card.name, evaluate(EagerPredictor(model, card), dataset, strict=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from edgecnn.data.address import shown_address
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.metrics import Score, evaluate, match_labels
 from edgecnn.models.checkpoint import load_checkpoint, save_checkpoint
-from edgecnn.train.predict import Eager, one_thread, scoring_card
+from edgecnn.train.predict import EagerPredictor, one_thread, scoring_card
 
 REQUIRED_NOTES = ("what", "data", "licence", "attribution", "bad_at")
 
@@ -49,7 +49,7 @@ def score(model: nn.Module, card: ModelCard, uri: str) -> tuple[str, Score]:
     dataset = open_dataset(uri, split=held_out_split(uri))
     with one_thread():
         return shown_address(uri), evaluate(
-            Eager(model, scoring_card(card)), dataset, classes=match_labels(card.labels, dataset.labels)
+            EagerPredictor(model, scoring_card(card)), dataset, classes=match_labels(card.labels, dataset.labels)
         )
 
 

@@ -1,1 +1,13 @@
-"""Smaller networks from larger ones: distillation, structured pruning, quantization-aware training, and what each costs and keeps."""
+"""Smaller networks from larger ones: distillation, structured pruning and quantization-aware training, with a report.
+
+``compress(CompressConfig(...))`` runs the steps and gives their checkpoints; ``edgecnn.variants.compress_and_report`` also exports and
+measures each of them.
+"""
+
+from __future__ import annotations
+
+from edgecnn.compress.config import CompressConfig
+from edgecnn.compress.distill import DistillConfig
+from edgecnn.compress.run import compress
+
+__all__ = ["CompressConfig", "DistillConfig", "compress"]

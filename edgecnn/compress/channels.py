@@ -1,4 +1,4 @@
-"""Which channels of a network belong together, what each is worth, and how they are taken out."""
+"""The dependency graph of a network for pruning: coupled groups of channels, their importance, and their removal."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.models.quantized import Quantized
+from edgecnn.models.quantized import QuantizedModel
 
-PADDED = "ConstantPadNd"  # new channels of zeros beside the old ones: the graph can't follow which is which
+PADDED = "ConstantPadNd"  # zero channels added beside the old ones: the graph can't map outputs to inputs through it
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Channels that go together: the layer that makes them, what each is worth (n,), and what takes some of them out."""
+class ChannelGroup:
+    """Channels that are removed together: the layer that outputs them, their ``importance`` (n,), and torch-pruning's function."""
 
     name: str
     layer: nn.Module
-    worth: Tensor
-    take: Any
+    importance: Tensor
+    prune_function: Any
 
 
-class Network:
-    """The dependency graph of ``model``, which is pruned in place; ``fixed`` are layers whose outputs must stay as they are.
+class PruningGraph:
+    """The dependency graph of ``model``, which is pruned in place; ``fixed`` are layers whose channels can't be pruned.
 
-    These are the last layers, whose channels are the answer, and those summed with a shortcut that pads channels. ``example`` is an
-    input (1, C, H, W). ``taylor``: rank by the gradients in the parameters instead of by size.
-    Raises ``InputError`` for a network that can't be followed.
+    These are the last layers, whose channels are the output, and those summed with a shortcut that pads channels. ``example`` is an
+    input (1, C, H, W). ``taylor``: rank by the gradients in the parameters instead of by magnitude.
+    Raises ``InputError`` for a network whose channels can't be traced or that has none to prune.
     """
 
     def __init__(self, model: nn.Module, example: Tensor, *, taylor: bool = False) -> None:
@@ -42,12 +42,12 @@ class Network:
             import torch_pruning as tp
         except ModuleNotFoundError as error:
             raise MissingExtraError("torch-pruning", "train") from error
-        if isinstance(model, Quantized):
-            raise InputError("a float network to prune", "one trained for int8", "prune first, and train for int8 last")
+        if isinstance(model, QuantizedModel):
+            raise InputError("the network is trained for int8 and can't be pruned", "prune first, and use --qat last")
         self._model = model.eval()
         importance = tp.importance.GroupTaylorImportance() if taylor else tp.importance.GroupMagnitudeImportance()
         places = {layer: name for name, layer in model.named_modules()}
-        self.groups: list[Group] = []
+        self.groups: list[ChannelGroup] = []
         fixed: list[str] = []
         with _silent(), torch.enable_grad():
             example = example.to(next(model.parameters()).device)
@@ -57,14 +57,15 @@ class Network:
                 if _must_stay(members):
                     fixed.append(places[layer])
                     continue
-                worth = importance(members)
-                if worth is not None:
-                    self.groups.append(Group(places[layer], layer, worth.detach().cpu(), members[0].dep.handler))
+                found = importance(members)
+                if found is not None:
+                    self.groups.append(ChannelGroup(places[layer], layer, found.detach().cpu(), members[0].dep.handler))
         self.fixed = tuple(fixed)
         if not self.groups:
-            raise InputError("a network with channels to prune", "none that may go", "prune another network")
+            raise InputError("the network has no channels that can be pruned", "prune another network")
 
     def _built(self, tp: Any, example: Tensor) -> Any:
+        # torch-pruning follows the autograd graph, in which frozen parameters do not appear
         states = [(parameter, parameter.requires_grad) for parameter in self._model.parameters()]
         for parameter, _ in states:
             parameter.requires_grad_(True)
@@ -72,39 +73,39 @@ class Network:
             return tp.DependencyGraph().build_dependency(self._model, example_inputs=example, verbose=False)
         except (RuntimeError, ValueError, AttributeError, IndexError) as error:
             said = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            raise InputError("a network whose channels can be followed", said, "prune a network of the registry") from error
+            raise InputError(f"the channels of the network can't be traced ({said})", "prune a built-in network") from error
         finally:
-            for parameter, wanted in states:
-                parameter.requires_grad_(wanted)
+            for parameter, trained in states:
+                parameter.requires_grad_(trained)
 
-    def floors(self, keep: float, round_to: int) -> dict[str, int]:
-        """The fewest channels of each group: ``keep`` of those it has, as a multiple of ``round_to``."""
-        return {group.name: _rounded(keep * len(group.worth), len(group.worth), round_to) for group in self.groups}
+    def min_channels(self, keep: float, round_to: int) -> dict[str, int]:
+        """The fewest channels of each group: the fraction ``keep`` of those it has, as a multiple of ``round_to``."""
+        return {group.name: _rounded(keep * len(group.importance), len(group.importance), round_to) for group in self.groups}
 
-    def prune(self, share: float, floors: Mapping[str, int], round_to: int) -> None:
-        """Take out the ``share`` 0..1 of all channels that is worth least, but no group below its floor."""
-        every = torch.cat([group.worth for group in self.groups]).sort().values
-        limit = float(every[min(int(share * len(every)), len(every) - 1)]) if share < 1 else math.inf
+    def prune(self, fraction: float, min_channels: Mapping[str, int], round_to: int) -> None:
+        """Remove the ``fraction`` 0..1 of all channels with the least importance, but keep ``min_channels`` of each group."""
+        every = torch.cat([group.importance for group in self.groups]).sort().values
+        limit = float(every[min(int(fraction * len(every)), len(every) - 1)]) if fraction < 1 else math.inf
         for group in self.groups:
-            count = len(group.worth)
-            keep = max(_rounded(int((group.worth >= limit).sum()), count, round_to), min(floors[group.name], count))
+            count = len(group.importance)
+            keep = max(_rounded(int((group.importance >= limit).sum()), count, round_to), min(min_channels[group.name], count))
             if keep < count:
-                self._take(group, group.worth.argsort()[: count - keep].tolist())
+                self._remove(group, group.importance.argsort()[: count - keep].tolist())
 
-    def _take(self, group: Group, channels: list[int]) -> None:
+    def _remove(self, group: ChannelGroup, channels: list[int]) -> None:
         with _silent():
-            members = self._graph.get_pruning_group(group.layer, group.take, channels)
+            members = self._graph.get_pruning_group(group.layer, group.prune_function, channels)
             if self._graph.check_pruning_group(members):
                 members.prune()
 
 
 def _rounded(count: float, most: int, round_to: int) -> int:
-    """``count`` up to the next multiple of ``round_to``, at least one such multiple, at most ``most``."""
+    """``count`` rounded up to a multiple of ``round_to``, at least one such multiple, at most ``most``."""
     return min(max(math.ceil(count / round_to), 1) * round_to, most)
 
 
 def _must_stay(members: Any) -> bool:
-    """Whether a group is the answer itself, or runs through padding of channels."""
+    """Whether a group is an output of the network, or passes through padding of channels."""
     return any(_is_end(item.dep.target) or PADDED in str(item.dep.target.name) for item in members) or _is_last(
         members[0].dep.target
     )
@@ -115,7 +116,7 @@ def _is_end(node: Any) -> bool:
 
 
 def _is_last(node: Any) -> bool:
-    """Whether nothing with weights comes after the node."""
+    """Whether no layer with weights follows the node."""
     todo, seen = list(node.outputs), set()
     while todo:
         found = todo.pop()
@@ -129,7 +130,7 @@ def _is_last(node: Any) -> bool:
 
 @contextlib.contextmanager
 def _silent() -> Any:
-    """torch-pruning prints and warns about operators that it takes for element-wise ones, which those of CNNs are."""
+    """Silences torch-pruning, which prints and warns about each operator that it assumes to be element-wise; in CNNs they are."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates of one image, bytes of its file."""
+"""The cost of a network: parameters, multiply-accumulates (MACs) of one image, size of its checkpoint."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from torch import Tensor, nn
 
 from edgecnn.card import ModelCard
 from edgecnn.models import load_checkpoint
-from edgecnn.models.fake_quant import FakeQuant, Fused
+from edgecnn.models.fake_quant import FakeQuant, FusedLayer
 
-COUNTED = (nn.Conv2d, nn.Linear, Fused)
+COUNTED = (nn.Conv2d, nn.Linear, FusedLayer)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one checkpoint: ``parameters``, ``macs`` of one image, ``bytes`` of the file."""
+class NetworkCost:
+    """Of one checkpoint: ``parameters``, ``macs`` of one image, ``size_bytes`` of the file."""
 
     parameters: int
     macs: int
-    bytes: int
+    size_bytes: int
 
 
-def cost_of(checkpoint: Path) -> tuple[Cost, ModelCard]:
-    """What a checkpoint costs, and its card; raises what ``load_checkpoint`` raises."""
+def cost_of(checkpoint: Path) -> tuple[NetworkCost, ModelCard]:
+    """The cost of a checkpoint, and its card; raises what ``load_checkpoint`` raises."""
     model, card = load_checkpoint(checkpoint)
-    return Cost(parameters(model), macs(model, example(card)), checkpoint.stat().st_size), card
+    return NetworkCost(count_parameters(model), count_macs(model, example_input(card)), checkpoint.stat().st_size), card
 
 
-def example(card: ModelCard) -> Tensor:
+def example_input(card: ModelCard) -> Tensor:
     """An input (1, C, H, W) for a network with this card."""
     return torch.zeros(1, card.preprocess.channels, *card.preprocess.size)
 
 
-def parameters(model: nn.Module) -> int:
-    """Numbers that are learnt; batch-norm statistics, which fold away, are none, nor are the ends of ranges."""
+def count_parameters(model: nn.Module) -> int:
+    """Number of trained parameters, without batch-norm statistics, which fold away, and without quantization ranges."""
     ends = {parameter for layer in model.modules() if isinstance(layer, FakeQuant) for parameter in layer.parameters()}
     return sum(parameter.numel() for parameter in model.parameters() if parameter not in ends)
 
 
-def macs(model: nn.Module, example: Tensor) -> int:
-    """Multiply-accumulates of ``example`` (1, C, H, W) in convolutions and linear layers.
+def count_macs(model: nn.Module, example: Tensor) -> int:
+    """MACs of the convolutions and linear layers for ``example`` (1, C, H, W).
 
-    Nothing else is counted: batch-norm folds into convolutions on export, and sums, activations, pooling and resizing multiply nothing
-    or next to nothing. A layer that is called twice counts twice.
+    Nothing else is counted: batch-norm folds into convolutions on export, and sums, activations, pooling and resizing need next to no
+    multiplications. A layer that is called twice counts twice.
     """
     total = 0
 
@@ -66,7 +66,7 @@ def macs(model: nn.Module, example: Tensor) -> int:
 
 
 def _of_layer(layer: nn.Module, output: Tensor) -> int:
-    layer = layer.layer if isinstance(layer, Fused) else layer
+    layer = layer.layer if isinstance(layer, FusedLayer) else layer
     if isinstance(layer, nn.Linear):
         return output.numel() * layer.in_features
     assert isinstance(layer, nn.Conv2d)

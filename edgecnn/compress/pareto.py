@@ -1,4 +1,4 @@
-"""Accuracy against cost, one panel for each kind of cost, so that one can pick a network by eye."""
+"""A plot of accuracy against cost with its Pareto front, one panel for each kind of cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ParetoPoint:
     """One network or file: ``cost`` in the panel's unit, ``accuracy`` 0..1, ``kind`` gives the colour."""
 
     name: str
@@ -26,17 +26,17 @@ class Point:
     kind: str = "fp32"
 
 
-def front(points: Sequence[Point]) -> list[Point]:
-    """Those that no other beats in both, cheapest first: the Pareto front."""
-    found: list[Point] = []
+def pareto_front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
+    """The points that no other point beats in both cost and accuracy, cheapest first."""
+    found: list[ParetoPoint] = []
     for point in sorted(points, key=lambda point: (point.cost, -point.accuracy)):
         if not found or point.accuracy > found[-1].accuracy:
             found.append(point)
     return found
 
 
-def draw(title: str, panels: Mapping[str, Sequence[Point]], path: Path) -> None:
-    """Write the picture; raises ``MissingExtraError`` without matplotlib."""
+def draw(title: str, panels: Mapping[str, Sequence[ParetoPoint]], path: Path) -> None:
+    """Write the plot; raises ``MissingExtraError`` without matplotlib."""
     columns = min(max(len(panels), 1), 2)
     rows = -(-max(len(panels), 1) // columns)
     figure = blank(6.6 * columns, 4.4 * rows + 0.4)
@@ -46,14 +46,14 @@ def draw(title: str, panels: Mapping[str, Sequence[Point]], path: Path) -> None:
         _panel(axes, name, points)
     for axes in drawn[len(panels) :]:
         axes.set_axis_off()
-    figure.canvas.draw()  # only now it is known where everything is
+    figure.canvas.draw()  # the constrained layout places the axes while drawing: labels need their final positions
     for axes, points in zip(drawn, panels.values(), strict=False):
         _label(figure, axes, points)
     figure.savefig(path)
 
 
-def _panel(axes: Any, name: str, points: Sequence[Point]) -> None:
-    line = front(points)
+def _panel(axes: Any, name: str, points: Sequence[ParetoPoint]) -> None:
+    line = pareto_front(points)
     axes.plot([point.cost for point in line], [point.accuracy * 100 for point in line], color=GRAY, linewidth=1, zorder=1)
     for kind in dict.fromkeys(point.kind for point in points):
         own = [point for point in points if point.kind == kind]
@@ -78,8 +78,8 @@ def _short(value: float, _: object = None) -> str:
     return f"{value:g}"
 
 
-def _sparse(points: Sequence[Point]) -> Any:
-    """Names of the marks between powers of ten: all where the points lie close, else 2 and 5."""
+def _sparse(points: Sequence[ParetoPoint]) -> Any:
+    """Labels of the minor ticks between powers of ten: all where the points are close together, else 2 and 5."""
     costs = [point.cost for point in points]
     named = range(2, 10) if max(costs) / min(costs) < 6 else (2, 5)
 
@@ -89,8 +89,8 @@ def _sparse(points: Sequence[Point]) -> Any:
     return name
 
 
-def _label(figure: Any, axes: Any, points: Sequence[Point]) -> None:
-    """A name beside each point, moved up or down, to the right or the left, to where it covers nothing yet."""
+def _label(figure: Any, axes: Any, points: Sequence[ParetoPoint]) -> None:
+    """Write the name of each point beside it, at the candidate position that overlaps least with what is drawn."""
     renderer = figure.canvas.get_renderer()
     spots = axes.transData.transform([(point.cost, point.accuracy * 100) for point in points])
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
@@ -107,8 +107,8 @@ def _label(figure: Any, axes: Any, points: Sequence[Point]) -> None:
         _write(axes, point, place, arrow={"arrowstyle": "-", "color": GRAY, "linewidth": 0.6} if far else None)
 
 
-def _write(axes: Any, point: Point, place: tuple[float, float], arrow: Mapping[str, Any] | None = None) -> Any:
-    """The point's name, ``place`` typographic points away from it."""
+def _write(axes: Any, point: ParetoPoint, place: tuple[float, float], arrow: Mapping[str, Any] | None = None) -> Any:
+    """The point's name at an offset ``place`` in typographic points."""
     spot, color = (point.cost, point.accuracy * 100), COLORS.get(point.kind, GRAY)
     return axes.annotate(point.name, spot, place, textcoords="offset points", fontsize=LABEL_SIZE, color=color, arrowprops=arrow)
 
@@ -125,7 +125,7 @@ def _places(x: float, y: float, wide: float, high: float) -> list[Box]:
 
 
 def _cost(box: Box, own: tuple[float, float], taken: Sequence[Box], frame: Any) -> tuple[float, float, float]:
-    """What is worst first: leaving the panel, covering something, being far away."""
+    """The badness of a position, worst first: pixels outside the panel, pixels covered, distance to the point."""
     outside = max(frame.x0 - box[0], 0) + max(box[2] - frame.x1, 0) + max(frame.y0 - box[1], 0) + max(box[3] - frame.y1, 0)
     covered = sum(
         max(min(box[2], other[2]) - max(box[0], other[0]), 0) * max(min(box[3], other[3]) - max(box[1], other[1]), 0)

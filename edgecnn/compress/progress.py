@@ -1,4 +1,4 @@
-"""What a run has done so far: one JSON file in its folder, so that a killed run goes on with the step it was at."""
+"""The progress file of a run: one JSON file in its folder, with which a stopped run resumes at the step it was in."""
 
 from __future__ import annotations
 
@@ -9,85 +9,90 @@ from typing import Any
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.files import write_file
-from edgecnn.train.distributed import Group
+from edgecnn.train.distributed import ProcessGroup
 
-JOURNAL = "run.json"
-STARTED = "00-start"
+PROGRESS = "run.json"
+START = "00-start"
 
 
 @dataclass(slots=True)
-class Journal:
-    """The folder of a run, what it was asked for, and for each finished step, by its name, what there is to tell of it."""
+class ProgressFile:
+    """What a run in ``folder`` is configured with (``identity``), and the record of each finished step by its name (``done``)."""
 
     folder: Path
     identity: dict[str, Any]
     command: str
-    group: Group = field(default_factory=Group)
+    group: ProcessGroup = field(default_factory=ProcessGroup)
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, identity: dict[str, Any], command: str, *, resume: bool, group: Group | None = None) -> Journal:
-        """A new one, or with ``resume`` the one that is there; of a group, the main process opens it first, and alone writes.
+    def open(
+        cls, folder: Path, identity: dict[str, Any], command: str, *, resume: bool, group: ProcessGroup | None = None
+    ) -> ProgressFile:
+        """A new one, or with ``resume`` the one that exists. Only the main process of a group writes; the others read what it wrote.
 
-        Raises ``InputError`` where a run is there and not to be resumed, none is there, or it was asked for something else.
+        Raises ``InputError`` where a run exists that is not to be resumed, where none exists, or where it was configured otherwise.
         """
-        path, group = folder / JOURNAL, group or Group()
-        with group.first():
+        path, group = folder / PROGRESS, group or ProcessGroup()
+        with group.main_first():
             return cls._open(path, cls(folder, identity, command, group), resume=resume or not group.main)
 
     @staticmethod
-    def _open(path: Path, journal: Journal, *, resume: bool) -> Journal:
-        folder = journal.folder
-        if resume != path.is_file():
-            there = "no run" if resume else "a run"
-            do = "leave --resume out" if resume else "go on with --resume, or name another folder with --out"
-            raise InputError(f"{'a stopped' if resume else 'no'} run in {folder}", there, do)
+    def _open(path: Path, progress: ProgressFile, *, resume: bool) -> ProgressFile:
+        folder = progress.folder
+        if resume and not path.is_file():
+            raise InputError(f"--resume: {folder} holds no run", "leave --resume out")
+        if not resume and path.is_file():
+            raise InputError(f"--out: {folder} holds a run", "continue it with --resume, or choose another folder with --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"a folder to write at {folder}", error.strerror or str(error), "name another with --out") from error
+            raise InputError(f"--out: can't write to {folder} ({error.strerror or error})", "choose another folder") from error
         if resume:
-            journal.done = _read(path, journal.identity)
-        journal.write()
-        return journal
+            progress.done = _read(path, progress.identity)
+        progress.write()
+        return progress
 
     def checkpoint(self, step: str) -> Path:
-        """Where a step's network is, or will be."""
+        """Path of the checkpoint of a step, which may not exist yet."""
         return self.folder / f"{step}.safetensors"
 
     def finished(self, step: str) -> bool:
-        """Whether a step need not be done again."""
+        """Whether a step is done and its checkpoint still exists."""
         return step in self.done and self.checkpoint(step).is_file()
 
     def finish(self, step: str, record: dict[str, Any]) -> None:
-        """Note that a step is done."""
+        """Record a step as done."""
         self.done[step] = record
         self.write()
 
     def write(self) -> None:
-        """Write it at once."""
+        """Write the file atomically; only the main process does."""
         if not self.group.main:
             return
-        record = {"command": self.command, "asked": self.identity, "done": self.done}
-        write_file(self.folder / JOURNAL, json.dumps(record, indent=1))
+        record = {"command": self.command, "config": self.identity, "done": self.done}
+        write_file(self.folder / PROGRESS, json.dumps(record, indent=1))
 
 
-def variants(folder: Path) -> list[Path]:
-    """Checkpoints of the finished steps of a run, in order; raises ``InputError`` where the folder holds none."""
-    path = folder / JOURNAL
+def step_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints of the finished steps of a run, in order; raises ``InputError`` where the folder holds no run."""
+    path = folder / PROGRESS
     if not path.is_file():
-        raise InputError(f"a run of edgecnn compress in {folder}", f"no {JOURNAL}", "name the folder that was its --out")
+        raise InputError(f"{folder} holds no run of edgecnn compress (no {PROGRESS})", "name the folder that was its --out")
     done: dict[str, Any] = _load(path)["done"]
     return [folder / f"{step}.safetensors" for step in done]
 
 
 def _read(path: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
     record = _load(path)
-    asked: dict[str, Any] = record["asked"]
-    other = [name for name in identity if asked.get(name) != identity[name]]
-    if other:
-        found = f"{other[0]} {json.dumps(identity[other[0]])[:80]} instead of {json.dumps(asked.get(other[0]))[:80]}"
-        raise InputError(f"the options that the run in {path.parent} was started with", found, "give the same with --resume")
+    stored: dict[str, Any] = record.get("config", {})  # without one: written by a version with other options
+    for name, value in identity.items():
+        if stored.get(name) != value:
+            was = json.dumps(stored.get(name))[:80]
+            raise InputError(
+                f"--resume: the run in {path.parent} was started with {name} {was}, not {json.dumps(value)[:80]}",
+                "give the same options, or another --out",
+            )
     done: dict[str, dict[str, Any]] = record["done"]
     return done
 
@@ -95,8 +100,8 @@ def _read(path: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _load(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text())
-        if not {"asked", "done"} <= record.keys():
-            raise ValueError("not the record of a run")
-    except (ValueError, AttributeError) as error:
-        raise ArtifactError(f"the record of a run at {path}", str(error), "start again in another folder") from error
+        if "done" not in record:
+            raise ValueError("not the progress of a run")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ArtifactError(f"{path} is broken ({error})", "start again in another folder") from error
     return record

@@ -1,4 +1,4 @@
-"""A whole compression: the steps that were asked for, one after the other; a stopped run goes on with the step it was at."""
+"""A whole compression: the configured steps one after the other; a stopped run resumes at the step it was in."""
 
 from __future__ import annotations
 
@@ -6,83 +6,84 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn.compress.options import CompressOptions
-from edgecnn.compress.progress import STARTED, Journal
-from edgecnn.compress.steps import LatencyOf, Say, Workshop, publish
-from edgecnn.compress.teacher import Teacher
-from edgecnn.data.pseudo_labels import Teacher as BoxTeacher
+from edgecnn.compress.config import CompressConfig
+from edgecnn.compress.progress import START, ProgressFile
+from edgecnn.compress.steps import LatencyOf, PipelineContext, Say, publish
+from edgecnn.compress.teacher import DistillationTeacher
+from edgecnn.data.pseudo_labels import Teacher as Labeler
 from edgecnn.models.checkpoint import SUFFIX, find_checkpoint, load_checkpoint
-from edgecnn.train.cleanup import leaving_nothing
-from edgecnn.train.distributed import join
+from edgecnn.train.cleanup import remove_if_failed
+from edgecnn.train.distributed import join_group
 from edgecnn.train.state import STATE
 
 
 def compress(
-    options: CompressOptions,
+    config: CompressConfig,
     say: Say = print,
     *,
-    boxes: Sequence[BoxTeacher] = (),
+    labelers: Sequence[Labeler] = (),
     latency_of: LatencyOf | None = None,
     target_ms: float | None = None,
 ) -> list[Path]:
-    """Do all steps and give their checkpoints, the one that it starts from first where there is one.
+    """Run all steps and give their checkpoints, preceded by a copy of the network to compress where there is one.
 
-    ``boxes`` are the artifacts of ``options.train.pseudo``. With ``target_ms`` pruning goes on until ``latency_of`` a checkpoint is
-    that or less. Raises ``InputError`` for data, teachers or folders that do not fit, for a target that can't be met, and what a
-    training raises; what was finished stays.
+    ``labelers`` are the opened model files of ``config.train.pseudo``. With ``target_ms`` the network is pruned until ``latency_of`` its
+    checkpoint, in milliseconds, is that or less. ``say`` gets a line for each event.
+    Raises ``InputError`` for data, teachers or folders that do not fit, for a target that can't be met, and what a training raises;
+    finished steps are kept.
     """
-    teacher = Teacher.load(options.all_teachers) if options.all_teachers else None
-    group = join()
-    if options.checkpoint:
-        load_checkpoint(options.checkpoint)  # a broken one is said before a folder is made
-    workshop = Workshop(options, teacher, boxes, say if group.main else _silent, latency_of, target_ms, group)
-    with leaving_nothing(options.train.out, _cost_time):
-        return _all_steps(workshop)
+    teacher = DistillationTeacher.load(config.all_teachers) if config.all_teachers else None
+    group = join_group()
+    if config.checkpoint:
+        load_checkpoint(config.checkpoint)  # a broken one is reported before a folder is made
+    context = PipelineContext(config, teacher, labelers, say if group.main else _silent, latency_of, target_ms, group)
+    with remove_if_failed(config.train.out, _worth_keeping):
+        return _run_steps(context)
 
 
-def _all_steps(workshop: Workshop) -> list[Path]:
-    options = workshop.options
-    journal = Journal.open(
-        options.train.out, options.identity(), options.command(), resume=options.train.resume, group=workshop.group
+def _run_steps(context: PipelineContext) -> list[Path]:
+    config = context.config
+    progress = ProgressFile.open(
+        config.train.out, config.identity(), config.command(), resume=config.train.resume, group=context.group
     )
-    made = _start(options, journal)
-    for number, step in enumerate(options.steps, 1):
+    made = _copy_start(config, progress)
+    for number, step in enumerate(config.steps, 1):
         name = f"{number:02d}-{step}"
-        if journal.finished(name):
-            workshop.say(f"{name}: done before")
+        if progress.finished(name):
+            context.say(f"{name}: done before")
         else:
-            workshop.say(f"{name}{_taught(workshop.teacher)}")
-            _do(workshop, journal, name, made[-1:])
-        made.append(journal.checkpoint(name))
+            context.say(f"{name}{_teacher_names(context.teacher)}")
+            _run_step(context, progress, name, made[-1:])
+        made.append(progress.checkpoint(name))
     return made
 
 
-def _cost_time(path: Path) -> bool:
-    """Whether a file of a run is worth keeping where the run ends in an error."""
-    return path.name == STATE or (path.suffix == SUFFIX and path.stem != STARTED)
+def _worth_keeping(path: Path) -> bool:
+    """Whether a file of a failed run took time to compute."""
+    return path.name == STATE or (path.suffix == SUFFIX and path.stem != START)
 
 
-def _start(options: CompressOptions, journal: Journal) -> list[Path]:
-    if not options.checkpoint:
+def _copy_start(config: CompressConfig, progress: ProgressFile) -> list[Path]:
+    if not config.checkpoint:
         return []
-    path = journal.checkpoint(STARTED)
-    if not journal.finished(STARTED):
-        publish(find_checkpoint(options.checkpoint), path, journal.group)
-        journal.finish(STARTED, {})
+    path = progress.checkpoint(START)
+    if not progress.finished(START):
+        publish(find_checkpoint(config.checkpoint), path, progress.group)
+        progress.finish(START, {})
     return [path]
 
 
-def _do(workshop: Workshop, journal: Journal, name: str, source: list[Path]) -> None:
+def _run_step(context: PipelineContext, progress: ProgressFile, name: str, source: list[Path]) -> None:
     """One step, from the network of the step before."""
-    began = time.perf_counter()
-    folder, step = journal.folder / name, name.partition("-")[2]
-    record = workshop.distil(folder) if step == "distil" else getattr(workshop, step)(folder, *source)
-    journal.finish(name, {**record, "seconds": round(time.perf_counter() - began, 1)})
+    started = time.perf_counter()
+    folder, step = progress.folder / name, name.partition("-")[2]
+    record = context.distil(folder) if step == "distil" else getattr(context, step)(folder, *source)
+    progress.finish(name, {**record, "duration_s": round(time.perf_counter() - started, 1)})
 
 
 def _silent(_: str) -> None:
-    """What the other processes of a group say."""
+    """For all processes of a group but the main one."""
 
 
-def _taught(teacher: Teacher | None) -> str:
-    return f", taught by {', '.join(member.card.name for member in teacher.members)}" if teacher else ""
+def _teacher_names(teacher: DistillationTeacher | None) -> str:
+    return f", taught by {', '.join(network.card.name for network in teacher.networks)}" if teacher else ""

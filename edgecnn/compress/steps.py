@@ -14,125 +14,131 @@ from torch import nn
 
 from edgecnn.card import ModelCard
 from edgecnn.compress import qat
-from edgecnn.compress.cost import example, macs
-from edgecnn.compress.distill import METHODS, Distilled, Teaching
-from edgecnn.compress.options import QAT_RATE, CompressOptions
-from edgecnn.compress.prune import mark, prune_to, prune_to_latency
+from edgecnn.compress.config import QAT_LR_FACTOR, CompressConfig
+from edgecnn.compress.cost import count_macs, example_input
+from edgecnn.compress.distill import METHODS, DistillConfig, DistillObjective
+from edgecnn.compress.prune import mark_pruned, prune_to, prune_to_latency
 from edgecnn.compress.targets import parse_macs
-from edgecnn.compress.teacher import Teacher
-from edgecnn.data.pseudo_labels import Teacher as BoxTeacher
+from edgecnn.compress.teacher import DistillationTeacher
+from edgecnn.data.pseudo_labels import Teacher as Labeler
 from edgecnn.files import write_file
 from edgecnn.models import load_checkpoint, save_checkpoint
 from edgecnn.models.registry import task_of
-from edgecnn.train.distributed import Group
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.distributed import ProcessGroup
 from edgecnn.train.hardware import Hardware
+from edgecnn.train.hooks import TrainHooks
 from edgecnn.train.objective import Objective
-from edgecnn.train.options import TrainOptions
-from edgecnn.train.run import CHECKPOINT, Change, train
+from edgecnn.train.recorder import CHECKPOINT
+from edgecnn.train.run import train
 from edgecnn.train.state import STATE
 
 Say = Callable[[str], None]
 LatencyOf = Callable[[Path], float]
-Start = tuple[nn.Module, ModelCard]
-Network = Callable[[nn.Module, ModelCard, Objective], nn.Module]
-RANGE_IMAGES, RANGE_BATCH = 256, 32
+Trained = tuple[nn.Module, ModelCard]
+NetworkHook = Callable[[nn.Module, ModelCard, Objective], nn.Module]
+
+CALIBRATION_IMAGES, CALIBRATION_BATCH = 256, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Workshop:
+class PipelineContext:
     """What all steps of a run share.
 
-    ``teacher`` is None where only ``boxes``, artifacts that label images, teach. ``latency_of`` measures a checkpoint in
-    milliseconds, and ``target_ms`` is to be reached; both are None where pruning is by MACs.
+    ``teacher`` is None where only ``labelers``, model files that label images, teach. ``latency_of`` gives the latency of a checkpoint in
+    milliseconds and ``target_ms`` is the target; both are None where pruning is by MACs.
     """
 
-    options: CompressOptions
-    teacher: Teacher | None
-    boxes: Sequence[BoxTeacher] = ()
+    config: CompressConfig
+    teacher: DistillationTeacher | None
+    labelers: Sequence[Labeler] = ()
     say: Say = print
     latency_of: LatencyOf | None = None
     target_ms: float | None = None
-    group: Group = field(default_factory=Group)
+    group: ProcessGroup = field(default_factory=ProcessGroup)
 
     def distil(self, folder: Path) -> dict[str, Any]:
-        """Teach the student from the start."""
-        publish(self.train(folder, self.options.train, None, {"step": "distil"}), beside(folder), self.group)
+        """Train the student from random weights."""
+        publish(self.train(folder, self.config.train, None, {"step": "distil"}), step_checkpoint(folder), self.group)
         return {}
 
     def prune(self, folder: Path, source: Path) -> dict[str, Any]:
-        """Take channels out of ``source`` in rounds, each followed by training; gives the MACs before and after."""
+        """Prune ``source`` in rounds, each followed by fine-tuning; gives the MACs before and after."""
         model, card = load_checkpoint(source)
-        rounds = Rounds(self, folder, mark(card))
-        image, count = example(card), self.options.rounds
+        rounds = PruningRounds(self, folder, mark_pruned(card))
+        image, count = example_input(card), self.config.rounds
         if rounds.target_ms is not None:
             found = prune_to_latency(
-                model, image, target_ms=rounds.target_ms, latency_of=rounds.latency, train_some=rounds.train, steps=count
+                model, image, target_ms=rounds.target_ms, latency_of=rounds.latency, finetune=rounds.finetune, rounds=count
             )
         else:
-            target = parse_macs(self.options.target_macs, macs(model, image))
-            found = prune_to(model, image, target_macs=target, train_some=rounds.train, steps=count)
-        publish(rounds.last, beside(folder), self.group)
+            target = parse_macs(self.config.target_macs, count_macs(model, image))
+            found = prune_to(model, image, target_macs=target, finetune=rounds.finetune, rounds=count)
+        publish(rounds.last, step_checkpoint(folder), self.group)
         return {"macs_before": found.macs_before, "macs_after": found.macs_after, "latency_ms": found.latency_ms}
 
     def qat(self, folder: Path, source: Path) -> dict[str, Any]:
-        """Train ``source`` through the rounding of int8, at a low rate; gives what is known of the ranges."""
+        """Quantization-aware training of ``source`` at a low learning rate; gives the record of its ranges."""
         model, card = load_checkpoint(source)
-        options = dataclasses.replace(self.tuning(self.options.qat_epochs, QAT_RATE), amp="fp32")  # bf16 rounds more coarsely
-        made = self.train(folder, options, (model, qat.mark(card)), {"step": "qat"}, with_roundings)
+        # bfloat16 has 8 bits of mantissa: its own rounding would be as coarse as the int8 grid that is learnt here
+        config = dataclasses.replace(self.finetune_config(self.config.qat_epochs, QAT_LR_FACTOR), amp="fp32")
+        made = self.train(folder, config, (model, qat.mark_quantized(card)), {"step": "qat"}, add_fake_quant)
         trained, card = load_checkpoint(made)
         final, record = qat.finish(trained)
         if self.group.main:
-            save_checkpoint(beside(folder), final, qat.mark(card, record))
+            save_checkpoint(step_checkpoint(folder), final, qat.mark_quantized(card, record))
         self.group.wait()
         return record
 
     def train(
         self,
         folder: Path,
-        options: TrainOptions,
-        start: Start | None,
+        config: TrainConfig,
+        initial: Trained | None,
         note: dict[str, Any],
-        network: Network = lambda model, card, objective: model,
+        network: NetworkHook = lambda model, card, objective: model,
     ) -> Path:
-        """One training, with the teacher; goes on where an earlier run was stopped."""
+        """One training, distilled from the teacher; resumes where an earlier run was stopped."""
         folder.mkdir(parents=True, exist_ok=True)
         resume = (folder / STATE).is_file()
         if not resume:
-            (folder / CHECKPOINT).unlink(missing_ok=True)  # of a first epoch that was not finished
-        task = start[1].task if start else task_of(options.model, options.network())
-        change = dataclasses.replace(self._change(task, start, note), network=network)
-        return train(dataclasses.replace(options, out=folder, resume=resume), self.say, change, teachers=self.boxes)
+            (folder / CHECKPOINT).unlink(missing_ok=True)  # of a first epoch whose state was not written any more
+        task = initial[1].task if initial else task_of(config.model, config.network())
+        hooks = dataclasses.replace(self._hooks(task, initial, note), network=network)
+        return train(dataclasses.replace(config, out=folder, resume=resume), self.say, hooks, teachers=self.labelers)
 
-    def tuning(self, epochs: int, rate: float = 1.0) -> TrainOptions:
-        """How a network that exists is trained further."""
-        usual = self.options.train
-        return dataclasses.replace(usual, model="", epochs=epochs, lr=usual.lr * rate, init="", freeze="")
+    def finetune_config(self, epochs: int, lr_factor: float = 1.0) -> TrainConfig:
+        """The configuration for training an existing network further."""
+        usual = self.config.train
+        return dataclasses.replace(usual, model="", epochs=epochs, lr=usual.lr * lr_factor, init="", freeze="")
 
-    def _change(self, task: str, start: Start | None, note: dict[str, Any]) -> Change:
-        source = {"source": start[1].name, "sha256": start[1].sha256} if start else {}
-        plain = Change(start=start, record={"compression": {**note, **source}}, command=self.options.command())
-        if self.teacher is None or (task not in METHODS and not self.options.teachers):
+    def _hooks(self, task: str, initial: Trained | None, note: dict[str, Any]) -> TrainHooks:
+        source = {"source": initial[1].name, "sha256": initial[1].sha256} if initial else {}
+        plain = TrainHooks(initial=initial, record={"compression": {**note, **source}}, command=self.config.command())
+        if self.teacher is None or (task not in METHODS and not self.config.teachers):
             return plain
-        teaching = self.options.teaching.of(task)
-        lesson = {"distillation": {"teachers": self.teacher.record(), **teaching.record()}}
+        distill = self.config.distill.for_task(task)
         return dataclasses.replace(
             plain,
             check=self.teacher.check,
-            objective=taught_by(self.teacher, teaching),
-            record={**plain.record, **lesson},
+            objective=distill_from(self.teacher, distill),
+            record={**plain.record, "distillation": {"teachers": self.teacher.record(), **distill.record()}},
         )
 
 
-class Rounds:
-    """Training between rounds of pruning; what an earlier run has finished of it, networks and measurements, is taken from disk."""
+class PruningRounds:
+    """Fine-tuning between rounds of pruning; networks and latencies that an earlier run has finished are read from ``folder``.
 
-    def __init__(self, workshop: Workshop, folder: Path, card: ModelCard) -> None:
-        self._workshop, self._folder, self._card = workshop, folder, card
+    Pruning itself is deterministic, so a resumed run asks for the same rounds and measurements in the same order.
+    """
+
+    def __init__(self, context: PipelineContext, folder: Path, card: ModelCard) -> None:
+        self._context, self._folder, self._card = context, folder, card
         self._count = 0
-        self._measured = folder / "latency.json"
-        found: dict[str, Any] = json.loads(self._measured.read_text()) if self._measured.is_file() else {}
-        self._known: list[float] = found.get("measured", [])
-        self.target_ms: float | None = found.get("target_ms", workshop.target_ms)
+        self._file = folder / "latency.json"
+        found: dict[str, Any] = json.loads(self._file.read_text()) if self._file.is_file() else {}
+        self._known_ms: list[float] = found.get("measured_ms", [])
+        self.target_ms: float | None = found.get("target_ms", context.target_ms)
         self._asked = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -141,66 +147,66 @@ class Rounds:
         """The checkpoint of the last round."""
         return self._folder / f"round-{self._count}.safetensors"
 
-    def train(self, model: nn.Module) -> nn.Module:
-        """Train what a round of pruning left: a little, or as long as was asked for after the last one."""
+    def finetune(self, model: nn.Module) -> nn.Module:
+        """Train a pruned network: for ``round_epochs``, after the last round for all ``epochs``."""
         self._count += 1
-        options = self._workshop.options
+        config = self._context.config
         if not self.last.is_file():
-            epochs = options.round_epochs if self._count < options.rounds else options.train.epochs
-            count = macs(model, example(self._card))
-            self._workshop.say(f"pruned to {count:,} MACs, round {self._count}")
-            note = {"step": "prune", "round": self._count, "macs": count}
+            epochs = config.round_epochs if self._count < config.rounds else config.train.epochs
+            macs = count_macs(model, example_input(self._card))
+            self._context.say(f"pruned to {macs:,} MACs, round {self._count}")
+            note = {"step": "prune", "round": self._count, "macs": macs}
             folder = self.last.with_suffix("")
-            made = self._workshop.train(folder, self._workshop.tuning(epochs), (model, self._card), note)
-            publish(made, self.last, self._workshop.group)
+            made = self._context.train(folder, self._context.finetune_config(epochs), (model, self._card), note)
+            publish(made, self.last, self._context.group)
         trained: nn.Module = load_checkpoint(self.last)[0]
         return trained
 
     def latency(self, model: nn.Module) -> float:
-        """Milliseconds of a network that was pruned, trained or not."""
+        """Milliseconds of a pruned network, trained or not."""
         self._asked += 1
-        if self._asked > len(self._known):
-            if self._workshop.group.main:
+        if self._asked > len(self._known_ms):
+            if self._context.group.main:
                 self._measure(model)
-            self._workshop.group.wait()
-            self._known = json.loads(self._measured.read_text())["measured"]
-        return self._known[self._asked - 1]
+            self._context.group.wait()
+            self._known_ms = json.loads(self._file.read_text())["measured_ms"]
+        return self._known_ms[self._asked - 1]
 
     def _measure(self, model: nn.Module) -> None:
-        assert self._workshop.latency_of is not None
+        assert self._context.latency_of is not None
         draft = self._folder / "measured.safetensors"
         save_checkpoint(draft, model, self._card)
-        found = self._workshop.latency_of(draft)
+        found_ms = self._context.latency_of(draft)
         draft.unlink()
-        record = {"target_ms": self.target_ms, "measured": [*self._known, found]}
-        write_file(self._measured, json.dumps(record))
-        self._workshop.say(f"{macs(model, example(self._card)):,} MACs: {found:.3f} ms")
+        record = {"target_ms": self.target_ms, "measured_ms": [*self._known_ms, found_ms]}
+        write_file(self._file, json.dumps(record))
+        self._context.say(f"{count_macs(model, example_input(self._card)):,} MACs: {found_ms:.3f} ms")
 
 
-def with_roundings(model: nn.Module, card: ModelCard, objective: Objective) -> nn.Module:
-    """The network made ready to learn int8, its ranges set by the first training images."""
-    starts = range(0, min(len(objective), RANGE_IMAGES), RANGE_BATCH)
-    found = [np.arange(start, min(start + RANGE_BATCH, len(objective))) for start in starts]
-    return qat.prepare(model, card, (objective.batch(indices, 0)[0] for indices in found))
+def add_fake_quant(model: nn.Module, card: ModelCard, objective: Objective) -> nn.Module:
+    """The network with fake quantization, its ranges calibrated on the first training images."""
+    starts = range(0, min(len(objective), CALIBRATION_IMAGES), CALIBRATION_BATCH)
+    batches = [np.arange(start, min(start + CALIBRATION_BATCH, len(objective))) for start in starts]
+    return qat.prepare(model, card, (objective.batch(indices, 0)[0] for indices in batches))
 
 
-def taught_by(teacher: Teacher, teaching: Teaching) -> Callable[[Objective, ModelCard, Hardware], Objective]:
-    """What makes an objective listen to the teacher."""
+def distill_from(teacher: DistillationTeacher, config: DistillConfig) -> Callable[[Objective, ModelCard, Hardware], Objective]:
+    """An objective hook that adds the teacher's loss."""
 
-    def wrap(objective: Objective, card: ModelCard, machine: Hardware) -> Objective:
-        teacher.to(machine.device)
-        return Distilled(objective, teacher, teaching, card.preprocess)
+    def wrap(objective: Objective, card: ModelCard, hardware: Hardware) -> Objective:
+        teacher.to(hardware.device)
+        return DistillObjective(objective, teacher, config, card.preprocess)
 
     return wrap
 
 
-def beside(folder: Path) -> Path:
-    """Where the checkpoint of a step with this folder is."""
+def step_checkpoint(folder: Path) -> Path:
+    """The checkpoint of the step that trains in ``folder``: a file beside it."""
     return folder.with_name(f"{folder.name}.safetensors")
 
 
-def publish(made: Path, path: Path, group: Group) -> None:
-    """Give a checkpoint its name at once; all processes of a group wait for it."""
+def publish(made: Path, path: Path, group: ProcessGroup) -> None:
+    """Copy a checkpoint to its final name atomically; all processes of a group wait until it is there."""
     if group.main:
         write_file(path, made.read_bytes())
     group.wait()

@@ -1,4 +1,4 @@
-"""How small or how quick a network is wanted, as a user writes it: 4x, 25%, 10M; 2ms, or a file to be as quick as."""
+"""Targets of pruning as a user writes them: MACs as 4x, 25% or 10M; a latency as 2ms, or that of an artifact."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ ARTIFACTS = (".onnx", ".tflite", ".xml")
 
 
 def parse_macs(text: str, before: int) -> int:
-    """Multiply-accumulates: ``4x`` fewer than ``before``, ``25%`` of them, or a number with k, M or G.
+    """MACs from ``4x`` (fewer than ``before``), ``25%`` (of ``before``), or a number with k, M or G.
 
     Raises ``InputError`` for anything else, and for a target that is not below ``before``.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(x|%|[kmg]?)", text.strip().lower())
     if found is None or not float(found[1]):
-        raise InputError("a number of MACs such as 4x, 25% or 10M", repr(text), "write --target-macs so")
+        raise InputError(f"--target-macs: {text!r} is not a number of MACs", "write it as 4x, 25% or 10M")
     number, unit = float(found[1]), found[2]
     target = before / number if unit == "x" else before * number / 100 if unit == "%" else number * UNITS[unit]
     if not 1 <= target < before:
-        raise InputError(f"a target below the {before:,} MACs there are", f"{text}, {target:,.0f} MACs", "choose a smaller one")
+        raise InputError(
+            f"--target-macs: {text} are {target:,.0f} MACs, not fewer than the {before:,} of the network",
+            "choose a smaller target",
+        )
     return int(target)
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyTarget:
-    """Milliseconds of one image, or an ``artifact`` of this device whose latency is to be reached."""
+    """Milliseconds of one image, or an ``artifact`` whose latency on this device is the target."""
 
     ms: float | None = None
     artifact: Path | None = None
@@ -38,7 +41,7 @@ class LatencyTarget:
 def parse_latency(text: str) -> LatencyTarget:
     """``2ms``, ``0.5 ms``, or the path of an artifact.
 
-    Raises ``InputError`` for a file that is not there, and for a device: only this one can be measured.
+    Raises ``InputError`` for a file that does not exist, and for the name of a device: only this one can be measured.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*ms", text.strip().lower())
     if found and float(found[1]):
@@ -47,9 +50,8 @@ def parse_latency(text: str) -> LatencyTarget:
     if path.suffix in ARTIFACTS and path.is_file():
         return LatencyTarget(artifact=path)
     if path.suffix in ARTIFACTS:
-        raise InputError(f"an artifact at {text}", "no such file", "check the path, or give milliseconds such as 2ms")
+        raise InputError(f"--target-latency: {text} does not exist", "check the path, or give milliseconds such as 2ms")
     raise InputError(
-        "a latency such as 2ms, or an artifact to be as quick as",
-        repr(text),
-        "measuring on another device is not there yet: give milliseconds or a file, measured on this one",
+        f"--target-latency: {text!r} is neither milliseconds nor a model file",
+        "give 2ms or a file; measuring on another device is not supported yet",
     )

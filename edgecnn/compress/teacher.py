@@ -1,4 +1,4 @@
-"""Networks that teach: checkpoints whose answers to the student's own batches are averaged."""
+"""The teacher of a distillation: one checkpoint, or an ensemble whose outputs for the student's batches are averaged."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from edgecnn.models import load_checkpoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Member:
-    """One teaching network in eval mode, and its card."""
+class TeacherNetwork:
+    """One network of a teacher in eval mode, and its card."""
 
     model: nn.Module
     card: ModelCard
 
 
-class Teacher:
-    """One network, or several whose outputs are averaged. It never learns, and sees the batch that the student sees."""
+class DistillationTeacher:
+    """One network, or an ensemble whose outputs are averaged. Its weights are frozen, and it sees the student's batches."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
-        if not members:
-            raise ValueError("wanted at least one teacher, found none: name one")
-        self.members = tuple(members)
-        for member in self.members:
-            member.model.eval().requires_grad_(False)
+    def __init__(self, networks: Sequence[TeacherNetwork]) -> None:
+        if not networks:
+            raise ValueError("a teacher needs at least one network")
+        self.networks = tuple(networks)
+        for network in self.networks:
+            network.model.eval().requires_grad_(False)
 
     @classmethod
-    def load(cls, checkpoints: Sequence[str]) -> Teacher:
+    def load(cls, checkpoints: Sequence[str]) -> DistillationTeacher:
         """Checkpoints by path or shipped name; raises what ``load_checkpoint`` raises."""
-        return cls([Member(*load_checkpoint(checkpoint)) for checkpoint in checkpoints])
+        return cls([TeacherNetwork(*load_checkpoint(checkpoint)) for checkpoint in checkpoints])
 
     def check(self, student: ModelCard) -> None:
-        """Raise ``InputError`` where a student with this card can't learn from it: another task, other labels, other channels."""
-        for member in self.members:
-            _check(member.card, student)
+        """Raise ``InputError`` where a student with this card has another task, other labels or other input channels."""
+        for network in self.networks:
+            _check(network.card, student)
 
     def to(self, device: str) -> None:
-        """Move it to where the student is trained."""
-        for member in self.members:
-            member.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Move all networks to a device."""
+        for network in self.networks:
+            network.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def record(self) -> list[dict[str, str]]:
-        """Name and weights of each, as a card keeps them."""
-        return [{"name": member.card.name, "sha256": member.card.sha256} for member in self.members]
+        """Name and digest of each network, for a card."""
+        return [{"name": network.card.name, "sha256": network.card.sha256} for network in self.networks]
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, preprocess: Preprocess) -> tuple[Tensor, ...]:
-        """The mean outputs, float32, for a batch (B, C, H, W) that was prepared for a student with ``preprocess``.
+        """The mean outputs, float32, for a batch (B, C, H, W) that was preprocessed for a student with ``preprocess``.
 
-        A classifier gives (logits,), a detector (distances, scores) of the cells of the batch's own size.
+        A classifier gives (logits,), a detector (distances, scores) of the cells at the batch's own size.
         """
-        found = [_outputs(member.model(_adapted(inputs, preprocess, member.card))) for member in self.members]
+        found = [_outputs(network.model(_adapted(inputs, preprocess, network.card))) for network in self.networks]
         return tuple(torch.stack([part.float() for part in parts]).mean(0) for parts in zip(*found, strict=True))
 
 
@@ -67,7 +67,7 @@ def _outputs(found: Any) -> tuple[Tensor, ...]:
 
 
 def _adapted(inputs: Tensor, preprocess: Preprocess, card: ModelCard) -> Tensor:
-    """The batch as this teacher wants it: its scale and colour order, and for a classifier its size."""
+    """The batch in a teacher's pixel scale and color order, and for a classifier at its input size."""
     own = card.preprocess
     if own.color != preprocess.color:
         inputs = inputs.flip(1)
@@ -89,14 +89,17 @@ def _ordered(preprocess: Preprocess, color: str) -> tuple[tuple[float, ...], tup
 def _check(teacher: ModelCard, student: ModelCard) -> None:
     if teacher.task != student.task:
         raise InputError(
-            f"a teacher to {student.task}", f"{teacher.name}, one to {teacher.task}", "name a teacher for the same task"
+            f"--teacher: {teacher.name} has the task {teacher.task}, but the student {student.task}",
+            "name a teacher for the same task",
         )
     if teacher.labels != student.labels:
-        found = f"{teacher.name} with {', '.join(teacher.labels)}"
-        raise InputError(f"a teacher with the labels {', '.join(student.labels)}", found, "name one trained on the same classes")
+        raise InputError(
+            f"--teacher: {teacher.name} has the labels {', '.join(teacher.labels)}, but the student {', '.join(student.labels)}",
+            "name a teacher trained on the same classes",
+        )
     if teacher.preprocess.channels != student.preprocess.channels:
         raise InputError(
-            f"a teacher for images of {student.preprocess.channels} channels",
-            f"{teacher.name} for {teacher.preprocess.channels}",
-            "name one trained on the same images",
+            f"--teacher: the input of {teacher.name} has {teacher.preprocess.channels} channels, "
+            f"but that of the student {student.preprocess.channels}",
+            "name a teacher trained on the same images",
         )

@@ -21,6 +21,7 @@ from edgecnn.models.registry import MODELS, create, defaults
 if TYPE_CHECKING:
     from torch import Tensor
 
+# of CIFAR-10, in its order
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet, which these were trained with, in pixels
 HEAD = {"conv1": "stem.0", "bn1": "stem.1", "linear": "head.2"}
@@ -32,18 +33,18 @@ SOURCE = "akamaster/pytorch_resnet_cifar10, BSD-2-Clause"
 def convert(file: Path, out: Path) -> ModelCard:
     """Write the state dict in ``file`` as the checkpoint ``out``; gives its card.
 
-    Names change (``renamed``) and no value does. Raises ``ArtifactError`` for a file that is none of these networks.
+    Tensors are renamed (``renamed``), their values do not change. Raises ``ArtifactError`` for a file that is none of these networks.
     """
     stored, record = _read(file)
     blocks = 1 + max((int(found[2]) for found in map(BLOCK.fullmatch, stored) if found), default=-1)
     name = next((name for name, entry in MODELS.items() if entry.preset.get("blocks") == blocks), None)
     if name is None:
-        raise _misfit(file, f"{blocks} blocks a stage")
+        raise _misfit(file, f"it has {blocks} blocks per stage")
     model = create(name)
-    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items() if not key.endswith("num_batches_tracked")}
+    expected = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items() if not key.endswith("num_batches_tracked")}
     weights = {renamed(key, blocks): tensor for key, tensor in stored.items()}
-    if wanted != {key: tuple(tensor.shape) for key, tensor in weights.items()}:
-        raise _misfit(file, "tensors of other names or shapes")
+    if expected != {key: tuple(tensor.shape) for key, tensor in weights.items()}:
+        raise _misfit(file, "its tensors have other names or shapes")
     model.load_state_dict(weights, strict=False)
     card = new_card(name, defaults(name), LABELS)
     preprocess = card.preprocess.__class__(size=(32, 32), resize="stretch", mean=MEAN, std=STD)
@@ -63,7 +64,7 @@ def renamed(key: str, blocks: int) -> str:
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors without DataParallel's "module.", and the accuracy that the file says it has."""
+    """Tensors without the prefix "module." of DataParallel, and the published accuracy in the file."""
     import torch
 
     try:
@@ -74,8 +75,8 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return stored, {"published_top1": float(found["best_prec1"]) / 100} if "best_prec1" in found else {}
 
 
-def _misfit(file: Path, found: str) -> ArtifactError:
-    return ArtifactError(f"a state dict of {SOURCE.partition(',')[0]} in {file}", found, "name one of its .th files")
+def _misfit(file: Path, reason: str) -> ArtifactError:
+    return ArtifactError(f"{file} is no state dict of {SOURCE.partition(',')[0]} ({reason})", "name one of its .th files")
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""PyTorch as a backend: the checkpoint itself, to compare artifacts with. Outside the base install."""
+"""PyTorch as a backend: runs a checkpoint, as the reference for artifacts. Needs the extra `train`."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ class TorchBackend:
 
 
 def open_file(path: Path, device: Literal["cpu", "gpu", "auto"], *, threads: int | None, requests: int) -> TorchBackend:
-    """Load a checkpoint; raises ``ArtifactError`` for a broken one, ``BackendError`` where the device is not there.
+    """Load a checkpoint; raises ``ArtifactError`` for a broken one, ``BackendError`` where the device is not available.
 
-    ``threads`` holds for the whole process: PyTorch has one pool.
+    ``threads`` applies to the whole process: PyTorch has one thread pool.
     """
     model, card = load_checkpoint(path)
     if device == "gpu" and not torch.cuda.is_available():
-        raise BackendError("a GPU that PyTorch can use", "none", "install its driver and a CUDA build, or use --device cpu")
+        raise BackendError("--device gpu: PyTorch finds no GPU", "install its driver and a CUDA build, or use --device cpu")
     if threads is not None:
         torch.set_num_threads(threads)
     return TorchBackend(model, card, "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu", requests)
 
 
 def _named(found: Any, single: str) -> dict[str, torch.Tensor]:
-    """The model's output under the names that its artifacts give it; ``single`` is that of an only one."""
+    """The model's outputs under the names that they have in its artifacts; ``single`` names an only output."""
     if isinstance(found, torch.Tensor):
         return {single: found}
     if isinstance(found, Mapping):

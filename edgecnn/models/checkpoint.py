@@ -1,4 +1,4 @@
-"""A checkpoint is one .safetensors file: the weights, and in its header the card. Loading one never runs code from it."""
+"""Checkpoints: one .safetensors file with the weights, and the card in its header. Loading one never runs code from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SUFFIX = ".safetensors"
-AGAIN = "train it again or copy it again"
+AGAIN = "train it or copy it again"
 ANOTHER_OUT = "choose another folder with --out"
 
 
@@ -27,24 +27,23 @@ def shipped() -> tuple[str, ...]:
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The file of a shipped checkpoint ("cups") or of a path; raises ``InputError`` where there is neither."""
+    """The file of a shipped checkpoint ("cups") or of a path; raises ``InputError`` where neither exists."""
     path = Path(name_or_path)
     if not path.is_file() and str(name_or_path) in shipped():
         return checkpoint(str(name_or_path))
     if not path.exists():
         raise InputError(
-            f"a checkpoint ({SUFFIX} file, or {', '.join(shipped()) or 'none'} from the package)",
-            f"nothing at {name_or_path}",
-            "check the path",
+            f"the checkpoint {name_or_path} does not exist",
+            f"name a {SUFFIX} file, or one of the package: {', '.join(shipped()) or 'none'}",
         )
     if not path.is_file() or path.suffix != SUFFIX:
-        found = "a folder" if path.is_dir() else path.name
-        raise InputError(f"a checkpoint, a {SUFFIX} file", found, "name the file that `edgecnn train` wrote")
+        kind = "is a folder, not a checkpoint" if path.is_dir() else f"is not a checkpoint, which is a {SUFFIX} file"
+        raise InputError(f"{path} {kind}", "name the file that `edgecnn train` wrote")
     return path
 
 
 def read_card(name_or_path: str | Path) -> ModelCard:
-    """The card of a checkpoint, without its weights; raises ``InputError`` for no file, ``ArtifactError`` for a broken one."""
+    """The card of a checkpoint, without its weights; raises ``InputError`` for a missing file, ``ArtifactError`` for a broken one."""
     path = find_checkpoint(name_or_path)
     with _opened(path, "numpy") as file:
         return _card(file, path)
@@ -60,17 +59,17 @@ def read_weights(name_or_path: str | Path) -> tuple[dict[str, Tensor], ModelCard
 def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     """The model in eval mode on the CPU, and its card.
 
-    A card whose ``model`` says ``pruned`` has fewer channels than its options make: the shapes of the tensors say how many. One that
-    says ``quantized`` is of a network trained for int8, which comes back as ``edgecnn.models.quantized.Quantized``.
-    Raises ``InputError`` for no file, ``ArtifactError`` for a file that is truncated, has no card or does not fit the model of its card.
+    A network whose card says ``pruned`` has fewer channels than its options give: the shapes of the tensors say how many. One whose
+    card says ``quantized`` was trained for int8, and is loaded as ``edgecnn.models.quantized.QuantizedModel``.
+    Raises ``InputError`` for a missing file, ``ArtifactError`` for one that is truncated, has no card or does not fit its card.
     """
     path = find_checkpoint(name_or_path)
     weights, card = read_weights(path)
     if "name" not in card.model:
-        raise ArtifactError(f"a card in {path} that names its model", "none", AGAIN)
+        raise ArtifactError(f"the card in {path} does not name its model", AGAIN)
     model = create(card.model["name"], **card.model.get("options", {}))
     if card.model.get("quantized"):
-        model = _rounding(model, card)
+        model = _with_fake_quant(model, card)
     if card.model.get("pruned"):
         from edgecnn.models.resize import resize
 
@@ -82,9 +81,9 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
 
 
 def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard, *, half: bool = False) -> ModelCard:
-    """Write weights and card into one file, at once or not at all; gives the card back with the digest of the weights.
+    """Write weights and card into one file, atomically; gives the card with the digest of the weights.
 
-    ``half`` stores parameters, but not statistics, in half precision; a checkpoint is always loaded in single precision.
+    ``half`` stores parameters, but not batch-norm statistics, in half precision; a checkpoint is always loaded in single precision.
     Raises ``InputError`` where the folder can't be written.
     """
     from safetensors.torch import save
@@ -113,70 +112,68 @@ def digest(weights: Mapping[str, Tensor]) -> str:
 
 def _opened(path: Path, framework: str) -> Any:
     if not path.stat().st_size:
-        raise ArtifactError(f"a checkpoint at {path}", "an empty file", AGAIN)
+        raise ArtifactError(f"{path} is empty", AGAIN)
     try:
         from safetensors import SafetensorError, safe_open
 
         if framework == "pt":
-            import torch  # noqa: F401 - else safe_open itself would complain
+            import torch  # noqa: F401 - safe_open would raise another error without it
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from error
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
-        raise ArtifactError(f"a checkpoint at {path}", f"a broken or truncated file ({error})", AGAIN) from error
+        raise ArtifactError(f"{path} is broken or truncated ({error})", AGAIN) from error
 
 
 def _card(file: Any, path: Path) -> ModelCard:
     text = (file.metadata() or {}).get(CARD_KEY)
     if text is None:
         raise ArtifactError(
-            f"a checkpoint with a card at {path}",
-            "weights without one",
+            f"{path} holds weights without a card",
             "use a checkpoint of `edgecnn train`, or export with `edgecnn export package.module:factory --weights FILE`",
         )
     return ModelCard.from_json(text, str(path))
 
 
 def _fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -> None:
-    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    found = {key: tuple(tensor.shape) for key, tensor in weights.items()}
-    wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    expected = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    stored = {key: tuple(tensor.shape) for key, tensor in weights.items()}
+    wrong = sorted(key for key in expected.keys() | stored.keys() if expected.get(key) != stored.get(key))
     if wrong:
-        first = wrong[0]
+        key = wrong[0]
         raise ArtifactError(
-            f"weights in {path} that fit the model {name} ({first}: {wanted.get(first, 'not there')})",
-            f"{len(wrong)} tensors that do not ({first}: {found.get(first, 'missing')})",
+            f"{len(wrong)} tensors in {path} do not fit the model {name} "
+            f"({key} is {stored.get(key, 'missing')} in the file, {expected.get(key, 'missing')} in the model)",
             AGAIN,
         )
     model.load_state_dict(weights)
 
 
-def brings_ranges(name_or_path: str | Path) -> bool:
-    """Whether this is a checkpoint of a network trained for int8; False for whatever is no checkpoint."""
+def has_qat_ranges(name_or_path: str | Path) -> bool:
+    """Whether this is a checkpoint of a network trained for int8; False for anything that is not a checkpoint."""
     try:
         return bool(read_card(name_or_path).model.get("quantized"))
     except EdgeCnnError:
         return False
 
 
-def _rounding(model: nn.Module, card: ModelCard) -> nn.Module:
-    """The network with its places to round, whose ranges are still to come."""
+def _with_fake_quant(model: nn.Module, card: ModelCard) -> nn.Module:
+    """The network with fake quantization, whose ranges are tensors that are loaded next."""
     import torch
 
-    from edgecnn.models.quantized import quantized
+    from edgecnn.models.quantized import insert_fake_quant
 
-    return quantized(model, torch.zeros((1, card.preprocess.channels, *card.preprocess.size)))
+    return insert_fake_quant(model, torch.zeros((1, card.preprocess.channels, *card.preprocess.size)))
 
 
 def _run_once(model: nn.Module, card: ModelCard, path: Path) -> None:
-    """Layers that were brought to stored shapes fit each other, or the file is wrong."""
+    """Check that layers resized to the stored shapes fit each other."""
     import torch
 
     try:
         with torch.inference_mode():
             model(torch.zeros((1, card.preprocess.channels, *card.preprocess.size)))
     except RuntimeError as error:
-        raise ArtifactError(
-            f"a pruned network in {path} whose layers fit each other", (str(error).splitlines() or [""])[0][:160], AGAIN
-        ) from error
+        reason = (str(error).splitlines() or [""])[0][:160]
+        raise ArtifactError(f"the layers of the pruned network in {path} do not fit each other ({reason})", AGAIN) from error

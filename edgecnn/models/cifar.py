@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecnn.models.blocks import Residual, conv_bn_relu, scaled
-from edgecnn.models.heads import Head, task_for
+from edgecnn.models.blocks import Residual, conv_bn_relu, scale_channels
+from edgecnn.models.heads import HeadKind, task_for
 
 WIDTHS = (16, 32, 64)
 
@@ -27,17 +27,17 @@ class CifarResNet(nn.Module):
         size: tuple[int, int] = (32, 32),
         blocks: int = 3,
         width: float = 1.0,
-        head: Head = "classify",
+        head: HeadKind = "classify",
     ) -> None:
         super().__init__()
         self.size, self.task = (size[0], size[1]), task_for(head)
-        widths = [scaled(channels, width) for channels in WIDTHS]
+        widths = [scale_channels(channels, width) for channels in WIDTHS]
         self.stem = conv_bn_relu(channels, widths[0])
         stages: list[nn.Module] = []
         last = widths[0]
         for stage, outputs in enumerate(widths):
             for index in range(blocks):
-                stages.append(Residual(last, outputs, 2 if stage and not index else 1, free=True))
+                stages.append(Residual(last, outputs, 2 if stage and not index else 1, parameter_free=True))
                 last = outputs
         self.stages = nn.Sequential(*stages)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(last, classes))

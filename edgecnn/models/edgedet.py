@@ -1,4 +1,4 @@
-"""EdgeDet: the project's own detector, anchor-free, single stage, depthwise-separable, made to be run in int8."""
+"""EdgeDet: the project's own detector: anchor-free, single-stage, depthwise-separable, designed for int8."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edgecnn.card import Task
 from edgecnn.models.blocks import conv_bn_relu, separable
 
 STRIDES = (8, 16, 32)
-PRIOR = 0.01  # chance of an object in a cell at the start of training: focal loss, arXiv:1708.02002
+PRIOR = 0.01  # initial score of every cell: focal loss, arXiv:1708.02002, section 4.1
 
 
 class Backbone(nn.Module):
-    """MobileNet-like features at strides 8, 16 and 32."""
+    """MobileNet-like feature maps at strides 8, 16 and 32."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Backbone(nn.Module):
             last = width
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, channels, H, W) to three maps, finest first."""
+        """(B, channels, H, W) to three feature maps, finest first."""
         maps = []
         x = self.stem(x)
         for stage in self.stages:
@@ -39,7 +39,7 @@ class Backbone(nn.Module):
 
 
 class Neck(nn.Module):
-    """Mixes the levels, coarse into fine and back: FPN, arXiv:1612.03144, and the path of PANet, arXiv:1803.01534, with sums."""
+    """Top-down and bottom-up fusion of the levels: FPN, arXiv:1612.03144, and PANet, arXiv:1803.01534, with sums."""
 
     def __init__(self, inputs: tuple[int, ...], width: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Neck(nn.Module):
         self.stride = nn.ModuleList(separable(width, width, 2) for _ in inputs[1:])
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Maps of the backbone to maps of equal width, finest first."""
+        """Feature maps of the backbone to fused maps of equal width, finest first."""
         fine, middle, coarse = (lateral(x) for lateral, x in zip(self.lateral, maps, strict=True))
         middle = self.down[1](middle + F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
         fine = self.down[0](fine + F.interpolate(middle, scale_factor=2.0, mode="nearest"))
@@ -57,19 +57,19 @@ class Neck(nn.Module):
         return [fine, middle, coarse]
 
 
-class Head(nn.Module):
-    """Scores and boxes of one level in two branches (decoupled: YOLOX, arXiv:2107.08430), without weights shared between levels.
+class DetectionHead(nn.Module):
+    """Scores and boxes of one level in two branches (decoupled head: YOLOX, arXiv:2107.08430), not shared between levels.
 
-    Each level has its own range of values, and own weights let each be quantized by its own.
+    Activations of each level have their own range; with shared weights all would be quantized by one.
     """
 
     def __init__(self, width: int, classes: int, depth: int) -> None:
         super().__init__()
         self.score = nn.Sequential(*(separable(width, width) for _ in range(depth)), nn.Conv2d(width, classes, 1))
         self.box = nn.Sequential(*(separable(width, width) for _ in range(depth)), nn.Conv2d(width, 4, 1))
-        self._start()
+        self._init_weights()
 
-    def _start(self) -> None:
+    def _init_weights(self) -> None:
         score, box = self.score[-1], self.box[-1]
         assert isinstance(score, nn.Conv2d)
         assert isinstance(box, nn.Conv2d)
@@ -79,17 +79,17 @@ class Head(nn.Module):
             nn.init.constant_(layer.bias, bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, h*w, classes) and distances (B, h*w, 4) of the cells of one map, row by row."""
+        """Logits (B, h*w, classes) and distances (B, h*w, 4) of the cells of one feature map, row by row."""
         return self.score(x).permute(0, 2, 3, 1).flatten(1, 2), self.box(x).permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class EdgeDet(nn.Module):
-    """Boxes and scores of objects for each cell of strides 8, 16 and 32.
+    """Boxes and scores for each cell at strides 8, 16 and 32.
 
     In: (B, channels, H, W) float32 RGB or gray divided by 255, H and W multiples of 32. Out, in eval mode: ``boxes`` (B, N, 4),
     distances from the cell's centre to left, top, right, bottom in units of its stride (FCOS, arXiv:1904.01355), and ``scores``
-    (B, N, classes) after the sigmoid. In train mode logits take the place of scores. Distances are clipped to 0..``reach``: a known
-    range loses least in int8.
+    (B, N, classes) after the sigmoid; in train mode logits instead of scores. Distances are clipped to 0..``reach``, since a fixed
+    range has the smallest rounding error in int8. Raises ``ValueError`` for a size that is not a multiple of 32.
     """
 
     task: Task = "detect"
@@ -109,11 +109,11 @@ class EdgeDet(nn.Module):
     ) -> None:
         super().__init__()
         if size[0] % STRIDES[-1] or size[1] % STRIDES[-1]:
-            raise ValueError(f"wanted a size of multiples of {STRIDES[-1]}, found {size}")
+            raise ValueError(f"size must be multiples of {STRIDES[-1]}, not {size}")
         self.size, self.reach = (size[0], size[1]), reach
         self.backbone = Backbone(channels, tuple(widths), tuple(depths))
         self.neck = Neck(tuple(widths[-3:]), neck)
-        self.heads = nn.ModuleList(Head(neck, classes, head_depth) for _ in STRIDES)
+        self.heads = nn.ModuleList(DetectionHead(neck, classes, head_depth) for _ in STRIDES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Distances (B, N, 4) and scores, or logits while training, (B, N, classes)."""

@@ -1,4 +1,4 @@
-"""What the last layer of a classifier's network is for: scores of classes, or continuous values."""
+"""The kind of a classification network's last layer: class scores, or continuous values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Literal, get_args
 
 from edgecnn.card import Task
 
-Head = Literal["classify", "regress"]
+HeadKind = Literal["classify", "regress"]
 
 
-def task_for(head: Head) -> Task:
+def task_for(head: HeadKind) -> Task:
     """The task of a network with this head; raises ``ValueError`` for an unknown one."""
-    if head not in get_args(Head):
-        raise ValueError(f"wanted a head of {', '.join(get_args(Head))}, found {head!r}")
+    if head not in get_args(HeadKind):
+        raise ValueError(f"head must be one of {', '.join(get_args(HeadKind))}, not {head!r}")
     return head

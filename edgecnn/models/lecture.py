@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecnn.models.heads import Head, task_for
+from edgecnn.models.heads import HeadKind, task_for
 
 
 class Lecture(nn.Module):
@@ -19,7 +19,7 @@ class Lecture(nn.Module):
         channels: int = 1,
         size: tuple[int, int] = (28, 28),
         filters: int = 16,
-        head: Head = "classify",
+        head: HeadKind = "classify",
     ) -> None:
         super().__init__()
         self.size, self.task = (size[0], size[1]), task_for(head)

@@ -1,10 +1,10 @@
-"""The fully connected baseline: what a network reaches that does not know that pixels have neighbours."""
+"""The fully connected baseline, a network without any prior about neighbouring pixels."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgecnn.models.heads import Head, task_for
+from edgecnn.models.heads import HeadKind, task_for
 
 
 class Mlp(nn.Module):
@@ -19,7 +19,7 @@ class Mlp(nn.Module):
         channels: int = 1,
         size: tuple[int, int] = (28, 28),
         hidden: int = 256,
-        head: Head = "classify",
+        head: HeadKind = "classify",
     ) -> None:
         super().__init__()
         self.size, self.task = (size[0], size[1]), task_for(head)

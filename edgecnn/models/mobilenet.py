@@ -6,8 +6,8 @@ from math import ceil
 
 from torch import Tensor, nn
 
-from edgecnn.models.blocks import InvertedResidual, conv_bn_relu, scaled
-from edgecnn.models.heads import Head, task_for
+from edgecnn.models.blocks import InvertedResidual, conv_bn_relu, scale_channels
+from edgecnn.models.heads import HeadKind, task_for
 
 STEM, LAST = 32, 1280
 # expansion, channels, blocks, and whether the first block may halve the size: table 2 of the paper
@@ -20,15 +20,15 @@ STAGES = (
     (6, 160, 3, True),
     (6, 320, 1, False),
 )
-CELLS = 4
+CELLS = 4  # smallest side of the last feature map
 
 
 class MobileNet(nn.Module):
     """Inverted residuals; ``width`` multiplies all channels, the last ones too.
 
-    (B, channels, H, W) in, logits (B, classes) out. ReLU instead of the paper's ReLU6: quantization ends the range of an activation
-    by itself, and a plain ReLU vanishes in the zero point of every engine. The network halves a large input five times; of a small
-    one the first halvings are left out, so that ``CELLS`` cells a side or more remain (28 and 32 pixels: three halvings).
+    (B, channels, H, W) in, logits (B, classes) out. ReLU instead of the paper's ReLU6: quantization clips activations anyway, and a
+    plain ReLU is fused into the zero point by every engine. The network halves a large input five times; for a small one the first
+    halvings are left out, so that the last feature map has at least ``CELLS`` cells a side (28 and 32 pixels: three halvings).
     """
 
     stem_parts = ("stem",)
@@ -40,23 +40,23 @@ class MobileNet(nn.Module):
         channels: int = 3,
         size: tuple[int, int] = (96, 96),
         width: float = 0.5,
-        head: Head = "classify",
+        head: HeadKind = "classify",
     ) -> None:
         super().__init__()
         self.size, self.task = (size[0], size[1]), task_for(head)
         places = 1 + sum(halves for *_, halves in STAGES)
         skipped = places - halvings(min(size), places)
-        last = scaled(STEM, width)
+        last = scale_channels(STEM, width)
         self.stem = conv_bn_relu(channels, last, 3, 1 if skipped else 2)
         seen, blocks = 1, []
         for expansion, outputs, count, halves in STAGES:
             for index in range(count):
                 stride = 2 if halves and not index and seen >= skipped else 1
-                blocks.append(InvertedResidual(last, scaled(outputs, width), stride, expansion))
-                last = scaled(outputs, width)
+                blocks.append(InvertedResidual(last, scale_channels(outputs, width), stride, expansion))
+                last = scale_channels(outputs, width)
             seen += halves
-        self.stages = nn.Sequential(*blocks, conv_bn_relu(last, scaled(LAST, width), 1))
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(scaled(LAST, width), classes))
+        self.stages = nn.Sequential(*blocks, conv_bn_relu(last, scale_channels(LAST, width), 1))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(scale_channels(LAST, width), classes))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of images (B, channels, H, W)."""
@@ -65,5 +65,5 @@ class MobileNet(nn.Module):
 
 
 def halvings(side: int, most: int) -> int:
-    """How often ``side`` pixels can be halved, rounding up, with ``CELLS`` or more left; ``most`` at most."""
+    """How often ``side`` pixels can be halved, rounding up, with at least ``CELLS`` remaining; at most ``most``."""
     return max(count for count in range(most + 1) if count == 0 or ceil(side / 2**count) >= CELLS)

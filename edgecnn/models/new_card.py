@@ -1,4 +1,4 @@
-"""The card that a new model starts with: what goes in, what comes out, how it is decoded."""
+"""The card of a new model: its inputs, preprocessing, outputs and decoder."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DETECT: Mapping[str, Any] = {
 
 
 def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> ModelCard:
-    """The card of the registry's model ``name`` made with ``options``, for ``labels`` (of values to regress: their names).
+    """The card of the model ``name`` of the registry with ``options``, for ``labels`` (for regression: names of the values).
 
-    Pixels are divided by 255 and no mean is taken away, so that the scale folds into the first convolution.
+    Pixels are divided by 255 and no mean is subtracted, so that the scale folds into the first convolution.
     Raises ``InputError`` for an unknown model or option, ``ValueError`` for a number of labels that is not the model's ``classes``.
     """
     model = create(name, **options)
@@ -29,7 +29,7 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
     values = defaults(name) | dict(options)
     channels = int(values["channels"])
     if len(labels) != values["classes"]:
-        raise ValueError(f"wanted as many labels as the model has classes, found {len(labels)} for {options}")
+        raise ValueError(f"{len(labels)} labels do not match the classes of the model in {options}")
     preprocess = Preprocess(
         size=size,  # type: ignore[arg-type]
         resize="letterbox" if task == "detect" else "stretch",

@@ -1,4 +1,4 @@
-"""Options of a model as text, `width=0.5` or `widths=24,48,160`, typed by the arguments of the model's class."""
+"""Options of a model as text, `width=0.5` or `widths=24,48,160`, parsed by the type hints of the model's class."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import InputError
-from edgecnn.models.registry import defaults, kind_of
+from edgecnn.models.registry import defaults, model_class
 
-DATA = "classes"  # what the data says, not the user
+DATA = "classes"  # known from the data, not an option of the user
 
 
 def parse_options(name: str, texts: Sequence[str]) -> dict[str, Any]:
     """The options ``texts`` ("key=value") of the model ``name``.
 
-    Tuples are written with commas or x between, None as none. Raises ``InputError`` that lists the options for one that the model
-    does not have, or a value of another kind.
+    Tuples are separated by commas or x, None is written none. Raises ``InputError`` that lists the options for one that the model
+    does not have, or a value of another type.
     """
     if not texts:
         return {}
-    hints = get_type_hints(kind_of(name).__init__)
+    hints = get_type_hints(model_class(name).__init__)
     return dict(_option(name, text, hints) for text in texts)
 
 
@@ -32,15 +32,17 @@ def listing(name: str) -> str:
 def _option(name: str, text: str, hints: dict[str, Any]) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or key == DATA or key not in defaults(name):
-        raise InputError(f"a --model-option of {name}: {listing(name)}", repr(text), "name one of them, as key=value")
+        raise InputError(f"--model-option: {name} has no option {text!r}", f"use key=value, one of {listing(name)}")
     try:
         return key, _typed(value.strip(), hints[key])
     except ValueError as error:
-        raise InputError(f"{_kind(hints[key])} for {key} of {name}", repr(value), f"give it as in {listing(name)}") from error
+        raise InputError(
+            f"--model-option: {key} of {name} is {_kind(hints[key])}, not {value!r}", f"give it as in {listing(name)}"
+        ) from error
 
 
 def _typed(text: str, hint: Any) -> Any:
-    """``text`` as a value of the type ``hint``; raises ``ValueError`` where it is none."""
+    """``text`` as a value of the type ``hint``; raises ``ValueError`` where it is not one."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is UnionType:
         if text.lower() == "none" and NoneType in parts:
@@ -49,11 +51,11 @@ def _typed(text: str, hint: Any) -> Any:
     if origin is tuple:
         items = [_typed(item, parts[0]) for item in text.lower().replace("x", ",").split(",")]
         if parts[-1] is not Ellipsis and len(items) != len(parts):
-            raise ValueError(f"wanted {len(parts)} values, found {len(items)}")
+            raise ValueError(f"{len(items)} values instead of {len(parts)}")
         return tuple(items)
     if origin is Literal:
         if text not in parts:
-            raise ValueError(f"wanted one of {parts}")
+            raise ValueError(f"not one of {parts}")
         return text
     return hint(text)
 
@@ -63,10 +65,10 @@ def _kind(hint: Any) -> str:
     if origin is UnionType:
         return " or ".join("none" if part is NoneType else _kind(part) for part in parts)
     if origin is tuple:
-        return f"{'' if parts[-1] is Ellipsis else f'{len(parts)} '}whole numbers with commas between"
+        return f"{'' if parts[-1] is Ellipsis else f'{len(parts)} '}integers separated by commas"
     if origin is Literal:
         return "one of " + ", ".join(map(str, parts))
-    return {int: "a whole number", float: "a number"}[hint]
+    return {int: "an integer", float: "a number"}[hint]
 
 
 def _text(value: Any) -> str:

@@ -1,9 +1,9 @@
-"""A network with every place in it where an int8 file rounds: how one is trained for quantization, kept in a checkpoint, and compared.
+"""A network with fake quantization wherever an int8 file rounds, for quantization-aware training and as the reference of such a file.
 
-The network is traced (torch.fx) once as it trains and once as it answers; both graphs share their layers. Batch-norms go into the
-convolutions before them. A ``FakeQuant`` stands behind each operator that makes new numbers: convolution or sum (behind its ReLU, if
-it has one), average, concatenation; not behind those that hand numbers on (pooling by maximum, reshape, nearest-neighbour), and not
-behind the last weights except on their own result, since files compute from there in real numbers.
+The network is traced (torch.fx) once in train mode and once in eval mode; both graphs share their layers. Batch-norms are folded into
+the convolutions before them. A ``FakeQuant`` follows each operator that computes new values: convolution or sum (after its ReLU, if it
+has one), average, concatenation; not those that only move values (max pooling, reshape, nearest-neighbour), and after the last
+weights only their own result, since files compute in floating point from there.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 from torch.nn import functional as F
 
 from edgecnn.errors import InputError
-from edgecnn.models.fake_quant import FakeQuant, Fused
+from edgecnn.models.fake_quant import FakeQuant, FusedLayer
 
-HANDING_ON: tuple[Any, ...] = (
+PASS_THROUGH: tuple[Any, ...] = (
     *(nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.PixelShuffle, nn.Upsample),
     *(F.max_pool2d, F.interpolate, F.pad, F.dropout, torch.flatten, torch.reshape, torch.permute, torch.transpose),
     *(torch.squeeze, torch.unsqueeze, torch.chunk, torch.split, operator.getitem),
@@ -30,41 +30,41 @@ HANDING_ON: tuple[Any, ...] = (
 RELU: tuple[Any, ...] = (nn.ReLU, nn.ReLU6, F.relu, F.relu6, torch.relu, "relu", "relu_")
 
 
-class Quantized(nn.Module):
-    """A network whose weights and activations are rounded as int8 rounds them; in eval mode it gives what an int8 file should give.
+class QuantizedModel(nn.Module):
+    """A network with int8 weights and activations, simulated in floating point; in eval mode its outputs are those of an int8 file.
 
-    ``points`` are its roundings of activations by name. Made by ``quantized``.
+    ``points`` are the quantization points of its activations by name. Made by ``insert_fake_quant``.
     """
 
     def __init__(self, root: nn.Module, graphs: dict[bool, fx.Graph]) -> None:
         super().__init__()
         self.net = fx.GraphModule(root, graphs[False])
-        # the other graph's module shares all layers; hidden from the state dict, which else would hold each tensor twice
-        self._learning = [fx.GraphModule(root, graphs[True])]
+        # Both graphs share all layers. In a list, nn.Module does not register this one: the state dict holds each tensor once.
+        self._train_net = [fx.GraphModule(root, graphs[True])]
 
     @property
     def points(self) -> dict[str, FakeQuant]:
-        """All roundings of activations, in the order of computing."""
+        """All quantization points of activations, in the order of execution."""
         return {name: layer for name, layer in self.net.points.named_children() if isinstance(layer, FakeQuant)}  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Any:
-        """What the network gives for (B, C, H, W), rounded on the way."""
-        return self._learning[0](x) if self.training else self.net(x)
+        """The outputs of the network for (B, C, H, W)."""
+        return self._train_net[0](x) if self.training else self.net(x)
 
-    def train(self, mode: bool = True) -> Quantized:
+    def train(self, mode: bool = True) -> QuantizedModel:
         """Set the mode of both graphs."""
-        self._learning[0].train(mode)
+        self._train_net[0].train(mode)
         super().train(mode)
         return self
 
     def activate(self, active: bool) -> None:
-        """Round, or let everything through as it is."""
+        """Switch all rounding on or off."""
         for layer in self.modules():
-            if isinstance(layer, FakeQuant | Fused):
+            if isinstance(layer, FakeQuant | FusedLayer):
                 layer.active = active
 
     def values(self, run: Callable[[], object]) -> dict[str, Tensor]:
-        """What arrives at each point while ``run`` is called, without any rounding."""
+        """The input of each quantization point while ``run`` is called, with all rounding off."""
         found: dict[str, Tensor] = {}
         points = self.points.items()
         hooks = [point.register_forward_pre_hook(_keeper(found, name)) for name, point in points]
@@ -79,14 +79,14 @@ class Quantized(nn.Module):
         return found
 
     def plain(self) -> nn.Module:
-        """A network of plain layers, batch-norms folded in, that computes the same without rounding; in eval mode, for inference."""
+        """A network of plain layers with batch-norms folded in, without fake quantization; in eval mode, for inference."""
         net = copy.deepcopy(self.net)
         for node in list(net.graph.nodes):
             layer = _layer(net, node)
             if isinstance(layer, FakeQuant):
                 node.replace_all_uses_with(node.args[0])
                 net.graph.erase_node(node)
-            elif isinstance(layer, Fused):
+            elif isinstance(layer, FusedLayer):
                 net.set_submodule(node.target, layer.plain())
         net.delete_all_unused_submodules()
         net.recompile()
@@ -95,15 +95,15 @@ class Quantized(nn.Module):
 
 def _keeper(found: dict[str, Tensor], name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     def keep(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        found[name] = inputs[0].detach().clone()  # the next operator may write into it
+        found[name] = inputs[0].detach().clone()  # an in-place operator such as ReLU may overwrite it next
 
     return keep
 
 
-def quantized(model: nn.Module, example: Tensor) -> Quantized:
-    """A copy of ``model`` on the CPU that rounds; its ranges are still to be set. ``example`` is an input (1, C, H, W).
+def insert_fake_quant(model: nn.Module, example: Tensor) -> QuantizedModel:
+    """A copy of ``model`` on the CPU with fake quantization, whose ranges are to be set next. ``example`` is an input (1, C, H, W).
 
-    Raises ``InputError`` for a network whose way of the data depends on the data.
+    Raises ``InputError`` for a network with data-dependent control flow, or with a layer that is used twice.
     """
     root = copy.deepcopy(model).cpu()
     graphs = {training: _traced(root, training) for training in (True, False)}
@@ -111,10 +111,10 @@ def quantized(model: nn.Module, example: Tensor) -> Quantized:
         _fuse(root, graphs.values(), convolution, norm)
     root.points = nn.ModuleDict()
     for name, answer in _places(root.eval(), graphs[False], example.cpu()).items():
-        root.points[name] = FakeQuant(answer=answer)
+        root.points[name] = FakeQuant(is_output=answer)
         for graph in graphs.values():
             _insert(graph, name)
-    return Quantized(root, graphs).eval()
+    return QuantizedModel(root, graphs).eval()
 
 
 def _traced(root: nn.Module, training: bool) -> fx.Graph:
@@ -123,7 +123,7 @@ def _traced(root: nn.Module, training: bool) -> fx.Graph:
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(
-            "a network that can be traced for quantization", said, "use one whose forward does not depend on values"
+            f"the network can't be traced for quantization ({said})", "use one whose control flow does not depend on its data"
         ) from error
 
 
@@ -132,7 +132,7 @@ def _layer(root: nn.Module, node: fx.Node) -> nn.Module | None:
 
 
 def _fusible(root: nn.Module, graph: fx.Graph) -> Iterator[tuple[str, str | None]]:
-    """Names of the layers with weights, each with the batch-norm that reads it alone, or None."""
+    """Names of the layers with weights, each with the batch-norm that is its only user, or None."""
     counts: dict[str, int] = {}
     for node in graph.nodes:
         counts[str(node.target)] = counts.get(str(node.target), 0) + 1
@@ -142,9 +142,8 @@ def _fusible(root: nn.Module, graph: fx.Graph) -> Iterator[tuple[str, str | None
             continue
         if counts[str(node.target)] > 1:
             raise InputError(
-                "layers that are each used once",
-                f"{node.target} used {counts[str(node.target)]} times",
-                "give each place its own",
+                f"the layer {node.target} is used {counts[str(node.target)]} times and can't have a range for each use",
+                "use a layer of its own in each place",
             )
         users = list(node.users)
         norm = _layer(root, users[0]) if len(users) == 1 else None
@@ -152,10 +151,10 @@ def _fusible(root: nn.Module, graph: fx.Graph) -> Iterator[tuple[str, str | None
 
 
 def _fuse(root: nn.Module, graphs: Any, name: str, norm: str | None) -> None:
-    """Put one module in the place of both."""
+    """Replace a layer and its batch-norm by one module, in all graphs."""
     layer: Any = root.get_submodule(name)
     batch_norm: Any = None if norm is None else root.get_submodule(norm)
-    root.set_submodule(name, Fused(layer, batch_norm))
+    root.set_submodule(name, FusedLayer(layer, batch_norm))
     for graph in graphs if norm is not None else ():
         for node in [node for node in graph.nodes if node.op == "call_module" and node.target == norm]:
             node.replace_all_uses_with(node.args[0])
@@ -163,32 +162,32 @@ def _fuse(root: nn.Module, graphs: Any, name: str, norm: str | None) -> None:
 
 
 def _places(root: nn.Module, graph: fx.Graph, example: Tensor) -> dict[str, bool]:
-    """Names of the nodes behind which a file rounds, in order, and whether no weights come after."""
+    """Names of the nodes whose results a file rounds, in order, and whether no weights follow."""
     ShapeProp(fx.GraphModule(root, graph)).propagate(example)
-    graph.owning_module = None  # of the graph without roundings, which is done with
+    graph.owning_module = None  # the temporary module above: a graph can have only one, and gets its own later
     before_weights: set[fx.Node] = set()
     for node in reversed(graph.nodes):
-        if any(user in before_weights or isinstance(_layer(root, user), Fused) for user in node.users):
+        if any(user in before_weights or isinstance(_layer(root, user), FusedLayer) for user in node.users):
             before_weights.add(node)
     return {node.name: node not in before_weights for node in graph.nodes if _rounds(root, node, before_weights)}
 
 
 def _rounds(root: nn.Module, node: fx.Node, before_weights: set[fx.Node]) -> bool:
-    made_of = node.meta.get("tensor_meta")
-    if node.op not in ("call_module", "call_function", "call_method") or not isinstance(made_of, TensorMetadata):
+    metadata = node.meta.get("tensor_meta")
+    if node.op not in ("call_module", "call_function", "call_method") or not isinstance(metadata, TensorMetadata):
         return False
-    if not made_of.dtype.is_floating_point:
+    if not metadata.dtype.is_floating_point:
         return False
-    if _is(root, node, HANDING_ON) or _waits(root, node):
+    if _is(root, node, PASS_THROUGH) or _fused_with_relu(root, node):
         return False
-    made = node.all_input_nodes[0] if _is(root, node, RELU) and _waits(root, node.all_input_nodes[0]) else node
-    return node in before_weights or isinstance(_layer(root, made), Fused)
+    made = node.all_input_nodes[0] if _is(root, node, RELU) and _fused_with_relu(root, node.all_input_nodes[0]) else node
+    return node in before_weights or isinstance(_layer(root, made), FusedLayer)
 
 
-def _waits(root: nn.Module, node: fx.Node) -> bool:
-    """Whether nothing but a ReLU reads the node: files compute both at once."""
+def _fused_with_relu(root: nn.Module, node: fx.Node) -> bool:
+    """Whether a ReLU is the only user of the node: files fuse both and round once."""
     users = list(node.users)
-    return len(users) == 1 and _is(root, users[0], RELU) and not _is(root, node, HANDING_ON)
+    return len(users) == 1 and _is(root, users[0], RELU) and not _is(root, node, PASS_THROUGH)
 
 
 def _is(root: nn.Module, node: fx.Node, kinds: tuple[Any, ...]) -> bool:
@@ -199,7 +198,7 @@ def _is(root: nn.Module, node: fx.Node, kinds: tuple[Any, ...]) -> bool:
 
 
 def _insert(graph: fx.Graph, name: str) -> None:
-    """Let everybody who reads the node of this name read its rounding."""
+    """Insert the quantization point of the node of this name between it and all its users."""
     node = next((node for node in graph.nodes if node.name == name), None)
     if node is None:
         return

@@ -1,4 +1,4 @@
-"""Models by name: `create("resnet-s", classes=10)`; each is imported only when it is asked for."""
+"""Models by name: `create("resnet-s", classes=10)`; each is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a model's class is ("module:Class"), the options that make this model of it, and what it does."""
+class ModelEntry:
+    """The path of a model's class ("module:Class"), the options of this model, and its task."""
 
-    kind: str
+    class_path: str
     preset: Mapping[str, Any] = field(default_factory=dict)
     task: Task = "classify"
 
@@ -28,25 +28,25 @@ RESNET = "edgecnn.models.resnet:ResNetS"
 CIFAR = "edgecnn.models.cifar:CifarResNet"
 EDGEDET = "edgecnn.models.edgedet:EdgeDet"
 
-MODELS: dict[str, Entry] = {
-    "mlp": Entry("edgecnn.models.mlp:Mlp"),
-    "lecture": Entry("edgecnn.models.lecture:Lecture"),
-    "resnet-xs": Entry(RESNET, {"widths": (16, 24, 44), "depths": (2, 2, 2)}),
-    "resnet-s": Entry(RESNET),
-    "resnet-m": Entry(RESNET, {"widths": (24, 48, 160), "depths": (2, 2, 2)}),
-    "resnet-8": Entry(CIFAR, {"blocks": 1}),
-    "resnet-20": Entry(CIFAR, {"blocks": 3}),
-    "resnet-32": Entry(CIFAR, {"blocks": 5}),
-    "resnet-56": Entry(CIFAR, {"blocks": 9}),
-    "mobilenet": Entry("edgecnn.models.mobilenet:MobileNet"),
-    "edgedet": Entry(EDGEDET, task="detect"),
-    "edgedet-n": Entry(
+MODELS: dict[str, ModelEntry] = {
+    "mlp": ModelEntry("edgecnn.models.mlp:Mlp"),
+    "lecture": ModelEntry("edgecnn.models.lecture:Lecture"),
+    "resnet-xs": ModelEntry(RESNET, {"widths": (16, 24, 44), "depths": (2, 2, 2)}),
+    "resnet-s": ModelEntry(RESNET),
+    "resnet-m": ModelEntry(RESNET, {"widths": (24, 48, 160), "depths": (2, 2, 2)}),
+    "resnet-8": ModelEntry(CIFAR, {"blocks": 1}),
+    "resnet-20": ModelEntry(CIFAR, {"blocks": 3}),
+    "resnet-32": ModelEntry(CIFAR, {"blocks": 5}),
+    "resnet-56": ModelEntry(CIFAR, {"blocks": 9}),
+    "mobilenet": ModelEntry("edgecnn.models.mobilenet:MobileNet"),
+    "edgedet": ModelEntry(EDGEDET, task="detect"),
+    "edgedet-n": ModelEntry(
         EDGEDET, {"widths": (16, 32, 80, 160, 320), "depths": (2, 2, 3, 2), "neck": 64, "head_depth": 1}, "detect"
     ),
-    "edgedet-s": Entry(
+    "edgedet-s": ModelEntry(
         EDGEDET, {"widths": (16, 32, 96, 192, 448), "depths": (2, 3, 4, 3), "neck": 96, "head_depth": 2}, "detect"
     ),
-    "edgedet-m": Entry(
+    "edgedet-m": ModelEntry(
         EDGEDET, {"widths": (24, 56, 160, 320, 640), "depths": (2, 3, 4, 4), "neck": 160, "head_depth": 2}, "detect"
     ),
 }
@@ -58,14 +58,14 @@ def names() -> tuple[str, ...]:
 
 
 def task_of(name: str, options: Mapping[str, Any] | None = None) -> Task:
-    """What the model ``name`` made with ``options`` does, without importing it; raises ``InputError`` for an unknown name."""
+    """The task of the model ``name`` with ``options``, without importing it; raises ``InputError`` for an unknown name."""
     found = _entry(name).task
     return "regress" if found == "classify" and (options or {}).get("head") == "regress" else found
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """All options of the model ``name`` with their defaults: a card keeps them, so that later defaults do not change old weights."""
-    own = {key: item.default for key, item in inspect.signature(kind_of(name)).parameters.items()}
+    """All options of the model ``name`` with their defaults; a card stores them, so that new defaults do not break old weights."""
+    own = {key: item.default for key, item in inspect.signature(model_class(name)).parameters.items()}
     return own | dict(MODELS[name].preset)
 
 
@@ -74,25 +74,25 @@ def create(name: str, **options: Any) -> nn.Module:
 
     Raises ``InputError`` for an unknown name or an option that the model does not have, ``MissingExtraError`` without torch.
     """
-    build = kind_of(name)
+    build = model_class(name)
     try:
         model: nn.Module = build(**{**MODELS[name].preset, **options})
     except (TypeError, ValueError) as error:
-        raise InputError(f"options that fit the model {name}", f"{options} ({error})", "correct the options") from error
+        raise InputError(f"the model {name} can't be made with {options} ({error})", "correct the options") from error
     return model
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> ModelEntry:
     if name not in MODELS:
-        raise InputError(f"a model of {', '.join(MODELS)}", repr(name), "name one of them")
+        raise InputError(f"there is no model {name!r}", f"use one of {', '.join(MODELS)}")
     return MODELS[name]
 
 
-def kind_of(name: str) -> Any:
+def model_class(name: str) -> Any:
     """The class of the model ``name``; raises ``InputError`` for an unknown name, ``MissingExtraError`` without torch."""
-    module, _, kind = _entry(name).kind.partition(":")
+    module, _, class_name = _entry(name).class_path.partition(":")
     try:
-        return getattr(import_module(module), kind)
+        return getattr(import_module(module), class_name)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 def resize(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Give each convolution, batch-norm and dense layer of ``model`` the channels that its tensors in ``weights`` have.
+    """Give each convolution, batch-norm and dense layer of ``model`` the channels of its tensors in ``weights``.
 
-    Only channels change: kernel sizes, strides and the way of the data stay. Layers whose tensors are missing or of another kind stay
-    as they are, for the caller to complain of. Whether the layers fit each other shows when the network is run.
+    Only channels change: kernel sizes, strides and the data flow stay. Layers whose tensors are missing or of another kind are left
+    for the caller to report. Whether the layers fit each other shows when the network is run.
     """
     for name, layer in model.named_modules():
         weight = weights.get(f"{name}.weight")
@@ -28,7 +28,7 @@ def resize(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def _convolution(layer: nn.Conv2d, weight: Tensor) -> None:
-    """A depthwise convolution keeps one filter (or as many as before) for each channel, any other its number of groups."""
+    """A depthwise convolution keeps its number of filters per channel, any other its number of groups."""
     if layer.groups == layer.in_channels and layer.groups > 1:
         layer.groups = max(len(weight) // (layer.out_channels // layer.groups), 1)
     layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edgecnn.models.blocks import Residual, conv_bn_relu
-from edgecnn.models.heads import Head, task_for
+from edgecnn.models.heads import HeadKind, task_for
 
 
 class ResNetS(nn.Module):
@@ -27,7 +27,7 @@ class ResNetS(nn.Module):
         widths: tuple[int, ...] = (16, 32, 80),
         depth: int = 2,
         depths: tuple[int, ...] | None = None,
-        head: Head = "classify",
+        head: HeadKind = "classify",
     ) -> None:
         super().__init__()
         self.size, self.task = (size[0], size[1]), task_for(head)
@@ -48,9 +48,9 @@ class ResNetS(nn.Module):
 
 
 def _depths(stages: int, depth: int, depths: tuple[int, ...] | None) -> tuple[int, ...]:
-    """How many blocks each stage has."""
+    """The number of blocks of each stage."""
     if depths is None:
         return (depth,) * stages
     if len(depths) != stages:
-        raise ValueError(f"wanted a depth for each of {stages} widths, found {len(depths)}")
+        raise ValueError(f"there must be a depth for each of {stages} widths, not {len(depths)}")
     return tuple(depths)

@@ -1,4 +1,4 @@
-"""Which cells learn which object: task-aligned assignment, TOOD, Feng et al. 2021, arXiv:2108.07755."""
+"""Assignment of ground-truth objects to output cells: task-aligned, TOOD, Feng et al. 2021, arXiv:2108.07755."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 from edgecnn.train.boxes import overlap
 
-TOP = 10
-SCORE_POWER, IOU_POWER = 0.5, 6.0  # alpha and beta as YOLOv8 sets them; the paper has 1 and 6
+TOP_K = 10  # cells of an object
+ALPHA, BETA = 0.5, 6.0  # as in YOLOv8; the paper has 1 and 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truths:
-    """Objects of a batch, filled up to the same number: ``xyxy`` (B, M, 4) pixels, ``class_id`` (B, M), ``real`` and ``crowd`` (B, M) bool.
+class GroundTruth:
+    """Objects of a batch, padded to the same number: ``xyxy`` (B, M, 4) pixels, ``class_id`` (B, M), ``real`` and ``crowd`` (B, M) bool.
 
-    ``real`` marks objects to be found; ``crowd`` regions in which nothing is learnt. ``labelled`` (B, C) bool, where it is given, are
-    the classes that are labelled in an image: scores of the others are not learnt from it.
+    ``real`` marks objects to detect, in contrast to padding; ``crowd`` regions that the loss ignores. ``labelled`` (B, C) bool, where
+    given, are the classes that are labelled in an image: the loss ignores scores of the others.
     """
 
     xyxy: Tensor
@@ -27,15 +27,15 @@ class Truths:
     crowd: Tensor
     labelled: Tensor | None = None
 
-    def to(self, device: torch.device | str) -> Truths:
-        """The same on a device."""
+    def to(self, device: torch.device | str) -> GroundTruth:
+        """A copy on a device."""
         xyxy, class_id, real, crowd = (part.to(device) for part in (self.xyxy, self.class_id, self.real, self.crowd))
-        return Truths(xyxy, class_id, real, crowd, None if self.labelled is None else self.labelled.to(device))
+        return GroundTruth(xyxy, class_id, real, crowd, None if self.labelled is None else self.labelled.to(device))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assigned:
-    """For each cell: the wanted ``score`` (B, N, C) and ``xyxy`` (B, N, 4), whether it is ``positive`` and ``counts`` (B, N)."""
+class Assignment:
+    """For each cell: target ``score`` (B, N, C) and ``xyxy`` (B, N, 4), whether it is ``positive``, and whether it ``counts`` (B, N)."""
 
     score: Tensor
     xyxy: Tensor
@@ -44,30 +44,33 @@ class Assigned:
 
 
 @torch.no_grad()
-def assign(scores: Tensor, xyxy: Tensor, truths: Truths, centres: Tensor, strides: Tensor, reach: float) -> Assigned:
-    """Give each object the ``TOP`` cells inside it that already see it best, by ``score ** alpha * IoU ** beta``.
+def assign(scores: Tensor, xyxy: Tensor, truths: GroundTruth, centres: Tensor, strides: Tensor, reach: float) -> Assignment:
+    """Assign to each object the ``TOP_K`` cells inside it with the best alignment, ``score ** ALPHA * IoU ** BETA``.
 
-    ``scores`` (B, N, C) and ``xyxy`` (B, N, 4) are the present predictions; ``reach`` is the largest distance, in strides, that a
-    cell can express. A cell that several objects want goes to the one that it overlaps most. The wanted score is the alignment,
-    scaled so that the best cell of an object wants its IoU.
+    ``scores`` (B, N, C) and ``xyxy`` (B, N, 4) are the current predictions; ``reach`` is the largest distance, in strides, that a cell
+    can express. A cell that several objects claim goes to the one with the largest IoU. The target score is the alignment, scaled so
+    that the best cell of an object has its IoU as the target.
     """
     allowed = _inside(truths, centres, strides, reach)
     iou = overlap(truths.xyxy[:, :, None], xyxy[:, None])[0].clamp(min=0) * allowed
     index = truths.class_id[:, :, None].expand(-1, -1, scores.shape[1])
     score = scores.transpose(1, 2).gather(1, index)
-    align = (score**SCORE_POWER * iou**IOU_POWER) * allowed
+    align = (score**ALPHA * iou**BETA) * allowed
     chosen = _top(align, iou, allowed)
     owner = _owner(chosen, iou)
     chosen = chosen & owner
     positive = chosen.any(1)
     which = chosen.float().argmax(1)
     boxes = truths.xyxy.gather(1, which[..., None].expand(-1, -1, 4))
-    wanted = _wanted(align * chosen, iou * chosen, truths.class_id, scores.shape[2])
-    return Assigned(wanted, boxes, positive, positive | ~_in_crowd(truths, centres))
+    target = _target_scores(align * chosen, iou * chosen, truths.class_id, scores.shape[2])
+    return Assignment(target, boxes, positive, positive | ~_in_crowd(truths, centres))
 
 
-def _inside(truths: Truths, centres: Tensor, strides: Tensor, reach: float) -> Tensor:
-    """(B, M, N): the cell's centre lies in the object, and its sides are within reach; an object below 8 pixels gets its nearest cell."""
+def _inside(truths: GroundTruth, centres: Tensor, strides: Tensor, reach: float) -> Tensor:
+    """(B, M, N): the cell's centre lies in the object, and the object's sides are within reach.
+
+    Objects are widened to at least the smallest stride: one that lies between four centres would otherwise have no cell.
+    """
     middle = (truths.xyxy[..., :2] + truths.xyxy[..., 2:]) / 2
     half = ((truths.xyxy[..., 2:] - truths.xyxy[..., :2]) / 2).clamp(min=float(strides.min()) / 2)
     gap = centres[None, None] - middle[:, :, None]
@@ -77,27 +80,30 @@ def _inside(truths: Truths, centres: Tensor, strides: Tensor, reach: float) -> T
 
 
 def _top(align: Tensor, iou: Tensor, allowed: Tensor) -> Tensor:
-    """(B, M, N): the best cells of each object; where nothing is aligned yet, by IoU."""
+    """(B, M, N): the best cells of each object."""
+    # Early in training alignments underflow to 0: ties are broken by IoU, then by being allowed at all.
     rank = align + iou * 1e-9 + allowed * 1e-12
-    best = rank.topk(min(TOP, rank.shape[-1]), dim=-1).indices
+    best = rank.topk(min(TOP_K, rank.shape[-1]), dim=-1).indices
     return torch.zeros_like(allowed).scatter_(-1, best, True) & allowed
 
 
 def _owner(chosen: Tensor, iou: Tensor) -> Tensor:
-    """(B, M, N): for each cell the one object, among those that chose it, that it overlaps most."""
+    """(B, M, N): for each cell the one object, among those that claim it, with the largest IoU."""
+    # -1 is below every IoU: an object that does not claim the cell never wins against one that does with IoU 0
     winner = torch.where(chosen, iou, iou.new_tensor(-1.0)).argmax(1, keepdim=True)
     return torch.zeros_like(chosen).scatter_(1, winner, True)
 
 
-def _wanted(align: Tensor, iou: Tensor, class_id: Tensor, classes: int) -> Tensor:
-    scale = iou.amax(-1, keepdim=True) / (align.amax(-1, keepdim=True) + 1e-12)
-    share = align * scale
-    best, which = share.max(1)
-    wanted = share.new_zeros(*best.shape, classes)
-    return wanted.scatter_(-1, class_id.gather(1, which)[..., None], best[..., None])
+def _target_scores(align: Tensor, iou: Tensor, class_id: Tensor, classes: int) -> Tensor:
+    """(B, N, classes): alignments scaled to the best IoU of their object, in the column of its class."""
+    scale = iou.amax(-1, keepdim=True) / (align.amax(-1, keepdim=True) + 1e-12)  # an object without cells has alignment 0
+    scaled = align * scale
+    best, which = scaled.max(1)
+    target = scaled.new_zeros(*best.shape, classes)
+    return target.scatter_(-1, class_id.gather(1, which)[..., None], best[..., None])
 
 
-def _in_crowd(truths: Truths, centres: Tensor) -> Tensor:
+def _in_crowd(truths: GroundTruth, centres: Tensor) -> Tensor:
     low, high = truths.xyxy[:, :, None, :2], truths.xyxy[:, :, None, 2:]
     inside = ((centres >= low) & (centres <= high)).all(-1)
     return (inside & truths.crowd[..., None]).any(1)

@@ -1,4 +1,4 @@
-"""Training images changed as a policy says, by albumentations; the boxes follow, and each image's changes come from its own seed."""
+"""Augmentation of training images and their boxes by albumentations, as a policy says; each image has its own seed."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from numpy.typing import NDArray
 
 from edgecnn.data import Boxes
 from edgecnn.errors import MissingExtraError
-from edgecnn.train.augment_policy import Policy
+from edgecnn.train.augment_policy import AugmentPolicy
 from edgecnn.types import Array, Float32, Image
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer version of itself when imported
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would look for a newer version online when imported
 
-VISIBLE = 0.3  # an object of which less is left is neither to be found nor to be missed
+VISIBLE = 0.3  # fraction of its area: an object of which less remains becomes a crowd box, which the loss ignores
 BLUR, NOISE = (3, 5), (0.02, 0.08)
-SMALLEST, LARGEST = 0.5, 1.5  # how images are scaled in a mosaic to cover their cell
+MIN_SCALE, MAX_SCALE = 0.5, 1.5  # of an image in a mosaic, to cover its cell
 
 
 class Augmenter:
-    """Changes images (h, w, c) uint8 of one size; not to be shared by threads. ``pad`` fills what comes in from outside (0..255)."""
+    """Augments images (h, w, c) uint8 of one size; not thread-safe. ``pad`` (0..255) fills areas outside of the image."""
 
-    def __init__(self, policy: Policy, size: tuple[int, int], channels: int, pad: int = 0) -> None:
+    def __init__(self, policy: AugmentPolicy, size: tuple[int, int], channels: int, pad: int = 0) -> None:
         self.policy = policy
-        self._pipe, self._moves = None, False
+        self._transform, self._moves_boxes = None, False
         if policy.record():
             A = _library()
-            moves = _geometry(A, policy, size, pad)
-            points = A.KeypointParams(format="xy", remove_invisible=False) if moves else None
-            self._pipe, self._moves = A.Compose([*moves, *_appearance(A, policy, channels)], keypoint_params=points), bool(moves)
+            geometric = _geometric(A, policy, size, pad)
+            points = A.KeypointParams(format="xy", remove_invisible=False) if geometric else None
+            self._transform = A.Compose([*geometric, *_photometric(A, policy, channels)], keypoint_params=points)
+            self._moves_boxes = bool(geometric)
 
     def image(self, image: Image, seed: int) -> Image:
-        """The image changed as ``seed`` decides."""
+        """The image, augmented by the random numbers of ``seed``."""
         return self._run(image, np.zeros((0, 2), np.float32), seed)[0]
 
     def with_boxes(self, image: Image, boxes: Boxes, seed: int) -> tuple[Image, Boxes]:
-        """The image and its boxes; what is left of an object that is mostly cut off becomes a crowd box."""
-        changed, corners = self._run(image, _corners(boxes), seed)
-        return changed, keep_visible(boxes, _around(corners), (image.shape[0], image.shape[1]))
+        """The augmented image and its boxes; an object that is mostly cut off becomes a crowd box."""
+        changed, points = self._run(image, _ellipse_points(boxes), seed)
+        return changed, keep_visible(boxes, _ellipse_boxes(points), (image.shape[0], image.shape[1]))
 
     def _run(self, image: Image, points: Float32, seed: int) -> tuple[Image, Float32]:
-        if self._pipe is None:
+        if self._transform is None:
             return image, points
-        # One generator for all changes: seeded each for itself they would draw the same numbers, and what is mirrored be what is erased.
-        self._pipe.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        # The points are edges, 0 at the left side of the first pixel; albumentations counts from its centre.
-        feed = {"keypoints": points - np.float32(0.5)} if self._moves else {}
-        done: dict[str, Any] = self._pipe(image=np.ascontiguousarray(image), **feed)
-        if self._moves:
+        # One generator for all transforms: with a seed each they would draw the same numbers, and the flipped images be the erased ones.
+        self._transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        # Our coordinates start at the left edge of the first pixel, those of albumentations at its centre.
+        keypoints = {"keypoints": points - np.float32(0.5)} if self._moves_boxes else {}
+        done: dict[str, Any] = self._transform(image=np.ascontiguousarray(image), **keypoints)
+        if self._moves_boxes:
             points = np.asarray(done["keypoints"], np.float32).reshape(-1, 2) + np.float32(0.5)
         return done["image"].reshape(*done["image"].shape[:2], -1), points
 
@@ -66,7 +67,7 @@ def _library() -> Any:
     return albumentations
 
 
-def _geometry(A: Any, policy: Policy, size: tuple[int, int], pad: int) -> list[Any]:
+def _geometric(A: Any, policy: AugmentPolicy, size: tuple[int, int], pad: int) -> list[Any]:
     steps: list[Any] = []
     if policy.flip:
         steps.append(A.HorizontalFlip(p=policy.flip))
@@ -86,20 +87,20 @@ def _geometry(A: Any, policy: Policy, size: tuple[int, int], pad: int) -> list[A
                 p=0.8,
             )
         )
-    elif policy.shift:  # whole pixels, so that small images are not blurred; a cut from a larger canvas is the quickest way
+    elif policy.shift:  # by whole pixels, which does not blur small images; cropping a padded image is faster than a warp
         rows, columns = (max(round(policy.shift * side), 1) for side in size)
         steps += [A.Pad((columns, rows, columns, rows), fill=pad), A.RandomCrop(*size)]
     return steps
 
 
-def _appearance(A: Any, policy: Policy, channels: int) -> list[Any]:
+def _photometric(A: Any, policy: AugmentPolicy, channels: int) -> list[Any]:
     steps: list[Any] = []
-    if policy.light:
-        steps.append(A.RandomBrightnessContrast(policy.light, policy.light, p=0.7))
+    if policy.brightness:
+        steps.append(A.RandomBrightnessContrast(policy.brightness, policy.brightness, p=0.7))
     if policy.gamma:
         steps.append(A.RandomGamma((round(100 / (1 + policy.gamma)), round(100 * (1 + policy.gamma))), p=0.5))
-    if policy.colour and channels == 3:
-        hue, saturation = round(60 * policy.colour), round(150 * policy.colour)
+    if policy.color and channels == 3:
+        hue, saturation = round(60 * policy.color), round(150 * policy.color)
         steps.append(A.HueSaturationValue(hue, saturation, 0, p=0.5))
     if policy.blur:
         steps.append(A.GaussianBlur(blur_limit=BLUR, p=policy.blur))
@@ -112,16 +113,16 @@ def _appearance(A: Any, policy: Policy, channels: int) -> list[Any]:
     return steps
 
 
-def _corners(boxes: Boxes) -> Float32:
-    """Centre, and middles of the right and of the lower side, of each box: (3 n, 2)."""
+def _ellipse_points(boxes: Boxes) -> Float32:
+    """Centre, and middles of the right and of the lower side of each box, (3 n, 2): they define its inscribed ellipse."""
     low, high = boxes.xyxy[:, :2], boxes.xyxy[:, 2:]
     middle, half = (low + high) / 2, (high - low) / 2
     right, below = middle + half * [1, 0], middle + half * [0, 1]
     return np.stack([middle, right, below], 1).reshape(-1, 2).astype(np.float32)
 
 
-def _around(points: Float32) -> Float32:
-    """Boxes (n, 4) around the ellipses that the moved boxes held: tighter around turned objects than around turned corners.
+def _ellipse_boxes(points: Float32) -> Float32:
+    """Boxes (n, 4) around the transformed inscribed ellipses of boxes: tighter for rotated objects than around rotated corners.
 
     Kalra et al. 2021, arXiv:2109.13488.
     """
@@ -131,7 +132,10 @@ def _around(points: Float32) -> Float32:
 
 
 def keep_visible(boxes: Boxes, xyxy: Float32, size: tuple[int, int]) -> Boxes:
-    """``boxes`` at their new places ``xyxy``, clipped to ``size`` (height, width); the mostly hidden become crowd, the lost go."""
+    """``boxes`` at their new positions ``xyxy``, clipped to ``size`` (height, width).
+
+    Those of which less than ``VISIBLE`` remains become crowd boxes, those of which nothing remains are dropped.
+    """
     full = np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1e-3).prod(1)
     clipped = np.clip(xyxy, 0, np.array([size[1], size[0]] * 2, np.float32))
     share = np.maximum(clipped[:, 2:] - clipped[:, :2], 0).prod(1) / full
@@ -141,7 +145,7 @@ def keep_visible(boxes: Boxes, xyxy: Float32, size: tuple[int, int]) -> Boxes:
 
 
 def resize(image: Image, boxes: Boxes, size: tuple[int, int]) -> tuple[Image, Boxes]:
-    """Image and boxes brought to ``size`` (height, width)."""
+    """Image and boxes, resized to ``size`` (height, width)."""
     height, width = image.shape[:2]
     if (height, width) == size:
         return image, boxes
@@ -151,12 +155,12 @@ def resize(image: Image, boxes: Boxes, size: tuple[int, int]) -> tuple[Image, Bo
 
 
 def seed_of(generator: np.random.Generator) -> int:
-    """A seed for ``Augmenter`` out of the generator of one image."""
+    """A seed for ``Augmenter``, drawn from the generator of one image."""
     return int(generator.integers(0, 2**31))
 
 
 def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad: int) -> tuple[Image, Boxes]:
-    """Four images of one size, or a part of each, around a random middle: YOLOv4, arXiv:2004.10934."""
+    """Four images of one size, or a crop of each, around a random centre: mosaic augmentation, YOLOv4, arXiv:2004.10934."""
     height, width, channels = parts[0][0].shape
     canvas = np.full((height, width, channels), pad, np.uint8)
     row, column = (int(side * generator.uniform(0.35, 0.65)) for side in (height, width))
@@ -166,12 +170,13 @@ def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad
         size = (bottom - top, right - left)
         content = _content(image, pad)
         cover = max(size[0] / (content[2] - content[0]), size[1] / (content[3] - content[1]))
-        factor = min(max(cover, SMALLEST), LARGEST) * generator.uniform(0.9, 1.2)
-        # Where the cell's top left corner lies in the scaled image: what is too large is cut at a random place.
+        factor = min(max(cover, MIN_SCALE), MAX_SCALE) * generator.uniform(0.9, 1.2)
+        # the top left corner of the cell in the scaled image: an image larger than its cell is cropped at a random position
         start = [
             content[axis] * factor + generator.uniform(0, 1) * max((content[axis + 2] - content[axis]) * factor - size[axis], 0)
             for axis in (0, 1)
         ]
+        # warpAffine maps pixel centres, our coordinates are pixel edges: hence the offset of factor / 2 - 0.5
         matrix = np.array([[factor, 0, factor / 2 - 0.5 - start[1]], [0, factor, factor / 2 - 0.5 - start[0]]], np.float32)
         cell = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, borderValue=(pad,) * channels)
         canvas[top:bottom, left:right] = cell.reshape(*size, channels)
@@ -179,19 +184,19 @@ def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad
         inside = keep_visible(boxes, moved.astype(np.float32), size)
         corner = np.array([left, top] * 2, np.float32)
         found.append(Boxes(inside.xyxy + corner, inside.class_id, None, inside.crowd))
-    return canvas, join(found)
+    return canvas, concatenate(found)
 
 
 def _content(image: Image, pad: int) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of what is not the bars of a letterbox."""
+    """Top, left, bottom and right of an image without the bars of its letterbox."""
     rows, columns = ((image != pad).any((1 - axis, 2)).nonzero()[0] for axis in (0, 1))
     if not len(rows):
         return 0, 0, image.shape[0], image.shape[1]
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
-def join(boxes: list[Boxes]) -> Boxes:
-    """All boxes of several images in one."""
+def concatenate(boxes: list[Boxes]) -> Boxes:
+    """The boxes of several images as one ``Boxes``."""
     crowd = [np.zeros(len(item), bool) if item.crowd is None else item.crowd for item in boxes]
     return Boxes(
         np.concatenate([item.xyxy for item in boxes]),

@@ -1,6 +1,7 @@
-"""How training images are changed: one range or chance for each kind of change, in named sets, written `standard?rotate=15&erase=0`.
+"""Augmentation policies: a probability or range for each augmentation, in named sets, written `standard?rotate=15&erase=0`.
 
-What is not built into a network must be shown to it: a convolution knows shifts, but no rotation, no other size, no other light.
+A network must see the variation that its architecture does not cover: a convolution is equivariant to shifts, but not to rotation,
+scale or brightness.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from urllib.parse import parse_qsl
 
 from edgecnn.errors import InputError
 
-CHANCES = ("flip", "flip_vertical", "blur", "sharpen", "noise", "erase", "mosaic", "mixup")
-LIMITS = {"shift": 0.9, "scale": 4.0, "rotate": 180.0, "crop": 0.95, "light": 1.0, "gamma": 1.0, "colour": 1.0}
+PROBABILITIES = ("flip", "flip_vertical", "blur", "sharpen", "noise", "erase", "mosaic", "mixup")
+LIMITS = {"shift": 0.9, "scale": 4.0, "rotate": 180.0, "crop": 0.95, "brightness": 1.0, "gamma": 1.0, "color": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """Chances (0..1) of ``flip``, ``flip_vertical``, ``blur``, ``sharpen``, ``noise``, ``erase``, ``mosaic`` and ``mixup``, and strengths.
+class AugmentPolicy:
+    """Probabilities of ``flip``, ``flip_vertical``, ``blur``, ``sharpen``, ``noise``, ``erase``, ``mosaic`` and ``mixup``, and ranges.
 
-    ``shift``: largest move as a part of the side. ``scale``: sizes from 1 / (1 + scale) to 1 + scale. ``rotate``: largest angle in
-    degrees. ``crop``: largest part of the area that is cut away. ``light``, ``gamma`` and ``colour``: largest relative change of
-    brightness and contrast, of gamma, and of hue and saturation. 0 switches a change off.
+    ``shift``: largest translation as a fraction of the side. ``scale``: sizes from 1 / (1 + scale) to 1 + scale. ``rotate``: largest
+    angle in degrees. ``crop``: largest fraction of the area that is cut away. ``brightness``, ``gamma`` and ``color``: largest relative
+    change of brightness and contrast, of gamma, and of hue and saturation. 0 switches an augmentation off.
     """
 
     flip: float = 0.0
@@ -31,9 +32,9 @@ class Policy:
     scale: float = 0.0
     rotate: float = 0.0
     crop: float = 0.0
-    light: float = 0.0
+    brightness: float = 0.0
     gamma: float = 0.0
-    colour: float = 0.0
+    color: float = 0.0
     blur: float = 0.0
     sharpen: float = 0.0
     noise: float = 0.0
@@ -43,26 +44,26 @@ class Policy:
     name: str = field(default="none", compare=False)
 
     def record(self) -> dict[str, float]:
-        """The changes that are on, for the card."""
+        """The augmentations that are on, for the card."""
         values = dataclasses.asdict(self)
         return {key: value for key, value in values.items() if key != "name" and value}
 
-    def calm(self) -> Policy:
-        """What is left for the last epochs: only the mirror, so that training ends on images as they are (YOLOX, arXiv:2107.08430)."""
-        return Policy(flip=self.flip, flip_vertical=self.flip_vertical, name="calm")
+    def flips_only(self) -> AugmentPolicy:
+        """The policy of the last epochs: training ends on images like those at inference (YOLOX, arXiv:2107.08430)."""
+        return AugmentPolicy(flip=self.flip, flip_vertical=self.flip_vertical, name="flips only")
 
 
 _CLASSIFY = {
-    "light": Policy(flip=0.5, shift=0.08),
-    "standard": Policy(flip=0.5, shift=0.08, light=0.1, erase=0.3),
-    "strong": Policy(
+    "light": AugmentPolicy(flip=0.5, shift=0.08),
+    "standard": AugmentPolicy(flip=0.5, shift=0.08, brightness=0.1, erase=0.3),
+    "strong": AugmentPolicy(
         flip=0.5,
         shift=0.1,
         scale=0.15,
         rotate=10,
-        light=0.2,
+        brightness=0.2,
         gamma=0.1,
-        colour=0.1,
+        color=0.1,
         blur=0.05,
         sharpen=0.05,
         noise=0.05,
@@ -71,28 +72,28 @@ _CLASSIFY = {
     ),
 }
 _DETECT = {
-    "light": Policy(flip=0.5, shift=0.2, scale=0.4, light=0.2, gamma=0.15, colour=0.05),
-    "standard": Policy(
+    "light": AugmentPolicy(flip=0.5, shift=0.2, scale=0.4, brightness=0.2, gamma=0.15, color=0.05),
+    "standard": AugmentPolicy(
         flip=0.5,
         shift=0.2,
         scale=0.5,
         rotate=3,
-        light=0.25,
+        brightness=0.25,
         gamma=0.2,
-        colour=0.1,
+        color=0.1,
         blur=0.05,
         sharpen=0.05,
         noise=0.05,
         mosaic=0.3,
     ),
-    "strong": Policy(
+    "strong": AugmentPolicy(
         flip=0.5,
         shift=0.2,
         scale=0.7,
         rotate=7,
-        light=0.35,
+        brightness=0.35,
         gamma=0.3,
-        colour=0.2,
+        color=0.2,
         blur=0.1,
         sharpen=0.1,
         noise=0.1,
@@ -101,33 +102,34 @@ _DETECT = {
         mixup=0.1,
     ),
 }
-POLICIES: Mapping[str, Mapping[str, Policy]] = {"classify": _CLASSIFY, "regress": _CLASSIFY, "detect": _DETECT}
+POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {"classify": _CLASSIFY, "regress": _CLASSIFY, "detect": _DETECT}
 NAMES = ("none", "light", "standard", "strong")
 
 
-def parse_policy(text: str, task: str, *, flip: bool = True) -> Policy:
-    """The set of changes that ``text`` names, for a task; ``flip`` False switches the mirror off.
+def parse_policy(text: str, task: str, *, flip: bool = True) -> AugmentPolicy:
+    """The augmentation policy that ``text`` names, for a task; ``flip`` False switches flips off.
 
-    Raises ``InputError`` for an unknown name, an unknown change or a value out of range.
+    Raises ``InputError`` for an unknown policy, an unknown parameter or a value out of range.
     """
-    name, _, knobs = text.partition("?")
+    name, _, query = text.partition("?")
     if name not in NAMES:
-        raise InputError(f"a set of changes of {', '.join(NAMES)}", repr(name), "name one, such as --augment standard?rotate=15")
-    policy = POLICIES[task][name] if name != "none" else Policy()
-    changes = dict(_knob(key, value) for key, value in parse_qsl(knobs, keep_blank_values=True))
+        raise InputError(
+            f"--augment: {name!r} is not a policy", f"use one of {', '.join(NAMES)}, such as --augment standard?rotate=15"
+        )
+    policy = POLICIES[task][name] if name != "none" else AugmentPolicy()
+    changes = dict(_parameter(key, value) for key, value in parse_qsl(query, keep_blank_values=True))
     policy = dataclasses.replace(policy, **changes, name=text)
     return policy if flip else dataclasses.replace(policy, flip=0.0, flip_vertical=0.0)
 
 
-def _knob(key: str, value: str) -> tuple[str, float]:
-    limit = 1.0 if key in CHANCES else LIMITS.get(key)
+def _parameter(key: str, value: str) -> tuple[str, float]:
+    limit = 1.0 if key in PROBABILITIES else LIMITS.get(key)
     if limit is None:
-        known = ", ".join([*CHANCES, *LIMITS])
-        raise InputError(f"a change of {known}", repr(key), "correct --augment")
+        raise InputError(f"--augment: {key!r} is not a parameter", f"use one of {', '.join([*PROBABILITIES, *LIMITS])}")
     try:
         number = float(value)
     except ValueError:
         number = -1.0
     if not 0 <= number <= limit:
-        raise InputError(f"{key} of 0..{limit:g}", repr(value), "correct --augment")
+        raise InputError(f"--augment: {value!r} is not a value for {key}", f"give a number of 0..{limit:g}")
     return key, number

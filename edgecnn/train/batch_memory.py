@@ -1,4 +1,4 @@
-"""How large a batch the memory takes: looked at before the first step, and found by trying where it ended all the same."""
+"""The memory of a batch: estimated before the first step, and the largest batch that fits, found by trying after an out-of-memory error."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from edgecnn.errors import InputError
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 
-LOOKED_AT = 2  # images: one would make a batch-norm of 1x1 maps fail
-SPARE = 1.5  # what backward and the allocator need beside what forward keeps
+PROBE_IMAGES = 2  # one would make a batch-norm of 1x1 maps fail
+BACKWARD_FACTOR = 1.5  # memory of backward pass and allocator, relative to the activations that the forward pass saves
 CGROUP = Path("/sys/fs/cgroup")
-WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-def check(model: nn.Module, objective: Objective, batch: int, hardware: Hardware, epoch: int = 0) -> None:
-    """Raise ``InputError`` that names a batch that fits, where on the CPU ``batch`` images can't: the system would kill the process.
+def check_memory(model: nn.Module, objective: Objective, batch: int, hardware: Hardware, epoch: int = 0) -> None:
+    """Raise ``InputError`` with a batch size that fits, where ``batch`` images do not fit into the memory of the CPU.
 
-    What a step needs is what its forward pass keeps for the backward pass, counted on two images of ``epoch`` with a copy of the
-    network.
+    The system would kill the process without a message. The memory of a step is estimated from the activations that the forward pass
+    saves for the backward pass, counted on two images of ``epoch`` with a copy of the network.
     """
     free = free_bytes()
     if hardware.device != "cpu" or free is None:
         return
-    need = SPARE * kept_bytes(copy.deepcopy(model), objective, hardware, epoch) / min(LOOKED_AT, len(objective))
+    saved = activation_bytes(copy.deepcopy(model), objective, hardware, epoch) / min(PROBE_IMAGES, len(objective))
+    need = BACKWARD_FACTOR * saved
     if need * batch > free:
-        found = f"{need * batch / 2**30:.1f} GiB needed, {free / 2**30:.1f} GiB free"
-        raise InputError(f"enough memory for a batch of {batch}", found, advice(int(free / need)))
+        raise InputError(
+            f"--batch: {batch} images need {need * batch / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free",
+            advice(int(free / need)),
+        )
 
 
-def kept_bytes(model: nn.Module, objective: Objective, hardware: Hardware, epoch: int = 0) -> int:
-    """Bytes that the loss of the first two images keeps for the backward pass, weights left out."""
+def activation_bytes(model: nn.Module, objective: Objective, hardware: Hardware, epoch: int = 0) -> int:
+    """Bytes that the loss of the first two images saves for the backward pass, without weights."""
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
 
@@ -48,7 +51,8 @@ def kept_bytes(model: nn.Module, objective: Objective, hardware: Hardware, epoch
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    inputs, truth = objective.batch(np.arange(min(LOOKED_AT, len(objective))), epoch)
+    inputs, truth = objective.batch(np.arange(min(PROBE_IMAGES, len(objective))), epoch)
+    # autograd calls ``note`` for each tensor that it saves; several may share a storage, which counts once
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), hardware.autocast():
         loss = objective.loss(model.train(), inputs.to(hardware.device, memory_format=torch.channels_last), truth)
     del loss
@@ -56,7 +60,7 @@ def kept_bytes(model: nn.Module, objective: Objective, hardware: Hardware, epoch
 
 
 def free_bytes() -> int | None:
-    """What this process may still take: of the machine, or less where its container has a limit; None where nobody says."""
+    """Memory that this process may still allocate, on the machine or in its container (cgroup v2); None where that is unknown."""
     found = []
     try:
         lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
@@ -72,25 +76,25 @@ def free_bytes() -> int | None:
 
 
 @contextmanager
-def guard(batch: int, attempt: Callable[[int], object] | None = None) -> Iterator[None]:
-    """Turns an exhausted memory into one line; raises ``InputError``.
+def explain_out_of_memory(batch: int, attempt: Callable[[int], object] | None = None) -> Iterator[None]:
+    """Turns an out-of-memory error in the block into an ``InputError`` with a batch size that fits.
 
-    ``attempt`` does a step with so many images: what fits is found by halving.
+    ``attempt`` runs a step with a number of images: the size that fits is found by halving. Without it none is named.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_shortage(error):
+        if not is_out_of_memory(error):
             raise
-        told, fits = _line(error), 0
-        error.__traceback__ = None  # it holds the tensors of the step
+        text = _line(error)
+        error.__traceback__ = None  # its frames hold the tensors of the step, and the attempts below need that memory
     else:
         return
-    fits = largest(batch, attempt) if attempt else 0
-    raise InputError(f"enough memory for a batch of {batch}", told, advice(fits) if attempt else "use a smaller --batch")
+    fix = advice(largest_batch(batch, attempt)) if attempt else "use a smaller --batch"
+    raise InputError(f"--batch: the memory is too small for {batch} images ({text})", fix)
 
 
-def largest(batch: int, attempt: Callable[[int], object]) -> int:
+def largest_batch(batch: int, attempt: Callable[[int], object]) -> int:
     """The first half, quarter, ... of ``batch`` with which ``attempt`` succeeds; 0 where not even one image fits."""
     while batch > 1:
         batch //= 2
@@ -100,7 +104,7 @@ def largest(batch: int, attempt: Callable[[int], object]) -> int:
         try:
             attempt(batch)
         except (RuntimeError, MemoryError) as error:
-            if not is_shortage(error):
+            if not is_out_of_memory(error):
                 raise
         else:
             return batch
@@ -108,15 +112,15 @@ def largest(batch: int, attempt: Callable[[int], object]) -> int:
 
 
 def advice(fits: int) -> str:
-    """What to do where so many images fit."""
+    """The advice where ``fits`` images fit."""
     if fits < 1:
         return "train a smaller network or at a smaller --size: not even one image fits"
     return f"use --batch {fits if fits < 8 else fits // 8 * 8}"
 
 
-def is_shortage(error: Exception) -> bool:
-    """Whether memory is what was lacking."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in WORDS)
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is for lack of memory; the CPU allocator raises a plain ``RuntimeError``, known by its text only."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(text in str(error) for text in OUT_OF_MEMORY_TEXTS)
 
 
 def _line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Boxes as tensors: where the cells are, boxes from distances, overlap."""
+"""Boxes as tensors: cells of the output maps, boxes from distances, IoU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.models.edgedet import STRIDES
 
 @lru_cache(maxsize=8)
 def cells(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Centres (N, 2) in pixels and strides (N, 1) of the cells of an input (height, width), in the order of the outputs."""
+    """Centres (N, 2) in pixels and strides (N, 1) of the cells for an input (height, width), in the order of the model's outputs."""
     centres, strides = [], []
     for stride in STRIDES:
         rows, columns = (torch.arange(length // stride) for length in size)
@@ -24,16 +24,16 @@ def cells(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def to_xyxy(distances: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
-    """Boxes (..., N, 4) in pixels from distances (..., N, 4) in strides."""
+    """Boxes (..., N, 4) in pixels from distances (..., N, 4) to the four sides, in strides."""
     sides = distances * strides
     return torch.cat([centres - sides[..., :2], centres + sides[..., 2:]], -1)
 
 
 def overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """IoU and GIoU (arXiv:1902.09630) of boxes (..., 4) that are broadcast against each other."""
+    """IoU and GIoU (arXiv:1902.09630) of boxes (..., 4), broadcast against each other."""
     width_height = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
     around = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).clamp(min=0)
     inner, outer = width_height.prod(-1), around.prod(-1)
     union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - inner
-    iou = inner / (union + 1e-7)
+    iou = inner / (union + 1e-7)  # two empty boxes have no union
     return iou, iou - (outer - union) / (outer + 1e-7)

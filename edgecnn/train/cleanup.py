@@ -1,4 +1,4 @@
-"""An error before anything was trained leaves no folder behind, so that the corrected command can be given at once."""
+"""A run that fails before anything was trained leaves no folder behind, so that the corrected command works at once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edgecnn.errors import EdgeCnnError
 
 
 @contextmanager
-def leaving_nothing(folder: Path, worth: Callable[[Path], bool] = Path.is_file) -> Iterator[None]:
-    """Where an ``EdgeCnnError`` ends what is inside, remove ``folder`` if it is new and nothing in it is of ``worth``."""
+def remove_if_failed(folder: Path, worth_keeping: Callable[[Path], bool] = Path.is_file) -> Iterator[None]:
+    """Where the block ends with an ``EdgeCnnError``, remove ``folder`` if it is new and no file in it is ``worth_keeping``."""
     new = not folder.exists()
     try:
         yield
     except EdgeCnnError:
-        if new and not any(worth(path) for path in folder.rglob("*")):
+        if new and not any(worth_keeping(path) for path in folder.rglob("*")):
             shutil.rmtree(folder, ignore_errors=True)
         raise

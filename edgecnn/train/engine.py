@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, warm-up and cosine, average of the weights, mixed precision, a state file after each epoch."""
+"""The training loop: AdamW, warm-up and cosine schedule, averaged weights, mixed precision, a state file after each epoch."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ from tqdm import tqdm
 
 from edgecnn.errors import InputError
 from edgecnn.train import batch_memory
-from edgecnn.train.distributed import Group, mean
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.distributed import ProcessGroup, process_mean
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
-from edgecnn.train.options import TrainOptions
 from edgecnn.train.prefetch import Prefetch
-from edgecnn.train.schedule import Average, learning_rate
-from edgecnn.train.state import State
+from edgecnn.train.schedule import WeightAverage, learning_rate
+from edgecnn.train.state import TrainState
 from edgecnn.types import Array
 
-MAX_NORM = 10.0
+MAX_GRADIENT_NORM = 10.0
 AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
 
 
 class Engine:
-    """Trains ``model`` for an objective; ``average`` holds the weights to use.
+    """Trains ``model`` on an objective; ``average`` holds the averaged weights, which are the result.
 
-    ``record`` is what a resumed training must have in common with the stopped one beside the options; plain values. In a ``group`` of
-    processes each trains on its part of every batch, and the main one alone saves.
+    ``record`` are plain values in which, beside the configuration, a resumed training must agree with the stopped one. In a ``group`` of
+    processes each trains on its shard of every batch, and only the main one saves.
     """
 
     def __init__(
         self,
         model: nn.Module,
         objective: Objective,
-        options: TrainOptions,
+        config: TrainConfig,
         hardware: Hardware,
         record: Mapping[str, Any] | None = None,
-        group: Group | None = None,
+        group: ProcessGroup | None = None,
     ) -> None:
-        self.group = group or Group()
-        self.group.check(options.batch)
-        self.identity = {**options.identity(), **(record or {})}
-        self.options, self.objective, self.hardware = options, objective, hardware
+        self.group = group or ProcessGroup()
+        self.group.check(config.batch)
+        self.identity = {**config.identity(), **(record or {})}
+        self.config, self.objective, self.hardware = config, objective, hardware
         self.model = model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = Average(self.model, options.ema)
-        self.optimizer = torch.optim.AdamW(_groups(self.model, options.weight_decay), lr=options.lr, betas=(0.9, 0.99))
+        self.average = WeightAverage(self.model, config.ema)
+        self.optimizer = torch.optim.AdamW(_groups(self.model, config.weight_decay), lr=config.lr, betas=(0.9, 0.99))
         self.epoch, self.step = 0, 0
         self.history: list[dict[str, float]] = []
 
     @property
     def steps(self) -> int:
-        """Steps of the whole training."""
-        return self.options.epochs * self._batches
+        """Number of steps of the whole training."""
+        return self.config.epochs * self._batches
 
     @property
     def _batches(self) -> int:
-        return max(len(self.objective) // self.options.batch, 1)
+        return max(len(self.objective) // self.config.batch, 1)
 
     def resume(self, folder: Path) -> None:
-        """Go on where the state file in ``folder`` stopped."""
-        state = State.load(folder, self.identity)
+        """Restore everything from the state file in ``folder``; raises what ``TrainState.load`` raises."""
+        state = TrainState.load(folder, self.identity)
         self.model.load_state_dict(state.model)
         self.average.model.load_state_dict(state.average)
         self.optimizer.load_state_dict(state.optimizer)
@@ -74,14 +74,14 @@ class Engine:
     def run(self, folder: Path, after_epoch: AfterEpoch) -> None:
         """Train to the last epoch; ``after_epoch(model, history)`` gets the averaged model and gives numbers for the history.
 
-        Raises ``InputError`` where the loss is not finite or the memory does not do; what was saved before stays.
+        Raises ``InputError`` where the loss is not finite or the memory too small; what was saved before is kept.
         """
-        if self.epoch < self.options.epochs:
-            batch_memory.check(self.model, self.objective, self.options.batch, self.hardware, self.options.epochs - 1)
-        attempt = self._attempt if self.group.size == 1 else None  # the others would not take part
-        with Prefetch(self.objective, self.options.workers) as prefetch:
-            while self.epoch < self.options.epochs:
-                with batch_memory.guard(self.options.batch, attempt):
+        if self.epoch < self.config.epochs:
+            batch_memory.check_memory(self.model, self.objective, self.config.batch, self.hardware, self.config.epochs - 1)
+        attempt = self._attempt if self.group.size == 1 else None  # the other processes would wait for gradients forever
+        with Prefetch(self.objective, self.config.workers) as prefetch:
+            while self.epoch < self.config.epochs:
+                with batch_memory.explain_out_of_memory(self.config.batch, attempt):
                     loss = self._epoch(prefetch)
                 self.epoch += 1
                 self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
@@ -89,11 +89,12 @@ class Engine:
                 self._save(folder)
 
     def _epoch(self, prefetch: Prefetch) -> float:
-        torch.manual_seed(self.options.seed * 100_003 + self.epoch)
+        torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         self.model.train()
-        total, title = 0.0, f"epoch {self.epoch + 1}/{self.options.epochs}"
+        total, title = 0.0, f"epoch {self.epoch + 1}/{self.config.epochs}"
         batches = prefetch.batches(self.epoch, self._order())
-        network = self.group.shared(self.model)  # anew each epoch: which layers are frozen may have changed
+        # wrapped anew each epoch: DistributedDataParallel fixes which parameters are trained, and layers may have been unfrozen
+        network = self.group.wrap(self.model)
         hidden = None if self.group.main else True
         with tqdm(batches, total=self._batches, desc=title, unit="batch", leave=False, disable=hidden) as bar:
             for count, batch in enumerate(bar, 1):
@@ -102,34 +103,36 @@ class Engine:
         return total / self._batches
 
     def _order(self) -> list[Array]:
-        """Batches of this epoch in its own order; a last one that is not full is left out, unless it is the only one."""
-        order = np.random.default_rng((self.options.seed, self.epoch)).permutation(len(self.objective))
-        starts = range(0, self._batches * self.options.batch, self.options.batch)
-        return [self.group.part(order[start : start + self.options.batch]) for start in starts]
+        """Indices of this epoch's batches, shuffled by seed and epoch; an incomplete last one is dropped unless it is the only one."""
+        order = np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.objective))
+        starts = range(0, self._batches * self.config.batch, self.config.batch)
+        return [self.group.shard(order[start : start + self.config.batch]) for start in starts]
 
     def _train(self, network: nn.Module, inputs: Tensor, truth: object) -> float:
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.steps, self.options.lr)
+            group["lr"] = learning_rate(self.step, self.steps, self.config.lr)
         inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
         with self.hardware.autocast():
             loss = self.objective.loss(network, inputs, truth)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_NORM)
-        value, length = torch.stack([loss.detach().float(), norm.float()]).tolist()  # one wait for the device, not two
-        value = mean(value)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
+        value, length = torch.stack(
+            [loss.detach().float(), norm.float()]
+        ).tolist()  # one synchronization with the device, not two
+        value = process_mean(value)
         if not math.isfinite(value) or not math.isfinite(length):
-            self._diverged(f"{value}" if not math.isfinite(value) else f"a gradient of {length}")
+            self._diverged(f"the loss is {value}" if not math.isfinite(value) else f"the gradient is {length}")
         self.optimizer.step()
         self.average.update(self.model)
         self.step += 1
         return value
 
     def _attempt(self, count: int) -> None:
-        """The memory of a step with ``count`` images, without its effect on the weights."""
+        """Forward and backward pass of ``count`` images of the last epoch, the largest ones, without an update of the weights."""
         self.optimizer.zero_grad(set_to_none=True)
         indices = np.arange(count) % len(self.objective)
-        inputs, truth = self.objective.batch(indices, self.options.epochs - 1)
+        inputs, truth = self.objective.batch(indices, self.config.epochs - 1)
         with self.hardware.autocast():
             inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
             loss = self.objective.loss(self.model, inputs, truth)
@@ -138,13 +141,14 @@ class Engine:
     def _diverged(self, found: str) -> None:
         kept = f"the checkpoint of epoch {self.epoch} is kept" if self.epoch else "nothing was saved yet"
         raise InputError(
-            "a finite loss", f"{found} in epoch {self.epoch + 1}, step {self.step + 1}", f"train with a lower --lr ({kept})"
+            f"the training diverged: {found} in epoch {self.epoch + 1}, step {self.step + 1}",
+            f"train with a lower --lr ({kept})",
         )
 
     def _save(self, folder: Path) -> None:
         if not self.group.main:
             return
-        State(
+        TrainState(
             epoch=self.epoch,
             step=self.step,
             average_steps=self.average.steps,
@@ -157,7 +161,7 @@ class Engine:
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
-    """No decay for biases and norms."""
+    """Parameter groups: no weight decay for biases and norms."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]

@@ -1,4 +1,4 @@
-"""What this machine's arithmetic is good for."""
+"""The device and precision to train with, and the number of threads."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 import torch
 
 from edgecnn.cpus import usable_cpus
-from edgecnn.train.options import Amp
+from edgecnn.train.config import Amp
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """Where to train (``device``) and whether matrix products are done in bfloat16."""
+    """The ``device`` to train on, and whether matrix products are computed in bfloat16."""
 
     device: str
     bf16: bool
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
-        """Mixed precision where it is on."""
+        """A block with mixed precision, where it is on."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             yield
 
 
-def find(amp: Amp) -> Hardware:
-    """CUDA where it is there, else the CPU; bfloat16 where the processor has instructions for it, unless ``amp`` decides."""
+def detect_hardware(amp: Amp) -> Hardware:
+    """CUDA where available, else the CPU; for ``amp`` "auto" bfloat16 where the processor has instructions for it."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_bf16()
     return Hardware(device, native if amp == "auto" else amp == "bf16")
@@ -40,7 +40,7 @@ def _cpu_bf16() -> bool:
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def use_all_processors() -> None:
-    """One thread for each processor that this process may use, unless OMP_NUM_THREADS decides; torchrun sets that."""
+def use_all_cpus() -> None:
+    """One thread for each CPU that this process may use, unless OMP_NUM_THREADS is set, as torchrun does."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(usable_cpus())

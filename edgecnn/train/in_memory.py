@@ -1,4 +1,4 @@
-"""A dataset in memory: every image resized once by the card's rule, as uint8, with its truth in pixels of the model's input."""
+"""A dataset in memory: every image preprocessed once to the model's input size, as uint8, with its ground truth in input pixels."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from edgecnn.errors import InputError
 from edgecnn.preprocess import resize_into
 from edgecnn.types import Float32, Image, Int64
 
-CHUNK = 16
+CHUNK = 16  # images that a process reads between two messages to the parent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pixels:
-    """``images`` (n, h, w, c) uint8 in the card's colour order, and their truth: ``labels`` (n,) int64, ``boxes`` or ``values``.
+class InMemoryImages:
+    """``images`` (n, h, w, c) uint8 in the card's color order, with ``labels`` (n,) int64, ``boxes``, or ``values`` (n,) float32.
 
-    ``values`` (n,) float32 are for regression. ``labelled`` (n, C) bool: whether a class is labelled in an image.
+    ``labelled`` (n, C) bool: whether a class is labelled in an image.
     """
 
     images: Image
@@ -42,8 +42,8 @@ class Pixels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """What is true of image ``index``, or why it could not be read."""
+class LoadedTarget:
+    """The ground truth of image ``index``, or the ``problem`` for which it could not be read."""
 
     index: int
     label: int = -1
@@ -61,11 +61,11 @@ def load(
     quiet: bool = False,
     strict: bool = False,
     warn: Callable[[str], None] = to_stderr,
-) -> Pixels:
+) -> InMemoryImages:
     """Read and resize all samples of ``datasets``, in ``workers`` processes where the system can fork.
 
-    An image that can't be read is left out and told of with ``warn``, or an ``InputError`` if ``strict``.
-    Raises ``InputError`` for datasets without truth or too large for the memory, or where no image can be read.
+    An image that can't be read is left out and reported through ``warn``; with ``strict`` it raises.
+    Raises ``InputError`` for datasets without ground truth or too large for the memory, or where no image can be read.
     """
     count = sum(len(dataset) for dataset in datasets)
     images = _shared((count, *preprocess.size, preprocess.channels))
@@ -80,24 +80,24 @@ def load(
     return _pixels(images, [truth for truth in truths if truth.problem is None], len(datasets[0].labels))
 
 
-def _tell(truths: Sequence[Truth], datasets: Sequence[Dataset], strict: bool, warn: Callable[[str], None]) -> None:
+def _tell(truths: Sequence[LoadedTarget], datasets: Sequence[Dataset], strict: bool, warn: Callable[[str], None]) -> None:
     problems = tuple(truth.problem for truth in truths if truth.problem)
     found = dataclasses.replace(datasets[0], name=", ".join(dataset.name for dataset in datasets), problems=problems)
     if len(problems) == len(truths):
-        what = f"none that can be read ({problems[0].what})" if problems else "none"
-        raise InputError(f"images in {found.name}", what, "check the dataset")
+        why = f"no image that can be read ({problems[0].what})" if problems else "no images"
+        raise InputError(f"{found.name} has {why}", "check the dataset")
     if strict:
         check_strict(found)
     for line in problem_lines(found):
         warn(line)
 
 
-def _pixels(images: Image, truths: Sequence[Truth], classes: int) -> Pixels:
-    """What was read, without the places of images that could not be."""
+def _pixels(images: Image, truths: Sequence[LoadedTarget], classes: int) -> InMemoryImages:
+    """The images that were read, without the gaps of those that could not be."""
     labelled = np.ones((len(truths), classes), np.bool_)
     for row, truth in zip(labelled, truths, strict=True):
         row[list(truth.unlabelled)] = False
-    return Pixels(
+    return InMemoryImages(
         images if len(truths) == len(images) else images[[truth.index for truth in truths]],
         np.array([truth.label for truth in truths], np.int64),
         tuple(truth.boxes for truth in truths if truth.boxes is not None),
@@ -107,12 +107,12 @@ def _pixels(images: Image, truths: Sequence[Truth], classes: int) -> Pixels:
 
 
 def _shared(shape: tuple[int, ...]) -> Image:
-    """Zeros that forked processes write into."""
+    """An anonymous memory map of zeros, which forked processes share: they write images without sending them through a pipe."""
     try:
         memory = mmap.mmap(-1, max(int(np.prod(shape)), 1))
     except (OSError, MemoryError, OverflowError) as error:
         size = np.prod(shape) / 2**30
-        raise InputError(f"{size:.1f} GiB of memory for {shape[0]} images", str(error), "use fewer images: --limit N") from error
+        raise InputError(f"{shape[0]} images need {size:.1f} GiB of memory ({error})", "use fewer images: --limit N") from error
     return np.frombuffer(memory, np.uint8, int(np.prod(shape))).reshape(shape)
 
 
@@ -122,28 +122,27 @@ class _Jobs:
     preprocess: Preprocess
     images: Image
 
-    def do(self, index: int) -> Truth:
-        """Read image ``index`` into its place, and give its truth."""
+    def do(self, index: int) -> LoadedTarget:
+        """Read image ``index`` into its row of ``images``, and give its ground truth."""
         sample = self._sample(index)
         try:
             place = resize_into(sample.read(), self.preprocess, self.images[index])
         except InputError as error:
-            return Truth(index, problem=Problem(sample.name, error.found))
+            return LoadedTarget(index, problem=Problem(sample.name, error.problem))
         label = -1 if sample.label is None else sample.label
         value = math.nan if sample.value is None else sample.value
         boxes = sample.boxes
         if boxes is not None:
             boxes = Boxes(place.to_input(boxes.xyxy).astype(np.float32), boxes.class_id, None, boxes.crowd)
-        return Truth(index, int(label), value, boxes, sample.unlabelled)
+        return LoadedTarget(index, int(label), value, boxes, sample.unlabelled)
 
     def _sample(self, index: int) -> Sample:
-        """Sample ``index`` of all datasets; it is made here, in the worker, since making one may cost as much as reading it."""
+        """Sample ``index`` of all datasets; created here, in the worker: rendering one of the scene takes as long as reading one."""
         for dataset in self.datasets:
             if index < len(dataset):
                 sample = dataset.samples[index]
                 if {"classify": sample.label, "detect": sample.boxes, "regress": sample.value}[dataset.task] is None:
-                    found = f"none for {sample.name}"
-                    raise InputError(f"a truth for each image of {dataset.name}", found, "name a labelled dataset")
+                    raise InputError(f"{sample.name} of {dataset.name} has no ground truth", "name a labelled dataset")
                 return sample
             index -= len(dataset)
         raise IndexError(index)
@@ -152,19 +151,19 @@ class _Jobs:
 _jobs: _Jobs | None = None
 
 
-def _do(index: int) -> Truth:
+def _do(index: int) -> LoadedTarget:
     assert _jobs is not None
     return _jobs.do(index)
 
 
 def _end_on_signals() -> None:
-    """Libraries in the parent may have caught SIGTERM, with which a pool ends its processes; a forked one would wait for ever."""
+    """A pool ends its processes by SIGTERM; one that inherited a handler of the parent would never end."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _run(jobs: _Jobs, workers: int) -> Iterable[Truth]:
-    """In this process for few images, else in forked ones: they see the samples without a copy, and share the memory of the pixels."""
-    global _jobs  # noqa: PLW0603 - how a forked process finds what can't be pickled
+def _run(jobs: _Jobs, workers: int) -> Iterable[LoadedTarget]:
+    """In this process for few images, else in forked ones, which inherit the samples and share the memory of the images."""
+    global _jobs  # noqa: PLW0603 - inherited by the forked processes: datasets can't be pickled
     count = len(jobs.images)
     if workers < 2 or count < 64 * CHUNK or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(jobs.do, range(count))
@@ -174,6 +173,6 @@ def _run(jobs: _Jobs, workers: int) -> Iterable[Truth]:
         with multiprocessing.get_context("fork").Pool(workers, _end_on_signals) as pool:
             yield from pool.imap_unordered(_do, range(count), CHUNK)
             pool.close()
-            pool.join()  # before the pool ends them by a signal
+            pool.join()  # else leaving the block would terminate processes that are still writing
     finally:
         _jobs = None

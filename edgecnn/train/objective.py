@@ -1,4 +1,4 @@
-"""What the engine needs to know of a task: how a batch is made, and what its loss is."""
+"""The interface between the training loop and a task: batches and loss."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from edgecnn.types import Array
 
 
 class Objective(Protocol):
-    """One task with its training images."""
+    """The training images of a task, and its loss."""
 
     def __len__(self) -> int:
         """Number of training images."""
         ...
 
     def batch(self, indices: Array, epoch: int) -> tuple[Tensor, Any]:
-        """Input (B, C, H, W) float32 and truth of the images ``indices``, augmented as this epoch wants."""
+        """Input (B, C, H, W) float32 and ground truth of the images ``indices``, augmented for this epoch."""
         ...
 
     def loss(self, model: nn.Module, inputs: Tensor, truth: Any) -> Tensor:
-        """The loss of a batch, a scalar; called inside autocast."""
+        """The loss of a batch, a scalar; called under autocast."""
         ...
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The generator of one image in one epoch: no worker, batch or interruption changes it."""
+    """The random generator of one image in one epoch: independent of workers, batches and interruptions."""
     return np.random.default_rng((seed, epoch, index))
 
 

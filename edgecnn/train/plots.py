@@ -1,4 +1,4 @@
-"""Pictures of a training: curves, confusion matrices side by side, scores by class. Written by matplotlib without a display."""
+"""Plots of a training: curves, confusion matrices side by side, scores by class. Written by matplotlib without a display."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Panel = tuple[str, Int64]
 
 
 def blank(width: float, height: float) -> Any:
-    """An empty matplotlib figure of that many inches, drawn without a display; raises ``MissingExtraError`` without matplotlib."""
+    """An empty matplotlib figure, size in inches, that needs no display; raises ``MissingExtraError`` without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def blank(width: float, height: float) -> Any:
 
 
 def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: Path) -> None:
-    """Loss and, where there is one, score by epoch."""
+    """Loss and, where there are validation images, score by epoch."""
     figure = blank(8, 4)
     axes = figure.add_subplot()
     epochs = [row["epoch"] for row in history]
@@ -52,7 +52,7 @@ def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: P
 
 
 def bars(title: str, values: Mapping[str, float], path: Path) -> None:
-    """One bar for each class."""
+    """A horizontal bar for each class."""
     figure = blank(7, 0.9 + 0.42 * len(values))
     axes = figure.add_subplot()
     drawn = axes.barh(list(values), list(values.values()), color=BLUE)
@@ -64,13 +64,13 @@ def bars(title: str, values: Mapping[str, float], path: Path) -> None:
 
 
 def scatter(title: str, label: str, pairs: Float32, path: Path) -> None:
-    """A point for each image: the true value and the found one, (n, 2); on the line both are equal."""
+    """A point for each image: true and predicted value, (n, 2); on the line they are equal."""
     figure = blank(6, 6)
     axes = figure.add_subplot()
     low, high = float(pairs.min()), float(pairs.max())
-    axes.plot([low, high], [low, high], color=GRAY, linewidth=1, label="found = true")
+    axes.plot([low, high], [low, high], color=GRAY, linewidth=1, label="predicted = true")
     axes.scatter(*pairs.T, s=14, color=BLUE, alpha=0.6, linewidths=0, label=f"{len(pairs):,} images")
-    axes.set(title=title, xlabel=f"true {label}", ylabel=f"found {label}", aspect="equal")
+    axes.set(title=title, xlabel=f"true {label}", ylabel=f"predicted {label}", aspect="equal")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left")
@@ -103,14 +103,14 @@ def _matrix(axes: Any, title: str, counts: Int64, labels: Sequence[str]) -> None
 
 
 def shares(counts: Int64) -> Array:
-    """Counts (C, C) as parts of each row; a class without images gives zeros."""
+    """Counts (C, C) normalized by row; a class without images gives zeros."""
     return np.asarray(counts / np.maximum(counts.sum(1, keepdims=True), 1))
 
 
 def differences(title: str, labels: Sequence[str], change: Array, path: Path) -> None:
-    """Bars to the right where the second model finds more of a class, to the left where it finds less; in points.
+    """Bars of the difference in recall of each class between two models, in percentage points.
 
-    ``change`` (pairs, classes) has a row for each pair of models: bars show the mean, a black line reaches from the least to the most.
+    ``change`` (pairs, classes) has a row for each pair of models: bars show the mean, a black line the range.
     """
     figure = blank(7.5, 1.2 + 0.42 * len(labels))
     axes = figure.add_subplot()

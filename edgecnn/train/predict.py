@@ -1,4 +1,4 @@
-"""A model in training as a predictor: image in, prediction in source pixels out, by the same steps as on a device."""
+"""A model in training as a predictor: image in, prediction in source pixels out, by the same pre- and postprocessing as on a device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgecnn.types import Detections, Image, Prediction
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One CPU thread: for single small images several cost more in waiting for each other than they save."""
+    """A block with one CPU thread: for single small images the synchronization of several costs more than they save."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -27,13 +27,13 @@ def one_thread() -> Iterator[None]:
 
 
 def scoring_card(card: ModelCard) -> ModelCard:
-    """The card with a detector's score threshold lowered: one as in daily use would cut the curve that mAP is the area of."""
+    """The card with a detector's score threshold lowered: that of normal use would cut off the precision-recall curve of mAP."""
     if card.task != "detect":
         return card
     return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "score_threshold": EVALUATION_SCORE}))
 
 
-class Eager:
+class EagerPredictor:
     """Runs an eager model on single images, fp32."""
 
     def __init__(self, model: nn.Module, card: ModelCard) -> None:

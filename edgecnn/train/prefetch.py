@@ -1,4 +1,4 @@
-"""Batches made ahead in other processes while this one trains; the order and every bit stay those of one process."""
+"""Prefetching: worker processes make batches while this one trains; order and content are those of a single process."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from edgecnn.errors import InputError
 from edgecnn.train.objective import Objective
 from edgecnn.types import Array
 
-AHEAD = 2  # batches that each process may be ahead of the training
+PREFETCH = 2  # batches that each worker may be ahead of the training
 
 _objective: Objective | None = None
 
 
 class Prefetch:
-    """Makes an objective's batches in ``workers`` forked processes, which share its images; with one worker or none, here.
+    """Makes an objective's batches in ``workers`` forked processes, which share its images; with one worker, in this process.
 
-    Use it in a ``with`` block, which ends the processes. They are started at once, before the engines of this process have threads
-    that a fork would lose.
+    Use it in a ``with`` block, which ends the processes. They are forked in the constructor, before the engines of this process start
+    threads: a fork has only the calling thread, and a lock that another one held is never released in it.
     """
 
     def __init__(self, objective: Objective, workers: int) -> None:
@@ -40,7 +40,7 @@ class Prefetch:
         self._pool = _fork(objective, workers) if workers > 1 and _can_fork() else None
 
     def batches(self, epoch: int, order: Sequence[Array]) -> Iterator[tuple[Tensor, Any]]:
-        """The batches of ``order`` (indices each), one after the other; raises what the objective raises."""
+        """The batches of ``order`` (indices each) in that order; raises what the objective raises."""
         if self._pool is None:
             yield from (self._objective.batch(indices, epoch) for indices in order)
             return
@@ -48,13 +48,14 @@ class Prefetch:
         try:
             for indices in order:
                 waiting.append(self._pool.submit(_make, indices, epoch))
-                if len(waiting) >= AHEAD * self._workers:
+                if len(waiting) >= PREFETCH * self._workers:
                     yield unpack(waiting.popleft().result())
             while waiting:
                 yield unpack(waiting.popleft().result())
         except BrokenProcessPool as error:
-            found = "a process that made batches was ended, perhaps for want of memory"
-            raise InputError("batches to train on", found, "use fewer --workers or a smaller --batch") from error
+            raise InputError(
+                "a data loading process was killed, perhaps for lack of memory", "use fewer --workers or a smaller --batch"
+            ) from error
         finally:
             for future in waiting:
                 future.cancel()
@@ -76,7 +77,7 @@ def _can_fork() -> bool:
 
 
 def _fork(objective: Objective, workers: int) -> ProcessPoolExecutor:
-    """All processes at once: each inherits the objective as it is now."""
+    """A pool with all its processes started: ``ProcessPoolExecutor`` starts one for each task that finds none idle."""
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _start, (objective, os.getpid()))
     for started in [pool.submit(_nothing) for _ in range(workers)]:
         started.result()
@@ -84,8 +85,8 @@ def _fork(objective: Objective, workers: int) -> ProcessPoolExecutor:
 
 
 def _start(objective: Objective, parent: int) -> None:
-    """In a new process: threads inside it would only fight for the processors, and an interrupt is for the parent to handle."""
-    global _objective  # noqa: PLW0603 - what each call in this process works with
+    """Set up a worker: one thread, since there is one worker for each CPU; Ctrl-C is handled by the parent."""
+    global _objective  # noqa: PLW0603 - used by each call in this process
     _objective = objective
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -94,7 +95,7 @@ def _start(objective: Objective, parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """A parent that was killed can't end its children."""
+    """End this process with its parent: one that was killed by SIGKILL can't end its children."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
@@ -110,19 +111,19 @@ def _make(indices: Array, epoch: int) -> bytes:
 
 
 def pack(batch: Any) -> bytes:
-    """A batch as bytes for a pipe: shared memory, which tensors would be sent through, is small in many containers."""
+    """A batch as bytes for a pipe; torch would send tensors through /dev/shm, which is small in many containers."""
     buffer = io.BytesIO()
     _Pickler(buffer, protocol=5).dump(batch)
     return buffer.getvalue()
 
 
 def unpack(packed: bytes) -> Any:
-    """The batch that was packed, tensors with the same memory layout."""
+    """The packed batch, its tensors with the same memory layout."""
     return pickle.loads(packed)
 
 
 class _Pickler(pickle.Pickler):
-    """Sends tensors as arrays."""
+    """Pickles tensors as arrays, which does not use shared memory, and keeps channels-last tensors channels-last."""
 
     def reducer_override(self, value: Any) -> Any:
         if not isinstance(value, Tensor):

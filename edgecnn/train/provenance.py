@@ -1,4 +1,4 @@
-"""Where weights come from: the revision of the code and the versions that made them."""
+"""Provenance of weights: the revision of the code, and the versions of the packages."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
-"""A whole training: datasets, model, engine, and what is left in the folder at the end."""
+"""A whole training: datasets, network, training loop, and the files in its folder."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,252 +11,153 @@ import torch
 from torch import nn
 
 from edgecnn.card import ModelCard, Task
-from edgecnn.data import Dataset, open_dataset
+from edgecnn.data import open_dataset
 from edgecnn.data.address import parse_address
 from edgecnn.data.pseudo_labels import Teacher
 from edgecnn.errors import InputError
-from edgecnn.files import write_file
-from edgecnn.metrics import Score, evaluate
 from edgecnn.metrics.average_precision import load_pycocotools
-from edgecnn.models import create, save_checkpoint
+from edgecnn.models import create
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
-from edgecnn.train import batch_memory, hardware, plots, provenance, transfer
-from edgecnn.train.classify import Classification
-from edgecnn.train.cleanup import leaving_nothing
-from edgecnn.train.datasets import Material, channels, gather
-from edgecnn.train.detect import Detection
-from edgecnn.train.distributed import Group, join
+from edgecnn.train import batch_memory, hardware, transfer
+from edgecnn.train.classify import ClassificationObjective
+from edgecnn.train.cleanup import remove_if_failed
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.datasets import TrainingData, channels, load_datasets
+from edgecnn.train.detect import DetectionObjective
+from edgecnn.train.distributed import ProcessGroup, join_group
 from edgecnn.train.engine import Engine
+from edgecnn.train.hooks import TrainHooks
 from edgecnn.train.in_memory import load
 from edgecnn.train.objective import Objective
-from edgecnn.train.options import TrainOptions
-from edgecnn.train.predict import Eager, one_thread, scoring_card
-from edgecnn.train.regress import Regression, scaled
+from edgecnn.train.recorder import CHECKPOINT, TrainRecorder
+from edgecnn.train.regress import RegressionObjective, with_target_scale
 from edgecnn.train.state import STATE
 
-CHECKPOINT, SCORES = "model.safetensors", "scores.json"
-SMALL = 96
-REDRAW_S = 20.0
+MAX_DEFAULT_SIDE = 96  # pixels of a classifier's input where no size is given: larger images are scaled down to this
+DEFAULT_REACH = 8.0
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What another than a plain training does otherwise, such as one that compresses.
+def train(config: TrainConfig, say: Say = print, hooks: TrainHooks | None = None, *, teachers: Sequence[Teacher] = ()) -> Path:
+    """Train a network and give the path of its checkpoint; beside it are scores.json and plots.
 
-    ``start`` is trained in place of a new network. ``check`` sees the card before anything long is done, ``objective`` makes another
-    objective of the task's own; ``network`` may put another in the place of the one to train, having seen that objective.
-    ``record`` joins the card's record of the training, and a resumed training must have the same; ``command`` is the command line
-    that makes the same weights.
-    """
-
-    start: tuple[nn.Module, ModelCard] | None = None
-    check: Callable[[ModelCard], None] = field(default=lambda card: None)
-    objective: Callable[[Objective, ModelCard, hardware.Hardware], Objective] = field(default=lambda own, card, machine: own)
-    network: Callable[[nn.Module, ModelCard, Objective], nn.Module] = field(default=lambda model, card, objective: model)
-    record: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
-
-
-def train(options: TrainOptions, say: Say = print, change: Change | None = None, *, teachers: Sequence[Teacher] = ()) -> Path:
-    """Train as asked and give the path of the checkpoint; beside it are curves.png, confusion.png and scores.json.
-
-    ``teachers``, those of ``options.pseudo``, fill the classes that a dataset does not label.
+    ``say`` gets a line for each event. ``teachers`` are the opened model files of ``config.pseudo`` (``edgecnn.teachers.open_teachers``).
     Raises ``InputError`` for datasets, options or folders that do not fit, and for a loss that is not finite.
     """
-    with leaving_nothing(options.out):
-        return _train(options, say, change or Change(), teachers)
+    with remove_if_failed(config.out):
+        return _train(config, say, hooks or TrainHooks(), teachers)
 
 
-def _train(options: TrainOptions, say: Say, change: Change, teachers: Sequence[Teacher]) -> Path:
-    group = join()
+def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[Teacher]) -> Path:
+    group = join_group()
     say = say if group.main else _silent
-    prepare(options, group)
-    task = change.start[1].task if change.start else _task(options)
-    options.policy(task)  # an unknown one is said at once
+    prepare(config, group)
+    task = hooks.initial[1].task if hooks.initial else _task(config)
+    config.policy(task)  # an unknown policy is reported before datasets are read
     if task == "detect":
         load_pycocotools()
-    with group.first():
-        material = gather(options, task, teachers)
-    torch.manual_seed(options.seed)
+    with group.main_first():
+        data = load_datasets(config, task, teachers)
+    torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
-    model, card = _known(change.start, material, options) if change.start else _new(options, material, task)
-    change.check(card)
-    begun, card = transfer.start(model, card, options)
-    change = dataclasses.replace(change, record={**change.record, **begun.record})
-    machine = hardware.find(options.amp)
-    for line in (_opening(card, material, model, machine, group), *begun.lines):
+    model, card = _existing(hooks.initial, data, config) if hooks.initial else _new(config, data, task)
+    hooks.check(card)
+    reused, card = transfer.initialize(model, card, config)
+    hooks = dataclasses.replace(hooks, record={**hooks.record, **reused.record})
+    machine = hardware.detect_hardware(config.amp)
+    for line in (_summary(card, data, model, machine, group), *reused.lines):
         say(line)
-    with batch_memory.guard(options.batch):
-        objective = change.objective(_objective(options, material, card), card, machine)
-        engine = Engine(change.network(model, card, objective), objective, options, machine, change.record, group)
-    if options.resume:
-        engine.resume(options.out)
-        say(f"resumed after epoch {engine.epoch} of {options.epochs}")
-    keeper = Keeper(options, card, material, say, change)
-    begun.frozen.at(engine.epoch)
+    with batch_memory.explain_out_of_memory(config.batch):
+        objective = hooks.objective(_objective(config, data, card), card, machine)
+        engine = Engine(hooks.network(model, card, objective), objective, config, machine, hooks.record, group)
+    if config.resume:
+        engine.resume(config.out)
+        say(f"resumed after epoch {engine.epoch} of {config.epochs}")
+    recorder = TrainRecorder(config, card, data, say, hooks)
+    reused.frozen.at(engine.epoch)
 
     def after_epoch(average: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
-        begun.frozen.at(engine.epoch)
-        return keeper.after_epoch(average, history) if group.main else {}
+        reused.frozen.at(engine.epoch)
+        return recorder.after_epoch(average, history) if group.main else {}
 
-    engine.run(options.out, after_epoch)
+    engine.run(config.out, after_epoch)
     if group.main:
-        keeper.finish(engine.average.model, engine.history)
+        recorder.finish(engine.average.model, engine.history)
     group.wait()
-    return options.out / CHECKPOINT
+    return config.out / CHECKPOINT
 
 
-def _task(options: TrainOptions) -> Task:
-    """What the model does; a classifier's network learns values where the first dataset has values."""
-    task = task_of(options.model, options.network())
-    return "regress" if task == "classify" and open_dataset(options.data[0], limit=1).task == "regress" else task
+def _task(config: TrainConfig) -> Task:
+    """The task of the model; a classifier's network is trained for regression where the first dataset has values."""
+    task = task_of(config.model, config.network())
+    return "regress" if task == "classify" and open_dataset(config.data[0], limit=1).task == "regress" else task
 
 
-def _new(options: TrainOptions, material: Material, task: str) -> tuple[nn.Module, ModelCard]:
-    card = new_card(options.model, _model_options(options, material, task), material.labels)
+def _new(config: TrainConfig, data: TrainingData, task: str) -> tuple[nn.Module, ModelCard]:
+    card = new_card(config.model, _model_options(config, data, task), data.labels)
     if task == "regress":
-        card = scaled(card, material.learn)
-    return create(options.model, **card.model["options"]), card.replace(name=options.name or options.model)
+        card = with_target_scale(card, data.train)
+    return create(config.model, **card.model["options"]), card.replace(name=config.name or config.model)
 
 
-def _known(start: tuple[nn.Module, ModelCard], material: Material, options: TrainOptions) -> tuple[nn.Module, ModelCard]:
-    model, card = start
-    if card.labels != material.labels:
-        wanted = f"a dataset with the classes of {card.name}, {', '.join(card.labels)}"
-        raise InputError(wanted, ", ".join(material.labels), "name the data that it was trained on")
-    return model, card.replace(name=options.name or card.name)
+def _existing(initial: tuple[nn.Module, ModelCard], data: TrainingData, config: TrainConfig) -> tuple[nn.Module, ModelCard]:
+    model, card = initial
+    if card.labels != data.labels:
+        raise InputError(
+            f"--data: the classes are {', '.join(data.labels)}, but those of {card.name} are {', '.join(card.labels)}",
+            "name the data that it was trained on",
+        )
+    return model, card.replace(name=config.name or card.name)
 
 
 def _silent(_: str) -> None:
-    """What the other processes of a group say."""
+    """For all processes of a group but the main one."""
 
 
-def prepare(options: TrainOptions, group: Group | None = None) -> None:
-    """Download where asked, and make the folder; raises ``InputError`` where another training's files are in it."""
-    group = group or Group()
-    if options.download:
+def prepare(config: TrainConfig, group: ProcessGroup | None = None) -> None:
+    """Download the data where configured, and make the folder; raises ``InputError`` where it holds another training."""
+    group = group or ProcessGroup()
+    if config.download:
         from edgecnn.data.download import fetch_fashion_mnist
 
-        with group.first():
-            fetch_fashion_mnist(parse_address(options.data[0]).path)
-    there = [name for name in (CHECKPOINT, STATE) if (options.out / name).exists()]
-    if there and not options.resume:
+        with group.main_first():
+            fetch_fashion_mnist(parse_address(config.data[0]).path)
+    existing = [name for name in (CHECKPOINT, STATE) if (config.out / name).exists()]
+    if existing and not config.resume:
         raise InputError(
-            f"a folder without a training at {options.out}", there[0], "go on with --resume, or name another folder with --out"
+            f"--out: {config.out} holds a training ({existing[0]})", "continue it with --resume, or choose another folder"
         )
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        config.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"a folder to write at {options.out}", error.strerror or str(error), "name another with --out"
-        ) from error
+        raise InputError(f"--out: can't write to {config.out} ({error.strerror or error})", "choose another folder") from error
 
 
-def _model_options(options: TrainOptions, material: Material, task: str) -> dict[str, Any]:
-    """The defaults, but for a detector the size and channels of the images and the head for the task, and the given ones."""
-    found = defaults(options.model) | {"classes": len(material.labels)}
+def _model_options(config: TrainConfig, data: TrainingData, task: str) -> dict[str, Any]:
+    """The model's defaults, changed by the data (but for a detector's size and channels) and by the configuration."""
+    found = defaults(config.model) | {"classes": len(data.labels)}
     if task != "detect":
-        height, width = material.learn[0].samples[0].read().shape[:2]
-        size = (height, width) if max(height, width) <= SMALL else (SMALL, SMALL)
-        found |= {"channels": channels(material.learn), "size": size, "head": task}
-    return found | options.network()
+        height, width = data.train[0].samples[0].read().shape[:2]
+        size = (height, width) if max(height, width) <= MAX_DEFAULT_SIDE else (MAX_DEFAULT_SIDE, MAX_DEFAULT_SIDE)
+        found |= {"channels": channels(data.train), "size": size, "head": task}
+    return found | config.network()
 
 
-def _objective(options: TrainOptions, material: Material, card: ModelCard) -> Objective:
-    pixels = load(material.learn, card.preprocess, workers=options.workers, strict=options.strict)
+def _objective(config: TrainConfig, data: TrainingData, card: ModelCard) -> Objective:
+    images = load(data.train, card.preprocess, workers=config.workers, strict=config.strict)
     if card.task == "classify":
-        return Classification(pixels, card.preprocess, options, len(card.labels))
+        return ClassificationObjective(images, card.preprocess, config, len(card.labels))
     if card.task == "regress":
-        return Regression(pixels, card, options)
-    reach = float(card.model["options"].get("reach", 8.0))
-    return Detection(pixels, card.preprocess, options, reach)
+        return RegressionObjective(images, card, config)
+    reach = float(card.model["options"].get("reach", DEFAULT_REACH))
+    return DetectionObjective(images, card.preprocess, config, reach)
 
 
-def _opening(card: ModelCard, material: Material, model: nn.Module, machine: hardware.Hardware, group: Group) -> str:
+def _summary(card: ModelCard, data: TrainingData, model: nn.Module, machine: hardware.Hardware, group: ProcessGroup) -> str:
     count = sum(parameter.numel() for parameter in model.parameters())
-    watch = f", scored on {len(material.watch)} others" if material.watch else ""
+    val = f", scored on {len(data.val)} others" if data.val else ""
     amp = "bfloat16" if machine.bf16 else "float32"
-    many = f", {group.size} processes" if group.size > 1 else ""
-    return f"{card.name}, {count:,} parameters: {material.count:,} images, {len(card.labels)} classes{watch}; {machine.device}, {amp}{many}"
-
-
-@dataclass(slots=True)
-class Keeper:
-    """Writes what a training leaves: after each epoch the checkpoint and the curves, at the end the scores and the confusion matrix."""
-
-    options: TrainOptions
-    card: ModelCard
-    material: Material
-    say: Say
-    change: Change = field(default_factory=Change)
-    _since: float = field(default_factory=time.perf_counter)
-    _drawn: float = field(default_factory=time.perf_counter)
-
-    def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
-        """Score, print a line, write checkpoint and curves; gives the numbers to add to the history."""
-        found: dict[str, float] = {}
-        score = self._score(model, self.material.watch)
-        if score is not None:
-            found["score"] = score.primary
-        found["seconds"] = time.perf_counter() - self._since
-        self._since = time.perf_counter()
-        last = history[-1] | found
-        shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
-        self.say(f"epoch {last['epoch']}/{self.options.epochs}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
-        self._write(model, [*history[:-1], last], {})
-        if time.perf_counter() - self._drawn > REDRAW_S:
-            self._curves([*history[:-1], last])
-        return found
-
-    def finish(self, model: nn.Module, history: list[dict[str, float]]) -> None:
-        """Measure once on the test images, else on the watched ones, and write it all."""
-        self._curves(history)
-        dataset = self.material.measure or self.material.watch
-        score = self._score(model, dataset)
-        if score is None or dataset is None:
-            return
-        part = "test" if self.material.measure else "val" if self.options.val else "held out"
-        named = {"data": dataset.name, "part": part, "n": score.n, **score.values}
-        self.say(f"{score.primary_title} {score.primary:.4f} on {score.n} images of {dataset.name} ({part})")
-        self._write(model, history, named)
-        record = {"part": part, **score.to_dict()}
-        write_file(self.options.out / SCORES, json.dumps(record, indent=1))
-        if score.confusion is not None:
-            title = f"{self.card.name}: top-1 {score.primary:.1%} ({part})"
-            plots.confusion([(title, score.confusion)], score.labels, self.options.out / "confusion.png")
-        elif score.pairs is not None:
-            title = f"{self.card.name}: R² {score.primary:.3f}, mean absolute error {score.values['mae']:.3g} ({part})"
-            plots.scatter(title, score.labels[0], score.pairs, self.options.out / "values.png")
-        elif score.per_class:
-            title = f"{self.card.name}: mAP@50-95 {score.primary:.3f} ({part})"
-            plots.bars(title, score.per_class, self.options.out / "classes.png")
-
-    def _score(self, model: nn.Module, dataset: Dataset | None) -> Score | None:
-        if dataset is None:
-            return None
-        with one_thread():
-            return evaluate(Eager(model, scoring_card(self.card)), dataset, strict=True)
-
-    def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
-        record = {
-            "command": self.change.command or self.options.command(),
-            "data": self.options.identity()["data"],
-            "images": self.material.count,
-            "sources": [dict(source) for source in self.material.sources],
-            "augmentation": self.options.policy(self.card.task).record(),
-            "seed": self.options.seed,
-            "epochs": len(history),
-            "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),
-            "history": [{key: round(value, 6) for key, value in row.items()} for row in history],
-            "scores": scores,
-            **self.change.record,
-            **provenance.versions(),
-        }
-        card = self.card.replace(training=record, source_commit=provenance.source_commit())
-        save_checkpoint(self.options.out / CHECKPOINT, model, card)
-
-    def _curves(self, history: list[dict[str, float]]) -> None:
-        plots.curves(self.card.name, history, self.card.task, self.options.out / "curves.png")
-        self._drawn = time.perf_counter()
+    processes = f", {group.size} processes" if group.size > 1 else ""
+    images = f"{data.count:,} images, {len(card.labels)} classes{val}"
+    return f"{card.name}, {count:,} parameters: {images}; {machine.device}, {amp}{processes}"

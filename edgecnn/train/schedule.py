@@ -1,4 +1,4 @@
-"""How the learning rate and the average of the weights move."""
+"""The learning rate schedule and the exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import math
 import torch
 from torch import nn
 
-FLOOR = 0.02
-WARM_UP = 0.05
-WARM_UP_STEPS = 500
+FINAL_LR = 0.02  # of the peak
+WARM_UP = 0.05  # of all steps
+MAX_WARM_UP_STEPS = 500
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Linear warm-up over the first 5 % (at most 500 steps), then half a cosine down to 2 % of ``peak``: SGDR, arXiv:1608.03983."""
-    warm = min(max(int(steps * WARM_UP), 1), WARM_UP_STEPS)
+    warm = min(max(int(steps * WARM_UP), 1), MAX_WARM_UP_STEPS)
     if step < warm:
         return peak * (step + 1) / warm
     done = (step - warm) / max(steps - warm, 1)
-    return peak * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+    return peak * (FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-class Average:
-    """An exponential moving average of a model's weights and batch-norm statistics; short at the start, then ``decay``."""
+class WeightAverage:
+    """The exponential moving average of a model's weights and batch-norm statistics.
+
+    The decay starts low and rises to ``decay``: random weights of the first steps are forgotten quickly.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
@@ -31,12 +34,13 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Move towards the weights of ``model``."""
+        """Move the average towards the weights of ``model``."""
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
         now = model.state_dict()
         kept = self.model.state_dict()
-        floats = [key for key, value in kept.items() if value.is_floating_point()]
+        floats = [key for key, value in kept.items() if value.is_floating_point()]  # not the counters of batch-norm
+        # one fused call: a loop over the tensors takes as long as a step of a small network
         torch._foreach_lerp_([kept[key] for key in floats], [now[key] for key in floats], 1 - decay)
         for key, value in kept.items():
             if not value.is_floating_point():

@@ -1,4 +1,4 @@
-"""The state file: all that a training needs to go on after it was killed, as if it had not been."""
+"""The state file: everything that a killed training needs to resume with bit-identical results."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """After ``epoch`` whole epochs and ``step`` steps: tensors of model, average and optimizer, and the numbers of each epoch."""
+class TrainState:
+    """After ``epoch`` whole epochs and ``step`` steps: tensors of model, average and optimizer, and the metrics of each epoch."""
 
     epoch: int
     step: int
@@ -31,44 +31,41 @@ class State:
     identity: dict[str, Any]
 
     def save(self, folder: Path) -> None:
-        """Write it at once or not at all; raises ``InputError`` where the disk is full or the folder can't be written."""
+        """Write the file atomically; raises ``InputError`` where the disk is full or the folder can't be written."""
         buffer = io.BytesIO()
         torch.save({"version": VERSION, **{name: getattr(self, name) for name in self.__slots__}}, buffer)
         write_file(folder / STATE, buffer.getvalue(), fix="choose another --out")
 
     @classmethod
-    def load(cls, folder: Path, identity: dict[str, Any]) -> State:
-        """Read it, tensors and plain values only.
+    def load(cls, folder: Path, identity: dict[str, Any]) -> TrainState:
+        """Read the file; only tensors and plain values are unpickled.
 
         Raises ``InputError`` where there is none or it is of a training with other options, ``ArtifactError`` where it is broken.
         """
         path = folder / STATE
         if not path.is_file():
             raise InputError(
-                f"a stopped training in {folder}", f"no {STATE}", "leave --resume out, or name its folder with --out"
+                f"--resume: {folder} holds no stopped training (no {STATE})", "leave --resume out, or name its folder with --out"
             )
         try:
             record = torch.load(path, map_location="cpu", weights_only=True)
             version = record.pop("version")
             state = cls(**record)
         except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, pickle.UnpicklingError) as error:
-            raise ArtifactError(
-                f"the state of a training at {path}", f"a broken file ({_line(error)})", "start again without --resume"
-            ) from error
+            raise ArtifactError(f"{path} is broken ({_line(error)})", "start again without --resume") from error
         _compare(state, version, identity, path)
         return state
 
 
-def _compare(state: State, version: int, identity: dict[str, Any], path: Path) -> None:
+def _compare(state: TrainState, version: int, identity: dict[str, Any], path: Path) -> None:
     if version != VERSION:
-        raise ArtifactError(f"a state of version {VERSION} at {path}", f"version {version}", "start again without --resume")
+        raise ArtifactError(f"{path} has the version {version}, not {VERSION}", "start again without --resume")
     other = [name for name in identity if state.identity.get(name) != identity[name]]
     if other:
         name = other[0]
         raise InputError(
-            f"the options that the training in {path.parent} was started with",
-            f"{name} {identity[name]!r} instead of {state.identity.get(name)!r}",
-            "give the same options with --resume, or another --out",
+            f"--resume: the training in {path.parent} was started with {name} {state.identity.get(name)!r}, not {identity[name]!r}",
+            "give the same options, or another --out",
         )
 
 

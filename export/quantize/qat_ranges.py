@@ -15,7 +15,7 @@ import torch
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.export.graph import Deployable, example, wrap
-from edgecnn.models.quantized import Quantized
+from edgecnn.models.quantized import QuantizedModel
 from edgecnn.types import Array
 
 CLOSE = 1e-3  # part of a tensor's range; a conversion in float changes values by about a hundredth of this
@@ -71,7 +71,7 @@ class TrainedRanges:
 OPTIONAL = ("pixels", "input")  # may be absent from a graph: folding moves them into the first weights
 
 
-def trained_ranges(model: Quantized, card: ModelCard) -> TrainedRanges:
+def trained_ranges(model: QuantizedModel, card: ModelCard) -> TrainedRanges:
     """The quantization points of ``model`` with their trained ranges; ``card`` is the checkpoint's."""
     image = example(card)
     graph, _ = wrap(model, card)

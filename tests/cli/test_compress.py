@@ -59,18 +59,36 @@ def test_a_student_is_taught_and_its_card_says_by_whom(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        pytest.param(("--student", "mlp", "--teacher", "{}/other.safetensors"), "with the labels dark, light", id="labels"),
-        pytest.param(("--student", "mlp", "--teacher", "cups"), "a teacher to classify", id="task"),
-        pytest.param(("--student", "mlp", "--teacher", "{}/none.safetensors"), "nothing at", id="no-teacher-there"),
-        pytest.param(("--student", "mlp"), "a teacher for the student", id="no-teacher"),
-        pytest.param(("--student", "mlp", "--teacher", "{}/good.safetensors", "--method", "cells"), "of kd, dkd", id="method"),
-        pytest.param(("{}/good.safetensors",), "a way to compress", id="nothing-to-do"),
-        pytest.param(("{}/good.safetensors", "--target-macs", "1x"), "a target below", id="target-that-is-none"),
-        pytest.param(("{}/good.safetensors", "--target-macs", "9999x"), "no way below", id="target-out-of-reach"),
-        pytest.param(("{}/good.safetensors", "--target-latency", "raspberry"), "another device is not there yet", id="device"),
+        pytest.param(
+            ("--student", "mlp", "--teacher", "{}/other.safetensors"),
+            "has the labels cat, dog, but the student dark, light",
+            id="labels",
+        ),
+        pytest.param(
+            ("--student", "mlp", "--teacher", "cups"), "--teacher: cups has the task detect, but the student classify", id="task"
+        ),
+        pytest.param(("--student", "mlp", "--teacher", "{}/none.safetensors"), "none.safetensors", id="no-teacher-there"),
+        pytest.param(
+            ("--student", "mlp"), "there is no teacher to learn from; name a checkpoint with --teacher", id="no-teacher"
+        ),
+        pytest.param(
+            ("--student", "mlp", "--teacher", "{}/good.safetensors", "--method", "cells"),
+            "--method: cells is not for the task classify; use one of kd, dkd",
+            id="method",
+        ),
+        pytest.param(("{}/good.safetensors",), "there is nothing to do; give --student", id="nothing-to-do"),
+        pytest.param(
+            ("{}/good.safetensors", "--target-macs", "1x"), "not fewer than the 98,560 of the network", id="target-that-is-none"
+        ),
+        pytest.param(
+            ("{}/good.safetensors", "--target-macs", "9999x"), "out of reach: pruning ends at", id="target-out-of-reach"
+        ),
+        pytest.param(
+            ("{}/good.safetensors", "--target-latency", "raspberry"), "another device is not supported yet", id="device"
+        ),
         pytest.param(("{}/good.safetensors", "--qat", "--measure", "coreml"), "one of onnx", id="unknown-format"),
-        pytest.param(("--compare", "{}"), "a run of edgecnn compress in", id="no-run-to-compare"),
-        pytest.param((), "a network to compress", id="nothing"),
+        pytest.param(("--compare", "{}"), "holds no run of edgecnn compress", id="no-run-to-compare"),
+        pytest.param((), "there is no network to compress", id="nothing"),
     ],
 )
 def test_mistake_is_one_line_with_exit_code_2(folder: Path, words: tuple[str, ...], message: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from edgecnn.compress.cost import cost_of, macs, parameters
+from edgecnn.compress.cost import cost_of, count_macs, count_parameters
 from edgecnn.models import create
 
 Make = Callable[..., Path]
@@ -24,7 +24,7 @@ Make = Callable[..., Path]
     ],
 )
 def test_layers_by_hand(layer: nn.Module, shape: tuple[int, ...], wanted: int) -> None:
-    assert macs(layer, torch.zeros(shape)) == wanted
+    assert count_macs(layer, torch.zeros(shape)) == wanted
 
 
 @pytest.mark.parametrize("name", ["resnet-s", "edgedet"])
@@ -33,13 +33,13 @@ def test_networks_against_torchs_own_counter(name: str) -> None:
     image = torch.zeros(1, 1, 28, 28) if name == "resnet-s" else torch.zeros(1, 3, 64, 96)
     with FlopCounterMode(display=False) as counter:
         model(image)
-    assert macs(model, image) * 2 == counter.get_total_flops()
+    assert count_macs(model, image) * 2 == counter.get_total_flops()
 
 
 def test_counting_changes_nothing() -> None:
     model = create("resnet-s").train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    macs(model, torch.rand(1, 1, 28, 28))
+    count_macs(model, torch.rand(1, 1, 28, 28))
     assert model.training
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert not any(layer._forward_hooks for layer in model.modules())
@@ -49,5 +49,5 @@ def test_cost_of_a_checkpoint(untrained: Make) -> None:
     path = untrained("lecture")
     cost, card = cost_of(path)
     assert card.name == "lecture"
-    assert cost.parameters == parameters(create("lecture"))
-    assert cost.bytes == path.stat().st_size > 4 * cost.parameters
+    assert cost.parameters == count_parameters(create("lecture"))
+    assert cost.size_bytes == path.stat().st_size > 4 * cost.parameters

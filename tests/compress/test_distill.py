@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from edgecnn.compress.distill import Teaching, dkd_loss, kd_loss
+from edgecnn.compress.distill import DistillConfig, dkd_loss, kd_loss
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def test_a_teacher_that_is_certain_gives_finite_gradients() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "message"),
     [
-        pytest.param({"method": "fitnet"}, id="method"),
-        pytest.param({"weight": 1.5}, id="weight"),
-        pytest.param({"temperature": 0.0}, id="temperature"),
+        pytest.param({"method": "fitnet"}, "'fitnet' is not a distillation method; use one of kd, dkd, cells", id="method"),
+        pytest.param({"weight": 1.5}, "must be 0..1 .* not 1.5 and 4.0", id="weight"),
+        pytest.param({"temperature": 0.0}, "temperature above 0, not 0.7 and 0.0", id="temperature"),
     ],
 )
-def test_wrong_teaching_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="wanted"):
-        Teaching(**wrong)  # type: ignore[arg-type]
+def test_a_wrong_configuration_is_refused(wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DistillConfig(**wrong)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgecnn.compress.distill import Teaching
+from edgecnn.compress.distill import DistillConfig
 from edgecnn.compress.distill_cells import cells_loss
 from edgecnn.errors import InputError
 
@@ -61,9 +61,9 @@ def test_a_teacher_with_other_cells_is_refused() -> None:
 
 
 def test_the_method_is_the_tasks() -> None:
-    assert Teaching().of("classify").method == "kd"
-    assert Teaching().of("detect").record() == {"method": "cells", "weight": 0.7}
-    with pytest.raises(InputError, match="of cells to detect"):
-        Teaching(method="dkd").of("detect")
-    with pytest.raises(InputError, match="one to regress"):
-        Teaching().of("regress")
+    assert DistillConfig().for_task("classify").method == "kd"
+    assert DistillConfig().for_task("detect").record() == {"method": "cells", "weight": 0.7}
+    with pytest.raises(InputError, match="--method: dkd is not for the task detect; use one of cells"):
+        DistillConfig(method="dkd").for_task("detect")
+    with pytest.raises(InputError, match="a model for the task regress can't be distilled, only one for classify or detect"):
+        DistillConfig().for_task("regress")

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgecnn.compress.cost import macs
-from edgecnn.compress.prune import Choice, prune_to, prune_to_latency
+from edgecnn.compress.cost import count_macs
+from edgecnn.compress.prune import PruneConfig, prune_to, prune_to_latency
 from edgecnn.errors import InputError
 from edgecnn.models import create
-from edgecnn.models.quantized import quantized
+from edgecnn.models.quantized import insert_fake_quant
 
 SMALL: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "lecture": ({"size": (16, 16)}, (1, 1, 16, 16)),
@@ -47,8 +47,8 @@ def nothing(model: nn.Module) -> None:
 def test_the_cost_is_met_by_a_dense_network_with_the_same_outputs(name: str) -> None:
     model, example = network(name)
     before = copy.deepcopy(model.state_dict())
-    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=nothing, steps=2)
-    assert found.macs_after == macs(found.model, example) <= found.macs_before // 2
+    found = prune_to(model, example, target_macs=count_macs(model, example) // 2, finetune=nothing, rounds=2)
+    assert found.macs_after == count_macs(found.model, example) <= found.macs_before // 2
     assert found.macs_after > found.macs_before // 4
     assert [o.shape for o in outputs(found.model, example)] == [o.shape for o in outputs(model, example)]
     assert all(weight.abs().sum(tuple(range(1, weight.ndim))).all() for weight in found.model.parameters() if weight.ndim > 1)
@@ -58,7 +58,7 @@ def test_the_cost_is_met_by_a_dense_network_with_the_same_outputs(name: str) -> 
 @pytest.mark.parametrize("name", [name for name in SMALL if name not in ("lecture", "mobilenet")])
 def test_channels_are_multiples_of_four(name: str) -> None:
     model, example = network(name)
-    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=nothing, steps=1)
+    found = prune_to(model, example, target_macs=count_macs(model, example) // 2, finetune=nothing, rounds=1)
     layers = [layer for layer in found.model.modules() if isinstance(layer, nn.Conv2d) and layer.bias is None]
     assert {layer.out_channels % 4 for layer in layers} == {0}
 
@@ -71,7 +71,12 @@ def test_channels_that_do_nothing_go_first_and_nothing_changes() -> None:
             parameter.data[: len(parameter) // 2] = 0
     expected = outputs(model, example)[0]
     found = prune_to(
-        model, example, target_macs=int(0.3 * macs(model, example)), train_some=nothing, steps=1, choice=Choice(keep=0.5)
+        model,
+        example,
+        target_macs=int(0.3 * count_macs(model, example)),
+        finetune=nothing,
+        rounds=1,
+        config=PruneConfig(keep=0.5),
     )
     torch.testing.assert_close(outputs(found.model, example)[0], expected, rtol=1e-4, atol=1e-5)
     assert found.model.get_parameter("stages.5.first.0.weight").shape[:2] == (12, 12)
@@ -79,7 +84,7 @@ def test_channels_that_do_nothing_go_first_and_nothing_changes() -> None:
 
 def test_shortcuts_that_pad_channels_keep_theirs() -> None:
     model, example = network("resnet-8")
-    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=nothing, steps=1)
+    found = prune_to(model, example, target_macs=count_macs(model, example) // 2, finetune=nothing, rounds=1)
     shapes = {name: tuple(tensor.shape) for name, tensor in found.model.named_parameters()}
     assert [shapes[f"{name}.0.weight"][0] for name in ("stem", "stages.1.second", "stages.2.second")] == [16, 32, 64]
     assert shapes["stages.2.first.0.weight"][0] < 64
@@ -90,12 +95,14 @@ def test_training_comes_after_each_step_and_its_network_goes_on() -> None:
     costs: list[int] = []
 
     def train(pruned: nn.Module) -> nn.Module:
-        costs.append(macs(pruned, example))
+        costs.append(count_macs(pruned, example))
         other = copy.deepcopy(pruned)
         other.get_parameter("head.3.bias").data.fill_(len(costs))
         return other
 
-    found = prune_to(model, example, target_macs=macs(model, example) // 4, train_some=train, steps=3, choice=Choice(round_to=1))
+    found = prune_to(
+        model, example, target_macs=count_macs(model, example) // 4, finetune=train, rounds=3, config=PruneConfig(round_to=1)
+    )
     assert len(costs) == 3
     assert sorted(costs, reverse=True) == costs
     assert set(found.model.get_parameter("head.3.bias").tolist()) == {3.0}
@@ -113,9 +120,9 @@ def test_ranking_by_gradients_keeps_what_the_loss_needs() -> None:
     def only_the_small(model: nn.Module) -> None:
         model.get_submodule("0")(example)[:, :4].sum().backward()
 
-    options: dict[str, Any] = {"target_macs": int(0.6 * macs(net, example)), "train_some": nothing, "steps": 1}
+    options: dict[str, Any] = {"target_macs": int(0.6 * count_macs(net, example)), "finetune": nothing, "rounds": 1}
     by_size = prune_to(net, example, **options).model
-    by_loss = prune_to(net, example, **options, choice=Choice(gradients=only_the_small)).model
+    by_loss = prune_to(net, example, **options, config=PruneConfig(gradients=only_the_small)).model
     assert float(by_size.get_parameter("0.weight").data.max()) == 1.0
     assert float(by_loss.get_parameter("0.weight").data.max()) == 0.5
 
@@ -127,23 +134,23 @@ def test_a_target_that_can_not_be_met_says_how_far_it_came_before_any_training()
         raise AssertionError("trained for nothing")
 
     with pytest.raises(
-        InputError, match=r"wanted a network of 1,000 MACs, found no way below [\d,]+ of [\d,]+, with 3 groups"
+        InputError, match=r"1,000 MACs are out of reach: pruning ends at [\d,]+ of [\d,]+, with 3 groups"
     ) as caught:
-        prune_to(model, example, target_macs=1000, train_some=never)
-    assert "2 layers that must stay as they are, such as head.2" in str(caught.value)
+        prune_to(model, example, target_macs=1000, finetune=never)
+    assert "2 layers that can't be pruned, such as head.2" in str(caught.value)
 
 
 def test_a_network_trained_for_int8_is_not_pruned_any_more() -> None:
     model, example = network("lecture")
-    with pytest.raises(InputError, match="prune first, and train for int8 last"):
-        prune_to(quantized(model, example), example, target_macs=1000, train_some=nothing)
+    with pytest.raises(InputError, match="trained for int8 and can't be pruned; prune first, and use --qat last"):
+        prune_to(insert_fake_quant(model, example), example, target_macs=1000, finetune=nothing)
 
 
 def test_a_latency_is_met_and_not_by_more_than_it_takes() -> None:
     model, example = network("lecture")
 
     def latency(pruned: nn.Module) -> float:
-        return macs(pruned, example) / 1e5
+        return count_macs(pruned, example) / 1e5
 
     whole = latency(model)
     found = prune_to_latency(
@@ -151,9 +158,9 @@ def test_a_latency_is_met_and_not_by_more_than_it_takes() -> None:
         example,
         target_ms=0.6 * whole,
         latency_of=latency,
-        train_some=nothing,
-        steps=1,
-        choice=Choice(round_to=1),
+        finetune=nothing,
+        rounds=1,
+        config=PruneConfig(round_to=1),
     )
     assert found.latency_ms == latency(found.model) <= 0.6 * whole
     assert found.latency_ms > 0.4 * whole
@@ -161,27 +168,27 @@ def test_a_latency_is_met_and_not_by_more_than_it_takes() -> None:
 
 def test_a_latency_that_can_not_be_met_says_how_far_it_came() -> None:
     model, example = network("lecture")
-    with pytest.raises(InputError, match=r"wanted a network of 1 ms, found no way below 5 ms at [\d,]+ MACs"):
-        prune_to_latency(model, example, target_ms=1, latency_of=lambda _: 5.0, train_some=nothing)
+    with pytest.raises(InputError, match=r"1 ms are out of reach: pruning ends at 5 ms at [\d,]+ MACs"):
+        prune_to_latency(model, example, target_ms=1, latency_of=lambda _: 5.0, finetune=nothing)
 
 
 def test_a_network_that_is_slower_after_training_is_pruned_further() -> None:
     """Measured on copies that were not trained, 60 % fits; the trained one, a little slower each time, needs less."""
     model, example = network("lecture")
-    whole, trained = macs(model, example), []
+    whole, trained = count_macs(model, example), []
 
     def train(pruned: nn.Module) -> None:
-        trained.append(macs(pruned, example))
+        trained.append(count_macs(pruned, example))
         pruned.slower = 1.2  # type: ignore[assignment]
 
     found = prune_to_latency(
         model,
         example,
         target_ms=0.6,
-        latency_of=lambda net: macs(net, example) / whole * float(getattr(net, "slower", 1.0)),
-        train_some=train,
-        steps=1,
-        choice=Choice(round_to=1),
+        latency_of=lambda net: count_macs(net, example) / whole * float(getattr(net, "slower", 1.0)),
+        finetune=train,
+        rounds=1,
+        config=PruneConfig(round_to=1),
     )
     assert found.latency_ms is not None
     assert found.latency_ms <= 0.6

@@ -15,10 +15,10 @@ from edgecnn.card import ModelCard
 from edgecnn.compress import qat
 from edgecnn.errors import InputError
 from edgecnn.models import create
-from edgecnn.models.fake_quant import FakeQuant, Fused, fake_weight
+from edgecnn.models.fake_quant import FakeQuant, FusedLayer, fake_weight
 from edgecnn.models.new_card import new_card
-from edgecnn.models.quantized import Quantized, quantized
-from edgecnn.train.schedule import Average
+from edgecnn.models.quantized import QuantizedModel, insert_fake_quant
+from edgecnn.train.schedule import WeightAverage
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "mlp": {"size": (8, 8), "classes": 3},
@@ -93,10 +93,14 @@ def test_rounding_sits_where_files_round() -> None:
             z = torch.cat([y.mean((2, 3)), y.amax((2, 3))], 1)
             return self.head(z).softmax(1)  # type: ignore[no-any-return]
 
-    net = quantized(Net().eval(), torch.rand(1, 1, 8, 8))
+    net = insert_fake_quant(Net().eval(), torch.rand(1, 1, 8, 8))
     assert list(net.points) == ["relu", "second", "add", "mean", "amax", "cat", "head"]
-    assert [name for name, point in net.points.items() if point.answer] == ["head"]
-    assert [type(layer.norm) for layer in net.modules() if isinstance(layer, Fused)] == [nn.BatchNorm2d, type(None), type(None)]
+    assert [name for name, point in net.points.items() if point.is_output] == ["head"]
+    assert [type(layer.norm) for layer in net.modules() if isinstance(layer, FusedLayer)] == [
+        nn.BatchNorm2d,
+        type(None),
+        type(None),
+    ]
 
 
 def test_weights_are_on_the_grid_of_each_channel() -> None:
@@ -178,8 +182,8 @@ def test_a_copy_shares_nothing_and_both_its_graphs_share_all() -> None:
     """As the average of the weights that training keeps."""
     model, card, batch = network("resnet-8")
     net = qat.prepare(model, card, [batch])
-    average = Average(net, 0.9).model
-    assert isinstance(average, Quantized)
+    average = WeightAverage(net, 0.9).model
+    assert isinstance(average, QuantizedModel)
     next(iter(net.points.values())).set(0.0, 1e-3)
     with torch.no_grad():
         assert not torch.equal(net(batch), average(batch))
@@ -205,7 +209,9 @@ class DependsOnValues(nn.Module):
     [
         pytest.param(lambda net, card: (DependsOnValues(), [torch.rand(1, 3, 16, 16)]), "can be traced", id="control-flow"),
         pytest.param(lambda net, card: (net, []), "training images", id="no-images"),
-        pytest.param(lambda net, card: (quantized(net, torch.rand(1, 3, 16, 16)), []), "trained for it", id="twice"),
+        pytest.param(
+            lambda net, card: (insert_fake_quant(net, torch.rand(1, 3, 16, 16)), []), "is trained for int8 already", id="twice"
+        ),
         pytest.param(
             lambda net, card: (nn.Sequential(*[nn.Conv2d(3, 3, 1)] * 2), [torch.rand(1, 3, 16, 16)]),
             "used once",
@@ -240,7 +246,7 @@ def test_training_recovers_what_rounding_loses() -> None:
 
 def _answers(model: nn.Module, inputs: Tensor) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model.eval()(inputs) if not isinstance(model, Quantized) else model(inputs)
+        found: Tensor = model.eval()(inputs) if not isinstance(model, QuantizedModel) else model(inputs)
         return found
 
 

@@ -16,13 +16,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from edgecnn.compress import steps
+from edgecnn.compress.config import CompressConfig
 from edgecnn.compress.cost import cost_of
-from edgecnn.compress.options import CompressOptions
-from edgecnn.compress.progress import variants
+from edgecnn.compress.progress import step_checkpoints
 from edgecnn.compress.run import compress
 from edgecnn.errors import InputError
 from edgecnn.models import load_checkpoint
-from edgecnn.train.options import TrainOptions
+from edgecnn.train.config import TrainConfig
 
 Make = Callable[..., Path]
 
@@ -32,13 +32,13 @@ def start(untrained: Make) -> Path:
     return untrained("resnet-s", widths=(8, 8, 16), depth=1)
 
 
-def asked(digits: Path, out: Path, resume: bool = False, **changes: Any) -> CompressOptions:
+def asked(digits: Path, out: Path, resume: bool = False, **changes: Any) -> CompressConfig:
     student = changes.pop("student", "")
-    train = TrainOptions(model=student, data=(str(digits),), out=out, epochs=1, batch=32, ema=0.5, workers=1, resume=resume)
-    return CompressOptions(train=train, rounds=2, qat_epochs=1, **changes)
+    train = TrainConfig(model=student, data=(str(digits),), out=out, epochs=1, batch=32, ema=0.5, workers=1, resume=resume)
+    return CompressConfig(train=train, rounds=2, qat_epochs=1, **changes)
 
 
-def quietly(options: CompressOptions, **more: Any) -> list[str]:
+def quietly(options: CompressConfig, **more: Any) -> list[str]:
     lines: list[str] = []
     compress(options, lines.append, **more)
     return lines
@@ -51,7 +51,7 @@ def same(first: Path, second: Path) -> bool:
 
 def test_pruned_and_trained_for_int8(digits: Path, start: Path, tmp_path: Path) -> None:
     quietly(asked(digits, tmp_path / "run", checkpoint=str(start), target_macs="2x", qat=True))
-    made = variants(tmp_path / "run")
+    made = step_checkpoints(tmp_path / "run")
     assert [path.name for path in made] == ["00-start.safetensors", "01-prune.safetensors", "02-qat.safetensors"]
     before, pruned, _ = (cost_of(path)[0] for path in made)
     assert pruned.macs <= before.macs / 2
@@ -80,9 +80,9 @@ def test_a_run_that_was_killed_goes_on_to_the_same_networks(
     with pytest.raises(SystemExit):
         quietly(asked(digits, tmp_path / "killed", **wanted))
     monkeypatch.setattr(steps, "train", real)
-    assert len(variants(tmp_path / "killed")) == 1
+    assert len(step_checkpoints(tmp_path / "killed")) == 1
     quietly(asked(digits, tmp_path / "killed", resume=True, **wanted))
-    pairs = zip(variants(tmp_path / "whole"), variants(tmp_path / "killed"), strict=True)
+    pairs = zip(step_checkpoints(tmp_path / "whole"), step_checkpoints(tmp_path / "killed"), strict=True)
     assert all(same(a, b) for a, b in pairs)
     lines = quietly(asked(digits, tmp_path / "killed", resume=True, **wanted))
     assert lines == ["01-prune: done before", "02-qat: done before"]
@@ -102,17 +102,17 @@ def test_a_latency_is_reached_and_measured_once_even_where_the_run_was_stopped(d
     found = json.loads((tmp_path / "run/run.json").read_text())["done"]["01-prune"]
     assert found["latency_ms"] <= whole * 0.6
     record = json.loads((tmp_path / "run/01-prune/latency.json").read_text())
-    assert len(record["measured"]) == len(asked_for)
+    assert len(record["measured_ms"]) == len(asked_for)
     (tmp_path / "run/run.json").write_text(json.dumps({**json.loads((tmp_path / "run/run.json").read_text()), "done": {}}))
     before = (tmp_path / "run/01-prune.safetensors").read_bytes()
     resumed = asked(digits, tmp_path / "run", checkpoint=str(start), target_latency="9ms", resume=True)
     quietly(resumed, latency_of=latency_of, target_ms=whole * 0.1)  # what was aimed at before is still aimed at
-    assert len(record["measured"]) == len(asked_for)
+    assert len(record["measured_ms"]) == len(asked_for)
     assert (tmp_path / "run/01-prune.safetensors").read_bytes() == before
 
 
 def test_an_impossible_target_says_how_far_it_came_and_leaves_nothing(digits: Path, start: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no way below [\d,]+ of"):
+    with pytest.raises(InputError, match=r"out of reach: pruning ends at [\d,]+ of"):
         quietly(asked(digits, tmp_path / "run", checkpoint=str(start), target_macs="1000x"))
     assert start.is_file()
     assert not (tmp_path / "run").exists()
@@ -120,11 +120,11 @@ def test_an_impossible_target_says_how_far_it_came_and_leaves_nothing(digits: Pa
 
 def test_what_was_asked_must_be_the_same_to_resume(digits: Path, start: Path, tmp_path: Path) -> None:
     quietly(asked(digits, tmp_path / "run", checkpoint=str(start), qat=True))
-    with pytest.raises(InputError, match="go on with --resume"):
+    with pytest.raises(InputError, match="holds a run; continue it with --resume"):
         quietly(asked(digits, tmp_path / "run", checkpoint=str(start), qat=True))
-    with pytest.raises(InputError, match="target_macs"):
+    with pytest.raises(InputError, match=r'was started with target_macs "", not "2x"'):
         quietly(asked(digits, tmp_path / "run", resume=True, checkpoint=str(start), qat=True, target_macs="2x"))
-    with pytest.raises(InputError, match="no run"):
+    with pytest.raises(InputError, match=r"--resume: .* holds no run; leave --resume out"):
         quietly(asked(digits, tmp_path / "other", resume=True, checkpoint=str(start), qat=True))
 
 
@@ -136,11 +136,11 @@ def test_the_student_learns_from_the_teacher_not_only_from_labels(digits: Path, 
         last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
         last.weight.zero_()
         last.bias.copy_(torch.eye(10)[3] * 8)
-    from edgecnn.compress.distill import Teaching
+    from edgecnn.compress.distill import DistillConfig
     from edgecnn.models import save_checkpoint
 
     save_checkpoint(path, model, card)
-    options = asked(digits, tmp_path / "run", student="mlp", teachers=(str(path),), teaching=Teaching(weight=1.0))
+    options = asked(digits, tmp_path / "run", student="mlp", teachers=(str(path),), distill=DistillConfig(weight=1.0))
     quietly(options)
     student = load_checkpoint(tmp_path / "run/01-distil.safetensors")[0]
     assert set(student(torch.rand(20, 1, 28, 28)).argmax(1).tolist()) == {3}
@@ -155,7 +155,7 @@ def test_two_processes_do_the_steps_that_one_does(digits: Path, start: Path, tmp
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("02-qat, taught by") == 1
-    assert [path.name for path in variants(tmp_path / "run")] == [
+    assert [path.name for path in step_checkpoints(tmp_path / "run")] == [
         "00-start.safetensors",
         "01-prune.safetensors",
         "02-qat.safetensors",

@@ -10,8 +10,8 @@ import pytest
 
 from edgecnn.data.pseudo_labels import Teacher
 from edgecnn.errors import InputError
-from edgecnn.train.datasets import gather
-from edgecnn.train.options import TrainOptions
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.datasets import load_datasets
 from edgecnn.types import Detections, Image
 
 
@@ -30,27 +30,27 @@ def bright(image: Image) -> Detections:
     return Detections(np.array([[4, 4, 20, 20]], np.float32), np.array([0.9], np.float32), np.array([1], np.int64))
 
 
-def asked(pictures: Path, classes: tuple[str, ...]) -> TrainOptions:
-    return TrainOptions(
+def asked(pictures: Path, classes: tuple[str, ...]) -> TrainConfig:
+    return TrainConfig(
         model="edgedet", data=(str(pictures),), out=pictures.parent, classes=classes, pseudo=("a.onnx",), val_fraction=0.5
     )
 
 
 def test_boxes_of_the_teacher_are_the_truth_and_none_is_held_out(pictures: Path) -> None:
     teacher = Teacher(bright, ("lamp", "Person"), "a.onnx")
-    material = gather(asked(pictures, ("person",)), "detect", [teacher])
-    assert material.watch is None
-    samples = list(material.learn[0].samples)
+    data = load_datasets(asked(pictures, ("person",)), "detect", [teacher])
+    assert data.val is None
+    samples = list(data.train[0].samples)
     assert [len(sample.boxes) for sample in samples if sample.boxes is not None] == [0, 0, 0, 1, 1, 1]
     assert all(not sample.unlabelled for sample in samples)
-    assert material.sources[0]["pseudo"][0]["boxes"] == {"person": 3}
+    assert data.sources[0]["pseudo"][0]["boxes"] == {"person": 3}
 
 
 def test_a_class_that_no_teacher_knows_is_said(pictures: Path) -> None:
     with pytest.raises(InputError, match="none with vehicle"):
-        gather(asked(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+        load_datasets(asked(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
 
 
 def test_classes_must_be_named(pictures: Path) -> None:
     with pytest.raises(InputError, match="with --classes"):
-        gather(asked(pictures, ()), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+        load_datasets(asked(pictures, ()), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])

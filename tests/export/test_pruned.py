@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from edgecnn.compress.cost import macs
-from edgecnn.compress.prune import mark, prune_to
+from edgecnn.compress.cost import count_macs
+from edgecnn.compress.prune import mark_pruned, prune_to
 from edgecnn.export import export
 from edgecnn.export.exporter import PreparedModel, prepare
 from edgecnn.models import create, load_checkpoint, save_checkpoint
@@ -30,9 +30,9 @@ def pruned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     torch.manual_seed(0)
     card = new_card(name, NETWORKS[name], ("a", "b", "c"))
     model, example = create(name, **NETWORKS[name]), torch.rand(card.inputs[0].shape)
-    found = prune_to(model, example, target_macs=macs(model, example) * 2 // 3, train_some=lambda _: None, steps=1)
+    found = prune_to(model, example, target_macs=count_macs(model, example) * 2 // 3, finetune=lambda _: None, rounds=1)
     assert found.macs_after < found.macs_before
-    save_checkpoint(path, found.model, mark(card))
+    save_checkpoint(path, found.model, mark_pruned(card))
     return prepare(*load_checkpoint(path))
 
 

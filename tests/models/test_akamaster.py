@@ -12,7 +12,7 @@ from edgecnn.errors import ArtifactError
 from edgecnn.metrics import evaluate
 from edgecnn.models import create, load_checkpoint
 from edgecnn.models.akamaster import LABELS, convert, renamed
-from edgecnn.train.predict import Eager
+from edgecnn.train.predict import EagerPredictor
 
 
 def original(name: str, blocks: int) -> dict[str, torch.Tensor]:
@@ -79,6 +79,6 @@ def test_published_weights_score_as_on_lossy_pictures(real_data: Path, tmp_path:
         )
     convert(weights, tmp_path / "net.safetensors")
     model, card = load_checkpoint(tmp_path / "net.safetensors")
-    score = evaluate(Eager(model, card), open_dataset(str(tmp_path / "cifar"), split="test"), strict=True)
+    score = evaluate(EagerPredictor(model, card), open_dataset(str(tmp_path / "cifar"), split="test"), strict=True)
     assert score.n == 200
     assert 0.72 < score.primary < 0.92

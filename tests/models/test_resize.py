@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from edgecnn.card import CARD_KEY
-from edgecnn.compress.cost import macs
-from edgecnn.compress.prune import mark, prune_to
+from edgecnn.compress.cost import count_macs
+from edgecnn.compress.prune import mark_pruned, prune_to
 from edgecnn.errors import ArtifactError
 from edgecnn.models import create, load_checkpoint, read_card, save_checkpoint
 from edgecnn.models.new_card import new_card
@@ -38,8 +38,8 @@ def pruned(name: str, path: Path) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
     card = new_card(name, NETWORKS[name], ("a", "b", "c"))
     model, example = create(name, **NETWORKS[name]), torch.rand(card.inputs[0].shape)
-    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=lambda _: None, steps=1)
-    save_checkpoint(path, found.model, mark(card))
+    found = prune_to(model, example, target_macs=count_macs(model, example) // 2, finetune=lambda _: None, rounds=1)
+    save_checkpoint(path, found.model, mark_pruned(card))
     return found.model, example
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from edgecnn.data import Boxes
-from edgecnn.train.assign import TOP, Assigned, assign
+from edgecnn.train.assign import TOP_K, Assignment, assign
 from edgecnn.train.boxes import cells, overlap, to_xyxy
 from edgecnn.train.detect import collate, detection_loss
 
@@ -18,7 +18,7 @@ def truth(*rows: tuple[float, float, float, float, int], crowd: tuple[bool, ...]
     return Boxes(xyxy, np.array([row[4] for row in rows], np.int64), None, flags)
 
 
-def assigned(boxes: Boxes, *, classes: int = 3, reach: float = 8.0) -> Assigned:
+def assigned(boxes: Boxes, *, classes: int = 3, reach: float = 8.0) -> Assignment:
     centres, strides = cells(SIZE)
     xyxy = to_xyxy(torch.full((1, len(centres), 4), 2.0), centres, strides)
     scores = torch.full((1, len(centres), classes), 0.1)
@@ -43,7 +43,7 @@ def test_positive_cells_lie_in_their_object_and_want_its_class() -> None:
     found = assigned(truth((20, 20, 60, 50, 2)))
     centres, _ = cells(SIZE)
     chosen = centres[found.positive[0]]
-    assert 1 <= len(chosen) <= TOP
+    assert 1 <= len(chosen) <= TOP_K
     assert ((chosen >= torch.tensor([20, 20])) & (chosen <= torch.tensor([60, 50]))).all()
     assert found.score[0, found.positive[0], 2].min() > 0
     assert found.score[0, :, :2].max() == 0

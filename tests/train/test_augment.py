@@ -7,8 +7,8 @@ import pytest
 
 from edgecnn.data import Boxes
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.train.augment import Augmenter, join, keep_visible, mosaic, resize
-from edgecnn.train.augment_policy import LIMITS, NAMES, Policy, parse_policy
+from edgecnn.train.augment import Augmenter, concatenate, keep_visible, mosaic, resize
+from edgecnn.train.augment_policy import LIMITS, NAMES, AugmentPolicy, parse_policy
 from edgecnn.types import Float32, Image
 
 SIZE = (64, 96)
@@ -32,16 +32,16 @@ def white(image: Image) -> Float32:
 @pytest.mark.parametrize(
     "policy",
     [
-        pytest.param(Policy(flip=1.0), id="flip"),
-        pytest.param(Policy(flip_vertical=1.0), id="flip-vertical"),
-        pytest.param(Policy(shift=0.2), id="shift"),
-        pytest.param(Policy(scale=0.5, shift=0.1), id="scale"),
-        pytest.param(Policy(rotate=180), id="rotate"),
-        pytest.param(Policy(crop=0.5), id="crop"),
-        pytest.param(Policy(flip=0.5, shift=0.1, scale=0.5, rotate=30, crop=0.3), id="all"),
+        pytest.param(AugmentPolicy(flip=1.0), id="flip"),
+        pytest.param(AugmentPolicy(flip_vertical=1.0), id="flip-vertical"),
+        pytest.param(AugmentPolicy(shift=0.2), id="shift"),
+        pytest.param(AugmentPolicy(scale=0.5, shift=0.1), id="scale"),
+        pytest.param(AugmentPolicy(rotate=180), id="rotate"),
+        pytest.param(AugmentPolicy(crop=0.5), id="crop"),
+        pytest.param(AugmentPolicy(flip=0.5, shift=0.1, scale=0.5, rotate=30, crop=0.3), id="all"),
     ],
 )
-def test_box_stays_on_its_object(policy: Policy, seed: int) -> None:
+def test_box_stays_on_its_object(policy: AugmentPolicy, seed: int) -> None:
     changed, moved = Augmenter(policy, SIZE, 3).with_boxes(*picture(), seed)
     assert changed.shape == (*SIZE, 3)
     if changed.max() < 128:
@@ -52,7 +52,7 @@ def test_box_stays_on_its_object(policy: Policy, seed: int) -> None:
 
 
 def test_changes_of_one_image_are_drawn_independently() -> None:
-    augmenter = Augmenter(Policy(flip=0.5, flip_vertical=0.5), (2, 2), 1)
+    augmenter = Augmenter(AugmentPolicy(flip=0.5, flip_vertical=0.5), (2, 2), 1)
     corner = np.array([[[255], [0]], [[0], [0]]], np.uint8)
     places = [int(augmenter.image(corner, seed).argmax()) for seed in range(400)]
     counts = np.bincount(places, minlength=4)
@@ -75,9 +75,9 @@ def test_other_seeds_give_other_pictures() -> None:
     assert len({augmenter.image(picture()[0], seed).tobytes() for seed in range(8)}) > 5
 
 
-@pytest.mark.parametrize("change", ["light", "gamma", "colour", "blur", "sharpen", "noise", "erase"])
+@pytest.mark.parametrize("change", ["brightness", "gamma", "color", "blur", "sharpen", "noise", "erase"])
 def test_appearance_leaves_boxes_where_they_are(change: str) -> None:
-    augmenter = Augmenter(Policy(**{change: 1.0}), SIZE, 3)
+    augmenter = Augmenter(AugmentPolicy(**{change: 1.0}), SIZE, 3)
     coloured = np.clip(picture()[0] // 2 + np.array([20, 60, 110], np.uint8), 0, 255).astype(np.uint8)
     changed = [augmenter.with_boxes(coloured, picture()[1], seed) for seed in range(6)]
     assert any(not np.array_equal(image, coloured) for image, _ in changed)
@@ -94,7 +94,7 @@ def test_gray_images_keep_their_one_channel(name: str) -> None:
 
 def test_without_a_change_nothing_changes() -> None:
     image, boxes = picture()
-    same, unmoved = Augmenter(Policy(), SIZE, 3).with_boxes(image, boxes, 1)
+    same, unmoved = Augmenter(AugmentPolicy(), SIZE, 3).with_boxes(image, boxes, 1)
     assert np.array_equal(same, image)
     assert np.array_equal(unmoved.xyxy, boxes.xyxy)
 
@@ -103,7 +103,7 @@ def test_without_albumentations_one_line_and_none_still_works(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "albumentations", None)
     with pytest.raises(MissingExtraError, match=r"albumentations.*edgecnn\[train\]"):
         Augmenter(parse_policy("light", "classify"), SIZE, 3)
-    assert np.array_equal(Augmenter(Policy(), SIZE, 3).image(picture()[0], 1), picture()[0])
+    assert np.array_equal(Augmenter(AugmentPolicy(), SIZE, 3).image(picture()[0], 1), picture()[0])
 
 
 def test_object_mostly_cut_off_becomes_crowd() -> None:
@@ -148,7 +148,7 @@ def test_mosaic_shows_four_images_with_their_boxes(seed: int) -> None:
 def test_joined_boxes_keep_their_crowd_flags() -> None:
     a, b = picture()[1], picture(5, 5)[1]
     crowd = Boxes(b.xyxy, b.class_id, None, np.array([True]))
-    assert join([a, crowd]).crowd.tolist() == [False, True]  # type: ignore[union-attr]
+    assert concatenate([a, crowd]).crowd.tolist() == [False, True]  # type: ignore[union-attr]
 
 
 def test_a_policy_is_a_name_and_changes_of_it() -> None:
@@ -158,7 +158,7 @@ def test_a_policy_is_a_name_and_changes_of_it() -> None:
     assert "erase" not in policy.record()
     assert policy.record()["rotate"] == 30
     assert parse_policy("standard", "detect", flip=False).flip == 0
-    assert set(policy.calm().record()) == {"flip"}
+    assert set(policy.flips_only().record()) == {"flip"}
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_a_policy_is_a_name_and_changes_of_it() -> None:
     [
         pytest.param("heavy", "none, light, standard, strong", id="name"),
         pytest.param("light?turn=3", "rotate", id="change"),
-        pytest.param("light?rotate=lots", "rotate of 0..180", id="no-number"),
-        pytest.param("light?flip=2", "flip of 0..1", id="chance"),
-        pytest.param("light?crop=1", f"crop of 0..{LIMITS['crop']}", id="range"),
+        pytest.param("light?rotate=lots", "not a value for rotate; give a number of 0..180", id="no-number"),
+        pytest.param("light?flip=2", "not a value for flip; give a number of 0..1", id="chance"),
+        pytest.param("light?crop=1", f"not a value for crop; give a number of 0..{LIMITS['crop']}", id="range"),
     ],
 )
 def test_what_is_no_policy_is_one_line(text: str, said: str) -> None:

@@ -36,7 +36,7 @@ def network() -> nn.Module:
 
 def test_what_forward_keeps_is_counted() -> None:
     """Two images: the input, and three maps of 16 x 32 x 32 (one for the norm, one for ReLU and the last layer), in float32."""
-    found = batch_memory.kept_bytes(network(), Noise(), CPU)
+    found = batch_memory.activation_bytes(network(), Noise(), CPU)
     maps = 2 * 16 * 32 * 32 * 4
     assert 2 * maps <= found <= 3.2 * maps
 
@@ -44,15 +44,15 @@ def test_what_forward_keeps_is_counted() -> None:
 def test_a_batch_that_can_not_fit_is_refused_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     model = network()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    batch_memory.check(model, Noise(), 64, CPU)
-    per_image = batch_memory.SPARE * batch_memory.kept_bytes(network(), Noise(), CPU) / 2
+    batch_memory.check_memory(model, Noise(), 64, CPU)
+    per_image = batch_memory.BACKWARD_FACTOR * batch_memory.activation_bytes(network(), Noise(), CPU) / 2
     monkeypatch.setattr(batch_memory, "free_bytes", lambda: int(per_image * 20))
-    batch_memory.check(model, Noise(), 16, CPU)
-    with pytest.raises(InputError, match=r"enough memory for a batch of 64.*GiB free: use --batch 16"):
-        batch_memory.check(model, Noise(), 64, CPU)
+    batch_memory.check_memory(model, Noise(), 16, CPU)
+    with pytest.raises(InputError, match=r"--batch: 64 images need .*GiB are free; use --batch 16"):
+        batch_memory.check_memory(model, Noise(), 64, CPU)
     monkeypatch.setattr(batch_memory, "free_bytes", lambda: 1000)
     with pytest.raises(InputError, match="not even one image"):
-        batch_memory.check(model, Noise(), 64, CPU)
+        batch_memory.check_memory(model, Noise(), 64, CPU)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
@@ -64,16 +64,19 @@ def test_what_fits_is_found_by_halving() -> None:
         if count > 20:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(InputError, match=r"found CUDA out of memory.: use --batch 16"), batch_memory.guard(128, attempt):
+    with (
+        pytest.raises(InputError, match=r"for 128 images .CUDA out of memory\..; use --batch 16"),
+        batch_memory.explain_out_of_memory(128, attempt),
+    ):
         attempt(128)
     assert tried == [128, 64, 32, 16]
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), batch_memory.guard(8, lambda count: None):
+    with pytest.raises(RuntimeError, match="shapes"), batch_memory.explain_out_of_memory(8, lambda count: None):
         raise RuntimeError("shapes do not fit")
     with pytest.raises(RuntimeError, match="shapes"):
-        batch_memory.largest(8, _shapes)
+        batch_memory.largest_batch(8, _shapes)
 
 
 def _shapes(_: int) -> None:
@@ -87,8 +90,8 @@ def _shapes(_: int) -> None:
 def test_a_container_may_have_less_than_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, wanted: int | None
 ) -> None:
-    (tmp_path / "batch_memory.max").write_text(f"{limit}\n")
-    (tmp_path / "batch_memory.current").write_text("4000\n")
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("4000\n")
     monkeypatch.setattr(batch_memory, "CGROUP", tmp_path)
     found = batch_memory.free_bytes()
     assert found is not None

@@ -13,29 +13,29 @@ from edgecnn.data.cache import remember
 from edgecnn.data.pseudo_labels import Teacher
 from edgecnn.data.splits import divide
 from edgecnn.errors import InputError
-from edgecnn.train.datasets import gather
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.datasets import load_datasets
 from edgecnn.train.in_memory import load
-from edgecnn.train.options import TrainOptions
 from edgecnn.types import Detections, Image
 
 
-def options(*data: str, **changes: Any) -> TrainOptions:
-    return TrainOptions(**{"model": "mlp", "data": data, "out": Path("unused"), **changes})
+def options(*data: str, **changes: Any) -> TrainConfig:
+    return TrainConfig(**{"model": "mlp", "data": data, "out": Path("unused"), **changes})
 
 
 def test_part_that_is_held_out_is_not_learnt(digits: Path) -> None:
-    material = gather(options(str(digits), val_fraction=0.1), "classify")
-    assert material.watch is not None
-    learnt, watched = ({sample.name for sample in part.samples} for part in (material.learn[0], material.watch))
+    data = load_datasets(options(str(digits), val_fraction=0.1), "classify")
+    assert data.val is not None
+    learnt, watched = ({sample.name for sample in part.samples} for part in (data.train[0], data.val))
     assert (len(learnt), len(watched)) == (288, 32)
     assert not learnt & watched
     assert all(name.startswith("train/") for name in learnt | watched)
 
 
 def test_test_images_are_only_measured(digits: Path) -> None:
-    material = gather(options(str(digits)), "classify")
-    assert material.measure is not None
-    assert all(sample.name.startswith("test/") for sample in material.measure.samples)
+    data = load_datasets(options(str(digits)), "classify")
+    assert data.test is not None
+    assert all(sample.name.startswith("test/") for sample in data.test.samples)
 
 
 def test_holding_out_depends_on_the_seed_alone(digits: Path) -> None:
@@ -45,8 +45,8 @@ def test_holding_out_depends_on_the_seed_alone(digits: Path) -> None:
 
 
 def test_several_datasets_are_put_together(digits: Path) -> None:
-    material = gather(options(str(digits), str(digits), val_fraction=0.0), "classify")
-    pixels = load(material.learn, Preprocess((28, 28), color="gray"))
+    data = load_datasets(options(str(digits), str(digits), val_fraction=0.0), "classify")
+    pixels = load(data.train, Preprocess((28, 28), color="gray"))
     assert len(pixels) == 640
     assert np.array_equal(pixels.images[:320], pixels.images[320:])
 
@@ -57,51 +57,51 @@ def names(dataset: Dataset | None) -> set[str]:
 
 
 def test_part_of_boxes_is_held_out_too_by_group(boxes: Path) -> None:
-    material = gather(options(str(boxes), val_fraction=0.25, group_by="^(.)."), "detect")
-    learnt, watched = names(material.learn[0]), names(material.watch)
+    data = load_datasets(options(str(boxes), val_fraction=0.25, group_by="^(.)."), "detect")
+    learnt, watched = names(data.train[0]), names(data.val)
     assert len(learnt | watched) == 16
     assert not {Path(name).name[0] for name in learnt} & {Path(name).name[0] for name in watched}
 
 
 def test_what_was_held_out_can_be_opened_again_by_its_address(boxes: Path) -> None:
-    material = gather(options(str(boxes), val_fraction=0.25, seed=3), "detect")
+    data = load_datasets(options(str(boxes), val_fraction=0.25, seed=3), "detect")
     again = open_dataset(f"{boxes}?split=val&val_fraction=0.25&seed=3")
-    assert names(material.watch) == names(again)
+    assert names(data.val) == names(again)
 
 
 def test_each_dataset_holds_a_part_out(digits: Path) -> None:
-    material = gather(options(str(digits), f"{digits}?split=test", val_fraction=0.1), "classify")
-    assert [len(dataset) for dataset in material.learn] == [288, 54]
-    assert material.watch is not None
-    assert len(material.watch) == 38
-    assert {name.split("/")[0] for name in names(material.watch)} == {"train", "test"}
+    data = load_datasets(options(str(digits), f"{digits}?split=test", val_fraction=0.1), "classify")
+    assert [len(dataset) for dataset in data.train] == [288, 54]
+    assert data.val is not None
+    assert len(data.val) == 38
+    assert {name.split("/")[0] for name in names(data.val)} == {"train", "test"}
 
 
 def test_a_single_group_is_not_divided_but_told_of(boxes: Path) -> None:
     said: list[str] = []
-    material = gather(options(f"{boxes}?group=(png)"), "detect", warn=said.append)
-    assert (len(material.learn[0]), material.watch) == (16, None)
+    data = load_datasets(options(f"{boxes}?group=(png)"), "detect", warn=said.append)
+    assert (len(data.train[0]), data.val) == (16, None)
     assert "one group" in said[0]
 
 
 def test_several_datasets_to_score_on(boxes: Path) -> None:
-    material = gather(options(str(boxes), val=(f"{boxes}?split=train", f"{boxes}?split=val")), "detect")
-    assert names(material.watch) == names(material.learn[0])
+    data = load_datasets(options(str(boxes), val=(f"{boxes}?split=train", f"{boxes}?split=val")), "detect")
+    assert names(data.val) == names(data.train[0])
 
 
 def test_classes_bring_datasets_to_one_list(boxes: Path) -> None:
-    data = (f"{boxes}?classes=dark", f"{boxes}?rename=bright:light")
-    material = gather(options(*data, classes=("light", "dark"), val_fraction=0.25), "detect")
-    assert material.labels == ("light", "dark")
-    assert [dataset.unlabelled for dataset in material.learn] == [{0}, frozenset()]
-    assert material.watch is not None
-    assert sorted(len(sample.unlabelled) for sample in material.watch.samples) == [0] * 4 + [1] * 4
-    assert [source.get("unlabelled") for source in material.sources] == [["light"], None]
+    addresses = (f"{boxes}?classes=dark", f"{boxes}?rename=bright:light")
+    data = load_datasets(options(*addresses, classes=("light", "dark"), val_fraction=0.25), "detect")
+    assert data.labels == ("light", "dark")
+    assert [dataset.unlabelled for dataset in data.train] == [{0}, frozenset()]
+    assert data.val is not None
+    assert sorted(len(sample.unlabelled) for sample in data.val.samples) == [0] * 4 + [1] * 4
+    assert [source.get("unlabelled") for source in data.sources] == [["light"], None]
 
 
 def test_a_class_that_nothing_labels_is_refused(boxes: Path) -> None:
     with pytest.raises(InputError, match="none with red: add one, a teacher with --pseudo"):
-        gather(options(str(boxes), classes=("dark", "red")), "detect")
+        load_datasets(options(str(boxes), classes=("dark", "red")), "detect")
 
 
 def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path) -> None:
@@ -113,17 +113,17 @@ def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path
 
     wanted = options(str(boxes), classes=("dark", "red"), val_fraction=0.25, pseudo=("t.onnx",), out=tmp_path)
     teacher = Teacher(teach, ("dark", "Red"), "t.onnx", "abc", 0.5, 0.2)
-    material = gather(wanted, "detect", (teacher,))
-    pixels = load(material.learn, Preprocess((64, 96)))
+    data = load_datasets(wanted, "detect", (teacher,))
+    pixels = load(data.train, Preprocess((64, 96)))
     assert pixels.labelled.all()
     assert all((item.class_id == 1).sum() == 2 for item in pixels.boxes)
     assert all(item.crowd is not None and item.crowd.sum() == 1 for item in pixels.boxes)
-    assert material.sources[0]["pseudo"] == [
+    assert data.sources[0]["pseudo"] == [
         {"teacher": "t.onnx", "sha256": "abc", "threshold": 0.5, "lower": 0.2, "boxes": {"red": 12}, "ignored": {"red": 12}}
     ]
-    assert material.watch is not None
-    assert all(sample.unlabelled == {1} for sample in material.watch.samples)
-    gather(wanted, "detect", (teacher,))
+    assert data.val is not None
+    assert all(sample.unlabelled == {1} for sample in data.val.samples)
+    load_datasets(wanted, "detect", (teacher,))
     assert len(calls) == 12  # the second time from the file
 
 
@@ -131,13 +131,13 @@ def test_problems_are_told_and_stop_a_strict_training(boxes: Path, tmp_path: Pat
     said: list[str] = []
     shutil.copytree(boxes, tmp_path / "boxes")
     (tmp_path / "boxes" / "labels" / "03.txt").write_text("7 0.5 0.5 0.1 0.1\n")
-    gather(options(str(tmp_path / "boxes")), "detect", warn=said.append)
+    load_datasets(options(str(tmp_path / "boxes")), "detect", warn=said.append)
     assert said == [
         "1 problem in boxes:",
         "  labels/03.txt:1: the class 7 where there are 2 (0 to 1); left out",
     ]
     with pytest.raises(InputError, match=r"no problems in boxes, found 1, the first labels/03\.txt:1"):
-        gather(options(str(tmp_path / "boxes"), strict=True), "detect")
+        load_datasets(options(str(tmp_path / "boxes"), strict=True), "detect")
 
 
 def damaged(boxes: Path, folder: Path) -> Path:
@@ -181,14 +181,14 @@ def test_boxes_move_with_the_letterbox(boxes: Path) -> None:
     [
         pytest.param("{digits}", "detect", "a dataset to detect", id="wrong-task"),
         pytest.param("{boxes}", "classify", "a dataset to classify", id="wrong-task-too"),
-        pytest.param("{digits}/nowhere", "classify", "nowhere does not exist", id="missing"),
+        pytest.param("{digits}/nowhere", "classify", "no such file", id="missing"),
         pytest.param("scene:cups?seed=1", "detect", "count", id="scene-without-end"),
         pytest.param("scene:saucers", "detect", "scene:cups", id="unknown-scene"),
     ],
 )
 def test_dataset_that_does_not_fit_is_explained(digits: Path, boxes: Path, data: str, task: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        gather(options(data.format(digits=digits, boxes=boxes)), task)
+        load_datasets(options(data.format(digits=digits, boxes=boxes)), task)
 
 
 def test_truncated_dataset_is_one_line(digits: Path, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_truncated_dataset_is_one_line(digits: Path, tmp_path: Path) -> None:
     cut = tmp_path / "train-images-idx3-ubyte.gz"
     cut.write_bytes(cut.read_bytes()[:2000])
     with pytest.raises(InputError, match="train-images") as caught:
-        gather(options(str(tmp_path)), "classify")
+        load_datasets(options(str(tmp_path)), "classify")
     assert "\n" not in str(caught.value)
 
 
@@ -207,7 +207,7 @@ def test_datasets_with_other_classes_do_not_go_together(digits: Path, tmp_path: 
     for path in digits.iterdir():
         (other / path.name).write_bytes(path.read_bytes())
     with pytest.raises(InputError, match="same classes"):
-        gather(options(str(digits), str(other)), "classify")
+        load_datasets(options(str(digits), str(other)), "classify")
 
 
 def test_command_line_in_the_card_holds_no_folder_of_the_user(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from edgecnn.card import Preprocess
 from edgecnn.data import Boxes, open_dataset
 from edgecnn.data.relabel import to_classes
 from edgecnn.train.boxes import cells
-from edgecnn.train.detect import Detection, collate, detection_loss
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.detect import DetectionObjective, collate, detection_loss
 from edgecnn.train.in_memory import load
-from edgecnn.train.options import TrainOptions
 
 SIZE = (64, 64)
 OBJECT = Boxes(np.float32([[8, 8, 40, 40]]), np.array([0], np.int64))
@@ -56,28 +56,28 @@ def test_an_image_of_a_batch_does_not_mask_another() -> None:
 
 
 @pytest.fixture
-def objective(boxes: Path) -> Detection:
+def objective(boxes: Path) -> DetectionObjective:
     """Sixteen images that label dark and bright, and sixteen that label dark only; of three classes none labels the last."""
     both = to_classes(open_dataset(boxes), ("dark", "bright", "red"))
     dark = to_classes(open_dataset(f"{boxes}?classes=dark"), ("dark", "bright", "red"))
     preprocess = Preprocess((64, 96))
-    options = TrainOptions(model="edgedet", data=(), out=Path("unused"), augment="strong", seed=5)
-    return Detection(load((both, dark), preprocess), preprocess, options, 8.0)
+    options = TrainConfig(model="edgedet", data=(), out=Path("unused"), augment="strong", seed=5)
+    return DetectionObjective(load((both, dark), preprocess), preprocess, options, 8.0)
 
 
-def test_the_address_decides_what_is_labelled(objective: Detection) -> None:
+def test_the_address_decides_what_is_labelled(objective: DetectionObjective) -> None:
     assert objective.pixels.labelled[:16].tolist() == [[True, True, False]] * 16
     assert objective.pixels.labelled[16:].tolist() == [[True, False, False]] * 16
     assert all(set(item.class_id.tolist()) <= {0} for item in objective.pixels.boxes[16:])
 
 
-def test_a_batch_carries_it(objective: Detection) -> None:
+def test_a_batch_carries_it(objective: DetectionObjective) -> None:
     _, truth = objective.batch(np.array([3, 20]), 0)
     assert truth.labelled is not None
     assert truth.labelled.tolist() == [[True, True, False], [True, False, False]]
 
 
-def test_only_images_with_the_same_classes_are_put_together(objective: Detection) -> None:
+def test_only_images_with_the_same_classes_are_put_together(objective: DetectionObjective) -> None:
     for index in range(32):
         partners = objective._partners(index, 8, np.random.default_rng(index))
         assert all((partner < 16) == (index < 16) for partner in partners)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.errors import InputError
-from edgecnn.train.assign import Truths
+from edgecnn.train.assign import GroundTruth
 from edgecnn.train.prefetch import Prefetch, pack, unpack
 from edgecnn.types import Array
 
@@ -75,7 +75,7 @@ def test_leaving_early_leaves_no_process_behind() -> None:
 
 def test_tensors_keep_values_types_and_memory_layout() -> None:
     image = torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last)
-    truth = Truths(
+    truth = GroundTruth(
         torch.rand(2, 1, 4), torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1, dtype=torch.bool), torch.zeros(2, 1) > 0
     )
     again, found = unpack(pack((image, truth)))

@@ -21,8 +21,8 @@ from edgecnn.metrics import evaluate
 from edgecnn.models import create, load_checkpoint, read_card
 from edgecnn.models.new_card import new_card
 from edgecnn.runtime.model.predictor import Predictor
-from edgecnn.train.options import TrainOptions
-from edgecnn.train.regress import scaled
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.regress import with_target_scale
 from edgecnn.train.run import train
 from edgecnn.types import Image, Values
 
@@ -55,7 +55,7 @@ def data(tmp_path: Path) -> Path:
     return write(tmp_path / "squares", {f"{index}.png": square(index)[1] for index in range(160)})
 
 
-def options(data: Path, out: Path, **changes: Any) -> TrainOptions:
+def options(data: Path, out: Path, **changes: Any) -> TrainConfig:
     base: dict[str, Any] = {
         "model": "lecture",
         "epochs": 12,
@@ -65,7 +65,7 @@ def options(data: Path, out: Path, **changes: Any) -> TrainOptions:
         "workers": 1,
         "augment": "none",
     }
-    return TrainOptions(data=(str(data),), out=out, **{**base, **changes})
+    return TrainConfig(data=(str(data),), out=out, **{**base, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_an_image_without_a_value_is_counted() -> None:
     dataset = squares(4)
     holed = dataset.map(lambda sample: dataclasses.replace(sample, value=None if sample.name == "2.png" else sample.value))
     with pytest.raises(InputError, match="1 images without"):
-        scaled(card, [holed])
+        with_target_scale(card, [holed])
 
 
 def test_a_detector_learns_no_values(data: Path, tmp_path: Path) -> None:

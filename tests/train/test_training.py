@@ -17,21 +17,21 @@ from safetensors.torch import load_file
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.models import load_checkpoint, read_card
+from edgecnn.train.config import TrainConfig
 from edgecnn.train.engine import Engine
-from edgecnn.train.options import TrainOptions
 from edgecnn.train.run import train
-from edgecnn.train.schedule import Average, learning_rate
+from edgecnn.train.schedule import WeightAverage, learning_rate
 from edgecnn.train.state import STATE
 
 TINY = {"widths": (8, 8, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head_depth": 1, "size": (64, 96)}
 
 
-def options(data: Path, out: Path, **changes: Any) -> TrainOptions:
+def options(data: Path, out: Path, **changes: Any) -> TrainConfig:
     base: dict[str, Any] = {"model": "mlp", "epochs": 2, "batch": 32, "ema": 0.9, "workers": 1, "model_options": {"hidden": 16}}
-    return TrainOptions(data=(str(data),), out=out, **{**base, **changes})
+    return TrainConfig(data=(str(data),), out=out, **{**base, **changes})
 
 
-def quietly(wanted: TrainOptions) -> list[str]:
+def quietly(wanted: TrainConfig) -> list[str]:
     lines: list[str] = []
     train(wanted, lines.append)
     return lines
@@ -63,7 +63,9 @@ def test_classifier_learns_and_leaves_everything(digits: Path, tmp_path: Path) -
 
 def test_detector_learns_and_leaves_everything(boxes: Path, tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
-    wanted = options(boxes, tmp_path / "run", model="edgedet", model_options=TINY, epochs=24, batch=8, lr=8e-3, coarse=0.2)
+    wanted = options(
+        boxes, tmp_path / "run", model="edgedet", model_options=TINY, epochs=24, batch=8, lr=8e-3, multiscale_fraction=0.2
+    )
     quietly(dataclasses.replace(wanted, val=(str(boxes),), augment="none"))
     model, card = load_checkpoint(tmp_path / "run/model.safetensors")
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.6
@@ -204,7 +206,7 @@ def test_learning_rate_rises_then_falls() -> None:
 
 def test_average_follows_the_weights_and_not_the_gradients() -> None:
     model = torch.nn.Linear(1, 1)
-    average = Average(model, 0.9)
+    average = WeightAverage(model, 0.9)
     with torch.no_grad():
         model.weight.fill_(1.0)
     for _ in range(200):

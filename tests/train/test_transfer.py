@@ -13,19 +13,19 @@ from edgecnn.errors import ArtifactError, InputError
 from edgecnn.models import create, names, read_card, save_checkpoint
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import task_of
-from edgecnn.train.options import TrainOptions
+from edgecnn.train.config import TrainConfig
 from edgecnn.train.run import train
-from edgecnn.train.transfer import Frozen, layers_of, reuse
+from edgecnn.train.transfer import FrozenLayers, layers_of, reuse
 
 SMALL = {"widths": (4, 8), "depths": (1, 1), "size": (28, 28)}
 
 
-def options(data: Path, out: Path, **changes: Any) -> TrainOptions:
+def options(data: Path, out: Path, **changes: Any) -> TrainConfig:
     base: dict[str, Any] = {"model": "resnet-s", "model_options": SMALL, "epochs": 2, "batch": 32, "limit": 96, "workers": 1}
-    return TrainOptions(data=(str(data),), out=out, **{**base, **changes})
+    return TrainConfig(data=(str(data),), out=out, **{**base, **changes})
 
 
-def quietly(wanted: TrainOptions) -> list[str]:
+def quietly(wanted: TrainConfig) -> list[str]:
     lines: list[str] = []
     train(wanted, lines.append)
     return lines
@@ -129,7 +129,7 @@ def test_frozen_norms_keep_their_statistics_until_they_thaw() -> None:
     norm = model.get_submodule("stem.1")
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_mean is not None
-    frozen = Frozen(model, layers_of(model, "stem"), 2)
+    frozen = FrozenLayers(model, layers_of(model, "stem"), 2)
     for epoch, moved in ((0, False), (1, False), (2, True)):
         frozen.at(epoch)
         before = norm.running_mean.clone()

@@ -17,15 +17,15 @@ from torch import nn
 from edgecnn.card import ModelCard
 from edgecnn.cli import main
 from edgecnn.compress import qat
-from edgecnn.compress.cost import macs
-from edgecnn.compress.prune import mark, prune_to
+from edgecnn.compress.cost import count_macs
+from edgecnn.compress.prune import mark_pruned, prune_to
 from edgecnn.errors import InputError
 from edgecnn.export import Artifact, Calibration
 from edgecnn.export.exporter import PreparedModel, evidence_of, export, prepare
 from edgecnn.export.quantize.qat_ranges import trained_ranges
 from edgecnn.models import create, load_checkpoint, save_checkpoint
 from edgecnn.models.new_card import new_card
-from edgecnn.models.quantized import Quantized
+from edgecnn.models.quantized import QuantizedModel
 from edgecnn.types import Image
 
 FORMATS = ("onnx", "tflite", "openvino")
@@ -50,7 +50,7 @@ def network(name: str, options: dict[str, Any] | None = None) -> tuple[nn.Module
     return model.eval(), new_card(name, options, ("a", "b", "c"))
 
 
-def rounding(name: str) -> tuple[Quantized, ModelCard]:
+def rounding(name: str) -> tuple[QuantizedModel, ModelCard]:
     """The network with ranges that nothing but training could have given: all a little off."""
     model, card = network(name)
     torch.manual_seed(4)
@@ -60,13 +60,13 @@ def rounding(name: str) -> tuple[Quantized, ModelCard]:
         if not point.answer:
             point.stretch.data.uniform_(-0.2, 0.2)
     net, record = qat.finish(net)
-    return net, qat.mark(card, record)
+    return net, qat.mark_quantized(card, record)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def case(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Quantized, PreparedModel, dict[str, Artifact]]:
+) -> tuple[QuantizedModel, PreparedModel, dict[str, Artifact]]:
     """A network, and its int8 files in all formats."""
     net, card = rounding(str(request.param))
     prepared, out = prepare(net, card, "int8"), tmp_path_factory.mktemp("trained_ranges")
@@ -138,19 +138,19 @@ def missing(wanted: list[float], found: list[float]) -> list[float]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_file_holds_the_trained_scales(format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]) -> None:
+def test_the_file_holds_the_trained_scales(format: str, case: tuple[QuantizedModel, PreparedModel, dict[str, Artifact]]) -> None:
     """All of them: only behind the last weights does a format that can computes in real numbers."""
     net, _, artifacts = case
     activations, _ = READERS[format](artifacts[format].path)
     wanted = {name: (point.ends()[1] - point.ends()[0]) / 255 for name, point in net.points.items()}
-    inner = [scale for name, scale in wanted.items() if format == "tflite" or not net.points[name].answer]
+    inner = [scale for name, scale in wanted.items() if format == "tflite" or not net.points[name].is_output]
     assert len(inner) >= 8
     assert not missing(inner, activations)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_file_holds_the_weights_on_the_grid_they_were_trained_on(
-    format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]
+    format: str, case: tuple[QuantizedModel, PreparedModel, dict[str, Artifact]]
 ) -> None:
     _, prepared, artifacts = case
     _, found = READERS[format](artifacts[format].path)
@@ -162,7 +162,7 @@ def test_the_file_holds_the_weights_on_the_grid_they_were_trained_on(
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_file_gives_what_the_rounding_network_gives(
-    format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]
+    format: str, case: tuple[QuantizedModel, PreparedModel, dict[str, Artifact]]
 ) -> None:
     _, _, artifacts = case
     row = artifacts[format].parity.rows[0]
@@ -172,7 +172,9 @@ def test_the_file_gives_what_the_rounding_network_gives(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_card_says_where_the_ranges_are_from(format: str, case: tuple[Quantized, PreparedModel, dict[str, Artifact]]) -> None:
+def test_the_card_says_where_the_ranges_are_from(
+    format: str, case: tuple[QuantizedModel, PreparedModel, dict[str, Artifact]]
+) -> None:
     card = case[2][format].card
     assert card.calibration == {"ranges": "trained"}
     assert card.precision == "int8"
@@ -189,7 +191,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def test_a_checkpoint_keeps_the_ranges(checkpoint: Path) -> None:
     net, _ = rounding("resnet-s")
     loaded, card = load_checkpoint(checkpoint)
-    assert isinstance(loaded, Quantized)
+    assert isinstance(loaded, QuantizedModel)
     assert card.model["quantized"]["ranges"] == len(net.points)
     assert [point.ends() for point in loaded.points.values()] == [point.ends() for point in net.points.values()]
     image = torch.rand(2, 3, 16, 16)
@@ -213,12 +215,12 @@ def test_float_files_give_what_the_network_gives_without_rounding(checkpoint: Pa
 def test_a_pruned_network_can_be_trained_for_int8_too(tmp_path: Path) -> None:
     model, card = network("resnet-s")
     example = torch.rand(card.inputs[0].shape)
-    found = prune_to(model, example, target_macs=macs(model, example) // 2, train_some=lambda _: None, steps=1)
+    found = prune_to(model, example, target_macs=count_macs(model, example) // 2, finetune=lambda _: None, rounds=1)
     net = qat.prepare(found.model, card, [example])
-    save_checkpoint(tmp_path / "n.safetensors", net, qat.mark(mark(card)))
+    save_checkpoint(tmp_path / "n.safetensors", net, qat.mark_quantized(mark_pruned(card)))
     loaded, loaded_card = load_checkpoint(tmp_path / "n.safetensors")
     torch.testing.assert_close(loaded(example), net(example), rtol=0, atol=0)
-    assert macs(loaded, example) == found.macs_after
+    assert count_macs(loaded, example) == found.macs_after
     assert export(loaded, loaded_card, tmp_path, format="onnx", precision="int8").parity.passed
 
 
@@ -258,7 +260,7 @@ def test_trained_ranges_are_closer_than_measured_ones(tmp_path: Path) -> None:
     assert errors[0] < errors[1] / 3
 
 
-def _error(net: Quantized, card: ModelCard, program: Any) -> float:
+def _error(net: QuantizedModel, card: ModelCard, program: Any) -> float:
     import onnxruntime
 
     from edgecnn.export.graph import wrap
@@ -274,7 +276,7 @@ def _error(net: Quantized, card: ModelCard, program: Any) -> float:
     return total
 
 
-def test_no_path_of_the_machine_is_inside(case: tuple[Quantized, PreparedModel, dict[str, Artifact]]) -> None:
+def test_no_path_of_the_machine_is_inside(case: tuple[QuantizedModel, PreparedModel, dict[str, Artifact]]) -> None:
     folder = tempfile.gettempdir().encode()
     for artifact in case[2].values():
         assert folder not in artifact.path.read_bytes()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.cli.teachers import open_teachers, parse_teacher
 from edgecnn.data import open_dataset
 from edgecnn.data.pseudo_labels import pseudo_label
 from edgecnn.data.relabel import to_classes
 from edgecnn.errors import InputError
+from edgecnn.teachers import open_teachers, parse_teacher
 
 
 def test_an_address_says_what_the_file_does_not() -> None:
@@ -23,10 +23,16 @@ def test_an_address_says_what_the_file_does_not() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("t.onnx?treshold=1", "a knob of a teacher: threshold, lower, rename", id="unknown"),
-        pytest.param("t.onnx?threshold=high", "a value for threshold of t.onnx", id="no number"),
-        pytest.param("t.onnx?size=axb", "a value for size of t.onnx", id="no size"),
-        pytest.param("t.onnx?threshold=0.1", "0 < lower <= threshold <= 1, found lower 0.2 and threshold 0.1", id="order"),
+        pytest.param(
+            "t.onnx?treshold=1", "'treshold' is not a parameter of a teacher; use one of threshold, lower, rename", id="unknown"
+        ),
+        pytest.param("t.onnx?threshold=high", "'high' is not a value for threshold of t.onnx", id="no number"),
+        pytest.param("t.onnx?size=axb", "'axb' is not a value for size of t.onnx", id="no size"),
+        pytest.param(
+            "t.onnx?threshold=0.1",
+            "lower=0.2 and threshold=0.1 of t.onnx are out of order; choose 0 < lower <= threshold <= 1",
+            id="order",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(text: str, said: str) -> None:

@@ -1,0 +1,113 @@
+"""Teachers for pseudo-labels: detectors in model files of any supported format, opened by an address with parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecnn.data.address import parse_query
+from edgecnn.data.pseudo_labels import Predict, Teacher
+from edgecnn.errors import InputError
+from edgecnn.labels import parse_renames, rename
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.types import Detections, Image
+
+OWN = ("threshold", "lower", "rename")
+CARD = tuple(item.name for item in dataclasses.fields(CardOptions) if item.name != "score_threshold")  # that one is ``lower``
+
+
+def _size(text: str) -> tuple[int, ...]:
+    height, width = (text.split("x") * 2)[:2]
+    return int(height), int(width)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(","))
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "size": _size,
+    "mean": _numbers,
+    "std": _numbers,
+    "labels": Path,
+    "pad_value": int,
+    "iou_threshold": float,
+    "max_detections": int,
+    "threshold": float,
+    "lower": float,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherAddress:
+    """``FILE?threshold=0.5&lower=0.2&rename=car,bus,truck:vehicle&decode=yolox``.
+
+    ``threshold`` and ``lower`` are those of ``Teacher``, ``rename`` maps its class names, and ``card`` holds what the file itself does
+    not say, named like the options of `edgecnn run`.
+    """
+
+    path: Path
+    threshold: float = 0.5
+    lower: float = 0.2
+    rename: str = ""
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+def parse_teacher(text: str) -> TeacherAddress:
+    """The parts of a teacher's address; raises ``InputError`` for an unknown parameter or a bad value."""
+    place, _, query = text.partition("?")
+    values: dict[str, Any] = {}
+    for key, value in parse_query(query):
+        name = key.replace("-", "_")
+        if name not in (*OWN, *CARD):
+            raise InputError(f"{key!r} is not a parameter of a teacher", f"use one of {', '.join((*OWN, *CARD))}")
+        try:
+            values[name] = READERS.get(name, str)(value)
+        except ValueError as error:
+            raise InputError(f"{value!r} is not a value for {key} of {Path(place).name}", "correct it") from error
+    own = {name: values.pop(name) for name in OWN if name in values}
+    address = TeacherAddress(Path(place), **own, card=values)
+    if not 0 < address.lower <= address.threshold <= 1:
+        raise InputError(
+            f"lower={address.lower:g} and threshold={address.threshold:g} of {address.path.name} are out of order",
+            "choose 0 < lower <= threshold <= 1",
+        )
+    return address
+
+
+@contextlib.contextmanager
+def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[Teacher, ...]]:
+    """Open the model files at ``addresses``, and close them at the end of the ``with`` block.
+
+    Raises ``InputError`` for a bad address and for a model that is not a detector, and what opening a model file raises.
+    """
+    with contextlib.ExitStack() as stack:
+        teachers = []
+        for address in map(parse_teacher, addresses):
+            options = CardOptions(**{**address.card, "score_threshold": address.lower})
+            teachers.append(_teacher(address, stack.enter_context(Predictor(address.path, options=options))))
+        yield tuple(teachers)
+
+
+def _teacher(address: TeacherAddress, predictor: Predictor) -> Teacher:
+    labels = predictor.card.labels
+    if predictor.card.task != "detect":
+        raise InputError(f"{address.path.name} can't label images: it is not a detector", "name a detector with --pseudo")
+    labels = rename(labels, parse_renames(address.rename)) if address.rename else labels
+    digest = hashlib.sha256(address.path.read_bytes()).hexdigest()
+    return Teacher(_predict(predictor), labels, address.path.name, digest, address.threshold, address.lower)
+
+
+def _predict(predictor: Predictor) -> Predict:
+    def predict(image: Image) -> Detections:
+        found = predictor(image)
+        assert isinstance(found, Detections)
+        return found
+
+    return predict

@@ -1,0 +1,107 @@
+"""The files of a training: after each epoch checkpoint and curves, at the end the test scores and their plot."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from edgecnn.card import ModelCard
+from edgecnn.data import Dataset
+from edgecnn.files import write_file
+from edgecnn.metrics import Score, evaluate
+from edgecnn.models import save_checkpoint
+from edgecnn.train import plots, provenance
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.datasets import TrainingData
+from edgecnn.train.hooks import TrainHooks
+from edgecnn.train.predict import EagerPredictor, one_thread, scoring_card
+
+CHECKPOINT, SCORES = "model.safetensors", "scores.json"
+REDRAW_S = 20.0  # between two drawings of the curves: a plot takes as long as an epoch of a tiny network
+
+
+@dataclass(slots=True)
+class TrainRecorder:
+    """Scores the averaged weights of a training, and writes its files into ``config.out``."""
+
+    config: TrainConfig
+    card: ModelCard
+    data: TrainingData
+    say: Callable[[str], None]
+    hooks: TrainHooks = field(default_factory=TrainHooks)
+    _epoch_started: float = field(default_factory=time.perf_counter)
+    _drawn: float = field(default_factory=time.perf_counter)
+
+    def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
+        """Score, report a line, write checkpoint and curves; gives the numbers to add to the history."""
+        found: dict[str, float] = {}
+        score = self._score(model, self.data.val)
+        if score is not None:
+            found["score"] = score.primary
+        found["seconds"] = time.perf_counter() - self._epoch_started
+        self._epoch_started = time.perf_counter()
+        last = history[-1] | found
+        shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
+        self.say(f"epoch {last['epoch']}/{self.config.epochs}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
+        self._write(model, [*history[:-1], last], {})
+        if time.perf_counter() - self._drawn > REDRAW_S:
+            self._curves([*history[:-1], last])
+        return found
+
+    def finish(self, model: nn.Module, history: list[dict[str, float]]) -> None:
+        """Score once on the test images, without any on the validation images, and write all files."""
+        self._curves(history)
+        dataset = self.data.test or self.data.val
+        score = self._score(model, dataset)
+        if score is None or dataset is None:
+            return
+        part = "test" if self.data.test else "val" if self.config.val else "held out"
+        self.say(f"{score.primary_title} {score.primary:.4f} on {score.n} images of {dataset.name} ({part})")
+        self._write(model, history, {"data": dataset.name, "part": part, "n": score.n, **score.values})
+        record = {"part": part, **score.to_dict()}
+        write_file(self.config.out / SCORES, json.dumps(record, indent=1))
+        self._plot(score, part)
+
+    def _plot(self, score: Score, part: str) -> None:
+        folder, name = self.config.out, self.card.name
+        if score.confusion is not None:
+            title = f"{name}: top-1 {score.primary:.1%} ({part})"
+            plots.confusion([(title, score.confusion)], score.labels, folder / "confusion.png")
+        elif score.pairs is not None:
+            title = f"{name}: R² {score.primary:.3f}, mean absolute error {score.values['mae']:.3g} ({part})"
+            plots.scatter(title, score.labels[0], score.pairs, folder / "values.png")
+        elif score.per_class:
+            plots.bars(f"{name}: mAP@50-95 {score.primary:.3f} ({part})", score.per_class, folder / "classes.png")
+
+    def _score(self, model: nn.Module, dataset: Dataset | None) -> Score | None:
+        if dataset is None:
+            return None
+        with one_thread():
+            return evaluate(EagerPredictor(model, scoring_card(self.card)), dataset, strict=True)
+
+    def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
+        record = {
+            "command": self.hooks.command or self.config.command(),
+            "data": self.config.identity()["data"],
+            "images": self.data.count,
+            "sources": [dict(source) for source in self.data.sources],
+            "augmentation": self.config.policy(self.card.task).record(),
+            "seed": self.config.seed,
+            "epochs": len(history),
+            "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),
+            "history": [{key: round(value, 6) for key, value in row.items()} for row in history],
+            "scores": scores,
+            **self.hooks.record,
+            **provenance.versions(),
+        }
+        card = self.card.replace(training=record, source_commit=provenance.source_commit())
+        save_checkpoint(self.config.out / CHECKPOINT, model, card)
+
+    def _curves(self, history: list[dict[str, float]]) -> None:
+        plots.curves(self.card.name, history, self.card.task, self.config.out / "curves.png")
+        self._drawn = time.perf_counter()

@@ -1,0 +1,240 @@
+"""Variants of one network compared on this device: compression, then export and measurement of every step's checkpoint.
+
+``compress_and_report`` is what `edgecnn compress` does; ``write_report`` is its last part, for runs that exist.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.measurement import measure
+from edgecnn.benchmarks.measure.protocol import FULL, QUICK
+from edgecnn.benchmarks.measure.record import FileRecord, Record
+from edgecnn.compress import compress
+from edgecnn.compress.config import CompressConfig
+from edgecnn.compress.progress import step_checkpoints
+from edgecnn.compress.report import CompressionReport, MeasuredFile, variant
+from edgecnn.errors import EdgeCnnError, InputError, MissingExtraError
+from edgecnn.export.config import ExportConfig, check_targets, file_name
+from edgecnn.export.run import export_all
+from edgecnn.models import find_checkpoint, load_checkpoint
+from edgecnn.runtime.backends import file_format
+from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.teachers import open_teachers
+from edgecnn.train.distributed import join_group
+
+Say = Callable[[str], None]
+Named = tuple[str, Path]  # the name of a variant, and a file of it
+
+FORMATS = ("onnx", "openvino", "tflite")
+PRECISIONS = ("fp32", "int8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantConfig:
+    """How variants are exported and measured.
+
+    ``formats`` None stands for all whose packages are installed, () for no measurement. ``data`` is the dataset address of the inputs
+    and of the accuracy, on at most ``limit`` images; ``calibration`` that of the int8 ranges. ``threads`` are CPU threads, None for the
+    engine's choice. ``full`` measures 662 runs and 10 s a file instead of the quick protocol.
+    Raises ``MissingExtraError`` for a named format that is not installed, ``InputError`` for an unknown one.
+    """
+
+    calibration: str
+    data: str = ""
+    formats: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] = PRECISIONS
+    limit: int | None = None
+    threads: int | None = None
+    full: bool = False
+
+    def __post_init__(self) -> None:
+        if self.formats:
+            check_targets(self.formats, self.precisions, calibrated=True)
+
+
+def compress_and_report(config: CompressConfig, variants: VariantConfig, say: Say = print) -> list[Path]:
+    """Compress a network, and write report.md, report.json and pareto.png that compare the steps; gives their checkpoints.
+
+    Raises what ``compress`` and ``write_report`` raise.
+    """
+    with open_teachers(config.train.pseudo) as labelers:
+        if config.target_latency:
+            with latency_meter(config.latency.artifact, variants) as meter:
+                target = config.latency.ms if meter.target_ms is None else meter.target_ms
+                say(f"target latency: {target:.3f} ms from image to result")
+                made = compress(config, say, labelers=labelers, latency_of=meter, target_ms=target)
+        else:
+            made = compress(config, say, labelers=labelers)
+    if join_group().main:
+        steps = [(path.stem, path) for path in made]
+        write_report([*teacher_checkpoints(config.teachers), *steps], variants, config.train.out, config.command(), say)
+    return made
+
+
+def write_report(checkpoints: Sequence[Named], config: VariantConfig, out: Path, command: str = "", say: Say = print) -> None:
+    """Export and measure all checkpoints, and write report.md, report.json and pareto.png into ``out``.
+
+    Raises what loading a checkpoint raises, and ``InputError`` for data that can't be read.
+    """
+    files, record = measure_variants(checkpoints, config, say)
+    device = f"{record.device.name}, {record.threads} thread{'s' if record.threads > 1 else ''}" if record else ""
+    rows = tuple(variant(path, name, files.get(name, ())) for name, path in checkpoints)
+    report = CompressionReport(rows, command, device, record.protocol.name if record else "")
+    out.mkdir(parents=True, exist_ok=True)
+    for path in report.write(out):
+        say(f"wrote {path}")
+
+
+def named_checkpoints(places: Sequence[Path]) -> list[Named]:
+    """Names and checkpoints of run folders and of single checkpoints; of several places the folder's name precedes the step's.
+
+    Raises ``InputError`` for a folder without a run.
+    """
+    found: list[Named] = []
+    for place in places:
+        if place.is_dir():
+            paths = step_checkpoints(place)
+            found += [(f"{place.name}-{path.stem}" if len(places) > 1 else path.stem, path) for path in paths]
+        else:
+            path = find_checkpoint(place)
+            found.append((f"{path.parent.name}-{path.stem}" if path.stem == "model" else path.stem, path))
+    return found
+
+
+def teacher_checkpoints(teachers: Sequence[str]) -> list[Named]:
+    """Names and checkpoints of teachers, which a student is compared with."""
+    paths = [find_checkpoint(teacher) for teacher in teachers]
+    return [("teacher" if len(paths) == 1 else f"teacher-{number}", path) for number, path in enumerate(paths, 1)]
+
+
+def installed_formats(say: Say) -> tuple[str, ...]:
+    """The formats whose packages are installed; the others are reported through ``say``."""
+    found = []
+    for name in FORMATS:
+        try:
+            check_targets([name], PRECISIONS, calibrated=True)
+            found.append(name)
+        except MissingExtraError as error:
+            say(f"{name} is not measured: {error}")
+    return tuple(found)
+
+
+def measure_variants(
+    checkpoints: Sequence[Named], config: VariantConfig, say: Say = print
+) -> tuple[dict[str, list[MeasuredFile]], Record | None]:
+    """The measured files of each named checkpoint, and the record of the benchmark, None where nothing was exported.
+
+    All files are measured in turns in one run, so that what slows the device slows all of them. A checkpoint that can't be exported is
+    reported through ``say`` and left out.
+    """
+    formats = installed_formats(say) if config.formats is None else config.formats
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        files = [file for name, path in checkpoints for file in _exported(name, path, Path(folder), config, formats, say)]
+        if not files:
+            return {}, None
+        say(f"measuring {len(files)} files in turns")
+        record = _measure([path for _, path in files], config)
+    found: dict[str, list[MeasuredFile]] = {}
+    for (name, _), own in zip(files, record.files, strict=True):
+        found.setdefault(name, []).append(_measured(own))
+    return found, record
+
+
+def _exported(
+    name: str, checkpoint: Path, folder: Path, config: VariantConfig, formats: Sequence[str], say: Say
+) -> Iterator[Named]:
+    """``name`` again with each exported file of a checkpoint, in ``folder``."""
+    model, card = load_checkpoint(checkpoint)
+    for fmt in formats:
+        for precision in config.precisions:
+            say(f"exporting {name} to {fmt} {precision}")
+            export = ExportConfig(
+                model=str(checkpoint),
+                formats=(fmt,),
+                precisions=(precision,),
+                out=folder,
+                name=name,
+                calibration=config.calibration if precision == "int8" else None,
+                force_calibration=True,  # a small dataset is no reason to leave a file out of the comparison
+            )
+            try:
+                export_all(export, model, card)
+            except EdgeCnnError as error:
+                say(f"{name} can't be measured in {fmt} {precision}: {error}")
+                continue
+            yield name, folder / file_name(name, fmt, precision)
+
+
+def _measure(files: Sequence[Path], config: VariantConfig) -> Record:
+    benchmark = BenchmarkConfig(
+        files=tuple(files),
+        threads=config.threads,
+        protocol=FULL if config.full else QUICK,
+        clocks=("model", "task"),
+        data=DatasetSelection(config.data, None, config.limit) if config.data else None,
+        throughput=False,
+    )
+    return measure(benchmark)
+
+
+def _measured(own: FileRecord) -> MeasuredFile:
+    return MeasuredFile(
+        format=own.format,
+        precision=own.precision,
+        size_bytes=own.size_bytes,
+        accuracy=None if own.score is None else own.score.primary,
+        model_latency_ms=own.clocks["model"].latency.p50,
+        task_latency_ms=own.clocks["task"].latency.p50,
+        noisy_because=own.verdict.reasons,
+    )
+
+
+@contextmanager
+def latency_meter(artifact: Path | None, config: VariantConfig) -> Iterator[LatencyMeter]:
+    """A ``LatencyMeter`` that exports into a temporary folder, removed at the end of the ``with`` block."""
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        yield LatencyMeter(artifact, config, Path(folder))
+
+
+class LatencyMeter:
+    """Measures the latency of checkpoints on this device, in milliseconds from image to result.
+
+    They are exported in the format and precision of the reference ``artifact``, without one as ONNX in fp32. ``target_ms`` is the
+    latency of that artifact, None without one.
+    """
+
+    def __init__(self, artifact: Path | None, config: VariantConfig, folder: Path) -> None:
+        self._artifact, self._folder, self._count = artifact, folder, 0
+        self._formats, precision = ("onnx",), "fp32"
+        if artifact is not None:
+            with Predictor(artifact) as predictor:
+                precision = predictor.card.precision if predictor.card.precision in PRECISIONS else "fp32"
+            self._formats = (file_format(artifact),)
+        self._config = VariantConfig(
+            precisions=(precision,), calibration=config.calibration, threads=config.threads, full=config.full, formats=()
+        )
+        self.target_ms = None if artifact is None else self._latencies_ms([artifact])[0]
+
+    def __call__(self, checkpoint: Path) -> float:
+        """The latency of a checkpoint in milliseconds; raises ``InputError`` where it can't be exported."""
+        self._count += 1
+        said: list[str] = []
+        name = f"measured-{self._count}"
+        files = [path for _, path in _exported(name, checkpoint, self._folder, self._config, self._formats, said.append)]
+        if not files:
+            raise InputError(f"the latency can't be measured: {said[-1]}", "prune to --target-macs")
+        if self._artifact is None or self.target_ms is None:
+            return self._latencies_ms(files)[0]
+        # Measured in turns with the reference and scaled by it: the machine may be busier now than when the target was measured.
+        reference_ms, own_ms = self._latencies_ms([self._artifact, *files])
+        return own_ms * self.target_ms / reference_ms
+
+    def _latencies_ms(self, files: Sequence[Path]) -> list[float]:
+        return [own.clocks["task"].latency.p50 for own in _measure(files, self._config).files]
