@@ -128,7 +128,7 @@ class _Jobs:
         try:
             place = resize_into(sample.read(), self.preprocess, self.images[index])
         except InputError as error:
-            return LoadedTarget(index, problem=Problem(sample.name, error.problem))
+            return LoadedTarget(index, problem=Problem(sample.name, error.found))
         label = -1 if sample.label is None else sample.label
         value = math.nan if sample.value is None else sample.value
         boxes = sample.boxes

@@ -68,9 +68,13 @@ def test_options_of_the_network_go_into_card_and_command(digits: Path, tmp_path:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        pytest.param(("yolo", "--data", "{digits}"), "wanted a model of mlp, lecture", id="unknown-model"),
+        pytest.param(("yolo", "--data", "{digits}"), "there is no model 'yolo'; use one of mlp, lecture", id="unknown-model"),
         pytest.param(("mlp", "--data", "{tmp}/nowhere"), "nowhere does not exist", id="no-data"),
-        pytest.param(("edgedet", "--data", "{digits}"), "a dataset to detect", id="data-of-another-task"),
+        pytest.param(
+            ("edgedet", "--data", "{digits}"),
+            "digits is of the kind classify, but the model is for the task detect",
+            id="data-of-another-task",
+        ),
         pytest.param(("edgedet", "--data", "scene:cups?seed=1"), "count", id="scene-without-end"),
         pytest.param(("mlp", "--data", "{digits}", "--resume"), "no state.pt", id="nothing-to-resume"),
         pytest.param(("edgedet", "--data", "scene:cups?count=2", "--size", "100x100"), "multiples of 32", id="size-of-no-stride"),

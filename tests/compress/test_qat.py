@@ -207,14 +207,18 @@ class DependsOnValues(nn.Module):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        pytest.param(lambda net, card: (DependsOnValues(), [torch.rand(1, 3, 16, 16)]), "can be traced", id="control-flow"),
+        pytest.param(
+            lambda net, card: (DependsOnValues(), [torch.rand(1, 3, 16, 16)]),
+            "can't be traced for quantization",
+            id="control-flow",
+        ),
         pytest.param(lambda net, card: (net, []), "training images", id="no-images"),
         pytest.param(
             lambda net, card: (insert_fake_quant(net, torch.rand(1, 3, 16, 16)), []), "is trained for int8 already", id="twice"
         ),
         pytest.param(
             lambda net, card: (nn.Sequential(*[nn.Conv2d(3, 3, 1)] * 2), [torch.rand(1, 3, 16, 16)]),
-            "used once",
+            "the layer 0 is used 2 times",
             id="shared-layer",
         ),
     ],

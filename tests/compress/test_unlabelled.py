@@ -47,7 +47,7 @@ def test_boxes_of_the_teacher_are_the_truth_and_none_is_held_out(pictures: Path)
 
 
 def test_a_class_that_no_teacher_knows_is_said(pictures: Path) -> None:
-    with pytest.raises(InputError, match="none with vehicle"):
+    with pytest.raises(InputError, match="no dataset labels vehicle"):
         load_datasets(asked(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
 
 

@@ -94,17 +94,17 @@ def _nameless(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        pytest.param(lambda path: path.write_bytes(b""), "an empty file", id="empty"),
+        pytest.param(lambda path: path.write_bytes(b""), "is empty", id="empty"),
         pytest.param(_truncate, "broken or truncated", id="truncated"),
         pytest.param(_garble, "broken or truncated", id="garbage"),
         pytest.param(_huge_header, "broken or truncated", id="header-length-of-an-exabyte"),
         pytest.param(_pickled, "broken or truncated", id="pickle"),
-        pytest.param(_no_card, "weights without one", id="no-card"),
+        pytest.param(_no_card, "holds weights without a card", id="no-card"),
         pytest.param(_bad_card, "can't be read", id="incomplete-card"),
         pytest.param(_future_card, "version 99", id="card-of-a-later-version"),
-        pytest.param(_other_shape, "fit the model mlp", id="card-of-another-shape"),
+        pytest.param(_other_shape, "do not fit the model mlp", id="card-of-another-shape"),
         pytest.param(_missing_tensor, "missing", id="missing-tensor"),
-        pytest.param(_nameless, "names its model", id="card-without-a-model"),
+        pytest.param(_nameless, "does not name its model", id="card-without-a-model"),
     ],
 )
 def test_spoilt_checkpoint_gives_one_line(checkpoint: Path, spoil: Callable[[Path], object], message: str) -> None:
@@ -117,8 +117,8 @@ def test_spoilt_checkpoint_gives_one_line(checkpoint: Path, spoil: Callable[[Pat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("nothing-of-that-name", "nothing at", id="missing"),
-        pytest.param(".", "a folder", id="folder"),
+        pytest.param("nothing-of-that-name", "the checkpoint nothing-of-that-name does not exist", id="missing"),
+        pytest.param(".", "is a folder, not a checkpoint", id="folder"),
         pytest.param(__file__, "test_checkpoint.py", id="another-kind-of-file"),
     ],
 )

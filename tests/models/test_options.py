@@ -34,13 +34,13 @@ def test_defaults_as_they_are_listed_build_the_model(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("hidden=3", r"widths=16,32,80.*found 'hidden=3'", id="option-of-another-model"),
-        pytest.param("widths", "as key=value", id="no-value"),
-        pytest.param("classes=3", "found 'classes=3'", id="what-the-data-says"),
-        pytest.param("depth=two", "a whole number for depth of resnet-s, found 'two'", id="word-for-a-number"),
-        pytest.param("size=28", "2 whole numbers", id="one-number-for-two"),
+        pytest.param("hidden=3", r"no option 'hidden=3'; use key=value, one of .*widths=16,32,80", id="option-of-another-model"),
+        pytest.param("widths", "no option 'widths'; use key=value", id="no-value"),
+        pytest.param("classes=3", "resnet-s has no option 'classes=3'", id="what-the-data-says"),
+        pytest.param("depth=two", "depth of resnet-s is an integer, not 'two'", id="word-for-a-number"),
+        pytest.param("size=28", "2 integers separated by commas, not '28'", id="one-number-for-two"),
         pytest.param("head=detect", "one of classify, regress", id="head-that-it-has-not"),
-        pytest.param("depths=1,,2", "whole numbers with commas between or none", id="gap"),
+        pytest.param("depths=1,,2", "integers separated by commas or none, not", id="gap"),
     ],
 )
 def test_mistake_lists_the_options(text: str, message: str) -> None:

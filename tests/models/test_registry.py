@@ -97,14 +97,14 @@ def test_mobilenet_keeps_cells_of_small_images(size: tuple[int, int], cells: tup
 def test_width_makes_it_smaller(name: str) -> None:
     whole, half = (sum(p.numel() for p in create(name, width=width).parameters()) for width in (1.0, 0.5))
     assert whole / 5 < half < whole / 3
-    with pytest.raises(InputError, match="a width above 0"):
+    with pytest.raises(InputError, match="width must be above 0, not"):
         create(name, width=0)
 
 
 @pytest.mark.parametrize("name", [name for name in names() if task_of(name) == "classify"])
 def test_head_for_values(name: str) -> None:
     assert create(name, classes=1, head="regress").task == task_of(name, {"head": "regress"}) == "regress"
-    with pytest.raises(InputError, match="a head of classify, regress"):
+    with pytest.raises(InputError, match="head must be one of classify, regress, not 'detect'"):
         create(name, head="detect")
 
 
@@ -139,11 +139,9 @@ def test_task_is_known_without_building() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        pytest.param("yolo", {}, "wanted a model of mlp, lecture, .*edgedet.*, found 'yolo'", id="unknown-name"),
+        pytest.param("yolo", {}, "there is no model 'yolo'; use one of mlp, lecture, .*edgedet", id="unknown-name"),
         pytest.param("mlp", {"depth": 3}, "depth", id="unknown-option"),
-        pytest.param(
-            "resnet-m", {"depths": (1, 2)}, "a depth for each of 3 widths, found 2", id="depths-that-widths-do-not-have"
-        ),
+        pytest.param("resnet-m", {"depths": (1, 2)}, "a depth for each of 3 widths, not 2", id="depths-that-widths-do-not-have"),
         pytest.param("edgedet", {"size": (250, 320)}, "multiples of 32", id="size-that-strides-do-not-divide"),
     ],
 )

@@ -164,14 +164,14 @@ def test_a_policy_is_a_name_and_changes_of_it() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("heavy", "none, light, standard, strong", id="name"),
-        pytest.param("light?turn=3", "rotate", id="change"),
+        pytest.param("heavy", "'heavy' is not a policy; use one of none, light, standard, strong", id="name"),
+        pytest.param("light?turn=3", "'turn' is not a parameter; use one of flip", id="parameter"),
         pytest.param("light?rotate=lots", "not a value for rotate; give a number of 0..180", id="no-number"),
         pytest.param("light?flip=2", "not a value for flip; give a number of 0..1", id="chance"),
         pytest.param("light?crop=1", f"not a value for crop; give a number of 0..{LIMITS['crop']}", id="range"),
     ],
 )
 def test_what_is_no_policy_is_one_line(text: str, said: str) -> None:
-    with pytest.raises(InputError, match="found") as caught:
+    with pytest.raises(InputError, match="--augment: ") as caught:
         parse_policy(text, "classify")
     assert said in str(caught.value)

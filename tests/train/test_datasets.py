@@ -100,7 +100,7 @@ def test_classes_bring_datasets_to_one_list(boxes: Path) -> None:
 
 
 def test_a_class_that_nothing_labels_is_refused(boxes: Path) -> None:
-    with pytest.raises(InputError, match="none with red: add one, a teacher with --pseudo"):
+    with pytest.raises(InputError, match="no dataset labels red; add one that does, a teacher with --pseudo"):
         load_datasets(options(str(boxes), classes=("dark", "red")), "detect")
 
 
@@ -179,9 +179,13 @@ def test_boxes_move_with_the_letterbox(boxes: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "task", "message"),
     [
-        pytest.param("{digits}", "detect", "a dataset to detect", id="wrong-task"),
-        pytest.param("{boxes}", "classify", "a dataset to classify", id="wrong-task-too"),
-        pytest.param("{digits}/nowhere", "classify", "no such file", id="missing"),
+        pytest.param(
+            "{digits}", "detect", r"digits\d* is of the kind classify, but the model is for the task detect", id="wrong-task"
+        ),
+        pytest.param(
+            "{boxes}", "classify", r"boxes\d* is of the kind detect, but the model is for the task classify", id="wrong-task-too"
+        ),
+        pytest.param("{digits}/nowhere", "classify", "nowhere does not exist; check the path", id="missing"),
         pytest.param("scene:cups?seed=1", "detect", "count", id="scene-without-end"),
         pytest.param("scene:saucers", "detect", "scene:cups", id="unknown-scene"),
     ],

@@ -87,16 +87,16 @@ def test_what_one_process_began_two_finish(digits: Path, tmp_path: Path) -> None
 
 def test_parts_of_a_batch_are_even_and_all_of_it() -> None:
     indices = torch.randperm(12).numpy()
-    parts = [ProcessGroup(rank, 3).part(indices) for rank in range(3)]
+    parts = [ProcessGroup(rank, 3).shard(indices) for rank in range(3)]
     assert [len(part) for part in parts] == [4, 4, 4]
     assert sorted(index for part in parts for index in part) == list(range(12))
-    with pytest.raises(InputError, match="multiple of 3"):
+    with pytest.raises(InputError, match="--batch: 64 can't be divided among 3 processes; use a multiple of 3"):
         ProcessGroup(0, 3).check(64)
 
 
 def test_alone_nothing_changes() -> None:
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2))
-    assert ProcessGroup().shared(model) is model
+    assert ProcessGroup().wrap(model) is model
     assert type(model[1]) is torch.nn.BatchNorm2d
     assert float(global_divisor(torch.tensor(0.5), 1.0)) == 1.0
     assert process_mean(3.0) == 3.0

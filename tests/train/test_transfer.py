@@ -66,14 +66,16 @@ def test_other_widths_fit_as_far_as_shapes_do(tmp_path: Path) -> None:
     found = reuse(create("resnet-s", **SMALL, classes=3), path)
     assert "stem.0.weight" in found.kept
     assert "stages.1.first.0.weight" in found.new
-    assert str(found).startswith(f"re-uses {len(found.kept)} of {len(found.kept) + len(found.new)} tensors of resnet-s (narrow")
+    assert str(found).startswith(f"reuses {len(found.kept)} of {len(found.kept) + len(found.new)} tensors of resnet-s (narrow")
     assert str(found).endswith(f"and {len(found.new) - 4} more")
 
 
 def test_nothing_that_fits_is_one_line(tmp_path: Path) -> None:
     other = {"classes": 3, "hidden": 8, "size": (4, 4)}
     save_checkpoint(tmp_path / "mlp.safetensors", create("mlp", **other), new_card("mlp", other, ("a", "b", "c")))
-    with pytest.raises(InputError, match=r"stem.0.weight \(4, 1, 3, 3\).*none among 6 of .*, a mlp") as caught:
+    with pytest.raises(
+        InputError, match=r"none of the 6 tensors of .*, a mlp, fits this network \(such as stem.0.weight \(4, 1, 3, 3\)\)"
+    ) as caught:
         reuse(create("resnet-s", **SMALL), str(tmp_path / "mlp.safetensors"))
     assert "\n" not in str(caught.value)
 
@@ -149,7 +151,7 @@ def test_frozen_part_is_as_it_was_in_the_checkpoint(digits: Path, tmp_path: Path
     assert all(torch.equal(before[key], after[key]) for key in inside)
     outside = [key for key in before if key.endswith("weight") and key not in inside and before[key].shape == after[key].shape]
     assert all(not torch.equal(before[key], after[key]) for key in outside)
-    assert lines[1].startswith("re-uses ")
+    assert lines[1].startswith("reuses ")
     assert lines[2].startswith("frozen: ")
 
 
@@ -163,15 +165,19 @@ def test_part_thaws_after_its_epochs(digits: Path, tmp_path: Path) -> None:
 
 def test_new_tensors_are_not_frozen(digits: Path, tmp_path: Path) -> None:
     init = checkpoint(tmp_path / "colour.safetensors", channels=3)
-    with pytest.raises(InputError, match=r"found stem.0.weight, which is new: freeze less"):
+    with pytest.raises(InputError, match=r"stem.0.weight is new, .* has no weights for it; freeze fewer layers"):
         train(options(digits, tmp_path / "run", init=init, freeze="stem"))
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        pytest.param({"freeze": "stem"}, "without --init", id="freeze-alone"),
-        pytest.param({"freeze_epochs": 2, "init": "cups"}, "without --freeze", id="epochs-alone"),
+        pytest.param(
+            {"freeze": "stem"},
+            "--freeze: there are no trained layers to freeze; name a checkpoint with --init",
+            id="freeze-alone",
+        ),
+        pytest.param({"freeze_epochs": 2, "init": "cups"}, "--freeze-epochs: there is nothing to freeze", id="epochs-alone"),
     ],
 )
 def test_half_a_request_is_refused(digits: Path, tmp_path: Path, given: dict[str, Any], message: str) -> None:
