@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import with_options
 from edgecnn.models.registry import MODELS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -166,7 +165,14 @@ NAME = (optgroup.option("--name", default="", help="Name in the card.  [default:
 
 def option_groups(*groups: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     """A decorator that adds all options of ``groups``, in their order in the help."""
-    return lambda function: with_options(function, [option for group in groups for option in group])
+
+    def add(function: F) -> F:
+        # Decorators apply from the last to the first: reversed, the help lists the options in the order of the groups.
+        for option in reversed([option for group in groups for option in group]):
+            function = option(function)
+        return function
+
+    return add
 
 
 @contextlib.contextmanager
