@@ -130,6 +130,7 @@ class Session:
         if self._stopped_by:  # while the models were loaded
             multi_camera.stop()
         try:
+            # The page listens before the first frame, and goes only after the capture threads have ended.
             with (
                 self._view(cameras, multi_camera) as view,
                 self._reporter.running(multi_camera, self._screen(cameras, multi_camera, view)),
@@ -210,6 +211,7 @@ class Session:
             return summary
         if self.config.stats is not None:
             write_stats(self.config.stats, summary)
+        # An error before the first frame stands alone: a summary without frames would hide it.
         counts = [camera.statistics.ledger for camera in summary.cameras]
         began = any(count.captured > count.failed for count in counts)
         if error is None or (began and isinstance(error, SourceError)) or self._cameras.output_errors:

@@ -278,3 +278,24 @@ def test_an_option_that_is_wrong_is_named() -> None:
 def test_the_configuration_needs_no_numpy() -> None:
     code = "import sys, edgecnn.live.config, edgecnn.cli.run; print({'numpy', 'cv2', 'onnxruntime'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+def test_what_holds_a_password_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECNN_SOURCE", "door=rtsp://me:secret@camera/")
+    monkeypatch.setenv("EDGECNN_MQTT", "mqtt://host/x")
+    monkeypatch.setenv("EDGECNN_WEBHOOK", "http://host/x")
+    monkeypatch.setenv("EDGECNN_LOG", "json")
+    config = from_command_line("cups")
+    (door,) = config.cameras
+    assert (door.name, door.source, door.outputs.mqtt, door.outputs.webhook) == (
+        *("door", "rtsp://me:secret@camera/"),
+        *("mqtt://host/x", "http://host/x"),
+    )
+    assert config.log == "json"
+    assert [one.source for one in from_command_line("cups", "--source", "0").cameras] == ["0"]
+    assert from_command_line("--cameras", "x.toml").cameras == ()
+
+
+def test_the_command_line_completes_a_file_of_cameras() -> None:
+    config = from_command_line("cups.onnx", "--cameras", "x.toml", "--track", "--max-age", "1s")
+    assert config.defaults == CameraConfig(model=Path("cups.onnx"), max_age_s=1.0, analytics=AnalyticsConfig(track=True))
