@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -168,13 +169,30 @@ def test_boxes_of_a_classifier_are_refused(kind: str) -> None:
         Outputs().open(camera(task="classify"), config_of(**{kind: "x"}))
 
 
-def test_a_live_run_drops_and_a_file_waits(tmp_path: Path) -> None:
-    config = config_of(jsonl=tmp_path / "{camera}.jsonl")
-    outputs = Outputs()
-    (file,), (live,) = (outputs.open(camera(name, live=name == "live"), config) for name in ("file", "live"))
-    assert file.queued._lossless
-    assert not live.queued._lossless
-    close([file, live])
+@pytest.mark.parametrize("live", [True, False], ids=["live", "file"])
+def test_behind_a_blocked_output_a_live_run_drops_and_a_file_waits(live: bool, tmp_path: Path) -> None:
+    class Blocked:
+        def write(self, result: Result) -> None:
+            assert unblocked.wait(30)
+
+        def close(self) -> None:
+            pass
+
+    unblocked, capacity, count = threading.Event(), 256, 306
+    (output,) = Outputs().open(camera(live=live), config_of(jsonl=tmp_path / "r.jsonl"))
+    output.queued.sink = Blocked()
+    one = result(0)
+    run = threading.Thread(target=lambda: [output.write(one) for _ in range(count)], daemon=True)
+    run.start()
+    if live:
+        run.join(30)  # nobody waits for the output
+        assert output.counts.taken == count
+        assert output.counts.dropped >= count - capacity - 1  # all but those in the queue and the one at the output
+    unblocked.set()
+    run.join(30)
+    close([output])
+    assert output.counts.taken == count
+    assert (output.counts.dropped == 0) is not live
 
 
 def test_a_broken_output_is_told_and_the_others_go_on(tmp_path: Path) -> None:

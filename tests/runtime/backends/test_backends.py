@@ -165,3 +165,38 @@ def test_threads_whose_first_inference_is_openvinos_first_do_not_wait_for_each_o
     path = write(tmp_path, "openvino", Graph(OUTPUTS))
     for _ in range(6):  # without a guard, one process in twelve hung
         subprocess.run([sys.executable, "-c", FIRST_TOGETHER, str(path)], check=True, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize(
+    ("threads", "requests", "pool"),
+    [
+        pytest.param(4, 1, 4, id="one-caller"),
+        pytest.param(4, 2, 3, id="two-callers"),
+        pytest.param(5, 3, 3, id="three-callers"),
+        pytest.param(2, 4, 1, id="more-callers-than-threads"),
+    ],
+)
+def test_onnx_runtime_has_as_many_threads_as_allowed_with_its_callers(
+    threads: int, requests: int, pool: int, tmp_path: Path
+) -> None:
+    """A pool of n threads counts a caller of ``run`` in, so that the session starts n - 1; the other callers are the rest."""
+    path = write(tmp_path, "onnx", Graph(OUTPUTS))
+    open_backend(path, threads=1).close()  # the first session of a process starts a thread that stays
+    before = set(Path("/proc/self/task").iterdir())
+    backend = open_backend(path, threads=threads, requests=requests)
+    started = set(Path("/proc/self/task").iterdir()) - before
+    backend.close()
+    assert len(started) == pool - 1
+    assert backend.concurrency == requests
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_onnx_runtime_shares_all_processors_where_threads_are_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "onnx", Graph(OUTPUTS))
+    open_backend(path, threads=1).close()
+    monkeypatch.setattr("edgecnn.runtime.backends.ort.usable_cpus", lambda: 6)
+    before = set(Path("/proc/self/task").iterdir())
+    backend = open_backend(path, requests=3)
+    assert len(set(Path("/proc/self/task").iterdir()) - before) == 6 - 3
+    backend.close()
