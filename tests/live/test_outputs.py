@@ -188,6 +188,11 @@ def test_behind_a_blocked_output_a_live_run_drops_and_a_file_waits(live: bool, t
         run.join(30)  # nobody waits for the output
         assert output.counts.taken == count
         assert output.counts.dropped >= count - capacity - 1  # all but those in the queue and the one at the output
+    else:
+        while output.counts.taken <= capacity:
+            time.sleep(0.002)
+        run.join(0.2)
+        assert run.is_alive()  # it waits for room
     unblocked.set()
     run.join(30)
     close([output])
