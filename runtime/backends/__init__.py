@@ -1,4 +1,4 @@
-"""One inference engine behind each Backend; `open_backend` finds it by the file's format and imports it only then."""
+"""Inference engines behind one interface; `open_backend` chooses by the file's format and imports only that engine."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SUFFIXES: Mapping[str, str] = {".onnx": "onnx", ".xml": "openvino", ".tflite": "
 class Backend(Protocol):
     """One loaded model in one inference engine.
 
-    ``inputs`` and ``outputs`` are the tensors as the file declares them; ``metadata`` holds the texts that its makers put inside, by
-    flat key; ``concurrency`` is how many threads may call ``run`` at once.
+    ``inputs`` and ``outputs`` are the tensors as the file declares them, ``metadata`` the texts stored in the file by flat key,
+    ``concurrency`` the number of threads that may call ``run`` at once.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -46,7 +46,7 @@ class Backend(Protocol):
 
 
 def file_format(path: Path) -> str:
-    """The format of a model file by its suffix; raises ``InputError`` where there is no such file, no such format or no access."""
+    """The format of a model file by its suffix; raises ``InputError`` for a missing or unreadable file or an unknown suffix."""
     if not path.exists():
         raise InputError(f"the model file {path} does not exist", "check the path")
     if not path.is_file():
@@ -61,12 +61,12 @@ def file_format(path: Path) -> str:
 
 
 def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
-    """Load a model file, or a model that the package carries ("cups"), in its engine.
+    """Load a model file, or a shipped model by its name ("cups"), in its engine.
 
-    ``threads`` is the number of CPU threads in all (engine's choice where None); ``requests`` how many inferences are wanted in
-    flight (1: lowest latency), of which the backend allows what it can as ``concurrency``.
+    ``threads`` is the number of CPU threads in all (None: the engine decides), ``requests`` the number of inferences in flight
+    (1: lowest latency); ``concurrency`` of the backend says how many it allows.
     Raises ``InputError`` for a missing file, ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file
-    that the engine refuses or a device that is not there.
+    that the engine cannot load or a device that does not exist.
     """
     path = artifact(path)
     opener = import_module(OPENERS[file_format(path)])

@@ -1,4 +1,4 @@
-"""An inference with buffers that stay: the image is resized straight into the engine's input, outputs are read where they lie."""
+"""IO binding: inference with persistent buffers, so that preprocessing writes into the engine's input memory without a copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class IoBinding(Protocol):
-    """One inference after the other for one thread: write into ``inputs``, then ``run``."""
+    """Buffers for one thread: write into ``inputs``, then ``run``."""
 
     inputs: Mapping[str, Array]
 
@@ -25,20 +25,20 @@ class IoBinding(Protocol):
 
 @runtime_checkable
 class SupportsBinding(Protocol):
-    """A backend that can keep buffers for a thread."""
+    """A backend with IO binding."""
 
     def bind(self, shapes: Shapes) -> IoBinding:
-        """Buffers for inputs of these shapes, which fit what the file declares."""
+        """Buffers for inputs of these shapes, which must fit the declared ones."""
         ...
 
 
 def bind_io(backend: Backend, shapes: Shapes) -> IoBinding:
-    """Buffers of ``backend`` for inputs of ``shapes``; where it can't keep any, arrays that it reads anew at each run."""
+    """Buffers of ``backend`` for inputs of ``shapes``; arrays that each run copies where the backend has no IO binding."""
     return backend.bind(shapes) if isinstance(backend, SupportsBinding) else _CopyingBinding(backend, shapes)
 
 
 class _CopyingBinding:
-    """Buffers beside a backend that has none of its own."""
+    """For a backend without IO binding: arrays that are passed to each run."""
 
     def __init__(self, backend: Backend, shapes: Shapes) -> None:
         self._backend = backend

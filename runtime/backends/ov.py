@@ -1,7 +1,7 @@
 """OpenVINO, on Intel, AMD and ARM CPUs and on Intel GPUs.
 
-A model computes in float32 unless its card says fp16 and the device has real fp16: by default OpenVINO takes bfloat16 where a CPU has
-it, and then the numbers are no longer those that were verified.
+Models run in float32, or in float16 where the card says fp16 and the device supports it natively. OpenVINO's default on CPUs with
+bfloat16 is to use that, and the outputs would differ from those that were verified at export.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "OpenVINO"
-# OpenVINO's binding initializes statics on the first inference of a process, and on the first look at a tensor, and asks for the
-# interpreter lock meanwhile: two threads that are first together wait for each other for ever. So the first one goes alone.
-_FIRST = threading.Lock()
-_is_bound = False  # whether an inference has ended in this process
+# OpenVINO's Python binding initializes C++ statics at the first inference of a process, and at the first access to a tensor's data,
+# and acquires the GIL meanwhile. Two threads that do so at the same time deadlock: one holds the GIL and waits for the static, the
+# other the reverse. So the first one runs alone.
+_FIRST_INFERENCE = threading.Lock()
+_is_initialized = False  # an inference has ended in this process
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
 
 
@@ -45,7 +46,7 @@ class OvBackend:
         self._requests: ResourcePool[Any] = ResourcePool(compiled.create_infer_request, requests)
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
-        """Outputs by name; the arrays belong to the caller. Inputs are read where they lie, without a copy."""
+        """Outputs by name; the arrays belong to the caller. Inputs are not copied."""
         check_feeds(feeds, self.inputs)
         arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
         with self._requests.acquire() as request:
@@ -57,7 +58,7 @@ class OvBackend:
         return self._compiled is None
 
     def bind(self, shapes: Shapes) -> OvBinding:
-        """A request of its own, whose input memory is written into and whose output memory is read."""
+        """An infer request for one thread, with its input and output memory as arrays."""
         if self._compiled is None:
             raise closed_error()
         return OvBinding(self._compiled.create_infer_request(), self, shapes)
@@ -79,7 +80,7 @@ class OvBinding:
         for spec, tensor in zip(backend.inputs, tensors, strict=True):
             if -1 in spec.shape:
                 tensor.shape = shapes[spec.name]
-        with _alone_if_first():
+        with _lock_if_first():
             self.inputs = {spec.name: tensor.data for spec, tensor in zip(backend.inputs, tensors, strict=True)}
 
     def run(self) -> dict[str, Array]:
@@ -90,24 +91,24 @@ class OvBinding:
 
 
 def _infer(request: Any, arrays: Mapping[int, Array] | None, outputs: Sequence[TensorSpec]) -> dict[str, Array]:
-    """Run a request on ``arrays``, or None on what lies in its own memory; outputs are read where they lie then."""
-    global _is_bound  # noqa: PLW0603 - of the process, as what it tells
+    """Run a request on ``arrays``, or (None) on its own input memory; in that case the outputs are views of its memory, too."""
+    global _is_initialized  # noqa: PLW0603 - the statics belong to the process, too
     try:
-        with _alone_if_first():
+        with _lock_if_first():
             found = request.infer(arrays, share_inputs=True, share_outputs=arrays is None)
             read = {spec.name: found[index] for index, spec in enumerate(outputs)}
-            _is_bound = True
+            _is_initialized = True
             return read
     except Exception as error:
         raise inference_error(ENGINE, error) from error
 
 
-def _alone_if_first() -> AbstractContextManager[object]:
-    return nullcontext() if _is_bound else _FIRST
+def _lock_if_first() -> AbstractContextManager[object]:
+    return nullcontext() if _is_initialized else _FIRST_INFERENCE
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:
-    """Load an IR (.xml with its .bin); raises ``BackendError`` where the engine refuses it or the device is not there."""
+    """Load an IR (.xml with its .bin); raises ``BackendError`` where the engine cannot load it or the device does not exist."""
     try:
         import openvino
     except ImportError as error:
@@ -125,7 +126,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
 
 
 def _check_is_ir(path: Path) -> None:
-    """OpenVINO offers any other file to each of its six readers, of which some complain on the terminal."""
+    """OpenVINO tries its six file readers on any other file, and some of them print errors to the terminal."""
     with path.open("rb") as file:
         if b"<net" not in file.read(4096):
             raise BackendError(f"{path} is no OpenVINO IR: it has no <net> element", "export or copy the file again")
@@ -158,7 +159,7 @@ def _config(core: Any, place: str, metadata: Mapping[str, str], threads: int | N
 
 
 def _texts(info: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """rt_info's leaves as text, their path joined by dots."""
+    """The leaf values of rt_info as text, keyed by their path joined by dots."""
     for key, entry in info.items():
         value = getattr(entry, "value", entry)
         if hasattr(value, "items"):

@@ -1,1 +1,1 @@
-"""A model file ready to use: its card, its predictor, the number of threads, its self-test."""
+"""Model files ready to use: card, predictor, autotuning, preloading, self-test."""

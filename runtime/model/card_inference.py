@@ -1,4 +1,4 @@
-"""Which card a model file has: its own, else one drafted from what other tools wrote into it, its shapes and the options."""
+"""The card of a model file: the one inside it, else one inferred from metadata of other tools, tensor shapes and options."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from edgecnn.types import TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class CardOptions:
-    """What a user may say about a model file; None leaves it to the file. ``size`` is (height, width).
+    """Settings that override a model file's card; None keeps what the file says. ``size`` is (height, width).
 
-    ``labels`` is a file with one name a line, or the names themselves with commas between.
+    ``labels`` is a file with one name per line, or the names themselves, separated by commas.
     """
 
     task: str | None = None
@@ -38,7 +38,7 @@ class CardOptions:
     max_detections: int | None = None
 
     def given(self) -> dict[str, Any]:
-        """What was given, by name; the labels as names read from their file."""
+        """The settings that are not None, by name; labels as names read from their file."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.labels is not None:
             values["labels"] = _read_labels(self.labels)
@@ -55,9 +55,9 @@ def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
         find(given["decode"])
     text = backend.metadata.get(CARD_KEY)
     if text is None:
-        from edgecnn.runtime.model.card_draft import draft
+        from edgecnn.runtime.model.inferred_card import infer_card
 
-        card = draft(backend, path, given)
+        card = infer_card(backend, path, given)
     else:
         card = _changed(ModelCard.from_json(text, str(path)), given)
     card = card.replace(inputs=card.inputs or backend.inputs, outputs=backend.outputs if not card.outputs else card.outputs)
@@ -89,7 +89,7 @@ def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
 
 
 def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
-    """Raise ``ArtifactError`` where the card's tensors, size, channels or number of labels are not those of the file."""
+    """Raise ``ArtifactError`` where tensors, size, channels or number of labels of the card differ from the file's."""
     for kind, declared, actual in (("inputs", card.inputs, backend.inputs), ("outputs", card.outputs, backend.outputs)):
         if not _same(declared, actual):
             raise ArtifactError(
@@ -117,22 +117,22 @@ def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
 
 
 def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:
-    """Whether an image input has the size and channels of ``preprocess``, free sizes (-1) fitting all."""
+    """Whether an image input has the size and channels of ``preprocess``; a dynamic size (-1) fits any."""
     size, channels = preprocess.size, preprocess.channels
-    wanted = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
-    return len(spec.shape) == 4 and all(have in (-1, want) for want, have in zip(wanted, spec.shape, strict=True))
+    expected = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
+    return len(spec.shape) == 4 and all(actual in (-1, length) for length, actual in zip(expected, spec.shape, strict=True))
 
 
-def _same(wanted: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> bool:
-    have = {spec.name: spec for spec in found}
-    return wanted is found or (
-        {spec.name for spec in wanted} == have.keys()
-        and all(spec.dtype == have[spec.name].dtype and _fits(spec.shape, have[spec.name].shape) for spec in wanted)
+def _same(declared: tuple[TensorSpec, ...], actual: tuple[TensorSpec, ...]) -> bool:
+    by_name = {spec.name: spec for spec in actual}
+    return declared is actual or (
+        {spec.name for spec in declared} == by_name.keys()
+        and all(spec.dtype == by_name[spec.name].dtype and _fits(spec.shape, by_name[spec.name].shape) for spec in declared)
     )
 
 
-def _fits(wanted: tuple[int, ...], found: tuple[int, ...]) -> bool:
-    return len(wanted) == len(found) and all(-1 in (a, b) or a == b for a, b in zip(wanted, found, strict=True))
+def _fits(declared: tuple[int, ...], actual: tuple[int, ...]) -> bool:
+    return len(declared) == len(actual) and all(-1 in (a, b) or a == b for a, b in zip(declared, actual, strict=True))
 
 
 def _shown(specs: tuple[TensorSpec, ...]) -> str:

@@ -13,10 +13,10 @@ from edgecnn.types import Detections, Image
 
 
 class Detector:
-    """A model file that finds objects, or a detector that the package carries ("cups"): ``Detector(file)(image)``.
+    """An object detector: a model file, or the name of a shipped detector ("cups"): ``Detector(file)(image)``.
 
-    It may be called by several threads, ``requests`` of them at once; ``labels`` are the names of its classes. Boxes below
-    ``score_threshold`` (0..1) are left out; None takes what the file's card says. Raises ``InputError`` for a file that is no detector,
+    Several threads may call it, ``requests`` of them at once; ``labels`` are the class names. Boxes scored below
+    ``score_threshold`` (0..1) are left out; None takes the threshold of the card. Raises ``InputError`` for a file that is no detector,
     and what ``Predictor`` raises.
     """
 

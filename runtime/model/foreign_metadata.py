@@ -1,4 +1,4 @@
-"""What other tools wrote into a model file, in the words of a card: Ultralytics, OpenVINO Model API, TFLite label files."""
+"""Metadata that other tools write into model files, as fields of a card: Ultralytics, OpenVINO Model API, TFLite label files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.labels import load_yaml, ordered_names, text_labels
 
-Facts = dict[str, Any]
+CardFields = dict[str, Any]
 
 MODEL_TYPES = {"ssd": "ssd", "yolox": "yolox", "yolo": "yolo", "classification": ""}
 RESIZE_TYPES = {
@@ -21,19 +21,19 @@ RESIZE_TYPES = {
 }
 
 
-def facts(metadata: Mapping[str, str], path: Path) -> Facts:
-    """What ``metadata``, or a metadata.yaml beside the file, tells of task, labels, decoder and preprocessing.
+def read_metadata(metadata: Mapping[str, str], path: Path) -> CardFields:
+    """Task, labels, decoder and preprocessing from ``metadata``, or from a metadata.yaml beside the file.
 
-    Raises ``ArtifactError`` for metadata of a known tool that can't be read.
+    Raises ``ArtifactError`` for metadata of a known tool that is not readable.
     """
     try:
-        return _facts(metadata, path)
+        return _card_fields(metadata, path)
     except (InputError, TypeError, ValueError, KeyError, IndexError) as error:
         reason = error.problem if isinstance(error, InputError) else error
         raise ArtifactError(f"the metadata in or beside {path} is not readable ({reason})", "export the model again") from error
 
 
-def _facts(metadata: Mapping[str, str], path: Path) -> Facts:
+def _card_fields(metadata: Mapping[str, str], path: Path) -> CardFields:
     ultralytics = _ultralytics_record(metadata, path)
     if ultralytics:
         return from_ultralytics(ultralytics, path)
@@ -68,13 +68,13 @@ def _literal(text: str) -> Any:
     return text
 
 
-def from_ultralytics(record: Mapping[str, Any], path: Path) -> Facts:
+def from_ultralytics(record: Mapping[str, Any], path: Path) -> CardFields:
     """Task, names and imgsz; raises ``ArtifactError`` for a task other than detect and classify."""
     names, task = record["names"], record.get("task", "detect")
     if task not in ("detect", "classify"):
         raise ArtifactError(f"{path} is a model for the unsupported task {task}", "export a detector or a classifier")
     labels = ordered_names(names, str(path))
-    found: Facts = {"task": task, "labels": labels, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
+    found: CardFields = {"task": task, "labels": labels, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
     if record.get("imgsz"):
         size = record["imgsz"]
         found["size"] = (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
@@ -83,11 +83,11 @@ def from_ultralytics(record: Mapping[str, Any], path: Path) -> Facts:
     return {**found, "decode": "probabilities", "resize": "crop"}
 
 
-def from_model_info(info: Mapping[str, str]) -> Facts:
+def from_model_info(info: Mapping[str, str]) -> CardFields:
     """OpenVINO Model API's record; spaces inside a label are underscores there. Mean and scale are in the model's channel order."""
     kind = info.get("model_type", "").lower()
     decoders = [decoder for name, decoder in MODEL_TYPES.items() if kind.startswith(name)]
-    found: Facts = {}
+    found: CardFields = {}
     if decoders:
         found["task"] = "detect" if decoders[0] else "classify"
         found["decode"] = decoders[0] or None
@@ -113,7 +113,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.replace(",", " ").strip("[]").split())
 
 
-def from_label_file(metadata: Mapping[str, str]) -> Facts:
+def from_label_file(metadata: Mapping[str, str]) -> CardFields:
     """The one text file in a TFLite's ZIP that holds labels, one a line."""
     files = [text for name, text in metadata.items() if name.endswith(".txt")]
     labels = text_labels(files[0]) if len(files) == 1 else ()

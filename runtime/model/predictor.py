@@ -1,4 +1,4 @@
-"""An image in, a prediction in source pixels out: card, backend, preprocessing and decoder put together."""
+"""From an image to a prediction in its pixels: preprocessing, inference and decoding as the card of the model says."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ class PredictorWorker:
 
 
 class Predictor:
-    """A model file, or a model that the package carries ("cups"), ready to predict.
+    """A loaded model: a file, or the name of a shipped model ("cups"). May be called from any thread; ``worker()`` also gives stage times.
 
-    It may be called by any thread; use ``worker()`` for stage times.
     ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once, ``trials`` what
     an ``Autotuner`` measured before it chose them. ``preloader`` may hold the backend already.
     Raises what ``open_backend`` and ``card_for`` raise.
@@ -112,7 +111,7 @@ class Predictor:
             return worker(image)[0]
 
     def worker(self) -> PredictorWorker:
-        """A predictor with its own buffers; at most ``backend.concurrency`` of them may work at once."""
+        """An inference function with its own buffers; at most ``backend.concurrency`` of them may run at once."""
         return PredictorWorker(self.backend, self.card)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The goldens inside an artifact, run again on the device it is on: is the file whole, and does this engine compute it right?"""
+"""Re-runs the goldens inside an artifact on this device: is the file intact, and does the engine compute it correctly?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgecnn.types import Detections, Tensors
 
 
 def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
-    """One row for each golden of the file at ``path``; raises ``ArtifactError`` where it holds none."""
+    """One row per golden of the file at ``path``; raises ``ArtifactError`` where it holds none."""
     text = backend.metadata.get(GOLDENS_KEY)
     if text is None:
         raise ArtifactError(f"{path} holds no goldens", "export it with edgecnn, which adds them")

@@ -1,4 +1,4 @@
-"""What the shapes of a file's tensors say: which decoder fits, how many classes there are, what such models want as input."""
+"""What tensor shapes tell about a model: its decoder, number of classes and usual preprocessing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.types import TensorSpec
 
 Size = tuple[int, int]
 
-# What the authors of each family feed it and suppress with; mean and std of a quantized input come from its scale and zero-point instead.
+# Preprocessing and NMS threshold of each family's own code. For a quantized input, mean and std come from its scale and zero-point.
 CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "yolox": {
         "resize": "letterbox",
@@ -52,24 +52,24 @@ CLASSIFIERS = ("softmax", "logits", "probabilities")
 
 
 def conventions(decoder: str, outputs: Sequence[TensorSpec]) -> Mapping[str, Any]:
-    """Preprocessing that models of a decoder are known to want; an SSD's differs with the tool that it comes from."""
+    """The usual preprocessing of models with this decoder; an SSD's depends on the tool that exported it."""
     if decoder == "ssd" and len(outputs) == 1:
         return DETECTION_OUTPUT
     return CONVENTIONS.get(decoder, {})
 
 
 def input_size(spec: TensorSpec) -> Size | None:
-    """(height, width) of an image input; None where it is free or no image."""
+    """(height, width) of an image input; None where it is dynamic, or the input is no image."""
     if not spec.layout:
         return None
     height, width = spec.shape[2:] if spec.layout == "NCHW" else spec.shape[1:3]
     return (height, width) if min(height, width) > 0 else None
 
 
-def recognise(outputs: Sequence[TensorSpec], size: Size, classes: int | None) -> str:
-    """The detector whose output shapes these are, "" where none or more than one may be meant.
+def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | None) -> str:
+    """The decoder that fits these output shapes; "" where none does, or more than one.
 
-    ``classes`` is the number of labels where it is known; 80, COCO's, is tried where it is not.
+    ``classes`` is the number of labels where it is known; else 80, that of COCO, is tried.
     """
     shapes = [spec.shape for spec in outputs]
     if _is_ssd(shapes):
@@ -103,7 +103,7 @@ def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
 
 
 def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int | None:
-    """How many classes the outputs have room for; None where their shapes do not say."""
+    """The number of classes that the output shapes imply; None where they do not."""
     shapes = {spec.name: spec.shape for spec in outputs}
     only = next(iter(shapes.values())) if len(shapes) == 1 else ()
     if decoder in (*CLASSIFIERS, "values"):
@@ -125,7 +125,7 @@ def _known(length: Sequence[int], others: int) -> int | None:
 
 
 def _yolo_classes(shape: Sequence[int], size: Size) -> int | None:
-    """Only a dense output says; the longer side holds the cells."""
+    """Only an output before NMS tells; its longer side holds the cells."""
     if min(shape[1:]) == 6 and shape[1] > shape[2]:
         return None
     if shape[1] > shape[2]:

@@ -1,4 +1,4 @@
-"""A card for a file that has none: from other tools' metadata, the shapes of its tensors, the options, or a list of what is missing."""
+"""A card for a file without one, inferred from other tools' metadata, tensor shapes and options; errors list what is missing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from edgecnn.errors import InputError
 from edgecnn.labels import COCO_80
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.runtime.backends import Backend
-from edgecnn.runtime.model.foreign_metadata import Facts, facts
-from edgecnn.runtime.model.tensor_shapes import CLASSIFIERS, Size, class_count, conventions, input_size, recognise
+from edgecnn.runtime.model.foreign_metadata import CardFields, read_metadata
+from edgecnn.runtime.model.tensor_shapes import CLASSIFIERS, Size, class_count, conventions, identify_detector, input_size
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -22,13 +22,13 @@ PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")
 BACKGROUND = ("background", "__background__", "???", "empty", "bg", "none")
 
 
-def draft(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
-    """A card from what the file says and what was ``given`` (names of CardOptions' fields; labels as names).
+def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
+    """A card from the file's metadata and shapes, overridden by ``given`` (fields of ``CardOptions``; labels as names).
 
-    Raises ``InputError`` that names the options still missing.
+    Raises ``InputError`` that names the options still needed.
     """
     spec = _image_input(backend, path)
-    found = facts(backend.metadata, path)
+    found = read_metadata(backend.metadata, path)
     size = given.get("size") or input_size(spec) or found.get("size")
     if size is None:
         raise _missing(path, "its input has no fixed size", ["--size"])
@@ -66,16 +66,16 @@ def _image_input(backend: Backend, path: Path) -> TensorSpec:
     return images[0]
 
 
-def _decoder(backend: Backend, known: Facts, size: Size, path: Path) -> str:
-    """By name, by the shapes of the outputs, or as a classifier with as many scores as there are labels."""
+def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str:
+    """The decoder by its name in the metadata, by the output shapes, or a classifier where the number of scores is that of the labels."""
     if known.get("decode"):
         return str(known["decode"])
     if known.get("task") == "regress":
         return "values"
     labels = known.get("labels")
-    seen = recognise(backend.outputs, size, len(labels) if labels else None)
-    if known.get("task") != "classify" and seen:
-        return seen
+    by_shape = identify_detector(backend.outputs, size, len(labels) if labels else None)
+    if known.get("task") != "classify" and by_shape:
+        return by_shape
     scores = class_count("softmax", backend.outputs, size)
     if scores and (known.get("task") == "classify" or (labels and len(labels) == scores)):
         return _classifier(backend, size)
@@ -86,7 +86,7 @@ def _decoder(backend: Backend, known: Facts, size: Size, path: Path) -> str:
 
 
 def _classifier(backend: Backend, size: Size) -> str:
-    """Whether scores are probabilities already, asked of the model itself: they are at least 0 and add up to 1."""
+    """Whether the model ends in a softmax, found by running it once: probabilities are at least 0 and add up to 1."""
     spec = backend.inputs[0]
     sizes = size if spec.layout == "NCHW" else (*size, spec.shape[3])
     shape = (1, spec.shape[1], *sizes) if spec.layout == "NCHW" else (1, *sizes)
@@ -95,14 +95,14 @@ def _classifier(backend: Backend, size: Size) -> str:
     return "probabilities" if scores.min() >= 0 and 0.8 < scores.sum() < 1.1 else "softmax"
 
 
-def _from_input(spec: TensorSpec, path: Path) -> Facts:
-    """Gray where there is one channel; mean and std of a quantized input, which takes pixels as they are.
+def _from_input(spec: TensorSpec, path: Path) -> CardFields:
+    """Colour of a one-channel input; mean and std of a quantized input, which takes pixels as they are.
 
     With real = scale * (q - zero_point) and q counting pixels from the lowest value of its type: mean = zero_point - lowest,
     std = 1 / scale. TFLite's image models take RGB by the format's own convention.
     """
     channels = spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]
-    found: Facts = {"color": "gray"} if channels == 1 else {}
+    found: CardFields = {"color": "gray"} if channels == 1 else {}
     if spec.dtype not in ("uint8", "int8"):
         return found
     if path.suffix == ".tflite" and channels == 3:
@@ -113,8 +113,8 @@ def _from_input(spec: TensorSpec, path: Path) -> Facts:
     return {**found, "mean": (float((spec.zero_point or 0) - lowest),), "std": (1.0 / spec.scale,)}
 
 
-def _labels(known: Facts, decoder: str, backend: Backend, size: Size) -> tuple[str, ...]:
-    """The labels that are known, an SSD's without its background; COCO's for 80 classes of a detector, else numbers."""
+def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tuple[str, ...]:
+    """The known labels, an SSD's without its background class; COCO's for a detector of 80 classes; else numbered names."""
     labels = tuple(known.get("labels") or ())
     if labels:
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
