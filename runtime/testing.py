@@ -1,4 +1,4 @@
-"""Stand-ins that behave, for tests of this package and of yours: a backend, a predictor and a source without model or camera."""
+"""Fakes for tests, also for those of users: a backend, a predictor and a source that need no model and no camera."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ hang = time.sleep
 
 
 class FakeBackend:
-    """A Backend that gives the same outputs for every batch, and checks its feeds as a real one does."""
+    """A Backend that returns the same outputs for every input, and checks its inputs as a real one does."""
 
     concurrency = 64
 
@@ -45,7 +45,7 @@ def one_box(image: Image) -> Detections:
 
 
 class FakePredictor:
-    """A Predictor whose answer is ``predict(image)``, ``delay`` seconds later; ``peak`` is how many workers were busy at once."""
+    """A Predictor that returns ``predict(image)`` after ``delay`` seconds; ``peak`` is the most workers that were busy at once."""
 
     card = ModelCard(
         name="fake", task="detect", labels=("thing",), preprocess=Preprocess((64, 64), input_dtype="uint8"), decode=Decode("fcos")
@@ -57,11 +57,11 @@ class FakePredictor:
         self._busy = self.peak = 0
 
     def __call__(self, image: Image) -> Prediction:
-        """The answer for one image."""
+        """The prediction for one image."""
         return self._predict(image)
 
     def worker(self) -> Callable[[Image], tuple[Prediction, dict[str, float]]]:
-        """One worker; all share the counters."""
+        """An inference function; all share the counters."""
         return self._work
 
     def close(self) -> None:
@@ -82,10 +82,10 @@ class FakePredictor:
 
 
 class FakeSource(Source):
-    """``count`` gray frames (None: without end) whose brightness is their index modulo 256, at ``fps`` where given.
+    """``count`` grey frames (None: endless) whose brightness is their index modulo 256, at ``fps`` where given.
 
-    ``unreadable`` lists frames that fail; ``error`` is raised after the last one; ``hang`` is the frame before which the device falls
-    silent for a minute.
+    ``unreadable`` are frames that fail; ``error`` is raised after the last frame; ``hang`` is the frame before which the source blocks
+    for a minute.
     """
 
     def __init__(

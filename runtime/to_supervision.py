@@ -1,4 +1,4 @@
-"""Detections to and from the library supervision, where that is installed."""
+"""Converts Detections to and from the library supervision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.types import Detections
 
 
 def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
-    """``found`` as ``supervision.Detections``; with ``labels`` the names of its classes are in ``data["class_name"]``.
+    """``found`` as ``supervision.Detections``; with ``labels``, ``data["class_name"]`` holds the class names.
 
     Raises ``InputError`` where supervision is not installed.
     """
@@ -31,7 +31,7 @@ def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
 
 
 def from_supervision(found: Any) -> Detections:
-    """``supervision.Detections`` as ours; a box without confidence scores 1, one without a class is of class 0."""
+    """``supervision.Detections`` as ``Detections``; the score defaults to 1 and the class to 0."""
     count = len(found)
     score = np.ones(count) if found.confidence is None else found.confidence
     class_id = np.zeros(count) if found.class_id is None else found.class_id

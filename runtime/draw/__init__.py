@@ -1,1 +1,1 @@
-"""Draws predictions, tracks, lines and zones on frames."""
+"""Draws predictions, trails, lines and zones on frames."""

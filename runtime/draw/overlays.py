@@ -1,4 +1,4 @@
-"""Draws ways, lines and zones so that they can be read on bright and on dark pictures: light on a dark rim."""
+"""Draws trails, lines and zones: light with a dark outline, visible on bright and dark images."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from edgecnn.types import Float32, Image, Overlay
 
 Color = tuple[int, int, int]
 
-RIM: Color = (0, 0, 0)
+OUTLINE: Color = (0, 0, 0)
 LINE: Color = (255, 255, 255)
 ZONE: Color = (80, 220, 255)
-FILL = 0.18  # how much of a zone's colour lies over the picture
+FILL = 0.18  # opacity of a zone
 
 
 def thickness(canvas: Image) -> int:
-    """Of a line, in pixels, in proportion to the picture."""
+    """Line width in pixels, proportional to the image."""
     return max(int(min(canvas.shape[:2]) / 240 + 0.5), 1)
 
 
 def draw_trail(canvas: Image, places: Float32, color: Color, factor: int = 1) -> None:
-    """The way (n, 2) of a track, oldest first, in three parts: the older, the thinner."""
+    """The trail (n, 2) of a track, oldest point first, in three parts that get thicker."""
     line, points = thickness(canvas), _pixels(places * factor)
     around = 1 if line == 1 else 2
     ends = np.linspace(0, len(points) - 1, 4).astype(int).tolist()
-    for tint, more in ((RIM, around), (color, 0)):
+    for tint, more in ((OUTLINE, around), (color, 0)):
         for part, (start, end) in enumerate(pairwise(ends)):
             width = max(round(line * (0.6 + 0.4 * part)), 1)
             cv2.polylines(canvas, [points[start : end + 1]], False, tint, width + more, cv2.LINE_AA)
 
 
 def draw_zone(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
-    """A polygon with a tint."""
+    """A polygon with a translucent fill."""
     points = _pixels(np.array(overlay.points, np.float32) * factor)
     x, y, width, height = _inside(canvas, points)
     if width <= 0 or height <= 0:
@@ -47,12 +47,12 @@ def draw_zone(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
     tinted = cv2.addWeighted(part, 1 - FILL, np.full_like(part, ZONE), FILL, 0)
     cv2.copyTo(tinted, inside, part)
     line = thickness(canvas)
-    cv2.polylines(canvas, [points], True, RIM, line + 2, cv2.LINE_AA)
+    cv2.polylines(canvas, [points], True, OUTLINE, line + 2, cv2.LINE_AA)
     cv2.polylines(canvas, [points], True, ZONE, line, cv2.LINE_AA)
 
 
 def draw_line(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
-    """A line with round ends, and an arrow in its middle that points where "in" is."""
+    """A line with round ends, and an arrow in its middle that points in the direction "in"."""
     points = _pixels(np.array(overlay.points, np.float32) * factor)
     line = thickness(canvas)
     start, end = points[0].astype(np.float64), points[-1].astype(np.float64)
@@ -60,7 +60,7 @@ def draw_line(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
     middle = (start + end) / 2
     across = np.array([start[1] - end[1], end[0] - start[0]]) / max(length, 1)
     tip = middle + across * min(8 * line + 6, max(length / 3, 4))
-    for color, width in ((RIM, line + 2), (LINE, line)):
+    for color, width in ((OUTLINE, line + 2), (LINE, line)):
         cv2.line(canvas, points[0].tolist(), points[-1].tolist(), color, width, cv2.LINE_AA)
         cv2.arrowedLine(canvas, _pixels(middle).tolist(), _pixels(tip).tolist(), color, width, cv2.LINE_AA, tipLength=0.45)
         for place in (points[0], points[-1]):
@@ -68,13 +68,13 @@ def draw_line(canvas: Image, overlay: Overlay, factor: int = 1) -> None:
 
 
 def caption(overlay: Overlay) -> str:
-    """The name with what was counted: all classes together."""
-    wanted = ("inside",) if overlay.closed else ("in", "out")
-    return f"{overlay.name}: " + ", ".join(f"{_sum(overlay.counts.get(what, {}))} {what}" for what in wanted)
+    """The name with the counts, all classes together."""
+    shown = ("inside",) if overlay.closed else ("in", "out")
+    return f"{overlay.name}: " + ", ".join(f"{_sum(overlay.counts.get(what, {}))} {what}" for what in shown)
 
 
 def caption_place(overlay: Overlay, factor: int = 1) -> tuple[int, int]:
-    """Where the caption goes: the first point of a line, the highest of a zone."""
+    """The position of the caption: the first point of a line, the highest of a zone."""
     first = min(overlay.points, key=lambda point: point[1]) if overlay.closed else overlay.points[0]
     x, y = _pixels(np.array(first, np.float32) * factor).tolist()
     return x, y
@@ -85,12 +85,12 @@ def _sum(counts: Mapping[str, int]) -> int:
 
 
 def _pixels(points: Float32 | NDArray[np.float64]) -> NDArray[np.int32]:
-    """Whole pixels, not so far outside that OpenCV's arithmetic overflows."""
+    """Integer pixels, clipped: OpenCV's fixed-point arithmetic (16 fractional bits) overflows far outside the image."""
     return np.clip(np.rint(points), -20000, 20000).astype(np.int32)
 
 
 def _inside(canvas: Image, points: NDArray[np.int32]) -> Sequence[int]:
-    """The rectangle around the points, cut to the picture: left, top, width, height."""
+    """The bounding rectangle of the points, clipped to the image: left, top, width, height."""
     x, y, width, height = cv2.boundingRect(points)
     left, top = max(x, 0), max(y, 0)
     return left, top, min(x + width, canvas.shape[1]) - left, min(y + height, canvas.shape[0]) - top

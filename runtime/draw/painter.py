@@ -1,7 +1,4 @@
-"""Draws a prediction on its frame: boxes with captions for detections, else a panel of the best classes or of the values.
-
-Also the ways of tracks, and lines and zones with what they counted.
-"""
+"""Draws a prediction on its frame: boxes with captions, or a panel with the top classes or the values; trails, lines and zones."""
 
 from __future__ import annotations
 
@@ -22,13 +19,13 @@ Color = tuple[int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
-_SMALLEST = 320  # shorter pictures are enlarged, or no caption could be read on them
-_BEST = 3
+_MIN_SIZE = 320  # smaller images are enlarged, so that captions are readable
+_TOP = 3
 
 
 @lru_cache(maxsize=1024)
 def class_color(class_id: int) -> Color:
-    """A bright BGR colour for a class: hues a golden angle apart, so that neighbours differ, darker every eighth class."""
+    """A bright BGR colour for a class: hues one golden angle apart, so that consecutive ids differ; every second group of 8 is darker."""
     hue = (0.58 + class_id * 0.618034) % 1
     value = 1.0 if class_id // 8 % 2 == 0 else 0.72
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.78, value)
@@ -52,7 +49,7 @@ def draw(
 
     An image under 320 pixels comes back enlarged by a whole factor.
     """
-    factor = max(math.ceil(_SMALLEST / max(image.shape[:2])), 1)
+    factor = max(math.ceil(_MIN_SIZE / max(image.shape[:2])), 1)
     if factor > 1:
         canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     else:
@@ -70,14 +67,14 @@ def draw(
 
 
 class Painter:
-    """Draws results with the labels of one model; sinks that share a painter share the work."""
+    """Draws results with the labels of one model; the last drawing is cached, for sinks that share a painter."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
         self._last: tuple[Result, Image] | None = None
 
     def paint(self, result: Result) -> Image:
-        """The annotated frame, which is not to be written to."""
+        """The annotated frame; callers must not modify it."""
         if self._last is None or self._last[0] is not result:
             self._last = result, draw(result.frame.image, result.prediction, self._labels, result.trails, result.overlays)
         return self._last[1]
@@ -89,7 +86,7 @@ def _draw_shapes(canvas: Image, overlays: Sequence[Overlay], factor: int) -> Non
 
 
 def _draw_captions(canvas: Image, overlays: Sequence[Overlay], factor: int) -> None:
-    """Each below those before it that are in its way."""
+    """Each caption is moved below those that it would overlap."""
     taken: list[tuple[int, int, int, int]] = []
     for overlay in overlays:
         left, top = caption_place(overlay, factor)
@@ -104,7 +101,7 @@ def _draw_captions(canvas: Image, overlays: Sequence[Overlay], factor: int) -> N
 
 
 def _draw_trails(canvas: Image, trails: Mapping[int, Float32], factor: int) -> None:
-    """Each in a colour of its own, so that ways that cross can be told apart."""
+    """A colour per track, so that trails that cross can be told apart."""
     for track, places in trails.items():
         draw_trail(canvas, places, class_color(track), factor)
 
@@ -126,7 +123,7 @@ def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor:
 
 
 def _draw_caption(canvas: Image, text: str, left: int, top: int, color: Color) -> None:
-    """On the box's upper edge, inside the box where the picture ends above it, and always inside the picture."""
+    """Above the upper edge of the box, or below it where the image ends; never outside the image."""
     scale, weight = _font(canvas)
     pad = _pad(scale)
     text, _, text_h, _ = _fit(text, scale, weight, canvas.shape[1] - 2 * pad)
@@ -152,9 +149,9 @@ def _pad(scale: float) -> int:
 
 
 def _draw_classes(canvas: Image, classes: Classes, labels: Sequence[str]) -> None:
-    """A dark panel in the upper left corner: the best classes, their scores and bars as long as these."""
+    """A dark panel in the upper left corner: the top classes with score and bar."""
     height, width = canvas.shape[:2]
-    best = np.argsort(-classes.score, kind="stable")[:_BEST]
+    best = np.argsort(-classes.score, kind="stable")[:_TOP]
     scale, weight = _font(canvas)
     pad = round(scale * 14)
     row = round(scale * 58)
@@ -177,7 +174,7 @@ def _draw_classes(canvas: Image, classes: Classes, labels: Sequence[str]) -> Non
 
 
 def _draw_values(canvas: Image, found: Values, labels: Sequence[str]) -> None:
-    """A dark panel in the upper left corner: the name of each value, and the value at the right."""
+    """A dark panel in the upper left corner: name and number of each value."""
     height, width = canvas.shape[:2]
     scale, weight = _font(canvas)
     pad, row = round(scale * 14), round(scale * 44)
@@ -193,13 +190,13 @@ def _draw_values(canvas: Image, found: Values, labels: Sequence[str]) -> None:
 
 
 def _font(canvas: Image) -> tuple[float, int]:
-    """Scale and line weight of the text, in proportion to the picture."""
+    """Font scale and line width, proportional to the image."""
     scale = min(max(min(canvas.shape[:2]) / 900, 0.45), 4.0)
     return scale, max(round(scale * 1.4), 1)
 
 
 def _fit(text: str, scale: float, weight: int, width: int) -> tuple[str, int, int, int]:
-    """The text shortened to ``width`` pixels, its width, height above and depth below the base line."""
+    """The text shortened to ``width`` pixels, its width, its height above and its depth below the baseline."""
     stem, shown = text, text
     (text_w, text_h), below = cv2.getTextSize(shown, _FONT, scale, weight)
     while text_w > width and stem:

@@ -1,4 +1,4 @@
-"""Drawing once for all outputs that show the same result, each in its own thread."""
+"""Draws each result once for all outputs that show it, each in its own thread."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class ResultPainter(Protocol):
     """Draws a result on its frame."""
 
     def paint(self, result: Result) -> Image:
-        """The annotated frame, which is not to be written to."""
+        """The annotated frame; callers must not modify it."""
         ...
 
 
 @dataclass(slots=True)
-class _Drawn:
-    """One drawing; ``content`` is what is on it, ``frame`` lets go of it when nobody holds the frame any more."""
+class _CachedDrawing:
+    """A cached drawing; ``content`` is what it shows, ``frame`` refers weakly to the frame, whose end drops the drawing."""
 
     content: tuple[object, ...]
     frame: weakref.ref[Image]
@@ -29,23 +29,23 @@ class _Drawn:
 
 
 class SharedPainter:
-    """Lets ``painter`` draw each result once, whichever thread asks first, and keeps the drawing for as long as the frame lives."""
+    """Calls ``painter`` once per result, in the thread that asks first, and keeps the drawing as long as the frame is referenced."""
 
     def __init__(self, painter: ResultPainter) -> None:
         self._painter = painter
         self._lock, self._drawing = threading.Lock(), threading.Lock()
-        self._drawn: dict[int, _Drawn] = {}
+        self._drawn: dict[int, _CachedDrawing] = {}
 
     def paint(self, result: Result) -> Image:
-        """The annotated frame, which is not to be written to."""
+        """The annotated frame; callers must not modify it."""
         drawn = self._place(result)
         with drawn.lock:
             if drawn.image is None:
-                with self._drawing:  # a painter may remember its last result
+                with self._drawing:  # painters are not thread-safe: they cache their last result
                     drawn.image = self._painter.paint(result)
             return drawn.image
 
-    def _place(self, result: Result) -> _Drawn:
+    def _place(self, result: Result) -> _CachedDrawing:
         image, content = result.frame.image, (result.prediction, result.events, result.trails)
         with self._lock:
             drawn = self._drawn.get(id(image))
@@ -54,22 +54,22 @@ class SharedPainter:
                 or drawn.frame() is not image
                 or any(a is not b for a, b in zip(drawn.content, content, strict=True))
             ):
-                drawn = self._drawn[id(image)] = _Drawn(content, weakref.ref(image, self._forget(id(image))))
+                drawn = self._drawn[id(image)] = _CachedDrawing(content, weakref.ref(image, self._evict_callback(id(image))))
             return drawn
 
-    def _forget(self, place: int) -> _Forget:
-        return _Forget(weakref.ref(self), place)
+    def _evict_callback(self, place: int) -> _Evict:
+        return _Evict(weakref.ref(self), place)
 
-    def _gone(self, place: int, frame: weakref.ref[Image]) -> None:
-        # without the lock: this may run in the middle of any line, also one that holds it
+    def _evict(self, place: int, frame: weakref.ref[Image]) -> None:
+        # Without the lock: a weak reference's callback may run between any two bytecodes, also of a thread that holds the lock.
         drawn = self._drawn.get(place)
         if drawn is not None and drawn.frame is frame:
             self._drawn.pop(place, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Forget:
-    """What a frame calls when it is gone; does not keep the painter alive."""
+class _Evict:
+    """Called when a frame is garbage-collected; holds the painter weakly, so that frames do not keep it alive."""
 
     painter: weakref.ref[SharedPainter]
     place: int
@@ -77,4 +77,4 @@ class _Forget:
     def __call__(self, frame: weakref.ref[Image]) -> None:
         painter = self.painter()
         if painter is not None:
-            painter._gone(self.place, frame)
+            painter._evict(self.place, frame)

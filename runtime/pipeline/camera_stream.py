@@ -181,7 +181,7 @@ class CameraStream:
 
     def _send_all(self, frames: Generator[Frame, None, None]) -> None:
         while (captured := self._next_frame(frames)) is not None:
-            if (self.source.live and self.paused) or not self._sampler.wants(captured.frame):
+            if (self.source.live and self.paused) or not self._sampler.accepts(captured.frame):
                 self.ledger.add(skipped=1)
                 continue
             self.ledger.add(dropped=poll_until_done(partial(self.queue.put, captured)))

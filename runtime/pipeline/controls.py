@@ -1,4 +1,4 @@
-"""What a viewer may change while a run goes on; read anew for each frame."""
+"""Settings that can be changed during a run; read again for each frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
-    """``score_threshold`` (0..1) and ``only`` these labels, None: as the run began; ``paused`` cameras are not looked at."""
+    """``score_threshold`` (0..1) and ``only`` these labels, None: as configured; cameras in ``paused`` are not inferred."""
 
     score_threshold: float | None = None
     only: frozenset[str] | None = None
@@ -16,7 +16,7 @@ class ControlSettings:
 
 
 class Controls:
-    """One setting that any thread may read and change."""
+    """The current settings; any thread may read and change them."""
 
     def __init__(self, setting: ControlSettings | None = None) -> None:
         self._lock = threading.Lock()
@@ -24,13 +24,13 @@ class Controls:
 
     @property
     def setting(self) -> ControlSettings:
-        """The setting of this moment."""
+        """The current settings."""
         return self._setting
 
     def change(
         self, *, score_threshold: float | None = None, only: frozenset[str] | None = None, paused: frozenset[str] | None = None
     ) -> ControlSettings:
-        """Change what is given and leave the rest. Raises ``ValueError`` for a threshold outside 0..1."""
+        """Change the given settings and keep the others. Raises ``ValueError`` for a threshold outside 0..1."""
         if score_threshold is not None and not 0 <= score_threshold <= 1:
             raise ValueError(f"score_threshold must be between 0 and 1, not {score_threshold}")
         given = {"score_threshold": score_threshold, "only": only, "paused": paused}

@@ -1,4 +1,4 @@
-"""Which frames of a camera are looked at: not those while it is paused, every N-th, at most so many a second, where something moves."""
+"""Chooses the frames of a camera that are inferred: every N-th, at most ``max_fps``, those that a gate passes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edgecnn.types import Frame, Image
 
 @dataclass(slots=True)
 class FrameSampler:
-    """Decides frame by frame, in order; a frame it does not want counts as skipped.
+    """Decides frame by frame, in order; rejected frames count as skipped.
 
-    ``every`` N looks at frames 0, N, 2N ... as they come. ``max_fps`` counts by the time of capture, for a file by its own frame rate.
-    ``gate`` is asked last, only about frames that the others let pass.
+    ``every`` N accepts frames 0, N, 2N ... ``max_fps`` goes by the time of capture, for a file by its own frame rate. ``gate`` is
+    called last, only for frames that passed the other two. Raises ``ValueError`` for numbers out of range.
     """
 
     source: Source
@@ -28,15 +28,15 @@ class FrameSampler:
         if self.every < 1 or (self.max_fps is not None and self.max_fps <= 0):
             raise ValueError(f"every must be at least 1 and max_fps above 0, not {self.every} and {self.max_fps}")
 
-    def wants(self, frame: Frame) -> bool:
-        """Whether to look at this frame."""
+    def accepts(self, frame: Frame) -> bool:
+        """Whether to infer this frame."""
         self._count += 1
         if (self._count - 1) % self.every or not self._is_due(frame):
             return False
         return self.gate is None or self.gate(frame.image)
 
     def _is_due(self, frame: Frame) -> bool:
-        """Frames that come unevenly are still ``max_fps`` a second on average: what is due moves on by whole periods."""
+        """The due time advances by whole periods, so that unevenly spaced frames still average ``max_fps``."""
         if self.max_fps is None:
             return True
         at = frame.captured_at if self.source.live or not self.source.fps else frame.index / self.source.fps

@@ -1,4 +1,4 @@
-"""The frame ledger: where every captured frame went. It balances at every moment."""
+"""The frame ledger: counts what became of each captured frame; it balances at every moment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class FrameCounts:
-    """One reading of the ledger: captured = processed + dropped + failed + skipped + in_flight.
+    """A snapshot of the ledger: captured = processed + dropped + failed + skipped + in_flight.
 
-    ``skipped`` were deliberately not looked at: every N, max-fps, motion gating, paused. ``unfinished`` says how many of the dropped
-    were under way when the pipeline stopped; the others gave way to a newer frame.
+    ``skipped`` frames were not inferred on purpose: every N, max_fps, motion gating, paused. ``unfinished`` is the part of
+    ``dropped`` that was in flight when the pipeline stopped; the others were dropped for a newer frame.
     """
 
     captured: int = 0
@@ -23,12 +23,12 @@ class FrameCounts:
 
     @property
     def in_flight(self) -> int:
-        """Frames captured whose fate is still open; 0 once the pipeline has ended."""
+        """Frames captured that are not finished yet; 0 after the pipeline has ended."""
         return self.captured - self.processed - self.dropped - self.failed - self.skipped
 
 
 class Ledger:
-    """Counts frames from several threads; ``counts()`` is one consistent reading."""
+    """Counts frames from several threads; ``counts()`` is a consistent snapshot."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class Ledger:
         self._settled = False
 
     def add(self, *, captured: int = 0, processed: int = 0, dropped: int = 0, failed: int = 0, skipped: int = 0) -> None:
-        """Book events; raises ``ValueError`` when more frames would end than were captured. After ``settle`` nothing is booked."""
+        """Count frames; raises ``ValueError`` where more would end than were captured. After ``settle`` nothing is counted."""
         with self._lock:
             if self._settled:
                 return
@@ -54,7 +54,7 @@ class Ledger:
             self._counts = new
 
     def settle(self) -> None:
-        """At the end: what is still in flight will never be handed over, so it counts as dropped and unfinished."""
+        """At the end: count the frames still in flight as dropped and unfinished."""
         with self._lock:
             old = self._counts
             rest = old.in_flight
@@ -62,6 +62,6 @@ class Ledger:
             self._settled = True
 
     def counts(self) -> FrameCounts:
-        """All counts at one moment."""
+        """A consistent snapshot."""
         with self._lock:
             return self._counts

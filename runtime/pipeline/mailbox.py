@@ -1,4 +1,4 @@
-"""Hand-over between threads: bounded, closable, and no wait without a timeout."""
+"""A bounded queue between threads that can be closed; every wait has a timeout."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Closed(Exception):  # noqa: N818 - not an error: the normal end of a stream
-    """The mailbox is closed, and for a reader: nothing is left in it."""
+    """The queue is closed; for a reader, also empty."""
 
 
 class Mailbox(Generic[T]):
-    """Items from one thread to others, first in first out, numbered 0, 1, 2, ... as they leave.
+    """A first-in, first-out queue; items are numbered 0, 1, 2, ... as they are taken.
 
-    With ``newest_wins`` a full mailbox gives up its oldest item for the new one (a live camera: capacity 1); without it the sender
-    waits (a file). ``error`` is what the sender failed with, if it did.
+    With ``newest_wins`` a full mailbox drops its oldest item for the new one (a live camera: capacity 1); without it the sender waits
+    (a file). ``error`` is what the sender failed with, if it did. Raises ``ValueError`` for a capacity below 1.
     """
 
     def __init__(self, capacity: int = 1, *, newest_wins: bool = False) -> None:
@@ -31,18 +31,18 @@ class Mailbox(Generic[T]):
         self.error: BaseException | None = None
 
     def put(self, item: T, timeout: float) -> int:
-        """Add an item; gives how many older ones it displaced. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
+        """Add an item; returns how many older ones were dropped. Raises ``Closed``, and ``TimeoutError`` after ``timeout`` seconds."""
         with self._changed:
             if not self._changed.wait_for(self._has_room, timeout):
-                raise TimeoutError(f"nobody took an item within {timeout} s")
+                raise TimeoutError(f"no reader took an item within {timeout} s")
             if self._closed:
                 raise Closed
-            displaced = len(self._items) >= self._capacity
-            if displaced:
+            dropped = len(self._items) >= self._capacity
+            if dropped:
                 self._items.popleft()
             self._items.append(item)
             self._changed.notify_all()
-            return int(displaced)
+            return int(dropped)
 
     def get(self, timeout: float) -> tuple[int, T]:
         """The next item and its number. Raises ``Closed`` once nothing can come, and ``TimeoutError`` after ``timeout`` seconds."""
@@ -57,14 +57,14 @@ class Mailbox(Generic[T]):
             return number, item
 
     def close(self, error: BaseException | None = None) -> None:
-        """Take no more items; readers get those that are left, then ``Closed``. Only the first call counts."""
+        """Accept no more items; readers get the remaining ones, then ``Closed``. Only the first call counts."""
         with self._changed:
             if not self._closed:
                 self._closed, self.error = True, error
             self._changed.notify_all()
 
     def drain(self) -> int:
-        """Throw away what is left; gives how many items that were."""
+        """Discard the remaining items; returns how many."""
         with self._changed:
             count = len(self._items)
             self._items.clear()

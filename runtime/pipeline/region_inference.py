@@ -1,4 +1,4 @@
-"""Where in a frame to look: only in a region, and in tiles for things that are small in a large frame."""
+"""Inference on part of a frame: a region of interest, and overlapping tiles for objects that are small in a large frame."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from edgecnn.types import Detections, Float32, Image, Prediction
 
 Rectangle: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
 
-HIDDEN = 114  # what a polygon leaves out is grey, as the border of a letterboxed picture
-COVERED = 0.7  # so much of a cut box inside a whole one: both are one thing
-ALIGNED = 0.7  # overlap along a seam from which on two cut boxes are one thing
+MASK_VALUE = 114  # pixels outside a polygon get the grey of a letterbox border
+COVERED = 0.7  # a cut box is a duplicate when this fraction of it lies inside a whole box
+ALIGNED = 0.7  # two cut boxes are one object when they overlap this much (IoU) along the seam
 TOUCHES_PX = 2.0
-LEAST_PX = 8
+MIN_REGION_PX = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """``columns`` x ``rows`` tiles, each overlapping its neighbours by ``overlap`` of its size; ``whole``: the region is looked at too.
-
-    The latter finds what is larger than a tile.
+    """``columns`` x ``rows`` tiles that overlap by ``overlap`` of their size; ``whole``: the region as a whole is inferred, too,
+    for objects larger than a tile.
     """
 
     columns: int
@@ -41,7 +40,7 @@ class Tiles:
 
 
 def parse_roi(text: str) -> Shape:
-    """``x1,y1,x2,y2`` (a rectangle by two corners) or three and more points of a polygon; raises ``InputError`` where it is none."""
+    """``x1,y1,x2,y2`` (a rectangle by two corners) or three and more points of a polygon; raises ``InputError`` for any other text."""
     shape = parse_shape(text, "region", least=2, named=False)
     if len(shape.points) == 2:
         (ax, ay), (bx, by) = shape.points
@@ -50,7 +49,7 @@ def parse_roi(text: str) -> Shape:
 
 
 def parse_tiles(text: str) -> Tiles:
-    """``2x2`` columns by rows, or ``2x2:0.3`` with the overlap; raises ``InputError`` where it is none."""
+    """``2x2`` columns by rows, or ``2x2:0.3`` with the overlap; raises ``InputError`` for any other text."""
     found = re.fullmatch(r"(\d{1,2})x(\d{1,2})(?::(0?\.\d+|0))?", text.strip())
     if not found or not int(found[1]) or not int(found[2]) or (found[3] and float(found[3]) > 0.9):
         raise InputError(
@@ -61,9 +60,9 @@ def parse_tiles(text: str) -> Tiles:
 
 
 class RegionInference:
-    """Looks with a model only in ``roi`` and there in ``tiles``; any thread may call it with a worker of its own.
+    """Runs a model only inside ``roi``, there in ``tiles``; several threads may call it, each with its own ``infer``.
 
-    ``card`` is the model's. Raises ``InputError`` for tiles with a model that finds no boxes.
+    Raises ``InputError`` for tiles with a model that is no detector.
     """
 
     def __init__(self, card: ModelCard, roi: Shape | None = None, tiles: Tiles | None = None) -> None:
@@ -73,8 +72,8 @@ class RegionInference:
         self._limits = NmsOptions.from_card(card.decode.options) if card.task == "detect" else NmsOptions()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
 
-    def __call__(self, work: InferFunction, image: Image) -> tuple[Prediction, dict[str, float]]:
-        """What ``work`` finds, boxes in pixels of ``image``, and milliseconds by stage, summed over all looks."""
+    def __call__(self, infer: InferFunction, image: Image) -> tuple[Prediction, dict[str, float]]:
+        """The prediction of ``infer``, boxes in pixels of ``image``, and milliseconds by stage, summed over the tiles."""
         started = perf_counter()
         rectangle = self._rectangle(image)
         outside = self._outside(image, rectangle)
@@ -82,7 +81,7 @@ class RegionInference:
         stage_ms = {"preprocess": (perf_counter() - started) * 1e3}
         parts, cuts = [], []
         for tile in self._places(shown):
-            prediction, spent = work(shown[tile[1] : tile[3], tile[0] : tile[2]])
+            prediction, spent = infer(shown[tile[1] : tile[3], tile[0] : tile[2]])
             for stage, ms in spent.items():
                 stage_ms[stage] = stage_ms.get(stage, 0.0) + ms
             if not isinstance(prediction, Detections):
@@ -114,7 +113,7 @@ class RegionInference:
         low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
         left, top = (int(max(value, 0)) for value in low)
         right, bottom = int(min(high[0], width)), int(min(high[1], height))
-        if right - left < LEAST_PX or bottom - top < LEAST_PX:
+        if right - left < MIN_REGION_PX or bottom - top < MIN_REGION_PX:
             raise InputError(
                 f"--roi: the region {left},{top} to {right},{bottom} is too small or outside the frame of {width}x{height}",
                 "correct its points",
@@ -122,7 +121,7 @@ class RegionInference:
         return left, top, right, bottom
 
     def _outside(self, image: Image, rectangle: Rectangle) -> NDArray[np.bool_] | None:
-        """The pixels of the rectangle outside the polygon; None where there are none."""
+        """Mask of the rectangle's pixels outside the polygon; None where it has none."""
         if self._roi is None:
             return None
         shape, mask = self._mask  # read at once: another thread may replace it
@@ -137,7 +136,7 @@ class RegionInference:
         return mask
 
     def _inside(self, found: Detections, image: Image) -> Detections:
-        """The boxes whose centre lies in the region."""
+        """The boxes whose centre is inside the region."""
         if self._roi is None or not len(found):
             return found
         polygon = np.array(self._roi.in_pixels(image.shape[1], image.shape[0]), np.float32)
@@ -146,20 +145,20 @@ class RegionInference:
 
 
 def _shown(image: Image, rectangle: Rectangle, outside: NDArray[np.bool_] | None) -> Image:
-    """The region as a view, or where it is a polygon as a copy in which all else is grey."""
+    """The region: a view of the image, or for a polygon a copy with grey outside."""
     left, top, right, bottom = rectangle
     view = image[top:bottom, left:right]
     if outside is None:
         return view
     shown: Image = view.copy()
-    shown[outside] = HIDDEN
+    shown[outside] = MASK_VALUE
     return shown
 
 
 def merge(found: Detections, cut: NDArray[np.bool_], limits: NmsOptions) -> Detections:
-    """One box for each thing: pieces that meet at a seam are joined, pieces of a whole box dropped, then duplicates suppressed.
+    """One box per object: parts that meet at a seam are joined, parts of a whole box dropped, then NMS removes duplicates.
 
-    ``cut`` (n,) marks boxes that end where their tile does, though the picture goes on.
+    ``cut`` (n,) marks boxes that end at an edge of their tile that is no edge of the image.
     """
     pieces = np.flatnonzero(cut & ~_covered(found, found[~cut]))
     joined = _joined(found[pieces])
@@ -169,7 +168,7 @@ def merge(found: Detections, cut: NDArray[np.bool_], limits: NmsOptions) -> Dete
 
 
 def _joined(pieces: Detections) -> Detections:
-    """What pieces make up together that overlap and are as high (or wide) and as far up (or left) as one another."""
+    """The unions of parts that overlap and are aligned along one axis: about equal in top and height, or in left and width."""
     boxes = pieces.xyxy
     low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     span = np.maximum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.minimum(boxes[:, None, :2], boxes[None, :, :2])
@@ -188,7 +187,7 @@ def _union(pieces: Detections) -> Detections:
 
 
 def _covered(found: Detections, others: Detections) -> NDArray[np.bool_]:
-    """Whether most of a box lies in one of the ``others`` of its class."""
+    """Whether most of a box is inside one of the ``others`` of its class."""
     low = np.maximum(found.xyxy[:, None, :2], others.xyxy[None, :, :2])
     high = np.minimum(found.xyxy[:, None, 2:], others.xyxy[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=2)
@@ -198,7 +197,7 @@ def _covered(found: Detections, others: Detections) -> NDArray[np.bool_]:
 
 
 def _cut(xyxy: Float32, tile: Rectangle, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Boxes that touch an edge of their tile that is no edge of the picture."""
+    """Mask of the boxes that touch an edge of their tile that is no edge of the image."""
     ends = (0, 0, shape[1], shape[0])
     edges = [abs(xyxy[:, side] - tile[side]) <= TOUCHES_PX for side in range(4) if tile[side] != ends[side]]
     return np.any(edges, axis=0) if edges else np.zeros(len(xyxy), np.bool_)
@@ -209,7 +208,7 @@ def _moved(found: Detections, x: int, y: int) -> Detections:
 
 
 def _parts(length: int, count: int, overlap: float) -> list[tuple[int, int]]:
-    """``count`` stretches of equal size over ``length`` pixels, each sharing ``overlap`` of its size with the next."""
+    """``count`` intervals of equal size over ``length`` pixels, each overlapping the next by ``overlap`` of its size."""
     size = length / (count - (count - 1) * overlap)
     starts = [part * size * (1 - overlap) for part in range(count)]
     return [(round(start), min(round(start + size), length)) for start in starts]

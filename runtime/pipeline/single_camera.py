@@ -1,4 +1,4 @@
-"""The live pipeline of one camera: a ``MultiCamera`` that has just this one, with its numbers at hand."""
+"""The pipeline of one camera: a ``MultiCamera`` with this camera, and its statistics as attributes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["InferFunction", "Pipeline", "Policy", "PredictorLike"]
 
 
 class Pipeline:
-    """Runs ``predictor`` over ``source`` in threads; iterate it inside a ``with`` for Results in frame order.
+    """Runs ``predictor`` on the frames of ``source`` in threads; iterate it inside a ``with`` for Results in frame order.
 
-    ``policy`` "latest" lets the newest frame win and counts every drop, "all" makes the source wait and drops nothing; None means
-    latest for a live source. ``workers`` is how many frames are inferred at once. ``max_frames`` ends the iteration after that many
-    results, and with "all" nothing more than that is captured. An error in a thread is raised to the caller after
-    the results before it. Leaving the ``with`` for any reason stops all threads within 2 seconds; one that is stuck in a device or
-    engine by then is left to end with the process and named in ``stuck``.
+    ``policy`` "latest" drops old frames for the newest one and counts each drop, "all" makes the source wait and drops nothing; None
+    means latest for a live source. ``workers`` is the number of frames inferred at once. ``max_frames`` ends the iteration after that
+    many results, and with "all" captures no more than that. An error in a thread is raised to the caller after the results before it.
+    Leaving the ``with`` stops all threads within 2 seconds; one that is blocked in a device or engine by then is left to end with the
+    process and is named in ``stuck``.
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class Pipeline:
 
     @property
     def policy(self) -> Policy:
-        """What happens to frames that come faster than results."""
+        """Whether frames that arrive faster than they are processed are dropped ("latest") or wait ("all")."""
         return self.camera.policy
 
     @property
     def ledger(self) -> Ledger:
-        """Where every frame went."""
+        """What became of each frame."""
         return self.camera.ledger
 
     @property
     def age_ms(self) -> DurationHistogram:
-        """How old results were when they were handed over."""
+        """Ages of the results when they were handed over, in milliseconds."""
         return self.camera.age_ms
 
     @property
     def stuck(self) -> list[str]:
-        """Threads that did not end."""
+        """Names of threads that did not end in time."""
         return self.multi_camera.stuck

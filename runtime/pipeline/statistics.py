@@ -1,4 +1,4 @@
-"""What a pipeline measured: durations by stage, frame age, throughput and the ledger, in memory that does not grow with the run."""
+"""Statistics of a pipeline: durations by stage, frame age, throughput and the ledger, in constant memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edgecnn.runtime.pipeline.ledger import FrameCounts
 STATS_VERSION = 3
 STAGES = ("capture", "preprocess", "infer", "postprocess", "sink")
 
-_LOWEST_MS = 1e-3
-_STEP = math.log(1.01)
+_MIN_MS = 1e-3
+_LOG_STEP = math.log(1.01)
 _BINS = 2400  # 1e-3 ms * 1.01^2400 is ten months
 
 
 @dataclass(frozen=True, slots=True)
 class DurationSummary:
-    """Statistics of one clock in milliseconds; percentiles are nearest-rank to within 0.5 %. NaN without samples."""
+    """Statistics of a duration in milliseconds; percentiles are nearest-rank, accurate to 0.5 %. NaN without samples."""
 
     count: int
     mean: float
@@ -32,9 +32,9 @@ class DurationSummary:
 
 
 class DurationHistogram:
-    """Counts durations in bins 1 % apart, so that days of frames take as much memory as a second of them.
+    """A histogram of durations with logarithmic bins, each 1 % wide: constant memory, and percentiles accurate to 0.5 %.
 
-    Recorded by one thread; any thread may read.
+    One thread adds; any thread may read.
     """
 
     def __init__(self) -> None:
@@ -43,21 +43,21 @@ class DurationHistogram:
 
     def add(self, ms: float) -> None:
         """Record one duration in milliseconds."""
-        place = int(math.log(ms / _LOWEST_MS) / _STEP) if ms > _LOWEST_MS else 0
+        place = int(math.log(ms / _MIN_MS) / _LOG_STEP) if ms > _MIN_MS else 0
         self._bins[min(place, _BINS - 1)] += 1
         self._count += 1
         self._sum += ms
         self._max = max(self._max, ms)
 
     def since(self, earlier: DurationHistogram) -> DurationHistogram:
-        """What was recorded after ``earlier``, a ``copy()`` of this; its maximum is that of the whole."""
+        """The durations added after ``earlier``, a ``copy()`` of this; the maximum is that of the whole run."""
         part = DurationHistogram()
         part._bins = self._bins - earlier._bins
         part._count, part._sum, part._max = self._count - earlier._count, self._sum - earlier._sum, self._max
         return part
 
     def copy(self) -> DurationHistogram:
-        """A reading of this moment."""
+        """A snapshot."""
         return self.since(DurationHistogram())
 
     def percentile(self, percent: float) -> float:
@@ -66,7 +66,7 @@ class DurationHistogram:
         if not total[-1]:
             return math.nan
         place = int(np.searchsorted(total, max(math.ceil(int(total[-1]) * percent / 100), 1)))
-        return min(_LOWEST_MS * math.exp(_STEP * (place + 0.5)), self._max)
+        return min(_MIN_MS * math.exp(_LOG_STEP * (place + 0.5)), self._max)
 
     def summary(self) -> DurationSummary:
         """Count, mean, percentiles and maximum."""
@@ -78,11 +78,11 @@ class DurationHistogram:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a pipeline measured so far. ``throughput_fps`` is frames processed per second of ``duration_s``, first capture to last result.
+    """Statistics so far. ``throughput_fps`` is frames processed per second of ``duration_s``, from first capture to last result.
 
-    ``stage_ms`` and ``age_ms`` are of the processed frames; capture runs from the moment a frame is there (a file: from asking for
-    it) to its pixels, sink is the time that the caller spent with a result, age from capture to the result handed over.
-    ``late`` counts the results that were older than the plan of the camera allows.
+    ``stage_ms`` and ``age_ms`` cover the processed frames. Stage "capture" lasts from the arrival of a frame (of a file: from the
+    request) to its decoded pixels, "sink" is the time that the caller spent with a result; the age is from capture to hand-over.
+    ``late`` counts the results older than ``max_age_ms`` of the camera.
     """
 
     policy: str
@@ -95,7 +95,7 @@ class Stats:
     late: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; what was not measured is null."""
+        """As a JSON object with a version; values that were not measured are null."""
         record = {
             "version": STATS_VERSION,
             **asdict(self),

@@ -31,10 +31,10 @@ def stream(
 ) -> Iterator[Result]:
     """The results of ``model`` on each frame of ``source``, in frame order.
 
-    ``source`` is what ``open_source`` takes, or an opened one; ``model`` a file, the name of a model that the package carries, or a
-    predictor that stays open. ``steps`` change results on the way, such as ``edgecnn.runtime.steps`` has them. ``policy`` "latest" lets
-    the newest frame win, "all" drops nothing; None means latest for a live source. Leaving the loop stops the camera and frees the
-    model. Raises what ``open_source``, ``Predictor`` and the camera raise.
+    ``source`` is an argument of ``open_source``, or an open source; ``model`` is a file, the name of a shipped model, or a predictor,
+    which stays open. ``steps`` process the results, see ``edgecnn.runtime.steps``. ``policy`` "latest" drops old frames for the newest
+    one, "all" drops nothing; None means latest for a live source. Leaving the loop stops the camera and frees the model.
+    Raises what ``open_source``, ``Predictor`` and the camera raise.
     """
     paced = None if policy is None else policy == "latest"
     opened = source if isinstance(source, Source) else open_source(source, timeout=timeout, paced=paced)

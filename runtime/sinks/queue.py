@@ -1,6 +1,6 @@
-"""A sink in a thread of its own, so that a slow, dead or raising output never slows the run.
+"""Runs a sink in its own thread behind a queue, so that a slow, blocked or failing output never slows the pipeline.
 
-What was taken went somewhere at every moment: taken = written + dropped + failed + waiting.
+The counts balance at every moment: taken = written + dropped + failed + waiting.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MAX_BYTES = 64 << 20
 CLOSE_WITHIN_S, CLOSE_FILES_WITHIN_S = 1.5, 10.0
 _GRACE_S = 1.0
 _FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 15.0
-_TELL_AGAIN_S = 60.0
+_REPEAT_MESSAGE_S = 60.0
 _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """One reading: taken = written + dropped + failed + waiting; results, and events where the sink takes events."""
+    """A snapshot: taken = written + dropped + failed + waiting; results, and events where the sink takes events."""
 
     taken: int = 0
     written: int = 0
@@ -43,18 +43,19 @@ class QueueCounts:
 
     @property
     def waiting(self) -> int:
-        """What is in the queue or in the sink's hands."""
+        """Items in the queue, or being written."""
         return self.taken - self.written - self.dropped - self.failed
 
 
 class QueuedSink:
-    """Runs ``sink`` behind a queue of ``capacity`` items and ``max_bytes`` of pictures.
+    """Runs ``sink`` behind a queue of ``capacity`` items and ``max_bytes`` of images.
 
-    A full queue drops its oldest and counts it; with ``lossless`` the caller waits instead, as long as the sink works. A sink that
-    raises is told of in one line by ``say`` and tried again with what comes next, after a pause that grows to ``longest_pause_s``;
-    after ``UnreachableError`` with the same item. ``broken`` says that something could not be written. ``keep_image`` False takes
-    the pixels out of what waits; ``events_only`` takes no results, only what it is told. ``close`` waits ``close_within_s`` for what
-    is queued and never raises. A reader who left ends the output: the next ``write`` raises its ``BrokenPipeError``.
+    A full queue drops its oldest item and counts it; with ``lossless`` the caller waits instead, as long as the sink works. An error
+    of the sink is reported in one line by ``say``; the next item is tried after a pause that doubles up to ``longest_pause_s``, after
+    ``UnreachableError`` the same item. ``broken`` tells that an item could not be written. ``keep_image=False`` removes the pixels
+    from queued items; ``events_only`` ignores results and takes events only. ``close`` waits ``close_within_s`` seconds for the
+    queue and never raises. After a ``BrokenPipeError`` of the sink the output ends, and the next ``write`` raises it.
+    Raises ``ValueError`` for a capacity below 1.
     """
 
     def __init__(
@@ -82,13 +83,13 @@ class QueuedSink:
         self._close_within = close_within_s or (CLOSE_FILES_WITHIN_S if lossless else CLOSE_WITHIN_S)
         self._longest_pause = longest_pause_s
         self._say = say or _to_stderr
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self._items: deque[Item] = deque()
-        self._bytes, self._misses = 0, 0
+        self._bytes, self._failures = 0, 0
         self._counts = QueueCounts()
         self._turn = threading.Condition()
         self._deadline: float | None = None
-        self._reader_left: BrokenPipeError | None = None
+        self._pipe_error: BrokenPipeError | None = None
         self._thread = threading.Thread(target=self._work, name=f"edgecnn-sink-{name}", daemon=True)
         self._thread.start()
 
@@ -96,30 +97,30 @@ class QueuedSink:
 
     @property
     def counts(self) -> QueueCounts:
-        """All counts at one moment."""
+        """A consistent snapshot."""
         return self._counts
 
     def write(self, result: Result) -> None:
-        """Take one result; waits only where nothing may be lost."""
-        if self._reader_left is not None:
-            raise self._reader_left
+        """Queue a result; waits only with ``lossless``."""
+        if self._pipe_error is not None:
+            raise self._pipe_error
         if not self._events_only:
             self._put(result if self._keep_image else without_pixels(result))
 
     def write_event(self, event: Event) -> None:
-        """Take an event; ignored where the sink has no use for it beside the results."""
+        """Queue an event; ignored where the sink takes no events."""
         if isinstance(self.sink, EventSink):
             self._put(event)
 
     def begin_close(self) -> None:
-        """Take nothing more; what is queued is written until the time is up. Several sinks may end at once like this."""
+        """Accept no more items; the queue is written until the time is up. Lets several sinks finish in parallel."""
         with self._turn:
             if self._deadline is None:
                 self._deadline = time.perf_counter() + self._close_within
             self._turn.notify_all()
 
     def close(self) -> None:
-        """Write what is queued, within the time, and finish the output."""
+        """Write the queue within the time limit, and close the sink."""
         self.begin_close()
         assert self._deadline is not None
         self._thread.join(max(self._deadline + _GRACE_S - time.perf_counter(), 0.0))
@@ -129,7 +130,7 @@ class QueuedSink:
                 self._items.clear()
                 counts = self._counts
                 self._counts = replace(counts, dropped=counts.dropped + counts.waiting)
-            self._tell("it did not end in time and is left alone")
+            self._report("it did not finish in time and is abandoned")
 
     def _put(self, item: Item) -> None:
         size = _bytes_of(item)
@@ -148,7 +149,7 @@ class QueuedSink:
             self._bytes += size
             self._turn.notify_all()
         if slow:
-            self._tell("it is slower than the results come, so the oldest are dropped and counted")
+            self._report("it is slower than the pipeline, so the oldest results are dropped and counted")
 
     def _full(self, size: int) -> bool:
         return len(self._items) >= self._capacity or (bool(self._items) and self._bytes + size > self._max_bytes)
@@ -156,7 +157,7 @@ class QueuedSink:
     def _count(self, *, taken: int = 0, written: int = 0, dropped: int = 0, failed: int = 0) -> None:
         with self._turn:
             if self.state == "stuck":
-                return  # all of it was counted as dropped when the sink was left alone
+                return  # everything was counted as dropped when the sink was abandoned
             old = self._counts
             self._counts = QueueCounts(old.taken + taken, old.written + written, old.dropped + dropped, old.failed + failed)
 
@@ -165,7 +166,7 @@ class QueuedSink:
     def _work(self) -> None:
         while (item := self._take()) is not None:
             self._hand_over(item)
-            del item  # or its picture would wait here for the next one
+            del item  # else its image would stay in memory until the next item
         self._finish()
 
     def _take(self) -> Item | None:
@@ -194,22 +195,22 @@ class QueuedSink:
                 self.sink.write(item)
         except UnreachableError as error:
             self._put_back(item)
-            self._miss(error)
+            self._back_off(error)
         except BrokenPipeError as error:
             self._count(failed=1)
             self._give_up(error)
-        except Exception as error:  # whatever it is, the run goes on
+        except Exception as error:  # no error of an output stops the pipeline
             self.broken = True
             self._count(failed=1)
-            self._miss(error)
+            self._back_off(error)
         else:
             self._done_one()
 
     def _done_one(self) -> None:
         self._count(written=1)
-        if self._misses and self.state == "failing":
-            self._misses, self.state, self.detail = 0, "working", ""
-            self._tell("it works again")
+        if self._failures and self.state == "failing":
+            self._failures, self.state, self.detail = 0, "working", ""
+            self._report("it works again")
 
     def _put_back(self, item: Item) -> None:
         with self._turn:
@@ -219,19 +220,19 @@ class QueuedSink:
             self._items.appendleft(item)
             self._bytes += _bytes_of(item)
 
-    def _miss(self, error: Exception) -> None:
-        """Say it once, and let the output rest: twice as long each time, a little apart from all others that broke with it."""
+    def _back_off(self, error: Exception) -> None:
+        """Report the error, then pause: exponential back-off with +-25 % jitter, so that outputs do not retry in step."""
         if self.state == "stuck":
             return
-        self._misses += 1
+        self._failures += 1
         self.error, self.state, self.detail = error, "failing", _line(error)
-        self._tell(self.detail)
-        if self._misses == 1 and not isinstance(error, UnreachableError):
-            return  # one odd result is no reason to let others wait
-        pause = min(_FIRST_PAUSE_S * 2 ** min(self._misses - 1, 16), self._longest_pause) * random.uniform(0.75, 1.25)
+        self._report(self.detail)
+        if self._failures == 1 and not isinstance(error, UnreachableError):
+            return  # a single bad result does not delay the next ones
+        pause = min(_FIRST_PAUSE_S * 2 ** min(self._failures - 1, 16), self._longest_pause) * random.uniform(0.75, 1.25)
         until = time.perf_counter() + pause
         with self._turn:
-            self._turn.notify_all()  # who waits for room need not any longer
+            self._turn.notify_all()  # a writer that waits for room drops instead, now that the state is "failing"
             while (left := until - time.perf_counter()) > 0 and (self._deadline is None or self._deadline > time.perf_counter()):
                 if self._deadline is not None:
                     left = min(left, _FIRST_PAUSE_S)
@@ -239,10 +240,10 @@ class QueuedSink:
                 self._turn.wait(left)
 
     def _give_up(self, error: BrokenPipeError) -> None:
-        """Whoever read this will not come back; the caller hears of it at the next write."""
+        """The reader closed the pipe: end the output, and raise the error at the next write."""
         with self._turn:
-            self._reader_left = error
-            self.error, self.state, self.detail = error, "failing", "its reader left"
+            self._pipe_error = error
+            self.error, self.state, self.detail = error, "failing", "its reader closed the pipe"
             self._deadline = 0.0
             self._turn.notify_all()
 
@@ -252,22 +253,22 @@ class QueuedSink:
         except Exception as error:
             self.broken = self.broken or not isinstance(error, UnreachableError)
             self.error, self.state, self.detail = error, "failing", _line(error)
-            self._tell(self.detail)
+            self._report(self.detail)
         else:
-            if self.state != "stuck" and self._reader_left is None:
+            if self.state != "stuck" and self._pipe_error is None:
                 self.state = "closed"
 
-    def _tell(self, text: str) -> None:
-        """In one line, and the same at most once a minute; what differs in numbers alone, such as a file's date, is the same."""
-        now, gist = time.perf_counter(), text.translate(_NO_DIGITS)
-        if now - self._told.get(gist, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
-            self._told = {old: at for old, at in self._told.items() if now - at < _TELL_AGAIN_S} | {gist: now}
-            with suppress(Exception):  # who can't be told is no reason to stop
+    def _report(self, text: str) -> None:
+        """Report one line, the same line at most once a minute; lines that differ in digits only, such as dates, count as the same."""
+        now, key = time.perf_counter(), text.translate(_NO_DIGITS)
+        if now - self._reported.get(key, -_REPEAT_MESSAGE_S) >= _REPEAT_MESSAGE_S:
+            self._reported = {old: at for old, at in self._reported.items() if now - at < _REPEAT_MESSAGE_S} | {key: now}
+            with suppress(Exception):  # a failing callback does not stop the output
                 self._say(f"output {self.name}: {text}")
 
 
 def without_pixels(result: Result) -> Result:
-    """The same result with a black frame of the same size that takes one byte."""
+    """The same result with a black frame of the same size, a broadcast view of a single byte."""
     black = np.broadcast_to(np.uint8(0), result.frame.image.shape)
     return replace(result, frame=replace(result.frame, image=black))
 
@@ -284,6 +285,6 @@ def _line(error: Exception) -> str:
 
 
 def _to_stderr(text: str) -> None:
-    with suppress(OSError, ValueError):  # nobody listens any more
+    with suppress(OSError, ValueError):  # stderr is closed
         sys.stderr.write(f"warning: {text}\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The outputs of a run with several cameras: some serve one camera, some are shared; each is closed when its last camera leaves."""
+"""Outputs shared by several cameras; an output is closed when its last camera leaves."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edgecnn.types import Event, Result
 
 
 class SharedSink:
-    """One camera's part in an output. It looks like the ``QueuedSink`` behind it, but ends that only when no other camera is left.
+    """One camera's handle of an output: behaves like the ``QueuedSink`` behind it, but closes that only for the last camera.
 
-    ``file`` is what it writes, "" where that is no file.
+    ``file`` is the path that it writes, "" where it writes no file.
     """
 
     def __init__(self, queued: QueuedSink, file: str, release: Callable[[SharedSink], bool]) -> None:
@@ -28,39 +28,39 @@ class SharedSink:
 
     @property
     def state(self) -> SinkState:
-        """How the output fares."""
+        """The state of the output."""
         return self.queued.state
 
     @property
     def detail(self) -> str:
-        """Why, in one line."""
+        """The reason for the state, in one line."""
         return self.queued.detail
 
     @property
     def counts(self) -> QueueCounts:
-        """Of all cameras together."""
+        """Counts of all its cameras together."""
         return self.queued.counts
 
     @property
     def error(self) -> Exception | None:
-        """What it failed with last."""
+        """Its last error."""
         return self.queued.error
 
     @property
     def broken(self) -> bool:
-        """Whether something could not be written."""
+        """Whether an item could not be written."""
         return self.queued.broken
 
     def write(self, result: Result) -> None:
-        """Hand over one result of this camera."""
+        """Queue a result of this camera."""
         self.queued.write(result)
 
     def write_event(self, event: Event) -> None:
-        """Hand over one event of this camera."""
+        """Queue an event of this camera."""
         self.queued.write_event(event)
 
     def begin_close(self) -> None:
-        """Take no more from this camera."""
+        """Accept no more items of this camera."""
         if not self._left:
             self._left = True
             self._last = self._release(self)
@@ -68,14 +68,14 @@ class SharedSink:
                 self.queued.begin_close()
 
     def close(self) -> None:
-        """Leave, and finish the output where this was the last camera."""
+        """Leave, and close the output where this was the last camera."""
         self.begin_close()
         if self._last:
             self.queued.close()
 
 
 class SharedSinks:
-    """Opens outputs by kind and target, from any thread."""
+    """Opens outputs by kind and target; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -84,31 +84,31 @@ class SharedSinks:
 
     @property
     def sinks(self) -> list[QueuedSink]:
-        """All outputs that are open, each once."""
+        """All open outputs, each once."""
         with self._lock:
             return [queued for queued, _, _ in self._open.values()]
 
     def begun(self, target: str) -> bool:
-        """Whether this run wrote to ``target`` before, so that it has to go on there."""
-        return _same(target) in self._begun
+        """Whether this run wrote to ``target`` before, so that it must append."""
+        return _canonical(target) in self._begun
 
     def join(
         self, kind: str, target: str, camera: str, make: Callable[[], QueuedSink], *, shared: bool, file: bool
     ) -> SharedSink:
-        """The outlet of ``camera``; ``make`` opens the output where it is not open yet.
+        """The handle of ``camera``; ``make`` opens the output where it is not open yet.
 
-        Raises ``InputError`` where the target is used otherwise: by another kind, or by another camera and it can't be shared.
+        Raises ``InputError`` where another kind of output, or another camera without sharing, uses the target.
         """
         with self._lock:
-            place = _same(target) if file else target
+            place = _canonical(target) if file else target
             self._check(kind, place, camera, shared=shared, file=file)
-            queued, outlets, _ = self._open.get((kind, place)) or (make(), [], camera)
-            outlet = SharedSink(queued, target if file and target != "-" else "", lambda one: self._leave((kind, place), one))
-            outlets.append(outlet)
-            self._open[kind, place] = queued, outlets, camera
+            queued, handles, _ = self._open.get((kind, place)) or (make(), [], camera)
+            handle = SharedSink(queued, target if file and target != "-" else "", lambda one: self._leave((kind, place), one))
+            handles.append(handle)
+            self._open[kind, place] = queued, handles, camera
             if file:
                 self._begun.add(place)
-            return outlet
+            return handle
 
     def _check(self, kind: str, place: str, camera: str, *, shared: bool, file: bool) -> None:
         for (other, there), (_, _, whose) in self._open.items():
@@ -119,16 +119,16 @@ class SharedSinks:
                     f"--{kind}: the cameras {whose} and {camera} would both write {place}", "put {camera} into the name"
                 )
 
-    def _leave(self, key: tuple[str, str], outlet: SharedSink) -> bool:
+    def _leave(self, key: tuple[str, str], handle: SharedSink) -> bool:
         with self._lock:
-            _, outlets, _ = self._open[key]
-            outlets.remove(outlet)
-            if outlets:
+            _, handles, _ = self._open[key]
+            handles.remove(handle)
+            if handles:
                 return False
             del self._open[key]
             return True
 
 
-def _same(target: str) -> str:
-    """Names of the same file are the same."""
+def _canonical(target: str) -> str:
+    """A canonical name, so that two spellings of a path are the same target."""
     return target if target == "-" else str(Path(target).absolute())

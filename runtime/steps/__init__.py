@@ -1,4 +1,4 @@
-"""What happens to a result between inference and the outputs, frame by frame in order: tracking, filters, lines and zones."""
+"""Processing steps between inference and outputs: tracking, smoothing, filters, line and zone counting."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["Step"]
 
 
 class Step(Protocol):
-    """One change of a camera's results. It keeps what it needs of earlier frames; one camera has its own, called by one thread.
+    """Processes the results of one camera in frame order, in one thread; it may keep state, so each camera needs an instance of its own.
 
-    ``stage`` is where its time is booked, such as "track".
+    ``stage`` names the statistics entry of its time, such as "track".
     """
 
     stage: str
 
     def __call__(self, result: Result) -> Result:
-        """The result with what this step adds, or without what it takes away."""
+        """The processed result."""
         ...

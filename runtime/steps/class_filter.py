@@ -1,4 +1,4 @@
-"""What of a prediction is shown: some classes, and scores from a threshold on."""
+"""Filters boxes by class and score."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edgecnn.types import Detections, Result
 
 
 class ClassFilter:
-    """Leaves the boxes of ``only`` these labels, None: of all, scored ``score_threshold`` or more; ``controls`` outvote both.
+    """Keeps boxes of the labels ``only`` (None: all) with scores from ``score_threshold``; settings of ``controls`` take precedence.
 
-    A tracked box is judged by its class alone: its weak moments were let in to keep its identity. Raises ``InputError`` for a label
-    that the model does not have. Classes and values of a whole image stay as they are.
+    Tracked boxes are filtered by class alone: the tracker keeps low scores on purpose, to continue a track. Raises ``InputError`` for
+    a label that the model does not have. Classes and values of a whole image stay as they are.
     """
 
     stage = "filter"
@@ -30,10 +30,10 @@ class ClassFilter:
     ) -> None:
         self._labels = [label.casefold() for label in labels]
         self._score_threshold, self._controls = score_threshold, controls
-        self._only = None if only is None else self._known(only, labels)
+        self._only = None if only is None else self._check_labels(only, labels)
 
     def __call__(self, result: Result) -> Result:
-        """The result with fewer boxes."""
+        """The result with the boxes that pass, and the trails of these."""
         found = result.prediction
         if not isinstance(found, Detections):
             return result
@@ -47,21 +47,21 @@ class ClassFilter:
         kept = np.ones(len(found), np.bool_) if only is None else np.isin(found.class_id, sorted(only))
         if threshold is not None and (found.track_id is None or from_controls):
             kept &= found.score >= threshold
-        return result if kept.all() else replace(result, prediction=found[kept], trails=_left(result, found[kept]))
+        return result if kept.all() else replace(result, prediction=found[kept], trails=_remaining_trails(result, found[kept]))
 
-    def _known(self, wanted: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
-        names = list(wanted)
-        lacking = [name for name in names if name.casefold() not in self._labels]
-        if lacking:
+    def _check_labels(self, only: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
+        names = list(only)
+        unknown = [name for name in names if name.casefold() not in self._labels]
+        if unknown:
             shown = ", ".join(labels[:12]) + (f", ... ({len(labels)} in all)" if len(labels) > 12 else "")
-            raise InputError(f"--only: the model has no class {', '.join(lacking)}", f"choose from {shown}")
+            raise InputError(f"--only: the model has no class {', '.join(unknown)}", f"choose from {shown}")
         return self._ids(names)
 
     def _ids(self, names: Iterable[str]) -> frozenset[int]:
-        wanted = {name.casefold() for name in names}
-        return frozenset(index for index, label in enumerate(self._labels) if label in wanted)
+        folded = {name.casefold() for name in names}
+        return frozenset(index for index, label in enumerate(self._labels) if label in folded)
 
 
-def _left(result: Result, found: Detections) -> dict[int, np.ndarray]:
+def _remaining_trails(result: Result, found: Detections) -> dict[int, np.ndarray]:
     kept = set() if found.track_id is None else set(found.track_id.tolist())
     return {track: trail for track, trail in result.trails.items() if track in kept}

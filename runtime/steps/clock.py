@@ -1,4 +1,4 @@
-"""When a frame happened, in seconds that also hold for a file that is read faster or slower than it was filmed."""
+"""The time of a frame in seconds: of capture for a camera, of the recording for a file, however fast it is read."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Protocol, TypeAlias
 from edgecnn.types import Frame
 
 Clock: TypeAlias = Callable[[Frame], float]
-USUAL_FPS = 30.0
+DEFAULT_FPS = 30.0
 
 
 class Timed(Protocol):
-    """What of a source tells the time."""
+    """The attributes of a source that its clock needs."""
 
     live: bool
     fps: float | None
 
 
 def captured(frame: Frame) -> float:
-    """The moment of capture: the clock of a camera."""
+    """The time of capture: the clock of a live camera."""
     return frame.captured_at
 
 
 def clock_of(source: Timed) -> Clock:
-    """The clock of a source: the moment of capture for a live one, else the place in the file by its frame rate (30 where unknown)."""
-    return captured if source.live else lambda frame: frame.index / (source.fps or USUAL_FPS)
+    """The clock of a source: the time of capture for a live one, else frame index / frame rate (30 where unknown)."""
+    return captured if source.live else lambda frame: frame.index / (source.fps or DEFAULT_FPS)

@@ -1,4 +1,4 @@
-"""Lines that count who crosses them, in both directions."""
+"""Counts the tracks that cross a line, in both directions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WAYS: tuple[Way, Way] = ("in", "out")
 
 
 @dataclass(slots=True)
-class _Walk:
-    """A track and one line: the place seen last, the side it is surely on, whether it went through since, and what was counted."""
+class _Crossing:
+    """State of a track at a line: its last position, the side it was last clearly on, whether it has passed between the ends since."""
 
     place: Point | None = None
     side: bool = False
@@ -31,16 +31,16 @@ class _Walk:
 @dataclass(slots=True)
 class _Line:
     shape: Shape
-    walks: PerTrack[_Walk] = field(default_factory=lambda: PerTrack(_Walk))
+    crossings: PerTrack[_Crossing] = field(default_factory=lambda: PerTrack(_Crossing))
     counts: dict[Way, Counter[str]] = field(default_factory=lambda: {way: Counter() for way in WAYS})
 
 
 class LineCounter:
-    """Counts tracks that cross a line, each once in a direction; "in" is from the left of the way from its first to its last point.
+    """Counts tracks that cross a line, each at most once per direction. For a line drawn from left to right, "in" is downwards.
 
-    Seen on the screen with the first point at the left and the last at the right, "in" is downwards. The anchor of a box has to
-    pass between the two ends and then get ``hysteresis`` times the height of the box beyond the line, so that one who stands on it
-    counts once. Each crossing is an Event "line-crossed" with line, way, track_id and label. Needs ``Tracker`` before it.
+    The anchor of a box must pass between the ends of the line and then move ``hysteresis`` times the height of the box beyond it, so
+    that an object that stands on the line and jitters counts once. Each crossing is an Event "line-crossed" with line, way
+    ("in", "out"), track_id, label and frame. Needs a ``Tracker`` before it.
     """
 
     stage = "count"
@@ -53,11 +53,11 @@ class LineCounter:
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
-        """Numbers by line, way and class; to be read from any thread."""
+        """Counts by line, direction and class; may be read from any thread."""
         return {line.shape.name: _copy(line) for line in self._lines}
 
     def __call__(self, result: Result) -> Result:
-        """The result with events of the lines that were crossed, and the lines as overlays."""
+        """The result with an event for each crossing, and the lines with their counts as overlays."""
         height, width = result.frame.image.shape[:2]
         events, overlays = [], []
         for line in self._lines:
@@ -73,7 +73,7 @@ class LineCounter:
         events = []
         for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
             track, margin = int(found.track_id[row]), self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
-            way = _step(line.walks[track], (place[0], place[1]), (points[0], points[-1]), margin)
+            way = _step(line.crossings[track], (place[0], place[1]), (points[0], points[-1]), margin)
             if way is not None:
                 label = label_of(self._labels, int(found.class_id[row]))
                 line.counts[way][label] += 1
@@ -83,7 +83,7 @@ class LineCounter:
 
 
 def parse_line(text: str) -> Shape:
-    """``NAME:x1,y1,x2,y2``; raises ``InputError`` where it is none."""
+    """``NAME:x1,y1,x2,y2``; raises ``InputError`` for any other text."""
     return check_length(parse_shape(text, "line", least=2, most=2), "line")
 
 
@@ -91,39 +91,40 @@ def _copy(line: _Line) -> dict[str, dict[str, int]]:
     return {way: dict(count) for way, count in line.counts.items()}
 
 
-def _step(walk: _Walk, place: Point, ends: tuple[Point, Point], margin: float) -> Way | None:
-    """Move on to ``place``; the way that is to be counted now."""
-    before, walk.place = walk.place, place
+def _step(state: _Crossing, place: Point, ends: tuple[Point, Point], margin: float) -> Way | None:
+    """Update the state with the position ``place``; the direction to count now, None for none."""
+    before, state.place = state.place, place
     distance = _distance(place, ends)
     side = distance >= 0
     if before is None:
-        walk.side = side
+        state.side = side
         return None
     if (_distance(before, ends) >= 0) != side:
-        walk.through ^= _between(before, place, ends)
-    if side == walk.side:
+        # through between the ends an odd number of times; a way around an end toggles nothing
+        state.through ^= _between(before, place, ends)
+    if side == state.side:
         if abs(distance) >= margin:
-            walk.through = False
+            state.through = False  # clearly back on the old side: not crossed
         return None
     if abs(distance) < margin:
         return None
-    through, walk.side, walk.through = walk.through, side, False
+    through, state.side, state.through = state.through, side, False
     way: Way = "in" if side else "out"
-    if not through or way in walk.counted:
+    if not through or way in state.counted:
         return None
-    walk.counted.add(way)
+    state.counted.add(way)
     return way
 
 
 def _distance(place: Point, ends: tuple[Point, Point]) -> float:
-    """Pixels from the infinite line; positive at the right of the way from the first end to the second, where y points down."""
+    """Signed distance in pixels from the infinite line; positive below a line drawn from left to right (y points down)."""
     (ax, ay), (bx, by) = ends
     length = math.hypot(bx - ax, by - ay)
     return ((bx - ax) * (place[1] - ay) - (by - ay) * (place[0] - ax)) / length
 
 
 def _between(old: Point, new: Point, ends: tuple[Point, Point]) -> bool:
-    """Whether the way from ``old`` to ``new``, which are on different sides, passes between the ends."""
+    """Whether the segment from ``old`` to ``new``, which are on different sides, passes between the ends."""
     d_old, d_new = _distance(old, ends), _distance(new, ends)
     share = d_old / (d_old - d_new)
     x, y = old[0] + share * (new[0] - old[0]), old[1] + share * (new[1] - old[1])

@@ -1,4 +1,4 @@
-"""What a step remembers of each track, bounded: identities never return, so that what was not seen for long can go."""
+"""Per-track state of bounded size: track ids are never reused, so the state of a track not seen for long can be dropped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST = 4096
 
 
 class PerTrack(Generic[T]):
-    """One value a track, for the ``most`` tracks that were asked for last; ``make`` gives the first value."""
+    """One value per track, for the ``most`` tracks accessed last (LRU); ``make`` creates the first value."""
 
     def __init__(self, make: Callable[[], T], most: int = MOST) -> None:
         self._make, self._most = make, most
@@ -29,9 +29,9 @@ class PerTrack(Generic[T]):
         return self._values[track]
 
     def items(self) -> Iterator[tuple[int, T]]:
-        """Tracks with their values; it may be changed meanwhile."""
+        """Tracks with their values; entries may be dropped while iterating."""
         return iter(list(self._values.items()))
 
     def drop(self, track: int) -> None:
-        """Forget a track."""
+        """Drop the value of a track."""
         self._values.pop(track, None)

@@ -1,4 +1,4 @@
-"""Places in a picture: where a box stands, and lines, rectangles and polygons given in pixels or in parts of the image."""
+"""Points and shapes in an image: anchors of boxes; lines, rectangles and polygons in pixels or relative to the image size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUMBER = re.compile(r"\s*(-?\d+(?:\.\d*)?|-?\.\d+)\s*(%?)\s*")
 
 
 def anchors(xyxy: Float32, where: Anchor = "bottom") -> Float32:
-    """The point (n, 2) by which a box (n, 4) is placed: the middle of its lower edge, where a thing stands, its centre or its top."""
+    """The anchor points (n, 2) of boxes (n, 4): the middle of the lower edge (where an object stands), the centre, or the top."""
     x = (xyxy[:, 0] + xyxy[:, 2]) / 2
     share = {"bottom": 1.0, "center": 0.5, "top": 0.0}[where]
     y = xyxy[:, 1] + np.float32(share) * (xyxy[:, 3] - xyxy[:, 1])
@@ -28,7 +28,7 @@ def anchors(xyxy: Float32, where: Anchor = "bottom") -> Float32:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Named points; ``relative`` ones are parts of the image's width and height."""
+    """Named points in pixels, or with ``relative`` as fractions of the image's width and height."""
 
     name: str
     points: Points
@@ -40,9 +40,9 @@ class Shape:
 
 
 def parse_shape(text: str, what: str, *, least: int, most: int | None = None, named: bool = True) -> Shape:
-    """``NAME:x1,y1,x2,y2,...`` with ``least`` to ``most`` points: pixels, or parts of the image where all are 0..1 or end in %.
+    """``NAME:x1,y1,x2,y2,...`` with ``least`` to ``most`` points in pixels; relative where all numbers are 0..1 or end in %.
 
-    Raises ``InputError`` where it is none.
+    Raises ``InputError`` for any other text.
     """
     name, colon, rest = text.rpartition(":")
     form = f"{'NAME:' if named else ''}x1,y1,x2,y2{'' if most == least else ',...'}"
@@ -64,7 +64,7 @@ def _count(least: int, most: int | None) -> str:
 
 
 def check_length(shape: Shape, what: str) -> Shape:
-    """The shape; raises ``InputError`` where all its points are one, or a polygon has no area."""
+    """Return the shape; raises ``InputError`` where all its points are the same, or a polygon has no area."""
     spread = max(math.dist(shape.points[0], other) for other in shape.points)
     if spread == 0 or (len(shape.points) > 2 and area(shape.points) == 0):
         raise InputError(

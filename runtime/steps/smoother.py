@@ -1,4 +1,4 @@
-"""Steadier results: boxes and scores over the life of a track, its class by vote, and moving averages of classes and values."""
+"""Smooths results over time: boxes and scores per track, its class by majority vote, moving averages of classes and values."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edgecnn.runtime.steps.clock import Clock, captured
 from edgecnn.runtime.steps.per_track import PerTrack
 from edgecnn.types import Classes, Detections, Float32, Result, Values
 
-FORGETS = 0.98  # a vote counts half after 34 more
+VOTE_DECAY = 0.98  # per frame: a vote counts half after 34 frames
 
 
 @dataclass(slots=True)
-class _Life:
-    """The smoothed box of a track, how it moves in pixels a second, its score, when it was seen last, the votes for each class."""
+class _TrackState:
+    """Smoothed box, its velocity in pixels per second, smoothed score, time of the last update, votes for each class."""
 
     box: Float32 | None = None
     speed: Float32 = field(default_factory=lambda: np.zeros(4, np.float32))
@@ -26,10 +26,11 @@ class _Life:
 
 
 class Smoother:
-    """Averages over about ``seconds``: what is that long ago counts 1/e. Boxes that have no identity stay as they are.
+    """Exponential smoothing with the time constant ``seconds`` (a value that old weighs 1/e). Untracked boxes stay as they are.
 
-    The filter of a box knows its speed (alpha-beta, with beta = alpha² / (2 - alpha)), so that what moves evenly is not shown late; a
-    jump by more than half the size of a box is followed at once.
+    Boxes go through an alpha-beta filter with beta = alpha² / (2 - alpha) (Benedict and Bordner 1962), which estimates the velocity,
+    so that steady motion is not shown with a lag. A jump by more than half the size of the box resets the filter to it.
+    Raises ``ValueError`` for negative ``seconds``.
     """
 
     stage = "smooth"
@@ -38,12 +39,12 @@ class Smoother:
         if seconds < 0:
             raise ValueError(f"seconds must be at least 0, not {seconds}")
         self._seconds, self._clock = seconds, clock
-        self._lives: PerTrack[_Life] = PerTrack(_Life)
-        self._whole: Float32 | None = None
-        self._whole_at = 0.0
+        self._states: PerTrack[_TrackState] = PerTrack(_TrackState)
+        self._mean: Float32 | None = None
+        self._mean_at = 0.0
 
     def __call__(self, result: Result) -> Result:
-        """The result with averages in place of single values."""
+        """The result with smoothed values."""
         at, found = self._clock(result.frame), result.prediction
         if isinstance(found, Detections):
             return result if found.track_id is None else replace(result, prediction=self._boxes(found, at))
@@ -52,44 +53,44 @@ class Smoother:
         return replace(result, prediction=Values(self._average(found.value, at)))
 
     def _share(self, passed: float) -> float:
-        """How much the new value counts after ``passed`` seconds."""
+        """The weight of a new value after ``passed`` seconds: 1 - exp(-passed / seconds)."""
         return 1.0 if self._seconds == 0 else float(-np.expm1(-max(passed, 0.0) / self._seconds))
 
     def _average(self, new: Float32, at: float) -> Float32:
-        share = self._share(at - self._whole_at)
-        fits = self._whole is not None and self._whole.shape == new.shape
-        self._whole = (self._whole + np.float32(share) * (new - self._whole)).astype(np.float32) if fits else new  # type: ignore[operator]
-        self._whole_at = at
-        return self._whole
+        share = self._share(at - self._mean_at)
+        fits = self._mean is not None and self._mean.shape == new.shape
+        self._mean = (self._mean + np.float32(share) * (new - self._mean)).astype(np.float32) if fits else new  # type: ignore[operator]
+        self._mean_at = at
+        return self._mean
 
     def _boxes(self, found: Detections, at: float) -> Detections:
         assert found.track_id is not None
         xyxy, score, class_id = found.xyxy.copy(), found.score.copy(), found.class_id.copy()
         for row, track in enumerate(found.track_id.tolist()):
-            life = self._lives[track]
-            self._live(life, found.xyxy[row], float(found.score[row]), int(found.class_id[row]), at)
-            xyxy[row], score[row], class_id[row] = life.box, life.score, life.votes.most_common(1)[0][0]
+            state = self._states[track]
+            self._update(state, found.xyxy[row], float(found.score[row]), int(found.class_id[row]), at)
+            xyxy[row], score[row], class_id[row] = state.box, state.score, state.votes.most_common(1)[0][0]
         return Detections(xyxy, score, class_id, found.track_id)
 
-    def _live(self, life: _Life, box: Float32, score: float, class_id: int, at: float) -> None:
-        if life.box is None:
-            life.box, life.score = box, score
+    def _update(self, state: _TrackState, box: Float32, score: float, class_id: int, at: float) -> None:
+        if state.box is None:
+            state.box, state.score = box, score
         else:
-            self._follow(life, life.box, box, max(at - life.at, 0.0))
-            life.score += self._share(at - life.at) * (score - life.score)
-        life.at = at
-        for voted in life.votes:
-            life.votes[voted] *= FORGETS  # type: ignore[assignment]
-        life.votes[class_id] += score  # type: ignore[assignment]
+            self._follow(state, state.box, box, max(at - state.at, 0.0))
+            state.score += self._share(at - state.at) * (score - state.score)
+        state.at = at
+        for voted in state.votes:
+            state.votes[voted] *= VOTE_DECAY  # type: ignore[assignment]
+        state.votes[class_id] += score  # type: ignore[assignment]
 
-    def _follow(self, life: _Life, old: Float32, new: Float32, passed: float) -> None:
+    def _follow(self, state: _TrackState, old: Float32, new: Float32, passed: float) -> None:
         share = self._share(passed)
-        expected = old + np.float32(passed) * life.speed
+        expected = old + np.float32(passed) * state.speed
         gain = share**2 / (2 - share) / passed if passed else 0.0
-        life.speed = (life.speed + np.float32(gain) * (new - expected)).astype(np.float32)
-        life.box = new if _jumps(expected, new) else (expected + np.float32(share) * (new - expected)).astype(np.float32)
+        state.speed = (state.speed + np.float32(gain) * (new - expected)).astype(np.float32)
+        state.box = new if _is_jump(expected, new) else (expected + np.float32(share) * (new - expected)).astype(np.float32)
 
 
-def _jumps(old: Float32, new: Float32) -> bool:
+def _is_jump(old: Float32, new: Float32) -> bool:
     size = np.maximum(new[2:] - new[:2], 1)
     return bool((np.abs(new - old) > np.concatenate([size, size]) / 2).any())

@@ -1,4 +1,4 @@
-"""Identities and the way that each one took."""
+"""Tracking: an id for each object, and its trail."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from edgecnn.runtime.steps.shapes import Anchor, anchors
 from edgecnn.runtime.tracking import ByteTrack, TrackOptions
 from edgecnn.types import Detections, Float32, Result
 
-TRAIL = 48
+TRAIL_POINTS = 48
 
 
 class Tracker:
-    """Gives boxes their ``track_id``, drops those that belong to no track, and adds ``trails`` of the tracks seen in the frame.
+    """Sets ``track_id`` of the boxes, drops boxes without a track, and adds ``trails`` of the tracks seen in the frame.
 
-    A trail has the last ``trail`` places of a track. A picture of another size begins anew: boxes no longer compare.
+    A trail holds the last ``trail`` anchor points of a track. A change of the frame size ends all tracks, as boxes before and after
+    are not comparable.
     """
 
     stage = "track"
 
     def __init__(
-        self, options: TrackOptions | None = None, *, clock: Clock = captured, trail: int = TRAIL, anchor: Anchor = "bottom"
+        self,
+        options: TrackOptions | None = None,
+        *,
+        clock: Clock = captured,
+        trail: int = TRAIL_POINTS,
+        anchor: Anchor = "bottom",
     ) -> None:
         self._tracker = ByteTrack(options)
         self._clock, self._length, self._anchor = clock, trail, anchor
@@ -33,7 +39,7 @@ class Tracker:
         self._size: tuple[int, ...] = ()
 
     def __call__(self, result: Result) -> Result:
-        """The result with identities; a classifier's stays as it is."""
+        """The result with track ids; a classifier's is returned unchanged."""
         if not isinstance(result.prediction, Detections):
             return result
         if result.frame.image.shape[:2] != self._size:

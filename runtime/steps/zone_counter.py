@@ -1,4 +1,4 @@
-"""Zones that know who is inside, who came and went, and how long each one stayed."""
+"""Counts the tracks inside a polygon, those that entered and left, and how long they stayed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgecnn.types import Detections, Event, Overlay, Result
 
 @dataclass(slots=True)
 class _Stay:
-    """One track in one zone: since when, seen last when, as what."""
+    """A track inside a zone: times in seconds when it entered and was last seen, and its label."""
 
     since: float
     seen_at: float
@@ -35,11 +35,11 @@ class _Zone:
 
 
 class ZoneCounter:
-    """Who is in each polygon, by the anchor of the box: Events "zone-entered" and "zone-left", the latter with ``dwell_s``.
+    """Counts tracks whose box anchor is inside a polygon; Events "zone-entered" and "zone-left", the latter with ``dwell_s`` in seconds.
 
-    To leave, the anchor has to get ``hysteresis`` times the height of the box outside, or be unseen for ``patience_s``; then the stay
-    ends when it was seen last. Each track counts once as entered and once as left, however often it comes back, but each stay has
-    its events. Needs ``Tracker`` before it.
+    A track leaves when its anchor is ``hysteresis`` times the height of the box outside, or when it was not seen for
+    ``lost_after_s``; then the stay ends when it was last seen. Each track counts once as entered and once as left, however often it
+    returns, but each stay has its events. Needs a ``Tracker`` before it.
     """
 
     stage = "count"
@@ -51,43 +51,45 @@ class ZoneCounter:
         *,
         anchor: Anchor = "bottom",
         hysteresis: float = 0.05,
-        patience_s: float = 1.0,
+        lost_after_s: float = 1.0,
         clock: Clock = captured,
     ) -> None:
         self._zones = [_Zone(shape) for shape in shapes]
         self._labels, self._anchor, self._hysteresis = labels, anchor, hysteresis
-        self._patience_s, self._clock = patience_s, clock
+        self._lost_after_s, self._clock = lost_after_s, clock
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
-        """Numbers by zone, by inside, entered or left, and by class; to be read from any thread."""
+        """Counts by zone, by inside, entered or left, and by class; may be read from any thread."""
         return {zone.shape.name: _copy(zone) for zone in self._zones}
 
     def __call__(self, result: Result) -> Result:
-        """The result with events of the zones, and the zones as overlays."""
+        """The result with the events of the zones, and the zones with their counts as overlays."""
         height, width = result.frame.image.shape[:2]
         events, overlays = [], []
         for zone in self._zones:
             points = zone.shape.in_pixels(width, height)
-            events += self._look(zone, np.array(points, np.float32), result)
+            events += self._update(zone, np.array(points, np.float32), result)
             overlays.append(Overlay(zone.shape.name, points, True, _copy(zone)))
         return replace(result, events=(*result.events, *events), overlays=(*result.overlays, *overlays))
 
-    def _look(self, zone: _Zone, polygon: np.ndarray, result: Result) -> list[Event]:
+    def _update(self, zone: _Zone, polygon: np.ndarray, result: Result) -> list[Event]:
         now, found, events = self._clock(result.frame), result.prediction, []
         if isinstance(found, Detections) and found.track_id is not None:
             for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
                 margin = self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
                 depth = cv2.pointPolygonTest(polygon, place, True)
                 label = label_of(self._labels, int(found.class_id[row]))
-                events += self._place(zone, int(found.track_id[row]), depth, margin, label, now, result)
+                events += self._observe(zone, int(found.track_id[row]), depth, margin, label, now, result)
         for track, stay in list(zone.inside.items()):
-            if now - stay.seen_at > self._patience_s:
+            if now - stay.seen_at > self._lost_after_s:
                 events.append(self._leave(zone, track, stay.seen_at, result))
         return events
 
-    def _place(self, zone: _Zone, track: int, depth: float, margin: float, label: str, now: float, result: Result) -> list[Event]:
-        """A track was seen ``depth`` pixels inside the zone."""
+    def _observe(
+        self, zone: _Zone, track: int, depth: float, margin: float, label: str, now: float, result: Result
+    ) -> list[Event]:
+        """Record a track ``depth`` pixels inside the zone (negative: outside)."""
         stay = zone.inside.get(track)
         if stay is None:
             if depth < 0:
@@ -113,7 +115,7 @@ class ZoneCounter:
 
 
 def parse_zone(text: str) -> Shape:
-    """``NAME:x1,y1,x2,y2,x3,y3,...``; raises ``InputError`` where it is none."""
+    """``NAME:x1,y1,x2,y2,x3,y3,...``; raises ``InputError`` for any other text."""
     return check_length(parse_shape(text, "zone", least=3), "zone")
 
 

@@ -1,4 +1,4 @@
-"""Identities for boxes from frame to frame."""
+"""Multi-object tracking: ids for boxes from frame to frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which row belongs to which column: the pairs of the highest similarity in sum (Jonker and Volgenant 1987), by lapx."""
+"""Linear assignment: the pairs of rows and columns with the highest total similarity (Jonker and Volgenant 1987), by lapx."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgecnn.types import Array, Float32, Int64
 
 
 def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
-    """Row and column indices of pairs with ``similarity`` (n, m) of ``at_least``, each row and column used once.
+    """Row and column indices of pairs with a ``similarity`` (n, m) of ``at_least``; each row and column is used at most once.
 
     Raises ``MissingExtraError`` where lapx is not installed.
     """
@@ -35,6 +35,6 @@ def load_lap() -> Any:
 
 
 def _lapjv(cost: Array, limit: float) -> Int64:
-    """The column of each row, -1 for none."""
+    """The column of each row, -1 for none; pairs that cost more than ``limit`` are not made."""
     _, columns, _ = load_lap().lapjv(cost, extend_cost=True, cost_limit=limit)
     return np.asarray(columns, np.int64)

@@ -1,4 +1,4 @@
-"""ByteTrack: identities by motion and overlap, weak boxes included (Zhang et al. 2022, arXiv:2110.06864)."""
+"""ByteTrack: multi-object tracking by motion and overlap that also uses low-score boxes (Zhang et al. 2022, arXiv:2110.06864)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from edgecnn.runtime.tracking.kalman import Float64, KalmanBoxes
 from edgecnn.thresholds import WEAK_TRACK_SCORE
 from edgecnn.types import Detections, Float32, Int64
 
-NEXT_LOOK = 10  # times lost_s
+SLOW_CAMERA_FACTOR = 10  # times lost_s: how long a track seen in the last frame is kept until the next one
 
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
-    """What decides over identities.
+    """Thresholds of the tracker. Raises ``ValueError`` for values out of range.
 
-    ``high``: boxes scored so continue any track; ``low``: boxes scored so only continue tracks that were seen in the last frame;
-    ``new``: boxes scored so begin a track, which counts once it was seen in ``confirm`` frames on end.
-    ``lost_s``: seconds that a track is kept without being seen. ``most``: tracks kept at once, of which the longest unseen go first.
-    ``first``, ``second``, ``newest``: the least overlap that continues a track in the three stages; not multiplied by the score, which
-    small networks keep low.
-    ``other_class``: what the overlap counts where the class differs; 0 tracks each class alone, 1 regardless of class.
+    ``high``: minimum score of a box that may continue any track; ``low``: of one that may continue a track seen in the last frame;
+    ``new``: of one that starts a track, which is confirmed after ``confirm`` consecutive frames.
+    ``lost_s``: seconds a track survives without detections. ``most``: maximum number of tracks; those unseen longest are dropped.
+    ``first``, ``second``, ``newest``: minimum IoU in the three matching stages. The IoU is not multiplied by the score as in the
+    original, because small networks score low.
+    ``other_class``: factor on the IoU where the class differs; 0 tracks each class separately, 1 ignores classes.
     """
 
     high: float = 0.5
@@ -51,7 +51,7 @@ class TrackOptions:
 
 @dataclass(slots=True)
 class _Tracks:
-    """One row a track: motion, identity, class, frames on end it was seen in, the time it was seen last, whether it counts."""
+    """One row per track: motion, id (-1 until confirmed), class, consecutive frames with a detection, time last seen, confirmed."""
 
     motion: KalmanBoxes
     identity: Int64
@@ -68,7 +68,7 @@ class _Tracks:
 
 
 class ByteTrack:
-    """Gives each box of one camera the identity of its track; identities count from 1 and never return."""
+    """Assigns the boxes of one camera to tracks; ids count from 1 and are never reused."""
 
     def __init__(self, options: TrackOptions | None = None) -> None:
         self.options = options or TrackOptions()
@@ -76,19 +76,19 @@ class ByteTrack:
         self.clear()
 
     def clear(self) -> None:
-        """End all tracks, as after a cut; identities go on counting."""
+        """End all tracks, for example after a scene cut; ids continue counting."""
         self._index: int | None = None
         self._tracks = self._begin(Detections.empty(), 0.0, confirmed=False)
 
     @property
     def alive(self) -> Int64:
-        """Identities of the tracks that count and may still come back."""
+        """Ids of the confirmed tracks that have not ended."""
         return np.asarray(self._tracks.identity[self._tracks.confirmed], np.int64)
 
     def update(self, found: Detections, index: int, at: float) -> Detections:
-        """The boxes of frame ``index`` that belong to a track, with ``track_id``, in their order.
+        """The boxes of frame ``index`` that belong to a confirmed track, with ``track_id``, in their order.
 
-        ``at`` is the time of the frame in seconds. Frames that nobody looked at are gaps in ``index`` and cost no identity.
+        ``at`` is the time of the frame in seconds. Skipped frames are gaps in ``index``; the motion is predicted across them.
         """
         first = self._index is None
         frames = 1 if self._index is None else max(index - self._index, 1)
@@ -101,10 +101,10 @@ class ByteTrack:
         kept = owner >= 0
         return Detections(found.xyxy[kept], found.score[kept], found.class_id[kept], owner[kept])
 
-    # which track a box belongs to; -1: none
+    # matching: the row of each box's track, -1 for none
 
     def _associate(self, found: Detections) -> Int64:
-        """The row of each box's track, after the three stages of the paper."""
+        """The row of each box's track after three stages: high scores, low scores, unconfirmed tracks."""
         options, tracks = self.options, self._tracks
         rows = np.full(len(found), -1, np.int64)
         high = found.score >= options.high
@@ -115,10 +115,10 @@ class ByteTrack:
         return rows
 
     def _match(
-        self, found: Detections, rows: Int64, boxes: NDArray[np.bool_], wanted: NDArray[np.bool_], at_least: float
+        self, found: Detections, rows: Int64, boxes: NDArray[np.bool_], candidates: NDArray[np.bool_], at_least: float
     ) -> None:
-        """Match the ``boxes`` that have no track yet with the ``wanted`` tracks that have no box yet."""
-        free = wanted.copy()
+        """Match the ``boxes`` without a track with the ``candidates`` (a mask of tracks) without a box."""
+        free = candidates.copy()
         free[rows[rows >= 0]] = False
         chosen, tracks = np.flatnonzero(boxes & (rows < 0)), np.flatnonzero(free)
         matched, columns = assign(self._similarity(tracks, found[chosen]), at_least)
@@ -129,10 +129,10 @@ class ByteTrack:
         same = self._tracks.class_id[tracks][:, None] == found.class_id[None]
         return np.where(same, similarity, similarity * np.float32(self.options.other_class))
 
-    # what becomes of the tracks
+    # updating the tracks
 
     def _continue(self, found: Detections, owner: Int64, at: float) -> None:
-        """Correct the tracks that were seen, end new ones that were not; ``owner`` turns from rows into identities."""
+        """Correct the tracks that have a box, end unconfirmed ones that have none; ``owner`` turns from rows into ids."""
         tracks, boxes = self._tracks, np.flatnonzero(owner >= 0)
         rows = owner[boxes]
         corrected = tracks.motion[rows].correct(found.xyxy[boxes])
@@ -142,16 +142,18 @@ class ByteTrack:
         unseen[rows] = False
         tracks.streak[rows] += 1
         tracks.streak[unseen] = 0
-        tracks.motion.velocity[unseen, 2:] = 0  # what is hidden moves on, but neither grows nor shrinks
+        # A hidden object moves on, but its size is frozen: a box that was shrinking while it got occluded would shrink to nothing.
+        tracks.motion.velocity[unseen, 2:] = 0
         tracks.seen_at[rows] = at
         tracks.class_id[rows] = found.class_id[boxes]
         tracks.confirmed |= tracks.streak >= self.options.confirm
         tracks.identity[rows] = self._named(tracks[rows])
+        # -2 marks boxes of unconfirmed tracks: not returned, and not taken as the start of another track (-1)
         owner[boxes] = np.where(tracks.confirmed[rows], tracks.identity[rows], -2)
         self._tracks = tracks[tracks.confirmed | ~unseen]
 
     def _add(self, found: Detections, owner: Int64, at: float, *, confirmed: bool) -> None:
-        """Begin tracks with the boxes that have none."""
+        """Start tracks from the boxes that have none."""
         boxes = np.flatnonzero((owner == -1) & (found.score >= self.options.new))
         begun = self._begin(found[boxes], at, confirmed=confirmed)
         begun.identity = self._named(begun)
@@ -162,7 +164,7 @@ class ByteTrack:
         self._tracks = _Tracks(KalmanBoxes.join([part.motion for part in parts]), *rest)
 
     def _named(self, tracks: _Tracks) -> Int64:
-        """Identities, the next numbers for tracks that count and have none yet."""
+        """Ids of ``tracks``; confirmed ones without an id get the next numbers."""
         identity = tracks.identity.copy()
         nameless = np.flatnonzero(tracks.confirmed & (identity < 0))
         identity[nameless] = np.arange(self._next, self._next + len(nameless))
@@ -170,9 +172,9 @@ class ByteTrack:
         return np.asarray(identity, np.int64)
 
     def _forget(self, at: float) -> None:
-        """Drop what was unseen for too long; a camera of less than a frame in ``lost_s`` still gets its next look."""
+        """Drop tracks unseen for too long; later those seen in the last frame, for cameras with less than one frame per ``lost_s``."""
         tracks, unseen_s = self._tracks, at - self._tracks.seen_at
-        kept = (unseen_s <= self.options.lost_s) | ((tracks.streak > 0) & (unseen_s <= NEXT_LOOK * self.options.lost_s))
+        kept = (unseen_s <= self.options.lost_s) | ((tracks.streak > 0) & (unseen_s <= SLOW_CAMERA_FACTOR * self.options.lost_s))
         if kept.sum() > self.options.most:
             oldest = np.argsort(-tracks.seen_at, kind="stable")[self.options.most :]
             kept[oldest] = False

@@ -1,7 +1,8 @@
-"""Where boxes will be: a Kalman filter of constant velocity for many boxes at once (Kalman 1960; noise as in Wojke et al. 2017).
+"""A constant-velocity Kalman filter for many boxes at once (Kalman 1960; noise as in Wojke et al. 2017, arXiv:1703.07402).
 
-A box is centre x, centre y, width / height and height; each has a velocity in units a frame. All noise is independent between
-the four, so that the usual filter of eight states falls apart into four of two states: no matrix is inverted.
+The state of a box is (centre x, centre y, width / height, height) and their velocities per frame. Noise is independent between the
+four, so the usual filter with 8 states separates into four filters with 2 states each (value, velocity). Their 2 x 2 covariance is kept
+as three arrays (variance, covariance, variance), and the innovation covariance is a number: nothing has to be inverted.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from edgecnn.types import Float32
 
 Float64: TypeAlias = NDArray[np.float64]
 
-# Standard deviations in parts of the height; those of width / height are absolute (arXiv:1703.07402, published code).
+# Standard deviations relative to the height; those of width / height are absolute (values of the published code).
 PLACE, VELOCITY = 1 / 20, 1 / 160
 SHAPE, SHAPE_VELOCITY, SHAPE_SEEN = 1e-2, 1e-5, 1e-1
-SMALLEST = 1e-3  # a box that shrinks by its velocity keeps an extent
+MIN_SIZE = 1e-3  # pixels: a predicted box may shrink to nothing or below
 
 
 @dataclass(slots=True)
 class KalmanBoxes:
-    """Places and velocities (n, 4) with their variances and covariance (n, 4)."""
+    """Positions and velocities (n, 4), their variances (n, 4), and the covariance of position and velocity (n, 4)."""
 
     place: Float64
     velocity: Float64
@@ -40,7 +41,7 @@ class KalmanBoxes:
 
     @classmethod
     def start(cls, xyxy: Float32) -> KalmanBoxes:
-        """Boxes that were seen once and may move anywhere."""
+        """New tracks at boxes (n, 4): velocity 0 with a high variance."""
         place = to_place(xyxy)
         height = place[:, 3:4]
         place_std = np.concatenate([height * 2 * PLACE, height * 2 * PLACE, np.full_like(height, SHAPE), height * 2 * PLACE], 1)
@@ -59,14 +60,15 @@ class KalmanBoxes:
     def xyxy(self) -> Float32:
         """The boxes (n, 4) in pixels."""
         x, y, shape, height = self.place.T
-        height = np.maximum(height, SMALLEST)
-        width = np.maximum(shape, SMALLEST) * height
+        height = np.maximum(height, MIN_SIZE)
+        width = np.maximum(shape, MIN_SIZE) * height
         return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1).astype(np.float32)
 
     def predict(self, frames: float) -> KalmanBoxes:
-        """``frames`` later: exactly what predicting that often by one frame gives, but for the height that scales the noise."""
+        """The state ``frames`` later, as after that many predictions by one frame, except that the noise keeps the height of now."""
         place_noise, velocity_noise = (std**2 for std in self._noise())
         n = frames
+        # With F = [[1, 1], [0, 1]], Q = diag(p, v): P after n steps is F^n P F^nT + the sum over k < n of F^k Q F^kT.
         squares = n * (n - 1) * (2 * n - 1) / 6  # 0² + 1² + ... + (n - 1)²
         return KalmanBoxes(
             self.place + n * self.velocity,
@@ -77,22 +79,22 @@ class KalmanBoxes:
         )
 
     def correct(self, xyxy: Float32) -> KalmanBoxes:
-        """After the boxes were seen at ``xyxy`` (n, 4)."""
+        """The state after measuring the boxes at ``xyxy`` (n, 4)."""
         height = self.place[:, 3:4]
         seen_std = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE_SEEN), height * PLACE], 1)
-        spread = self.place_var + seen_std**2
-        gain, velocity_gain = self.place_var / spread, self.both_cov / spread
-        surprise = to_place(xyxy) - self.place
+        innovation_var = self.place_var + seen_std**2
+        gain, velocity_gain = self.place_var / innovation_var, self.both_cov / innovation_var
+        innovation = to_place(xyxy) - self.place
         return KalmanBoxes(
-            self.place + gain * surprise,
-            self.velocity + velocity_gain * surprise,
+            self.place + gain * innovation,
+            self.velocity + velocity_gain * innovation,
             (1 - gain) * self.place_var,
             (1 - gain) * self.both_cov,
             self.velocity_var - velocity_gain * self.both_cov,
         )
 
     def _noise(self) -> tuple[Float64, Float64]:
-        height = np.maximum(self.place[:, 3:4], SMALLEST)
+        height = np.maximum(self.place[:, 3:4], MIN_SIZE)
         place = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE), height * PLACE], 1)
         velocity = np.concatenate(
             [height * VELOCITY, height * VELOCITY, np.full_like(height, SHAPE_VELOCITY), height * VELOCITY], 1
@@ -103,5 +105,5 @@ class KalmanBoxes:
 def to_place(xyxy: Float32) -> Float64:
     """Centre, width / height and height of boxes (n, 4)."""
     x1, y1, x2, y2 = xyxy.astype(np.float64).T
-    height = np.maximum(y2 - y1, SMALLEST)
-    return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, SMALLEST) / height, height], 1)
+    height = np.maximum(y2 - y1, MIN_SIZE)
+    return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, MIN_SIZE) / height, height], 1)

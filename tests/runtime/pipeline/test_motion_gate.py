@@ -30,15 +30,15 @@ def settled(gate: MotionGate, frames: int = 60) -> None:
 
 
 def test_an_empty_scene_is_looked_at_now_and_then() -> None:
-    gate = MotionGate(hold_s=1, look_every_s=2, fps=lambda: 10)
+    gate = MotionGate(hold_s=1, refresh_s=2, fps=lambda: 10)
     looks = [gate(frame(n)) for n in range(120)]
     assert all(looks[:10])
     assert looks[20:] == [n % 20 == looks[20:40].index(True) for n in range(100)]
-    assert (gate.looked, gate.skipped) == (sum(looks), 120 - sum(looks))
+    assert (gate.passed, gate.skipped) == (sum(looks), 120 - sum(looks))
 
 
 def test_something_that_comes_is_seen_at_once_and_for_a_while_after() -> None:
-    gate = MotionGate(hold_s=1, look_every_s=1000, fps=lambda: 10)
+    gate = MotionGate(hold_s=1, refresh_s=1000, fps=lambda: 10)
     settled(gate)
     assert not gate(frame(1000))
     assert gate(frame(1001, x=200))
@@ -51,7 +51,7 @@ def test_something_that_comes_is_seen_at_once_and_for_a_while_after() -> None:
 def test_a_mover_is_seen_however_slow(speed: float) -> None:
     """Pixels a second in a picture 320 wide; it was there when the camera began."""
     fps = 2 if speed < 1 else 10
-    gate = MotionGate(hold_s=1, look_every_s=1000, fps=lambda: fps)
+    gate = MotionGate(hold_s=1, refresh_s=1000, fps=lambda: fps)
     for n in range(10 * fps):
         gate(frame(n, x=100))
     looks = [gate(frame(200 + n, x=100 + speed * n / fps)) for n in range(round(fps * max(8 / speed, 1)))]
@@ -60,22 +60,22 @@ def test_a_mover_is_seen_however_slow(speed: float) -> None:
 
 @pytest.mark.parametrize("light", [-25.0, 25.0])
 def test_light_that_changes_everywhere_is_no_motion(light: float) -> None:
-    gate = MotionGate(hold_s=0.5, look_every_s=1000, fps=lambda: 10)
+    gate = MotionGate(hold_s=0.5, refresh_s=1000, fps=lambda: 10)
     settled(gate)
     assert not any(gate(frame(500 + n, light=light * n / 30)) for n in range(30))
 
 
 def test_strong_noise_is_no_motion() -> None:
-    gate = MotionGate(hold_s=0.5, look_every_s=1000, fps=lambda: 10)
+    gate = MotionGate(hold_s=0.5, refresh_s=1000, fps=lambda: 10)
     assert not any([gate(frame(n, noise=20)) for n in range(100)][40:])
 
 
 def test_another_size_is_looked_at() -> None:
-    gate = MotionGate(hold_s=0, look_every_s=1000)
+    gate = MotionGate(hold_s=0, refresh_s=1000)
     settled(gate)
     assert gate(frame(1)[:100])
 
 
 def test_wrong_options_are_refused() -> None:
-    with pytest.raises(ValueError, match="look_every_s above 0"):
-        MotionGate(look_every_s=0)
+    with pytest.raises(ValueError, match="refresh_s above 0"):
+        MotionGate(refresh_s=0)

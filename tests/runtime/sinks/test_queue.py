@@ -87,7 +87,7 @@ def test_a_slow_sink_costs_the_caller_nothing_and_keeps_the_newest() -> None:
     assert sink.got == [0, 97, 98, 99, 100]
     assert queued.counts.dropped == 96
     assert balanced(queued)
-    assert said == ["output slow: it is slower than the results come, so the oldest are dropped and counted"]
+    assert said == ["output slow: it is slower than the pipeline, so the oldest results are dropped and counted"]
 
 
 def test_pictures_are_bounded_in_bytes() -> None:
@@ -201,7 +201,7 @@ def test_a_stuck_sink_is_left_alone_in_time() -> None:
     assert time.perf_counter() - began < 5
     assert queued.state == "stuck"
     assert balanced(queued)
-    assert "left alone" in said[-1]
+    assert "abandoned" in said[-1]
     go.set()
 
 
@@ -232,7 +232,7 @@ def test_a_reader_who_left_is_passed_on() -> None:
         queued.write(result(1))
     queued.close()
     assert queued.counts.failed == 1
-    assert (queued.state, queued.detail) == ("failing", "its reader left")
+    assert (queued.state, queued.detail) == ("failing", "its reader closed the pipe")
     assert balanced(queued)
     assert not said
 
