@@ -1,4 +1,4 @@
-"""The model card: all that is needed to use a model rightly. It travels inside each artifact and checkpoint, as JSON."""
+"""The model card: all that is needed to use a model correctly. It is stored as JSON inside each artifact and checkpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 def _one_of(value: str, choices: Any, name: str) -> None:
     if value not in get_args(choices):
-        raise ValueError(f"wanted {name} of {', '.join(get_args(choices))}, found {value!r}: name one of them")
+        raise ValueError(f"{value!r} is not {name}; use one of {', '.join(get_args(choices))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Preprocess:
         _one_of(self.align, Align, "an alignment")
         _one_of(self.color, Color, "a colour order")
         if len(self.size) != 2 or min(self.size) < 1:
-            raise ValueError(f"wanted a size of (height, width) above zero, found {self.size}: correct the card")
+            raise ValueError(f"the size {self.size} is not (height, width) above zero")
         if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)) or 0 in self.std:
             raise ValueError(
-                f"wanted mean and std with 1 or {self.channels} values and no std of 0, found {self.mean} and {self.std}: "
-                "give one value or one for each channel"
+                f"mean {self.mean} and std {self.std} do not fit {self.channels} channels: "
+                "give one value or one for each channel, and no std of 0"
             )
 
     @property
@@ -121,16 +121,11 @@ class ModelCard:
             record = json.loads(text)
             version = record.pop("version")
             if version != CARD_VERSION:
-                raise ArtifactError(
-                    f"a card of version {CARD_VERSION} in {where}",
-                    f"version {version}",
-                    "install the edgecnn that wrote it, or export again",
-                )
+                problem = f"the model card in {where} has version {version}, but this edgecnn reads {CARD_VERSION}"
+                raise ArtifactError(problem, "install the edgecnn that wrote it, or export again")
             return cls(**_typed(record))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError(
-                f"a model card in {where}", f"one that can't be read ({error})", "export the model again"
-            ) from error
+            raise ArtifactError(f"the model card in {where} can't be read ({error})", "export the model again") from error
 
 
 def _typed(record: dict[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,11 @@ LAYOUTS = ("NCHW", "NHWC", "")
 
 
 def _check(array: Array, name: str, shape: tuple[int | None, ...], dtype: type) -> None:
-    wanted = "(" + ", ".join("n" if size is None else str(size) for size in shape) + ")"
+    expected = "(" + ", ".join("n" if size is None else str(size) for size in shape) + ")"
     fits = array.ndim == len(shape) and all(w in (None, s) for w, s in zip(shape, array.shape, strict=True))
     if not fits or array.dtype != dtype:
         raise ValueError(
-            f"wanted {name} of shape {wanted} and dtype {np.dtype(dtype)}, found {array.shape} {array.dtype}: "
+            f"{name} has shape {array.shape} and dtype {array.dtype}, not {expected} and {np.dtype(dtype)}; "
             "convert it before building the value"
         )
 
@@ -47,9 +47,9 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise ValueError(f"wanted a dtype of {', '.join(DTYPES)}, found {self.dtype!r}: convert the tensor")
+            raise ValueError(f"the dtype {self.dtype!r} is not supported; convert the tensor to one of {', '.join(DTYPES)}")
         if self.layout not in LAYOUTS:
-            raise ValueError(f"wanted a layout of NCHW, NHWC or none, found {self.layout!r}: name one of them")
+            raise ValueError(f"the layout {self.layout!r} is unknown; use NCHW, NHWC or none")
 
 
 @dataclass(frozen=True, slots=True)

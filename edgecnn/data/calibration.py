@@ -80,9 +80,8 @@ def luma(image: Image) -> float:
 def _check_count(found: int, dataset: str, force: bool) -> None:
     if found < (1 if force else MINIMUM):
         raise InputError(
-            f"at least {MINIMUM} images to calibrate with",
-            f"{found} of {dataset}",
-            "give more, ranges from so few images are wrong for others (--force-calibration takes them all the same)",
+            f"calibration needs at least {MINIMUM} images, but there are {found} of {dataset}",
+            "give more: ranges from so few images do not fit others (--force-calibration uses them anyway)",
         )
 
 

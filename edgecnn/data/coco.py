@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.image_files import image_size, read_image
+from edgecnn.data.image_files import ImageError, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 
@@ -35,8 +35,8 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     try:
         dataset = _load(file, labels)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        found = f"a record that lacks something ({type(error).__name__}: {error})"
-        raise InputError(f"images and categories with their ids in {file}", found, "check how the file was written") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{file} lacks ids or fields of COCO ({reason})", "check how the file was written") from error
     return dataclasses.replace(dataset, name=path.resolve().stem, split=split or "")
 
 
@@ -75,7 +75,7 @@ def _choose(path: Path, split: str | None) -> Path:
     files = [file for file in _files(path) if not split or split in file.stem.lower()]
     if len(files) != 1:
         names = ", ".join(file.name for file in files)
-        raise InputError(f"one COCO file in {path}", names, "name the file itself, or the split where that tells them apart")
+        raise InputError(f"{path} has several COCO files: {names}", "name the file itself, or a split that tells them apart")
     return files[0]
 
 
@@ -83,10 +83,10 @@ def _read(file: Path) -> Record:
     try:
         record = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise InputError(f"a COCO .json file at {file}", f"one that can't be read ({error})", "copy it again") from error
+        raise InputError(f"can't read the COCO file {file}: {error}", "copy it again") from error
     lacking = [key for key in ("images", "annotations", "categories") if not isinstance(record, dict) or key not in record]
     if lacking:
-        raise InputError(f"the keys images, annotations and categories in {file}", f"no {', '.join(lacking)}", "name a COCO file")
+        raise InputError(f"{file} is not a COCO file: it has no {', '.join(lacking)}", "name a COCO file")
     return dict(record)
 
 
@@ -128,12 +128,13 @@ def _sample(
 ) -> Sample | None:
     name = str(image.get("file_name"))
     path = finder(name)
+    if path is None:
+        problems.append(Problem(name, "no such file"))
+        return None
     try:
-        if path is None:
-            raise InputError("an image", "no such file", "copy it")
         boxes = BoxList(*image_size(path), problems)
-    except InputError as error:
-        problems.append(Problem(name, error.found))
+    except ImageError as error:
+        problems.append(Problem(name, error.reason))
         return None
     for where, annotation in annotations:
         _add(annotation, class_of, where, boxes)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from edgecnn.data.image_files import SUFFIXES, image_size, list_images, read_image
+from edgecnn.data.image_files import SUFFIXES, ImageError, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.errors import InputError
 
 SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
 NOT_CLASSES = {"images", "labels", "annotations", "jpegimages"}
@@ -51,8 +50,8 @@ def _samples(root: Path, top: Path, labels: tuple[str, ...], problems: list[Prob
             name = str(image.relative_to(top))
             try:
                 image_size(image)
-            except InputError as error:
-                problems.append(Problem(name, error.found))
+            except ImageError as error:
+                problems.append(Problem(name, error.reason))
                 continue
             yield Sample(name, partial(read_image, image), label=labels.index(folder.name))
 

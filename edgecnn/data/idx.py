@@ -44,7 +44,7 @@ def find_files(folder: Path, split: str) -> tuple[Path, Path] | None:
         return None
     for name, path in zip(names, found, strict=True):
         if path is None:
-            raise InputError(f"{name}.gz in {folder}", "only the other file of the pair", "copy or download the missing file")
+            raise InputError(f"{folder} lacks {name}.gz, the other file of a pair", "copy or download it")
     assert found[0] is not None
     assert found[1] is not None
     return found[0], found[1]
@@ -67,19 +67,16 @@ def read_arrays(folder: Path | str, split: str) -> tuple[NDArray[np.uint8], Int6
     """
     folder = Path(folder)
     if split not in PREFIX:
-        raise InputError("the split train or test", repr(split), "name one of them")
+        raise InputError(f"IDX files have no split {split!r}", "use train or test")
     found = find_files(folder, split)
     if found is None:
+        problem = f"has no {PREFIX[split]}-images-idx3-ubyte.gz" if folder.is_dir() else "does not exist"
         raise InputError(
-            f"{PREFIX[split]}-images-idx3-ubyte.gz in {folder}",
-            "no such file" if folder.is_dir() else "no such folder",
-            "name the folder with the IDX files, or download them with: edgecnn train ... --download",
+            f"{folder} {problem}", "name the folder with the IDX files, or download them with: edgecnn train ... --download"
         )
     images, labels = _read(found[0], IMAGES_MAGIC), _read(found[1], LABELS_MAGIC)
     if len(images) != len(labels):
-        raise InputError(
-            f"as many labels as images in {folder}", f"{len(images)} images and {len(labels)} labels", "copy both files again"
-        )
+        raise InputError(f"{folder} has {len(images)} images, but {len(labels)} labels", "copy both files again")
     return images, labels.astype(np.int64)
 
 
@@ -89,13 +86,12 @@ def _read(path: Path, magic: int) -> NDArray[np.uint8]:
     rank = magic & 0xFF
     header = np.frombuffer(data[: 4 + 4 * rank], ">u4") if len(data) >= 4 + 4 * rank else np.zeros(1, ">u4")
     if header[0] != magic:
-        raise InputError(
-            f"an IDX file with the magic number {magic:#06x} at {path}", f"{data[:4].hex() or 'nothing'}", "copy it again"
-        )
+        begin = f"begins with {data[:4].hex()} instead of {magic:08x}" if data else "is empty"
+        raise InputError(f"{path} is not an IDX file of this kind: it {begin}", "copy it again")
     shape = tuple(int(size) for size in header[1:])
-    wanted, found = int(np.prod(shape)), len(data) - 4 - 4 * rank
-    if wanted != found:
-        raise InputError(f"{wanted} bytes of data in {path}", f"{found}", "copy the file again, it is cut or damaged")
+    expected, there = int(np.prod(shape)), len(data) - 4 - 4 * rank
+    if expected != there:
+        raise InputError(f"{path} has {there} of {expected} bytes of data", "copy it again, it is cut or damaged")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
@@ -104,9 +100,9 @@ def _unpacked(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"a gzip file at {path}", f"one that can't be unpacked ({error})", "copy it again, it is cut") from error
+        raise InputError(f"can't unpack {path} ({error})", "copy it again, it is cut or damaged") from error
     except OSError as error:
-        raise InputError(f"a readable file at {path}", str(error.strerror), "check the path and its permissions") from error
+        raise InputError(f"can't read {path}: {error.strerror}", "check the path and its permissions") from error
 
 
 def label_names(folder: Path, labels: Int64) -> tuple[str, ...]:

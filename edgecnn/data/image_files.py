@@ -1,4 +1,4 @@
-"""Image files: which there are, how large they are, and reading them; a file that can't be read is one clear line."""
+"""Image files: which there are, their sizes, and reading them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ END_OF_JPEG = b"\xff\xd9"
 PNG, END_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
 
 
+class ImageError(InputError):
+    """An image file, or a frame of a video, that can't be read; ``reason`` is short, for lists that name the file themselves."""
+
+    def __init__(self, path: Path, reason: str, kind: str = "image") -> None:
+        super().__init__(f"can't read the {kind} {path}: {reason}", "copy it again or remove it from the dataset")
+        self.reason = reason
+        self._arguments = (path, reason, kind)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ImageError, self._arguments
+
+
 def list_images(folder: Path) -> list[Path]:
     """The image files directly in a folder, by name."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
@@ -31,12 +43,12 @@ def by_stem(folder: Path) -> dict[str, Path]:
 def read_image(path: Path) -> Image:
     """The image as (H, W, 3) uint8 BGR, turned as its EXIF says; raises ``InputError`` where it is missing, cut or no image."""
     data = _bytes(path)
-    # A cut JPEG decodes to a picture that is grey from some line on; only its missing end tells.
+    # OpenCV decodes a cut JPEG without an error, grey from some row on; only the missing end marker tells.
     if data.startswith(b"\xff\xd8") and END_OF_JPEG not in data[-TAIL_BYTES:]:
-        raise _unreadable(path, "a JPEG that is cut off")
+        raise ImageError(path, "a JPEG that is cut off")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise _unreadable(path, "a file that is no image or is damaged")
+        raise ImageError(path, "a file that is no image or is damaged")
     return np.asarray(image, np.uint8)
 
 
@@ -57,7 +69,7 @@ def _check_end(path: Path, head: bytes) -> None:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
         if end not in file.read():
-            raise _unreadable(path, f"a {kind} that is cut off")
+            raise ImageError(path, f"a {kind} that is cut off")
 
 
 def _bytes(path: Path, count: int = -1) -> bytes:
@@ -65,14 +77,10 @@ def _bytes(path: Path, count: int = -1) -> bytes:
         with path.open("rb") as file:
             data = file.read(count)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise ImageError(path, error.strerror or str(error)) from error
     if not data:
-        raise _unreadable(path, "an empty file")
+        raise ImageError(path, "an empty file")
     return data
-
-
-def _unreadable(path: Path, found: str) -> InputError:
-    return InputError(f"an image at {path}", found, "copy it again or take it out of the dataset")
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:

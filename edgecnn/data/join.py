@@ -19,9 +19,7 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
     if len(datasets) == 1:
         return first
     if any((dataset.task, dataset.labels) != (first.task, first.labels) for dataset in datasets):
-        raise ValueError(
-            f"wanted datasets with the classes of {first.name}, found others: bring them to one list with to_classes"
-        )
+        raise ValueError(f"the datasets have other classes than {first.name}; bring them to one list with to_classes")
     ends = list(accumulate(map(len, datasets)))
 
     def make(index: int) -> Sample:

@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.image_files import image_size, list_images, read_image
+from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.video_frames import VideoFrames
-from edgecnn.errors import InputError
 from edgecnn.types import Boxes, Image
 
 LABEL = "person"
@@ -76,8 +75,8 @@ def _samples(folder: Path, top: Path, problems: list[Problem]) -> list[Sample]:
     for number, size, read in pictures:
         try:
             boxes = BoxList(*size(), problems)
-        except InputError as error:
-            problems.append(Problem(f"{name}/{number:06d}", error.found))
+        except ImageError as error:
+            problems.append(Problem(f"{name}/{number:06d}", error.reason))
             continue
         found = _boxes(boxes, rows.get(number, []), shown)
         samples.append(Sample(f"{name}/{number:06d}", read, boxes=found, group=name, image_id=number))

@@ -29,5 +29,8 @@ def check_strict(dataset: Dataset) -> None:
     """Raises ``InputError`` that names the first problem of a dataset that has any."""
     if dataset.problems:
         first = dataset.problems[0]
-        found = f"{len(dataset.problems)}, the first {first.where}: {first.what}"
-        raise InputError(f"no problems in {dataset.name}", found, "correct the files, or leave --strict out")
+        count = f"{len(dataset.problems)} problem{'' if len(dataset.problems) == 1 else 's'}"
+        raise InputError(
+            f"--strict: {dataset.name} has {count}, the first {first.where}: {first.what}",
+            "correct the files, or leave --strict out",
+        )

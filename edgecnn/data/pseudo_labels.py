@@ -43,9 +43,9 @@ class Teacher:
         ids = {normalize(name): index for index, name in enumerate(labels)}
         found = {index: ids[normalize(name)] for index, name in enumerate(self.labels) if normalize(name) in ids}
         if not found:
-            known = ", ".join(self.labels)
             raise InputError(
-                f"a teacher for some of {', '.join(labels)}", f"{self.name}: {known}", "say which is which with rename="
+                f"the teacher {self.name} knows none of {', '.join(labels)}, but {', '.join(self.labels)}",
+                "map them with rename=",
             )
         return found
 
@@ -80,11 +80,9 @@ def pseudo_label(
     """
     lower = threshold if lower is None else lower
     if not 0 < lower <= threshold <= 1:
-        raise ValueError(f"wanted 0 < lower <= threshold <= 1, found {lower} and {threshold}: correct them")
+        raise ValueError(f"lower {lower} and threshold {threshold} are not 0 < lower <= threshold <= 1")
     if dataset.task != "detect":
-        raise InputError(
-            "a dataset of boxes to fill with pseudo-labels", f"{dataset.name}, one to {dataset.task}", "name another"
-        )
+        raise InputError(f"pseudo-labels need a dataset of boxes, but {dataset.name} is one to {dataset.task}", "name another")
     info = {"key": key, "lower": lower, "classes": {str(own): wanted for own, wanted in sorted(classes.items())}}
     found = _Cache(cache, info, dataset.labels)
     filled = frozenset(classes.values())
@@ -190,7 +188,7 @@ def _read(path: Path, info: dict[str, Any]) -> dict[str, Detections]:
             x, y, w, h = one["bbox"]
             rows[names[one["image_id"]]].append(((x, y, x + w, y + h), one["score"], one["category_id"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"pseudo-labels at {path}", f"a broken file ({error})", "remove it, it will be made again") from error
+        raise InputError(f"the pseudo-labels {path} can't be read ({error})", "delete the file, it will be made again") from error
     return {name: _detections(found) for name, found in rows.items()}
 
 

@@ -50,5 +50,5 @@ class Frames(Sequence[Sample]):
 def dataset(options: SceneOptions) -> Dataset:
     """The frames 0, every, 2 * every, ..., ``count`` of them; ``group`` is the cut. Raises ``InputError`` without ``count``."""
     if options.count is None:
-        raise InputError("a number of frames for a data set", "a scene without end", "add count=, such as scene:cups?count=1000")
+        raise InputError("a scene without count= never ends, so it is no dataset", "add count=, such as scene:cups?count=1000")
     return Dataset("scene:cups", "detect", Scene(options).labels, Frames(Scene(options), options.count))

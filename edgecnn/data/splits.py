@@ -28,8 +28,8 @@ def divide(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
     order = np.random.default_rng((seed, len(dataset))).permutation(len(groups)).tolist()
     held = _choose(sizes, max(round(len(dataset) * part), 1), order)
     if len(held) == len(groups):
-        found = f"{len(dataset)} in {dataset.name}" + (f", all of one group ({dataset.samples[0].group})" if sizes[0] > 1 else "")
-        raise InputError("more images to train on", found, "use a larger dataset")
+        group = f", all of one group ({dataset.samples[0].group})" if sizes[0] > 1 else ""
+        raise InputError(f"too few images to divide: {len(dataset)} in {dataset.name}{group}", "use a larger dataset")
     held_indices = np.sort(np.array([index for group in held for index in groups[group]], np.int64))
     learnt = np.setdiff1d(np.arange(len(dataset)), held_indices)
     return dataset.pick(learnt.tolist()), dataset.pick(held_indices.tolist())
@@ -43,12 +43,12 @@ def listed(dataset: Dataset, path: Path) -> Dataset:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"a file with names of images at {path}", str(error), "correct list=") from error
+        raise InputError(f"can't read list={path}: {error}", "correct the path") from error
     wanted = {PurePath(line.strip()).name: number for number, line in enumerate(lines, 1) if line.strip()}
     names = [PurePath(sample.name).name for sample in dataset.samples]
     indices = [index for index, name in enumerate(names) if name in wanted]
     if not indices:
-        raise InputError(f"names of images of {dataset.name} in {path}", "none of them", "write one file name on each line")
+        raise InputError(f"list={path} names none of the images of {dataset.name}", "write one file name per line")
     missing = [Problem(f"{path.name}:{wanted[name]}", f"no image {name}") for name in wanted.keys() - set(names)]
     chosen = dataset.pick(indices)
     return dataclasses.replace(chosen, problems=(*dataset.problems, *sorted(missing, key=lambda item: item.where)))
@@ -100,7 +100,7 @@ def regroup(dataset: Dataset, pattern: str) -> Dataset:
     names = [PurePath(sample.name).name for sample in dataset.samples]
     found = [rule.search(name) for name in names]
     if not any(found):
-        raise InputError(f"file names that match {pattern!r}", f"such as {names[0]} in {dataset.name}", "correct the expression")
+        raise InputError(f"group={pattern} matches no file name of {dataset.name}, such as {names[0]}", "correct the expression")
     samples = [
         dataclasses.replace(sample, group="" if match is None else match[1 if rule.groups else 0] or "")
         for sample, match in zip(dataset.samples, found, strict=True)

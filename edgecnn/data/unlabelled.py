@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.data.image_files import image_size, list_images, read_image
+from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.errors import InputError
 from edgecnn.types import Boxes
 
 
@@ -32,8 +31,8 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     for image in list_images(path):
         try:
             image_size(image)
-        except InputError as error:
-            problems.append(Problem(image.name, error.found))
+        except ImageError as error:
+            problems.append(Problem(image.name, error.reason))
             continue
         samples.append(Sample(image.name, partial(read_image, image)))
     return Dataset(path.resolve().name, "classify", labels or (), samples, tuple(problems))

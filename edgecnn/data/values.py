@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from edgecnn.data.image_files import image_size, read_image
+from edgecnn.data.image_files import ImageError, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 
@@ -38,7 +38,9 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     tables = [_read(files[name], path) for name in chosen]
     names = list(dict.fromkeys(name for name, _ in tables))
     if len(names) > 1:
-        raise InputError(f"one name of the value in all {FILE} of {path}", ", ".join(names), "write the same header into all")
+        raise InputError(
+            f"the {FILE} files of {path} name different values: {', '.join(names)}", "write the same header into all"
+        )
     samples = [
         sample for name, (_, rows) in zip(chosen, tables, strict=True) for sample in _samples(files[name], path, rows, problems)
     ]
@@ -58,12 +60,11 @@ def _read(file: Path, top: Path) -> tuple[str, list[tuple[int, list[str]]]]:
         reader = csv.reader(file.read_text(encoding="utf-8-sig").splitlines())
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"a text file with rows of file,value at {file}", str(error), "save it as UTF-8 with commas") from error
+        raise InputError(f"can't read {file} as rows of file,value: {error}", "save it as UTF-8 with commas") from error
     header = rows[0][1] if rows else []
     if len(header) != 2 or header[0].lower() != "file" or not header[1]:
-        raise InputError(
-            f"the header file,value in {file.relative_to(top.parent)}", repr(",".join(header)), "write it as the first line"
-        )
+        problem = f"{file.relative_to(top.parent)} begins with {','.join(header)!r} instead of a header such as file,value"
+        raise InputError(problem, "write it as the first line")
     return header[1], rows[1:]
 
 
@@ -74,26 +75,27 @@ def _samples(file: Path, top: Path, rows: list[tuple[int, list[str]]], problems:
         try:
             image, value = _parsed(file.parent, row)
             if image in seen:
-                raise InputError("each image once", f"{row[0]} for a second time", "take one out")
+                raise ValueError(f"{row[0]} for a second time")
             image_size(image)
-        except InputError as error:
-            problems.append(Problem(f"{shown}:{line}", f"{error.found}; left out"))
+        except (ImageError, ValueError) as error:
+            reason = error.reason if isinstance(error, ImageError) else error
+            problems.append(Problem(f"{shown}:{line}", f"{reason}; left out"))
             continue
         seen.add(image)
         yield Sample(str(image.relative_to(top)), partial(read_image, image), value=value)
 
 
 def _parsed(folder: Path, row: list[str]) -> tuple[Path, float]:
-    """The image and its value."""
+    """The image and its value; raises ``ValueError`` with what is wrong in the row."""
     if len(row) != 2:
-        raise InputError("a file and a value", f"{len(row)} columns instead of file,value", "correct the line")
+        raise ValueError(f"{len(row)} columns instead of file,value")
     try:
         value = float(row[1])
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError("a number", f"{row[1]!r}, which is no finite number", "correct the line")
+        raise ValueError(f"{row[1]!r}, which is no finite number")
     image = next((path for path in (folder / row[0], folder / "images" / row[0]) if path.is_file()), None)
     if image is None or not row[0]:
-        raise InputError("an image", f"{row[0]!r}, and no such file", "copy it")
+        raise ValueError(f"{row[0]!r}, and no such file")
     return image, value

@@ -9,14 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgecnn.errors import InputError
+from edgecnn.data.image_files import ImageError
 from edgecnn.types import Image
 
 
 class VideoFrames:
     """The frames of a video by number, for any thread and any forked process; reading them in order is cheap.
 
-    Going back decodes from the start again: seeking in a video is not exact with every container and codec.
+    Going back decodes from the start again, because seeking is not exact with every container and codec.
     Raises ``InputError`` where the file holds no video.
     """
 
@@ -77,5 +77,5 @@ class VideoFrames:
             raise self._unreadable("a file that can't be read as one")
         return self._capture
 
-    def _unreadable(self, found: str) -> InputError:
-        return InputError(f"a video at {self._path}", found, "copy it again or take it out of the dataset")
+    def _unreadable(self, reason: str) -> ImageError:
+        return ImageError(self._path, reason, "video")

@@ -13,9 +13,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.image_files import by_stem, image_size, read_image
+from edgecnn.data.image_files import ImageError, by_stem, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.errors import InputError
 
 ANNOTATIONS = ("Annotations", "annotations")
 IMAGES = ("JPEGImages", "images", "Images")
@@ -109,8 +108,8 @@ def _objects(file: Path, problems: list[Problem]) -> list[_Object] | None:
 def _sample(image: Path, file: Path, objects: list[_Object], labels: tuple[str, ...], problems: list[Problem]) -> Sample | None:
     try:
         boxes = BoxList(*image_size(image), problems)
-    except InputError as error:
-        problems.append(Problem(image.name, error.found))
+    except ImageError as error:
+        problems.append(Problem(image.name, error.reason))
         return None
     for one in objects:
         where = f"{file.name}:{one.line}"

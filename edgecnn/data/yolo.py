@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.image_files import by_stem, image_size, list_images, read_image
+from edgecnn.data.image_files import ImageError, by_stem, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
 from edgecnn.labels import read_label_file, read_yaml_names
@@ -74,8 +74,8 @@ def _samples(top: Path, images: Path, labels: Path, names: tuple[str, ...], prob
         name = str(image.relative_to(top))
         try:
             boxes = BoxList(*image_size(image), problems)
-        except InputError as error:
-            problems.append(Problem(name, error.found))
+        except ImageError as error:
+            problems.append(Problem(name, error.reason))
             continue
         file = labels / f"{image.stem}.txt"
         if file.is_file():

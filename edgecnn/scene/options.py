@@ -1,4 +1,4 @@
-"""What a user may ask of the scene, and how it is read from ``scene:cups?seed=3&fps=30&size=640x480``."""
+"""Parameters of the scene, and how they are read from ``scene:cups?seed=3&fps=30&size=640x480``."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ PREFIX = "scene:"
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
-    """The knobs of ``scene:cups``; the defaults are moderately hard. Raises ``ValueError`` outside the ranges given here.
+    """The parameters of ``scene:cups``; the defaults are moderately hard. Raises ``ValueError`` outside the ranges given here.
 
-    seed      >= 0          another seed is another world
+    seed      >= 0          another seed gives another scene
     fps       1..240        frames per second of the camera
     size      64..4096      (width, height) in pixels
-    rotate    0..180        largest roll of the camera in degrees; 180 shows things at every angle
-    occlude   0..1          how often things stand before one another, and how often a hand reaches in
+    rotate    0..180        largest roll of the camera in degrees; 180 shows objects at every angle
+    occlude   0..1          how often objects occlude one another, and how often a hand reaches in
     light     0..1          how strongly the light varies; 1 is from very dark to glaring
     noise     0..1          grain of the sensor; 1 is a standard deviation of about 16 grey levels
     blur      0..1          defocus and motion blur; 1 is up to 2 pixels of sigma and 9 of motion at a width of 640
     objects   0..24         labelled objects on a table: between half and one and a half times as many
-    clutter   0..24         things without a label, likewise
-    speed     0..8          how fast things slide and turn and the camera pans; 0 stands still
+    clutter   0..24         objects without a label, likewise
+    speed     0..8          how fast objects slide and turn and the camera pans; 0 is a still scene
     cut       0.1..3600     seconds until the camera cuts to another table
     count     >= 1 or None  frames until the camera ends; None never ends
-    every     >= 1          a data set takes each n-th frame; a stream takes them all
+    every     >= 1          a dataset takes every n-th frame; a stream takes all
     """
 
     seed: int = 0
@@ -54,7 +54,7 @@ class SceneOptions:
             value = getattr(self, name)
             for part in value if isinstance(value, tuple) else (value,):
                 if part is not None and not low <= part <= high:
-                    raise ValueError(f"wanted {name} from {low:g} to {high:g}, found {part:g}: choose another")
+                    raise ValueError(f"{name} is {part:g}, not within {low:g} to {high:g}")
 
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -87,35 +87,36 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 
 def parse_scene(uri: str) -> SceneOptions:
-    """The options in ``scene:cups?knob=value&...``.
+    """The options in ``scene:cups?name=value&...``.
 
-    Raises ``InputError`` for an unknown scene (listing the scenes), an unknown knob (listing the knobs) or a bad value.
+    Raises ``InputError`` for an unknown scene (listing the scenes), an unknown parameter (listing all) or a bad value.
     """
     name, _, query = uri.removeprefix(PREFIX).partition("?")
     if not uri.startswith(PREFIX) or name not in SCENES:
-        raise InputError(
-            f"a scene of {', '.join(PREFIX + scene for scene in SCENES)}", uri, "name one of them, such as scene:cups?seed=3"
-        )
+        known = ", ".join(PREFIX + scene for scene in SCENES)
+        raise InputError(f"{uri} is not one of the scenes {known}", "name one of them, such as scene:cups?seed=3")
     values: dict[str, Any] = {}
-    for knob, text in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
-        if knob not in RANGES:
-            raise InputError(f"a knob of {_knobs()}", repr(knob), "correct it or leave it out")
-        values[knob] = _value(knob, text)
+    for parameter, text in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
+        if parameter not in RANGES:
+            raise InputError(f"a scene has no parameter {parameter!r}", f"use one of {_parameters()}")
+        values[parameter] = _value(parameter, text)
     return SceneOptions(**values)
 
 
-def _value(knob: str, text: str) -> Any:
-    low, high = RANGES[knob]
+def _value(parameter: str, text: str) -> Any:
+    low, high = RANGES[parameter]
     try:
-        value = READERS.get(knob, float)(text)
-        SceneOptions(**{knob: value})
+        value = READERS.get(parameter, float)(text)
+        SceneOptions(**{parameter: value})
     except ValueError:
-        form = "WIDTHxHEIGHT, each" if knob == "size" else "a whole number" if READERS.get(knob) is int else "a number"
+        is_whole = READERS.get(parameter) is int
+        form = "WIDTHxHEIGHT, each" if parameter == "size" else "a whole number" if is_whole else "a number"
         raise InputError(
-            f"{knob} as {form} from {low:g} to {high:g}", repr(text), f"correct it; the knobs are {_knobs()}"
+            f"{parameter}={text} of a scene is not {form} from {low:g} to {high:g}",
+            f"correct it; the parameters are {_parameters()}",
         ) from None
     return value
 
 
-def _knobs() -> str:
+def _parameters() -> str:
     return ", ".join(field.name for field in fields(SceneOptions))

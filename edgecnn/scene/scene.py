@@ -46,7 +46,7 @@ class Scene:
     def _paint(self, index: int) -> tuple[Canvas, Truth, Stage, float]:
         """The painted frame; the last one is kept, since a data set asks for the truth first and for the image then."""
         if index < 0:
-            raise ValueError(f"wanted a frame number from 0, found {index}: count from 0")
+            raise ValueError(f"frame numbers start at 0, but this one is {index}")
         last = self._last
         if last is not None and last[0] == index:
             return last[1]

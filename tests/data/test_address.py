@@ -161,7 +161,7 @@ def test_a_folder_with_a_question_mark_is_a_folder(tmp_path: Path, write_image: 
         ),
         pytest.param("classes=dog", r"has the classes car, bus, Person, but none of dog", id="no class in common"),
         pytest.param("classes=", "classes= has no value", id="empty"),
-        pytest.param("group=xyz", "file names that match 'xyz', found such as 1_1.png", id="group matches nothing"),
+        pytest.param("group=xyz", "group=xyz matches no file name of .*, such as 1_1.png", id="group matches nothing"),
     ],
 )
 def test_a_mistake_in_an_address_is_one_line(clips: Path, query: str, said: str) -> None:

@@ -68,7 +68,7 @@ def test_the_seed_decides() -> None:
 
 @pytest.mark.parametrize(("there", "asked"), [pytest.param(63, 100, id="63 there"), pytest.param(100, 63, id="63 asked for")])
 def test_too_few_images_are_refused_unless_forced(there: int, asked: int) -> None:
-    with pytest.raises(InputError, match=r"at least 64 images to calibrate with, found 63 of small: .*--force-calibration"):
+    with pytest.raises(InputError, match=r"at least 64 images, but there are 63 of small; .*--force-calibration"):
         pick_calibration(labelled([0] * there), asked)
     assert len(pick_calibration(labelled([0] * there), asked, force=True).samples) == 63
 
@@ -85,7 +85,7 @@ def test_what_is_held_out_does_not_calibrate() -> None:
 
 def test_where_all_is_held_out_it_says_so() -> None:
     dataset = labelled([0, 1] * 50)
-    with pytest.raises(InputError, match=r"found 0 of small \(100 others are in small too\)"):
+    with pytest.raises(InputError, match=r"there are 0 of small \(100 others are in small too\)"):
         pick_calibration(dataset, 64, apart_from=(dataset,))
 
 

@@ -48,7 +48,7 @@ def test_splits_are_told_from_file_names(tmp_path: Path, write_coco: Writer) -> 
     write_coco(tmp_path, [], "instances_val2017.json")
     assert dataset_splits(tmp_path) == ("train", "val")
     assert open_dataset(tmp_path, split="train").split == "train"
-    with pytest.raises(InputError, match=r"instances_train2017\.json, instances_val2017\.json: name the file"):
+    with pytest.raises(InputError, match=r"instances_train2017\.json, instances_val2017\.json; name the file"):
         open_dataset(tmp_path)
 
 
@@ -88,12 +88,16 @@ def test_a_missing_and_a_cut_image_are_problems(tmp_path: Path, write_coco: Writ
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param("", "can't be read", id="empty"),
-        pytest.param('{"images": [', "can't be read", id="cut"),
+        pytest.param("", "can't read the COCO file", id="empty"),
+        pytest.param('{"images": [', "can't read the COCO file", id="cut"),
         pytest.param("[1, 2]", "no images, annotations, categories", id="a list"),
         pytest.param('{"images": [], "annotations": []}', "no categories", id="no categories"),
-        pytest.param('{"images": [{}], "annotations": [], "categories": []}', "lacks something", id="image without id"),
-        pytest.param('{"images": [1], "annotations": [], "categories": []}', "lacks something", id="image that is a number"),
+        pytest.param(
+            '{"images": [{}], "annotations": [], "categories": []}', "lacks ids or fields of COCO", id="image without id"
+        ),
+        pytest.param(
+            '{"images": [1], "annotations": [], "categories": []}', "lacks ids or fields of COCO", id="image that is a number"
+        ),
         pytest.param('{"images": [], "annotations": [], "categories": []}', "has no usable image; name another", id="no images"),
     ],
 )

@@ -28,7 +28,7 @@ def test_the_count_the_first_few_and_how_many_more() -> None:
 
 
 def test_strict_stops_at_the_first() -> None:
-    with pytest.raises(InputError, match=r"no problems in cells, found 9, the first 0\.xml:7: a box: correct the files"):
+    with pytest.raises(InputError, match=r"--strict: cells has 9 problems, the first 0\.xml:7: a box; correct the files"):
         check_strict(dataset(9))
 
 
@@ -62,5 +62,5 @@ def test_the_two_invalid_boxes_of_bccd_are_named_and_stop_a_strict_run(real_data
         "  BloodImage_00338.xml:158: a box without extent: (504, 337, 504, 337); left out",
         "  BloodImage_00343.xml:50: a box without extent: (181, 329, 181, 329); left out",
     ]
-    with pytest.raises(InputError, match=r"found 2, the first BloodImage_00338\.xml:158"):
+    with pytest.raises(InputError, match=r"has 2 problems, the first BloodImage_00338\.xml:158"):
         check_strict(found)

@@ -124,13 +124,13 @@ def test_new_images_are_added(finder: Finder, tmp_path: Path) -> None:
 
 def test_a_broken_file_is_one_line(finder: Finder, tmp_path: Path) -> None:
     (tmp_path / "pseudo.json").write_text('{"info"')
-    with pytest.raises(InputError, match="a broken file"):
+    with pytest.raises(InputError, match=r"pseudo.json can't be read .*delete the file"):
         pseudo_label(faces(), finder, CLASSES, 0.5, cache=tmp_path / "pseudo.json")
 
 
 @pytest.mark.parametrize(("lower", "threshold"), [(0.6, 0.5), (0.0, 0.5), (0.2, 1.5)])
 def test_thresholds_are_checked(finder: Finder, lower: float, threshold: float) -> None:
-    with pytest.raises(ValueError, match="wanted 0 < lower <= threshold <= 1"):
+    with pytest.raises(ValueError, match="are not 0 < lower <= threshold <= 1"):
         pseudo_label(faces(), finder, CLASSES, threshold, lower=lower)
 
 
@@ -143,5 +143,5 @@ def test_a_dataset_of_labels_has_no_place_for_boxes(finder: Finder) -> None:
 def test_a_teacher_knows_classes_by_name(finder: Finder) -> None:
     teacher = Teacher(finder, ("dog", "vehicle", "Face", "vehicle"), "t.onnx")
     assert teacher.classes(("face", "vehicle")) == {1: 1, 2: 0, 3: 1}
-    with pytest.raises(InputError, match=r"some of bird, found t\.onnx: dog, vehicle, Face, vehicle"):
+    with pytest.raises(InputError, match=r"t\.onnx knows none of bird, but dog, vehicle, Face, vehicle"):
         teacher.classes(("bird",))

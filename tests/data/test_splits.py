@@ -83,7 +83,7 @@ def test_a_list_names_the_images_that_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [pytest.param(None, "No such file", id="missing"), pytest.param("x.png", "none of them", id="other-names")],
+    [pytest.param(None, "No such file", id="missing"), pytest.param("x.png", "names none of the images", id="other-names")],
 )
 def test_a_list_without_images_is_one_line(content: str | None, said: str, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))

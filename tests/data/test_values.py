@@ -65,9 +65,9 @@ def test_a_bad_line_is_named(angles: Callable[..., Path], row: str, said: str) -
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        pytest.param(("a.png,1",), "the header file,value", id="no header"),
-        pytest.param((), "the header file,value", id="empty file"),
-        pytest.param(("file,angle,more", "a.png,1,2"), "the header file,value", id="three columns"),
+        pytest.param(("a.png,1",), "instead of a header such as file,value", id="no header"),
+        pytest.param((), "instead of a header such as file,value", id="empty file"),
+        pytest.param(("file,angle,more", "a.png,1,2"), "instead of a header such as file,value", id="three columns"),
         pytest.param(("file,angle", "c.png,1"), r"has no usable image \(problems: 1", id="no usable image"),
     ],
 )

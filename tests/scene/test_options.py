@@ -11,7 +11,7 @@ from edgecnn.scene import SceneOptions, parse_scene
 from edgecnn.scene.options import RANGES
 
 
-def test_without_knobs_the_defaults_hold() -> None:
+def test_without_parameters_the_defaults_hold() -> None:
     assert parse_scene("scene:cups") == SceneOptions()
 
 
@@ -38,15 +38,17 @@ def test_every_knob_is_read() -> None:
 def test_options_survive_being_written_as_an_address(options: SceneOptions) -> None:
     texts = {field.name: getattr(options, field.name) for field in fields(options) if getattr(options, field.name) is not None}
     texts["size"] = "{}x{}".format(*options.size)
-    assert parse_scene("scene:cups?" + "&".join(f"{knob}={text}" for knob, text in texts.items())) == options
+    assert parse_scene("scene:cups?" + "&".join(f"{parameter}={text}" for parameter, text in texts.items())) == options
 
 
-@pytest.mark.parametrize("knob", sorted(RANGES))
-def test_a_knob_out_of_its_range_is_refused_with_the_range(knob: str) -> None:
-    low, high = RANGES[knob]
-    value = f"{high * 2:.0f}x100" if knob == "size" else f"{high * 2:.0f}"
-    with pytest.raises(InputError, match=f"wanted {knob} .* from {low:g} to .*the knobs are seed, fps, size"):
-        parse_scene(f"scene:cups?{knob}={value}")
+@pytest.mark.parametrize("parameter", sorted(RANGES))
+def test_a_parameter_out_of_its_range_is_refused_with_the_range(parameter: str) -> None:
+    low, high = RANGES[parameter]
+    value = f"{high * 2:.0f}x100" if parameter == "size" else f"{high * 2:.0f}"
+    with pytest.raises(
+        InputError, match=f"{parameter}=.* of a scene is not .* from {low:g} to .*the parameters are seed, fps, size"
+    ):
+        parse_scene(f"scene:cups?{parameter}={value}")
 
 
 @pytest.mark.parametrize(
@@ -62,21 +64,21 @@ def test_a_knob_out_of_its_range_is_refused_with_the_range(knob: str) -> None:
     ],
 )
 def test_a_bad_value_is_refused(query: str) -> None:
-    with pytest.raises(InputError, match="the knobs are"):
+    with pytest.raises(InputError, match="the parameters are seed"):
         parse_scene(f"scene:cups?{query}")
 
 
-def test_an_unknown_knob_is_refused_with_the_list_of_knobs() -> None:
-    with pytest.raises(InputError, match=r"a knob of seed, fps, size, rotate, occlude.*found 'brightness'"):
+def test_an_unknown_parameter_is_refused_with_the_list() -> None:
+    with pytest.raises(InputError, match=r"no parameter 'brightness'; use one of seed, fps, size, rotate, occlude"):
         parse_scene("scene:cups?brightness=3")
 
 
 @pytest.mark.parametrize("uri", ["scene:foo", "scene:", "cups", "scene:foo?seed=1"])
 def test_an_unknown_scene_is_refused_with_the_list_of_scenes(uri: str) -> None:
-    with pytest.raises(InputError, match="a scene of scene:cups"):
+    with pytest.raises(InputError, match="is not one of the scenes scene:cups"):
         parse_scene(uri)
 
 
 def test_options_from_code_are_checked_too() -> None:
-    with pytest.raises(ValueError, match="wanted occlude from 0 to 1, found 2"):
+    with pytest.raises(ValueError, match="occlude is 2, not within 0 to 1"):
         SceneOptions(occlude=2)

@@ -86,7 +86,7 @@ def test_any_size_can_be_rendered(size: tuple[int, int]) -> None:
 
 
 def test_a_negative_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="wanted a frame number from 0, found -1"):
+    with pytest.raises(ValueError, match="frame numbers start at 0, but this one is -1"):
         Scene(SMALL).render(-1)
 
 
