@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from edgecnn.card import Preprocess
 from edgecnn.data import Boxes, Dataset, Problem, Sample
+from edgecnn.data.image_files import ImageError
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.errors import InputError
 from edgecnn.preprocess import resize_into
@@ -128,7 +129,8 @@ class _Jobs:
         try:
             place = resize_into(sample.read(), self.preprocess, self.images[index])
         except InputError as error:
-            return LoadedTarget(index, problem=Problem(sample.name, error.found))
+            reason = error.reason if isinstance(error, ImageError) else error.problem
+            return LoadedTarget(index, problem=Problem(sample.name, reason))
         label = -1 if sample.label is None else sample.label
         value = math.nan if sample.value is None else sample.value
         boxes = sample.boxes

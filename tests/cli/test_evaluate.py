@@ -148,7 +148,7 @@ def test_problems_are_shown_and_stop_where_strict(detector: Path, masks: Path) -
     result = run(detector, "--data", masks, "--merge", "face")
     assert result.exit_code == 0
     assert "1 problem in masks:\n  1.xml:3: a box without extent: (5, 5, 5, 5); left out" in result.stderr
-    assert "no problems in masks, found 1, the first 1.xml:3" in refused(detector, "--data", masks, "--merge", "face", "--strict")
+    assert "--strict: masks has 1 problem, the first 1.xml:3" in refused(detector, "--data", masks, "--merge", "face", "--strict")
 
 
 def test_no_class_in_common_shows_both_sides(detector: Path, masks: Path) -> None:

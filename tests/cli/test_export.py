@@ -163,7 +163,7 @@ INT8 = ["--format", "onnx", "--precision", "int8"]
     ("arguments", "message"),
     [
         pytest.param([*MODEL, *INT8], "int8 needs calibration data", id="int8-without-calibration"),
-        pytest.param([*MODEL, *INT8, "--calibration", "three"], "wanted at least 64 images", id="three-images"),
+        pytest.param([*MODEL, *INT8, "--calibration", "three"], "needs at least 64 images", id="three-images"),
         pytest.param([*MODEL, *INT8, "--calibration", "nowhere"], "nowhere", id="missing-calibration-data"),
         pytest.param([*MODEL, "--format", "onnx,coreml"], "--format: 'coreml' is not one of onnx, tflite, openvino", id="format"),
         pytest.param([*MODEL, "--precision", "int4"], "--precision: 'int4' is not one of fp32, fp16, int8", id="precision"),

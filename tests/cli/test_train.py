@@ -150,7 +150,7 @@ def test_a_problem_stops_a_strict_training(squares: Path, tmp_path: Path) -> Non
     pytest.importorskip("torch")
     found = run("edgedet", "--data", str(squares), "--strict", *TINY, "--out", str(tmp_path / "run"))
     assert found.exit_code == 2
-    assert "wanted no problems in squares, found 1, the first labels/0_00.txt:2" in found.stderr
+    assert "--strict: squares has 1 problem, the first labels/0_00.txt:2" in found.stderr
 
 
 def test_a_teacher_labels_what_a_dataset_does_not(squares: Path, tmp_path: Path) -> None:

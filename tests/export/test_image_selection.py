@@ -166,5 +166,5 @@ def test_any_other_model_has_nothing_to_be_verified_on() -> None:
 @pytest.mark.parametrize("count", [pytest.param(3, id="asked-for"), pytest.param(128, id="there")])
 def test_three_images_are_too_few(count: int, tmp_path: Path) -> None:
     write(tmp_path / "all", 3 if count == 128 else 100)
-    with pytest.raises(InputError, match="at least 64 images to calibrate with, found 3"):
+    with pytest.raises(InputError, match="at least 64 images, but there are 3"):
         picked(str(tmp_path / "all"), count=count)

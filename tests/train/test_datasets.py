@@ -136,7 +136,7 @@ def test_problems_are_told_and_stop_a_strict_training(boxes: Path, tmp_path: Pat
         "1 problem in boxes:",
         "  labels/03.txt:1: the class 7 where there are 2 (0 to 1); left out",
     ]
-    with pytest.raises(InputError, match=r"no problems in boxes, found 1, the first labels/03\.txt:1"):
+    with pytest.raises(InputError, match=r"--strict: boxes has 1 problem, the first labels/03\.txt:1"):
         load_datasets(options(str(tmp_path / "boxes"), strict=True), "detect")
 
 
