@@ -84,7 +84,7 @@ def export_all(
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _ModelSource:
     """The prepared model, PyTorch's outputs and accuracy that several files share."""
 
     prepared: PreparedModel
@@ -100,12 +100,14 @@ def _kind(model: nn.Module, precision: str) -> Precision:
     return "int8" if has_trained_ranges(model) and precision == "int8" else "fp32"
 
 
-def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> _Source:
+def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> _ModelSource:
     prepared = prepare(model, card, kind)
-    return _Source(prepared, evidence_of(prepared, selection.real, selection.source), _accuracy(config, prepared))
+    return _ModelSource(prepared, evidence_of(prepared, selection.real, selection.source), _accuracy(config, prepared))
 
 
-def _export_one(config: ExportConfig, name: str, target: tuple[str, str], source: _Source, selection: ImageSelection) -> Artifact:
+def _export_one(
+    config: ExportConfig, name: str, target: tuple[str, str], source: _ModelSource, selection: ImageSelection
+) -> Artifact:
     format, precision = target
     return export(
         source.prepared,

@@ -73,9 +73,9 @@ def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
 
         return StdinSource(live=bool(paced), timeout=timeout)
     if text.partition("?")[0].isdecimal() or text.startswith("/dev/"):
-        from edgecnn.runtime.sources.local_camera import Camera
+        from edgecnn.runtime.sources.local_camera import LocalCamera
 
-        return Camera(text, timeout=timeout)
+        return LocalCamera(text, timeout=timeout)
     if text.startswith(("gst:", "ffmpeg:")):
         return _open_string(text, timeout, paced)
     return _open_address(text, timeout, paced) if "://" in text else None
@@ -91,7 +91,7 @@ def _open_string(text: str, timeout: float, paced: bool | None) -> Source:
 
 
 def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
-    from edgecnn.runtime.sources.network_stream import SCHEMES, Address
+    from edgecnn.runtime.sources.network_stream import SCHEMES, NetworkStream
 
     scheme = text.partition("://")[0]
     if scheme not in SCHEMES:
@@ -102,7 +102,7 @@ def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
         from edgecnn.runtime.sources.http_mjpeg import HttpCamera
 
         return HttpCamera(address, shown=shown, timeout=timeout, every=paced is False)
-    return Address(address, shown=shown, timeout=timeout, every=paced is False)
+    return NetworkStream(address, shown=shown, timeout=timeout, every=paced is False)
 
 
 def _open_files(text: str, timeout: float, repeat: int, paced: bool) -> Source:

@@ -8,16 +8,16 @@ from collections.abc import Generator
 from edgecnn.errors import MissingExtraError, SourceError
 from edgecnn.runtime.sources.base import SilenceError
 from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
-from edgecnn.runtime.sources.network_stream import Address
+from edgecnn.runtime.sources.network_stream import NetworkStream
 from edgecnn.types import Frame
 
 
-class HttpCamera(Address):
+class HttpCamera(NetworkStream):
     """The frames of an HTTP camera. Where several arrived at once the newest is given and the others are counted in ``missed``,
     unless ``every`` frame is wanted. FFmpeg reads what is not MJPEG: a playlist, a video file.
 
     Basic and Digest logins are answered, redirects followed. https:// verifies the certificate; https+insecure:// accepts any.
-    Raises ``SourceError`` as ``Address`` does, also for data without an image for longer than the timeout, and
+    Raises ``SourceError`` as ``NetworkStream`` does, also for data without an image for longer than the timeout, and
     ``MissingExtraError`` without httpx.
     """
 

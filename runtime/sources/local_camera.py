@@ -67,7 +67,7 @@ class CameraWishes:
         return lines
 
 
-class Camera(Source):
+class LocalCamera(Source):
     """The frames of a camera: ``device`` is a number (/dev/video0 is 0) or a path, also one that comes and goes with the camera.
 
     Options follow a question mark: ``0?size=1280x720&fps=30&fourcc=MJPG``; what the camera gives instead is told in ``notes``.

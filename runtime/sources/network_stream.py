@@ -24,7 +24,7 @@ _SLOWEST_QUEUE_S = 0.1
 _USUAL_FPS = 25.0
 
 
-class Address(Source):
+class NetworkStream(Source):
     """The frames of a network stream, counted as captured when they arrive; a video file on a web server is not live and may end.
 
     RTSP travels over TCP; rtspu:// asks for UDP. What piled up before the first frame or during a silence is let go and counted in

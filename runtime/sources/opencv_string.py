@@ -9,7 +9,7 @@ import cv2
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
-from edgecnn.runtime.sources.network_stream import Address
+from edgecnn.runtime.sources.network_stream import NetworkStream
 from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate
 from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Frame
@@ -65,7 +65,7 @@ class GStreamer(Source):
                 raise kind(f"a frame of {self.name}", f"none after {index} frames", "check the pipeline and its camera")
 
 
-def open_ffmpeg_string(target: str, *, timeout: float = 5.0, every: bool = False) -> Address:
+def open_ffmpeg_string(target: str, *, timeout: float = 5.0, every: bool = False) -> NetworkStream:
     """Whatever FFmpeg opens, such as srt://HOST:PORT, a device or a playlist; live unless every frame is wanted."""
     shown = target if "://" in target else f"ffmpeg:{target.partition('?')[0]}"
-    return Address(target, shown=shown, timeout=timeout, every=every, live=not every)
+    return NetworkStream(target, shown=shown, timeout=timeout, every=every, live=not every)

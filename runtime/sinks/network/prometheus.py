@@ -168,7 +168,9 @@ class MetricsServer:
     """
 
     def __init__(self, metrics: PrometheusMetrics, port: int, host: str = "127.0.0.1") -> None:
-        class Handler(_Handler):  # http.server creates one for each request, so the metrics are an attribute of the class
+        class Handler(
+            _MetricsRequestHandler
+        ):  # http.server creates one for each request, so the metrics are an attribute of the class
             prometheus = metrics
 
         try:
@@ -188,7 +190,7 @@ class MetricsServer:
         self._thread.join(1.0)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _MetricsRequestHandler(BaseHTTPRequestHandler):
     prometheus: PrometheusMetrics
     timeout = _READ_TIMEOUT_S  # a client that sends its request slowly is disconnected
     server_version, sys_version = "edgecnn", ""
