@@ -76,7 +76,7 @@ def _configuration(place: Place) -> str:
         "source_paths": ["edgecnn"],
         "only_mutate": list(place.mutate),
         "do_not_mutate_patterns": list(TEXT_ONLY),
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not slow"],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not slow and not real_data"],
         "pytest_add_cli_args_test_selection": list(place.tests),
         "also_copy": list(LINKED),
     }
