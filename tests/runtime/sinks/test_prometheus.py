@@ -121,7 +121,7 @@ def test_nothing_else_is_served(server: MetricsServer, path: str) -> None:
 
 
 def test_a_client_that_sends_nothing_delays_no_other(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.runtime.sinks.network.prometheus._Handler.timeout", 600.0)
+    monkeypatch.setattr("edgecnn.runtime.sinks.network.prometheus._MetricsRequestHandler.timeout", 600.0)
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
     assert finishes(lambda: get(server.port, "/metrics")[0]) == 200
     for one in silent:
