@@ -225,11 +225,11 @@ class LatencyMeter:
     def __call__(self, checkpoint: Path) -> float:
         """The latency of a checkpoint in milliseconds; raises ``InputError`` where it can't be exported."""
         self._count += 1
-        said: list[str] = []
+        messages: list[str] = []
         name = f"measured-{self._count}"
-        files = [path for _, path in _exported(name, checkpoint, self._folder, self._config, self._formats, said.append)]
+        files = [path for _, path in _exported(name, checkpoint, self._folder, self._config, self._formats, messages.append)]
         if not files:
-            raise InputError(f"the latency can't be measured: {said[-1]}", "prune to --target-macs")
+            raise InputError(f"the latency can't be measured: {messages[-1]}", "prune to --target-macs")
         if self._artifact is None or self.target_ms is None:
             return self._latencies_ms(files)[0]
         # Measured in turns with the reference and scaled by it: the machine may be busier now than when the target was measured.

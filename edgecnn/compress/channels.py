@@ -72,8 +72,8 @@ class PruningGraph:
         try:
             return tp.DependencyGraph().build_dependency(self._model, example_inputs=example, verbose=False)
         except (RuntimeError, ValueError, AttributeError, IndexError) as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            raise InputError(f"the channels of the network can't be traced ({said})", "prune a built-in network") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            raise InputError(f"the channels of the network can't be traced ({reason})", "prune a built-in network") from error
         finally:
             for parameter, trained in states:
                 parameter.requires_grad_(trained)
@@ -84,6 +84,7 @@ class PruningGraph:
 
     def prune(self, fraction: float, min_channels: Mapping[str, int], round_to: int) -> None:
         """Remove the ``fraction`` 0..1 of all channels with the least importance, but keep ``min_channels`` of each group."""
+        # One threshold for all groups: importance is relative to the mean of its group, so groups can be compared.
         every = torch.cat([group.importance for group in self.groups]).sort().values
         limit = float(every[min(int(fraction * len(every)), len(every) - 1)]) if fraction < 1 else math.inf
         for group in self.groups:
@@ -95,7 +96,7 @@ class PruningGraph:
     def _remove(self, group: ChannelGroup, channels: list[int]) -> None:
         with _silent():
             members = self._graph.get_pruning_group(group.layer, group.prune_function, channels)
-            if self._graph.check_pruning_group(members):
+            if self._graph.check_pruning_group(members):  # False where a layer would be left without channels
                 members.prune()
 
 
@@ -112,7 +113,7 @@ def _must_stay(members: Any) -> bool:
 
 
 def _is_end(node: Any) -> bool:
-    return type(node.module).__name__ == "_OutputOp"
+    return type(node.module).__name__ == "_OutputOp"  # torch-pruning's node for an output of the network; a private class
 
 
 def _is_last(node: Any) -> bool:

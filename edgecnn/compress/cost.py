@@ -70,4 +70,6 @@ def _of_layer(layer: nn.Module, output: Tensor) -> int:
     if isinstance(layer, nn.Linear):
         return output.numel() * layer.in_features
     assert isinstance(layer, nn.Conv2d)
-    return output.numel() * layer.weight[0].numel()  # channels of one group times the kernel
+    return (
+        output.numel() * layer.weight[0].numel()
+    )  # weight[0] is one filter: the input channels of a group times the kernel area

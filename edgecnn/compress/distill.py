@@ -102,10 +102,10 @@ class DistillObjective:
         """The weighted sum of the loss of the labels and of the teacher."""
         student = OutputCapture(model)
         labels = self.objective.loss(student, inputs, truth)
-        taught = self.teacher(inputs, self.preprocess)
+        teacher_outputs = self.teacher(inputs, self.preprocess)
         weight = self.config.weight
         size = (int(inputs.shape[2]), int(inputs.shape[3]))
-        return (1 - weight) * labels + weight * self._teacher_loss(student.outputs, taught, truth, size)
+        return (1 - weight) * labels + weight * self._teacher_loss(student.outputs, teacher_outputs, truth, size)
 
     def _teacher_loss(
         self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], truth: Any, size: tuple[int, int]
@@ -132,7 +132,7 @@ def dkd_loss(student: Tensor, teacher: Tensor, target: Tensor, temperature: floa
     """Decoupled loss of logits (B, C) with true classes ``target`` (B,): arXiv:2203.08679, equation 7 with alpha 1, times T^2.
 
     The first term compares the probabilities of the true class, the second the distributions over the other classes, each normalized
-    by itself.
+    on its own.
     """
     log_student, log_teacher = (F.log_softmax(logits / temperature, 1) for logits in (student, teacher))
     true = F.one_hot(target, student.shape[1]).bool()
@@ -144,6 +144,7 @@ def dkd_loss(student: Tensor, teacher: Tensor, target: Tensor, temperature: floa
 
 def _binary(log_probability: Tensor, true: Tensor) -> Tensor:
     """(B, 2): log of the probability of the true class, and of all others together."""
+    # not log(1 - p): for a teacher that is certain that is log(0), whose gradient is infinite
     others = log_probability.masked_fill(true, -math.inf).logsumexp(1)
     return torch.stack([log_probability[true], others], 1)
 

@@ -92,6 +92,7 @@ def _sparse(points: Sequence[ParetoPoint]) -> Any:
 def _label(figure: Any, axes: Any, points: Sequence[ParetoPoint]) -> None:
     """Write the name of each point beside it, at the candidate position that overlaps least with what is drawn."""
     renderer = figure.canvas.get_renderer()
+    # in pixels from here on: labels must not overlap on the screen, whatever the scale of the axes
     spots = axes.transData.transform([(point.cost, point.accuracy * 100) for point in points])
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
     frame = axes.get_window_extent(renderer)
@@ -125,7 +126,10 @@ def _places(x: float, y: float, wide: float, high: float) -> list[Box]:
 
 
 def _cost(box: Box, own: tuple[float, float], taken: Sequence[Box], frame: Any) -> tuple[float, float, float]:
-    """The badness of a position, worst first: pixels outside the panel, pixels covered, distance to the point."""
+    """The badness of a position, worst first: pixels outside the panel, area covered, distance to the point.
+
+    Tuples compare by their first different item: a position outside is worse than any overlap.
+    """
     outside = max(frame.x0 - box[0], 0) + max(box[2] - frame.x1, 0) + max(frame.y0 - box[1], 0) + max(box[3] - frame.y1, 0)
     covered = sum(
         max(min(box[2], other[2]) - max(box[0], other[0]), 0) * max(min(box[3], other[3]) - max(box[1], other[1]), 0)

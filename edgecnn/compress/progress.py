@@ -59,7 +59,7 @@ class ProgressFile:
 
     def finished(self, step: str) -> bool:
         """Whether a step is done and its checkpoint still exists."""
-        return step in self.done and self.checkpoint(step).is_file()
+        return step in self.done and self.checkpoint(step).is_file()  # a user may delete a checkpoint to repeat a step
 
     def finish(self, step: str, record: dict[str, Any]) -> None:
         """Record a step as done."""

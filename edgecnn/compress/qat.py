@@ -20,6 +20,7 @@ from edgecnn.models.fake_quant import FakeQuant
 from edgecnn.models.quantized import QuantizedModel, insert_fake_quant
 
 SAMPLES = 4096  # activations of each quantization point kept from each batch to calibrate its range
+MAX_BATCHES = 64  # of an iterator that may be endless
 SHRINK, TRIES = 0.92, 40  # ranges that are tried: from the minimum and maximum down to 0.92 ** 39, a 26th of them
 
 
@@ -62,7 +63,7 @@ def mark_quantized(card: ModelCard, record: dict[str, Any] | None = None) -> Mod
 
 
 def _cpu(batches: Iterable[Tensor]) -> Iterable[Tensor]:
-    return (batch.detach().float().cpu() for batch in itertools.islice(batches, 64))
+    return (batch.detach().float().cpu() for batch in itertools.islice(batches, MAX_BATCHES))
 
 
 def _sampled(point: FakeQuant, value: Tensor) -> Tensor:
@@ -75,6 +76,8 @@ def _sampled(point: FakeQuant, value: Tensor) -> Tensor:
 
 def _calibrate(point: FakeQuant, values: Tensor) -> None:
     """Set the range with the least mean squared error among ever narrower ones; of an output the widest."""
+    # Clipping a few outliers costs less than a coarser grid for everything else. An output must not be clipped: only some formats
+    # round it, and the others would differ.
     low, high = float(values.min()), float(values.max())
     found = []
     for turn in range(1 if point.is_output else TRIES):

@@ -80,7 +80,7 @@ class PipelineContext:
     def qat(self, folder: Path, source: Path) -> dict[str, Any]:
         """Quantization-aware training of ``source`` at a low learning rate; gives the record of its ranges."""
         model, card = load_checkpoint(source)
-        # bfloat16 has 8 bits of mantissa: its own rounding would be as coarse as the int8 grid that is learnt here
+        # bfloat16 has 8 bits of mantissa: its own rounding would be as coarse as the int8 grid that is trained here
         config = dataclasses.replace(self.finetune_config(self.config.qat_epochs, QAT_LR_FACTOR), amp="fp32")
         made = self.train(folder, config, (model, qat.mark_quantized(card)), {"step": "qat"}, add_fake_quant)
         trained, card = load_checkpoint(made)

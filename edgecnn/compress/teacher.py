@@ -76,12 +76,14 @@ def _adapted(inputs: Tensor, preprocess: Preprocess, card: ModelCard) -> Tensor:
             inputs.new_tensor(values).view(1, -1, 1, 1) for values in (*_ordered(preprocess, own.color), own.mean, own.std)
         )
         inputs = (inputs * std + mean - new_mean) / new_std
+    # A detector keeps the batch's size: its cells must be those of the student, box for box.
     if card.task != "detect" and inputs.shape[2:] != own.size:
         inputs = F.interpolate(inputs, own.size, mode="bilinear", antialias=True)
     return inputs
 
 
 def _ordered(preprocess: Preprocess, color: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    # mean and std are per channel: for the other color order they are reversed, as the channels were
     turned = preprocess.color != color
     return (preprocess.mean[::-1], preprocess.std[::-1]) if turned else (preprocess.mean, preprocess.std)
 

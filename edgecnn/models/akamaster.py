@@ -36,6 +36,7 @@ def convert(file: Path, out: Path) -> ModelCard:
     Tensors are renamed (``renamed``), their values do not change. Raises ``ArtifactError`` for a file that is none of these networks.
     """
     stored, record = _read(file)
+    # the depth is not in the file: it follows from the highest index of a block
     blocks = 1 + max((int(found[2]) for found in map(BLOCK.fullmatch, stored) if found), default=-1)
     name = next((name for name, entry in MODELS.items() if entry.preset.get("blocks") == blocks), None)
     if name is None:

@@ -27,7 +27,7 @@ def scale_channels(channels: int, width: float) -> int:
     """``channels`` times ``width``, rounded to a multiple of 8, at least 8; raises ``ValueError`` for a width that is not above 0."""
     if not width > 0:
         raise ValueError(f"width must be above 0, not {width}")
-    return max(int(channels * width + 4) // 8 * 8, 8)
+    return max(int(channels * width + 4) // 8 * 8, 8)  # engines compute 8 or more channels at once
 
 
 class Subsample(nn.Module):

@@ -1,4 +1,8 @@
-"""Checkpoints: one .safetensors file with the weights, and the card in its header. Loading one never runs code from it."""
+"""Checkpoints: one .safetensors file with the weights, and the card in its header. Loading one never runs code from it.
+
+The format: 8 bytes, the length of the header as a little-endian integer; the header, JSON with dtype, shape and byte range of each
+tensor and in ``__metadata__`` strings, of which ``CARD_KEY`` is the card; then the bytes of all tensors.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +77,9 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     if card.model.get("pruned"):
         from edgecnn.models.resize import resize
 
-        resize(model, weights)
+        resize(
+            model, weights
+        )  # after fake quantization was inserted, whose points depend on the layers but not on their channels
     _fill(model, weights, path, card.model["name"])
     if card.model.get("pruned"):
         _run_once(model.eval(), card, path)
@@ -104,7 +110,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard, *, half
 def digest(weights: Mapping[str, Tensor]) -> str:
     """SHA-256 of the names and bytes of all tensors, in the order of their names."""
     total = hashlib.sha256()
-    for key in sorted(weights):
+    for key in sorted(weights):  # a state dict has the order of the layers, which a rewritten model may change
         total.update(key.encode())
         total.update(weights[key].detach().cpu().contiguous().numpy().tobytes())
     return total.hexdigest()

@@ -73,6 +73,7 @@ class DetectionHead(nn.Module):
         score, box = self.score[-1], self.box[-1]
         assert isinstance(score, nn.Conv2d)
         assert isinstance(box, nn.Conv2d)
+        # the inverse sigmoid of PRIOR, so that the loss of the many background cells does not dominate at first; boxes of 4 strides
         for layer, bias in ((score, -math.log((1 - PRIOR) / PRIOR)), (box, 2.0)):
             nn.init.normal_(layer.weight, std=0.01)
             assert layer.bias is not None
@@ -117,6 +118,7 @@ class EdgeDet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Distances (B, N, 4) and scores, or logits while training, (B, N, classes)."""
+        # separate heads, concatenated at the end: every level keeps its own quantization ranges
         levels = [head(level) for head, level in zip(self.heads, self.neck(self.backbone(x)), strict=True)]
         logits = torch.cat([level[0] for level in levels], 1)
         boxes = torch.cat([level[1] for level in levels], 1).clamp(0.0, self.reach)

@@ -44,7 +44,7 @@ class MobileNet(nn.Module):
     ) -> None:
         super().__init__()
         self.size, self.task = (size[0], size[1]), task_for(head)
-        places = 1 + sum(halves for *_, halves in STAGES)
+        places = 1 + sum(halves for *_, halves in STAGES)  # the stem can halve, too
         skipped = places - halvings(min(size), places)
         last = scale_channels(STEM, width)
         self.stem = conv_bn_relu(channels, last, 3, 1 if skipped else 2)

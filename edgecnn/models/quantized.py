@@ -106,6 +106,7 @@ def insert_fake_quant(model: nn.Module, example: Tensor) -> QuantizedModel:
     Raises ``InputError`` for a network with data-dependent control flow, or with a layer that is used twice.
     """
     root = copy.deepcopy(model).cpu()
+    # Tracing follows Python control flow once: a forward that depends on ``self.training`` gives two different graphs.
     graphs = {training: _traced(root, training) for training in (True, False)}
     for convolution, norm in list(_fusible(root, graphs[False])):
         _fuse(root, graphs.values(), convolution, norm)
@@ -121,9 +122,9 @@ def _traced(root: nn.Module, training: bool) -> fx.Graph:
     try:
         return fx.Tracer().trace(root.train(training))
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(
-            f"the network can't be traced for quantization ({said})", "use one whose control flow does not depend on its data"
+            f"the network can't be traced for quantization ({reason})", "use one whose control flow does not depend on its data"
         ) from error
 
 
@@ -165,6 +166,7 @@ def _places(root: nn.Module, graph: fx.Graph, example: Tensor) -> dict[str, bool
     """Names of the nodes whose results a file rounds, in order, and whether no weights follow."""
     ShapeProp(fx.GraphModule(root, graph)).propagate(example)
     graph.owning_module = None  # the temporary module above: a graph can have only one, and gets its own later
+    # Backwards through the graph: everything from which a layer with weights can be reached.
     before_weights: set[fx.Node] = set()
     for node in reversed(graph.nodes):
         if any(user in before_weights or isinstance(_layer(root, user), FusedLayer) for user in node.users):
@@ -200,8 +202,8 @@ def _is(root: nn.Module, node: fx.Node, kinds: tuple[Any, ...]) -> bool:
 def _insert(graph: fx.Graph, name: str) -> None:
     """Insert the quantization point of the node of this name between it and all its users."""
     node = next((node for node in graph.nodes if node.name == name), None)
-    if node is None:
+    if node is None:  # found in the eval graph, such as the sigmoid of a detector, but not in the other
         return
     with graph.inserting_after(node):
         point = graph.call_module(f"points.{name}", (node,))
-    node.replace_all_uses_with(point, delete_user_cb=lambda user: user is not point)
+    node.replace_all_uses_with(point, delete_user_cb=lambda user: user is not point)  # else the point would be its own input

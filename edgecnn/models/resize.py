@@ -29,6 +29,7 @@ def resize(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def _convolution(layer: nn.Conv2d, weight: Tensor) -> None:
     """A depthwise convolution keeps its number of filters per channel, any other its number of groups."""
+    # weight is (out, in / groups, h, w): a depthwise one always has 1 in the second place, so its groups follow from the first
     if layer.groups == layer.in_channels and layer.groups > 1:
         layer.groups = max(len(weight) // (layer.out_channels // layer.groups), 1)
     layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups

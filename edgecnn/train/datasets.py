@@ -104,7 +104,7 @@ def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str],
 
 def _pseudo_labelled(dataset: Dataset, teacher: Teacher, out: Path, index: int, source: dict[str, Any]) -> Dataset:
     """The dataset with a teacher's boxes for the classes it does not label; their number is added to ``source``."""
-    classes = {own: wanted for own, wanted in teacher.classes(dataset.labels).items() if wanted in dataset.unlabelled}
+    classes = {own: target for own, target in teacher.classes(dataset.labels).items() if target in dataset.unlabelled}
     if not classes:
         return dataset
     cache = out / f"pseudo-{index}-{dataset.name}-{Path(teacher.name).stem}.json"

@@ -97,6 +97,7 @@ class DetectionObjective:
     def loss(self, model: nn.Module, inputs: Tensor, truth: GroundTruth) -> Tensor:
         """Score and box loss, each divided by the sum of the target scores."""
         distances, logits = model(inputs)
+        # in float32: box coordinates of hundreds of pixels have steps of 1 or 2 in bfloat16
         with torch.autocast(inputs.device.type, enabled=False):
             return detection_loss(distances.float(), logits.float(), truth.to(inputs.device), _size(inputs), self.reach)
 
@@ -106,6 +107,7 @@ def detection_loss(distances: Tensor, logits: Tensor, truth: GroundTruth, size: 
     centres, strides = (part.to(logits.device) for part in cells(size))
     boxes = to_xyxy(distances, centres, strides)
     target = assign(logits.detach().sigmoid(), boxes.detach(), truth, centres, strides, reach)
+    # Divided by the sum of target scores, not by the number of positive cells: poorly aligned cells count less, as in the loss itself.
     total = global_divisor(target.score.sum(), 1.0)
     scores = F.binary_cross_entropy_with_logits(logits, target.score, reduction="none")
     counts = target.counts[..., None]

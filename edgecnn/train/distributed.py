@@ -75,7 +75,7 @@ def join_group() -> ProcessGroup:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return ProcessGroup()
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # before NCCL starts: all processes would use the first GPU
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=BARRIER_TIMEOUT)

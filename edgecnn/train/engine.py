@@ -89,6 +89,7 @@ class Engine:
                 self._save(folder)
 
     def _epoch(self, prefetch: Prefetch) -> float:
+        # seeded by epoch, like order and augmentation: a resumed training continues with the same random numbers
         torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         self.model.train()
         total, title = 0.0, f"epoch {self.epoch + 1}/{self.config.epochs}"

@@ -64,5 +64,6 @@ def with_target_scale(card: ModelCard, datasets: Sequence[Dataset]) -> ModelCard
     deviation = float(values.std())
     if not deviation:
         raise InputError(f"--data: all {len(values)} images have the value {values[0]:g}", "add images with other values")
+    # The network is trained on standardized values; the decoder turns its output into value = output * scale + offset.
     options = {**card.decode.options, "scale": [deviation], "offset": [float(values.mean())]}
     return card.replace(decode=Decode(card.decode.name, options))

@@ -32,7 +32,7 @@ class TrainState:
 
     def save(self, folder: Path) -> None:
         """Write the file atomically; raises ``InputError`` where the disk is full or the folder can't be written."""
-        buffer = io.BytesIO()
+        buffer = io.BytesIO()  # torch.save can't write atomically itself
         torch.save({"version": VERSION, **{name: getattr(self, name) for name in self.__slots__}}, buffer)
         write_file(folder / STATE, buffer.getvalue(), fix="choose another --out")
 

@@ -146,6 +146,7 @@ def initialize(model: nn.Module, card: ModelCard, config: TrainConfig) -> tuple[
     unknown = [name for name in reused.new if name.rpartition(".")[0] in layers]
     if unknown:
         raise InputError(f"--freeze: {unknown[0]} is new, {reused.card.name} has no weights for it", "freeze fewer layers")
+    # The reused first layer expects the pixels it was trained with.
     theirs, ours = reused.card.preprocess, card.preprocess
     if theirs.channels == ours.channels:
         ours = dataclasses.replace(ours, color=theirs.color, mean=theirs.mean, std=theirs.std)
