@@ -54,11 +54,16 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One image of a source: (H, W, 3) uint8 BGR, captured at ``captured_at`` ``perf_counter`` seconds."""
+    """One image of a source: (H, W, 3) uint8 BGR, captured at ``captured_at`` ``perf_counter`` seconds.
+
+    ``media_time`` is when it is shown in its video, in seconds from the first frame; None for live sources, and where the time
+    stamps of a video are not known.
+    """
 
     index: int
     captured_at: float
     image: Image
+    media_time: float | None = None
 
     def __post_init__(self) -> None:
         _check(self.image, "a frame", (None, None, 3), np.uint8)

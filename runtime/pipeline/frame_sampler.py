@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgecnn.runtime.sources.base import Source
+from edgecnn.runtime.steps.clock import media_time
 from edgecnn.types import Frame, Image
 
 
@@ -13,7 +14,7 @@ from edgecnn.types import Frame, Image
 class FrameSampler:
     """Decides frame by frame, in order; rejected frames count as skipped.
 
-    ``every`` N accepts frames 0, N, 2N ... ``max_fps`` goes by the time of capture, for a file by its own frame rate. ``gate`` is
+    ``every`` N accepts frames 0, N, 2N ... ``max_fps`` goes by the time of capture, for a file by its time stamps. ``gate`` is
     called last, only for frames that passed the other two. Raises ``ValueError`` for numbers out of range.
     """
 
@@ -39,7 +40,8 @@ class FrameSampler:
         """The due time advances by whole periods, so that unevenly spaced frames still average ``max_fps``."""
         if self.max_fps is None:
             return True
-        at = frame.captured_at if self.source.live or not self.source.fps else frame.index / self.source.fps
+        unknown = frame.media_time is None and not self.source.fps
+        at = frame.captured_at if self.source.live or unknown else media_time(frame, self.source.fps)
         period = 1 / self.max_fps
         if at < self._due - 1e-6:
             return False

@@ -82,11 +82,11 @@ def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
 
 
 def _open_string(text: str, timeout: float, paced: bool | None) -> Source:
-    from edgecnn.runtime.sources.opencv_string import GStreamer, open_ffmpeg_string
+    from edgecnn.runtime.sources.opencv_string import GStreamerPipeline, open_ffmpeg_string
 
     kind, _, rest = expand_variables(text)[0].partition(":")
     if kind == "gst":
-        return GStreamer(rest, timeout=timeout, live=paced is not False)
+        return GStreamerPipeline(rest, timeout=timeout, live=paced is not False)
     return open_ffmpeg_string(rest, timeout=timeout, every=paced is False)
 
 

@@ -1,4 +1,4 @@
-"""Opening and reading with OpenCV's FFmpeg: what video files and network addresses share."""
+"""Reading videos and streams with OpenCV's own FFmpeg, where PyAV is not installed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _lock = threading.Lock()
 _begun = 0.0
 
 
-def open_file(path: str, timeout: float) -> cv2.VideoCapture | None:
+def open_file(path: str, timeout: float) -> OpenCvCapture | None:
     """Open a file; None where FFmpeg can't, or not within ``timeout`` seconds."""
     _set_options("")
     with native_stderr_silenced():
         return _open(path, timeout)
 
 
-def open_stream(address: str, timeout: float, transport: str = "tcp") -> cv2.VideoCapture | None:
+def open_stream(address: str, timeout: float, transport: str = "tcp") -> OpenCvCapture | None:
     """Open a live address so that it begins soon; None where FFmpeg can't, or not within ``timeout`` seconds.
 
     ``transport`` is "udp", or "tcp", which falls back to UDP where a camera has nothing else. ``fpsprobesize;0`` spares the 20 frames
@@ -52,7 +52,7 @@ def _set_options(options: str) -> None:
         _begun = time.perf_counter()
 
 
-def _open(target: str, timeout: float) -> cv2.VideoCapture | None:
+def _open(target: str, timeout: float) -> OpenCvCapture | None:
     """One decoding thread: FFmpeg holds back one frame per further thread, which is delay on a live stream, and on a file takes the
     cores that inference needs."""
     silence_video_logs()
@@ -66,13 +66,38 @@ def _open(target: str, timeout: float) -> cv2.VideoCapture | None:
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings)
     except cv2.error:  # its text may hold the address
         return None
-    return capture if capture.isOpened() else None
+    return OpenCvCapture(capture) if capture.isOpened() else None
 
 
-def read_next(capture: cv2.VideoCapture) -> Image | None:
-    """The next image (H, W, 3) BGR, or None at the end."""
-    found, image = capture.read()
-    return as_bgr(image) if found else None
+class OpenCvCapture:
+    """A ``VideoCapture`` by OpenCV. It knows no time stamps, and scales frames that change their size to that of the first."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture, self._read = capture, 0
+        self.fps = frame_rate(capture)
+        self.time: float | None = None
+
+    def grab(self) -> bool:
+        """Decode the next frame; False at the end, after an error, and where none comes within the timeout."""
+        grabbed = self._capture.grab()
+        self._read += grabbed
+        return grabbed
+
+    def retrieve(self) -> Image | None:
+        """The grabbed frame as (H, W, 3) uint8 BGR."""
+        found, image = self._capture.retrieve()
+        return as_bgr(image) if found and image is not None else None
+
+    def missing(self) -> str | None:
+        """At the end: how much less could be read than the header says."""
+        promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if self._read >= promised - 1:  # where the header gives only a duration, the count is off by one
+            return None
+        return f"its header says {promised} frames, {self._read} could be read"
+
+    def release(self) -> None:
+        """Close it."""
+        self._capture.release()
 
 
 def as_bgr(image: cv2.typing.MatLike) -> Image:

@@ -15,7 +15,7 @@ from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Frame
 
 
-class GStreamer(Source):
+class GStreamerPipeline(Source):
     """The frames of a GStreamer pipeline that ends in ``appsink``. It is named by its first element, since the rest may hold passwords.
 
     Raises ``SourceError`` where this OpenCV has no GStreamer, and when iterated for a pipeline that does not start, breaks or ends.
@@ -25,16 +25,16 @@ class GStreamer(Source):
         self._pipeline = pipeline.strip()
         super().__init__(f"gst:{(self._pipeline.split() or [''])[0]}", live=live, timeout=timeout)
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            do = "install an OpenCV that has it (Debian: python3-opencv), or name the camera's address instead"
-            raise SourceError(f"a GStreamer pipeline ({self.name})", "an OpenCV without GStreamer", do)
+            fix = "install one that has it (Debian: python3-opencv), or name the camera's address instead"
+            raise SourceError(f"{self.name}: this build of OpenCV has no GStreamer", fix)
         if "appsink" not in self._pipeline:
-            raise SourceError(f"a GStreamer pipeline ({self.name})", "none that ends in appsink", "add: ! videoconvert ! appsink")
+            raise SourceError(f"{self.name}: the GStreamer pipeline has no appsink", "end it with: ! videoconvert ! appsink")
 
     def _frames(self) -> Generator[Frame, None, None]:
         capture = self._open()
         try:
             if not capture.isOpened():
-                raise SourceError(f"frames of {self.name}", "a pipeline that does not start", "try it with gst-launch-1.0")
+                raise SourceError(f"{self.name}: the GStreamer pipeline does not start", "try it with gst-launch-1.0")
             self.fps = frame_rate(capture)
             yield from self._read(capture)
         finally:
@@ -62,10 +62,10 @@ class GStreamer(Source):
                 return
             else:
                 kind = SilenceError if waited >= self.timeout * 0.9 else SourceError
-                raise kind(f"a frame of {self.name}", f"none after {index} frames", "check the pipeline and its camera")
+                raise kind(f"{self.name}: no frame after {index} frames", "check the pipeline and its camera")
 
 
 def open_ffmpeg_string(target: str, *, timeout: float = 5.0, every: bool = False) -> NetworkStream:
     """Whatever FFmpeg opens, such as srt://HOST:PORT, a device or a playlist; live unless every frame is wanted."""
     shown = target if "://" in target else f"ffmpeg:{target.partition('?')[0]}"
-    return NetworkStream(target, shown=shown, timeout=timeout, every=every, live=not every)
+    return NetworkStream(target, shown=shown, timeout=timeout, every=every, live=not every, use_opencv=True)

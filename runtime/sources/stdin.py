@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
-from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate, open_file
+from edgecnn.runtime.sources.video_capture import open_file
 from edgecnn.types import Frame
 
 _CHUNK_BYTES = 1 << 20
@@ -92,14 +92,14 @@ class StdinSource(Source):
             os.close(receiver)
         if capture is None:
             raise SourceError("standard input holds no format that FFmpeg detects", _FIX)
-        self.fps = frame_rate(capture)
+        self.fps = capture.fps
         index = 0
         try:
             while capture.grab():
                 captured_at = time.perf_counter()
-                found, image = capture.retrieve()
-                if found:
-                    yield Frame(index, captured_at, as_bgr(image))
+                image = capture.retrieve()
+                if image is not None:
+                    yield Frame(index, captured_at, image, None if self.live else capture.time)
                     index += 1
         finally:
             capture.release()  # the feeder then fails to write, and ends

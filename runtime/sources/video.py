@@ -6,11 +6,9 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import cv2
-
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import Pacer, Source
-from edgecnn.runtime.sources.opencv_capture import frame_rate, open_file, read_next
+from edgecnn.runtime.sources.video_capture import VideoCapture, open_file
 from edgecnn.types import Frame
 
 _USUAL_FPS = 30.0
@@ -19,12 +17,14 @@ _USUAL_FPS = 30.0
 class VideoFile(Source):
     """The frames of a video file, ``repeat`` times over (0: without end), as fast as they are taken or ``paced`` like a live camera.
 
+    Frames have the time stamps of the file as their ``media_time`` where PyAV reads it; a repeated video goes on counting.
     A file that ends before its header says is told in ``notes``. Raises ``SourceError`` when iterated where it holds no video.
     """
 
     def __init__(self, path: Path, *, repeat: int = 1, paced: bool = False, timeout: float = 5.0) -> None:
         super().__init__(str(path), live=paced, timeout=timeout)
         self._path, self._repeat = path, repeat
+        self._start = 0.0  # media time at which the current round begins, in seconds
 
     def _frames(self) -> Generator[Frame, None, None]:
         index = rounds = 0
@@ -39,32 +39,33 @@ class VideoFile(Source):
                 capture.release()
             rounds += 1
 
-    def _open(self) -> cv2.VideoCapture:
+    def _open(self) -> VideoCapture:
         capture = open_file(str(self._path), self.timeout)
         if capture is None:
-            raise SourceError(
-                f"a video at {self.name}", "a file that can't be read as one", "check it, or name an image or a video"
-            )
-        self.fps = frame_rate(capture)
+            raise SourceError(f"{self.name} can't be read as a video", "check it, or name an image or a video")
+        self.fps = capture.fps
         return capture
 
-    def _one_pass(self, capture: cv2.VideoCapture, index: int, pacer: Pacer | None) -> Generator[Frame, None, int]:
-        first = index
+    def _one_pass(self, capture: VideoCapture, index: int, pacer: Pacer | None) -> Generator[Frame, None, int]:
+        first, media_time = index, None
         while True:
             if pacer is not None:
                 pacer.wait(index)
             started = time.perf_counter()
-            image = read_next(capture)
+            image = capture.retrieve() if capture.grab() else None
             if image is None:
                 break
-            yield Frame(index, started, image)
+            media_time = None if capture.time is None else self._start + capture.time
+            yield Frame(index, started, image, media_time)
             index += 1
-        self._check_length(index - first, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        if index == first:
+            raise SourceError(f"{self.name} holds no frame that can be read", "check or replace the file")
+        if media_time is not None:
+            self._start = media_time + 1 / (self.fps or _USUAL_FPS)
+        self._note_missing(capture.missing())
         return index
 
-    def _check_length(self, read: int, promised: int) -> None:
-        if not read:
-            raise SourceError(f"a video at {self.name}", "no frame that can be read", "check or replace the file")
-        note = f"{self._path.name} ends early: its header says {promised} frames, {read} could be read"
-        if read < promised - 1 and note not in self.notes:  # where the header gives only a duration, the count is off by one
+    def _note_missing(self, missing: str | None) -> None:
+        note = f"{self._path.name} ends early: {missing}"
+        if missing is not None and note not in self.notes:
             self.notes.append(note)

@@ -18,11 +18,16 @@ class Timed(Protocol):
     fps: float | None
 
 
+def media_time(frame: Frame, fps: float | None, default_fps: float = DEFAULT_FPS) -> float:
+    """When a frame of a file is shown, in seconds: its time stamp, else index / ``fps``, or ``default_fps`` where None."""
+    return frame.index / (fps or default_fps) if frame.media_time is None else frame.media_time
+
+
 def captured(frame: Frame) -> float:
     """The time of capture: the clock of a live camera."""
     return frame.captured_at
 
 
 def clock_of(source: Timed) -> Clock:
-    """The clock of a source: the time of capture for a live one, else frame index / frame rate (30 where unknown)."""
-    return captured if source.live else lambda frame: frame.index / (source.fps or DEFAULT_FPS)
+    """The clock of a source: the time of capture for a live one, else the frame's time stamp in its file."""
+    return captured if source.live else lambda frame: media_time(frame, source.fps)

@@ -16,6 +16,7 @@ from edgecnn.files import write_file
 from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks.files.retention import Shelf
 from edgecnn.runtime.sinks.files.video_writer import VideoWriter, check_video_extra
+from edgecnn.runtime.steps.clock import media_time
 from edgecnn.types import Event, Image, Result
 
 _USUAL_FPS = 25.0
@@ -64,7 +65,7 @@ class EventClipsSink:
 
     def write(self, result: Result) -> None:
         """Take one result, which may be the beginning, the middle or the end of a clip, or come before the next."""
-        now = result.frame.captured_at if self._realtime else result.frame.index / (self._ask_fps() or _USUAL_FPS)
+        now = result.frame.captured_at if self._realtime else media_time(result.frame, self._ask_fps(), _USUAL_FPS)
         wanted = [event for event in result.events if self._plan.kinds is None or event.kind in self._plan.kinds]
         if self._clip is not None and now > self._clip.until:
             self._end_clip()

@@ -24,8 +24,8 @@ class VideoSink:
 
     The file can be read while it grows, after a kill and on a full disk (see ``VideoWriter``). With ``realtime`` a frame is shown
     until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, with or without
-    dropped frames. Frames of another size than the first are scaled into it with black bars. ``fps`` may be a function, asked at the
-    first frame, when a source knows it.
+    dropped frames; else it follows the time stamps of the file that is read, or shows frames one after another at ``fps``, which may
+    be a function, asked at the first frame. Frames of another size than the first are scaled into it with black bars.
     ``segment_s`` begins a new file after that many seconds, each with the time of its first frame in its name; ``dated`` gives a
     single video such a name. The oldest of these files are deleted so that all take at most ``keep_bytes``. After an
     ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays. So does an
@@ -98,19 +98,19 @@ class VideoSink:
 
 
 class _Clock:
-    """When a frame is shown, in seconds from the first: when it was captured, or one after the other."""
+    """When a frame is shown, in seconds from the first: by the time of its capture, by its time stamp, or one period after another."""
 
     def __init__(self, realtime: bool) -> None:
         self._realtime, self._shift, self._last = realtime, 0.0, 0.0
         self._first: float | None = None
 
     def at(self, result: Result, file: VideoWriter) -> float:
-        if not self._realtime:
+        now = result.frame.captured_at if self._realtime else result.frame.media_time
+        if now is None:
             return file.frames / file.fps
-        now = result.frame.captured_at
         self._first = now if self._first is None else self._first
         at = now - self._first - self._shift
-        if at > self._last + _LONGEST_GAP_S:
+        if self._realtime and at > self._last + _LONGEST_GAP_S:
             self._shift += at - self._last - _LONGEST_GAP_S
             at = self._last + _LONGEST_GAP_S
         self._last = at

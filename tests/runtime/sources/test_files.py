@@ -119,8 +119,14 @@ def test_failures_of_an_endless_run_do_not_pile_up_nor_end_it(folder: Path) -> N
         pytest.param(lambda path: None, "does not exist; check the path, or name an image, a folder", id="missing"),
         pytest.param(lambda path: path.mkdir(), r"among 0 entries; name a folder with images", id="empty folder"),
         pytest.param(lambda path: path.write_bytes(b""), "an empty file", id="empty file"),
-        pytest.param(lambda path: path.write_text("no video, a text\n" * 99), "can't be read as one|no frame", id="text"),
-        pytest.param(lambda path: path.write_bytes(os.urandom(9999)), "can't be read as one|no frame", id="noise"),
+        pytest.param(
+            lambda path: path.write_text("no video, a text\n" * 99),
+            "can't be read as a video|no frame that can be read",
+            id="text",
+        ),
+        pytest.param(
+            lambda path: path.write_bytes(os.urandom(9999)), "can't be read as a video|no frame that can be read", id="noise"
+        ),
     ],
 )
 def test_what_is_no_source_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str], make: object, message: str) -> None:
@@ -165,7 +171,7 @@ def test_a_video_that_ends_early_is_told_and_is_no_error(tmp_path: Path, capfd: 
 def test_a_truncated_mp4_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write_video(tmp_path / "v.mp4", 20, "mp4v")
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(SourceError, match="can't be read as one"):
+    with pytest.raises(SourceError, match="can't be read as a video"):
         list(open_source(path))
     assert capfd.readouterr().err == ""
 

@@ -114,7 +114,7 @@ def test_a_video_on_a_web_server_is_a_file_that_ends(camera: str) -> None:
 
 def test_a_camera_that_falls_silent_is_an_error_after_the_timeout(camera: str, capfd: pytest.CaptureFixture[str]) -> None:
     seen: list[int] = []
-    with pytest.raises(SourceError, match=r"found none for \d\.\d s after \d+ frames"):
+    with pytest.raises(SourceError, match=r"no frame for \d\.\d s after \d+ frames"):
         seen.extend(frame.index for frame in open_source(f"http://{camera}/stall", timeout=1.0))
     assert seen
     assert capfd.readouterr().err == ""

@@ -83,9 +83,9 @@ def udp_sockets() -> set[str]:
     ],
 )
 def test_what_piled_up_on_the_way_is_let_go(fps: float | None, waits: list[float], held: list[bool]) -> None:
-    backlog, now, found = Backlog(fps, wanted=True), time.perf_counter(), []
+    backlog, now, found = Backlog(fps, drop=True), time.perf_counter(), []
     for waited in waits:
         now += waited
         found.append(backlog.holds(waited, now))
     assert found == held
-    assert not any(Backlog(fps, wanted=False).holds(waited, now) for waited in waits)
+    assert not any(Backlog(fps, drop=False).holds(waited, now) for waited in waits)
