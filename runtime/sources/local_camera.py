@@ -130,7 +130,7 @@ class LocalCamera(Source):
         place = f"{self.name} at {self._device}" if str(self._device) not in self.name else self.name
         if not self._device.exists():
             there = ", ".join(sorted(path.name for path in Path("/dev").glob("video*"))) or "no camera"
-            raise SourceError(f"{place} does not exist; there is {there}", "plug it in, or name another one")
+            raise SourceError(f"{place} does not exist, there is {there}", "plug it in, or name another one")
         if not self._device.is_char_device():
             raise SourceError(f"{place} is not a device", "name a camera")
         if not os.access(self._device, os.R_OK | os.W_OK):

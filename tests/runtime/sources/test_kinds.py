@@ -211,7 +211,7 @@ def test_options_that_no_camera_has_are_one_line(query: str) -> None:
     [
         pytest.param(
             "/dev/v4l/by-id/usb-Acme_Cam-video-index0",
-            "camera /dev/v4l/by-id/usb-Acme_Cam-video-index0 does not exist; there is",
+            "camera /dev/v4l/by-id/usb-Acme_Cam-video-index0 does not exist, there is",
             id="by id",
         ),
         pytest.param("97?size=640x480", "camera 97 at /dev/video97", id="number"),
