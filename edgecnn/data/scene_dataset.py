@@ -32,9 +32,9 @@ class Frames(Sequence[Sample]):
         if not -self._count <= index < self._count:
             raise IndexError(index)
         frame = index % self._count * self._scene.options.every
-        truth = self._scene.truth(frame)
+        ground_truth = self._scene.ground_truth(frame)
         group = str(self._scene.cut(frame))
-        return Sample(f"frame-{frame:07d}", partial(self._image, frame), boxes=truth.boxes, group=group, image_id=frame)
+        return Sample(f"frame-{frame:07d}", partial(self._image, frame), boxes=ground_truth.boxes, group=group, image_id=frame)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(self._count))

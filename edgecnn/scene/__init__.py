@@ -1,9 +1,9 @@
-"""The built-in virtual camera: a procedural table-top with exact truth."""
+"""The built-in virtual camera: a procedurally rendered table top with exact ground truth."""
 
 from __future__ import annotations
 
-from edgecnn.scene.ground_truth import Truth
+from edgecnn.scene.ground_truth import GroundTruth
 from edgecnn.scene.options import LABELS, SceneOptions, parse_scene
 from edgecnn.scene.scene import Scene
 
-__all__ = ["LABELS", "Scene", "SceneOptions", "Truth", "parse_scene"]
+__all__ = ["LABELS", "GroundTruth", "Scene", "SceneOptions", "parse_scene"]

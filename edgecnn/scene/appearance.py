@@ -1,4 +1,4 @@
-"""The surface of a turned thing: glaze, patterns, liquid. Colours are BGR, 0..1."""
+"""The surface of a solid of revolution: glaze, patterns, liquid. Colours are BGR, 0..1."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ PATTERNS = ("plain", "plain", "bands", "stripes", "dots", "checks", "dip", "badg
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How a thing is coloured: outside, inside, second colour, liquid, pattern by name, gloss 0..1, and a seed for details.
+class Appearance:
+    """How an object is coloured: outside, inside, second colour, liquid, pattern by name, gloss 0..1, and a seed for details.
 
-    ``cap`` is the colour of the topmost part of a solid thing (a can's lid, a bottle's cap) where it has another.
+    ``cap`` is the colour of the topmost part of a solid object (a can's lid, a bottle's cap) where it has another.
     """
 
     outside: Colour
@@ -55,10 +55,10 @@ class Look:
     cap: Colour | None = None
 
 
-def look(rng: np.random.Generator, kind: str) -> Look:
-    """A look that suits ``kind``."""
+def sample_appearance(rng: np.random.Generator, kind: str) -> Appearance:
+    """A random appearance that suits ``kind``."""
     glaze = _pick(rng, GLAZES)
-    usual = Look(
+    usual = Appearance(
         outside=glaze,
         inside=glaze if rng.random() < 0.45 else _pick(rng, GLAZES[:3]),
         accent=_pick(rng, GLAZES),
@@ -87,7 +87,7 @@ def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
     return float(b), float(g), float(r)
 
 
-def albedo(shape: Profile, surface: Look) -> Float32:
+def albedo(shape: Profile, surface: Appearance) -> Float32:
     """(POINTS, AZIMUTHS, 3) float32: the colour of each point of the surface before any light."""
     rim = min(shape.rim, POINTS)
     colour = np.empty((POINTS, AZIMUTHS, 3), np.float32)

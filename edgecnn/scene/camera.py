@@ -1,6 +1,6 @@
-"""Where the camera is at a time, and where a point of the table lands in its picture.
+"""The pinhole camera: its pose over time, and projection between table and image.
 
-The world: x to the right, y away from the camera's first place, z up, in cm; the table is z = 0.
+The world: x to the right, y away from the camera's start, z up, in cm; the table is z = 0.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from edgecnn.scene.options import SceneOptions
 
-Real = NDArray[np.float64]
+Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """A slow, smooth motion: ``start + drift * t + swing * sin(rate * t + phase)``."""
+class Motion:
+    """One coordinate over time, in seconds: ``start + drift * t + swing * sin(rate * t + phase)``."""
 
     start: float
     drift: float = 0.0
@@ -30,77 +30,77 @@ class Path:
         """The value at ``t`` seconds."""
         return self.start + self.drift * t + self.swing * math.sin(self.rate * t + self.phase)
 
-    def over(self, times: Real) -> Real:
+    def over(self, times: Float64) -> Float64:
         """The values at ``times`` (n,)."""
         return np.asarray(self.start + self.drift * times + self.swing * np.sin(self.rate * times + self.phase))
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
-    """How the camera moves during one cut: what it looks at (x, y), distance, pitch, yaw and roll (radians), focal length in widths."""
+class CameraMotion:
+    """Camera motion during one cut: target (x, y) and distance in cm, pitch, yaw and roll in radians, focal length in image widths."""
 
-    x: Path
-    y: Path
-    distance: Path
-    pitch: Path
-    yaw: Path
-    roll: Path
+    x: Motion
+    y: Motion
+    distance: Motion
+    pitch: Motion
+    yaw: Motion
+    roll: Motion
     focal: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Camera:
+class PinholeCamera:
     """A pinhole camera at one moment: position, the rows right, down and forward of ``axes``, focal length and centre in pixels."""
 
-    position: Real
-    axes: Real
+    position: Float64
+    axes: Float64
     focal: float
-    centre: Real
+    centre: Float64
 
-    def project(self, points: Real) -> Real:
+    def project(self, points: Float64) -> Float64:
         """Pixels (n, 2) of world points (n, 3); a point that is not in front of the camera is moved there."""
         local = (points - self.position) @ self.axes.T
         depth = np.maximum(local[:, 2:], 1e-3)
         return np.asarray(local[:, :2] / depth * self.focal + self.centre)
 
-    def ground(self, pixels: Real) -> Real:
+    def ground(self, pixels: Float64) -> Float64:
         """Points (n, 2) of the table under pixels (n, 2); the pixels must lie below the horizon."""
         local = np.column_stack([(pixels - self.centre) / self.focal, np.ones(len(pixels))])
         rays = local @ self.axes
         return np.asarray(self.position[:2] - rays[:, :2] * (self.position[2] / rays[:, 2:]))
 
-    def homography(self) -> Real:
+    def homography(self) -> Float64:
         """(3, 3), from (x, y, 1) of the table to pixels."""
         local = self.axes @ np.column_stack([np.eye(3)[:, :2], -self.position])
         lens = np.array([[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1]])
         return np.asarray(lens @ local)
 
 
-def camera(rig: Rig, t: float, size: tuple[int, int]) -> Camera:
-    """The camera of ``rig`` at ``t`` seconds for a picture of (width, height)."""
-    pitch, yaw, roll, distance = (path.at(t) for path in (rig.pitch, rig.yaw, rig.roll, rig.distance))
+def camera_at(motion: CameraMotion, t: float, size: tuple[int, int]) -> PinholeCamera:
+    """The camera of ``motion`` at ``t`` seconds for an image of (width, height)."""
+    pitch, yaw, roll, distance = (path.at(t) for path in (motion.pitch, motion.yaw, motion.roll, motion.distance))
     forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), -np.sin(pitch)])
     right = np.array([np.cos(yaw), -np.sin(yaw), 0.0])
     down = np.cross(forward, right)
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    position = np.array([rig.x.at(t), rig.y.at(t), 0.0]) - forward * distance
+    position = np.array([motion.x.at(t), motion.y.at(t), 0.0]) - forward * distance
     width, height = size
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    return Camera(position, np.vstack([turn @ np.stack([right, down]), forward]), rig.focal * max(size), centre)
+    return PinholeCamera(position, np.vstack([turn @ np.stack([right, down]), forward]), motion.focal * max(size), centre)
 
 
-def rig(options: SceneOptions, rng: np.random.Generator) -> Rig:
-    """A camera that looks down at the table at an angle, for one cut."""
+def sample_camera_motion(options: SceneOptions, rng: np.random.Generator) -> CameraMotion:
+    """A random camera motion for one cut, looking down at the table at an angle."""
     focal = rng.uniform(0.9, 1.5)
     span = float(np.exp(rng.uniform(np.log(45), np.log(160))))
     pitch = np.radians(rng.choice([rng.uniform(24, 60), rng.uniform(30, 48), rng.uniform(55, 78)], p=[0.5, 0.4, 0.1]))
     roll = np.radians(rng.uniform(-0.9, 0.9) * options.rotate)
 
-    def path(start: float, swing: float) -> Path:
+    def path(start: float, swing: float) -> Motion:
         rate = float(rng.uniform(0.3, 0.9)) * options.speed
-        return Path(start, 0.0, swing * float(rng.uniform(0.2, 1)), rate, float(rng.uniform(0, 2 * np.pi)))
+        return Motion(start, 0.0, swing * float(rng.uniform(0.2, 1)), rate, float(rng.uniform(0, 2 * np.pi)))
 
-    return Rig(
+    return CameraMotion(
         x=path(0.0, span * 0.08),
         y=path(0.0, span * 0.06),
         distance=path(span * focal, span * focal * 0.08),

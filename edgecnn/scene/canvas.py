@@ -1,4 +1,4 @@
-"""The picture while it is painted, and beside it which thing each pixel shows."""
+"""The image while it is painted, and an id image with the object that each pixel shows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgecnn.scene.camera import Camera, Real
+from edgecnn.scene.camera import Float64, PinholeCamera
 from edgecnn.types import Array, Image
 
-NOTHING = 0
+BACKGROUND = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
-    """A thing painted once: premultiplied BGRA (h, w, 4), its whole outline (h, w) of 255 or 0, foot at pixel (ox, oy), pixels per cm.
+    """An object painted once: premultiplied BGRA (h, w, 4), its whole outline (h, w) of 255 or 0, foot at pixel (ox, oy), pixels per cm.
 
-    ``area`` counts the outline in square cm of the picture plane. ``bend`` (h, w, 2) float32, where the thing is clear, says from
-    how far (in cm) the background is seen. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body does not hide.
+    ``area`` counts the outline in square cm of the image plane. ``bend`` (h, w, 2) float32, for a transparent object, is the refraction:
+    how far away (in cm) the background is seen from. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body
+    does not hide.
     """
 
     pixels: Array
@@ -34,13 +35,13 @@ class Sprite:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
-    """The picture (H, W, 3) uint8 and the number + 1 of the thing that each pixel shows (H, W) uint8, NOTHING elsewhere."""
+    """The image (H, W, 3) uint8 and the number + 1 of the object that each pixel shows (H, W) uint8, BACKGROUND elsewhere."""
 
     image: Image
     ids: Image
 
-    def stamp(self, sprite: Sprite, affine: Real, number: int) -> tuple[int, int, int, int] | None:
-        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the picture's; the part (x0, y0, x1, y1) that changed."""
+    def stamp(self, sprite: Sprite, affine: Float64, number: int) -> tuple[int, int, int, int] | None:
+        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the image's; the part (x0, y0, x1, y1) that changed."""
         box = _bounds(sprite.pixels.shape, affine, self.ids.shape)
         if box is None:
             return None
@@ -55,25 +56,25 @@ class Canvas:
             outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
             _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
         blend(area, drawn)
-        mark(self.ids[y0:y1, x0:x1], outline, number + 1)
+        mark_ids(self.ids[y0:y1, x0:x1], outline, number + 1)
         return box
 
 
-def mark(ids: Array, cover: Array, value: int) -> None:
+def mark_ids(ids: Array, cover: Array, value: int) -> None:
     """Write ``value`` in place where ``cover`` (same size, uint8) is over one half."""
     shows = cv2.threshold(cover, 127, 255, cv2.THRESH_BINARY)[1]
     cv2.copyTo(np.full(cover.shape, value, np.uint8), shows, ids)
 
 
 def blend(area: Array, drawn: Array) -> None:
-    """Lay premultiplied BGRA over ``area`` in place."""
+    """Alpha-blend premultiplied BGRA over ``area`` in place."""
     rest = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(drawn, 3)), cv2.COLOR_GRAY2BGR)
     cv2.multiply(area, rest, dst=area, scale=1 / 255)
     cv2.add(area, cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), dst=area)
 
 
-def _refract(area: Array, bend: Array, linear: Real) -> None:
-    """Show in place what lies ``bend`` (cm of the sprite) beside each pixel."""
+def _refract(area: Array, bend: Array, linear: Float64) -> None:
+    """Refraction, in place: each pixel shows the background ``bend`` (cm of the sprite) away."""
     shift = cv2.transform(bend, linear.astype(np.float32))
     height, width = area.shape[:2]
     x = np.arange(width, dtype=np.float32)[None] + shift[..., 0]
@@ -81,7 +82,7 @@ def _refract(area: Array, bend: Array, linear: Real) -> None:
     area[:] = cv2.remap(area, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _bounds(shape: tuple[int, ...], affine: Real, frame: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+def _bounds(shape: tuple[int, ...], affine: Float64, frame: tuple[int, ...]) -> tuple[int, int, int, int] | None:
     height, width = shape[:2]
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64) @ affine.T
     low, high = np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 2
@@ -90,12 +91,12 @@ def _bounds(shape: tuple[int, ...], affine: Real, frame: tuple[int, ...]) -> tup
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real, Real]:
-    """In the picture: the pixel of ``foot`` (x, y, z), what one cm to its right is, and which way (unit) is down its upright axis."""
+def upright(camera: PinholeCamera, foot: Float64, height: float) -> tuple[Float64, Float64, Float64]:
+    """In the image: the pixel of ``foot`` (x, y, z), what one cm to its right is, and which way (unit) is down its upright axis."""
     x, y, z = foot.tolist()
-    dx, dy = x - float(eye.position[0]), y - float(eye.position[1])
+    dx, dy = x - float(camera.position[0]), y - float(camera.position[1])
     far = max(math.hypot(dx, dy), 1e-6)
-    base, right, top = eye.project(np.array([[x, y, z], [x + dy / far, y - dx / far, z], [x, y, z + max(height, 1.0)]]))
+    base, right, top = camera.project(np.array([[x, y, z], [x + dy / far, y - dx / far, z], [x, y, z + max(height, 1.0)]]))
     lean = base - top
     across = right - base
     length = math.hypot(*lean)
@@ -104,15 +105,15 @@ def upright(eye: Camera, foot: Real, height: float) -> tuple[Real, Real, Real]:
     return base, across, lean / length
 
 
-def pitch_at(eye: Camera, foot: Real) -> float:
+def pitch_at(camera: PinholeCamera, foot: Float64) -> float:
     """The angle (radians) at which the camera looks down at ``foot``."""
-    away = foot - eye.position
+    away = foot - camera.position
     return float(np.arctan2(-away[2], np.hypot(away[0], away[1])))
 
 
-def place(sprite: Sprite, eye: Camera, foot: Real, height: float, stretch: float) -> Real:
-    """(2, 3): from the sprite's pixels to the picture's, its foot at the world's ``foot``."""
-    origin, across, down = upright(eye, foot, height)
+def sprite_transform(sprite: Sprite, camera: PinholeCamera, foot: Float64, height: float, stretch: float) -> Float64:
+    """(2, 3): from the sprite's pixels to the image's, its foot at the world's ``foot``."""
+    origin, across, down = upright(camera, foot, height)
     tall = down * math.hypot(*across) * stretch
     affine = np.empty((2, 3))
     affine[:, 0] = across / sprite.scale
@@ -129,7 +130,7 @@ def premultiply(colour: Array, alpha: Array) -> Array:
 
 
 def cropped(colour: Array, outline: Array, seen_at: tuple[float, float, float]) -> Sprite:
-    """A sprite of an opaque thing, cut to its outline, whose edge it softens; ``seen_at`` is its foot's pixel (x, y) and pixels per cm."""
+    """A sprite of an opaque object, cut to its outline, whose edge it softens; ``seen_at`` is its foot's pixel (x, y) and pixels per cm."""
     ox, oy, scale = seen_at
     x, y, w, h = cv2.boundingRect(outline)
     x, y = max(x - 2, 0), max(y - 2, 0)

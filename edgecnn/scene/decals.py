@@ -1,4 +1,4 @@
-"""Pictures of flat things from above: papers, phone, book covers, cutlery, coins. Premultiplied BGRA at PER_CM pixels per cm."""
+"""Images of flat objects from above: papers, phone, book covers, cutlery, coins. Premultiplied BGRA at PER_CM pixels per cm."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edgecnn.scene.appearance import Look
+from edgecnn.scene.appearance import Appearance
 from edgecnn.scene.canvas import premultiply
 from edgecnn.types import Array, Image
 
 PER_CM = 10
 MARGIN = 6
-Draw = Callable[[Image, Image, Look, np.random.Generator], None]
+Draw = Callable[[Image, Image, Appearance, np.random.Generator], None]
 
 
-def decal(kind: str, size: tuple[float, float, float], look: Look) -> Array:
+def decal(kind: str, size: tuple[float, float, float], appearance: Appearance) -> Array:
     """(h, w, 4) of ``kind`` of ``size`` (cm) with MARGIN pixels around it, in which its soft shadow ends."""
     width, height = (max(6, round(side * PER_CM)) for side in size[:2])
-    rng = np.random.default_rng(look.seed)
+    rng = np.random.default_rng(appearance.seed)
     colour = np.zeros((height, width, 3), np.uint8)
-    colour[:] = _rgb(look.outside)
+    colour[:] = _rgb(appearance.outside)
     mask = np.zeros((height, width), np.uint8)
-    DRAWN.get(kind, _sheet)(colour, mask, look, rng)
+    DRAWN.get(kind, _sheet)(colour, mask, appearance, rng)
     wide = [cv2.copyMakeBorder(part, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=0) for part in (colour, mask)]
     painted = premultiply(wide[0], wide[1])
     shadow = cv2.blur(cv2.blur(wide[1], (MARGIN, MARGIN)), (5, 5)) // 3
@@ -46,14 +46,14 @@ def _rounded(mask: Image, radius: int) -> None:
             cv2.circle(mask, (x, y), r, 255, -1, cv2.LINE_AA)
 
 
-def _sheet(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _sheet(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     """A napkin or cloth: folds, a border, perhaps stripes."""
     height, width = mask.shape
     mask[:] = 255
-    if look.pattern in ("stripes", "bands", "checks"):
+    if appearance.pattern in ("stripes", "bands", "checks"):
         for x in range(0, width, 24):
-            cv2.rectangle(colour, (x, 0), (x + 9, height), _rgb(look.accent), -1)
-    cv2.rectangle(colour, (7, 7), (width - 8, height - 8), _rgb(look.accent, 0.9), 3, cv2.LINE_AA)
+            cv2.rectangle(colour, (x, 0), (x + 9, height), _rgb(appearance.accent), -1)
+    cv2.rectangle(colour, (7, 7), (width - 8, height - 8), _rgb(appearance.accent, 0.9), 3, cv2.LINE_AA)
     ramp = np.ones((height, width), np.float32)
     ramp[:, width // 2 :] *= 0.9
     ramp[height // 2 :] *= 0.95
@@ -61,11 +61,11 @@ def _sheet(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> 
     colour[:] = np.clip(colour * ramp[..., None], 0, 255)
 
 
-def _phone(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _phone(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _rounded(mask, 10)
     colour[:] = 24
-    low, high = np.asarray(_rgb(look.outside)), np.asarray(_rgb(look.accent))
+    low, high = np.asarray(_rgb(appearance.outside)), np.asarray(_rgb(appearance.accent))
     ramp = np.linspace(0, 1, height - 14)[:, None, None]
     lit = rng.random() < 0.6
     colour[7:-7, 4:-4] = (low * (1 - ramp) + high * ramp) * 0.9 if lit else 14 + 40 * ramp
@@ -77,27 +77,31 @@ def _phone(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> 
     cv2.rectangle(colour, (1, 1), (width - 2, height - 2), (70, 70, 72), 1)
 
 
-def _cover(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
-    """A book's cover: spine, title, a picture."""
+def _cover(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
+    """A book's cover: spine, title, an image."""
     height, width = mask.shape
     mask[:] = 255
-    colour[:, : width // 14] = _rgb(look.outside, 0.7)
+    colour[:, : width // 14] = _rgb(appearance.outside, 0.7)
     x0, x1 = width // 6, width - width // 8
     y = height // 8
     for _ in range(int(rng.integers(1, 4))):
-        cv2.rectangle(colour, (x0, y), (int(rng.integers(x0 + 20, x1)), y + 8), _rgb(look.accent), -1)
+        cv2.rectangle(colour, (x0, y), (int(rng.integers(x0 + 20, x1)), y + 8), _rgb(appearance.accent), -1)
         y += 15
     centre, radius = ((x0 + x1) // 2, int(height * 0.62)), int(width * rng.uniform(0.15, 0.32))
     if rng.random() < 0.5:
-        cv2.circle(colour, centre, radius, _rgb(look.accent, 0.85), -1, cv2.LINE_AA)
+        cv2.circle(colour, centre, radius, _rgb(appearance.accent, 0.85), -1, cv2.LINE_AA)
     else:
         cv2.rectangle(
-            colour, (centre[0] - radius, centre[1] - radius), (centre[0] + radius, centre[1] + radius), _rgb(look.accent), -1
+            colour,
+            (centre[0] - radius, centre[1] - radius),
+            (centre[0] + radius, centre[1] + radius),
+            _rgb(appearance.accent),
+            -1,
         )
-    cv2.rectangle(colour, (0, 0), (width - 1, height - 1), _rgb(look.outside, 1.15), 2)
+    cv2.rectangle(colour, (0, 0), (width - 1, height - 1), _rgb(appearance.outside, 1.15), 2)
 
 
-def _paper(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _paper(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     """A sheet or notebook with lines of writing."""
     height, width = mask.shape
     mask[:] = 255
@@ -109,25 +113,25 @@ def _paper(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> 
             step = int(rng.integers(8, 30))
             cv2.line(colour, (x, y - 2), (x + step, y - 2), (90, 60, 50), 2)
             x += step + 6
-    if look.seed % 2:
-        colour[:8] = _rgb(look.accent)
+    if appearance.seed % 2:
+        colour[:8] = _rgb(appearance.accent)
 
 
-def _card(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _card(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height = len(mask)
     _rounded(mask, 5)
-    colour[height // 6 : height // 3] = _rgb(look.accent, 0.7)
+    colour[height // 6 : height // 3] = _rgb(appearance.accent, 0.7)
     cv2.rectangle(colour, (8, height // 2), (20, height // 2 + 9), (120, 200, 225), -1)
 
 
 def _metal(colour: Image) -> None:
-    """Brushed steel: bands along the thing."""
+    """Brushed steel: bands along the object."""
     width = colour.shape[1]
     band = 150 + 70 * np.sin(np.linspace(-0.6, 4.2, width)) + 25 * np.sin(np.linspace(0, 14, width))
     colour[:] = np.clip(band, 40, 250)[None, :, None]
 
 
-def _spoon(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _spoon(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _metal(colour)
     middle, bowl = width // 2, int(height * 0.16)
@@ -138,7 +142,7 @@ def _spoon(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> 
     cv2.ellipse(colour, (middle + 2, bowl + 7), (width // 3 - 4, bowl // 2), 0, 0, 360, (205, 208, 210), -1, cv2.LINE_AA)
 
 
-def _fork(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _fork(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _metal(colour)
     middle, palm = width // 2, int(height * 0.27)
@@ -150,65 +154,65 @@ def _fork(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> N
     cv2.ellipse(mask, (middle, height - 20), (width // 4, 19), 0, 0, 360, 255, -1, cv2.LINE_AA)
 
 
-def _knife(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _knife(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height, width = mask.shape
     _metal(colour)
     split = int(height * 0.56)
     blade = np.array([[width - 3, 2], [width - 3, split], [4, split], [2, int(height * 0.2)], [width // 2, 4]], np.int32)
     cv2.fillPoly(mask, [blade], 255, cv2.LINE_AA)
     cv2.line(mask, (width // 2, split), (width // 2, height - 8), 255, max(6, width * 2 // 3), cv2.LINE_AA)
-    if look.seed % 2:
-        colour[split:] = _rgb(look.outside, 0.7)
-        colour[split:, width // 2 : width // 2 + 3] = _rgb(look.outside, 1.0)
+    if appearance.seed % 2:
+        colour[split:] = _rgb(appearance.outside, 0.7)
+        colour[split:, width // 2 : width // 2 + 3] = _rgb(appearance.outside, 1.0)
 
 
-def _pen(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _pen(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height, width = mask.shape
     middle = width // 2
     cv2.line(mask, (middle, 14), (middle, height - 5), 255, width - 2, cv2.LINE_AA)
     cv2.line(mask, (middle, 2), (middle, 16), 255, 3, cv2.LINE_AA)
     colour[:16] = (40, 60, 70)
-    colour[height * 2 // 3 :] = _rgb(look.accent)
+    colour[height * 2 // 3 :] = _rgb(appearance.accent)
     colour[:, middle - 1 : middle + 1] = np.clip(colour[:, middle - 1 : middle + 1].astype(np.int32) + 90, 0, 255)
 
 
-def _coin(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _coin(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     height, width = mask.shape
     centre, radius = (width // 2, height // 2), min(height, width) // 2 - 1
-    tone = ((90, 160, 190), (170, 172, 174), (60, 105, 160))[look.seed % 3]
+    tone = ((90, 160, 190), (170, 172, 174), (60, 105, 160))[appearance.seed % 3]
     cv2.circle(mask, centre, radius, 255, -1, cv2.LINE_AA)
     colour[:] = tone
     cv2.circle(colour, centre, radius - 2, [0.72 * part for part in tone], 1, cv2.LINE_AA)
     cv2.ellipse(colour, centre, (radius // 2, radius * 2 // 3), 20, 0, 360, [1.25 * part for part in tone], -1, cv2.LINE_AA)
 
 
-def _pad(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _pad(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     """A square coaster with rings."""
     height, width = mask.shape
     _rounded(mask, 8)
     centre = (width // 2, height // 2)
     for radius in range(width // 2 - 6, 6, -12):
-        cv2.circle(colour, centre, radius, _rgb(look.accent), 3, cv2.LINE_AA)
+        cv2.circle(colour, centre, radius, _rgb(appearance.accent), 3, cv2.LINE_AA)
 
 
-def _mat(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _mat(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     """A round place mat: like a plate, but flat."""
     height, width = mask.shape
     centre, radius = (width // 2, height // 2), min(height, width) // 2 - 1
     cv2.circle(mask, centre, radius, 255, -1, cv2.LINE_AA)
     gap = int(rng.integers(5, 26))
     for k, ring in enumerate(range(radius, 4, -gap)):
-        cv2.circle(colour, centre, ring, _rgb(look.accent if k % 2 else look.outside, 0.94), -1, cv2.LINE_AA)
+        cv2.circle(colour, centre, ring, _rgb(appearance.accent if k % 2 else appearance.outside, 0.94), -1, cv2.LINE_AA)
 
 
-def _label(colour: Image, mask: Image, look: Look, rng: np.random.Generator) -> None:
+def _label(colour: Image, mask: Image, appearance: Appearance, rng: np.random.Generator) -> None:
     """The top of a box: a flap and a label."""
     height, width = mask.shape
     mask[:] = 255
-    cv2.line(colour, (width // 2, 0), (width // 2, height), _rgb(look.outside, 0.75), 2)
-    cv2.rectangle(colour, (width // 5, height // 3), (width * 3 // 5, height * 2 // 3), _rgb(look.accent), -1)
+    cv2.line(colour, (width // 2, 0), (width // 2, height), _rgb(appearance.outside, 0.75), 2)
+    cv2.rectangle(colour, (width // 5, height // 3), (width * 3 // 5, height * 2 // 3), _rgb(appearance.accent), -1)
     for y in range(height // 3 + 8, height * 2 // 3 - 4, 8):
-        cv2.line(colour, (width // 5 + 5, y), (width // 2, y), _rgb(look.accent, 0.6), 2)
+        cv2.line(colour, (width // 5 + 5, y), (width // 2, y), _rgb(appearance.accent, 0.6), 2)
 
 
 DRAWN: dict[str, Draw] = {

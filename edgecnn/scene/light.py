@@ -1,4 +1,4 @@
-"""The light of a cut: how it falls on a turned thing and on the whole picture, and what the sensor makes of it."""
+"""Light of a cut: shading of solids of revolution, gain over the image, and the sensor's blur, exposure and noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from edgecnn.scene.camera import Path, Real
+from edgecnn.scene.camera import Float64, Motion
 from edgecnn.scene.options import SceneOptions
 from edgecnn.scene.profiles import Profile
 from edgecnn.scene.revolve import AZIMUTHS
@@ -22,27 +22,27 @@ NOISE_SIDE = 1024
 class Light:
     """One lamp and its surroundings during a cut.
 
-    ``direction`` points to the lamp (unit vector, world); ``ambient`` is the share that comes from everywhere; ``tint`` is the
-    lamp's colour (BGR, about 1); ``exposure`` multiplies the picture and ``gamma`` bends it; ``noise`` and ``blur`` (standard
+    ``direction`` points to the lamp (unit vector, world); ``ambient`` is the share of ambient light; ``tint`` is the
+    lamp's colour (BGR, about 1); ``exposure`` and ``gamma`` are those of the camera; ``noise`` and ``blur`` (standard
     deviations in grey levels and in shares of the width) and ``smear`` (x, y in shares of the width) belong to the camera.
     """
 
-    direction: Real
+    direction: Float64
     ambient: float
-    tint: Real
+    tint: Float64
     exposure: float
     gamma: float
     vignette: float
     pool: tuple[float, float, float]
     bars: tuple[float, float, float]
-    sway: Path
+    sway: Motion
     noise: float
     blur: float
     smear: tuple[float, float]
 
 
-def light(options: SceneOptions, rng: np.random.Generator) -> Light:
-    """The light of one cut; with ``options.light`` 0 it is neutral, nearly even, and within a third of a stop of a good exposure."""
+def sample_light(options: SceneOptions, rng: np.random.Generator) -> Light:
+    """Random light for one cut; with ``options.light`` 0 it is neutral, nearly even, and within a third of a stop of a good exposure."""
     amount = options.light
     bearing, height = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(28, 75))
     direction = np.array([np.cos(bearing) * np.cos(height), np.sin(bearing) * np.cos(height), np.sin(height)])
@@ -60,17 +60,17 @@ def light(options: SceneOptions, rng: np.random.Generator) -> Light:
         vignette=float(rng.uniform(0, 0.5) * (0.3 + amount)),
         pool=(float(rng.uniform(0.1, 0.9)), float(rng.uniform(0.1, 0.9)), float(rng.uniform(0, 0.7) * amount)),
         bars=(float(rng.uniform(0, np.pi)), float(rng.uniform(3, 14)), float(rng.uniform(0.2, 0.5)) if barred else 0.0),
-        sway=Path(float(rng.uniform(0, 6)), float(rng.uniform(-0.4, 0.4)) * options.speed),
+        sway=Motion(float(rng.uniform(0, 6)), float(rng.uniform(-0.4, 0.4)) * options.speed),
         noise=float(rng.uniform(0.15, 1.0)) * options.noise * 16,
         blur=float(blurred) * 2 / 640,
         smear=(float(np.cos(angle) * smeared) * 9 / 640, float(np.sin(angle) * smeared) * 9 / 640),
     )
 
 
-def shading(shape: Profile, pitch: float, lamp: Light, towards: Real, gloss: float) -> tuple[Float32, Float32]:
-    """What a turned thing's colour is multiplied by, and the highlights added to it; (POINTS, AZIMUTHS) float32 each.
+def shading(shape: Profile, pitch: float, lamp: Light, towards: Float64, gloss: float) -> tuple[Float32, Float32]:
+    """Diffuse shading of a solid of revolution, a factor, and its specular highlights, added; (POINTS, AZIMUTHS) float32 each.
 
-    ``towards`` is the horizontal unit vector (x, y) from the thing to the camera.
+    ``towards`` is the horizontal unit vector (x, y) from the object to the camera.
     """
     azimuth = np.arange(AZIMUTHS, dtype=np.float32) * np.float32(2 * np.pi / AZIMUTHS)
     c, s = np.cos(azimuth)[None], np.sin(azimuth)[None]
@@ -128,7 +128,7 @@ def _open_sky(shape: Profile) -> Float32:
 
 
 def gain(lamp: Light, t: float, size: tuple[int, int]) -> Image:
-    """What the picture is multiplied by, (H, W, 3) uint8 where GAIN_ONE is one: vignette, a pool of light, bars of a blind, tint."""
+    """What the image is multiplied by, (H, W, 3) uint8 where GAIN_ONE is one: vignette, a pool of light, bars of a blind, tint."""
     width, height = 64, max(8, round(64 * size[1] / size[0]))
     x = np.linspace(0, 1, width, dtype=np.float32)[None]
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
@@ -143,8 +143,8 @@ def gain(lamp: Light, t: float, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
 
 
-def develop(image: Array, lamp: Light, gained: Image, index: int, seed: int) -> Image:
-    """The picture as the sensor sees it: ``gained`` (from ``gain``), blur, exposure, noise."""
+def apply_sensor(image: Array, lamp: Light, gained: Image, index: int, seed: int) -> Image:
+    """The sensor: ``gained`` (from ``gain``), blur, exposure and noise applied to the image."""
     height, width = image.shape[:2]
     image = cv2.multiply(image, gained, scale=1 / GAIN_ONE)
     image = cv2.LUT(_blur(image, lamp, width), _curve(lamp))

@@ -1,12 +1,12 @@
-"""Paints what is not turned: papers, cutlery, books and boxes, each a block whose top bears a picture."""
+"""Paints flat and box-shaped objects: papers, cutlery, books and boxes, each a box with an image on top."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from edgecnn.scene.camera import Camera, Real
-from edgecnn.scene.canvas import NOTHING, Canvas, blend, mark
+from edgecnn.scene.camera import Float64, PinholeCamera
+from edgecnn.scene.canvas import BACKGROUND, Canvas, blend, mark_ids
 from edgecnn.scene.decals import MARGIN
 from edgecnn.scene.light import Light
 from edgecnn.types import Array
@@ -16,42 +16,49 @@ FACES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
 WHITE = np.array([225.0, 235.0, 238.0])
 
 
-def block(
-    canvas: Canvas, eye: Camera, lamp: Light, foot: Real, yaw: float, size: tuple[float, float, float], top: Array, cover: Real
+def paint_box(
+    canvas: Canvas,
+    camera: PinholeCamera,
+    lamp: Light,
+    foot: Float64,
+    yaw: float,
+    size: tuple[float, float, float],
+    top: Array,
+    cover: Float64,
 ) -> None:
-    """A block that stands at ``foot``, turned by ``yaw``: the sides that face the camera, of the colour ``cover``, then its top.
+    """A box that stands at ``foot``, turned by ``yaw``: the sides that face the camera, of the colour ``cover``, then its top.
 
-    ``top`` (h, w, 4) is the picture on it, already lit.
+    ``top`` (h, w, 4) is the image on it, already lit.
     """
     c, s = np.cos(yaw), np.sin(yaw)
     square = np.array([[-1, 1], [1, 1], [1, -1], [-1, -1]]) * np.asarray(size[:2]) / 2
     base = square @ np.array([[c, s], [-s, c]]) + foot[:2]
     heights = np.repeat([foot[2], foot[2] + size[2]], 4)
     corners = np.column_stack([np.concatenate([base, base]), heights])
-    pixels = eye.project(corners)
+    pixels = camera.project(corners)
     if size[2] > 1.5:
-        _sides(canvas, eye, lamp, corners, pixels, cover)
+        _sides(canvas, camera, lamp, corners, pixels, cover)
     _top(canvas, pixels[4:], top)
 
 
 def lit_from_above(top: Array, lamp: Light) -> Array:
-    """A picture (h, w, 4) as it looks where it lies in the lamp's light."""
+    """An image (h, w, 4) as it looks where it lies in the lamp's light."""
     level = min(1.2, lamp.ambient + (1.1 - lamp.ambient) * float(lamp.direction[2]))
     return cv2.merge([*cv2.split(cv2.convertScaleAbs(top[..., :3], alpha=level)), top[..., 3]])
 
 
-def _sides(canvas: Canvas, eye: Camera, lamp: Light, corners: Real, pixels: Real, cover: Real) -> None:
+def _sides(canvas: Canvas, camera: PinholeCamera, lamp: Light, corners: Float64, pixels: Float64, cover: Float64) -> None:
     """Plain sides; a low block is a book, and three of its sides are pages."""
     pages = corners[4, 2] - corners[0, 2] < 4
     for k, face in enumerate(FACES):
         edge = corners[face[1]] - corners[face[0]]
         normal = np.array([-edge[1], edge[0], 0.0]) / max(float(np.hypot(edge[0], edge[1])), 1e-6)
-        if (eye.position - corners[face[0]]) @ normal > 0:
+        if (camera.position - corners[face[0]]) @ normal > 0:
             lit = lamp.ambient * 0.7 + (1.1 - lamp.ambient) * max(0.0, float(normal @ lamp.direction))
             fill(canvas, pixels[list(face)], (WHITE if pages and k != 3 else cover) * lit)
 
 
-def _top(canvas: Canvas, quad: Real, top: Array) -> None:
+def _top(canvas: Canvas, quad: Float64, top: Array) -> None:
     height, width = top.shape[:2]
     inner = np.array(
         [[MARGIN, MARGIN], [width - MARGIN, MARGIN], [width - MARGIN, height - MARGIN], [MARGIN, height - MARGIN]], np.float32
@@ -66,11 +73,11 @@ def _top(canvas: Canvas, quad: Real, top: Array) -> None:
     local = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ move
     drawn = cv2.warpPerspective(top, local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     blend(canvas.image[y0:y1, x0:x1], drawn)
-    mark(canvas.ids[y0:y1, x0:x1], cv2.extractChannel(drawn, 3), NOTHING)
+    mark_ids(canvas.ids[y0:y1, x0:x1], cv2.extractChannel(drawn, 3), BACKGROUND)
 
 
-def fill(canvas: Canvas, points: Real, colour: Real) -> None:
+def fill(canvas: Canvas, points: Float64, colour: Float64) -> None:
     """A polygon of one colour that hides what is behind it."""
     line = np.round(np.clip(points, -4000, 8000) * 2**SHIFT).astype(np.int32)
     cv2.fillConvexPoly(canvas.image, line, np.clip(colour, 0, 255).tolist(), cv2.LINE_AA, SHIFT)
-    cv2.fillConvexPoly(canvas.ids, line, NOTHING, cv2.LINE_8, SHIFT)
+    cv2.fillConvexPoly(canvas.ids, line, BACKGROUND, cv2.LINE_8, SHIFT)

@@ -1,12 +1,12 @@
-"""Paints drinking glasses: far wall, liquid and near wall over a bent background."""
+"""Paints drinking glasses: far wall, liquid and near wall over the refracted background."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from edgecnn.scene.appearance import Look
-from edgecnn.scene.camera import Real
+from edgecnn.scene.appearance import Appearance
+from edgecnn.scene.camera import Float64
 from edgecnn.scene.canvas import Sprite
 from edgecnn.scene.light import Light, normals, shading
 from edgecnn.scene.profiles import POINTS, Profile
@@ -14,8 +14,8 @@ from edgecnn.scene.revolve import AZIMUTHS, View, wrap
 from edgecnn.types import Array, Float32
 
 
-def clear(seen: View, surface: Look, lamp: Light, towards: Real) -> Sprite:
-    """A drinking glass: far wall, liquid and near wall over a bent background."""
+def paint_glass(seen: View, surface: Appearance, lamp: Light, towards: Float64) -> Sprite:
+    """A drinking glass: far wall, liquid and near wall over the refracted background."""
     assert seen.front is not None
     assert seen.far is not None
     shape = seen.shape
@@ -39,7 +39,7 @@ def clear(seen: View, surface: Look, lamp: Light, towards: Real) -> Sprite:
 
 
 def _grazing(shape: Profile, pitch: float) -> Float32:
-    """0 where one looks straight at the wall, 1 where one looks along it; (POINTS, AZIMUTHS)."""
+    """Fresnel-like term: 0 where the view is perpendicular to the wall, 1 at grazing angles; (POINTS, AZIMUTHS)."""
     azimuth = np.arange(AZIMUTHS, dtype=np.float32) * np.float32(2 * np.pi / AZIMUTHS)
     nr, nh = (part[:, None] for part in normals(shape))
     facing = np.abs(nr * np.sin(azimuth)[None] * np.cos(pitch) + nh * np.sin(pitch))
@@ -55,7 +55,7 @@ def _with_base(shape: Profile, cover: Float32) -> Float32:
 
 
 def _rim(seen: View, colour: Float32) -> Float32:
-    """The edge one drinks from: a bright line with a dark one inside."""
+    """The rim: a bright line with a dark one inside."""
     shape = seen.shape
     layer = np.zeros((*seen.mask.shape, 4), np.uint8)
     centre = (seen.ox, seen.oy - float(shape.h[shape.rim]) * np.cos(seen.pitch) * seen.scale)
@@ -77,7 +77,7 @@ def _sheet(shade: Float32, bright: Float32, cover: Float32, colour: Float32, map
     return cv2.remap(wrap(texture), *maps, cv2.INTER_LINEAR)
 
 
-def _drink(seen: View, surface: Look, shade: Float32) -> Array:
+def _drink(seen: View, surface: Appearance, shade: Float32) -> Array:
     """The liquid: a body below its level, seen through the wall, and its surface."""
     shape, colour = seen.shape, np.asarray(surface.liquid, np.float32)
     level = float(shape.h[shape.fill])
@@ -102,7 +102,7 @@ def _fixed(pair: tuple[float, float]) -> tuple[int, int]:
 
 
 def _bend(seen: View) -> Float32:
-    """A glass squeezes what is behind it towards its middle near the edges."""
+    """Refraction: near its edges a glass squeezes the background towards its middle."""
     height, width = seen.mask.shape
     x = (np.arange(width, dtype=np.float32) - seen.ox) / seen.scale
     inside = seen.mask > 0

@@ -1,4 +1,4 @@
-"""Paints a hand that reaches in from outside the picture and goes again."""
+"""Paints a hand that reaches into the image and leaves again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgecnn.scene.camera import Real
-from edgecnn.scene.canvas import NOTHING, Canvas
+from edgecnn.scene.camera import Float64
+from edgecnn.scene.canvas import BACKGROUND, Canvas
 from edgecnn.scene.light import Light
 
 SKINS = ((0.62, 0.72, 0.90), (0.48, 0.60, 0.82), (0.34, 0.46, 0.68), (0.20, 0.30, 0.48), (0.14, 0.20, 0.32))
@@ -17,7 +17,7 @@ FINGERS = ((-0.36, 0.78, 0.19), (-0.13, 0.98, 0.21), (0.12, 0.94, 0.21), (0.34, 
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """Where it comes from (radians around the picture), what it reaches for (a number among the things), when (phase) and its colours."""
+    """Direction it comes from (radians around the image), target (an object number), timing (phase, rate) and colours."""
 
     bearing: float
     target: int
@@ -28,8 +28,8 @@ class Hand:
     spread: float
 
 
-def hand(rng: np.random.Generator, speed: float) -> Hand:
-    """A hand for one cut."""
+def sample_hand(rng: np.random.Generator, speed: float) -> Hand:
+    """A random hand for one cut."""
     b, g, r = rng.uniform(0.08, 0.85, 3)
     return Hand(
         bearing=float(rng.uniform(0, 2 * np.pi)),
@@ -43,11 +43,11 @@ def hand(rng: np.random.Generator, speed: float) -> Hand:
 
 
 def reach(which: Hand, t: float) -> float:
-    """How far it has reached at ``t`` seconds: 0 outside the picture, 1 at its target."""
+    """How far it has reached at ``t`` seconds: 0 outside the image, 1 at its target."""
     return float(np.clip(0.5 + 0.9 * np.sin(which.rate * t + which.phase), 0, 1))
 
 
-def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Real, per_cm: float, t: float) -> None:
+def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Float64, per_cm: float, t: float) -> None:
     """Paint it over everything, its fingertips at ``target`` (pixels) when it has reached all the way."""
     share = reach(which, t)
     if share <= 0:
@@ -69,7 +69,7 @@ def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Real, per_cm: f
         _stroke(canvas, cuff, cuff + out * far, palm * 1.75 * width, np.asarray(which.sleeve) * 255 * lit * level, width == 1.0)
 
 
-def _strokes(tips: Real, out: Real, side: Real, palm: float, spread: float) -> list[tuple[Real, Real, float]]:
+def _strokes(tips: Float64, out: Float64, side: Float64, palm: float, spread: float) -> list[tuple[Float64, Float64, float]]:
     """The lines (from, to, thickness) that make a hand: arm, palm, thumb, fingers."""
     knuckles = tips + out * palm
     heel = tips + out * palm * 2.1
@@ -87,9 +87,9 @@ def _strokes(tips: Real, out: Real, side: Real, palm: float, spread: float) -> l
     return [*arm, *back, *thumb, *fingers]
 
 
-def _stroke(canvas: Canvas, a: Real, b: Real, thick: float, colour: Real, hides: bool) -> None:
+def _stroke(canvas: Canvas, a: Float64, b: Float64, thick: float, colour: Float64, hides: bool) -> None:
     ends = [(round(float(np.clip(p[0], -3000, 8000)) * 8), round(float(np.clip(p[1], -3000, 8000)) * 8)) for p in (a, b)]
     width = max(1, round(thick))
     cv2.line(canvas.image, ends[0], ends[1], np.clip(colour, 0, 255).tolist(), width, cv2.LINE_AA, 3)
     if hides:
-        cv2.line(canvas.ids, ends[0], ends[1], NOTHING, width, cv2.LINE_8, 3)
+        cv2.line(canvas.ids, ends[0], ends[1], BACKGROUND, width, cv2.LINE_8, 3)

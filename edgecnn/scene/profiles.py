@@ -1,4 +1,4 @@
-"""Outlines of turned things: cups, bowls, plates, and the bottles, cans and fruit that are none of them. Lengths in cm."""
+"""Outlines of solids of revolution: cups, bowls, plates, and the bottles, cans and fruit that serve as clutter. Lengths in cm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POINTS = 72
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """A path from the foot up the outside, over the rim and down the inside: radius and height, (POINTS,) float32 each.
+    """A curve from the foot up the outside, over the rim and down the inside: radius and height, (POINTS,) float32 each.
 
     ``rim`` is the index of the rim's outer edge, ``fill`` that of the liquid's edge; both are POINTS where there is none.
     """
@@ -50,11 +50,11 @@ def _smooth(points: Float32, passes: int) -> Float32:
 
 
 def _join(outside: list[tuple[float, float]], inside: list[tuple[float, float]], smooth: int, fill: float | None) -> Profile:
-    """A hollow thing; a liquid up to the height ``fill`` replaces what lies under it."""
+    """A hollow object; a liquid up to the height ``fill`` replaces what lies under it."""
     half = POINTS // 2
     outer = _smooth(_curve(outside, half), smooth)
     inner = _smooth(_curve(inside, half), smooth)
-    mark = POINTS
+    mark_ids = POINTS
     if fill is not None:
         below = int(np.argmax(inner[:, 1] < fill)) if (inner[:, 1] < fill).any() else half - 8
         below = min(below, half - 6)
@@ -63,9 +63,9 @@ def _join(outside: list[tuple[float, float]], inside: list[tuple[float, float]],
             [_curve([(float(r), float(h)) for r, h in inner[:below]], half - 12), np.repeat(edge[None], 12, 0)]
         )
         inner[half - 12 :, 0] *= np.linspace(1, 0, 12, dtype=np.float32)
-        mark = half + half - 12
+        mark_ids = half + half - 12
     path = np.concatenate([outer, inner])
-    return Profile(path[:, 0].copy(), path[:, 1].copy(), half - 1, mark)
+    return Profile(path[:, 0].copy(), path[:, 1].copy(), half - 1, mark_ids)
 
 
 def _hollow(outside: list[tuple[float, float]], wall: float, floor: float, smooth: int, fill: float | None) -> Profile:

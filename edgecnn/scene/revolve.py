@@ -1,6 +1,6 @@
-"""A turned thing seen from above at an angle: which point of its profile, at which azimuth, each pixel shows.
+"""A solid of revolution seen from above at an angle: which point of its profile, at which azimuth, each pixel shows.
 
-The projection is parallel. A row of pixels cuts the circle of each profile point in an interval; the thing's visible
+The projection is parallel. A row of pixels cuts the circle of each profile point in an interval; the object's visible
 surface in that row follows from running maxima and minima of the half widths of those intervals.
 """
 
@@ -23,8 +23,8 @@ class View:
     """A shape at a pitch (radians), drawn at ``scale`` pixels per cm with its foot's centre at pixel (ox, oy).
 
     ``near`` are the maps (for ``cv2.remap``) that look a wrapped texture up for what is seen; ``mask`` is 255 where the
-    shape is, (H, W) uint8. ``front`` and ``far`` are the maps of the near and the far wall alone, for what one sees through;
-    ``opening`` is 255 where one looks in past the near wall.
+    shape is, (H, W) uint8. ``front`` and ``far`` are the maps of the near and the far wall alone, for transparent objects;
+    ``opening`` is 255 where the view passes over the near wall into the inside.
     """
 
     shape: Profile

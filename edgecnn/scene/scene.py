@@ -6,17 +6,17 @@ import threading
 from collections import OrderedDict
 
 from edgecnn.scene.canvas import Canvas
-from edgecnn.scene.ground_truth import Truth, truth
+from edgecnn.scene.ground_truth import GroundTruth, ground_truth
 from edgecnn.scene.options import LABELS, SceneOptions
-from edgecnn.scene.stage import Stage
-from edgecnn.scene.world import build
+from edgecnn.scene.renderer import CutRenderer
+from edgecnn.scene.world import build_world
 from edgecnn.types import Image
 
-KEPT_CUTS = 4
+CACHED_CUTS = 4
 
 
 class Scene:
-    """A table-top that never ends, as a camera sees it; each frame depends on the options and its number alone.
+    """An endless table-top scene; each frame depends on the options and its number alone.
 
     ``labels`` names the classes, ``fps`` is frames per second, ``size`` (width, height). Safe to use from several threads.
     """
@@ -26,25 +26,25 @@ class Scene:
         self.labels = LABELS
         self.fps = options.fps
         self.size = options.size
-        self._stages: OrderedDict[int, Stage] = OrderedDict()
+        self._renderers: OrderedDict[int, CutRenderer] = OrderedDict()
         self._lock = threading.Lock()
-        self._last: tuple[int, tuple[Canvas, Truth, Stage, float]] | None = None
+        self._last: tuple[int, tuple[Canvas, GroundTruth, CutRenderer, float]] | None = None
 
     def cut(self, index: int) -> int:
         """The number of the cut that frame ``index`` belongs to."""
         return int(index / self.fps / self.options.cut + 1e-9)
 
-    def render(self, index: int) -> tuple[Image, Truth]:
-        """Frame ``index`` (H, W, 3) uint8 BGR and what it shows. Raises ``ValueError`` below zero."""
-        canvas, known, stage, t = self._paint(index)
-        return stage.develop(canvas, t, index, self.options.seed), known
+    def render(self, index: int) -> tuple[Image, GroundTruth]:
+        """Frame ``index`` (H, W, 3) uint8 BGR and its ground truth. Raises ``ValueError`` for a negative index."""
+        canvas, known, renderer, t = self._paint(index)
+        return renderer.apply_sensor(canvas, t, index, self.options.seed), known
 
-    def truth(self, index: int) -> Truth:
-        """What frame ``index`` shows, without the sensor's part of the work; ``render`` of the same frame is quick afterwards."""
+    def ground_truth(self, index: int) -> GroundTruth:
+        """The ground truth of frame ``index``, without the sensor stage; ``render`` of the same frame is cheap afterwards."""
         return self._paint(index)[1]
 
-    def _paint(self, index: int) -> tuple[Canvas, Truth, Stage, float]:
-        """The painted frame; the last one is kept, since a data set asks for the truth first and for the image then."""
+    def _paint(self, index: int) -> tuple[Canvas, GroundTruth, CutRenderer, float]:
+        """The painted frame; the last one is cached, because a dataset asks for the ground truth first and for the image next."""
         if index < 0:
             raise ValueError(f"frame numbers start at 0, but this one is {index}")
         last = self._last
@@ -52,22 +52,22 @@ class Scene:
             return last[1]
         number = self.cut(index)
         t = index / self.fps - number * self.options.cut
-        stage = self._stage(number)
-        canvas, painted = stage.paint(t)
-        made = (canvas, truth(canvas.ids, painted), stage, t)
+        renderer = self._renderer(number)
+        canvas, painted = renderer.paint(t)
+        made = (canvas, ground_truth(canvas.ids, painted), renderer, t)
         self._last = (index, made)
         return made
 
-    def _stage(self, number: int) -> Stage:
-        """The cut of that number, kept for the next frames; where two threads make it at once, one of two equal ones is kept."""
+    def _renderer(self, number: int) -> CutRenderer:
+        """The renderer of a cut, cached for the next frames; if two threads build it at once, one of two equal ones is kept."""
         with self._lock:
-            known = self._stages.get(number)
+            known = self._renderers.get(number)
             if known is not None:
-                self._stages.move_to_end(number)
+                self._renderers.move_to_end(number)
                 return known
-        made = Stage(build(self.options, number), self.size)
+        made = CutRenderer(build_world(self.options, number), self.size)
         with self._lock:
-            made = self._stages.setdefault(number, made)
-            while len(self._stages) > KEPT_CUTS:
-                self._stages.popitem(last=False)
+            made = self._renderers.setdefault(number, made)
+            while len(self._renderers) > CACHED_CUTS:
+                self._renderers.popitem(last=False)
         return made

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgecnn.scene.camera import Camera, Real
+from edgecnn.scene.camera import Float64, PinholeCamera
 from edgecnn.scene.materials import PALETTES, SIDE, grain
 from edgecnn.types import Array, Image
 
@@ -21,8 +21,8 @@ class Ground:
     """
 
     grain: Image
-    dark: Real
-    light: Real
+    dark: Float64
+    light: Float64
     scale: float
     turn: float
     centre: tuple[float, float]
@@ -30,8 +30,8 @@ class Ground:
     room: Image
 
 
-def ground(rng: np.random.Generator) -> Ground:
-    """A table for one cut."""
+def sample_ground(rng: np.random.Generator) -> Ground:
+    """A random table for one cut."""
     kind = str(rng.choice(list(PALETTES), p=[0.22, 0.14, 0.12, 0.14, 0.1, 0.08, 0.12, 0.08]))
     dark, light = PALETTES[kind][rng.integers(len(PALETTES[kind]))]
     vary = np.clip(rng.normal(1, 0.08, 3), 0.7, 1.25) * 255
@@ -51,58 +51,58 @@ def ground(rng: np.random.Generator) -> Ground:
     )
 
 
-def lay(table: Ground, eye: Camera, size: tuple[int, int]) -> Image:
-    """The picture of the bare table with the room behind it, (H, W, 3) uint8."""
+def lay(table: Ground, camera: PinholeCamera, size: tuple[int, int]) -> Image:
+    """The image of the bare table with the room behind it, (H, W, 3) uint8."""
     c, s = np.cos(table.turn) * table.scale, np.sin(table.turn) * table.scale
     x, y = table.centre
     place = np.array([[c, -s, SIDE - c * x + s * y], [s, c, SIDE - s * x - c * y], [0, 0, 1]])
-    to_image = eye.homography() @ np.linalg.inv(place)
-    mode = cv2.BORDER_CONSTANT if _covers(table, eye, to_image, size) else cv2.BORDER_REFLECT_101
+    to_image = camera.homography() @ np.linalg.inv(place)
+    mode = cv2.BORDER_CONSTANT if _covers(table, camera, to_image, size) else cv2.BORDER_REFLECT_101
     grey = cv2.warpPerspective(table.grain, to_image, size, flags=cv2.INTER_LINEAR, borderMode=mode)
     slope = (table.light - table.dark) / 255
     image = cv2.merge([cv2.convertScaleAbs(grey, alpha=slope[k], beta=table.dark[k]) for k in range(3)])
-    _hang(image, table, eye)
+    _hang(image, table, camera)
     return np.asarray(image, np.uint8)
 
 
-def _corners(x0: float, y0: float, x1: float, y1: float) -> Real:
+def _corners(x0: float, y0: float, x1: float, y1: float) -> Float64:
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
 
 
-def _rays(eye: Camera, pixels: Real) -> Real:
+def _rays(camera: PinholeCamera, pixels: Float64) -> Float64:
     """(n, 3): where the camera looks at ``pixels`` (n, 2), unscaled."""
-    return np.column_stack([(pixels - eye.centre) / eye.focal, np.ones(len(pixels))]) @ eye.axes
+    return np.column_stack([(pixels - camera.centre) / camera.focal, np.ones(len(pixels))]) @ camera.axes
 
 
-def _covers(table: Ground, eye: Camera, to_image: Real, size: tuple[int, int]) -> bool:
+def _covers(table: Ground, camera: PinholeCamera, to_image: Float64, size: tuple[int, int]) -> bool:
     """Whether the grain lies under all of the table that shows; where not, it is drawn with its mirror images, slowly."""
     corners = _corners(0, 0, *size)
-    rays = _rays(eye, corners)
-    beyond = _beyond(table.edge, rays, eye)
-    shown = np.concatenate([corners[~beyond], _edge_points(table.edge, eye, size)])
+    rays = _rays(camera, corners)
+    beyond = _beyond(table.edge, rays, camera)
+    shown = np.concatenate([corners[~beyond], _edge_points(table.edge, camera, size)])
     if (beyond.any() and rays[:, 1].min() < 0.05) or not len(shown):
         return False
     at = cv2.perspectiveTransform(shown[None], np.linalg.inv(to_image))[0]
     return bool(at.min() > 1 and at.max() < 2 * SIDE - 2)
 
 
-def _hang(image: Array, table: Ground, eye: Camera) -> None:
+def _hang(image: Array, table: Ground, camera: PinholeCamera) -> None:
     """Paint the wall that stands on the table's far edge, where the camera looks forward enough to see it."""
     height, width = image.shape[:2]
-    rays = _rays(eye, _corners(0, 0, width, height))
-    if not _beyond(table.edge, rays, eye).any():
+    rays = _rays(camera, _corners(0, 0, width, height))
+    if not _beyond(table.edge, rays, camera).any():
         return
-    x0, y0, x1, y1 = _above(table.edge, rays, eye, (width, height))
-    if x1 <= x0 or y1 <= y0 or _rays(eye, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
+    x0, y0, x1, y1 = _above(table.edge, rays, camera, (width, height))
+    if x1 <= x0 or y1 <= y0 or _rays(camera, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
         return
     half, tall = 3 * table.edge + 300, 2 * table.edge + 200
-    lens = np.array([[eye.focal, 0, eye.centre[0] - x0], [0, eye.focal, eye.centre[1] - y0], [0, 0, 1]])
-    foot = np.array([-half, table.edge, tall]) - eye.position
+    lens = np.array([[camera.focal, 0, camera.centre[0] - x0], [0, camera.focal, camera.centre[1] - y0], [0, 0, 1]])
+    foot = np.array([-half, table.edge, tall]) - camera.position
     across = np.array([[2 * half / 480, 0, foot[0]], [0, 0, foot[1]], [0, -tall / 160, foot[2]]])
     room = cv2.resize(table.room, (480, 160), interpolation=cv2.INTER_CUBIC)
     cv2.warpPerspective(
         room,
-        lens @ eye.axes @ across,
+        lens @ camera.axes @ across,
         (x1 - x0, y1 - y0),
         dst=image[y0:y1, x0:x1],
         flags=cv2.INTER_LINEAR,
@@ -110,32 +110,32 @@ def _hang(image: Array, table: Ground, eye: Camera) -> None:
     )
 
 
-def _above(edge: float, rays: Real, eye: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The part (x0, y0, x1, y1) of the picture that can show what is beyond the table's edge."""
+def _above(edge: float, rays: Float64, camera: PinholeCamera, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part (x0, y0, x1, y1) of the image that can show what is beyond the table's edge."""
     width, height = size
-    shown = _edge_points(edge, eye, size)
+    shown = _edge_points(edge, camera, size)
     if len(shown) < 2:
         return 0, 0, width, height
-    points = np.concatenate([_corners(0, 0, width, height)[_beyond(edge, rays, eye)], shown])
+    points = np.concatenate([_corners(0, 0, width, height)[_beyond(edge, rays, camera)], shown])
     low, high = np.floor(points.min(0)) - 2, np.ceil(points.max(0)) + 2
     return max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height)
 
 
-def _beyond(edge: float, rays: Real, eye: Camera) -> Array:
+def _beyond(edge: float, rays: Float64, camera: PinholeCamera) -> Array:
     """(n,) bool: which rays pass over the table's far edge."""
-    reach = eye.position[1] + rays[:, 1] * (eye.position[2] / np.maximum(-rays[:, 2], 1e-3))
+    reach = camera.position[1] + rays[:, 1] * (camera.position[2] / np.maximum(-rays[:, 2], 1e-3))
     return np.asarray((rays[:, 2] >= -1e-3) | (reach > edge))
 
 
-def _edge_points(edge: float, eye: Camera, size: tuple[int, int]) -> Real:
-    """(n, 2): pixels of the table's far edge that lie in the picture, its crossings with the picture's border among them."""
-    line = eye.project(np.array([[-0.06, edge, 0.0], [0.06, edge, 0.0]]))
+def _edge_points(edge: float, camera: PinholeCamera, size: tuple[int, int]) -> Float64:
+    """(n, 2): pixels of the table's far edge that lie in the image, its crossings with the image's border among them."""
+    line = camera.project(np.array([[-0.06, edge, 0.0], [0.06, edge, 0.0]]))
     bounds = ((0, 0.0), (0, float(size[0])), (1, 0.0), (1, float(size[1])))
     points = np.concatenate([line, [_cross(line, axis, bound) for axis, bound in bounds]])
     return np.asarray(points[((points >= -1) & (points <= np.array(size) + 1)).all(1)])
 
 
-def _cross(line: Real, axis: int, bound: float) -> Real:
+def _cross(line: Float64, axis: int, bound: float) -> Float64:
     """Where the straight line through two points reaches ``bound`` on ``axis``."""
     a, b = line
     gap = b[axis] - a[axis]

@@ -6,41 +6,41 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgecnn.scene import Scene, SceneOptions, Truth
-from edgecnn.scene.camera import Camera, Path, camera
-from edgecnn.scene.ground_truth import LEAST_SIDE, LEAST_VISIBLE, truth
+from edgecnn.scene import GroundTruth, Scene, SceneOptions
+from edgecnn.scene.camera import Motion, PinholeCamera, camera_at
+from edgecnn.scene.ground_truth import LEAST_SIDE, LEAST_VISIBLE, ground_truth
 from edgecnn.scene.options import LABELS
 from edgecnn.scene.paint_hand import Hand
-from edgecnn.scene.stage import Stage
-from edgecnn.scene.world import Thing, World, build
+from edgecnn.scene.renderer import CutRenderer
+from edgecnn.scene.world import SceneObject, World, build_world
 
 SIZE = (320, 240)
 OPTIONS = SceneOptions(size=SIZE, cut=2.0, rotate=180, clutter=0)
 
 
-def shown(world: World, t: float = 1.0) -> Truth:
-    canvas, painted = Stage(world, SIZE).paint(t)
-    return truth(canvas.ids, painted)
+def shown(world: World, t: float = 1.0) -> GroundTruth:
+    canvas, painted = CutRenderer(world, SIZE).paint(t)
+    return ground_truth(canvas.ids, painted)
 
 
-def alone(world: World, *things: Thing) -> World:
-    return replace(world, things=things, hand=None)
+def alone(world: World, *objects: SceneObject) -> World:
+    return replace(world, objects=objects, hand=None)
 
 
-def labelled(kinds: tuple[str, ...], cuts: int = 12) -> Iterator[tuple[World, Thing]]:
+def labelled(kinds: tuple[str, ...], cuts: int = 12) -> Iterator[tuple[World, SceneObject]]:
     for number in range(cuts):
-        world = build(OPTIONS, number)
-        for thing in world.things:
-            if thing.kind in kinds:
-                yield alone(world, thing), thing
+        world = build_world(OPTIONS, number)
+        for item in world.objects:
+            if item.kind in kinds:
+                yield alone(world, item), item
 
 
 def opaque(world: World) -> np.ndarray:
-    """Where a picture over a black table and one over a white table agree: there something covers the table."""
+    """Where an image over a black table and one over a white table agree: there something covers the table."""
     pictures = []
     for level in (0.0, 255.0):
         bare = replace(world.ground, dark=np.full(3, level), light=np.full(3, level), room=np.full((5, 22, 3), level, np.uint8))
-        pictures.append(Stage(replace(world, ground=bare), SIZE).paint(1.0)[0].image.astype(np.int16))
+        pictures.append(CutRenderer(replace(world, ground=bare), SIZE).paint(1.0)[0].image.astype(np.int16))
     return np.asarray(np.abs(pictures[1] - pictures[0]).max(2) < 20)
 
 
@@ -61,13 +61,13 @@ def test_boxes_of_opaque_things_are_tight_to_the_pixel() -> None:
     assert checked > 20
 
 
-def ring_points(thing: Thing, t: float) -> np.ndarray:
-    assert thing.shape is not None
+def ring_points(item: SceneObject, t: float) -> np.ndarray:
+    assert item.shape is not None
     angle = np.linspace(0, 2 * np.pi, 60)
-    x, y = thing.place(t)
+    x, y = item.place(t)
     rings = [
-        np.stack([x + r * np.cos(angle), y + r * np.sin(angle), np.full(60, h + thing.lift)], 1)
-        for r, h in zip(thing.shape.r, thing.shape.h, strict=True)
+        np.stack([x + r * np.cos(angle), y + r * np.sin(angle), np.full(60, h + item.lift)], 1)
+        for r, h in zip(item.shape.r, item.shape.h, strict=True)
     ]
     return np.concatenate(rings)
 
@@ -78,11 +78,11 @@ def within_picture(points: np.ndarray) -> bool:
 
 def test_boxes_agree_with_the_perspective_of_the_shape() -> None:
     checked = 0
-    for world, thing in labelled(("glass", "bowl", "plate")):
-        eye: Camera = camera(world.rig, 1.0, SIZE)
-        ground = np.array([[*thing.place(1.0), 0.0]])
-        points = eye.project(ring_points(thing, 1.0))
-        if not within_picture(points) or ((ground - eye.position) @ eye.axes[2])[0] < 10:
+    for world, item in labelled(("glass", "bowl", "plate")):
+        camera: PinholeCamera = camera_at(world.camera_motion, 1.0, SIZE)
+        ground = np.array([[*item.place(1.0), 0.0]])
+        points = camera.project(ring_points(item, 1.0))
+        if not within_picture(points) or ((ground - camera.position) @ camera.axes[2])[0] < 10:
             continue
         wanted = np.r_[points.min(0), points.max(0)]
         box = shown(world).boxes.xyxy[0]
@@ -91,33 +91,33 @@ def test_boxes_agree_with_the_perspective_of_the_shape() -> None:
     assert checked > 10
 
 
-def before(eye: Camera, thing: Thing) -> tuple[float, float]:
-    x, y = thing.place(1.0)
-    dx, dy = -eye.axes[2, :2] / np.hypot(*eye.axes[2, :2])
-    return x + dx * 1.2 * thing.radius, y + dy * 1.2 * thing.radius
+def before(camera: PinholeCamera, item: SceneObject) -> tuple[float, float]:
+    x, y = item.place(1.0)
+    dx, dy = -camera.axes[2, :2] / np.hypot(*camera.axes[2, :2])
+    return x + dx * 1.2 * item.radius, y + dy * 1.2 * item.radius
 
 
 def test_what_stands_before_a_thing_hides_it_and_not_the_other_way_round() -> None:
     checked = 0
-    for world, thing in labelled(("mug", "bowl")):
+    for world, item in labelled(("mug", "bowl")):
         single = shown(world)
-        x, y = before(camera(world.rig, 1.0, SIZE), thing)
+        x, y = before(camera_at(world.camera_motion, 1.0, SIZE), item)
         if not len(single.boxes) or single.visible[0] < 0.9:
             continue
-        front = replace(thing, number=thing.number + 1, x=Path(x), y=Path(y))
-        both = shown(alone(world, thing, front))
+        front = replace(item, number=item.number + 1, x=Motion(x), y=Motion(y))
+        both = shown(alone(world, item, front))
         by_identity = dict(zip((both.boxes.identity % 128).tolist(), both.visible, strict=True))
-        assert by_identity.get(thing.number, 0.0) < single.visible[0]
+        assert by_identity.get(item.number, 0.0) < single.visible[0]
         assert by_identity[front.number] == pytest.approx(shown(alone(world, front)).visible[0])
         checked += 1
     assert checked > 5
 
 
 def test_a_hidden_part_shrinks_the_box() -> None:
-    for world, thing in labelled(("plate",)):
-        x, y = thing.place(1.0)
-        cover = replace(thing, number=99, label=-1, x=Path(x + thing.radius), y=Path(y))
-        whole, part = shown(world), shown(alone(world, thing, replace(cover, lift=0.1)))
+    for world, item in labelled(("plate",)):
+        x, y = item.place(1.0)
+        cover = replace(item, number=99, label=-1, x=Motion(x + item.radius), y=Motion(y))
+        whole, part = shown(world), shown(alone(world, item, replace(cover, lift=0.1)))
         if len(whole.boxes) and len(part.boxes):
             assert (part.boxes.xyxy[0, :2] >= whole.boxes.xyxy[0, :2]).all()
             assert (part.boxes.xyxy[0, 2:] <= whole.boxes.xyxy[0, 2:]).all()
@@ -134,15 +134,15 @@ def test_a_hand_hides_things() -> None:
 def test_occlude_makes_things_hide_one_another() -> None:
     def mean(occlude: float) -> float:
         scene = Scene(replace(OPTIONS, occlude=occlude, objects=8, size=(160, 120)))
-        return float(np.mean(np.concatenate([scene.truth(cut * 60 + 30).visible for cut in range(15)])))
+        return float(np.mean(np.concatenate([scene.ground_truth(cut * 60 + 30).visible for cut in range(15)])))
 
     assert mean(0.95) < mean(0.0) - 0.05
 
 
-def turned_mug(yaw: float) -> Iterator[Truth]:
-    for world, thing in labelled(("mug",)):
-        if thing.handle:
-            found = shown(alone(world, replace(thing, yaw=Path(yaw))))
+def turned_mug(yaw: float) -> Iterator[GroundTruth]:
+    for world, item in labelled(("mug",)):
+        if item.handle:
+            found = shown(alone(world, replace(item, yaw=Motion(yaw))))
             if len(found.boxes) and found.visible[0] > 0.97:
                 yield found
 
@@ -167,7 +167,7 @@ def test_identities_are_stable_within_a_cut_and_new_in_the_next() -> None:
     for cut in range(4):
         seen: set[int] = set()
         for index in range(cut * 60, cut * 60 + 60, 10):
-            boxes = scene.truth(index).boxes
+            boxes = scene.ground_truth(index).boxes
             assert boxes.identity is not None
             assert len(set(boxes.identity.tolist())) == len(boxes)
             for identity, label in zip(boxes.identity.tolist(), boxes.class_id.tolist(), strict=True):
@@ -179,7 +179,7 @@ def test_identities_are_stable_within_a_cut_and_new_in_the_next() -> None:
 
 def test_a_moving_thing_keeps_its_identity() -> None:
     scene = Scene(replace(OPTIONS, rotate=0))
-    one, two = scene.truth(30).boxes, scene.truth(31).boxes
+    one, two = scene.ground_truth(30).boxes, scene.ground_truth(31).boxes
     assert one.identity is not None
     assert two.identity is not None
     _, a, b = np.intersect1d(one.identity, two.identity, return_indices=True)
@@ -191,7 +191,7 @@ def test_what_hardly_shows_or_is_tiny_is_not_judged() -> None:
     scene = Scene(replace(OPTIONS, occlude=1, objects=14, size=(96, 72)))
     crowds = 0
     for cut in range(10):
-        found = scene.truth(cut * 60)
+        found = scene.ground_truth(cut * 60)
         sides = (found.boxes.xyxy[:, 2:] - found.boxes.xyxy[:, :2]).min(1)
         assert found.boxes.crowd is not None
         assert np.array_equal(found.boxes.crowd, (found.visible < LEAST_VISIBLE) | (sides < LEAST_SIDE))
@@ -202,9 +202,9 @@ def test_what_hardly_shows_or_is_tiny_is_not_judged() -> None:
 def test_labels_are_those_of_the_scene() -> None:
     scene = Scene(OPTIONS)
     for cut in range(6):
-        world = build(OPTIONS, cut)
-        kinds = {thing.number: thing.kind for thing in world.things}
-        boxes = scene.truth(cut * 60).boxes
+        world = build_world(OPTIONS, cut)
+        kinds = {item.number: item.kind for item in world.objects}
+        boxes = scene.ground_truth(cut * 60).boxes
         assert boxes.identity is not None
         for identity, label in zip(boxes.identity % 128, boxes.class_id, strict=True):
             assert kinds[int(identity)] == LABELS[label]

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.scene import LABELS, Scene, SceneOptions, Truth
-from edgecnn.scene.camera import camera
-from edgecnn.scene.world import build
+from edgecnn.scene import LABELS, GroundTruth, Scene, SceneOptions
+from edgecnn.scene.camera import camera_at
+from edgecnn.scene.world import build_world
 from edgecnn.types import Image
 
 SMALL = SceneOptions(size=(160, 120), cut=2.0)
 
 
-def same(a: tuple[Image, Truth], b: tuple[Image, Truth]) -> bool:
+def same(a: tuple[Image, GroundTruth], b: tuple[Image, GroundTruth]) -> bool:
     one, two = a[1].boxes, b[1].boxes
     return (
         np.array_equal(a[0], b[0])
@@ -30,12 +30,12 @@ def same(a: tuple[Image, Truth], b: tuple[Image, Truth]) -> bool:
 
 def test_a_scene_says_what_it_gives() -> None:
     scene = Scene(SceneOptions(size=(200, 150), fps=25))
-    image, truth = scene.render(0)
+    image, ground_truth = scene.render(0)
     assert (scene.labels, scene.fps, scene.size) == (LABELS, 25, (200, 150))
     assert image.shape == (150, 200, 3)
     assert image.dtype == np.uint8
-    assert truth.boxes.xyxy.dtype == np.float32
-    assert truth.boxes.class_id.dtype == np.int64
+    assert ground_truth.boxes.xyxy.dtype == np.float32
+    assert ground_truth.boxes.class_id.dtype == np.int64
 
 
 @settings(max_examples=5, deadline=None)
@@ -79,10 +79,10 @@ def test_the_camera_cuts_after_the_time_asked_for() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (97, 65), (120, 160), (1000, 64)], ids=lambda size: "{}x{}".format(*size))
 def test_any_size_can_be_rendered(size: tuple[int, int]) -> None:
-    image, truth = Scene(replace(SMALL, size=size)).render(7)
+    image, ground_truth = Scene(replace(SMALL, size=size)).render(7)
     assert image.shape == (size[1], size[0], 3)
-    assert (truth.boxes.xyxy >= 0).all()
-    assert (truth.boxes.xyxy <= [*size, *size]).all()
+    assert (ground_truth.boxes.xyxy >= 0).all()
+    assert (ground_truth.boxes.xyxy <= [*size, *size]).all()
 
 
 def test_a_negative_number_is_refused() -> None:
@@ -91,10 +91,10 @@ def test_a_negative_number_is_refused() -> None:
 
 
 def test_an_empty_table_has_no_boxes() -> None:
-    _, truth = Scene(replace(SMALL, objects=0, clutter=0)).render(0)
-    assert truth.boxes.xyxy.shape == (0, 4)
-    assert truth.boxes.crowd is not None
-    assert len(truth.boxes.crowd) == len(truth.visible) == len(truth.handle_visible) == 0
+    _, ground_truth = Scene(replace(SMALL, objects=0, clutter=0)).render(0)
+    assert ground_truth.boxes.xyxy.shape == (0, 4)
+    assert ground_truth.boxes.crowd is not None
+    assert len(ground_truth.boxes.crowd) == len(ground_truth.visible) == len(ground_truth.handle_visible) == 0
 
 
 def test_without_speed_and_noise_nothing_moves() -> None:
@@ -110,8 +110,8 @@ def test_with_speed_things_and_camera_move() -> None:
 def test_rotate_bounds_the_roll_and_uses_it() -> None:
     rolls = []
     for number in range(40):
-        rig = build(replace(SMALL, rotate=90), number).rig
-        rolls += [np.degrees(rig.roll.at(t)) for t in (0.0, 0.7, 1.9)]
+        camera_motion = build_world(replace(SMALL, rotate=90), number).camera_motion
+        rolls += [np.degrees(camera_motion.roll.at(t)) for t in (0.0, 0.7, 1.9)]
     assert max(map(abs, rolls)) <= 90
     assert max(rolls) > 60
     assert min(rolls) < -60
@@ -119,10 +119,10 @@ def test_rotate_bounds_the_roll_and_uses_it() -> None:
 
 def test_the_camera_looks_down_at_the_table() -> None:
     for number in range(10):
-        eye = camera(build(SMALL, number).rig, 0.5, SMALL.size)
-        assert eye.position[2] > 10
-        assert eye.axes[2, 2] < 0
-        assert np.allclose(eye.axes @ eye.axes.T, np.eye(3))
+        camera = camera_at(build_world(SMALL, number).camera_motion, 0.5, SMALL.size)
+        assert camera.position[2] > 10
+        assert camera.axes[2, 2] < 0
+        assert np.allclose(camera.axes @ camera.axes.T, np.eye(3))
 
 
 def brightness(options: SceneOptions) -> Image:
@@ -161,12 +161,12 @@ def test_blur_takes_sharpness_away() -> None:
 @pytest.mark.parametrize("objects", [0, 1, 4])
 def test_objects_and_clutter_say_how_many_stand_there(objects: int) -> None:
     for number in range(12):
-        things = build(replace(SMALL, objects=objects, clutter=3), number).things
-        assert sum(thing.label >= 0 for thing in things) <= objects + objects // 2
-        assert sum(thing.label < 0 for thing in things) <= 4
+        placed = build_world(replace(SMALL, objects=objects, clutter=3), number).objects
+        assert sum(item.label >= 0 for item in placed) <= objects + objects // 2
+        assert sum(item.label < 0 for item in placed) <= 4
 
 
 def test_all_classes_come() -> None:
     scene = Scene(SMALL)
-    seen = {int(label) for cut in range(12) for label in scene.truth(cut * 60).boxes.class_id}
+    seen = {int(label) for cut in range(12) for label in scene.ground_truth(cut * 60).boxes.class_id}
     assert seen == set(range(len(LABELS)))

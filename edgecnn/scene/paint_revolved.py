@@ -1,4 +1,4 @@
-"""Paints opaque turned things: bodies with glaze and highlights, and the handles of mugs."""
+"""Paints opaque solids of revolution: bodies with glaze and highlights, and the handles of mugs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edgecnn.scene.appearance import Look, albedo
-from edgecnn.scene.camera import Real
+from edgecnn.scene.appearance import Appearance, albedo
+from edgecnn.scene.camera import Float64
 from edgecnn.scene.canvas import Sprite, cropped
 from edgecnn.scene.light import Light, shading
 from edgecnn.scene.profiles import Profile
@@ -19,20 +19,20 @@ HANDLE_POINTS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turned:
-    """An opaque turned thing before it is turned: view, look, colour before the light, what light does to it, its handle's middle."""
+class RevolvedBody:
+    """An opaque solid of revolution, ready to be painted at any yaw: view, appearance, albedo, shading, its handle's middle line."""
 
     seen: View
-    look: Look
+    appearance: Appearance
     lamp: Light
-    towards: Real
+    towards: Float64
     colour: Float32
     shade: Float32
     bright: Float32
     handle: Float32 | None
 
     def sprite(self, yaw: float) -> Sprite:
-        """The thing turned by ``yaw`` radians; a handle points to the right at 0 and to the camera after a quarter turn."""
+        """The object turned by ``yaw`` radians; a handle points to the right at 0 and to the camera after a quarter turn."""
         texture = _turn(self.colour, yaw) * self.shade[..., None] + self.bright[..., None]
         levels = wrap(cv2.convertScaleAbs(np.maximum(texture, 0), alpha=255))
         if self.handle is None:
@@ -49,7 +49,7 @@ class Turned:
 
     def _thickness(self, azimuth: float) -> float:
         """How thick the handle looks in pixels: a strap is wider from the front."""
-        strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * (self.look.seed % 12)) * self.seen.shape.radius / 4
+        strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * (self.appearance.seed % 12)) * self.seen.shape.radius / 4
         return max(1.0, strap * 1.05 * self.seen.scale)
 
     def _with_handle(self, body: Array, outline: Image, points: Float32, thick: float, azimuth: float) -> tuple[Array, Array]:
@@ -72,7 +72,7 @@ class Turned:
         """A rounded strap: nested strokes from its dark edge to a highlight on top."""
         sideways = float(np.cos(azimuth) * (self.lamp.direction[:2] @ [-self.towards[1], self.towards[0]]))
         lit = 0.5 * self.lamp.ambient + 0.75 * max(0.15, 0.5 + 0.5 * sideways)
-        base, gloss = np.asarray(self.look.outside) * 255, self.look.gloss
+        base, gloss = np.asarray(self.appearance.outside) * 255, self.appearance.gloss
         painted = np.empty(shape, np.uint8)
         edge = np.clip(base * lit * 0.62, 0, 255).astype(np.uint8)
         cv2.rectangle(painted, (0, 0), (shape[1], shape[0]), edge.tolist(), -1)
@@ -83,11 +83,11 @@ class Turned:
         return painted
 
 
-def turned(seen: View, look: Look, lamp: Light, towards: Real, handle: bool) -> Turned:
-    """What of an opaque turned thing does not change while it turns; ``towards`` points to the camera, horizontally."""
-    shade, bright = shading(seen.shape, seen.pitch, lamp, towards, look.gloss)
-    path = handle_path(seen.shape, look.seed % 12) if handle else None
-    return Turned(seen, look, lamp, towards, albedo(seen.shape, look), shade, bright, path)
+def revolved_body(seen: View, appearance: Appearance, lamp: Light, towards: Float64, handle: bool) -> RevolvedBody:
+    """The parts of an opaque solid of revolution that do not depend on its yaw; ``towards`` points to the camera, horizontally."""
+    shade, bright = shading(seen.shape, seen.pitch, lamp, towards, appearance.gloss)
+    path = handle_path(seen.shape, appearance.seed % 12) if handle else None
+    return RevolvedBody(seen, appearance, lamp, towards, albedo(seen.shape, appearance), shade, bright, path)
 
 
 def _turn(texture: Float32, yaw: float) -> Float32:

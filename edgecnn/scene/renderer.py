@@ -1,0 +1,144 @@
+"""Renders one cut at any time; what does not change from frame to frame is computed once and cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.scene.camera import Float64, PinholeCamera, camera_at
+from edgecnn.scene.canvas import Canvas, Sprite, pitch_at, sprite_transform
+from edgecnn.scene.decals import MARGIN, decal
+from edgecnn.scene.ground_truth import PaintedObject
+from edgecnn.scene.light import apply_sensor, gain
+from edgecnn.scene.paint_flat import lit_from_above, paint_box
+from edgecnn.scene.paint_glass import paint_glass
+from edgecnn.scene.paint_hand import paint_hand
+from edgecnn.scene.paint_revolved import HANDLE_POINTS, RevolvedBody, revolved_body
+from edgecnn.scene.revolve import extent, view
+from edgecnn.scene.shadow import cast_shadows, ground_contact
+from edgecnn.scene.table import lay
+from edgecnn.scene.world import MAX_IDENTITIES, SceneObject, World
+from edgecnn.types import Array, Image
+
+FINE = 1.6
+NEAREST = 8.0
+NO_COVER = np.zeros(3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedObject:
+    """An object ready to be painted: a fixed sprite, one that depends on the yaw, or the top of a box.
+
+    ``cover`` is the colour of a box's sides; ``extent`` how tall a solid of revolution was painted, in cm.
+    """
+
+    still: Sprite | None
+    revolved: RevolvedBody | None
+    top: Array | None
+    cover: Float64
+    extent: float
+
+    def sprite(self, yaw: float) -> Sprite:
+        """The image at a turn of ``yaw`` radians."""
+        if self.still is not None:
+            return self.still
+        assert self.revolved is not None
+        return self.revolved.sprite(yaw)
+
+
+class CutRenderer:
+    """Renders one cut as images of (width, height). Thread-safe: two threads may prepare the same object, with equal results."""
+
+    def __init__(self, world: World, size: tuple[int, int]) -> None:
+        self._world, self._size = world, size
+        self._middle = camera_at(world.camera_motion, world.middle, size)
+        self._prepared: dict[int, PreparedObject] = {}
+        self._gain = gain(world.light, 0.0, size) if not world.light.bars[2] else None
+
+    def paint(self, t: float) -> tuple[Canvas, list[PaintedObject]]:
+        """The image at ``t`` seconds, before the sensor, and what was painted."""
+        camera = camera_at(self._world.camera_motion, t, self._size)
+        canvas = Canvas(lay(self._world.ground, camera, self._size), np.zeros(self._size[::-1], np.uint8))
+        feet = {item.number: np.array([*item.place(t), item.lift]) for item in self._world.objects}
+        shown = [item for item in self._world.objects if self._stands(camera, feet[item.number])]
+        low = [item for item in shown if item.layer == 0]
+        tall = [item for item in shown if item.layer > 0]
+        for item in low:
+            self._block(canvas, camera, item, feet[item.number], t)
+        cast_shadows(canvas.image, camera, self._world.light, tall, t)
+        tall.sort(key=lambda item: (-_depth_of(camera, feet[item.number] * [1, 1, 0]), item.layer))
+        painted = [self._tall(canvas, camera, item, feet[item.number], t) for item in tall]
+        self._hand(canvas, camera, t)
+        return canvas, [done for done in painted if done is not None]
+
+    def apply_sensor(self, canvas: Canvas, t: float, index: int, seed: int) -> Image:
+        """The image after the sensor; its noise depends on the seed and the frame's ``index``."""
+        lamp = self._world.light
+        gained = self._gain if self._gain is not None else gain(lamp, t, self._size)
+        return apply_sensor(canvas.image, lamp, gained, index, seed)
+
+    def _stands(self, camera: PinholeCamera, foot: Float64) -> bool:
+        """Whether it is in front of the camera and has not slid off the table."""
+        return _depth_of(camera, foot) > NEAREST and foot[1] < self._world.ground.edge
+
+    def _tall(self, canvas: Canvas, camera: PinholeCamera, item: SceneObject, foot: Float64, t: float) -> PaintedObject | None:
+        if item.shape is None:
+            self._block(canvas, camera, item, foot, t)
+            return None
+        prepared, yaw = self._prepare(item), item.yaw.at(t)
+        sprite = prepared.sprite(yaw)
+        affine = sprite_transform(sprite, camera, foot, item.height, extent(item.shape, pitch_at(camera, foot)) / prepared.extent)
+        if item.lift:
+            ground_contact(canvas.image, camera, foot, float(item.shape.r[0]) * 1.35)
+        box = canvas.stamp(sprite, affine, item.number)
+        if box is None or item.label < 0:
+            return None
+        area = sprite.area * sprite.scale**2 * abs(float(affine[0, 0] * affine[1, 1] - affine[0, 1] * affine[1, 0]))
+        handle = None if sprite.handle is None else sprite.handle @ affine[:, :2].T + affine[:, 2]
+        identity = self._world.number * MAX_IDENTITIES + item.number
+        return PaintedObject(item.number, item.label, identity, area, box, handle, HANDLE_POINTS)
+
+    def _block(self, canvas: Canvas, camera: PinholeCamera, item: SceneObject, foot: Float64, t: float) -> None:
+        prepared = self._prepare(item)
+        assert prepared.top is not None
+        paint_box(canvas, camera, self._world.light, foot, item.yaw.at(t), item.size, prepared.top, prepared.cover)
+
+    def _hand(self, canvas: Canvas, camera: PinholeCamera, t: float) -> None:
+        if self._world.hand is None or not self._world.objects:
+            return
+        item = self._world.objects[self._world.hand.target % len(self._world.objects)]
+        foot = np.array([*item.place(t), item.height * 0.7])
+        depth = _depth_of(camera, foot)
+        if depth > NEAREST:
+            paint_hand(canvas, self._world.hand, self._world.light, camera.project(foot[None])[0], camera.focal / depth, t)
+
+    def _prepare(self, item: SceneObject) -> PreparedObject:
+        known = self._prepared.get(item.number)
+        if known is None:
+            known = self._prepared[item.number] = self._make(item)
+        return known
+
+    def _make(self, item: SceneObject) -> PreparedObject:
+        if item.shape is None:
+            top = decal(item.kind, item.size, item.appearance)
+            cover = top[MARGIN + 2, MARGIN + 2, :3].astype(np.float64)
+            return PreparedObject(None, None, lit_from_above(top, self._world.light), cover, 1.0)
+        foot = np.array([*item.place(self._world.middle), item.lift])
+        pitch = float(np.clip(pitch_at(self._middle, foot), 0.15, 1.5))
+        away = foot - self._middle.position
+        scale = FINE * self._middle.focal / max(float(np.sqrt(away @ away)), NEAREST)
+        scale = min(scale, max(self._size) / item.shape.radius)
+        towards = -away[:2] / max(float(np.hypot(*away[:2])), 1e-6)
+        seen = view(item.shape, pitch, scale, item.shape.radius * 0.9 if item.handle else 0, item.kind == "glass")
+        tall = extent(item.shape, pitch)
+        if item.kind == "glass":
+            return PreparedObject(paint_glass(seen, item.appearance, self._world.light, towards), None, None, NO_COVER, tall)
+        whole = revolved_body(seen, item.appearance, self._world.light, towards, item.handle)
+        turns = item.yaw.drift and (item.handle or item.appearance.pattern != "plain")
+        return PreparedObject(None if turns else whole.sprite(item.yaw.start), whole if turns else None, None, NO_COVER, tall)
+
+
+def _depth_of(camera: PinholeCamera, point: Float64) -> float:
+    """How far in front of the camera ``point`` is, in cm."""
+    return float((point - camera.position) @ camera.axes[2])
