@@ -12,6 +12,6 @@ from tests.runtime.pipeline.harness import wait_until
 
 @pytest.fixture
 def no_thread_left() -> Iterator[None]:
-    """The test ends without a thread of a station."""
+    """The test ends without a thread of a pipeline."""
     yield
     wait_until(lambda: not [t.name for t in threading.enumerate() if t.name.startswith("edgecnn-")])

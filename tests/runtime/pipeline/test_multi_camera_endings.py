@@ -102,20 +102,20 @@ def test_a_step_that_raises_ends_its_file_and_no_other() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_model_that_hangs_does_not_hold_the_caller(workers: int) -> None:
-    released, reached = threading.Event(), threading.Event()
+    released, reached, returned = threading.Event(), threading.Event(), threading.Event()
 
     def hangs(image: Image) -> Prediction:
         if brightness(image) == 2:
             reached.set()
             released.wait(LATE)
+            returned.set()
         return one_box(image)
 
     plans = [CameraSetup("hangs", FakeSource(None), FakePredictor(hangs)), CameraSetup("good", FakeSource(30), FakePredictor())]
     with MultiCamera(plans, workers=workers) as run:
         found = by_camera([result for _, result in zip(range(32), run, strict=False)])
         assert reached.wait(LATE)
-        left_at = time.perf_counter()
-    assert time.perf_counter() - left_at < 2.5
+    assert not returned.is_set()  # the caller is here while the model still hangs
     assert (found["hangs"], found["good"]) == ([0, 1], list(range(30)))
     assert run.stuck in [[f"edgecnn-infer-{worker}"] for worker in range(workers)]
     assert balances(run.cameras["hangs"].ledger.counts())
@@ -195,13 +195,11 @@ def test_ledgers_balance_in_every_end_state(seed: int) -> None:
                     run.stop()
                 elif (count == limit and end == "break") or time.perf_counter() > until:
                     break
-            left = time.perf_counter()
     except (SourceError, BackendError, ZeroDivisionError):
-        left = time.perf_counter()
+        pass
     timer.cancel()
     timer.join()
-    assert time.perf_counter() - left < 2 + LATE / 2
-    assert run.stuck == []
+    assert run.stuck == []  # all threads ended within STOP_WITHIN_S
     for camera in (*gone, *run.cameras.values()):
         counts = camera.ledger.counts()
         assert balances(counts), counts

@@ -181,14 +181,12 @@ def test_a_worker_that_can_not_be_made_is_raised() -> None:
 @pytest.mark.parametrize("policy", ["latest", "all"])
 def test_leaving_early_stops_everything_and_balances(policy: pipeline_module.Policy) -> None:
     pipeline = Pipeline(FakeSource(None), FakePredictor(delay=0.005), policy=policy, workers=2)
-    started = time.perf_counter()
     with pipeline:
         for result in pipeline:
             if result.frame.index >= 3:
                 break
-    assert time.perf_counter() - started < 5
     assert pipeline.ledger.counts().in_flight == 0
-    assert pipeline.stuck == []
+    assert pipeline.stuck == []  # all threads ended within STOP_WITHIN_S
 
 
 def test_an_error_of_the_caller_stops_everything_and_is_passed_on() -> None:
@@ -216,10 +214,11 @@ class HangingDevice:
     """A source's sleep that only ends when the test lets it, as a read from a dead driver."""
 
     def __init__(self) -> None:
-        self.released = threading.Event()
+        self.released, self.returned = threading.Event(), threading.Event()
 
     def sleep(self, seconds: float) -> None:
         self.released.wait(LATE)
+        self.returned.set()
 
 
 @pytest.fixture
@@ -235,10 +234,9 @@ def test_a_hanging_device_does_not_hold_the_caller(hanging: HangingDevice) -> No
     with pipeline:
         for result in pipeline:
             if result.frame.index == 2:
-                left_at = time.perf_counter()
                 break
-    assert time.perf_counter() - left_at < 2
-    assert pipeline.stuck == ["edgecnn-capture"]
+    assert pipeline.stuck == ["edgecnn-capture"]  # the caller is here while the device still hangs
+    assert not hanging.returned.is_set()
     assert pipeline.ledger.counts() == FrameCounts(captured=3, processed=3)
 
 
