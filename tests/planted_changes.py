@@ -197,9 +197,9 @@ CHANGES = (
     Change(
         "queue: the pause does not grow",
         "runtime/sinks/queue.py",
-        "_FIRST_PAUSE_S * 2 ** min(self._misses - 1, 16)",
+        "_FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16)",
         "_FIRST_PAUSE_S",
-        "tests/runtime/sinks",
+        "tests/runtime/sinks/test_queue_bounds.py",
     ),
     Change(
         "page: any other site may change it",

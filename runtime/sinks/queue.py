@@ -221,7 +221,7 @@ class QueuedSink:
             self._bytes += _bytes_of(item)
 
     def _back_off(self, error: Exception) -> None:
-        """Report the error, then pause: exponential back-off with +-25 % jitter, so that outputs do not retry in step."""
+        """Report the error, then pause before the next attempt."""
         if self.state == "stuck":
             return
         self._failures += 1
@@ -229,8 +229,7 @@ class QueuedSink:
         self._report(self.detail)
         if self._failures == 1 and not isinstance(error, UnreachableError):
             return  # a single bad result does not delay the next ones
-        pause = min(_FIRST_PAUSE_S * 2 ** min(self._failures - 1, 16), self._longest_pause) * random.uniform(0.75, 1.25)
-        until = time.perf_counter() + pause
+        until = time.perf_counter() + retry_delay_s(self._failures, self._longest_pause)
         with self._turn:
             self._turn.notify_all()  # a writer that waits for room drops instead, now that the state is "failing"
             while (left := until - time.perf_counter()) > 0 and (self._deadline is None or self._deadline > time.perf_counter()):
@@ -265,6 +264,11 @@ class QueuedSink:
             self._reported = {old: at for old, at in self._reported.items() if now - at < _REPEAT_MESSAGE_S} | {key: now}
             with suppress(Exception):  # a failing callback does not stop the output
                 self._say(f"output {self.name}: {text}")
+
+
+def retry_delay_s(failures: int, longest_s: float) -> float:
+    """Exponential back-off after ``failures`` in a row (from 1), with +-25 % jitter, so that outputs do not retry in step."""
+    return min(_FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16), longest_s) * random.uniform(0.75, 1.25)
 
 
 def without_pixels(result: Result) -> Result:
