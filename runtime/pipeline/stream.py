@@ -50,5 +50,5 @@ def _results(
     source: Source, predictor: Predictor, steps: Sequence[Step], policy: Policy | None, requests: int, max_frames: int | None
 ) -> Iterator[Result]:
     plan = CameraSetup(name=source.name, source=source, predictor=predictor, policy=policy, steps=steps)
-    with MultiCamera([plan], workers=requests, max_frames=max_frames) as station:
-        yield from station
+    with MultiCamera([plan], workers=requests, max_frames=max_frames) as multi_camera:
+        yield from multi_camera

@@ -41,9 +41,9 @@ def test_a_reader_who_left_is_no_error() -> None:
 def test_heartbeat_tells_the_ledger_of_each_camera() -> None:
     out, beats = io.StringIO(), []
     plans = [CameraSetup(name, FakeSource(None, fps=50), FakePredictor()) for name in ("a", "b")]
-    with MultiCamera(plans) as station, Heartbeat(JsonLog(out), station, every=0.05, beat=lambda: beats.append(1)):
+    with MultiCamera(plans) as multi_camera, Heartbeat(JsonLog(out), multi_camera, every=0.05, beat=lambda: beats.append(1)):
         ends = time.perf_counter() + 20
-        for _ in station:
+        for _ in multi_camera:
             told = [json.loads(line) for line in out.getvalue().splitlines()]
             if {line["camera"] for line in told if line["processed"]} == {"a", "b"} or time.perf_counter() > ends:
                 break

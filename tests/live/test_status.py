@@ -46,11 +46,11 @@ def test_several_cameras_are_told_together_on_a_terminal_and_one_by_one_elsewher
         CameraSetup("door", FakeSource(4, unreadable=frozenset({1})), predictor),
         CameraSetup("yard", FakeSource(9), predictor, every=3),
     ]
-    station = MultiCamera(plans)
-    status, other = StatusLine(station, io.StringIO()), StatusLine(station, io.StringIO())
+    multi_camera = MultiCamera(plans)
+    status, other = StatusLine(multi_camera, io.StringIO()), StatusLine(multi_camera, io.StringIO())
     assert other.lines() == ["door: waiting for fake", "yard: waiting for fake"]
-    with station:
-        assert len(list(station)) == 6
+    with multi_camera:
+        assert len(list(multi_camera)) == 6
         line, (door, yard) = status.line(), other.lines()
     assert line.startswith("0 of 2 cameras live · capture ")
     assert line.endswith("frames 6 · dropped 0 · skipped 6 · failed 1")
@@ -66,10 +66,10 @@ def test_a_camera_that_is_lost_is_named_with_the_reason() -> None:
     predictor = FakePredictor()
     with MultiCamera(
         [CameraSetup("door", Lost(None, fps=50), predictor), CameraSetup("yard", FakeSource(None, fps=50), predictor)]
-    ) as station:
-        assert next(iter(station)).camera in ("door", "yard")
-        assert StatusLine(station, io.StringIO()).line().endswith(" · door lost")
-        assert StatusLine(station, io.StringIO()).lines()[0].startswith("door: lost: no answer, next try in 8 s · capture ")
+    ) as multi_camera:
+        assert next(iter(multi_camera)).camera in ("door", "yard")
+        assert StatusLine(multi_camera, io.StringIO()).line().endswith(" · door lost")
+        assert StatusLine(multi_camera, io.StringIO()).lines()[0].startswith("door: lost: no answer, next try in 8 s · capture ")
 
 
 def test_without_cameras_it_says_so() -> None:
@@ -157,9 +157,9 @@ def test_the_summary_names_the_camera_what_was_skipped_the_stages_of_steps_and_w
             return result
 
     plan = CameraSetup("door", FakeSource(9), FakePredictor(), every=3, max_age_ms=0.0, steps=[Count()])
-    with MultiCamera([plan]) as station:
-        list(station)
-    lines = summary(station.cameras["door"].stats(), plan.source, "done", "door").splitlines()
+    with MultiCamera([plan]) as multi_camera:
+        list(multi_camera)
+    lines = summary(multi_camera.cameras["door"].stats(), plan.source, "done", "door").splitlines()
     assert lines[0].startswith("door: done: 3 frames in ")
     assert lines[1] == "  ledger: 9 captured = 3 processed + 0 dropped + 6 skipped + 0 failed"
     stages = [line.split()[0] for line in lines[3:-1]]

@@ -63,8 +63,8 @@ class FakeSink:
     counts: FakeCounts = field(default_factory=FakeCounts)
 
 
-def station_of(cameras: dict[str, Source]) -> MultiCamera:
-    """A station of these cameras that share a model; results older than half a second are late."""
+def multi_camera_of(cameras: dict[str, Source]) -> MultiCamera:
+    """A MultiCamera of these cameras that share a model; results older than half a second are late."""
     predictor = FakePredictor()
     return MultiCamera([CameraSetup(name, source, predictor, max_age_ms=500.0) for name, source in cameras.items()])
 
@@ -81,9 +81,11 @@ class Watching:
         sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
         metrics: Any = None,
     ) -> None:
-        self.station = station_of(cameras)
+        self.multi_camera = multi_camera_of(cameras)
         self.painters = {name: PlainPainter() for name in cameras}
-        self.view = LiveView(self.station, self.station.controls, access, title="fake.onnx", sinks=sinks, metrics=metrics)
+        self.view = LiveView(
+            self.multi_camera, self.multi_camera.controls, access, title="fake.onnx", sinks=sinks, metrics=metrics
+        )
         for name, painter in self.painters.items():
             self.view.add_camera(name, labels, painter)
         self.port = access.port
@@ -96,13 +98,13 @@ class Watching:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.station.stop()
+        self.multi_camera.stop()
         self._thread.join(10)
         self.view.close()
 
     def _run(self) -> None:
-        with self.station:
-            for result in self.station:
+        with self.multi_camera:
+            for result in self.multi_camera:
                 self.results += 1
                 self.view.write(result)
 

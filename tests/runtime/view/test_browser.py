@@ -89,7 +89,7 @@ def problems(browser: Any) -> list[str]:
 
 def test_the_video_moves_numbers_change_and_nothing_comes_from_elsewhere(browser: Any) -> None:
     with watching(cameras={"door": MovingSource(), "yard": SilentSource()}, sinks=lambda: [FakeSink()]) as run:
-        run.station.events.append(Event("line-crossed", time.perf_counter(), "door", {"line": "gate"}))
+        run.multi_camera.events.append(Event("line-crossed", time.perf_counter(), "door", {"line": "gate"}))
         browser.get(run.view.url)
         first = until(lambda: browser.execute_script("return Number(document.querySelector('article canvas')?.dataset.number)"))
         pixel = browser.execute_script(PIXEL, "article canvas", 8, 8)
@@ -121,19 +121,19 @@ def test_the_controls_work_by_mouse_and_by_keyboard(browser: Any) -> None:
         browser.get(run.view.url)
         slider = until(lambda: browser.find_elements(By.CSS_SELECTOR, "#classes button") and browser.find_element(By.ID, "score"))
         slider.send_keys(Keys.ARROW_RIGHT * 5)
-        until(lambda: run.station.controls.setting.score_threshold == pytest.approx(0.35))
+        until(lambda: run.multi_camera.controls.setting.score_threshold == pytest.approx(0.35))
         until(lambda: text(browser, "#score-value") == "0.35")
         thing, _ = browser.find_elements(By.CSS_SELECTOR, "#classes button")
         thing.click()
-        until(lambda: run.station.controls.setting.only == {"other"})
+        until(lambda: run.multi_camera.controls.setting.only == {"other"})
         until(lambda: thing.get_attribute("aria-pressed") == "false")
         thing.send_keys(Keys.SPACE)
-        until(lambda: run.station.controls.setting.only == {"thing", "other"})
+        until(lambda: run.multi_camera.controls.setting.only == {"thing", "other"})
         browser.find_element(By.ID, "none").click()
-        until(lambda: run.station.controls.setting.only == frozenset())
+        until(lambda: run.multi_camera.controls.setting.only == frozenset())
         pause = browser.find_element(By.CSS_SELECTOR, "article .pause")
         pause.click()
-        until(lambda: run.station.controls.setting.paused == {"door"})
+        until(lambda: run.multi_camera.controls.setting.paused == {"door"})
         until(lambda: text(browser, "article .badge") == "paused")
         until(lambda: pause.text == "Resume")
         pause.click()
@@ -158,7 +158,7 @@ def test_cameras_come_and_go_and_one_can_be_large(browser: Any) -> None:
         large.click()
         until(lambda: small.size["width"] > 1.5 * before)
         assert browser.execute_script("return document.getElementById('which').value") == "yard"
-        run.station.remove("door")
+        run.multi_camera.remove("door")
         run.view.remove_camera("door")
         until(lambda: [title.text for title in browser.find_elements(By.CSS_SELECTOR, "article h3")] == ["yard"])
         assert problems(browser) == []
@@ -232,5 +232,5 @@ def test_a_browser_that_reads_slowly_slows_only_itself(browser: Any) -> None:
 
 
 def _captured_and_numbers(run: Watching) -> tuple[int, int]:
-    counts = run.station.cameras["door"].ledger.counts()
+    counts = run.multi_camera.cameras["door"].ledger.counts()
     return counts.captured, counts.processed

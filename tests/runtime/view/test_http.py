@@ -45,7 +45,7 @@ def test_the_three_files_come_with_a_strict_policy_and_name_no_other_place(path:
 def test_the_state_tells_of_cameras_stages_ledger_outputs_and_events() -> None:
     cameras = {"door": MovingSource(), "yard": SilentSource()}
     with watching(cameras=cameras, sinks=lambda: [FakeSink()]) as run:
-        run.station.events.append(Event("line-crossed", time.perf_counter(), "door", {"line": "gate"}))
+        run.multi_camera.events.append(Event("line-crossed", time.perf_counter(), "door", {"line": "gate"}))
         state = run.until(lambda state: state["cameras"][0]["ledger"]["processed"] > 5 and state["events"] and state["tick"] > 3)
     door, yard = state["cameras"]
     assert (state["title"], state["health"]) == ("fake.onnx", "degraded")
@@ -67,7 +67,7 @@ def test_the_state_tells_of_cameras_stages_ledger_outputs_and_events() -> None:
 
 def test_only_what_is_new_is_told_again() -> None:
     with watching() as run:
-        run.station.events.append(Event("late", time.perf_counter(), "door"))
+        run.multi_camera.events.append(Event("late", time.perf_counter(), "door"))
         first = run.until(lambda state: state["tick"] > 1 and bool(state["events"]))
         again = run.state(f"?tick={first['tick']}&event={first['events'][-1]['number']}")
     assert all(point["tick"] > first["tick"] for point in again["cameras"][0]["points"])
@@ -123,18 +123,18 @@ def test_a_painter_that_raises_is_told_of_and_the_picture_shown_without() -> Non
 def test_events_may_hold_anything() -> None:
     details = {"nan": float("nan"), "number": np.float32(0.5), "path": Path("/x"), "list": (1, {"a": None})}
     with watching() as run:
-        run.station.events.append(Event("odd", time.perf_counter(), "door", details))
+        run.multi_camera.events.append(Event("odd", time.perf_counter(), "door", details))
         told = run.until(lambda state: bool(state["events"]))["events"][0]["details"]
     assert told == {"nan": None, "number": 0.5, "path": "/x", "list": [1, {"a": None}]}
 
 
 def test_cameras_come_and_go() -> None:
     with watching() as run:
-        run.station.add(CameraSetup("yard", MovingSource(), FakePredictor()))
+        run.multi_camera.add(CameraSetup("yard", MovingSource(), FakePredictor()))
         run.view.add_camera("yard", ("thing",), run.painters["door"])
         run.until(lambda state: [camera["state"] for camera in state["cameras"]] == ["live", "live"])
         assert run.ask("/api/frame?camera=yard")[0] == 200
-        run.station.remove("door")
+        run.multi_camera.remove("door")
         run.view.remove_camera("door")
         state = run.until(lambda state: [camera["name"] for camera in state["cameras"]] == ["yard"])
         assert run.ask("/api/frame?camera=door")[0] == 204
@@ -153,10 +153,10 @@ def test_the_controls_take_effect_at_once() -> None:
         assert json.loads(answer[2]) == {
             "score_threshold": 0.75, "floor": 0.0, "labels": ["thing", "other"], "only": ["thing"], "paused": [],
         }  # fmt: skip
-        setting = run.station.controls.setting
+        setting = run.multi_camera.controls.setting
         assert (setting.score_threshold, setting.only) == (0.75, frozenset({"thing"}))
         assert run.ask("/api/controls", {"only": None})[0] == 200
-        assert run.station.controls.setting.only == {"thing", "other"}
+        assert run.multi_camera.controls.setting.only == {"thing", "other"}
 
 
 def test_classes_that_the_run_began_with_are_chosen_until_somebody_chooses() -> None:
@@ -206,11 +206,11 @@ def test_a_camera_is_paused_and_goes_on() -> None:
 )
 def test_a_wrong_wish_is_refused_and_changes_nothing(body: object) -> None:
     with watching() as run:
-        before = run.station.controls.setting
+        before = run.multi_camera.controls.setting
         status, _, answer = run.ask("/api/controls", body, content_type="application/json")
         assert status == 400
         assert json.loads(answer)["error"]
-        assert run.station.controls.setting == before
+        assert run.multi_camera.controls.setting == before
 
 
 def test_sizes_types_and_methods_are_checked() -> None:
@@ -254,7 +254,7 @@ def test_another_site_may_neither_change_nor_look() -> None:
         assert run.ask("/api/controls", wish, origin=f"http://127.0.0.1:{run.port + 1}")[0] == 403
         assert run.ask("/api/controls", wish, sec_fetch_site="cross-site")[0] == 403
         assert run.ask("/api/frame?camera=door", sec_fetch_site="cross-site")[0] == 403
-        assert run.station.controls.setting.score_threshold is None
+        assert run.multi_camera.controls.setting.score_threshold is None
         assert run.ask("/", sec_fetch_site="cross-site")[0] == 200
         assert run.ask("/api/controls", wish, origin=f"http://127.0.0.1:{run.port}", sec_fetch_site="same-origin")[0] == 200
 

@@ -17,7 +17,7 @@ from edgecnn.runtime.view.protocols import ViewContext
 from edgecnn.runtime.view.run_metrics import RunMetrics
 from edgecnn.runtime.view.terminal import duration, render, sparkline
 from edgecnn.types import Event
-from tests.runtime.view.harness import FakeSink, MovingSource, SilentSource, station_of
+from tests.runtime.view.harness import FakeSink, MovingSource, SilentSource, multi_camera_of
 
 TMUX = shutil.which("tmux")
 ROOT = Path(__file__).parents[3]
@@ -26,16 +26,18 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def state() -> Any:
     """A run with a good and a lost camera, an output that fails and some events."""
-    station = station_of({"front door": MovingSource(fps=50), "yard": SilentSource()})
+    multi_camera = multi_camera_of({"front door": MovingSource(fps=50), "yard": SilentSource()})
     labels = {"front door": ("thing",)}
     run_metrics = RunMetrics(
-        ViewContext(run=station, controls=station.controls, labels=labels, title="fake.onnx", sinks=lambda: [FakeSink()])
+        ViewContext(
+            run=multi_camera, controls=multi_camera.controls, labels=labels, title="fake.onnx", sinks=lambda: [FakeSink()]
+        )
     )
-    with station:
-        for count, result in enumerate(station):
+    with multi_camera:
+        for count, result in enumerate(multi_camera):
             run_metrics.write(result)
             if count % 5 == 0:
-                station.events.append(Event("line-crossed", time.perf_counter(), "front door", {"line": f"gate {count}"}))
+                multi_camera.events.append(Event("line-crossed", time.perf_counter(), "front door", {"line": f"gate {count}"}))
                 run_metrics.sample()
             if count == 30:
                 return run_metrics.state()
@@ -105,16 +107,16 @@ PROGRAM = """
     from edgecnn.runtime.view.run_metrics import RunMetrics
     from edgecnn.runtime.view.protocols import ViewContext
     from edgecnn.runtime.view.terminal import TerminalView
-    from tests.runtime.view.harness import MovingSource, SilentSource, station_of
+    from tests.runtime.view.harness import MovingSource, SilentSource, multi_camera_of
 
-    station = station_of({"door": MovingSource(), "yard": SilentSource()})
-    context = ViewContext(run=station, controls=station.controls, labels={"door": ("thing",)}, title="fake.onnx")
+    multi_camera = multi_camera_of({"door": MovingSource(), "yard": SilentSource()})
+    context = ViewContext(run=multi_camera, controls=multi_camera.controls, labels={"door": ("thing",)}, title="fake.onnx")
     run_metrics = RunMetrics(context, interval_s=0.1)
     with StopSignals() as signals:
-        signals.on_stop = station.stop
-        with run_metrics, TerminalView(run_metrics) as view, station:
+        signals.on_stop = multi_camera.stop
+        with run_metrics, TerminalView(run_metrics) as view, multi_camera:
             view.note("said for good")
-            for result in station:
+            for result in multi_camera:
                 run_metrics.write(result)
     print("the end", signals.name)
 """
