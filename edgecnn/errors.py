@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The exceptions of edgecnn.
 
 EdgeCnnError             exit code 2: one line to the user, never a traceback
 ├── InputError           a file, option or dataset from the user is missing, unreadable or contradictory
@@ -6,34 +6,29 @@ EdgeCnnError             exit code 2: one line to the user, never a traceback
 ├── MissingExtraError    an optional part of edgecnn is not installed; says the command that installs it
 ├── SourceError          a camera, stream or video can't be opened or broke
 ├── BackendError         an inference engine refused a model or failed while running it
-└── ParityError          exit code 1: an artifact does not give what its PyTorch model gives
+└── ParityError          exit code 1: an artifact differs from its PyTorch model
 
-Wrong arguments from code raise ``ValueError``; ``assert`` is only for what can't happen.
+Wrong arguments in code raise ``ValueError``; ``assert`` is only for impossible states.
 """
 
 from __future__ import annotations
 
 
 class EdgeCnnError(Exception):
-    """A failure that a user can act on: ``problem`` is what is wrong, ``fix`` what to do; the message is "problem; fix".
+    """A failure that the user can fix; the message is "problem; fix".
 
     Both are plain English without a full stop at the end: EdgeCnnError("torch is not installed", 'run: pip install "edgecnn[train]"').
     """
 
     exit_code = 2
 
-    def __init__(self, *parts: str) -> None:
-        if len(parts) == 3:  # MIGRATION: the old form (wanted, found, do); goes when no caller is left
-            self.problem, self.fix, self.found = f"wanted {parts[0]}, found {parts[1]}", parts[2], parts[1]
-            super().__init__(f"{self.problem}: {self.fix}")
-            return
-        self.problem, self.fix = parts
-        self.found = self.problem
-        super().__init__(f"{self.problem}; {self.fix}")
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem, self.fix = problem, fix
+        super().__init__(f"{problem}; {fix}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Errors are raised in one process and told in another."""
-        return _rebuilt, (type(self), self.args[0], self.problem, self.fix, self.found)
+        """Pickling by problem and fix: errors are raised in one process and reported in another."""
+        return _rebuilt, (type(self), self.args[0], self.problem, self.fix)
 
 
 class InputError(EdgeCnnError):
@@ -53,7 +48,7 @@ class BackendError(EdgeCnnError):
 
 
 class ParityError(EdgeCnnError):
-    """An artifact does not give what its PyTorch model gives."""
+    """An artifact differs from its PyTorch model by more than the tolerance."""
 
     exit_code = 1
 
@@ -65,8 +60,9 @@ class MissingExtraError(EdgeCnnError):
         super().__init__(f"{package} is not installed", f'run: pip install "edgecnn[{extra}]"')
 
 
-def _rebuilt(kind: type[EdgeCnnError], text: str, problem: str, fix: str, found: str) -> EdgeCnnError:
+def _rebuilt(kind: type[EdgeCnnError], text: str, problem: str, fix: str) -> EdgeCnnError:
+    # Subclasses have constructors of their own, with other arguments, so __init__ is not called.
     error = kind.__new__(kind)
     Exception.__init__(error, text)
-    error.problem, error.fix, error.found = problem, fix, found
+    error.problem, error.fix = problem, fix
     return error

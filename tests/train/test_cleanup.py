@@ -18,7 +18,7 @@ def fail(folder: Path, *files: str) -> None:
             (folder / "part").mkdir(parents=True)
             for name in files:
                 (folder / name).write_text("x")
-            raise InputError("a", "b", "c")
+            raise InputError("a", "b")
 
     with pytest.raises(InputError):
         begin()

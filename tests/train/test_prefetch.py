@@ -27,7 +27,7 @@ class Numbers:
 
     def batch(self, indices: Array, epoch: int) -> tuple[Tensor, int]:
         if self.fail_at in indices:
-            raise InputError("an image", "none", "look at it")
+            raise InputError("no image", "look at it")
         if self.die_at in indices:
             os.kill(os.getpid(), signal.SIGKILL)
         return torch.from_numpy(indices) * 100 + epoch, os.getpid()
