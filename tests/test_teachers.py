@@ -12,7 +12,7 @@ from edgecnn.errors import InputError
 from edgecnn.teachers import open_teachers, parse_teacher
 
 
-def test_an_address_says_what_the_file_does_not() -> None:
+def test_an_address_overrides_the_card_of_the_file() -> None:
     address = parse_teacher(
         "m/t.onnx?threshold=0.4&lower=0.1&rename=car,bus:vehicle&decode=yolox&color=bgr&mean=1,2,3&pad-value=3"
     )
@@ -21,7 +21,7 @@ def test_an_address_says_what_the_file_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         pytest.param(
             "t.onnx?treshold=1", "'treshold' is not a parameter of a teacher; use one of threshold, lower, rename", id="unknown"
@@ -35,8 +35,8 @@ def test_an_address_says_what_the_file_does_not() -> None:
         ),
     ],
 )
-def test_a_mistake_is_one_line(text: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_a_mistake_is_one_line(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         parse_teacher(text)
 
 
@@ -46,7 +46,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_somebody_elses_detector_finds_vehicles_for_us(real_data: Path) -> None:
+def test_a_third_party_detector_labels_vehicles(real_data: Path) -> None:
     pytest.importorskip("onnxruntime")
     file = real_data / "models/yolox_nano_kazuhito/model/yolox_nano.onnx"
     people = open_dataset(f"{real_data}/coco-subset/instances_val_first128.json?classes=person", limit=40)

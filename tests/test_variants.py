@@ -53,8 +53,8 @@ def test_a_training_from_python_gives_its_checkpoint(digits: Path, tmp_path: Pat
 
 def test_a_compression_from_python_gives_its_checkpoints_and_a_report(digits: Path, start: Path, tmp_path: Path) -> None:
     lines: list[str] = []
-    asked = CompressConfig(train=config(digits, tmp_path / "run"), checkpoint=str(start), qat=True, qat_epochs=1)
-    made = compress_and_report(asked, VariantConfig(calibration=str(digits), formats=()), lines.append)
+    compression = CompressConfig(train=config(digits, tmp_path / "run"), checkpoint=str(start), qat=True, qat_epochs=1)
+    made = compress_and_report(compression, VariantConfig(calibration=str(digits), formats=()), lines.append)
     assert [path.name for path in made] == ["00-start.safetensors", "01-qat.safetensors"]
     assert [line for line in lines if line.startswith("wrote ")] == [
         f"wrote {tmp_path / 'run' / name}" for name in ("report.json", "report.md", "pareto.png")

@@ -85,7 +85,9 @@ def step_checkpoints(folder: Path) -> list[Path]:
 
 def _read(path: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
     record = _load(path)
-    stored: dict[str, Any] = record.get("config", {})  # without one: written by a version with other options
+    if "config" not in record:  # before the fields of the configuration got their present names
+        raise InputError(f"--resume: the run in {path.parent} was started by an older version", "start again with another --out")
+    stored: dict[str, Any] = record["config"]
     for name, value in identity.items():
         if stored.get(name) != value:
             was = json.dumps(stored.get(name))[:80]

@@ -14,7 +14,7 @@ from edgecnn.errors import ArtifactError, InputError
 from edgecnn.files import write_file
 
 STATE = "state.pt"
-VERSION = 1
+VERSION = 2  # in 1 some fields of the configuration had other names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,10 @@ class TrainState:
 
 def _compare(state: TrainState, version: int, identity: dict[str, Any], path: Path) -> None:
     if version != VERSION:
-        raise ArtifactError(f"{path} has the version {version}, not {VERSION}", "start again without --resume")
+        raise ArtifactError(
+            f"--resume: {path} was written by another version of edgecnn (format {version}, not {VERSION})",
+            "start again without --resume",
+        )
     other = [name for name in identity if state.identity.get(name) != identity[name]]
     if other:
         name = other[0]

@@ -23,7 +23,7 @@ def test_hinton_loss_is_the_divergence_written_out(logits: tuple[torch.Tensor, .
     assert kd_loss(student, teacher, 3.0) == pytest.approx(float(wanted), rel=1e-5)
 
 
-def test_decoupled_loss_with_the_teachers_own_weight_is_hintons(logits: tuple[torch.Tensor, ...]) -> None:
+def test_decoupled_loss_with_the_teachers_own_weight_is_that_of_hinton(logits: tuple[torch.Tensor, ...]) -> None:
     """KD = sure + (1 - p_true) * rest, equation 6 of the paper: checked for one image at a time."""
     student, teacher, target = logits
     for row in range(len(target)):

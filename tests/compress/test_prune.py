@@ -63,7 +63,7 @@ def test_channels_are_multiples_of_four(name: str) -> None:
     assert {layer.out_channels % 4 for layer in layers} == {0}
 
 
-def test_channels_that_do_nothing_go_first_and_nothing_changes() -> None:
+def test_channels_without_effect_are_pruned_first_and_the_output_stays() -> None:
     """A residual network, half of whose channels are zero from end to end, gives the same numbers without them."""
     model, example = network("resnet-s")
     for name, parameter in model.named_parameters():
@@ -127,7 +127,7 @@ def test_ranking_by_gradients_keeps_what_the_loss_needs() -> None:
     assert float(by_loss.get_parameter("0.weight").data.max()) == 0.5
 
 
-def test_a_target_that_can_not_be_met_says_how_far_it_came_before_any_training() -> None:
+def test_a_target_out_of_reach_is_refused_before_any_training() -> None:
     model, example = network("resnet-8")
 
     def never(pruned: nn.Module) -> None:
@@ -166,7 +166,7 @@ def test_a_latency_is_met_and_not_by_more_than_it_takes() -> None:
     assert found.latency_ms > 0.4 * whole
 
 
-def test_a_latency_that_can_not_be_met_says_how_far_it_came() -> None:
+def test_a_latency_out_of_reach_names_the_smallest_one() -> None:
     model, example = network("lecture")
     with pytest.raises(InputError, match=r"1 ms are out of reach: pruning ends at 5 ms at [\d,]+ MACs"):
         prune_to_latency(model, example, target_ms=1, latency_of=lambda _: 5.0, finetune=nothing)

@@ -58,7 +58,7 @@ def test_a_prepared_network_is_close_and_without_rounding_the_same(name: str) ->
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_parameter_learns_through_the_rounding(name: str) -> None:
+def test_every_parameter_has_a_gradient_through_the_rounding(name: str) -> None:
     model, card, batch = network(name)
     net = qat.prepare(model, card, [batch]).train()
     sum((output - 0.3).square().sum() for output in outputs(net, batch)).backward()  # type: ignore[union-attr]
@@ -66,7 +66,7 @@ def test_every_parameter_learns_through_the_rounding(name: str) -> None:
     assert not without
 
 
-def test_a_detector_learns_logits_and_answers_scores() -> None:
+def test_a_detector_gives_logits_in_training_and_scores_in_inference() -> None:
     model, card, batch = network("edgedet")
     net = qat.prepare(model, card, [batch])
     with torch.no_grad():
@@ -223,7 +223,7 @@ class DependsOnValues(nn.Module):
         ),
     ],
 )
-def test_what_can_not_be_prepared_is_said(make: Any, message: str) -> None:
+def test_a_network_that_can_not_be_prepared_is_refused(make: Any, message: str) -> None:
     model, card, _ = network("resnet-8")
     net, batches = make(model, card)
     with pytest.raises(InputError, match=message):

@@ -56,7 +56,7 @@ def test_accuracy_is_what_the_checkpoints_training_measured(untrained: Make) -> 
     assert (found.name, found.metric, found.accuracy, found.data) == ("x", "top-1", 0.75, "digits test")
 
 
-def test_front_holds_what_nothing_beats() -> None:
+def test_the_pareto_front_holds_the_points_that_no_other_beats() -> None:
     points = [
         ParetoPoint("a", 1, 0.5),
         ParetoPoint("b", 2, 0.4),

@@ -34,7 +34,7 @@ TINY = {"widths": (8, 8, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head_
         ),
     ],
 )
-def test_a_teacher_of_something_else_is_refused(
+def test_a_teacher_that_does_not_match_the_student_is_refused(
     untrained: Make, student: dict[str, object], teacher: dict[str, object], message: str
 ) -> None:
     card = read_card(untrained(**student))

@@ -30,15 +30,15 @@ def bright(image: Image) -> Detections:
     return Detections(np.array([[4, 4, 20, 20]], np.float32), np.array([0.9], np.float32), np.array([1], np.int64))
 
 
-def asked(pictures: Path, classes: tuple[str, ...]) -> TrainConfig:
+def configured(pictures: Path, classes: tuple[str, ...]) -> TrainConfig:
     return TrainConfig(
         model="edgedet", data=(str(pictures),), out=pictures.parent, classes=classes, pseudo=("a.onnx",), val_fraction=0.5
     )
 
 
-def test_boxes_of_the_teacher_are_the_truth_and_none_is_held_out(pictures: Path) -> None:
+def test_boxes_of_the_teacher_are_the_ground_truth_and_none_is_for_validation(pictures: Path) -> None:
     teacher = Teacher(bright, ("lamp", "Person"), "a.onnx")
-    data = load_datasets(asked(pictures, ("person",)), "detect", [teacher])
+    data = load_datasets(configured(pictures, ("person",)), "detect", [teacher])
     assert data.val is None
     samples = list(data.train[0].samples)
     assert [len(sample.boxes) for sample in samples if sample.boxes is not None] == [0, 0, 0, 1, 1, 1]
@@ -46,11 +46,11 @@ def test_boxes_of_the_teacher_are_the_truth_and_none_is_held_out(pictures: Path)
     assert data.sources[0]["pseudo"][0]["boxes"] == {"person": 3}
 
 
-def test_a_class_that_no_teacher_knows_is_said(pictures: Path) -> None:
+def test_a_class_that_no_teacher_knows_is_refused(pictures: Path) -> None:
     with pytest.raises(InputError, match="no dataset labels vehicle"):
-        load_datasets(asked(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+        load_datasets(configured(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
 
 
 def test_classes_must_be_named(pictures: Path) -> None:
     with pytest.raises(InputError, match="with --classes"):
-        load_datasets(asked(pictures, ()), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+        load_datasets(configured(pictures, ()), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])

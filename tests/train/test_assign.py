@@ -86,7 +86,7 @@ def test_cells_in_a_crowd_do_not_count_and_are_not_positive() -> None:
     assert found.counts[0, ~inside].all()
 
 
-def test_image_without_objects_teaches_background() -> None:
+def test_an_image_without_objects_is_background() -> None:
     found = assigned(truth())
     assert not found.positive.any()
     assert found.counts.all()

@@ -162,7 +162,7 @@ def test_a_policy_is_a_name_and_changes_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         pytest.param("heavy", "'heavy' is not a policy; use one of none, light, standard, strong", id="name"),
         pytest.param("light?turn=3", "'turn' is not a parameter; use one of flip", id="parameter"),
@@ -171,7 +171,7 @@ def test_a_policy_is_a_name_and_changes_of_it() -> None:
         pytest.param("light?crop=1", f"not a value for crop; give a number of 0..{LIMITS['crop']}", id="range"),
     ],
 )
-def test_what_is_no_policy_is_one_line(text: str, said: str) -> None:
+def test_a_bad_policy_is_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match="--augment: ") as caught:
         parse_policy(text, "classify")
-    assert said in str(caught.value)
+    assert message in str(caught.value)

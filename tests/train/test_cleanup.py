@@ -24,7 +24,7 @@ def fail(folder: Path, *files: str) -> None:
         begin()
 
 
-def test_a_new_folder_with_nothing_in_it_goes(tmp_path: Path) -> None:
+def test_a_new_empty_folder_is_removed(tmp_path: Path) -> None:
     fail(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

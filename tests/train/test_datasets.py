@@ -23,13 +23,13 @@ def options(*data: str, **changes: Any) -> TrainConfig:
     return TrainConfig(**{"model": "mlp", "data": data, "out": Path("unused"), **changes})
 
 
-def test_part_that_is_held_out_is_not_learnt(digits: Path) -> None:
+def test_validation_images_are_not_trained_on(digits: Path) -> None:
     data = load_datasets(options(str(digits), val_fraction=0.1), "classify")
     assert data.val is not None
-    learnt, watched = ({sample.name for sample in part.samples} for part in (data.train[0], data.val))
-    assert (len(learnt), len(watched)) == (288, 32)
-    assert not learnt & watched
-    assert all(name.startswith("train/") for name in learnt | watched)
+    trained, validated = ({sample.name for sample in part.samples} for part in (data.train[0], data.val))
+    assert (len(trained), len(validated)) == (288, 32)
+    assert not trained & validated
+    assert all(name.startswith("train/") for name in trained | validated)
 
 
 def test_test_images_are_only_measured(digits: Path) -> None:
@@ -38,7 +38,7 @@ def test_test_images_are_only_measured(digits: Path) -> None:
     assert all(sample.name.startswith("test/") for sample in data.test.samples)
 
 
-def test_holding_out_depends_on_the_seed_alone(digits: Path) -> None:
+def test_the_validation_split_depends_on_the_seed_alone(digits: Path) -> None:
     dataset = open_dataset(digits, split="train")
     first, again, other = ([s.name for s in divide(dataset, 0.1, seed)[1].samples] for seed in (1, 1, 2))
     assert first == again != other
@@ -56,20 +56,20 @@ def names(dataset: Dataset | None) -> set[str]:
     return {sample.name for sample in dataset.samples}
 
 
-def test_part_of_boxes_is_held_out_too_by_group(boxes: Path) -> None:
+def test_the_validation_split_of_boxes_keeps_groups_together(boxes: Path) -> None:
     data = load_datasets(options(str(boxes), val_fraction=0.25, group_by="^(.)."), "detect")
-    learnt, watched = names(data.train[0]), names(data.val)
-    assert len(learnt | watched) == 16
-    assert not {Path(name).name[0] for name in learnt} & {Path(name).name[0] for name in watched}
+    trained, validated = names(data.train[0]), names(data.val)
+    assert len(trained | validated) == 16
+    assert not {Path(name).name[0] for name in trained} & {Path(name).name[0] for name in validated}
 
 
-def test_what_was_held_out_can_be_opened_again_by_its_address(boxes: Path) -> None:
+def test_the_validation_split_can_be_opened_by_its_address(boxes: Path) -> None:
     data = load_datasets(options(str(boxes), val_fraction=0.25, seed=3), "detect")
     again = open_dataset(f"{boxes}?split=val&val_fraction=0.25&seed=3")
     assert names(data.val) == names(again)
 
 
-def test_each_dataset_holds_a_part_out(digits: Path) -> None:
+def test_each_dataset_is_split(digits: Path) -> None:
     data = load_datasets(options(str(digits), f"{digits}?split=test", val_fraction=0.1), "classify")
     assert [len(dataset) for dataset in data.train] == [288, 54]
     assert data.val is not None
@@ -77,11 +77,11 @@ def test_each_dataset_holds_a_part_out(digits: Path) -> None:
     assert {name.split("/")[0] for name in names(data.val)} == {"train", "test"}
 
 
-def test_a_single_group_is_not_divided_but_told_of(boxes: Path) -> None:
-    said: list[str] = []
-    data = load_datasets(options(f"{boxes}?group=(png)"), "detect", warn=said.append)
+def test_a_single_group_is_not_split_but_reported(boxes: Path) -> None:
+    warnings: list[str] = []
+    data = load_datasets(options(f"{boxes}?group=(png)"), "detect", warn=warnings.append)
     assert (len(data.train[0]), data.val) == (16, None)
-    assert "one group" in said[0]
+    assert "one group" in warnings[0]
 
 
 def test_several_datasets_to_score_on(boxes: Path) -> None:
@@ -99,7 +99,7 @@ def test_classes_bring_datasets_to_one_list(boxes: Path) -> None:
     assert [source.get("unlabelled") for source in data.sources] == [["light"], None]
 
 
-def test_a_class_that_nothing_labels_is_refused(boxes: Path) -> None:
+def test_a_class_that_no_dataset_labels_is_refused(boxes: Path) -> None:
     with pytest.raises(InputError, match="no dataset labels red; add one that does, a teacher with --pseudo"):
         load_datasets(options(str(boxes), classes=("dark", "red")), "detect")
 
@@ -127,12 +127,12 @@ def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path
     assert len(calls) == 12  # the second time from the file
 
 
-def test_problems_are_told_and_stop_a_strict_training(boxes: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_problems_are_reported_and_stop_a_strict_training(boxes: Path, tmp_path: Path) -> None:
+    warnings: list[str] = []
     shutil.copytree(boxes, tmp_path / "boxes")
     (tmp_path / "boxes" / "labels" / "03.txt").write_text("7 0.5 0.5 0.1 0.1\n")
-    load_datasets(options(str(tmp_path / "boxes")), "detect", warn=said.append)
-    assert said == [
+    load_datasets(options(str(tmp_path / "boxes")), "detect", warn=warnings.append)
+    assert warnings == [
         "1 problem in boxes:",
         "  labels/03.txt:1: the class 7 where there are 2 (0 to 1); left out",
     ]
@@ -150,14 +150,14 @@ def damaged(boxes: Path, folder: Path) -> Path:
 
 
 def test_an_image_that_can_not_be_read_is_left_out(boxes: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+    warnings: list[str] = []
     dataset = open_dataset(damaged(boxes, tmp_path / "boxes"))
-    pixels = load((dataset,), Preprocess((64, 96)), warn=said.append)
+    pixels = load((dataset,), Preprocess((64, 96)), warn=warnings.append)
     assert (len(pixels), len(pixels.boxes), len(pixels.labelled)) == (15, 15, 15)
     truth = dataset.samples[6].boxes
     assert truth is not None
     assert np.allclose(pixels.boxes[5].xyxy, truth.xyxy)
-    assert said == ["1 problem in boxes:", "  images/05.png: a file that is no image or is damaged"]
+    assert warnings == ["1 problem in boxes:", "  images/05.png: a file that is no image or is damaged"]
     with pytest.raises(InputError, match=r"the first images/05\.png"):
         load((dataset,), Preprocess((64, 96)), strict=True)
 

@@ -35,13 +35,13 @@ def gradient(boxes: Boxes, labelled: list[bool]) -> Tensor:
 @pytest.mark.parametrize(
     "boxes", [pytest.param(OBJECT, id="beside an object of another class"), pytest.param(NOTHING, id="empty")]
 )
-def test_a_class_that_is_not_labelled_learns_nothing(boxes: Boxes) -> None:
+def test_a_class_that_is_not_labelled_has_no_gradient(boxes: Boxes) -> None:
     found = gradient(boxes, [True, False])
     assert found[:, 1].abs().max() == 0
     assert found[:, 0].abs().min() > 0
 
 
-def test_a_class_that_is_labelled_learns_that_it_is_not_there() -> None:
+def test_a_labelled_class_is_trained_as_background() -> None:
     assert gradient(OBJECT, [True, True])[:, 1].min() > 0
 
 

@@ -70,14 +70,14 @@ def options(data: Path, out: Path, **changes: Any) -> TrainConfig:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The folder of a training, and what it said."""
+    """The folder of a training, and what it output_of."""
     folder, lines = tmp_path_factory.mktemp("trained"), list[str]()
     data = write(folder / "squares", {f"{index}.png": square(index)[1] for index in range(160)})
     train(options(data, folder / "run", val_fraction=0.2), lines.append)
     return folder / "run", lines
 
 
-def test_training_learns_and_leaves_everything(trained: tuple[Path, list[str]]) -> None:
+def test_a_regression_is_trained_and_all_files_are_written(trained: tuple[Path, list[str]]) -> None:
     folder, lines = trained
     card = read_card(folder / "model.safetensors")
     assert (card.task, card.labels, card.outputs[0].name) == ("regress", ("brightness",), "values")
@@ -114,19 +114,19 @@ def test_command_line_from_folder_to_score(data: Path, tmp_path: Path) -> None:
     """train, evaluate, export with a measured file, run: as a user would."""
     run, out = tmp_path / "run", tmp_path / "out"
     words = ["--epochs", "12", "--batch", "16", "--lr", "0.01", "--ema", "0.9", "--augment", "none", "--workers", "1"]
-    said(["train", "lecture", "--data", str(data), "--out", str(run), *words])
-    assert "R²  " in said(["evaluate", str(run / "model.safetensors"), "--data", str(data)])
+    output_of(["train", "lecture", "--data", str(data), "--out", str(run), *words])
+    assert "R²  " in output_of(["evaluate", str(run / "model.safetensors"), "--data", str(data)])
     exported = ["export", str(run / "model.safetensors"), "--format", "onnx", "--out", str(out), "--evaluate", str(data)]
-    assert "R²" in said([*exported, "--verify-data", str(data), "--evaluate-limit", "40"])
+    assert "R²" in output_of([*exported, "--verify-data", str(data), "--evaluate-limit", "40"])
     report = tmp_path / "score.json"
-    said(["evaluate", str(out / "lecture-fp32.onnx"), "--data", str(data), "--json", str(report)])
+    output_of(["evaluate", str(out / "lecture-fp32.onnx"), "--data", str(data), "--json", str(report)])
     score = json.loads(report.read_text())["score"]
     assert score["values"]["r2"] > 0.9
     assert len(score["pairs"]) == 160
-    assert "brightness" in said(["run", str(out / "lecture-fp32.onnx"), "--source", str(data / "3.png")])
+    assert "brightness" in output_of(["run", str(out / "lecture-fp32.onnx"), "--source", str(data / "3.png")])
 
 
-def said(words: list[str]) -> str:
+def output_of(words: list[str]) -> str:
     found = CliRunner().invoke(main, words)
     assert found.exit_code == 0, found.output
     return found.output
@@ -153,7 +153,7 @@ def test_equal_seeds_give_equal_bits(data: Path, tmp_path: Path) -> None:
     assert first.sha256 == second.sha256
 
 
-def test_equal_values_teach_nothing(tmp_path: Path) -> None:
+def test_equal_values_are_refused(tmp_path: Path) -> None:
     data = write(tmp_path / "same", {f"{index}.png": 3.0 for index in range(8)})
     with pytest.raises(InputError, match="all 8 images have the value 3;"):
         train(options(data, tmp_path / "run", val_fraction=0.0), lambda _: None)
@@ -167,7 +167,7 @@ def test_an_image_without_a_value_is_counted() -> None:
         with_target_scale(card, [holed])
 
 
-def test_a_detector_learns_no_values(data: Path, tmp_path: Path) -> None:
+def test_a_detector_is_not_trained_on_values(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="squares is of the kind regress, but the model is for the task detect"):
         train(options(data, tmp_path / "run", model="edgedet"), lambda _: None)
 

@@ -31,7 +31,7 @@ def options(data: Path, out: Path, **changes: Any) -> TrainConfig:
     return TrainConfig(data=(str(data),), out=out, **{**base, **changes})
 
 
-def quietly(wanted: TrainConfig) -> list[str]:
+def run_training(wanted: TrainConfig) -> list[str]:
     lines: list[str] = []
     train(wanted, lines.append)
     return lines
@@ -46,8 +46,8 @@ def same(first: Path, second: Path) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_classifier_learns_and_leaves_everything(digits: Path, tmp_path: Path) -> None:
-    lines = quietly(options(digits, tmp_path / "run", model="lecture", model_options={}, epochs=6, lr=1e-2, flip=False))
+def test_a_classifier_is_trained_and_all_files_are_written(digits: Path, tmp_path: Path) -> None:
+    lines = run_training(options(digits, tmp_path / "run", model="lecture", model_options={}, epochs=6, lr=1e-2, flip=False))
     card = load_checkpoint(tmp_path / "run/model.safetensors")[1]
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.8
     assert card.training["scores"]["part"] == "test"
@@ -61,12 +61,12 @@ def test_classifier_learns_and_leaves_everything(digits: Path, tmp_path: Path) -
         assert cv2.imread(str(tmp_path / "run" / name)) is not None
 
 
-def test_detector_learns_and_leaves_everything(boxes: Path, tmp_path: Path) -> None:
+def test_a_detector_is_trained_and_all_files_are_written(boxes: Path, tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     wanted = options(
         boxes, tmp_path / "run", model="edgedet", model_options=TINY, epochs=24, batch=8, lr=8e-3, multiscale_fraction=0.2
     )
-    quietly(dataclasses.replace(wanted, val=(str(boxes),), augment="none"))
+    run_training(dataclasses.replace(wanted, val=(str(boxes),), augment="none"))
     model, card = load_checkpoint(tmp_path / "run/model.safetensors")
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.6
     assert card.labels == ("dark", "bright")
@@ -79,7 +79,7 @@ def test_detector_learns_and_leaves_everything(boxes: Path, tmp_path: Path) -> N
 def test_equal_seeds_give_equal_bits_and_others_do_not(digits: Path, boxes: Path, tmp_path: Path, model: str) -> None:
     data, given = (digits, {"hidden": 16}) if model == "mlp" else (boxes, TINY)
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        quietly(options(data, tmp_path / name, model=model, model_options=given, batch=8, limit=24, seed=seed))
+        run_training(options(data, tmp_path / name, model=model, model_options=given, batch=8, limit=24, seed=seed))
     assert same(tmp_path / "a", tmp_path / "b")
     assert not same(tmp_path / "a", tmp_path / "c")
 
@@ -87,7 +87,7 @@ def test_equal_seeds_give_equal_bits_and_others_do_not(digits: Path, boxes: Path
 def test_workers_change_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgecnn.train.in_memory.CHUNK", 2)
     for workers in (1, 2):
-        quietly(options(digits, tmp_path / str(workers), workers=workers, epochs=1))
+        run_training(options(digits, tmp_path / str(workers), workers=workers, epochs=1))
     assert same(tmp_path / "1", tmp_path / "2")
 
 
@@ -105,21 +105,21 @@ def test_killed_training_goes_on_as_if_it_had_not_been(digits: Path, tmp_path: P
                 break
     assert process.returncode == -signal.SIGKILL
     assert len(losses(tmp_path / "killed")) < 12
-    lines = quietly(dataclasses.replace(wanted, out=tmp_path / "killed", resume=True))
+    lines = run_training(dataclasses.replace(wanted, out=tmp_path / "killed", resume=True))
     assert any(line.startswith("resumed after epoch") for line in lines)
-    quietly(wanted)
+    run_training(wanted)
     assert same(tmp_path / "whole", tmp_path / "killed")
     assert losses(tmp_path / "whole") == losses(tmp_path / "killed")
 
 
 def test_resume_wants_the_same_options(digits: Path, tmp_path: Path) -> None:
-    quietly(options(digits, tmp_path / "run", epochs=1))
+    run_training(options(digits, tmp_path / "run", epochs=1))
     with pytest.raises(InputError, match=r"was started with lr 0.002, not 0.5"):
         train(options(digits, tmp_path / "run", epochs=1, lr=0.5, resume=True))
 
 
 def test_resume_of_a_broken_state_says_so(digits: Path, tmp_path: Path) -> None:
-    quietly(options(digits, tmp_path / "run", epochs=1))
+    run_training(options(digits, tmp_path / "run", epochs=1))
     state = tmp_path / "run" / STATE
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(ArtifactError, match="without --resume"):
@@ -127,7 +127,7 @@ def test_resume_of_a_broken_state_says_so(digits: Path, tmp_path: Path) -> None:
 
 
 def test_another_training_is_not_overwritten(digits: Path, tmp_path: Path) -> None:
-    quietly(options(digits, tmp_path / "run", epochs=1))
+    run_training(options(digits, tmp_path / "run", epochs=1))
     before = (tmp_path / "run/model.safetensors").read_bytes()
     with pytest.raises(InputError, match="--resume"):
         train(options(digits, tmp_path / "run", epochs=1))

@@ -25,7 +25,7 @@ def options(data: Path, out: Path, **changes: Any) -> TrainConfig:
     return TrainConfig(data=(str(data),), out=out, **{**base, **changes})
 
 
-def quietly(wanted: TrainConfig) -> list[str]:
+def run_training(wanted: TrainConfig) -> list[str]:
     lines: list[str] = []
     train(wanted, lines.append)
     return lines
@@ -86,7 +86,7 @@ def test_shipped_detector_fills_a_new_one_but_for_its_classes() -> None:
     assert len(found.new) == 6
 
 
-def test_broken_checkpoint_is_said(digits: Path, tmp_path: Path) -> None:
+def test_a_broken_checkpoint_is_one_line(digits: Path, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     with pytest.raises(ArtifactError, match="broken"):
         train(options(digits, tmp_path / "run", init=str(tmp_path / "x.safetensors")))
@@ -143,7 +143,7 @@ def test_frozen_norms_keep_their_statistics_until_they_thaw() -> None:
 @pytest.mark.parametrize("part", ["stem", "backbone", "2"])
 def test_frozen_part_is_as_it_was_in_the_checkpoint(digits: Path, tmp_path: Path, part: str) -> None:
     init = checkpoint(tmp_path / "three.safetensors")
-    lines = quietly(options(digits, tmp_path / "run", init=init, freeze=part))
+    lines = run_training(options(digits, tmp_path / "run", init=init, freeze=part))
     before, after = load_file(init), weights(tmp_path / "run")
     held = layers_of(create("resnet-s", **SMALL), part)
     inside = [key for key in before if key.rpartition(".")[0] in held]
@@ -158,7 +158,7 @@ def test_frozen_part_is_as_it_was_in_the_checkpoint(digits: Path, tmp_path: Path
 def test_part_thaws_after_its_epochs(digits: Path, tmp_path: Path) -> None:
     init = checkpoint(tmp_path / "three.safetensors")
     for epochs, moved in ((1, False), (2, True)):
-        quietly(options(digits, tmp_path / str(epochs), init=init, freeze="stem", freeze_epochs=1, epochs=epochs))
+        run_training(options(digits, tmp_path / str(epochs), init=init, freeze="stem", freeze_epochs=1, epochs=epochs))
         same = torch.equal(load_file(init)["stem.0.weight"], weights(tmp_path / str(epochs))["stem.0.weight"])
         assert same != moved
 
@@ -190,7 +190,7 @@ def test_half_a_request_is_refused(digits: Path, tmp_path: Path, given: dict[str
 
 def test_card_says_what_was_taken_over(digits: Path, tmp_path: Path) -> None:
     init = checkpoint(tmp_path / "three.safetensors")
-    quietly(options(digits, tmp_path / "run", init=init, freeze="stem", epochs=1))
+    run_training(options(digits, tmp_path / "run", init=init, freeze="stem", epochs=1))
     training = read_card(tmp_path / "run/model.safetensors").training
     assert training["init"]["sha256"] == read_card(init).sha256
     assert (training["init"]["file"], training["init"]["new"]) == ("three.safetensors", ["head.2.weight", "head.2.bias"])
@@ -203,7 +203,7 @@ def test_pixels_are_scaled_as_the_re_used_layers_know_them(digits: Path, tmp_pat
     card = new_card("resnet-s", given, ("a", "b", "c"))
     card = card.replace(preprocess=dataclasses.replace(card.preprocess, mean=(100.0,), std=(50.0,)))
     save_checkpoint(tmp_path / "other.safetensors", create("resnet-s", **given), card)
-    quietly(options(digits, tmp_path / "run", init=str(tmp_path / "other.safetensors"), epochs=1))
+    run_training(options(digits, tmp_path / "run", init=str(tmp_path / "other.safetensors"), epochs=1))
     found = read_card(tmp_path / "run/model.safetensors").preprocess
     assert (found.mean, found.std) == ((100.0,), (50.0,))
 
@@ -211,7 +211,7 @@ def test_pixels_are_scaled_as_the_re_used_layers_know_them(digits: Path, tmp_pat
 def test_killed_transfer_goes_on_to_the_same_bits(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     init = checkpoint(tmp_path / "three.safetensors")
     wanted = options(digits, tmp_path / "whole", init=init, freeze="stem", freeze_epochs=2, epochs=4)
-    quietly(wanted)
+    run_training(wanted)
     from edgecnn.train.engine import Engine
 
     save = Engine._save
@@ -224,15 +224,15 @@ def test_killed_transfer_goes_on_to_the_same_bits(digits: Path, tmp_path: Path, 
     with monkeypatch.context() as patched:
         patched.setattr(Engine, "_save", stop)
         with pytest.raises(KeyboardInterrupt):
-            quietly(dataclasses.replace(wanted, out=tmp_path / "cut"))
-    quietly(dataclasses.replace(wanted, out=tmp_path / "cut", resume=True))
+            run_training(dataclasses.replace(wanted, out=tmp_path / "cut"))
+    run_training(dataclasses.replace(wanted, out=tmp_path / "cut", resume=True))
     first, second = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_resume_wants_the_same_start(digits: Path, tmp_path: Path) -> None:
     init = checkpoint(tmp_path / "three.safetensors")
-    quietly(options(digits, tmp_path / "run", init=init, epochs=1))
+    run_training(options(digits, tmp_path / "run", init=init, epochs=1))
     checkpoint(tmp_path / "three.safetensors", classes=4)  # another file of that name
     with pytest.raises(InputError, match="init"):
         train(options(digits, tmp_path / "run", init=init, epochs=1, resume=True))
