@@ -14,7 +14,7 @@ import pytest
 from edgecnn.errors import InputError, SourceError
 from edgecnn.runtime import testing
 from edgecnn.runtime.pipeline.single_camera import Pipeline
-from edgecnn.runtime.sources.base import Source
+from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.reconnect import ReconnectingSource, ReconnectOptions
 from edgecnn.runtime.testing import FakePredictor, FakeSource
 from edgecnn.types import Frame
@@ -207,6 +207,38 @@ def test_frames_that_can_not_be_read_are_counted_across_connections() -> None:
     counts = pipeline.ledger.counts()
     assert len(results) == 4
     assert (counts.captured, counts.processed, counts.failed, counts.in_flight) == (6, 4, 2, 0)
+
+
+def test_a_camera_that_connects_but_sends_nothing_stays_lost() -> None:
+    silence = SilenceError("fake: no frame for 5 s", "check it")
+    source = ReconnectingSource(in_turn([live(2, error=GONE), live(0, error=silence), live(2)]), QUICK)
+    assert len(list(source)) == 4
+    lost, back = source.take_events()
+    assert (lost.kind, back.kind) == ("camera-lost", "camera-back")
+    assert (back.details["was"], back.details["attempts"]) == ("lost", 2)
+
+
+class Unreadable(Source):
+    """A live source without a single readable frame."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__("unreadable", live=True)
+        self._names = names
+
+    def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+        yield Frame(0, time.perf_counter(), np.zeros((4, 4, 3), np.uint8))
+        for name in self._names:
+            self.fail(name, "broken")
+        raise GONE
+
+
+def test_the_failures_that_are_named_are_bounded_across_connections() -> None:
+    sources = [Unreadable([f"{connection}-{number}" for number in range(80)]) for connection in range(3)]
+    source = ReconnectingSource(in_turn([*sources, live(1)]), QUICK)
+    assert len(list(source)) == 4
+    assert source.failed == 240
+    assert len(source.failures) == 100
+    assert source.failures[80].name == "1-0"
 
 
 def test_nothing_is_lost_between_reader_and_caller() -> None:
