@@ -120,6 +120,15 @@ def test_a_painter_that_raises_is_told_of_and_the_picture_shown_without() -> Non
         assert run.state()["problem"] == "can't draw the annotations of door: no colours left"
 
 
+def test_equal_events_are_all_told() -> None:
+    with watching() as run:
+        run.station.events.append(Event("zone-entered", 1.0, "door"))
+        run.until(lambda state: len(state["events"]) == 1)
+        run.station.events.append(Event("zone-entered", 1.0, "door"))
+        state = run.until(lambda state: len(state["events"]) == 2)
+    assert [event["number"] for event in state["events"]] == [1, 2]
+
+
 def test_events_may_hold_anything() -> None:
     details = {"nan": float("nan"), "number": np.float32(0.5), "path": Path("/x"), "list": (1, {"a": None})}
     with watching() as run:
@@ -253,6 +262,7 @@ def test_another_site_may_neither_change_nor_look() -> None:
         assert run.ask("/api/controls", wish, origin="null")[0] == 403
         assert run.ask("/api/controls", wish, origin=f"http://127.0.0.1:{run.port + 1}")[0] == 403
         assert run.ask("/api/controls", wish, sec_fetch_site="cross-site")[0] == 403
+        assert run.ask("/api/controls", wish, sec_fetch_site="same-site")[0] == 403
         assert run.ask("/api/frame?camera=door", sec_fetch_site="cross-site")[0] == 403
         assert run.multi_camera.controls.setting.score_threshold is None
         assert run.ask("/", sec_fetch_site="cross-site")[0] == 200
@@ -337,25 +347,39 @@ def test_a_viewer_that_never_reads_slows_nothing_and_is_let_go(monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: localhost\r\nx: "], ids=["nothing", "half a line", "half"]
+    ("sent", "keep_alive"),
+    [
+        pytest.param(b"", False, id="nothing"),
+        pytest.param(b"GET / HT", False, id="half a line"),
+        pytest.param(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ", False, id="half"),
+        pytest.param(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ", True, id="half of the second request"),
+    ],
 )
-def test_who_does_not_finish_asking_is_let_go(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_finish_its_request_is_disconnected(
+    sent: bytes, keep_alive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connection_limits, "REQUEST_TIMEOUT_S", 0.5)
     with watching() as run, socket.create_connection(("127.0.0.1", run.port)) as slow:
-        slow.settimeout(8)
-        ended = False
-        for _ in range(60):  # a byte now and then must not keep it open
-            try:
-                slow.sendall(sent[:1] or b"")
-                slow.settimeout(0.1)
-                ended = slow.recv(100) == b""
-            except TimeoutError:
-                continue
-            except OSError:
-                ended = True
-            if ended:
-                break
-        assert ended
+        if keep_alive:
+            slow.settimeout(30)
+            slow.sendall(b"GET /favicon.ico HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert slow.recv(10_000).startswith(b"HTTP/1.1 204")
+        slow.sendall(sent)
+        slow.settimeout(0.1)
+        finishes(lambda: send_until_disconnected(slow, sent[:1] and b"x"))
+
+
+def send_until_disconnected(slow: socket.socket, data: bytes) -> None:
+    """A byte now and then must not keep a connection open."""
+    while True:
+        try:
+            slow.sendall(data)
+            if slow.recv(10_000) == b"":
+                return
+        except TimeoutError:
+            continue
+        except OSError:
+            return
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
