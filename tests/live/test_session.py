@@ -121,7 +121,7 @@ def test_an_event_stops_an_endless_run_with_its_outputs_finished(tmp_path: Path)
         if result.frame.index >= 3:
             stop.set()
 
-    summary = run(quiet(camera(source=SCENE, policy="latest", jsonl=str(path))), on_result=on_result, stop=stop)
+    summary = run(quiet(camera(source=SCENE, policy="latest", jsonl=str(path)), duration_s=60), on_result=on_result, stop=stop)
     assert summary.end == "stopped"
     assert len(path.read_text().splitlines()) == summary["scene"].statistics.ledger.processed >= 1
     assert summary["scene"].outputs["jsonl"].state == "closed"
@@ -129,7 +129,7 @@ def test_an_event_stops_an_endless_run_with_its_outputs_finished(tmp_path: Path)
 
 def test_a_session_is_stopped_from_another_thread() -> None:
     first = threading.Event()
-    session = Session(quiet(camera(source=SCENE, policy="latest")), on_result=lambda _: first.set())
+    session = Session(quiet(camera(source=SCENE, policy="latest"), duration_s=60), on_result=lambda _: first.set())
     found: list[RunSummary] = []
     thread = threading.Thread(target=lambda: found.append(session.run()))
     assert not session.playing
@@ -142,7 +142,7 @@ def test_a_session_is_stopped_from_another_thread() -> None:
 
 
 def test_a_run_that_is_stopped_before_it_begins_ends_at_once() -> None:
-    session = Session(quiet(camera(source=SCENE, policy="latest")))
+    session = Session(quiet(camera(source=SCENE, policy="latest"), duration_s=60))
     session.stop()
     assert session.run().end == "stopped"
 
@@ -208,7 +208,7 @@ def test_cameras_of_a_file_are_reloaded(tmp_path: Path) -> None:
         if "c2" in seen:
             stop.set()
 
-    config = RunConfig(cameras_file=path, defaults=CameraConfig(model=Path("cups")), log="off")
+    config = RunConfig(cameras_file=path, defaults=CameraConfig(model=Path("cups")), log="off", duration_s=60)
     summary = run(config, on_result=on_result, stop=stop)
     assert [one.name for one in summary.cameras] == ["c1", "c2"]
     for one in summary.cameras:
