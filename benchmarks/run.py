@@ -1,4 +1,4 @@
-"""A whole benchmark from Python: measure, then write the reports. What `edgecnn benchmark` does."""
+"""A whole benchmark from Python, as `edgecnn benchmark` runs it: measure, then write the reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def benchmark(config: BenchmarkConfig, progress: Progress = no_progress) -> Reco
 
 
 def check_reports(config: BenchmarkConfig) -> None:
-    """Raise now what would stop the reports after a long measurement."""
+    """Raise errors of the reports before the long measurement instead of after it."""
     for path in (config.json_path, config.html_path):
         if path is not None:
             check_writable(path)
@@ -40,7 +40,7 @@ def check_reports(config: BenchmarkConfig) -> None:
 
 
 def write_json(record: Record, path: Path) -> None:
-    """Write the JSON document of ``record``; raises ``InputError`` where that fails, with nothing half written."""
+    """Write the JSON document of ``record``; raises ``InputError`` where that fails; no partial file is left."""
     write_file(path, to_json(to_document(record)))
 
 

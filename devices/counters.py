@@ -31,7 +31,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What changed between two ``Counters``.
+    """Disturbances of the machine between two ``Counters``.
 
     ``other_load_share``: share (0..1) of the machine's processor time that other processes used; ``steal_share``: that the
     hypervisor gave to other guests. ``thermal_throttle_events``, ``quota_throttle_events``: throttling by temperature and by the
@@ -46,7 +46,7 @@ class Disturbance:
 
 
 def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
-    """The counters now; ``own`` are ids of further processes that belong to the measurement beside this one."""
+    """The counters now; ``own`` are the ids of other processes that belong to the measurement, in addition to this one."""
     ticks = _stat_line(root)
     throttled = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
     return Counters(
@@ -64,9 +64,9 @@ def between(before: Counters, after: Counters) -> Disturbance:
     """The disturbance from ``before`` to ``after``."""
     total = max(after.total - before.total, 1)
     steal = after.steal - before.steal
-    # steal is counted apart: it is time of the host, not of programs here
+    # steal is counted separately: it is time used by the host, not by programs of this machine
     other = after.busy - before.busy - steal - (after.own - before.own)
-    # bits that were set before the measurement say nothing about it
+    # bits that were set before the measurement are sticky, so they are not counted
     new = after.pi_flags & ~before.pi_flags
     return Disturbance(
         other_load_share=max(other, 0) / total,

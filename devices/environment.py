@@ -71,7 +71,7 @@ def environment(root: Path = Path("/")) -> Environment:
 
 
 def packages() -> dict[str, str]:
-    """Versions of the installed packages that affect speed."""
+    """Versions of the installed packages that affect latency."""
     found = {}
     for name in PACKAGES:
         try:

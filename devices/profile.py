@@ -1,4 +1,4 @@
-"""The properties of a device that decide how fast a network runs on it and which file formats it can load."""
+"""The profile of a device: the properties that determine the latency of a network and the file formats it can load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Goldens: a few inputs with PyTorch's outputs, small enough to be stored inside the artifact. NumPy and OpenCV only."""
+"""Goldens: a few inputs with PyTorch's outputs, small enough to be stored inside the artifact. NumPy and OpenCV only.
+
+The stored text is base64 of a compressed .npz. Its array ``goldens`` is UTF-8 JSON with one record per golden; the arrays of golden N
+are ``N.png`` (real images only), ``N.output.NAME`` (uint16 codes) and ``N.classes``, ``N.values`` or ``N.boxes`` (the prediction).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction
 
 GOLDENS_KEY = "edgecnn.goldens"
 GOLDENS_VERSION = 1
-BLOCKS = (1, 2, 4, 8)
+BLOCKS = (1, 2, 4, 8)  # block sizes in pixels for pixelating an image until its PNG fits the budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +54,7 @@ class Golden:
     """One input with its outputs: ``image`` (h, w, c) uint8 is the resized model input.
 
     ``kind`` is "real" or a synthetic pattern. ``prediction`` is decoded from PyTorch's outputs, in model-input pixels.
-    ``tolerance_factor`` loosens the tolerance where the artifact was further off on the exporting machine, as int8 is on synthetic inputs.
+    ``tolerance_factor`` loosens the tolerance where the error was larger on the exporting machine, as with int8 on synthetic inputs.
     """
 
     kind: str
@@ -111,7 +115,7 @@ def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, 
     record: dict[str, Any] = {
         "kind": golden.kind,
         "shape": golden.image.shape,
-        "slack": golden.tolerance_factor,
+        "slack": golden.tolerance_factor,  # the key of version 1 files; a new name would need a new version
         "outputs": {},
     }
     if golden.kind == "real":

@@ -14,7 +14,7 @@ from edgecnn.types import Array, Classes, Detections, Prediction, Values
 
 @dataclass(frozen=True, slots=True)
 class TensorError:
-    """Difference of two tensors: maximum and mean absolute error as a part of the output's range, and cosine similarity."""
+    """Difference of two tensors: maximum and mean absolute error as a share of the output's range, and cosine similarity."""
 
     largest: float
     mean: float
@@ -25,10 +25,11 @@ class TensorError:
 class Tolerance:
     """Limits for an artifact of one precision.
 
-    ``largest``: absolute error of any value as a part of its output's range, on every input. The others hold on real inputs:
-    ``mean`` of that error; ``cosine`` at least; ``agree``, the part of labels, or of boxes of both sides with a score of ``floor``
-    or more (of the card's threshold where None), that have a match of the same class with an IoU of ``iou`` or more; ``score``,
-    the mean score difference of matches. Two classes whose scores in PyTorch differ by less than ``tie`` are the same label.
+    ``largest``: maximum absolute error of any value as a share of its output's range, on every input. The others hold on real inputs:
+    ``mean``: maximum of the mean error; ``cosine``: minimum cosine similarity; ``agree``: minimum share of labels that agree, or of
+    boxes of both sides that have a match of the same class with an IoU of at least ``iou``. Only boxes with a score of at least
+    ``floor`` count (None: the card's threshold). ``score``: maximum mean score difference of matches. Two classes whose scores in
+    PyTorch differ by less than ``tie`` count as the same label.
     """
 
     largest: float
@@ -60,7 +61,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
 
 
 def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
-    """Error of ``got`` as a part of ``spread``; infinite where shapes differ or a value is not finite."""
+    """Error of ``got`` as a share of ``spread``; infinite where shapes differ or a value is not finite."""
     a, b = np.asarray(expected, np.float64).ravel(), np.asarray(got, np.float64).ravel()
     if a.shape != b.shape or not np.isfinite(b).all():
         return TensorError(float("inf"), float("inf"), 0.0)
@@ -69,7 +70,7 @@ def tensor_error(expected: Array, got: Array, spread: float) -> TensorError:
 
 
 def _cosine(a: Array, b: Array, spread: float) -> float:
-    """Cosine similarity; 1 where both are below a hundredth of the range, since the direction of noise means nothing."""
+    """Cosine similarity; 1 where both are below a hundredth of the range: the direction of rounding noise is arbitrary."""
     if max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0)) < 0.01 * spread:
         return 1.0
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
@@ -116,21 +117,21 @@ def _values(expected: Values, got: Values) -> Agreement:
 
 
 def _boxes(expected: Detections, got: Detections, tolerance: Tolerance) -> Agreement:
-    """Matched in both directions: a missing and an additional box count alike; a match may have any score."""
+    """Matched in both directions, so a missing and an additional box count equally; the score of the match is not limited."""
     floor = tolerance.floor or 0.0
     found = match(expected, got, iou=tolerance.iou)
-    wanted, given = expected.score >= floor, got.score >= floor
+    expected_kept, got_kept = expected.score >= floor, got.score >= floor
     left, right = found.pairs[:, 0], found.pairs[:, 1]
-    same = int(wanted[left].sum() + given[right].sum())
-    gaps = np.abs(found.score_difference[wanted[left]])
-    return Agreement(same, int(wanted.sum() + given.sum()), tuple(float(gap) for gap in gaps))
+    same = int(expected_kept[left].sum() + got_kept[right].sum())
+    gaps = np.abs(found.score_difference[expected_kept[left]])
+    return Agreement(same, int(expected_kept.sum() + got_kept.sum()), tuple(float(gap) for gap in gaps))
 
 
 @dataclass(frozen=True, slots=True)
 class ParityRow:
     """One kind of input: errors by output, share of labels or boxes that agree (None: there were none), mean score difference.
 
-    ``violations`` says what is out of tolerance.
+    ``violations`` lists everything out of tolerance.
     """
 
     kind: str

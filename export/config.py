@@ -1,4 +1,4 @@
-"""What an export is asked to do, as a typed configuration that is checked before any work; imports no torch."""
+"""The typed configuration of an export, checked before any work; imports no torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """What the user states about a model that has no card.
+    """Options for a model that has no card.
 
     ``card`` holds task, labels, preprocessing and decoding; ``weights`` is a file for ``package.module:factory``; ``input_shape`` is
     (1, C, H, W); ``output_names`` name the output tensors in order.
@@ -36,7 +36,7 @@ class ModelOptions:
     output_names: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
-        """The options that were given, by their names on the command line; labels as names."""
+        """The options that are set, by their names on the command line; labels as a tuple of names."""
         own = {"weights": self.weights, "input": self.input_shape, "output_names": self.output_names}
         return {name: value for name, value in own.items() if value} | self.card.given()
 
@@ -48,8 +48,8 @@ class ExportConfig:
     ``model`` is a checkpoint (path or shipped name), a .pt2 program or ``package.module:factory``. ``calibration``, ``verify`` and
     ``evaluate`` are dataset addresses (``edgecnn.data.address``) or ``scene:cups?...``. ``calibration`` sets the ranges of int8 with
     ``calibration_count`` images chosen by ``seed``; ``force_calibration`` allows fewer than 64 images and data that is not for
-    training; ``strict`` stops at a problem in it. ``verify_count`` real images verify each file. ``evaluate`` measures the accuracy
-    of each file beside PyTorch's, on at most ``evaluate_limit`` images.
+    training; ``strict`` stops at a problem in it. Each file is verified on ``verify_count`` real images. ``evaluate`` compares the
+    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images.
     Raises ``InputError`` or ``MissingExtraError`` for formats and precisions that do not exist or whose packages are not installed.
     """
 
@@ -94,14 +94,12 @@ def check_targets(formats: Sequence[str], precisions: Sequence[str], *, calibrat
     """Raise ``InputError`` or ``MissingExtraError`` for formats, precisions and packages that are not available."""
     check_names(formats, precisions)
     if "int8" in precisions and not calibrated:
-        raise InputError(
-            "int8 needs calibration data", "give some with --calibration, for example scene:cups or a folder of images"
-        )
+        raise InputError("int8 needs calibration data", "set --calibration, for example to scene:cups or a folder of images")
     require(formats, precisions)
 
 
 def file_name(name: str, format: str, precision: str) -> str:
-    """The name of an artifact's file: cups-int8.onnx. Raises ``InputError`` for a name that is a path."""
+    """The file name of an artifact, such as cups-int8.onnx. Raises ``InputError`` for a name that is a path."""
     if not name or Path(name).name != name:
         raise InputError(f"--name: {name!r} is not a plain file name", "give the folder with --out and only the name with --name")
     return f"{name}-{precision}{SUFFIXES[format]}"

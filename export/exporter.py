@@ -1,4 +1,4 @@
-"""Exports one artifact: convert, lower the precision, write, verify the file on disk against PyTorch, then rename it to its name."""
+"""Exports one artifact: convert, lower the precision, write, verify the file on disk against PyTorch, then publish it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from edgecnn.types import Image
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
-    """A verified file: its path (of an OpenVINO IR the .xml; the .bin is beside it), card, parity and seconds of work."""
+    """A verified file: path (for OpenVINO the .xml; the .bin is in the same folder), card, parity and export time in seconds."""
 
     path: Path
     format: str
@@ -65,10 +65,10 @@ class OutOfToleranceError(ParityError):
 
 @dataclass(slots=True, eq=False)
 class PreparedModel:
-    """A model prepared once for all its exports; the fp32 program of each format is cached, as every precision starts from it.
+    """A model prepared once for all its exports; the fp32 program of each format is cached, because every precision starts from it.
 
-    ``trained_ranges`` are those of a network trained for int8; its ``reference`` then rounds as int8 does, and it is only exported
-    in int8.
+    ``trained_ranges`` are those of a network trained for int8 (QAT). Its ``reference`` then rounds as int8 does, it can only be
+    exported in int8, and ``unrounded`` is the reference without rounding.
     """
 
     graph: Deployable
@@ -92,7 +92,9 @@ class PreparedModel:
             except (KeyboardInterrupt, MemoryError):
                 raise
             except Exception as error:
-                raise _refused(f"the model can't be converted to {format}", error, "replace the operator named") from error
+                raise _refused(
+                    f"the model can't be converted to {format}", error, "replace the operator that it names"
+                ) from error
         return self.programs[format]
 
     def lowered(self, format: str, precision: Precision, calibration: Calibration | None) -> Any:
@@ -160,7 +162,7 @@ def export(
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` also measures the file on
     a dataset. ``model`` is not modified.
     Raises ``InputError`` or ``MissingExtraError`` before any work for impossible combinations, ``OutOfToleranceError`` for a file
-    that differs from PyTorch; then no file is left behind and an older file of that name stays.
+    that differs from PyTorch; in that case no file is left behind, and an older file of the same name is kept.
     """
     check_targets([format], [precision], calibrated=calibration is not None or has_trained_ranges(model))
     started = perf_counter()
@@ -168,7 +170,7 @@ def export(
     check_overwrite(out, [file], force=force)
     prepared = model if isinstance(model, PreparedModel) else prepare(model, card, precision)
     if prepared.trained_ranges and precision != "int8":
-        raise ValueError(f"the model was prepared for int8, not for {precision}: prepare it again")
+        raise ValueError(f"the model was prepared for int8, not for {precision}; prepare it again")
     evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "given images")
     with staging_folder(out) as draft:
         program = prepared.lowered(format, precision, calibration)
@@ -246,7 +248,7 @@ class _ArtifactBuilder:
             )
 
     def _fp32_check(self, out: Path) -> Callable[[], bool]:
-        """A function that tells whether the same graph is within tolerance in fp32."""
+        """A function that checks whether the same graph is within tolerance in fp32."""
 
         def right() -> bool:
             twin = _ArtifactBuilder(

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from edgecnn.errors import InputError
 
-NESTED = ("state_dict", "model_state_dict", "model", "ema", "net")  # where training scripts put the weights
-PREFIXES = ("module.", "_orig_mod.", "model.")  # what DataParallel, torch.compile and Lightning put before names
+NESTED = ("state_dict", "model_state_dict", "model", "ema", "net")  # keys under which training scripts store the weights
+PREFIXES = ("module.", "_orig_mod.", "model.")  # added to names by DataParallel, torch.compile and Lightning
 
 
 def build_model(target: str) -> nn.Module:
-    """What ``package.module:factory`` gives when it is called, in eval mode; the folder one stands in is searched too.
+    """The model that ``package.module:factory`` returns, in eval mode; the working directory is searched too.
 
-    Raises ``InputError`` for a missing module or factory, for one that fails, and for a result that is no model.
+    Raises ``InputError`` for a missing module or factory, for a factory that fails, and for a result that is not a model.
     """
     module_name, _, factory_name = target.partition(":")
     module = _import_module(module_name)
@@ -53,21 +53,21 @@ def _import_module(name: str) -> Any:
 
 
 def load_weights(model: nn.Module, path: Path) -> str:
-    """Load the weights at ``path`` (.safetensors, or torch.save of a state dict) into ``model``; gives the file's sha256.
+    """Load the weights at ``path`` (.safetensors, or torch.save of a state dict) into ``model``; returns the file's sha256.
 
-    Raises ``InputError`` for a missing or broken file, one that holds code, and weights that do not fit.
+    Raises ``InputError`` for a missing or broken file, for a pickle that contains code, and for weights that do not fit.
     """
     weights = _state_dict(_read(path), path)
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    weights = _without_prefix(weights, wanted)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    weights = _without_prefix(weights, expected)
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     wrong = [name for name in wrong if not (name.endswith("num_batches_tracked") and name not in found)]
     if wrong:
         name = wrong[0]
         raise InputError(
             f"{len(wrong)} weights in {path} do not fit the model, first {name}: "
-            f"the model has {wanted.get(name, 'none')}, the file {found.get(name, 'none')}",
+            f"the model has {expected.get(name, 'none')}, the file {found.get(name, 'none')}",
             "give the weights of exactly this model",
         )
     model.load_state_dict(weights, strict=False)
@@ -101,10 +101,10 @@ def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
     return dict(loaded)
 
 
-def _without_prefix(weights: dict[str, Tensor], wanted: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Without a prefix that all names have and the model's names have not."""
+def _without_prefix(weights: dict[str, Tensor], expected: Mapping[str, Any]) -> dict[str, Tensor]:
+    """``weights`` without a prefix that all their names have and none of the model's names has."""
     for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in weights) and not any(name.startswith(prefix) for name in wanted):
+        if all(name.startswith(prefix) for name in weights) and not any(name.startswith(prefix) for name in expected):
             weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
     return weights
 

@@ -18,9 +18,10 @@ CONVOLUTIONS = (torch.ops.aten.conv2d.default, torch.ops.aten.convolution.defaul
 def fold_preprocessing(graph: Deployable, image: Tensor) -> Deployable:
     """The same graph with flip and scale folded into its first convolution, if the image is read by one convolution only.
 
-    ``(x - mean) / std`` in RGB under weights ``w`` is ``x - mean`` in BGR under ``flip(w / std)``; the mean stays an operator,
-    since zero padding comes after it. Returns ``graph`` itself where there is nothing to fold or no such convolution; never modifies
-    it. Folded weights are float32: results differ in the last bits.
+    A convolution of ``(x - mean) / std`` in RGB with weights ``w`` equals one of ``x - mean`` in BGR with ``flip(w / std)``. The mean
+    remains an operator: a bias could not replace it at the border, where the convolution pads with zeros. Returns ``graph`` itself
+    where there is nothing to fold or no such convolution; never modifies it. Folded weights are float32: results differ in the last
+    bits.
     """
     if graph.is_plain:
         return graph

@@ -18,7 +18,7 @@ IMAGE = "image"
 
 
 class Deployable(nn.Module):
-    """A model that takes an image as OpenCV gives it, and names its outputs.
+    """A model that takes an image in OpenCV's format, and names its outputs.
 
     In: (1, H, W, 3) uint8 BGR, or (1, H, W, 1) gray. Out: a dict of float32 tensors. ``(pixel - mean) / std`` is one
     multiplication, and one addition where there is a mean.
@@ -38,7 +38,7 @@ class Deployable(nn.Module):
 
     @property
     def is_plain(self) -> bool:
-        """Whether pixels reach the model without channel flip and scale."""
+        """Whether the graph has neither channel flip nor scale."""
         return not (self.flip or self.has_scale)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -62,7 +62,7 @@ class Deployable(nn.Module):
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> Tensor:
-    """float64, so that 1 / std is rounded only once; a single value stays a single value."""
+    """(1, C or 1, 1, 1) float64, so that 1 / std is rounded to float32 only once."""
     return torch.tensor(values, dtype=torch.float64).reshape(1, -1 if len(values) > 1 else 1, 1, 1)
 
 
@@ -134,9 +134,9 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
         with torch.no_grad():
             return model(torch.zeros(shape))
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {said}",
+            f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {reason}",
             "give its input shape as --input 1x3xHxW, and --color gray for one channel",
         ) from error
 

@@ -25,7 +25,7 @@ VERIFY_SCENE = "scene:cups?seed=7331&every=40"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSelection:
-    """The calibration set (or None), the ``real`` images to verify with, and the ``source`` of these in words."""
+    """The calibration set (or None), the ``real`` images to verify with, and a description of their ``source``."""
 
     calibration: Calibration | None
     real: Sequence[Image]
@@ -58,8 +58,8 @@ def select_images(
         return ImageSelection(None, *_spread(checking, verify_count, frozenset()))
     whole, others = _to_calibrate(calibration, count + verify_count, force, strict), counterparts(calibration)
     apart = [*others, *([checking] if checking else []), *([_to_measure(evaluate)] if evaluate else [])]
-    wanted = count if checking or others else _share(len(whole), count, verify_count, force)
-    found = pick_calibration(whole, wanted, seed, force=force, apart_from=_distinct(apart))
+    needed = count if checking or others else _share(len(whole), count, verify_count, force)
+    found = pick_calibration(whole, needed, seed, force=force, apart_from=_distinct(apart))
     images = [sample.read() for sample in found.samples]
     chosen, taken = Calibration(images, whole.name, found.record, force=force), frozenset(map(fingerprint, images))
     if checking is not None:
@@ -91,10 +91,10 @@ def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
     return list({(dataset.name, dataset.split, len(dataset)): dataset for dataset in datasets if len(dataset)}.values())
 
 
-def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
-    """The training split, or everything where there are no splits; ``wanted`` frames of an endless scene."""
+def _to_calibrate(uri: str, count: int, force: bool, strict: bool) -> Dataset:
+    """The training split, or everything where there are no splits; ``count`` frames of an endless scene."""
     if uri.startswith(SCENE):
-        dataset = remember(open_dataset(uri, limit=wanted))
+        dataset = remember(open_dataset(uri, limit=count))
         return dataclasses.replace(dataset, samples=list(dataset.samples))  # computes the ground truth of each frame once
     address, parts = parse_address(uri), dataset_splits(uri)
     train = next((name for name in parts if name.lower() in TRAIN), None)
@@ -113,9 +113,9 @@ def _to_calibrate(uri: str, wanted: int, force: bool, strict: bool) -> Dataset:
     return dataset
 
 
-def _share(there: int, count: int, verify_count: int, force: bool) -> int:
+def _share(available: int, count: int, verify_count: int, force: bool) -> int:
     """Number of calibration images: ``count`` if that leaves enough to verify with, but at least the minimum."""
-    return min(count, max(there - verify_count, min(MINIMUM, there * 3 // 4) if force else MINIMUM))
+    return min(count, max(available - verify_count, min(MINIMUM, available * 3 // 4) if force else MINIMUM))
 
 
 def _spread(dataset: Dataset | None, count: int, taken: frozenset[str]) -> tuple[list[Image], str]:

@@ -16,7 +16,7 @@ from edgecnn.errors import InputError
 from edgecnn.export.quiet import quiet
 
 SUFFIX = ".pt2"
-PICKLED = ("custom_obj_", "opaque_obj_")  # parts of an archive that torch unpickles, and which could run anything
+PICKLED = ("custom_obj_", "opaque_obj_")  # archive members that torch unpickles: pickles can run arbitrary code
 SAVE_AGAIN = "save it again with torch.export.save"
 
 
@@ -52,7 +52,7 @@ def _check(path: Path) -> None:
 
 @contextlib.contextmanager
 def _data_only() -> Iterator[None]:
-    """torch.export.load falls back to full unpickling; this setting of torch's forbids it."""
+    """Forbid the full unpickling that torch.export.load falls back to, by torch's own environment variable."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)
     os.environ[name] = "1"

@@ -16,7 +16,7 @@ from edgecnn.files import replace, write_error
 
 @contextlib.contextmanager
 def staging_folder(out: Path) -> Iterator[Path]:
-    """A temporary hidden folder inside ``out``, removed afterwards; so is ``out`` if it was created here and is still empty.
+    """A temporary hidden folder inside ``out``, removed afterwards; ``out`` is removed too if it was created here and is empty.
 
     Raises ``InputError`` where ``out`` can't be written.
     """
@@ -37,7 +37,7 @@ def staging_folder(out: Path) -> Iterator[Path]:
 def report_write_errors(out: Path) -> Iterator[None]:
     """Turn errors of the operating system while writing into one ``InputError``.
 
-    Some engines report a full disk as RuntimeError without a reason; a probe file tells the two apart.
+    Some engines report a full disk as RuntimeError without a reason; a write test separates it from other errors.
     """
     try:
         yield

@@ -34,13 +34,13 @@ def no_telemetry() -> None:
     """Disable usage reports of OpenVINO and NNCF: both use a stub where the package openvino-telemetry can't be imported."""
     if "openvino_telemetry" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    told = sys.modules.get("openvino.tools.ovc.telemetry_utils")
-    if told is not None:
-        _use_stub(told)
+    telemetry = sys.modules.get("openvino.tools.ovc.telemetry_utils")
+    if telemetry is not None:
+        _use_stub(telemetry)
 
 
 def _use_stub(module: ModuleType) -> None:
-    """For an OpenVINO that was imported before and holds the real sender already."""
+    """Replace the sender of an OpenVINO that was imported before ``no_telemetry`` was called."""
     from openvino.tools.ovc import telemetry_stub
 
     module.tm = telemetry_stub  # type: ignore[attr-defined]

@@ -29,14 +29,14 @@ Report = Callable[[str], None]
 
 
 def _ignore(text: str) -> None:
-    """Report to nobody."""
+    """Discard the text."""
 
 
 def run_exports(config: ExportConfig, report: Report = _ignore, warn: Report = _ignore) -> list[Artifact]:
     """Export the model to every format and precision of ``config``; what `edgecnn export` does, from Python.
 
-    ``report`` gets a description of the model and the parity table of each file as soon as it is done, ``warn`` what the user should
-    know besides. A file out of tolerance is not kept and does not stop the others. Raises ``InputError``, ``ArtifactError`` or
+    ``report`` gets a description of the model and the parity table of each finished file, ``warn`` gets warnings. A file that is out
+    of tolerance is not kept and does not stop the export of the others. Raises ``InputError``, ``ArtifactError`` or
     ``MissingExtraError`` before any file is written, and the first ``OutOfToleranceError`` at the end.
     """
     model, card = load_model(config.model, config.model_options)
@@ -63,7 +63,7 @@ def export_all(
         strict=config.strict,
     )
     if not selection.real:
-        warn("warning: verified with blurred noise, no real images were given: name some with --verify-data")
+        warn("warning: verified with blurred noise, because no real images were given; set --verify-data")
     if config.calibration is not None and has_trained_ranges(model):
         warn("warning: --calibration has no effect: this network was trained for int8 and keeps its own ranges")
     sources = {
@@ -93,9 +93,9 @@ class _ModelSource:
 
 
 def _kind(model: nn.Module, precision: str) -> Precision:
-    """Which source a file is compared with.
+    """The precision of the PyTorch reference that a file is compared with.
 
-    int8 files of a network trained for int8 are compared with the network that rounds; all others share the fp32 source.
+    int8 files of a QAT network are compared with the network that rounds; all other files share the fp32 reference.
     """
     return "int8" if has_trained_ranges(model) and precision == "int8" else "fp32"
 
@@ -131,7 +131,7 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
 
 
 def describe(card: ModelCard) -> str:
-    """Input, preprocessing and decoder in one line: what to check first when an exported file is wrong."""
+    """Input, preprocessing and decoder in one line: the settings to check first when an exported file is wrong."""
     pre = card.preprocess
     size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
     image = f"input {size} {pre.color}, {pre.resize}, {scale}"

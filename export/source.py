@@ -1,4 +1,4 @@
-"""Loads the model to export: a checkpoint with its card, or a PyTorch model of any origin with a card built from options."""
+"""Loads the model to export: a checkpoint with its card, or any PyTorch model with a card built from options."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
     refused = [name for name in given if name not in DECODE_OPTIONS]
     if refused:
         option = refused[0].replace("_", "-")
-        raise InputError(f"--{option} can't be used with a checkpoint: its card already says it", "remove the option")
+        raise InputError(f"--{option} can't be used with a checkpoint, whose card already has this setting", "remove the option")
     return model, card.replace(decode=Decode(card.decode.name, {**card.decode.options, **given}))
 
 

@@ -30,7 +30,7 @@ TARGET = {"classify": 0.5, "detect": 1.0, "regress": 1.0}  # percentage points t
 @click.argument("model")
 @click.option("--artifacts", "folder", type=click.Path(path_type=Path), required=True, help="Folder of exported files.")
 @click.option("--data", metavar="URI", required=True, help="Dataset to measure with.")
-@click.option("--split", help="PartResult of the dataset.  [default: test, else val, else all]")
+@click.option("--split", help="Split of the dataset.  [default: test, else val, else all]")
 @click.option("--limit", type=click.IntRange(1), help="Maximum number of images.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: the engine's choice]")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
@@ -53,7 +53,7 @@ def command(
 
 
 def _measure(files: list[Path], selection: DatasetSelection, threads: int | None, progress: Progress) -> list[dict[str, Any]]:
-    """A row for each file, in a process of its own; points are those lost against the first."""
+    """A row for each file, measured in its own process; points lost are relative to the first file."""
     rows: list[dict[str, Any]] = []
     checkpoint: ModelCard | None = None
     for path in files:
@@ -97,7 +97,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:
-    """Whether every int8 file stays within the figure, in one line."""
+    """Whether every int8 file reaches the target, in one line."""
     lost = {own["format"]: own["points_lost"] for own in rows if own["precision"] == "int8"}
     if not lost:
         return "no int8 file in the folder"

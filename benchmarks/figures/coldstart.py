@@ -2,8 +2,8 @@
 
 ``python -m edgecnn.benchmarks.figures.coldstart cups-int8.onnx photo.png --json FILE``
 
-Both are fresh processes on the same file and image, and take turns. The clock starts before the process does and ends when the first
-line of its result can be read. The median over the rounds is what counts. ``edgecnn --help`` is timed to its end.
+Both are fresh processes on the same file and image, started alternately. The time runs from just before the process start until the
+first line of its output can be read. The result is the median over the rounds. ``edgecnn --help`` is timed until its end.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class ProcessStart:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option("--rounds", type=click.IntRange(1), default=21, show_default=True, help="Starts of each.")
+@click.option("--rounds", type=click.IntRange(1), default=21, show_default=True, help="Starts of each command.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
 def command(model: Path, image: Path, rounds: int, json_path: Path | None) -> None:
-    """Compare edgecnn run of the .onnx file MODEL on IMAGE with a script of numpy, cv2 and onnxruntime alone."""
+    """Compare edgecnn run of the .onnx file MODEL on IMAGE with a script that uses only numpy, cv2 and onnxruntime."""
     if file_format(model) != "onnx":
         raise InputError(f"{model.name} is not an ONNX file", "export one with --format onnx")
     if not image.is_file():
@@ -72,7 +72,7 @@ def commands(model: Path, image: Path) -> dict[str, list[str]]:
 
 
 def measure(asked: dict[str, list[str]], rounds: int) -> dict[str, list[ProcessStart]]:
-    """Start each in turns, ``rounds`` times after one that fills the disk's cache; raises ``BackendError`` where one fails."""
+    """Start all alternately, ``rounds`` times after one start that fills the page cache; raises ``BackendError`` where one fails."""
     starts: dict[str, list[ProcessStart]] = {name: [] for name in asked}
     for number in range(rounds + 1):
         for name in asked if number % 2 else reversed(asked):
@@ -84,7 +84,7 @@ def measure(asked: dict[str, list[str]], rounds: int) -> dict[str, list[ProcessS
 
 
 def start_once(command: list[str]) -> ProcessStart:
-    """Run a command to its end and look at the clock at its first line."""
+    """Run a command to its end and time its first line of output."""
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }  # as where it is installed

@@ -1,4 +1,4 @@
-"""Two classifiers side by side: confusion matrices, and which classes the second one tells apart better, over several seeds.
+"""Compares two classifiers: confusion matrices, and the classes that the second one separates better, over several seeds.
 
 `python -m edgecnn.benchmarks.figures.compare_networks A.safetensors,A2.safetensors B.safetensors,B2.safetensors --data DIR`
 """
@@ -45,7 +45,7 @@ class ClassifierRuns:
 
     @classmethod
     def of(cls, checkpoints: Sequence[str], dataset: Dataset) -> ClassifierRuns:
-        """Measure all checkpoints of it; the name is the first one's, the confusion counts all of them."""
+        """Measure all checkpoints; the name is that of the first, the confusion matrix is the sum over all."""
         found = [confusion_of(checkpoint, dataset) for checkpoint in checkpoints]
         matrices = [matrix(score) for _, score in found]
         recall = np.stack([plots.shares(counts).diagonal() for counts in matrices])
@@ -59,9 +59,9 @@ class ClassifierRuns:
 
 
 def compare(first: Sequence[str], second: Sequence[str], dataset: Dataset, out: Path) -> list[str]:
-    """Write the matrices to ``out`` and the differences beside it (``NAME-recall.png``); gives the lines of a report.
+    """Write the matrices to ``out`` and the differences to ``NAME-recall.png`` in its folder; returns the lines of a report.
 
-    Raises ``InputError`` where both sides do not have as many checkpoints.
+    Raises ``InputError`` where the two sides have different numbers of checkpoints.
     """
     if len(first) != len(second):
         raise InputError(f"the sides have {len(first)} and {len(second)} checkpoints", "name one for each seed on both sides")
@@ -86,7 +86,7 @@ def matrix(score: Score) -> Int64:
 
 
 def _rows(first: ClassifierRuns, second: ClassifierRuns, labels: tuple[str, ...]) -> list[str]:
-    """Recall of each class in two columns, the largest gain first, and from where to where it goes over the seeds."""
+    """Recall of each class in two columns, largest gain first, with the range of the gain over the seeds."""
     a, b = (max(len(side.name), 6) + 2 for side in (first, second))
     change = (second.recall - first.recall) * 100
     rows = []
@@ -98,7 +98,7 @@ def _rows(first: ClassifierRuns, second: ClassifierRuns, labels: tuple[str, ...]
 
 
 def pairs(first: Int64, second: Int64, labels: tuple[str, ...]) -> list[tuple[str, int, int]]:
-    """Pairs of classes with their mistakes in both directions before and after, by how many fewer there are."""
+    """Pairs of classes with their mistakes in both directions before and after, sorted by the reduction."""
     rows = []
     for i in range(len(labels)):
         for j in range(i):
@@ -108,18 +108,18 @@ def pairs(first: Int64, second: Int64, labels: tuple[str, ...]) -> list[tuple[st
 
 
 def open_test(data: str, limit: int | None) -> Dataset:
-    """The test images of a dataset, or all where it is not divided."""
+    """The test split of a dataset, or all images where it has no splits."""
     return open_dataset(data, split="test" if "test" in dataset_splits(data) else None, limit=limit)
 
 
 @click.command()
 @click.argument("first")
 @click.argument("second")
-@click.option("--data", required=True, metavar="DIR", help="Dataset; its test images are used.")
+@click.option("--data", required=True, metavar="DIR", help="Dataset; its test split is used.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("compare.png"), show_default=True)
 @click.option("--limit", type=click.IntRange(1), help="Use only the first images.")
 def command(first: str, second: str, data: str, out: Path, limit: int | None) -> None:
-    """Show the confusion of two classifiers beside one another; with commas between: checkpoints of one, of several seeds."""
+    """Compare two classifiers; FIRST and SECOND are checkpoints, one per seed, separated by commas."""
     try:
         click.echo("\n".join(compare(first.split(","), second.split(","), open_test(data, limit), out)))
     except EdgeCnnError as error:

@@ -2,8 +2,8 @@
 
 ``python -m edgecnn.benchmarks.figures.network net.safetensors``, then ``edgecnn export net.safetensors --precision fp32 --out OUT``
 
-What it finds means nothing; how long it takes does. Its batch-norms are settled on frames of the scene, and its last biases are moved
-so that about a hundred cells of a frame pass the score threshold: as many as a busy street gives a real detector.
+Its detections are meaningless, only its latency counts. Batch-norm statistics are computed on frames of the scene, and the biases of
+the score heads are shifted so that about a hundred cells of a frame pass the score threshold, as in a busy street with a real detector.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ SIZE, CLASSES, CELLS, THRESHOLD = 320, 80, 100, 0.3
 def command(out: Path) -> None:
     """Write the checkpoint OUT (.safetensors); needs the extra train."""
     check_writable(out)
-    torch, models = import_module("torch"), import_module("edgecnn.models")  # by name: nothing else here knows of torch
+    torch, models = (
+        import_module("torch"),
+        import_module("edgecnn.models"),
+    )  # by name: benchmarks must not import torch statically (import contract)
     torch.manual_seed(0)
     options = {"classes": CLASSES, "size": [SIZE, SIZE]}
     model = models.create("edgedet-m", **options)
@@ -39,7 +42,7 @@ def command(out: Path) -> None:
 
 
 def card(options: dict[str, Any]) -> ModelCard:
-    """What the exporters need to know of it."""
+    """The card of the checkpoint."""
     defaults = import_module("edgecnn.models.registry").defaults("edgedet-m")
     decoding = {"strides": [8, 16, 32], "score_threshold": THRESHOLD, "iou_threshold": 0.6, "max_detections": 100}
     return ModelCard(

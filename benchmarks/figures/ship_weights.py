@@ -1,4 +1,4 @@
-"""Prepare a trained checkpoint for shipping: weights rounded to half precision, scored like that, notes for users in its card.
+"""Prepares a trained checkpoint for shipping: rounds weights to half precision, measures it, adds notes for users to its card.
 
 `python -m edgecnn.benchmarks.figures.ship_weights runs/x/model.safetensors --name x --notes NOTES.json --data DATA --out DIR`
 """
@@ -26,7 +26,7 @@ REQUIRED_NOTES = ("what", "data", "licence", "attribution", "bad_at")
 
 
 def rounded(model: nn.Module) -> nn.Module:
-    """The model with all weights rounded to half precision, still computing in single; statistics of batch-norm are left alone."""
+    """The model with weights rounded to half precision and stored as float32; batch-norm statistics are not rounded."""
     for parameter in model.parameters():
         parameter.data = parameter.data.half().float()
     return model
@@ -45,7 +45,7 @@ def read_notes(path: Path, name: str) -> dict[str, Any]:
 
 
 def score(model: nn.Module, card: ModelCard, uri: str) -> tuple[str, Score]:
-    """Name and score on a dataset: its test or validation part where it has one."""
+    """Name and score on a dataset: its test or validation split where it has one."""
     dataset = open_dataset(uri, split=held_out_split(uri))
     with one_thread():
         return shown_address(uri), evaluate(
@@ -56,7 +56,7 @@ def score(model: nn.Module, card: ModelCard, uri: str) -> tuple[str, Score]:
 def ship(
     checkpoint: str, name: str, notes: Mapping[str, Any], data: tuple[str, ...], out: Path, *, half: bool = True
 ) -> ModelCard:
-    """Write ``out/name.safetensors`` and give its card; the first of ``data`` gives the scores, the others are notes beside it."""
+    """Write ``out/name.safetensors`` and return its card; scores are from the first of ``data``, those of the others go into the notes."""
     model, card = load_checkpoint(checkpoint)
     model = rounded(model) if half else model
     measured = [score(model, card, uri) for uri in data]
@@ -76,7 +76,7 @@ def ship(
 @click.option("--half/--full", default=True, show_default=True, help="Round weights to half precision.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(checkpoint: str, name: str, notes: Path, data: str, also: tuple[str, ...], half: bool, out: Path) -> None:
-    """Write a checkpoint that ships."""
+    """Write the shipped form of CHECKPOINT."""
     try:
         card = ship(checkpoint, name, read_notes(notes, name), (data, *also), out, half=half)
     except EdgeCnnError as error:

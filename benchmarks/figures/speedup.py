@@ -30,7 +30,7 @@ TARGET = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI
 @click.argument("model")
 @click.option("--artifacts", "folder", type=click.Path(path_type=Path), required=True, help="Folder of exported files.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for PyTorch and every engine.  [default: all]")
-@click.option("--quick", is_flag=True, help="64 runs in place of 662 runs and 10 s.")
+@click.option("--quick", is_flag=True, help="64 runs per file instead of 662 runs and 10 s.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(model: str, folder: Path, threads: int | None, quick: bool, json_path: Path | None) -> None:
     """Compare the files in a folder with the checkpoint MODEL that they were exported from."""
@@ -85,7 +85,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def conclusion(rows: list[dict[str, Any]]) -> str:
-    """Whether every int8 file reaches the figure, in one line."""
+    """Whether every int8 file reaches the target, in one line."""
     ratios = {own["format"]: own["speedup"] for own in rows if own["precision"] == "int8"}
     if not ratios:
         return "no int8 file in the folder"

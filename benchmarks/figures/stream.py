@@ -49,12 +49,14 @@ class StreamSettings:
 @click.argument("openvino", type=click.Path(exists=True, dir_okay=False))
 @click.argument("onnx", type=click.Path(exists=True, dir_okay=False))
 @click.argument("video", type=click.Path(exists=True, dir_okay=False))
-@click.option("--what", type=click.Choice(WHAT), multiple=True, help="One part of it; may be given again.  [default: all]")
+@click.option("--what", type=click.Choice(WHAT), multiple=True, help="Measure only this part; may be repeated.  [default: all]")
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Rounds of throughput and age.")
 @click.option(
     "--seconds", type=click.FloatRange(1), default=5.0, show_default=True, help="Length of each measurement of a round."
 )
-@click.option("--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Length of slow and of memory.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Length of the parts slow and memory."
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
 def command(what: tuple[str, ...], json_path: Path | None, **values: Any) -> None:
     """Measure the OpenVINO file and the ONNX file of one detector on VIDEO."""
@@ -200,7 +202,7 @@ def _allowed_age(part: dict[str, Any]) -> float:
 
 
 def slow(settings: StreamSettings) -> tuple[dict[str, Any], list[TargetCheck]]:
-    """True age while the model takes three frame intervals: edgecnn for the whole time, a plain OpenCV loop for a minute of it."""
+    """True age with a model that takes three frame intervals: edgecnn for the whole time, a plain OpenCV loop for at most a minute."""
     fps, times = 30.0, 3.0
     seconds = settings.minutes * 60
     ours = run_part("slow", model=settings.openvino, seconds=seconds, fps=fps, times=times)["extra"]["ages_ms"]

@@ -131,9 +131,9 @@ def stream(model: str, video: str, seconds: float, *, cameras: int = 1, requests
 
 
 def age(model: str, video: str, seconds: float, *, fps: float = 30.0, bare: bool = False, **_: Any) -> PartResult:
-    """A camera of ``fps`` frames/s, whose frames lie in memory: age of each result, duration of each inference.
+    """A camera of ``fps`` frames/s with its frames in memory: age of each result, duration of each inference.
 
-    By the live pipeline, or ``bare``: camera and model in one loop in one thread, which is as young as results can be.
+    With the live pipeline, or ``bare``: camera and model in one loop in one thread, which gives the lowest possible age.
     """
     from itertools import islice
 
@@ -239,7 +239,7 @@ def _web_camera(fps: float) -> Iterator[tuple[str, float]]:
 
 
 def memory(model: str, video: str, seconds: float, *, every: float = 10.0, **_: Any) -> PartResult:
-    """edgecnn at full rate on a file, over and over, beside a web camera: resident MiB, open files and threads over time."""
+    """edgecnn at full rate on a looping file and a web camera: resident MiB, open files, sockets and threads over time."""
     import cv2
 
     from edgecnn.runtime.model.autotune import Autotuner

@@ -1,4 +1,4 @@
-"""A measured figure beside its target: median over rounds, lowest, highest, and whether the target is reached."""
+"""A measured figure with its target: median, lowest and highest value over the rounds, and whether the target is reached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TargetCheck:
-    """Median, lowest and highest value over the rounds; ``target`` is a lower bound, or an upper one if ``at_most``; None: only shown."""
+    """Median, lowest and highest value over the rounds; ``target`` is a minimum, or a maximum if ``at_most``; None: no target."""
 
     name: str
     median: float

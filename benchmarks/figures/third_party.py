@@ -1,9 +1,9 @@
-"""Third-party models on real data, each through one ``edgecnn evaluate`` command, beside their known accuracy.
+"""Third-party models on real data, each measured by one ``edgecnn evaluate`` command and compared with its known accuracy.
 
 ``python -m edgecnn.benchmarks.figures.third_party --data DIR --json FILE``
 
 DIR holds ``models/`` and the datasets as the project's data folder does; the known values are those of its README, measured with other
-programs. ``--limit`` is for a quick try: fewer images give another accuracy.
+programs. ``--limit`` is for a quick test: accuracy on fewer images is not comparable.
 """
 
 from __future__ import annotations
@@ -156,14 +156,14 @@ def measure(case: ThirdPartyModel, places: dict[str, str], limit: int | None) ->
 
 
 def evaluate(arguments: list[str]) -> dict[str, Any]:
-    """What `edgecnn evaluate` writes with --json; raises ``InputError`` with its last line of output where it fails."""
+    """The document of `edgecnn evaluate --json`; raises ``InputError`` with its last line of output where it fails."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         result = Path(folder) / "score.json"
         words = [sys.executable, "-m", "edgecnn", "evaluate", *arguments, "--json", str(result)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["no output"])[-1]
-            raise InputError(f"edgecnn evaluate {' '.join(arguments)} failed: {said}", "correct that first")
+            last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise InputError(f"edgecnn evaluate {' '.join(arguments)} failed: {last}", "correct that first")
         record: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return record
 

@@ -3,7 +3,7 @@
 ``python -m edgecnn.benchmarks.figures.throughput cups-int8.xml car-detection.mp4 --json FILE``
 
 The engine alone is OpenVINO's own ``benchmark_app`` with the throughput hint in the same precision: one input again and again, no
-video, no resize, no boxes. Both are processes of their own that take turns; each pair gives one ratio.
+video, no resize, no boxes. Both run as separate processes, alternately; each pair gives one ratio.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""How well identities are kept against a peer: one detector's boxes on a sequence, through our ByteTrack and that of `trackers`.
+"""Tracking quality on the same detections of a sequence: our ByteTrack compared with that of the package `trackers`.
 
 ``python -m edgecnn.benchmarks.figures.tracking YOLOX_NANO.onnx --data TUD-Campus --json FILE``
 ``python -m edgecnn.benchmarks.figures.tracking cups --data "scene:cups?seed=9200&cut=20" --limit 600``
 
-The peer is what supervision's ByteTrack became (pip install --no-deps trackers supervision); TrackEval scores both.
+`trackers` is the successor of supervision's ByteTrack (pip install --no-deps trackers supervision); TrackEval scores both.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class TrackerResult:
 
 @click.command()
 @click.argument("model")
-@click.option("--data", required=True, help="A sequence in MOT Challenge layout, or a scene of one cut.")
+@click.option("--data", required=True, help="A sequence in MOT Challenge layout, or a scene with one cut.")
 @click.option("--limit", type=click.IntRange(2), help="Maximum number of frames.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(model: str, data: str, limit: int | None, json_path: Path | None) -> None:
-    """Track what MODEL finds in a sequence of the classes that are labelled there."""
+    """Track the detections of MODEL in a sequence, for the classes that are labelled in it."""
     dataset = open_dataset(data, limit=limit)
     if len({sample.group for sample in dataset.samples}) > 1:
         raise InputError(

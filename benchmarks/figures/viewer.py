@@ -1,4 +1,4 @@
-"""A viewer of the page at a port of this machine that never ends: ``python -m edgecnn.benchmarks.figures.viewer PORT``."""
+"""A viewer of the live page on a local port, running until it is killed: ``python -m edgecnn.benchmarks.figures.viewer PORT``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 
 def view(port: int) -> None:
-    """Request each picture as the page does, and the statistics twice a second."""
+    """Request each frame as the page does, and the statistics twice a second."""
     connection, number, requested_at = http.client.HTTPConnection("127.0.0.1", port, timeout=10), 0, 0.0
     while True:
         connection.request("GET", f"/api/frame?camera=camera&after={number}")

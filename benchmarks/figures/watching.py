@@ -1,7 +1,7 @@
 """The cost of live viewers for a run: ``python -m edgecnn.benchmarks.figures.watching --json FILE``.
 
-A camera of 768x432 at 25 frames per second whose model takes 10 ms, served to no viewer, to one, to four, and to four beside one that
-never reads. Each viewer is a process of its own. The cases take turns in rounds; frame age and processor time are those of the run.
+A 768x432 camera at 25 frames per second with a model that takes 10 ms, with no viewer, one, four, and four plus one that never reads.
+Each viewer is a separate process. The cases are interleaved in rounds; frame age and processor time are those of the run.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _over_no_viewer(way: str, parts: dict[str, list[dict[str, Any]]]) -> Iterato
 
 
 def measure(seconds: float, viewers: int, stalled: int) -> dict[str, Any]:
-    """How many frames, their age in format_ms, and processor milliseconds of this process for each."""
+    """Number of frames, percentiles of their age in milliseconds, and processor time of this process per frame in milliseconds."""
     cameras = MultiCamera([CameraSetup("camera", NoiseSource(None, fps=FPS, size=SIZE), FakePredictor(delay=INFERENCE_S))])
     view = LiveView(cameras, cameras.controls, Access("127.0.0.1", 0))
     view.add_camera("camera", ("cup",), Painter(("cup",)))
@@ -104,7 +104,7 @@ def measure(seconds: float, viewers: int, stalled: int) -> dict[str, Any]:
 
 @contextmanager
 def viewer(port: int) -> Iterator[None]:
-    """A process that requests pictures and statistics as the page does."""
+    """A process that requests frames and statistics as the page does."""
     process = subprocess.Popen([sys.executable, "-m", "edgecnn.benchmarks.figures.viewer", str(port)])
     try:
         yield

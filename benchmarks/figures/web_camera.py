@@ -1,8 +1,8 @@
-"""A camera that speaks MJPEG over HTTP on loopback and never drops a frame: ``python -m edgecnn.benchmarks.figures.web_camera FPS``.
+"""An MJPEG camera over HTTP on loopback that never drops a frame: ``python -m edgecnn.benchmarks.figures.web_camera FPS``.
 
-It prints its port and the ``perf_counter`` second of its frame 0. Frame n is due n / FPS seconds later and says its number in eleven
-black or white squares, so that whoever sees it knows how old it really is, whatever lay in buffers on the way. To a client that reads
-too slowly it goes on with the next frame, not the newest, as a camera with a deep buffer does.
+It prints its port and the ``perf_counter`` time of frame 0 in seconds. Frame n is due n / FPS seconds later and shows its number as
+eleven black or white squares, so that a client can compute the true age of a frame, including all time in buffers. A client that
+reads too slowly gets the next frame, not the newest one, as from a camera with a deep buffer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgecnn.types import Image
 WIDTH, HEIGHT, BITS, SIDE = 768, 432, 11, 32
 
 
-def picture(number: int) -> Image:
+def numbered_frame(number: int) -> Image:
     """A gray frame with its number, modulo 2048, in squares along the top."""
     image = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
     for bit in range(BITS):
@@ -28,7 +28,7 @@ def picture(number: int) -> Image:
 
 
 def number_in(image: Image) -> int:
-    """The number that ``picture`` wrote."""
+    """The number that ``numbered_frame`` drew."""
     return sum(1 << bit for bit in range(BITS) if image[:SIDE, bit * SIDE : (bit + 1) * SIDE].mean() > 128)
 
 
@@ -47,7 +47,7 @@ class _CameraHandler(BaseHTTPRequestHandler):
     fps: float
 
     def do_GET(self) -> None:
-        """Frames without end."""
+        """Send frames until the client disconnects."""
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
@@ -61,16 +61,16 @@ class _CameraHandler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client left
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep the log quiet."""
+        """Log nothing."""
 
 
 def _part(number: int) -> bytes:
-    jpeg = cv2.imencode(".jpg", picture(number))[1].tobytes()
+    jpeg = cv2.imencode(".jpg", numbered_frame(number))[1].tobytes()
     return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
 
 
 def main(fps: float) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is killed."""
     _CameraHandler.parts = tuple(_part(number) for number in range(1 << BITS))
     _CameraHandler.fps, _CameraHandler.first_at = fps, time.perf_counter()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _CameraHandler)

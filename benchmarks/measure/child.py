@@ -1,7 +1,7 @@
 """The child process of one model file: it measures cold start and peak memory, then answers requests of the parent over a pipe.
 
-A process per file keeps the engines' thread pools and allocators apart, makes peak memory that of one file, and turns a crash of
-an engine into one error line. ``process.py`` starts ``python -m edgecnn.benchmarks.measure.child SETUP``; SETUP is JSON.
+One process per file separates the engines' thread pools and allocators, measures peak memory of one file only, and turns a crash
+of an engine into a one-line error. ``process.py`` starts ``python -m edgecnn.benchmarks.measure.child SETUP``; SETUP is JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What to benchmark: the typed form of all options of `edgecnn benchmark`."""
+"""The typed configuration of a benchmark: all options of `edgecnn benchmark`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgecnn.runtime.model.card_inference import CardOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkConfig:
-    """Which model files to measure, how they are loaded, which clocks, on which data, and where reports go.
+    """Model files to measure, load options, clocks, data and reports.
 
     ``files``: the first, or a checkpoint (.safetensors), is the reference that speedups refer to.
     ``threads``: CPU threads of every engine; None: all processors that this process may use, so that engines compare.
@@ -53,5 +53,5 @@ class BenchmarkConfig:
         return self.threads or usable_cpus()
 
     def load_options(self, requests: int) -> LoadOptions:
-        """How files are loaded with ``requests`` inferences in flight."""
+        """The load options for ``requests`` inferences in flight."""
         return LoadOptions(self.device, self.engine_threads, requests, self.options)

@@ -1,4 +1,4 @@
-"""Which data a measurement uses: the dataset options that `edgecnn evaluate` and `edgecnn benchmark` share."""
+"""The dataset of a measurement: the dataset options that `edgecnn evaluate` and `edgecnn benchmark` share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgecnn.metrics.average_precision import load_pycocotools
 
 @dataclass(frozen=True, slots=True)
 class DatasetSelection:
-    """A dataset by its address, which images of it, and other names for its classes.
+    """The address of a dataset, a selection of its images, and new names for its classes.
 
-    ``split``: None for the split that was held out of training, where there is one. ``limit``: maximum number of images.
+    ``split``: None for the test split, else the validation split, else all images. ``limit``: maximum number of images.
     ``every``: use only every N-th image, by file name. ``renames``: "a=b,...", for classes of dataset and model. ``merge``: one
     name for all classes of the dataset. ``labels``: class names of a dataset whose files have none.
     Raises ``ValueError`` where ``limit`` or ``every`` is below 1.
@@ -43,11 +43,11 @@ class DatasetSelection:
         return dataset if self.every == 1 else dataset.take(self.every, limit)
 
     def match_classes(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
-        """The dataset with its new names, and which class of a model with ``labels`` each is; ``InputError`` where none matches."""
+        """The dataset with its new names, and its classes matched with a model's ``labels``; raises ``InputError`` where none matches."""
         return match_classes(dataset, labels, self.renames, self.merge)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
-        """Raise what would stop an accuracy measurement of a model with ``card``, before a long measurement starts."""
+        """Raise errors of an accuracy measurement of a model with ``card`` before a long measurement starts."""
         if dataset.task != card.task:
             raise InputError(
                 f"{dataset.name} is a dataset to {dataset.task}, but {card.name} is a model to {card.task}",
@@ -58,5 +58,5 @@ class DatasetSelection:
         self.match_classes(dataset, card.labels)
 
     def __str__(self) -> str:
-        """For a report: a path is cut to its last part, because reports are given away."""
+        """For a report: a path is cut to its last part, because reports are shared with others."""
         return shown_address(self.uri)

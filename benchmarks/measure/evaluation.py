@@ -1,4 +1,4 @@
-"""The accuracy of one model file on a dataset: what `edgecnn evaluate` does."""
+"""The accuracy of one model file on a dataset, as `edgecnn evaluate` measures it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
-SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 carried neither schema nor version
+SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
     """A model file, a dataset, and how the file is loaded.
 
-    ``threads``: CPU threads; None: the engine's choice. ``strict``: raise ``InputError`` where anything is wrong with the dataset.
+    ``threads``: CPU threads; None: the engine's choice. ``strict``: raise ``InputError`` for any problem in the dataset.
     """
 
     file: Path
@@ -111,7 +111,7 @@ def evaluate_file(
 def whole_curve(options: CardOptions) -> CardOptions:
     """``options`` with thresholds for measuring mAP, where the user set none.
 
-    mAP is the area under the whole precision-recall curve: the score threshold of daily use would cut its tail off.
+    mAP is the area under the whole precision-recall curve; a normal score threshold would cut off the part with high recall.
     """
     return dataclasses.replace(
         options,

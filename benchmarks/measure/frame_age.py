@@ -11,13 +11,13 @@ from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources.base import Pacer, Source
 from edgecnn.types import Frame, Image
 
-SETTLE_FRAMES = 5  # the first frames find cold caches
+SETTLE_FRAMES = 5  # the first frames run with cold caches
 
 
 class PacedImageSource(Source):
     """A live source that repeats ``images`` at ``fps`` frames per second until it is closed.
 
-    The frames lie in memory, so that rendering or decoding takes no processor time from the measured pipeline.
+    The frames are in memory, so that rendering or decoding uses no processor time during the measurement.
     """
 
     def __init__(self, images: Sequence[Image], fps: float) -> None:
@@ -25,7 +25,7 @@ class PacedImageSource(Source):
         self._images, self._rate = images, fps
 
     def _frames(self) -> Generator[Frame, None, None]:
-        """Frames without end; an overdue frame is skipped, as a camera skips it, not sent late."""
+        """Frames until the source is closed; an overdue frame is skipped, as by a camera, not sent late."""
         pacer = Pacer(self._rate, self._closed)
         tick = 0
         while not self._closed.is_set():

@@ -24,7 +24,7 @@ class BenchmarkInputs:
 
 
 def default_inputs(task: Task, count: int) -> BenchmarkInputs:
-    """The built-in scene for detectors, whose NMS depends on the image; noise for all others, whose time does not."""
+    """The built-in scene for detectors, because NMS time depends on the image; noise for all others."""
     if task == "detect":
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def dataset_inputs(dataset: Dataset, shown: str, count: int) -> BenchmarkInputs:
     """
     images: list[Image] = []
     for sample in dataset.samples[:count]:
-        # encoded sizes say nothing: only after decoding is known what an image takes
+        # the size in memory is known only after decoding
         images.append(sample.read())
         if sum(image.nbytes for image in images) > MAX_INPUT_BYTES:
             break

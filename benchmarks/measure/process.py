@@ -25,7 +25,7 @@ from edgecnn.runtime.model.card_inference import CardOptions
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How a model file is loaded: device, total CPU threads, requests in flight, and the user's card options."""
+    """Load options of a model file: device, total CPU threads, requests in flight, and the user's card options."""
 
     device: Device = "cpu"
     threads: int | None = None
@@ -35,9 +35,9 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a process reports after it loaded its file; ``cold_start`` has the fields of ``ColdStart``.
+    """The report of a process after it loaded its file; ``cold_start`` has the fields of ``ColdStart``.
 
-    ``concurrency`` is how many threads may call the backend at once.
+    ``concurrency`` is the number of threads that may call the backend at once.
     """
 
     cold_start: Mapping[str, float]
@@ -54,13 +54,13 @@ class ModelProcess:
 
     def __init__(self, path: Path, options: LoadOptions) -> None:
         self.path = path
-        # a file, not a pipe: a pipe that nobody reads fills up and blocks an engine that logs a lot
+        # a file, not a pipe: an unread pipe fills up and blocks an engine that logs a lot
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, child_end = Pipe()
         try:
             self._child = _start(path, options, child_end.fileno(), self._stderr.fileno())
         finally:
-            child_end.close()  # else a dead child would not end our recv() with EOFError
+            child_end.close()  # otherwise recv() would not raise EOFError when the child dies
         try:
             self.load_report = LoadReport(**self._receive())
         except BaseException:

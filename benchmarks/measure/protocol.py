@@ -1,4 +1,4 @@
-"""How long a benchmark measures: warm-up, rounds, samples. There are two protocols, full and quick."""
+"""Measurement protocols: length of warm-up, rounds and samples. There are two, full and quick."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CLOCK_MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """When a warm-up ends and how much is measured after it.
+    """The end of the warm-up and the amount of measurement after it.
 
     Warm-up lasts until ``warm_up_runs`` runs and ``warm_up_s`` seconds have passed and the median of the last ``warm_up_runs`` runs lies
     within ``settled_within`` (a share) of the median of the ``warm_up_runs`` before them, but no longer than ``warm_up_limit_s`` seconds.
-    Then at least ``runs`` runs and ``duration_s`` seconds are measured, in ``rounds`` rounds in which the files take turns, so that
-    interference hits all of them alike. 662 is the least number for which MLPerf's early-stopping rule gives a p99 with
-    99 % confidence, 64 the least for a p90 (``early_stopping_bound``). The age clock's simulated camera runs at ``camera_fps``.
+    Then at least ``runs`` runs and ``duration_s`` seconds are measured, in ``rounds`` interleaved rounds, so that
+    a disturbance affects all files equally. 662 is the smallest number for which MLPerf's early-stopping rule gives a p99 with
+    99 % confidence, 64 the smallest for a p90 (``early_stopping_bound``). The age clock's simulated camera runs at ``camera_fps``.
     """
 
     name: str

@@ -104,7 +104,7 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One benchmark run; ``engine_device`` and ``threads`` hold for every engine, ``inputs`` and ``data`` describe what went in.
+    """One benchmark run; ``engine_device`` and ``threads`` hold for every engine, ``inputs`` and ``data`` describe the images.
 
     ``started`` is UTC in ISO 8601.
     """
@@ -135,14 +135,14 @@ class Record:
         return speedup(self.reference.clocks[clock].rounds, record.clocks[clock].rounds)
 
     def notes(self) -> list[str]:
-        """Notes on the numbers: files with other weights than the checkpoint's, what the accuracy leaves out."""
+        """Notes on the numbers: files with other weights than the checkpoint's, images and classes excluded from the accuracy."""
         base = self.reference
         differing = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
         notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
         return [*notes, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
 
     def noise_reasons(self) -> list[tuple[str, Clock, str]]:
-        """Why files are NOISY: file name ("all files" where a reason holds for every file), clock, reasons in one line."""
+        """Reasons of NOISY verdicts: file name ("all files" where a reason holds for every file), clock, reasons in one line."""
         found: list[tuple[str, Clock, str]] = []
         for clock in self.clocks:
             by_file = {own.name: own.clocks[clock].verdict.reasons for own in self.files}
@@ -167,10 +167,10 @@ def display_names(paths: Sequence[Path]) -> list[str]:
 
 
 def model_files(path: Path) -> list[Path]:
-    """A model file with what belongs to it: the weights beside an OpenVINO .xml, external data beside an ONNX file."""
+    """A model file with its companion file: the weights (.bin) of an OpenVINO .xml, the external data of an ONNX file."""
     # an .xml holds the graph only; an ONNX file above 2 GB keeps its tensors in NAME.onnx.data
-    beside = path.with_suffix(".bin") if path.suffix == ".xml" else path.with_name(path.name + ".data")
-    return [path, beside] if beside.is_file() else [path]
+    companion = path.with_suffix(".bin") if path.suffix == ".xml" else path.with_name(path.name + ".data")
+    return [path, companion] if companion.is_file() else [path]
 
 
 def file_size(path: Path) -> int:

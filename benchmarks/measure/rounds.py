@@ -1,4 +1,4 @@
-"""Interleaved rounds: the files take turns, so that a disturbance of the machine hits all of them alike."""
+"""Interleaved rounds: the files are measured alternately, so that a disturbance of the machine affects all of them equally."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def measure_clock(
 
 
 def file_order(count: int, turn: int) -> Sequence[int]:
-    """The order of the files in a round: forwards and backwards alternately, so that none always follows the same neighbour."""
+    """The order of the files in a round: forwards and backwards alternately, so that no file always follows the same other file."""
     return range(count) if turn % 2 == 0 else range(count - 1, -1, -1)
 
 
 def measure_throughput(
     protocol: Protocol, clocks: Sequence[Clock], processes: Sequence[ModelProcess], progress: Progress
 ) -> list[Throughput]:
-    """Frames per second of every file, measured in turns; ``processes`` were loaded for several requests in flight."""
+    """Frames per second of every file, in interleaved rounds; ``processes`` were loaded for several requests in flight."""
     found: list[dict[Clock, list[float]]] = [{clock: [] for clock in clocks} for _ in processes]
     for turn in range(2):
         for index in file_order(len(processes), turn):

@@ -60,7 +60,7 @@ def round_spread(rounds: Rounds) -> float:
 def speedup(reference: Rounds, other: Rounds) -> tuple[float, float, float]:
     """Speedup of ``other`` over ``reference``: ratio of the medians, then 10th and 90th percentile of the ratio over the rounds.
 
-    Each round is compared with the neighbouring round of the reference, so the interval shows the noise that is left.
+    Each round is compared with the neighbouring round of the reference, so the interval shows the remaining noise.
     """
     whole = nearest_rank(np.concatenate([*map(np.asarray, reference)]), 50) / nearest_rank(
         np.concatenate([*map(np.asarray, other)]), 50

@@ -15,7 +15,7 @@ SETTLE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """The course of a warm-up; ``settled``: whether the median was stable when it ended."""
+    """The result of a warm-up; ``settled``: whether the median was stable when it ended."""
 
     runs: int
     duration_s: float
@@ -36,14 +36,14 @@ def warm_up(step: Callable[[], object], protocol: Protocol) -> WarmUp:
     while True:
         samples.append(timed(step))
         spent = perf_counter() - started
-        # runs alone would be over too soon for the clock frequency of the processor to rise
+        # a minimum time, too: fast runs end before the clock frequency of the processor has risen
         settled = len(samples) >= protocol.warm_up_runs and spent >= protocol.warm_up_s and has_settled(samples, protocol)
         if settled or spent > protocol.warm_up_limit_s:
             return WarmUp(len(samples), spent, settled)
 
 
 def has_settled(samples: list[float], protocol: Protocol) -> bool:
-    """Whether the median of the last ``warm_up_runs`` samples lies close to that of as many before them, or of all where they are few."""
+    """Whether the median of the last ``warm_up_runs`` samples is close to that of as many before them (of all where there are fewer)."""
     last, before = samples[-protocol.warm_up_runs :], samples[-2 * protocol.warm_up_runs : -protocol.warm_up_runs] or samples
     return abs(nearest_rank(last, 50) / nearest_rank(before, 50) - 1) <= protocol.settled_within
 
@@ -51,7 +51,7 @@ def has_settled(samples: list[float], protocol: Protocol) -> bool:
 def measure_round(step: Callable[[], object], runs: int, seconds: float) -> list[float]:
     """Milliseconds of each call until ``runs`` calls and ``seconds`` seconds have passed; none is dropped.
 
-    A few calls before the first sample bring caches and clocks back after another file had the machine.
+    A few calls before the first sample refill the caches and raise the clock frequency after another file was measured.
     """
     settle(step)
     samples: list[float] = []

@@ -1,4 +1,4 @@
-"""Whether a measurement can be trusted: STABLE, or NOISY with every reason."""
+"""The verdict on the reliability of a measurement: STABLE, or NOISY with every reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Verdict:
 
     @property
     def stable(self) -> bool:
-        """Whether there is no reason for doubt."""
+        """Whether there are no reasons for NOISY."""
         return not self.reasons
 
     def __str__(self) -> str:
@@ -37,8 +37,8 @@ class Verdict:
 def judge(clock: Clock, rounds: Rounds, warm: WarmUp, disturbance: Disturbance) -> Verdict:
     """The verdict on the samples of one clock.
 
-    The age of a frame depends on the phase between camera and pipeline, so its spread says nothing about the machine: only drift and
-    disturbances count for that clock.
+    The age of a frame depends on the phase between camera and pipeline, so its spread is not a property of the machine: only drift
+    and disturbances count for that clock.
     """
     samples = list(chain.from_iterable(rounds))
     checks = {

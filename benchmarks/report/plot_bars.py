@@ -14,7 +14,7 @@ BAR, HEAD, MARGIN = 18.0, 28.0, 4.0
 
 @dataclass(frozen=True, slots=True)
 class BarStack:
-    """One row: format_ms by part, in order."""
+    """One row: milliseconds by part, in order."""
 
     name: str
     parts_ms: Mapping[str, float]

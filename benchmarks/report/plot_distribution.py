@@ -50,7 +50,7 @@ class RowLayout:
 
 @dataclass(frozen=True, slots=True)
 class SampleSeries:
-    """Samples in format_ms of one file; ``css_classes`` give it its colour."""
+    """Samples of one file in milliseconds; ``css_classes`` set its colour."""
 
     name: str
     samples_ms: Sequence[float]

@@ -105,7 +105,7 @@ def _labels(
 
 
 def _places(wide: float, x: float, y: float, frame: Box) -> list[Box]:
-    """Where a label may stand: in lines above and below its point, shifted to both sides, inside the frame."""
+    """Candidate boxes of a label: in lines above and below its point, shifted left and right, inside the frame."""
     boxes = []
     for row, shift in product(range(-8, 9), (0.0, 0.35, -0.35, 0.62, -0.62, 1.0, -1.0)):
         middle = min(max(x + shift * wide, frame[0] + wide / 2), frame[2] - wide / 2)
@@ -116,7 +116,7 @@ def _places(wide: float, x: float, y: float, frame: Box) -> list[Box]:
 
 
 def _cost(box: Box, own: tuple[float, float], others: Sequence[tuple[float, float]], taken: Sequence[Box]) -> tuple[float, ...]:
-    """What is worst first: covering something, standing nearer to another point, being far away."""
+    """Sort key, worst criterion first: overlap with others, number of other points that are nearer, distance from its own point."""
     away = _distance(box, *own)
     mistaken = sum(_distance(box, *other) < away for other in others)
     return _overlaps(box, taken), mistaken, away
@@ -133,5 +133,5 @@ def _overlap(one: Box, other: Box) -> float:
 
 
 def _distance(box: Box, x: float, y: float) -> float:
-    """How far the middle of a label is from its point, height counted double: beside is read more easily than above."""
+    """Distance of a label's centre from its point; vertical distance counts double, because labels at the side are easier to read."""
     return abs((box[0] + box[2]) / 2 - x) + 2 * abs((box[1] + box[3]) / 2 - y)

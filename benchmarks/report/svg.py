@@ -11,7 +11,7 @@ from typing import Any
 FONT = 13.0
 SMALL = 11.5
 BOLD = 1.08  # how much wider bold text is
-DESKTOP_WIDTH = 640.0  # from this width on, names and numbers are beside their row, not above it
+DESKTOP_WIDTH = 640.0  # from this width on, names and numbers are left and right of their row, not above it
 # Letters by width: about 0.33, 0.9 and, for all others, 0.6 of the font size in common sans-serif fonts.
 _NARROW, _WIDE = set("ijl.,:;|'!ft()[]- "), set("mwMW@%")
 
@@ -40,7 +40,7 @@ def svg_document(width: float, height: float, title: str, parts: Iterable[str]) 
 
 
 def text_width(words: str, size: float = FONT) -> float:
-    """Estimated width in pixels of a text in a sans-serif font of ``size`` pixels; rather too wide than too narrow."""
+    """Estimated width in pixels of a text in a sans-serif font of ``size`` pixels; errs on the wide side."""
     return sum(0.33 if letter in _NARROW else 0.9 if letter in _WIDE else 0.6 for letter in words) * size
 
 

@@ -43,7 +43,7 @@ def names(folder: Path = FOLDER) -> tuple[str, ...]:
 def load(name: str, folder: Path = FOLDER) -> DeviceProfile:
     """The profile of a board; raises ``InputError`` for an unknown name and for a file that does not fit the schema."""
     if name not in names(folder):
-        known = ", ".join(names(folder)) or "there are none yet"
+        known = ", ".join(names(folder)) or "none"
         raise InputError(f"there is no board {name!r}", f"known boards: {known}")
     path = folder / f"{name}.toml"
     try:

@@ -63,7 +63,7 @@ def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
 
 
 def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
-    """Write ``path`` and the .bin beside it, ``texts`` in rt_info."""
+    """Write ``path`` and its .bin file, with ``texts`` in rt_info."""
     import openvino
 
     model = program.clone()

@@ -1,7 +1,7 @@
-"""Quantization ranges learnt by QAT: finds the tensor of a converted graph to which each range belongs, by comparing values.
+"""Quantization ranges trained by QAT: assigns each range to a tensor of a converted graph by comparing values.
 
-Converters rename, merge and transpose tensors, so names can't be used. The float network and the converted graph are run on the same
-image; a tensor with the values that arrive at a FakeQuant of the network, in NHWC or NCHW order, is that tensor.
+Converters rename, merge and transpose tensors, so names can't be used. The float network and the converted graph run on the same image.
+A tensor whose values equal the input of a FakeQuant, in NHWC or NCHW order, gets the range of that FakeQuant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgecnn.export.graph import Deployable, example, wrap
 from edgecnn.models.quantized import QuantizedModel
 from edgecnn.types import Array
 
-CLOSE = 1e-3  # part of a tensor's range; a conversion in float changes values by about a hundredth of this
+CLOSE = 1e-3  # share of a tensor's range; a float conversion changes values by about a hundredth of this
 RECORD = {"ranges": "trained"}  # in the card, in place of a calibration set
 
 Range = tuple[float, float]
@@ -26,24 +26,24 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantizationPoint:
-    """One FakeQuant: the values that arrive there for the example image, flattened in HWC and in CHW order, and its range."""
+    """One FakeQuant: its input values for the example image, flattened in HWC and in CHW order, and its range."""
 
     name: str
     values: tuple[Array, Array]
     range: Range
 
     def distance(self, tensor: Array) -> float:
-        """Largest difference of ``tensor`` from these values in the nearer layout, as a part of their range; infinite for another size."""
+        """Largest difference of ``tensor`` from these values in the better layout, as a share of their range; infinite for another size."""
         if tensor.size != self.values[0].size:
             return float("inf")
         flat = tensor.reshape(-1)
-        propagate = max(float(np.ptp(self.values[0])), 1e-6)
-        return min(float(np.abs(flat - values).max()) for values in self.values) / propagate
+        value_range = max(float(np.ptp(self.values[0])), 1e-6)
+        return min(float(np.abs(flat - values).max()) for values in self.values) / value_range
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedRanges:
-    """The example image, (1, H, W, C) uint8, and all quantization points, raw pixels and the network's input included."""
+    """The example image, (1, H, W, C) uint8, and all quantization points, including raw pixels and the network's input."""
 
     image: Array
     points: Sequence[QuantizationPoint]
@@ -51,7 +51,7 @@ class TrainedRanges:
     def match(self, tensors: Mapping[str, Array]) -> dict[str, Range]:
         """The trained range of each tensor that matches a quantization point.
 
-        Raises ``InputError`` where a point matches no tensor: its range would be lost.
+        Raises ``InputError`` where a point matches no tensor, because its range would be lost.
         """
         found: dict[str, Range] = {}
         missing = {point.name for point in self.points if point.name not in OPTIONAL}
@@ -63,7 +63,7 @@ class TrainedRanges:
         if missing:
             raise InputError(
                 f"the converted graph has no tensor for {min(missing)}, one of {len(self.points)} trained ranges",
-                "train with other layers",
+                "train a network without this layer",
             )
         return found
 
@@ -96,7 +96,7 @@ def _quantization_point(name: str, value: torch.Tensor, ends: Range) -> Quantiza
 
 
 def propagate(known: Mapping[str, Range], links: Iterable[tuple[str, str]]) -> dict[str, Range]:
-    """``known`` ranges, carried through operators that do not change values; ``links`` are (input, output) in graph order."""
+    """``known`` ranges, propagated through operators that do not change values; ``links`` are (input, output) in graph order."""
     result = dict(known)
     for source, target in links:
         if source in result:

@@ -54,7 +54,7 @@ def simplify_qdq(model: Any, *, drop_cast: bool = True) -> Any:
 
 
 def _free_tail(graph: Any) -> None:
-    """Remove quantization between the last weights and the outputs.
+    """Remove quantization between the last convolution and the outputs.
 
     8 bits for a coordinate of 0..640 are steps of 2.5 pixels; these few thousand values cost next to nothing in float.
     """

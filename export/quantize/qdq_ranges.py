@@ -1,4 +1,4 @@
-"""QDQ graphs with ranges learnt by QAT: given to ONNX Runtime's quantizer in place of a calibration."""
+"""QDQ graphs with ranges trained by QAT, passed to ONNX Runtime's quantizer instead of a calibration."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _prepared(program: Any) -> Any:
 
 
 def _known(graph: Any, trained_ranges: TrainedRanges) -> dict[str, Range]:
-    """Ranges by tensor name: the trained ones, those carried through, and inputs read only by a ReLU, which are never rounded."""
+    """Ranges by tensor name: trained ranges, propagated ranges, and inputs read only by a ReLU, which training does not round."""
     matched = trained_ranges.match(_values(graph, trained_ranges.image))
     links = ((node.input[0], name) for node in graph.node if node.op_type in PASS_THROUGH for name in node.output)
     known = propagate(matched, links)

@@ -1,4 +1,4 @@
-"""TFLite int8 with ranges learnt by QAT: given to ai-edge-quantizer in place of a calibration."""
+"""TFLite int8 with ranges trained by QAT, passed to ai-edge-quantizer instead of a calibration."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PASS_THROUGH = (
 
 
 def ranges(program: bytes, trained_ranges: TrainedRanges) -> tuple[dict[str, dict[str, Array]], list[str]]:
-    """Minimum and maximum of tensors by name, as the quantizer takes them, and patterns of operators to keep in floating point.
+    """Minimum and maximum of tensors by name in the quantizer's format, and name patterns of operators to keep in floating point.
 
-    These are operators with an input or output of unknown range.
+    Operators with an input or output of unknown range stay in floating point.
     Raises ``InputError`` where a trained range matches no tensor of the graph.
     """
     interpreter = _run(program, trained_ranges.image)
@@ -42,7 +42,7 @@ def _run(program: bytes, image: Array) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that keeping tensors needs memory
+        warnings.simplefilter("ignore", UserWarning)  # it warns that keeping all tensors needs memory
         interpreter = Interpreter(
             model_content=program,
             experimental_preserve_all_tensors=True,

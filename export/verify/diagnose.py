@@ -42,11 +42,11 @@ class Fault:
 def diagnose(evidence: Evidence, parity: Parity, fp32_is_right: Callable[[], bool] | None = None) -> Cause:
     """The probable cause of ``parity`` having failed.
 
-    ``fp32_is_right`` tells whether the same graph is within tolerance in fp32; it is only called when no input fault fits.
+    ``fp32_is_right`` returns whether the same graph is within tolerance in fp32; it is called only when no input fault fits.
     """
     if parity.tensors_agree:
         return Cause("decode", "tensors agree, decoded predictions do not: compare decoder options and resize rule")
-    found = _input_fault(evidence, parity.answers)
+    found = _input_fault(evidence, parity.outputs)
     if found is not None:
         return found
     if parity.precision != "fp32" and (fp32_is_right is None or fp32_is_right()):
@@ -68,13 +68,13 @@ def _worst(parity: Parity) -> float:
     return max(row.worst.largest for row in parity.rows)
 
 
-def _input_fault(evidence: Evidence, answers: Sequence[ModelOutput]) -> Cause | None:
+def _input_fault(evidence: Evidence, outputs: Sequence[ModelOutput]) -> Cause | None:
     """The fault that explains most of the error, or None; the first one wins a tie."""
     reference = evidence.reference
-    before = _distance(evidence, answers, list(evidence.answers))
+    before = _distance(evidence, outputs, list(evidence.outputs))
     best, least = None, EXPLAINED * before
     for fault in faults(reference.card.preprocess):
-        after = _distance(evidence, answers, [_simulate(reference, fault, probe.image) for probe in evidence.probes])
+        after = _distance(evidence, outputs, [_simulate(reference, fault, probe.image) for probe in evidence.probes])
         if after < least:
             best, least = fault, after * 0.99
     if best is None:
@@ -89,14 +89,14 @@ def _simulate(reference: Reference, fault: Fault, image: Image) -> ModelOutput:
     return ModelOutput(reference.forward(tensor), None)
 
 
-def _distance(evidence: Evidence, answers: Sequence[ModelOutput], others: Sequence[ModelOutput]) -> float:
+def _distance(evidence: Evidence, outputs: Sequence[ModelOutput], others: Sequence[ModelOutput]) -> float:
     """Mean error over all outputs and verification images."""
-    pairs = zip(answers, others, strict=True)
+    pairs = zip(outputs, others, strict=True)
     errors = [
-        tensor_error(other.outputs[name], answer.outputs[name], spread).mean
-        for answer, other in pairs
+        tensor_error(other.outputs[name], output.outputs[name], spread).mean
+        for output, other in pairs
         for name, spread in evidence.spreads.items()
-        if name in answer.outputs
+        if name in output.outputs
     ]
     return float(np.mean(errors)) if errors else float("inf")
 

@@ -25,9 +25,9 @@ MARGIN = 2.0  # other devices round differently: allow twice the error measured 
 
 
 def select_goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) -> list[Golden]:
-    """Goldens for a model of that many ``parameters``; ``preprocess`` is the artifact's, raw pixels.
+    """Goldens for a model of that many ``parameters``; ``preprocess`` is the artifact's, which takes raw pixels.
 
-    Half of the budget goes to the picture, half to the outputs.
+    Half of the budget is for the real image, half for the outputs.
     """
     budget = int(np.clip(parameters * SHARE, MIN_BYTES, MAX_BYTES))
     images = {"real": shrink_to_budget(_best(evidence, preprocess), budget // 2)}
@@ -51,20 +51,20 @@ def encode_for(goldens: list[Golden], path: Path) -> str:
 
 def _best(evidence: Evidence, preprocess: Preprocess) -> Image:
     """The real image with PyTorch's most confident prediction, resized to the model's input."""
-    real = [(probe, answer) for probe, answer in zip(evidence.probes, evidence.answers, strict=True) if probe.kind in REAL_KINDS]
+    real = [(probe, output) for probe, output in zip(evidence.probes, evidence.outputs, strict=True) if probe.kind in REAL_KINDS]
     probe, _ = max(real, key=lambda pair: _confidence(pair[1]))
     out: Image = np.empty((*preprocess.size, preprocess.channels), np.uint8)
     resize_into(probe.image, preprocess, out)
     return out
 
 
-def _confidence(answer: ModelOutput) -> float:
-    if answer.prediction is None or isinstance(answer.prediction, Values):
+def _confidence(output: ModelOutput) -> float:
+    if output.prediction is None or isinstance(output.prediction, Values):
         return 0.0
-    return float(answer.prediction.score.max(initial=0.0))
+    return float(output.prediction.score.max(initial=0.0))
 
 
 def _golden(kind: str, image: Image, evidence: Evidence, limit: int) -> Golden:
-    answer = evidence.reference(image.repeat(3, 2) if image.shape[2] == 1 else image)
-    outputs = {name: sample_output(answer.outputs[name], spread, limit) for name, spread in evidence.spreads.items()}
-    return Golden(kind, image, outputs, answer.prediction if kind == "real" else None)
+    output = evidence.reference(image.repeat(3, 2) if image.shape[2] == 1 else image)
+    outputs = {name: sample_output(output.outputs[name], spread, limit) for name, spread in evidence.spreads.items()}
+    return Golden(kind, image, outputs, output.prediction if kind == "real" else None)

@@ -36,7 +36,7 @@ class Parity:
 
     precision: str
     rows: tuple[ParityRow, ...]
-    answers: Sequence[ModelOutput]
+    outputs: Sequence[ModelOutput]
     source: str
 
     @property
@@ -73,11 +73,11 @@ def verify(path: Path, evidence: Evidence) -> Parity:
     backend = open_backend(path)
     try:
         card = ModelCard.from_json(backend.metadata[CARD_KEY], str(path))
-        answers = [run_artifact(backend, card, probe) for probe in evidence.probes]
+        outputs = [run_artifact(backend, card, probe) for probe in evidence.probes]
     finally:
         backend.close()
-    rows = tuple(_rows(evidence, answers, TOLERANCES[card.precision]))
-    return Parity(card.precision, rows, answers, evidence.source)
+    rows = tuple(_rows(evidence, outputs, TOLERANCES[card.precision]))
+    return Parity(card.precision, rows, outputs, evidence.source)
 
 
 def run_artifact(backend: Backend, card: ModelCard, probe: Probe) -> ModelOutput:
@@ -91,8 +91,8 @@ def run_artifact(backend: Backend, card: ModelCard, probe: Probe) -> ModelOutput
     return ModelOutput(outputs, prediction)
 
 
-def _rows(evidence: Evidence, answers: Sequence[ModelOutput], tolerance: Tolerance) -> list[ParityRow]:
-    triples = zip(evidence.probes, evidence.answers, answers, strict=True)
+def _rows(evidence: Evidence, outputs: Sequence[ModelOutput], tolerance: Tolerance) -> list[ParityRow]:
+    triples = zip(evidence.probes, evidence.outputs, outputs, strict=True)
     groups = itertools.groupby(triples, key=lambda triple: triple[0].kind)
     return [_row(kind, list(group), evidence.spreads, tolerance) for kind, group in groups]
 
@@ -115,8 +115,8 @@ def compared(expected: ModelOutput, got: ModelOutput, tolerance: Tolerance) -> A
 def _error(name: str, group: list[tuple[Probe, ModelOutput, ModelOutput]], spread: float) -> TensorError:
     if any(name not in got.outputs for _, _, got in group):
         return TensorError(float("inf"), float("inf"), 0.0)
-    expected = np.stack([answer.outputs[name] for _, answer, _ in group])
-    got = np.stack([answer.outputs[name] for _, _, answer in group])
+    expected = np.stack([output.outputs[name] for _, output, _ in group])
+    got = np.stack([output.outputs[name] for _, _, output in group])
     return tensor_error(expected, got, spread)
 
 

@@ -61,13 +61,13 @@ class Evidence:
 
     reference: Reference
     probes: Sequence[Probe]
-    answers: Sequence[ModelOutput]
+    outputs: Sequence[ModelOutput]
     spreads: Mapping[str, float]
     source: str
 
 
 def collect_evidence(reference: Reference, probes: Sequence[Probe], source: str) -> Evidence:
-    """Run PyTorch on all images; ``source`` says in words where the real ones come from."""
-    answers = [reference(probe.image) for probe in probes]
-    spreads = {name: value_range([answer.outputs[name] for answer in answers]) for name in reference.names}
-    return Evidence(reference, probes, answers, spreads, source)
+    """Run PyTorch on all images; ``source`` describes the origin of the real images."""
+    outputs = [reference(probe.image) for probe in probes]
+    spreads = {name: value_range([output.outputs[name] for output in outputs]) for name in reference.names}
+    return Evidence(reference, probes, outputs, spreads, source)

@@ -111,7 +111,7 @@ class ExporterContract:
         assert rows["real"].agree is not None
         assert rows["real"].agree >= 0.9
         with Predictor(artifact.path) as predictor:
-            assert type(predictor(images[0])) is type(evidence.answers[0].prediction)
+            assert type(predictor(images[0])) is type(evidence.outputs[0].prediction)
 
     def test_goldens_inside_pass(self, artifact: Artifact) -> None:
         backend = open_backend(artifact.path)

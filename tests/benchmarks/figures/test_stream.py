@@ -15,20 +15,20 @@ import pytest
 
 from edgecnn.benchmarks.figures.stream_part import SETTLE_FRAMES, FrameMeter, SlowPredictor
 from edgecnn.benchmarks.figures.target import TargetCheck
-from edgecnn.benchmarks.figures.web_camera import BITS, number_in, picture, true_age
+from edgecnn.benchmarks.figures.web_camera import BITS, number_in, numbered_frame, true_age
 from edgecnn.runtime.testing import FakePredictor
 from edgecnn.shipped import artifact
 
 
 @pytest.mark.parametrize("number", [0, 1, 1234, (1 << BITS) - 1])
 def test_a_frame_says_its_number_through_jpeg(number: int) -> None:
-    jpeg = cv2.imencode(".jpg", picture(number))[1]
+    jpeg = cv2.imencode(".jpg", numbered_frame(number))[1]
     assert number_in(np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)) == number
 
 
 def test_the_age_of_a_frame_follows_from_its_number() -> None:
     first_at, fps = time.perf_counter() - 100.0, 30.0
-    assert true_age(picture((3000 - 45) % (1 << BITS)), first_at, fps) == pytest.approx(1.5, abs=0.1)
+    assert true_age(numbered_frame((3000 - 45) % (1 << BITS)), first_at, fps) == pytest.approx(1.5, abs=0.1)
 
 
 def test_a_meter_counts_after_warm_up_until_the_time_is_over() -> None:
