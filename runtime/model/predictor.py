@@ -42,7 +42,7 @@ def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
 
 
 class PredictorWorker:
-    """PredictorLike one image after the other in buffers of its own: one per thread. Raises ``BackendError`` for a model it can't feed."""
+    """Predicts image by image in its own buffers; use one per thread. Raises ``BackendError`` where the card does not fit the model."""
 
     def __init__(self, backend: Backend, card: ModelCard) -> None:
         self._card = card
@@ -53,13 +53,13 @@ class PredictorWorker:
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
         """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels, and milliseconds by stage."""
         started = perf_counter()
-        _, place = self._preprocess(image)
+        _, geometry = self._preprocess(image)
         prepared = perf_counter()
         outputs = self._binding.run()
         inferred = perf_counter()
         prediction = decode(outputs, self._card)
         if isinstance(prediction, Detections):
-            prediction = place.to_source(prediction)
+            prediction = geometry.to_source(prediction)
         done = perf_counter()
         return prediction, {
             "preprocess": (prepared - started) * 1e3,

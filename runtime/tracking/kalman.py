@@ -18,8 +18,8 @@ from edgecnn.types import Float32
 Float64: TypeAlias = NDArray[np.float64]
 
 # Standard deviations relative to the height; those of width / height are absolute (values of the published code).
-PLACE, VELOCITY = 1 / 20, 1 / 160
-SHAPE, SHAPE_VELOCITY, SHAPE_SEEN = 1e-2, 1e-5, 1e-1
+POSITION, VELOCITY = 1 / 20, 1 / 160
+ASPECT, ASPECT_VELOCITY, ASPECT_MEASURED = 1e-2, 1e-5, 1e-1
 MIN_SIZE = 1e-3  # pixels: a predicted box may shrink to nothing or below
 
 
@@ -27,14 +27,14 @@ MIN_SIZE = 1e-3  # pixels: a predicted box may shrink to nothing or below
 class KalmanBoxes:
     """Positions and velocities (n, 4), their variances (n, 4), and the covariance of position and velocity (n, 4)."""
 
-    place: Float64
+    position: Float64
     velocity: Float64
-    place_var: Float64
-    both_cov: Float64
+    position_var: Float64
+    cross_cov: Float64
     velocity_var: Float64
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.position)
 
     def __getitem__(self, index: Any) -> KalmanBoxes:
         return KalmanBoxes(*(getattr(self, one.name)[index] for one in fields(self)))
@@ -42,14 +42,16 @@ class KalmanBoxes:
     @classmethod
     def start(cls, xyxy: Float32) -> KalmanBoxes:
         """New tracks at boxes (n, 4): velocity 0 with a high variance."""
-        place = to_place(xyxy)
-        height = place[:, 3:4]
-        place_std = np.concatenate([height * 2 * PLACE, height * 2 * PLACE, np.full_like(height, SHAPE), height * 2 * PLACE], 1)
-        velocity_std = np.concatenate(
-            [height * 10 * VELOCITY, height * 10 * VELOCITY, np.full_like(height, SHAPE_VELOCITY), height * 10 * VELOCITY], 1
+        position = to_position(xyxy)
+        height = position[:, 3:4]
+        position_std = np.concatenate(
+            [height * 2 * POSITION, height * 2 * POSITION, np.full_like(height, ASPECT), height * 2 * POSITION], 1
         )
-        zero = np.zeros_like(place)
-        return cls(place, zero, place_std**2, zero.copy(), velocity_std**2)
+        velocity_std = np.concatenate(
+            [height * 10 * VELOCITY, height * 10 * VELOCITY, np.full_like(height, ASPECT_VELOCITY), height * 10 * VELOCITY], 1
+        )
+        zero = np.zeros_like(position)
+        return cls(position, zero, position_std**2, zero.copy(), velocity_std**2)
 
     @classmethod
     def join(cls, parts: list[KalmanBoxes]) -> KalmanBoxes:
@@ -59,50 +61,56 @@ class KalmanBoxes:
     @property
     def xyxy(self) -> Float32:
         """The boxes (n, 4) in pixels."""
-        x, y, shape, height = self.place.T
+        x, y, aspect, height = self.position.T
         height = np.maximum(height, MIN_SIZE)
-        width = np.maximum(shape, MIN_SIZE) * height
+        width = np.maximum(aspect, MIN_SIZE) * height
         return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1).astype(np.float32)
 
     def predict(self, frames: float) -> KalmanBoxes:
         """The state ``frames`` later, as after that many predictions by one frame, except that the noise keeps the height of now."""
-        place_noise, velocity_noise = (std**2 for std in self._noise())
+        position_noise, velocity_noise = (std**2 for std in self._noise())
         n = frames
         # With F = [[1, 1], [0, 1]], Q = diag(p, v): P after n steps is F^n P F^nT + the sum over k < n of F^k Q F^kT.
         squares = n * (n - 1) * (2 * n - 1) / 6  # 0² + 1² + ... + (n - 1)²
         return KalmanBoxes(
-            self.place + n * self.velocity,
+            self.position + n * self.velocity,
             self.velocity,
-            self.place_var + 2 * n * self.both_cov + n * n * self.velocity_var + n * place_noise + squares * velocity_noise,
-            self.both_cov + n * self.velocity_var + n * (n - 1) / 2 * velocity_noise,
+            self.position_var
+            + 2 * n * self.cross_cov
+            + n * n * self.velocity_var
+            + n * position_noise
+            + squares * velocity_noise,
+            self.cross_cov + n * self.velocity_var + n * (n - 1) / 2 * velocity_noise,
             self.velocity_var + n * velocity_noise,
         )
 
     def correct(self, xyxy: Float32) -> KalmanBoxes:
         """The state after measuring the boxes at ``xyxy`` (n, 4)."""
-        height = self.place[:, 3:4]
-        seen_std = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE_SEEN), height * PLACE], 1)
-        innovation_var = self.place_var + seen_std**2
-        gain, velocity_gain = self.place_var / innovation_var, self.both_cov / innovation_var
-        innovation = to_place(xyxy) - self.place
+        height = self.position[:, 3:4]
+        measured_std = np.concatenate(
+            [height * POSITION, height * POSITION, np.full_like(height, ASPECT_MEASURED), height * POSITION], 1
+        )
+        innovation_var = self.position_var + measured_std**2
+        gain, velocity_gain = self.position_var / innovation_var, self.cross_cov / innovation_var
+        innovation = to_position(xyxy) - self.position
         return KalmanBoxes(
-            self.place + gain * innovation,
+            self.position + gain * innovation,
             self.velocity + velocity_gain * innovation,
-            (1 - gain) * self.place_var,
-            (1 - gain) * self.both_cov,
-            self.velocity_var - velocity_gain * self.both_cov,
+            (1 - gain) * self.position_var,
+            (1 - gain) * self.cross_cov,
+            self.velocity_var - velocity_gain * self.cross_cov,
         )
 
     def _noise(self) -> tuple[Float64, Float64]:
-        height = np.maximum(self.place[:, 3:4], MIN_SIZE)
-        place = np.concatenate([height * PLACE, height * PLACE, np.full_like(height, SHAPE), height * PLACE], 1)
+        height = np.maximum(self.position[:, 3:4], MIN_SIZE)
+        position = np.concatenate([height * POSITION, height * POSITION, np.full_like(height, ASPECT), height * POSITION], 1)
         velocity = np.concatenate(
-            [height * VELOCITY, height * VELOCITY, np.full_like(height, SHAPE_VELOCITY), height * VELOCITY], 1
+            [height * VELOCITY, height * VELOCITY, np.full_like(height, ASPECT_VELOCITY), height * VELOCITY], 1
         )
-        return place, velocity
+        return position, velocity
 
 
-def to_place(xyxy: Float32) -> Float64:
+def to_position(xyxy: Float32) -> Float64:
     """Centre, width / height and height of boxes (n, 4)."""
     x1, y1, x2, y2 = xyxy.astype(np.float64).T
     height = np.maximum(y2 - y1, MIN_SIZE)

@@ -1,4 +1,4 @@
-"""DurationHistogram in fixed memory agree with the samples; the statistics are plain JSON."""
+"""Duration histograms in fixed memory agree with the samples; the statistics are plain JSON."""
 
 from __future__ import annotations
 
