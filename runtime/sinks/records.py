@@ -12,7 +12,7 @@ from edgecnn.labels import label_of
 from edgecnn.runtime.sinks.wall_clock import stamp
 from edgecnn.types import Classes, Detections, Event, Prediction, Result, Values
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3  # 2 named the size of the frame without its unit, and had no time stamps of videos
 Record: TypeAlias = dict[str, Any]
 _BEST = 5
 
@@ -56,7 +56,8 @@ class Recorder:
             "name": self.title(result),
             "time": stamp(frame.captured_at),
             "time_s": self.seconds(frame.captured_at),
-            "size": [width, height],
+            "media_time_s": None if frame.media_time is None else round(frame.media_time, 4),
+            "size_px": [width, height],
             **prediction_record(result.prediction, self.labels(result.camera)),
             "events": [event_record(event) for event in result.events],
             "stage_ms": {stage: round(ms, 3) for stage, ms in result.stage_ms.items()},

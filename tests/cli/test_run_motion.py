@@ -50,7 +50,7 @@ def test_tracks_counts_and_regions_reach_the_outputs(tmp_path: Path) -> None:
     assert boxes
     assert {box["label"] for box in boxes} <= {"mug", "glass"}
     assert all(box["track_id"] >= 1 for box in boxes)
-    assert all(box["xyxy"][2] <= lines[0]["size"][0] / 2 + 1 for box in boxes)
+    assert all(box["xyxy"][2] <= lines[0]["size_px"][0] / 2 + 1 for box in boxes)
     entered = Counter(
         event["details"]["track_id"] for line in lines for event in line["events"] if event["kind"] == "zone-entered"
     )

@@ -18,6 +18,7 @@ COLUMNS = (
     "name",
     "time",
     "time_s",
+    "media_time_s",
     "label",
     "class_id",
     "score",
@@ -55,6 +56,7 @@ class CsvSink:
             "name": recorder.title(result),
             "time": stamp(frame.captured_at),
             "time_s": recorder.seconds(frame.captured_at),
+            "media_time_s": "" if frame.media_time is None else round(frame.media_time, 4),
         }
         (found,) = prediction_record(result.prediction, recorder.labels(result.camera)).values()
         return [common | _flat(one) for one in found]

@@ -1,23 +1,24 @@
 """Results and events as JSON lines, one object a line; ``json_lines.schema.json`` beside this file is the same as a JSON Schema.
 
-A result, version 2, keys in this order::
+A result, version 3, keys in this order::
 
-    version    2
-    camera     name of the camera; "" where there is one without a name
-    frame      index of the frame in its source; a gap is a dropped, skipped or failed frame
-    name       file name of an image, else "frame 12"
-    time       when the frame was captured, ISO 8601 in UTC; of a file, when it was read
-    time_s     seconds from the capture of the first frame in this output to this one's
-    size       [width, height] of the frame in pixels
-    detections detector: [{"label", "class_id", "score", "xyxy": [left, top, right, bottom] in pixels, "track_id" where tracked}, ...]
-    classes    classifier: the five best, [{"label", "class_id", "score"}, ...], best first
-    values     regression: [{"label", "value"}, ...]; a value that is no number is null
-    events     what happened at this frame: [{"kind", "camera", "time", "details": {...}}, ...]
-    stage_ms   milliseconds by stage
-    age_ms     milliseconds from capture to result
+    version       3
+    camera        name of the camera; "" for a single one without a name
+    frame         index of the frame in its source; a gap is a dropped, skipped or failed frame
+    name          file name of an image, else "frame 12"
+    time          time of capture, ISO 8601 in UTC; of a file, when it was read
+    time_s        seconds from the capture of the first frame in this output to this one's
+    media_time_s  seconds from the start of a video file by its time stamps; null for live sources, images, and without PyAV
+    size_px       [width, height] of the frame
+    detections    detector: [{"label", "class_id", "score", "xyxy": [left, top, right, bottom] in pixels, "track_id" if tracked}, ...]
+    classes       classifier: the five best, [{"label", "class_id", "score"}, ...], best first
+    values        regression: [{"label", "value"}, ...]; NaN and infinity are null
+    events        events at this frame: [{"kind", "camera", "time", "details": {...}}, ...]
+    stage_ms      milliseconds by stage
+    age_ms        milliseconds from capture to result
 
 An event in a file of its own has the keys of one in "events", after "version".
-After a process was killed the last line may lack its end; every line with a newline is whole.
+After a kill the last line may be cut off; every line that ends in a newline is complete.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from edgecnn.types import Event, Result
 class JsonLinesSink:
     """Writes each result as one line at once; "-" is standard output.
 
-    ``recorder`` instead of ``labels`` and ``title`` serves several cameras. Raises ``InputError`` where it can't be written; lines
+    ``recorder`` in place of ``labels`` and ``title`` serves several cameras. Raises ``InputError`` where it can't be written; lines
     before that stay whole.
     """
 
@@ -67,7 +68,7 @@ class EventLinesSink:
         self._file = LinesFile(path, rotate_bytes=rotate_bytes, append=append)
 
     def write(self, result: Result) -> None:
-        """Nothing: the events of a result are told as well."""
+        """Nothing: the events of a result are also given to ``write_event``."""
 
     def write_event(self, event: Event) -> None:
         """Write one event."""
@@ -79,5 +80,5 @@ class EventLinesSink:
 
 
 def as_line(record: Record) -> str:
-    """One line of JSON; what JSON does not know is written as text."""
+    """One line of JSON; values of other types are written as text."""
     return json.dumps(record, separators=(",", ":"), default=str) + "\n"

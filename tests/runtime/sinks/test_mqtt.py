@@ -136,7 +136,7 @@ def test_results_events_and_state_arrive(broker: Broker, listener: Listener, qos
     assert listener.frames("home/cams/door/results") == list(range(50))
     assert listener.messages[0][:2] == ("home/cams/state", "online")
     (event,) = [payload for topic, payload, _ in listener.messages if topic == "home/cams/back-yard/events"]
-    assert (event["kind"], event["details"], event["version"]) == ("camera-lost", {"reason": "silence"}, 2)
+    assert (event["kind"], event["details"], event["version"]) == ("camera-lost", {"reason": "silence"}, 3)
 
 
 @needs_broker

@@ -117,12 +117,13 @@ def test_json_lines_say_what_was_found(tmp_path: Path) -> None:
     first, second, third = (json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines())
     assert abs(datetime.fromisoformat(first.pop("time").replace("Z", "+00:00")).timestamp() - wall_time(10.0).timestamp()) < 1
     assert first == {
-        "version": 2,
+        "version": 3,
         "camera": "",
         "frame": 3,
         "name": "img3.png",
         "time_s": 0.0,
-        "size": [400, 320],
+        "media_time_s": None,
+        "size_px": [400, 320],
         "detections": [{"label": "mug", "class_id": 0, "score": 0.87, "xyxy": [40.0, 100.0, 200.0, 300.0]}],
         "events": [],
         "stage_ms": {"infer": 1.235},

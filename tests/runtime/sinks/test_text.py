@@ -70,8 +70,8 @@ def test_lines_follow_their_schema(tmp_path: Path, prediction: Prediction) -> No
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param({"version": 1}, id="version"),
-        pytest.param({"size": [64]}, id="size"),
+        pytest.param({"version": 2}, id="version"),
+        pytest.param({"size_px": [64]}, id="size"),
         pytest.param({"new": 1}, id="unknown key"),
         pytest.param({"values": []}, id="two predictions"),
         pytest.param({"detections": [{"label": "a"}]}, id="half a box"),
@@ -107,7 +107,7 @@ def test_events_are_in_the_line_of_their_frame_and_in_a_file_of_their_own(tmp_pa
     alone = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     assert [event["kind"] for event in alone] == ["camera-lost", "line-crossed"]
     assert alone[1]["details"] == inside[0]["details"] == {"line": "gate", "track_id": 7, "direction": "in"}
-    assert alone[1]["version"] == 2
+    assert alone[1]["version"] == 3
 
 
 def test_a_file_that_grew_is_begun_anew(tmp_path: Path) -> None:
@@ -131,6 +131,18 @@ def test_csv_has_a_row_for_each_box(tmp_path: Path) -> None:
         "",
     )
     assert [float(second[edge]) for edge in ("left", "top", "right", "bottom")] == [0.5, 0.0, 5.25, 9.0]
+
+
+def test_the_time_stamp_of_a_video_is_written(tmp_path: Path) -> None:
+    frame = Frame(0, 10.0, np.zeros((48, 64, 3), np.uint8), 2.04)
+    at = Result(frame, TWO, {}, 2.0)
+    write(JsonLinesSink(tmp_path / "r.jsonl"), at)
+    write(CsvSink(tmp_path / "r.csv", Recorder()), at)
+    record = json.loads((tmp_path / "r.jsonl").read_text())
+    schema.check(record, SCHEMA)
+    rows = csv.DictReader((tmp_path / "r.csv").read_text().splitlines())
+    assert record["media_time_s"] == 2.04
+    assert [row["media_time_s"] for row in rows] == ["2.04", "2.04"]
 
 
 def test_csv_of_classes_and_values(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_an_event_is_posted_and_signed(server: Server) -> None:
     assert path == "/hook?a=b"
     record = json.loads(body)
     assert (record["version"], record["kind"], record["camera"], record["details"]) == (
-        2,
+        3,
         "line-crossed",
         "door",
         {"line": "gate"},
