@@ -225,17 +225,17 @@ def _coco(request: _Request) -> Sink:
 
 
 def _clips(request: _Request) -> Sink:
-    from edgecnn.runtime.sinks.files.event_clips import ClipPlan, EventClipsSink
+    from edgecnn.runtime.sinks.files.event_clips import ClipOptions, EventClipsSink
 
     config, camera = request.config, request.camera
-    plan = ClipPlan(
+    options = ClipOptions(
         kinds=config.clip_on,
         before_s=config.clip_before_s,
         after_s=config.clip_after_s,
-        most=config.max_clips,
-        most_bytes=config.clips_size_bytes,
+        max_count=config.max_clips,
+        max_bytes=config.clips_size_bytes,
     )
-    return EventClipsSink(Path(request.target), camera.painter, plan, fps=camera.fps, realtime=camera.live)
+    return EventClipsSink(Path(request.target), camera.painter, options, fps=camera.fps, realtime=camera.live)
 
 
 def _mqtt(request: _Request) -> Sink:

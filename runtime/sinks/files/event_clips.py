@@ -1,7 +1,8 @@
-"""A picture and a short video of each event, with what came before it."""
+"""A picture and a short video of each event, beginning some seconds before it."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -14,7 +15,7 @@ import numpy as np
 from edgecnn.errors import InputError
 from edgecnn.files import write_file
 from edgecnn.runtime.draw.shared_painter import ResultPainter
-from edgecnn.runtime.sinks.files.retention import Shelf
+from edgecnn.runtime.sinks.files.retention import RecordingFolder
 from edgecnn.runtime.sinks.files.video_writer import VideoWriter, check_video_extra
 from edgecnn.runtime.steps.clock import media_time
 from edgecnn.types import Event, Image, Result
@@ -25,58 +26,62 @@ _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 90]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClipPlan:
-    """Which events are recorded (None: all), from how long before to how long after them in seconds, and how much is kept."""
+class ClipOptions:
+    """Which kinds of events are recorded (None: all), the seconds before and after them, and the limits.
+
+    A clip lasts at most ``max_length_s`` after its first event. Frames before an event are kept in memory as JPEG, at most
+    ``max_before_bytes``. ``max_count`` clips of ``max_bytes`` together stay in the folder.
+    """
 
     kinds: Collection[str] | None = None
     before_s: float = 5.0
     after_s: float = 5.0
-    longest_s: float = 120.0
-    before_bytes: int = 64 << 20
-    most: int = 200
-    most_bytes: int = 2 << 30
+    max_length_s: float = 120.0
+    max_before_bytes: int = 64 << 20
+    max_count: int = 200
+    max_bytes: int = 2 << 30
 
 
 class EventClipsSink:
-    """For each event of the plan writes ``<time>_<camera>_<kind>.jpg`` and .mp4 into ``folder``; the oldest of these go.
+    """For each event writes ``<time>_<camera>_<kind>.jpg`` and .mp4 into ``folder``; the oldest are deleted (see ``ClipOptions``).
 
-    An event while a clip is recorded makes that longer. What came before is kept as JPEG, never more than ``before_bytes``. With
-    ``realtime`` seconds are those of the capture, else of the video: frame index / ``fps``. Raises ``InputError`` where nothing can
-    be written; what was recorded before stays readable.
+    An event during a clip extends it. With ``realtime`` seconds are those of the capture, and gaps longer than five seconds are
+    shortened to that; else seconds are the time stamps of the video, or frame index / ``fps``.
+    Raises ``InputError`` where nothing can be written, what was recorded before stays readable; ``MissingExtraError`` without PyAV.
     """
 
     def __init__(
         self,
         folder: Path | str,
         painter: ResultPainter,
-        plan: ClipPlan | None = None,
+        options: ClipOptions | None = None,
         *,
         fps: Callable[[], float | None] | float | None = None,
         realtime: bool = False,
     ) -> None:
         check_video_extra()
-        self._plan, self._painter, self._realtime = plan or ClipPlan(), painter, realtime
+        self._options, self._painter, self._realtime = options or ClipOptions(), painter, realtime
         self._ask_fps = fps if callable(fps) else lambda: fps
-        self._shelf = Shelf(Path(folder), most=self._plan.most, most_bytes=self._plan.most_bytes)
+        self._folder = RecordingFolder(Path(folder), max_count=self._options.max_count, max_bytes=self._options.max_bytes)
         self._before: deque[tuple[float, bytes]] = deque()
         self._before_bytes = 0
         self._clip: _Clip | None = None
         self.clips = 0
 
     def write(self, result: Result) -> None:
-        """Take one result, which may be the beginning, the middle or the end of a clip, or come before the next."""
+        """Take one result: start, extend or end a clip, or keep the frame for the next one."""
         now = result.frame.captured_at if self._realtime else media_time(result.frame, self._ask_fps(), _USUAL_FPS)
-        wanted = [event for event in result.events if self._plan.kinds is None or event.kind in self._plan.kinds]
+        events = [event for event in result.events if self._options.kinds is None or event.kind in self._options.kinds]
         if self._clip is not None and now > self._clip.until:
             self._end_clip()
-        if not wanted and self._clip is None:
-            self._remember(now, self._painter.paint(result))
+        if not events and self._clip is None:
+            self._buffer(now, self._painter.paint(result))
             return
         image = self._painter.paint(result)
         try:
-            self._record(now, image, wanted, result.camera)
+            self._record(now, image, events, result.camera)
         except InputError:
-            self._give_up()
+            self._abandon_clip()
             raise
 
     def close(self) -> None:
@@ -85,20 +90,20 @@ class EventClipsSink:
 
     def _record(self, now: float, image: Image, events: list[Event], camera: str) -> None:
         for event in events:
-            write_file(self._shelf.place(event, event.camera or camera, ".jpg"), _jpeg(image))
+            write_file(self._folder.path_for(event, event.camera or camera, ".jpg"), _jpeg(image))
         if self._clip is None:
             self._begin_clip(now, image, events[0], camera)
         assert self._clip is not None
         if events:
-            self._clip.until = min(now + self._plan.after_s, self._clip.began + self._plan.longest_s)
+            self._clip.until = min(now + self._options.after_s, self._clip.began + self._options.max_length_s)
         self._clip.add(now, image)
 
     def _begin_clip(self, now: float, image: Image, event: Event, camera: str) -> None:
-        self._shelf.tidy()
-        before = [(at, data) for at, data in self._before if at >= now - self._plan.before_s]
-        self._forget()
-        file = VideoWriter(self._shelf.place(event, event.camera or camera, ".mp4"), image, self._ask_fps() or _USUAL_FPS)
-        self._clip = _Clip(file, before[0][0] if before else now, now)
+        self._folder.delete_oldest()
+        before = [(at, data) for at, data in self._before if at >= now - self._options.before_s]
+        self._clear_buffer()
+        file = VideoWriter(self._folder.path_for(event, event.camera or camera, ".mp4"), image, self._ask_fps() or _USUAL_FPS)
+        self._clip = _Clip(file, before[0][0] if before else now, now, _LONGEST_GAP_S if self._realtime else math.inf)
         for at, data in before:
             self._clip.add(at, np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8))
 
@@ -107,41 +112,43 @@ class EventClipsSink:
         if clip is not None:
             clip.file.close()
             self.clips += 1
-            self._shelf.tidy()
+            self._folder.delete_oldest()
 
-    def _give_up(self) -> None:
+    def _abandon_clip(self) -> None:
         clip, self._clip = self._clip, None
         if clip is not None:
             with suppress(InputError):
                 clip.file.close()
 
-    def _remember(self, now: float, image: Image) -> None:
+    def _buffer(self, now: float, image: Image) -> None:
         data = _jpeg(image)
         self._before.append((now, data))
         self._before_bytes += len(data)
-        while self._before and (self._before[0][0] < now - self._plan.before_s or self._before_bytes > self._plan.before_bytes):
+        while self._before and (
+            self._before[0][0] < now - self._options.before_s or self._before_bytes > self._options.max_before_bytes
+        ):
             self._before_bytes -= len(self._before.popleft()[1])
 
-    def _forget(self) -> None:
+    def _clear_buffer(self) -> None:
         self._before.clear()
         self._before_bytes = 0
 
 
 @dataclass(slots=True)
 class _Clip:
-    """A clip that is being recorded: its file, when it begins, when the first event was, until when it goes on."""
+    """A clip that is being recorded: its file, and in seconds: time of its first frame, of its first event, longest gap, its end."""
 
     file: VideoWriter
     start: float
     began: float
+    longest_gap: float
     until: float = 0.0
     last: float | None = None
     cut: float = 0.0
 
     def add(self, at: float, image: Image) -> None:
-        """A silence is shown for five seconds at most."""
-        if self.last is not None and at - self.last > _LONGEST_GAP_S:
-            self.cut += at - self.last - _LONGEST_GAP_S
+        if self.last is not None and at - self.last > self.longest_gap:
+            self.cut += at - self.last - self.longest_gap
         self.last = at
         self.file.add(image, at - self.start - self.cut)
 

@@ -1,4 +1,4 @@
-"""A folder of recordings of which the oldest go, so that it never fills the disk."""
+"""Retention: the oldest recordings of a folder are deleted, so that they never fill the disk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from edgecnn.types import Event
 _NAME = re.compile(STAMP + r"_[\w.-]+\.(?:mp4|jpg)")
 
 
-class Shelf:
-    """Keeps at most ``most`` recordings of at most ``most_bytes`` in ``folder``; files of other names are not touched.
+class RecordingFolder:
+    """Keeps at most ``max_count`` recordings of at most ``max_bytes`` together in ``folder``; other files are not touched.
 
-    A recording is all files of one name but for the suffix. Makes the folder; raises ``InputError`` where that can't be done.
+    A recording is all files with the same name except for the suffix. Creates the folder; raises ``InputError`` where it can't.
     """
 
-    def __init__(self, folder: Path, *, most: int, most_bytes: int) -> None:
-        self.folder, self._most, self._most_bytes = folder, most, most_bytes
+    def __init__(self, folder: Path, *, max_count: int, max_bytes: int) -> None:
+        self.folder, self._max_count, self._max_bytes = folder, max_count, max_bytes
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".edgecnn-probe"
@@ -31,30 +31,30 @@ class Shelf:
         except OSError as error:
             raise write_error(folder, error) from error
 
-    def place(self, event: Event, camera: str, suffix: str) -> Path:
-        """A name with time, camera and kind of the event; sorted by name is sorted by time."""
-        return self.folder / f"{file_stamp(event.at)}_{_plain(camera) or 'camera'}_{_plain(event.kind)}{suffix}"
+    def path_for(self, event: Event, camera: str, suffix: str) -> Path:
+        """A path with time, camera and kind of the event in its name; names sort by time."""
+        return self.folder / f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}{suffix}"
 
-    def tidy(self) -> None:
-        """Remove the oldest recordings until the others fit; the newest always stays."""
+    def delete_oldest(self) -> None:
+        """Delete the oldest recordings until the limits hold; the newest always stays."""
         paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
-        drop_oldest(paths, most=self._most, most_bytes=self._most_bytes)
+        delete_oldest(paths, max_count=self._max_count, max_bytes=self._max_bytes)
 
 
-def drop_oldest(paths: Iterable[Path], *, most: int, most_bytes: int) -> None:
-    """Remove files, whose names sort by age, until at most so many of so many bytes are left; those of one stem go together."""
+def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int) -> None:
+    """Delete files, whose names sort by age, until at most ``max_count`` of ``max_bytes`` are left; files of one stem count as one."""
     recordings: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         recordings[path.name[: -len(path.suffix)]].append(path)
     for place, name in enumerate(sorted(recordings, reverse=True)):
-        most_bytes -= sum(_size(path) for path in recordings[name])
-        if place and (most_bytes < 0 or place >= most):
+        max_bytes -= sum(_size(path) for path in recordings[name])
+        if place and (max_bytes < 0 or place >= max_count):
             for path in recordings[name]:
-                with suppress(OSError):  # somebody else was quicker
+                with suppress(OSError):  # another process deleted it first
                     path.unlink()
 
 
-def _plain(name: str) -> str:
+def _file_name_part(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.")[:60]
 
 

@@ -1,4 +1,4 @@
-"""An annotated video, in one file or in pieces of a certain length."""
+"""An annotated video, in one file or in segments of a certain length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 from edgecnn.runtime.draw.shared_painter import ResultPainter
-from edgecnn.runtime.sinks.files.retention import drop_oldest
+from edgecnn.runtime.sinks.files.retention import delete_oldest
 from edgecnn.runtime.sinks.files.video_writer import VideoWriter, check_video_path
 from edgecnn.runtime.sinks.wall_clock import STAMP, file_stamp
 from edgecnn.types import Image, Result
@@ -74,7 +74,7 @@ class VideoSink:
         if self._file is None:
             path = self.path
             if self._dated:
-                self._tidy()
+                self._delete_oldest()
                 path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
             self._file = VideoWriter(path, image, self._ask_fps() or _USUAL_FPS)
             self._clock = _Clock(self._realtime)
@@ -84,11 +84,11 @@ class VideoSink:
         """Whether the next frame belongs into a new file."""
         return file.full or (self._segment is not None and file_length(file) >= self._segment)
 
-    def _tidy(self) -> None:
+    def _delete_oldest(self) -> None:
         if self._keep_bytes is not None:
             name = re.compile(re.escape(f"{self.path.stem}-") + STAMP + re.escape(self.path.suffix))
-            pieces = [path for path in self.path.parent.iterdir() if name.fullmatch(path.name)]
-            drop_oldest(pieces, most=len(pieces), most_bytes=self._keep_bytes)
+            segments = [path for path in self.path.parent.iterdir() if name.fullmatch(path.name)]
+            delete_oldest(segments, max_count=len(segments), max_bytes=self._keep_bytes)
 
     def close(self) -> None:
         """Finish the file."""

@@ -14,7 +14,7 @@ pytest.importorskip("av", reason="videos are written by PyAV: the extra video")
 
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw.painter import Painter
-from edgecnn.runtime.sinks.files.event_clips import ClipPlan, EventClipsSink
+from edgecnn.runtime.sinks.files.event_clips import ClipOptions, EventClipsSink
 from edgecnn.runtime.sinks.wall_clock import wall_time
 from edgecnn.types import Detections, Event, Frame, Result
 
@@ -43,7 +43,7 @@ def numbers(path: Path) -> list[int]:
     return found
 
 
-def record(folder: Path, plan: ClipPlan, events: dict[int, str], frames: int = 200, **more: bool) -> list[Path]:
+def record(folder: Path, plan: ClipOptions, events: dict[int, str], frames: int = 200, **more: bool) -> list[Path]:
     sink = EventClipsSink(folder, Painter([]), plan, fps=10, **more)
     for index in range(frames):
         sink.write(result(index, *([events[index]] if index in events else [])))
@@ -54,7 +54,7 @@ def record(folder: Path, plan: ClipPlan, events: dict[int, str], frames: int = 2
 
 @pytest.mark.parametrize("realtime", [True, False])
 def test_a_clip_begins_before_its_event_and_ends_after_it(tmp_path: Path, realtime: bool) -> None:
-    plan = ClipPlan(before_s=2, after_s=1)
+    plan = ClipOptions(before_s=2, after_s=1)
     (clip,) = record(tmp_path, plan, {100: "line-crossed"}, realtime=realtime)
     assert numbers(clip) == list(range(80, 111))
     when, camera, kind = clip.stem.split("_")
@@ -67,25 +67,25 @@ def test_a_clip_begins_before_its_event_and_ends_after_it(tmp_path: Path, realti
 
 
 def test_only_the_events_that_are_wanted(tmp_path: Path) -> None:
-    assert not record(tmp_path, ClipPlan(kinds={"zone-entered"}), {100: "line-crossed"})
+    assert not record(tmp_path, ClipOptions(kinds={"zone-entered"}), {100: "line-crossed"})
     assert not list(tmp_path.iterdir())
 
 
 def test_an_event_meanwhile_makes_the_clip_longer_up_to_a_limit(tmp_path: Path) -> None:
-    plan = ClipPlan(before_s=1, after_s=2, longest_s=5)
+    plan = ClipOptions(before_s=1, after_s=2, max_length_s=5)
     (clip,) = record(tmp_path, plan, {50: "line-crossed", 65: "zone-entered", 80: "line-crossed", 95: "line-crossed"})
     assert numbers(clip) == list(range(40, 101))
     assert len(list(tmp_path.glob("*.jpg"))) == 4
 
 
 def test_events_at_either_end(tmp_path: Path) -> None:
-    first, last = record(tmp_path, ClipPlan(before_s=1, after_s=1), {0: "line-crossed", 199: "line-crossed"})
+    first, last = record(tmp_path, ClipOptions(before_s=1, after_s=1), {0: "line-crossed", 199: "line-crossed"})
     assert len(numbers(first)) == 11
     assert len(numbers(last)) == 11
 
 
 def test_what_came_before_is_bounded(tmp_path: Path) -> None:
-    sink = EventClipsSink(tmp_path, Painter([]), ClipPlan(before_s=1000, before_bytes=20_000), fps=10)
+    sink = EventClipsSink(tmp_path, Painter([]), ClipOptions(before_s=1000, max_before_bytes=20_000), fps=10)
     for index in range(200):
         sink.write(result(index))
     assert 0 < sum(len(data) for _, data in sink._before) <= 20_000
@@ -95,7 +95,7 @@ def test_what_came_before_is_bounded(tmp_path: Path) -> None:
 
 def test_the_oldest_go_and_other_files_stay(tmp_path: Path) -> None:
     (tmp_path / "holiday.mp4").write_text("dear old video")
-    plan = ClipPlan(before_s=0.5, after_s=0.5, most=3)
+    plan = ClipOptions(before_s=0.5, after_s=0.5, max_count=3)
     clips = record(tmp_path, plan, dict.fromkeys(range(20, 200, 20), "line-crossed"))
     assert [numbers(clip)[5] for clip in clips[:-1]] == [140, 160, 180]
     assert len(list(tmp_path.glob("*.jpg"))) == 3
@@ -103,15 +103,15 @@ def test_the_oldest_go_and_other_files_stay(tmp_path: Path) -> None:
 
 
 def test_the_bytes_that_are_kept_are_bounded(tmp_path: Path) -> None:
-    one = record(tmp_path / "one", ClipPlan(before_s=0.5, after_s=0.5), {20: "line-crossed"}, 40)
+    one = record(tmp_path / "one", ClipOptions(before_s=0.5, after_s=0.5), {20: "line-crossed"}, 40)
     size = sum(path.stat().st_size for path in (one[0], one[0].with_suffix(".jpg")))
-    plan = ClipPlan(before_s=0.5, after_s=0.5, most_bytes=int(size * 2.5))
+    plan = ClipOptions(before_s=0.5, after_s=0.5, max_bytes=int(size * 2.5))
     clips = record(tmp_path / "many", plan, dict.fromkeys(range(20, 200, 20), "line-crossed"))
     assert len(clips) == 2
 
 
 def test_a_long_silence_within_a_clip_is_shortened(tmp_path: Path) -> None:
-    sink = EventClipsSink(tmp_path, Painter([]), ClipPlan(after_s=600, longest_s=600), fps=10, realtime=True)
+    sink = EventClipsSink(tmp_path, Painter([]), ClipOptions(after_s=600, max_length_s=600), fps=10, realtime=True)
     sink.write(result(0, "camera-back"))
     sink.write(result(1, at=NOW + 300))
     sink.close()
