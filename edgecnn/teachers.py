@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.data.address import parse_query
-from edgecnn.data.pseudo_labels import Predict, Teacher
+from edgecnn.data.pseudo_labels import Predict, PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_renames, rename
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -48,8 +48,8 @@ READERS: dict[str, Callable[[str], Any]] = {
 class TeacherAddress:
     """``FILE?threshold=0.5&lower=0.2&rename=car,bus,truck:vehicle&decode=yolox``.
 
-    ``threshold`` and ``lower`` are those of ``Teacher``, ``rename`` maps its class names, and ``card`` holds what the file itself does
-    not say, named like the options of `edgecnn run`.
+    ``threshold`` and ``lower`` are those of ``PseudoLabeler``, ``rename`` maps its class names, and ``card`` holds what the file itself
+    does not say, named like the options of `edgecnn run`.
     """
 
     path: Path
@@ -82,7 +82,7 @@ def parse_teacher(text: str) -> TeacherAddress:
 
 
 @contextlib.contextmanager
-def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[Teacher, ...]]:
+def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[PseudoLabeler, ...]]:
     """Open the model files at ``addresses``, and close them at the end of the ``with`` block.
 
     Raises ``InputError`` for a bad address and for a model that is not a detector, and what opening a model file raises.
@@ -95,13 +95,13 @@ def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[Teacher, ...]]:
         yield tuple(teachers)
 
 
-def _teacher(address: TeacherAddress, predictor: Predictor) -> Teacher:
+def _teacher(address: TeacherAddress, predictor: Predictor) -> PseudoLabeler:
     labels = predictor.card.labels
     if predictor.card.task != "detect":
         raise InputError(f"{address.path.name} can't label images: it is not a detector", "name a detector with --pseudo")
     labels = rename(labels, parse_renames(address.rename)) if address.rename else labels
     digest = hashlib.sha256(address.path.read_bytes()).hexdigest()
-    return Teacher(_predict(predictor), labels, address.path.name, digest, address.threshold, address.lower)
+    return PseudoLabeler(_predict(predictor), labels, address.path.name, digest, address.threshold, address.lower)
 
 
 def _predict(predictor: Predictor) -> Predict:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.card import ModelCard
-from edgecnn.data import Dataset, counterparts, dataset_splits, held_out_split, open_dataset
+from edgecnn.data import Dataset, dataset_splits, held_out_parts, held_out_split, open_dataset
 from edgecnn.data.address import parse_address
-from edgecnn.data.cache import remember
+from edgecnn.data.cache import cache_samples
 from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
 from edgecnn.data.dataset_kinds import HELD_OUT, TRAIN
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
@@ -56,7 +56,7 @@ def select_images(
         if checking is None and _of_the_scene(card):
             checking = _to_verify(VERIFY_SCENE, verify_count)
         return ImageSelection(None, *_spread(checking, verify_count, frozenset()))
-    whole, others = _to_calibrate(calibration, count + verify_count, force, strict), counterparts(calibration)
+    whole, others = _to_calibrate(calibration, count + verify_count, force, strict), held_out_parts(calibration)
     apart = [*others, *([checking] if checking else []), *([_to_measure(evaluate)] if evaluate else [])]
     needed = count if checking or others else _share(len(whole), count, verify_count, force)
     found = pick_calibration(whole, needed, seed, force=force, apart_from=_distinct(apart))
@@ -94,7 +94,7 @@ def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
 def _to_calibrate(uri: str, count: int, force: bool, strict: bool) -> Dataset:
     """The training split, or everything where there are no splits; ``count`` frames of an endless scene."""
     if uri.startswith(SCENE):
-        dataset = remember(open_dataset(uri, limit=count))
+        dataset = cache_samples(open_dataset(uri, limit=count))
         return dataclasses.replace(dataset, samples=list(dataset.samples))  # computes the ground truth of each frame once
     address, parts = parse_address(uri), dataset_splits(uri)
     train = next((name for name in parts if name.lower() in TRAIN), None)

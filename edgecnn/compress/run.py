@@ -10,7 +10,7 @@ from edgecnn.compress.config import CompressConfig
 from edgecnn.compress.progress import START, ProgressFile
 from edgecnn.compress.steps import LatencyOf, PipelineContext, Say, publish
 from edgecnn.compress.teacher import DistillationTeacher
-from edgecnn.data.pseudo_labels import Teacher as Labeler
+from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.models.checkpoint import SUFFIX, find_checkpoint, load_checkpoint
 from edgecnn.train.cleanup import remove_if_failed
 from edgecnn.train.distributed import join_group
@@ -21,7 +21,7 @@ def compress(
     config: CompressConfig,
     say: Say = print,
     *,
-    labelers: Sequence[Labeler] = (),
+    labelers: Sequence[PseudoLabeler] = (),
     latency_of: LatencyOf | None = None,
     target_ms: float | None = None,
 ) -> list[Path]:

@@ -20,7 +20,7 @@ from edgecnn.compress.distill import METHODS, DistillConfig, DistillObjective
 from edgecnn.compress.prune import mark_pruned, prune_to, prune_to_latency
 from edgecnn.compress.targets import parse_macs
 from edgecnn.compress.teacher import DistillationTeacher
-from edgecnn.data.pseudo_labels import Teacher as Labeler
+from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.files import write_file
 from edgecnn.models import load_checkpoint, save_checkpoint
 from edgecnn.models.registry import task_of
@@ -51,7 +51,7 @@ class PipelineContext:
 
     config: CompressConfig
     teacher: DistillationTeacher | None
-    labelers: Sequence[Labeler] = ()
+    labelers: Sequence[PseudoLabeler] = ()
     say: Say = print
     latency_of: LatencyOf | None = None
     target_ms: float | None = None

@@ -8,20 +8,20 @@ from edgecnn.data.sample import Dataset, LazySamples, Sample
 from edgecnn.types import Image
 
 
-def remember(dataset: Dataset) -> Dataset:
+def cache_samples(dataset: Dataset) -> Dataset:
     """The same dataset, each sample of which is made, and each image of which is read, only once."""
     kept: dict[int, Sample] = {}
 
     def make(index: int) -> Sample:
         if index not in kept:
             sample = dataset.samples[index]
-            kept[index] = dataclasses.replace(sample, read=_Once(sample))
+            kept[index] = dataclasses.replace(sample, read=_CachedImage(sample))
         return kept[index]
 
     return dataclasses.replace(dataset, samples=LazySamples(len(dataset), make))
 
 
-class _Once:
+class _CachedImage:
     """Reads an image the first time, and gives it again after that."""
 
     def __init__(self, sample: Sample) -> None:

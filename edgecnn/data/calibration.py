@@ -33,7 +33,7 @@ class CalibrationSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
+class _Candidate:
     """A candidate: its index in the dataset, its class (-1 for none), mean luma 0..255 and fingerprint."""
 
     index: int
@@ -121,30 +121,30 @@ def _content(sample: Sample) -> tuple[float, str]:
     return luma(image), fingerprint(image)
 
 
-def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: frozenset[str]) -> tuple[list[_Looked], int]:
+def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: frozenset[str]) -> tuple[list[_Candidate], int]:
     """The candidates that may be used, and how many are left out because their content is in ``foreign``."""
-    found: dict[str, _Looked] = {}
+    found: dict[str, _Candidate] = {}
     left_out = 0
     for index, group in candidates:
         brightness, digest = _content(dataset.samples[index])
         left_out += digest in foreign
         if digest and digest not in foreign:
-            found.setdefault(digest, _Looked(index, group, brightness, digest))
+            found.setdefault(digest, _Candidate(index, group, brightness, digest))
     return list(found.values()), left_out
 
 
-def _evenly(looked: Sequence[_Looked]) -> list[_Looked]:
+def _evenly(looked: Sequence[_Candidate]) -> list[_Candidate]:
     """One of each class in turn, and of a class one of each third of brightness in turn."""
-    classes: dict[int, list[_Looked]] = defaultdict(list)
+    classes: dict[int, list[_Candidate]] = defaultdict(list)
     for one in looked:
         classes[one.group].append(one)
     return _in_turns([_in_turns(_thirds(classes[key])) for key in sorted(classes)])
 
 
-def _thirds(looked: Sequence[_Looked]) -> list[list[_Looked]]:
+def _thirds(looked: Sequence[_Candidate]) -> list[list[_Candidate]]:
     """Dark, middle and bright ones, each in the given order."""
     rank = {one.index: place for place, one in enumerate(sorted(looked, key=lambda one: (one.luma, one.digest)))}
-    thirds: list[list[_Looked]] = [[] for _ in range(THIRDS)]
+    thirds: list[list[_Candidate]] = [[] for _ in range(THIRDS)]
     for one in looked:
         thirds[rank[one.index] * THIRDS // len(looked)].append(one)
     return thirds
@@ -164,11 +164,11 @@ def _described(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, Any]:
     return {"classes": {dataset.labels[index]: counts[index] for index in sorted(counts)}} if counts else {}
 
 
-def _range(chosen: Sequence[_Looked]) -> tuple[float, float]:
+def _range(chosen: Sequence[_Candidate]) -> tuple[float, float]:
     values = [one.luma for one in chosen]
     return min(values), max(values)
 
 
-def _digest(chosen: Sequence[_Looked]) -> str:
+def _digest(chosen: Sequence[_Candidate]) -> str:
     """One digest over the content of all, in order."""
     return hashlib.sha256("".join(one.digest for one in chosen).encode()).hexdigest()

@@ -13,7 +13,7 @@ from edgecnn.data.address import VAL_FRACTION, Address, parse_address, with_spli
 from edgecnn.data.join import join
 from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
-from edgecnn.data.splits import divide, listed, regroup
+from edgecnn.data.splits import assign_groups, filter_by_list, train_val_split
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
 
@@ -71,9 +71,9 @@ def open_dataset(
     own_split, divided = _plan_split(address, split)
     dataset = _stored(address.path, own_split, labels or address.labels)
     if address.list:
-        dataset = listed(dataset, Path(address.list).expanduser())
+        dataset = filter_by_list(dataset, Path(address.list).expanduser())
     if address.group:
-        dataset = regroup(dataset, address.group)
+        dataset = assign_groups(dataset, address.group)
     dataset = _with_classes(dataset, address)
     return (_divide(dataset, address, divided) if divided else dataset).take(limit=limit)
 
@@ -121,7 +121,7 @@ def _with_classes(dataset: Dataset, address: Address) -> Dataset:
 
 
 def _divide(dataset: Dataset, address: Address, part: str) -> Dataset:
-    train, val = divide(dataset, address.val_fraction or VAL_FRACTION, address.seed)
+    train, val = train_val_split(dataset, address.val_fraction or VAL_FRACTION, address.seed)
     return dataclasses.replace(train if part == "train" else val, split=part)
 
 
@@ -145,7 +145,7 @@ def held_out_split(uri: str | Path) -> str | None:
     return next((there[name] for name in HELD_OUT if name in there), None)
 
 
-def counterparts(uri: str | Path) -> list[Dataset]:
+def held_out_parts(uri: str | Path) -> list[Dataset]:
     """The val and test parts that belong to the training images at ``uri``, which are to be kept apart from them."""
     address = parse_address(uri)
     if address.is_scene:

@@ -57,7 +57,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
 
 
 def _sequences(path: Path) -> list[Path]:
-    """Folders with truth and pictures; a sequence without pictures is none."""
+    """Folders with truth and images; a sequence without images is none."""
     if not path.is_dir():
         return []
     places = [path] if (path / TRUTH).is_file() else sorted(place for place in path.iterdir() if place.is_dir())
@@ -84,7 +84,7 @@ def _samples(folder: Path, top: Path, problems: list[Problem]) -> list[Sample]:
 
 
 def _boxes(boxes: BoxList, rows: list[_Row], shown: str) -> Boxes:
-    """The boxes of one frame with their identities; people who leave the picture are cut at its edge, which is no problem."""
+    """The boxes of one frame with their identities; people who leave the image are cut at its edge, which is no problem."""
     identity = []
     for row in rows:
         x1, y1, x2, y2 = row.xyxy

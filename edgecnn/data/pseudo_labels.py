@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Teacher:
+class PseudoLabeler:
     """A detector with the names of its classes, as the dataset calls them, and where it is from.
 
     Boxes with a score of at least ``threshold`` become objects; those from ``lower`` up to it become crowd boxes, in which nothing is
@@ -51,7 +51,7 @@ class Teacher:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class PseudoLabelled:
     """A dataset with pseudo-labels: ``boxes`` objects and ``ignored`` crowd boxes were added by class name, in ``images`` images."""
 
     dataset: Dataset
@@ -70,7 +70,7 @@ def pseudo_label(
     cache: Path | None = None,
     key: str = "",
     progress: Progress | None = None,
-) -> Labelled:
+) -> PseudoLabelled:
     """Fill the classes that are not labelled in an image with what ``predict`` finds of them.
 
     ``classes`` gives the dataset's class for a class of the predictor; others are left out. A box that overlaps a true one of its
@@ -110,7 +110,7 @@ def _fill(sample: Sample, found: Detections, wanted: frozenset[int], threshold: 
     return dataclasses.replace(sample, boxes=boxes, unlabelled=sample.unlabelled - wanted)
 
 
-def _counted(dataset: Dataset, samples: list[Sample], filled: frozenset[int]) -> Labelled:
+def _counted(dataset: Dataset, samples: list[Sample], filled: frozenset[int]) -> PseudoLabelled:
     boxes, ignored, images = dict.fromkeys(sorted(filled), 0), dict.fromkeys(sorted(filled), 0), 0
     for before, after in zip(dataset.samples, samples, strict=True):
         if after.unlabelled == before.unlabelled or after.boxes is None or before.boxes is None:
@@ -122,7 +122,7 @@ def _counted(dataset: Dataset, samples: list[Sample], filled: frozenset[int]) ->
             (ignored if is_crowd else boxes)[class_id] += 1
     named = [{dataset.labels[index]: count for index, count in counts.items()} for counts in (boxes, ignored)]
     whole = dataclasses.replace(dataset, samples=samples, unlabelled=dataset.unlabelled - filled)
-    return Labelled(whole, named[0], named[1], images)
+    return PseudoLabelled(whole, named[0], named[1], images)
 
 
 class _Cache:

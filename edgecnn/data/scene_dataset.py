@@ -1,4 +1,4 @@
-"""The scene as a data set: every n-th frame with its boxes."""
+"""The scene as a dataset: every n-th frame with its boxes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgecnn.scene.scene import Scene
 from edgecnn.types import Image
 
 
-class Frames(Sequence[Sample]):
+class RenderedSamples(Sequence[Sample]):
     """Samples that are rendered when they are asked for; taking a sample works its truth out, ``read()`` its image."""
 
     def __init__(self, scene: Scene, count: int) -> None:
@@ -51,4 +51,4 @@ def dataset(options: SceneOptions) -> Dataset:
     """The frames 0, every, 2 * every, ..., ``count`` of them; ``group`` is the cut. Raises ``InputError`` without ``count``."""
     if options.count is None:
         raise InputError("a scene without count= never ends, so it is no dataset", "add count=, such as scene:cups?count=1000")
-    return Dataset("scene:cups", "detect", Scene(options).labels, Frames(Scene(options), options.count))
+    return Dataset("scene:cups", "detect", Scene(options).labels, RenderedSamples(Scene(options), options.count))

@@ -16,7 +16,7 @@ from edgecnn.errors import InputError
 CONTENT = "@content"
 
 
-def divide(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
+def train_val_split(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
     """The larger part, and ``part`` (0..1) of the images of it, at least one, both in the old order.
 
     Images of a group (``Sample.group``) stay together, one without is a group of its own. Groups come in an order made by ``seed``;
@@ -35,7 +35,7 @@ def divide(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
     return dataset.pick(learnt.tolist()), dataset.pick(held_indices.tolist())
 
 
-def listed(dataset: Dataset, path: Path) -> Dataset:
+def filter_by_list(dataset: Dataset, path: Path) -> Dataset:
     """Only the images whose file names are lines of ``path``; names without an image become problems.
 
     Raises ``InputError`` where the file can't be read or names none of the images.
@@ -87,7 +87,7 @@ def _choose(sizes: list[int], wanted: int, order: Sequence[int]) -> list[int]:
     return chosen or [min(order, key=lambda group: sizes[group])]
 
 
-def regroup(dataset: Dataset, pattern: str) -> Dataset:
+def assign_groups(dataset: Dataset, pattern: str) -> Dataset:
     """The dataset with groups by the first (...) of the regular expression ``pattern`` in each file name, or all that it matches.
 
     An image that it does not match is a problem, and a group of its own. With "@content" copies of an image are a group.

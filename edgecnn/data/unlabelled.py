@@ -38,7 +38,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     return Dataset(path.resolve().name, "classify", labels or (), samples, tuple(problems))
 
 
-def to_fill(dataset: Dataset, classes: Sequence[str]) -> Dataset:
+def to_unlabelled_boxes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     """Images without truth as a dataset of boxes in which none of ``classes`` is labelled, for a teacher to fill."""
     nothing = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.int64))
     every = frozenset(range(len(classes)))

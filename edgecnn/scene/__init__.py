@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgecnn.scene.ground_truth import GroundTruth
+from edgecnn.scene.ground_truth import SceneGroundTruth
 from edgecnn.scene.options import LABELS, SceneOptions, parse_scene
 from edgecnn.scene.scene import Scene
 
-__all__ = ["LABELS", "GroundTruth", "Scene", "SceneOptions", "parse_scene"]
+__all__ = ["LABELS", "Scene", "SceneGroundTruth", "SceneOptions", "parse_scene"]

@@ -14,7 +14,7 @@ LEAST_SIDE = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GroundTruth:
+class SceneGroundTruth:
     """The ground-truth boxes of a frame, and how much of each object is visible.
 
     A box encloses the pixels that show the object: what others hide and what lies outside the image does not count. An object
@@ -45,7 +45,7 @@ class PaintedObject:
     handle_points: int
 
 
-def ground_truth(ids: Image, painted: list[PaintedObject]) -> GroundTruth:
+def ground_truth(ids: Image, painted: list[PaintedObject]) -> SceneGroundTruth:
     """The ground truth of a frame from its id image (H, W) uint8, which holds an object's number + 1 at each pixel."""
     rows: list[tuple[float, float, float, float]] = []
     kept: list[PaintedObject] = []
@@ -68,7 +68,7 @@ def ground_truth(ids: Image, painted: list[PaintedObject]) -> GroundTruth:
         np.array([item.identity for item in kept], np.int64),
         (share < LEAST_VISIBLE) | (sides < LEAST_SIDE),
     )
-    return GroundTruth(boxes, share, np.array([_handle(ids, item) for item in kept], np.float32))
+    return SceneGroundTruth(boxes, share, np.array([_handle(ids, item) for item in kept], np.float32))
 
 
 def _handle(ids: Image, item: PaintedObject) -> float:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 from edgecnn.scene.canvas import Canvas
-from edgecnn.scene.ground_truth import GroundTruth, ground_truth
+from edgecnn.scene.ground_truth import SceneGroundTruth, ground_truth
 from edgecnn.scene.options import LABELS, SceneOptions
 from edgecnn.scene.renderer import CutRenderer
 from edgecnn.scene.world import build_world
@@ -28,22 +28,22 @@ class Scene:
         self.size = options.size
         self._renderers: OrderedDict[int, CutRenderer] = OrderedDict()
         self._lock = threading.Lock()
-        self._last: tuple[int, tuple[Canvas, GroundTruth, CutRenderer, float]] | None = None
+        self._last: tuple[int, tuple[Canvas, SceneGroundTruth, CutRenderer, float]] | None = None
 
     def cut(self, index: int) -> int:
         """The number of the cut that frame ``index`` belongs to."""
         return int(index / self.fps / self.options.cut + 1e-9)
 
-    def render(self, index: int) -> tuple[Image, GroundTruth]:
+    def render(self, index: int) -> tuple[Image, SceneGroundTruth]:
         """Frame ``index`` (H, W, 3) uint8 BGR and its ground truth. Raises ``ValueError`` for a negative index."""
         canvas, known, renderer, t = self._paint(index)
         return renderer.apply_sensor(canvas, t, index, self.options.seed), known
 
-    def ground_truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> SceneGroundTruth:
         """The ground truth of frame ``index``, without the sensor stage; ``render`` of the same frame is cheap afterwards."""
         return self._paint(index)[1]
 
-    def _paint(self, index: int) -> tuple[Canvas, GroundTruth, CutRenderer, float]:
+    def _paint(self, index: int) -> tuple[Canvas, SceneGroundTruth, CutRenderer, float]:
         """The painted frame; the last one is cached, because a dataset asks for the ground truth first and for the image next."""
         if index < 0:
             raise ValueError(f"frame numbers start at 0, but this one is {index}")

@@ -11,13 +11,13 @@ from tqdm import tqdm
 
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import with_default
-from edgecnn.data.cache import remember
+from edgecnn.data.cache import cache_samples
 from edgecnn.data.join import join
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
-from edgecnn.data.pseudo_labels import Teacher, pseudo_label
+from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
 from edgecnn.data.relabel import to_classes
-from edgecnn.data.splits import divide, group_indices
-from edgecnn.data.unlabelled import to_fill
+from edgecnn.data.splits import group_indices, train_val_split
+from edgecnn.data.unlabelled import to_unlabelled_boxes
 from edgecnn.errors import InputError
 from edgecnn.train.config import TrainConfig
 
@@ -47,7 +47,7 @@ class TrainingData:
 
 
 def load_datasets(
-    config: TrainConfig, task: str, teachers: Sequence[Teacher] = (), warn: Callable[[str], None] = to_stderr
+    config: TrainConfig, task: str, teachers: Sequence[PseudoLabeler] = (), warn: Callable[[str], None] = to_stderr
 ) -> TrainingData:
     """Open all datasets, split off validation images where none are configured, and add the pseudo-labels of ``teachers``.
 
@@ -67,7 +67,7 @@ def load_datasets(
     for teacher in teachers:
         train = [_pseudo_labelled(dataset, teacher, config.out, index, sources[index]) for index, dataset in enumerate(train)]
     _check_labelled(train)
-    return TrainingData(tuple(train), remember(join(val)) if val else None, _test(config, warn), tuple(sources))
+    return TrainingData(tuple(train), cache_samples(join(val)) if val else None, _test(config, warn), tuple(sources))
 
 
 def _open(uri: str, part: Literal["train", "val", "test"], config: TrainConfig, warn: Callable[[str], None]) -> Dataset:
@@ -81,7 +81,7 @@ def _open(uri: str, part: Literal["train", "val", "test"], config: TrainConfig, 
     if config.pseudo and part == "train" and not dataset.labels:
         if not config.classes:
             raise InputError(f"--pseudo: {dataset.name} has no classes to label", "name them with --classes")
-        return to_fill(dataset, config.classes)
+        return to_unlabelled_boxes(dataset, config.classes)
     return to_classes(dataset, config.classes) if config.classes else dataset
 
 
@@ -96,13 +96,13 @@ def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str],
             warn(f"{dataset.name}: its {len(dataset)} images are one group and can't be split; name validation data with --val")
             left.append(dataset)
             continue
-        kept, out = divide(dataset, config.val_fraction, config.seed)
+        kept, out = train_val_split(dataset, config.val_fraction, config.seed)
         left.append(kept)
         held.append(out)
     return left, held
 
 
-def _pseudo_labelled(dataset: Dataset, teacher: Teacher, out: Path, index: int, source: dict[str, Any]) -> Dataset:
+def _pseudo_labelled(dataset: Dataset, teacher: PseudoLabeler, out: Path, index: int, source: dict[str, Any]) -> Dataset:
     """The dataset with a teacher's boxes for the classes it does not label; their number is added to ``source``."""
     classes = {own: target for own, target in teacher.classes(dataset.labels).items() if target in dataset.unlabelled}
     if not classes:

@@ -13,7 +13,7 @@ from torch import nn
 from edgecnn.card import ModelCard, Task
 from edgecnn.data import open_dataset
 from edgecnn.data.address import parse_address
-from edgecnn.data.pseudo_labels import Teacher
+from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.metrics.average_precision import load_pycocotools
 from edgecnn.models import create
@@ -39,7 +39,9 @@ DEFAULT_REACH = 8.0
 Say = Callable[[str], None]
 
 
-def train(config: TrainConfig, say: Say = print, hooks: TrainHooks | None = None, *, teachers: Sequence[Teacher] = ()) -> Path:
+def train(
+    config: TrainConfig, say: Say = print, hooks: TrainHooks | None = None, *, teachers: Sequence[PseudoLabeler] = ()
+) -> Path:
     """Train a network and give the path of its checkpoint; beside it are scores.json and plots.
 
     ``say`` gets a line for each event. ``teachers`` are the opened model files of ``config.pseudo`` (``edgecnn.teachers.open_teachers``).
@@ -49,7 +51,7 @@ def train(config: TrainConfig, say: Say = print, hooks: TrainHooks | None = None
         return _train(config, say, hooks or TrainHooks(), teachers)
 
 
-def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[Teacher]) -> Path:
+def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[PseudoLabeler]) -> Path:
     group = join_group()
     say = say if group.main else _silent
     prepare(config, group)

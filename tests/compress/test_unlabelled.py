@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.data.pseudo_labels import Teacher
+from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.datasets import load_datasets
@@ -37,7 +37,7 @@ def configured(pictures: Path, classes: tuple[str, ...]) -> TrainConfig:
 
 
 def test_boxes_of_the_teacher_are_the_ground_truth_and_none_is_for_validation(pictures: Path) -> None:
-    teacher = Teacher(bright, ("lamp", "Person"), "a.onnx")
+    teacher = PseudoLabeler(bright, ("lamp", "Person"), "a.onnx")
     data = load_datasets(configured(pictures, ("person",)), "detect", [teacher])
     assert data.val is None
     samples = list(data.train[0].samples)
@@ -48,9 +48,11 @@ def test_boxes_of_the_teacher_are_the_ground_truth_and_none_is_for_validation(pi
 
 def test_a_class_that_no_teacher_knows_is_refused(pictures: Path) -> None:
     with pytest.raises(InputError, match="no dataset labels vehicle"):
-        load_datasets(configured(pictures, ("person", "vehicle")), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+        load_datasets(
+            configured(pictures, ("person", "vehicle")), "detect", [PseudoLabeler(bright, ("lamp", "person"), "a.onnx")]
+        )
 
 
 def test_classes_must_be_named(pictures: Path) -> None:
     with pytest.raises(InputError, match="with --classes"):
-        load_datasets(configured(pictures, ()), "detect", [Teacher(bright, ("lamp", "person"), "a.onnx")])
+        load_datasets(configured(pictures, ()), "detect", [PseudoLabeler(bright, ("lamp", "person"), "a.onnx")])

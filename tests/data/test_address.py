@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.data import counterparts, dataset_splits, held_out_split, open_dataset
+from edgecnn.data import dataset_splits, held_out_parts, held_out_split, open_dataset
 from edgecnn.data.address import parse_address, shown_address, with_default
 from edgecnn.errors import InputError
 
@@ -58,7 +58,7 @@ def test_a_fraction_divides_anew_what_is_not_kept_for_testing(clips: Path, write
     assert not train & val
     assert train | val == names(str(clips)) - names(f"{clips}?split=test")
     assert [open_dataset(part).split for part in parts] == ["train", "val"]
-    assert [[one.split for one in counterparts(part)] for part in parts] == [["val", "test"], []]
+    assert [[one.split for one in held_out_parts(part)] for part in parts] == [["val", "test"], []]
 
 
 def test_a_dataset_without_splits_is_divided_into_train_and_val(tmp_path: Path, write_image: Writer) -> None:
@@ -70,8 +70,8 @@ def test_a_dataset_without_splits_is_divided_into_train_and_val(tmp_path: Path, 
     assert names(f"{tmp_path}?split=validation&val_fraction=0.2") == val
     assert names(f"{tmp_path}?split=val&seed=1") != val
     assert {Path(sample.name).stem for sample in open_dataset(tmp_path, split="val").samples} == val
-    assert [one.split for one in counterparts(f"{tmp_path}?split=train")] == ["val"]
-    assert counterparts(tmp_path) == []
+    assert [one.split for one in held_out_parts(f"{tmp_path}?split=train")] == ["val"]
+    assert held_out_parts(tmp_path) == []
 
 
 @pytest.mark.parametrize(

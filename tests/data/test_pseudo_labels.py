@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes, Dataset, Sample
-from edgecnn.data.pseudo_labels import Teacher, pseudo_label
+from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
 from edgecnn.errors import InputError
 from edgecnn.types import Detections, Image
 
@@ -141,7 +141,7 @@ def test_a_dataset_of_labels_has_no_place_for_boxes(finder: Finder) -> None:
 
 
 def test_a_teacher_knows_classes_by_name(finder: Finder) -> None:
-    teacher = Teacher(finder, ("dog", "vehicle", "Face", "vehicle"), "t.onnx")
+    teacher = PseudoLabeler(finder, ("dog", "vehicle", "Face", "vehicle"), "t.onnx")
     assert teacher.classes(("face", "vehicle")) == {1: 1, 2: 0, 3: 1}
     with pytest.raises(InputError, match=r"t\.onnx knows none of bird, but dog, vehicle, Face, vehicle"):
         teacher.classes(("bird",))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgecnn.scene import GroundTruth, Scene, SceneOptions
+from edgecnn.scene import Scene, SceneGroundTruth, SceneOptions
 from edgecnn.scene.camera import Motion, PinholeCamera, camera_at
 from edgecnn.scene.ground_truth import LEAST_SIDE, LEAST_VISIBLE, ground_truth
 from edgecnn.scene.options import LABELS
@@ -18,7 +18,7 @@ SIZE = (320, 240)
 OPTIONS = SceneOptions(size=SIZE, cut=2.0, rotate=180, clutter=0)
 
 
-def shown(world: World, t: float = 1.0) -> GroundTruth:
+def shown(world: World, t: float = 1.0) -> SceneGroundTruth:
     canvas, painted = CutRenderer(world, SIZE).paint(t)
     return ground_truth(canvas.ids, painted)
 
@@ -139,7 +139,7 @@ def test_occlude_makes_things_hide_one_another() -> None:
     assert mean(0.95) < mean(0.0) - 0.05
 
 
-def turned_mug(yaw: float) -> Iterator[GroundTruth]:
+def turned_mug(yaw: float) -> Iterator[SceneGroundTruth]:
     for world, item in labelled(("mug",)):
         if item.handle:
             found = shown(alone(world, replace(item, yaw=Motion(yaw))))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.scene import LABELS, GroundTruth, Scene, SceneOptions
+from edgecnn.scene import LABELS, Scene, SceneGroundTruth, SceneOptions
 from edgecnn.scene.camera import camera_at
 from edgecnn.scene.world import build_world
 from edgecnn.types import Image
@@ -17,7 +17,7 @@ from edgecnn.types import Image
 SMALL = SceneOptions(size=(160, 120), cut=2.0)
 
 
-def same(a: tuple[Image, GroundTruth], b: tuple[Image, GroundTruth]) -> bool:
+def same(a: tuple[Image, SceneGroundTruth], b: tuple[Image, SceneGroundTruth]) -> bool:
     one, two = a[1].boxes, b[1].boxes
     return (
         np.array_equal(a[0], b[0])

@@ -9,9 +9,9 @@ import pytest
 
 from edgecnn.card import Preprocess
 from edgecnn.data import Dataset, open_dataset
-from edgecnn.data.cache import remember
-from edgecnn.data.pseudo_labels import Teacher
-from edgecnn.data.splits import divide
+from edgecnn.data.cache import cache_samples
+from edgecnn.data.pseudo_labels import PseudoLabeler
+from edgecnn.data.splits import train_val_split
 from edgecnn.errors import InputError
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.datasets import load_datasets
@@ -40,7 +40,7 @@ def test_test_images_are_only_measured(digits: Path) -> None:
 
 def test_the_validation_split_depends_on_the_seed_alone(digits: Path) -> None:
     dataset = open_dataset(digits, split="train")
-    first, again, other = ([s.name for s in divide(dataset, 0.1, seed)[1].samples] for seed in (1, 1, 2))
+    first, again, other = ([s.name for s in train_val_split(dataset, 0.1, seed)[1].samples] for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -112,7 +112,7 @@ def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path
         return Detections(np.float32([[2, 2, 9, 9], [20, 2, 29, 9]]), np.float32([0.9, 0.3]), np.array([1, 1]))
 
     wanted = options(str(boxes), classes=("dark", "red"), val_fraction=0.25, pseudo=("t.onnx",), out=tmp_path)
-    teacher = Teacher(teach, ("dark", "Red"), "t.onnx", "abc", 0.5, 0.2)
+    teacher = PseudoLabeler(teach, ("dark", "Red"), "t.onnx", "abc", 0.5, 0.2)
     data = load_datasets(wanted, "detect", (teacher,))
     pixels = load(data.train, Preprocess((64, 96)))
     assert pixels.labelled.all()
@@ -163,7 +163,7 @@ def test_an_image_that_can_not_be_read_is_left_out(boxes: Path, tmp_path: Path) 
 
 
 def test_remembered_image_is_read_once(digits: Path) -> None:
-    sample = remember(open_dataset(digits, split="test")).samples[3]
+    sample = cache_samples(open_dataset(digits, split="test")).samples[3]
     assert sample.read() is sample.read()
 
 
