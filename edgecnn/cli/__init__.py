@@ -1,4 +1,4 @@
-"""The command line: one command per file, imported only when it is called, so that --help is quick and `run` stays lean."""
+"""The command line: one command per file, imported only when it is called, so that --help is fast and `run` imports little."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ COMMANDS = {
     "train": "Train a small CNN on a dataset or on the built-in scene.",
     "compress": "Compress a network: distillation, pruning, quantization-aware training, with a report of each step.",
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and verify each file.",
-    "run": "Run a model on a camera, video, folder or the built-in scene.",
+    "run": "Run a model on cameras, videos, folders or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
-    "service": "Write a systemd unit and a container for a permanent run.",
+    "service": "Write a systemd unit and container files for a permanent run.",
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
-    "selftest": "Run the goldens inside a model file on this device.",
+    "selftest": "Run the goldens of a model file on this device and compare with PyTorch.",
     "models": "List the models that ship with edgecnn, their accuracy and weaknesses.",
     "info": "Print the card, tensors and metadata of a model file.",
 }
@@ -57,4 +57,12 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(edgecnn.__version__, prog_name="edgecnn")
 def main() -> None:
-    """Takes a CNN trained in PyTorch to a camera on a device, and proves that it is still right and how fast it is."""
+    """Train, compress and export small CNNs, verify the files, and run them on the cameras of a device.
+
+    \b
+    edgecnn run cups --source scene:cups --serve
+    edgecnn train resnet-s --data fashion-mnist --download --out runs/resnet
+    edgecnn export runs/resnet/model.safetensors --precision fp32,int8 --calibration fashion-mnist
+    edgecnn benchmark resnet-s-fp32.onnx resnet-s-int8.onnx --data fashion-mnist
+    edgecnn COMMAND --help
+    """

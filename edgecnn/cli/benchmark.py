@@ -1,19 +1,21 @@
-"""`edgecnn benchmark`: latency by three clocks, memory, cold start, throughput and accuracy of model files, side by side."""
+"""`edgecnn benchmark`: compares latency by three clocks, memory, cold start, throughput and accuracy of model files."""
 
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click_option_group import optgroup
 
-from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, dataset_options, model_options, with_help
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
 
-CLOCKS = ("model", "task", "age")  # written out, so that `--help` need not import NumPy
+CLOCKS = ("model", "task", "age")  # a copy of protocol.CLOCKS, so that `--help` does not import NumPy
 
 
 def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
@@ -27,28 +29,44 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 
 @click.command(name="benchmark", short_help="Measure latency, memory and accuracy of model files on this device.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ModelFile())
-@click.option("--data", metavar="URI", default="", help="Dataset for inputs and accuracy: scene:cups?..., a folder or a file.")
-@click.option("--quick", is_flag=True, help="64 runs per clock instead of 662 runs and 10 s.")
-@click.option(
+@optgroup.group("Measurement")
+@optgroup.option("--quick", is_flag=True, help="Quick protocol: 64 runs per clock instead of 662 runs and 10 s.")
+@optgroup.option(
     "--clock",
     "clocks",
     metavar="LIST",
     default=",".join(CLOCKS),
     show_default=True,
     callback=parse_clocks,
-    help="Clocks to measure.",
+    help="Clocks to measure, separated by commas.",
 )
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
-@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
-@click.option("--picture", "image", type=click.Path(path_type=Path), help="PNG or JPEG to show in the HTML report.")
-@dataset_options
-@model_options
+@optgroup.group("Reports")
+@optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
+@optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
+@optgroup.option("--picture", "image", type=click.Path(path_type=Path), help="PNG or JPEG image for the HTML report.")
+@dataset_options(
+    (
+        ("--data",),
+        {
+            "metavar": "ADDRESS",
+            "default": "",
+            "help": "Dataset for inputs and accuracy: DIR[?PARAMETERS], COCO .json file or scene:cups?...  "
+            "[default: built-in inputs, no accuracy]",
+        },
+    ),
+)
+@partial(model_options, table=with_help(MODEL_OPTIONS, "--threads", "CPU threads of every engine.  [default: all processors]"))
 def command(data: str, selection: dict[str, Any], quick: bool, options: CardOptions, **values: Any) -> None:
     """Measure model files on this device in interleaved rounds.
 
-    Three clocks, never mixed: model (inference alone), task (frame to boxes), age (capture to result, live). Also cold start, peak
-    memory, file size, throughput, and with --data the accuracy of the same files. The first FILE, or a checkpoint (.safetensors), is
-    the reference of the speedups. Without --threads every engine gets all processors.
+    \b
+    edgecnn benchmark cups-fp32.onnx cups-int8.onnx cups-int8.xml
+    edgecnn benchmark cups --data "scene:cups?count=200" --quick --html report.html
+    edgecnn benchmark model.safetensors model-int8.onnx --clock model --threads 1 --json result.json
+
+    Latency is measured by three clocks: model (inference alone), task (frame to boxes) and age (capture to result in a live run).
+    Also measured: cold start, peak memory, file size, throughput, and with --data accuracy. Speedups are relative to the checkpoint
+    (.safetensors) if there is one, otherwise to the first FILE.
     """
     from edgecnn.benchmarks.measure.config import BenchmarkConfig
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection

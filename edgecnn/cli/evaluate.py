@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click_option_group import optgroup
 
 from edgecnn.cli.options import ModelFile, dataset_options, model_options
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
@@ -15,25 +16,38 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
 
 
-HELP = f"""Measure the accuracy of FILE on a dataset: top-1 and confusion of a classifier, mAP of a detector, R² of values.
+HELP = f"""Measure the accuracy of the model FILE on a dataset.
 
-Classes are matched by name. Boxes of every score count: --score-threshold is {EVALUATION_SCORE} and --max-detections
-{MAX_DETECTIONS} if not given.
+\b
+edgecnn evaluate cups --data "scene:cups?seed=5&count=200"
+edgecnn evaluate model-int8.onnx --data fashion-mnist --json scores.json
+edgecnn evaluate yolox.onnx --labels coco.txt --data instances_val.json --map car=vehicle,bus=vehicle
 
-PARAMETERS after the path of a dataset select a part and classes of it, such as "DIR?split=val&val_fraction=0.2&merge=face": split,
+Classifiers are measured by top-1 accuracy and confusion, detectors by mAP, regression by R². Classes are matched by name.
+All boxes count for mAP: --score-threshold is {EVALUATION_SCORE} and --max-detections is {MAX_DETECTIONS} if not given.
+
+PARAMETERS of a dataset address select a split and classes, for example "DIR?split=val&val_fraction=0.2&merge=face": split,
 labels, group (a regular expression), val_fraction, seed, rename (a:b,c:d), merge and classes (a,b,c).
 """
 
 
 @click.command(help=HELP)
 @click.argument("file", type=ModelFile())
-@click.option("--data", required=True, metavar="URI", help="Dataset: DIR[?PARAMETERS], COCO .json file or scene:cups?...")
-@click.option("--data-labels", metavar="NAMES", help="Class names of a dataset whose files have none: a,b,c or a file.")
-@click.option("--every", type=click.IntRange(1), default=1, help="Use only every N-th image, by file name.")
-@click.option("--strict", is_flag=True, help="Fail on any problem in the dataset.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
-@dataset_options
+@dataset_options(
+    (
+        ("--data",),
+        {"required": True, "metavar": "ADDRESS", "help": "Dataset: DIR[?PARAMETERS], COCO .json file or scene:cups?..."},
+    ),
+    (("--data-labels",), {"metavar": "NAMES", "help": "Class names of a dataset whose files have none: a,b,c or a file."}),
+    (
+        ("--every",),
+        {"type": click.IntRange(1), "default": 1, "metavar": "N", "help": "Use every N-th image, sorted by file name."},
+    ),
+    (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
+)
 @model_options
+@optgroup.group("Output")
+@optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 def command(
     file: Path,
     data: str,

@@ -12,7 +12,7 @@ from click_option_group import optgroup
 
 from edgecnn.cli.options import ALIGNS, COLORS, RESIZES, TASKS, card_options, parse_numbers
 
-DATA = "DIR[?split=...] as for `edgecnn train`, or scene:cups?..."
+DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`."
 
 
 def split_list(value: str) -> tuple[str, ...]:
@@ -32,31 +32,47 @@ def parse_shape(value: str) -> tuple[int, ...]:
 @click.argument("model", metavar="CHECKPOINT")
 @optgroup.group("Output files")
 @optgroup.option(
-    "--format", "formats", type=split_list, default="onnx,tflite,openvino", show_default=True, help="onnx, tflite, openvino."
+    "--format",
+    "formats",
+    type=split_list,
+    default="onnx,tflite,openvino",
+    show_default=True,
+    metavar="LIST",
+    help="Output formats, separated by commas.",
 )
-@optgroup.option("--precision", "precisions", type=split_list, default="fp32", show_default=True, help="fp32, fp16, int8.")
+@optgroup.option(
+    "--precision",
+    "precisions",
+    type=split_list,
+    default="fp32",
+    show_default=True,
+    metavar="LIST",
+    help="Precisions, separated by commas: fp32, fp16, int8.",
+)
 @optgroup.option("--out", type=click.Path(path_type=Path), default=Path(), help="Output folder.  [default: here]")
 @optgroup.option("--name", help="Base name of the files: NAME-PRECISION.onnx.  [default: the model's name]")
 @optgroup.option("--force", is_flag=True, help="Overwrite existing files.")
 @optgroup.group("Calibration of int8")
-@optgroup.option("--calibration", metavar="DATA", help=f"Calibration images: {DATA}")
+@optgroup.option("--calibration", metavar="ADDRESS", help=f"Calibration images: {DATA}")
 @optgroup.option("--calibration-count", type=click.IntRange(1), default=128, show_default=True, help="Number of images.")
-@optgroup.option("--seed", type=int, default=0, show_default=True, help="Random seed for choosing them.")
+@optgroup.option("--seed", type=int, default=0, show_default=True, help="Random seed of their selection.")
 @optgroup.option("--force-calibration", is_flag=True, help="Accept fewer than 64 images, or a split that is not for training.")
 @optgroup.option("--strict", is_flag=True, help="Stop at any problem in the calibration data.")
 @optgroup.group("Verification")
 @optgroup.option(
-    "--verify-data", "verify", metavar="DATA", help="Real images to verify with.  [default: other calibration images]"
+    "--verify-data", "verify", metavar="ADDRESS", help="Real images for verification.  [default: other images of --calibration]"
 )
 @optgroup.option("--verify-count", type=click.IntRange(1), default=16, show_default=True, help="Number of images.")
 @optgroup.option(
-    "--evaluate", metavar="DATA", help="Also compare accuracy with PyTorch on this dataset; refuse a file that loses too much."
+    "--evaluate", metavar="ADDRESS", help="Also compare accuracy with PyTorch on this dataset; reject a file that loses too much."
 )
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
 @optgroup.group("Models without a card (.pt2, package.module:factory)")
 @optgroup.option("--weights", type=click.Path(path_type=Path), help="Weights for package.module:factory.")
 @optgroup.option("--input", "input_shape", type=parse_shape, metavar="1xCxHxW", help="Input shape of package.module:factory.")
-@optgroup.option("--output-names", type=split_list, default="", help="Names of the output tensors, separated by commas.")
+@optgroup.option(
+    "--output-names", type=split_list, default="", metavar="NAMES", help="Names of the output tensors, separated by commas."
+)
 @optgroup.option("--task", type=click.Choice(TASKS), help="Task of the model.")
 @optgroup.option("--labels", type=click.Path(path_type=Path), metavar="NAMES", help="Class names: a,b,c or a file, one per line.")
 @optgroup.option("--decode", metavar="NAME", help="Decoder of the outputs: softmax, fcos, yolox, yolo, ssd, ...")
@@ -71,16 +87,15 @@ def parse_shape(value: str) -> tuple[int, ...]:
 @optgroup.option("--iou-threshold", type=click.FloatRange(0, 1), help="IoU threshold of NMS.")
 @optgroup.option("--max-detections", type=click.IntRange(1), help="Maximum number of boxes per image.")
 def command(model: str, **values: Any) -> None:
-    """Export CHECKPOINT, and verify each file against PyTorch before it gets its name.
-
-    CHECKPOINT is a file that `edgecnn train` wrote, a shipped name (cups), a .pt2 program, or package.module:factory, a function
-    that returns a torch model. The last two need --task and --labels; a factory also needs --input and --weights.
+    """Export CHECKPOINT and verify each file against PyTorch; a file that differs is not kept.
 
     \b
-    Examples:
-      edgecnn export cups --format onnx
-      edgecnn export model.safetensors --precision int8 --calibration DIR
-      edgecnn export net.pt2 --task classify --labels names.txt
+    edgecnn export cups --format onnx
+    edgecnn export model.safetensors --precision fp32,int8 --calibration DIR
+    edgecnn export net.pt2 --task classify --labels names.txt
+
+    CHECKPOINT is a checkpoint of `edgecnn train`, the name of a shipped model (cups), a .pt2 program, or package.module:factory, a
+    function that returns a torch model. The last two need --task and --labels; a factory also needs --input and --weights.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     from edgecnn.export.config import ExportConfig, ModelOptions

@@ -14,9 +14,13 @@ from edgecnn.cli.options import ModelFile
 @click.argument("file", type=ModelFile())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: Path, as_json: bool) -> None:
-    """Print the card inside FILE: inputs, outputs, how it was made and verified.
+    """Print the card of the model FILE: inputs, outputs, training, calibration and parity.
 
-    A file that edgecnn did not write has no card: its tensors and metadata are printed, and a card inferred from them.
+    \b
+    edgecnn info cups
+    edgecnn info model.onnx --json
+
+    A file from another tool has no card: its tensors and metadata are printed, and the card that edgecnn infers from them.
     """
     from edgecnn.runtime.model.description import describe
 

@@ -16,8 +16,8 @@ def command(name: str | None, as_json: bool) -> None:
     \b
     edgecnn models
     edgecnn models cups
-    edgecnn run cups --source 0          its int8 ONNX file, on the base install
-    edgecnn export cups --format tflite  its weights
+    edgecnn run cups --source 0          # runs the shipped int8 ONNX file
+    edgecnn export cups --format tflite  # exports the shipped checkpoint
     """
     from edgecnn import shipped
     from edgecnn.runtime.model import shipped_models

@@ -1,4 +1,4 @@
-"""The options that commands share: device, threads, the card of a model file, and which part of a dataset."""
+"""Options that several commands share: device, threads, the card of a model file, and the selection of a dataset."""
 
 from __future__ import annotations
 
@@ -68,10 +68,11 @@ def parse_numbers(value: str) -> tuple[float, ...]:
 
 
 # Names and settings of options, which commands add one by one or as a group under a heading.
-Options = Sequence[tuple[tuple[str, ...], dict[str, Any]]]
+Option = tuple[tuple[str, ...], dict[str, Any]]
+Options = Sequence[Option]
 
 DATASET_OPTIONS: Options = (
-    (("--split",), {"help": "Split of the dataset.  [default: test, else val, else all]"}),
+    (("--split",), {"help": "Split of the dataset.  [default: test, else val, else all images]"}),
     (("--limit",), {"type": click.IntRange(1), "help": "Maximum number of images."}),
     (("--map", "renames"), {"metavar": "A=B,...", "help": "Rename classes; classes with the same name become one."}),
     (("--merge",), {"metavar": "NAME", "help": "Merge all classes of the dataset into one of this name."}),
@@ -118,15 +119,21 @@ def card_options(values: dict[str, Any]) -> CardOptions:
     return CardOptions(**{name: values.pop(name) for name in FIELDS})
 
 
-def dataset_options(function: F) -> F:
-    """Add --split, --limit, --map and --merge to a command; it gets them as ``selection``, by the names of ``DatasetSelection``."""
+def dataset_options(*own: Option) -> Callable[[F], F]:
+    """Add the options ``own`` and --split, --limit, --map and --merge to a command, under the heading Dataset.
 
-    @functools.wraps(function)
-    def collected(**values: Any) -> Any:
-        selection = {name: values.pop(name) for name in ("split", "limit", "renames", "merge")}
-        return function(selection=selection, **values)
+    The command gets the latter as ``selection``, by the names of ``DatasetSelection``.
+    """
 
-    return _add(collected, DATASET_OPTIONS, OptionGroup("Dataset").option)  # type: ignore[return-value]
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def collected(**values: Any) -> Any:
+            selection = {name: values.pop(name) for name in ("split", "limit", "renames", "merge")}
+            return function(selection=selection, **values)
+
+        return _add(collected, (*own, *DATASET_OPTIONS), OptionGroup("Dataset").option)  # type: ignore[return-value]
+
+    return decorate
 
 
 def device_options(function: F) -> F:
@@ -139,15 +146,20 @@ def add_model_options(function: F) -> F:
     return _add(function, MODEL_OPTIONS)
 
 
-def model_options(function: F) -> F:
-    """Add --device, --threads and the model options to a command; it gets ``device``, ``threads`` and ``options`` (CardOptions)."""
+def with_help(options: Options, name: str, text: str) -> Options:
+    """``options`` with another help text for the option ``name``."""
+    return [(names, {**settings, "help": text} if name in names else settings) for names, settings in options]
+
+
+def model_options(function: F, table: Options = MODEL_OPTIONS) -> F:
+    """Add the options of ``table`` to a command; it gets ``device``, ``threads`` and, for all others, ``options`` (CardOptions)."""
 
     @functools.wraps(function)
     def collected(**values: Any) -> Any:
         options = card_options(values)
         return function(options=options, **values)
 
-    return _add(collected, MODEL_OPTIONS, OptionGroup("Model").option)  # type: ignore[return-value]
+    return _add(collected, table, OptionGroup("Model").option)  # type: ignore[return-value]
 
 
 def _add(function: F, options: Options, decorator: Callable[..., Callable[[F], F]] = click.option) -> F:

@@ -17,9 +17,13 @@ from edgecnn.cli.options import ModelFile, device_options
 @device_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None:
-    """Run the goldens inside FILE on this device, and compare the outputs with those of PyTorch.
+    """Run the goldens (stored test inputs) of FILE on this device and compare the outputs with those of PyTorch.
 
-    Exit code 1 means that this engine on this device computes the model wrongly, or that the file was damaged.
+    \b
+    edgecnn selftest cups
+    edgecnn selftest model-int8.tflite --threads 1 --json
+
+    Exit code 1: the outputs differ, because this engine computes the model wrongly on this device, or because the file is damaged.
     """
     from edgecnn.errors import ParityError
     from edgecnn.parity import table

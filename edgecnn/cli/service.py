@@ -21,15 +21,21 @@ EXTRAS = {".tflite": "tflite", ".xml": "openvino"}
 @click.argument("run", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- RUN...")
 @click.option("--name", default="edgecnn", show_default=True, help="Name of the service.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Output folder.  [default: here]")
-@click.option("--user", default="", help="User of the service.  [default: a dynamic user of systemd]")
+@click.option(
+    "--user", default="", help="User of the service.  [default: a dynamic user of systemd; the owner of an installation in /home]"
+)
 @click.option("--memory", default="1G", show_default=True, help="Memory limit: 512M, 2G.")
 @click.option("--cpus", type=click.FloatRange(0.1), default=2.0, show_default=True, help="CPU limit.")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port of the page and of /health on 127.0.0.1."
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8501,
+    show_default=True,
+    help="Port of the live page and of /health on 127.0.0.1.",
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: Any) -> None:
-    """Write a systemd unit, a Containerfile and a compose.yaml for `edgecnn run RUN...`; installs and starts nothing.
+    """Write a systemd unit, a Containerfile and a compose.yaml for `edgecnn run RUN...`; nothing is installed or started.
 
     \b
     edgecnn service --name door -- person-face-vehicle --source rtsp://camera/door --clips clips
@@ -63,12 +69,12 @@ def _program() -> tuple[str, ...]:
 def _with_absolute_paths(run: tuple[str, ...]) -> tuple[tuple[str, ...], list[Path]]:
     """The arguments with absolute paths, because a service has its own working directory, and these files with OpenVINO weights."""
     files = {word: Path(word).resolve() for word in run if Path(word).is_file()}
-    beside = [path.with_suffix(".bin") for path in files.values() if path.suffix == ".xml"]
-    return tuple(str(files.get(word, word)) for word in run), [*files.values(), *(path for path in beside if path.is_file())]
+    weights = [path.with_suffix(".bin") for path in files.values() if path.suffix == ".xml"]
+    return tuple(str(files.get(word, word)) for word in run), [*files.values(), *(path for path in weights if path.is_file())]
 
 
 def _owner_of_home(program: tuple[str, ...]) -> str:
-    """A dynamic user can't read a home folder: a program that is installed there runs as its owner."""
+    """The owner of a program in /home, otherwise "": a dynamic user of systemd can't read home folders."""
     home = Path(program[0]).is_relative_to("/home")
     return Path(program[0]).owner() if home else ""
 
