@@ -125,3 +125,12 @@ def test_help_imports_no_torch_and_knows_the_methods() -> None:
     assert done.returncode == 0, done.stdout
     assert "--teacher" in done.stdout
     assert "--epochs" in done.stdout
+
+
+def test_help_starts_with_examples_and_groups_the_options() -> None:
+    text = run("--help").output
+    headings = ["  Distillation:", "  Pruning:", "  Quantization-aware training:", "  Report:", "  Data:", "  Optimization:"]
+    places = [text.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert text.index("edgecnn compress --student") < places[0]
+    assert places[1] < text.index("Pruning rounds.") < places[2]

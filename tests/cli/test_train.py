@@ -168,3 +168,12 @@ def test_a_teacher_labels_what_a_dataset_does_not(squares: Path, tmp_path: Path)
     assert (source["pseudo"][0]["teacher"], source["pseudo"][0]["boxes"].keys()) == (teacher.name, {"light"})
     assert source["pseudo"][0]["boxes"]["light"] > 0
     assert (tmp_path / "run" / f"pseudo-0-squares-{teacher.stem}.json").is_file()
+
+
+def test_help_starts_with_examples_and_groups_the_options() -> None:
+    text = run("--help").output
+    headings = ["  Data:", "  Output:", "  Network:", "  Optimization:", "  Augmentation:"]
+    places = [text.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert text.index("edgecnn train resnet-s") < places[0]
+    assert places[3] < text.index("--epochs INTEGER") < places[4] < text.index("--multiscale-fraction")
