@@ -16,7 +16,7 @@ OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # the only way to give OpenCV options
 TRANSPORTS = {"tcp": "rtsp_flags;prefer_tcp", "udp": "rtsp_transport;udp"}
 _SOON = "fpsprobesize;0"
 _READ_AFTER_S = 0.1  # OpenCV reads the options first thing when it opens something; so much later it surely did
-_users_own = OPTIONS in os.environ
+USERS_OPTIONS = os.environ.get(OPTIONS)  # what the user set; read here, since this module sets the variable itself later
 _lock = threading.Lock()
 _begun = 0.0
 
@@ -43,7 +43,7 @@ def _set_options(options: str) -> None:
     """Several things may be opened at once, and one that does not answer takes long: no lock is held meanwhile. Only who wants other
     options than the one before waits until those were read."""
     global _begun  # noqa: PLW0603 - as the options, one for the whole process
-    if _users_own:
+    if USERS_OPTIONS is not None:
         return
     with _lock:
         if os.environ.get(OPTIONS) != options:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Mapping
 from fractions import Fraction
 
@@ -13,9 +12,9 @@ from av.container import InputContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from edgecnn.runtime.sources.opencv_capture import USERS_OPTIONS
 from edgecnn.types import Image
 
-USERS_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # "name;value|name;value": what users set for OpenCV holds here as well
 _RTSP = {"tcp": {"rtsp_flags": "prefer_tcp"}, "udp": {"rtsp_transport": "udp"}}
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 _USUAL_FPS = 30.0
@@ -27,9 +26,8 @@ def stream_options(transport: str) -> dict[str, str]:
     ``fpsprobesize`` 0 spares the 20 frames that FFmpeg would watch to learn the frame rate. FFmpeg's ``nobuffer`` is not used: it
     throws the first key frame away, and a camera that sends the next one after ten seconds stays dark so long.
     """
-    text = os.environ.get(USERS_OPTIONS)
-    if text is not None:
-        return dict(pair.split(";", 1) for pair in text.split("|") if ";" in pair)
+    if USERS_OPTIONS is not None:  # "name;value|name;value": what users set for OpenCV holds here as well
+        return dict(pair.split(";", 1) for pair in USERS_OPTIONS.split("|") if ";" in pair)
     return {**_RTSP[transport], "fpsprobesize": "0"}
 
 

@@ -25,6 +25,16 @@ def first(address: str, timeout: float = 5.0) -> np.ndarray:
         frames.close()
 
 
+def test_a_video_opened_by_opencv_before_leaves_the_transport_of_streams_alone(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason='needs pip install "edgecnn[video]"')
+    from edgecnn.runtime.sources.opencv_capture import open_file
+    from edgecnn.runtime.sources.pyav_capture import stream_options
+
+    assert open_file(str(tmp_path / "absent.mp4"), 1.0) is None
+    assert stream_options("tcp") == {"rtsp_flags": "prefer_tcp", "fpsprobesize": "0"}
+    assert stream_options("udp") == {"rtsp_transport": "udp", "fpsprobesize": "0"}
+
+
 def test_udp_that_nobody_sends_is_said() -> None:
     with pytest.raises(SourceError, match=r"no video within 0\.3 s. check that a program sends it"):
         list(open_source("udp://127.0.0.1:9", timeout=0.3))
