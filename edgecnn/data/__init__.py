@@ -1,4 +1,4 @@
-"""Images with their truth, from files of every common kind or from the built-in scene. NumPy and OpenCV only, never torch."""
+"""Datasets with ground truth, from files of every common kind or rendered by the built-in scene. NumPy and OpenCV only, never torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes as they are collected while files are read: checked against their image, what is wrong becomes a problem."""
+"""Collects and validates the boxes of an image while annotation files are read."""
 
 from __future__ import annotations
 

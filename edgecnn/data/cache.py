@@ -1,4 +1,4 @@
-"""Images that are needed more than once, kept in memory after they were read."""
+"""Caches in memory for images that are needed more than once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgecnn.types import Image
 
 
 def cache_samples(dataset: Dataset) -> Dataset:
-    """The same dataset, each sample of which is made, and each image of which is read, only once."""
+    """The same dataset; each sample is created, and each image read, only once."""
     kept: dict[int, Sample] = {}
 
     def make(index: int) -> Sample:
@@ -22,7 +22,7 @@ def cache_samples(dataset: Dataset) -> Dataset:
 
 
 class _CachedImage:
-    """Reads an image the first time, and gives it again after that."""
+    """Reads an image once and returns it from memory afterwards."""
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample

@@ -1,4 +1,4 @@
-"""The calibration set: inputs that set the ranges of an int8 model, chosen by seed, evenly over classes and brightness, written down."""
+"""Selects calibration images for int8 ranges: by seed, stratified over classes and brightness, with a record for the card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgecnn.types import Float32, Image
 T = TypeVar("T")
 
 MINIMUM = 64
-# Reading images and working out the boxes of a rendered dataset cost time: so many times the wanted number of samples is looked at.
+# Candidates per image asked for; more would cost time, because images are read and boxes of a scene rendered for each.
 CANDIDATES = 4
 THIRDS = 3
 BGR_TO_LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601

@@ -1,4 +1,4 @@
-"""What is wrong in a dataset, for people: a count and the first few, or a stop."""
+"""Problems found in a dataset: listed for the user, or an error with --strict."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ Progress = Callable[[int, int], None]
 class PseudoLabeler:
     """A detector with the names of its classes, as the dataset calls them, and where it is from.
 
-    Boxes with a score of at least ``threshold`` become objects; those from ``lower`` up to it become crowd boxes, in which nothing is
-    learnt, since nobody knows what is there.
+    Boxes with a score of at least ``threshold`` become objects; those from ``lower`` up to it become crowd boxes, which training
+    ignores because they are uncertain.
     """
 
     predict: Predict

@@ -1,4 +1,4 @@
-"""One image with its truth, and a dataset of them: the type that every loader gives and every trainer and evaluator takes."""
+"""A sample (image and ground truth) and a dataset of samples, which every loader returns and training and evaluation take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sample:
 
     ``read()`` gives (H, W, 3) uint8 BGR. ``group`` is what must not be split between training and test (a clip, a patient).
     ``image_id`` is the dataset's own id where it has one. ``unlabelled`` are classes of the dataset that are not labelled in this
-    image: it may show them, so that nothing is learnt or measured of them here.
+    image: it may show them, so neither training nor evaluation uses it for them.
     """
 
     name: str
@@ -84,9 +84,9 @@ class Dataset:
         return self if len(indices) == len(self) else self.pick(indices)
 
     def pick(self, indices: Sequence[int]) -> Dataset:
-        """The samples at ``indices``, taken when they are asked for; the problems stay."""
+        """The samples at ``indices``, lazily; the problems stay."""
         return dataclasses.replace(self, samples=LazySamples(len(indices), lambda index: self.samples[indices[index]]))
 
     def map(self, change: Callable[[Sample], Sample]) -> Dataset:
-        """The same dataset with ``change`` applied to a sample when it is asked for."""
+        """The same dataset with ``change`` applied lazily to each sample."""
         return dataclasses.replace(self, samples=LazySamples(len(self), lambda index: change(self.samples[index])))

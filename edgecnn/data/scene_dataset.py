@@ -1,4 +1,4 @@
-"""The scene as a dataset: every n-th frame with its boxes."""
+"""The built-in scene as a dataset: every n-th frame with its boxes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecnn.types import Image
 
 
 class RenderedSamples(Sequence[Sample]):
-    """Samples that are rendered when they are asked for; taking a sample works its truth out, ``read()`` its image."""
+    """Samples rendered lazily: indexing computes the ground truth, ``read()`` the image."""
 
     def __init__(self, scene: Scene, count: int) -> None:
         self._scene, self._count = scene, count
@@ -40,7 +40,7 @@ class RenderedSamples(Sequence[Sample]):
         return (self[i] for i in range(self._count))
 
     def group(self, index: int) -> str:
-        """The cut that a sample shows, without working its truth out."""
+        """The cut of a sample, without computing its ground truth."""
         return str(self._scene.cut(index * self._scene.options.every))
 
     def _image(self, frame: int) -> Image:

@@ -1,4 +1,4 @@
-"""Dividing a dataset into what is learnt and what is held out, at random by a seed, never a group on both sides."""
+"""Random train/val split by seed that keeps groups together, and selecting images by a list."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from edgecnn.errors import InputError
 CONTENT = "@content"
 
 
-def train_val_split(dataset: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
-    """The larger part, and ``part`` (0..1) of the images of it, at least one, both in the old order.
+def train_val_split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
+    """The train part, and the val part with a ``fraction`` (0..1) of the images, at least one; both in the old order.
 
     Images of a group (``Sample.group``) stay together, one without is a group of its own. Groups come in an order made by ``seed``;
-    one is held out where that brings the number of images nearer to the wanted one.
-    Raises ``InputError`` where nothing would be left to learn.
+    one becomes val where that brings the number of val images closer to the fraction.
+    Raises ``InputError`` where no image would be left for training.
     """
     groups = group_indices(dataset)
     sizes = [len(group) for group in groups]
     order = np.random.default_rng((seed, len(dataset))).permutation(len(groups)).tolist()
-    held = _choose(sizes, max(round(len(dataset) * part), 1), order)
+    held = _choose(sizes, max(round(len(dataset) * fraction), 1), order)
     if len(held) == len(groups):
         group = f", all of one group ({dataset.samples[0].group})" if sizes[0] > 1 else ""
         raise InputError(f"too few images to divide: {len(dataset)} in {dataset.name}{group}", "use a larger dataset")

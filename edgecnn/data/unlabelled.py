@@ -25,7 +25,7 @@ def splits(path: Path) -> tuple[str, ...]:
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples without truth, by file name."""
+    """Samples without ground truth, by file name."""
     problems: list[Problem] = []
     samples = []
     for image in list_images(path):
@@ -39,7 +39,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
 
 
 def to_unlabelled_boxes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
-    """Images without truth as a dataset of boxes in which none of ``classes`` is labelled, for a teacher to fill."""
+    """Images without ground truth as a detection dataset in which none of ``classes`` is labelled, for pseudo-labels."""
     nothing = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.int64))
     every = frozenset(range(len(classes)))
 
