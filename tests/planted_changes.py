@@ -76,8 +76,8 @@ CHANGES = (
     Change(
         "card: any superset of outputs",
         "runtime/model/card_inference.py",
-        "{spec.name for spec in wanted} == have.keys()",
-        "{spec.name for spec in wanted} <= have.keys()",
+        "{spec.name for spec in declared} == by_name.keys()",
+        "{spec.name for spec in declared} <= by_name.keys()",
         "tests/runtime/model/test_card_inference.py",
     ),
     Change(
@@ -275,8 +275,8 @@ CHANGES = (
     Change(
         "train: the rate ends at zero",
         "edgecnn/train/schedule.py",
-        "FLOOR = 0.02",
-        "FLOOR = 0.0",
+        "FINAL_LR = 0.02",
+        "FINAL_LR = 0.0",
         "tests/train/test_training.py -k learning_rate",
     ),
     Change(
@@ -331,7 +331,7 @@ CHANGES = (
     Change(
         "steps: a line counts twice",
         "runtime/steps/line_counter.py",
-        "if not through or way in walk.counted:",
+        "if not through or way in state.counted:",
         "if not through:",
         STEPS,
     ),
@@ -368,7 +368,7 @@ CHANGES = (
     Change(
         "view: the token is not compared",
         "runtime/view/auth.py",
-        "return self.token is not None and _same(found, self.token)",
+        "return self.token is not None and _equal(token, self.token)",
         "return True",
         "tests/runtime/view/test_auth.py",
     ),
