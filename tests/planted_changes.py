@@ -164,7 +164,7 @@ CHANGES = (
         "runtime/sinks/network/mqtt.py",
         'will_set(self._state_topic, "offline", qos=1, retain=True)',
         'will_set(self._state_topic, "offline", qos=1, retain=False)',
-        "tests/runtime/sinks/test_mqtt.py -k state_when_the_connection_breaks",
+        "tests/runtime/sinks/test_mqtt_last_will.py",
     ),
     Change(
         "MQTT: a wildcard in a topic",
