@@ -85,7 +85,7 @@ def _configuration(place: Place) -> str:
         "use_git_change_detection = false",
         "track_dependencies = false",
         "timeout_multiplier = 3.0",
-        "timeout_constant = 2.0",
+        f"timeout_constant = {30.0 if place.isolated else 2.0}",
     ]
     if place.isolated:
         fixed += ['process_isolation = "forkserver"', 'forkserver_warmup = "none"']

@@ -41,7 +41,7 @@ def test_the_last_will_is_a_retained_offline() -> None:
             assert length < 0x80
             protocol, rest = field(received(connection, length))
             flags, payload = rest[1], rest[4:]  # after the level and before the keep-alive
-        client, payload = field(payload)
+        _client, payload = field(payload)
         topic, payload = field(payload)
         message, payload = field(payload)
         assert protocol == b"MQTT"
