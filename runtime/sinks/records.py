@@ -1,4 +1,4 @@
-"""What was found, as plain JSON values: the record of a result, of a prediction, of an event."""
+"""Results, predictions and events as records of plain JSON values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BEST = 5
 
 
 class Recorder:
-    """Makes records of results: with the labels and the frame titles of the model and the source of each camera.
+    """Makes records of results, with the labels of each camera's model and the frame titles of its source.
 
     Records of one recorder count ``time_s`` from the first of them.
     """
@@ -29,7 +29,7 @@ class Recorder:
         self._start: float | None = None
 
     def add(self, camera: str, labels: Sequence[str], title: Callable[[int], str] | None = None) -> None:
-        """Say what the results of ``camera`` are made with; again when that changes."""
+        """Set labels and frame titles of ``camera``; call it again when the model changes."""
         self._cameras[camera] = labels, title or _frame_title
 
     def labels(self, camera: str) -> Sequence[str]:
@@ -78,7 +78,7 @@ def event_record(event: Event) -> Record:
 
 
 def prediction_record(prediction: Prediction, labels: Sequence[str]) -> Record:
-    """The part of a record that says what was found."""
+    """The part of a record that holds the prediction."""
     if isinstance(prediction, Classes):
         best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
         return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}

@@ -1,4 +1,4 @@
-"""When something was captured, as the clock on the wall said."""
+"""Wall-clock time of a capture, from ``perf_counter`` seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STAMP = r"\d{8}T\d{6}\.\d{3}Z"  # what file_stamp gives, as a regular expression
 def wall_time(at: float) -> datetime:
     """The UTC time of ``at``, which is in ``perf_counter`` seconds.
 
-    Worked out anew each time: a device without a battery learns the date long after its start.
+    Computed anew each time: a device without a real-time clock gets the date by NTP long after its start.
     """
     return datetime.fromtimestamp(time.time() - (time.perf_counter() - at), timezone.utc)
 

@@ -1,4 +1,4 @@
-"""Keeps OpenCV, FFmpeg and the image libraries from writing to a user's terminal: edgecnn says itself what went wrong."""
+"""Keeps OpenCV, FFmpeg and the image libraries from writing to the terminal; edgecnn reports errors itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _lock = threading.RLock()
 def silence_video_logs() -> None:
     """Turn the logs of OpenCV and FFmpeg off, unless OPENCV_LOG_LEVEL or OPENCV_FFMPEG_LOGLEVEL ask for them.
 
-    Those logs would also show addresses with their passwords. And let several cameras be opened at once: OpenCV opens them one after
-    the other otherwise, so that one which does not answer holds up all.
+    Those logs would also show addresses with their passwords. It also lets OpenCV open several cameras at once; otherwise it opens
+    them one after the other, and one that does not answer delays all.
     """
     import cv2  # not before a model has begun to open: it takes as long to load
 
@@ -29,7 +29,7 @@ def silence_video_logs() -> None:
 
 
 class _Silence:
-    """Standard error sent to nowhere for as long as anybody wants it so."""
+    """Redirects standard error to /dev/null while at least one user asks for it."""
 
     def __init__(self) -> None:
         self._users = 0
@@ -39,7 +39,7 @@ class _Silence:
     def begin(self) -> None:
         self._users += 1
         if self._users == 1:
-            with suppress(OSError):  # a process without standard error has nothing to silence
+            with suppress(OSError):  # a process may have no standard error
                 self._kept = os.dup(_STDERR)
                 self.mute()
 
@@ -66,7 +66,7 @@ _silence = _Silence()
 
 @contextmanager
 def stderr_held() -> Iterator[None]:
-    """While a terminal line is written: standard error is heard, whoever has it silenced."""
+    """Standard error works inside the block, for a line of ours, even while another thread has it silenced."""
     with _lock:
         _silence.unmute()
         try:
@@ -77,7 +77,7 @@ def stderr_held() -> Iterator[None]:
 
 @contextmanager
 def native_stderr_silenced() -> Iterator[None]:
-    """Send what native code prints to nowhere: libjpeg, libpng and parts of OpenCV write to file descriptor 2 and can't be asked not to.
+    """Discard what native code prints: libjpeg, libpng and parts of OpenCV write to file descriptor 2 and have no setting for it.
 
     Python's own output of other threads stays whole where it is written under ``stderr_held``; so use it only around what is short.
     """

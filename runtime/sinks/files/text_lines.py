@@ -1,4 +1,4 @@
-"""A file of text that holds whole lines at every moment."""
+"""A text file that holds complete lines at every moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class LinesFile:
     """Appends whole lines, each handed to the system at once, so that a killed process loses none; "-" is standard output.
 
     What was at ``path`` is kept until the first lines, and with ``append`` for good. Above ``rotate_bytes`` the file is renamed to
-    ``path``.1 and begun anew, which bounds the place it takes. Raises ``InputError`` where it can't be written; lines before that stay
+    ``path``.1 and a new one begun, which bounds the disk space. Raises ``InputError`` where it can't be written; lines before that stay
     whole, and later ones are tried.
     """
 
