@@ -57,7 +57,7 @@ def rounding(name: str) -> tuple[QuantizedModel, ModelCard]:
     batches = [torch.rand(4, *card.inputs[0].shape[1:]) for _ in range(2)]
     net = qat.prepare(model, card, batches)
     for point in net.points.values():
-        if not point.answer:
+        if not point.is_output:
             point.stretch.data.uniform_(-0.2, 0.2)
     net, record = qat.finish(net)
     return net, qat.mark_quantized(card, record)
