@@ -12,6 +12,11 @@ command -v tmux > /dev/null || missing+=(tmux)
 command -v tc > /dev/null || [ -x /sbin/tc ] || [ -x /usr/sbin/tc ] || missing+=(iproute2)
 /usr/bin/python3 -c "import gi; gi.require_version('GstRtspServer', '1.0')" 2> /dev/null \
   || missing+=(python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good)
+# x264enc, with which the RTSP server of the tests sends H.264
+/usr/bin/python3 -c "
+import gi; gi.require_version('Gst', '1.0')
+from gi.repository import Gst; Gst.init(None)
+raise SystemExit(Gst.ElementFactory.find('x264enc') is None)" 2> /dev/null || missing+=(gstreamer1.0-plugins-ugly)
 
 if [ ${#missing[@]} -eq 0 ]; then
   echo "all there"
