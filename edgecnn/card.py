@@ -1,4 +1,4 @@
-"""The model card: all that is needed to use a model correctly. It is stored as JSON inside each artifact and checkpoint."""
+"""The model card: everything needed to use a model correctly. It is stored as JSON inside each artifact and checkpoint."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ def _one_of(value: str, choices: Any, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """How a frame becomes the input tensor: ``(pixel - mean) / std`` per channel, mean and std in pixel units (0..255).
+    """Preprocessing of a frame to the input tensor: ``(pixel - mean) / std`` per channel, mean and std in pixel units (0..255).
 
-    ``size`` is (height, width) of the input. ``letterbox`` keeps the aspect ratio and fills with ``pad_value``, ``align`` says
-    whether the image sits in the centre or in the top-left corner; ``stretch`` ignores the aspect ratio; ``crop`` scales until
-    the image covers the input and cuts the centre. ``input_dtype`` uint8 means that raw pixels go in.
+    ``size`` is (height, width) of the input. ``letterbox`` keeps the aspect ratio and pads with ``pad_value``; ``align`` places the
+    image in the centre or in the top-left corner. ``stretch`` ignores the aspect ratio. ``crop`` scales the image until it covers
+    the input and crops the centre. ``input_dtype`` is uint8 for a model that takes raw pixels.
+    Raises ``ValueError`` for an unknown resize rule, alignment or colour order, and for values that do not fit.
     """
 
     size: tuple[int, int]
@@ -63,18 +64,18 @@ class Preprocess:
 
     @property
     def is_raw(self) -> bool:
-        """Whether pixels go in as they are, without mean and std."""
+        """Whether the model takes pixels without mean and std."""
         return set(self.mean) == {0.0} and set(self.std) == {1.0}
 
     def folded(self) -> Preprocess:
-        """What is left for the runtime when layout, colour order and scale went into the graph: resize raw uint8 BGR (or gray)."""
+        """The remaining preprocessing when layout, colour order and scale are in the graph: resize raw uint8 BGR (or gray)."""
         color: Color = "gray" if self.color == "gray" else "bgr"
         return dataclasses.replace(self, color=color, mean=(0.0,), std=(1.0,), input_dtype="uint8")
 
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """Which decoder turns outputs into a prediction, and its options (score_threshold, iou_threshold, max_detections, ...)."""
+    """The decoder of the outputs, by name, and its options (score_threshold, iou_threshold, max_detections, ...)."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Decode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What a model is, what goes in, what comes out and how it was checked.
+    """The description of a model: task, inputs, outputs, preprocessing, decoding, and the records of its training and verification.
 
     ``model`` names the architecture that the weights belong to; ``training``, ``calibration`` and ``parity`` are plain JSON records
     of what was done. ``sha256`` is the digest of the source weights, ``source_commit`` the revision of the code that made them.
@@ -129,6 +130,7 @@ class ModelCard:
 
 
 def _typed(record: dict[str, Any]) -> dict[str, Any]:
+    # JSON has no tuples: lists become tuples again, so that a card read from a file equals the card that was written
     def specs(rows: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
         return tuple(TensorSpec(**{**row, "shape": tuple(row["shape"])}) for row in rows)
 

@@ -3,7 +3,7 @@
 EdgeCnnError             exit code 2: one line to the user, never a traceback
 ├── InputError           a file, option or dataset from the user is missing, unreadable or contradictory
 ├── ArtifactError        an exported file is broken, or its card does not fit it
-├── MissingExtraError    an optional part of edgecnn is not installed; says the command that installs it
+├── MissingExtraError    an optional part of edgecnn is not installed; names the command that installs it
 ├── SourceError          a camera, stream or video can't be opened or broke
 ├── BackendError         an inference engine refused a model or failed while running it
 └── ParityError          exit code 1: an artifact differs from its PyTorch model

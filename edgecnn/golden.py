@@ -71,6 +71,7 @@ def sample_output(output: Array, spread: float, limit: int) -> SampledOutput:
         step += 1
     values = np.ascontiguousarray(output).reshape(-1)[::step].astype(np.float64)
     low, high = float(values.min()), float(values.max())
+    # "or 1.0": an output with a single value has no range to divide by
     codes = np.rint((values - low) / ((high - low) or 1.0) * 65535).astype(np.uint16)
     return SampledOutput(codes, step, low, high, spread)
 
@@ -99,6 +100,7 @@ def encode(goldens: Sequence[Golden]) -> str:
 def decode(text: str, where: str = "the file") -> list[Golden]:
     """Goldens from text; raises ``ArtifactError`` that names ``where`` when it is broken or of another version."""
     try:
+        # no pickles: a model file from elsewhere must not run code
         with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
             header = json.loads(bytes(arrays["goldens"]).decode())
             if header["version"] != GOLDENS_VERSION:

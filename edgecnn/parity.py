@@ -53,6 +53,8 @@ class Tolerance:
         )
 
 
+# fp32: engines add in another order than PyTorch. fp16: 11 significant bits. int8: a single value may saturate, so only the mean and
+# the predictions are limited; boxes below a score of 0.3 are too uncertain to be compared after rounding to 8 bits.
 TOLERANCES: Mapping[str, Tolerance] = {
     "fp32": Tolerance(largest=1e-4, mean=1e-5, cosine=0.9999, agree=0.98, iou=0.9, score=1e-4, tie=2e-4),
     "fp16": Tolerance(largest=1e-2, mean=1e-3, cosine=0.999, agree=0.95, iou=0.9, score=1e-2, tie=2e-2),
@@ -106,6 +108,7 @@ def compare(expected: Prediction, got: Prediction, tolerance: Tolerance) -> Agre
 def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
     if expected.score.shape != got.score.shape:
         return Agreement(0, 1)
+    # PyTorch's own scores decide: another label agrees where PyTorch gives both classes nearly the same score
     gap = float(expected.score[expected.top1] - expected.score[got.top1])
     return Agreement(int(gap <= tolerance.tie), 1, (abs(float(expected.score.max() - got.score.max())),))
 
@@ -171,6 +174,7 @@ def judge_row(
 def tensor_violations(row: ParityRow, tolerance: Tolerance, *, usual: bool, real: bool) -> list[str]:
     """Everything out of tolerance in the tensors, independent of the decoder."""
     worst, violations = row.worst, []
+    # "not <=" instead of ">": NaN is a violation, too
     if not worst.largest <= tolerance.largest:
         violations.append(f"largest error {worst.largest:.2g} of the range, limit {tolerance.largest:g}")
     if usual and not worst.mean <= tolerance.mean:

@@ -13,7 +13,7 @@ from edgecnn.errors import ArtifactError
 
 FOLDER = Path(__file__).parent / "models" / "weights"
 CHECKPOINT, ARTIFACT = ".safetensors", ".onnx"
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # batch-norm buffers, which are not parameters
 
 
 def names() -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def checkpoint(name: str) -> Path:
 
 
 def artifact(file: str | Path) -> Path:
-    """``file``, or the int8 ONNX file of the shipped model of that name if no such file exists; it runs on the base install."""
+    """The path ``file`` if it exists or is no shipped name; otherwise the int8 ONNX file of the shipped model of that name."""
     inside = FOLDER / f"{file}{ARTIFACT}"
     return inside if not Path(file).exists() and str(file) in names() and inside.exists() else Path(file)
 
@@ -43,7 +43,10 @@ def read(name: str) -> tuple[ModelCard, int]:
 
 
 def _header(path: Path) -> Mapping[str, Any]:
-    """The JSON at the start of a .safetensors file, after its length in 8 bytes: https://github.com/huggingface/safetensors."""
+    """The header of a .safetensors file: its length as a little-endian uint64, then JSON.
+
+    Format: https://github.com/huggingface/safetensors.
+    """
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))

@@ -1,4 +1,4 @@
-"""The values that every folder speaks: frames in, predictions out. NumPy only."""
+"""The value types that all packages share: frames, predictions, results, latencies. NumPy only."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def _check(array: Array, name: str, shape: tuple[int | None, ...], dtype: type) 
 class TensorSpec:
     """Name, shape, dtype and layout of one input or output tensor of a model.
 
-    ``shape`` holds -1 for a size that is free. ``layout`` is "NCHW" or "NHWC" for images, "" otherwise.
-    ``scale`` and ``zero_point``, where given, mean real = scale * (q - zero_point).
+    ``shape`` has -1 for a dynamic size. ``layout`` is "NCHW" or "NHWC" for images, "" otherwise.
+    ``scale`` and ``zero_point`` are those of a quantized tensor: real = scale * (q - zero_point).
     Raises ``ValueError`` for an unknown dtype or layout.
     """
 
@@ -118,7 +118,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classes:
-    """Score of each class of one image, (C,) float32; probabilities unless the card says otherwise."""
+    """Score of each class of one image, (C,) float32; probabilities for the built-in decoders."""
 
     score: Float32
 
@@ -133,7 +133,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Values:
-    """Continuous values read off one image, (K,) float32, in the units that the labels of the card name."""
+    """Regression output for one image, (K,) float32, in the units that the labels of the card name."""
 
     value: Float32
 
@@ -146,7 +146,7 @@ Prediction: TypeAlias = Detections | Classes | Values
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """Something that happened on a camera, such as a line that was crossed or a connection that was lost.
+    """An event on a camera, such as a crossed line or a lost connection.
 
     ``kind`` is a word with dashes ("line-crossed", "camera-lost"), ``at`` is in ``perf_counter`` seconds, ``camera`` its name;
     ``details`` holds plain JSON values.
@@ -173,7 +173,7 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What the pipeline gives for one frame: the prediction, milliseconds by stage, and the frame's age in milliseconds.
+    """The output of the pipeline for one frame: the prediction, milliseconds by stage, and the frame's age in milliseconds.
 
     ``age_ms`` counts from capture to the moment the result is handed over. ``camera`` is the name of the camera where there are
     several, ``events`` is what happened at this frame, ``trails`` the last places (n, 2) of each track by its id, oldest first,
@@ -243,8 +243,8 @@ class Latency:
 class Boxes:
     """True boxes of one image: xyxy (n, 4) float32 pixels, class_id (n,) int64, identity (n,) int64 or None, crowd (n,) bool or None.
 
-    ``crowd`` marks boxes that are neither to be found nor false when found (COCO iscrowd, VOC difficult). ``area`` (n,) float32 is
-    the object's own area in square pixels where the dataset knows it (COCO: of the segment, by which small, medium and large are told).
+    ``crowd`` marks boxes that count neither as missed nor as false positives (COCO iscrowd, VOC difficult). ``area`` (n,) float32 is
+    the area of the object in square pixels where the dataset has it (COCO: of its segmentation, which decides small, medium or large).
     """
 
     xyxy: Float32

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+# Imported on first use: a program that only builds an ExportConfig does not wait for torch.
 _PUBLIC = {
     "Artifact": "edgecnn.export.exporter",
     "ExportConfig": "edgecnn.export.config",

@@ -18,7 +18,7 @@ FORMATS: Mapping[str, str] = {
     "tflite": "edgecnn.export.formats.to_tflite",
     "openvino": "edgecnn.export.formats.to_openvino",
 }
-SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}
+SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}  # OpenVINO also writes a .bin
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 

@@ -203,6 +203,7 @@ class _ArtifactBuilder:
     def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
         card = self._card()
+        # first without parity and goldens: both are measured on the file itself
         self._save(program, {CARD_KEY: card.to_json()}, out)
         parity = verify(self.path, self.evidence)
         if not parity.passed:

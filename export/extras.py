@@ -22,6 +22,7 @@ def require(formats: Iterable[str], precisions: Iterable[str]) -> None:
     for package in ALWAYS:
         _check(package)
     for format in formats:
+        # OpenVINO stores fp16 weights itself; only int8 needs NNCF
         reduced = precisions & ({"int8"} if format == "openvino" else {"int8", "fp16"})
         for package in PACKAGES[format] + (QUANTIZERS[format] if reduced else ()):
             _check(package)

@@ -70,7 +70,7 @@ def load_weights(model: nn.Module, path: Path) -> str:
             f"the model has {expected.get(name, 'none')}, the file {found.get(name, 'none')}",
             "give the weights of exactly this model",
         )
-    model.load_state_dict(weights, strict=False)
+    model.load_state_dict(weights, strict=False)  # not strict only for num_batches_tracked, which inference does not use
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

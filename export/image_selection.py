@@ -122,6 +122,7 @@ def _spread(dataset: Dataset | None, count: int, taken: frozenset[str]) -> tuple
     """``count`` images evenly spaced over the dataset, without those whose fingerprint is in ``taken``; and the dataset's name."""
     if dataset is None:
         return [], ""
+    # more places than needed, because images that calibrate are removed
     places = np.unique(np.linspace(0, len(dataset) - 1, count + len(taken)).astype(int))
     images = (dataset.samples[int(place)].read() for place in places)
     found = [image for image in images if fingerprint(image) not in taken]

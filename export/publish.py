@@ -23,6 +23,7 @@ def staging_folder(out: Path) -> Iterator[Path]:
     made = not out.exists()
     with report_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        # inside out, not in /tmp: renaming is atomic only within one file system
         draft = Path(tempfile.mkdtemp(prefix=".edgecnn-", dir=out))
     try:
         yield draft
@@ -76,7 +77,7 @@ def publish(draft: Path, out: Path, names: Sequence[str]) -> None:
             else:
                 undo.callback(target.unlink, missing_ok=True)
             replace(draft / name, target)
-        undo.pop_all()
+        undo.pop_all()  # all renames succeeded: forget how to undo them
 
 
 def _keep(target: Path, backup: Path) -> None:

@@ -29,6 +29,7 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
     if Path(target).suffix == program.SUFFIX:
         model, shape, digest = program.read_program(Path(target))
         return model, make_card(Path(target).stem, options.input_shape or shape, options).replace(sha256=digest)
+    # a path may contain a colon, too (C:\model.safetensors)
     if ":" in target and not Path(target).exists():
         return _from_factory(target, options)
     model, card = load_checkpoint(target)

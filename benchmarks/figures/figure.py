@@ -54,6 +54,7 @@ def check_weights(name: str, checkpoint: ModelCard, artifact: ModelCard) -> None
 
 def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
     """Write ``content`` with schema, figure, command, device and environment as JSON; paths are cut to their last part."""
+    # absolute paths of the measuring machine do not belong in a published record
     words = [Path(word).name if "/" in word and not word.startswith("scene:") else word for word in sys.argv[1:]]
     device = probe()
     head = {

@@ -37,6 +37,7 @@ def command(model: str, folder: Path, threads: int | None, quick: bool, json_pat
     files = (figure.checkpoint(model), *figure.artifacts(folder))
     if json_path is not None:
         check_writable(json_path)
+    # cold starts have a figure of their own; one is needed to load the file
     protocol = dataclasses.replace(QUICK if quick else FULL, cold_starts=1)
     with ProgressLine() as status:
         config = BenchmarkConfig(files=files, threads=threads, protocol=protocol, clocks=("model",), throughput=False)

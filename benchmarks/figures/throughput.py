@@ -134,6 +134,7 @@ def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ..
         _run([sys.executable, "-m", "edgecnn", "run", str(model), *arguments, *run_options], "edgecnn run")
         record: dict[str, Any] = json.loads(stats.read_text())
     ledger = record["ledger"]
+    # frames that were still in the pipeline when --duration ended are dropped, too
     if ledger["dropped"] > ledger["unfinished"] or ledger["failed"]:
         raise BackendError(f"frames were lost: {ledger}", "check the source with edgecnn run")
     return float(record["throughput_fps"])

@@ -115,7 +115,7 @@ def _peer(fps: float, options: dict[str, float]) -> TrackFunction:
 
     def follow(found: Detections, index: int) -> Detections:
         tracked = tracker.update(boxes(xyxy=found.xyxy, confidence=found.score, class_id=found.class_id))
-        named = tracked.tracker_id >= 0
+        named = tracked.tracker_id >= 0  # -1: a detection without a confirmed track
         xyxy = np.asarray(tracked.xyxy[named], np.float32).reshape(-1, 4)
         identity = np.asarray(tracked.tracker_id[named], np.int64)
         return Detections(xyxy, np.ones(len(xyxy), np.float32), np.zeros(len(xyxy), np.int64), identity)

@@ -105,6 +105,7 @@ def measure(seconds: float, viewers: int, stalled: int) -> dict[str, Any]:
 @contextmanager
 def viewer(port: int) -> Iterator[None]:
     """A process that requests frames and statistics as the page does."""
+    # a process, not a thread: its processor time must not count as that of the run
     process = subprocess.Popen([sys.executable, "-m", "edgecnn.benchmarks.figures.viewer", str(port)])
     try:
         yield
@@ -117,7 +118,7 @@ def viewer(port: int) -> Iterator[None]:
 def never_reads(port: int) -> Iterator[None]:
     """A connection that sends requests until its buffer is full, and reads no response."""
     with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # small: the server soon can't send any more
         connection.connect(("127.0.0.1", port))
         connection.sendall(b"GET /api/frame?camera=camera HTTP/1.1\r\nhost: localhost\r\n\r\n" * 100)
         yield

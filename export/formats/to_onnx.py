@@ -126,7 +126,7 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         plain, prepared, done = (Path(folder) / f"{step}.onnx" for step in ("plain", "prepared", "int8"))
         onnx.save(program, plain)
-        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)  # all shapes are fixed
         quantize_static(
             prepared,
             done,
@@ -137,6 +137,7 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={
+                # asymmetric: activations after a ReLU are never negative and would lose half of the codes
                 "ActivationSymmetric": False,
                 "WeightSymmetric": True,
                 "TensorQuantOverrides": as_pixels(onnx.load(prepared)),

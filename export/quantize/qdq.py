@@ -161,6 +161,7 @@ def _drop_unused(graph: Any) -> None:
 
 
 def _keep(field: Any, items: list[Any]) -> None:
+    # copies: deleting from a repeated protobuf field invalidates the messages that were in it
     kept = [type(item).FromString(item.SerializeToString()) for item in items]
     del field[:]
     field.extend(kept)

@@ -62,6 +62,7 @@ def _prepared(program: Any) -> Any:
         onnx.save(program, plain)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
         model = onnx.load(prepared)
+    # nodes_to_exclude selects nodes by name, and converters leave names empty or duplicate
     for index, node in enumerate(model.graph.node):
         node.name = f"node{index}"
     return model
@@ -88,6 +89,7 @@ def _values(graph: Any, image: Array) -> dict[str, Array]:
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = onnxruntime.SessionOptions()
+    # optimizations would fuse operators, and the tensors between them would disappear
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads, options.log_severity_level = usable_cpus(), 4
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -46,6 +46,7 @@ def _run(program: bytes, image: Array) -> Any:
         interpreter = Interpreter(
             model_content=program,
             experimental_preserve_all_tensors=True,
+            # without XNNPACK: a delegate computes several operators at once and keeps no tensors between them
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
     interpreter.allocate_tensors()

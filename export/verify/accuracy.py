@@ -51,6 +51,7 @@ class Accuracy:
     """Measures artifacts of one model on one dataset; PyTorch is measured once, on first use."""
 
     def __init__(self, reference: Reference, dataset: Dataset) -> None:
+        # the same thresholds for both sides; the card may have higher ones, which would cut off the precision-recall curve
         options = {**reference.card.decode.options, **EVALUATION}
         card = reference.card.replace(decode=Decode(reference.card.decode.name, options))
         self._reference = Reference(reference.model, card, reference.names)

@@ -76,7 +76,7 @@ def _input_fault(evidence: Evidence, outputs: Sequence[ModelOutput]) -> Cause | 
     for fault in faults(reference.card.preprocess):
         after = _distance(evidence, outputs, [_simulate(reference, fault, probe.image) for probe in evidence.probes])
         if after < least:
-            best, least = fault, after * 0.99
+            best, least = fault, after * 0.99  # a later fault must be clearly better: equal faults differ by rounding
     if best is None:
         return None
     return Cause(best.cause, f"PyTorch with {best.what} gives the same outputs as this file")

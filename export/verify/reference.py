@@ -39,6 +39,7 @@ class Reference:
 
     def tensor(self, image: Image, preprocess: Preprocess) -> tuple[Array, Geometry]:
         """(1, C, h, w) float32 made by ``preprocess``, which in a diagnosis differs from the card's."""
+        # float32 NCHW, as in training: the artifact's own path (uint8 NHWC, arithmetic in the graph) is the one under test
         spec = TensorSpec("image", (1, preprocess.channels, *preprocess.size), "float32", "NCHW")
         feeds, place = Preprocessor(preprocess, spec)(image)
         return feeds["image"], place
