@@ -40,7 +40,9 @@ PLACES = {
     "postprocess": Place(("edgecnn/postprocess/*",), ("tests/postprocess",)),
     "metrics": Place(("edgecnn/metrics/*",), ("tests/metrics",)),
     "backends": Place(("edgecnn/runtime/backends/*",), ("tests/runtime/backends",), isolated=True),
-    "queue": Place(("edgecnn/runtime/sinks/queue.py",), ("tests/runtime/sinks/test_queue.py",)),
+    "queue": Place(
+        ("edgecnn/runtime/sinks/queue.py",), ("tests/runtime/sinks/test_queue.py", "tests/runtime/sinks/test_queue_bounds.py")
+    ),
     "steps": Place(("edgecnn/runtime/steps/*",), ("tests/runtime/steps",)),
 }
 

@@ -138,6 +138,8 @@ def _write(path: Path, model: Path) -> None:
 
 def parsed(command: click.Command, words: list[str]) -> click.Context:
     """What click makes of the words; names, choices and numbers are checked, as for a user."""
+    if "--help" in words:
+        return click.Context(command)
     try:
         return command.make_context(command.name, list(words))
     except click.ClickException as error:
@@ -170,6 +172,8 @@ def test_the_command_understands_it(line: Line, folder: Path, model: Path) -> No
 def may_be_run(line: Line) -> bool:
     words = line.words
     if words[0] != "edgecnn" or len(words) < 2 or words[1] not in {"run", "models", "info", "selftest", "service", "evaluate"}:
+        return False
+    if len(words) == 2 and words[1] != "models":  # its name alone, in a sentence
         return False
     files = [word for word in words if re.search(r"\.(tflite|xml|mp4|txt)$|\{camera\}|^yolox|NAME$", word)]
     own_data = words[1] == "evaluate" and not any(word.startswith("scene:") for word in words)
