@@ -1,4 +1,4 @@
-"""How many processors this process may use: affinity, container quota and machine, whichever is least."""
+"""The number of processors that this process may use: the minimum of CPU affinity, container quota and machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def usable_cpus(root: Path = Path("/")) -> int:
-    """Processors that this process can keep busy at once, at least 1; ``root`` is where /proc and /sys are found.
+    """Processors that this process can use in parallel, at least 1; ``root`` is the folder that contains proc and sys.
 
     A container with a quota still sees all processors of its host in ``os.cpu_count`` and in its affinity mask, and an engine that
     starts a thread on each of them is throttled by the kernel. A quota of 1.5 processors counts as 2.

@@ -80,7 +80,7 @@ def check_writable(path: Path | str, *, in_place: bool = False, fix: str = ANOTH
 
 
 def replace(draft: Path, target: Path) -> None:
-    """Rename a finished file over ``target``, which keeps its permissions; both are on disk afterwards. Raises ``OSError``."""
+    """Rename a finished file to ``target``, which keeps its permissions; file and name are synced to disk. Raises ``OSError``."""
     if target.exists():
         draft.chmod(target.stat().st_mode & 0o7777)
     sync(draft)
@@ -89,7 +89,7 @@ def replace(draft: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the system write a file's content, or a folder's list of names, to disk. Raises ``OSError``."""
+    """fsync the content of a file, or the names in a folder. Raises ``OSError``."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -101,12 +101,12 @@ def sync(path: Path) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """A hidden name beside ``path`` with its suffix, by which libraries choose a format; no two calls give the same."""
+    """A unique hidden name in the folder of ``path``, with the same suffix, because libraries choose a format by it."""
     return path.with_name(f".{path.stem[:_NAME_LENGTH]}.{os.getpid()}-{next(_numbers)}.part{path.suffix}")
 
 
 def write_error(path: Path | str, error: OSError, fix: str = ANOTHER_PLACE) -> InputError:
-    """The one-line error for a file that the system refuses to write."""
+    """The one-line error for a file that can't be written."""
     reason = (error.strerror or str(error)).lower()
     return InputError(f"can't write {path}: {reason}", f"free some space, or {fix}" if error.errno in FULL else fix)
 
@@ -117,7 +117,7 @@ def _stream(path: Path, mode: str, fix: str) -> Iterator[TextIO | BinaryIO]:
         stream = cast("TextIO | BinaryIO", draft.open(mode, encoding=None if "b" in mode else "utf-8"))
         try:
             yield stream
-            stream.close()  # what is still buffered meets a full disk here, inside the refusals of atomic_path
+            stream.close()  # flushes its buffer: a full disk must raise here, where atomic_path reports it
         finally:
             with contextlib.suppress(OSError):
                 stream.close()
@@ -128,7 +128,7 @@ def _refusals(path: Path, fix: str, only: tuple[int, ...] = ()) -> Iterator[None
     try:
         yield
     except OSError as error:
-        if only and error.errno not in only:  # the caller's own, such as a missing input
+        if only and error.errno not in only:  # an error of the caller's code, such as a missing input file
             raise
         raise write_error(path, error, fix) from error
 
@@ -148,10 +148,10 @@ def _new(path: Path) -> Path:
 
 
 def _target(path: Path) -> Path:
-    """Where a symbolic link points, so that the link stays."""
+    """The target of a symbolic link, so that writing replaces the target and not the link."""
     return path.resolve() if path.is_symlink() else path
 
 
 def _is_special(path: Path) -> bool:
-    """Asked of the link, not of its target: /dev/stdout resolves to a name like /proc/1/fd/pipe:[2] that is no path."""
+    """Whether ``path`` is a device or pipe; checked before resolving links: /dev/stdout resolves to names such as /proc/1/fd/pipe:[2]."""
     return path.exists() and not path.is_file()

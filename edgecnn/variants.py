@@ -1,6 +1,6 @@
 """Variants of one network compared on this device: compression, then export and measurement of every step's checkpoint.
 
-``compress_and_report`` is what `edgecnn compress` does; ``write_report`` is its last part, for runs that exist.
+``compress_and_report`` does the work of `edgecnn compress`; ``write_report`` only writes the report, for finished runs.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ PRECISIONS = ("fp32", "int8")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantConfig:
-    """How variants are exported and measured.
+    """Export and measurement of variants.
 
-    ``formats`` None stands for all whose packages are installed, () for no measurement. ``data`` is the dataset address of the inputs
+    ``formats``: None for all whose packages are installed, () for no measurement. ``data`` is the dataset address of the inputs
     and of the accuracy, on at most ``limit`` images; ``calibration`` that of the int8 ranges. ``threads`` are CPU threads, None for the
     engine's choice. ``full`` measures 662 runs and 10 s a file instead of the quick protocol.
     Raises ``MissingExtraError`` for a named format that is not installed, ``InputError`` for an unknown one.

@@ -101,7 +101,7 @@ def start_once(command: list[str]) -> ProcessStart:
     child.returncode = os.waitstatus_to_exitcode(status)  # os.wait4 has reaped the child, tell Popen
     if child.returncode or not line:
         raise BackendError(
-            f"{' '.join(command[1:])} printed nothing and ended with exit code {child.returncode}", "run it by hand"
+            f"{' '.join(command[1:])} printed nothing and ended with exit code {child.returncode}", "run it manually"
         )
     return ProcessStart(first, end, usage.ru_maxrss / 1024)
 

@@ -93,11 +93,11 @@ def run_part(part: str, **arguments: Any) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired:
         raise BackendError(
-            f"the measurement {part} did not end within {limit:.0f} s", f"run stream_part '{text}' by hand"
+            f"the measurement {part} did not end within {limit:.0f} s", f"run stream_part '{text}' manually"
         ) from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise BackendError(f"the measurement {part} failed: {last[:300]}", f"run stream_part '{text}' by hand")
+        raise BackendError(f"the measurement {part} failed: {last[:300]}", f"run stream_part '{text}' manually")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

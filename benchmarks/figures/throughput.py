@@ -111,7 +111,7 @@ def engine_alone(model: Path, precision: str, seconds: int) -> float:
     done = _run([sys.executable, "-c", BENCHMARK_APP, *arguments], "benchmark_app")
     rate = re.search(r"Throughput:\s+([\d.]+) FPS", done)
     if rate is None:
-        raise BackendError(f"benchmark_app printed no throughput: {done.strip()[-200:] or 'no output'}", "run it by hand")
+        raise BackendError(f"benchmark_app printed no throughput: {done.strip()[-200:] or 'no output'}", "run it manually")
     return float(rate[1])
 
 
@@ -144,7 +144,7 @@ def _run(command: list[str], name: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
-        raise BackendError(f"{name} failed with exit code {done.returncode}: {last[:300]}", "run it by hand")
+        raise BackendError(f"{name} failed with exit code {done.returncode}: {last[:300]}", "run it manually")
     return done.stdout
 
 

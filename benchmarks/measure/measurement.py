@@ -39,7 +39,7 @@ def measure(config: BenchmarkConfig, progress: Progress = no_progress, check: Ch
     """
     for path in config.files:
         file_format(path)
-    # the load average must not contain the measurement itself
+    # read first: the load average must not contain the measurement itself
     before, started = environment(), datetime.now(timezone.utc).isoformat(timespec="seconds")
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         processes = load_all(config, 1, stack, progress)
@@ -77,7 +77,7 @@ def load_all(config: BenchmarkConfig, requests: int, stack: ExitStack, progress:
 
 
 def _cold_starts(config: BenchmarkConfig, processes: list[ModelProcess], progress: Progress) -> list[list[LoadReport]]:
-    """The load reports of all cold starts, by file; the processes beyond the first end at once."""
+    """The load reports of all cold starts, by file; only the first process of each file is kept for the measurement."""
     reports = [[process.load_report] for process in processes]
     for number in range(1, config.protocol.cold_starts):
         for own, path in zip(reports, config.files, strict=True):
@@ -88,7 +88,7 @@ def _cold_starts(config: BenchmarkConfig, processes: list[ModelProcess], progres
 
 
 def _store_inputs(config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress) -> BenchmarkInputs:
-    """Read the inputs once, for all processes; what would stop the accuracy measurement later is raised here."""
+    """Read the inputs once, for all processes; errors of the later accuracy measurement are raised here."""
     progress("reading inputs")
     count = config.protocol.input_count
     if config.data is None:

@@ -72,7 +72,7 @@ class ModelUnderTest:
         return RoundSamples(samples, {name: values[-len(samples) :] for name, values in stages.items()})
 
     def throughput(self, clock: Clock, seconds: float) -> float:
-        """Frames per second with as many threads as the backend serves at once, over ``seconds`` seconds and at least one frame each."""
+        """Frames per second with as many threads as the backend supports, for ``seconds`` seconds and at least one frame per thread."""
         until = perf_counter() + seconds
         counts = [0] * self.predictor.backend.concurrency
         steps = [self._step(clock, {}) for _ in counts]
@@ -127,6 +127,6 @@ class ModelUnderTest:
         return model
 
     def _next(self, count: int) -> int:
-        # not synchronised between threads: two that take the same image do no harm
+        # not synchronised between threads: it does not matter if two of them take the same image
         self._turn += 1
         return self._turn % count

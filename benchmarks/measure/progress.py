@@ -1,4 +1,4 @@
-"""One line on a terminal that shows what is being measured; nothing where the output is not a terminal."""
+"""A progress line on a terminal; nothing is shown where the output is not a terminal."""
 
 from __future__ import annotations
 

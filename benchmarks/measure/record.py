@@ -58,7 +58,7 @@ class ColdStart:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Frames per second with ``concurrency`` threads calling at once, by clock (model: run only, task: frames to boxes)."""
+    """Frames per second with ``concurrency`` calling threads, by clock (model: run only, task: frames to boxes)."""
 
     concurrency: int
     fps: Mapping[Clock, float]
@@ -88,7 +88,7 @@ class FileRecord:
     @property
     def cold_start(self) -> ColdStart:
         """The median of the cold starts, by total time."""
-        # the lower median: a cold start that was measured, not a mean of two
+        # the lower median: a measured cold start, not the mean of two
         return sorted(self.cold_starts, key=lambda start: start.total_ms)[(len(self.cold_starts) - 1) // 2]
 
     @property
@@ -98,7 +98,7 @@ class FileRecord:
 
     @property
     def verdict(self) -> Verdict:
-        """The reasons of all clocks, each once."""
+        """The verdict over all clocks, without repeated reasons."""
         return Verdict(tuple(dict.fromkeys(reason for record in self.clocks.values() for reason in record.verdict.reasons)))
 
 

@@ -39,7 +39,7 @@ def test_peak_memory_is_that_of_the_process() -> None:
 
 @pytest.mark.parametrize("code", [pytest.param("raise SystemExit(3)", id="fails"), pytest.param("pass", id="says nothing")])
 def test_a_start_without_result_is_an_error(code: str) -> None:
-    with pytest.raises(BackendError, match="run it by hand"):
+    with pytest.raises(BackendError, match="run it manually"):
         coldstart.start_once(python(code))
 
 
