@@ -76,7 +76,7 @@ def parse_shape(value: str) -> tuple[int, ...]:
 @optgroup.option("--task", type=click.Choice(TASKS), help="Task of the model.")
 @optgroup.option("--labels", type=click.Path(path_type=Path), metavar="NAMES", help="Class names: a,b,c or a file, one per line.")
 @optgroup.option("--decode", metavar="NAME", help="Decoder of the outputs: softmax, fcos, yolox, yolo, ssd, ...")
-@optgroup.option("--resize", type=click.Choice(RESIZES), help="How an image is resized to the input size.")
+@optgroup.option("--resize", type=click.Choice(RESIZES), help="Resize rule for images.")
 @optgroup.option("--align", type=click.Choice(ALIGNS), help="Position of the image in the letterbox.")
 @optgroup.option("--pad-value", type=click.IntRange(0, 255), help="Padding value of the letterbox.")
 @optgroup.option("--color", type=click.Choice(COLORS), help="Channel order the model was trained with.  [default: rgb]")

@@ -97,14 +97,14 @@ MODEL_OPTIONS: Options = (
         },
     ),
     (("--size",), {"type": parse_size, "metavar": "HxW", "help": "Input size of a model with a dynamic input."}),
-    (("--resize",), {"type": click.Choice(RESIZES), "help": "How frames are resized to the input."}),
-    (("--align",), {"type": click.Choice(ALIGNS), "help": "Position of a letterboxed frame."}),
-    (("--pad-value",), {"type": click.IntRange(0, 255), "help": "Padding value of a letterboxed frame."}),
+    (("--resize",), {"type": click.Choice(RESIZES), "help": "Resize rule for frames."}),
+    (("--align",), {"type": click.Choice(ALIGNS), "help": "Position of the frame in the letterbox."}),
+    (("--pad-value",), {"type": click.IntRange(0, 255), "help": "Padding value of the letterbox."}),
     (("--color",), {"type": click.Choice(COLORS), "help": "Channel order of the input."}),
-    (("--mean",), {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Mean subtracted from pixels (0..255)."}),
+    (("--mean",), {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Mean, in pixels (0..255)."}),
     (
         ("--std",),
-        {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Standard deviation that (pixel - mean) is divided by."},
+        {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Standard deviation, in pixels (0..255)."},
     ),
     (("--score-threshold",), {"type": click.FloatRange(0, 1), "help": "Minimum score of a detection."}),
     (("--iou-threshold",), {"type": click.FloatRange(0, 1), "help": "IoU threshold of non-maximum suppression."}),
@@ -159,7 +159,9 @@ def model_options(function: F, table: Options = MODEL_OPTIONS) -> F:
         options = card_options(values)
         return function(options=options, **values)
 
-    return _add(collected, table, OptionGroup("Model").option)  # type: ignore[return-value]
+    return _add(
+        collected, table, OptionGroup("Model", help="Options that are not given are taken from the card of the file.").option
+    )  # type: ignore[return-value]
 
 
 def _add(function: F, options: Options, decorator: Callable[..., Callable[[F], F]] = click.option) -> F:
