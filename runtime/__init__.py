@@ -1,1 +1,1 @@
-"""Camera to result, never torch: backends, sources, mailbox, pipeline, sinks."""
+"""Runs models on images and cameras without torch: backends, sources, pipeline, sinks, live view."""

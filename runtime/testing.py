@@ -1,4 +1,4 @@
-"""Fakes for tests, also for those of users: a backend, a predictor and a source that need no model and no camera."""
+"""Test doubles of a backend, a predictor and a source that need neither a model nor a camera."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from edgecnn.tensors import check_feeds
 from edgecnn.types import Array, Detections, Frame, Image, Prediction, Tensors, TensorSpec
 
 _HANG_S = 60.0
+# A name of its own, so that a test can replace the pause of a hanging source alone.
 hang = time.sleep
 
 
 class FakeBackend:
-    """A Backend that returns the same outputs for every input, and checks its inputs as a real one does."""
+    """Returns the same outputs for every input, and checks its inputs as a real backend does."""
 
     concurrency = 64
 
@@ -29,7 +30,7 @@ class FakeBackend:
         self._values = dict(outputs)
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
-        """Copies of the outputs; raises ``BackendError`` for feeds of other names, shapes or dtypes."""
+        """Return copies of the outputs. Raises ``BackendError`` for feeds of other names, shapes or dtypes."""
         check_feeds(feeds, self.inputs)
         return {name: value.copy() for name, value in self._values.items()}
 
@@ -38,14 +39,14 @@ class FakeBackend:
 
 
 def one_box(image: Image) -> Detections:
-    """A box of class 0 in the middle of the image."""
+    """Return a box of class 0 in the middle of the image."""
     height, width = image.shape[:2]
     xyxy = np.array([[width / 4, height / 4, width * 3 / 4, height * 3 / 4]], np.float32)
     return Detections(xyxy, np.array([0.87], np.float32), np.zeros(1, np.int64))
 
 
 class FakePredictor:
-    """A Predictor that returns ``predict(image)`` after ``delay`` seconds; ``peak`` is the most workers that were busy at once."""
+    """Returns ``predict(image)`` after ``delay`` seconds; ``peak`` is the largest number of workers that were busy at once."""
 
     card = ModelCard(
         name="fake", task="detect", labels=("thing",), preprocess=Preprocess((64, 64), input_dtype="uint8"), decode=Decode("fcos")
@@ -57,11 +58,11 @@ class FakePredictor:
         self._busy = self.peak = 0
 
     def __call__(self, image: Image) -> Prediction:
-        """The prediction for one image."""
+        """Return the prediction for one image."""
         return self._predict(image)
 
     def worker(self) -> Callable[[Image], tuple[Prediction, dict[str, float]]]:
-        """An inference function; all share the counters."""
+        """Return an inference function; all of them share the counters."""
         return self._work
 
     def close(self) -> None:
@@ -82,10 +83,11 @@ class FakePredictor:
 
 
 class FakeSource(Source):
-    """``count`` grey frames (None: endless) whose brightness is their index modulo 256, at ``fps`` where given.
+    """Delivers ``count`` grey frames (None: endless) whose brightness is their index modulo 256.
 
-    ``unreadable`` are frames that fail; ``error`` is raised after the last frame; ``hang`` is the frame before which the source blocks
-    for a minute.
+    With ``fps`` the source is live and delivers that many frames per second; else it delivers as fast as it is read. The frames
+    with an index in ``unreadable`` fail. ``error`` is raised after the last frame. Before the frame ``hang`` the source blocks
+    for a minute, like a driver that hangs.
     """
 
     def __init__(
@@ -120,4 +122,5 @@ class FakeSource(Source):
             if self._error is not None:
                 raise self._error
         finally:
+            # Tests check which thread releases a source: a capture device must be released by the thread that reads it.
             self.released_in = threading.current_thread().name

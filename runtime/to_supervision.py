@@ -1,4 +1,4 @@
-"""Converts Detections to and from the library supervision."""
+"""Converts ``Detections`` to and from ``supervision.Detections`` (https://supervision.roboflow.com)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edgecnn.types import Detections
 
 
 def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
-    """``found`` as ``supervision.Detections``; with ``labels``, ``data["class_name"]`` holds the class names.
+    """Convert ``found`` to ``supervision.Detections``; with ``labels``, ``data["class_name"]`` holds the class names.
 
-    Raises ``InputError`` where supervision is not installed.
+    Raises ``InputError`` if supervision is not installed.
     """
     try:
         from supervision import Detections as Theirs
@@ -31,10 +31,11 @@ def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
 
 
 def from_supervision(found: Any) -> Detections:
-    """``supervision.Detections`` as ``Detections``; the score defaults to 1 and the class to 0."""
+    """Convert ``supervision.Detections`` to ``Detections``; a missing score becomes 1 and a missing class 0."""
     count = len(found)
     score = np.ones(count) if found.confidence is None else found.confidence
     class_id = np.zeros(count) if found.class_id is None else found.class_id
+    # supervision uses float64 and platform-dependent integers in some of its own converters, so every array gets our dtype.
     return Detections(
         np.asarray(found.xyxy, np.float32).reshape(-1, 4),
         np.asarray(score, np.float32),

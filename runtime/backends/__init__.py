@@ -1,4 +1,7 @@
-"""Inference engines behind one interface; `open_backend` chooses by the file's format and imports only that engine."""
+"""Runs models in different inference engines behind one interface.
+
+``open_backend`` selects the engine by the format of the file and imports only that engine.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ SUFFIXES: Mapping[str, str] = {".onnx": "onnx", ".xml": "openvino", ".tflite": "
 
 @runtime_checkable
 class Backend(Protocol):
-    """One loaded model in one inference engine.
+    """A model loaded in one inference engine.
 
-    ``inputs`` and ``outputs`` are the tensors as the file declares them, ``metadata`` the texts stored in the file by flat key,
-    ``concurrency`` the number of threads that may call ``run`` at once.
+    ``inputs`` and ``outputs`` are the tensors as declared in the file, ``metadata`` the texts stored in the file by key, and
+    ``concurrency`` the number of threads that can call ``run`` at the same time.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -37,7 +40,7 @@ class Backend(Protocol):
     concurrency: int
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
-        """Outputs by name for one batch; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
+        """Return the outputs of one batch by name, as arrays of the caller. Raises ``BackendError`` for feeds that do not fit."""
         ...
 
     def close(self) -> None:
@@ -46,7 +49,7 @@ class Backend(Protocol):
 
 
 def file_format(path: Path) -> str:
-    """The format of a model file by its suffix; raises ``InputError`` for a missing or unreadable file or an unknown suffix."""
+    """Return the format of a model file by its suffix. Raises ``InputError`` for an unreadable file or an unknown suffix."""
     if not path.exists():
         raise InputError(f"the model file {path} does not exist", "check the path")
     if not path.is_file():
@@ -61,12 +64,12 @@ def file_format(path: Path) -> str:
 
 
 def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
-    """Load a model file, or a shipped model by its name ("cups"), in its engine.
+    """Load a model file, or a shipped model by its name ("cups"), in the engine for its format.
 
-    ``threads`` is the number of CPU threads in all (None: the engine decides), ``requests`` the number of inferences in flight
-    (1: lowest latency); ``concurrency`` of the backend says how many it allows.
-    Raises ``InputError`` for a missing file, ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file
-    that the engine cannot load or a device that does not exist.
+    ``threads`` is the total number of CPU threads (None: default of the engine), ``requests`` the number of concurrent inferences
+    (1: lowest latency), which becomes ``concurrency`` of the backend. Raises ``InputError`` for a missing file,
+    ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file that the engine cannot load or a device
+    that does not exist.
     """
     path = artifact(path)
     opener = import_module(OPENERS[file_format(path)])

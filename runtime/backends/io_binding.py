@@ -1,4 +1,4 @@
-"""IO binding: inference with persistent buffers, so that preprocessing writes into the engine's input memory without a copy."""
+"""Runs inference on persistent buffers, so that preprocessing writes into the engine's input memory without a copy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class IoBinding(Protocol):
-    """Buffers for one thread: write into ``inputs``, then ``run``."""
+    """Input and output buffers for one thread: write into ``inputs``, then call ``run``."""
 
     inputs: Mapping[str, Array]
 
     def run(self) -> Mapping[str, Array]:
-        """Outputs by name, valid until the next run. Raises ``BackendError``."""
+        """Run inference; return outputs by name, valid until the next run. Raises ``BackendError``."""
         ...
 
 
@@ -28,22 +28,22 @@ class SupportsBinding(Protocol):
     """A backend with IO binding."""
 
     def bind(self, shapes: Shapes) -> IoBinding:
-        """Buffers for inputs of these shapes, which must fit the declared ones."""
+        """Create buffers for inputs of these shapes, which must fit the declared ones."""
         ...
 
 
 def bind_io(backend: Backend, shapes: Shapes) -> IoBinding:
-    """Buffers of ``backend`` for inputs of ``shapes``; arrays that each run copies where the backend has no IO binding."""
+    """Create buffers of ``backend`` for inputs of ``shapes``; without IO binding, each run copies the arrays."""
     return backend.bind(shapes) if isinstance(backend, SupportsBinding) else _CopyingBinding(backend, shapes)
 
 
 class _CopyingBinding:
-    """For a backend without IO binding: arrays that are passed to each run."""
+    """Passes its arrays to each run of a backend without IO binding."""
 
     def __init__(self, backend: Backend, shapes: Shapes) -> None:
         self._backend = backend
         self.inputs: Mapping[str, Array] = {spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in backend.inputs}
 
     def run(self) -> Mapping[str, Array]:
-        """Outputs by name."""
+        """Run inference; return outputs by name."""
         return self._backend.run(self.inputs)

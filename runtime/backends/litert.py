@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite), from the package ai-edge-litert, or tflite_runtime where that is what a board has. CPU only."""
+"""Runs TFLite models on CPUs, with the package ai-edge-litert or tflite_runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STDERR_LOCK = threading.Lock()
 
 
 class LiteRtBackend:
-    """``concurrency`` interpreters of one file; an interpreter is not thread-safe, so each run takes a free one."""
+    """Runs a TFLite model on ``concurrency`` interpreters; an interpreter is not thread-safe, so each run uses a free one."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -47,12 +47,16 @@ class LiteRtBackend:
         self._interpreters: ResourcePool[Any] = ResourcePool([*interpreters].pop, len(interpreters))
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
-        """Outputs by name; the arrays belong to the caller. Quantized outputs stay integers, see ``TensorSpec.scale``."""
+        """Return outputs by name, as arrays of the caller.
+
+        Quantized outputs are integers (see ``TensorSpec.scale``). Raises ``BackendError`` for feeds that do not fit.
+        """
         check_feeds(feeds, self.inputs)
         with self._interpreters.acquire() as interpreter:
             try:
                 self._feed(interpreter, feeds)
                 interpreter.invoke()
+                # get_tensor copies, so the next run of this interpreter does not overwrite the arrays.
                 arrays = [interpreter.get_tensor(index) for index in self._outputs]
             except Exception as error:
                 raise inference_error(ENGINE, error) from error
@@ -65,7 +69,7 @@ class LiteRtBackend:
             interpreter.set_tensor(index, feeds[spec.name])
 
     def _resize(self, interpreter: Any, feeds: Tensors) -> None:
-        """Reallocate where a dynamic size differs from the last run."""
+        """Reallocate the tensors if a dynamic size differs from the last run."""
         details = interpreter.get_input_details()
         arrays = [feeds[spec.name] for spec in self.inputs]
         if all(tuple(detail["shape"]) == array.shape for detail, array in zip(details, arrays, strict=True)):
@@ -80,7 +84,7 @@ class LiteRtBackend:
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> LiteRtBackend:
-    """Load a .tflite file; raises ``BackendError`` where the engine cannot load it, or for device "gpu".
+    """Load a .tflite file. Raises ``BackendError`` if the engine cannot load it, and for the device "gpu".
 
     Each of the ``requests`` interpreters gets an equal share of ``threads``, or of all CPUs.
     """
@@ -115,14 +119,16 @@ def _interpreter_class() -> Any:
 
 def _check_is_tflite(path: Path) -> None:
     with path.open("rb") as file:
+        # A FlatBuffer begins with the offset of its root table (4 bytes), then the file identifier (4 bytes).
         if file.read(8)[4:] != b"TFL3":
             raise BackendError(f"{path} is no TFLite model: its identifier TFL3 is missing", "export or copy the file again")
 
 
 def _zip_texts(path: Path) -> dict[str, str]:
-    """Text files in the ZIP appended to the file, by name; raises ``BackendError`` where that ZIP is truncated.
+    """Read the text files of the ZIP appended to the model, by name. Raises ``BackendError`` if that ZIP is truncated.
 
-    A ZIP is found by its directory at the end, so a cut file looks like one without metadata: its entries give it away.
+    Readers find a ZIP by the directory at its end, so a truncated file looks like one without metadata. The headers of its
+    entries show that it had some.
     """
     if not zipfile.is_zipfile(path):
         if re.search(ZIP_ENTRY, path.read_bytes()):
@@ -133,6 +139,7 @@ def _zip_texts(path: Path) -> dict[str, str]:
         for name in archive.namelist():
             try:
                 texts[name] = archive.read(name).decode("utf-8")
+            # Other tools append binary files, too. zipfile raises RuntimeError for an encrypted entry.
             except (UnicodeDecodeError, zipfile.BadZipFile, OSError, RuntimeError):
                 continue
     return texts
@@ -142,11 +149,12 @@ def _zip_texts(path: Path) -> dict[str, str]:
 def _without_info_lines() -> Iterator[None]:
     """Suppress the "INFO: ..." lines that native code writes to file descriptor 2; other lines are written afterwards.
 
-    The descriptor belongs to the whole process, hence the lock, and the need to load in the caller's thread.
+    The descriptor belongs to the whole process, hence the lock, and models are not loaded in background threads.
     """
     if not hasattr(os, "memfd_create") or sys.__stderr__ is None:
         yield
         return
+    # A memory file and not a pipe: native code that writes more than a pipe holds would block.
     with _STDERR_LOCK, os.fdopen(os.memfd_create("stderr"), "r+b") as kept:
         before = os.dup(2)
         os.dup2(kept.fileno(), 2)
@@ -162,7 +170,7 @@ def _without_info_lines() -> Iterator[None]:
 
 
 def _signature_names(interpreter: Any) -> tuple[dict[int, str], dict[int, str]]:
-    """Names by tensor index from the file's only signature: the tensors' own names are generated by the converter."""
+    """Return names by tensor index from the only signature of the file; the converter generates the names of tensors."""
     signatures = interpreter.get_signature_list()
     if len(signatures) != 1:
         return {}, {}

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the base install's engine."""
+"""Runs ONNX models with ONNX Runtime, the engine of the base install."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DTYPES = {
 
 
 class OrtBackend:
-    """One ONNX Runtime session; its ``run`` may be called by many threads at once."""
+    """Runs an ONNX model in one session; any number of threads can call ``run`` at the same time."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -45,7 +45,7 @@ class OrtBackend:
         self._names = [spec.name for spec in self.outputs]
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
-        """Outputs by name; the arrays belong to the caller. Raises ``BackendError`` for feeds that do not fit."""
+        """Return outputs by name, as arrays of the caller. Raises ``BackendError`` for feeds that do not fit."""
         check_feeds(feeds, self.inputs)
         if self._session is None:
             raise closed_error()
@@ -55,7 +55,7 @@ class OrtBackend:
             raise inference_error("ONNX Runtime", error) from error
 
     def bind(self, shapes: Shapes) -> OrtBinding:
-        """Buffers that the session reads and, for outputs of a fixed size, writes."""
+        """Create buffers that the session reads and, for outputs of a fixed size, writes."""
         if self._session is None:
             raise closed_error()
         return OrtBinding(self, self._session, shapes)
@@ -71,10 +71,10 @@ class OrtBackend:
 
 
 class OrtBinding:
-    """An IO binding of the session to arrays.
+    """Binds the inputs and outputs of a session to arrays.
 
-    Output arrays are allocated after the first run, because a file may declare wrong shapes: outputs of the declared shape are
-    written into the same array from then on, the others are allocated by each run.
+    Output arrays are bound after the first run, because a file may declare wrong shapes. From then on, outputs of the declared
+    shape are written into the same array; the others are allocated by each run.
     """
 
     inputs: Mapping[str, Array]
@@ -84,12 +84,13 @@ class OrtBinding:
         self.inputs = {spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in backend.inputs}
         self._outputs: dict[str, Array] | None = None
         for name, array in self.inputs.items():
+            # On the CPU the OrtValue shares the memory of the array: what is written to the array is the input of the next run.
             self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
         for spec in backend.outputs:
             self._binding.bind_output(spec.name)
 
     def run(self) -> dict[str, Array]:
-        """Outputs by name, valid until the next run."""
+        """Run inference; return outputs by name, valid until the next run. Raises ``BackendError``."""
         if self._backend.is_closed:
             raise closed_error()
         try:
@@ -114,23 +115,26 @@ class OrtBinding:
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OrtBackend:
-    """Load an .onnx file; raises ``BackendError`` where the engine cannot load it or the device does not exist."""
+    """Load an .onnx file. Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
     providers = _providers(device)
     try:
         session = ort.InferenceSession(str(path), _options(threads, requests), providers=providers)
     except Exception as error:
         raise load_error(path, "ONNX Runtime", error) from error
+    # ONNX Runtime continues on the CPU if a provider can't start, for example for lack of a driver.
     if device == "gpu" and session.get_providers()[0] not in GPU_PROVIDERS:
         raise BackendError(f"{providers[0]} did not start", "check the driver of the GPU, or use --device cpu")
     return OrtBackend(session, requests)
 
 
 def _options(threads: int | None, requests: int) -> Any:
-    """Session options: no log output, and at most ``threads`` threads at work, including the callers of ``run``.
+    """Return session options without log output and with at most ``threads`` active threads, including the callers of ``run``.
 
-    Each caller computes too, so with ``requests`` callers the pool gets threads - requests + 1: ONNX Runtime counts one caller in.
+    Each caller computes, too, and ONNX Runtime counts one caller as part of the pool. So with ``requests`` callers the pool gets
+    threads - requests + 1 threads.
     """
     options = ort.SessionOptions()
+    # 4 is "fatal": errors are raised as exceptions, too.
     options.log_severity_level = 4
     if threads is not None or requests > 1:
         options.intra_op_num_threads = max((threads or usable_cpus()) - requests + 1, 1)
@@ -147,6 +151,7 @@ def _providers(device: Device) -> list[str]:
             "the installed ONNX Runtime has no GPU provider",
             "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
         )
+    # The CPU runs the operators that the GPU provider does not support.
     return [*available[:1], "CPUExecutionProvider"]
 
 
@@ -155,5 +160,6 @@ def _spec(node: Any, is_input: bool = False) -> TensorSpec:
         raise BackendError(
             f"the tensor {node.name} has the unsupported type {node.type}", f"export it as one of {', '.join(_DTYPES.values())}"
         )
+    # ONNX Runtime gives a dynamic dimension as its name or as None.
     shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in node.shape)
     return TensorSpec(node.name, shape, _DTYPES[node.type], image_layout(shape) if is_input else "")

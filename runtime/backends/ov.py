@@ -1,7 +1,7 @@
-"""OpenVINO, on Intel, AMD and ARM CPUs and on Intel GPUs.
+"""Runs OpenVINO models on Intel, AMD and ARM CPUs and on Intel GPUs.
 
-Models run in float32, or in float16 where the card says fp16 and the device supports it natively. OpenVINO's default on CPUs with
-bfloat16 is to use that, and the outputs would differ from those that were verified at export.
+Models run in float32, or in float16 if the card says fp16 and the device supports it natively. By default OpenVINO uses bfloat16
+on CPUs that have it; its outputs would differ from those that were verified at export.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32
 
 
 class OvBackend:
-    """A compiled OpenVINO model with ``concurrency`` infer requests."""
+    """Runs a compiled OpenVINO model with ``concurrency`` infer requests."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -46,7 +46,7 @@ class OvBackend:
         self._requests: ResourcePool[Any] = ResourcePool(compiled.create_infer_request, requests)
 
     def run(self, feeds: Tensors) -> dict[str, Array]:
-        """Outputs by name; the arrays belong to the caller. Inputs are not copied."""
+        """Return outputs by name, as arrays of the caller. Raises ``BackendError`` for feeds that do not fit."""
         check_feeds(feeds, self.inputs)
         arrays = {index: feeds[spec.name] for index, spec in enumerate(self.inputs)}
         with self._requests.acquire() as request:
@@ -58,7 +58,7 @@ class OvBackend:
         return self._compiled is None
 
     def bind(self, shapes: Shapes) -> OvBinding:
-        """An infer request for one thread, with its input and output memory as arrays."""
+        """Create an infer request for one thread, with its input and output memory as arrays."""
         if self._compiled is None:
             raise closed_error()
         return OvBinding(self._compiled.create_infer_request(), self, shapes)
@@ -70,7 +70,7 @@ class OvBackend:
 
 
 class OvBinding:
-    """One infer request with its tensors as arrays."""
+    """Gives access to the tensors of one infer request as arrays."""
 
     inputs: Mapping[str, Array]
 
@@ -78,20 +78,21 @@ class OvBinding:
         self._request, self._backend = request, backend
         tensors = [request.get_input_tensor(index) for index in range(len(backend.inputs))]
         for spec, tensor in zip(backend.inputs, tensors, strict=True):
+            # A tensor with a dynamic shape has no memory until it gets a size.
             if -1 in spec.shape:
                 tensor.shape = shapes[spec.name]
         with _lock_if_first():
             self.inputs = {spec.name: tensor.data for spec, tensor in zip(backend.inputs, tensors, strict=True)}
 
     def run(self) -> dict[str, Array]:
-        """Outputs by name, valid until the next run."""
+        """Run inference; return outputs by name, valid until the next run. Raises ``BackendError``."""
         if self._backend.is_closed:
             raise closed_error()
         return _infer(self._request, None, self._backend.outputs)
 
 
 def _infer(request: Any, arrays: Mapping[int, Array] | None, outputs: Sequence[TensorSpec]) -> dict[str, Array]:
-    """Run a request on ``arrays``, or (None) on its own input memory; in that case the outputs are views of its memory, too."""
+    """Run a request on ``arrays``, or on its own memory if None; then the outputs are views of its memory, too."""
     global _is_initialized  # noqa: PLW0603 - the statics belong to the process, too
     try:
         with _lock_if_first():
@@ -108,7 +109,7 @@ def _lock_if_first() -> AbstractContextManager[object]:
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:
-    """Load an IR (.xml with its .bin); raises ``BackendError`` where the engine cannot load it or the device does not exist."""
+    """Load an IR (.xml with its .bin). Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
     try:
         import openvino
     except ImportError as error:
@@ -126,7 +127,10 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
 
 
 def _check_is_ir(path: Path) -> None:
-    """OpenVINO tries its six file readers on any other file, and some of them print errors to the terminal."""
+    """Raise ``BackendError`` for a file that is not an IR.
+
+    OpenVINO would try all of its file readers, some of which print errors to the terminal.
+    """
     with path.open("rb") as file:
         if b"<net" not in file.read(4096):
             raise BackendError(f"{path} is no OpenVINO IR: it has no <net> element", "export or copy the file again")
@@ -149,6 +153,7 @@ def _config(core: Any, place: str, metadata: Mapping[str, str], threads: int | N
         "PERFORMANCE_HINT_NUM_REQUESTS": requests,
         "INFERENCE_PRECISION_HINT": "f32",
     }
+    # Searched as text: the card is parsed and checked only after the model is compiled.
     if '"precision":"fp16"' in metadata.get("edgecnn.card", "") and "FP16" in core.get_property(
         place, "OPTIMIZATION_CAPABILITIES"
     ):
@@ -159,7 +164,7 @@ def _config(core: Any, place: str, metadata: Mapping[str, str], threads: int | N
 
 
 def _texts(info: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The leaf values of rt_info as text, keyed by their path joined by dots."""
+    """Iterate over the leaf values of rt_info as text, with their keys joined by dots."""
     for key, entry in info.items():
         value = getattr(entry, "value", entry)
         if hasattr(value, "items"):

@@ -1,4 +1,4 @@
-"""A pool of objects that only one thread at a time may use, such as interpreters and infer requests."""
+"""A pool of objects that are not thread-safe, such as interpreters and infer requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ACQUIRE_TIMEOUT_S = 60.0
 
 
 class ResourcePool(Generic[T]):
-    """Gives each of ``count`` objects to one thread at a time.
+    """Gives each of up to ``count`` objects to one thread at a time.
 
-    ``make`` is called only when an object is needed and none is free, so that unused ones cost nothing.
+    ``make`` creates an object only when one is needed and none is free.
     """
 
     def __init__(self, make: Callable[[], T], count: int) -> None:
@@ -29,7 +29,10 @@ class ResourcePool(Generic[T]):
 
     @contextmanager
     def acquire(self) -> Iterator[T]:
-        """One object; waits while all are in use. Raises ``BackendError`` after ``close``, or where none is free within a minute."""
+        """Get one object and return it at the end of the ``with``; waits while all are in use.
+
+        Raises ``BackendError`` after ``close``, and if no object becomes free within a minute.
+        """
         if self._closed:
             raise closed_error()
         item = self._next()
@@ -53,7 +56,7 @@ class ResourcePool(Generic[T]):
             ) from None
 
     def close(self) -> None:
-        """Drop all objects; one that is in use is dropped when its thread returns it."""
+        """Drop all objects; an object in use is dropped when its thread returns it."""
         self._closed = True
         while not self._free.empty():
             self._free.get_nowait()

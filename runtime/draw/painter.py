@@ -1,4 +1,4 @@
-"""Draws a prediction on its frame: boxes with captions, or a panel with the top classes or the values; trails, lines and zones."""
+"""Draws predictions on frames: boxes with captions, panels of classes or values, trails, lines and zones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _TOP = 3
 
 @lru_cache(maxsize=1024)
 def class_color(class_id: int) -> Color:
-    """A bright BGR colour for a class: hues one golden angle apart, so that consecutive ids differ; every second group of 8 is darker."""
+    """Return a bright BGR colour for a class; colours of consecutive ids differ clearly."""
+    # Hues are one golden angle (0.618 of a turn) apart; every second group of 8 is darker.
     hue = (0.58 + class_id * 0.618034) % 1
     value = 1.0 if class_id // 8 % 2 == 0 else 0.72
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.78, value)
@@ -33,8 +34,9 @@ def class_color(class_id: int) -> Color:
 
 
 def text_color(background: Color) -> Color:
-    """Black or white, whichever has the higher contrast on ``background`` (WCAG 2 relative luminance)."""
+    """Return black or white, whichever has the higher contrast on ``background`` (relative luminance of WCAG 2)."""
     blue, green, red = ((part / 255) ** 2.2 for part in background)
+    # The power 2.2 approximates the sRGB curve. At a luminance of 0.179 black and white have the same contrast.
     return _BLACK if 0.0722 * blue + 0.7152 * green + 0.2126 * red > 0.179 else _WHITE
 
 
@@ -45,9 +47,9 @@ def draw(
     trails: Mapping[int, Float32] | None = None,
     overlays: Sequence[Overlay] = (),
 ) -> Image:
-    """A copy of ``image`` (H, W, 3) BGR with the prediction, trails and overlays on it.
+    """Draw the prediction, trails and overlays on a copy of ``image`` (H, W, 3) uint8 BGR.
 
-    An image under 320 pixels comes back enlarged by a whole factor.
+    An image whose longer side is below 320 pixels is enlarged by an integer factor.
     """
     factor = max(math.ceil(_MIN_SIZE / max(image.shape[:2])), 1)
     if factor > 1:
@@ -67,14 +69,14 @@ def draw(
 
 
 class Painter:
-    """Draws results with the labels of one model; the last drawing is cached, for sinks that share a painter."""
+    """Draws results with the labels of one model and caches the last drawing. Not thread-safe (see ``SharedPainter``)."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
         self._last: tuple[Result, Image] | None = None
 
     def paint(self, result: Result) -> Image:
-        """The annotated frame; callers must not modify it."""
+        """Return the annotated frame, which callers must not modify."""
         if self._last is None or self._last[0] is not result:
             self._last = result, draw(result.frame.image, result.prediction, self._labels, result.trails, result.overlays)
         return self._last[1]
@@ -86,7 +88,7 @@ def _draw_shapes(canvas: Image, overlays: Sequence[Overlay], factor: int) -> Non
 
 
 def _draw_captions(canvas: Image, overlays: Sequence[Overlay], factor: int) -> None:
-    """Each caption is moved below those that it would overlap."""
+    """Draw the captions of lines and zones; each is moved below those that it would overlap."""
     taken: list[tuple[int, int, int, int]] = []
     for overlay in overlays:
         left, top = caption_place(overlay, factor)
@@ -101,13 +103,14 @@ def _draw_captions(canvas: Image, overlays: Sequence[Overlay], factor: int) -> N
 
 
 def _draw_trails(canvas: Image, trails: Mapping[int, Float32], factor: int) -> None:
-    """A colour per track, so that trails that cross can be told apart."""
+    """Draw each trail in the colour of its track, so that trails that cross can be distinguished."""
     for track, places in trails.items():
         draw_trail(canvas, places, class_color(track), factor)
 
 
 def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor: int) -> None:
     line = max(round(min(canvas.shape[:2]) / 240), 1)
+    # Lowest score first, so that the best box is drawn last and stays visible.
     order = np.argsort(found.score, kind="stable")
     limit = np.array([canvas.shape[1], canvas.shape[0]] * 2) - 1
     corners = np.clip(np.rint(found.xyxy * factor), 0, limit).astype(int).tolist()
@@ -123,7 +126,7 @@ def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor:
 
 
 def _draw_caption(canvas: Image, text: str, left: int, top: int, color: Color) -> None:
-    """Above the upper edge of the box, or below it where the image ends; never outside the image."""
+    """Draw a caption above the upper edge of a box, or below that edge at the border of the image."""
     scale, weight = _font(canvas)
     pad = _pad(scale)
     text, _, text_h, _ = _fit(text, scale, weight, canvas.shape[1] - 2 * pad)
@@ -133,7 +136,7 @@ def _draw_caption(canvas: Image, text: str, left: int, top: int, color: Color) -
 
 
 def _caption_box(canvas: Image, text: str, left: int, top: int) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a caption."""
+    """Return left, top, width and height of a caption in pixels."""
     height, width = canvas.shape[:2]
     scale, weight = _font(canvas)
     pad = _pad(scale)
@@ -149,7 +152,7 @@ def _pad(scale: float) -> int:
 
 
 def _draw_classes(canvas: Image, classes: Classes, labels: Sequence[str]) -> None:
-    """A dark panel in the upper left corner: the top classes with score and bar."""
+    """Draw a dark panel in the upper left corner with the top classes, their scores and bars."""
     height, width = canvas.shape[:2]
     best = np.argsort(-classes.score, kind="stable")[:_TOP]
     scale, weight = _font(canvas)
@@ -174,7 +177,7 @@ def _draw_classes(canvas: Image, classes: Classes, labels: Sequence[str]) -> Non
 
 
 def _draw_values(canvas: Image, found: Values, labels: Sequence[str]) -> None:
-    """A dark panel in the upper left corner: name and number of each value."""
+    """Draw a dark panel in the upper left corner with name and number of each value."""
     height, width = canvas.shape[:2]
     scale, weight = _font(canvas)
     pad, row = round(scale * 14), round(scale * 44)
@@ -190,13 +193,13 @@ def _draw_values(canvas: Image, found: Values, labels: Sequence[str]) -> None:
 
 
 def _font(canvas: Image) -> tuple[float, int]:
-    """Font scale and line width, proportional to the image."""
+    """Return font scale and line width, proportional to the shorter side of the image."""
     scale = min(max(min(canvas.shape[:2]) / 900, 0.45), 4.0)
     return scale, max(round(scale * 1.4), 1)
 
 
 def _fit(text: str, scale: float, weight: int, width: int) -> tuple[str, int, int, int]:
-    """The text shortened to ``width`` pixels, its width, its height above and its depth below the baseline."""
+    """Shorten the text to ``width`` pixels; return it with its width, its height above and its depth below the baseline."""
     stem, shown = text, text
     (text_w, text_h), below = cv2.getTextSize(shown, _FONT, scale, weight)
     while text_w > width and stem:

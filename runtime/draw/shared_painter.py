@@ -1,4 +1,4 @@
-"""Draws each result once for all outputs that show it, each in its own thread."""
+"""Draws each result once for all outputs that show it from different threads."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class ResultPainter(Protocol):
     """Draws a result on its frame."""
 
     def paint(self, result: Result) -> Image:
-        """The annotated frame; callers must not modify it."""
+        """Return the annotated frame, which callers must not modify."""
         ...
 
 
 @dataclass(slots=True)
 class _CachedDrawing:
-    """A cached drawing; ``content`` is what it shows, ``frame`` refers weakly to the frame, whose end drops the drawing."""
+    """A cached drawing of ``content``; ``frame`` is a weak reference to the frame, whose callback drops the drawing."""
 
     content: tuple[object, ...]
     frame: weakref.ref[Image]
@@ -29,7 +29,7 @@ class _CachedDrawing:
 
 
 class SharedPainter:
-    """Calls ``painter`` once per result, in the thread that asks first, and keeps the drawing as long as the frame is referenced."""
+    """Calls ``painter`` once per result and caches the drawing as long as the frame is referenced. Thread-safe."""
 
     def __init__(self, painter: ResultPainter) -> None:
         self._painter = painter
@@ -37,7 +37,7 @@ class SharedPainter:
         self._drawn: dict[int, _CachedDrawing] = {}
 
     def paint(self, result: Result) -> Image:
-        """The annotated frame; callers must not modify it."""
+        """Return the annotated frame, which callers must not modify; the first thread that asks draws it."""
         drawn = self._place(result)
         with drawn.lock:
             if drawn.image is None:
@@ -48,6 +48,7 @@ class SharedPainter:
     def _place(self, result: Result) -> _CachedDrawing:
         image, content = result.frame.image, (result.prediction, result.events, result.trails)
         with self._lock:
+            # Python reuses the id of a freed array, hence the check of the weak reference below.
             drawn = self._drawn.get(id(image))
             if (
                 drawn is None
@@ -69,7 +70,7 @@ class SharedPainter:
 
 @dataclass(frozen=True, slots=True)
 class _Evict:
-    """Called when a frame is garbage-collected; holds the painter weakly, so that frames do not keep it alive."""
+    """Drops a drawing when its frame is garbage-collected; refers weakly to the painter, so that frames do not keep it alive."""
 
     painter: weakref.ref[SharedPainter]
     place: int

@@ -1,1 +1,1 @@
-"""Model files ready to use: card, predictor, autotuning, preloading, self-test."""
+"""Loads model files: card, prediction, autotuning, preloading, self-test."""

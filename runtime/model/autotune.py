@@ -1,4 +1,4 @@
-"""Chooses the number of threads and requests for a model by measuring, because cores, caches and engines differ."""
+"""Selects the number of threads and requests for a model by measurement, because cores, caches and engines differ."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Key = tuple[str, Device, Goal]
 
 
 class Autotuner:
-    """Opens predictors with the fastest parallelism; measures each model once (about a second) and remembers the result.
+    """Opens predictors with the fastest number of threads and requests; measures each model once, for about a second.
 
-    Not thread-safe. ``preloader`` may hold backends that are already being loaded.
+    Not thread-safe. ``preloader`` may contain backends that are already being loaded.
     """
 
     def __init__(self, preloader: BackendPreloader | None = None) -> None:
@@ -33,9 +33,9 @@ class Autotuner:
         self._measured: dict[Key, tuple[Parallelism, tuple[Trial, ...]]] = {}
 
     def open(self, path: Path | str, device: Device = "cpu", *, goal: Goal, **options: Any) -> Predictor:
-        """A predictor with the fastest setting for ``goal``; its ``trials`` say what was measured.
+        """Open a predictor with the fastest setting for ``goal``; its ``trials`` are the measurements.
 
-        ``options`` are further arguments of ``Predictor``, which raises what it raises.
+        ``options`` are further arguments of ``Predictor``. Raises the errors of ``Predictor`` and of inference.
         """
         key = (str(path), device, goal)
         if key not in self._measured:
@@ -46,7 +46,7 @@ class Autotuner:
         return predictor
 
     def _measure(self, key: Key, path: Path | str, options: dict[str, Any]) -> Predictor:
-        """Each rival is opened beside the best so far and one of the two is closed, so that at most two models are in memory."""
+        """Measure all candidates and return the fastest predictor; at most two models are in memory at a time."""
         _, device, goal = key
         chosen, *others = candidates(usable_cpus(), goal)
         best, trials = self._open(path, device, chosen, options), list[Trial]()
@@ -57,6 +57,7 @@ class Autotuner:
                 rival = self._open(path, device, other, options)
                 try:
                     trials.append(_run_trial(rival, other))
+                    # Faster than the default by more than the noise, and faster than every other candidate.
                     if trials[-1].ms < min(trials[0].ms * SWITCH_BELOW, *(trial.ms for trial in trials[:-1])):
                         best, rival, chosen = rival, best, other
                 finally:
@@ -77,12 +78,13 @@ def _run_trial(predictor: Predictor, setting: Parallelism) -> Trial:
 
 
 def _seconds_per_inference(predictor: Predictor, requests: int) -> float:
-    """Median over the callers, divided by ``requests`` that run at once; the first error of the model is raised."""
+    """Return the median seconds of concurrent callers divided by ``requests``. Raises the first error of the model."""
     took: list[float] = []
     errors: list[BaseException] = []
 
     def call() -> None:
         try:
+            # list.append is atomic, so the callers need no lock.
             took.append(_mean_seconds(predictor))
         except BaseException as error:
             errors.append(error)

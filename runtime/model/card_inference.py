@@ -1,4 +1,4 @@
-"""The card of a model file: the one inside it, else one inferred from metadata of other tools, tensor shapes and options."""
+"""Reads the card of a model file and applies options to it; a file without a card gets an inferred one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from edgecnn.types import TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class CardOptions:
-    """Settings that override a model file's card; None keeps what the file says. ``size`` is (height, width).
+    """Settings that override the card of a model file; None keeps the setting of the file.
 
-    ``labels`` is a file with one name per line, or the names themselves, separated by commas.
+    ``labels`` is a file with one name per line, or the names themselves, separated by commas. ``size`` is (height, width) in
+    pixels. ``score_threshold`` and ``iou_threshold`` are in 0..1.
     """
 
     task: str | None = None
@@ -38,7 +39,7 @@ class CardOptions:
     max_detections: int | None = None
 
     def given(self) -> dict[str, Any]:
-        """The settings that are not None, by name; labels as names read from their file."""
+        """Return the settings that are not None, by name; labels are read from their file. Raises ``InputError``."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.labels is not None:
             values["labels"] = _read_labels(self.labels)
@@ -46,15 +47,17 @@ class CardOptions:
 
 
 def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
-    """The card of the file at ``path``, changed by ``options`` and checked against the tensors that the file has.
+    """Return the card of the file at ``path``, changed by ``options`` and checked against the tensors of the file.
 
-    Raises ``ArtifactError`` for a card that does not fit its file, ``InputError`` where an option is missing or wrong.
+    Raises ``ArtifactError`` for a card that does not fit its file, and ``InputError`` for a missing or wrong option.
     """
     given = options.given()
     if "decode" in given:
+        # A wrong decoder name is reported before inference of the card, whose errors would name other options.
         find(given["decode"])
     text = backend.metadata.get(CARD_KEY)
     if text is None:
+        # Imported late: only files of other tools need it.
         from edgecnn.runtime.model.inferred_card import infer_card
 
         card = infer_card(backend, path, given)
@@ -89,7 +92,7 @@ def _changed(card: ModelCard, given: dict[str, Any]) -> ModelCard:
 
 
 def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
-    """Raise ``ArtifactError`` where tensors, size, channels or number of labels of the card differ from the file's."""
+    """Raise ``ArtifactError`` if tensors, size, channels or number of labels of the card differ from those of the file."""
     for kind, declared, actual in (("inputs", card.inputs, backend.inputs), ("outputs", card.outputs, backend.outputs)):
         if not _same(declared, actual):
             raise ArtifactError(
@@ -117,7 +120,7 @@ def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
 
 
 def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:
-    """Whether an image input has the size and channels of ``preprocess``; a dynamic size (-1) fits any."""
+    """Return whether an image input has the size and channels of ``preprocess``; a dynamic size (-1) fits any."""
     size, channels = preprocess.size, preprocess.channels
     expected = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
     return len(spec.shape) == 4 and all(actual in (-1, length) for length, actual in zip(expected, spec.shape, strict=True))

@@ -1,4 +1,4 @@
-"""A description of a model file: its card, tensors and metadata, as text lines and as JSON. What `edgecnn info` prints."""
+"""Describes a model file (card, tensors, metadata) as text and as JSON, for `edgecnn info`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ OWN_METADATA = "edgecnn."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
-    """A model file; ``card`` is None where neither the file nor its tensors say enough, and ``card_problem`` says why.
+    """The description of a model file.
 
-    ``inferred``: the card was inferred, because edgecnn did not write the file. ``size_bytes`` includes an OpenVINO .bin.
-    ``metadata`` is what other tools wrote into the file.
+    ``card`` is None if it can't be inferred from the file; ``card_problem`` is the reason. ``inferred``: the file holds no card,
+    because another tool wrote it. ``size_bytes`` includes the .bin of an OpenVINO model. ``metadata`` are the entries of other
+    tools.
     """
 
     file: Path
@@ -38,7 +39,7 @@ class ModelDescription:
     metadata: Mapping[str, str]
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON document of `edgecnn info --json`."""
+        """Return the JSON document of `edgecnn info --json`."""
         return {
             "card": None if self.card is None else json.loads(self.card.to_json()),
             "inputs": [_tensor(spec) for spec in self.inputs],
@@ -47,7 +48,7 @@ class ModelDescription:
         }
 
     def lines(self) -> list[str]:
-        """Text lines of name and value in two columns."""
+        """Return text lines of name and value in two columns."""
         rows = [("file", f"{self.file.name}, {self.format}, {self.size_bytes / 1e6:.2f} MB")]
         if self.card is not None:
             rows += _card_rows(self.card)
@@ -60,7 +61,7 @@ class ModelDescription:
 
 
 def describe(file: Path) -> ModelDescription:
-    """The description of a model file; raises what loading it raises, and ``ArtifactError`` for a broken card."""
+    """Load and describe a model file. Raises the errors of ``open_backend``, and ``ArtifactError`` for a broken card."""
     backend = open_backend(file)
     try:
         card, problem = None, ""

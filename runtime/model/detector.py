@@ -1,4 +1,4 @@
-"""A detector as a function: image in, boxes out."""
+"""Detects objects in images: a callable from image to boxes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edgecnn.types import Detections, Image
 
 
 class Detector:
-    """An object detector: a model file, or the name of a shipped detector ("cups"): ``Detector(file)(image)``.
+    """Detects objects with a model file, or a shipped detector by its name ("cups"): ``Detector(file)(image)``.
 
-    Several threads may call it, ``requests`` of them at once; ``labels`` are the class names. Boxes scored below
-    ``score_threshold`` (0..1) are left out; None takes the threshold of the card. Raises ``InputError`` for a file that is no detector,
-    and what ``Predictor`` raises.
+    Any thread can call it, ``requests`` of them at the same time. ``labels`` are the class names. Boxes that score below
+    ``score_threshold`` (0..1) are left out; None uses the threshold of the card. Raises ``InputError`` for a model that is no
+    detector, and the errors of ``Predictor``.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Detector:
             raise InputError(f"{model} is no detector, its task is {card.task}", "use edgecnn.Predictor for it")
 
     def __call__(self, image: Image) -> Detections:
-        """The objects in ``image`` (H, W, 3) uint8 BGR, boxes in its pixels."""
+        """Detect the objects in ``image`` (H, W, 3) uint8 BGR; boxes are in its pixels."""
         found = self.predictor(image)
         assert isinstance(found, Detections)
         return found

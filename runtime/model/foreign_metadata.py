@@ -1,4 +1,4 @@
-"""Metadata that other tools write into model files, as fields of a card: Ultralytics, OpenVINO Model API, TFLite label files."""
+"""Reads metadata of Ultralytics, OpenVINO Model API and TFLite label files as fields of a card."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RESIZE_TYPES = {
 
 
 def read_metadata(metadata: Mapping[str, str], path: Path) -> CardFields:
-    """Task, labels, decoder and preprocessing from ``metadata``, or from a metadata.yaml beside the file.
+    """Read task, labels, decoder and preprocessing from ``metadata``, or from a metadata.yaml beside the file.
 
-    Raises ``ArtifactError`` for metadata of a known tool that is not readable.
+    Raises ``ArtifactError`` if metadata of a known tool can't be read.
     """
     try:
         return _card_fields(metadata, path)
@@ -42,13 +42,16 @@ def _card_fields(metadata: Mapping[str, str], path: Path) -> CardFields:
 
 
 def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str, Any]:
-    """Ultralytics' record: ONNX properties, a file in a TFLite's ZIP, or metadata.yaml beside the model."""
+    """Return the metadata of Ultralytics: ONNX properties, a file in the ZIP of a TFLite model, or metadata.yaml."""
     if "names" in metadata and "task" in metadata:
+        # ONNX properties are texts: Ultralytics writes the repr() of each value.
         return {key: _literal(text) for key, text in metadata.items()}
+    # Newer versions append metadata.json to a .tflite file, older ones temp_meta.txt with a Python literal.
     for name in ("metadata.json", "temp_meta.txt"):
         if name in metadata:
             record = _literal(metadata[name])
             return record if isinstance(record, dict) and "names" in record else {}
+    # An ONNX file has its own properties: a metadata.yaml beside it belongs to another export.
     beside = path.with_name("metadata.yaml")
     if path.suffix == ".onnx" or not beside.is_file():
         return {}
@@ -57,7 +60,7 @@ def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str,
 
 
 def _literal(text: str) -> Any:
-    """A Python or JSON literal; the text itself where it is none."""
+    """Parse a Python or JSON literal; return other text unchanged."""
     import ast
 
     for read in (ast.literal_eval, json.loads):
@@ -69,7 +72,7 @@ def _literal(text: str) -> Any:
 
 
 def from_ultralytics(record: Mapping[str, Any], path: Path) -> CardFields:
-    """Task, names and imgsz; raises ``ArtifactError`` for a task other than detect and classify."""
+    """Convert the metadata of Ultralytics. Raises ``ArtifactError`` for a task other than detect and classify."""
     names, task = record["names"], record.get("task", "detect")
     if task not in ("detect", "classify"):
         raise ArtifactError(f"{path} is a model for the unsupported task {task}", "export a detector or a classifier")
@@ -84,7 +87,7 @@ def from_ultralytics(record: Mapping[str, Any], path: Path) -> CardFields:
 
 
 def from_model_info(info: Mapping[str, str]) -> CardFields:
-    """OpenVINO Model API's record; spaces inside a label are underscores there. Mean and scale are in the model's channel order."""
+    """Convert the metadata of OpenVINO Model API; it writes spaces in labels as underscores."""
     kind = info.get("model_type", "").lower()
     decoders = [decoder for name, decoder in MODEL_TYPES.items() if kind.startswith(name)]
     found: CardFields = {}
@@ -96,6 +99,7 @@ def from_model_info(info: Mapping[str, str]) -> CardFields:
     if "reverse_input_channels" in info:
         found["color"] = "rgb" if info["reverse_input_channels"].lower() in ("yes", "true", "1") else "bgr"
     if info.get("mean_values") or info.get("scale_values") or "reverse_input_channels" in info:
+        # Mean and scale are in the channel order of the model, as in a card.
         found["mean"] = _numbers(info.get("mean_values", "")) or (0.0,)
         found["std"] = _numbers(info.get("scale_values", "")) or (1.0,)
     found |= RESIZE_TYPES.get(info.get("resize_type", ""), {})
@@ -114,7 +118,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def from_label_file(metadata: Mapping[str, str]) -> CardFields:
-    """The one text file in a TFLite's ZIP that holds labels, one a line."""
+    """Read labels from the only text file in the ZIP of a TFLite model, one per line."""
     files = [text for name, text in metadata.items() if name.endswith(".txt")]
     labels = text_labels(files[0]) if len(files) == 1 else ()
     return {"labels": labels} if labels else {}

@@ -1,4 +1,4 @@
-"""A card for a file without one, inferred from other tools' metadata, tensor shapes and options; errors list what is missing."""
+"""Infers the card of a model file without one from metadata of other tools, tensor shapes and options."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ BACKGROUND = ("background", "__background__", "???", "empty", "bg", "none")
 
 
 def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelCard:
-    """A card from the file's metadata and shapes, overridden by ``given`` (fields of ``CardOptions``; labels as names).
+    """Infer a card from metadata and tensor shapes, overridden by ``given`` (fields of ``CardOptions``; labels as names).
 
-    Raises ``InputError`` that names the options still needed.
+    Raises ``InputError`` that names the options that are needed, too.
     """
     spec = _image_input(backend, path)
     found = read_metadata(backend.metadata, path)
@@ -33,6 +33,7 @@ def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelC
     if size is None:
         raise _missing(path, "its input has no fixed size", ["--size"])
     decoder = _decoder(backend, {**found, **given}, size, path)
+    # Later entries win: options of the user, the input tensor, metadata, conventions of the model family.
     known = {**conventions(decoder, backend.outputs), **found, **_from_input(spec, path), **given}
     missing = [f"--{name}" for name in ("color", "mean", "std") if name not in known]
     if missing:
@@ -67,7 +68,7 @@ def _image_input(backend: Backend, path: Path) -> TensorSpec:
 
 
 def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str:
-    """The decoder by its name in the metadata, by the output shapes, or a classifier where the number of scores is that of the labels."""
+    """Return the decoder: as named in the metadata, by the output shapes, or a classifier with one score per label."""
     if known.get("decode"):
         return str(known["decode"])
     if known.get("task") == "regress":
@@ -86,20 +87,22 @@ def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str
 
 
 def _classifier(backend: Backend, size: Size) -> str:
-    """Whether the model ends in a softmax, found by running it once: probabilities are at least 0 and add up to 1."""
+    """Return whether the model ends in a softmax, by running it once: probabilities are at least 0 and add up to 1."""
     spec = backend.inputs[0]
     sizes = size if spec.layout == "NCHW" else (*size, spec.shape[3])
     shape = (1, spec.shape[1], *sizes) if spec.layout == "NCHW" else (1, *sizes)
+    # Both int8 and uint8 hold these values.
     noise = np.random.default_rng(0).integers(0, 127, shape).astype(spec.dtype)
     scores = next(iter(dequantize(backend.run({spec.name: noise}), backend.outputs).values()))
+    # The sum is checked loosely, because quantized probabilities are multiples of about 1/256.
     return "probabilities" if scores.min() >= 0 and 0.8 < scores.sum() < 1.1 else "softmax"
 
 
 def _from_input(spec: TensorSpec, path: Path) -> CardFields:
-    """Colour of a one-channel input; mean and std of a quantized input, which takes pixels as they are.
+    """Return the colour of a one-channel input, and mean and std of a quantized input, which takes raw pixels.
 
-    With real = scale * (q - zero_point) and q counting pixels from the lowest value of its type: mean = zero_point - lowest,
-    std = 1 / scale. TFLite's image models take RGB by the format's own convention.
+    With real = scale * (q - zero_point) and q = pixel + lowest value of the type: mean = zero_point - lowest, std = 1 / scale.
+    TFLite models take RGB by convention.
     """
     channels = spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]
     found: CardFields = {"color": "gray"} if channels == 1 else {}
@@ -114,7 +117,7 @@ def _from_input(spec: TensorSpec, path: Path) -> CardFields:
 
 
 def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tuple[str, ...]:
-    """The known labels, an SSD's without its background class; COCO's for a detector of 80 classes; else numbered names."""
+    """Return the known labels without the background class of an SSD, those of COCO for 80 classes, else numbered names."""
     labels = tuple(known.get("labels") or ())
     if labels:
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels

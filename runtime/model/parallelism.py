@@ -1,6 +1,6 @@
-"""How many threads and requests a model may use: the default, and the candidates that an ``Autotuner`` compares.
+"""Default number of threads and requests of a model, and the candidates that an ``Autotuner`` compares.
 
-A module of its own, because a run needs the default before OpenCV is imported: loading a model starts in the background by then.
+This is a separate module, because a run preloads its models with the default before OpenCV is imported.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ Goal = Literal["latency", "throughput"]
 
 @dataclass(frozen=True, slots=True)
 class Parallelism:
-    """``threads`` of the engine in all (None: the engine decides) and ``requests``, the inferences in flight at once."""
+    """Total number of ``threads`` of the engine (None: its default) and number of concurrent inferences, ``requests``."""
 
     threads: int | None
     requests: int
 
 
 def candidates(cpus: int, goal: Goal) -> tuple[Parallelism, ...]:
-    """Settings worth a trial on ``cpus`` processors, the default first.
+    """Return the settings to measure on ``cpus`` processors, the default first.
 
-    "throughput" tries one request per core and one more that is preprocessed meanwhile, the same without the extra one, and a single
-    request on all cores. "latency" tries all cores, half of them (hyper-threads share a core's units and may slow each other
-    down), and one.
+    "throughput": one request per core and one more, which is preprocessed meanwhile; one request per core; one request on all
+    cores. "latency": all cores, half of them (hyper-threads share the units of a core and may slow each other down), and one.
     """
     if goal == "throughput":
         tried = [Parallelism(cpus, cpus + 1), Parallelism(cpus, cpus), Parallelism(cpus, 1)]
@@ -36,5 +35,5 @@ def candidates(cpus: int, goal: Goal) -> tuple[Parallelism, ...]:
 
 
 def default_parallelism(goal: Goal) -> Parallelism:
-    """The setting that suits most models on this machine, without a measurement."""
+    """Return the default setting on this machine, without a measurement."""
     return candidates(usable_cpus(), goal)[0]

@@ -1,4 +1,4 @@
-"""From an image to a prediction in its pixels: preprocessing, inference and decoding as the card of the model says."""
+"""Predicts images with a model: preprocessing, inference and decoding according to its card."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgecnn.types import Detections, Image, Prediction
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement of the autotuner: milliseconds per inference, with ``requests`` at once divided by their number."""
+    """A measurement of the autotuner: milliseconds per inference, divided by the concurrent ``requests``."""
 
     threads: int | None
     requests: int
@@ -31,9 +31,9 @@ class Trial:
 
 
 def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
-    """Buffers for one preprocessed image.
+    """Create buffers for one preprocessed image.
 
-    Raises ``BackendError`` where the model needs another input shape than the card says, or more than one input.
+    Raises ``BackendError`` if the input of the model differs from the card, or if there is more than one input.
     """
     spec = backend.inputs[0]
     shape = tensor_shape(card.preprocess, spec)
@@ -42,7 +42,7 @@ def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
 
 
 class PredictorWorker:
-    """Predicts image by image in its own buffers; use one per thread. Raises ``BackendError`` where the card does not fit the model."""
+    """Predicts one image at a time in its own buffers; use one worker per thread. Raises ``BackendError``."""
 
     def __init__(self, backend: Backend, card: ModelCard) -> None:
         self._card = card
@@ -51,7 +51,7 @@ class PredictorWorker:
         self._preprocess = Preprocessor(card.preprocess, spec, self._binding.inputs[spec.name])
 
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
-        """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels, and milliseconds by stage."""
+        """Return the prediction for ``image`` (H, W, 3) uint8 BGR, with boxes in its pixels, and milliseconds by stage."""
         started = perf_counter()
         _, geometry = self._preprocess(image)
         prepared = perf_counter()
@@ -69,11 +69,11 @@ class PredictorWorker:
 
 
 class Predictor:
-    """A loaded model: a file, or the name of a shipped model ("cups"). May be called from any thread; ``worker()`` also gives stage times.
+    """Predicts images with a model file, or a shipped model by its name ("cups"); can be called from any thread.
 
-    ``threads`` is the number of CPU threads in all, ``requests`` how many predictions may be in flight at once, ``trials`` what
-    an ``Autotuner`` measured before it chose them. ``preloader`` may hold the backend already.
-    Raises what ``open_backend`` and ``card_for`` raise.
+    ``threads`` is the total number of CPU threads, ``requests`` the number of concurrent predictions. ``trials`` are the
+    measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises the errors of ``open_backend`` and
+    ``card_for``.
     """
 
     backend: Backend
@@ -99,11 +99,12 @@ class Predictor:
         except BaseException:
             self.backend.close()
             raise
+        # Each thread has its own buffers: a shared input buffer would be overwritten during inference.
         self._own = threading.local()
         self._slots = threading.BoundedSemaphore(self.backend.concurrency)
 
     def __call__(self, image: Image) -> Prediction:
-        """The prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels; waits while all requests are in flight."""
+        """Return the prediction for ``image`` (H, W, 3) uint8 BGR, boxes in its pixels; waits while all requests are in use."""
         worker: PredictorWorker | None = getattr(self._own, "worker", None)
         if worker is None:
             worker = self._own.worker = self.worker()
@@ -111,7 +112,7 @@ class Predictor:
             return worker(image)[0]
 
     def worker(self) -> PredictorWorker:
-        """An inference function with its own buffers; at most ``backend.concurrency`` of them may run at once."""
+        """Create a worker with its own buffers; at most ``backend.concurrency`` workers may run at the same time."""
         return PredictorWorker(self.backend, self.card)
 
     def close(self) -> None:

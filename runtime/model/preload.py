@@ -1,4 +1,4 @@
-"""Opens model files in background threads while the rest of a run is set up: engines read and optimise a model without holding the GIL."""
+"""Opens model files in background threads during the start of a run; engines load models without holding the GIL."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ Key = tuple[Path, Device, int | None, int]
 
 
 class BackendPreloader:
-    """Opens backends ahead of their use; each preloaded backend is handed out once.
+    """Opens backends before they are needed; each preloaded backend is returned once.
 
-    Not thread-safe: one thread calls its methods. ``close`` frees the backends that nobody took; it may be used in a ``with``.
+    Not thread-safe. ``close``, or the end of a ``with``, frees the backends that were not used.
     """
 
     def __init__(self) -> None:
         self._loading: dict[Key, _LoadThread] = {}
 
     def start(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> None:
-        """Start to load a file; errors are raised by ``open``. Formats that can't be loaded in a background thread are left to ``open``."""
+        """Start to load a file in a background thread, if its format allows that; errors are raised by ``open``."""
         key = (path, device, threads, requests)
         if SUFFIXES.get(path.suffix.lower()) in PRELOADED_FORMATS and key not in self._loading:
             self._loading[key] = _LoadThread(key)
 
     def open(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
-        """The preloaded backend for exactly these arguments, or else a new one. Raises what ``open_backend`` raises."""
+        """Return the preloaded backend for exactly these arguments, else a new one. Raises the errors of ``open_backend``."""
         loading = self._loading.pop((path, device, threads, requests), None)
         if loading is not None:
             return loading.result()
         return open_backend(path, device, threads=threads, requests=requests)
 
     def close(self) -> None:
-        """Wait for loads that are still running and free the backends that were not taken."""
+        """Wait for loads that are still running and free the backends that were not used."""
         while self._loading:
             self._loading.popitem()[1].discard()
 
@@ -50,7 +50,7 @@ class BackendPreloader:
 
 
 class _LoadThread:
-    """One file being loaded."""
+    """Loads one file in a thread."""
 
     def __init__(self, key: Key) -> None:
         self._key = key

@@ -1,4 +1,4 @@
-"""Re-runs the goldens inside an artifact on this device: is the file intact, and does the engine compute it correctly?"""
+"""Runs the goldens inside an artifact on this device, to check the file and the engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgecnn.types import Detections, Tensors
 
 
 def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
-    """One row per golden of the file at ``path``; raises ``ArtifactError`` where it holds none."""
+    """Run all goldens of the file at ``path``; return one row each. Raises ``ArtifactError`` if it holds none."""
     text = backend.metadata.get(GOLDENS_KEY)
     if text is None:
         raise ArtifactError(f"{path} holds no goldens", "export it with edgecnn, which adds them")
@@ -25,7 +25,7 @@ def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
 
 
 def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, list[ParityRow]]:
-    """Load a model file and run ``selftest``; gives its card and the rows. Raises what loading and ``selftest`` raise."""
+    """Load a model file and run ``selftest``; return its card and the rows. Raises the errors of loading and ``selftest``."""
     backend = open_backend(path, device, threads=threads)
     try:
         card = card_for(backend, path, CardOptions())
@@ -35,7 +35,7 @@ def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = N
 
 
 def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> ParityRow:
-    """Run one golden: errors against what PyTorch gave, judged by the precision's tolerance and the golden's tolerance factor."""
+    """Run one golden and compare the outputs with those of PyTorch, within the tolerances of precision and golden."""
     tolerance = TOLERANCES[card.precision].loosened(golden.tolerance_factor)
     spec = backend.inputs[0]
     outputs = backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
@@ -46,6 +46,7 @@ def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> ParityRow:
 def _error(golden: Golden, name: str, outputs: Tensors) -> TensorError:
     kept = golden.outputs[name]
     if name not in outputs:
+        # A missing output fails the comparison instead of raising, so that the report shows the other outputs, too.
         return TensorError(float("inf"), float("inf"), 0.0)
     return tensor_error(kept.values, kept.pick(outputs[name]), kept.spread)
 
@@ -55,6 +56,7 @@ def _agreement(golden: Golden, outputs: Tensors, card: ModelCard) -> Agreement:
         return Agreement(0, 0)
     try:
         found = decode(outputs, card)
+    # Outputs that can't be decoded count as one prediction that does not agree.
     except EdgeCnnError:
         return Agreement(0, 1)
     if isinstance(found, Detections):

@@ -1,4 +1,4 @@
-"""The models that ship with edgecnn, as a table, in detail and as JSON. What `edgecnn models` prints."""
+"""Lists the models that ship with edgecnn as a table, in detail and as JSON, for `edgecnn models`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 100
 
 
 def check_name(name: str) -> None:
-    """Raise ``InputError`` where no shipped model has this name."""
+    """Raise ``InputError`` if no shipped model has this name."""
     if name not in shipped.names():
         raise InputError(
             f"no shipped model is named {name!r}", f"name one of {', '.join(shipped.names())}, or see edgecnn info FILE"
@@ -23,7 +23,7 @@ def check_name(name: str) -> None:
 
 
 def to_document(name: str) -> dict[str, Any]:
-    """The JSON document of a shipped model: parameters, size of each file by suffix, card."""
+    """Return the JSON document of a shipped model: number of parameters, size of each file in bytes by suffix, card."""
     card, parameters = shipped.read(name)
     return {"parameters": parameters, "size_bytes": _sizes(name), "card": json.loads(card.to_json())}
 
@@ -34,7 +34,7 @@ def _sizes(name: str) -> dict[str, int]:
 
 
 def table() -> list[str]:
-    """All shipped models, one per line, under a heading."""
+    """Return a table of all shipped models, one per line, with a heading."""
     head = ("name", "task", "input", "parameters", "weights", "int8 .onnx", "score", "classes")
     rows = [head]
     for name in shipped.names():
@@ -58,7 +58,7 @@ def table() -> list[str]:
 
 
 def details(name: str) -> list[str]:
-    """Lines about one shipped model: data, licence, score, weaknesses, training."""
+    """Describe one shipped model in lines: data, licence, score, weaknesses, training."""
     card, parameters = shipped.read(name)
     training, notes = card.training, card.training.get("notes", {})
     scores = training.get("scores", {})
@@ -92,7 +92,7 @@ def _wrapped(key: str, text: str, width: int) -> list[str]:
 
 
 def _headline(card: ModelCard) -> str:
-    """The main score with its 95 % interval."""
+    """Format the main score with its 95 % confidence interval."""
     scores, key = card.training.get("scores", {}), PRIMARY[card.task]
     if key not in scores:
         return "-"

@@ -1,4 +1,4 @@
-"""What tensor shapes tell about a model: its decoder, number of classes and usual preprocessing."""
+"""Identifies decoder, number of classes and usual preprocessing of a model by its tensor shapes."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ CLASSIFIERS = ("softmax", "logits", "probabilities")
 
 
 def conventions(decoder: str, outputs: Sequence[TensorSpec]) -> Mapping[str, Any]:
-    """The usual preprocessing of models with this decoder; an SSD's depends on the tool that exported it."""
+    """Return the usual preprocessing of models with this decoder; that of an SSD depends on the tool that exported it."""
     if decoder == "ssd" and len(outputs) == 1:
         return DETECTION_OUTPUT
     return CONVENTIONS.get(decoder, {})
 
 
 def input_size(spec: TensorSpec) -> Size | None:
-    """(height, width) of an image input; None where it is dynamic, or the input is no image."""
+    """Return (height, width) of an image input; None if it is dynamic, or if the input is no image."""
     if not spec.layout:
         return None
     height, width = spec.shape[2:] if spec.layout == "NCHW" else spec.shape[1:3]
@@ -67,9 +67,9 @@ def input_size(spec: TensorSpec) -> Size | None:
 
 
 def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | None) -> str:
-    """The decoder that fits these output shapes; "" where none does, or more than one.
+    """Return the detection decoder that fits these output shapes, "" if there is none.
 
-    ``classes`` is the number of labels where it is known; else 80, that of COCO, is tried.
+    ``classes`` is the number of labels if it is known; else 80, the number of COCO, is tried.
     """
     shapes = [spec.shape for spec in outputs]
     if _is_ssd(shapes):
@@ -82,16 +82,20 @@ def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | 
 
 
 def _single(shape: tuple[int, ...], size: Size, classes: int) -> str:
+    # FastestDet: one grid of stride 16 with objectness, box (4) and classes in its channels.
     if len(shape) == 4 and shape[1:] == (5 + classes, -(-size[0] // 16), -(-size[1] // 16)):
         return "fastestdet"
+    # YOLOX: one row per cell with box (4), objectness and classes.
     if len(shape) == 3 and shape[1:] == (cell_count(size, STRIDES), 5 + classes):
         return "yolox"
     return "yolo" if layout_of(shape, size, classes) else ""
 
 
 def _is_ssd(shapes: list[tuple[int, ...]]) -> bool:
+    # OpenVINO's DetectionOutput: (1, 1, n, 7) with image id, class, score and box in each row.
     if len(shapes) == 1:
         return len(shapes[0]) == 4 and shapes[0][:2] == (1, 1) and shapes[0][3] == 7
+    # TFLite's detection postprocessing: boxes (1, n, 4), classes (1, n), scores (1, n), count (1).
     ranks = sorted(len(shape) for shape in shapes)
     return ranks == [1, 2, 2, 3] and any(len(shape) == 3 and shape[2] == 4 for shape in shapes)
 
@@ -103,7 +107,7 @@ def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
 
 
 def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int | None:
-    """The number of classes that the output shapes imply; None where they do not."""
+    """Return the number of classes that the output shapes imply; None if they do not show it."""
     shapes = {spec.name: spec.shape for spec in outputs}
     only = next(iter(shapes.values())) if len(shapes) == 1 else ()
     if decoder in (*CLASSIFIERS, "values"):
@@ -125,9 +129,11 @@ def _known(length: Sequence[int], others: int) -> int | None:
 
 
 def _yolo_classes(shape: Sequence[int], size: Size) -> int | None:
-    """Only an output before NMS tells; its longer side holds the cells."""
+    """Return the number of classes of a YOLO output before NMS, whose longer side are the cells; else None."""
+    # After NMS a row is (x1, y1, x2, y2, score, class), whatever the number of classes.
     if min(shape[1:]) == 6 and shape[1] > shape[2]:
         return None
     if shape[1] > shape[2]:
+        # YOLOv5 has three anchors per cell and rows of box (4), objectness and classes; later versions have no objectness.
         return shape[2] - (5 if shape[1] == 3 * cell_count(size, STRIDES) else 4)
     return shape[1] - 4

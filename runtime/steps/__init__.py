@@ -1,4 +1,4 @@
-"""Processing steps between inference and outputs: tracking, smoothing, filters, line and zone counting."""
+"""Processes results between inference and outputs: tracking, smoothing, class filters, line and zone counting."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["Step"]
 
 
 class Step(Protocol):
-    """Processes the results of one camera in frame order, in one thread; it may keep state, so each camera needs an instance of its own.
+    """Processes the results of one camera in frame order, in one thread. Each camera needs its own instance.
 
-    ``stage`` names the statistics entry of its time, such as "track".
+    ``stage`` is the name under which the statistics count its processing time, such as "track".
     """
 
     stage: str
 
     def __call__(self, result: Result) -> Result:
-        """The processed result."""
+        """Return the processed result."""
         ...

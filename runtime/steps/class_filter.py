@@ -13,10 +13,11 @@ from edgecnn.types import Detections, Result
 
 
 class ClassFilter:
-    """Keeps boxes of the labels ``only`` (None: all) with scores from ``score_threshold``; settings of ``controls`` take precedence.
+    """Keeps boxes of the labels ``only`` (None: all) with a score of at least ``score_threshold``.
 
-    Tracked boxes are filtered by class alone: the tracker keeps low scores on purpose, to continue a track. Raises ``InputError`` for
-    a label that the model does not have. Classes and values of a whole image stay as they are.
+    The settings of ``controls`` take precedence. Tracked boxes are filtered by class alone: the tracker keeps boxes with low
+    scores on purpose, to continue a track. Predictions of classifiers and regression models are not changed. Raises
+    ``InputError`` for a label that the model does not have.
     """
 
     stage = "filter"
@@ -33,7 +34,7 @@ class ClassFilter:
         self._only = None if only is None else self._check_labels(only, labels)
 
     def __call__(self, result: Result) -> Result:
-        """The result with the boxes that pass, and the trails of these."""
+        """Return the result with the boxes that pass, and their trails."""
         found = result.prediction
         if not isinstance(found, Detections):
             return result
@@ -45,6 +46,7 @@ class ClassFilter:
             from_controls = setting.score_threshold is not None
             threshold = setting.score_threshold if from_controls else threshold
         kept = np.ones(len(found), np.bool_) if only is None else np.isin(found.class_id, sorted(only))
+        # A threshold that a viewer sets hides tracked boxes, too; it changes the display and not the tracks.
         if threshold is not None and (found.track_id is None or from_controls):
             kept &= found.score >= threshold
         return result if kept.all() else replace(result, prediction=found[kept], trails=_remaining_trails(result, found[kept]))

@@ -1,4 +1,4 @@
-"""Counts the tracks that cross a line, in both directions."""
+"""Counts tracks that cross a line, in each direction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAYS: tuple[Way, Way] = ("in", "out")
 
 @dataclass(slots=True)
 class _Crossing:
-    """State of a track at a line: its last position, the side it was last clearly on, whether it has passed between the ends since."""
+    """State of a track at a line: last position, last confirmed side, whether it passed between the ends since then."""
 
     place: Point | None = None
     side: bool = False
@@ -36,11 +36,12 @@ class _Line:
 
 
 class LineCounter:
-    """Counts tracks that cross a line, each at most once per direction. For a line drawn from left to right, "in" is downwards.
+    """Counts each track that crosses a line, once per direction.
 
-    The anchor of a box must pass between the ends of the line and then move ``hysteresis`` times the height of the box beyond it, so
-    that an object that stands on the line and jitters counts once. Each crossing is an Event "line-crossed" with line, way
-    ("in", "out"), track_id, label and frame. Needs a ``Tracker`` before it.
+    For a line drawn from left to right, the direction "in" is downwards. The anchor of a box must pass between the ends of the
+    line and then move ``hysteresis`` times the height of the box beyond it, so that an object that stands on the line and jitters
+    counts once. Each crossing is an Event "line-crossed" with line, way ("in", "out"), track_id, label and frame. Needs a
+    ``Tracker`` before it.
     """
 
     stage = "count"
@@ -53,11 +54,11 @@ class LineCounter:
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
-        """Counts by line, direction and class; may be read from any thread."""
+        """Counts by line, direction and class; can be read from any thread."""
         return {line.shape.name: _copy(line) for line in self._lines}
 
     def __call__(self, result: Result) -> Result:
-        """The result with an event for each crossing, and the lines with their counts as overlays."""
+        """Return the result with an event for each crossing, and the lines with their counts as overlays."""
         height, width = result.frame.image.shape[:2]
         events, overlays = [], []
         for line in self._lines:
@@ -83,7 +84,7 @@ class LineCounter:
 
 
 def parse_line(text: str) -> Shape:
-    """``NAME:x1,y1,x2,y2``; raises ``InputError`` for any other text."""
+    """Parse ``NAME:x1,y1,x2,y2``. Raises ``InputError`` for any other text."""
     return check_length(parse_shape(text, "line", least=2, most=2), "line")
 
 
@@ -92,7 +93,7 @@ def _copy(line: _Line) -> dict[str, dict[str, int]]:
 
 
 def _step(state: _Crossing, place: Point, ends: tuple[Point, Point], margin: float) -> Way | None:
-    """Update the state with the position ``place``; the direction to count now, None for none."""
+    """Update the state with the position ``place`` and return the direction to count now, None for none."""
     before, state.place = state.place, place
     distance = _distance(place, ends)
     side = distance >= 0
@@ -106,6 +107,7 @@ def _step(state: _Crossing, place: Point, ends: tuple[Point, Point], margin: flo
         if abs(distance) >= margin:
             state.through = False  # clearly back on the old side: not crossed
         return None
+    # Over the line, but within the hysteresis: wait until the track is clearly on this side.
     if abs(distance) < margin:
         return None
     through, state.side, state.through = state.through, side, False
@@ -117,15 +119,16 @@ def _step(state: _Crossing, place: Point, ends: tuple[Point, Point], margin: flo
 
 
 def _distance(place: Point, ends: tuple[Point, Point]) -> float:
-    """Signed distance in pixels from the infinite line; positive below a line drawn from left to right (y points down)."""
+    """Return the signed distance in pixels from the infinite line; positive below a line drawn from left to right."""
     (ax, ay), (bx, by) = ends
     length = math.hypot(bx - ax, by - ay)
     return ((bx - ax) * (place[1] - ay) - (by - ay) * (place[0] - ax)) / length
 
 
 def _between(old: Point, new: Point, ends: tuple[Point, Point]) -> bool:
-    """Whether the segment from ``old`` to ``new``, which are on different sides, passes between the ends."""
+    """Return whether the segment from ``old`` to ``new``, which are on different sides, crosses between the ends of the line."""
     d_old, d_new = _distance(old, ends), _distance(new, ends)
+    # d_old and d_new have different signs, so the denominator can't be zero.
     share = d_old / (d_old - d_new)
     x, y = old[0] + share * (new[0] - old[0]), old[1] + share * (new[1] - old[1])
     (ax, ay), (bx, by) = ends

@@ -1,4 +1,4 @@
-"""Per-track state of bounded size: track ids are never reused, so the state of a track not seen for long can be dropped."""
+"""Stores one value per track in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ MOST = 4096
 
 
 class PerTrack(Generic[T]):
-    """One value per track, for the ``most`` tracks accessed last (LRU); ``make`` creates the first value."""
+    """Stores one value per track for the ``most`` tracks accessed last (LRU); ``make`` creates the first value.
+
+    Track ids are never reused, so the value of a track that was not accessed for long can be dropped.
+    """
 
     def __init__(self, make: Callable[[], T], most: int = MOST) -> None:
         self._make, self._most = make, most
@@ -29,7 +32,7 @@ class PerTrack(Generic[T]):
         return self._values[track]
 
     def items(self) -> Iterator[tuple[int, T]]:
-        """Tracks with their values; entries may be dropped while iterating."""
+        """Iterate over tracks and their values; entries may be dropped meanwhile."""
         return iter(list(self._values.items()))
 
     def drop(self, track: int) -> None:

@@ -1,4 +1,4 @@
-"""Smooths results over time: boxes and scores per track, its class by majority vote, moving averages of classes and values."""
+"""Smooths results over time: boxes and scores per track, class by majority vote, class scores and values of whole images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VOTE_DECAY = 0.98  # per frame: a vote counts half after 34 frames
 
 @dataclass(slots=True)
 class _TrackState:
-    """Smoothed box, its velocity in pixels per second, smoothed score, time of the last update, votes for each class."""
+    """State of one track: smoothed box, its velocity in pixels per second, smoothed score, last update, votes by class."""
 
     box: Float32 | None = None
     speed: Float32 = field(default_factory=lambda: np.zeros(4, np.float32))
@@ -26,11 +26,11 @@ class _TrackState:
 
 
 class Smoother:
-    """Exponential smoothing with the time constant ``seconds`` (a value that old weighs 1/e). Untracked boxes stay as they are.
+    """Smooths results exponentially with the time constant ``seconds``, after which a value weighs 1/e.
 
-    Boxes go through an alpha-beta filter with beta = alpha² / (2 - alpha) (Benedict and Bordner 1962), which estimates the velocity,
-    so that steady motion is not shown with a lag. A jump by more than half the size of the box resets the filter to it.
-    Raises ``ValueError`` for negative ``seconds``.
+    Boxes go through an alpha-beta filter with beta = alpha² / (2 - alpha) (Benedict and Bordner 1962), which estimates the
+    velocity, so that boxes in steady motion do not lag behind. A jump by more than half of the box size resets the box to the new
+    position. Untracked boxes are not changed. Raises ``ValueError`` for negative ``seconds``.
     """
 
     stage = "smooth"
@@ -44,7 +44,7 @@ class Smoother:
         self._mean_at = 0.0
 
     def __call__(self, result: Result) -> Result:
-        """The result with smoothed values."""
+        """Return the result with smoothed values."""
         at, found = self._clock(result.frame), result.prediction
         if isinstance(found, Detections):
             return result if found.track_id is None else replace(result, prediction=self._boxes(found, at))
@@ -53,11 +53,13 @@ class Smoother:
         return replace(result, prediction=Values(self._average(found.value, at)))
 
     def _share(self, passed: float) -> float:
-        """The weight of a new value after ``passed`` seconds: 1 - exp(-passed / seconds)."""
+        """Return the weight of a new value after ``passed`` seconds: 1 - exp(-passed / seconds)."""
+        # expm1 keeps its precision where passed / seconds is small, at high frame rates.
         return 1.0 if self._seconds == 0 else float(-np.expm1(-max(passed, 0.0) / self._seconds))
 
     def _average(self, new: Float32, at: float) -> Float32:
         share = self._share(at - self._mean_at)
+        # A reloaded model may have another number of classes; the average then starts again.
         fits = self._mean is not None and self._mean.shape == new.shape
         self._mean = (self._mean + np.float32(share) * (new - self._mean)).astype(np.float32) if fits else new  # type: ignore[operator]
         self._mean_at = at
@@ -79,6 +81,7 @@ class Smoother:
             self._follow(state, state.box, box, max(at - state.at, 0.0))
             state.score += self._share(at - state.at) * (score - state.score)
         state.at = at
+        # Votes decay, so that a class that was wrong at first can still be outvoted after a long time.
         for voted in state.votes:
             state.votes[voted] *= VOTE_DECAY  # type: ignore[assignment]
         state.votes[class_id] += score  # type: ignore[assignment]
@@ -86,6 +89,7 @@ class Smoother:
     def _follow(self, state: _TrackState, old: Float32, new: Float32, passed: float) -> None:
         share = self._share(passed)
         expected = old + np.float32(passed) * state.speed
+        # beta / dt turns the error of the predicted position (pixels) into a correction of the velocity (pixels per second).
         gain = share**2 / (2 - share) / passed if passed else 0.0
         state.speed = (state.speed + np.float32(gain) * (new - expected)).astype(np.float32)
         state.box = new if _is_jump(expected, new) else (expected + np.float32(share) * (new - expected)).astype(np.float32)

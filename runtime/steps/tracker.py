@@ -1,4 +1,4 @@
-"""Tracking: an id for each object, and its trail."""
+"""Assigns track ids to boxes and records the trails of tracks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ TRAIL_POINTS = 48
 class Tracker:
     """Sets ``track_id`` of the boxes, drops boxes without a track, and adds ``trails`` of the tracks seen in the frame.
 
-    A trail holds the last ``trail`` anchor points of a track. A change of the frame size ends all tracks, as boxes before and after
-    are not comparable.
+    A trail holds the last ``trail`` anchor points (n, 2) of a track in pixels. All tracks end when the frame size changes,
+    because the boxes before and after it are not comparable. The first boxes raise ``MissingExtraError`` if lapx is not
+    installed.
     """
 
     stage = "track"
@@ -39,7 +40,7 @@ class Tracker:
         self._size: tuple[int, ...] = ()
 
     def __call__(self, result: Result) -> Result:
-        """The result with track ids; a classifier's is returned unchanged."""
+        """Return the result with track ids; predictions other than boxes are returned unchanged."""
         if not isinstance(result.prediction, Detections):
             return result
         if result.frame.image.shape[:2] != self._size:
@@ -50,6 +51,7 @@ class Tracker:
 
     def _trails(self, found: Detections) -> Mapping[int, Float32]:
         alive = set(self._tracker.alive.tolist())
+        # A track without a detection in this frame keeps its trail until it ends.
         self._places = {track: places for track, places in self._places.items() if track in alive}
         tracks = [] if found.track_id is None else found.track_id.tolist()
         for track, place in zip(tracks, anchors(found.xyxy, self._anchor), strict=True):

@@ -1,4 +1,4 @@
-"""Counts the tracks inside a polygon, those that entered and left, and how long they stayed."""
+"""Counts tracks inside, entering and leaving a polygon, and measures their dwell time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgecnn.types import Detections, Event, Overlay, Result
 
 @dataclass(slots=True)
 class _Stay:
-    """A track inside a zone: times in seconds when it entered and was last seen, and its label."""
+    """A track inside a zone: time of entry and time last seen, in seconds, and its label."""
 
     since: float
     seen_at: float
@@ -38,8 +38,8 @@ class ZoneCounter:
     """Counts tracks whose box anchor is inside a polygon; Events "zone-entered" and "zone-left", the latter with ``dwell_s`` in seconds.
 
     A track leaves when its anchor is ``hysteresis`` times the height of the box outside, or when it was not seen for
-    ``lost_after_s``; then the stay ends when it was last seen. Each track counts once as entered and once as left, however often it
-    returns, but each stay has its events. Needs a ``Tracker`` before it.
+    ``lost_after_s`` seconds; in that case the dwell time ends when it was last seen. Each track counts once as entered and once
+    as left, even if it returns, but each stay has its own events. Needs a ``Tracker`` before it.
     """
 
     stage = "count"
@@ -60,11 +60,11 @@ class ZoneCounter:
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
-        """Counts by zone, by inside, entered or left, and by class; may be read from any thread."""
+        """Counts by zone, by "inside", "entered" or "left", and by class; can be read from any thread."""
         return {zone.shape.name: _copy(zone) for zone in self._zones}
 
     def __call__(self, result: Result) -> Result:
-        """The result with the events of the zones, and the zones with their counts as overlays."""
+        """Return the result with the events of the zones, and the zones with their counts as overlays."""
         height, width = result.frame.image.shape[:2]
         events, overlays = [], []
         for zone in self._zones:
@@ -78,6 +78,7 @@ class ZoneCounter:
         if isinstance(found, Detections) and found.track_id is not None:
             for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
                 margin = self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
+                # True: the signed distance to the nearest edge in pixels, positive inside, instead of the sign alone.
                 depth = cv2.pointPolygonTest(polygon, place, True)
                 label = label_of(self._labels, int(found.class_id[row]))
                 events += self._observe(zone, int(found.track_id[row]), depth, margin, label, now, result)
@@ -89,7 +90,7 @@ class ZoneCounter:
     def _observe(
         self, zone: _Zone, track: int, depth: float, margin: float, label: str, now: float, result: Result
     ) -> list[Event]:
-        """Record a track ``depth`` pixels inside the zone (negative: outside)."""
+        """Update a zone with a track ``depth`` pixels inside of it (negative: outside) and return the events."""
         stay = zone.inside.get(track)
         if stay is None:
             if depth < 0:
@@ -115,7 +116,7 @@ class ZoneCounter:
 
 
 def parse_zone(text: str) -> Shape:
-    """``NAME:x1,y1,x2,y2,x3,y3,...``; raises ``InputError`` for any other text."""
+    """Parse ``NAME:x1,y1,x2,y2,x3,y3,...``. Raises ``InputError`` for any other text."""
     return check_length(parse_shape(text, "zone", least=3), "zone")
 
 
@@ -127,5 +128,6 @@ def _count_once(zone: _Zone, track: int, what: str, label: str) -> None:
 
 
 def _copy(zone: _Zone) -> dict[str, dict[str, int]]:
+    # list() copies in one step, since other threads read the counts while this one adds and removes tracks.
     inside = Counter(stay.label for stay in list(zone.inside.values()))
     return {"inside": dict(inside), "entered": dict(zone.entered), "left": dict(zone.left)}

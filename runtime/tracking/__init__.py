@@ -1,4 +1,4 @@
-"""Multi-object tracking: ids for boxes from frame to frame."""
+"""Multi-object tracking: assigns the same id to the same object in successive frames."""
 
 from __future__ import annotations
 

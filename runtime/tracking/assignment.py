@@ -1,4 +1,4 @@
-"""Linear assignment: the pairs of rows and columns with the highest total similarity (Jonker and Volgenant 1987), by lapx."""
+"""Solves linear assignment problems by the algorithm of Jonker and Volgenant (1987), with lapx."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from edgecnn.types import Array, Float32, Int64
 
 
 def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
-    """Row and column indices of pairs with a ``similarity`` (n, m) of ``at_least``; each row and column is used at most once.
+    """Return row and column indices of the pairs with the highest total ``similarity`` (n, m) in 0..1.
 
-    Raises ``MissingExtraError`` where lapx is not installed.
+    Each row and column is used at most once; pairs below ``at_least`` are left out. Raises ``MissingExtraError`` if lapx is not
+    installed.
     """
     none = np.empty(0, np.int64)
     if not similarity.size:
@@ -21,12 +22,13 @@ def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
     columns = _lapjv(1 - similarity.astype(np.float64), 1 - at_least)
     rows = np.flatnonzero(columns >= 0)
     columns = columns[rows]
+    # Compared again in float32: 1 - similarity is rounded, and a pair exactly at the limit may pass or not.
     kept = similarity[rows, columns] >= at_least
     return rows[kept], columns[kept]
 
 
 def load_lap() -> Any:
-    """The module lap; raises ``MissingExtraError`` where it is not installed."""
+    """Return the module lap. Raises ``MissingExtraError`` if it is not installed."""
     try:
         import lap
     except ImportError as error:
@@ -35,6 +37,7 @@ def load_lap() -> Any:
 
 
 def _lapjv(cost: Array, limit: float) -> Int64:
-    """The column of each row, -1 for none; pairs that cost more than ``limit`` are not made."""
+    """Return the column of each row, -1 for none; pairs that cost more than ``limit`` are not formed."""
+    # extend_cost pads the matrix to a square, which the algorithm needs when there are more boxes than tracks or fewer.
     _, columns, _ = load_lap().lapjv(cost, extend_cost=True, cost_limit=limit)
     return np.asarray(columns, np.int64)

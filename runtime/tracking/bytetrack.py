@@ -1,4 +1,4 @@
-"""ByteTrack: multi-object tracking by motion and overlap that also uses low-score boxes (Zhang et al. 2022, arXiv:2110.06864)."""
+"""Tracks boxes by motion and IoU; low-score boxes continue tracks (ByteTrack, Zhang et al. 2022, arXiv:2110.06864)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ SLOW_CAMERA_FACTOR = 10  # times lost_s: how long a track seen in the last frame
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
-    """Thresholds of the tracker. Raises ``ValueError`` for values out of range.
+    """Holds the thresholds of the tracker. Raises ``ValueError`` for values out of range.
 
-    ``high``: minimum score of a box that may continue any track; ``low``: of one that may continue a track seen in the last frame;
-    ``new``: of one that starts a track, which is confirmed after ``confirm`` consecutive frames.
+    ``high``: minimum score of a box that can continue any track. ``low``: minimum score of a box that can continue a track seen
+    in the last frame. ``new``: minimum score of a box that starts a track, which is confirmed after ``confirm`` consecutive
+    frames.
     ``lost_s``: seconds a track survives without detections. ``most``: maximum number of tracks; those unseen longest are dropped.
     ``first``, ``second``, ``newest``: minimum IoU in the three matching stages. The IoU is not multiplied by the score as in the
     original, because small networks score low.
@@ -76,7 +77,7 @@ class ByteTrack:
         self.clear()
 
     def clear(self) -> None:
-        """End all tracks, for example after a scene cut; ids continue counting."""
+        """End all tracks, for example after a scene cut; ids are not reused."""
         self._index: int | None = None
         self._tracks = self._begin(Detections.empty(), 0.0, confirmed=False)
 
@@ -86,10 +87,11 @@ class ByteTrack:
         return np.asarray(self._tracks.identity[self._tracks.confirmed], np.int64)
 
     def update(self, found: Detections, index: int, at: float) -> Detections:
-        """The boxes of frame ``index`` that belong to a confirmed track, with ``track_id``, in their order.
+        """Return the boxes of frame ``index`` that belong to a confirmed track, with ``track_id``, in their order.
 
         ``at`` is the time of the frame in seconds. Skipped frames are gaps in ``index``; the motion is predicted across them.
         """
+        # Tracks of the first frame are confirmed at once, as in the original: no earlier frame could have shown them.
         first = self._index is None
         frames = 1 if self._index is None else max(index - self._index, 1)
         self._index = index
@@ -104,11 +106,13 @@ class ByteTrack:
     # matching: the row of each box's track, -1 for none
 
     def _associate(self, found: Detections) -> Int64:
-        """The row of each box's track after three stages: high scores, low scores, unconfirmed tracks."""
+        """Return the row of each box's track after three matching stages: high scores, low scores, unconfirmed tracks."""
         options, tracks = self.options, self._tracks
         rows = np.full(len(found), -1, np.int64)
         high = found.score >= options.high
         self._match(found, rows, high, tracks.confirmed, options.first)
+        # A low score is often an occluded object, but often a false alarm, too: it continues only tracks seen in the last
+        # frame.
         seen = tracks.confirmed & (tracks.streak > 0)
         self._match(found, rows, (found.score >= options.low) & ~high, seen, options.second)
         self._match(found, rows, high, ~tracks.confirmed, options.newest)
@@ -126,13 +130,15 @@ class ByteTrack:
 
     def _similarity(self, tracks: Int64, found: Detections) -> Float32:
         similarity = iou_matrix(self._tracks.motion[tracks].xyxy, found.xyxy)
+        # The class of an object can change between frames (car, truck), so a different class lowers the similarity, not to
+        # zero.
         same = self._tracks.class_id[tracks][:, None] == found.class_id[None]
         return np.where(same, similarity, similarity * np.float32(self.options.other_class))
 
     # updating the tracks
 
     def _continue(self, found: Detections, owner: Int64, at: float) -> None:
-        """Correct the tracks that have a box, end unconfirmed ones that have none; ``owner`` turns from rows into ids."""
+        """Correct tracks that have a box and end unconfirmed ones without; ``owner`` changes from rows to ids in place."""
         tracks, boxes = self._tracks, np.flatnonzero(owner >= 0)
         rows = owner[boxes]
         corrected = tracks.motion[rows].correct(found.xyxy[boxes])
@@ -153,7 +159,7 @@ class ByteTrack:
         self._tracks = tracks[tracks.confirmed | ~unseen]
 
     def _add(self, found: Detections, owner: Int64, at: float, *, confirmed: bool) -> None:
-        """Start tracks from the boxes that have none."""
+        """Start tracks from the boxes that have no track."""
         boxes = np.flatnonzero((owner == -1) & (found.score >= self.options.new))
         begun = self._begin(found[boxes], at, confirmed=confirmed)
         begun.identity = self._named(begun)
@@ -164,7 +170,7 @@ class ByteTrack:
         self._tracks = _Tracks(KalmanBoxes.join([part.motion for part in parts]), *rest)
 
     def _named(self, tracks: _Tracks) -> Int64:
-        """Ids of ``tracks``; confirmed ones without an id get the next numbers."""
+        """Return the ids of ``tracks``; confirmed tracks without an id get the next numbers."""
         identity = tracks.identity.copy()
         nameless = np.flatnonzero(tracks.confirmed & (identity < 0))
         identity[nameless] = np.arange(self._next, self._next + len(nameless))
@@ -172,8 +178,9 @@ class ByteTrack:
         return np.asarray(identity, np.int64)
 
     def _forget(self, at: float) -> None:
-        """Drop tracks unseen for too long; later those seen in the last frame, for cameras with less than one frame per ``lost_s``."""
+        """Drop tracks unseen for longer than ``lost_s``; those seen in the last frame are kept ten times as long."""
         tracks, unseen_s = self._tracks, at - self._tracks.seen_at
+        # A camera with fewer than one frame per lost_s would lose every track between two frames without the second condition.
         kept = (unseen_s <= self.options.lost_s) | ((tracks.streak > 0) & (unseen_s <= SLOW_CAMERA_FACTOR * self.options.lost_s))
         if kept.sum() > self.options.most:
             oldest = np.argsort(-tracks.seen_at, kind="stable")[self.options.most :]

@@ -1,8 +1,9 @@
-"""A constant-velocity Kalman filter for many boxes at once (Kalman 1960; noise as in Wojke et al. 2017, arXiv:1703.07402).
+"""Predicts boxes by a constant-velocity Kalman filter (Kalman 1960; noise as in Wojke et al. 2017, arXiv:1703.07402).
 
-The state of a box is (centre x, centre y, width / height, height) and their velocities per frame. Noise is independent between the
-four, so the usual filter with 8 states separates into four filters with 2 states each (value, velocity). Their 2 x 2 covariance is kept
-as three arrays (variance, covariance, variance), and the innovation covariance is a number: nothing has to be inverted.
+The state of a box is (centre x, centre y, width / height, height) and their velocities per frame. Noise is independent between
+the four, so the usual filter with 8 states separates into four filters with 2 states each (value, velocity). Their 2 x 2
+covariance is kept as three arrays (variance, covariance, variance), and the innovation covariance is a number, so no matrix is
+inverted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MIN_SIZE = 1e-3  # pixels: a predicted box may shrink to nothing or below
 
 @dataclass(slots=True)
 class KalmanBoxes:
-    """Positions and velocities (n, 4), their variances (n, 4), and the covariance of position and velocity (n, 4)."""
+    """Holds the filter states of n boxes: positions and velocities (n, 4), their variances and their covariance (n, 4)."""
 
     position: Float64
     velocity: Float64
@@ -41,7 +42,7 @@ class KalmanBoxes:
 
     @classmethod
     def start(cls, xyxy: Float32) -> KalmanBoxes:
-        """New tracks at boxes (n, 4): velocity 0 with a high variance."""
+        """Return the states of new tracks at boxes (n, 4) in pixels: velocity 0 with a high variance."""
         position = to_position(xyxy)
         height = position[:, 3:4]
         position_std = np.concatenate(
@@ -50,12 +51,13 @@ class KalmanBoxes:
         velocity_std = np.concatenate(
             [height * 10 * VELOCITY, height * 10 * VELOCITY, np.full_like(height, ASPECT_VELOCITY), height * 10 * VELOCITY], 1
         )
+        # The factors 2 and 10 are those of the published code: a new track can move in any direction.
         zero = np.zeros_like(position)
         return cls(position, zero, position_std**2, zero.copy(), velocity_std**2)
 
     @classmethod
     def join(cls, parts: list[KalmanBoxes]) -> KalmanBoxes:
-        """All of ``parts`` in order."""
+        """Concatenate the states of ``parts``."""
         return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
 
     @property
@@ -67,7 +69,7 @@ class KalmanBoxes:
         return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1).astype(np.float32)
 
     def predict(self, frames: float) -> KalmanBoxes:
-        """The state ``frames`` later, as after that many predictions by one frame, except that the noise keeps the height of now."""
+        """Predict the state ``frames`` later, like that many steps of one frame, but with the noise of the current height."""
         position_noise, velocity_noise = (std**2 for std in self._noise())
         n = frames
         # With F = [[1, 1], [0, 1]], Q = diag(p, v): P after n steps is F^n P F^nT + the sum over k < n of F^k Q F^kT.
@@ -85,11 +87,12 @@ class KalmanBoxes:
         )
 
     def correct(self, xyxy: Float32) -> KalmanBoxes:
-        """The state after measuring the boxes at ``xyxy`` (n, 4)."""
+        """Return the state after a measurement of the boxes ``xyxy`` (n, 4) in pixels."""
         height = self.position[:, 3:4]
         measured_std = np.concatenate(
             [height * POSITION, height * POSITION, np.full_like(height, ASPECT_MEASURED), height * POSITION], 1
         )
+        # Only the position is measured (H = [1, 0]): S = P00 + R, and the gain K is [P00, P01] / S for each of the four values.
         innovation_var = self.position_var + measured_std**2
         gain, velocity_gain = self.position_var / innovation_var, self.cross_cov / innovation_var
         innovation = to_position(xyxy) - self.position
@@ -111,7 +114,7 @@ class KalmanBoxes:
 
 
 def to_position(xyxy: Float32) -> Float64:
-    """Centre, width / height and height of boxes (n, 4)."""
+    """Return centre x, centre y, width / height and height (n, 4) of boxes (n, 4)."""
     x1, y1, x2, y2 = xyxy.astype(np.float64).T
     height = np.maximum(y2 - y1, MIN_SIZE)
     return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, MIN_SIZE) / height, height], 1)
