@@ -1,7 +1,7 @@
 """Atomic writes: a file is written under a temporary name in its folder, synced to disk, then renamed over its target.
 
-A reader sees the old file or the new one, never half of one; after an error the old one is still there and the temporary file is not.
-A target that is no regular file (``/dev/stdout``, a named pipe) has no such moment and is written to directly.
+A reader sees the old file or the new one, never a partial file; after an error the old file remains and the temporary one is removed.
+A target that is not a regular file (``/dev/stdout``, a named pipe) is written to directly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal, TextIO, cast, overload
 
 from edgecnn.errors import InputError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota exceeded, larger than the file system allows
 ANOTHER_PLACE = "name another place"
 _NAME_LENGTH = 60  # with process, number and suffix below the 255 bytes of a file system, also in UTF-8
 _numbers = itertools.count()  # two threads may write the same target
@@ -29,7 +29,7 @@ def atomic_write(path: Path | str, *, binary: Literal[True], fix: str = ...) -> 
 def atomic_write(
     path: Path | str, *, binary: bool = False, fix: str = ANOTHER_PLACE
 ) -> contextlib.AbstractContextManager[TextIO] | contextlib.AbstractContextManager[BinaryIO]:
-    """A stream, UTF-8 text or ``binary``, whose content appears at ``path`` when the block ends without an error.
+    """A stream, UTF-8 text or ``binary``, whose content replaces ``path`` when the block ends without an error.
 
     Raises ``InputError``, with ``fix`` as its advice, before the block where ``path`` can't be written, and after it for a full disk.
     """
@@ -83,6 +83,7 @@ def replace(draft: Path, target: Path) -> None:
     """Rename a finished file to ``target``, which keeps its permissions; file and name are synced to disk. Raises ``OSError``."""
     if target.exists():
         draft.chmod(target.stat().st_mode & 0o7777)
+    # content first, then the rename, then the folder: after a power failure the name never points at missing content
     sync(draft)
     draft.replace(target)
     sync(target.parent)

@@ -1,4 +1,4 @@
-"""Class names: the one reader for every list of names, and how two lists are compared and renamed.
+"""Reads, compares and renames class names; every list of names in the project is read here.
 
 A list of names is "a,b,c", a text file with one name per line, a YAML or JSON file with ``names:`` as a list or as a mapping from
 class id to name, or such a value inside another tool's metadata. No name is ever empty; a byte order mark is not part of a name.
@@ -69,7 +69,7 @@ def read_label_file(path: Path) -> tuple[str, ...]:
 
 
 def text_labels(text: str) -> tuple[str, ...]:
-    """The lines of a label file without blank ones and without a byte order mark."""
+    """The lines of a label file, without blank lines and byte order mark."""
     lines = text.removeprefix("\ufeff").splitlines()
     return tuple(line.strip() for line in lines if line.strip())
 
@@ -158,7 +158,7 @@ def rename(names: Sequence[str], renames: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def parse_renames(text: str) -> dict[str, str]:
-    """{"a": "b", "c": "d", "e": "d"} from "a=b,c,e=d" or "a:b,c,e:d": a name without a new one takes that of the next that has one.
+    """Parse "a=b,c,e=d" or "a:b,c,e:d" to {"a": "b", "c": "d", "e": "d"}: "c,e=d" renames both.
 
     Raises ``InputError`` for anything else.
     """

@@ -1,4 +1,4 @@
-"""Preprocessing: from a frame to an input tensor. Training, calibration, export and runtime all use this one implementation."""
+"""Preprocesses frames into input tensors; training, calibration, export and runtime share this implementation."""
 
 from __future__ import annotations
 
@@ -45,11 +45,13 @@ def geometry(preprocess: Preprocess, width: int, height: int) -> Geometry:
     in_h, in_w = preprocess.size
     if preprocess.resize == "stretch":
         return Geometry(in_w / width, in_h / height, 0.0, 0.0, width, height)
+    # letterbox fits the whole image into the input, crop fills the input and cuts off the rest
     choose = min if preprocess.resize == "letterbox" else max
     ratio = choose(in_w / width, in_h / height)
     new_w, new_h = max(round(width * ratio), 1), max(round(height * ratio), 1)  # a thin image keeps at least one pixel
     centred = preprocess.resize == "crop" or preprocess.align == "center"
     offset_x, offset_y = ((in_w - new_w) // 2, (in_h - new_h) // 2) if centred else (0, 0)
+    # the scale of the rounded size, not ``ratio``: boxes map back exactly
     return Geometry(new_w / width, new_h / height, float(offset_x), float(offset_y), width, height)
 
 
@@ -69,6 +71,7 @@ def resize_into(image: Image, preprocess: Preprocess, out: Image) -> Geometry:
     if preprocess.color == "gray":
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
     if preprocess.resize == "crop":
+        # offsets are negative here: the resized image is larger than the input
         _resize_and_crop(image, new_w, new_h, -x, -y, out)
     else:
         _fill_padding(out, x, y, new_w, new_h, preprocess.pad_value)

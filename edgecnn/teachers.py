@@ -1,4 +1,4 @@
-"""Teachers for pseudo-labels: detectors in model files of any supported format, opened by an address with parameters."""
+"""Opens teachers for pseudo-labels: detectors in model files of any supported format, named by an address with parameters."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ CARD = tuple(item.name for item in dataclasses.fields(CardOptions) if item.name 
 
 
 def _size(text: str) -> tuple[int, ...]:
+    # "320" is a square: the list ["320"] is doubled
     height, width = (text.split("x") * 2)[:2]
     return int(height), int(width)
 
@@ -90,6 +91,7 @@ def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[PseudoLabeler, ...
     with contextlib.ExitStack() as stack:
         teachers = []
         for address in map(parse_teacher, addresses):
+            # boxes from ``lower`` to ``threshold`` are needed, too: they become crowds
             options = CardOptions(**{**address.card, "score_threshold": address.lower})
             teachers.append(_teacher(address, stack.enter_context(Predictor(address.path, options=options))))
         yield tuple(teachers)

@@ -1,4 +1,4 @@
-"""Variants of one network compared on this device: compression, then export and measurement of every step's checkpoint.
+"""Compares variants of a network on this device: compresses it, then exports and measures the checkpoint of every step.
 
 ``compress_and_report`` does the work of `edgecnn compress`; ``write_report`` only writes the report, for finished runs.
 """
@@ -131,7 +131,7 @@ def measure_variants(
 ) -> tuple[dict[str, list[MeasuredFile]], Record | None]:
     """The measured files of each named checkpoint, and the record of the benchmark, None where nothing was exported.
 
-    All files are measured in turns in one run, so that what slows the device slows all of them. A checkpoint that can't be exported is
+    All files are measured in turns in one run, so that throttling or other load affects all of them. A checkpoint that can't be exported is
     reported through ``say`` and left out.
     """
     formats = installed_formats(say) if config.formats is None else config.formats
@@ -150,7 +150,7 @@ def measure_variants(
 def _exported(
     name: str, checkpoint: Path, folder: Path, config: VariantConfig, formats: Sequence[str], say: Say
 ) -> Iterator[Named]:
-    """``name`` again with each exported file of a checkpoint, in ``folder``."""
+    """Export a checkpoint into ``folder``; yields ``name`` with the path of each file."""
     model, card = load_checkpoint(checkpoint)
     for fmt in formats:
         for precision in config.precisions:

@@ -1,4 +1,4 @@
-"""Datasets with ground truth, from files of every common kind or rendered by the built-in scene. NumPy and OpenCV only, never torch."""
+"""Datasets with ground truth, read from files or rendered by the built-in scene; nothing here imports torch."""
 
 from __future__ import annotations
 

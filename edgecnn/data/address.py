@@ -1,22 +1,22 @@
-"""Dataset addresses: where a dataset is, and after a ``?`` which part of it to use and what its classes are called.
+"""Dataset addresses: the path of a dataset, and after a ``?`` parameters that select its images and classes.
 
 ``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
 labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
 list          a file with the names of the images to use, one per line
-group         regular expression on the file name; images with the same first (...) form a group, which a division never separates;
+group         regular expression on the file name; images with the same first (...) form a group, which a split never divides;
               @content groups copies of an image
 split         train, val, test or another part of the dataset; without it, all images
 val_fraction  divide the images into train and val: the fraction of them that becomes val
-seed          of that division (0)
+seed          of that random split (0)
 rename        a:b,c:d for other names; several classes with one new name become one class, and a,c:d renames both
-merge         one name for all classes
-classes       the list of classes to use, in this order: others are left out, those that the dataset lacks count as not labelled in it
+merge         one name for all classes, which become one class
+classes       the list of classes to use, in this order: others are left out, those that the dataset lacks are unlabelled in it
 
 The rule for ``split``:
 
 - A dataset with splits of its own: the split of that name. val also finds valid and validation, train finds training, test testing.
-- A dataset without splits: train and val are a division by ``val_fraction`` (0.2 if not given), ``seed`` and whole groups.
+- A dataset without splits: train and val are a random split by ``val_fraction`` (0.2 if not given) and ``seed``.
 - With ``val_fraction`` the dataset is always divided anew: all its images except those of its own test split. Its own train and
   val splits are then ignored, and split= must say train or val.
 - A dataset that has splits, but not the one asked for, is not divided unless ``val_fraction`` says so.
@@ -94,12 +94,12 @@ def parse_address(uri: str | Path) -> Address:
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
-    """The part after the question mark as (name, value) pairs; a plus sign stays one."""
+    """The part after the question mark as (name, value) pairs; unlike in a form, a plus sign is not a space."""
     return parse_qsl(query.replace("+", "%2B"), keep_blank_values=True)
 
 
 def shown_address(uri: str | Path) -> str:
-    """The address with folders and files by name only, because cards and reports are passed on and a user's paths should not be."""
+    """The address with folders and files by name only: cards and reports are shared, but local paths are private."""
     text = str(uri)
     if text.startswith(SCENE):
         return text
@@ -111,6 +111,7 @@ def with_default(uri: str, name: str, value: str) -> str:
     """The address with the parameter ``name`` set, unless it is set already or the address is a scene."""
     if uri.startswith(SCENE) or getattr(parse_address(uri), name) is not None:
         return uri
+    # "%" first: the other way round, the % of %26 would be escaped again
     escaped = value.replace("%", "%25").replace("&", "%26")
     return f"{uri}{'?' if parse_address(uri).place == uri else '&'}{name}={escaped}"
 

@@ -29,9 +29,9 @@ class BoxList:
     def add(
         self, xyxy: tuple[float, float, float, float], class_id: int, where: str, *, crowd: bool = False, area: float = math.nan
     ) -> bool:
-        """Keep a box in pixels, clipped to the image; one without extent is left out, both are problems at ``where``.
+        """Add a box in pixels, clipped to the image; an empty box is left out. Both are reported as problems at ``where``.
 
-        Gives whether the box was kept.
+        Returns whether the box was kept.
         """
         if not all(math.isfinite(value) for value in xyxy):
             self.problems.append(Problem(where, f"a box with a coordinate that is no number: {_shown(xyxy)}"))
@@ -52,12 +52,13 @@ class BoxList:
         return True
 
     def done(self) -> Boxes:
-        """The boxes that were kept."""
+        """All boxes that were added: xyxy (n, 4) float32 in pixels, class ids (n,) int64."""
         area = np.array(self._areas, np.float32)
         return Boxes(
             np.array(self._rows, np.float32).reshape(-1, 4),
             np.array(self._classes, np.int64),
             crowd=np.array(self._crowd, np.bool_),
+            # formats other than COCO give no area: evaluation then uses that of the box
             area=None if np.isnan(area).any() else area,
         )
 

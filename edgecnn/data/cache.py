@@ -1,4 +1,4 @@
-"""Caches in memory for images that are needed more than once."""
+"""Caches images in memory that are read more than once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgecnn.types import Image
 
 
 def cache_samples(dataset: Dataset) -> Dataset:
-    """The same dataset; each sample is created, and each image read, only once."""
+    """The dataset with a cache: each sample is created, and each image read, only once."""
     kept: dict[int, Sample] = {}
 
     def make(index: int) -> Sample:

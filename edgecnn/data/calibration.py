@@ -17,16 +17,16 @@ from edgecnn.types import Float32, Image
 
 T = TypeVar("T")
 
-MINIMUM = 64
+MINIMUM = 64  # images: ranges from fewer depend on single images
 # Candidates per image asked for; more would cost time, because images are read and boxes of a scene rendered for each.
 CANDIDATES = 4
-THIRDS = 3
+THIRDS = 3  # dark, medium, bright
 BGR_TO_LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationSet:
-    """``samples`` to calibrate with, in the order of their dataset, and the manifest ``record``, plain values for the card."""
+    """The selected ``samples`` in dataset order, and ``record``, a manifest of plain values for the model card."""
 
     samples: list[Sample]
     record: dict[str, Any]
@@ -45,7 +45,7 @@ class _Candidate:
 def pick_calibration(
     dataset: Dataset, count: int, seed: int = 0, *, force: bool = False, apart_from: Sequence[Dataset] = ()
 ) -> CalibrationSet:
-    """Up to ``count`` samples, the same ones for the same seed.
+    """Select up to ``count`` samples for calibration; the same seed selects the same samples.
 
     Labelled samples are taken evenly over the classes (of an image with boxes, its rarest class counts) and within a class evenly over
     dark, middle and bright images. An image with the content of one in ``apart_from`` or of one taken before is left out.
@@ -56,6 +56,7 @@ def pick_calibration(
     candidates = _candidates(dataset, CANDIDATES * count, draw)
     foreign = _fingerprints(apart_from)
     looked, left_out = _look(dataset, candidates, foreign)
+    # selected in round-robin order, then stored in dataset order, so that the digest depends on the set alone
     chosen = sorted(_evenly(looked)[:count], key=lambda one: one.index)
     why = f" ({left_out} others are in {', '.join(other.name for other in apart_from)} too)" if left_out else ""
     _check_count(len(chosen), dataset.name + why, force)
@@ -67,7 +68,7 @@ def pick_calibration(
 
 
 def fingerprint(image: Image) -> str:
-    """sha256 of the size and the pixels of an image (H, W, 3)."""
+    """SHA-256 of shape and pixels of an image (H, W, 3): equal for copies in other file formats without loss."""
     return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
 
 
@@ -86,8 +87,9 @@ def _check_count(found: int, dataset: str, force: bool) -> None:
 
 
 def _candidates(dataset: Dataset, most: int, draw: random.Random) -> list[tuple[int, int]]:
-    """Index and class of up to ``most`` samples, by chance and evenly over the classes."""
+    """Index and class of up to ``most`` samples, drawn at random and evenly over the classes."""
     indices: Sequence[int] = range(len(dataset))
+    # lazy samples compute their boxes on access (the scene renders them): draw first, then look at the classes of those only
     if not isinstance(dataset.samples, list) and dataset.task == "detect" and len(dataset) > most:
         indices = sorted(draw.sample(indices, most))
     groups: dict[int, list[int]] = defaultdict(list)
@@ -100,7 +102,7 @@ def _candidates(dataset: Dataset, most: int, draw: random.Random) -> list[tuple[
 
 
 def _groups(dataset: Dataset) -> list[int]:
-    """The class of each sample; of boxes the one that is rarest in the dataset; -1 where there is none."""
+    """The class of each sample; for boxes the class that is rarest in the dataset; -1 if there is none."""
     if dataset.task == "classify":
         return [-1 if sample.label is None else sample.label for sample in dataset.samples]
     classes = [set() if sample.boxes is None else set(sample.boxes.class_id.tolist()) for sample in dataset.samples]
@@ -122,7 +124,7 @@ def _content(sample: Sample) -> tuple[float, str]:
 
 
 def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: frozenset[str]) -> tuple[list[_Candidate], int]:
-    """The candidates that may be used, and how many are left out because their content is in ``foreign``."""
+    """Readable candidates without duplicates, and the number excluded because their content is in ``foreign``."""
     found: dict[str, _Candidate] = {}
     left_out = 0
     for index, group in candidates:
@@ -134,7 +136,7 @@ def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: froz
 
 
 def _evenly(looked: Sequence[_Candidate]) -> list[_Candidate]:
-    """One of each class in turn, and of a class one of each third of brightness in turn."""
+    """All candidates, round-robin over the classes, and within a class over the thirds of brightness."""
     classes: dict[int, list[_Candidate]] = defaultdict(list)
     for one in looked:
         classes[one.group].append(one)
@@ -142,7 +144,7 @@ def _evenly(looked: Sequence[_Candidate]) -> list[_Candidate]:
 
 
 def _thirds(looked: Sequence[_Candidate]) -> list[list[_Candidate]]:
-    """Dark, middle and bright ones, each in the given order."""
+    """The dark, medium and bright third of the candidates, each in the given order."""
     rank = {one.index: place for place, one in enumerate(sorted(looked, key=lambda one: (one.luma, one.digest)))}
     thirds: list[list[_Candidate]] = [[] for _ in range(THIRDS)]
     for one in looked:
@@ -151,12 +153,12 @@ def _thirds(looked: Sequence[_Candidate]) -> list[list[_Candidate]]:
 
 
 def _in_turns(rows: Sequence[Sequence[T]]) -> list[T]:
-    """One of each row in turn until all are taken."""
+    """Interleaves rows: the first item of each row, then the second of each, until all are used."""
     return [row[turn] for turn in range(max(map(len, rows), default=0)) for row in rows if turn < len(row)]
 
 
 def _described(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, Any]:
-    """Images by class; one with boxes counts for each class that it shows."""
+    """Number of images by class; an image with boxes counts once for each class in it."""
     counts: Counter[int] = Counter()
     for sample in samples:
         shown = set() if sample.boxes is None else set(sample.boxes.class_id.tolist())
@@ -170,5 +172,5 @@ def _range(chosen: Sequence[_Candidate]) -> tuple[float, float]:
 
 
 def _digest(chosen: Sequence[_Candidate]) -> str:
-    """One digest over the content of all, in order."""
+    """One SHA-256 over the fingerprints of all candidates, in order."""
     return hashlib.sha256("".join(one.digest for one in chosen).encode()).hexdigest()

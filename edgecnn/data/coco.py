@@ -1,4 +1,4 @@
-"""COCO JSON (https://cocodataset.org/#format-data): a .json file, or a folder with one; images are found by file_name beside it."""
+"""Loads COCO JSON datasets (https://cocodataset.org/#format-data): a .json file, or a folder that contains one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SPLITS = ("train", "val", "test")
 
 
 def fits(path: Path) -> bool:
-    """Whether it is a .json file, or such files lie in the folder or its annotations/."""
+    """Whether ``path`` is a .json file, or a folder with COCO files in it or in its annotations/."""
     return bool(_files(path))
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """Those of train, val and test that are in the names of the files, where there are several files."""
+    """The splits train, val and test that occur in the names of the files, if there are several files."""
     names = [file.stem.lower() for file in _files(path)]
     return tuple(split for split in SPLITS if len(names) > 1 and any(split in name for name in names))
 
@@ -42,6 +42,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
 
 def _load(file: Path, labels: tuple[str, ...] | None) -> Dataset:
     record = _read(file)
+    # COCO's ids have gaps (90 ids for 80 classes): class ids are positions
     categories = sorted(record["categories"], key=lambda category: int(category["id"]))
     labels = labels or tuple(str(category["name"]) for category in categories)
     class_of = {int(category["id"]): labels.index(str(category["name"])) for category in categories if category["name"] in labels}
@@ -61,7 +62,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _looks_like_coco(file: Path) -> bool:
-    """Told from the name or the keys at either end of the file; captions and keypoints have files of their own."""
+    """Detected by the name, or by keys in the first or last 4 KiB: annotation files can have hundreds of megabytes."""
     if file.name.startswith(("captions_", "person_keypoints_", "image_info_", "stuff_", "panoptic_")):
         return False
     with file.open("rb") as stream:
@@ -91,7 +92,7 @@ def _read(file: Path) -> Record:
 
 
 def _boxes_by_image(record: Record, file: str, problems: list[Problem]) -> dict[Any, list[tuple[str, Record]]]:
-    """Annotations by image id, each with where it stands; those of images that are not listed are problems."""
+    """Annotations by image id, each with its position for messages; annotations of unlisted images become problems."""
     known = {image["id"] for image in record["images"]}
     grouped: dict[Any, list[tuple[str, Record]]] = defaultdict(list)
     for annotation in record["annotations"]:
@@ -117,6 +118,7 @@ class _Finder:
     def __call__(self, name: str) -> Path | None:
         for index, place in enumerate(self._places):
             if (place / name).is_file():
+                # the next images are most likely in the same folder: it is tried first from now on
                 if index:
                     self._places.insert(0, self._places.pop(index))
                 return place / name
@@ -147,6 +149,7 @@ def _add(annotation: Record, class_of: dict[int, int], where: str, boxes: BoxLis
         boxes.problems.append(Problem(where, f"the category {category}, which is none of the classes; left out"))
         return
     try:
+        # "bbox" is left, top, width, height in pixels; "area" is that of the segmentation, which AP by size uses
         x, y, w, h = (float(value) for value in annotation["bbox"])
         area = float(annotation.get("area", w * h))
     except (KeyError, TypeError, ValueError):

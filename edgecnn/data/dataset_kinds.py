@@ -47,7 +47,7 @@ class Loader(Protocol):
         ...
 
     def load(self, path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-        """All samples of a split, or of the whole dataset."""
+        """All samples of a split, or of the whole dataset if ``split`` is None."""
         ...
 
 
@@ -146,7 +146,7 @@ def held_out_split(uri: str | Path) -> str | None:
 
 
 def held_out_parts(uri: str | Path) -> list[Dataset]:
-    """The val and test parts that belong to the training images at ``uri``, which are to be kept apart from them."""
+    """The val and test parts that must not overlap with the training images at ``uri``, for instance in a calibration set."""
     address = parse_address(uri)
     if address.is_scene:
         return []
@@ -172,6 +172,7 @@ def detect_kind(path: Path) -> Loader:
         raise InputError(f"{path} fits several kinds of datasets: {kinds}", "name the sub-folder or file that is meant")
     if fitting:
         return _loader(fitting[0][0])
+    # imported by name only when tried: opening a dataset loads one or two of the readers
     for module in FALLBACKS:
         if _loader(module).fits(path):
             return _loader(module)

@@ -1,4 +1,4 @@
-"""Downloads Fashion-MNIST from its official address (Xiao et al. 2017), only on request: checked, and whole or not at all."""
+"""Downloads Fashion-MNIST (Xiao et al. 2017) from its official address and verifies checksums; partial files are never kept."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FASHION_MNIST = (
 def fetch_fashion_mnist(
     folder: Path | str, *, address: str = FASHION_MNIST_ADDRESS, files: Sequence[RemoteFile] = FASHION_MNIST
 ) -> list[Path]:
-    """Download the files that are not in ``folder`` yet, with a progress bar on a terminal; gives the paths of all.
+    """Download the files that ``folder`` lacks, with a progress bar on a terminal, and return the paths of all.
 
     A file appears in the folder only after all were downloaded and their checksums are right. Raises ``InputError`` where the server
     refuses, the content is cut or wrong, another file of the name exists already, or the folder can't be written, and
@@ -84,9 +84,10 @@ def _load_pooch() -> Callable[..., str]:
 
 @contextlib.contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-    """A folder inside ``folder`` for unfinished files; removed afterwards, with folders that were created for it and stayed empty."""
+    """A temporary folder in ``folder`` for unfinished files; removed afterwards with all created folders that are empty."""
     created = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
+    # inside the target: renaming is atomic only within one file system
     draft = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
     try:
         yield draft
@@ -106,7 +107,7 @@ def _write_errors(folder: Path) -> Iterator[None]:
 
 
 class _Downloader:
-    """Downloads one file for pooch, which then compares its checksum; errors of the network become one line."""
+    """Downloads one file for pooch and verifies size and checksum; network errors become one-line ``InputError``."""
 
     def __init__(self, file: RemoteFile) -> None:
         self._file = file
@@ -154,12 +155,12 @@ class _TooLongError(Exception):
 
 
 class _Progress:
-    """The progress bar that pooch updates, on a terminal only; it also stops a body without end."""
+    """The progress bar that pooch updates, on a terminal only; it also stops a response that is larger than the file."""
 
     def __init__(self, file: RemoteFile) -> None:
         from tqdm import tqdm
 
-        self.total, self._limit, self._seen = file.size, file.size + CHUNK_BYTES, 0
+        self.total, self._limit, self._seen = file.size, file.size + CHUNK_BYTES, 0  # pooch assigns ``total``
         self._bar = tqdm(total=file.size, desc=file.name, unit="B", unit_scale=True, disable=None)
 
     def update(self, count: int) -> None:
@@ -170,7 +171,7 @@ class _Progress:
         self._bar.update(min(count, self._bar.total - self._bar.n))
 
     def reset(self) -> None:
-        """Begin again, as pooch does at the end before it reports the whole size at once."""
+        """Start from zero: pooch calls this at the end, then reports the whole size at once."""
         self._seen = 0
         self._bar.reset()
 

@@ -1,4 +1,4 @@
-"""A folder of images for each class: ROOT/CLASS/*.jpg, or ROOT/SPLIT/CLASS/*.jpg."""
+"""Loads classification datasets with one folder per class: ROOT/CLASS/*.jpg, or ROOT/SPLIT/CLASS/*.jpg."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ def fits(path: Path) -> bool:
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """Sub-folders that are named like a split and hold folders of their own."""
+    """Sub-folders that have the name of a split and contain folders."""
     return tuple(folder.name for folder in _folders(path) if folder.name.lower() in SPLITS and any(_folders(folder)))
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
     """Samples by class and file name; classes are the names of the folders in order, or ``labels``."""
     roots = [path / name for name in splits(path)] or [path]
+    # from all splits: a class that one split lacks must not shift the ids of the others
     labels = labels or tuple(sorted({folder.name for root in roots for folder in _folders(root)}))
     problems: list[Problem] = []
     chosen = [path / split] if split else roots

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and Fashion-MNIST: http://yann.lecun.com/exdb/mnist (28 x 28 gray images and their labels)."""
+"""Reads IDX files, the format of MNIST and Fashion-MNIST (28 x 28 gray images): http://yann.lecun.com/exdb/mnist."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edgecnn.errors import InputError
 from edgecnn.types import Image, Int64
 
 PREFIX = {"train": "train", "test": "t10k"}
+# bytes of the magic number: 0, 0, data type (8 is uint8), number of dimensions
 IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
 FASHION_LABELS = (
     "T-shirt/top",
@@ -30,6 +31,7 @@ FASHION_LABELS = (
     "Ankle boot",
 )  # fmt: skip
 # MNIST and Fashion-MNIST have the same file names; the labels themselves tell which it is.
+# sha256 of all training labels and of all test labels, as uint8
 FASHION_DIGESTS = {
     "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
     "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
@@ -51,17 +53,17 @@ def find_files(folder: Path, split: str) -> tuple[Path, Path] | None:
 
 
 def fits(path: Path) -> bool:
-    """Whether an IDX file with a known name is there."""
+    """Whether the folder contains files named ``*-idx?-ubyte*``."""
     return any(path.glob("*-idx?-ubyte*")) if path.is_dir() else False
 
 
 def splits(folder: Path) -> tuple[str, ...]:
-    """Which of "train" and "test" are in the folder."""
+    """The splits whose files are in the folder: "train", "test" or both."""
     return tuple(split for split in PREFIX if find_files(folder, split))
 
 
 def read_arrays(folder: Path | str, split: str) -> tuple[NDArray[np.uint8], Int64]:
-    """All images (N, H, W) uint8 and labels (N,) int64 of "train" or "test" at once: the quick way for training.
+    """All images (N, H, W) uint8 and labels (N,) int64 of the split "train" or "test".
 
     Raises ``InputError`` for files that are missing, truncated, not IDX, or that do not belong together.
     """
@@ -83,7 +85,7 @@ def read_arrays(folder: Path | str, split: str) -> tuple[NDArray[np.uint8], Int6
 def _read(path: Path, magic: int) -> NDArray[np.uint8]:
     """One IDX file: magic, sizes as big-endian uint32, then the bytes."""
     data = _unpacked(path)
-    rank = magic & 0xFF
+    rank = magic & 0xFF  # the last byte of the magic number
     header = np.frombuffer(data[: 4 + 4 * rank], ">u4") if len(data) >= 4 + 4 * rank else np.zeros(1, ">u4")
     if header[0] != magic:
         begin = f"begins with {data[:4].hex()} instead of {magic:08x}" if data else "is empty"
@@ -92,6 +94,7 @@ def _read(path: Path, magic: int) -> NDArray[np.uint8]:
     expected, there = int(np.prod(shape)), len(data) - 4 - 4 * rank
     if expected != there:
         raise InputError(f"{path} has {there} of {expected} bytes of data", "copy it again, it is cut or damaged")
+    # a view of the file's bytes: no copy
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
@@ -106,7 +109,7 @@ def _unpacked(path: Path) -> bytes:
 
 
 def label_names(folder: Path, labels: Int64) -> tuple[str, ...]:
-    """Fashion-MNIST's names where the labels are its own or the folder says so, else the digits."""
+    """Fashion-MNIST's class names if the digest of the labels or the folder's name identifies it, else digits."""
     digest = hashlib.sha256(labels.astype(np.uint8).tobytes()).hexdigest()
     if digest in FASHION_DIGESTS or "fashion" in folder.resolve().name.lower():
         return FASHION_LABELS
@@ -114,7 +117,7 @@ def label_names(folder: Path, labels: Int64) -> tuple[str, ...]:
 
 
 def load(folder: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """The dataset of a split, or of all that is there; images are (28, 28, 3) BGR when read."""
+    """The dataset of one split, or of all splits; images are read as (H, W, 3) uint8 BGR."""
     parts = [(name, *read_arrays(folder, name)) for name in ([split] if split else splits(folder))]
     images = np.concatenate([part[1] for part in parts])
     truth = np.concatenate([part[2] for part in parts])

@@ -1,4 +1,4 @@
-"""Image files: which there are, their sizes, and reading them."""
+"""Lists image files, reads their sizes from the headers, and decodes them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from edgecnn.errors import InputError
 from edgecnn.types import Image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+# the size in a JPEG comes after metadata segments, such as a thumbnail or a color profile
 HEAD_BYTES = 65536
+# some programs append a few bytes after the end marker
 TAIL_BYTES = 1024
 END_OF_JPEG = b"\xff\xd9"
 PNG, END_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND"
 
 
 class ImageError(InputError):
-    """An image file, or a frame of a video, that can't be read; ``reason`` is short, for lists that name the file themselves."""
+    """An image file or video frame can't be read; ``reason`` is the short text for lists that already name the file."""
 
     def __init__(self, path: Path, reason: str, kind: str = "image") -> None:
         super().__init__(f"can't read the {kind} {path}: {reason}", "copy it again or remove it from the dataset")
@@ -41,7 +43,10 @@ def by_stem(folder: Path) -> dict[str, Path]:
 
 
 def read_image(path: Path) -> Image:
-    """The image as (H, W, 3) uint8 BGR, turned as its EXIF says; raises ``InputError`` where it is missing, cut or no image."""
+    """Decode an image to (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
+
+    Raises ``InputError`` for a file that is missing, truncated or not an image.
+    """
     data = _bytes(path)
     # OpenCV decodes a cut JPEG without an error, grey from some row on; only the missing end marker tells.
     if data.startswith(b"\xff\xd8") and END_OF_JPEG not in data[-TAIL_BYTES:]:
@@ -53,7 +58,7 @@ def read_image(path: Path) -> Image:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) as ``read_image`` will give them, from the header where it is enough; raises ``InputError`` as it does."""
+    """(width, height) of the image that ``read_image`` gives, from the header if possible; raises what ``read_image`` raises."""
     head = _bytes(path, HEAD_BYTES)
     size = _png_size(head) or _jpeg_size(head)
     if size is None:
@@ -64,7 +69,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def _check_end(path: Path, head: bytes) -> None:
-    """A file that was cut while it was copied still has a whole header: its end tells."""
+    """Raise ``ImageError`` for a truncated file: its header is complete, but its end marker is missing."""
     kind, end = ("PNG", END_OF_PNG) if head.startswith(PNG) else ("JPEG", END_OF_JPEG)
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
@@ -84,6 +89,7 @@ def _bytes(path: Path, count: int = -1) -> bytes:
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:
+    # signature (8), then the chunk IHDR: length (4), type (4), width (4), height (4), big-endian; eXIf may hold a rotation
     if head[:8] != PNG or len(head) < 24 or b"eXIf" in head:
         return None
     width, height = struct.unpack(">II", head[16:24])
@@ -95,8 +101,10 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
     if head[:2] != b"\xff\xd8" or b"Exif\0\0" in head[:HEAD_BYTES]:
         return None
     at = 2
+    # a segment: 0xFF, marker (1), length with itself (2); start of frame goes on with precision (1), height (2), width (2)
     while at + 9 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        # SOF0 to SOF15; C4 are Huffman tables, C8 is reserved, CC is arithmetic conditioning
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", head[at + 5 : at + 9])
             return int(width), int(height)

@@ -1,4 +1,4 @@
-"""Several datasets with the same classes as one."""
+"""Concatenates datasets with the same classes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from edgecnn.data.sample import Dataset, LazySamples, Sample
 
 
 def join(datasets: Sequence[Dataset]) -> Dataset:
-    """All samples of ``datasets``, one dataset after the other, taken when they are asked for.
+    """One dataset with the samples of all ``datasets`` in order, created lazily.
 
-    Raises ``ValueError`` where they are of several tasks or have other classes.
+    Raises ``ValueError`` if their tasks or classes differ.
     """
     first = datasets[0]
     if len(datasets) == 1:
@@ -23,6 +23,7 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
     ends = list(accumulate(map(len, datasets)))
 
     def make(index: int) -> Sample:
+        # ``ends`` holds cumulative lengths: the first end above ``index`` is that of its dataset
         which = bisect_right(ends, index)
         return datasets[which].samples[index - (ends[which - 1] if which else 0)]
 
@@ -33,5 +34,5 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
         samples=LazySamples(ends[-1], make),
         problems=tuple(problem for dataset in datasets for problem in dataset.problems),
         split=splits.pop() if len(splits) == 1 else "",
-        unlabelled=frozenset.intersection(*(dataset.unlabelled for dataset in datasets)),
+        unlabelled=frozenset.intersection(*(dataset.unlabelled for dataset in datasets)),  # samples keep their own
     )

@@ -1,8 +1,8 @@
-"""MOT Challenge: a folder of one sequence, img1/ or one video, with gt/gt.txt and seqinfo.ini; also a folder of such folders.
+"""Loads MOT Challenge sequences: a folder with img1/ or one video, gt/gt.txt and seqinfo.ini, or a folder of such folders.
 
 A line of gt.txt is ``frame,id,left,top,width,height,counts,...``, frames and pixels counted from 1 (Leal-Taixé et al. 2015,
 arXiv:1504.01942). What follows depends on the year: -1,-1,-1, or a class (1 pedestrian) and a visibility since MOT16. A box with
-``counts`` 0, or of another class, is neither to be found nor false when found: it becomes a crowd box.
+``counts`` 0, or of another class, is ignored by evaluation: it becomes a crowd box.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIRST_PIXEL = 1  # coordinates are Matlab's: the upper left pixel is (1, 1)
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One line of gt.txt: identity, corners in pixels from 0, whether it counts."""
+    """One line of gt.txt: track identity, corners in pixels from 0, and whether evaluation counts it."""
 
     line: int
     identity: int
@@ -40,24 +40,24 @@ class _Row:
 
 
 def fits(path: Path) -> bool:
-    """Whether this folder is a sequence with truth, or holds such folders."""
+    """Whether the folder is a sequence with gt/gt.txt, or contains such folders."""
     return bool(_sequences(path))
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """None: sequences are groups of one dataset."""
+    """Always empty: a sequence is a group of the dataset, not a split."""
     return ()
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples by sequence and frame; one class, person or the first of ``labels``; ``group`` is the sequence."""
+    """Samples in the order of sequence and frame, with one class (person, or the first of ``labels``); ``group`` is the sequence."""
     problems: list[Problem] = []
     samples = [sample for folder in _sequences(path) for sample in _samples(folder, path, problems)]
     return Dataset(path.resolve().name, "detect", (labels or (LABEL,))[:1], samples, tuple(problems), split or "")
 
 
 def _sequences(path: Path) -> list[Path]:
-    """Folders with truth and images; a sequence without images is none."""
+    """Folders that have both gt/gt.txt and images or a video."""
     if not path.is_dir():
         return []
     places = [path] if (path / TRUTH).is_file() else sorted(place for place in path.iterdir() if place.is_dir())
@@ -84,11 +84,12 @@ def _samples(folder: Path, top: Path, problems: list[Problem]) -> list[Sample]:
 
 
 def _boxes(boxes: BoxList, rows: list[_Row], shown: str) -> Boxes:
-    """The boxes of one frame with their identities; people who leave the image are cut at its edge, which is no problem."""
+    """The boxes of one frame with their identities; boxes that cross the image border are clipped without a problem."""
     identity = []
     for row in rows:
         x1, y1, x2, y2 = row.xyxy
         inside = max(x1, 0.0), max(y1, 0.0), min(x2, boxes.width), min(y2, boxes.height)
+        # a box entirely outside is passed on unclipped, so that ``BoxList`` reports it
         shows = inside[2] > inside[0] and inside[3] > inside[1]
         if boxes.add(inside if shows else row.xyxy, 0, f"{shown}:{row.line}", crowd=not row.counts):
             identity.append(row.identity)
@@ -97,7 +98,7 @@ def _boxes(boxes: BoxList, rows: list[_Row], shown: str) -> Boxes:
 
 
 def _rows(file: Path, shown: str, problems: list[Problem]) -> dict[int, list[_Row]]:
-    """The lines of gt.txt by frame; a bad one is a problem and left out."""
+    """The lines of gt.txt by frame; an invalid line is left out and reported as a problem."""
     rows: dict[int, list[_Row]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
     for line, text in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
@@ -129,6 +130,7 @@ def _row(text: str, line: int) -> tuple[int, _Row]:
     if width <= 0 or height <= 0:
         raise ValueError(f"a box without extent: {width:g} x {height:g}")
     left, top = left - FIRST_PIXEL, top - FIRST_PIXEL
+    # column 8 is the class since MOT16, x of a world position (-1: none) before
     pedestrian = len(values) < 8 or int(values[7]) in (PEDESTRIAN, -1)
     return int(frame), _Row(line, int(identity), (left, top, left + width, top + height), counts != 0 and pedestrian)
 
@@ -145,7 +147,7 @@ def _pictures(folder: Path) -> list[_Picture]:
 
 
 def _images(folder: Path) -> list[tuple[int, Path]]:
-    """The numbered images of the folder that seqinfo.ini names, img1 without it."""
+    """Frame numbers and files of the images in the folder that seqinfo.ini names (img1 if it names none)."""
     place = folder / _info(folder).get("imDir", "img1")
     return [(int(file.stem), file) for file in list_images(place) if file.stem.isdigit()] if place.is_dir() else []
 
@@ -155,7 +157,7 @@ def _videos(folder: Path) -> list[Path]:
 
 
 def _info(folder: Path) -> dict[str, str]:
-    """What seqinfo.ini says; nothing where it is absent or cannot be read."""
+    """The section [Sequence] of seqinfo.ini; {} if the file is missing or can't be read."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment]  # keys keep their case
     try:
@@ -166,7 +168,7 @@ def _info(folder: Path) -> dict[str, str]:
 
 
 def frame_rate(folder: Path) -> float | None:
-    """Frames per second by seqinfo.ini; None where it does not say."""
+    """Frames per second from seqinfo.ini; None if it has no valid rate."""
     try:
         rate = float(_info(folder).get("frameRate", ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Problems found in a dataset: listed for the user, or an error with --strict."""
+"""Formats the problems found in a dataset, and raises an error for them with --strict."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SHOWN = 5
 
 
 def to_stderr(line: str) -> None:
-    """Tell a user of a problem while the work goes on."""
+    """Print one line to stderr."""
     print(line, file=sys.stderr)
 
 
 def problem_lines(dataset: Dataset, shown: int = SHOWN) -> list[str]:
-    """The number of problems, the first ``shown`` of them by file and line, and how many more; empty where there are none."""
+    """Lines with the number of problems and the first ``shown`` of them by file and line; empty if there are none."""
     problems = dataset.problems
     if not problems:
         return []
@@ -26,7 +26,7 @@ def problem_lines(dataset: Dataset, shown: int = SHOWN) -> list[str]:
 
 
 def check_strict(dataset: Dataset) -> None:
-    """Raises ``InputError`` that names the first problem of a dataset that has any."""
+    """Raise an ``InputError`` that names the first problem, if the dataset has any."""
     if dataset.problems:
         first = dataset.problems[0]
         count = f"{len(dataset.problems)} problem{'' if len(dataset.problems) == 1 else 's'}"

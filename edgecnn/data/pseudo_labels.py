@@ -1,4 +1,4 @@
-"""Pseudo-labels: the classes that a dataset does not label, filled with the boxes of a model that knows them (Lee 2013)."""
+"""Pseudo-labels (Lee 2013): a detector adds boxes of the classes that a dataset does not label."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from edgecnn.labels import normalize
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.types import Array, Boxes, Detections, Image
 
-SAME_OBJECT_IOU = 0.5
+SAME_OBJECT_IOU = 0.5  # the usual threshold for a match, as in AP50
 Predict = Callable[[Image], Detections]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PseudoLabeler:
-    """A detector with the names of its classes, as the dataset calls them, and where it is from.
+    """A detector that labels images, with its class names as in the dataset, its file name and SHA-256.
 
     Boxes with a score of at least ``threshold`` become objects; those from ``lower`` up to it become crowd boxes, which training
     ignores because they are uncertain.
@@ -39,7 +39,7 @@ class PseudoLabeler:
     lower: float = 0.2
 
     def classes(self, labels: Sequence[str]) -> dict[int, int]:
-        """For each class that the teacher knows of ``labels`` which of them it is; raises ``InputError`` where it knows none."""
+        """Map the detector's class ids to the ids of the same names in ``labels``; raises ``InputError`` if no name matches."""
         ids = {normalize(name): index for index, name in enumerate(labels)}
         found = {index: ids[normalize(name)] for index, name in enumerate(self.labels) if normalize(name) in ids}
         if not found:
@@ -71,7 +71,7 @@ def pseudo_label(
     key: str = "",
     progress: Progress | None = None,
 ) -> PseudoLabelled:
-    """Fill the classes that are not labelled in an image with what ``predict`` finds of them.
+    """Add the boxes that ``predict`` finds of the classes that are not labelled in an image.
 
     ``classes`` gives the dataset's class for a class of the predictor; others are left out. A box that overlaps a true one of its
     class by half is the same object. With ``cache``, a COCO .json file, an image is only predicted where the file has not been
@@ -99,12 +99,14 @@ def pseudo_label(
 def _fill(sample: Sample, found: Detections, wanted: frozenset[int], threshold: float) -> Sample:
     assert sample.boxes is not None
     true = sample.boxes
+    # boxes of other classes may overlap: only a true box of the same class is the same object
     overlap = iou_matrix(found.xyxy, true.xyxy) * (found.class_id[:, None] == true.class_id[None])
     new = found[np.isin(found.class_id, list(wanted)) & (overlap.max(1, initial=0) < SAME_OBJECT_IOU)]
     crowd = np.zeros(len(true), np.bool_) if true.crowd is None else true.crowd
     boxes = Boxes(
         np.concatenate([true.xyxy, new.xyxy]).astype(np.float32),
         np.concatenate([true.class_id, new.class_id]),
+        # uncertain boxes become crowds: the loss ignores these regions, as the object may be real or not
         crowd=np.concatenate([crowd, new.score < threshold]),
     )
     return dataclasses.replace(sample, boxes=boxes, unlabelled=sample.unlabelled - wanted)
@@ -126,7 +128,7 @@ def _counted(dataset: Dataset, samples: list[Sample], filled: frozenset[int]) ->
 
 
 class _Cache:
-    """What a predictor found, by the name of the image, in a COCO .json file; boxes have a score besides."""
+    """A cache of predictions by image name, stored as a COCO .json file whose annotations also have a score."""
 
     def __init__(self, path: Path | None, info: dict[str, Any], labels: tuple[str, ...]) -> None:
         self._path, self._info, self._labels = path, info, labels
@@ -134,14 +136,14 @@ class _Cache:
         self._changed = False
 
     def get(self, sample: Sample, predict: Predict, classes: Mapping[int, int], lower: float) -> Detections:
-        """Boxes of the dataset's classes with a score from ``lower``."""
+        """Boxes of the dataset's classes with a score of at least ``lower``, predicted if they are not cached."""
         if sample.name not in self._found:
             self._found[sample.name] = _known(predict(sample.read()), classes, lower)
             self._changed = True
         return self._found[sample.name]
 
     def write(self) -> None:
-        """Write the file where there is something new, at once or not at all; raises ``InputError``."""
+        """Write the file atomically if predictions were added; raises ``InputError``."""
         if self._path is None or not self._changed:
             return
         try:
@@ -171,13 +173,14 @@ def _known(found: Detections, classes: Mapping[int, int], lower: float) -> Detec
 
 def _rows(found: Detections) -> list[tuple[int, float, list[float]]]:
     sizes = np.concatenate([found.xyxy[:, :2], found.xyxy[:, 2:] - found.xyxy[:, :2]], 1)
+    # two decimals of a pixel and four of a score keep the JSON small
     numbers: Array = np.round(sizes.astype(np.float64), 2)
     scores = np.round(found.score.astype(np.float64), 4)
     return list(zip(found.class_id.tolist(), scores.tolist(), numbers.tolist(), strict=True))
 
 
 def _read(path: Path, info: dict[str, Any]) -> dict[str, Detections]:
-    """Boxes by image; {} where the file was written for something else. Raises ``InputError`` where it is broken."""
+    """Boxes by image name; {} if the file is of another predictor or other classes. Raises ``InputError`` for a broken file."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["info"] != info:

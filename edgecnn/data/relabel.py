@@ -1,4 +1,4 @@
-"""A dataset with other class names, alone or together with a model that is evaluated on it."""
+"""Renames, merges and selects the classes of a dataset, and matches them with the classes of a model."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
 
 
 def merge_classes(dataset: Dataset, name: str) -> Dataset:
-    """The dataset with all its classes as one."""
+    """The dataset with all classes merged into one called ``name``."""
     return rename_classes(dataset, dict.fromkeys(dataset.labels, name))
 
 
 def to_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
-    """The dataset with exactly ``classes``, in this order: its others are left out, those that it lacks are ``unlabelled`` in it.
+    """The dataset with exactly ``classes``, in this order; other classes are removed, missing ones become ``unlabelled``.
 
-    Boxes of other classes go, their images stay; images of other classes go. How a name is written does not matter.
+    Boxes of other classes are removed but their images are kept; images labelled as another class are removed. Case and separators
+    of names are ignored.
     Raises ``InputError`` where the dataset has none of them.
     """
     ids = {normalize(name): index for index, name in enumerate(classes)}
@@ -60,7 +61,7 @@ def to_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
 def match_classes(
     dataset: Dataset, labels: tuple[str, ...], renames: str | None = None, merge: str | None = None
 ) -> tuple[Dataset, ClassMap]:
-    """The dataset with renamed classes, and which of them each class of a model with ``labels`` is.
+    """Rename the classes of a dataset, and map the classes of a model with ``labels`` to them.
 
     ``renames`` "a:b,c:d" apply to both sides; ``merge`` makes one class of all classes of the dataset.
     Raises ``InputError`` for a name that neither side has, and where they have no class in common.
@@ -90,14 +91,14 @@ def _renamed(sample: Sample, new_of: Int64) -> Sample:
 
 
 def _still_unlabelled(unlabelled: frozenset[int], new_of: Int64) -> frozenset[int]:
-    """New ids of classes no part of which is labelled."""
+    """New ids of the classes that remain unlabelled; a merged class is labelled if one of its parts is."""
     if not unlabelled:
         return unlabelled
     labelled = {int(new) for old, new in enumerate(new_of) if old not in unlabelled}
-    return frozenset(int(new_of[old]) for old in unlabelled) - labelled - {-1}
+    return frozenset(int(new_of[old]) for old in unlabelled) - labelled - {-1}  # -1: removed
 
 
 def _with_classes(boxes: Boxes, class_id: Int64) -> Boxes:
-    """The boxes with other class ids, those of class -1 left out."""
+    """The boxes with new class ids, without boxes of class -1."""
     changed = dataclasses.replace(boxes, class_id=class_id)
     return changed if (class_id >= 0).all() else changed.pick(class_id >= 0)

@@ -1,4 +1,4 @@
-"""A sample (image and ground truth) and a dataset of samples, which every loader returns and training and evaluation take."""
+"""Sample and dataset: the types that every loader returns and that training and evaluation use."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from edgecnn.types import Boxes, Image
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One image, read only when asked for, with a label (classification), boxes (detection) or a value (regression).
+    """One image, read lazily, with a label (classification), boxes (detection) or a value (regression).
 
-    ``read()`` gives (H, W, 3) uint8 BGR. ``group`` is what must not be split between training and test (a clip, a patient).
+    ``read()`` gives (H, W, 3) uint8 BGR. Samples of one ``group`` (a clip, a patient) are never split.
     ``image_id`` is the dataset's own id where it has one. ``unlabelled`` are classes of the dataset that are not labelled in this
     image: it may show them, so neither training nor evaluation uses it for them.
     """
@@ -31,7 +31,7 @@ class Sample:
 
 
 class LazySamples(Sequence[Sample]):
-    """``size`` samples that are made by ``make(index)`` when they are asked for; slices stay lazy."""
+    """A sequence of ``size`` samples, each created by ``make(index)`` on access; slices are lazy, too."""
 
     def __init__(self, size: int, make: Callable[[int], Sample]) -> None:
         self._indices, self._make = range(size), make
@@ -46,6 +46,7 @@ class LazySamples(Sequence[Sample]):
     def __getitem__(self, index: int | slice) -> Sample | LazySamples:
         if isinstance(index, int):
             return self._make(self._indices[index])
+        # a slice of a range is a range: nested slices store three integers, not lists of indices
         part = LazySamples(0, self._make)
         part._indices = self._indices[index]
         return part
@@ -53,7 +54,7 @@ class LazySamples(Sequence[Sample]):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong in a dataset, by file and line."""
+    """A problem in a dataset: ``where`` is the file and line, ``what`` describes it."""
 
     where: str
     what: str
@@ -63,7 +64,7 @@ class Problem:
 class Dataset:
     """Samples of one task with the names of their classes, and the problems that were found while listing them.
 
-    ``split`` is the part that was asked for, "" for everything there is. ``samples`` may be lazy: index it, do not copy it.
+    ``split`` is the requested split, "" for all images. ``samples`` may be lazy: index it instead of copying it.
     ``unlabelled`` are the classes that are not labelled in any of the images.
     """
 
@@ -79,12 +80,12 @@ class Dataset:
         return len(self.samples)
 
     def take(self, every: int = 1, limit: int | None = None) -> Dataset:
-        """Each ``every``-th sample, at most ``limit`` of them; the problems stay."""
+        """A subset: each ``every``-th sample, at most ``limit`` of them; the problems are kept."""
         indices = range(len(self))[::every][:limit]
         return self if len(indices) == len(self) else self.pick(indices)
 
     def pick(self, indices: Sequence[int]) -> Dataset:
-        """The samples at ``indices``, lazily; the problems stay."""
+        """A subset: the samples at ``indices``, created lazily; the problems are kept."""
         return dataclasses.replace(self, samples=LazySamples(len(indices), lambda index: self.samples[indices[index]]))
 
     def map(self, change: Callable[[Sample], Sample]) -> Dataset:

@@ -31,6 +31,7 @@ class RenderedSamples(Sequence[Sample]):
             return [self[i] for i in range(*index.indices(self._count))]
         if not -self._count <= index < self._count:
             raise IndexError(index)
+        # the modulo turns a negative index into one from the start
         frame = index % self._count * self._scene.options.every
         ground_truth = self._scene.ground_truth(frame)
         group = str(self._scene.cut(frame))

@@ -1,4 +1,4 @@
-"""Random train/val split by seed that keeps groups together, and selecting images by a list."""
+"""Splits a dataset into train and val by a seed without dividing groups, and selects images by a list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTENT = "@content"
 
 
 def train_val_split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """The train part, and the val part with a ``fraction`` (0..1) of the images, at least one; both in the old order.
+    """Split a dataset into train and val with a ``fraction`` (0..1) of the images in val, at least one; the order is kept.
 
     Images of a group (``Sample.group``) stay together, one without is a group of its own. Groups come in an order made by ``seed``;
     one becomes val where that brings the number of val images closer to the fraction.
@@ -25,6 +25,7 @@ def train_val_split(dataset: Dataset, fraction: float, seed: int) -> tuple[Datas
     """
     groups = group_indices(dataset)
     sizes = [len(group) for group in groups]
+    # the length belongs to the seed: datasets of other sizes are shuffled independently
     order = np.random.default_rng((seed, len(dataset))).permutation(len(groups)).tolist()
     held = _choose(sizes, max(round(len(dataset) * fraction), 1), order)
     if len(held) == len(groups):
@@ -55,7 +56,7 @@ def filter_by_list(dataset: Dataset, path: Path) -> Dataset:
 
 
 def group_indices(dataset: Dataset) -> list[list[int]]:
-    """The indices of the samples of each group, in order of appearance; a sample without a group is one by itself."""
+    """The sample indices of each group, in order of appearance; a sample without a group forms its own."""
     found: dict[str | int, list[int]] = {}
     for index, name in enumerate(_names(dataset)):
         found.setdefault(name or index, []).append(index)
@@ -63,7 +64,7 @@ def group_indices(dataset: Dataset) -> list[list[int]]:
 
 
 def _content(sample: Sample) -> str:
-    """What the image shows, as a group; none where it can't be read."""
+    """A group name from the pixels of the image, "" if it can't be read."""
     try:
         return fingerprint(sample.read())[:16]
     except InputError:
@@ -71,13 +72,13 @@ def _content(sample: Sample) -> str:
 
 
 def _names(dataset: Dataset) -> Sequence[str]:
-    """The group of each sample; rendered samples know theirs without their truth, which costs time."""
+    """The group of each sample; rendered samples give it without computing their ground truth, which is slow."""
     quick = getattr(dataset.samples, "group", None)
     return [quick(index) if quick else dataset.samples[index].group for index in range(len(dataset))]
 
 
 def _choose(sizes: list[int], wanted: int, order: Sequence[int]) -> list[int]:
-    """Groups in ``order`` as long as each brings their sum nearer to ``wanted``; the smallest where all are too large."""
+    """Greedy selection in ``order`` of the groups that bring the sum of sizes closer to ``wanted``; the smallest if none does."""
     chosen: list[int] = []
     total = 0
     for group in order:
@@ -88,7 +89,7 @@ def _choose(sizes: list[int], wanted: int, order: Sequence[int]) -> list[int]:
 
 
 def assign_groups(dataset: Dataset, pattern: str) -> Dataset:
-    """The dataset with groups by the first (...) of the regular expression ``pattern`` in each file name, or all that it matches.
+    """The dataset with groups by the first (...) of the regular expression ``pattern`` in each file name, or by the whole match.
 
     An image that it does not match is a problem, and a group of its own. With "@content" copies of an image are a group.
     Raises ``InputError`` where it matches none.

@@ -1,4 +1,4 @@
-"""A plain folder of images without labels: enough to calibrate with, not to measure accuracy."""
+"""Loads a folder of images without labels, for calibration and pseudo-labels."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from edgecnn.types import Boxes
 
 
 def fits(path: Path) -> bool:
-    """Whether images lie directly in the folder."""
+    """Whether the folder directly contains images."""
     return path.is_dir() and bool(list_images(path))
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """None."""
+    """Always empty: a plain folder has no splits."""
     return ()
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples without ground truth, by file name."""
+    """Samples without ground truth, in the order of file names."""
     problems: list[Problem] = []
     samples = []
     for image in list_images(path):

@@ -1,7 +1,7 @@
-"""A folder of images with values.csv beside them, one continuous value an image: a header ``file,NAME``, then ``a.jpg,12.5``.
+"""Loads regression datasets: images and a values.csv with the header ``file,NAME`` and a row such as ``a.jpg,12.5`` per image.
 
-Also ROOT/SPLIT/values.csv. NAME is what the value is called, such as angle; ``file`` is a path from the folder of the .csv, or from
-images/ in it. An image that is not listed has no value and is not used.
+Also ROOT/SPLIT/values.csv. NAME is the name of the value, such as angle; ``file`` is a path relative to the folder of the .csv
+or to images/ in it. Images that are not listed are not used.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
 
 
 def fits(path: Path) -> bool:
-    """Whether values.csv is there, here or in folders named like splits."""
+    """Whether the folder, or a folder with the name of a split, contains values.csv."""
     return path.is_dir() and bool(_files(path))
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """The folders that have a values.csv of their own."""
+    """The splits that have a values.csv."""
     return tuple(name for name in _files(path) if name)
 
 
@@ -55,7 +55,7 @@ def _files(path: Path) -> dict[str, Path]:
 
 
 def _read(file: Path, top: Path) -> tuple[str, list[tuple[int, list[str]]]]:
-    """The name of the value, and the rows that are not empty with their line numbers."""
+    """The name of the value, and the rows that are not empty, with their line numbers."""
     try:
         reader = csv.reader(file.read_text(encoding="utf-8-sig").splitlines())
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
@@ -86,7 +86,7 @@ def _samples(file: Path, top: Path, rows: list[tuple[int, list[str]]], problems:
 
 
 def _parsed(folder: Path, row: list[str]) -> tuple[Path, float]:
-    """The image and its value; raises ``ValueError`` with what is wrong in the row."""
+    """The image and its value; raises ``ValueError`` that describes what is wrong in the row."""
     if len(row) != 2:
         raise ValueError(f"{len(row)} columns instead of file,value")
     try:

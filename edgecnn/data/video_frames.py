@@ -1,4 +1,4 @@
-"""Single frames of a video file, exact to the frame."""
+"""Random access to the frames of a video file by exact frame number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecnn.types import Image
 
 
 class VideoFrames:
-    """The frames of a video by number, for any thread and any forked process; reading them in order is cheap.
+    """The frames of a video by number; safe for threads and forked processes, fast for reading in order.
 
     Going back decodes from the start again, because seeking is not exact with every container and codec.
     Raises ``InputError`` where the file holds no video.
@@ -43,7 +43,7 @@ class VideoFrames:
         return self._count
 
     def __reduce__(self) -> tuple[type[VideoFrames], tuple[Path]]:
-        """Another process opens the file again."""
+        """Pickles the path only: another process opens the file again."""
         return VideoFrames, (self._path,)
 
     def read(self, index: int) -> Image:

@@ -1,6 +1,6 @@
-"""Pascal VOC XML: Annotations/*.xml with JPEGImages/ or images/, splits in ImageSets/Main/*.txt (Everingham et al. 2010).
+"""Loads Pascal VOC XML: Annotations/*.xml with JPEGImages/ or images/, splits in ImageSets/Main/*.txt (Everingham et al. 2010).
 
-Coordinates are taken as they stand: xmin, ymin, xmax, ymax in pixels.
+The coordinates xmin, ymin, xmax, ymax are used unchanged, in pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """One <object> as it is written, and the line where it begins."""
+    """The text of one <object>, and the line where it begins."""
 
     name: str
     corners: tuple[str, ...]
@@ -32,12 +32,12 @@ class _Object:
 
 
 def fits(path: Path) -> bool:
-    """Whether XML annotations lie here or in the only sub-folder that has them."""
+    """Whether the folder, or exactly one sub-folder, contains XML annotations and images."""
     return _root(path) is not None
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """The lists of ImageSets/Main, those of single classes (dog_train) left out."""
+    """The names of the lists in ImageSets/Main, without those of single classes (dog_train)."""
     root = _root(path)
     lists = sorted((root / "ImageSets" / "Main").glob("*.txt")) if root else []
     return tuple(file.stem for file in lists if file.stem in ("train", "val", "trainval", "test") or "_" not in file.stem)
@@ -84,7 +84,7 @@ def _listed(root: Path, split: str) -> list[str]:
 
 
 def _objects(file: Path, problems: list[Problem]) -> list[_Object] | None:
-    """The objects of one file; None, and a problem, where it is no XML."""
+    """The objects of one file; None and a problem if it is not valid XML."""
     data = file.read_bytes()
     utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as some Windows tools save XML
     text = data.decode("utf-16" if utf_16 else "utf-8-sig", errors="replace")
@@ -93,6 +93,7 @@ def _objects(file: Path, problems: list[Problem]) -> list[_Object] | None:
     except ElementTree.ParseError as error:
         problems.append(Problem(file.name, f"no XML that can be read ({error})"))
         return None
+    # ElementTree keeps no line numbers: they are found in the text, in the same order as the elements
     lines = [text.count("\n", 0, found.start()) + 1 for found in re.finditer(r"<object[\s>]", text)]
     return [
         _Object(

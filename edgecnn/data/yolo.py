@@ -1,7 +1,7 @@
-"""YOLO txt: images/ beside labels/, one line "class cx cy w h" a box in parts of the image's size, or a polygon.
+"""Loads YOLO txt datasets: images/ beside labels/, one line "class cx cy w h" per box, relative to the image size, or a polygon.
 
 Layouts: ROOT/images; ROOT/SPLIT/images; ROOT/images/SPLIT. Names come from data.yaml, classes.txt or the caller. An image without
-a label file shows nothing of the classes, as the format has it.
+a label file has no objects, as the format defines it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ CLIP = re.compile(r"(?P<clip>.*)_(?:mp4|mov|avi|mkv|m4v)-\d+", re.IGNORECASE)
 
 
 def fits(path: Path) -> bool:
-    """Whether images/ and labels/ are there, here or for each split."""
+    """Whether the folder, or a folder for each split, has images/ and labels/."""
     return path.is_dir() and bool(_parts(path))
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """The parts that have images and labels of their own."""
+    """The splits that have a folder of images and one of labels."""
     return tuple(name for name in _parts(path) if name)
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples by split and file name; boxes in pixels; ``group`` is the clip where the file name tells it."""
+    """Samples in the order of split and file name, boxes in pixels; ``group`` is the video clip if the file name contains it."""
     labels = labels or _names(path)
     problems: list[Problem] = []
     parts = _parts(path)
@@ -98,6 +98,7 @@ def _read_boxes(file: Path, shown: str, classes: int, boxes: BoxList) -> None:
             boxes.problems.append(
                 Problem(where, f"the class {class_id:g} where there are {classes} (0 to {classes - 1}); left out")
             )
+        # four numbers are a box; three or more (x, y) pairs are a segmentation polygon, of which the bounding box is used
         elif len(values) == 4 or (len(values) >= 6 and len(values) % 2 == 0):
             boxes.add(_pixels(values, boxes.width, boxes.height), int(class_id), where)
         else:
@@ -105,7 +106,7 @@ def _read_boxes(file: Path, shown: str, classes: int, boxes: BoxList) -> None:
 
 
 def _pixels(values: list[float], width: float, height: float) -> tuple[float, float, float, float]:
-    """Corners in pixels of a centre and size, or of a polygon x1 y1 x2 y2 ..., both in parts of the image's size."""
+    """Corners in pixels from centre and size, or from a polygon x1 y1 x2 y2 ..., both relative to the image size."""
     if len(values) == 4:
         cx, cy, w, h = values
         corners = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)

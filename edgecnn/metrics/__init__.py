@@ -1,4 +1,4 @@
-"""Accuracy metrics that need no torch: top-1, confusion matrix, mAP, regression errors, matching of boxes."""
+"""Accuracy metrics without torch: top-1, confusion matrix, mAP, regression errors, matching of boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection: mAP@50-95, AP50, AP75, AP by object size and AR, computed by pycocotools (Lin et al. 2014, https://cocodataset.org/#detection-eval)."""
+"""Computes mAP@50-95, AP50, AP75, AP by object size and AR by pycocotools: https://cocodataset.org/#detection-eval."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Detections, Float32
 
+# the order of pycocotools' areaRng: small is below 32 x 32 pixels, large above 96 x 96
 AREAS = {"all": 0, "small": 1, "medium": 2, "large": 3}
-AP50, AP75 = 0, 5
+AP50, AP75 = 0, 5  # positions in pycocotools' IoU thresholds 0.5, 0.55, ..., 0.95
 
 
 def load_pycocotools() -> tuple[Any, Any]:
@@ -67,6 +68,7 @@ class DetectionAccumulator:
             raise InputError("the dataset has no boxes to measure with", "name a dataset or split with boxes")
         run = self._run()
         result = run.eval
+        # the index -1 on the last axis below is maxDets 100, the limit of the COCO metrics
         precision, recall = result["precision"], result["recall"]
         support = np.bincount(counted, minlength=len(self.labels))
         present = [index for index in range(len(self.labels)) if support[index]]

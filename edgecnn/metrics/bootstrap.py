@@ -1,4 +1,4 @@
-"""Confidence intervals of mAP: the bootstrap over images (Efron 1979), on the matches that pycocotools has already made."""
+"""Confidence intervals of mAP by bootstrap over images (Efron 1979), which reuses the matches of pycocotools."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from edgecnn.types import Array, Int64
 
 MAX_RESAMPLES, MIN_RESAMPLES = 200, 50
 BUDGET = 4000  # resamples times classes: with many classes fewer resamples are drawn, because each class costs time
-PERCENTILES = (2.5, 97.5)
-RECALL_LEVELS = np.linspace(0, 1, 101)
+PERCENTILES = (2.5, 97.5)  # of a 95 % interval
+RECALL_LEVELS = np.linspace(0, 1, 101)  # as in pycocotools
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +36,7 @@ class ClassMatches:
         objects = int(self.objects @ weight)
         if not objects:
             return None
+        # drawing an image twice is the same as counting its detections twice: nothing is matched again
         each = weight[self.image]
         true, false = np.cumsum(self.true_positive * each, 1), np.cumsum(self.false_positive * each, 1)
         precision = true / np.maximum(true + false, 1)
@@ -45,6 +46,7 @@ class ClassMatches:
 
 
 def _interpolated(recall: Array, envelope: Array) -> float:
+    # the first detection that reaches each recall level; levels that are never reached have precision 0
     place = np.searchsorted(recall, RECALL_LEVELS, side="left")
     return float(np.append(envelope, 0.0)[np.minimum(place, len(envelope))].mean())
 
@@ -73,6 +75,7 @@ def intervals(run: Any, seed: int = 0) -> dict[str, float]:
 def class_matches(run: Any) -> list[ClassMatches]:
     """The matches of each class that has objects, over objects of all sizes."""
     images, classes, areas = len(run.params.imgIds), len(run.params.catIds), len(run.params.areaRng)
+    # evalImgs is a flat list in the order class, area range, image; area range 0 is "all"
     rows = np.array(run.evalImgs, dtype=object).reshape(classes, areas, images)[:, 0]
     matches = [_class(list(row)) for row in rows]
     return [item for item in matches if item.objects.any()]
@@ -85,6 +88,7 @@ def _class(row: list[dict[str, Any] | None]) -> ClassMatches:
         none = np.zeros((1, 0), bool)
         return ClassMatches(np.zeros(0, np.int64), none.repeat(10, 0), none.repeat(10, 0), objects)
     image = np.concatenate([np.full(len(item["dtScores"]), index, np.int64) for index, item in with_detections])
+    # mergesort keeps the order of ties, as in pycocotools
     order = np.argsort(-np.concatenate([item["dtScores"] for _, item in with_detections]), kind="mergesort")
     matched = np.concatenate([np.asarray(item["dtMatches"]) > 0 for _, item in with_detections], 1)[:, order]
     ignored = np.concatenate([np.asarray(item["dtIgnore"]).astype(bool) for _, item in with_detections], 1)[:, order]

@@ -1,4 +1,4 @@
-"""Classification: top-1, top-5, accuracy by class, confusion matrix and expected calibration error."""
+"""Computes top-1, top-5, accuracy by class, confusion matrix and expected calibration error of a classifier."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Float32, Int64
 
-ECE_BINS = 15
-Z_95 = 1.959964
+ECE_BINS = 15  # as in Guo et al. 2017
+Z_95 = 1.959964  # the 97.5 % quantile of the normal distribution
 
 
 @dataclass(slots=True)
 class ClassificationAccumulator:
-    """Accumulates scores image by image; of each only its class ids, rank and best score are kept."""
+    """Accumulates predictions image by image; keeps only class ids, the rank of the true class and the best score."""
 
     labels: tuple[str, ...]
     _truth: list[int] = field(default_factory=list)
@@ -45,6 +45,7 @@ class ClassificationAccumulator:
         if len(self.labels) > 5:
             values["top5"] = float((rank < 5).mean())
         score = np.array(self._score, np.float64)
+        # calibration error is defined for probabilities only; rounding may exceed 1 slightly
         if score.min() >= 0 and score.max() <= 1 + 1e-3:
             values["ece"] = calibration_error(score, correct)
         present = [index for index in range(len(self.labels)) if support[index]]
@@ -62,12 +63,14 @@ class ClassificationAccumulator:
 
 def confusion_matrix(truth: Int64, predicted: Int64, classes: int) -> Int64:
     """Counts (C, C) int64: rows are true classes, columns predicted classes."""
+    # each pair of classes has its own number: one pass counts all cells
     counts = np.bincount(truth * classes + predicted, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)
 
 
 def calibration_error(score: Array, correct: Array, bins: int = ECE_BINS) -> float:
     """Expected calibration error: mean gap between score and accuracy over bins of the score (Guo et al. 2017, eq. 3)."""
+    # bins are open on the left, ((m - 1) / M, m / M], as in the paper
     which = np.clip(np.ceil(score * bins).astype(np.int64) - 1, 0, bins - 1)
     gap = np.bincount(which, weights=correct, minlength=bins) - np.bincount(which, weights=score, minlength=bins)
     return float(np.abs(gap).sum() / len(score))

@@ -41,6 +41,7 @@ class ClassMap:
         self._check(len(predicted.score))
         scores = np.full(self.count, -np.inf, np.float32)
         here = np.flatnonzero(self.dataset_class[: len(predicted.score)] >= 0)
+        # maximum.at, because several classes of the model may share an index; NaN would win every comparison
         np.maximum.at(scores, self.dataset_class[here], np.nan_to_num(predicted.score[here], nan=-np.inf))
         return scores
 
@@ -64,6 +65,7 @@ def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classi
     """
     if not data:
         raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
+    # reversed: of equal names the first class wins
     ids = {normalize(name): index for index, name in reversed(list(enumerate(data)))}
     dataset_class = np.array([ids.get(normalize(name), -1) for name in model], np.int64)
     if (dataset_class >= 0).any():

@@ -1,4 +1,4 @@
-"""Measure the accuracy of a predictor on a dataset."""
+"""Evaluates the accuracy of a predictor on a dataset."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def evaluate(
     if not dataset.samples:
         raise InputError("the dataset holds no images", "name another dataset")
     if dataset.task == "detect":
+        # before the first prediction: a missing package should not be reported after an hour
         load_pycocotools()
     mapping = classes or identity(len(dataset.labels))
     accumulator = ACCUMULATORS[dataset.task](dataset.labels)

@@ -1,4 +1,4 @@
-"""The protocols of a labelled dataset that metrics read; `edgecnn.data.Dataset` implements them."""
+"""Protocols of a labelled dataset, as metrics need it; ``edgecnn.data.Dataset`` implements them."""
 
 from __future__ import annotations
 

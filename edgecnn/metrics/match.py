@@ -1,4 +1,4 @@
-"""Matching the boxes of two sets: IoU and greedy assignment, highest score first."""
+"""Matches the boxes of two sets by IoU: greedy assignment in the order of scores."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool =
     """
     overlap = iou_matrix(a.xyxy, b.xyxy)
     if class_aware:
+        # -1 is below every threshold, also 0
         overlap = np.where(a.class_id[:, None] == b.class_id[None, :], overlap, np.float32(-1))
     pairs = _greedy(overlap, np.argsort(-a.score, kind="stable"), iou)
     first, second = pairs[:, 0], pairs[:, 1]

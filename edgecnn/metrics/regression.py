@@ -1,4 +1,4 @@
-"""Regression: mean absolute error, root of the mean squared error, and the coefficient of determination."""
+"""Computes mean absolute error, root mean squared error and coefficient of determination of a regression model."""
 
 from __future__ import annotations
 

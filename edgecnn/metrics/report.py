@@ -1,4 +1,4 @@
-"""A score as lines of text."""
+"""Formats a score as lines of text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgecnn.metrics.score import IN_UNITS, TITLES, Score
 
 MAX_CLASSES = 20
 MAX_CONFUSIONS = 5
-MIN_CONFUSIONS = 2
+MIN_CONFUSIONS = 2  # a pair of classes that was confused once is not a pattern
 
 
 def report_lines(score: Score) -> list[str]:
-    """The metrics, each class, the most frequent confusions and the notes."""
+    """Lines with the metrics, a table of the classes, the most frequent confusions and the notes."""
     classes = ["", *_class_lines(score)] if score.per_class else []
     return [*_value_lines(score), *classes, *_confusion_lines(score), *_note_lines(score)]
 

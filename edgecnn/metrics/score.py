@@ -1,4 +1,4 @@
-"""The result of an evaluation: the primary metric, all others, the metric by class and notes on what was left out."""
+"""The result of an evaluation: primary metric, other metrics, the metric by class, and notes on excluded data."""
 
 from __future__ import annotations
 

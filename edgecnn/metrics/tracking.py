@@ -1,4 +1,4 @@
-"""Tracking metrics: MOTA (Bernardin 2008), IDF1 (Ristani 2016) and HOTA (Luiten 2020), computed by TrackEval.
+"""Computes the tracking metrics MOTA (Bernardin 2008), IDF1 (Ristani 2016) and HOTA (Luiten 2020) by TrackEval.
 
 TrackEval depends on opencv-python, which would overwrite opencv-python-headless, so it is in no extra:
 ``pip install --no-deps trackeval scipy``.
@@ -19,7 +19,7 @@ from edgecnn.errors import InputError
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.types import Float32, Int64
 
-SAME_IOU = 0.5
+SAME_IOU = 0.5  # of a match with ignored ground truth, as in MOT16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +61,13 @@ def score_tracks(truth: Sequence[TrackedBoxes], predicted: Sequence[TrackedBoxes
         raise ValueError(f"{len(truth)} frames of ground truth, but {len(predicted)} predicted ones; include the empty frames")
     metrics = _load()
     data = _trackeval_data([_compare(*pair) for pair in zip(truth, predicted, strict=True)])
+    # TrackEval prints its configuration
     with contextlib.redirect_stdout(io.StringIO()):
         hota, clear, identity = (metric.eval_sequence(data) for metric in (metrics.HOTA(), metrics.CLEAR(), metrics.Identity()))
     return TrackScore(
         mota=float(clear["MOTA"]),
         idf1=float(identity["IDF1"]),
+        # the mean over the IoU thresholds 0.05, 0.1, ..., 0.95
         hota=float(np.mean(hota["HOTA"])),
         deta=float(np.mean(hota["DetA"])),
         assa=float(np.mean(hota["AssA"])),
@@ -120,6 +122,7 @@ def _compare(truth: TrackedBoxes, predicted: TrackedBoxes) -> tuple[Int64, Int64
         return truth.identity, predicted.identity, similarity
     from scipy.optimize import linear_sum_assignment
 
+    # optimal assignment over all boxes first: a prediction that fits a counted object better is not removed
     rows, columns = linear_sum_assignment(-np.where(similarity >= SAME_IOU, similarity, 0))
     on_crowd = columns[truth.crowd[rows] & (similarity[rows, columns] >= SAME_IOU)]
     counts = np.delete(np.arange(len(predicted.identity)), on_crowd)
@@ -145,6 +148,7 @@ def _trackeval_data(frames: list[tuple[Int64, Int64, NDArray[np.float64]]]) -> d
 def _renumber(frames: Iterable[Int64]) -> tuple[list[Int64], int]:
     parts = list(frames)
     names, numbers = np.unique(np.concatenate([np.empty(0, np.int64), *parts]), return_inverse=True)
+    # np.unique numbers the ids of all frames at once: they are cut back into frames
     ends = np.cumsum([len(part) for part in parts])[:-1]
     return np.split(numbers, ends), len(names)
 

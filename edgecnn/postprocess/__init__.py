@@ -1,4 +1,4 @@
-"""Postprocessing: from raw outputs to a prediction. One decoder per file, selected by the name in the model card."""
+"""Decodes raw outputs into predictions; the model card names the decoder, and each decoder has its own module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grid cells that single-stage detectors predict for."""
+"""Computes the grid cells of single-stage detectors."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def cells(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Float32, Flo
 
 def grid(size: tuple[int, int], stride: int) -> Float32:
     """Column and row (n, 2) of the cells of one stride, row by row."""
+    # division rounded up, as convolutions with "same" padding do
     height, width = (-(-length // stride) for length in size)
     columns, lines = np.meshgrid(np.arange(width), np.arange(height))
     return np.stack([columns.ravel(), lines.ravel()], axis=1).astype(np.float32)

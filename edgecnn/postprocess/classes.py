@@ -1,4 +1,4 @@
-"""Classification: one score per class."""
+"""Decodes the outputs of classifiers: one score per class."""
 
 from __future__ import annotations
 

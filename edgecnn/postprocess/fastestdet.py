@@ -1,4 +1,4 @@
-"""FastestDet (dog-qiuqiu): one grid, no anchors."""
+"""Decodes FastestDet (https://github.com/dog-qiuqiu/FastestDet), an anchor-free detector with one output grid."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def fastestdet(outputs: Tensors, card: ModelCard) -> Detections:
         )
     table = first_image(output).reshape(output.shape[1], -1)
     options = NmsOptions.from_card(card.decode.options)
+    # quantized outputs may be slightly negative, whose power would be NaN
     scores = table[0].clip(0) ** 0.6 * table[5:].max(axis=0).clip(0) ** 0.4
     kept, _, score = best_class(scores[:, None], options.score_threshold)
     chosen = table[:, kept]

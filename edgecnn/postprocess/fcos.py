@@ -1,4 +1,4 @@
-"""Anchor-free detectors that predict distances to the four sides, as edgecnn's own do. FCOS, Tian et al. 2019, arXiv:1904.01355."""
+"""Decodes anchor-free detectors that predict distances to the four sides, such as EdgeDet: FCOS, arXiv:1904.01355."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import numpy as np
 from edgecnn.thresholds import MAX_DETECTIONS, NMS_IOU, NMS_SCORE
 from edgecnn.types import Detections, Float32, Int64
 
-MAX_CANDIDATES = 1000
+MAX_CANDIDATES = 1000  # NMS takes quadratic time in the number of boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def _rows_above(scores: Float32, threshold: float) -> Int64:
 def top_scores(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
     """Indices of the ``count`` highest scores, highest first; equal scores keep their order."""
     if len(score) > count:
+        # argpartition is linear but unordered: sorting the indices first keeps ties in input order
         top = np.sort(np.argpartition(-score, count - 1)[:count])
         return top[np.argsort(-score[top], kind="stable")]
     return np.argsort(-score, kind="stable")

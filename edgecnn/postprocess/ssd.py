@@ -1,4 +1,4 @@
-"""SSD models whose graph ends in a post-processing operator. Liu et al. 2016, arXiv:1512.02325."""
+"""Decodes SSD models (Liu et al. 2016, arXiv:1512.02325) whose graph ends in a post-processing operator."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def ssd(outputs: Tensors, card: ModelCard) -> Detections:
     table = table[table[:, 0] >= options.score_threshold]
     table = table[top_scores(table[:, 0], options.max_detections)]
     class_id = table[:, 1].astype(np.int64) - int(card.decode.options.get("first_class", first_class))
+    # with a single label the class is known: exports count it as 0 or as 1
     if len(card.labels) == 1:
         class_id[:] = 0
     if len(class_id) and not 0 <= class_id.min() <= class_id.max() < len(card.labels):

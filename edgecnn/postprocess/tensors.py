@@ -1,4 +1,4 @@
-"""Raw output tensors: dequantize, select, drop the batch axis."""
+"""Helpers of all decoders for raw output tensors: dequantization, selection, removal of the batch axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ultra-Light-Fast-Generic-Face-Detector-1MB (Linzaer), exported with or without its box decoding."""
+"""Decodes Ultra-Light-Fast-Generic-Face-Detector-1MB (Linzaer), exported with or without its box decoding."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from edgecnn.postprocess.nms import NmsOptions, suppress
 from edgecnn.postprocess.tensors import first_image, unexpected_outputs
 from edgecnn.types import Array, Detections, Float32, Tensors
 
+# the encoding of SSD, arXiv:1512.02325: centre = prior + offset * 0.1 * size, size = prior * exp(offset * 0.2)
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
-MIN_BOXES = {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)}
+MIN_BOXES = {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)}  # sides in pixels of the square priors, by stride
 
 
 def ultraface(outputs: Tensors, card: ModelCard) -> Detections:
@@ -23,6 +24,7 @@ def ultraface(outputs: Tensors, card: ModelCard) -> Detections:
     """
     anchors = priors(card.preprocess.size)
     scores, boxes = _pair(outputs, len(anchors))
+    # probabilities are non-negative and sum to at most 1 (1 % of slack for int8); anything else are logits
     score = scores[:, 1] if (scores >= 0).all() and (scores.sum(axis=1) < 1.01).all() else _softmax_face(scores)
     options = NmsOptions.from_card(card.decode.options)
     kept = np.flatnonzero(score >= options.score_threshold)

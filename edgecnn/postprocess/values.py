@@ -1,4 +1,4 @@
-"""Regression: continuous values."""
+"""Decodes the outputs of regression models: continuous values."""
 
 from __future__ import annotations
 

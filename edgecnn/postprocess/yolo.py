@@ -1,4 +1,4 @@
-"""YOLOv5, YOLOv8 and later: the output layouts of the exports by Ultralytics and others."""
+"""Decodes YOLOv5, YOLOv8 and later in the output layouts that Ultralytics and others export."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def _dense(table: Float32, options: NmsOptions, size: tuple[int, int], *, has_ob
     """``table`` (N, 4 + C) or (N, 5 + C), one row per cell or anchor."""
     start = 5 if has_objectness else 4
     if has_objectness:
+        # the product can't exceed the objectness: rows below the threshold are dropped before the multiplication
         likely = np.flatnonzero(table[:, 4] >= options.score_threshold)
         scores = table[likely, start:] * table[likely, 4:5]
     else:

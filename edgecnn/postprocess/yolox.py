@@ -1,4 +1,4 @@
-"""YOLOX, Ge et al. 2021, arXiv:2107.08430."""
+"""Decodes YOLOX (Ge et al. 2021, arXiv:2107.08430)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def yolox(outputs: Tensors, card: ModelCard) -> Detections:
         raise unexpected_outputs("yolox", f"an output (1, {len(corners)}, 5 + classes)", outputs)
     grid = first_image(output)
     options = NmsOptions.from_card(card.decode.options)
+    # the score can't exceed the objectness: most cells are dropped before any other computation
     likely = np.flatnonzero(grid[:, 4] >= options.score_threshold)
     chosen = grid[likely]
     kept, class_id, score = best_class(chosen[:, 5:] * chosen[:, 4:5], options.score_threshold)

@@ -1,4 +1,4 @@
-"""The built-in virtual camera: a procedurally rendered table top with exact ground truth."""
+"""The built-in virtual camera: renders a procedural table-top scene with exact ground truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The surface of a solid of revolution: glaze, patterns, liquid. Colours are BGR, 0..1."""
+"""Colours and patterns on the surface of a solid of revolution: glaze, decoration, liquid. Colours are BGR, 0..1."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ FOODS: tuple[Colour, ...] = (
     (0.14, 0.32, 0.55), (0.22, 0.55, 0.82), (0.16, 0.50, 0.30), (0.14, 0.22, 0.66), (0.10, 0.17, 0.30), (0.55, 0.75, 0.86),
 )  # fmt: skip
 CAPS: tuple[Colour, ...] = ((0.70, 0.71, 0.72), (0.62, 0.66, 0.68), (0.20, 0.20, 0.22), (0.25, 0.60, 0.78))
+# colours, patterns and gloss of the kinds that are not tableware
 NATURAL: dict[str, tuple[tuple[Colour, ...], tuple[str, ...], float]] = {
     "orange": (((0.10, 0.50, 0.92), (0.15, 0.75, 0.90)), ("plain",), 0.3),
     "apple": (((0.16, 0.16, 0.70), (0.25, 0.62, 0.52), (0.20, 0.60, 0.82)), ("plain", "speckle"), 0.6),
@@ -35,12 +36,13 @@ NATURAL: dict[str, tuple[tuple[Colour, ...], tuple[str, ...], float]] = {
     "tin": (GLAZES, ("bands", "badge", "plain"), 0.9),
     "jar": (GLAZES, ("badge", "plain", "bands"), 0.9),
 }
+# drawn uniformly: listing "plain" twice makes it twice as frequent
 PATTERNS = ("plain", "plain", "bands", "stripes", "dots", "checks", "dip", "badge", "speckle")
 
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How an object is coloured: outside, inside, second colour, liquid, pattern by name, gloss 0..1, and a seed for details.
+    """Colours of an object: outside, inside, accent, liquid, the pattern's name, gloss 0..1, and a seed for details.
 
     ``cap`` is the colour of the topmost part of a solid object (a can's lid, a bottle's cap) where it has another.
     """
@@ -88,12 +90,13 @@ def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
 
 
 def albedo(shape: Profile, surface: Appearance) -> Float32:
-    """(POINTS, AZIMUTHS, 3) float32: the colour of each point of the surface before any light."""
+    """Surface colours without lighting, (POINTS, AZIMUTHS, 3) float32: rows follow the profile, columns the azimuth."""
     rim = min(shape.rim, POINTS)
     colour = np.empty((POINTS, AZIMUTHS, 3), np.float32)
     colour[:rim] = surface.outside
     colour[rim:] = surface.inside
     rng = np.random.default_rng(surface.seed)
+    # plates and shallow bowls are decorated on the inside, which is what the camera sees of them
     flat = shape.height < 0.5 * shape.radius
     inner = rim < POINTS and (flat or surface.pattern == "food")
     area = colour[rim + 2 :] if inner else colour[2 : max(rim - 1, 3)]
@@ -102,6 +105,7 @@ def albedo(shape: Profile, surface: Appearance) -> Float32:
         colour[shape.h > 0.93 * shape.height] = surface.cap
     if shape.fill < POINTS:
         colour[shape.fill :] = surface.liquid
+        # the first row of the liquid is its edge at the wall: a brighter line, as of a meniscus
         colour[shape.fill] = np.asarray(surface.liquid) * 1.25 + 0.03
     return colour
 
@@ -110,6 +114,7 @@ def _paint(area: Float32, pattern: str, accent: Float32, rng: np.random.Generato
     rows, columns = area.shape[:2]
     v = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
     u = np.linspace(0, 2 * np.pi, columns, endpoint=False, dtype=np.float32)[None]
+    # u is the azimuth 0..2 pi, v the position along the profile 0..1; whole counts make patterns continuous at u = 0
     count, at = int(rng.integers(3, 11)), float(rng.uniform(0.15, 0.85))
     weight = np.broadcast_to(WEIGHTS[pattern](u, v, count, at, rng), (rows, columns))
     if pattern == "food":
@@ -143,6 +148,7 @@ def _dip(u: Float32, v: Float32, count: int, at: float, rng: np.random.Generator
 
 
 def _badge(u: Float32, v: Float32, count: int, at: float, rng: np.random.Generator) -> Float32:
+    # the shortest angle around the circle, 0..pi
     gap = np.abs((u - at * 2 * np.pi + np.pi) % (2 * np.pi) - np.pi)
     return _step(1 - (gap / rng.uniform(0.35, 0.85)) ** 2 - ((v - 0.5) / 0.3) ** 2, 6)
 

@@ -1,4 +1,4 @@
-"""The pinhole camera: its pose over time, and projection between table and image.
+"""A pinhole camera: its pose over time, and the projection between table and image.
 
 The world: x to the right, y away from the camera's start, z up, in cm; the table is z = 0.
 """
@@ -60,6 +60,7 @@ class PinholeCamera:
     def project(self, points: Float64) -> Float64:
         """Pixels (n, 2) of world points (n, 3); a point that is not in front of the camera is moved there."""
         local = (points - self.position) @ self.axes.T
+        # avoids a division by zero; callers skip objects behind the camera
         depth = np.maximum(local[:, 2:], 1e-3)
         return np.asarray(local[:, :2] / depth * self.focal + self.centre)
 
@@ -67,10 +68,12 @@ class PinholeCamera:
         """Points (n, 2) of the table under pixels (n, 2); the pixels must lie below the horizon."""
         local = np.column_stack([(pixels - self.centre) / self.focal, np.ones(len(pixels))])
         rays = local @ self.axes
+        # intersection of the ray position + s * ray with the plane z = 0
         return np.asarray(self.position[:2] - rays[:, :2] * (self.position[2] / rays[:, 2:]))
 
     def homography(self) -> Float64:
         """(3, 3), from (x, y, 1) of the table to pixels."""
+        # with z = 0 the third column of the rotation drops out of the projection K [R | t], which leaves a 3 x 3 matrix
         local = self.axes @ np.column_stack([np.eye(3)[:, :2], -self.position])
         lens = np.array([[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1]])
         return np.asarray(lens @ local)
@@ -85,6 +88,7 @@ def camera_at(motion: CameraMotion, t: float, size: tuple[int, int]) -> PinholeC
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     position = np.array([motion.x.at(t), motion.y.at(t), 0.0]) - forward * distance
     width, height = size
+    # integer coordinates are pixel centres, so the middle of the image lies at (size - 1) / 2
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     return PinholeCamera(position, np.vstack([turn @ np.stack([right, down]), forward]), motion.focal * max(size), centre)
 
@@ -93,6 +97,7 @@ def sample_camera_motion(options: SceneOptions, rng: np.random.Generator) -> Cam
     """A random camera motion for one cut, looking down at the table at an angle."""
     focal = rng.uniform(0.9, 1.5)
     span = float(np.exp(rng.uniform(np.log(45), np.log(160))))
+    # mostly the angles of a seated or standing person, one in ten from almost above
     pitch = np.radians(rng.choice([rng.uniform(24, 60), rng.uniform(30, 48), rng.uniform(55, 78)], p=[0.5, 0.4, 0.1]))
     roll = np.radians(rng.uniform(-0.9, 0.9) * options.rotate)
 

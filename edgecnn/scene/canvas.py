@@ -1,4 +1,4 @@
-"""The image while it is painted, and an id image with the object that each pixel shows."""
+"""Compositing: the image being painted, and an id image with the number of the object that each pixel shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.scene.camera import Float64, PinholeCamera
 from edgecnn.types import Array, Image
 
-BACKGROUND = 0
+BACKGROUND = 0  # in the id image; objects are numbered from 1 there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,7 @@ class Canvas:
 
     def stamp(self, sprite: Sprite, affine: Float64, number: int) -> tuple[int, int, int, int] | None:
         """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the image's; the part (x0, y0, x1, y1) that changed."""
+        # only the part of the image that the sprite can change is warped and blended
         box = _bounds(sprite.pixels.shape, affine, self.ids.shape)
         if box is None:
             return None
@@ -52,6 +53,7 @@ class Canvas:
         drawn = cv2.warpAffine(sprite.pixels, local, size, flags=cv2.INTER_LINEAR)
         area = self.image[y0:y1, x0:x1]
         outline = cv2.extractChannel(drawn, 3)
+        # glass is partly transparent: its id covers the whole outline, not only where its alpha is above one half
         if sprite.bend is not None:
             outline = cv2.warpAffine(sprite.outline, local, size, flags=cv2.INTER_LINEAR)
             _refract(area, cv2.warpAffine(sprite.bend, local, size, flags=cv2.INTER_LINEAR), local[:, :2] * sprite.scale)
@@ -68,6 +70,7 @@ def mark_ids(ids: Array, cover: Array, value: int) -> None:
 
 def blend(area: Array, drawn: Array) -> None:
     """Alpha-blend premultiplied BGRA over ``area`` in place."""
+    # "over" of premultiplied colours: drawn + (1 - alpha) * area; OpenCV's uint8 operations are much faster than float NumPy
     rest = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(drawn, 3)), cv2.COLOR_GRAY2BGR)
     cv2.multiply(area, rest, dst=area, scale=1 / 255)
     cv2.add(area, cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), dst=area)
@@ -100,6 +103,7 @@ def upright(camera: PinholeCamera, foot: Float64, height: float) -> tuple[Float6
     lean = base - top
     across = right - base
     length = math.hypot(*lean)
+    # seen from straight above, the upright axis projects to one point: use the perpendicular of the horizontal direction
     if length < 1e-3:
         lean, length = np.array([-across[1], across[0]]), math.hypot(*across)
     return base, across, lean / length
@@ -114,6 +118,7 @@ def pitch_at(camera: PinholeCamera, foot: Float64) -> float:
 def sprite_transform(sprite: Sprite, camera: PinholeCamera, foot: Float64, height: float, stretch: float) -> Float64:
     """(2, 3): from the sprite's pixels to the image's, its foot at the world's ``foot``."""
     origin, across, down = upright(camera, foot, height)
+    # the sprite was painted at one pitch: ``stretch`` adapts its height to the present one
     tall = down * math.hypot(*across) * stretch
     affine = np.empty((2, 3))
     affine[:, 0] = across / sprite.scale
@@ -136,6 +141,7 @@ def cropped(colour: Array, outline: Array, seen_at: tuple[float, float, float]) 
     x, y = max(x - 2, 0), max(y - 2, 0)
     part = np.ascontiguousarray(outline[y : y + h + 4, x : x + w + 4])
     area = np.count_nonzero(part > 127) / scale**2
+    # antialiasing: the outline is binary
     edge = cv2.blur(part, (3, 3))
     pixels = premultiply(np.ascontiguousarray(colour[y : y + h + 4, x : x + w + 4]), edge)
     return Sprite(pixels, edge, ox - x, oy - y, scale, area)

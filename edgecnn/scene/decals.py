@@ -1,4 +1,4 @@
-"""Images of flat objects from above: papers, phone, book covers, cutlery, coins. Premultiplied BGRA at PER_CM pixels per cm."""
+"""Draws the top views of flat objects (papers, phone, books, cutlery, coins): premultiplied BGRA at PER_CM pixels per cm."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def decal(kind: str, size: tuple[float, float, float], appearance: Appearance) -
     DRAWN.get(kind, _sheet)(colour, mask, appearance, rng)
     wide = [cv2.copyMakeBorder(part, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=0) for part in (colour, mask)]
     painted = premultiply(wide[0], wide[1])
+    # premultiplied black with alpha darkens what is below: outside the object only alpha is set
     shadow = cv2.blur(cv2.blur(wide[1], (MARGIN, MARGIN)), (5, 5)) // 3
     painted[..., 3] = np.maximum(painted[..., 3], shadow)
     return painted

@@ -1,4 +1,4 @@
-"""Ground truth of a frame: boxes, and how much of each object is visible."""
+"""Computes the ground truth of a frame from its id image: boxes and the visible share of each object."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from edgecnn.types import Array, Boxes, Float32, Image
 
-LEAST_VISIBLE = 0.25
-LEAST_SIDE = 6
+LEAST_VISIBLE = 0.25  # share of an object's pixels
+LEAST_SIDE = 6  # pixels of the shorter side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneGroundTruth:
-    """The ground-truth boxes of a frame, and how much of each object is visible.
+    """The ground-truth boxes of a frame, and the visible share of each object.
 
-    A box encloses the pixels that show the object: what others hide and what lies outside the image does not count. An object
-    of which no pixel shows has no box. ``boxes.identity`` stays the same during a cut and never returns in another cut.
+    A box encloses the visible pixels of an object, without occluded parts and parts outside the image. An object without
+    visible pixels has no box. ``boxes.identity`` is constant during a cut and unique over all cuts.
     ``boxes.crowd`` marks boxes that evaluation ignores: less than LEAST_VISIBLE is visible, or a side is under LEAST_SIDE pixels.
     ``visible`` (n,) float32 is the share of the object's own pixels that show, the part outside the image counted as hidden.
     ``handle_visible`` (n,) float32 is the share of a mug's handle that shows; 0 where there is none.
@@ -52,12 +52,14 @@ def ground_truth(ids: Image, painted: list[PaintedObject]) -> SceneGroundTruth:
     visible: list[float] = []
     for item in painted:
         x0, y0, x1, y1 = item.box
+        # a later object overwrites the ids of those behind it: only visible pixels still hold the number
         shows = (ids[y0:y1, x0:x1] == item.number + 1).view(np.uint8)
         x, y, width, height = cv2.boundingRect(shows)
         if not width:
             continue
         rows.append((x0 + x, y0 + y, x0 + x + width, y0 + y + height))
         kept.append(item)
+        # the full area is that of the scaled outline, which rounding can make a little smaller than the pixels
         visible.append(min(1.0, cv2.countNonZero(shows) / max(item.area, 1.0)))
     xyxy = np.array(rows, np.float32).reshape(-1, 4)
     share = np.array(visible, np.float32)

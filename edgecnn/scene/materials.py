@@ -1,4 +1,4 @@
-"""What tables are made of: grain in grey, and the colours of its darkest and its lightest parts (BGR, 0..1)."""
+"""Procedural table materials: a pattern in grey, and the colours of its darkest and lightest parts (BGR, 0..1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from edgecnn.scene.appearance import Colour
 from edgecnn.types import Array, Float32, Image
 
-SIDE = 768
+SIDE = 768  # pixels of a pattern, 70 to 110 cm of the table
 Palette = tuple[Colour, Colour]
 
 PALETTES: dict[str, tuple[Palette, ...]] = {
@@ -66,6 +66,7 @@ def _noise(rng: np.random.Generator, cells: tuple[int, int], octaves: int) -> Fl
     """Smooth noise 0..1, (SIDE, SIDE), with ``cells`` lumps down and across, halved in size ``octaves`` times."""
     total = np.zeros((SIDE, SIDE), np.float32)
     for octave in range(octaves):
+        # fractal noise: each octave has half the size and half the weight of the one before
         rows, columns = (max(2, min(SIDE, n * 2**octave)) for n in cells)
         lumps = rng.random((rows, columns), np.float32)
         total += cv2.resize(lumps, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) / 2**octave
@@ -76,6 +77,7 @@ def _noise(rng: np.random.Generator, cells: tuple[int, int], octaves: int) -> Fl
 @lru_cache(maxsize=32)
 def grain(kind: str, variant: int) -> Image:
     """The pattern of a material in grey, (SIDE, SIDE) uint8."""
+    # not hash(kind), which differs between processes
     rng = np.random.default_rng([len(kind), ord(kind[0]), variant])
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
     value = MATERIALS[kind](rng, x, y)
@@ -83,6 +85,7 @@ def grain(kind: str, variant: int) -> Image:
 
 
 def _wood(rng: np.random.Generator, x: Float32, y: Float32) -> Array:
+    # straight rings, bent by noise; the noise of 120 x 4 lumps makes fibres along x
     rings = np.sin((y * rng.uniform(14, 30) + _noise(rng, (6, 2), 3) * 5) * 2 * np.pi) * 0.5 + 0.5
     return np.asarray(0.35 * rings + 0.45 * _noise(rng, (120, 4), 3) + 0.2 * _noise(rng, (4, 3), 2))
 

@@ -1,4 +1,4 @@
-"""Parameters of the scene, and how they are read from ``scene:cups?seed=3&fps=30&size=640x480``."""
+"""Parameters of the scene, parsed from addresses such as ``scene:cups?seed=3&fps=30&size=640x480``."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def parse_scene(uri: str) -> SceneOptions:
         known = ", ".join(PREFIX + scene for scene in SCENES)
         raise InputError(f"{uri} is not one of the scenes {known}", "name one of them, such as scene:cups?seed=3")
     values: dict[str, Any] = {}
+    # parse_qsl would read a plus sign as a space
     for parameter, text in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
         if parameter not in RANGES:
             raise InputError(f"a scene has no parameter {parameter!r}", f"use one of {_parameters()}")

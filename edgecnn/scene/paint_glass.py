@@ -1,4 +1,4 @@
-"""Paints drinking glasses: far wall, liquid and near wall over the refracted background."""
+"""Paints drinking glasses in layers: far wall, liquid and near wall over the refracted background."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def paint_glass(seen: View, surface: Appearance, lamp: Light, towards: Float64) 
     if shape.fill < POINTS:
         layers.append(_drink(seen, surface, shade))
     result = np.zeros((*seen.mask.shape, 4), np.float32)
+    # "over" compositing of premultiplied layers, back to front
     for layer in (*layers, near, _rim(seen, tinted)):
         result = result * (1 - layer[..., 3:]) + layer
     edge = cv2.blur(seen.mask, (3, 3)).astype(np.float32)
@@ -47,7 +48,7 @@ def _grazing(shape: Profile, pitch: float) -> Float32:
 
 
 def _with_base(shape: Profile, cover: Float32) -> Float32:
-    """The thick bottom, and a stem, cover more."""
+    """Opacity of the wall with the thick bottom and a stem added, which are less transparent."""
     extra = np.zeros(POINTS, np.float32)
     outer = shape.h[: shape.rim]
     extra[: shape.rim] = np.where(outer < 0.08 * shape.height, 0.2, 0) + np.where(shape.r[: shape.rim] < 0.8, 0.15, 0)
@@ -72,6 +73,7 @@ def _rim(seen: View, colour: Float32) -> Float32:
 def _sheet(shade: Float32, bright: Float32, cover: Float32, colour: Float32, maps: tuple[Array, Array]) -> Array:
     """One wall as premultiplied BGRA float (h, w, 4)."""
     alpha = np.clip(cover + bright, 0, 1)
+    # highlights add to the colour and to alpha: a reflection also hides what is behind the glass
     light = colour * (0.55 + 0.45 * shade[..., None]) * cover[..., None] + bright[..., None]
     texture = np.concatenate([np.minimum(light, alpha[..., None]), alpha[..., None]], 2).astype(np.float32)
     return cv2.remap(wrap(texture), *maps, cv2.INTER_LINEAR)
@@ -107,6 +109,7 @@ def _bend(seen: View) -> Float32:
     x = (np.arange(width, dtype=np.float32) - seen.ox) / seen.scale
     inside = seen.mask > 0
     half = inside.sum(1) / 2 / seen.scale
+    # the fourth power of the position in the row: hardly any refraction in the middle, strong at the edges
     share = np.clip(x[None] / np.maximum(half, 0.1)[:, None], -1, 1)
     bend = np.zeros((height, width, 2), np.float32)
     bend[..., 0] = np.where(inside, -share * np.abs(share) ** 3 * half[:, None] * 0.9, 0)

@@ -12,12 +12,12 @@ from edgecnn.scene.canvas import BACKGROUND, Canvas
 from edgecnn.scene.light import Light
 
 SKINS = ((0.62, 0.72, 0.90), (0.48, 0.60, 0.82), (0.34, 0.46, 0.68), (0.20, 0.30, 0.48), (0.14, 0.20, 0.32))
-FINGERS = ((-0.36, 0.78, 0.19), (-0.13, 0.98, 0.21), (0.12, 0.94, 0.21), (0.34, 0.72, 0.18))
+FINGERS = ((-0.36, 0.78, 0.19), (-0.13, 0.98, 0.21), (0.12, 0.94, 0.21), (0.34, 0.72, 0.18))  # position, length, width
 
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """Direction it comes from (radians around the image), target (an object number), timing (phase, rate) and colours."""
+    """A hand: the direction it comes from (radians in the image), target object, timing (phase, rate) and colours."""
 
     bearing: float
     target: int
@@ -43,12 +43,12 @@ def sample_hand(rng: np.random.Generator, speed: float) -> Hand:
 
 
 def reach(which: Hand, t: float) -> float:
-    """How far it has reached at ``t`` seconds: 0 outside the image, 1 at its target."""
+    """Progress of the hand at ``t`` seconds: 0 outside the image, 1 at its target."""
     return float(np.clip(0.5 + 0.9 * np.sin(which.rate * t + which.phase), 0, 1))
 
 
 def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Float64, per_cm: float, t: float) -> None:
-    """Paint it over everything, its fingertips at ``target`` (pixels) when it has reached all the way."""
+    """Paint the hand over all objects; at full reach its fingertips are at ``target`` (pixels)."""
     share = reach(which, t)
     if share <= 0:
         return
@@ -61,6 +61,7 @@ def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Float64, per_cm
     lit = lamp.ambient + (1.05 - lamp.ambient) * float(lamp.direction[2])
     skin = np.asarray(SKINS[which.skin]) * 255 * lit
     strokes = _strokes(tips, out, side, palm, which.spread)
+    # nested strokes, each narrower and brighter, approximate the shading of round fingers
     for width, level in ((1.0, 0.6), (0.9, 0.76), (0.78, 0.88), (0.62, 0.96), (0.44, 1.02), (0.22, 1.07)):
         for a, b, thick in strokes:
             _stroke(canvas, a, b, thick * width, skin * level, width == 1.0)

@@ -20,7 +20,7 @@ HANDLE_POINTS = 24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RevolvedBody:
-    """An opaque solid of revolution, ready to be painted at any yaw: view, appearance, albedo, shading, its handle's middle line."""
+    """An opaque solid of revolution, prepared for painting at any yaw: view, appearance, shading, centre line of its handle."""
 
     seen: View
     appearance: Appearance
@@ -32,7 +32,8 @@ class RevolvedBody:
     handle: Float32 | None
 
     def sprite(self, yaw: float) -> Sprite:
-        """The object turned by ``yaw`` radians; a handle points to the right at 0 and to the camera after a quarter turn."""
+        """The sprite at a rotation of ``yaw`` radians; a handle points to the right at 0 and to the camera at pi / 2."""
+        # only the albedo turns with the object: lamp and camera stay, and with them shading and highlights
         texture = _turn(self.colour, yaw) * self.shade[..., None] + self.bright[..., None]
         levels = wrap(cv2.convertScaleAbs(np.maximum(texture, 0), alpha=255))
         if self.handle is None:
@@ -48,12 +49,12 @@ class RevolvedBody:
         return cv2.GaussianBlur(cv2.remap(texture, *seen.near, cv2.INTER_LINEAR), (3, 3), 0)
 
     def _thickness(self, azimuth: float) -> float:
-        """How thick the handle looks in pixels: a strap is wider from the front."""
+        """Apparent thickness of the handle in pixels: a strap is wider seen from the front."""
         strap = (0.75 + 0.35 * abs(float(np.sin(azimuth))) + 0.03 * (self.appearance.seed % 12)) * self.seen.shape.radius / 4
         return max(1.0, strap * 1.05 * self.seen.scale)
 
     def _with_handle(self, body: Array, outline: Image, points: Float32, thick: float, azimuth: float) -> tuple[Array, Array]:
-        """Behind the body where it points away from the camera, before it otherwise."""
+        """Draw the handle behind the body if it points away from the camera, else in front of it with a soft shadow."""
         mask = np.zeros_like(outline)
         cv2.polylines(mask, [_fixed_line(points)], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
         joined = cv2.bitwise_or(mask, outline)
@@ -93,6 +94,7 @@ def revolved_body(seen: View, appearance: Appearance, lamp: Light, towards: Floa
 def _turn(texture: Float32, yaw: float) -> Float32:
     columns = yaw / (2 * np.pi) * AZIMUTHS
     whole = int(np.floor(columns))
+    # linear interpolation between two columns: a slow turn does not jump by whole columns
     share = float(columns - whole)
     return np.asarray(cv2.addWeighted(np.roll(texture, whole, 1), 1 - share, np.roll(texture, whole + 1, 1), share, 0))
 
@@ -125,6 +127,7 @@ def handle_path(shape: Profile, style: int) -> Float32:
     top, bottom = shape.height * (0.86 if style % 2 else 0.8), shape.height * (0.2 + 0.07 * (style % 3))
     reach = shape.radius * (0.55 + 0.08 * (style % 4))
     t = np.linspace(0, np.pi, HANDLE_POINTS)
+    # an exponent below 1 makes the half circle squarer
     ear = np.sin(t) ** (0.55 if style % 3 else 0.8)
     h = (top + bottom) / 2 + (top - bottom) / 2 * np.cos(t) - 0.06 * shape.height * np.sin(t) * (style % 2)
     wall = np.interp(h, shape.h[: shape.rim], shape.r[: shape.rim])

@@ -1,4 +1,4 @@
-"""Outlines of solids of revolution: cups, bowls, plates, and the bottles, cans and fruit that serve as clutter. Lengths in cm."""
+"""Profiles of solids of revolution: cups, bowls and plates, and bottles, cans and fruit as clutter. Lengths in cm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn.types import Float32
 
-POINTS = 72
+POINTS = 72  # of a profile: hollow objects use one half for the outside, one for the inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +62,7 @@ def _join(outside: list[tuple[float, float]], inside: list[tuple[float, float]],
         inner = np.concatenate(
             [_curve([(float(r), float(h)) for r, h in inner[:below]], half - 12), np.repeat(edge[None], 12, 0)]
         )
+        # the last 12 points become the surface of the liquid: from the wall to the axis at one height
         inner[half - 12 :, 0] *= np.linspace(1, 0, 12, dtype=np.float32)
         mark_ids = half + half - 12
     path = np.concatenate([outer, inner])

@@ -1,4 +1,4 @@
-"""Renders one cut at any time; what does not change from frame to frame is computed once and cached."""
+"""Renders the frames of one cut; parts that are equal in all frames are computed once and cached."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from edgecnn.scene.table import lay
 from edgecnn.scene.world import MAX_IDENTITIES, SceneObject, World
 from edgecnn.types import Array, Image
 
-FINE = 1.6
-NEAREST = 8.0
+FINE = 1.6  # resolution of sprites, relative to their size in the image in the middle of the cut
+NEAREST = 8.0  # cm in front of the camera: closer objects are not drawn
 NO_COVER = np.zeros(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedObject:
-    """An object ready to be painted: a fixed sprite, one that depends on the yaw, or the top of a box.
+    """A prepared object: a fixed sprite, a body whose sprite depends on the yaw, or the top of a box.
 
-    ``cover`` is the colour of a box's sides; ``extent`` how tall a solid of revolution was painted, in cm.
+    ``cover`` is the colour of a box's sides; ``extent`` is the height at which a solid of revolution was painted, in cm.
     """
 
     still: Sprite | None
@@ -40,7 +40,7 @@ class PreparedObject:
     extent: float
 
     def sprite(self, yaw: float) -> Sprite:
-        """The image at a turn of ``yaw`` radians."""
+        """The sprite at a rotation of ``yaw`` radians."""
         if self.still is not None:
             return self.still
         assert self.revolved is not None
@@ -57,7 +57,7 @@ class CutRenderer:
         self._gain = gain(world.light, 0.0, size) if not world.light.bars[2] else None
 
     def paint(self, t: float) -> tuple[Canvas, list[PaintedObject]]:
-        """The image at ``t`` seconds, before the sensor, and what was painted."""
+        """The image at ``t`` seconds, before the sensor stage, and the labelled objects in it."""
         camera = camera_at(self._world.camera_motion, t, self._size)
         canvas = Canvas(lay(self._world.ground, camera, self._size), np.zeros(self._size[::-1], np.uint8))
         feet = {item.number: np.array([*item.place(t), item.lift]) for item in self._world.objects}
@@ -67,6 +67,7 @@ class CutRenderer:
         for item in low:
             self._block(canvas, camera, item, feet[item.number], t)
         cast_shadows(canvas.image, camera, self._world.light, tall, t)
+        # painter's algorithm, far to near, by depth on the table: an object on a plate is drawn after its plate
         tall.sort(key=lambda item: (-_depth_of(camera, feet[item.number] * [1, 1, 0]), item.layer))
         painted = [self._tall(canvas, camera, item, feet[item.number], t) for item in tall]
         self._hand(canvas, camera, t)
@@ -94,6 +95,7 @@ class CutRenderer:
         box = canvas.stamp(sprite, affine, item.number)
         if box is None or item.label < 0:
             return None
+        # the determinant of an affine map is its change of area
         area = sprite.area * sprite.scale**2 * abs(float(affine[0, 0] * affine[1, 1] - affine[0, 1] * affine[1, 0]))
         handle = None if sprite.handle is None else sprite.handle @ affine[:, :2].T + affine[:, 2]
         identity = self._world.number * MAX_IDENTITIES + item.number
@@ -125,6 +127,7 @@ class CutRenderer:
             cover = top[MARGIN + 2, MARGIN + 2, :3].astype(np.float64)
             return PreparedObject(None, None, lit_from_above(top, self._world.light), cover, 1.0)
         foot = np.array([*item.place(self._world.middle), item.lift])
+        # painted once for the pose in the middle of the cut, where the differences to all other frames are smallest
         pitch = float(np.clip(pitch_at(self._middle, foot), 0.15, 1.5))
         away = foot - self._middle.position
         scale = FINE * self._middle.focal / max(float(np.sqrt(away @ away)), NEAREST)

@@ -1,4 +1,4 @@
-"""A solid of revolution seen from above at an angle: which point of its profile, at which azimuth, each pixel shows.
+"""Projects solids of revolution: finds the profile point and the azimuth that each pixel shows.
 
 The projection is parallel. A row of pixels cuts the circle of each profile point in an interval; the object's visible
 surface in that row follows from running maxima and minima of the half widths of those intervals.
@@ -14,16 +14,16 @@ import numpy as np
 from edgecnn.scene.profiles import POINTS, Profile
 from edgecnn.types import Array, Float32, Image
 
-AZIMUTHS = 144
-WRAP = 2
+AZIMUTHS = 144  # columns of a texture, 2.5 degrees each
+WRAP = 2  # columns repeated at both ends, for interpolation across azimuth 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """A shape at a pitch (radians), drawn at ``scale`` pixels per cm with its foot's centre at pixel (ox, oy).
 
-    ``near`` are the maps (for ``cv2.remap``) that look a wrapped texture up for what is seen; ``mask`` is 255 where the
-    shape is, (H, W) uint8. ``front`` and ``far`` are the maps of the near and the far wall alone, for transparent objects;
+    ``near`` are the maps for ``cv2.remap`` from a wrapped texture to the visible surface; ``mask`` (H, W) uint8 is 255 inside
+    the silhouette. ``front`` and ``far`` are the maps of the near and the far wall alone, for transparent objects;
     ``opening`` is 255 where the view passes over the near wall into the inside.
     """
 
@@ -40,7 +40,7 @@ class View:
 
 
 def extent(shape: Profile, pitch: float) -> float:
-    """How tall the shape appears at ``pitch`` radians, in cm."""
+    """Apparent height of the shape at ``pitch`` radians, in cm: the foreshortened height and the tilted circles."""
     return float(shape.height * np.cos(pitch) + 2 * shape.radius * np.sin(pitch))
 
 
@@ -78,6 +78,7 @@ def view(shape: Profile, pitch: float, scale: float, margin: float, clear: bool)
 def _spans(shape: Profile, y: Float32, lean: float, rise: float) -> Float32:
     """(POINTS, H): half width of each profile point's ellipse in each row; below zero, growing, where it misses the row."""
     r = np.maximum(shape.r, 1e-3)[:, None]
+    # the circle of a profile point projects to an ellipse with half axes r and r * sin(pitch); signed root where it misses the row
     gap = 1 - ((y[None] + shape.h[:, None] * rise) / (r * lean)) ** 2
     return np.asarray(np.sign(gap) * np.sqrt(np.abs(gap)) * r, np.float32)
 
@@ -87,6 +88,7 @@ def _rows(spans: Float32, order: Float32, x: Float32) -> Float32:
 
     All rows are looked up in one call: each row's spans and pixels are moved to a range of their own.
     """
+    # a solid of revolution is symmetric: one half is computed and mirrored
     across = np.abs(x[: (len(x) + 1) // 2])[::-1]
     rows = spans.shape[1]
     apart = np.arange(rows, dtype=np.float64)[:, None] * (4 * float(np.abs(spans).max() + across[-1]) + 1)
@@ -120,9 +122,11 @@ def _maps(shape: Profile, lean: float, rise: float, x: Float32, y: Float32, alon
     share = along - index
     nxt = np.minimum(index + 1, POINTS - 1)
     h = shape.h[index] * (1 - share) + shape.h[nxt] * share
+    # undo the foreshortening: position on the circle towards the camera, in cm
     down = (y[:, None] + h * np.float32(rise)) / np.float32(lean)
     turn = cv2.phase(np.broadcast_to(x, along.shape).copy(), down.astype(np.float32))
     column = turn * np.float32(AZIMUTHS / (2 * np.pi)) + np.float32(WRAP)
+    # fixed-point maps make cv2.remap faster
     maps: tuple[Array, Array] = cv2.convertMaps(column, along, cv2.CV_16SC2)
     return maps
 

@@ -1,4 +1,4 @@
-"""The virtual camera: any frame of the scene by its number."""
+"""The virtual camera: renders any frame of the scene by its number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecnn.scene.renderer import CutRenderer
 from edgecnn.scene.world import build_world
 from edgecnn.types import Image
 
-CACHED_CUTS = 4
+CACHED_CUTS = 4  # a stream and several readers may be in different cuts
 
 
 class Scene:
@@ -32,7 +32,7 @@ class Scene:
 
     def cut(self, index: int) -> int:
         """The number of the cut that frame ``index`` belongs to."""
-        return int(index / self.fps / self.options.cut + 1e-9)
+        return int(index / self.fps / self.options.cut + 1e-9)  # 1e-9: division may round a frame at a cut's start down
 
     def render(self, index: int) -> tuple[Image, SceneGroundTruth]:
         """Frame ``index`` (H, W, 3) uint8 BGR and its ground truth. Raises ``ValueError`` for a negative index."""

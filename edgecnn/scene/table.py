@@ -1,4 +1,4 @@
-"""The table top (wood, cloth, marble, plain) and the room behind it."""
+"""Renders the table top (wood, cloth, marble, plain) and the wall behind it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def sample_ground(rng: np.random.Generator) -> Ground:
     vary = np.clip(rng.normal(1, 0.08, 3), 0.7, 1.25) * 255
     tile = grain(kind, int(rng.integers(4)))
     down, right = (int(v) for v in rng.integers(0, SIDE, 2))
+    # mirrored instead of tiled: no visible seams; (down, right) shifts the pattern at random
     border = (SIDE - down, down, SIDE - right, right)
     room = rng.uniform(0.08, 0.75, (5, 22, 1)) + rng.normal(0, 0.07, (5, 22, 3))
     return Ground(
@@ -55,10 +56,13 @@ def lay(table: Ground, camera: PinholeCamera, size: tuple[int, int]) -> Image:
     """The image of the bare table with the room behind it, (H, W, 3) uint8."""
     c, s = np.cos(table.turn) * table.scale, np.sin(table.turn) * table.scale
     x, y = table.centre
+    # from cm on the table to pixels of the grain: rotation by ``turn``, and ``centre`` at the middle (SIDE, SIDE)
     place = np.array([[c, -s, SIDE - c * x + s * y], [s, c, SIDE - s * x - c * y], [0, 0, 1]])
     to_image = camera.homography() @ np.linalg.inv(place)
+    # warping with a reflected border is much slower than with a constant one
     mode = cv2.BORDER_CONSTANT if _covers(table, camera, to_image, size) else cv2.BORDER_REFLECT_101
     grey = cv2.warpPerspective(table.grain, to_image, size, flags=cv2.INTER_LINEAR, borderMode=mode)
+    # the grain 0..255 is mapped linearly from the dark to the light colour, in each channel
     slope = (table.light - table.dark) / 255
     image = cv2.merge([cv2.convertScaleAbs(grey, alpha=slope[k], beta=table.dark[k]) for k in range(3)])
     _hang(image, table, camera)
@@ -70,12 +74,12 @@ def _corners(x0: float, y0: float, x1: float, y1: float) -> Float64:
 
 
 def _rays(camera: PinholeCamera, pixels: Float64) -> Float64:
-    """(n, 3): where the camera looks at ``pixels`` (n, 2), unscaled."""
+    """Viewing directions (n, 3) of ``pixels`` (n, 2) in world coordinates, not normalized."""
     return np.column_stack([(pixels - camera.centre) / camera.focal, np.ones(len(pixels))]) @ camera.axes
 
 
 def _covers(table: Ground, camera: PinholeCamera, to_image: Float64, size: tuple[int, int]) -> bool:
-    """Whether the grain lies under all of the table that shows; where not, it is drawn with its mirror images, slowly."""
+    """Whether the pattern covers the whole visible table; if not, it is mirrored at its borders, which is slower."""
     corners = _corners(0, 0, *size)
     rays = _rays(camera, corners)
     beyond = _beyond(table.edge, rays, camera)
@@ -96,6 +100,7 @@ def _hang(image: Array, table: Ground, camera: PinholeCamera) -> None:
     if x1 <= x0 or y1 <= y0 or _rays(camera, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
         return
     half, tall = 3 * table.edge + 300, 2 * table.edge + 200
+    # a homography from the pixels of the wall image (480 x 160) to the cropped image: K R [a b c], like that of the table
     lens = np.array([[camera.focal, 0, camera.centre[0] - x0], [0, camera.focal, camera.centre[1] - y0], [0, 0, 1]])
     foot = np.array([-half, table.edge, tall]) - camera.position
     across = np.array([[2 * half / 480, 0, foot[0]], [0, 0, foot[1]], [0, -tall / 160, foot[2]]])
@@ -122,13 +127,13 @@ def _above(edge: float, rays: Float64, camera: PinholeCamera, size: tuple[int, i
 
 
 def _beyond(edge: float, rays: Float64, camera: PinholeCamera) -> Array:
-    """(n,) bool: which rays pass over the table's far edge."""
+    """Whether each ray passes over the table's far edge, (n,) bool."""
     reach = camera.position[1] + rays[:, 1] * (camera.position[2] / np.maximum(-rays[:, 2], 1e-3))
     return np.asarray((rays[:, 2] >= -1e-3) | (reach > edge))
 
 
 def _edge_points(edge: float, camera: PinholeCamera, size: tuple[int, int]) -> Float64:
-    """(n, 2): pixels of the table's far edge that lie in the image, its crossings with the image's border among them."""
+    """Pixels (n, 2) of the table's far edge in the image, including its intersections with the image border."""
     line = camera.project(np.array([[-0.06, edge, 0.0], [0.06, edge, 0.0]]))
     bounds = ((0, 0.0), (0, float(size[0])), (1, 0.0), (1, float(size[1])))
     points = np.concatenate([line, [_cross(line, axis, bound) for axis, bound in bounds]])
@@ -136,7 +141,7 @@ def _edge_points(edge: float, camera: PinholeCamera, size: tuple[int, int]) -> F
 
 
 def _cross(line: Float64, axis: int, bound: float) -> Float64:
-    """Where the straight line through two points reaches ``bound`` on ``axis``."""
+    """The point where the straight line through two points has the coordinate ``bound`` on ``axis``."""
     a, b = line
     gap = b[axis] - a[axis]
     return np.asarray(a + (b - a) * ((bound - a[axis]) / gap if abs(gap) > 1e-6 else 1e9))

@@ -1,4 +1,4 @@
-"""The objects on the table during one cut, and their motion."""
+"""Generates the world of one cut: camera, light, table, and objects with their motion."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from edgecnn.scene.paint_hand import Hand, sample_hand
 from edgecnn.scene.profiles import SOLIDS, Profile, profile
 from edgecnn.scene.table import Ground, sample_ground
 
+# width, depth and height in cm
 FLAT_KINDS: dict[str, tuple[float, float, float]] = {
     "napkin": (15, 15, 0.3), "phone": (7.2, 14.8, 0.8), "book": (14, 20, 2.2), "notebook": (13, 18, 0.6), "spoon": (3.6, 17, 0.5),
     "fork": (2.6, 18, 0.5), "knife": (2.2, 20, 0.4), "pen": (1.0, 14, 0.7), "coin": (2.4, 2.4, 0.2), "box": (9, 12, 7.0),
     "carton": (7, 7, 15.0), "card": (8.6, 5.4, 0.1), "pad": (9.4, 9.4, 0.5), "mat": (27, 27, 0.2), "paper": (21, 29, 0.1),
 }  # fmt: skip
 REVOLVED = (*LABELS, *SOLIDS)
-MAX_IDENTITIES = 128
+MAX_IDENTITIES = 128  # per cut: identity = cut * 128 + number; at most 72 objects are drawn for a cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneObject:
-    """One object on the table: its kind, label (an index, or -1), place and turn over time, shape or (width, depth, height), look.
+    """One object: kind, label (class index or -1), position and yaw over time, profile or (width, depth, height), appearance.
 
-    ``lift`` is the height of what it stands on; layer 0 lies flat on the table and is painted first.
+    ``lift`` is the height in cm at which it stands; layer 0 lies flat on the table and is painted first.
     """
 
     number: int
@@ -47,7 +48,7 @@ class SceneObject:
 
     @property
     def radius(self) -> float:
-        """Radius of the circle that it needs on the table, in cm."""
+        """Radius of the circle that it occupies on the table, in cm."""
         return self.shape.radius if self.shape is not None else 0.45 * max(self.size[:2])
 
     @property
@@ -56,15 +57,15 @@ class SceneObject:
         return self.shape.height if self.shape is not None else self.size[2]
 
     def falls(self, edge: float, times: Float64) -> bool:
-        """Whether it is past the table's far edge at one of ``times``."""
+        """Whether it crosses the table's far edge at one of ``times``."""
         return bool(self.track(times)[:, 1].max() + self.radius > edge)
 
     def track(self, times: Float64) -> Float64:
-        """(n, 2): the places at ``times``."""
+        """Positions (n, 2) on the table at ``times``."""
         return np.column_stack([self.x.over(times), self.y.over(times)])
 
     def place(self, t: float) -> tuple[float, float]:
-        """Where its foot's centre is at ``t`` seconds, in cm."""
+        """Position (x, y) of the foot's centre at ``t`` seconds, in cm."""
         return self.x.at(t), self.y.at(t)
 
 
@@ -83,6 +84,7 @@ class World:
 
 def build_world(options: SceneOptions, number: int) -> World:
     """The cut with that number; it depends on the options, the seed and the number alone."""
+    # seeded by cut: any frame can be rendered without those before it
     rng = np.random.default_rng([options.seed, number])
     way, lamp, table = sample_camera_motion(options, rng), sample_light(options, rng), sample_ground(rng)
     middle = min(options.cut, 60.0) / 2
@@ -144,7 +146,7 @@ def _place_object(
     table: Ground,
     middle: float,
 ) -> SceneObject | None:
-    """The object with a place and a motion free of collisions; None where there is no room."""
+    """The object with a position and a motion without collisions; None if no free position was found."""
     times = middle * np.array([0, 0.5, 1, 1.5, 2])
     for attempt in range(14):
         plate = _find_plate(rng, item, others, options, middle)
@@ -180,7 +182,7 @@ def _place_close(
     options: SceneOptions,
     middle: float,
 ) -> tuple[float, float] | None:
-    """A place close behind or in front of another object, so that one occludes the other."""
+    """A position close behind or in front of another object, so that one occludes the other."""
     tall = [other for other in others if other.layer and other.lift == 0]
     if not tall or not item.layer or rng.random() > options.occlude * 0.85:
         return None
@@ -193,11 +195,11 @@ def _place_close(
 
 
 def _place_anywhere(rng: np.random.Generator, camera: PinholeCamera) -> tuple[float, float]:
-    """A place on the table under a pixel, so that objects spread evenly over the image."""
+    """A position on the table under a random pixel, so that objects are spread evenly over the image."""
     for _ in range(8):
         pixel = rng.uniform([0.04, 0.04], [0.96, 0.96]) * (2 * camera.centre + 1)
         ray = np.array([*((pixel - camera.centre) / camera.focal), 1.0]) @ camera.axes
-        if ray[2] < -0.12:
+        if ray[2] < -0.12:  # well below the horizon
             x, y = camera.ground(pixel[None])[0]
             return float(x), float(y)
     return 0.0, 0.0
@@ -215,6 +217,7 @@ def _motion(
         heading = rng.uniform(0, 2 * np.pi)
         pace = float(rng.uniform(3, 12)) * speed
         vx, vy = pace * float(np.cos(heading)), pace * float(np.sin(heading))
+        # the start is chosen so that the object passes (x, y) in the middle of the cut
         return Motion(x - vx * middle, vx), Motion(y - vy * middle, vy), yaw
     if kind < 0.5:
         reach = float(rng.uniform(1, 6))
@@ -229,6 +232,7 @@ def collides(item: SceneObject, others: list[SceneObject], times: Float64) -> bo
     for other in others:
         if item.layer == 0 and other.layer == 0:
             continue
+        # a little less than the sum of the radii: objects may touch, and flat ones may reach under the edge of others
         need = (item.radius + other.radius) * (0.93 if item.layer and other.layer else 0.6)
         if (np.hypot(*(own - other.track(times)).T) < need).any():
             return True
