@@ -270,14 +270,14 @@ CHANGES = (
         "edgecnn/train/schedule.py",
         "return peak * (step + 1) / warm",
         "return peak",
-        "tests/train/test_training.py -k learning_rate",
+        "tests/train/test_training.py -k rises_then_falls",
     ),
     Change(
         "train: the rate ends at zero",
         "edgecnn/train/schedule.py",
         "FINAL_LR = 0.02",
         "FINAL_LR = 0.0",
-        "tests/train/test_training.py -k learning_rate",
+        "tests/train/test_training.py -k rises_then_falls",
     ),
     Change(
         "train: centres outside of a box learn it",
