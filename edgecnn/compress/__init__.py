@@ -1,7 +1,7 @@
-"""Smaller networks from larger ones: distillation, structured pruning and quantization-aware training, with a report.
+"""Compresses networks: distillation, structured pruning and quantization-aware training, with a report.
 
-``compress(CompressConfig(...))`` runs the steps and gives their checkpoints; ``edgecnn.variants.compress_and_report`` also exports and
-measures each of them.
+``compress(CompressConfig(...))`` runs the steps and returns their checkpoints; ``edgecnn.variants.compress_and_report`` also exports
+and measures them.
 """
 
 from __future__ import annotations

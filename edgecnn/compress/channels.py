@@ -1,4 +1,4 @@
-"""The dependency graph of a network for pruning: coupled groups of channels, their importance, and their removal."""
+"""Builds the dependency graph of a network for pruning: finds, ranks and removes coupled groups of channels."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class PruningGraph:
         for group in self.groups:
             count = len(group.importance)
             keep = max(_rounded(int((group.importance >= limit).sum()), count, round_to), min(min_channels[group.name], count))
-            if keep < count:
+            if keep < count:  # argsort is ascending: the first channels are the least important
                 self._remove(group, group.importance.argsort()[: count - keep].tolist())
 
     def _remove(self, group: ChannelGroup, channels: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""The configuration of a compression; the same values give the same networks."""
+"""The configuration of a compression run; equal configurations give equal networks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTION_NAMES = {"weight": "teacher-weight"}  # options of `edgecnn compress` tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompressConfig:
-    """What `edgecnn compress` is configured with.
+    """The options of `edgecnn compress`.
 
     ``train`` holds data, folder and hyperparameters of every step; its ``model`` is the name of the student, "" for none.
     ``checkpoint`` is the network to compress. ``teachers`` are checkpoints; without any, the network to compress is the teacher,

@@ -1,4 +1,4 @@
-"""The cost of a network: parameters, multiply-accumulates (MACs) of one image, size of its checkpoint."""
+"""Computes the cost of a network: parameters, multiply-accumulates (MACs) of one image, size of its checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTED = (nn.Conv2d, nn.Linear, FusedLayer)
 
 @dataclass(frozen=True, slots=True)
 class NetworkCost:
-    """Of one checkpoint: ``parameters``, ``macs`` of one image, ``size_bytes`` of the file."""
+    """The cost of a checkpoint: number of ``parameters``, ``macs`` of one image, ``size_bytes`` of the file."""
 
     parameters: int
     macs: int

@@ -2,8 +2,8 @@
 
 Classifiers: logits softened by a temperature, Hinton et al. 2015, arXiv:1503.02531 ("kd"), or the same loss decoupled into the
 confidence of the true class and the distribution over the other classes, Zhao et al. 2022, arXiv:2203.08679 ("dkd").
-Detectors: see ``distill_cells`` ("cells"). Teacher and student see the same crop of an image, which "patient and consistent" teaching
-asks for, arXiv:2106.05237.
+Detectors: see ``distill_cells`` ("cells"). Teacher and student see the same crop of an image, as in "Knowledge distillation: a good
+teacher is patient and consistent", arXiv:2106.05237.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ METHODS: Mapping[str, tuple[Method, ...]] = {"classify": ("kd", "dkd"), "detect"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillConfig:
-    """How the teacher's loss is computed and weighted: the loss is ``(1 - weight) * labels + weight * teacher``.
+    """Configuration of the distillation loss, ``(1 - weight) * labels + weight * teacher``.
 
     ``method`` is "" for the default of the task. ``temperature`` softens the logits of student and teacher; ``beta`` weights the other
     classes in "dkd". Raises ``ValueError`` for an unknown method, a weight outside 0..1 or a temperature that is not above 0.

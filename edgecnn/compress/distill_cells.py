@@ -1,4 +1,4 @@
-"""Distillation of a detector from a larger one with the same output cells: scores and boxes of each cell.
+"""Distills a detector from a larger one with the same output cells: scores and boxes of each cell.
 
 After "Bridging cross-task protocol inconsistency for distillation in dense object detection", Yang et al. 2023, arXiv:2308.14286:
 scores are independent binary outputs, not a distribution over classes, so each is distilled by binary cross-entropy, weighted by the
@@ -17,7 +17,7 @@ from edgecnn.errors import InputError
 from edgecnn.train.boxes import cells, overlap, to_xyxy
 from edgecnn.train.distributed import global_divisor
 
-BOX_WEIGHT = 4.0
+BOX_WEIGHT = 4.0  # as in the loss of the labels
 
 
 def cells_loss(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], size: tuple[int, int]) -> Tensor:

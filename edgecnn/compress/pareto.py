@@ -1,4 +1,4 @@
-"""A plot of accuracy against cost with its Pareto front, one panel for each kind of cost."""
+"""Plots accuracy against cost with the Pareto front, one panel for each kind of cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgecnn.train.plots import BLUE, GRAY, ORANGE, blank
 
 COLORS = {"fp32": BLUE, "int8": ORANGE, "fp16": "#3c9a6a"}
 LABEL_SIZE = 8
-STEPS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)
+STEPS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)  # vertical positions of a label, closest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The progress file of a run: one JSON file in its folder, with which a stopped run resumes at the step it was in."""
+"""The progress file of a run: a JSON file in its folder, from which an interrupted run resumes at the unfinished step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = "00-start"
 
 @dataclass(slots=True)
 class ProgressFile:
-    """What a run in ``folder`` is configured with (``identity``), and the record of each finished step by its name (``done``)."""
+    """The configuration (``identity``) of a run in ``folder``, and the record of each finished step by name (``done``)."""
 
     folder: Path
     identity: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels are removed with everything that depends on them, which leaves a smaller dense network.
+"""Structured pruning: removes whole channels and everything that depends on them, which leaves a smaller dense network.
 
 torch-pruning's dependency graph (Fang et al. 2023, arXiv:2301.12900) finds the coupled channels through residual sums, depthwise
 convolutions, concatenations and flattening. Channels are ranked over the whole network by the magnitude of all weights that would be
@@ -42,7 +42,7 @@ class PruneResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneConfig:
-    """Which channels may be removed.
+    """Limits on the channels that may be removed.
 
     A layer keeps a multiple of ``round_to`` channels, and at least the fraction ``keep`` of those it had. The default of ``round_to`` is
     8, and 4 where 8 is too coarse for the target: engines compute 8 or more channels at once, and ONNX Runtime ran networks of equal MACs

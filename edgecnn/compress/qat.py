@@ -1,4 +1,4 @@
-"""Quantization-aware training (QAT): a network is trained with fake quantization, and its trained ranges go into every export.
+"""Quantization-aware training (QAT): trains a network with fake quantization; every export uses the trained ranges.
 
 ``prepare`` inserts the fake quantization and calibrates its ranges on a few batches; then the network is trained as any other, with a
 low learning rate; ``finish`` freezes the ranges. A checkpoint can be saved at any point, with a card from ``mark_quantized``.

@@ -1,4 +1,4 @@
-"""The report of a compression: accuracy, cost and measured latency of every variant, as JSON, Markdown and a plot."""
+"""Writes the report of a compression run: accuracy, cost and latency of every variant as JSON, Markdown and a plot."""
 
 from __future__ import annotations
 
@@ -129,12 +129,12 @@ def _score(card: ModelCard) -> tuple[str, float | None, str]:
 
 
 def percent(value: float | None) -> str:
-    """With two decimals, or a dash."""
+    """A percentage with two decimals, or a dash for None."""
     return "-" if value is None else f"{value:.2%}"
 
 
 def milliseconds(value: float | None) -> str:
-    """With three significant digits, or a dash."""
+    """Milliseconds with three significant digits, or a dash for None."""
     return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 

@@ -1,4 +1,4 @@
-"""A whole compression: the configured steps one after the other; a stopped run resumes at the step it was in."""
+"""Runs a whole compression, step by step; an interrupted run resumes at the unfinished step."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _copy_start(config: CompressConfig, progress: ProgressFile) -> list[Path]:
 
 
 def _run_step(context: PipelineContext, progress: ProgressFile, name: str, source: list[Path]) -> None:
-    """One step, from the network of the step before."""
+    """Run one step on the network of the previous step, and record it as done."""
     started = time.perf_counter()
     folder, step = progress.folder / name, name.partition("-")[2]
     record = context.distil(folder) if step == "distil" else getattr(context, step)(folder, *source)
@@ -82,7 +82,7 @@ def _run_step(context: PipelineContext, progress: ProgressFile, name: str, sourc
 
 
 def _silent(_: str) -> None:
-    """For all processes of a group but the main one."""
+    """Print nothing: used in all processes of a group except the main one."""
 
 
 def _teacher_names(teacher: DistillationTeacher | None) -> str:

@@ -1,4 +1,4 @@
-"""The steps of a compression: each trains in a folder of its own and leaves a checkpoint beside it."""
+"""The steps of a compression run: each trains in its own folder and writes a checkpoint beside it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ LatencyOf = Callable[[Path], float]
 Trained = tuple[nn.Module, ModelCard]
 NetworkHook = Callable[[nn.Module, ModelCard, Objective], nn.Module]
 
-CALIBRATION_IMAGES, CALIBRATION_BATCH = 256, 32
+CALIBRATION_IMAGES, CALIBRATION_BATCH = 256, 32  # enough for initial ranges, which training adjusts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PipelineContext:
-    """What all steps of a run share.
+    """The context that all steps of a run share.
 
     ``teacher`` is None where only ``labelers``, model files that label images, teach. ``latency_of`` gives the latency of a checkpoint in
     milliseconds and ``target_ms`` is the target; both are None where pruning is by MACs.

@@ -1,4 +1,4 @@
-"""Targets of pruning as a user writes them: MACs as 4x, 25% or 10M; a latency as 2ms, or that of an artifact."""
+"""Parses pruning targets: MACs such as 4x, 25% or 10M; a latency such as 2ms, or the latency of a model file."""
 
 from __future__ import annotations
 

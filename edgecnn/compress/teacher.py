@@ -1,4 +1,4 @@
-"""The teacher of a distillation: one checkpoint, or an ensemble whose outputs for the student's batches are averaged."""
+"""The teacher in distillation: one checkpoint, or an ensemble with averaged outputs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _adapted(inputs: Tensor, preprocess: Preprocess, card: ModelCard) -> Tensor:
     """The batch in a teacher's pixel scale and color order, and for a classifier at its input size."""
     own = card.preprocess
     if own.color != preprocess.color:
-        inputs = inputs.flip(1)
+        inputs = inputs.flip(1)  # RGB and BGR differ in the order of the channel axis only
     if (own.mean, own.std) != (preprocess.mean, preprocess.std) or own.color != preprocess.color:
         mean, std, new_mean, new_std = (
             inputs.new_tensor(values).view(1, -1, 1, 1) for values in (*_ordered(preprocess, own.color), own.mean, own.std)

@@ -1,4 +1,4 @@
-"""The small CNNs and their checkpoints; torch is imported only when one is built or loaded."""
+"""Small CNNs and their checkpoints; torch is imported only when a model is built or loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published state dicts of the CIFAR-10 ResNets of akamaster/pytorch_resnet_cifar10 (BSD-2-Clause) as checkpoints.
+"""Converts the published CIFAR-10 ResNets of akamaster/pytorch_resnet_cifar10 (BSD-2-Clause) to checkpoints.
 
 `python -m edgecnn.models.akamaster resnet20-12fca82f.th --out resnet-20.safetensors`
 """
@@ -31,7 +31,7 @@ SOURCE = "akamaster/pytorch_resnet_cifar10, BSD-2-Clause"
 
 
 def convert(file: Path, out: Path) -> ModelCard:
-    """Write the state dict in ``file`` as the checkpoint ``out``; gives its card.
+    """Convert the state dict in ``file`` to the checkpoint ``out``, and return its card.
 
     Tensors are renamed (``renamed``), their values do not change. Raises ``ArtifactError`` for a file that is none of these networks.
     """

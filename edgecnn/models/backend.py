@@ -1,4 +1,4 @@
-"""PyTorch as a backend: runs a checkpoint, as the reference for artifacts. Needs the extra `train`."""
+"""The PyTorch backend: runs a checkpoint as the reference for exported files. Needs the extra `train`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TorchBackend:
         self.inputs = (TensorSpec("image", (1, card.preprocess.channels, *card.preprocess.size), "float32", "NCHW"),)
         self.metadata = {CARD_KEY: card.to_json()}
         self.concurrency = requests
-        self._single = "values" if card.task == "regress" else "logits"
+        self._single = "values" if card.task == "regress" else "logits"  # the output's name in exported files
         found = self._forward(self._model, torch.zeros(self.inputs[0].shape))
         self.outputs = tuple(TensorSpec(name, array.shape, array.dtype.name) for name, array in found.items())
 

@@ -1,4 +1,4 @@
-"""Building blocks that every engine runs efficiently in int8: convolution, batch-norm that folds into it, ReLU."""
+"""Building blocks that every engine runs efficiently in int8: convolution with foldable batch-norm, ReLU."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Subsample(nn.Module):
         super().__init__()
         self.stride = stride
         before = (outputs - inputs) // 2
+        # F.pad lists the last axis first: width, height, then channels
         self.pad = (0, 0, 0, 0, before, outputs - inputs - before)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The residual networks for 32x32 images of He et al. 2015, arXiv:1512.03385, section 4.2: ResNet-8, 20, 32, 56."""
+"""The CIFAR ResNets of He et al. 2015 (arXiv:1512.03385, section 4.2) for 32x32 images: ResNet-8, 20, 32, 56."""
 
 from __future__ import annotations
 

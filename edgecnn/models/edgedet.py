@@ -1,4 +1,4 @@
-"""EdgeDet: the project's own detector: anchor-free, single-stage, depthwise-separable, designed for int8."""
+"""EdgeDet: an anchor-free, single-stage detector of depthwise-separable convolutions, designed for int8."""
 
 from __future__ import annotations
 

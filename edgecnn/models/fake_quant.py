@@ -1,4 +1,4 @@
-"""Fake quantization: the rounding of int8, computed in floating point and with gradients, for quantization-aware training.
+"""Fake quantization: simulates int8 rounding in floating point, with gradients, for quantization-aware training.
 
 Weights: symmetric, per output channel, scale = largest magnitude / 127, the grid that every converter computes too. Activations: 256
 levels per tensor in a trained range that contains zero as a level. The gradient of the rounding is the straight-through estimator;
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 STEPS, MAX_WEIGHT = 255, 127  # uint8 has 256 levels, 255 steps apart; -128 is unused, which keeps the weights symmetric
-MOMENTUM = 0.01
+MOMENTUM = 0.01  # of the moving range of an output
 EPSILON = 1e-8  # lower bound of a range or scale: avoids a division by zero for all-zero activations or filters
 
 
@@ -25,13 +25,13 @@ def round_ste(x: Tensor) -> Tensor:
 
 
 def fake_weight(weight: Tensor) -> Tensor:
-    """``weight`` (out, ...) on the int8 grid of each output channel."""
+    """``weight`` (out, ...) rounded to the symmetric int8 grid of each output channel."""
     scale = (weight.detach().abs().amax(tuple(range(1, weight.ndim)), keepdim=True) / MAX_WEIGHT).clamp_min(EPSILON)
     return round_ste(weight / scale) * scale
 
 
 class FakeQuant(nn.Module):
-    """Rounds an activation to 256 levels of a range, the same for all channels; without ``active`` it passes the activation through.
+    """Rounds an activation to 256 levels of one range for all channels; with ``active`` False it returns the input unchanged.
 
     The range is ``range`` times exp(``stretch``), so that a training step changes it by a relative amount. Its minimum is 0 after a ReLU
     and stays 0. The range of an output (``is_output``, after the last weights) is not trained but follows the minimum and maximum: only

@@ -1,4 +1,4 @@
-"""The kind of a classification network's last layer: class scores, or continuous values."""
+"""Output heads of classification networks: class scores, or continuous values."""
 
 from __future__ import annotations
 

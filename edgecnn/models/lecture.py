@@ -1,4 +1,4 @@
-"""The network of the lecture: two convolution layers of 16 filters 3x3, leaky ReLU, pooling, batch-norm, a dense head."""
+"""The CNN of the lecture: two 3x3 convolutions with 16 filters, leaky ReLU, max pooling, batch-norm, and a dense head."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edgecnn.models.heads import HeadKind, task_for
 
 
 class Lecture(nn.Module):
-    """The first CNN that a course builds; (B, channels, *size) in, logits (B, classes) out."""
+    """A first CNN for teaching; (B, channels, *size) in, logits (B, classes) out."""
 
     stem_parts = ("features.0", "features.3")
     backbone_parts = ("features",)

@@ -1,4 +1,4 @@
-"""The fully connected baseline, a network without any prior about neighbouring pixels."""
+"""A fully connected baseline (multilayer perceptron), which does not use the neighbourhood of pixels."""
 
 from __future__ import annotations
 

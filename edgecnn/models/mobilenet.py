@@ -1,4 +1,4 @@
-"""MobileNetV2, Sandler et al. 2018, arXiv:1801.04381, for inputs of any size, also small ones."""
+"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381), adapted to small inputs."""
 
 from __future__ import annotations
 
@@ -65,5 +65,5 @@ class MobileNet(nn.Module):
 
 
 def halvings(side: int, most: int) -> int:
-    """How often ``side`` pixels can be halved, rounding up, with at least ``CELLS`` remaining; at most ``most``."""
+    """The number of times that ``side`` pixels can be halved, rounding up, to at least ``CELLS``; at most ``most``."""
     return max(count for count in range(most + 1) if count == 0 or ceil(side / 2**count) >= CELLS)

@@ -1,4 +1,4 @@
-"""The card of a new model: its inputs, preprocessing, outputs and decoder."""
+"""Creates the card of a new model: inputs, preprocessing, outputs and decoder."""
 
 from __future__ import annotations
 

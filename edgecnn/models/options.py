@@ -1,4 +1,4 @@
-"""Options of a model as text, `width=0.5` or `widths=24,48,160`, parsed by the type hints of the model's class."""
+"""Parses model options from text, such as `width=0.5` or `widths=24,48,160`, by the type hints of the model's class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network with fake quantization wherever an int8 file rounds, for quantization-aware training and as the reference of such a file.
+"""Inserts fake quantization at every point where an int8 file rounds, for quantization-aware training and as a reference.
 
 The network is traced (torch.fx) once in train mode and once in eval mode; both graphs share their layers. Batch-norms are folded into
 the convolutions before them. A ``FakeQuant`` follows each operator that computes new values: convolution or sum (after its ReLU, if it
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from edgecnn.errors import InputError
 from edgecnn.models.fake_quant import FakeQuant, FusedLayer
 
+# layers, functions and names of tensor methods that select or move values: their result lies on the grid of their input
 PASS_THROUGH: tuple[Any, ...] = (
     *(nn.MaxPool2d, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d, nn.PixelShuffle, nn.Upsample),
     *(F.max_pool2d, F.interpolate, F.pad, F.dropout, torch.flatten, torch.reshape, torch.permute, torch.transpose),

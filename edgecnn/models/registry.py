@@ -1,4 +1,4 @@
-"""Models by name: `create("resnet-s", classes=10)`; each is imported only when it is used."""
+"""Creates models by name, as in `create("resnet-s", classes=10)`; each model is imported only when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network of the registry brought to the channel counts of stored tensors: how a pruned network is built again without its history."""
+"""Resizes the layers of a network to the channel counts of stored tensors, which restores a pruned network."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def _norm(layer: nn.BatchNorm2d, channels: int) -> None:
 
 
 def _renew(layer: nn.Conv2d | nn.BatchNorm2d | nn.Linear, shape: tuple[int, ...]) -> None:
+    # zeros: the stored tensors are loaded next
     layer.weight = nn.Parameter(torch.zeros(shape))
     if layer.bias is not None:
         layer.bias = nn.Parameter(torch.zeros(shape[0]))

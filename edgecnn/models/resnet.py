@@ -1,4 +1,4 @@
-"""Small residual networks for small images: 32x32 or so, tens of thousands to a million parameters."""
+"""Small residual networks for images of about 32x32 pixels, with tens of thousands to a million parameters."""
 
 from __future__ import annotations
 

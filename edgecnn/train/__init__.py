@@ -1,6 +1,6 @@
 """Training: one loop, an objective for each task (classify, detect, regress), resumable state, plots.
 
-``train(TrainConfig(...))`` does what `edgecnn train` does.
+``train(TrainConfig(...))`` does the same as `edgecnn train`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Assignment of ground-truth objects to output cells: task-aligned, TOOD, Feng et al. 2021, arXiv:2108.07755."""
+"""Assigns ground-truth objects to output cells: task-aligned assignment of TOOD, Feng et al. 2021, arXiv:2108.07755."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def assign(scores: Tensor, xyxy: Tensor, truths: GroundTruth, centres: Tensor, s
     chosen = chosen & owner
     positive = chosen.any(1)
     which = chosen.float().argmax(1)
+    # cells without an object get object 0: the loss uses boxes of positive cells only
     boxes = truths.xyxy.gather(1, which[..., None].expand(-1, -1, 4))
     target = _target_scores(align * chosen, iou * chosen, truths.class_id, scores.shape[2])
     return Assignment(target, boxes, positive, positive | ~_in_crowd(truths, centres))

@@ -1,4 +1,4 @@
-"""Augmentation of training images and their boxes by albumentations, as a policy says; each image has its own seed."""
+"""Augments training images and their boxes with albumentations by a policy; each image has its own seed."""
 
 from __future__ import annotations
 
@@ -136,6 +136,7 @@ def keep_visible(boxes: Boxes, xyxy: Float32, size: tuple[int, int]) -> Boxes:
 
     Those of which less than ``VISIBLE`` remains become crowd boxes, those of which nothing remains are dropped.
     """
+    # the lower bound avoids a division by zero for empty boxes
     full = np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1e-3).prod(1)
     clipped = np.clip(xyxy, 0, np.array([size[1], size[0]] * 2, np.float32))
     share = np.maximum(clipped[:, 2:] - clipped[:, :2], 0).prod(1) / full

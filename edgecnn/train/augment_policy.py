@@ -1,6 +1,6 @@
-"""Augmentation policies: a probability or range for each augmentation, in named sets, written `standard?rotate=15&erase=0`.
+"""Augmentation policies: named sets of a probability or range for each augmentation, such as `standard?rotate=15&erase=0`.
 
-A network must see the variation that its architecture does not cover: a convolution is equivariant to shifts, but not to rotation,
+Augmentation adds the variation that the architecture does not cover: convolutions are equivariant to shifts, but not to rotation,
 scale or brightness.
 """
 

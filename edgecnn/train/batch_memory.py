@@ -1,4 +1,4 @@
-"""The memory of a batch: estimated before the first step, and the largest batch that fits, found by trying after an out-of-memory error."""
+"""Estimates the memory of a batch before training, and finds a batch size that fits after an out-of-memory error."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def check_memory(model: nn.Module, objective: Objective, batch: int, hardware: H
     if hardware.device != "cpu" or free is None:
         return
     saved = activation_bytes(copy.deepcopy(model), objective, hardware, epoch) / min(PROBE_IMAGES, len(objective))
+    # of one image; the memory of weights and optimizer does not grow with the batch
     need = BACKWARD_FACTOR * saved
     if need * batch > free:
         raise InputError(
@@ -68,6 +69,7 @@ def free_bytes() -> int | None:
     except (OSError, KeyError, ValueError):
         return None
     try:
+        # inside a container /proc/meminfo shows the memory of the whole machine
         limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
         found += [max(int(limit) - int(used), 0)] if limit != "max" else []
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Boxes as tensors: cells of the output maps, boxes from distances, IoU."""
+"""Box operations on tensors: cells of the output maps, boxes from distances, IoU and GIoU."""
 
 from __future__ import annotations
 

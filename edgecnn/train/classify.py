@@ -1,4 +1,4 @@
-"""Classification: cross-entropy with label smoothing (Inception v3, arXiv:1512.00567) and optional mixup."""
+"""The training objective of classifiers: cross-entropy with label smoothing (arXiv:1512.00567) and optional mixup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_MIXUP = 0.1  # fraction of the epochs, the last ones, without mixup
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassificationObjective:
-    """Images with one label each."""
+    """Training images with one label each, and their loss."""
 
     pixels: InMemoryImages
     preprocess: Preprocess
@@ -44,6 +44,7 @@ class ClassificationObjective:
         images = [self._image(int(index), epoch) for index in indices]
         inputs, labels = to_input(images, self.preprocess), torch.from_numpy(self.pixels.labels[indices])
         chance = self._augment.policy.mixup
+        # beyond the indices of images, whose generators must not give the same numbers
         draw = generator(self.config.seed, epoch, int(indices[0]) + len(self))
         if not chance or epoch >= self.config.epochs * (1 - NO_MIXUP) or draw.random() >= chance:
             return inputs, labels

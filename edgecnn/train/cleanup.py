@@ -1,4 +1,4 @@
-"""A run that fails before anything was trained leaves no folder behind, so that the corrected command works at once."""
+"""Removes the output folder of a run that failed before anything was trained, so that the same command can be repeated."""
 
 from __future__ import annotations
 

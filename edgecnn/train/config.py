@@ -1,4 +1,4 @@
-"""The configuration of a training; the same values give the same weights."""
+"""The configuration of a training run; equal configurations give equal weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """What `edgecnn train` is configured with; field names are those of its options.
+    """The options of `edgecnn train`; each field has the name of its option.
 
     Data: ``data`` are dataset addresses (``edgecnn.data.address``), concatenated in this order. ``val`` are evaluated after each epoch;
     without them ``val_fraction`` (0..1) of each dataset is split off, in whole groups. ``group_by`` is a regular expression on file

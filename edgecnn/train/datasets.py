@@ -1,4 +1,4 @@
-"""The datasets of a training: opened, checked against the model, and split into training, validation and test images."""
+"""Opens the datasets of a training run, checks them against the model, and splits them into train, val and test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edgecnn.train.config import TrainConfig
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """``val`` is evaluated after each epoch, ``test`` once at the end; without ``test`` that is ``val`` again.
+    """The datasets of a training run: ``val`` is evaluated after each epoch, ``test`` (or else ``val``) once at the end.
 
     No weights are selected by the score on either: the average after the last epoch is the result. ``sources`` describe each training
     dataset and its pseudo-labels, for the card.
@@ -142,7 +142,7 @@ def _check_labelled(train: Sequence[Dataset]) -> None:
 
 
 def _split(uri: str, name: str) -> str | None:
-    """The split of a dataset that goes by this name, None where it is not divided or has no such split."""
+    """The dataset's name for a split, such as "valid" for "val"; None if the dataset has no such split."""
     found = dataset_splits(uri)
     if not found:
         return None
@@ -170,7 +170,7 @@ def _check(dataset: Dataset, task: str, labels: tuple[str, ...]) -> None:
 
 
 def channels(datasets: Sequence[Dataset], looked_at: int = 8) -> int:
-    """1 where the first images are gray, else 3."""
+    """Number of input channels: 1 if the first ``looked_at`` images are gray, else 3."""
     images = [datasets[0].samples[index].read() for index in range(min(looked_at, len(datasets[0])))]
     gray = all((image[..., :1] == image).all() for image in images)
     return 1 if gray else 3

@@ -1,4 +1,4 @@
-"""Detection: scores that predict the IoU of their box, and boxes by GIoU, on cells assigned by TOOD.
+"""The training objective of detectors: scores trained on IoU and boxes by GIoU, on cells assigned by TOOD.
 
 The target of a score is the aligned IoU, with binary cross-entropy (TOOD, arXiv:2108.07755; one score for class and quality is from
 Generalized Focal Loss, arXiv:2006.04388); boxes are trained by GIoU (arXiv:1902.09630), weighted by the target score.
@@ -26,14 +26,14 @@ from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import generator, to_input
 from edgecnn.types import Array
 
-BOX_WEIGHT = 4.0
+BOX_WEIGHT = 4.0  # of the box loss against the score loss
 FLIPS_ONLY = 0.1  # fraction of the epochs, the last ones, without augmentation but flips
 MULTIPLE = 32  # of the side of an input: the largest stride
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionObjective:
-    """Images with boxes; ``reach`` is the largest distance, in strides, that a cell can express."""
+    """Training images with boxes, and their loss; ``reach`` is the largest distance, in strides, that a cell can express."""
 
     pixels: InMemoryImages
     preprocess: Preprocess

@@ -25,7 +25,7 @@ BARRIER_TIMEOUT = timedelta(hours=3)  # the other processes wait while the main 
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """This process is number ``rank`` of ``size``."""
+    """A group of ``size`` training processes, of which this one has the number ``rank``."""
 
     rank: int = 0
     size: int = 1
@@ -113,7 +113,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same."""
+        """Normalize (B, C, H, W); the output has the same shape."""
         if not self.training:
             return super().forward(x)
         assert self.running_mean is not None

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, warm-up and cosine schedule, averaged weights, mixed precision, a state file after each epoch."""
+"""The training loop: AdamW, warm-up and cosine schedule, weight averaging, mixed precision, a state file after each epoch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgecnn.train.schedule import WeightAverage, learning_rate
 from edgecnn.train.state import TrainState
 from edgecnn.types import Array
 
-MAX_GRADIENT_NORM = 10.0
+MAX_GRADIENT_NORM = 10.0  # larger gradients are scaled down to this norm
 AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
 
 

@@ -1,4 +1,4 @@
-"""The device and precision to train with, and the number of threads."""
+"""Detects the device, precision and number of threads for training."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def detect_hardware(amp: Amp) -> Hardware:
 
 
 def _cpu_bf16() -> bool:
+    # missing in older versions of PyTorch
     ask = getattr(torch.cpu, "get_capabilities", None)
     found: dict[str, bool] = ask() if ask else {}
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

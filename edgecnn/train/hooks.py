@@ -1,4 +1,4 @@
-"""Where a caller such as a compression changes a training."""
+"""Hooks by which a caller, such as compression, changes a training run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgecnn.train.objective import Objective
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainHooks:
-    """Functions that a training calls, and values that it takes over; the defaults change nothing.
+    """Functions that a training run calls, and values that it uses; the defaults change nothing.
 
     ``initial`` is an existing network, trained further in place of a new one. ``check`` gets the card before the images are loaded.
     ``objective`` may wrap the objective of the task, and ``network`` may replace the network to train, for instance by one with fake

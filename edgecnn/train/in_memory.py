@@ -1,4 +1,4 @@
-"""A dataset in memory: every image preprocessed once to the model's input size, as uint8, with its ground truth in input pixels."""
+"""Loads a dataset into memory: images resized once to the model's input size as uint8, ground truth in input pixels."""
 
 from __future__ import annotations
 
@@ -159,12 +159,12 @@ def _do(index: int) -> LoadedTarget:
 
 
 def _end_on_signals() -> None:
-    """A pool ends its processes by SIGTERM; one that inherited a handler of the parent would never end."""
+    """Reset SIGTERM: a pool terminates its processes by it, and a handler inherited from the parent would prevent that."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _run(jobs: _Jobs, workers: int) -> Iterable[LoadedTarget]:
-    """In this process for few images, else in forked ones, which inherit the samples and share the memory of the images."""
+    """Run the jobs in this process for few images, else in forked processes that inherit the samples and share the image memory."""
     global _jobs  # noqa: PLW0603 - inherited by the forked processes: datasets can't be pickled
     count = len(jobs.images)
     if workers < 2 or count < 64 * CHUNK or "fork" not in multiprocessing.get_all_start_methods():

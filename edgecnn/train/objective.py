@@ -1,4 +1,4 @@
-"""The interface between the training loop and a task: batches and loss."""
+"""The interface between the training loop and a task: an objective provides batches and a loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of a training: curves, confusion matrices side by side, scores by class. Written by matplotlib without a display."""
+"""Plots training curves, confusion matrices and scores by class with matplotlib; needs no display."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def blank(width: float, height: float) -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError("matplotlib", "train") from error
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    # not pyplot: it would choose a window system and keep every figure in memory
     FigureCanvasAgg(figure)
     return figure
 
@@ -93,6 +94,7 @@ def _matrix(axes: Any, title: str, counts: Int64, labels: Sequence[str]) -> None
     axes.set_xticks(ticks, labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, labels)
     axes.set(title=title, xlabel="predicted", ylabel="true (cells: % of the true class)")
+    # numbers would overlap
     if len(labels) > 30:
         return
     for row, column in np.ndindex(share.shape):

@@ -1,4 +1,4 @@
-"""A model in training as a predictor: image in, prediction in source pixels out, by the same pre- and postprocessing as on a device."""
+"""Runs a model in training as a predictor, with the same pre- and postprocessing as on a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prefetching: worker processes make batches while this one trains; order and content are those of a single process."""
+"""Prefetches batches in worker processes during training; order and content are those of a single process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _objective: Objective | None = None
 
 
 class Prefetch:
-    """Makes an objective's batches in ``workers`` forked processes, which share its images; with one worker, in this process.
+    """Creates an objective's batches in ``workers`` forked processes, which share its images; with one worker, in this process.
 
     Use it in a ``with`` block, which ends the processes. They are forked in the constructor, before the engines of this process start
     threads: a fork has only the calling thread, and a lock that another one held is never released in it.

@@ -1,4 +1,4 @@
-"""Provenance of weights: the revision of the code, and the versions of the packages."""
+"""Records the provenance of weights: revision of the code and versions of the packages."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def source_commit() -> str:
 
 
 def versions() -> dict[str, Any]:
-    """Of edgecnn, torch and Python."""
+    """Versions of edgecnn, torch and Python."""
     return {"edgecnn": edgecnn.__version__, "torch": torch.__version__, "python": platform.python_version()}

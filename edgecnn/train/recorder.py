@@ -1,4 +1,4 @@
-"""The files of a training: after each epoch checkpoint and curves, at the end the test scores and their plot."""
+"""Writes the files of a training run: checkpoint and curves after each epoch, test scores and plots at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REDRAW_S = 20.0  # between two drawings of the curves: a plot takes as long as a
 
 @dataclass(slots=True)
 class TrainRecorder:
-    """Scores the averaged weights of a training, and writes its files into ``config.out``."""
+    """Evaluates the averaged weights of a training run, and writes its files into ``config.out``."""
 
     config: TrainConfig
     card: ModelCard
@@ -38,7 +38,7 @@ class TrainRecorder:
     _drawn: float = field(default_factory=time.perf_counter)
 
     def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
-        """Score, report a line, write checkpoint and curves; gives the numbers to add to the history."""
+        """Evaluate, report one line, write checkpoint and curves; returns the numbers to add to the history."""
         found: dict[str, float] = {}
         score = self._score(model, self.data.val)
         if score is not None:
@@ -54,7 +54,7 @@ class TrainRecorder:
         return found
 
     def finish(self, model: nn.Module, history: list[dict[str, float]]) -> None:
-        """Score once on the test images, without any on the validation images, and write all files."""
+        """Evaluate once on the test images, or else on the validation images, and write all files."""
         self._curves(history)
         dataset = self.data.test or self.data.val
         score = self._score(model, dataset)

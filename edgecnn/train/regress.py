@@ -1,4 +1,4 @@
-"""Regression: smooth L1 loss (Huber 1964, doi:10.1214/aoms/1177703732) on targets standardized to mean 0 and deviation 1."""
+"""The training objective of regression: smooth L1 loss (Huber 1964, doi:10.1214/aoms/1177703732) on standardized targets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BETA = 0.5  # deviations below which the loss is quadratic
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegressionObjective:
-    """Images with one target value each; the decoder in ``card`` holds scale and offset from the network's output to the value."""
+    """Training images with one value each, and their loss; the decoder in ``card`` has scale and offset from output to value."""
 
     pixels: InMemoryImages
     card: ModelCard

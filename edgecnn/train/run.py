@@ -1,4 +1,4 @@
-"""A whole training: datasets, network, training loop, and the files in its folder."""
+"""Runs a whole training: datasets, network, training loop, and the files in its folder."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _existing(initial: tuple[nn.Module, ModelCard], data: TrainingData, config: 
 
 
 def _silent(_: str) -> None:
-    """For all processes of a group but the main one."""
+    """Print nothing: used in all processes of a group except the main one."""
 
 
 def prepare(config: TrainConfig, group: ProcessGroup | None = None) -> None:

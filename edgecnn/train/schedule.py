@@ -36,6 +36,7 @@ class WeightAverage:
     def update(self, model: nn.Module) -> None:
         """Move the average towards the weights of ``model``."""
         self.steps += 1
+        # 1/11, 2/12, 3/13, ...: the average covers about the last tenth of the steps so far until ``decay`` is reached
         decay = min(self.decay, self.steps / (self.steps + 10))
         now = model.state_dict()
         kept = self.model.state_dict()

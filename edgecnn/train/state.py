@@ -1,4 +1,4 @@
-"""The state file: everything that a killed training needs to resume with bit-identical results."""
+"""The state file of a training run: everything that is needed to resume with bit-identical results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION = 2  # in 1 some fields of the configuration had other names
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainState:
-    """After ``epoch`` whole epochs and ``step`` steps: tensors of model, average and optimizer, and the metrics of each epoch."""
+    """The state after ``epoch`` epochs and ``step`` steps: tensors of model, average and optimizer, metrics of each epoch."""
 
     epoch: int
     step: int

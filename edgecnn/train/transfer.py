@@ -1,4 +1,4 @@
-"""Transfer learning: a new network reuses the tensors of a checkpoint that fit, and its first layers may be frozen."""
+"""Transfer learning: copies matching tensors of a checkpoint into a new network, and freezes its first layers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReusedWeights:
     new: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """Plain values for the card of the trained network."""
+        """The reused checkpoint as plain values, for the card of the trained network."""
         shown = list(self.new[:SHOWN]) + ([f"and {len(self.new) - SHOWN} more"] if len(self.new) > SHOWN else [])
         source = {"file": self.file, "name": self.card.name, "sha256": self.card.sha256}
         return {**source, "reused": len(self.kept), "tensors": len(self.kept) + len(self.new), "new": shown}
