@@ -1,4 +1,4 @@
-"""Where results go: annotated video, lines of text, pictures and clips, other machines, a window."""
+"""Outputs for results and events: video, images, clips, text files, network protocols, a window."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ __all__ = ["EventSink", "Sink", "UnreachableError"]
 
 
 class UnreachableError(InputError):
-    """The other end is away for now; the same may be handed over again later."""
+    """The receiver can't be reached at the moment; the same item may be sent again later."""
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Takes results in order. ``close`` finishes what was begun, also after an error, and may be called again."""
+    """Writes results in order; ``close`` can be called after an error and more than once."""
 
     def write(self, result: Result) -> None:
-        """Take one result; raises ``InputError`` where it can't be written."""
+        """Write one result. Raises ``InputError`` if it can't be written."""
         ...
 
     def close(self) -> None:
-        """Finish the output so that it can be read; raises ``InputError`` where it could not be written whole."""
+        """Finish the output so that it can be read. Raises ``InputError`` if it could not be written completely."""
         ...
 
 
 @runtime_checkable
 class EventSink(Protocol):
-    """A sink that takes events as they happen, also while no result comes, such as that a camera was lost.
+    """A sink that also writes events when they happen, even without a result, for example when a camera is lost.
 
-    It is told all events, those that results carry as well.
+    It gets all events, including those that are part of results.
     """
 
     def write_event(self, event: Event) -> None:
-        """Take one event; raises ``InputError`` where it can't be handed on."""
+        """Write one event. Raises ``InputError`` if it can't be written."""
         ...

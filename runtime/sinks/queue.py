@@ -1,6 +1,6 @@
-"""Runs a sink in its own thread behind a queue, so that a slow, blocked or failing output never slows the pipeline.
+"""Runs a sink in its own thread behind a queue, so that a slow, blocked or failing output does not slow down the pipeline.
 
-The counts balance at every moment: taken = written + dropped + failed + waiting.
+The counts are consistent at all times: taken = written + dropped + failed + waiting.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """A snapshot: taken = written + dropped + failed + waiting; results, and events where the sink takes events."""
+    """A snapshot of the counts of results, and of events if the sink takes them."""
 
     taken: int = 0
     written: int = 0
@@ -43,19 +43,19 @@ class QueueCounts:
 
     @property
     def waiting(self) -> int:
-        """Items in the queue, or being written."""
+        """Number of items in the queue or being written."""
         return self.taken - self.written - self.dropped - self.failed
 
 
 class QueuedSink:
     """Runs ``sink`` behind a queue of ``capacity`` items and ``max_bytes`` of images.
 
-    A full queue drops its oldest item and counts it; with ``lossless`` the caller waits instead, as long as the sink works. An error
-    of the sink is reported in one line by ``say``; the next item is tried after a pause that doubles up to ``longest_pause_s``, after
-    ``UnreachableError`` the same item. ``broken`` tells that an item could not be written. ``keep_image=False`` removes the pixels
-    from queued items; ``events_only`` ignores results and takes events only. ``close`` waits ``close_within_s`` seconds for the
-    queue and never raises. After a ``BrokenPipeError`` of the sink the output ends, and the next ``write`` raises it.
-    Raises ``ValueError`` for a capacity below 1.
+    A full queue drops its oldest item and counts it; with ``lossless`` the caller waits instead while the sink works. An error of
+    the sink is reported in one line by ``say``. After a pause that doubles up to ``longest_pause_s`` seconds, the next item is
+    tried, or the same item after ``UnreachableError``. ``broken``: an item could not be written. ``keep_image=False`` removes the
+    pixels from queued items; ``events_only`` ignores results. ``close`` waits ``close_within_s`` seconds for the queue and never
+    raises. After a ``BrokenPipeError`` of the sink the output ends, and the next ``write`` raises it. Raises ``ValueError`` for a
+    capacity below 1.
     """
 
     def __init__(
@@ -108,12 +108,12 @@ class QueuedSink:
             self._put(result if self._keep_image else without_pixels(result))
 
     def write_event(self, event: Event) -> None:
-        """Queue an event; ignored where the sink takes no events."""
+        """Queue an event; ignored if the sink takes no events."""
         if isinstance(self.sink, EventSink):
             self._put(event)
 
     def begin_close(self) -> None:
-        """Accept no more items; the queue is written until the time is up. Lets several sinks finish in parallel."""
+        """Accept no more items and start the time limit, without waiting, so that several sinks can finish in parallel."""
         with self._turn:
             if self._deadline is None:
                 self._deadline = time.perf_counter() + self._close_within
@@ -123,6 +123,7 @@ class QueuedSink:
         """Write the queue within the time limit, and close the sink."""
         self.begin_close()
         assert self._deadline is not None
+        # The sink gets a little longer than the queue: an item that is being written may still be finished.
         self._thread.join(max(self._deadline + _GRACE_S - time.perf_counter(), 0.0))
         if self._thread.is_alive() and self.state != "stuck":
             with self._turn:
@@ -239,10 +240,11 @@ class QueuedSink:
                 self._turn.wait(left)
 
     def _give_up(self, error: BrokenPipeError) -> None:
-        """The reader closed the pipe: end the output, and raise the error at the next write."""
+        """End the output because the reader closed the pipe; the next ``write`` raises the error."""
         with self._turn:
             self._pipe_error = error
             self.error, self.state, self.detail = error, "failing", "its reader closed the pipe"
+            # A deadline in the past: the thread drops the queue and ends.
             self._deadline = 0.0
             self._turn.notify_all()
 
@@ -258,7 +260,7 @@ class QueuedSink:
                 self.state = "closed"
 
     def _report(self, text: str) -> None:
-        """Report one line, the same line at most once a minute; lines that differ in digits only, such as dates, count as the same."""
+        """Report one line, at most once a minute if it differs only in digits, such as dates."""
         now, key = time.perf_counter(), text.translate(_NO_DIGITS)
         if now - self._reported.get(key, -_REPEAT_MESSAGE_S) >= _REPEAT_MESSAGE_S:
             self._reported = {old: at for old, at in self._reported.items() if now - at < _REPEAT_MESSAGE_S} | {key: now}
@@ -267,12 +269,13 @@ class QueuedSink:
 
 
 def retry_delay_s(failures: int, longest_s: float) -> float:
-    """Exponential back-off after ``failures`` in a row (from 1), with +-25 % jitter, so that outputs do not retry in step."""
+    """Return the exponential back-off in seconds after ``failures`` in a row (from 1), with +-25 % jitter."""
+    # The exponent is bounded against overflow after days of failures; jitter keeps outputs from retrying at the same time.
     return min(_FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16), longest_s) * random.uniform(0.75, 1.25)
 
 
 def without_pixels(result: Result) -> Result:
-    """The same result with a black frame of the same size, a broadcast view of a single byte."""
+    """Return the result with a black frame of the same size, a broadcast view of a single byte."""
     black = np.broadcast_to(np.uint8(0), result.frame.image.shape)
     return replace(result, frame=replace(result.frame, image=black))
 
@@ -281,6 +284,7 @@ def _bytes_of(item: Item) -> int:
     if isinstance(item, Event):
         return 0
     image = item.frame.image
+    # A broadcast view has strides of 0 and takes no memory, whatever its nbytes says.
     return image.nbytes if image.strides[0] else 0
 
 

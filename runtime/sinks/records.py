@@ -1,4 +1,4 @@
-"""Results, predictions and events as records of plain JSON values."""
+"""Converts results, predictions and events to records of JSON values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BEST = 5
 
 
 class Recorder:
-    """Makes records of results, with the labels of each camera's model and the frame titles of its source.
+    """Converts results to records, with the labels of each camera's model and the frame titles of its source.
 
-    Records of one recorder count ``time_s`` from the first of them.
+    ``time_s`` counts seconds from the first record of this recorder.
     """
 
     def __init__(self, labels: Sequence[str] = (), title: Callable[[int], str] | None = None) -> None:
@@ -33,20 +33,20 @@ class Recorder:
         self._cameras[camera] = labels, title or _frame_title
 
     def labels(self, camera: str) -> Sequence[str]:
-        """The labels of a camera's model."""
+        """Return the labels of a camera's model."""
         return self._of(camera)[0]
 
     def title(self, result: Result) -> str:
-        """What a frame is called: the file name of an image, else "frame 12"."""
+        """Return the title of a frame: the file name of an image, else "frame 12"."""
         return self._of(result.camera)[1](result.frame.index)
 
     def seconds(self, at: float) -> float:
-        """Seconds from the first call to ``at``."""
+        """Return the seconds from the first call to ``at``."""
         self._start = at if self._start is None else self._start
         return round(at - self._start, 4)
 
     def __call__(self, result: Result) -> Record:
-        """The record of a result, as ``edgecnn.runtime.sinks.files.json_lines`` describes it."""
+        """Return the record of a result, as described in ``edgecnn.runtime.sinks.files.json_lines``."""
         frame = result.frame
         height, width = frame.image.shape[:2]
         return {
@@ -73,12 +73,12 @@ def _frame_title(index: int) -> str:
 
 
 def event_record(event: Event) -> Record:
-    """Kind, camera, time and details of an event."""
+    """Return kind, camera, time and details of an event."""
     return {"kind": event.kind, "camera": event.camera, "time": stamp(event.at), "details": dict(event.details)}
 
 
 def prediction_record(prediction: Prediction, labels: Sequence[str]) -> Record:
-    """The part of a record that holds the prediction."""
+    """Return the part of a record that holds the prediction."""
     if isinstance(prediction, Classes):
         best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
         return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}
@@ -89,7 +89,7 @@ def prediction_record(prediction: Prediction, labels: Sequence[str]) -> Record:
 
 
 def _rounded(value: float) -> float | None:
-    """Seven digits, all that a float32 has."""
+    """Round to seven digits, the precision of float32; NaN and infinity, which JSON does not have, become None."""
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 

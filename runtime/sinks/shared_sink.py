@@ -1,4 +1,4 @@
-"""Outputs shared by several cameras; an output is closed when its last camera leaves."""
+"""Shares outputs between cameras; an output is closed when its last camera is removed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edgecnn.types import Event, Result
 
 
 class SharedSink:
-    """One camera's handle of an output: behaves like the ``QueuedSink`` behind it, but closes that only for the last camera.
+    """The handle of one camera for a shared output; forwards to a ``QueuedSink`` and closes it for the last camera only.
 
-    ``file`` is the path that it writes, "" where it writes no file.
+    ``file`` is the path of the output, "" if it is no file.
     """
 
     def __init__(self, queued: QueuedSink, file: str, release: Callable[[SharedSink], bool]) -> None:
@@ -38,12 +38,12 @@ class SharedSink:
 
     @property
     def counts(self) -> QueueCounts:
-        """Counts of all its cameras together."""
+        """Counts of all cameras of the output together."""
         return self.queued.counts
 
     @property
     def error(self) -> Exception | None:
-        """Its last error."""
+        """The last error of the output."""
         return self.queued.error
 
     @property
@@ -68,14 +68,14 @@ class SharedSink:
                 self.queued.begin_close()
 
     def close(self) -> None:
-        """Leave, and close the output where this was the last camera."""
+        """Release the output, and close it if this was the last camera."""
         self.begin_close()
         if self._last:
             self.queued.close()
 
 
 class SharedSinks:
-    """Opens outputs by kind and target; thread-safe."""
+    """Opens each output once by kind and target, and counts its cameras; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -89,15 +89,15 @@ class SharedSinks:
             return [queued for queued, _, _ in self._open.values()]
 
     def begun(self, target: str) -> bool:
-        """Whether this run wrote to ``target`` before, so that it must append."""
+        """Return whether this run wrote to ``target`` before, so that it must append."""
         return _canonical(target) in self._begun
 
     def join(
         self, kind: str, target: str, camera: str, make: Callable[[], QueuedSink], *, shared: bool, file: bool
     ) -> SharedSink:
-        """The handle of ``camera``; ``make`` opens the output where it is not open yet.
+        """Return the handle of ``camera``; ``make`` opens the output if it is not open yet.
 
-        Raises ``InputError`` where another kind of output, or another camera without sharing, uses the target.
+        Raises ``InputError`` if another kind of output uses the target, or another camera and the output can't be shared.
         """
         with self._lock:
             place = _canonical(target) if file else target
@@ -130,5 +130,5 @@ class SharedSinks:
 
 
 def _canonical(target: str) -> str:
-    """A canonical name, so that two spellings of a path are the same target."""
+    """Return a canonical name, so that two spellings of a path are the same target."""
     return target if target == "-" else str(Path(target).absolute())

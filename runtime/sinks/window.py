@@ -1,4 +1,4 @@
-"""A window with the annotated frames."""
+"""Shows the annotated frames in a window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUIT_KEYS = (ord("q"), 27)
 class WindowSink:
     """Shows each annotated frame; q, Escape or closing the window calls ``on_quit``. Use it in the main thread.
 
-    Raises ``MissingExtraError`` where OpenCV was built without windows, and ``InputError`` where there is no display.
+    Raises ``MissingExtraError`` if OpenCV was built without windows, and ``InputError`` without a display.
     """
 
     def __init__(self, title: str, painter: ResultPainter, on_quit: Callable[[], None]) -> None:
@@ -28,12 +28,13 @@ class WindowSink:
         self._open = False
 
     def write(self, result: Result) -> None:
-        """Show one frame and look at the keyboard."""
+        """Show one frame and process keys."""
         image = self._painter.paint(result)
         if not self._open:
             with native_stderr_silenced():  # Qt misses fonts that are not needed
                 self._begin(image)
         cv2.imshow(self._title, image)
+        # waitKey also processes the events of the window; the upper bits hold modifier keys in some builds.
         key = cv2.waitKey(1) & 0xFF
         if key in _QUIT_KEYS or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
             self._on_quit()
@@ -53,7 +54,10 @@ class WindowSink:
 
 
 def check_window() -> None:
-    """Raise where no window can be shown. A build with Qt ends the whole process where it finds no display, so that is asked first."""
+    """Raise ``MissingExtraError`` or ``InputError`` if no window can be shown.
+
+    Checked first, because OpenCV with Qt ends the whole process if there is no display.
+    """
     gui = next((line.split(":")[1] for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")), "NONE")
     if gui.strip() == "NONE":
         raise MissingExtraError("opencv-python", "window")

@@ -1,1 +1,1 @@
-"""Live views of a run: a page in the browser, and text in the terminal."""
+"""Shows a run live: as a page in the browser and as text in the terminal."""

@@ -1,4 +1,4 @@
-"""The web application of the live view: three files, the state, frames, controls, health and metrics."""
+"""The web application of the live view: page, state, frames, controls, health and metrics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None = None) -> Application:
-    """The ASGI application; ``metrics`` returns the text of ``/metrics`` and its content type."""
+    """Create the ASGI application; ``metrics`` returns the text of ``/metrics`` and its content type."""
     page = Handlers(run_metrics, images, access, metrics)
     routes = [
         *(Route(path, _file(name, kind)) for path, (name, kind) in FILES.items()),
@@ -52,18 +52,18 @@ def make_app(run_metrics: RunMetrics, images: FrameImages, access: Access, metri
 
 
 class Handlers:
-    """The handlers of all paths."""
+    """Handles the requests of all paths."""
 
     def __init__(self, run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None) -> None:
         self._run_metrics, self._images, self._access, self._metrics = run_metrics, images, access, metrics
 
     async def state(self, request: Request) -> Response:
-        """The whole state, with the points after ?tick= and the events after ?event=."""
+        """Return the state as JSON, with the points after ?tick= and the events after ?event=."""
         state = self._run_metrics.state(_whole_number(request, "tick"), _whole_number(request, "event"))
         return JSONResponse(state | {"problem": self._images.problem})
 
     async def frame(self, request: Request) -> Response:
-        """The newest annotated JPEG of ?camera= above number ?after=; 204 where none comes within a second or there is no such camera."""
+        """Return the newest annotated JPEG of ?camera= with a number above ?after=, or 204 if there is none within a second."""
         camera, after = request.query_params.get("camera", ""), _whole_number(request, "after")
         if camera not in self._run_metrics.context.run.cameras:
             return Response(status_code=204)
@@ -78,6 +78,7 @@ class Handlers:
     async def _wait_for_frame(self, camera: str, after: int) -> None:
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
 
+        # Called in the thread that encodes frames; an asyncio.Event may only be set in the thread of its loop.
         def notify() -> None:
             with suppress(RuntimeError):  # the server has stopped meanwhile
                 loop.call_soon_threadsafe(ready.set)
@@ -91,11 +92,12 @@ class Handlers:
             cancel()
 
     async def controls(self, request: Request) -> Response:
-        """Change the score threshold, the shown classes or a paused camera; the answer is the new setting."""
+        """Change the score threshold, the shown classes or the paused cameras; respond with the new settings."""
         try:
             apply_changes(await _json(request), self._run_metrics.context)
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
+        # No event has a number this high: only the controls are needed.
         return JSONResponse(self._run_metrics.state(self._run_metrics.tick, 1 << 60)["controls"])
 
     async def login(self, request: Request) -> Response:
@@ -103,6 +105,7 @@ class Handlers:
         body = await _json(request)
         token = body.get("token")
         if not isinstance(token, str) or not self._access.is_valid_token(token):
+            # Slows down programs that try tokens.
             await asyncio.sleep(WRONG_TOKEN_DELAY_S)
             raise HTTPException(401, "this is not the access token of this run")
         answer = JSONResponse({})
@@ -110,14 +113,15 @@ class Handlers:
         return answer
 
     async def health(self, request: Request) -> Response:
-        """200 while a camera delivers frames or is expected to, else 503."""
+        """Respond with 503 if no camera delivers frames any more, else with 200."""
         cameras = [{"name": name, "state": camera.state} for name, camera in self._run_metrics.context.run.cameras.items()]
         state = health(cameras)
+        # Names of cameras are not for everybody: a load balancer without the token gets the state alone.
         answer = {"state": state} | ({"cameras": cameras} if request.scope["allowed"] else {})
         return JSONResponse(answer, status_code=503 if state == "down" else 200)
 
     async def metrics(self, _: Request) -> Response:
-        """The metrics for Prometheus, where the run offers them."""
+        """Return the metrics for Prometheus, or 404 if prometheus_client is not installed."""
         if self._metrics is None:
             raise HTTPException(404, "this run offers no metrics")
         content, kind = self._metrics()
@@ -125,7 +129,7 @@ class Handlers:
 
 
 def _file(name: str, kind: str) -> Handler:
-    """A handler for one of the three files, read once: no path of a request ever reaches the file system."""
+    """Create a handler for one file, which is read once: no path of a request reaches the file system."""
     content = resources.files("edgecnn.runtime.view").joinpath(name).read_bytes()
 
     async def answer(_: Request) -> Response:
@@ -145,13 +149,14 @@ async def _error(_: Request, error: Exception) -> Response:
 
 def _whole_number(request: Request, name: str) -> int:
     text = request.query_params.get(name, "0")
+    # The length is limited, because int() takes quadratic time; isdigit alone accepts other scripts' digits.
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise HTTPException(400, f"{name} must be a whole number")
     return int(text)
 
 
 async def _json(request: Request) -> dict[str, Any]:
-    """The body, a JSON object of at most MAX_BODY_BYTES."""
+    """Read the body, a JSON object of at most MAX_BODY_BYTES; other bodies raise ``HTTPException``."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the content type must be application/json")
     try:

@@ -20,7 +20,7 @@ _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or name to listen on can only be reached from this machine."""
+    """Return whether an address or name to listen on can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -28,7 +28,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_host_port(text: str, host: str = "127.0.0.1", port: int = 8501) -> tuple[str, int]:
-    """(host, port) of ``HOST:PORT``, ``HOST``, ``:PORT``, ``PORT`` or nothing. Raises ``InputError``."""
+    """Parse ``HOST:PORT``, ``HOST``, ``:PORT``, ``PORT`` or "" as (host, port). Raises ``InputError``."""
     name, separator, number = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not separator:
         name, number = ("", text) if text.isdigit() else (name or text, "")
@@ -40,7 +40,10 @@ def parse_host_port(text: str, host: str = "127.0.0.1", port: int = 8501) -> tup
 
 
 def make_access(place: str, token: str | None) -> Access:
-    """The access control for HOST:PORT ``place``. A loopback address needs no token; ``auto`` generates one. Raises ``InputError``."""
+    """Create the access control for HOST:PORT ``place``; ``auto`` generates a token.
+
+    An address that other machines can reach needs a token. Raises ``InputError``.
+    """
     host, port = parse_host_port(place)
     token = token or os.environ.get(ENVIRONMENT) or None
     if token == "auto":
@@ -60,8 +63,8 @@ def make_access(place: str, token: str | None) -> Access:
 class Access:
     """Checks requests by their headers (names in lower case).
 
-    ``session`` is the value of the cookie that a browser gets for the token, valid for this run; ``generated`` says that the token
-    has to be shown to the user once.
+    ``session`` is the value of the cookie that a browser gets for the token, valid for this run. ``generated``: the token is to
+    be shown to the user once.
     """
 
     host: str
@@ -76,11 +79,11 @@ class Access:
         return f"edgecnn-{self.port}"
 
     def is_valid_token(self, token: str) -> bool:
-        """Compared in constant time."""
+        """Return whether the token is correct; compares in constant time."""
         return self.token is not None and _equal(token, self.token)
 
     def is_authenticated(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
-        """Whether a request carries the token (Bearer) or the session cookie; true for all where no token is set."""
+        """Return whether a request has the token (Bearer) or the session cookie; true for all requests if no token is set."""
         if self.token is None:
             return True
         scheme, _, value = headers.get("authorization", "").partition(" ")
@@ -89,9 +92,9 @@ class Access:
         )
 
     def is_valid_host(self, header: str) -> bool:
-        """Whether the Host header names this server: protection against DNS rebinding, where the header has the attacker's name.
+        """Return whether the Host header names this server, to prevent DNS rebinding, where it names the site of the attacker.
 
-        An address can't be rebound, so any address is valid for a server that listens on all.
+        DNS does not resolve addresses, so any address is valid for a server that listens on all of them.
         """
         name = header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
         name = name.strip("[]").rstrip(".").lower()
@@ -103,7 +106,8 @@ class Access:
         return name.partition(".")[0] == own or _is_address(name)
 
     def is_same_origin(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request comes from our own page, or from a program that is not a browser."""
+        """Return whether a request comes from our own page, or from a program that is not a browser."""
+        # Browsers send Sec-Fetch-Site, older ones only Origin; other programs send neither.
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return False
         origin = headers.get("origin")
@@ -111,11 +115,12 @@ class Access:
 
 
 def _equal(given: str, expected: str) -> bool:
-    """Digests are compared, since compare_digest reveals the length of its arguments."""
+    """Compare digests in constant time; compare_digest alone reveals the length of its arguments."""
     return hmac.compare_digest(_digest(given), _digest(expected))
 
 
 def _digest(text: str) -> bytes:
+    # JSON may contain lone surrogates ("\ud800"), which plain UTF-8 can't encode.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with limits against slow clients: number of connections, time to send a request, time to read an answer."""
+"""Limits the connections of uvicorn: their number, the time to send a request, the time to read a response."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ READ_TIMEOUT_S = 20.0
 
 
 class LimitedHttpProtocol(H11Protocol):  # type: ignore[misc, unused-ignore]
-    """Closes a connection that exceeds the limit, does not finish its request headers in time, or does not read its answer in time."""
+    """Closes a connection that exceeds the limit, sends its request too slowly, or reads its response too slowly."""
 
     def connection_made(self, transport: Any) -> None:
         """Check the number of connections and start the timer of the request."""
         super().connection_made(transport)
         self._request_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
+        # uvicorn has already added this connection.
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
             return
         self._request_timer = self.loop.call_later(REQUEST_TIMEOUT_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """The timer runs until the request is complete, however many bytes arrive meanwhile."""
+        """Receive a part of a request; the timer is not reset by each part."""
         super().data_received(data)
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering:
@@ -35,17 +36,17 @@ class LimitedHttpProtocol(H11Protocol):  # type: ignore[misc, unused-ignore]
             self._request_timer = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.abort)
 
     def on_response_complete(self) -> None:
-        """uvicorn's own timer for idle connections takes over."""
+        """Stop the timer of the request; uvicorn itself closes idle connections."""
         self._request_complete()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """The client does not read: start its timer."""
+        """Start the timer of the response: the send buffer is full, because the client does not read."""
         super().pause_writing()
         self._read_timer = self._read_timer or self.loop.call_later(READ_TIMEOUT_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Stop the timer of the response: the client reads again."""
         _cancel(self._read_timer)
         self._read_timer = None
         super().resume_writing()

@@ -1,4 +1,4 @@
-"""Validates changes that a viewer requests, and applies them to the controls of the run."""
+"""Validates and applies changes of the controls that a viewer requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEYS = ("score_threshold", "only", "camera", "paused")
 def apply_changes(changes: Mapping[str, Any], context: ViewContext) -> None:
     """Apply ``score_threshold``, ``only`` (labels; null: all), and ``camera`` with ``paused``.
 
-    Raises ``ValueError`` where any of them is not valid; then nothing is changed.
+    Raises ``ValueError`` if any of them is not valid; in that case nothing is changed.
     """
     unknown = [key for key in changes if key not in KEYS]
     if unknown or not changes:
@@ -26,6 +26,7 @@ def apply_changes(changes: Mapping[str, Any], context: ViewContext) -> None:
 
 
 def _threshold(value: Any) -> float:
+    # bool is a subclass of int, but true is not a threshold.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError("score_threshold must be a number from 0 to 1")
     return float(value)

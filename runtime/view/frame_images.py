@@ -1,4 +1,4 @@
-"""The newest annotated frame of each camera as JPEG: encoded once for all viewers, and only on request."""
+"""Encodes the newest annotated frame of each camera as JPEG, once for all viewers and only on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ready = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """A JPEG and its number, which increases over all cameras."""
+    """A JPEG and its number; numbers increase across all cameras."""
 
     number: int
     jpeg: bytes
@@ -38,7 +38,7 @@ class _Slot:
 
 
 class FrameImages:
-    """Takes results with ``show`` and encodes the newest one when a viewer requests it; a slow viewer requests fewer, nothing queues.
+    """Takes results by ``show`` and encodes the newest one when a viewer requests it; frames are not queued.
 
     ``painters`` by camera draw the annotations, in a thread of this object. Use it as a context manager.
     """
@@ -71,32 +71,34 @@ class FrameImages:
             self._thread.join(1.0)
 
     def show(self, camera: str, result: Result) -> None:
-        """Offer a result; it is kept until a newer one comes, and drawn only on request."""
+        """Store a result until a newer one arrives; it is drawn only on request."""
         with self._changed:
             slot = self._slots.setdefault(camera, _Slot())
             slot.newest = result
+            # Without a viewer the thread sleeps, and a frame costs no processor time here.
             if slot.waiting:
                 self._changed.notify()
 
     def newest(self, camera: str, after: int) -> EncodedFrame | None:
-        """The newest image, if its number is above ``after`` and no newer result waits to be drawn."""
+        """Return the newest image if its number is above ``after`` and no newer result waits to be drawn, else None."""
         with self._changed:
             slot = self._slots.get(camera)
             if slot is None or slot.image is None or slot.image.number <= after:
                 return None
+            # A newer result may exist, but MAX_FPS does not allow to encode it yet.
             recent = time.perf_counter() - slot.encoded_at < 1 / MAX_FPS
             return slot.image if recent or slot.newest is slot.encoded else None
 
     def remove(self, camera: str) -> None:
-        """Forget a camera, and notify its waiting viewers."""
+        """Remove a camera, and notify its waiting viewers."""
         with self._changed:
             slot = self._slots.pop(camera, _Slot())
         _notify([ready for _, ready in slot.waiting])
 
     def request(self, camera: str, after: int, ready: Ready) -> Callable[[], None]:
-        """Call ``ready`` once when an image above ``after`` is there or none will come; returns a function that cancels the request.
+        """Call ``ready`` once an image above ``after`` exists or none will come; return a function that cancels the request.
 
-        ``ready`` is called in any thread and must not block.
+        ``ready`` can be called in any thread, with the lock held, and must not block.
         """
         entry = after, ready
         with self._changed:
@@ -117,6 +119,7 @@ class FrameImages:
     def _work(self) -> None:
         while (due := self._next()) is not None:
             camera, slot, result = due
+            # Without the lock: `show` is called by the pipeline and must not wait for the encoder.
             jpeg = self._encode(camera, result)
             with self._changed:
                 slot.encoded, slot.encoded_at = result, time.perf_counter()
@@ -129,7 +132,7 @@ class FrameImages:
             _notify([ready for _, ready in served])
 
     def _next(self) -> tuple[str, _Slot, Result] | None:
-        """Of the cameras with a request and a new result, the one whose last image is the oldest: so all get their turn."""
+        """Wait for the next frame to encode, that of the camera with the oldest image, to serve all alike; None at the end."""
         with self._changed:
             while not self._done:
                 now = time.perf_counter()
@@ -151,7 +154,7 @@ class FrameImages:
             return None
 
     def _encode(self, camera: str, result: Result) -> bytes | None:
-        """A frame whose annotations can't be drawn is shown without them, one that can't be encoded is left out."""
+        """Encode a frame, without annotations if these can't be drawn; None if it can't be encoded."""
         painter = self._painters.get(camera)
         try:
             return _jpeg(painter.paint(result) if painter is not None else result.frame.image)

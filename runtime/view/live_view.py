@@ -1,4 +1,4 @@
-"""The live view of a run: its metrics, its annotated frames, and the server of the page."""
+"""Combines the metrics, the annotated frames and the web server of the live view."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 class LiveView:
-    """Takes each result by ``write``. As a context manager it samples ``run``, and serves the page where ``access`` is not None.
+    """Shows the results that ``write`` gets.
 
-    ``add_camera`` and ``remove_camera`` tell the labels, the painter and the initially shown labels of a camera; the painter is called
-    in a thread of the view. ``sinks`` and ``metrics`` are called at each request. Raises ``InputError`` where the address can't be
-    served on, ``MissingExtraError`` without starlette or uvicorn.
+    As a context manager it samples ``run``, and serves the page if ``access`` is not None.
+    The painters are called in a thread of the view, ``sinks`` and ``metrics`` at each request. ``score_threshold`` is the initial
+    one, ``floor`` the lowest that a viewer can set. Raises ``InputError`` if the address can't be used, ``MissingExtraError``
+    without starlette or uvicorn.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class LiveView:
 
     @property
     def url(self) -> str | None:
-        """The address of the page."""
+        """The address of the page; None without a page."""
         return None if self.server is None else self.server.url
 
     def __enter__(self) -> LiveView:
@@ -74,11 +75,12 @@ class LiveView:
             self.server.close()
 
     def add_camera(self, camera: str, labels: Sequence[str], painter: ResultPainter, only: Iterable[str] | None = None) -> None:
-        """Add a camera, or replace its model."""
+        """Add a camera, or replace its model; only the labels ``only`` are shown initially (None: all)."""
         if only is not None:
             names = {label.casefold() for label in only}
             shown = frozenset(label for label in labels if label.casefold() in names)
             self.context.only = {**self.context.only, camera: shown}
+        # A new dictionary instead of a change in place: the threads of the server iterate over the old one without a lock.
         self.context.labels = {**self.context.labels, camera: labels}
         self._painters[camera] = painter
 
@@ -90,7 +92,7 @@ class LiveView:
         self._images.remove(camera)
 
     def write(self, result: Result) -> None:
-        """Take a result; costs a few microseconds."""
+        """Take a result; takes a few microseconds, as drawing happens on request in another thread."""
         self.run_metrics.write(result)
         if self.server is not None:
             self._images.show(self.run_metrics.name_of(result), result)

@@ -1,4 +1,4 @@
-"""Checks of every request (Host header, origin, access token), and the security headers of every answer."""
+"""Checks every request (Host header, origin, access token) and adds security headers to every response."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items
 
 
 class AccessMiddleware:
-    """Wraps an ASGI application; ``scope["allowed"]`` says whether a request is authenticated, which OPEN_PATHS don't need to be."""
+    """Restricts access to an ASGI application; ``scope["allowed"]`` is true for authenticated requests.
+
+    Requests of OPEN_PATHS need no authentication.
+    """
 
     def __init__(self, application: Application, access: Access) -> None:
         self._application, self._access = application, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it with a one-line reason."""
+        """Forward the request to the application, or refuse it with a reason as JSON."""
         if scope["type"] != "http":
             return
         started = False
@@ -70,6 +73,7 @@ class AccessMiddleware:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not self._access.is_valid_host(headers.get("host", "")):
             return 421, "the Host header does not name this server"
+        # A link on another site may open the page itself, which holds no data and changes nothing.
         is_navigation = scope["method"] == "GET" and scope["path"] == "/"
         if not self._access.is_same_origin(headers) and not is_navigation:
             return 403, "requests from other sites are refused"

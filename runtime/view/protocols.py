@@ -1,4 +1,4 @@
-"""The interface between a view and a run: the attributes of cameras and sinks that are displayed."""
+"""Protocols of the cameras, sinks and runs that a view displays."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PrometheusPage = Callable[[], tuple[bytes, str]]  # gives the text of /metrics a
 
 
 class MonitoredLedger(Protocol):
-    """The counts of a camera's frames by fate."""
+    """The frame counts of a camera by fate: processed, dropped, skipped, failed."""
 
     def counts(self) -> FrameCounts:
-        """All counts at the same moment."""
+        """Return a consistent snapshot of all counts."""
         ...
 
 
@@ -35,7 +35,10 @@ class MonitoredSetup(Protocol):
 
 
 class MonitoredCamera(Protocol):
-    """A camera of a run, read from any thread. ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` the reason in one line."""
+    """A camera of a run, read from any thread.
+
+    ``state`` is one of GOOD_STATES or BAD_STATES, ``detail`` the reason in one line.
+    """
 
     @property
     def state(self) -> str: ...  # noqa: D102
@@ -80,7 +83,7 @@ class MonitoredCounts(Protocol):
 
 
 class MonitoredSink(Protocol):
-    """An output behind a queue. ``state`` is "working" without a problem, ``detail`` the problem in one line."""
+    """An output with a queue; ``state`` is "working" if there is no problem, ``detail`` the problem in one line."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -97,11 +100,11 @@ class MonitoredSink(Protocol):
 
 @dataclass(kw_only=True)
 class ViewContext:
-    """The run and its settings: ``labels`` are the classes of each camera's model by camera name, ``only`` those shown initially,
-    where these are not all.
+    """The run and the settings of its view.
 
-    ``labels`` may change during the run, ``sinks`` is called each time. ``score_threshold`` is the initial one, ``floor`` the score
-    below which the models give no result.
+    ``labels`` are the classes of each camera's model by camera name; they may change during the run. ``only`` are the classes
+    shown initially, for cameras that do not show all. ``sinks`` is called at each request. ``score_threshold`` is the initial
+    one, ``floor`` the score below which the models return no boxes.
     """
 
     run: MonitoredRun

@@ -1,4 +1,4 @@
-"""Live metrics of a run: sampled twice a second, kept for two minutes, given as plain JSON values."""
+"""Collects the live metrics of a run: sampled twice a second, kept for two minutes, returned as JSON values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TimedResult = tuple[float, float, Mapping[str, float]]  # perf_counter seconds, 
 
 
 class CameraMetrics:
-    """Recent metrics of one camera. ``add`` is called by the thread of the run, the rest by the thread that samples."""
+    """Holds recent metrics of one camera; ``add`` is called by the thread of the run, ``sample`` by the sampling thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,7 +52,8 @@ class CameraMetrics:
         self.latest = result
 
     def sample(self, tick: int, now: float, counts: FrameCounts) -> None:
-        """Add the point of this tick: frame rates, ages and stage times since the tick before."""
+        """Add the point of this tick: frame rates, ages and stage times since the previous tick."""
+        # The first sample has no interval, so its rates stay 0.
         then, old = self._counts or (now, counts)
         seconds = now - then
         if seconds > 0:
@@ -79,9 +80,9 @@ class CameraMetrics:
 
 
 class RunMetrics:
-    """Collects the metrics of a run: ``write`` takes its results (so it is a Sink), ``state`` gives everything a view displays.
+    """Collects the metrics of a run from the results that ``write`` gets; ``state`` returns everything that a view displays.
 
-    As a context manager it samples in a thread, every ``interval_s`` seconds; ``sample`` does so once.
+    As a context manager it samples in a thread every ``interval_s`` seconds; ``sample`` takes one sample.
     """
 
     def __init__(self, context: ViewContext, *, interval_s: float = INTERVAL_S) -> None:
@@ -103,21 +104,22 @@ class RunMetrics:
         self.close()
 
     def close(self) -> None:
-        """Stop sampling; the last state stays readable."""
+        """Stop sampling; the last state can still be read."""
         self._done.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(1.0)
 
     def write(self, result: Result) -> None:
-        """Take a result; costs about a microsecond."""
+        """Take a result; takes about a microsecond."""
         self.camera(self.name_of(result)).add(result)
 
     def name_of(self, result: Result) -> str:
-        """The camera of a result; in a run of one camera a result may have no name."""
+        """Return the camera name of a result; in a run of one camera the result may have none."""
         return result.camera or next(iter(self.context.run.cameras), "")
 
     def camera(self, name: str) -> CameraMetrics:
-        """The metrics of a camera."""
+        """Return the metrics of a camera."""
+        # setdefault is atomic: two threads that ask for a new camera at the same time get the same object.
         return self._cameras.get(name) or self._cameras.setdefault(name, CameraMetrics())
 
     def _work(self) -> None:
@@ -137,7 +139,7 @@ class RunMetrics:
             self._collect(list(self.context.run.events))
 
     def _collect(self, events: list[Event]) -> None:
-        """Collect the events after the last known one, compared by identity: equal events may follow each other."""
+        """Collect the events after the last known one; compares by identity, because successive events can be equal."""
         new = takewhile(lambda event: event is not self._last_event, reversed(events))
         for event in reversed(list(new)):
             self._event_count += 1
@@ -145,7 +147,7 @@ class RunMetrics:
             self._last_event = event
 
     def state(self, tick: int = 0, event: int = 0) -> dict[str, Any]:
-        """The state as a JSON object, with the points after ``tick`` and the events after number ``event``, newest last."""
+        """Return the state as a JSON object, with the points after ``tick`` and the events after number ``event``."""
         with self._lock:
             context = self.context
             cameras = [self._camera(name, camera, tick) for name, camera in context.run.cameras.items()]
@@ -196,7 +198,7 @@ class RunMetrics:
         }
 
     def _is_shown(self, label: str) -> bool:
-        """Whether a class is shown: by the controls, or else initially by any camera that has it."""
+        """Return whether a class is shown: as set by the controls, else if any camera shows it initially."""
         context, chosen = self.context, self.context.controls.setting.only
         if chosen is not None:
             return label in chosen
@@ -205,13 +207,13 @@ class RunMetrics:
 
 
 def health(cameras: Iterable[Mapping[str, Any]]) -> str:
-    """``ok`` when no camera needs attention, ``down`` when all do, ``degraded`` between."""
+    """Return ``ok`` if no camera is in a bad state, ``down`` if all are, else ``degraded``."""
     bad = [camera["state"] in BAD_STATES for camera in cameras]
     return "ok" if not any(bad) else "down" if all(bad) else "degraded"
 
 
 def by_stage(samples: Iterable[TimedResult]) -> dict[str, list[float]]:
-    """The times of each stage in ms, in the order in which stages first appear."""
+    """Group the times in ms by stage, in the order in which stages first appear."""
     times: dict[str, list[float]] = {}
     for _, _, stages in samples:
         for name, ms in stages.items():
@@ -220,12 +222,12 @@ def by_stage(samples: Iterable[TimedResult]) -> dict[str, list[float]]:
 
 
 def quantiles(values: list[float]) -> dict[str, float | None]:
-    """Median and 99th percentile by nearest rank; None without values."""
+    """Return median and 99th percentile by nearest rank; None without values."""
     return {"p50": _number(nearest_rank(values, 50)), "p99": _number(nearest_rank(values, 99))}
 
 
 def prediction_text(prediction: Prediction, labels: Any) -> str:
-    """A prediction in a few words: ``2 cup, 1 glass``."""
+    """Format a prediction in one line: ``2 cup, 1 glass``."""
     if isinstance(prediction, Classes):
         return f"{label_of(labels, prediction.top1)} {prediction.score[prediction.top1]:.2f}"
     if isinstance(prediction, Values):
@@ -237,7 +239,7 @@ def prediction_text(prediction: Prediction, labels: Any) -> str:
 
 
 def counts_text(overlay: Overlay) -> str:
-    """What was counted on a line or in a zone: ``gate: in 3, out 2``."""
+    """Format the counts of a line or zone: ``gate: in 3, out 2``."""
     return f"{overlay.name}: " + ", ".join(f"{what} {sum(counted.values())}" for what, counted in overlay.counts.items())
 
 
@@ -248,6 +250,7 @@ def _sink(sink: MonitoredSink) -> dict[str, Any]:
 
 
 def _event(number: int, event: Event) -> dict[str, Any]:
+    # Events have perf_counter times. The wall clock is read each time, because NTP may correct it during the run.
     at = time.time() - (time.perf_counter() - event.at)
     return {
         "number": number,
@@ -259,7 +262,7 @@ def _event(number: int, event: Event) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON values; a user's own step may put any object into an event."""
+    """Convert to JSON values; a step of the user may put any object into an event."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

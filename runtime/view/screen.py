@@ -1,4 +1,4 @@
-"""Text that is redrawn in place in a terminal, and permanent lines, without mixing one with the other."""
+"""Draws text in place in a terminal, and prints permanent lines above it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Screen(ABC):
-    """Writes ``_draw()`` to ``out`` every ``interval_s`` seconds, from entering to leaving, and then erases it.
+    """As a context manager, writes ``_draw()`` to ``out`` every ``interval_s`` seconds, and erases it at the end.
 
     ``say`` prints permanent lines on standard output, ``note`` on ``out``.
     """
@@ -36,7 +36,7 @@ class Screen(ABC):
             self._write(self._erased())
 
     def say(self, text: str, out: TextIO | None = None) -> None:
-        """Print permanent lines on ``out``, else on standard output."""
+        """Print permanent lines on ``out`` (None: standard output)."""
         self._print(text, out or sys.stdout)
 
     def note(self, text: str) -> None:
@@ -45,14 +45,15 @@ class Screen(ABC):
 
     @abstractmethod
     def _draw(self) -> str:
-        """The text to write now."""
+        """Return the text to write."""
 
     @abstractmethod
     def _erased(self) -> str:
-        """The text that erases what was drawn."""
+        """Return the text that erases the last drawing."""
 
     def _print(self, text: str, out: TextIO) -> None:
         with self._lock:
+            # Erased first and drawn again at the next interval: out may be another stream on the same terminal.
             self._write(self._erased())
             out.write(text + "\n")
             out.flush()
@@ -63,6 +64,7 @@ class Screen(ABC):
                 self._write(self._draw())
 
     def _write(self, text: str) -> None:
+        # While a library is silenced, file descriptor 2 leads to /dev/null: the text would be lost.
         with stderr_held():
             self._out.write(text)
             self._out.flush()

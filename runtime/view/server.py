@@ -1,4 +1,4 @@
-"""Serves the live view in a thread of its own."""
+"""Serves the live view by HTTP in a thread."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ _KEEP_ALIVE_S = 15
 
 
 class Server:
-    """The HTTP server of the live view at ``url``: listens when created, answers as a context manager, stops within two seconds.
+    """The HTTP server of the live view at ``url``; listens from its creation, serves as a context manager, stops within 2 s.
 
-    Raises ``InputError`` where the address can't be listened on, ``MissingExtraError`` without starlette or uvicorn.
+    Raises ``InputError`` if the address can't be used, ``MissingExtraError`` without starlette or uvicorn.
     """
 
     def __init__(
         self, run_metrics: RunMetrics, images: FrameImages, access: Access, metrics: PrometheusPage | None = None
     ) -> None:
         self._images = images
+        # Listen here and not in the thread: an address that can't be used then fails before the run starts.
         self._socket = listen(access.host, access.port)
         access.port = self._socket.getsockname()[1]
         self.access = access
@@ -41,7 +42,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The address of the page, as seen from this machine where it listens on all addresses."""
+        """The address of the page; a loopback address if the server listens on all addresses."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.access.host, self.access.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.access.port}/"
 
@@ -54,6 +55,7 @@ class Server:
 
     def close(self) -> None:
         """Stop the server."""
+        # The loop of uvicorn reads this flag; requests that wait for a frame are released by the images.
         self._server.should_exit = True
         self._images.close()
         if self._thread.is_alive():
@@ -68,7 +70,7 @@ class Server:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes a free one. Raises ``InputError``."""
+    """Create a listening TCP socket; port 0 selects a free port. Raises ``InputError``."""
     place = f"{host}:{port}"
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

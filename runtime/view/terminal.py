@@ -1,4 +1,4 @@
-"""The metrics of a run as text in a terminal, redrawn in place twice a second, without changing a setting of the terminal."""
+"""Shows the metrics of a run as a table in the terminal, redrawn in place twice a second."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _RED, _YELLOW, _DIM, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+# ECMA-48 and DEC private modes: autowrap off and on (DECAWM), erase to end of line (EL) and of screen (ED), erase all.
 _NO_WRAP, _WRAP, _TO_END_OF_LINE, _TO_END, _WIPE = "\x1b[?7l", "\x1b[?7h", "\x1b[K", "\x1b[J", "\x1b[2J\x1b[H"
 _BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,-~=+#"
 _MIN_SIZE = 20, 4  # columns and lines below which only the state is shown
 
 
 class TerminalView(Screen):
-    """Draws the state of ``run_metrics`` on ``out``, a terminal; at the end the cursor is where it was before."""
+    """Draws the state of ``run_metrics`` on the terminal ``out``; does not change settings of the terminal."""
 
     def __init__(self, run_metrics: RunMetrics, out: TextIO | None = None, *, interval_s: float | None = None) -> None:
         super().__init__(out or sys.stderr, interval_s or run_metrics.interval_s, "edgecnn-terminal")
@@ -47,9 +48,10 @@ class TerminalView(Screen):
             signal.signal(signal.SIGTSTP, self._previous_handler)
 
     def _stop(self, *_: object) -> None:
-        """Ctrl-Z: erase the drawing first, so that the shell gets a clean terminal and its output is not overwritten later."""
+        """Handle Ctrl-Z: erase the drawing before the process stops, so that the shell gets a clean terminal."""
         held = self._lock.acquire(timeout=0.2)  # this very thread may hold it, since a signal interrupts it anywhere
         self._write(self._erased())
+        # This handler replaced the default action of SIGTSTP, so the process stops itself by the signal without handlers.
         os.kill(os.getpid(), signal.SIGSTOP)
         if held:
             self._lock.release()
@@ -68,7 +70,7 @@ class TerminalView(Screen):
         return _BARS if "utf" in (self._out.encoding or "").lower() else _PLAIN_BARS
 
     def _home(self) -> str:
-        """Moves the cursor to the beginning of the first line."""
+        """Return the sequence that moves the cursor to the beginning of the first line."""
         return "\r" + (f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else "")
 
     def _erased(self) -> str:
@@ -77,7 +79,8 @@ class TerminalView(Screen):
 
 
 def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS, colored: bool = True) -> list[str]:
-    """The state (see ``RunMetrics.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters, not counting colours."""
+    """Format the state (see ``RunMetrics.state``) in at most ``lines - 1`` lines of ``columns - 1`` characters plus colours."""
+    # Some terminals scroll or wrap when the last column or line is written.
     width, height = columns - 1, lines - 1
     if columns < _MIN_SIZE[0] or lines < _MIN_SIZE[1]:
         return [_cut(f"{_cameras_text(state)}", width)]
@@ -112,7 +115,7 @@ def _cameras_text(state: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The widths of the columns; 0 for a column that does not fit."""
+    """Widths of the columns; 0 for a column that does not fit."""
 
     name: int
     dropped: int
@@ -137,7 +140,7 @@ class _Columns:
 
 
 def _table(cameras: Sequence[dict[str, Any]], width: int, bars: str) -> list[tuple[str, str]]:
-    """A line for each camera."""
+    """Format the heading and a line for each camera."""
     columns = _Columns.fitted(width, [_clean(camera["name"]) for camera in cameras])
     title = columns.line("camera", "state", ["frames/s", "age p50", "p99 ms"], "dropped", "age, recent", "results")
     return [(title, _DIM), *(_camera_row(camera, columns, bars) for camera in cameras)]
@@ -161,7 +164,7 @@ def _camera_row(camera: dict[str, Any], columns: _Columns, bars: str) -> tuple[s
 
 
 def sparkline(values: Sequence[float | None], width: int, bars: str = _BARS) -> str:
-    """The newest ``width`` values as bars between 0 and the highest; a gap where a value is None."""
+    """Format the newest ``width`` values as bars between 0 and the maximum; None is a gap."""
     shown = list(values)[-max(width, 0) :] if width > 0 else []
     highest = max((value for value in shown if value is not None), default=0.0) or 1.0
     places = [None if value is None else min(math.floor(value / highest * len(bars)), len(bars) - 1) for value in shown]
@@ -169,7 +172,7 @@ def sparkline(values: Sequence[float | None], width: int, bars: str = _BARS) -> 
 
 
 def _stage_rows(cameras: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The lines for all cameras: stage times of the slowest camera, and the ledger of all frames."""
+    """Format the lines for all cameras: stage times of the slowest camera, and the ledger of all frames."""
     stages: dict[str, tuple[float, float]] = {}
     for camera in cameras:
         for stage, clock in camera["stage_ms"].items():
@@ -205,7 +208,7 @@ def _event_rows(events: Sequence[dict[str, Any]], most: int, *, single: bool) ->
 
 
 def duration(seconds: float) -> str:
-    """Seconds as text: ``1 h 5 min``."""
+    """Format seconds: ``1 h 5 min``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -216,7 +219,7 @@ def _short(value: float | None) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without control characters: names come from files and cameras, and an escape sequence would act on the terminal."""
+    """Replace control characters: names come from files and cameras and could contain escape sequences."""
     return "".join(sign if sign.isprintable() else "?" for sign in str(text))
 
 

@@ -1,1 +1,1 @@
-"""Outputs that are files: video, clips, pictures, JSON lines, CSV, MOT and COCO text."""
+"""Outputs to files: video, clips, images, JSON lines, CSV, MOT text, COCO results."""

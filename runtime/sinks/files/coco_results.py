@@ -1,7 +1,7 @@
-"""Detections as COCO results (https://cocodataset.org/#format-results): a JSON list of {"image_id", "category_id", "bbox", "score"}.
+"""Writes COCO results (https://cocodataset.org/#format-results): a JSON list of {"image_id", "category_id", "bbox", "score"}.
 
-``image_id`` is the number that an image's file name is, as in COCO's own files, else the index of the frame. ``category_id`` is
-COCO's where the labels are COCO's 80, else class_id + 1.
+``image_id`` is the file name of an image if that is a number, as in COCO, else the index of the frame. ``category_id`` is that of
+COCO if the labels are the 80 of COCO, else class_id + 1. ``bbox`` is [left, top, width, height] in pixels.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _BEGIN, _END = b"[\n", b"\n]\n"
 
 
 class CocoSink:
-    """Writes the boxes of each frame at once; the file is whole JSON after each.
+    """Writes the boxes of each frame immediately; the file is valid JSON after each frame.
 
-    What was at ``path`` is kept until the first result, and with ``append`` for good where it is such a list. Raises ``InputError``
-    where it can't be written, or where there are no boxes.
+    An existing file is replaced at the first result, or extended with ``append`` if it is a list of results. Raises
+    ``InputError`` if the file can't be written, or if the model returns no boxes.
     """
 
     def __init__(self, path: Path | str, recorder: Recorder, *, append: bool = False) -> None:
@@ -73,20 +73,21 @@ class CocoSink:
             self._end += len(rows)
 
     def _found(self) -> int:
-        """Where the closing bracket of the list that is there begins; 0 without such a list."""
+        """Return the offset of the closing bracket in an existing list; 0 without such a list."""
         data = self.path.read_bytes() if self.path.exists() else b""
         return len(data) - len(_END) if data.startswith(_BEGIN) and data.endswith(_END) else 0
 
     def _put(self, place: int, data: bytes) -> None:
-        """In one piece over the old end, so that no moment shows half a list."""
+        """Write at an offset, over the closing bracket, in one call, so that readers never see an incomplete list."""
         assert self._file is not None
         view = memoryview(data)
+        # pwrite may write less than it gets, for example at the end of a disk.
         while view:
             done = os.pwrite(self._file.fileno(), view, place)
             view, place = view[done:], place + done
 
     def _mend(self) -> None:
-        """After a full disk: the list as it was before; there is room for that."""
+        """Restore the list after an error such as a full disk; the closing bracket fits into the space that it had."""
         if self._file is not None and self._end:
             os.ftruncate(self._file.fileno(), self._end)
             os.pwrite(self._file.fileno(), _END, self._end)
@@ -98,7 +99,7 @@ class CocoSink:
 
 
 def category_ids(labels: Sequence[str]) -> list[int]:
-    """COCO's numbers for its own labels, else 1, 2, 3 and so on."""
+    """Return the category ids of COCO for its own labels, else 1, 2, 3 and so on."""
     return _COCO_IDS if list(labels) == list(COCO_80) else list(range(1, len(labels) + 1))
 
 

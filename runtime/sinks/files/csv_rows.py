@@ -1,4 +1,4 @@
-"""Results as CSV: a row for each box, for each of the five best classes, or for each value; a frame without any has none."""
+"""Writes results as CSV: a row for each box, for each of the five best classes, or for each value."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ COLUMNS = (
 
 
 class CsvSink:
-    """Writes rows at once, under a line of column names; what does not apply stays empty.
+    """Writes the rows of each result immediately, after a line of column names; columns that do not apply are empty.
 
-    Raises ``InputError`` where it can't be written; rows before that stay whole.
+    Raises ``InputError`` if the file can't be written; earlier rows remain complete.
     """
 
     def __init__(self, path: Path | str, recorder: Recorder, *, rotate_bytes: int | None = None, append: bool = False) -> None:

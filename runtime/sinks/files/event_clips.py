@@ -1,4 +1,4 @@
-"""A picture and a short video of each event, beginning some seconds before it."""
+"""Records an image and a short video of each event, beginning some seconds before it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 90]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipOptions:
-    """Which kinds of events are recorded (None: all), the seconds before and after them, and the limits.
+    """Kinds of events that are recorded (None: all), seconds before and after them, and limits.
 
-    A clip lasts at most ``max_length_s`` after its first event. Frames before an event are kept in memory as JPEG, at most
-    ``max_before_bytes``. ``max_count`` clips of ``max_bytes`` together stay in the folder.
+    A clip ends at most ``max_length_s`` seconds after its first event. Frames before an event are kept in memory as JPEG, in at
+    most ``max_before_bytes``. At most ``max_count`` clips of ``max_bytes`` in total are kept in the folder.
     """
 
     kinds: Collection[str] | None = None
@@ -43,11 +43,12 @@ class ClipOptions:
 
 
 class EventClipsSink:
-    """For each event writes ``<time>_<camera>_<kind>.jpg`` and .mp4 into ``folder``; the oldest are deleted (see ``ClipOptions``).
+    """Writes ``<time>_<camera>_<kind>.jpg`` and .mp4 into ``folder`` for each event.
 
-    An event during a clip extends it. With ``realtime`` seconds are those of the capture, and gaps longer than five seconds are
-    shortened to that; else seconds are the time stamps of the video, or frame index / ``fps``.
-    Raises ``InputError`` where nothing can be written, what was recorded before stays readable; ``MissingExtraError`` without PyAV.
+    The oldest recordings are deleted (see ``ClipOptions``). An event during a clip extends it. With ``realtime``, times are those
+    of capture, and gaps of more than five seconds are shortened to five; else times are the time stamps of the video, or frame
+    index / ``fps``. Raises ``InputError`` if a file can't be written; earlier recordings remain readable. Raises
+    ``MissingExtraError`` without PyAV.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class EventClipsSink:
         self.clips = 0
 
     def write(self, result: Result) -> None:
-        """Take one result: start, extend or end a clip, or keep the frame for the next one."""
+        """Start, extend or end a clip, or buffer the frame for the next clip."""
         now = result.frame.captured_at if self._realtime else media_time(result.frame, self._ask_fps(), _USUAL_FPS)
         events = [event for event in result.events if self._options.kinds is None or event.kind in self._options.kinds]
         if self._clip is not None and now > self._clip.until:
@@ -121,6 +122,7 @@ class EventClipsSink:
                 clip.file.close()
 
     def _buffer(self, now: float, image: Image) -> None:
+        # As JPEG: five seconds of raw frames take 780 MB at 1920 x 1080 and 25 frames/s.
         data = _jpeg(image)
         self._before.append((now, data))
         self._before_bytes += len(data)
@@ -136,7 +138,7 @@ class EventClipsSink:
 
 @dataclass(slots=True)
 class _Clip:
-    """A clip that is being recorded: its file, and in seconds: time of its first frame, of its first event, longest gap, its end."""
+    """A clip that is being recorded: file, and in seconds the times of first frame, first event and end, and the longest gap."""
 
     file: VideoWriter
     start: float

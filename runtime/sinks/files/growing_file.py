@@ -1,4 +1,4 @@
-"""The file object that FFmpeg's muxer writes to: whatever happens to the process or the disk, it ends in a whole fragment."""
+"""A file object for the muxer of FFmpeg that ends in a complete fragment even after a kill or on a full disk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 class GrowingFile:
     """A writable, seekable file whose header is patched last.
 
-    ``write``, ``seek`` and ``tell`` are what ``av.open`` calls, in the thread that muxes. They never raise: FFmpeg would go on to write
-    its trailer after an error, and so turn a readable file into a broken one. The first ``OSError`` is kept in ``error``, and nothing
-    is written after it.
+    PyAV calls ``write``, ``seek`` and ``tell`` in the thread that muxes. They never raise: after an error FFmpeg would still
+    write its trailer and so corrupt a readable file. The first ``OSError`` is stored in ``error``, and nothing is written after
+    it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class GrowingFile:
         self._patches: list[tuple[int, bytes]] = []
 
     def write(self, data: bytes) -> int:
-        """Append ``data``; what would overwrite earlier bytes waits until ``close``."""
+        """Append ``data``; writes over earlier bytes are delayed until ``close``."""
         if self._closed:
             pass  # the number of the descriptor may be another file's by now
         elif self._place < self.end:
@@ -38,21 +38,21 @@ class GrowingFile:
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a place in bytes; gives the new one."""
+        """Set the position in bytes and return it."""
         self._place = offset + (0, self._place, self.end)[whence]
         return self._place
 
     def tell(self) -> int:
-        """The place in bytes where the next write goes."""
+        """Return the position of the next write in bytes."""
         return self._place
 
     def mark_whole(self) -> None:
-        """Say that the muxer wrote whole fragments up to here: this is what stays after an error."""
+        """Mark the bytes written so far as complete fragments, which are kept after an error."""
         if self.error is None:
             self.whole = self.end
 
     def close(self) -> None:
-        """Patch the header and close the file; a file with an error is cut to its whole fragments instead."""
+        """Apply the delayed writes and close the file; after an error the file keeps its complete fragments only."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""Tracks as MOT Challenge text (arXiv:1603.00831, table 3): frame, id, left, top, width, height, score, -1, -1, -1.
+"""Writes tracks as MOT Challenge text (arXiv:1603.00831, table 3): frame, id, left, top, width, height, score, -1, -1, -1.
 
 Frames, ids and pixels count from 1. A box without a track has the id -1, as in files of detections.
 """
@@ -13,7 +13,7 @@ from edgecnn.types import Detections, Result
 
 
 class MotSink:
-    """Writes a line for each box at once. Raises ``InputError`` where it can't be written, or where a result has no boxes to write."""
+    """Writes a line for each box immediately. Raises ``InputError`` if it can't be written, or if the model returns no boxes."""
 
     def __init__(self, path: Path | str, *, append: bool = False) -> None:
         self._file = LinesFile(path, append=append)

@@ -1,4 +1,4 @@
-"""Retention: the oldest recordings of a folder are deleted, so that they never fill the disk."""
+"""Deletes the oldest recordings of a folder to limit their number and size."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ _NAME = re.compile(STAMP + r"_[\w.-]+\.(?:mp4|jpg)")
 
 
 class RecordingFolder:
-    """Keeps at most ``max_count`` recordings of at most ``max_bytes`` together in ``folder``; other files are not touched.
+    """Keeps at most ``max_count`` recordings of ``max_bytes`` in total in ``folder``; other files are never deleted.
 
-    A recording is all files with the same name except for the suffix. Creates the folder; raises ``InputError`` where it can't.
+    A recording is all files with the same name except for the suffix. Creates the folder. Raises ``InputError`` if it can't be
+    written.
     """
 
     def __init__(self, folder: Path, *, max_count: int, max_bytes: int) -> None:
         self.folder, self._max_count, self._max_bytes = folder, max_count, max_bytes
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # A real file is the only reliable test: permissions do not show a read-only or full file system.
             probe = folder / ".edgecnn-probe"
             probe.touch()
             probe.unlink()
@@ -32,17 +34,17 @@ class RecordingFolder:
             raise write_error(folder, error) from error
 
     def path_for(self, event: Event, camera: str, suffix: str) -> Path:
-        """A path with time, camera and kind of the event in its name; names sort by time."""
+        """Return a path with time, camera and kind of the event in its name; names sort by time."""
         return self.folder / f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}{suffix}"
 
     def delete_oldest(self) -> None:
-        """Delete the oldest recordings until the limits hold; the newest always stays."""
+        """Delete the oldest recordings until the limits hold; the newest is always kept."""
         paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
         delete_oldest(paths, max_count=self._max_count, max_bytes=self._max_bytes)
 
 
 def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int) -> None:
-    """Delete files, whose names sort by age, until at most ``max_count`` of ``max_bytes`` are left; files of one stem count as one."""
+    """Delete files, whose names sort by age, until at most ``max_count`` stems of ``max_bytes`` in total are left."""
     recordings: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         recordings[path.name[: -len(path.suffix)]].append(path)

@@ -1,4 +1,4 @@
-"""One annotated picture of a run."""
+"""Writes one annotated image of a run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 class SnapshotSink:
-    """At the end, writes the last annotated frame on which something was found, or the last one at all.
+    """Writes the last annotated frame with a detection at the end, or the last frame if there is none.
 
-    Raises ``InputError`` where it can't be written; what was at ``path`` is then kept.
+    Raises ``InputError`` if it can't be written; an existing file is then kept.
     """
 
     def __init__(self, path: Path | str, painter: ResultPainter) -> None:
@@ -29,13 +29,13 @@ class SnapshotSink:
         self._found = False
 
     def write(self, result: Result) -> None:
-        """Remember the result if it is the one to show."""
+        """Store the result if it is the one to write so far."""
         found = not isinstance(result.prediction, Detections) or len(result.prediction) > 0
         if found or not self._found:
             self._kept, self._found = result, found
 
     def close(self) -> None:
-        """Write the picture."""
+        """Write the image."""
         if self._kept is None:
             return
         image, self._kept = self._painter.paint(self._kept), None

@@ -1,4 +1,4 @@
-"""A text file that holds complete lines at every moment."""
+"""Writes a text file that contains only complete lines at any time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edgecnn.files import check_writable, write_error
 
 
 class LinesFile:
-    """Appends whole lines, each handed to the system at once, so that a killed process loses none; "-" is standard output.
+    """Appends complete lines without a buffer, so that a killed process loses none; "-" is standard output.
 
-    What was at ``path`` is kept until the first lines, and with ``append`` for good. Above ``rotate_bytes`` the file is renamed to
-    ``path``.1 and a new one begun, which bounds the disk space. Raises ``InputError`` where it can't be written; lines before that stay
-    whole, and later ones are tried.
+    An existing file is replaced at the first lines, or extended with ``append``. Above ``rotate_bytes`` the file is renamed to
+    ``path``.1 and a new one is started, which limits the disk space. Raises ``InputError`` if the lines can't be written; earlier
+    lines remain complete, and later ones are written if that is possible again.
     """
 
     def __init__(self, path: Path | str, header: str = "", *, rotate_bytes: int | None = None, append: bool = False) -> None:
@@ -46,6 +46,7 @@ class LinesFile:
             self.path.replace(self.path.with_name(self.path.name + ".1"))
         if self._file is None:
             self._file = sys.stdout.buffer if self._to_stdout else self.path.open("ab" if self._append else "wb", buffering=0)
+            # A pipe or device has no position.
             self._whole = self._file.tell() if self._append and self._file.seekable() else 0
 
     def _write_whole(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""An annotated video, in one file or in segments of a certain length."""
+"""Writes an annotated video to one file or to segments of a fixed length."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ _LONGEST_GAP_S = 5.0
 
 
 class VideoSink:
-    """Writes annotated frames to ``path``; its suffix picks container and codec (.mp4 and .mkv: H.264, .webm: VP8).
+    """Writes annotated frames to ``path``; its suffix selects container and codec (.mp4 and .mkv: H.264, .webm: VP8).
 
     The file can be read while it grows, after a kill and on a full disk (see ``VideoWriter``). With ``realtime`` a frame is shown
-    until the next one was captured, but for five seconds at most, so that the video lasts as long as what it shows, with or without
-    dropped frames; else it follows the time stamps of the file that is read, or shows frames one after another at ``fps``, which may
-    be a function, asked at the first frame. Frames of another size than the first are scaled into it with black bars.
-    ``segment_s`` begins a new file after that many seconds, each with the time of its first frame in its name; ``dated`` gives a
-    single video such a name. The oldest of these files are deleted so that all take at most ``keep_bytes``. After an
-    ``InputError``, such as a full disk, the next frame begins a new file with its time in the name; the old one stays. So does an
-    .mp4 after 500,000 frames, which bounds the memory for its index.
-    Raises ``InputError`` where nothing can be written, and ``MissingExtraError`` without PyAV.
+    until the capture time of the next one, but for at most five seconds, so that dropped frames do not shorten the video. Else
+    the video uses the time stamps of the file that is read, or ``fps`` frames per second; a function ``fps`` is called at the
+    first frame. Frames of another size than the first are scaled to fit, with black bars.
+
+    ``segment_s`` starts a new file after that many seconds, with the time of its first frame in its name; ``dated`` gives a
+    single video such a name. The oldest of these files are deleted so that all together have at most ``keep_bytes``. After an
+    ``InputError``, for example on a full disk, the next frame starts a new file with its time in the name, and the old one is
+    kept. An .mp4 also starts a new file after 500,000 frames, which limits the memory for its index. Raises ``InputError`` if a
+    file can't be written, and ``MissingExtraError`` without PyAV.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class VideoSink:
         return self._file
 
     def _is_over(self, file: VideoWriter) -> bool:
-        """Whether the next frame belongs into a new file."""
+        """Return whether the next frame starts a new file."""
         return file.full or (self._segment is not None and file_length(file) >= self._segment)
 
     def _delete_oldest(self) -> None:
@@ -98,7 +99,7 @@ class VideoSink:
 
 
 class _Clock:
-    """When a frame is shown, in seconds from the first: by the time of its capture, by its time stamp, or one period after another."""
+    """Computes when a frame is shown, in seconds from the first: by capture time, time stamp or frame rate."""
 
     def __init__(self, realtime: bool) -> None:
         self._realtime, self._shift, self._last = realtime, 0.0, 0.0
@@ -118,5 +119,5 @@ class _Clock:
 
 
 def file_length(file: VideoWriter) -> float:
-    """How long a file is, in seconds."""
+    """Return the duration of a file in seconds."""
     return file.seconds + 1 / file.fps if file.frames else 0.0

@@ -1,4 +1,4 @@
-"""One video file, encoded and muxed by PyAV (FFmpeg): readable while it grows, after a kill and on a full disk.
+"""Encodes and muxes a video file with PyAV (FFmpeg), readable while it grows, after a kill and on a full disk.
 
 ===========  =========  =======  ===========================================================================================
 suffix       container  codec    while it grows
@@ -64,14 +64,14 @@ FORMATS = {
 
 
 def check_video_path(path: Path) -> None:
-    """Raise ``InputError`` where no container goes by the name's suffix, and ``MissingExtraError`` without PyAV."""
+    """Raise ``InputError`` if no container has this suffix, and ``MissingExtraError`` without PyAV."""
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path.name} is not the name of a video", f"use one of {', '.join(FORMATS)}")
     check_video_extra()
 
 
 def check_video_extra() -> None:
-    """Raise ``MissingExtraError`` where PyAV is not installed."""
+    """Raise ``MissingExtraError`` if PyAV is not installed."""
     from importlib.util import find_spec
 
     if find_spec("av") is None:
@@ -79,12 +79,12 @@ def check_video_extra() -> None:
 
 
 class VideoWriter:
-    """Writes images to ``path``; its suffix picks container and codec (see the module).
+    """Writes images to ``path``; its suffix selects container and codec (see the module).
 
-    The first image (H, W, 3) gives the size, less a column or row where that is odd, as 4:2:0 chroma needs it even; images of another
-    size are fitted into it. ``fps`` tells how long the last one is shown, and about how often a key frame comes: one a second. What was
-    at ``path`` is replaced when the first fragment is in the new file. A full disk or a killed process costs at most the last 0.4 s.
-    Raises ``InputError`` in one line where it can't be written on, and ``MissingExtraError`` without PyAV.
+    The first image (H, W, 3) uint8 BGR determines the size; an odd size loses one column or row, because 4:2:0 chroma needs even
+    sizes. Images of another size are scaled to fit. ``fps`` determines how long the last image is shown and the interval of key
+    frames, about one second. An existing file is replaced when the first fragment is written. A full disk or a killed process
+    loses at most the last 0.4 s. Raises ``InputError`` if the file can't be written, and ``MissingExtraError`` without PyAV.
     """
 
     def __init__(self, path: Path, first: Image, fps: float) -> None:
@@ -95,6 +95,7 @@ class VideoWriter:
         self.frames = 0
         self._format = FORMATS[path.suffix.lower()]
         self._last, self._closed, self._renamed = -1.0, False, False
+        # A temporary name until the first fragment: a run that ends before that keeps the old file.
         self._part = temporary_path(path)
         self._container: OutputContainer | None = None
         self._header_end = 0  # bytes; 0 before the first packet
@@ -110,16 +111,16 @@ class VideoWriter:
 
     @property
     def seconds(self) -> float:
-        """When the last image begins."""
+        """Time of the last image in seconds."""
         return max(self._last, 0.0)
 
     @property
     def full(self) -> bool:
-        """Whether the file should be closed and a new one begun, because the index that an MP4 keeps in memory is long."""
+        """Whether a new file should be started, because the index of this MP4 takes much memory."""
         return self._format.name == "mp4" and self.frames >= _MOST_FRAMES_OF_MP4
 
     def add(self, image: Image, at: float) -> None:
-        """Show ``image`` from ``at`` seconds on, at least a thousandth after the one before."""
+        """Add ``image``, shown from ``at`` seconds on; times increase by at least 1 ms."""
         self._raise()
         self._last = max(at, self._last + 1e-3) if self._last >= 0 else max(at, 0.0)
         self._encode(self._converted(fitted(image, self.size)))
@@ -127,7 +128,7 @@ class VideoWriter:
         self.frames += 1
 
     def close(self) -> None:
-        """Finish the file. Raises ``InputError`` where it could not be written whole; what is there can be read."""
+        """Finish the file. Raises ``InputError`` if it is not complete; its complete fragments can be read."""
         if self._closed:
             return
         self._closed = True
@@ -151,6 +152,7 @@ class VideoWriter:
         self._stream = self._add_stream(self._container, name)
 
     def _add_stream(self, container: OutputContainer, codec: str) -> VideoStream:
+        # 1001 keeps the rates of NTSC exact, such as 30000/1001.
         rate = Fraction(self.fps).limit_denominator(1001)
         stream: VideoStream = container.add_stream(codec, rate=rate, options=dict(self._format.encoders[codec]))  # type: ignore[assignment]
         stream.width, stream.height = self.size
@@ -174,7 +176,7 @@ class VideoWriter:
         return frame
 
     def _encode(self, frame: VideoFrame | None) -> None:
-        """Encode and mux one frame, or with None what the encoder still holds."""
+        """Encode and mux one frame; None flushes the encoder."""
         from av import FFmpegError
 
         assert self._container is not None
@@ -221,7 +223,7 @@ class VideoWriter:
 
 
 def fitted(image: Image, size: tuple[int, int]) -> Image:
-    """As large as ``size`` (width, height): cut by at most a pixel for the encoder, or scaled with black bars where the source changed."""
+    """Fit an image into ``size`` (width, height): crop by at most one pixel, else scale with black bars."""
     width, height = size
     if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
         return np.ascontiguousarray(image[:height, :width])

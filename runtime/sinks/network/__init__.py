@@ -1,1 +1,1 @@
-"""Outputs that go to other machines: MQTT, webhooks, Prometheus."""
+"""Outputs to the network: MQTT, webhooks, Prometheus."""

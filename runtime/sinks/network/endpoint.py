@@ -1,4 +1,4 @@
-"""Addresses of network outputs, and their secrets, which come from the environment or a file and never from the command line."""
+"""Parses addresses of network outputs, and reads secrets from the environment or a file, never from the command line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from edgecnn.errors import InputError
 
 
 def parse_endpoint(address: str, schemes: Mapping[str, int], example: str) -> SplitResult:
-    """The parts of an address such as ``example``; ``schemes`` are the default ports by scheme.
+    """Parse an address such as ``example``; ``schemes`` are the default ports by scheme.
 
-    Raises ``InputError``, which never repeats a password, for an address of another form or with a password.
+    Raises ``InputError`` for an address of another form or with a password; the message does not contain the password.
     """
     try:
         parts = urlsplit(address)
+        # urlsplit checks the port only when it is read.
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
@@ -29,7 +30,7 @@ def parse_endpoint(address: str, schemes: Mapping[str, int], example: str) -> Sp
 
 
 def read_secret(variable: str, file: str | None) -> str | None:
-    """The first line of ``file``, else the environment variable, else None. Raises ``InputError`` for a file that can't be read."""
+    """Return the first line of ``file``, else the environment variable, else None. Raises ``InputError``."""
     if file is None:
         return os.environ.get(variable) or None
     try:

@@ -1,8 +1,8 @@
-"""Results and events to an MQTT broker, by paho-mqtt.
+"""Publishes results and events to an MQTT broker, with paho-mqtt.
 
 Topics under the path of the address: ``<base>/<camera>/results`` and ``<base>/<camera>/events`` hold JSON as in JSON lines,
-``<base>/state`` is "online", or "offline" after the end or a lost connection (MQTT's last will); it is retained, so that who
-subscribes later sees it. A camera without a name leaves its part out.
+``<base>/state`` is "online", or "offline" after the end or a lost connection (MQTT's last will); it is retained, so that later
+subscribers get it. The topic of a camera without a name has no camera part.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEEPALIVE_S, _MAX_RECONNECT_DELAY_S = 15, 15
 
 @dataclass(frozen=True, slots=True)
 class MqttAddress:
-    """A broker and what is published there."""
+    """Address of a broker, and the options of publishing."""
 
     host: str
     port: int
@@ -59,9 +59,10 @@ class MqttAddress:
 
     @classmethod
     def parse(cls, address: str) -> MqttAddress:
-        """From mqtt[s]://[user@]host[:port]/base?qos=0|1|2&send=events,results&every=SECONDS&client=ID&ca=&cert=&key=&password-file=.
+        """Parse mqtt[s]://[user@]host[:port]/base?OPTION=VALUE&...
 
-        ``every`` is the shortest time between two published results of a camera. Raises ``InputError``.
+        The options are qos (0, 1 or 2), send (events,results), every (seconds), client (id), ca, cert, key, password-file.
+        ``every`` is the minimum time between two published results of a camera. Raises ``InputError``.
         """
         parts = parse_endpoint(address, _PORTS, _EXAMPLE)
         options = {name.replace("-", "_"): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
@@ -115,8 +116,8 @@ def _seconds(text: str) -> float:
 class MqttSink:
     """Publishes results and events; connects in the background and reconnects whenever the connection is lost.
 
-    ``write`` and ``write_event`` raise ``UnreachableError`` while the broker is not reachable. With QoS 1 and 2 the messages taken
-    are delivered, also after an outage; at most 20 of them are unacknowledged at a time. Raises ``MissingExtraError`` without
+    ``write`` and ``write_event`` raise ``UnreachableError`` while the broker can't be reached. With QoS 1 and 2, accepted
+    messages are delivered even after an outage; at most 20 are unacknowledged at a time. Raises ``MissingExtraError`` without
     paho-mqtt and ``InputError`` for certificates that can't be read.
     """
 
@@ -146,9 +147,10 @@ class MqttSink:
             self._publish(self._topic(event.camera, "events"), {"version": SCHEMA_VERSION, **event_record(event)})
 
     def close(self) -> None:
-        """Wait up to a second for acknowledgements, then disconnect. Raises ``UnreachableError`` where messages may be lost."""
+        """Wait up to a second for acknowledgements, then disconnect. Raises ``UnreachableError`` if messages may be lost."""
         if self._client is None:
             return
+        # A disconnect by the client does not trigger the last will, so "offline" is published below.
         client, self._client = self._client, None
         missing = self._wait_for_acknowledgements(0, _FLUSH_S) if self._connected.is_set() else self._sent - self._acknowledged
         if self._connected.is_set():
@@ -170,13 +172,14 @@ class MqttSink:
         if self.address.qos and self._wait_for_acknowledgements(_MAX_IN_FLIGHT - 1, _TIMEOUT_S) >= _MAX_IN_FLIGHT:
             raise self._unreachable(f"it did not acknowledge {_MAX_IN_FLIGHT} messages")
         with self._changed:
+            # Counted before: paho's thread may report the acknowledgement while publish() still runs.
             self._sent += 1
         info = self._client.publish(topic, as_line(record)[:-1], qos=self.address.qos)
         if not self.address.qos:
             self._wait_until_sent(info)
 
     def _wait_until_sent(self, info: Any) -> None:
-        """QoS 0 has no acknowledgement; wait at least until the network took the message, or the queue in paho would grow."""
+        """Wait until a message of QoS 0 is sent; it gets no acknowledgement, and the queue of paho would grow without limit."""
         with suppress(ValueError, RuntimeError):
             info.wait_for_publish(_TIMEOUT_S)
         if not info.is_published():
@@ -185,7 +188,7 @@ class MqttSink:
             raise self._unreachable("the connection accepts no data")
 
     def _wait_for_acknowledgements(self, most: int, seconds: float) -> int:
-        """The number of unacknowledged messages, as soon as it is ``most`` or less or the time is over."""
+        """Wait until at most ``most`` messages are unacknowledged or ``seconds`` have passed; return their number."""
         with self._changed:
             self._changed.wait_for(lambda: self._sent - self._acknowledged <= most, seconds)
             return self._sent - self._acknowledged
@@ -212,6 +215,7 @@ class MqttSink:
             client.username_pw_set(address.user, read_secret(PASSWORD, address.password_file))
         if address.tls:
             self._set_tls(client)
+        # The broker publishes the last will when the connection is lost without a DISCONNECT packet.
         client.will_set(self._state_topic, "offline", qos=1, retain=True)
         client.max_inflight_messages_set(_MAX_IN_FLIGHT + 1)
         client.reconnect_delay_set(1, _MAX_RECONNECT_DELAY_S)

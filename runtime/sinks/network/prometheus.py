@@ -1,4 +1,4 @@
-"""Metrics of a run for Prometheus, by prometheus_client: the fate of frames, the age of results, the state of cameras and outputs.
+"""Exports the metrics of a run to Prometheus: frames by fate, frame age, state of cameras and outputs.
 
 edgecnn_frames_captured_total{camera}              frames captured
 edgecnn_frames_total{camera,fate}                  frames by fate: processed, dropped, failed, skipped
@@ -35,7 +35,7 @@ _READ_TIMEOUT_S = 5.0
 
 
 class MeasuredCamera(Protocol):
-    """The part of a camera that is measured."""
+    """The attributes of a camera that are exported."""
 
     @property
     def state(self) -> CameraState: ...  # noqa: D102
@@ -44,7 +44,7 @@ class MeasuredCamera(Protocol):
 
 
 class MeasuredOutput(Protocol):
-    """The part of an output that is measured."""
+    """The attributes of an output that are exported."""
 
     name: str
 
@@ -75,18 +75,18 @@ class PrometheusMetrics:
         prometheus_client.PlatformCollector(registry=self._registry)
 
     def page(self, accept: str = "") -> tuple[bytes, str]:
-        """The page and its content type, in the text format or in OpenMetrics, whichever ``accept`` asks for."""
+        """Return the metrics and their content type, in the text format or in OpenMetrics, as the ``accept`` header requests."""
         from prometheus_client.exposition import choose_encoder
 
         encode, kind = choose_encoder(accept)
         return encode(self._registry), kind
 
     def describe(self) -> Iterable[Any]:
-        """Nothing: prometheus_client would otherwise collect once at registration."""
+        """Return nothing; without this method prometheus_client would collect once at registration."""
         return ()
 
     def collect(self) -> Iterable[Any]:
-        """All metric families with their current values; called by prometheus_client."""
+        """Return all metric families with their current values; called by prometheus_client."""
         from prometheus_client.core import GaugeMetricFamily
 
         info = GaugeMetricFamily("edgecnn_build_info", "The version of edgecnn.", labels=["version"])
@@ -128,9 +128,10 @@ def _clocks(cameras: Readings) -> Iterable[Any]:
 
 
 def _add(family: Any, labels: dict[str, str], summary: DurationSummary) -> None:
-    """Add a summary with quantiles, which the text format has and prometheus_client's own summaries lack."""
+    """Add a summary with quantiles, which the summaries of prometheus_client do not support."""
     for quantile, percentile in _QUANTILES:
         family.add_sample(family.name, {**labels, "quantile": quantile}, getattr(summary, percentile) / 1e3)
+    # Prometheus uses seconds as base unit. The mean of no values is NaN, but a sum has to start at 0.
     total = summary.mean * summary.count / 1e3
     family.add_sample(f"{family.name}_count", labels, summary.count)
     family.add_sample(f"{family.name}_sum", labels, total if math.isfinite(total) else 0.0)
@@ -162,9 +163,9 @@ def _outputs(outputs: list[MeasuredOutput]) -> Iterable[Any]:
 
 
 class MetricsServer:
-    """Serves ``metrics`` at http://host:port/metrics until ``close``; port 0 takes a free one, see ``port``.
+    """Serves ``metrics`` at http://host:port/metrics until ``close``; port 0 selects a free port.
 
-    Raises ``InputError`` where the port is taken.
+    Raises ``InputError`` if the port is in use.
     """
 
     def __init__(self, metrics: PrometheusMetrics, port: int, host: str = "127.0.0.1") -> None:
@@ -196,7 +197,7 @@ class _MetricsRequestHandler(BaseHTTPRequestHandler):
     server_version, sys_version = "edgecnn", ""
 
     def do_GET(self) -> None:
-        """The metrics, or 404."""
+        """Respond with the metrics, or 404 for another path."""
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(404)
             return
@@ -208,4 +209,4 @@ class _MetricsRequestHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: it would fill the terminal."""
+        """Log nothing: each scrape would print a line to the terminal."""

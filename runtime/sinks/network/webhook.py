@@ -1,6 +1,6 @@
-"""Events by HTTP POST.
+"""Sends events by HTTP POST.
 
-The body is one event as in JSON lines. ``X-Edgecnn-Delivery`` stays the same when an event is sent again. With a secret,
+The body is one event as in JSON lines. ``X-Edgecnn-Delivery`` is the same if an event is sent again. With a secret,
 ``X-Edgecnn-Signature`` is "sha256=" and the HMAC-SHA256 of the body in hex digits, as in GitHub's webhooks.
 """
 
@@ -32,8 +32,8 @@ _RETRY_STATUS = (408, 425, 429)
 class WebhookSink:
     """Posts each event of ``kinds`` (None: all) to ``url`` within ``timeout`` seconds; redirects are not followed.
 
-    Raises ``UnreachableError``, after which the event may be sent again, where no answer comes in time or its status is 408, 425, 429
-    or 5xx, and ``InputError`` for any other status but 2xx.
+    Raises ``UnreachableError``, after which the event may be sent again, if there is no response in time or its status is 408,
+    425, 429 or 5xx, and ``InputError`` for any other status except 2xx.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class WebhookSink:
         self._last: tuple[Event, bytes] | None = None
 
     def write(self, result: Result) -> None:
-        """Nothing: the events of a result come by ``write_event``, too."""
+        """Do nothing: ``write_event`` gets the events of a result, too."""
 
     def write_event(self, event: Event) -> None:
         """Post one event."""
@@ -63,7 +63,7 @@ class WebhookSink:
             raise InputError(f"{self.name} answers with status {status}", "check the address and the server")
 
     def close(self) -> None:
-        """Nothing: no connection is kept between two posts."""
+        """Do nothing: no connection is kept open between two events."""
 
     def _post(self, body: bytes) -> tuple[int, str]:
         connection = self._connection()
@@ -71,6 +71,7 @@ class WebhookSink:
         deadline.daemon = True
         try:
             connection.connect()
+            # connect() has the timeout of the socket; the timer limits the rest, since _shut_down needs a socket.
             deadline.start()
             connection.request("POST", self._target, body, self._headers(body))
             answer = connection.getresponse()
@@ -100,7 +101,7 @@ class WebhookSink:
 
 
 def _shut_down(connection: http.client.HTTPConnection) -> None:
-    """Ends the whole request; the timeout of a socket starts again with each byte that arrives."""
+    """Abort the whole request; the timeout of a socket starts again with each byte that arrives."""
     with suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)
 
