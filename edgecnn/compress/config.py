@@ -93,6 +93,7 @@ class CompressConfig:
         words += [f"--teacher {shlex.quote(shown_address(teacher))}" for teacher in (*self.teachers, *self.train.pseudo)]
         words += _changed(self.distill, DISTILL_FIELDS)
         words += _changed(self, STEP_FIELDS)
+        # the options after the data are those of `edgecnn train`; pseudo-label teachers are --teacher here
         _, _, rest = dataclasses.replace(self.train, pseudo=()).command().partition(" --data")
         return " ".join([*words, f"--data{rest}"])
 

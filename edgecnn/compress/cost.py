@@ -53,6 +53,7 @@ def count_macs(model: nn.Module, example: Tensor) -> int:
 
     def count(layer: Any, _: Any, output: Tensor) -> None:
         nonlocal total
+        # from the shape of the output: strides and padding need no formula
         total += _of_layer(layer, output)
 
     was_training = model.training

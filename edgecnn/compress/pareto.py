@@ -29,6 +29,7 @@ class ParetoPoint:
 def pareto_front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
     """The points that no other point beats in both cost and accuracy, cheapest first."""
     found: list[ParetoPoint] = []
+    # by rising cost, a point is on the front exactly if it is more accurate than all cheaper ones
     for point in sorted(points, key=lambda point: (point.cost, -point.accuracy)):
         if not found or point.accuracy > found[-1].accuracy:
             found.append(point)

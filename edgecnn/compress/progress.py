@@ -34,6 +34,7 @@ class ProgressFile:
         Raises ``InputError`` where a run exists that is not to be resumed, where none exists, or where it was configured otherwise.
         """
         path, group = folder / PROGRESS, group or ProcessGroup()
+        # the other processes always resume: they read the file that the main one has written just before
         with group.main_first():
             return cls._open(path, cls(folder, identity, command, group), resume=resume or not group.main)
 

@@ -107,6 +107,7 @@ class CompressionReport:
                 found["MACs"].append(ParetoPoint(own.name, own.cost.macs, own.accuracy, "fp32"))
         for own, file in self._pairs():
             if file.task_latency_ms is not None and file.accuracy is not None:
+                # one panel per format: networks are compared within one engine
                 title = f"{file.format}, task latency in ms"
                 found.setdefault(title, []).append(ParetoPoint(own.name, file.task_latency_ms, file.accuracy, file.precision))
         return {title: points for title, points in found.items() if points}

@@ -46,6 +46,7 @@ def _run_steps(context: PipelineContext) -> list[Path]:
     progress = ProgressFile.open(
         config.train.out, config.identity(), config.command(), resume=config.train.resume, group=context.group
     )
+    # the network to compress is copied, so that the report can compare with it even if the original is replaced
     made = _copy_start(config, progress)
     for number, step in enumerate(config.steps, 1):
         name = f"{number:02d}-{step}"

@@ -137,6 +137,7 @@ class PruningRounds:
         self._count = 0
         self._file = folder / "latency.json"
         found: dict[str, Any] = json.loads(self._file.read_text()) if self._file.is_file() else {}
+        # measured latencies vary: a resumed run must repeat the decisions of the stopped one, so it reuses its measurements
         self._known_ms: list[float] = found.get("measured_ms", [])
         self.target_ms: float | None = found.get("target_ms", context.target_ms)
         self._asked = 0

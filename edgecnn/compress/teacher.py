@@ -59,6 +59,7 @@ class DistillationTeacher:
         A classifier gives (logits,), a detector (distances, scores) of the cells at the batch's own size.
         """
         found = [_outputs(network.model(_adapted(inputs, preprocess, network.card))) for network in self.networks]
+        # ``found`` lists outputs by network: zip groups them by output
         return tuple(torch.stack([part.float() for part in parts]).mean(0) for parts in zip(*found, strict=True))
 
 

@@ -77,9 +77,9 @@ PARAMETERS = tuple(field.name for field in fields(Address) if field.name != "pla
 
 
 def parse_address(uri: str | Path) -> Address:
-    """The parts of an address; raises ``InputError`` for an unknown parameter or a bad value.
+    """Parse an address; raises ``InputError`` for an unknown parameter or an invalid value.
 
-    An existing path with a question mark in its name is taken as that path.
+    The name of an existing file or folder may contain a question mark: it is not parsed.
     """
     text = str(uri)
     if "?" not in text or (not text.startswith(SCENE) and Path(text).expanduser().exists()):
@@ -88,6 +88,7 @@ def parse_address(uri: str | Path) -> Address:
     pairs = parse_query(query)
     if place.startswith(SCENE):
         own = [f"{name}={value}" for name, value in pairs if name not in SCENE_PARAMETERS]
+        # the scene parses its own parameters later: they stay in the address
         place = "?".join([place, *(["&".join(own)] if own else [])])
         pairs = [pair for pair in pairs if pair[0] in SCENE_PARAMETERS]
     return Address(place=place, **{name: _value(name, value) for name, value in pairs})

@@ -37,6 +37,7 @@ class BoxList:
             self.problems.append(Problem(where, f"a box with a coordinate that is no number: {_shown(xyxy)}"))
             return False
         x1, y1, x2, y2 = xyxy
+        # clipped before the checks: a box that lies outside has no extent after clipping
         clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, self.width), min(y2, self.height))
         if x2 <= x1 or y2 <= y1 or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
             what = "without extent" if x2 <= x1 or y2 <= y1 else f"outside the image of {self.width:g}x{self.height:g}"

@@ -53,6 +53,7 @@ def pick_calibration(
     """
     _check_count(min(count, len(dataset)), dataset.name, force)
     draw = random.Random(seed)
+    # more candidates than needed: brightness is known only after reading, and duplicates are dropped
     candidates = _candidates(dataset, CANDIDATES * count, draw)
     foreign = _fingerprints(apart_from)
     looked, left_out = _look(dataset, candidates, foreign)
@@ -74,6 +75,7 @@ def fingerprint(image: Image) -> str:
 
 def luma(image: Image) -> float:
     """Mean brightness 0..255 of a BGR image."""
+    # one mean per channel, then weighted: the same as the mean of a gray image, without making one
     mean: Float32 = image.reshape(-1, 3).mean(0, dtype=np.float32)
     return float(mean @ BGR_TO_LUMA)
 

@@ -109,6 +109,7 @@ class _Finder:
 
     def __init__(self, file: Path) -> None:
         roots = [file.parent, file.parent.parent] if file.parent.name.lower() == "annotations" else [file.parent]
+        # file_name is relative to a folder that the format does not name: annotations/../val2017 or images/val2017 are usual
         below = [place for root in roots for place in sorted(root.iterdir()) if place.is_dir()]
         below += [place for images in below if images.name == "images" for place in sorted(images.iterdir()) if place.is_dir()]
         # A folder whose name is in the file's own (val2017 in instances_val2017.json) comes first.

@@ -1,4 +1,4 @@
-"""Detects which kind of dataset a path is, and opens it."""
+"""Detects the format of a dataset, and opens it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Loader(Protocol):
     """The functions of each module of ``KINDS``."""
 
     def fits(self, path: Path) -> bool:
-        """Whether the path looks like this kind, by names of files and folders alone."""
+        """Whether the path has this format, detected by names of files and folders only."""
         ...
 
     def splits(self, path: Path) -> tuple[str, ...]:
@@ -90,10 +90,12 @@ def _plan_split(address: Address, split: str | None) -> tuple[tuple[str, ...] | 
         if not part:
             problem = f"val_fraction= divides {address.place} into train and val, but split= is {split or 'missing'}"
             raise InputError(problem, "add split=train or split=val, or leave val_fraction= out")
+        # the test split stays separate: its images must not reach a training by a new random split
         kept = tuple(name for name in own if name.lower() not in TEST)
         return (None if kept == own else kept), part
     if split is None:
         return None, ""
+    # no splits of its own: a random split by the default fraction
     if not own and part:
         return None, part
     return (_resolve(split, own, address.path),), ""

@@ -10,11 +10,12 @@ from edgecnn.data.image_files import SUFFIXES, ImageError, image_size, list_imag
 from edgecnn.data.sample import Dataset, Problem, Sample
 
 SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
+# Folders of detection datasets: such a dataset without its annotations must not become one of two classes.
 NOT_CLASSES = {"images", "labels", "annotations", "jpegimages"}
 
 
 def fits(path: Path) -> bool:
-    """Whether there are sub-folders with images, other than those of a detection dataset."""
+    """Whether the folder has sub-folders with images, other than those of a detection dataset."""
     if not path.is_dir():
         return False
     roots = [path / split for split in splits(path)] or [path]

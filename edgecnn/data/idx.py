@@ -39,7 +39,7 @@ FASHION_DIGESTS = {
 
 
 def find_files(folder: Path, split: str) -> tuple[Path, Path] | None:
-    """The image and the label file of a split, plain or .gz; None where neither is there."""
+    """Paths of the image file and the label file of a split, plain or .gz; None if both are missing."""
     names = (f"{PREFIX[split]}-images-idx3-ubyte", f"{PREFIX[split]}-labels-idx1-ubyte")
     found = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None) for name in names]
     if found[0] is None and found[1] is None:
@@ -118,6 +118,7 @@ def label_names(folder: Path, labels: Int64) -> tuple[str, ...]:
 
 def load(folder: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
     """The dataset of one split, or of all splits; images are read as (H, W, 3) uint8 BGR."""
+    # both splits without one: names begin with the split, so that they stay unique
     parts = [(name, *read_arrays(folder, name)) for name in ([split] if split else splits(folder))]
     images = np.concatenate([part[1] for part in parts])
     truth = np.concatenate([part[2] for part in parts])

@@ -29,11 +29,13 @@ class ImageError(InputError):
         self._arguments = (path, reason, kind)
 
     def __reduce__(self) -> tuple[object, ...]:
+        # exceptions are pickled with their message as the only argument, with which the constructor would fail in another process
         return ImageError, self._arguments
 
 
 def list_images(folder: Path) -> list[Path]:
     """The image files directly in a folder, by name."""
+    # hidden files: macOS writes a ._name.jpg with metadata beside each file on foreign disks
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
 
 

@@ -18,6 +18,7 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
     first = datasets[0]
     if len(datasets) == 1:
         return first
+    # the order of the names counts, too: class ids are positions in them
     if any((dataset.task, dataset.labels) != (first.task, first.labels) for dataset in datasets):
         raise ValueError(f"the datasets have other classes than {first.name}; bring them to one list with to_classes")
     ends = list(accumulate(map(len, datasets)))

@@ -158,6 +158,7 @@ def _videos(folder: Path) -> list[Path]:
 
 def _info(folder: Path) -> dict[str, str]:
     """The section [Sequence] of seqinfo.ini; {} if the file is missing or can't be read."""
+    # no interpolation: a % in a value is no reference
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment]  # keys keep their case
     try:

@@ -73,9 +73,9 @@ def pseudo_label(
 ) -> PseudoLabelled:
     """Add the boxes that ``predict`` finds of the classes that are not labelled in an image.
 
-    ``classes`` gives the dataset's class for a class of the predictor; others are left out. A box that overlaps a true one of its
-    class by half is the same object. With ``cache``, a COCO .json file, an image is only predicted where the file has not been
-    written yet, or was by another predictor (``key``) or for other classes.
+    ``classes`` maps classes of the predictor to classes of the dataset; others are left out. A box with an IoU of at least 0.5 with
+    a true box of its class is the same object. ``cache`` is a COCO .json file with predictions; it is ignored and written again if it
+    is of another predictor (``key``), threshold ``lower`` or other classes.
     Raises ``ValueError`` for thresholds that are not 0 < lower <= threshold <= 1, ``InputError`` for a dataset without boxes.
     """
     lower = threshold if lower is None else lower

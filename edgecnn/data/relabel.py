@@ -23,6 +23,7 @@ def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
             f"{dataset.name} has no class {', '.join(unknown)}", f"name some of its classes: {', '.join(dataset.labels)}"
         )
     names = rename(dataset.labels, renames)
+    # classes that were given the same name become one
     labels = tuple(dict.fromkeys(names))
     new_of = np.array([labels.index(name) for name in names], np.int64)
     changed = dataset.map(lambda sample: _renamed(sample, new_of))

@@ -34,6 +34,7 @@ class RenderedSamples(Sequence[Sample]):
         # the modulo turns a negative index into one from the start
         frame = index % self._count * self._scene.options.every
         ground_truth = self._scene.ground_truth(frame)
+        # frames of one cut show the same objects: a random split must not divide them
         group = str(self._scene.cut(frame))
         return Sample(f"frame-{frame:07d}", partial(self._image, frame), boxes=ground_truth.boxes, group=group, image_id=frame)
 

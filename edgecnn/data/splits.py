@@ -31,6 +31,7 @@ def train_val_split(dataset: Dataset, fraction: float, seed: int) -> tuple[Datas
     if len(held) == len(groups):
         group = f", all of one group ({dataset.samples[0].group})" if sizes[0] > 1 else ""
         raise InputError(f"too few images to divide: {len(dataset)} in {dataset.name}{group}", "use a larger dataset")
+    # sorted: the order of the dataset is kept in both parts
     held_indices = np.sort(np.array([index for group in held for index in groups[group]], np.int64))
     learnt = np.setdiff1d(np.arange(len(dataset)), held_indices)
     return dataset.pick(learnt.tolist()), dataset.pick(held_indices.tolist())
@@ -91,7 +92,7 @@ def _choose(sizes: list[int], wanted: int, order: Sequence[int]) -> list[int]:
 def assign_groups(dataset: Dataset, pattern: str) -> Dataset:
     """The dataset with groups by the first (...) of the regular expression ``pattern`` in each file name, or by the whole match.
 
-    An image that it does not match is a problem, and a group of its own. With "@content" copies of an image are a group.
+    An image that it does not match is a problem, and forms its own group. With "@content" copies of an image are a group.
     Raises ``InputError`` where it matches none.
     """
     if pattern == CONTENT:

@@ -30,6 +30,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     samples = []
     for image in list_images(path):
         try:
+            # reads header and end only, but finds damaged files before they are used
             image_size(image)
         except ImageError as error:
             problems.append(Problem(image.name, error.reason))

@@ -74,6 +74,7 @@ def _samples(file: Path, top: Path, rows: list[tuple[int, list[str]]], problems:
     for line, row in rows:
         try:
             image, value = _parsed(file.parent, row)
+            # a second value for an image would contradict the first
             if image in seen:
                 raise ValueError(f"{row[0]} for a second time")
             image_size(image)

@@ -57,9 +57,9 @@ class VideoFrames:
         return np.asarray(image, np.uint8)
 
     def _at(self, index: int) -> cv2.VideoCapture:
-        """The capture with frame ``index`` next; a forked process opens its own, because both would share one place in the file.
+        """The capture, positioned at frame ``index``; a forked process opens its own, because both would share one file position.
 
-        It keeps the one it inherited: closing it would wait for ever for decoder threads that were not forked.
+        The inherited capture is kept: closing it would wait forever for decoder threads, which do not exist in the fork.
         """
         capture = self._capture
         if self._process != os.getpid():
@@ -67,6 +67,7 @@ class VideoFrames:
             capture = None
         if capture is None or index < self._next:
             capture = self._rewound()
+        # grab() decodes a frame without converting it to BGR, which read() does
         while self._next < index and capture.grab():
             self._next += 1
         return capture

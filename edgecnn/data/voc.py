@@ -80,6 +80,7 @@ def _folder(root: Path, names: tuple[str, ...]) -> Path:
 
 def _listed(root: Path, split: str) -> list[str]:
     lines = (root / "ImageSets" / "Main" / f"{split}.txt").read_text(encoding="utf-8-sig").splitlines()
+    # lists of single classes have a second column: 1, 0 or -1
     return [line.split()[0] for line in lines if line.strip()]
 
 
@@ -122,5 +123,6 @@ def _sample(image: Path, file: Path, objects: list[_Object], labels: tuple[str, 
         except ValueError:
             problems.append(Problem(where, f"a box with a coordinate that is no number: {one.corners}; left out"))
             continue
+        # VOC's evaluation ignores difficult objects, as COCO's does crowds
         boxes.add((x1, y1, x2, y2), labels.index(one.name), where, crowd=one.difficult)
     return Sample(image.name, partial(read_image, image), boxes=boxes.done())

@@ -46,6 +46,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
 def _parts(path: Path) -> dict[str, tuple[Path, Path]]:
     """The folders of images and labels by split; "" is the part of a dataset without splits."""
     pairs = {name: (path / name / "images", path / name / "labels") for name in SPLITS}
+    # both layouts may occur in one dataset: the first one found of a split is used
     pairs |= {name: (path / "images" / name, path / "labels" / name) for name in SPLITS if name not in _existing(pairs)}
     return _existing(pairs) or _existing({"": (path / "images", path / "labels")})
 
@@ -85,6 +86,7 @@ def _samples(top: Path, images: Path, labels: Path, names: tuple[str, ...], prob
 
 
 def _read_boxes(file: Path, shown: str, classes: int, boxes: BoxList) -> None:
+    # utf-8-sig: some Windows editors begin a file with a byte order mark
     for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
         if not line.strip():
             continue

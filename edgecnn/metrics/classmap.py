@@ -21,7 +21,7 @@ SHOWN = 8
 class ClassMap:
     """``dataset_class`` (M,) int64: for each class of the model the class of the dataset, -1 for none.
 
-    Several classes of the model may map to the same class. ``count`` is the number of classes of the dataset; ``notes`` tell which
+    Several classes of the model may map to the same class. ``count`` is the number of classes of the dataset; ``notes`` list which
     classes only one of the two has.
     """
 

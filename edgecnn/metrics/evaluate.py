@@ -85,6 +85,7 @@ def _add(accumulator: Accumulator, prediction: Prediction, sample: GroundTruthSa
     else:
         if not isinstance(prediction, Detections) or sample.boxes is None:
             raise _wrong_task("boxes", "a detector", prediction)
+        # after mapping: ``unlabelled`` holds ids of the dataset
         accumulator.add(_labelled(mapping.detections(prediction), sample.unlabelled), sample.boxes)
 
 

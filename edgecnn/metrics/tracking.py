@@ -103,7 +103,7 @@ def _numbers(line: str, number: int, frames: int) -> tuple[float, ...]:
             f"line {number} is not frame,id,left,top,width,height with a frame of 1 to {frames}: {line.strip()!r}",
             "correct the file",
         )
-    return values if len(values) == 7 else (*values, 1.0)
+    return values if len(values) == 7 else (*values, 1.0)  # column 7 is the confidence in results, "counts" in ground truth
 
 
 def _from_rows(rows: NDArray[np.float64]) -> TrackedBoxes:

@@ -46,6 +46,7 @@ def convert(file: Path, out: Path) -> ModelCard:
     weights = {renamed(key, blocks): tensor for key, tensor in stored.items()}
     if expected != {key: tuple(tensor.shape) for key, tensor in weights.items()}:
         raise _misfit(file, "its tensors have other names or shapes")
+    # not strict: files of old PyTorch versions lack batch-norm's counters, which inference does not use
     model.load_state_dict(weights, strict=False)
     card = new_card(name, defaults(name), LABELS)
     preprocess = card.preprocess.__class__(size=(32, 32), resize="stretch", mean=MEAN, std=STD)

@@ -87,7 +87,7 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
 
 
 def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard, *, half: bool = False) -> ModelCard:
-    """Write weights and card into one file, atomically; gives the card with the digest of the weights.
+    """Write weights and card into one file, atomically; returns the card with the digest of the weights.
 
     ``half`` stores parameters, but not batch-norm statistics, in half precision; a checkpoint is always loaded in single precision.
     Raises ``InputError`` where the folder can't be written.
@@ -97,6 +97,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, card: ModelCard, *, half
     path = Path(path)
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     if half:
+        # parameters only: half precision would round small running variances to zero
         weights |= {key: weights[key].half() for key, _ in model.named_parameters()}
     card = card.replace(sha256=digest(weights))
     try:

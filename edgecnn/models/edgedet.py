@@ -35,7 +35,7 @@ class Backbone(nn.Module):
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        return maps[-3:]
+        return maps[-3:]  # the strides 8, 16 and 32
 
 
 class Neck(nn.Module):

@@ -49,6 +49,7 @@ def _typed(text: str, hint: Any) -> Any:
             return None
         return _typed(text, next(part for part in parts if part is not NoneType))
     if origin is tuple:
+        # a size may be written as 96x96
         items = [_typed(item, parts[0]) for item in text.lower().replace("x", ",").split(",")]
         if parts[-1] is not Ellipsis and len(items) != len(parts):
             raise ValueError(f"{len(items)} values instead of {len(parts)}")

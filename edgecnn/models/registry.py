@@ -66,6 +66,7 @@ def task_of(name: str, options: Mapping[str, Any] | None = None) -> Task:
 def defaults(name: str) -> dict[str, Any]:
     """All options of the model ``name`` with their defaults; a card stores them, so that new defaults do not break old weights."""
     own = {key: item.default for key, item in inspect.signature(model_class(name)).parameters.items()}
+    # the preset last: it replaces defaults of the class
     return own | dict(MODELS[name].preset)
 
 

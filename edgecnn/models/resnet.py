@@ -36,6 +36,7 @@ class ResNetS(nn.Module):
         last = widths[0]
         for stage, (width, blocks_here) in enumerate(zip(widths, _depths(len(widths), depth, depths), strict=True)):
             for index in range(blocks_here):
+                # the first block of each stage but the first halves the size
                 blocks.append(Residual(last, width, 2 if stage and not index else 1))
                 last = width
         self.stages = nn.Sequential(*blocks)

@@ -17,6 +17,7 @@ def fcos(outputs: Tensors, card: ModelCard) -> Detections:
     The N cells are the grids of option ``strides`` (default 8, 16, 32) one after the other, each row by row.
     """
     corners, strides = cells(card.preprocess.size, tuple(card.decode.options.get("strides", (8, 16, 32))))
+    # found by name: with four classes both outputs have the same shape
     shapes = {name: array.shape for name, array in outputs.items()}
     if shapes.get("boxes") != (1, len(corners), 4) or shapes.get("scores", ())[:2] != (1, len(corners)):
         raise unexpected_outputs("fcos", f"boxes (1, {len(corners)}, 4) and scores (1, {len(corners)}, classes)", outputs)

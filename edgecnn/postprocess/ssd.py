@@ -42,6 +42,7 @@ def _openvino(outputs: Tensors) -> tuple[Float32, int]:
     if len(outputs) != 1 or output.ndim != 4 or output.shape[3] != 7:
         raise unexpected_outputs("ssd", "one output (1, 1, N, 7) or the four of TFLite_Detection_PostProcess", outputs)
     table = first_image(output)[0]
+    # accumulate keeps the rows before the first negative image id; those after it are undefined
     table = table[np.logical_and.accumulate(table[:, 0] >= 0)]
     return table[:, [2, 1, 3, 4, 5, 6]], 1
 

@@ -20,7 +20,7 @@ MIN_BOXES = {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)}  
 def ultraface(outputs: Tensors, card: ModelCard) -> Detections:
     """Scores (1, N, 2) of background and face, and boxes (1, N, 4): corners in 0..1, or raw offsets to the priors.
 
-    The two are told apart by their values: corners always have x2 > x1 and y2 > y1, thousands of raw offsets never all do.
+    They are distinguished by their values: corners always have x2 > x1 and y2 > y1, thousands of raw offsets never all do.
     """
     anchors = priors(card.preprocess.size)
     scores, boxes = _pair(outputs, len(anchors))

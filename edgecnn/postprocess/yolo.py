@@ -61,6 +61,7 @@ def _dense(table: Float32, options: NmsOptions, size: tuple[int, int], *, has_ob
     kept, class_id, score = best_class(scores, options.score_threshold)
     unit = _unit(table[:, :2], size)
     boxes = table[likely[kept], :4]
+    # rows are centre x, centre y, width, height
     half = boxes[:, 2:] / 2
     return suppress(np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1) * unit, score, class_id, options)
 

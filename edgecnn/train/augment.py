@@ -183,6 +183,7 @@ def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad
         canvas[top:bottom, left:right] = cell.reshape(*size, channels)
         moved = boxes.xyxy * factor - np.array([start[1], start[0]] * 2, np.float32)
         inside = keep_visible(boxes, moved.astype(np.float32), size)
+        # boxes were clipped to the cell in its own coordinates: moved to the canvas only now
         corner = np.array([left, top] * 2, np.float32)
         found.append(Boxes(inside.xyxy + corner, inside.class_id, None, inside.crowd))
     return canvas, concatenate(found)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from edgecnn.errors import InputError
 
 PROBABILITIES = ("flip", "flip_vertical", "blur", "sharpen", "noise", "erase", "mosaic", "mixup")
+# Largest values that a range may have.
 LIMITS = {"shift": 0.9, "scale": 4.0, "rotate": 180.0, "crop": 0.95, "brightness": 1.0, "gamma": 1.0, "color": 1.0}
 
 

@@ -41,6 +41,7 @@ class ClassificationObjective:
 
     def batch(self, indices: Array, epoch: int) -> tuple[Tensor, Tensor]:
         """Images, and labels (B,) or, for a batch with mixup, class probabilities (B, classes)."""
+        # each image has its own seed: the batch does not depend on the number of workers
         images = [self._image(int(index), epoch) for index in indices]
         inputs, labels = to_input(images, self.preprocess), torch.from_numpy(self.pixels.labels[indices])
         chance = self._augment.policy.mixup

@@ -12,7 +12,7 @@ from edgecnn.errors import EdgeCnnError
 
 @contextmanager
 def remove_if_failed(folder: Path, worth_keeping: Callable[[Path], bool] = Path.is_file) -> Iterator[None]:
-    """Where the block ends with an ``EdgeCnnError``, remove ``folder`` if it is new and no file in it is ``worth_keeping``."""
+    """If the block raises an ``EdgeCnnError``, remove ``folder`` if it is new and no file in it is ``worth_keeping``."""
     new = not folder.exists()
     try:
         yield

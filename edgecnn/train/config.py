@@ -85,6 +85,7 @@ class TrainConfig:
         values = dataclasses.asdict(self)
         for name in NOT_COMPARED:
             del values[name]
+        # by name: a resumed run may see its files at another path
         values["init"] = self.init and Path(self.init).name
         return values | {name: [shown_address(uri) for uri in getattr(self, name)] for name in ("data", "val", "pseudo")}
 

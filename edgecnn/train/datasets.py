@@ -67,6 +67,7 @@ def load_datasets(
     for teacher in teachers:
         train = [_pseudo_labelled(dataset, teacher, config.out, index, sources[index]) for index, dataset in enumerate(train)]
     _check_labelled(train)
+    # validation images are used after each epoch: they are read once
     return TrainingData(tuple(train), cache_samples(join(val)) if val else None, _test(config, warn), tuple(sources))
 
 

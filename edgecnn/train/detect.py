@@ -70,6 +70,7 @@ class DetectionObjective:
         image, boxes = augmenter.with_boxes(image, boxes, seed_of(draw))
         if draw.random() < policy.mixup:
             other, more = augmenter.with_boxes(*self._resized(self._partners(index, 1, draw)[0], size), seed_of(draw))
+            # OpenCV drops the channel axis of gray images
             image = cv2.addWeighted(image, 0.5, other, 0.5, 0).reshape(image.shape)
             boxes = concatenate([boxes, more])
         return image, boxes

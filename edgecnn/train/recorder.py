@@ -82,6 +82,7 @@ class TrainRecorder:
         if dataset is None:
             return None
         with one_thread():
+            # strict: without an image that can't be read, scores would be of other images than in other runs
             return evaluate(EagerPredictor(model, scoring_card(self.card)), dataset, strict=True)
 
     def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:

@@ -118,7 +118,7 @@ def _silent(_: str) -> None:
 
 
 def prepare(config: TrainConfig, group: ProcessGroup | None = None) -> None:
-    """Download the data where configured, and make the folder; raises ``InputError`` where it holds another training."""
+    """Download the data if configured, and create the output folder; raises ``InputError`` if it holds another training."""
     group = group or ProcessGroup()
     if config.download:
         from edgecnn.data.download import fetch_fashion_mnist

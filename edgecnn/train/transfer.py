@@ -104,6 +104,7 @@ def layers_of(model: nn.Module, part: str) -> tuple[str, ...]:
 
 
 def _first(model: nn.Module, leaves: Sequence[str], count: int) -> tuple[str, ...]:
+    # a layer is frozen together with the norm that follows it
     starts = [index for index, name in enumerate(leaves) if not isinstance(model.get_submodule(name), NORMS)]
     if not 0 < count < len(starts):
         raise InputError(f"--freeze: {count} is out of range", f"freeze 1 to {len(starts) - 1} layers, or leave --freeze out")
