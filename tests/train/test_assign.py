@@ -68,6 +68,13 @@ def test_object_smaller_than_a_cell_still_gets_one() -> None:
     assert assigned(truth((9, 9, 11, 11, 0))).positive.sum() >= 1
 
 
+def test_a_small_object_gets_only_the_cells_whose_centre_is_in_its_widened_box() -> None:
+    """The object is widened to 8 pixels around (10, 10); other cells could express its sides, but their centre is outside."""
+    found = assigned(truth((9, 9, 11, 11, 0)))
+    centres, _ = cells(SIZE)
+    assert sorted(map(tuple, centres[found.positive[0]].tolist())) == [(8, 8), (12, 12)]
+
+
 def test_no_cell_is_asked_for_a_side_out_of_its_reach() -> None:
     found = assigned(truth((0, 0, 96, 64, 0)), reach=3.0)
     centres, strides = cells(SIZE)

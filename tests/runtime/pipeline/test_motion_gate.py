@@ -65,6 +65,13 @@ def test_light_that_changes_everywhere_is_no_motion(light: float) -> None:
     assert not any(gate(frame(500 + n, light=light * n / 30)) for n in range(30))
 
 
+def test_a_lamp_is_no_motion_and_hides_none() -> None:
+    gate = MotionGate(hold_s=0, refresh_s=1000, fps=lambda: 10)
+    settled(gate)
+    assert not gate(frame(500, light=25))
+    assert gate(frame(501, light=25, x=200))
+
+
 def test_strong_noise_is_no_motion() -> None:
     gate = MotionGate(hold_s=0.5, refresh_s=1000, fps=lambda: 10)
     assert not any([gate(frame(n, noise=20)) for n in range(100)][40:])
