@@ -50,7 +50,7 @@ class CameraMotion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PinholeCamera:
-    """A pinhole camera at one moment: position, the rows right, down and forward of ``axes``, focal length and centre in pixels."""
+    """A pinhole camera at one moment: position in cm, ``axes`` (rows right, down, forward), focal length and centre in pixels."""
 
     position: Float64
     axes: Float64
@@ -58,7 +58,7 @@ class PinholeCamera:
     centre: Float64
 
     def project(self, points: Float64) -> Float64:
-        """Pixels (n, 2) of world points (n, 3); a point that is not in front of the camera is moved there."""
+        """Project world points (n, 3) to pixels (n, 2); the depth is at least 1e-3 cm."""
         local = (points - self.position) @ self.axes.T
         # avoids a division by zero; callers skip objects behind the camera
         depth = np.maximum(local[:, 2:], 1e-3)
@@ -72,7 +72,7 @@ class PinholeCamera:
         return np.asarray(self.position[:2] - rays[:, :2] * (self.position[2] / rays[:, 2:]))
 
     def homography(self) -> Float64:
-        """(3, 3), from (x, y, 1) of the table to pixels."""
+        """The homography (3, 3) from (x, y, 1) on the table to pixels."""
         # with z = 0 the third column of the rotation drops out of the projection K [R | t], which leaves a 3 x 3 matrix
         local = self.axes @ np.column_stack([np.eye(3)[:, :2], -self.position])
         lens = np.array([[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1]])

@@ -16,10 +16,10 @@ BACKGROUND = 0  # in the id image; objects are numbered from 1 there
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
-    """An object painted once: premultiplied BGRA (h, w, 4), its whole outline (h, w) of 255 or 0, foot at pixel (ox, oy), pixels per cm.
+    """An object painted once: premultiplied BGRA (h, w, 4), its outline (h, w) of 255 or 0, foot at (ox, oy), pixels per cm.
 
     ``area`` counts the outline in square cm of the image plane. ``bend`` (h, w, 2) float32, for a transparent object, is the refraction:
-    how far away (in cm) the background is seen from. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body
+    the displacement of the background in cm. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body
     does not hide.
     """
 
@@ -41,7 +41,7 @@ class Canvas:
     ids: Image
 
     def stamp(self, sprite: Sprite, affine: Float64, number: int) -> tuple[int, int, int, int] | None:
-        """Paint ``sprite`` moved by ``affine`` (2, 3), from its pixels to the image's; the part (x0, y0, x1, y1) that changed."""
+        """Paint ``sprite`` transformed by ``affine`` (2, 3); returns the changed part (x0, y0, x1, y1), None if it is outside."""
         # only the part of the image that the sprite can change is warped and blended
         box = _bounds(sprite.pixels.shape, affine, self.ids.shape)
         if box is None:
@@ -95,7 +95,7 @@ def _bounds(shape: tuple[int, ...], affine: Float64, frame: tuple[int, ...]) -> 
 
 
 def upright(camera: PinholeCamera, foot: Float64, height: float) -> tuple[Float64, Float64, Float64]:
-    """In the image: the pixel of ``foot`` (x, y, z), what one cm to its right is, and which way (unit) is down its upright axis."""
+    """Pixel of ``foot`` (x, y, z), the pixel vector of one cm to its right, and the unit vector down its vertical axis."""
     x, y, z = foot.tolist()
     dx, dy = x - float(camera.position[0]), y - float(camera.position[1])
     far = max(math.hypot(dx, dy), 1e-6)
@@ -116,7 +116,7 @@ def pitch_at(camera: PinholeCamera, foot: Float64) -> float:
 
 
 def sprite_transform(sprite: Sprite, camera: PinholeCamera, foot: Float64, height: float, stretch: float) -> Float64:
-    """(2, 3): from the sprite's pixels to the image's, its foot at the world's ``foot``."""
+    """The affine map (2, 3) from sprite pixels to image pixels that places the sprite at the world point ``foot``."""
     origin, across, down = upright(camera, foot, height)
     # the sprite was painted at one pitch: ``stretch`` adapts its height to the present one
     tall = down * math.hypot(*across) * stretch
@@ -128,14 +128,14 @@ def sprite_transform(sprite: Sprite, camera: PinholeCamera, foot: Float64, heigh
 
 
 def premultiply(colour: Array, alpha: Array) -> Array:
-    """(h, w, 4) uint8 from a colour (h, w, 3) and how much it covers (h, w), 0..255."""
+    """Premultiplied BGRA (h, w, 4) uint8 from a colour (h, w, 3) and its alpha (h, w), both 0..255."""
     cover = np.asarray(alpha, np.uint8)
     scaled = cv2.multiply(colour, cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR), scale=1 / 255)
     return cv2.insertChannel(cover, cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA), 3)
 
 
 def cropped(colour: Array, outline: Array, seen_at: tuple[float, float, float]) -> Sprite:
-    """A sprite of an opaque object, cut to its outline, whose edge it softens; ``seen_at`` is its foot's pixel (x, y) and pixels per cm."""
+    """A sprite of an opaque object, cropped to its outline; ``seen_at`` is the foot's pixel (x, y) and pixels per cm."""
     ox, oy, scale = seen_at
     x, y, w, h = cv2.boundingRect(outline)
     x, y = max(x - 2, 0), max(y - 2, 0)

@@ -17,7 +17,7 @@ Draw = Callable[[Image, Image, Appearance, np.random.Generator], None]
 
 
 def decal(kind: str, size: tuple[float, float, float], appearance: Appearance) -> Array:
-    """(h, w, 4) of ``kind`` of ``size`` (cm) with MARGIN pixels around it, in which its soft shadow ends."""
+    """The image (h, w, 4) of ``kind`` with ``size`` in cm and a margin of MARGIN pixels for its soft shadow."""
     width, height = (max(6, round(side * PER_CM)) for side in size[:2])
     rng = np.random.default_rng(appearance.seed)
     colour = np.zeros((height, width, 3), np.uint8)

@@ -31,9 +31,9 @@ class SceneGroundTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaintedObject:
-    """A labelled object as it was painted: number, label, identity, its full area in pixels, the part of the image it was painted in.
+    """A painted object with a label: number, label, identity, full area in pixels, and the image part ``box`` that contains it.
 
-    ``handle`` (n, 2) are the pixels of its handle's middle that it does not hide itself, of ``handle_points`` in all.
+    ``handle`` (n, 2) are pixels on the centre line of its handle that its body does not hide, out of ``handle_points``.
     """
 
     number: int

@@ -70,7 +70,7 @@ def sample_light(options: SceneOptions, rng: np.random.Generator) -> Light:
 
 
 def shading(shape: Profile, pitch: float, lamp: Light, towards: Float64, gloss: float) -> tuple[Float32, Float32]:
-    """Diffuse shading of a solid of revolution, a factor, and its specular highlights, added; (POINTS, AZIMUTHS) float32 each.
+    """Diffuse factor and additive specular highlights of a solid of revolution, (POINTS, AZIMUTHS) float32 each.
 
     ``towards`` is the horizontal unit vector (x, y) from the object to the camera.
     """

@@ -26,7 +26,7 @@ def paint_box(
     top: Array,
     cover: Float64,
 ) -> None:
-    """A box that stands at ``foot``, turned by ``yaw``: the sides that face the camera, of the colour ``cover``, then its top.
+    """Paint a box at ``foot``, rotated by ``yaw``: first the visible sides in the colour ``cover``, then the top.
 
     ``top`` (h, w, 4) is the image on it, already lit.
     """

@@ -71,7 +71,7 @@ def paint_hand(canvas: Canvas, which: Hand, lamp: Light, target: Float64, per_cm
 
 
 def _strokes(tips: Float64, out: Float64, side: Float64, palm: float, spread: float) -> list[tuple[Float64, Float64, float]]:
-    """The lines (from, to, thickness) that make a hand: arm, palm, thumb, fingers."""
+    """The lines (from, to, thickness) of a hand: arm, palm, thumb, fingers."""
     knuckles = tips + out * palm
     heel = tips + out * palm * 2.1
     arm = [(heel + out * palm * 0.2, heel + out * palm * 3, palm * 1.05)]

@@ -123,7 +123,7 @@ def _fixed_line(points: Float32) -> Array:
 
 
 def handle_path(shape: Profile, style: int) -> Float32:
-    """The middle of a handle in the plane through the axis: (HANDLE_POINTS, 2) radius and height in cm."""
+    """Centre line of a handle in a plane through the axis: (HANDLE_POINTS, 2) radius and height in cm."""
     top, bottom = shape.height * (0.86 if style % 2 else 0.8), shape.height * (0.2 + 0.07 * (style % 3))
     reach = shape.radius * (0.55 + 0.08 * (style % 4))
     t = np.linspace(0, np.pi, HANDLE_POINTS)
@@ -135,7 +135,7 @@ def handle_path(shape: Profile, style: int) -> Float32:
 
 
 def _handle_points(seen: View, path: Float32, azimuth: float) -> Float32:
-    """(n, 2) pixels of the view: where the handle's middle is drawn when it points to ``azimuth``."""
+    """Pixels (n, 2) of the handle's centre line in the view when the handle points to ``azimuth``."""
     r, h = path.T
     x = r * np.cos(azimuth)
     y = -h * np.cos(seen.pitch) + r * np.sin(azimuth) * np.sin(seen.pitch)

@@ -14,7 +14,7 @@ POINTS = 72  # of a profile: hollow objects use one half for the outside, one fo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """A curve from the foot up the outside, over the rim and down the inside: radius and height, (POINTS,) float32 each.
+    """A profile curve: radius and height, (POINTS,) float32, from the foot up the outside, over the rim, down the inside.
 
     ``rim`` is the index of the rim's outer edge, ``fill`` that of the liquid's edge; both are POINTS where there is none.
     """
@@ -133,7 +133,7 @@ SOLIDS: dict[str, tuple[list[tuple[float, float]], int]] = {
 
 @lru_cache(maxsize=256)
 def profile(kind: str, variant: int, fill: float | None) -> Profile:
-    """The outline of ``kind`` in one of its variants (taken modulo their number), filled to a share of its depth or empty."""
+    """The profile of ``kind``: variant modulo the number of variants, filled to the fraction ``fill`` of its depth, or empty."""
     if kind == "mug":
         return _hollow(MUGS[variant % len(MUGS)], 0.45, 0.6, 1, fill)
     if kind == "glass":

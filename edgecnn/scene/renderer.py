@@ -80,7 +80,7 @@ class CutRenderer:
         return apply_sensor(canvas.image, lamp, gained, index, seed)
 
     def _stands(self, camera: PinholeCamera, foot: Float64) -> bool:
-        """Whether it is in front of the camera and has not slid off the table."""
+        """Whether the object is in front of the camera and still on the table."""
         return _depth_of(camera, foot) > NEAREST and foot[1] < self._world.ground.edge
 
     def _tall(self, canvas: Canvas, camera: PinholeCamera, item: SceneObject, foot: Float64, t: float) -> PaintedObject | None:
@@ -143,5 +143,5 @@ class CutRenderer:
 
 
 def _depth_of(camera: PinholeCamera, point: Float64) -> float:
-    """How far in front of the camera ``point`` is, in cm."""
+    """Depth of ``point`` in front of the camera, in cm."""
     return float((point - camera.position) @ camera.axes[2])

@@ -76,7 +76,7 @@ def view(shape: Profile, pitch: float, scale: float, margin: float, clear: bool)
 
 
 def _spans(shape: Profile, y: Float32, lean: float, rise: float) -> Float32:
-    """(POINTS, H): half width of each profile point's ellipse in each row; below zero, growing, where it misses the row."""
+    """Half width (POINTS, H) of each profile point's ellipse in each row; negative where the ellipse misses the row."""
     r = np.maximum(shape.r, 1e-3)[:, None]
     # the circle of a profile point projects to an ellipse with half axes r and r * sin(pitch); signed root where it misses the row
     gap = 1 - ((y[None] + shape.h[:, None] * rise) / (r * lean)) ** 2
@@ -84,7 +84,7 @@ def _spans(shape: Profile, y: Float32, lean: float, rise: float) -> Float32:
 
 
 def _rows(spans: Float32, order: Float32, x: Float32) -> Float32:
-    """(H, W) position along the profile, where ``spans`` (n, H) does not fall with n and ``order`` (n,) names the points.
+    """Position (H, W) along the profile, for ``spans`` (n, H) that do not decrease with n; ``order`` (n,) are the points.
 
     All rows are looked up in one call: each row's spans and pixels are moved to a range of their own.
     """
@@ -132,5 +132,5 @@ def _maps(shape: Profile, lean: float, rise: float, x: Float32, y: Float32, alon
 
 
 def wrap(texture: Array) -> Array:
-    """A texture (POINTS, AZIMUTHS, ...) with its first and last columns repeated at the other side, as the maps want it."""
+    """A texture (POINTS, AZIMUTHS, ...) padded with WRAP columns from the opposite side, as the maps expect it."""
     return np.concatenate([texture[:, -WRAP:], texture, texture[:, :WRAP]], axis=1)

@@ -44,7 +44,7 @@ class Scene:
         return self._paint(index)[1]
 
     def _paint(self, index: int) -> tuple[Canvas, SceneGroundTruth, CutRenderer, float]:
-        """The painted frame; the last one is cached, because a dataset asks for the ground truth first and for the image next."""
+        """The painted frame; the last one is cached, because datasets use the ground truth first and then the image of a frame."""
         if index < 0:
             raise ValueError(f"frame numbers start at 0, but this one is {index}")
         last = self._last

@@ -14,7 +14,7 @@ from edgecnn.types import Array, Image
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """A table: its grain from above (2 * SIDE, 2 * SIDE) uint8, the colours (BGR, 0..255) of its darkest and lightest grain.
+    """A table: its pattern (2 * SIDE, 2 * SIDE) uint8, and the colours (BGR, 0..255) of the darkest and lightest parts.
 
     ``scale`` is pixels of the grain per cm, ``turn`` and ``centre`` (x, y in cm) place it, ``edge`` is the far edge's y, ``room``
     the colours of the wall behind it.
@@ -91,7 +91,7 @@ def _covers(table: Ground, camera: PinholeCamera, to_image: Float64, size: tuple
 
 
 def _hang(image: Array, table: Ground, camera: PinholeCamera) -> None:
-    """Paint the wall that stands on the table's far edge, where the camera looks forward enough to see it."""
+    """Paint the wall behind the table's far edge, if it is visible."""
     height, width = image.shape[:2]
     rays = _rays(camera, _corners(0, 0, width, height))
     if not _beyond(table.edge, rays, camera).any():

@@ -227,7 +227,7 @@ def _motion(
 
 
 def collides(item: SceneObject, others: list[SceneObject], times: Float64) -> bool:
-    """Whether the object overlaps another at one of ``times``; flat objects may lie on one another and touch what stands."""
+    """Whether the object overlaps another at one of ``times``; flat objects may overlap each other and the edge of standing ones."""
     own = item.track(times)
     for other in others:
         if item.layer == 0 and other.layer == 0:

@@ -122,7 +122,7 @@ def _ellipse_points(boxes: Boxes) -> Float32:
 
 
 def _ellipse_boxes(points: Float32) -> Float32:
-    """Boxes (n, 4) around the transformed inscribed ellipses of boxes: tighter for rotated objects than around rotated corners.
+    """Boxes (n, 4) around transformed inscribed ellipses, which are tighter than boxes around rotated corners.
 
     Kalra et al. 2021, arXiv:2109.13488.
     """
@@ -134,7 +134,7 @@ def _ellipse_boxes(points: Float32) -> Float32:
 def keep_visible(boxes: Boxes, xyxy: Float32, size: tuple[int, int]) -> Boxes:
     """``boxes`` at their new positions ``xyxy``, clipped to ``size`` (height, width).
 
-    Those of which less than ``VISIBLE`` remains become crowd boxes, those of which nothing remains are dropped.
+    Boxes of which less than ``VISIBLE`` remains become crowd boxes; boxes outside of the image are dropped.
     """
     # the lower bound avoids a division by zero for empty boxes
     full = np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1e-3).prod(1)
