@@ -1,16 +1,16 @@
-"""The application behind `edgecnn run`, for Python: ``run(RunConfig(cameras=(CameraConfig(source="0", model="cups"),)))``.
+"""Python API of `edgecnn run`: ``run(RunConfig(cameras=(CameraConfig(source="0", model="cups"),)))``.
 
 =========================  ===============================================================================
-config                     the typed configuration of a run
-config_fields, parsers     its fields: names outside Python, and how values are read from text and TOML
+config                     configuration classes of a run
+config_fields, parsers     their fields: option names, parsers of values from text and TOML
 cameras_file               cameras from a TOML file
-session                    one run from opening the sources to the summary: ``run``, ``Session``
-cameras, models            the cameras of a run and the models that they share
-analytics, outputs, view   what a configuration becomes: steps and regions, outputs, page and terminal
-reload                     a changed file of cameras
-report, status, log        what is printed: text for people, JSON lines for programs
-summary                    what a run measured, as returned and as written by --stats
-service, systemd           systemd units and containers, and the messages a unit expects
+session                    a run from opening the sources to the summary: ``run``, ``Session``
+cameras, models            cameras of a run and the models that they share
+analytics, outputs, view   built from a configuration: steps and regions, outputs, page and terminal
+reload                     reloading of a changed cameras file
+report, status, log        status and events: text for people, JSON lines for programs
+summary                    statistics of a run, as returned and as written by --stats
+service, systemd           systemd units and containers, notifications to systemd
 =========================  ===============================================================================
 """
 

@@ -1,4 +1,4 @@
-"""What the analytics of a camera become in the pipeline: its steps, its motion gate, its regions, its lowest score."""
+"""Builds the steps, the motion gate and the regions of a camera from its configuration."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def build_steps(
     *,
     shown: float = SHOWN_SCORE,
 ) -> list[Step]:
-    """The steps of one camera, in order; ``shown`` is the lowest score of a box that is shown.
+    """Build the steps of one camera in order; ``shown`` is the lowest score of a box that is shown.
 
-    Counting follows the configuration alone; a viewer's filter comes last and changes only what is seen. Raises ``InputError`` for a
-    class that the model does not have, ``MissingExtraError`` where tracking needs a package that is not installed.
+    The filter of a viewer comes last, so that it changes the display and not the counts. Raises ``InputError`` for a class that
+    the model does not have, and ``MissingExtraError`` if tracking needs a package that is not installed.
     """
     from edgecnn.runtime.steps.class_filter import ClassFilter
     from edgecnn.runtime.steps.clock import clock_of
@@ -59,16 +59,17 @@ def build_steps(
 
 
 def build_gate(config: AnalyticsConfig, source: Source) -> MotionGate | None:
-    """The gate that passes frames only while something moves; None without ``motion``."""
+    """Build the gate that passes frames only while there is motion; None without ``motion``."""
     if not config.motion:
         return None
     from edgecnn.runtime.pipeline.motion_gate import MotionGate
 
+    # A source knows its frame rate only after it is opened, so it is read when the first frame arrives.
     return MotionGate(fps=lambda: source.fps)
 
 
 def build_regions(config: AnalyticsConfig, card: ModelCard) -> RegionInference | None:
-    """Inference inside a region or on tiles; None for the whole image. Raises ``InputError`` for tiles with a classifier."""
+    """Build inference in a region or on tiles; None for the whole image. Raises ``InputError`` for tiles with a classifier."""
     if config.roi is None and config.tiles is None:
         return None
     from edgecnn.runtime.pipeline.region_inference import RegionInference
@@ -77,7 +78,7 @@ def build_regions(config: AnalyticsConfig, card: ModelCard) -> RegionInference |
 
 
 def lowest_score(config: AnalyticsConfig, shown: float) -> float:
-    """The lowest score of a box that the model has to return: tracking uses boxes below the shown ones."""
+    """Return the score threshold of the model: tracking also uses boxes with scores below the shown ones."""
     return min(WEAK_TRACK_SCORE, shown) if config.tracks else shown
 
 
@@ -88,7 +89,7 @@ def _track_options(shown: float, buffer_s: float) -> TrackOptions:
 
 
 def _check_installed() -> None:
-    """Fail before the first frame, not at it."""
+    """Raise ``MissingExtraError`` at the start of a run instead of at the first frame."""
     from edgecnn.runtime.tracking.assignment import load_lap
 
     load_lap()

@@ -1,4 +1,4 @@
-"""Names of cameras: given as NAME=SOURCE, or made of the source."""
+"""Names of cameras: parsed from NAME=SOURCE, or derived from the source."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+]*:")
 
 
 def split_name(text: str) -> tuple[str, str]:
-    """(name, source) of NAME=SOURCE, ("", source) of a source alone; an existing file of the whole text is that file."""
+    """Split NAME=SOURCE into (name, source); return ("", text) for a source without a name or an existing file."""
     match = _NAMED.fullmatch(text)
     return ("", text) if match is None or Path(text).exists() else (match[1], match[2])
 
 
 def name_of(source: str) -> str:
-    """A name for a source without one: the file's, the host's, or camera-NUMBER."""
+    """Derive a name from a source: the name of the file or host, or camera-NUMBER."""
     from edgecnn.runtime.sources.redact import redact_address
 
+    # The number of a local camera may be followed by options.
     number = source.partition("?")[0]
     if number.isdecimal():
         return f"camera-{number}"
     if _SCHEME.match(source):
+        # Redacted first: the name appears in logs and file names and must not contain a password.
         scheme, _, rest = redact_address(source).partition(":")
         text = rest.removeprefix("//").partition("/")[0].rpartition("@")[2] if rest.startswith("//") else scheme
     else:
         text = Path(source).stem or "stdin"
+    # The name becomes part of file names and MQTT topics.
     cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")
     return cleaned[:40] or "camera"
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The names, with a number from the second of the same on."""
+    """Make names unique by a number from the second one of the same name on."""
     found: list[str] = []
     for name in names:
         count = sum(other == name for other in names[: len(found)])
         candidate = name if not count else f"{name}-{count + 1}"
+        # A camera may already have such a name with a number.
         while candidate in found:
             count += 1
             candidate = f"{name}-{count + 1}"

@@ -1,4 +1,4 @@
-"""The cameras of a run: opened from their configurations, replaced when these change, closed at the end."""
+"""Opens the cameras of a run from their configurations, replaces them on change, closes them at the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ VIEW_FLOOR = WEAK_TRACK_SCORE  # the lowest score threshold that a viewer of the
 
 @dataclass(slots=True)
 class ActiveCamera:
-    """A camera of the run: ``shown`` is the lowest score of a box that is shown, ``camera`` its state in the pipeline, once it ran."""
+    """A camera of the run.
+
+    ``shown`` is the lowest score of a box that is shown, ``camera`` the state in the pipeline, None before the run.
+    """
 
     config: CameraConfig
     setup: CameraSetup
@@ -44,16 +47,16 @@ class ActiveCamera:
 
     @property
     def model_file(self) -> Path:
-        """The file of the model, also where the configuration names one inside the package."""
+        """The model file, even if the configuration contains the name of a shipped model."""
         return model_file(self.config)
 
 
 class ActiveCameras:
-    """All cameras of a run; ``active`` by name, ``removed`` those that left.
+    """Manages the cameras of a run: ``active`` by name, and ``removed``.
 
-    ``several``: there are, or may come, more cameras than one. ``say`` gets a line where an output fails. Models can be opened inside
-    the ``with``; leaving it closes outputs and models. ``lock`` guards ``active``: results arrive in the caller's thread, a changed
-    file of cameras in another.
+    ``several``: the run has, or may get, more than one camera. ``say`` is called with a line if an output fails. Use it as a
+    context manager, which closes outputs and models. ``lock`` protects ``active``: results arrive in the thread of the caller, a
+    changed cameras file in another thread.
     """
 
     def __init__(self, config: RunConfig, *, several: bool, say: Callable[[str], None]) -> None:
@@ -74,12 +77,12 @@ class ActiveCameras:
 
     @property
     def all(self) -> list[ActiveCamera]:
-        """The removed ones, then the active ones."""
+        """The removed cameras, then the active ones."""
         return [*self.removed, *self.active.values()]
 
     @property
     def output_errors(self) -> list[Exception]:
-        """The errors of outputs that lost something."""
+        """The errors of outputs that lost items."""
         sinks = [sink for camera in self.all for sink in camera.sinks]
         return [sink.error for sink in sinks if sink.broken and sink.error is not None]
 
@@ -94,7 +97,7 @@ class ActiveCameras:
             self._preloader.close()
 
     def open(self, cameras: Sequence[CameraConfig]) -> list[CameraSetup]:
-        """Open the first cameras; returns their setups for the pipeline."""
+        """Open the initial cameras and return their setups for the pipeline."""
         sources = [open_camera_source(camera) for camera in cameras]
         self.requests = self._config.requests or default_requests(cameras, sources)
         self.autotunes = autotunes(self._config, cameras, sources)
@@ -102,7 +105,7 @@ class ActiveCameras:
         return [self._start(self._prepare(camera, source)).setup for camera, source in zip(cameras, sources, strict=True)]
 
     def write(self, result: Result) -> ActiveCamera | None:
-        """Pass a result to the view and outputs of its camera; returns the camera, None where it was removed meanwhile."""
+        """Pass a result to the view and outputs of its camera; return the camera, None if it was removed meanwhile."""
         with self.lock:
             camera = self.active.get(result.camera)
             if camera is None:
@@ -123,7 +126,7 @@ class ActiveCameras:
                 sink.write_event(event)
 
     def update(self, cameras: Sequence[CameraConfig]) -> dict[str, list[str]]:
-        """Replace the active cameras by these; unchanged ones keep running. Returns the names that were added, removed, changed."""
+        """Replace the active cameras, except unchanged ones; return the names of those "added", "removed" and "changed"."""
         multi_camera = self.multi_camera
         assert multi_camera is not None
         new = {camera.name: camera for camera in cameras}
@@ -141,13 +144,13 @@ class ActiveCameras:
         }
 
     def join_view(self, camera: ActiveCamera) -> None:
-        """Show a camera on the page, where there is one."""
+        """Show a camera in the live view, if there is one."""
         if self.view is not None:
             self.view.add_camera(camera.config.name, camera.predictor.card.labels, camera.painter, camera.config.analytics.only)
 
     @cached_property
     def _autotuner(self) -> Autotuner:
-        """Imported late: it needs OpenCV, and models load in the background meanwhile."""
+        """The autotuner, imported late: it needs OpenCV, and models load in the background meanwhile."""
         from edgecnn.runtime.model.autotune import Autotuner
 
         return Autotuner(self._preloader)
@@ -158,7 +161,7 @@ class ActiveCameras:
 
     @property
     def _first_setting(self) -> tuple[int | None, int]:
-        """Threads and requests that a model is opened with, before a trial."""
+        """Threads and requests with which a model is opened before it is measured."""
         if not self.autotunes:
             return self._config.threads, self.requests
         from edgecnn.runtime.model.parallelism import default_parallelism
@@ -167,8 +170,9 @@ class ActiveCameras:
         return first.threads, first.requests
 
     def _preload(self, cameras: Sequence[CameraConfig]) -> None:
-        """Engines read and optimise the models in the background while OpenCV is imported."""
+        """Start to load the models in the background while OpenCV is imported."""
         threads, requests = self._first_setting
+        # A set: cameras with the same model load it once.
         for file in {model_file(camera) for camera in cameras}:
             self._preloader.start(file, self._config.device, threads=threads, requests=requests)
 
@@ -194,7 +198,7 @@ class ActiveCameras:
         return prepared
 
     def _prepare(self, config: CameraConfig, source: Source) -> ActiveCamera:
-        """A camera with its model and steps, whose outputs are not open yet."""
+        """Prepare a camera with its model and steps, without opening its outputs."""
         shown = SHOWN_SCORE if config.card.score_threshold is None else config.card.score_threshold
         predictor = self._models.acquire(model_file(config), self._card_options(config, shown))
         try:
@@ -204,7 +208,7 @@ class ActiveCameras:
             raise
 
     def _start(self, camera: ActiveCamera) -> ActiveCamera:
-        """Open the outputs of a camera; it is active then."""
+        """Open the outputs of a camera and make it active."""
         try:
             self._open_outputs(camera)
             self.join_view(camera)
@@ -216,7 +220,7 @@ class ActiveCameras:
         return camera
 
     def _card_options(self, config: CameraConfig, shown: float) -> CardOptions:
-        """The options of the model file; its score threshold leaves the boxes that tracking and the page's slider need."""
+        """Return the options of the model file, with a score threshold low enough for tracking and for the slider of the page."""
         import dataclasses
 
         from edgecnn.live.analytics import lowest_score
@@ -243,6 +247,7 @@ class ActiveCameras:
             every=config.every,
             max_fps=config.max_fps,
             max_age_ms=None if config.max_age_s is None else config.max_age_s * 1000,
+            # The autotuner may have selected another number of requests than the default of the run.
             workers=predictor.backend.concurrency if self.autotunes else None,
             strategy=build_regions(config.analytics, predictor.card),
         )
@@ -252,6 +257,7 @@ class ActiveCameras:
         assert self.multi_camera is not None
         with self.lock:
             camera = self.active.pop(name)
+        # No longer in `active`, so `write` ignores results of this camera that still arrive.
         camera.camera = self.multi_camera.remove(name)
         if self.view is not None:
             self.view.remove_camera(name)
@@ -280,7 +286,7 @@ class ActiveCameras:
         camera.sinks = self.outputs.open(target, config.outputs)
 
     def _stop(self) -> None:
-        """For a window, which is opened before the pipeline."""
+        """Stop the pipeline when the window is closed; there is no pipeline yet while the window opens."""
         if self.multi_camera is not None:
             self.multi_camera.stop()
 
@@ -288,11 +294,12 @@ class ActiveCameras:
         for camera in self.all:
             if camera.window is not None:
                 camera.window.close()
+        # The outputs of removed cameras are closed already.
         close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
 
 
 def close_sinks(sinks: Sequence[SharedSink]) -> None:
-    """Close outputs in parallel, so that together they take as long as the slowest."""
+    """Close outputs in parallel; the time is that of the slowest output."""
     for sink in sinks:
         sink.begin_close()
     for sink in sinks:
@@ -300,17 +307,18 @@ def close_sinks(sinks: Sequence[SharedSink]) -> None:
 
 
 def model_file(config: CameraConfig) -> Path:
-    """The model file of a camera, also where it names a model inside the package."""
+    """Return the model file of a camera, even if it is given as the name of a shipped model."""
     from edgecnn.shipped import artifact
 
     return artifact(config.model)
 
 
 def open_camera_source(config: CameraConfig) -> Source:
-    """The source of a camera, not yet connected. Raises ``InputError`` for a wrong model path, before anything is opened."""
+    """Create the source of a camera without connecting it. Raises ``InputError`` for a wrong source or model path."""
     from edgecnn.runtime.backends import file_format
     from edgecnn.runtime.sources import ReconnectOptions, open_source
 
+    # A wrong model path is reported before a camera is opened, which may take seconds.
     file_format(model_file(config))
     paced = None if config.policy is None else config.policy == "latest"
     reconnect = None
@@ -322,12 +330,12 @@ def open_camera_source(config: CameraConfig) -> Source:
 
 
 def is_live(config: CameraConfig, source: Source) -> bool:
-    """Whether the newest frame wins: results should be young rather than many."""
+    """Return whether the policy is "latest": low frame age is more important than processing every frame."""
     return source.live if config.policy is None else config.policy == "latest"
 
 
 def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> bool:
-    """Whether threads are measured: as configured, else on the CPU where a live camera runs until stopped and nothing is set."""
+    """Return whether threads are measured: as configured, else on the CPU for live cameras that run without limits."""
     if config.autotune is not None:
         return config.autotune
     limits = (config.threads, config.requests, config.max_frames, config.duration_s)
@@ -337,11 +345,12 @@ def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Seque
 
 
 def default_requests(cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> int:
-    """One for live cameras; where throughput counts, one for each CPU and one more, whose frame is prepared meanwhile."""
+    """Return the default number of requests: one for live cameras and images, else one per CPU and one more."""
     from edgecnn.cpus import usable_cpus
     from edgecnn.runtime.sources.images import ImageFiles
 
     for camera, source in zip(cameras, sources, strict=True):
         if is_live(camera, source) or isinstance(source, ImageFiles):
             return 1
+    # The frame of the extra request is preprocessed while all CPUs infer.
     return usable_cpus() + 1

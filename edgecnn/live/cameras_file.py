@@ -1,4 +1,4 @@
-"""A TOML file of cameras, each with its own model, zones and outputs; its keys are the options of `edgecnn run`.
+"""Reads a TOML file of cameras with their models, zones and outputs; its keys are the options of `edgecnn run`.
 
 For example::
 
@@ -36,7 +36,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class CamerasFile:
-    """The cameras in a TOML file; ``defaults`` holds for what the file leaves open."""
+    """Reads the cameras of a TOML file; ``defaults`` contains the values of missing keys."""
 
     def __init__(self, path: Path, defaults: CameraConfig) -> None:
         self.path, self._defaults = path, defaults
@@ -44,15 +44,16 @@ class CamerasFile:
         self._stamp: tuple[int, ...] = ()
 
     def changed(self) -> bool:
-        """Whether the file differs from the one that was read last; one that is just being replaced counts as unchanged."""
+        """Return whether the file changed since it was read; a missing file, which may be being replaced, counts as unchanged."""
         return self._current_stamp() not in ((), self._stamp)
 
     def read(self) -> tuple[CameraConfig, ...]:
-        """The cameras in the order of the file.
+        """Read the cameras in the order of the file.
 
-        Raises ``InputError`` that names the file and the camera: for what is not TOML, unknown keys, wrong values, missing and repeated
-        names, and variables that are not in the environment.
+        Raises ``InputError`` with the file and the camera for invalid TOML, unknown keys, wrong values, repeated names, and
+        variables that are not in the environment.
         """
+        # Before reading: a change during the read then differs from the stamp and is read at the next check.
         self._stamp = self._current_stamp()
         table = self._table()
         tables = table.pop("camera", [])
@@ -66,7 +67,10 @@ class CamerasFile:
         return cameras
 
     def _current_stamp(self) -> tuple[int, ...]:
-        """Inode, size and time of change: an editor replaces the file (new inode), a shell redirection writes into it."""
+        """Return inode, size and modification time; () if there is no file.
+
+        An editor replaces the file (new inode), a shell redirection writes into it (new size or time).
+        """
         try:
             found = self.path.stat()
         except OSError:
@@ -94,6 +98,7 @@ class CamerasFile:
             raise InputError(f"{place}: the name may have letters, digits, - _ and . only", "rename it")
         values = dict(self._value(key, value, place) for key, value in table.items())
         try:
+            # Each camera needs a source of its own, so that of the defaults is not used.
             camera = updated(self._defaults, {"source": "", **values, "name": name})
             camera.check()
         except InputError as error:
@@ -101,7 +106,8 @@ class CamerasFile:
         return camera
 
     def _value(self, key: str, value: Any, place: str) -> tuple[str, Any]:
-        """The field that a key stands for, and its typed value."""
+        """Return the field of a key and its typed value."""
+        # Keys with underscores are accepted, too.
         option = self._options.get(key.replace("_", "-"))
         if option is None:
             raise InputError(f"{place}: {key} is not a known key", f"use one of name, {', '.join(sorted(self._options))}")
@@ -112,7 +118,7 @@ class CamerasFile:
 
 
 def _expanded(value: Any) -> Any:
-    """A value with ``${NAME}`` replaced from the environment, in lists and tables too."""
+    """Replace ``${NAME}`` in a value from the environment, also in lists and tables."""
     if isinstance(value, str):
         return _VARIABLE.sub(_from_environment, value)
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The configuration of a run: typed, frozen and validated. Python code, a command line and a TOML file all fill these classes.
+"""Typed, immutable and validated configuration of a run, from Python code, a command line or a TOML file.
 
-Fields of the command line are options of the same name, without the unit: ``max_age_s`` is ``--max-age`` and, in TOML, ``max-age``.
-Times are in seconds and sizes in bytes; text with a unit ("500ms", "2GB") is accepted in their place. Importing this module loads
+The command-line option of a field has the same name without the unit: ``max_age_s`` is ``--max-age`` and, in TOML, ``max-age``.
+Times are in seconds and sizes in bytes, or text with a unit ("500ms", "2GB"). Importing this module loads
 neither NumPy nor an engine.
 """
 
@@ -31,7 +31,7 @@ LogForm = Literal["auto", "text", "json", "off"]
 Anchor = Literal["bottom", "center", "top"]
 
 EVENT_KIND = r"[a-z0-9]+(-[a-z0-9]+)*"
-# Written out, because the modules that define these words load NumPy; a test compares them.
+# Repeated here, because the modules that define these words import NumPy; a test compares them.
 CARD_PARSERS: Mapping[str, p.Parser] = {
     "task": p.OneOf("classify", "detect", "regress"),
     "decode": p.Text("NAME"),
@@ -49,6 +49,7 @@ CARD_PARSERS: Mapping[str, p.Parser] = {
 }
 
 
+# These functions import their parsers only when a value is given, since those modules import NumPy.
 def _line() -> Callable[[str], Shape]:
     from edgecnn.runtime.steps.line_counter import parse_line
 
@@ -81,13 +82,14 @@ def _card() -> CardOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticsConfig(Checked):
-    """Tracking, counting, and where to look.
+    """Configuration of tracking, counting, region of interest, tiles and motion detection.
 
-    ``track`` None tracks where ``lines`` or ``zones`` need it; a track survives ``track_buffer_s`` seconds without detections.
-    ``only`` keeps these classes. ``smooth_s`` averages the boxes of a track, or a classifier's scores, over so many seconds.
-    ``anchor`` is the point of a box that crosses lines and is inside zones. ``roi`` and ``tiles`` restrict and divide the image.
-    ``motion`` infers only while something moves. Coordinates are pixels, or shares of width and height (see ``parse_line``,
-    ``parse_zone``).
+    ``track``: None tracks only if ``lines`` or ``zones`` need it. ``track_buffer_s``: seconds a track survives without
+    detections. ``only``: classes to keep. ``smooth_s``: time constant in seconds for smoothing boxes of tracks or scores of a
+    classifier.
+    ``anchor``: the point of a box that crosses lines and is inside zones. ``roi``: region of interest. ``tiles``: grid of tiles
+    that are inferred one by one. ``motion``: run inference only while there is motion. Coordinates are pixels, or fractions of
+    width and height (see ``parse_line``, ``parse_zone``).
     """
 
     track: bool | None = option(None, p.Flag())
@@ -103,16 +105,17 @@ class AnalyticsConfig(Checked):
 
     @property
     def tracks(self) -> bool:
-        """Whether boxes are tracked, asked for or needed."""
+        """Whether boxes are tracked, as configured or because lines or zones need it."""
         return bool(self.track or self.lines or self.zones)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputConfig(Checked):
-    """Where the results of a camera go. ``{camera}`` in a file or folder name is replaced by the camera's name; "-" is standard output.
+    """Configuration of the outputs of a camera.
 
-    ``segment_s`` starts a new video file after so many seconds, ``segments_size_bytes`` bounds all of them. ``rotate_bytes`` starts the
-    text files anew. ``clip_on`` and ``webhook_on`` are kinds of events, None for all.
+    ``{camera}`` in a file or folder name is replaced by the name of the camera; "-" is standard output. ``segment_s``: seconds
+    after which a new video file is started; ``segments_size_bytes``: limit for all of them. ``rotate_bytes``: size at which text
+    files are rotated. ``clip_on`` and ``webhook_on``: kinds of events, None for all.
     """
 
     out: str | None = option(None, p.Text("FILE"))
@@ -137,20 +140,22 @@ class OutputConfig(Checked):
 
     @property
     def to_stdout(self) -> bool:
-        """Whether standard output is an output, so that nothing else may be printed there."""
+        """Whether an output writes to standard output, so that nothing else may be printed there."""
         return "-" in (self.jsonl, self.csv, self.events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraConfig(Checked):
-    """One source and the model that runs on it.
+    """Configuration of a camera: a source and its model.
 
-    ``source`` is what ``open_source`` takes, ``model`` a file or the name of a model inside the package. ``name`` "" is filled in by
-    ``RunConfig``. ``policy`` "latest" drops old frames, "all" none; None: latest for live sources. Every ``every``-th frame is inferred,
-    at most ``max_fps`` a second. Results older than ``max_age_s`` seconds are counted as late. ``repeat`` plays files N times, 0 without
-    end. ``timeout_s`` is the longest wait for a frame, ``connect_timeout_s`` that for the first one of a live source (math.inf: for
-    ever); ``frozen_after_s`` seconds of the same image count as a frozen camera. ``card`` describes a model file that does not describe
-    itself. Raises ``InputError`` that names the field.
+    ``source``: see ``open_source``. ``model``: a file or the name of a shipped model. ``name``: "" is replaced by ``RunConfig``.
+    ``policy``: "latest" drops old frames, "all" processes every frame; None is "latest" for live sources. ``every``: infer every
+    n-th frame. ``max_fps``: maximum number of inferred frames per second. ``max_age_s``: frame age in seconds above which results
+    count as late. ``repeat``: number of times that files are played, 0 for endless. ``timeout_s``: maximum wait for a frame in
+    seconds.
+    ``connect_timeout_s``: maximum wait for the first frame of a live source (math.inf: no limit). ``frozen_after_s``: seconds of
+    identical images after which a camera counts as frozen. ``card``: settings of a model file without a card. Raises
+    ``InputError`` that names the field.
     """
 
     source: str = option("", p.Text("SOURCE"))
@@ -171,7 +176,7 @@ class CameraConfig(Checked):
     card: CardOptions = group(_card, CARD_PARSERS)
 
     def check(self) -> None:
-        """Raise ``InputError`` for a missing source or model, and for options that contradict each other or do nothing alone."""
+        """Raise ``InputError`` for a missing source or model, and for options that contradict or need each other."""
         if not self.source:
             raise InputError("no source is given", "name one with --source, such as rtsp://..., 0 or a path")
         if Path(self.model) == Path():
@@ -197,7 +202,7 @@ _NEEDS = {  # outputs that do nothing alone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewConfig(Checked):
-    """How to watch the run: a page at ``serve`` ("HOST:PORT") that asks for ``token``, ``terminal`` for a table in the terminal."""
+    """Configuration of the live view: page at ``serve`` ("HOST:PORT") with access ``token``, or table in the ``terminal``."""
 
     serve: str | None = option(None, p.Text("[HOST:PORT]"))
     token: str | None = option(None, p.Text("TOKEN"))
@@ -206,12 +211,14 @@ class ViewConfig(Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig(Checked):
-    """A whole run: either ``cameras``, or a ``cameras_file`` in TOML that is reloaded on change.
+    """Configuration of a run: either ``cameras``, or a ``cameras_file`` in TOML that is reloaded on change.
 
-    ``defaults`` holds for what the file leaves open; its source and name are not used. ``requests`` is the number of inferences in
-    flight; ``autotune`` measures threads and requests at the start, None where it pays off. ``max_frames`` ends each camera after so many
-    results, ``duration_s`` the run after so many seconds. ``stats`` is a JSON file of statistics. ``log`` is the form of status and
-    events. ``metrics_port`` serves numbers to Prometheus on 127.0.0.1. Raises ``InputError`` that names the field, camera or option.
+    ``defaults``: values of keys that are missing in the file; its source and name are not used. ``requests``: number of
+    concurrent inferences. ``autotune``: measure threads and requests at the start; None does so for live cameras without limits.
+    ``max_frames``: number of results after which each camera ends. ``duration_s``: seconds after which the run ends. ``stats``:
+    JSON file of statistics.
+    ``log``: format of status and events. ``metrics_port``: port of 127.0.0.1 for Prometheus. Raises ``InputError`` that names the
+    field, camera or option.
     """
 
     cameras: tuple[CameraConfig, ...] = ()
@@ -239,13 +246,14 @@ class RunConfig(Checked):
             raise InputError(f"--autotune and {' and '.join(set_by_hand)} exclude each other", "leave one of them out")
         if self.view.token is not None and self.view.serve is None:
             raise InputError("--token does nothing without --serve", "add --serve, or leave --token out")
+        # A frozen dataclass can set its own fields only in this way.
         object.__setattr__(self, "cameras", named(self.cameras))
         for camera in self.cameras:
             camera.check()
 
 
 def named(cameras: tuple[CameraConfig, ...]) -> tuple[CameraConfig, ...]:
-    """The cameras with a name for each, made of its source where it has none. Raises ``InputError`` for a name given twice."""
+    """Return the cameras with names; missing names are derived from sources. Raises ``InputError`` for repeated names."""
     given = [camera.name for camera in cameras if camera.name]
     twice = next((name for name in given if given.count(name) > 1), None)
     if twice is not None:

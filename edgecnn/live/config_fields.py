@@ -1,6 +1,6 @@
-"""Fields of a configuration class: how each is read, its name outside Python, and copies with other values.
+"""Defines fields of configuration classes: parser, option name, and copies with other values.
 
-``option`` and ``group`` make dataclass fields; a class of them derives from ``Checked``.
+``option`` and ``group`` create dataclass fields; classes with such fields are derived from ``Checked``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNITS = ("_s", "_bytes")
 
 @dataclass(frozen=True, slots=True)
 class ConfigOption:
-    """What a field is outside Python: the command-line option and TOML key ``name``, and how its value is read."""
+    """A field as a command-line option and TOML key: ``name`` without dashes in front, and the parser of its value."""
 
     field: str
     name: str
@@ -36,6 +36,7 @@ class Checked:
     def __post_init__(self) -> None:
         for one in dataclasses.fields(self):  # type: ignore[arg-type]
             value, parse = getattr(self, one.name), one.metadata.get("parse")
+            # None is an option that is not set, if it is the default.
             if parse is None or (value is None and one.default is None):
                 continue
             try:
@@ -46,24 +47,24 @@ class Checked:
 
 
 def option(default: Any, parse: Parser, name: str = "") -> Any:
-    """A field that ``parse`` reads; ``name`` is that of the option where it is not made of the field's."""
+    """Create a field that ``parse`` reads; ``name`` is the name of the option if it differs from that of the field."""
     return field(default=default, metadata={"parse": parse, "name": name})
 
 
 def group(make: Callable[[], Any], parsers: Mapping[str, Parser] | None = None) -> Any:
-    """A field with a configuration inside it; ``parsers`` read its fields where its class has none of its own."""
+    """Create a field with a nested configuration; ``parsers`` read the fields of a class that has no parsers."""
     return field(default_factory=make, metadata={"group": make, "parsers": parsers})
 
 
 def option_name(name: str) -> str:
-    """The option and TOML key of a field: without its unit, with dashes."""
+    """Return the option name and TOML key of a field: without its unit, with dashes."""
     for unit in UNITS:
         name = name.removesuffix(unit)
     return name.replace("_", "-")
 
 
 def options_of(config: Any) -> Iterator[ConfigOption]:
-    """Every option of a configuration class and of the groups inside it, in order."""
+    """Iterate over the options of a configuration class and its nested groups, in order."""
     for one in dataclasses.fields(config):
         parsers = one.metadata.get("parsers")
         if parsers is not None:
@@ -75,13 +76,13 @@ def options_of(config: Any) -> Iterator[ConfigOption]:
 
 
 def updated(config: T, values: Mapping[str, object]) -> T:
-    """A copy of a configuration with new values by the name of the field, also in the groups inside it; other names are ignored."""
+    """Copy a configuration with new values by field name, also in nested groups; unknown names are ignored."""
     groups = {one.name: getattr(config, one.name) for one in dataclasses.fields(config) if "group" in one.metadata}  # type: ignore[arg-type]
     return dataclasses.replace(config, **_changes(config, values, groups))  # type: ignore[type-var]
 
 
 def filled(config: type[T], values: Mapping[str, object], **fixed: Any) -> T:
-    """A configuration of ``values``, as for ``updated``, and of ``fixed`` ones; the others are the defaults."""
+    """Create a configuration from ``values`` (see ``updated``) and ``fixed`` values; other fields get their defaults."""
     groups = {one.name: one.metadata["group"]() for one in dataclasses.fields(config) if "group" in one.metadata}  # type: ignore[arg-type]
     return config(**{**_changes(config, values, groups), **fixed})
 

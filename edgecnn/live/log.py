@@ -1,4 +1,4 @@
-"""The log of a run as JSON lines, for programs.
+"""Writes the log of a run as JSON lines, for programs.
 
 A JSON line has ``time`` (UTC, ISO 8601), ``level`` (info, warning, error), ``kind`` and the fields of that kind; it is never cut.
 """
@@ -25,14 +25,14 @@ ERRORS = ("camera-lost", "camera-stalled", "camera-frozen", "camera-failed")
 
 
 class HasCameras(Protocol):
-    """Cameras by name, of which some come and go."""
+    """A run with cameras by name, which may change."""
 
     @property
     def cameras(self) -> Mapping[str, CameraStream]: ...  # noqa: D102
 
 
 def is_json(form: Form, out: TextIO | None = None) -> bool:
-    """Whether to write JSON lines: if configured, or by default where ``out`` is not a terminal."""
+    """Return whether to write JSON lines: as configured, by default if ``out`` is not a terminal."""
     return form == "json" or (form == "auto" and not (out or sys.stderr).isatty())
 
 
@@ -44,13 +44,15 @@ class JsonLog:
         self._lock = threading.Lock()
 
     def say(self, kind: str, level: Level = "info", **values: Any) -> None:
-        """Write one line at once."""
+        """Write one line and flush it."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        # default=str: a step of the user may put any object into the details of an event.
         line = json.dumps({"time": now, "level": level, "kind": kind, **values}, default=str)
         with self._lock, stderr_held():
             try:
                 self._out.write(line + "\n")
                 self._out.flush()
+            # The reader may end before the run; a closed file raises ValueError.
             except (BrokenPipeError, ValueError):
                 pass
 
@@ -61,7 +63,7 @@ class JsonLog:
 
 
 class Heartbeat:
-    """Writes a line "status" for each camera every ``every`` seconds while entered; ``beat`` is called as often."""
+    """As a context manager, writes a "status" line for each camera every ``every`` seconds, and calls ``beat``."""
 
     def __init__(
         self, log: JsonLog, multi_camera: HasCameras, *, every: float = EVERY_S, beat: Callable[[], None] | None = None
@@ -87,7 +89,7 @@ class Heartbeat:
 
 
 def status_fields(camera: CameraStream) -> dict[str, Any]:
-    """State, ledger and frame age of a camera as fields of a log line."""
+    """Return state, ledger and frame age of a camera as fields of a log line."""
     stats = camera.stats().to_json()
     age = stats["age_ms"]
     return {

@@ -1,4 +1,4 @@
-"""The models of a run: each file is loaded once for all cameras that use it, and closed after the last of them left."""
+"""Shares the models of a run: each file is loaded once and closed when its last camera is removed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.model.predictor import Predictor
 
+# A predictor has one set of options: the same file with other options is loaded again.
 Key = tuple[Path, "CardOptions"]
 
 
@@ -21,14 +22,14 @@ class _Loaded:
 
 
 class SharedModels:
-    """Loads files by ``load(path, options)`` and counts their users; leaving the ``with`` closes all."""
+    """Loads files by ``load(path, options)`` and counts their users; as a context manager it closes all at the end."""
 
     def __init__(self, load: Callable[[Path, CardOptions], Predictor]) -> None:
         self._load = load
         self._loaded: dict[Key, _Loaded] = {}
 
     def acquire(self, file: Path, options: CardOptions) -> Predictor:
-        """The predictor of a file with these options; raises what ``load`` raises. Each call needs a ``release``."""
+        """Return the predictor of a file with these options; each call needs a ``release``. Raises the errors of ``load``."""
         found = self._loaded.get((file, options))
         if found is None:
             found = self._loaded[file, options] = _Loaded(self._load(file, options))
@@ -36,7 +37,7 @@ class SharedModels:
         return found.predictor
 
     def release(self, predictor: Predictor) -> None:
-        """One camera uses the predictor no more."""
+        """Release a predictor for one camera; the last release closes it."""
         key, found = next((key, item) for key, item in self._loaded.items() if item.predictor is predictor)
         found.users -= 1
         if not found.users:

@@ -1,4 +1,4 @@
-"""The outputs of a run: opened for each camera, shared between cameras where that is possible."""
+"""Opens the outputs of each camera, shared between cameras if the kind of output allows it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _NEED_BOXES = ("mot", "coco")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputCamera:
-    """The camera of an output. ``title`` and ``fps`` are its source's; ``live``: its policy is "latest".
+    """The attributes of a camera that its outputs need.
 
-    ``several``: the run has more cameras, or may get them. ``task`` is its model's: detect, classify or regress.
+    ``title`` and ``fps`` are those of the source. ``live``: the policy is "latest". ``several``: the run has, or may get, more
+    cameras. ``task`` is that of the model: detect, classify or regress.
     """
 
     name: str
@@ -39,9 +40,9 @@ class OutputCamera:
 
 
 class Outputs:
-    """Opens the outputs of each camera; ``say`` gets a line when one fails or works again.
+    """Opens the outputs of each camera; ``say`` is called with a line when an output fails or works again.
 
-    Results of a camera go to ``write`` of its sinks, all its events to ``tell``. ``sinks`` are the open outputs, shared ones once.
+    ``sinks`` are the open outputs; an output that several cameras share is contained once.
     """
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
@@ -52,11 +53,11 @@ class Outputs:
 
     @property
     def sinks(self) -> list[QueuedSink]:
-        """All outputs that are open."""
+        """All open outputs."""
         return self._sinks.sinks
 
     def open(self, camera: OutputCamera, config: OutputConfig) -> list[SharedSink]:
-        """The sinks of one camera; none is left open after an error. Raises ``InputError`` and ``MissingExtraError``."""
+        """Open the sinks of one camera; after an error none stays open. Raises ``InputError`` and ``MissingExtraError``."""
         _check_task(config, camera.task)
         self._recorder.add(camera.name, camera.labels, camera.title)
         opened: list[SharedSink] = []
@@ -84,6 +85,7 @@ class Outputs:
             return QueuedSink(
                 _made(kind, request),
                 name=self._unique(name),
+                # A live camera never waits for an output. For a file every result is written, however long it takes.
                 lossless=not camera.live and maker.file,
                 keep_image=maker.image,
                 events_only=maker.events_only,
@@ -94,6 +96,7 @@ class Outputs:
                 say=self._say,
             )
 
+        # Cameras may use the same folder, as their files have different names; each has its own sink.
         own = maker.folder and camera.name
         return self._sinks.join(
             kind,
@@ -105,13 +108,13 @@ class Outputs:
         )
 
     def _unique(self, name: str) -> str:
-        """Two brokers or two files are told apart by a number."""
+        """Add a number to the name of an output if another one has the same name."""
         taken = {sink.name for sink in self.sinks}
         return next(one for one in (name, *(f"{name} {n}" for n in range(2, len(taken) + 3))) if one not in taken)
 
 
 def _made(kind: str, request: _Request) -> Sink:
-    """The sink; an address that is refused is named by its option."""
+    """Create the sink; the error of an invalid address names the option."""
     try:
         return _MAKERS[kind].make(request)
     except InputError as error:
@@ -121,7 +124,7 @@ def _made(kind: str, request: _Request) -> Sink:
 
 
 def _check_task(config: OutputConfig, task: str) -> None:
-    """Raise ``InputError`` for an output of boxes where the model returns none."""
+    """Raise ``InputError`` for an output that needs boxes if the model returns none."""
     for name in _NEED_BOXES:
         if getattr(config, name) and task != "detect":
             raise InputError(f"--{name} needs a detector, but the task of the model is {task}", "use another output")
@@ -130,9 +133,9 @@ def _check_task(config: OutputConfig, task: str) -> None:
 def open_metrics(
     config: RunConfig, cameras: Callable[[], Mapping[str, MeasuredCamera]], outputs: Outputs
 ) -> tuple[PrometheusMetrics | None, MetricsServer | None]:
-    """The metrics, for the page, and the server of --metrics-port; each None where it is not used.
+    """Open the metrics for the page and the server of --metrics-port; each is None if it is not used.
 
-    Raises ``InputError`` for a port that is taken, ``MissingExtraError`` where the port is asked for without prometheus_client.
+    Raises ``InputError`` for a port that is in use, and ``MissingExtraError`` for a port without prometheus_client.
     """
     if config.metrics_port is None and config.view.serve is None:
         return None, None  # unused, importing prometheus_client would only lengthen the start
@@ -149,7 +152,7 @@ def open_metrics(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One output to open; ``again``: this run wrote to the file before, so that it is continued."""
+    """An output to open; ``again``: this run wrote to the file before, so it is extended."""
 
     target: str
     camera: OutputCamera
@@ -160,10 +163,11 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """How a kind of output is opened, and its traits."""
+    """The constructor and the properties of a kind of output."""
 
     make: Callable[[_Request], Sink]
     shared: bool = False  # several cameras may write to the same one
+    # Without the pixels, hundreds of queued results take little memory.
     image: bool = False  # needs the pixels of each frame
     events_only: bool = False
     file: bool = True

@@ -1,7 +1,7 @@
-"""How a value of a configuration is read: alike from Python, from a command line (always text) and from TOML (numbers, lists, tables).
+"""Parses configuration values from Python, from a command line (text) and from TOML (numbers, lists, tables).
 
-A parser takes what was given and returns the typed value that a configuration holds; what it returned once it returns again. It raises
-``InputError`` with the value in its text and without a place: whoever calls it adds the name of the field, option or key.
+A parser returns a typed value and accepts values that it returned before. It raises ``InputError`` with the value in its message;
+the caller adds the name of the field, option or key.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from typing import Any
 from edgecnn.errors import InputError
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+# Decimal units, as disks and cameras give sizes.
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
 class Parser(ABC):
-    """Reads one value. ``metavar`` is how its text is shown in --help."""
+    """Parses a value; ``metavar`` is its placeholder in --help."""
 
     metavar = "TEXT"
 
     def __call__(self, value: Any) -> Any:
-        """The typed value; raises ``InputError``."""
+        """Parse a value. Raises ``InputError``."""
         return self._parse(value)
 
     @abstractmethod
     def _parse(self, value: Any) -> Any: ...
 
     def text(self, value: Any) -> str:
-        """A typed value as a command line has it."""
+        """Format a typed value for a command line."""
         return str(value)
 
 
 class Text(Parser):
-    """Text, also from a number or a list, whose items are joined by commas."""
+    """Parses text, also from a number or a list, whose items are joined by commas."""
 
     def __init__(self, metavar: str = "TEXT") -> None:
         self.metavar = metavar
@@ -50,14 +51,14 @@ class Text(Parser):
 
 
 class File(Text):
-    """A path."""
+    """Parses a path."""
 
     def _parse(self, value: Any) -> Path:  # type: ignore[override]
         return Path(super()._parse(value))
 
 
 class OneOf(Parser):
-    """One of a few words."""
+    """Parses one of a set of words."""
 
     def __init__(self, *words: str) -> None:
         self.words, self.metavar = words, f"[{'|'.join(words)}]"
@@ -69,7 +70,7 @@ class OneOf(Parser):
 
 
 class Flag(Parser):
-    """True or false."""
+    """Parses true or false."""
 
     def _parse(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -78,7 +79,7 @@ class Flag(Parser):
 
 
 class Number(Parser):
-    """A number from ``least``, or ``above``, to ``most``."""
+    """Parses a number of at least ``least``, greater than ``above`` and at most ``most``."""
 
     metavar = "NUMBER"
 
@@ -96,8 +97,9 @@ class Number(Parser):
         )
 
     def number(self, value: Any) -> float:
-        """The number that was written, whatever its range."""
+        """Parse the number without a check of its range."""
         try:
+            # float(True) would be 1.0.
             if isinstance(value, bool):
                 raise TypeError
             return float(value)
@@ -105,17 +107,17 @@ class Number(Parser):
             raise InputError(f"{value!r} is not a number", "write a number") from None
 
     def text(self, value: Any) -> str:
-        """Without a fraction that says nothing."""
+        """Format without trailing zeros."""
         return f"{value:g}"
 
 
 class Integer(Number):
-    """A whole number."""
+    """Parses an integer."""
 
     metavar = "N"
 
     def number(self, value: Any) -> int:
-        """The whole number that was written."""
+        """Parse the integer without a check of its range."""
         number = super().number(value)
         if not number.is_integer():
             raise InputError(f"{value!r} is not a whole number", "write a whole number")
@@ -123,12 +125,12 @@ class Integer(Number):
 
 
 class Seconds(Number):
-    """Seconds, from a number of them or from text with a unit: 500ms, 10s, 10m, 1h; ``inf`` where it may last for ever."""
+    """Parses a time in seconds, from a number or from text with a unit: 500ms, 10s, 10m, 1h; ``inf`` is no limit."""
 
     metavar = "TIME"
 
     def number(self, value: Any) -> float:
-        """The seconds that were written."""
+        """Parse the seconds without a check of their range."""
         text = str(value).strip()
         if text == "inf":
             return math.inf
@@ -138,12 +140,12 @@ class Seconds(Number):
         return float(found[1]) * _SECONDS[found[2] or ""]
 
     def text(self, value: Any) -> str:
-        """With its unit."""
+        """Format with the unit."""
         return f"{value:g}s" if value < math.inf else "inf"
 
 
 class Bytes(Number):
-    """Bytes, from a number of them or from text with a unit: 500k, 100MB, 2GB."""
+    """Parses a size in bytes, from a number or from text with a decimal unit: 500k, 100MB, 2GB."""
 
     metavar = "SIZE"
 
@@ -151,20 +153,20 @@ class Bytes(Number):
         super().__init__(above=0)
 
     def number(self, value: Any) -> int:
-        """The bytes that were written."""
+        """Parse the bytes without a check of their range."""
         found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmg]?)b?", str(value).strip().lower())
         if found is None:
             raise InputError(f"{value!r} is not a size", "write one such as 100MB or 2GB")
         return int(float(found[1]) * _BYTES[found[2]])
 
     def text(self, value: Any) -> str:
-        """With the largest unit that leaves a whole number."""
+        """Format with the largest unit that gives an integer."""
         unit = next((unit for unit in ("g", "m", "k") if not value % _BYTES[unit]), "")
         return f"{value // _BYTES[unit]}{unit.upper()}B"
 
 
 class Names(Parser):
-    """Names with commas between, or a list of them; ``pattern`` is what each has to look like."""
+    """Parses names separated by commas, or a list of names; each must match ``pattern``."""
 
     def __init__(self, metavar: str, example: str, pattern: str = r".+") -> None:
         self.metavar, self._example, self._pattern = metavar, example, re.compile(pattern)
@@ -177,7 +179,7 @@ class Names(Parser):
 
 
 class Numbers(Parser):
-    """One number, or several with commas between."""
+    """Parses one number, or several separated by commas."""
 
     metavar = "N[,N,N]"
 
@@ -189,11 +191,12 @@ class Numbers(Parser):
 
 
 class ImageSize(Parser):
-    """(height, width), from HEIGHTxWIDTH or one number for both."""
+    """Parses (height, width) from HEIGHTxWIDTH or one number for both."""
 
     metavar = "HxW"
 
     def _parse(self, value: Any) -> tuple[int, int]:
+        # TOML gives a list [height, width], which becomes the same text as on the command line.
         parts = joined(value, "x").lower().split("x")
         if len(parts) > 2 or not all(part.isdigit() and int(part) for part in parts):
             raise InputError(f"{value!r} is not a size", "write height x width such as 240x320, or one number")
@@ -201,9 +204,9 @@ class ImageSize(Parser):
 
 
 class Parsed(Parser):
-    """What a function of another module makes of a text: a dataclass, which is returned as it is when it is given again.
+    """Parses text with a function of another module that returns a dataclass; an instance is returned unchanged.
 
-    ``load`` imports that function when it is first needed, because its module loads NumPy.
+    ``load`` imports that function when it is needed, because its module imports NumPy.
     """
 
     def __init__(self, metavar: str, load: Callable[[], Callable[[str], Any]]) -> None:
@@ -214,17 +217,18 @@ class Parsed(Parser):
 
 
 class Many(Parser):
-    """A tuple of values that ``item`` reads: from a list of them, a single one, or a table NAME = [numbers] for NAME:numbers."""
+    """Parses a tuple of values with ``item``: from a list, a single value, or a table NAME = [numbers] for NAME:numbers."""
 
     def __init__(self, item: Parser) -> None:
         self.item, self.metavar = item, item.metavar
 
     def _parse(self, value: Any) -> tuple[Any, ...]:
+        # TOML writes named lines and zones as a table, the command line as NAME:numbers.
         if isinstance(value, Mapping):
             value = [f"{name}:{joined(numbers)}" for name, numbers in value.items()]
         return tuple(self.item(item) for item in (value if isinstance(value, list | tuple) else [value]))
 
 
 def joined(value: Any, by: str = ",") -> str:
-    """Text as it is, a list as its items with commas between."""
+    """Return text unchanged, and the items of a list joined by ``by``."""
     return by.join(map(str, value)) if isinstance(value, list | tuple) else str(value)

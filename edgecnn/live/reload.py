@@ -1,4 +1,4 @@
-"""Reloading a file of cameras while a run goes on."""
+"""Reloads a cameras file on change during a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHECK_EVERY_S = 1.0
 
 
 class Reloader:
-    """While entered, looks every second whether ``file`` changed and passes its cameras to ``update``; errors are reported, not raised."""
+    """As a context manager, checks ``file`` every second and passes changed cameras to ``update``; errors are reported."""
 
     def __init__(
         self, file: CamerasFile, update: Callable[[Sequence[CameraConfig]], dict[str, list[str]]], reporter: Reporter
@@ -34,6 +34,7 @@ class Reloader:
         self._done.set()
         self._thread.join(CHECK_EVERY_S)
 
+    # Polled, because inotify misses changes on network file systems and loses a file that is replaced.
     def _work(self) -> None:
         while not self._done.wait(CHECK_EVERY_S):
             try:

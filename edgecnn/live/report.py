@@ -1,4 +1,4 @@
-"""What a run prints: status, events and a summary, as text for people or as JSON lines for programs."""
+"""Prints status, events and summary of a run, as text for people or as JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Printer(Protocol):
 
 
 class PlainPrinter:
-    """Prints where no status line has to be erased before."""
+    """Prints without a status line that would have to be erased first."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out, self._err = out, err
 
     def say(self, text: str, out: TextIO | None = None) -> None:
-        """On standard output."""
+        """Print on standard output."""
         print(text, file=out or self._out, flush=True)
 
     def note(self, text: str) -> None:
-        """On standard error."""
+        """Print on standard error."""
         print(text, file=self._err, flush=True)
 
 
@@ -63,7 +63,7 @@ class NoPrinter:
 
 
 class Reporter:
-    """Prints how a run goes; ``form`` is text, JSON lines, "auto" for JSON where ``err`` is no terminal, or "off"."""
+    """Reports the progress of a run; ``form`` is "text", "json", "auto" (JSON if ``err`` is no terminal) or "off"."""
 
     def __init__(self, form: LogForm, out: TextIO, err: TextIO) -> None:
         self._log = JsonLog(err) if form != "off" and is_json(form, err) else None
@@ -74,7 +74,7 @@ class Reporter:
 
     @contextmanager
     def running(self, multi_camera: MultiCamera, screen: Screen | None) -> Iterator[None]:
-        """While entered, the status is printed again and again: on ``screen``, or as lines in JSON."""
+        """Print the status at regular intervals inside the ``with``: on ``screen``, or as JSON lines."""
         from edgecnn.live.log import Heartbeat
 
         with ExitStack() as stack:
@@ -93,7 +93,7 @@ class Reporter:
             self._printer.note(text)
 
     def event(self, event: Event, *, several: bool) -> None:
-        """Print an event of a camera. That the only camera failed is the error of the whole run, so it is not printed here."""
+        """Print an event of a camera, except for the failure of the only camera, which is the error of the run."""
         if self._log is not None:
             self._log.event(event)
         elif event.kind in PRINTED_EVENTS and (several or event.kind != "camera-failed"):
@@ -101,7 +101,7 @@ class Reporter:
             self._printer.note(f"{event.camera}: {event.kind.replace('-', ' ')}{f': {details}' if details else ''}")
 
     def result(self, result: Result, active: ActiveCamera) -> None:
-        """Print what was found, for images; not where an output writes to standard output."""
+        """Print the prediction for an image, unless an output writes to standard output."""
         from edgecnn.live.status import describe
         from edgecnn.runtime.sources.images import ImageFiles
 
@@ -115,6 +115,7 @@ class Reporter:
             self._summarise(active, end, several=len(cameras) > 1)
         sinks = [sink for active in cameras for sink in active.sinks]
         paths = [sink.file for sink in sinks if sink.file and sink.counts.written and not sink.error]
+        # Cameras may share an output; its file is named once.
         for path in dict.fromkeys([*paths, *([] if stats is None else [str(stats)])]):
             self.say("wrote", f"  wrote {path}", values={"path": path})
 

@@ -1,4 +1,4 @@
-"""The files that run edgecnn as a service: a systemd unit, and a container with the runtime only.
+"""Generates the files to run edgecnn as a service: a systemd unit, a Containerfile, a compose.yaml.
 
 Formats: systemd.service(5), systemd.exec(5) and systemd.resource-control(5); Containerfile(5); the Compose specification.
 """
@@ -21,12 +21,13 @@ STOP_WITHIN_S = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """`edgecnn run` as a service.
+    """Options of `edgecnn run` as a service.
 
-    ``run`` are the arguments of `edgecnn run`, with absolute paths. ``program`` is the command that starts edgecnn. ``memory`` ("512M",
-    "2G") and ``cpus`` are limits. ``port`` of 127.0.0.1 serves the page and /health; a container installs ``extras`` of ``wheel`` and
-    copies ``files``, the model files among the arguments, from the folder of the Containerfile. Raises ``InputError`` for a name, limit
-    or argument that these files can't hold, and for an address with a password, because all users can read them.
+    ``run`` are the arguments of `edgecnn run`, with absolute paths. ``program`` is the command that starts edgecnn. ``memory``
+    ("512M", "2G") and ``cpus`` are limits. ``port`` of 127.0.0.1 serves the page and /health; a container installs ``extras`` of
+    ``wheel`` and copies ``files``, the model files among the arguments, from the folder of the Containerfile. Raises
+    ``InputError`` for a name, limit or argument that these files can't hold, and for an address with a password, because all
+    users can read them.
     """
 
     name: str
@@ -57,12 +58,12 @@ class Service:
 
     @property
     def words(self) -> list[str]:
-        """The arguments of `edgecnn run`, with --serve on this machine where they have none."""
+        """The arguments of `edgecnn run`, with --serve on 127.0.0.1 if they do not contain --serve."""
         return list(self.run) if "--serve" in self.run else [*self.run, "--serve", f"127.0.0.1:{self.port}"]
 
 
 def unit(service: Service) -> str:
-    """The text of a systemd unit: restarted whenever it ends, watched by a watchdog, sandboxed, with limits."""
+    """Return the text of a systemd unit with restarts, watchdog, sandbox and limits."""
     command = " ".join(_escaped(word) for word in (*service.program, "run", *service.words, "--log", "json"))
     who = [f"User={service.user}"] if service.user else ["DynamicUser=yes"]
     lines = [
@@ -70,6 +71,7 @@ def unit(service: Service) -> str:
         f"Description=edgecnn {service.name}",
         "After=network-online.target",
         "Wants=network-online.target",
+        # 0 disables the start limit: systemd would give up after five quick failures, for example without network.
         "StartLimitIntervalSec=0",
         "",
         "[Service]",
@@ -77,18 +79,22 @@ def unit(service: Service) -> str:
         "NotifyAccess=main",
         f"ExecStart={command}",
         "# addresses with passwords belong in this file, readable by root alone: EDGECNN_SOURCE=rtsp://...",
+        # The leading "-" allows the file to be missing.
         f"EnvironmentFile=-/etc/edgecnn/{service.name}.env",
         "Restart=always",
         "RestartSec=5",
+        # A run that sends no WATCHDOG=1 for this long is killed and restarted.
         "WatchdogSec=60",
         "TimeoutStartSec=120",
         f"TimeoutStopSec={STOP_WITHIN_S}",
         "KillSignal=SIGTERM",
+        # 143 is 128 + SIGTERM: the exit code after `systemctl stop` counts as success.
         "SuccessExitStatus=143",
         f"MemoryMax={service.memory}",
         f"CPUQuota={round(service.cpus * 100)}%",
         "TasksMax=256",
         *who,
+        # The devices /dev/video* belong to this group.
         "SupplementaryGroups=video",
         f"StateDirectory=edgecnn/{service.name}",
         f"WorkingDirectory=/var/lib/edgecnn/{service.name}",
@@ -107,7 +113,7 @@ def unit(service: Service) -> str:
 
 
 def containerfile(service: Service) -> str:
-    """The text of a Containerfile (Dockerfile): base install and extras, no torch, not as root, with a health check."""
+    """Return the text of a Containerfile (Dockerfile): base install and extras, without torch, not as root, with health check."""
     extras = f"[{','.join(service.extras)}]" if service.extras else ""
     inside = {path: f"{FILES}/{path.rpartition('/')[2]}" for path in service.files}
     words = [inside.get(word, word) for word in service.words]
@@ -127,7 +133,7 @@ ENTRYPOINT [{command}]
 
 
 def compose(service: Service) -> str:
-    """The text of a compose.yaml that builds the Containerfile in its folder and runs it with restarts and limits."""
+    """Return the text of a compose.yaml that builds and runs the Containerfile with restarts and limits."""
     return f"""services:
   {service.name}:
     build:
@@ -156,7 +162,7 @@ volumes:
 
 
 def _escaped(word: str) -> str:
-    """A word of ExecStart=: %% and $$ stand for the signs themselves, quotes are as in C (systemd.service(5), "Command lines")."""
+    """Escape a word of ExecStart=: % and $ are doubled, quotes are as in C (systemd.service(5), "Command lines")."""
     word = word.replace("%", "%%").replace("$", "$$")
     return word if PLAIN.fullmatch(word) else _quoted(word)
 

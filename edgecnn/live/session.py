@@ -1,4 +1,4 @@
-"""One run of one or several cameras, from opening the sources to the summary."""
+"""Runs one or several cameras, from opening the sources to the summary."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def run(
     out: TextIO | None = None,
     err: TextIO | None = None,
 ) -> RunSummary:
-    """Run cameras as `edgecnn run` does, until they end, a limit is reached, or ``stop`` is set; returns what was measured.
+    """Run cameras like `edgecnn run` until they end, a limit is reached, or ``stop`` is set; return the summary.
 
-    ``on_result`` and ``on_event`` are called in this thread for each result and event of all cameras (``result.camera`` is the name).
-    Status and summary are printed to ``err``, the objects on images to ``out``, by default the standard streams; ``log="off"`` prints
-    nothing. Signals are left alone: KeyboardInterrupt ends the run with all outputs finished. Raises ``EdgeCnnError`` as the command
-    prints it, after --stats was written: for a source, model or output that can't be opened, for the only camera that broke, and for
-    an output that lost something.
+    ``on_result`` and ``on_event`` are called in this thread for each result and event of all cameras (``result.camera`` is the
+    name). Status and summary are printed to ``err``, predictions for images to ``out``, by default the standard streams;
+    ``log="off"`` prints nothing. No signal handler is installed: KeyboardInterrupt ends the run and finishes all outputs. Raises
+    ``EdgeCnnError`` after --stats was written: for a source, model or output that can't be opened, for the failure of the only
+    camera, and for an output that lost items.
     """
     return Session(config, on_result=on_result, on_event=on_event, stop=stop, out=out, err=err).run()
 
 
 class Session:
-    """A run that other threads can stop; the arguments are those of ``run``, and the method ``run`` may be called once.
+    """A run that other threads can stop; the arguments are those of ``run``. The method ``run`` can be called once.
 
-    ``playing`` is true from the first moment that frames are captured. ``stuck`` names threads that hung in a driver at the end: a
-    process that exits normally would free memory that they still use.
+    ``playing`` is true after the start of the capture. ``stuck`` are the names of threads that hang in a driver at the end; a
+    normal exit of the process would free memory that they still use.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Session:
         self._several = len(config.cameras) > 1 or config.cameras_file is not None
 
     def stop(self, reason: str = "stopped") -> None:
-        """End the run soon, with all outputs finished; from any thread or a signal handler. ``reason`` becomes the summary's ``end``."""
+        """End the run and finish all outputs, from any thread or a signal handler; ``reason`` becomes ``end`` of the summary."""
         self._stopped_by = reason
         if self._multi_camera is not None:
             self._multi_camera.stop()
 
     def run(self) -> RunSummary:
-        """Run to the end of the sources, of ``max_frames`` or ``duration_s``, or until ``stop``; see ``run`` for what is raised."""
+        """Run until the sources end, a limit is reached, or ``stop`` is called. Raises the errors of the function ``run``."""
         error: EdgeCnnError | None = None
         try:
             self._run()
@@ -102,8 +102,10 @@ class Session:
             check_writable(config.stats)
         file = None if config.cameras_file is None else CamerasFile(config.cameras_file, config.defaults)
         first = config.cameras if file is None else file.read()
+        # Decides about camera names in messages and output names; a file may get more cameras later.
         self._several = self._several or len(first) > 1
 
+        # Called by the loop that iterates the pipeline: if the loop hangs, the watchdog of systemd expires.
         def on_poll() -> None:
             notifier.alive()
             if self._stop_event is not None and self._stop_event.is_set():
@@ -143,6 +145,7 @@ class Session:
                     self._handle_result(result, cameras)
                 notifier.stopping()
         finally:
+            # Also after an error, since the summary and --stats need the counts.
             for name, camera in multi_camera.cameras.items():
                 if name in cameras.active:
                     cameras.active[name].camera = camera
@@ -150,7 +153,7 @@ class Session:
 
     @contextmanager
     def _view(self, cameras: ActiveCameras, multi_camera: MultiCamera) -> Iterator[LiveView | None]:
-        """While entered, the page and the numbers for Prometheus are served, where they are configured."""
+        """Serve the page and the metrics for Prometheus inside the ``with``, if they are configured."""
         from edgecnn.live.outputs import open_metrics
         from edgecnn.live.view import announcement, open_view
 
@@ -171,7 +174,7 @@ class Session:
             yield view
 
     def _screen(self, cameras: ActiveCameras, multi_camera: MultiCamera, view: LiveView | None) -> Screen | None:
-        """The status in the terminal; None where it is logged as JSON or off."""
+        """Open the status in the terminal; None if the log is JSON or off."""
         from edgecnn.live.view import open_status
 
         if not self._reporter.draws:
@@ -192,7 +195,7 @@ class Session:
             self._on_result(result)
 
     def _handle_event(self, event: Event) -> None:
-        """In the thread that iterates the pipeline, also while no frame comes."""
+        """Handle an event in the thread that iterates the pipeline, even if there are no frames."""
         if self._cameras is not None:
             self._cameras.write_event(event)
         self._reporter.event(event, several=self._several)
@@ -203,7 +206,7 @@ class Session:
         self._reporter.say("output", f"warning: {text}", "warning", {"text": text})
 
     def _finish(self, error: EdgeCnnError | None) -> RunSummary:
-        """Write --stats and print the summary, unless the run never began."""
+        """Write --stats and print the summary, unless the run did not start."""
         end = self._stopped_by or ("broke off" if error else "done")
         cameras = [camera for camera in self._cameras.all if camera.camera is not None] if self._cameras is not None else []
         summary = summarise(cameras, end, error)
@@ -221,7 +224,7 @@ class Session:
 
 @contextmanager
 def _time_limit(seconds: float | None, multi_camera: MultiCamera) -> Iterator[None]:
-    """Stop the pipeline after so many seconds, whether frames come or not."""
+    """Stop the pipeline after ``seconds``, even if there are no frames; None is no limit."""
     if seconds is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The status line during a run, and the summary at its end, as text for people."""
+"""Formats the status line during a run and the summary at its end, as text for people."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Reading = tuple[float, FrameCounts, DurationHistogram]
 
 
 class StatusLine(Screen):
-    """Status of a run: a line that is redrawn every half second; where ``out`` is not a terminal, a line per camera every 5 s.
+    """Draws a status line every half second, or prints a line per camera every 5 s if ``out`` is not a terminal.
 
-    Rates and ages are those since the line before. Enter it around the iteration.
+    Rates and ages are those since the previous line. Use it as a context manager around the iteration.
     """
 
     def __init__(self, run: MultiCamera | Pipeline, out: TextIO | None = None, *, every: float | None = None) -> None:
@@ -46,6 +46,7 @@ class StatusLine(Screen):
 
     def _draw(self) -> str:
         if self._live:
+            # A longer line would wrap, and "\r" erases only the last row.
             return f"{_CLEAR}{self.line()[: shutil.get_terminal_size().columns - 1]}"
         return "".join(f"{line}\n" for line in self.lines())
 
@@ -53,7 +54,7 @@ class StatusLine(Screen):
         return _CLEAR if self._live else ""
 
     def line(self) -> str:
-        """All cameras in one line; starts the next interval."""
+        """Format all cameras in one line; starts the next interval."""
         cameras = list(self._multi_camera.cameras.values())
         if len(cameras) == 1:
             return self.lines()[0]
@@ -67,7 +68,7 @@ class StatusLine(Screen):
         return f"{live} of {len(cameras)} cameras live · {_rates(intervals)}{bad}"
 
     def lines(self) -> list[str]:
-        """A line for each camera; starts the next interval."""
+        """Format one line for each camera; starts the next interval."""
         cameras = list(self._multi_camera.cameras.values())
         return [f"{camera.name}: " * (len(cameras) > 1) + self._camera_line(camera) for camera in cameras]
 
@@ -79,17 +80,18 @@ class StatusLine(Screen):
         return state + _rates([interval])
 
     def _since(self, camera: CameraStream) -> tuple[float, FrameCounts, FrameCounts, DurationHistogram]:
-        """Seconds since the line before, the counts then and now, and the frame ages between."""
+        """Return seconds since the previous line, the counts then and now, and the frame ages in between."""
         now, counts, ages = time.perf_counter(), camera.ledger.counts(), camera.age_ms.copy()
         then, old, old_ages = self._before.get(camera.name, (self._began, FrameCounts(), DurationHistogram()))
         if counts.captured < old.captured:  # a reloaded file replaced the camera: its counts begin again
             old, old_ages = FrameCounts(), DurationHistogram()
         self._before[camera.name] = now, counts, ages
+        # Two lines may be drawn at the same clock tick; the rates divide by this time.
         return max(now - then, 1e-6), old, counts, ages.since(old_ages)
 
 
 def _rates(intervals: Sequence[tuple[float, FrameCounts, FrameCounts, DurationHistogram]]) -> str:
-    """Sums of the rates and counts of all cameras; of their ages, the highest median and 99th percentile."""
+    """Format the sums of rates and counts of all cameras, and the highest median and 99th percentile of their ages."""
     captured = sum((new.captured - old.captured) / seconds for seconds, old, new, _ in intervals)
     processed = sum((new.processed - old.processed) / seconds for seconds, old, new, _ in intervals)
     p50, p99 = (max((ages.percentile(percent) for *_, ages in intervals), key=_known) for percent in (50, 99))
@@ -102,11 +104,12 @@ def _rates(intervals: Sequence[tuple[float, FrameCounts, FrameCounts, DurationHi
 
 
 def _known(value: float) -> float:
+    # A camera without frames has NaN, which max() would not order.
     return -1.0 if math.isnan(value) else value
 
 
 def describe(result: Result, title: str, labels: Sequence[str]) -> str:
-    """The prediction for one image, in lines for people."""
+    """Format the prediction for one image as text lines."""
     height, width = result.frame.image.shape[:2]
     found = result.prediction
     spent = sum(result.stage_ms.get(stage, 0.0) for stage in ("preprocess", "infer", "postprocess"))
@@ -141,7 +144,7 @@ def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
 
 
 def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -> str:
-    """The summary of a camera in a few lines: throughput, ledger, stage times, failures."""
+    """Format the summary of a camera: throughput, ledger, stage times, failures."""
     frames = _counted(stats.ledger.processed, "frame")
     lines = [
         f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.duration_s:.1f} s, {stats.throughput_fps:.1f} frames/s "
@@ -158,7 +161,7 @@ def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -
 
 
 def _in_order(stats: Stats) -> list[str]:
-    """The stages in the order in which a frame passes them: those of steps come before the sinks."""
+    """Return the stages in the order of processing: those of steps come before the sinks."""
     added = [name for name in stats.stage_ms if name not in STAGES]
     return [*STAGES[:-1], *added, STAGES[-1]]
 

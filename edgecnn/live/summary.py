@@ -1,4 +1,4 @@
-"""What a run measured, as ``edgecnn.live.run`` returns it and --stats writes it."""
+"""Summary of a run, as returned by ``edgecnn.live.run`` and written by --stats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OutputSummary:
-    """How an output ended: items taken, written, dropped and failed; "closed" where it finished, else ``detail`` says why."""
+    """Final counts and state of an output; ``state`` is "closed" if it finished, else ``detail`` is the reason."""
 
     counts: QueueCounts
     state: str
@@ -28,7 +28,7 @@ class OutputSummary:
 
 @dataclass(frozen=True, slots=True)
 class CameraSummary:
-    """One camera of a run: ``statistics`` holds ledger, throughput, stage times and frame age; ``trials`` are those of autotune."""
+    """Summary of a camera: ``statistics`` are ledger, throughput, stage times and frame age, ``trials`` those of autotune."""
 
     name: str
     model: Path
@@ -43,7 +43,7 @@ class CameraSummary:
     failures: tuple[Failure, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As --stats writes it."""
+        """Return the JSON document of --stats for this camera."""
         return {
             "camera": self.name,
             "file": str(self.model),
@@ -64,9 +64,9 @@ class CameraSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A whole run: ``end`` is "done", "stopped", "stopped by SIGINT", ... or "broke off" with its ``error``.
+    """Summary of a run: ``end`` is "done", "stopped", "stopped by SIGINT", ... or "broke off" with its ``error``.
 
-    ``cameras`` are in the order in which they ended: one that a changed file of cameras replaced is there twice.
+    ``cameras`` are in the order in which they ended; a camera that a reload replaced is contained twice.
     """
 
     end: str
@@ -74,18 +74,18 @@ class RunSummary:
     cameras: tuple[CameraSummary, ...]
 
     def __getitem__(self, name: str) -> CameraSummary:
-        """The last camera of this name; raises ``KeyError``."""
+        """Return the last camera of this name. Raises ``KeyError``."""
         return {camera.name: camera for camera in self.cameras}[name]
 
     def to_json(self) -> dict[str, Any]:
-        """As --stats writes it: of the only camera, or a list of all."""
+        """Return the JSON document of --stats: the fields of the only camera, or a list of all cameras."""
         head = {"end": self.end, "error": self.error}
         cameras = [camera.to_json() for camera in self.cameras]
         return {**cameras[0], **head} if len(cameras) == 1 else {**head, "cameras": cameras}
 
 
 def summarise(cameras: Sequence[ActiveCamera], end: str, error: Exception | None) -> RunSummary:
-    """The summary of the cameras that ran."""
+    """Summarise the cameras that ran."""
     ran = tuple(_camera_summary(camera) for camera in cameras if camera.camera is not None)
     return RunSummary(end, None if error is None else str(error), ran)
 
@@ -109,7 +109,7 @@ def _camera_summary(active: ActiveCamera) -> CameraSummary:
 
 
 def write_stats(path: Path, summary: RunSummary) -> None:
-    """Write a summary as JSON. Raises ``InputError`` where that is not possible."""
+    """Write a summary as JSON. Raises ``InputError`` if the file can't be written."""
     from edgecnn.files import atomic_write
 
     with atomic_write(path) as stream:

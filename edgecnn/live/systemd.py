@@ -1,4 +1,4 @@
-"""Notifies systemd that a service is ready, alive and about to stop: sd_notify(3), over the socket named by NOTIFY_SOCKET."""
+"""Notifies systemd that a service is ready, alive or stopping, by the protocol of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Notifier:
-    """Sends notifications where a service manager listens, else nothing. ``alive`` may be called often: it limits its own rate."""
+    """Sends notifications to the socket in NOTIFY_SOCKET, if that is set; ``alive`` limits its own rate."""
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
@@ -18,18 +18,18 @@ class Notifier:
         self._last = 0.0
 
     def ready(self) -> None:
-        """The run has begun."""
+        """Notify that the run has started."""
         self._say("READY=1")
 
     def alive(self) -> None:
-        """The main loop still turns: resets the watchdog, if there is one."""
+        """Reset the watchdog, if there is one."""
         now = time.monotonic()
         if self._every is not None and now - self._last >= self._every:
             self._last = now
             self._say("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The outputs are being finished."""
+        """Notify that the run ends and the outputs are being finished."""
         self._say("STOPPING=1")
 
     def _say(self, text: str) -> None:
@@ -39,6 +39,7 @@ class Notifier:
 
         # "@" stands for the leading NUL of an abstract socket name (unix(7))
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        # A lost notification must not end the run; the timeout prevents blocking on a full socket buffer.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
             out.settimeout(1.0)
             out.sendto(text.encode(), address)

@@ -1,4 +1,4 @@
-"""Watching a run: its page in the browser, and its table or status line in the terminal."""
+"""Opens the live view of a run: the page in the browser, the table or status line in the terminal."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 def uses_terminal(config: ViewConfig, cameras: int, *, to_stdout: bool, out: TextIO, err: TextIO) -> bool:
-    """Whether a table of all cameras is drawn on ``err``: where it is a terminal, if asked for or if there are several cameras.
+    """Return whether to draw a table of all cameras on ``err``: if it is a terminal, as configured or for several cameras.
 
-    By default there is none where results are written into the same terminal (``to_stdout``).
+    By default there is no table if results are written to the same terminal (``to_stdout``).
     """
+    # A "dumb" terminal has no cursor movement.
     if not err.isatty() or os.environ.get("TERM") == "dumb":
         return False
     if config.terminal is None:
@@ -31,10 +32,12 @@ def uses_terminal(config: ViewConfig, cameras: int, *, to_stdout: bool, out: Tex
 def open_view(
     config: RunConfig, cameras: ActiveCameras, multi_camera: MultiCamera, metrics: PrometheusMetrics | None, *, table: bool
 ) -> LiveView | None:
-    """The live view of a run with a page or a ``table`` in the terminal, else None; a page listens already. The caller enters it.
+    """Create the live view for a page or a ``table`` in the terminal, else return None; the caller enters it.
 
-    Raises ``InputError`` for an address or token that is not allowed, ``MissingExtraError`` without the packages for a page.
+    The server of the page already listens. Raises ``InputError`` for an address or token that is not allowed, and
+    ``MissingExtraError`` without the packages for a page.
     """
+    # The table uses the same metrics as the page, so a view without a server is created for it alone.
     access = None
     if config.view.serve is not None:
         from edgecnn.runtime.view.auth import make_access
@@ -59,7 +62,7 @@ def open_view(
 
 
 def announcement(view: LiveView) -> str | None:
-    """The address of the page, and the token if it was generated."""
+    """Return the line with the address of the page, and the token if it was generated; None without a page."""
     if view.server is None:
         return None
     made = f"  token: {view.server.access.token}" if view.server.access.generated else ""
@@ -67,7 +70,7 @@ def announcement(view: LiveView) -> str | None:
 
 
 def open_status(multi_camera: MultiCamera, view: LiveView | None, err: TextIO) -> Screen:
-    """The table of ``view`` in the terminal, or without a view a status line."""
+    """Create the table of ``view`` in the terminal, or without a view a status line."""
     if view is not None:
         from edgecnn.runtime.view.terminal import TerminalView
 

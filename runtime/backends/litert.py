@@ -95,6 +95,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
         )
     _check_is_tflite(path)
     metadata = _zip_texts(path)
+    # At least one thread each, even if there are more interpreters than threads.
     share = max((threads or usable_cpus()) // requests, 1)
     try:
         with _without_info_lines():

@@ -39,6 +39,7 @@ class ResourcePool(Generic[T]):
         try:
             yield item
         finally:
+            # After `close` the object is dropped, and its memory is freed by the garbage collector.
             if not self._closed:
                 self._free.put(item)
 

@@ -127,6 +127,7 @@ def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:
 
 
 def _same(declared: tuple[TensorSpec, ...], actual: tuple[TensorSpec, ...]) -> bool:
+    # Compared by name: engines may list the tensors in another order.
     by_name = {spec.name: spec for spec in actual}
     return declared is actual or (
         {spec.name for spec in declared} == by_name.keys()

@@ -85,6 +85,7 @@ def describe(file: Path) -> ModelDescription:
 
 
 def _size(file: Path) -> int:
+    # The weights of an OpenVINO IR are in a .bin file beside the .xml.
     files = [file, file.with_suffix(".bin")] if file.suffix == ".xml" else [file]
     return sum(part.stat().st_size for part in files if part.exists())
 

@@ -30,6 +30,7 @@ class Detector:
         requests: int = 1,
         options: CardOptions | None = None,
     ) -> None:
+        # Explicit options have their own threshold; `score_threshold` is not used then.
         options = options or CardOptions(score_threshold=score_threshold)
         self.predictor = Predictor(model, device, threads=threads, requests=requests, options=options)
         card = self.predictor.card

@@ -29,6 +29,7 @@ def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelC
     """
     spec = _image_input(backend, path)
     found = read_metadata(backend.metadata, path)
+    # The tensor comes before the metadata, which may describe another export.
     size = given.get("size") or input_size(spec) or found.get("size")
     if size is None:
         raise _missing(path, "its input has no fixed size", ["--size"])

@@ -64,6 +64,7 @@ class _LoadThread:
         path, device, threads, requests = self._key
         try:
             self._backend = open_backend(path, device, threads=threads, requests=requests)
+        # Stored for `result`: an error in this thread would be lost and the caller would wait in vain.
         except BaseException as error:
             self._error = error
 

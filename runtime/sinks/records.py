@@ -42,6 +42,7 @@ class Recorder:
 
     def seconds(self, at: float) -> float:
         """Return the seconds from the first call to ``at``."""
+        # The first frame of any camera starts the time, so that the times of several cameras can be compared.
         self._start = at if self._start is None else self._start
         return round(at - self._start, 4)
 
@@ -80,6 +81,7 @@ def event_record(event: Event) -> Record:
 def prediction_record(prediction: Prediction, labels: Sequence[str]) -> Record:
     """Return the part of a record that holds the prediction."""
     if isinstance(prediction, Classes):
+        # A stable sort gives the same order on every machine if scores are equal.
         best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
         return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}
     if isinstance(prediction, Values):

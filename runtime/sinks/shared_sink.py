@@ -99,6 +99,7 @@ class SharedSinks:
 
         Raises ``InputError`` if another kind of output uses the target, or another camera and the output can't be shared.
         """
+        # Held while the output is opened: two cameras must not open the same file at the same time.
         with self._lock:
             place = _canonical(target) if file else target
             self._check(kind, place, camera, shared=shared, file=file)

@@ -42,6 +42,7 @@ class WindowSink:
     def _begin(self, image: Image) -> None:
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+        # The window becomes visible only after it has processed events; until then it looks closed to `write`.
         cv2.imshow(self._title, image)
         cv2.waitKey(1)
         self._open = True

@@ -29,6 +29,7 @@ class ClassFilter:
         score_threshold: float | None = None,
         controls: Controls | None = None,
     ) -> None:
+        # Case is ignored, as users type labels on the command line.
         self._labels = [label.casefold() for label in labels]
         self._score_threshold, self._controls = score_threshold, controls
         self._only = None if only is None else self._check_labels(only, labels)

@@ -72,6 +72,7 @@ class LineCounter:
         if not isinstance(found, Detections) or found.track_id is None:
             return []
         events = []
+        # The margin is relative to the height of the box: jitter grows with the size of the object in the image.
         for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
             track, margin = int(found.track_id[row]), self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
             way = _step(line.crossings[track], (place[0], place[1]), (points[0], points[-1]), margin)

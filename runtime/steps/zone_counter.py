@@ -77,6 +77,7 @@ class ZoneCounter:
         now, found, events = self._clock(result.frame), result.prediction, []
         if isinstance(found, Detections) and found.track_id is not None:
             for row, place in enumerate(anchors(found.xyxy, self._anchor).tolist()):
+                # Relative to the height of the box, because jitter grows with the size of the object in the image.
                 margin = self._hysteresis * float(found.xyxy[row, 3] - found.xyxy[row, 1])
                 # True: the signed distance to the nearest edge in pixels, positive inside, instead of the sign alone.
                 depth = cv2.pointPolygonTest(polygon, place, True)

@@ -29,6 +29,7 @@ def is_loopback(host: str) -> bool:
 
 def parse_host_port(text: str, host: str = "127.0.0.1", port: int = 8501) -> tuple[str, int]:
     """Parse ``HOST:PORT``, ``HOST``, ``:PORT``, ``PORT`` or "" as (host, port). Raises ``InputError``."""
+    # The colons of an IPv6 address in brackets are no separators.
     name, separator, number = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not separator:
         name, number = ("", text) if text.isdigit() else (name or text, "")

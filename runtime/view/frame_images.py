@@ -170,6 +170,7 @@ def _jpeg(image: Image) -> bytes | None:
     ratio = MAX_SIDE_PX / max(image.shape[:2])
     if ratio < 1:
         size = max(round(image.shape[1] * ratio), 1), max(round(image.shape[0] * ratio), 1)
+        # INTER_AREA averages pixels, which avoids aliasing when an image is reduced.
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes() if done else None

@@ -134,6 +134,7 @@ class RunMetrics:
             self.tick += 1
             for name, camera in cameras.items():
                 self.camera(name).sample(self.tick, now, camera.ledger.counts())
+            # A removed camera must not keep its last frame in memory.
             for name in [name for name in self._cameras if name not in cameras]:
                 del self._cameras[name]
             self._collect(list(self.context.run.events))

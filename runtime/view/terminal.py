@@ -61,6 +61,7 @@ class TerminalView(Screen):
         lines = render(
             self._run_metrics.state(self._run_metrics.tick - 240), *size, bars=self._bars(), colored="NO_COLOR" not in os.environ
         )
+        # After a resize the terminal has wrapped the old lines, so their number is unknown: erase the whole screen.
         resized = self._size not in ((0, 0), size)
         start = _WIPE if resized else self._home()
         self._size, self._drawn = size, len(lines)
@@ -88,6 +89,7 @@ def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS
     table = _table(cameras, width, bars)
     table = table if len(table) < height else [*table[: max(height - 2, 1)], (f"and {len(table) - max(height - 2, 1)} more", "")]
     rows: list[tuple[str, str]] = [(_title(state), _BOLD), *table]
+    # Blocks that do not fit are left out as a whole; the cameras come first.
     for block in (_stage_rows(cameras), _sink_rows(state["sinks"])):
         if block and len(rows) + len(block) <= height:
             rows += block

@@ -36,4 +36,5 @@ class MotSink:
 
 def _row(frame: int, track: int, xyxy: list[float], score: float) -> str:
     left, top, right, bottom = xyxy
+    # The last three numbers are coordinates in 3D, unused here.
     return f"{frame},{track},{left + 1:.2f},{top + 1:.2f},{right - left:.2f},{bottom - top:.2f},{score:.4f},-1,-1,-1\n"

@@ -48,6 +48,7 @@ def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int) -> N
     recordings: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         recordings[path.name[: -len(path.suffix)]].append(path)
+    # Newest first: the first recording is kept even if it alone exceeds the size.
     for place, name in enumerate(sorted(recordings, reverse=True)):
         max_bytes -= sum(_size(path) for path in recordings[name])
         if place and (max_bytes < 0 or place >= max_count):
@@ -57,6 +58,7 @@ def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int) -> N
 
 
 def _file_name_part(name: str) -> str:
+    # No underscore, which separates the parts of the name; at most 60 characters, as file systems allow 255 bytes.
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.")[:60]
 
 

@@ -38,5 +38,6 @@ class SnapshotSink:
         """Write the image."""
         if self._kept is None:
             return
+        # Drawn once at the end; drawing each candidate would cost time for every frame.
         image, self._kept = self._painter.paint(self._kept), None
         write_file(self.path, cv2.imencode(self.path.suffix.lower(), image)[1].tobytes())

@@ -33,6 +33,7 @@ class LinesFile:
         try:
             self._make_room(len(data))
             self._write_whole(data if self._whole else self._header + data)
+        # The reader of standard output has ended: QueuedSink ends the output without an error message.
         except BrokenPipeError:
             raise
         except OSError as error:

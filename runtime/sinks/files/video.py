@@ -61,6 +61,7 @@ class VideoSink:
         file = self._file_for(image, result)
         try:
             file.add(image, self._clock.at(result, file))
+        # The next file gets the time in its name, so that it does not replace the one that ends here.
         except InputError:
             self._dated, self._file = True, None
             with suppress(InputError):

@@ -179,6 +179,7 @@ class MetricsServer:
         except (OSError, OverflowError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             raise InputError(f"--metrics-port: can't serve on {host}:{port}, {reason}", "choose another port") from error
+        # An open connection of a scraper must not delay the end of the process.
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="edgecnn-metrics", daemon=True)

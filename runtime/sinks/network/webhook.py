@@ -92,6 +92,7 @@ class WebhookSink:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"edgecnn/{edgecnn.__version__}",
+            # The body of a repeated event is the same, and so is its hash: receivers can drop duplicates.
             "X-Edgecnn-Delivery": hashlib.sha256(body).hexdigest()[:32],
         }
         if self._secret:
