@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgecnn.live.session import Session, run
     from edgecnn.live.summary import CameraSummary, RunSummary
 
+# Imported on first use: a configuration can be created without loading NumPy or an engine.
 _PUBLIC = {
     "AnalyticsConfig": "config",
     "CameraConfig": "config",

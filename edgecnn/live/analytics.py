@@ -40,10 +40,12 @@ def build_steps(
 
         _check_installed()
         steps.append(Tracker(_track_options(shown, config.track_buffer_s), clock=clock, anchor=anchor))
+    # Before the counters, so that jitter of a box does not cross a line.
     if config.smooth_s:
         from edgecnn.runtime.steps.smoother import Smoother
 
         steps.append(Smoother(config.smooth_s, clock=clock))
+    # Also before the counters, which count these classes only.
     if config.only:
         steps.append(ClassFilter(labels, config.only))
     if config.lines:
@@ -85,6 +87,7 @@ def lowest_score(config: AnalyticsConfig, shown: float) -> float:
 def _track_options(shown: float, buffer_s: float) -> TrackOptions:
     from edgecnn.runtime.tracking import TrackOptions
 
+    # A new track needs a margin above the shown scores, so that noise near the threshold starts no tracks.
     return TrackOptions(high=shown, new=min(shown + NEW_TRACK_MARGIN, 1.0), low=min(WEAK_TRACK_SCORE, shown), lost_s=buffer_s)
 
 

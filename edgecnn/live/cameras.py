@@ -192,6 +192,7 @@ class ActiveCameras:
             for config in cameras:
                 prepared[config.name] = self._prepare(config, open_camera_source(config))
         except BaseException:
+            # The cameras prepared before the error are not used, so their models are not needed.
             for camera in prepared.values():
                 self._models.release(camera.predictor)
             raise
@@ -226,6 +227,7 @@ class ActiveCameras:
         from edgecnn.live.analytics import lowest_score
 
         lowest = lowest_score(config.analytics, shown)
+        # The slider of the page can lower the threshold to VIEW_FLOOR during the run.
         if self._config.view.serve is not None:
             lowest = min(lowest, VIEW_FLOOR)
         return dataclasses.replace(config.card, score_threshold=lowest)
@@ -338,6 +340,7 @@ def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Seque
     """Return whether threads are measured: as configured, else on the CPU for live cameras that run without limits."""
     if config.autotune is not None:
         return config.autotune
+    # A limited run is too short to gain back the time of the measurements.
     limits = (config.threads, config.requests, config.max_frames, config.duration_s)
     if config.device != "cpu" or any(limit is not None for limit in limits):
         return False

@@ -179,6 +179,7 @@ class CameraConfig(Checked):
         """Raise ``InputError`` for a missing source or model, and for options that contradict or need each other."""
         if not self.source:
             raise InputError("no source is given", "name one with --source, such as rtsp://..., 0 or a path")
+        # Path() is the default and means that no model is given.
         if Path(self.model) == Path():
             raise InputError("no model is given", "name a model FILE")
         if self.analytics.track is False and self.analytics.tracks:
@@ -241,6 +242,7 @@ class RunConfig(Checked):
             raise InputError("--source and --cameras exclude each other", "give one of them")
         if not self.cameras and self.cameras_file is None:
             raise InputError("no camera is given", "add --source or --cameras")
+        # The autotuner selects both numbers itself.
         set_by_hand = [f"--{name}" for name in ("threads", "requests") if getattr(self, name) is not None]
         if self.autotune and set_by_hand:
             raise InputError(f"--autotune and {' and '.join(set_by_hand)} exclude each other", "leave one of them out")

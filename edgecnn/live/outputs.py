@@ -78,6 +78,7 @@ class Outputs:
         maker = _MAKERS[kind]
         if maker.file:
             target = target.replace("{camera}", camera.name)
+        # The name identifies the output in messages and metrics.
         name = f"{kind} {camera.name}" if camera.several and not maker.shared else kind
 
         def make() -> QueuedSink:
@@ -90,6 +91,7 @@ class Outputs:
                 keep_image=maker.image,
                 events_only=maker.events_only,
                 capacity=maker.capacity,
+                # A file needs time to be completed; a server that can't be reached must not delay the end.
                 close_within_s=CLOSE_FILES_WITHIN_S if maker.file else CLOSE_WITHIN_S,
                 # the MQTT client reconnects by itself, so the queue has to try again soon
                 longest_pause_s=1.0 if kind == "mqtt" else LONGEST_PAUSE_S,
@@ -186,6 +188,7 @@ def _video(request: _Request) -> Sink:
         realtime=camera.live,
         segment_s=config.segment_s,
         keep_bytes=config.segments_size_bytes,
+        # The file holds the video of a camera that was replaced; a name with the time keeps it.
         dated=request.again,
     )
 

@@ -83,6 +83,7 @@ class Reporter:
             elif screen is not None:
                 self._printer = stack.enter_context(screen)
             yield
+        # The screen has erased its text; the summary is printed without it.
         self._printer = self._plain
 
     def say(self, kind: str, text: str, level: Level = "info", values: Mapping[str, Any] | None = None) -> None:

@@ -97,6 +97,7 @@ def unit(service: Service) -> str:
         # The devices /dev/video* belong to this group.
         "SupplementaryGroups=video",
         f"StateDirectory=edgecnn/{service.name}",
+        # ProtectSystem=strict makes other folders read-only, so relative output paths must lead here.
         f"WorkingDirectory=/var/lib/edgecnn/{service.name}",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
@@ -115,6 +116,7 @@ def unit(service: Service) -> str:
 def containerfile(service: Service) -> str:
     """Return the text of a Containerfile (Dockerfile): base install and extras, without torch, not as root, with health check."""
     extras = f"[{','.join(service.extras)}]" if service.extras else ""
+    # The model files have other paths in the image than on this machine.
     inside = {path: f"{FILES}/{path.rpartition('/')[2]}" for path in service.files}
     words = [inside.get(word, word) for word in service.words]
     command = ", ".join(_quoted(word) for word in ("edgecnn", "run", *words, "--log", "json"))

@@ -99,6 +99,7 @@ class Session:
 
         config, notifier = self.config, Notifier()
         if config.stats is not None:
+            # Fails at the start and not hours later, when the statistics are written.
             check_writable(config.stats)
         file = None if config.cameras_file is None else CamerasFile(config.cameras_file, config.defaults)
         first = config.cameras if file is None else file.read()

@@ -75,6 +75,7 @@ class RunSummary:
 
     def __getitem__(self, name: str) -> CameraSummary:
         """Return the last camera of this name. Raises ``KeyError``."""
+        # Later cameras replace earlier ones of the same name.
         return {camera.name: camera for camera in self.cameras}[name]
 
     def to_json(self) -> dict[str, Any]:

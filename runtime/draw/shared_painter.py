@@ -37,7 +37,7 @@ class SharedPainter:
         self._drawn: dict[int, _CachedDrawing] = {}
 
     def paint(self, result: Result) -> Image:
-        """Return the annotated frame, which callers must not modify; the first thread that asks draws it."""
+        """Return the annotated frame, which callers must not modify; the first thread that calls this draws it."""
         drawn = self._place(result)
         with drawn.lock:
             if drawn.image is None:

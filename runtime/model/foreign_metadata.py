@@ -82,6 +82,7 @@ def from_ultralytics(record: Mapping[str, Any], path: Path) -> CardFields:
         size = record["imgsz"]
         found["size"] = (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
     if task == "detect":
+        # 114 is the grey with which Ultralytics pads images.
         return {**found, "decode": "yolo", "resize": "letterbox", "align": "center", "pad_value": 114}
     return {**found, "decode": "probabilities", "resize": "crop"}
 

@@ -121,6 +121,7 @@ def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tu
     """Return the known labels without the background class of an SSD, those of COCO for 80 classes, else numbered names."""
     labels = tuple(known.get("labels") or ())
     if labels:
+        # The class ids in the outputs of an SSD do not count the background.
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
     count = class_count(decoder, backend.outputs, size)
     if count is None:

@@ -101,6 +101,7 @@ class Predictor:
             raise
         # Each thread has its own buffers: a shared input buffer would be overwritten during inference.
         self._own = threading.local()
+        # Any number of threads may have a worker, but the engine allows only `concurrency` runs at the same time.
         self._slots = threading.BoundedSemaphore(self.backend.concurrency)
 
     def __call__(self, image: Image) -> Prediction:

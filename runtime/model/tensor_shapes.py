@@ -101,6 +101,7 @@ def _is_ssd(shapes: list[tuple[int, ...]]) -> bool:
 
 
 def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
+    # UltraFace: two scores (background, face) and a box (4) for each prior.
     priors = sum(cell_count(size, (stride,)) * len(boxes) for stride, boxes in MIN_BOXES.items())
     rows = sorted(shape[2] for shape in shapes if len(shape) == 3 and shape[1] in (-1, priors))
     return len(shapes) == 2 and rows == [2, 4]
@@ -111,6 +112,7 @@ def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int 
     shapes = {spec.name: spec.shape for spec in outputs}
     only = next(iter(shapes.values())) if len(shapes) == 1 else ()
     if decoder in (*CLASSIFIERS, "values"):
+        # A dynamic size (-1) counts as 1.
         sizes = [abs(length) for length in only[1:]]
         return max(sizes) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) else None
     if decoder == "fcos":

@@ -47,6 +47,7 @@ class Smoother:
         """Return the result with smoothed values."""
         at, found = self._clock(result.frame), result.prediction
         if isinstance(found, Detections):
+            # Without tracks it is unknown which boxes of two frames belong to the same object.
             return result if found.track_id is None else replace(result, prediction=self._boxes(found, at))
         if isinstance(found, Classes):
             return replace(result, prediction=Classes(self._average(found.score, at)))

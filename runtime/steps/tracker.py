@@ -55,5 +55,6 @@ class Tracker:
         self._places = {track: places for track, places in self._places.items() if track in alive}
         tracks = [] if found.track_id is None else found.track_id.tolist()
         for track, place in zip(tracks, anchors(found.xyxy, self._anchor), strict=True):
+            # A deque drops the oldest point when the trail is full.
             self._places.setdefault(track, deque(maxlen=self._length)).append(place)
         return {track: np.array(self._places[track], np.float32) for track in tracks}

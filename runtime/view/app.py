@@ -40,6 +40,7 @@ def make_app(run_metrics: RunMetrics, images: FrameImages, access: Access, metri
     page = Handlers(run_metrics, images, access, metrics)
     routes = [
         *(Route(path, _file(name, kind)) for path, (name, kind) in FILES.items()),
+        # Browsers always request it and would report a 404 as an error.
         Route("/favicon.ico", _no_content),
         Route("/health", page.health),
         Route("/metrics", page.metrics),

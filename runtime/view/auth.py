@@ -93,9 +93,10 @@ class Access:
         )
 
     def is_valid_host(self, header: str) -> bool:
-        """Return whether the Host header names this server, to prevent DNS rebinding, where it names the site of the attacker.
+        """Return whether the Host header names this server, to prevent DNS rebinding.
 
-        DNS does not resolve addresses, so any address is valid for a server that listens on all of them.
+        In an attack the header names the site of the attacker. Addresses need no DNS, so any address is valid for a server that
+        listens on all of them.
         """
         name = header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
         name = name.strip("[]").rstrip(".").lower()

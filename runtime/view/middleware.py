@@ -15,7 +15,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Without the token: the page that asks for it, and the health of the run.
+# Paths that need no token: the login page and its files, and the health of the run.
 OPEN_PATHS = ("/", "/app.js", "/style.css", "/favicon.ico", "/health", "/api/login")
 MAX_HEADER_BYTES = 16 * 1024
 HEADERS = {
@@ -63,6 +63,7 @@ class AccessMiddleware:
         except asyncio.CancelledError:
             raise
         except Exception:
+            # The status line is sent already, so the error can only end the connection.
             if started:
                 raise
             await _refuse(send_with_headers, 500, "internal error of the live view; the run continues")

@@ -14,6 +14,7 @@ from edgecnn.runtime.view.frame_images import FrameImages
 from edgecnn.runtime.view.protocols import PrometheusPage
 from edgecnn.runtime.view.run_metrics import RunMetrics
 
+# More than timeout_graceful_shutdown of uvicorn, 1 s.
 STOP_TIMEOUT_S = 1.8
 _KEEP_ALIVE_S = 15
 
@@ -30,6 +31,7 @@ class Server:
         self._images = images
         # Listen here and not in the thread: an address that can't be used then fails before the run starts.
         self._socket = listen(access.host, access.port)
+        # The system replaced port 0 by a free one.
         access.port = self._socket.getsockname()[1]
         self.access = access
         try:
