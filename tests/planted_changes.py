@@ -291,7 +291,7 @@ CHANGES = (
         "edgecnn/compress/channels.py",
         "math.ceil(count / round_to)",
         "math.floor(count / round_to)",
-        "tests/compress/test_prune.py -k multiples_of_four",
+        "tests/compress/test_prune.py -k rounded_up",
     ),
     Change(
         "runtime: the ledger loses frames at the end",

@@ -84,8 +84,8 @@ class PruningGraph:
 
     def prune(self, fraction: float, min_channels: Mapping[str, int], round_to: int) -> None:
         """Remove the ``fraction`` 0..1 of all channels with the least importance, but keep ``min_channels`` of each group."""
-        # One threshold for all groups: importance is relative to the mean of its group, so groups can be compared.
-        # sorted over all groups: wide, redundant layers lose more channels than others
+        # One threshold for all groups: importance is relative to the mean of its group, so that groups can be compared, and wide,
+        # redundant layers lose more channels than others.
         every = torch.cat([group.importance for group in self.groups]).sort().values
         limit = float(every[min(int(fraction * len(every)), len(every) - 1)]) if fraction < 1 else math.inf
         for group in self.groups:

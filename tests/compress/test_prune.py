@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from edgecnn.compress.channels import PruningGraph
 from edgecnn.compress.cost import count_macs
 from edgecnn.compress.prune import PruneConfig, prune_to, prune_to_latency
 from edgecnn.errors import InputError
@@ -53,6 +54,21 @@ def test_the_cost_is_met_by_a_dense_network_with_the_same_outputs(name: str) -> 
     assert [o.shape for o in outputs(found.model, example)] == [o.shape for o in outputs(model, example)]
     assert all(weight.abs().sum(tuple(range(1, weight.ndim))).all() for weight in found.model.parameters() if weight.ndim > 1)
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("keep", "fewest"),
+    [
+        pytest.param(0.3, {8: 4, 16: 8, 24: 8}, id="up-to-the-next-multiple"),
+        pytest.param(0.5, {8: 4, 16: 8, 24: 12}, id="multiples"),
+        pytest.param(0.01, {8: 4, 16: 4, 24: 4}, id="at-least-one-multiple"),
+        pytest.param(1.0, {8: 8, 16: 16, 24: 24}, id="all"),
+    ],
+)
+def test_the_fewest_channels_of_a_group_are_rounded_up(keep: float, fewest: dict[int, int]) -> None:
+    graph = PruningGraph(*network("resnet-s"))
+    found = graph.min_channels(keep, 4)
+    assert {len(group.importance): found[group.name] for group in graph.groups} == fewest
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name not in ("lecture", "mobilenet")])
