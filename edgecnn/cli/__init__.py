@@ -48,10 +48,23 @@ class _Commands(click.Group):
         except EdgeCnnError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
+        except click.UsageError as error:
+            click.echo(f"error: {_one_line(error)}", err=True)
+            sys.exit(error.exit_code)
         except BrokenPipeError:
             # `edgecnn ... | head`: the interpreter would print a traceback when it flushes stdout at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+
+
+def _one_line(error: click.UsageError) -> str:
+    """Return the message of click in the form of edgecnn's errors, "--option: problem; fix", without the lines of usage."""
+    if isinstance(error, click.BadParameter) and type(error) is click.BadParameter and isinstance(error.param, click.Option):
+        text = f"{error.param.opts[0]}: {error.message.rstrip('.')}"
+    else:
+        text = error.format_message().rstrip(".")
+    command = error.ctx.command_path if error.ctx is not None else "edgecnn"
+    return text if "; " in text else f"{text}; see {command} --help"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -30,7 +30,7 @@ def name_of(source: str) -> str:
         scheme, _, rest = redact_address(source).partition(":")
         text = rest.removeprefix("//").partition("/")[0].rpartition("@")[2] if rest.startswith("//") else scheme
     else:
-        text = Path(source).stem or "stdin"
+        text = "stdin" if source == "-" else Path(source).stem or Path(source).resolve().name
     # The name becomes part of file names and MQTT topics.
     cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")
     return cleaned[:40] or "camera"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,15 +133,33 @@ class ActiveCameras:
         old = {name: camera.config for name, camera in self.active.items()}
         # Prepared before any camera is removed: an error leaves the run as it is, and a model that is still needed stays loaded.
         prepared = self._prepare_all([camera for name, camera in new.items() if old.get(name) != camera])
-        for name in [name for name in old if old[name] != new.get(name)]:
+        replaced = [name for name in old if old[name] != new.get(name)]
+        for name in replaced:
             self._remove(name)
-        for camera in prepared.values():
-            multi_camera.add(self._start(camera).setup)
+        waiting = list(prepared.values())
+        try:
+            while waiting:
+                multi_camera.add(self._start(waiting.pop(0)).setup)
+        except BaseException:
+            # An output can't be opened before the old camera has closed its own: both may be the same file. So the old cameras
+            # are opened again.
+            self._restore([old[name] for name in replaced], started=prepared.keys(), waiting=waiting)
+            raise
         return {
             "added": [name for name in prepared if name not in old],
             "removed": [name for name in old if name not in new],
             "changed": [name for name in prepared if name in old],
         }
+
+    def _restore(self, cameras: Sequence[CameraConfig], *, started: Collection[str], waiting: Sequence[ActiveCamera]) -> None:
+        """Undo a failed update: remove the cameras it started, and open those it removed again."""
+        assert self.multi_camera is not None
+        for camera in waiting:
+            self._models.release(camera.predictor)
+        for name in [name for name in started if name in self.active]:
+            self._remove(name)
+        for config in cameras:
+            self.multi_camera.add(self._start(self._prepare(config, open_camera_source(config))).setup)
 
     def join_view(self, camera: ActiveCamera) -> None:
         """Show a camera in the live view, if there is one."""
@@ -280,6 +298,7 @@ class ActiveCameras:
             task=camera.predictor.card.task,
             live=is_live(config, source),
             several=self._several,
+            source=config.source,
         )
         if config.show:
             from edgecnn.runtime.sinks.window import WindowSink

@@ -83,7 +83,7 @@ class CamerasFile:
         else:
             import tomli as tomllib
         try:
-            return tomllib.loads(self.path.read_text())
+            return tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(
                 f"--cameras: {self.path} can't be read ({(error.strerror or str(error)).lower()})", "check the path"

@@ -30,7 +30,6 @@ Device = Literal["cpu", "gpu", "auto"]
 LogForm = Literal["auto", "text", "json", "off"]
 Anchor = Literal["bottom", "center", "top"]
 
-EVENT_KIND = r"[a-z0-9]+(-[a-z0-9]+)*"
 # Repeated here, because the modules that define these words import NumPy; a test compares them.
 CARD_PARSERS: Mapping[str, p.Parser] = {
     "task": p.OneOf("classify", "detect", "regress"),
@@ -129,14 +128,14 @@ class OutputConfig(Checked):
     events: str | None = option(None, p.Text("FILE"))
     rotate_bytes: int | None = option(None, p.Bytes())
     clips: str | None = option(None, p.Text("DIR"))
-    clip_on: tuple[str, ...] | None = option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
+    clip_on: tuple[str, ...] | None = option(None, p.EventKinds())
     clip_before_s: float = option(5.0, p.Seconds(above=0))
     clip_after_s: float = option(5.0, p.Seconds(above=0))
     max_clips: int = option(200, p.Integer(least=1))
     clips_size_bytes: int = option(2 * 10**9, p.Bytes())
     mqtt: str | None = option(None, p.Text("URL"))
     webhook: str | None = option(None, p.Text("URL"))
-    webhook_on: tuple[str, ...] | None = option(None, p.Names("EVENTS", "line-crossed,zone-entered", EVENT_KIND))
+    webhook_on: tuple[str, ...] | None = option(None, p.EventKinds())
 
     @property
     def to_stdout(self) -> bool:

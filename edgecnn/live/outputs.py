@@ -26,7 +26,7 @@ class OutputCamera:
     """The attributes of a camera that its outputs need.
 
     ``title`` and ``fps`` are those of the source. ``live``: the policy is "latest". ``several``: the run has, or may get, more
-    cameras. ``task`` is that of the model: detect, classify or regress.
+    cameras. ``task`` is that of the model: detect, classify or regress. ``source`` is the address of the source.
     """
 
     name: str
@@ -37,6 +37,7 @@ class OutputCamera:
     live: bool
     several: bool = False
     task: str = "detect"
+    source: str = ""
 
 
 class Outputs:
@@ -78,6 +79,7 @@ class Outputs:
         maker = _MAKERS[kind]
         if maker.file:
             target = target.replace("{camera}", camera.name)
+            _check_source(kind, target, camera)
         # The name identifies the output in messages and metrics.
         name = f"{kind} {camera.name}" if camera.several and not maker.shared else kind
 
@@ -123,6 +125,13 @@ def _made(kind: str, request: _Request) -> Sink:
         if _MAKERS[kind].file:
             raise
         raise InputError(f"--{kind}: {error.problem}", error.fix) from error
+
+
+def _check_source(kind: str, target: str, camera: OutputCamera) -> None:
+    """Raise ``InputError`` for an output that would overwrite the file that the camera reads."""
+    place, source = Path(target), Path(camera.source)
+    if target != "-" and place.is_file() and source.is_file() and place.samefile(source):
+        raise InputError(f"--{kind}: {target} is the source of camera {camera.name}", "write to another file")
 
 
 def _check_task(config: OutputConfig, task: str) -> None:

@@ -178,6 +178,26 @@ class Names(Parser):
         return names
 
 
+class EventKinds(Names):
+    """Parses kinds of events."""
+
+    KNOWN = (
+        *("line-crossed", "zone-entered", "zone-left"),
+        *("camera-lost", "camera-back", "camera-stalled", "camera-frozen", "camera-failed"),
+        *("size-changed", "inference-failed", "late"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("EVENTS", "line-crossed,zone-entered")
+
+    def _parse(self, value: Any) -> tuple[str, ...]:
+        kinds = super()._parse(value)
+        unknown = [kind for kind in kinds if kind not in self.KNOWN]
+        if unknown:
+            raise InputError(f"there is no event {unknown[0]!r}", f"choose from {', '.join(self.KNOWN)}")
+        return kinds
+
+
 class Numbers(Parser):
     """Parses one number, or several separated by commas."""
 

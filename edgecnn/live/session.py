@@ -121,7 +121,8 @@ class Session:
                 controls=cameras.controls,
                 on_event=self._handle_event,
                 on_poll=on_poll,
-                keep_running=file is not None,
+                # Cameras may be added to the file later, but a run on files, or with a limit, ends like any other.
+                keep_running=file is not None and config.max_frames is None and any(setup.source.live for setup in setups),
             )
             self._cameras = cameras
             self._play(cameras, self._multi_camera, notifier, file)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from edgecnn.errors import InputError
-from edgecnn.shipped import artifact
+from edgecnn.shipped import artifact, names
 from edgecnn.types import Array, Tensors, TensorSpec
 
 Device = Literal["cpu", "gpu", "auto"]
@@ -51,6 +51,8 @@ class Backend(Protocol):
 def file_format(path: Path) -> str:
     """Return the format of a model file by its suffix. Raises ``InputError`` for an unreadable file or an unknown suffix."""
     if not path.exists():
+        if str(path) in names():
+            raise InputError(f"{path} ships as a checkpoint, not as a model file", f"run: edgecnn export {path}")
         raise InputError(f"the model file {path} does not exist", "check the path")
     if not path.is_file():
         raise InputError(f"{path} is a folder, not a model file", "check the path")

@@ -182,3 +182,30 @@ def test_threads_are_autotuned_for_cameras_where_nothing_is_set(options: list[An
     done = run("cups", "--source", f"{SCENE}1&count=8", "--policy", "latest", *options, "--stats", tmp_path / "s.json")
     assert done.returncode == 0, done.stderr
     assert bool(json.loads((tmp_path / "s.json").read_text())["trials"]) == picks
+
+
+def test_a_file_of_cameras_ends_with_their_frames(tmp_path: Path) -> None:
+    cameras = tmp_path / "cameras.toml"
+    cameras.write_text(f'model = "cups"\n[[camera]]\nsource = "{SCENE}1"\n', encoding="utf-8-sig")
+    done = run("--cameras", cameras, "--max-frames", 2, "--log", "text")
+    assert done.returncode == 0, done.stderr
+    assert "2 processed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--line", "x"], "error: --line: the line 'x' has no name; write NAME:x1,y1,x2,y2", id="wrong-value"),
+        pytest.param(["--policy", "al"], "error: --policy: 'al' is not one of 'latest', 'all'; see ", id="choice"),
+        pytest.param(["--every", "0"], "error: --every: ", id="range"),
+        pytest.param(["--bogus"], "error: No such option '--bogus'", id="unknown-option"),
+        pytest.param(
+            ["--clips", "c", "--clip-on", "nope"], "error: --clip-on: there is no event 'nope'; choose from line-", id="event"
+        ),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(arguments: list[str], message: str) -> None:
+    done = run("cups", "--source", f"{SCENE}1", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1

@@ -36,7 +36,8 @@ def test_a_file_with_an_equals_sign_is_that_file(tmp_path: Path, monkeypatch: py
         pytest.param("videos/front door.mp4", "front-door", id="file"),
         pytest.param("3", "camera-3", id="number"),
         pytest.param("scene:cups?seed=4", "scene", id="scene"),
-        pytest.param("-", "camera", id="stdin"),
+        pytest.param("-", "stdin", id="stdin"),
+        pytest.param("/", "camera", id="root"),
     ],
 )
 def test_a_source_without_a_name_gets_one(source: str, name: str) -> None:

@@ -66,6 +66,20 @@ def test_an_error_leaves_the_cameras_as_they_are(fields: dict[str, Any], cameras
     assert cameras.update([]) == {"added": [], "removed": ["a", "b"], "changed": []}
 
 
+def test_an_output_that_can_not_be_opened_brings_the_old_cameras_back(cameras: ActiveCameras, tmp_path: Path) -> None:
+    before = {name: active.config for name, active in cameras.active.items()}
+    with pytest.raises(EdgeCnnError, match="can't write"):
+        cameras.update([named("c"), named("a", jsonl=str(tmp_path / "absent" / "a.jsonl")), named("b", every=2)])
+    assert {name: active.config for name, active in cameras.active.items()} == before
+    assert cameras.multi_camera is not None
+    seen = set()
+    for result in cameras.multi_camera:
+        seen.add(result.camera)
+        if seen == {"a", "b"}:
+            break
+    assert cameras.update([]) == {"added": [], "removed": ["a", "b"], "changed": []}
+
+
 def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
     lowest = {}
     for name, fields, view in (

@@ -230,8 +230,8 @@ CAMERA = CameraConfig(source="0", model=Path("cups"))
             {"out": "v.mp4", "segments_size_bytes": 9}, "--segments-size does nothing without --segment", id="segments-size"
         ),
         pytest.param({"rotate_bytes": 9}, "--rotate does nothing without --jsonl or --csv or --events", id="rotate"),
-        pytest.param({"clip_on": ("a",)}, "--clip-on does nothing without --clips", id="clip-on"),
-        pytest.param({"webhook_on": ("a",)}, "--webhook-on does nothing without --webhook", id="webhook-on"),
+        pytest.param({"clip_on": ("line-crossed",)}, "--clip-on does nothing without --clips", id="clip-on"),
+        pytest.param({"webhook_on": ("line-crossed",)}, "--webhook-on does nothing without --webhook", id="webhook-on"),
         pytest.param(
             {"track": False, "lines": "a:0,0,1,1"},
             "--no-track contradicts --line and --zone; leave --no-track out",

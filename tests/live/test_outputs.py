@@ -239,3 +239,12 @@ def test_the_numbers_are_served(tmp_path: Path) -> None:
 def test_no_port_no_server() -> None:
     pytest.importorskip("prometheus_client")
     assert open_metrics(RunConfig(cameras_file=Path("x.toml")), dict, Outputs())[1] is None
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "snapshot", "events"])
+def test_an_output_never_overwrites_the_source(kind: str, tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(b"the recording")
+    with pytest.raises(InputError, match=rf"--{kind}: .*clip\.mp4 is the source of camera door; write to another file"):
+        Outputs().open(camera(source=str(source)), config_of(**{kind: tmp_path / "." / "clip.mp4"}))
+    assert source.read_bytes() == b"the recording"

@@ -124,7 +124,7 @@ def test_outputs_get_what_the_configuration_says(spy: Spy, tmp_path: Path, monke
         ("files.json_lines", "JsonLinesSink"),
         ("files.json_lines", "EventLinesSink"),
         ("files.csv_rows", "CsvSink"),
-        ("files.event_clips", "ClipPlan"),
+        ("files.event_clips", "ClipOptions"),
         ("network.webhook", "WebhookSink"),
     ):
         spy.on(f"edgecnn.runtime.sinks.{module}", name)
@@ -154,6 +154,6 @@ def test_outputs_get_what_the_configuration_says(spy: Spy, tmp_path: Path, monke
     assert (spy.calls["VideoSink"]["segment_s"], spy.calls["VideoSink"]["keep_bytes"]) == (600.0, 9000)
     assert spy.calls["VideoSink"]["realtime"]
     assert [spy.calls[name]["rotate_bytes"] for name in ("JsonLinesSink", "EventLinesSink", "CsvSink")] == [5000] * 3
-    plan = {"kinds": ("line-crossed",), "before_s": 1.0, "after_s": 2.0, "most": 3, "most_bytes": 4000}
-    assert spy.calls["ClipPlan"].items() >= plan.items()
+    options = {"kinds": ("line-crossed",), "before_s": 1.0, "after_s": 2.0, "max_count": 3, "max_bytes": 4000}
+    assert spy.calls["ClipOptions"].items() >= options.items()
     assert spy.calls["WebhookSink"]["kinds"] == ("zone-left",)
