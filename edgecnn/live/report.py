@@ -115,7 +115,7 @@ class Reporter:
         for active in cameras:
             self._summarise(active, end, several=len(cameras) > 1)
         sinks = [sink for active in cameras for sink in active.sinks]
-        paths = [sink.file for sink in sinks if sink.file and sink.counts.written and not sink.error]
+        paths = [_written(sink.file) for sink in sinks if sink.file and sink.counts.written and not sink.error]
         # Cameras may share an output; its file is named once.
         for path in dict.fromkeys([*paths, *([] if stats is None else [str(stats)])]):
             self.say("wrote", f"  wrote {path}", values={"path": path})
@@ -130,3 +130,9 @@ class Reporter:
             self._log.say("summary", camera=name, end=end, **status_fields(active.camera))
         else:
             self._printer.note(summary(active.camera.stats(), active.setup.source, end, name if several else ""))
+
+
+def _written(file: str) -> str:
+    """Return the file, or the pattern of its dated parts, such as "day-*.mp4"."""
+    path = Path(file)
+    return file if path.exists() else str(path.with_name(f"{path.stem}-*{path.suffix}"))
