@@ -389,9 +389,9 @@ CHANGES = (
     Change(
         "benchmark: always in one order",
         "benchmarks/measure/rounds.py",
-        "if turn % 2 == 0 else range(count - 1, -1, -1)",
+        " if turn % 2 == 0 else range(count - 1, -1, -1)",
         "",
-        "tests/benchmarks/measure",
+        "tests/benchmarks/measure/test_rounds.py",
     ),
     Change("files: not synced before the rename", "edgecnn/files.py", "    sync(draft)\n", "", "tests/test_files.py"),
     Change(
