@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn.errors import EdgeCnnError
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.models import SharedModels
 from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
@@ -98,11 +100,15 @@ class ActiveCameras:
 
     def open(self, cameras: Sequence[CameraConfig]) -> list[CameraSetup]:
         """Open the initial cameras and return their setups for the pipeline."""
-        sources = [open_camera_source(camera) for camera in cameras]
+        sources = [self._open_source(camera) for camera in cameras]
         self.requests = self._config.requests or default_requests(cameras, sources)
         self.autotunes = autotunes(self._config, cameras, sources)
         self._preload(cameras)
-        return [self._start(self._prepare(camera, source)).setup for camera, source in zip(cameras, sources, strict=True)]
+        setups = []
+        for camera, source in zip(cameras, sources, strict=True):
+            with self._naming(camera):
+                setups.append(self._start(self._prepare(camera, source)).setup)
+        return setups
 
     def write(self, result: Result) -> ActiveCamera | None:
         """Pass a result to the view and outputs of its camera; return the camera, None if it was removed meanwhile."""
@@ -139,7 +145,9 @@ class ActiveCameras:
         waiting = list(prepared.values())
         try:
             while waiting:
-                multi_camera.add(self._start(waiting.pop(0)).setup)
+                camera = waiting.pop(0)
+                with self._naming(camera.config):
+                    multi_camera.add(self._start(camera).setup)
         except BaseException:
             # An output can't be opened before the old camera has closed its own: both may be the same file. So the old cameras
             # are opened again.
@@ -150,6 +158,21 @@ class ActiveCameras:
             "removed": [name for name in old if name not in new],
             "changed": [name for name in prepared if name in old],
         }
+
+    @contextmanager
+    def _naming(self, config: CameraConfig) -> Iterator[None]:
+        """Put the name of the camera in front of an error, if there are several cameras."""
+        try:
+            yield
+        except EdgeCnnError as error:
+            if self._several:
+                error.problem = f"camera {config.name}: {error.problem}"
+                error.args = (f"{error.problem}; {error.fix}",)
+            raise
+
+    def _open_source(self, config: CameraConfig) -> Source:
+        with self._naming(config):
+            return open_camera_source(config)
 
     def _restore(self, cameras: Sequence[CameraConfig], *, started: Collection[str], waiting: Sequence[ActiveCamera]) -> None:
         """Undo a failed update: remove the cameras it started, and open those it removed again."""
@@ -208,7 +231,8 @@ class ActiveCameras:
         prepared: dict[str, ActiveCamera] = {}
         try:
             for config in cameras:
-                prepared[config.name] = self._prepare(config, open_camera_source(config))
+                with self._naming(config):
+                    prepared[config.name] = self._prepare(config, open_camera_source(config))
         except BaseException:
             # The cameras prepared before the error are not used, so their models are not needed.
             for camera in prepared.values():

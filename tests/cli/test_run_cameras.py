@@ -209,3 +209,12 @@ def test_a_wrong_option_is_one_line_that_names_it(arguments: list[str], message:
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_error_of_one_of_several_cameras_names_it(tmp_path: Path) -> None:
+    cameras = tmp_path / "cameras.toml"
+    camera = '[[camera]]\nname = "{}"\nsource = "' + SCENE + '1"\n'
+    cameras.write_text('model = "cups"\n' + camera.format("door") + camera.format("yard") + 'only = ["dragon"]\n')
+    done = run("--cameras", cameras, "--log", "text")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: camera yard: --only: the model has no class dragon; ")
