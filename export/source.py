@@ -87,7 +87,7 @@ def _preprocess(shape: tuple[int, ...], given: Mapping[str, Any]) -> Preprocess:
         return Preprocess(size=(shape[2], shape[3]), **{**defaults, **_only(given, PREPROCESS)})
     except ValueError as error:
         raise InputError(
-            f"the preprocessing options contradict each other: {error}", "correct --color, --mean or --std"
+            f"the preprocessing options do not fit: {str(error).partition(': ')[0]}", "correct --color, --mean or --std"
         ) from error
 
 

@@ -147,7 +147,9 @@ def test_a_checkpoint_may_get_other_thresholds_and_nothing_else(tmp_path: Path) 
             "my_models:small", {"task": "detect"}, "the decoder of the outputs is unknown", id="detector-without-decoder"
         ),
         pytest.param("my_models:small", {"decode": "guess"}, "'guess'", id="unknown-decoder"),
-        pytest.param("my_models:small", {"mean": (1.0, 2.0)}, "mean and std", id="two-means"),
+        pytest.param(
+            "my_models:small", {"mean": (1.0, 2.0)}, "mean (1.0, 2.0) and std (255.0,) do not fit 3 channels", id="two-means"
+        ),
         pytest.param("my_models:small", {"weights": Path("none.pt")}, "does not exist", id="missing-weights"),
         pytest.param("none.pt2", {}, "does not exist", id="missing-program"),
     ],
