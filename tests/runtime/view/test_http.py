@@ -122,9 +122,9 @@ def test_a_painter_that_raises_is_told_of_and_the_picture_shown_without() -> Non
 
 def test_equal_events_are_all_told() -> None:
     with watching() as run:
-        run.station.events.append(Event("zone-entered", 1.0, "door"))
+        run.multi_camera.events.append(Event("zone-entered", 1.0, "door"))
         run.until(lambda state: len(state["events"]) == 1)
-        run.station.events.append(Event("zone-entered", 1.0, "door"))
+        run.multi_camera.events.append(Event("zone-entered", 1.0, "door"))
         state = run.until(lambda state: len(state["events"]) == 2)
     assert [event["number"] for event in state["events"]] == [1, 2]
 
