@@ -12,6 +12,7 @@ from edgecnn.cli.train import AUGMENTATION, DATA, NETWORK, OPTIMIZATION, OUTPUT,
 
 if TYPE_CHECKING:
     from edgecnn.compress import CompressConfig
+    from edgecnn.compress.distill import Method
 
 METHODS = ("kd", "dkd", "cells")  # written out, so that --help need not import torch
 
@@ -120,15 +121,14 @@ def _config(
     checkpoint: str,
     student: str,
     teachers: tuple[str, ...],
-    method: str | None,
+    method: Method | None,
     teacher_weight: float,
     temperature: float,
     beta: float,
-    size: str | None,
+    size: tuple[int, int] | None,
     **values: Any,
 ) -> CompressConfig:
     """The configuration; teachers that are exported files label images instead of being distilled."""
-    from edgecnn.cli.options import parse_size
     from edgecnn.compress import CompressConfig, DistillConfig
     from edgecnn.compress.config import STEP_FIELDS
     from edgecnn.compress.targets import ARTIFACTS
@@ -137,11 +137,11 @@ def _config(
     artifacts = tuple(name for name in teachers if Path(name.partition("?")[0]).suffix in ARTIFACTS)
     steps = {name: values.pop(name) for name in STEP_FIELDS}
     return CompressConfig(
-        train=TrainConfig(model=student, pseudo=artifacts, model_options={"size": parse_size(size)} if size else {}, **values),
+        train=TrainConfig(model=student, pseudo=artifacts, model_options={"size": size} if size else {}, **values),
         checkpoint=checkpoint,
         teachers=tuple(name for name in teachers if name not in artifacts),
         distill=DistillConfig(
-            method=method or "",  # type: ignore[arg-type]
+            method=method or "",
             weight=teacher_weight,
             temperature=temperature,
             beta=beta,

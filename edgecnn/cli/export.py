@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import ALIGNS, COLORS, RESIZES, TASKS, card_options, parse_numbers
+from edgecnn.cli.options import Command, card_options, config_option
 
 DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`."
 
@@ -26,6 +27,13 @@ def parse_shape(value: str) -> tuple[int, ...]:
     if len(parts) != 4 or not all(part.isdigit() and int(part) for part in parts):
         raise click.BadParameter(f"{value!r} is not batch x channels x height x width, for example 1x3x224x224")
     return tuple(int(part) for part in parts)
+
+
+def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
+    """An option for a field of the card, in the current group."""
+    names, settings = config_option(name, help_text)
+    decorate: Callable[[Command], Command] = optgroup.option(*names, **settings)
+    return decorate
 
 
 @click.command()
@@ -73,19 +81,19 @@ def parse_shape(value: str) -> tuple[int, ...]:
 @optgroup.option(
     "--output-names", type=split_list, default="", metavar="NAMES", help="Names of the output tensors, separated by commas."
 )
-@optgroup.option("--task", type=click.Choice(TASKS), help="Task of the model.")
-@optgroup.option("--labels", type=click.Path(path_type=Path), metavar="NAMES", help="Class names: a,b,c or a file, one per line.")
-@optgroup.option("--decode", metavar="NAME", help="Decoder of the outputs: softmax, fcos, yolox, yolo, ssd, ...")
-@optgroup.option("--resize", type=click.Choice(RESIZES), help="Resize rule for images.")
-@optgroup.option("--align", type=click.Choice(ALIGNS), help="Position of the image in the letterbox.")
-@optgroup.option("--pad-value", type=click.IntRange(0, 255), help="Padding value of the letterbox.")
-@optgroup.option("--color", type=click.Choice(COLORS), help="Channel order the model was trained with.  [default: rgb]")
-@optgroup.option("--mean", type=parse_numbers, metavar="N[,N,N]", help="Mean, in pixels of 0..255.  [default: 0]")
-@optgroup.option("--std", type=parse_numbers, metavar="N[,N,N]", help="Standard deviation, in pixels of 0..255.  [default: 255]")
+@card_option("task", "Task of the model.")
+@card_option("labels", "Class names: a,b,c or a file, one per line.")
+@card_option("decode", "Decoder of the outputs: softmax, fcos, yolox, yolo, ssd, ...")
+@card_option("resize", "Resize rule for images.")
+@card_option("align", "Position of the image in the letterbox.")
+@card_option("pad-value", "Padding value of the letterbox.")
+@card_option("color", "Channel order the model was trained with.  [default: rgb]")
+@card_option("mean", "Mean, in pixels of 0..255.  [default: 0]")
+@card_option("std", "Standard deviation, in pixels of 0..255.  [default: 255]")
 @optgroup.group("Decoder defaults, stored in the card")
-@optgroup.option("--score-threshold", type=click.FloatRange(0, 1), help="Minimum score of a box.")
-@optgroup.option("--iou-threshold", type=click.FloatRange(0, 1), help="IoU threshold of NMS.")
-@optgroup.option("--max-detections", type=click.IntRange(1), help="Maximum number of boxes per image.")
+@card_option("score-threshold", "Minimum score of a box.")
+@card_option("iou-threshold", "IoU threshold of NMS.")
+@card_option("max-detections", "Maximum number of boxes per image.")
 def command(model: str, **values: Any) -> None:
     """Export CHECKPOINT and verify each file against PyTorch; a file that differs is not kept.
 

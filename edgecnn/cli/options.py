@@ -1,41 +1,32 @@
-"""Options that several commands share: device, threads, the card of a model file, and the selection of a dataset."""
+"""Options that several commands share: device, threads, the card of a model file, and the selection of a dataset.
+
+Options that are also fields of the configuration of `edgecnn run` take name, parser and default from there.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click_option_group import OptionGroup
 
-from edgecnn.thresholds import DECODE_OPTIONS
+from edgecnn.errors import InputError
+from edgecnn.live.config import CARD_PARSERS, CameraConfig, RunConfig
+from edgecnn.live.config_fields import options_of
+from edgecnn.live.parsers import File, Flag, Many, OneOf, Parser
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
+# Names and settings of an option, which commands add one by one or as a group under a heading.
+Option = tuple[tuple[str, ...], dict[str, Any]]
+Options = Sequence[Option]
 
-# Written out, so that `--help` need not import NumPy.
-TASKS = ("classify", "detect", "regress")
-RESIZES = ("letterbox", "stretch", "crop")
-ALIGNS = ("center", "corner")
-COLORS = ("rgb", "bgr", "gray")
-DEVICES = ("cpu", "gpu", "auto")
-FIELDS = (
-    "task",
-    "decode",
-    "labels",
-    "size",
-    "resize",
-    "align",
-    "pad_value",
-    "color",
-    "mean",
-    "std",
-    *DECODE_OPTIONS,
-)
+CONFIG_OPTIONS = {option.name: option for config in (RunConfig, CameraConfig) for option in options_of(config)}
 
 
 class ModelFile(click.Path):
@@ -51,25 +42,37 @@ class ModelFile(click.Path):
         return artifact(Path(str(super().convert(value, param, ctx))))
 
 
-def parse_size(value: str) -> tuple[int, int]:
-    """(height, width) from HxW or one number; raises ``click.BadParameter``."""
-    parts = value.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) for part in parts):
-        raise click.BadParameter(f"{value!r} is not a size; give height x width such as 240x320, or one number")
-    return int(parts[0]), int(parts[-1])
+def parsed_by(parse: Parser) -> Callable[[Any], Any]:
+    """``parse`` as a click type: an error is printed with the name of the option."""
+
+    def convert(value: Any) -> Any:
+        try:
+            return parse(value)
+        except InputError as error:
+            raise click.BadParameter(f"{error}.") from error
+
+    return convert
 
 
-def parse_numbers(value: str) -> tuple[float, ...]:
-    """Comma-separated numbers; raises ``click.BadParameter``."""
-    try:
-        return tuple(float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a list of numbers; give one number, or three separated by commas") from None
+def config_option(name: str, help_text: str, **more: Any) -> Option:
+    """The option ``name`` of the configuration of a run; ``more`` are further settings of click."""
+    option = CONFIG_OPTIONS[name]
+    parse, default = option.parse, option.default
+    flags = f"--{name}"
+    settings: dict[str, Any] = {"help": help_text, **more}
+    if isinstance(parse, Flag):
+        flags = f"{flags}/--no-{name}"
+        settings |= {"default": default, "show_default": default is True, "is_flag": True}
+    elif isinstance(parse, OneOf):
+        settings |= {"type": click.Choice(parse.words), "default": default, "show_default": default is not None}
+    else:
+        item = parse.item if isinstance(parse, Many) else parse
+        shown = default not in (None, ()) and not isinstance(parse, File) and "multiple" not in more
+        settings |= {"type": parsed_by(item), "multiple": isinstance(parse, Many) or "multiple" in more}
+        settings |= {"metavar": parse.metavar, **more, "show_default": shown}
+        settings |= {"default": item.text(default)} if shown else {}
+    return (flags, option.field), settings
 
-
-# Names and settings of options, which commands add one by one or as a group under a heading.
-Option = tuple[tuple[str, ...], dict[str, Any]]
-Options = Sequence[Option]
 
 DATASET_OPTIONS: Options = (
     (("--split",), {"help": "Split of the dataset.  [default: test, else val, else all images]"}),
@@ -78,37 +81,24 @@ DATASET_OPTIONS: Options = (
     (("--merge",), {"metavar": "NAME", "help": "Merge all classes of the dataset into one of this name."}),
 )
 DEVICE_OPTIONS: Options = (
-    (
-        ("--device",),
-        {"type": click.Choice(DEVICES), "default": "cpu", "show_default": True, "help": "Device; auto falls back to cpu."},
-    ),
-    (("--threads",), {"type": click.IntRange(1), "help": "CPU threads.  [default: the engine's choice]"}),
+    config_option("device", "Device; auto falls back to cpu."),
+    config_option("threads", "CPU threads.  [default: the engine's choice]"),
 )
 MODEL_OPTIONS: Options = (
     *DEVICE_OPTIONS,
-    (("--task",), {"type": click.Choice(TASKS), "help": "Task of the model, if its file does not name it."}),
-    (("--decode",), {"metavar": "NAME", "help": "Output decoder: fcos, yolox, yolo, ssd, ..."}),
-    (
-        ("--labels",),
-        {
-            "type": click.Path(path_type=Path),
-            "metavar": "NAMES",
-            "help": "Class names: a,b,c or a file with one name per line.",
-        },
-    ),
-    (("--size",), {"type": parse_size, "metavar": "HxW", "help": "Input size of a model with a dynamic input."}),
-    (("--resize",), {"type": click.Choice(RESIZES), "help": "Resize rule for frames."}),
-    (("--align",), {"type": click.Choice(ALIGNS), "help": "Position of the frame in the letterbox."}),
-    (("--pad-value",), {"type": click.IntRange(0, 255), "help": "Padding value of the letterbox."}),
-    (("--color",), {"type": click.Choice(COLORS), "help": "Channel order of the input."}),
-    (("--mean",), {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Mean, in pixels (0..255)."}),
-    (
-        ("--std",),
-        {"type": parse_numbers, "metavar": "N[,N,N]", "help": "Standard deviation, in pixels (0..255)."},
-    ),
-    (("--score-threshold",), {"type": click.FloatRange(0, 1), "help": "Minimum score of a detection."}),
-    (("--iou-threshold",), {"type": click.FloatRange(0, 1), "help": "IoU threshold of non-maximum suppression."}),
-    (("--max-detections",), {"type": click.IntRange(1), "help": "Maximum detections per frame."}),
+    config_option("task", "Task of the model, if its file does not name it."),
+    config_option("decode", "Output decoder: fcos, yolox, yolo, ssd, ..."),
+    config_option("labels", "Class names: a,b,c or a file with one name per line."),
+    config_option("size", "Input size of a model with a dynamic input."),
+    config_option("resize", "Resize rule for frames."),
+    config_option("align", "Position of the frame in the letterbox."),
+    config_option("pad-value", "Padding value of the letterbox."),
+    config_option("color", "Channel order of the input."),
+    config_option("mean", "Mean, in pixels (0..255)."),
+    config_option("std", "Standard deviation, in pixels (0..255)."),
+    config_option("score-threshold", "Minimum score of a detection."),
+    config_option("iou-threshold", "IoU threshold of non-maximum suppression."),
+    config_option("max-detections", "Maximum detections per frame."),
 )
 
 
@@ -116,34 +106,29 @@ def card_options(values: dict[str, Any]) -> CardOptions:
     """Take the model options out of ``values`` (a command's keyword arguments) and build CardOptions of them."""
     from edgecnn.runtime.model.card_inference import CardOptions
 
-    return CardOptions(**{name: values.pop(name) for name in FIELDS})
+    return CardOptions(**{name: values.pop(name) for name in CARD_PARSERS})
 
 
-def dataset_options(*own: Option) -> Callable[[F], F]:
+def dataset_options(*own: Option) -> Callable[[Command], Command]:
     """Add the options ``own`` and --split, --limit, --map and --merge to a command, under the heading Dataset.
 
     The command gets the latter as ``selection``, by the names of ``DatasetSelection``.
     """
 
-    def decorate(function: F) -> F:
+    def decorate(function: Command) -> Command:
         @functools.wraps(function)
         def collected(**values: Any) -> Any:
             selection = {name: values.pop(name) for name in ("split", "limit", "renames", "merge")}
             return function(selection=selection, **values)
 
-        return _add(collected, (*own, *DATASET_OPTIONS), OptionGroup("Dataset").option)  # type: ignore[return-value]
+        return add_options(collected, (*own, *DATASET_OPTIONS), OptionGroup("Dataset").option)
 
     return decorate
 
 
-def device_options(function: F) -> F:
+def device_options(function: Command) -> Command:
     """Add --device and --threads to a command."""
-    return _add(function, DEVICE_OPTIONS)
-
-
-def add_model_options(function: F) -> F:
-    """Add --device, --threads and the model options to a command, which gets them one by one."""
-    return _add(function, MODEL_OPTIONS)
+    return add_options(function, DEVICE_OPTIONS)
 
 
 def with_help(options: Options, name: str, text: str) -> Options:
@@ -151,7 +136,7 @@ def with_help(options: Options, name: str, text: str) -> Options:
     return [(names, {**settings, "help": text} if name in names else settings) for names, settings in options]
 
 
-def model_options(function: F, table: Options = MODEL_OPTIONS) -> F:
+def model_options(function: Command, table: Options = MODEL_OPTIONS) -> Command:
     """Add the options of ``table`` to a command; it gets ``device``, ``threads`` and, for all others, ``options`` (CardOptions)."""
 
     @functools.wraps(function)
@@ -159,13 +144,15 @@ def model_options(function: F, table: Options = MODEL_OPTIONS) -> F:
         options = card_options(values)
         return function(options=options, **values)
 
-    return _add(
-        collected, table, OptionGroup("Model", help="Options that are not given are taken from the card of the file.").option
-    )  # type: ignore[return-value]
+    group = OptionGroup("Model", help="Options that are not given are taken from the card of the file.")
+    return add_options(collected, table, group.option)
 
 
-def _add(function: F, options: Options, decorator: Callable[..., Callable[[F], F]] = click.option) -> F:
-    # Decorators apply from the last to the first: reversed, the help lists them in the order of the table.
+def add_options(
+    function: Command, options: Options, decorator: Callable[..., Callable[[Command], Command]] = click.option
+) -> Command:
+    """Add options to a command, in their order in the help."""
+    # Decorators apply from the last to the first.
     for names, settings in reversed(options):
         function = decorator(*names, **settings)(function)
     return function

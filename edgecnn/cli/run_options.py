@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import click
 from click_option_group import OptionGroup
 
-from edgecnn.cli.options import add_model_options
-from edgecnn.errors import InputError
-from edgecnn.live.config import CameraConfig, RunConfig
-from edgecnn.live.config_fields import ConfigOption, options_of
-from edgecnn.live.parsers import File, Flag, Many, OneOf, Parser
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_OPTIONS = {option.name: option for config in (RunConfig, CameraConfig) for option in options_of(config)}
-
-
-def checked(parse: Parser) -> Callable[[Any], Any]:
-    """``parse`` as a click type: what it refuses is printed with the name of the option."""
-
-    def convert(value: Any) -> Any:
-        try:
-            return parse(value)
-        except InputError as error:
-            raise click.BadParameter(f"{error}.") from error
-
-    return convert
-
+from edgecnn.cli.options import MODEL_OPTIONS, Command, add_options, config_option
 
 OptionHelp = tuple[str, str, dict[str, Any]]  # an option, its help, further arguments of click
 
@@ -163,38 +140,9 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
 )
 
 
-def run_options(function: F) -> F:
+def run_options(function: Command) -> Command:
     """Add all options of `edgecnn run` to a command, which gets each by the name of its field."""
-    for title, entries in reversed((*GROUPS, ("Model", _model_options()))):
-        group = OptionGroup(title)
-        for name, help_text, more in reversed(entries):
-            function = _decorated(function, group, _OPTIONS[name], help_text, more)
+    tables = [(title, [config_option(name, text, **more) for name, text, more in entries]) for title, entries in GROUPS]
+    for title, table in reversed([*tables, ("Model", MODEL_OPTIONS)]):
+        function = add_options(function, table, OptionGroup(title).option)
     return function
-
-
-def _model_options() -> tuple[OptionHelp, ...]:
-    """The options that other commands share; their help is written there."""
-
-    @add_model_options
-    def shared() -> None: ...
-
-    return tuple((option.opts[0][2:], option.help, {}) for option in reversed(shared.__click_params__))  # type: ignore[attr-defined]
-
-
-def _decorated(function: F, group: OptionGroup, option: ConfigOption, help_text: str, more: dict[str, Any]) -> F:
-    parse, default = option.parse, option.default
-    names = f"--{option.name}"
-    settings: dict[str, Any] = {"help": help_text, **more}
-    if isinstance(parse, Flag):
-        names = names if default is False and option.name == "show" else f"{names}/--no-{option.name}"
-        settings |= {"default": default, "show_default": default is True, "is_flag": True}
-    elif isinstance(parse, OneOf):
-        settings |= {"type": click.Choice(parse.words), "default": default, "show_default": default is not None}
-    else:
-        item = parse.item if isinstance(parse, Many) else parse
-        shown = default not in (None, ()) and not isinstance(parse, File) and "multiple" not in more
-        settings |= {"type": checked(item), "multiple": isinstance(parse, Many) or "multiple" in more}
-        settings |= {"metavar": parse.metavar, **more, "show_default": shown}
-        settings |= {"default": item.text(default)} if shown else {}
-    decorated: F = group.option(names, option.field, **settings)(function)
-    return decorated

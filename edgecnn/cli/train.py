@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.options import parsed_by
+from edgecnn.live.config import CARD_PARSERS
 from edgecnn.models.registry import MODELS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,7 +97,12 @@ OUTPUT = (
 )
 NETWORK = (
     optgroup.group("Network"),
-    optgroup.option("--size", metavar="HxW", help="Input size.  [default: the model's, or the images' where small]"),
+    optgroup.option(
+        "--size",
+        type=parsed_by(CARD_PARSERS["size"]),
+        metavar="HxW",
+        help="Input size.  [default: the model's, or the images' where small]",
+    ),
     optgroup.option(
         "--model-option",
         multiple=True,
@@ -191,7 +198,7 @@ def needs_train_extra() -> Iterator[None]:
 @click.command("train", epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
 @option_groups(DATA, TRAIN_DATA, OUTPUT, NAME, NETWORK, TRANSFER, OPTIMIZATION, AUGMENTATION)
-def command(model: str, size: str | None, **values: Any) -> None:
+def command(model: str, size: tuple[int, int] | None, **values: Any) -> None:
     """Train MODEL on images; the models are listed at the end.
 
     \b
@@ -202,14 +209,12 @@ def command(model: str, size: str | None, **values: Any) -> None:
     PARAMETERS select a split and classes of a dataset, in this order: labels=a,b or FILE, list=FILE, group=REGEX, split=NAME with
     val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, merge=NAME, classes=a,b.
     """
-    from edgecnn.cli.options import parse_size
-
     with needs_train_extra():
         from edgecnn.teachers import open_teachers
         from edgecnn.train import TrainConfig, train
         from edgecnn.train.distributed import join_group
         from edgecnn.train.hardware import use_all_cpus
-    config = TrainConfig(model=model, model_options={"size": parse_size(size)} if size else {}, **values)
+    config = TrainConfig(model=model, model_options={"size": size} if size else {}, **values)
     use_all_cpus()
     with open_teachers(config.pseudo) as teachers:
         path = train(config, click.echo, teachers=teachers)

@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from edgecnn.card import Align, Color, Resize, Task
-from edgecnn.cli.options import ALIGNS, COLORS, DEVICES, FIELDS, RESIZES, TASKS, model_options
+from edgecnn.cli.options import CONFIG_OPTIONS, model_options
+from edgecnn.live.config import CARD_PARSERS
+from edgecnn.live.parsers import OneOf
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 
@@ -32,9 +34,11 @@ def call(*arguments: str) -> Any:
 
 
 def test_the_choices_are_those_of_the_card() -> None:
-    for offered, kind in ((TASKS, Task), (RESIZES, Resize), (ALIGNS, Align), (COLORS, Color), (DEVICES, Device)):
-        assert offered == get_args(kind)
-    assert {field.name for field in dataclasses.fields(CardOptions)} == set(FIELDS)
+    for name, kind in (("task", Task), ("resize", Resize), ("align", Align), ("color", Color), ("device", Device)):
+        parser = CONFIG_OPTIONS[name].parse
+        assert isinstance(parser, OneOf)
+        assert parser.words == get_args(kind)
+    assert {field.name for field in dataclasses.fields(CardOptions)} == set(CARD_PARSERS)
 
 
 def test_nothing_given() -> None:
