@@ -6,8 +6,7 @@ reports of it. ``evaluate_file(EvaluationConfig(...))`` measures accuracy alone.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from edgecnn.lazy import lazy_names
 
 # Imported on first use: a measuring process imports this package before it starts the clock of its imports.
 _PUBLIC = {
@@ -28,10 +27,4 @@ _PUBLIC = {
     "write_json": "edgecnn.benchmarks.run",
 }
 
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'edgecnn.benchmarks' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+__getattr__, __dir__, __all__ = lazy_names(__name__, _PUBLIC)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from edgecnn.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -40,14 +39,5 @@ _PUBLIC = {
     "from_supervision": "edgecnn.runtime.to_supervision",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'edgecnn' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_names(__name__, _PUBLIC)
+__all__ += ["__version__"]

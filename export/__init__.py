@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from edgecnn.lazy import lazy_names
 
 # Imported on first use: a program that only builds an ExportConfig does not wait for torch.
 _PUBLIC = {
@@ -23,14 +22,4 @@ _PUBLIC = {
     "prepare": "edgecnn.export.exporter",
 }
 
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'edgecnn.export' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_names(__name__, _PUBLIC)

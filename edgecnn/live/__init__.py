@@ -16,8 +16,9 @@ service, systemd           systemd units and containers, notifications to system
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgecnn.lazy import lazy_names
 
 if TYPE_CHECKING:
     from edgecnn.live.config import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig, ViewConfig
@@ -26,15 +27,15 @@ if TYPE_CHECKING:
 
 # Imported on first use: a configuration can be created without loading NumPy or an engine.
 _PUBLIC = {
-    "AnalyticsConfig": "config",
-    "CameraConfig": "config",
-    "OutputConfig": "config",
-    "RunConfig": "config",
-    "ViewConfig": "config",
-    "Session": "session",
-    "run": "session",
-    "CameraSummary": "summary",
-    "RunSummary": "summary",
+    "AnalyticsConfig": "edgecnn.live.config",
+    "CameraConfig": "edgecnn.live.config",
+    "OutputConfig": "edgecnn.live.config",
+    "RunConfig": "edgecnn.live.config",
+    "ViewConfig": "edgecnn.live.config",
+    "Session": "edgecnn.live.session",
+    "run": "edgecnn.live.session",
+    "CameraSummary": "edgecnn.live.summary",
+    "RunSummary": "edgecnn.live.summary",
 }
 
 __all__ = [
@@ -49,8 +50,4 @@ __all__ = [
     "run",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'edgecnn.live' has no attribute {name!r}")
-    return getattr(import_module(f"edgecnn.live.{_PUBLIC[name]}"), name)
+__getattr__, __dir__, _ = lazy_names(__name__, _PUBLIC)

@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgecnn.lazy import lazy_names
 
 if TYPE_CHECKING:
     from edgecnn.train.config import TrainConfig
     from edgecnn.train.run import train
 
-__all__ = ["TrainConfig", "train"]
 
 _PUBLIC = {"TrainConfig": "edgecnn.train.config", "train": "edgecnn.train.run"}
 
+__all__ = ["TrainConfig", "train"]
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'edgecnn.train' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+__getattr__, __dir__, _ = lazy_names(__name__, _PUBLIC)
