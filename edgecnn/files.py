@@ -93,12 +93,18 @@ def sync(path: Path) -> None:
     """fsync the content of a file, or the names in a folder. Raises ``OSError``."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems can't sync a folder
-            raise
+        sync_descriptor(handle)
     finally:
         os.close(handle)
+
+
+def sync_descriptor(handle: int) -> None:
+    """fsync an open file or folder. Raises ``OSError``."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # pipes, and folders of some network file systems, can't be synced
+            raise
 
 
 def temporary_path(path: Path) -> Path:

@@ -87,6 +87,7 @@ def _extras(run: tuple[str, ...]) -> tuple[str, ...]:
 
 def _write(out: Path, texts: dict[str, str], files: list[Path], force: bool) -> None:
     from edgecnn.errors import InputError
+    from edgecnn.files import write_file
 
     there = [name for name in texts if (out / name).exists()]
     if there and not force:
@@ -98,7 +99,7 @@ def _write(out: Path, texts: dict[str, str], files: list[Path], force: bool) -> 
                 shutil.copy(path, out)
                 click.echo(f"copied {out / path.name}, for the container")
         for name, text in texts.items():
-            (out / name).write_text(text)
+            write_file(out / name, text)
             click.echo(f"wrote {out / name}")
     except OSError as error:
         raise InputError(

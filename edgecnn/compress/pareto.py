@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from edgecnn.train.plots import BLUE, GRAY, ORANGE, blank
+from edgecnn.train.plots import BLUE, GRAY, ORANGE, blank, save
 
 COLORS = {"fp32": BLUE, "int8": ORANGE, "fp16": "#3c9a6a"}
 LABEL_SIZE = 8
@@ -50,7 +50,7 @@ def draw(title: str, panels: Mapping[str, Sequence[ParetoPoint]], path: Path) ->
     figure.canvas.draw()  # the constrained layout places the axes while drawing: labels need their final positions
     for axes, points in zip(drawn, panels.values(), strict=False):
         _label(figure, axes, points)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _panel(axes: Any, name: str, points: Sequence[ParetoPoint]) -> None:

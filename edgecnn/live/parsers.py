@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
+from edgecnn.runtime.event_kinds import EVENT_KINDS
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 # Decimal units, as disks and cameras give sizes.
@@ -181,20 +182,14 @@ class Names(Parser):
 class EventKinds(Names):
     """Parses kinds of events."""
 
-    KNOWN = (
-        *("line-crossed", "zone-entered", "zone-left"),
-        *("camera-lost", "camera-back", "camera-stalled", "camera-frozen", "camera-failed"),
-        *("size-changed", "inference-failed", "late"),
-    )
-
     def __init__(self) -> None:
         super().__init__("EVENTS", "line-crossed,zone-entered")
 
     def _parse(self, value: Any) -> tuple[str, ...]:
         kinds = super()._parse(value)
-        unknown = [kind for kind in kinds if kind not in self.KNOWN]
+        unknown = [kind for kind in kinds if kind not in EVENT_KINDS]
         if unknown:
-            raise InputError(f"there is no event {unknown[0]!r}", f"choose from {', '.join(self.KNOWN)}")
+            raise InputError(f"there is no event {unknown[0]!r}", f"choose from {', '.join(EVENT_KINDS)}")
         return kinds
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from edgecnn.live.config import LogForm
 from edgecnn.live.log import JsonLog, is_json
+from edgecnn.runtime.event_kinds import CAMERA_EVENTS
 
 if TYPE_CHECKING:
     from edgecnn.live.cameras import ActiveCamera
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from edgecnn.runtime.pipeline.multi_camera import MultiCamera
     from edgecnn.runtime.view.screen import Screen
     from edgecnn.types import Event, Result
-
-PRINTED_EVENTS = (
-    "camera-lost",
-    "camera-back",
-    "camera-stalled",
-    "camera-frozen",
-    "camera-failed",
-    "size-changed",
-    "inference-failed",
-    "late",
-)
 
 
 class Printer(Protocol):
@@ -97,7 +87,7 @@ class Reporter:
         """Print an event of a camera, except for the failure of the only camera, which is the error of the run."""
         if self._log is not None:
             self._log.event(event)
-        elif event.kind in PRINTED_EVENTS and (several or event.kind != "camera-failed"):
+        elif event.kind in CAMERA_EVENTS and (several or event.kind != "camera-failed"):
             details = ", ".join(str(value) for value in event.details.values())
             self._printer.note(f"{event.camera}: {event.kind.replace('-', ' ')}{f': {details}' if details else ''}")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import MissingExtraError
+from edgecnn.files import atomic_path
 from edgecnn.metrics.score import PRIMARY, TITLES
 from edgecnn.types import Array, Float32, Int64
 
@@ -27,6 +28,12 @@ def blank(width: float, height: float) -> Any:
     # not pyplot: it would choose a window system and keep every figure in memory
     FigureCanvasAgg(figure)
     return figure
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure; raises ``InputError`` where the file can't be written."""
+    with atomic_path(path) as draft:
+        figure.savefig(draft)
 
 
 def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: Path) -> None:
@@ -49,7 +56,7 @@ def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: P
         right.spines[["top"]].set_visible(False)
         handles = [*handles, *right.get_lines()]
     axes.legend(handles=handles, loc="center right")
-    figure.savefig(path)
+    save(figure, path)
 
 
 def bars(title: str, values: Mapping[str, float], path: Path) -> None:
@@ -61,7 +68,7 @@ def bars(title: str, values: Mapping[str, float], path: Path) -> None:
     axes.set(title=title, xlim=(0, 1.08))
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def scatter(title: str, label: str, pairs: Float32, path: Path) -> None:
@@ -75,7 +82,7 @@ def scatter(title: str, label: str, pairs: Float32, path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left")
-    figure.savefig(path)
+    save(figure, path)
 
 
 def confusion(panels: Sequence[Panel], labels: Sequence[str], path: Path) -> None:
@@ -84,7 +91,7 @@ def confusion(panels: Sequence[Panel], labels: Sequence[str], path: Path) -> Non
     figure = blank(side * len(panels) + 0.6, side + 0.5)
     for axes, (title, counts) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
         _matrix(axes, title, counts, labels)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _matrix(axes: Any, title: str, counts: Int64, labels: Sequence[str]) -> None:
@@ -130,4 +137,4 @@ def differences(title: str, labels: Sequence[str], change: Array, path: Path) ->
     axes.set(title=title, xlabel="recall, difference in points")
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    save(figure, path)

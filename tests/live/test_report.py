@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgecnn.live import CameraConfig, OutputConfig, RunConfig, run
-from edgecnn.live.report import PRINTED_EVENTS, Reporter
+from edgecnn.live.report import Reporter
+from edgecnn.runtime.event_kinds import CAMERA_EVENTS
 from edgecnn.types import Event
 
 
@@ -43,7 +44,7 @@ def test_events_of_cameras_are_printed(kind: str, several: bool, printed: str) -
     assert err.getvalue() == printed
 
 
-@pytest.mark.parametrize("kind", [*PRINTED_EVENTS, "line-crossed"])
+@pytest.mark.parametrize("kind", [*CAMERA_EVENTS, "line-crossed"])
 def test_all_events_are_logged(kind: str) -> None:
     err = io.StringIO()
     Reporter("json", io.StringIO(), err).event(Event(kind, 0.0, "door", {"why": "no answer"}), several=False)

@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from edgecnn.files import sync_descriptor
+
 
 class GrowingFile:
     """A writable, seekable file whose header is patched last.
@@ -59,6 +61,8 @@ class GrowingFile:
         try:
             for place, data in self._patches if self.error is None else ():
                 _write_at(self._fd, data, place)
+            if self.error is None:
+                sync_descriptor(self._fd)
         except OSError as error:
             self.error = error
         finally:

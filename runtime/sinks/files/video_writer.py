@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.files import temporary_path, write_error
+from edgecnn.files import replace, temporary_path, write_error
 from edgecnn.runtime.sinks.files.growing_file import GrowingFile
 from edgecnn.types import Image
 
@@ -209,7 +209,7 @@ class VideoWriter:
     def _rename(self) -> None:
         if not self._renamed:
             try:
-                self._part.replace(self.path)
+                replace(self._part, self.path)
                 self._renamed = True
             except OSError as error:
                 self._file.error = self._file.error or error

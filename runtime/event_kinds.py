@@ -1,0 +1,16 @@
+"""The kinds of events of a run: what happens to cameras, and what analytics counts. No NumPy: options are checked against them."""
+
+from __future__ import annotations
+
+CAMERA_EVENTS = (
+    "camera-lost",
+    "camera-back",
+    "camera-stalled",
+    "camera-frozen",
+    "camera-failed",
+    "size-changed",
+    "inference-failed",
+    "late",
+)
+ANALYTICS_EVENTS = ("line-crossed", "zone-entered", "zone-left")
+EVENT_KINDS = (*ANALYTICS_EVENTS, *CAMERA_EVENTS)

@@ -1,0 +1,24 @@
+"""Every kind of event that the runtime emits is listed, so that options can name it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import edgecnn.runtime
+from edgecnn.runtime.event_kinds import EVENT_KINDS
+
+RUNTIME = Path(edgecnn.runtime.__path__[0])
+KIND = re.compile(r"(camera|size|inference|line|zone)-[a-z]+|late")
+
+
+def emitted() -> set[str]:
+    """Text constants of that form in the modules that emit events."""
+    files = [path for room in ("pipeline", "sources", "steps") for path in (RUNTIME / room).rglob("*.py")]
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and KIND.fullmatch(str(node.value))}
+
+
+def test_the_listed_kinds_are_those_that_are_emitted() -> None:
+    assert emitted() == set(EVENT_KINDS)
