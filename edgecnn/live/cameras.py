@@ -6,20 +6,17 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import EdgeCnnError
 from edgecnn.live.config import CameraConfig, RunConfig
-from edgecnn.live.models import SharedModels
+from edgecnn.live.models import ModelLoader, is_live, model_file
 from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.runtime.draw.shared_painter import ResultPainter
-    from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.model.card_inference import CardOptions
-    from edgecnn.runtime.model.parallelism import Goal
     from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.pipeline.multi_camera import CameraSetup, CameraStream, MultiCamera
     from edgecnn.runtime.sinks import Sink
@@ -63,7 +60,6 @@ class ActiveCameras:
 
     def __init__(self, config: RunConfig, *, several: bool, say: Callable[[str], None]) -> None:
         from edgecnn.live.outputs import Outputs
-        from edgecnn.runtime.model.preload import BackendPreloader
         from edgecnn.runtime.pipeline.controls import Controls
 
         self._config, self._several = config, several
@@ -73,9 +69,7 @@ class ActiveCameras:
         self.controls, self.outputs = Controls(), Outputs(say)
         self.view: LiveView | None = None
         self.multi_camera: MultiCamera | None = None
-        self.requests, self.autotunes = 1, False
-        self._models = SharedModels(self._load_model)
-        self._preloader = BackendPreloader()
+        self.models = ModelLoader(config)
 
     @property
     def all(self) -> list[ActiveCamera]:
@@ -95,15 +89,12 @@ class ActiveCameras:
         try:
             self._close_outputs()
         finally:
-            self._models.__exit__(*exc)
-            self._preloader.close()
+            self.models.close()
 
     def open(self, cameras: Sequence[CameraConfig]) -> list[CameraSetup]:
         """Open the initial cameras and return their setups for the pipeline."""
         sources = [self._open_source(camera) for camera in cameras]
-        self.requests = self._config.requests or default_requests(cameras, sources)
-        self.autotunes = autotunes(self._config, cameras, sources)
-        self._preload(cameras)
+        self.models.preload(cameras, sources)
         setups = []
         for camera, source in zip(cameras, sources, strict=True):
             with self._naming(camera):
@@ -178,7 +169,7 @@ class ActiveCameras:
         """Undo a failed update: remove the cameras it started, and open those it removed again."""
         assert self.multi_camera is not None
         for camera in waiting:
-            self._models.release(camera.predictor)
+            self.models.release(camera.predictor)
         for name in [name for name in started if name in self.active]:
             self._remove(name)
         for config in cameras:
@@ -189,44 +180,6 @@ class ActiveCameras:
         if self.view is not None:
             self.view.add_camera(camera.config.name, camera.predictor.card.labels, camera.painter, camera.config.analytics.only)
 
-    @cached_property
-    def _autotuner(self) -> Autotuner:
-        """The autotuner, imported late: it needs OpenCV, and models load in the background meanwhile."""
-        from edgecnn.runtime.model.autotune import Autotuner
-
-        return Autotuner(self._preloader)
-
-    @property
-    def _goal(self) -> Goal:
-        return "throughput" if self.requests > 1 else "latency"
-
-    @property
-    def _first_setting(self) -> tuple[int | None, int]:
-        """Threads and requests with which a model is opened before it is measured."""
-        if not self.autotunes:
-            return self._config.threads, self.requests
-        from edgecnn.runtime.model.parallelism import default_parallelism
-
-        first = default_parallelism(self._goal)
-        return first.threads, first.requests
-
-    def _preload(self, cameras: Sequence[CameraConfig]) -> None:
-        """Start to load the models in the background while OpenCV is imported."""
-        threads, requests = self._first_setting
-        # A set: cameras with the same model load it once.
-        for file in {model_file(camera) for camera in cameras}:
-            self._preloader.start(file, self._config.device, threads=threads, requests=requests)
-
-    def _load_model(self, file: Path, options: CardOptions) -> Predictor:
-        from edgecnn.runtime.model.predictor import Predictor
-
-        if self.autotunes:
-            return self._autotuner.open(file, self._config.device, goal=self._goal, options=options)
-        threads, requests = self._first_setting
-        return Predictor(
-            file, self._config.device, threads=threads, requests=requests, options=options, preloader=self._preloader
-        )
-
     def _prepare_all(self, cameras: Sequence[CameraConfig]) -> dict[str, ActiveCamera]:
         prepared: dict[str, ActiveCamera] = {}
         try:
@@ -236,18 +189,18 @@ class ActiveCameras:
         except BaseException:
             # The cameras prepared before the error are not used, so their models are not needed.
             for camera in prepared.values():
-                self._models.release(camera.predictor)
+                self.models.release(camera.predictor)
             raise
         return prepared
 
     def _prepare(self, config: CameraConfig, source: Source) -> ActiveCamera:
         """Prepare a camera with its model and steps, without opening its outputs."""
         shown = SHOWN_SCORE if config.card.score_threshold is None else config.card.score_threshold
-        predictor = self._models.acquire(model_file(config), self._card_options(config, shown))
+        predictor = self.models.acquire(config, self._card_options(config, shown))
         try:
             return self._built(config, source, predictor, shown)
         except BaseException:
-            self._models.release(predictor)
+            self.models.release(predictor)
             raise
 
     def _start(self, camera: ActiveCamera) -> ActiveCamera:
@@ -256,7 +209,7 @@ class ActiveCameras:
             self._open_outputs(camera)
             self.join_view(camera)
         except BaseException:
-            self._models.release(camera.predictor)
+            self.models.release(camera.predictor)
             raise
         with self.lock:
             self.active[camera.config.name] = camera
@@ -292,7 +245,7 @@ class ActiveCameras:
             max_fps=config.max_fps,
             max_age_ms=None if config.max_age_s is None else config.max_age_s * 1000,
             # The autotuner may have selected another number of requests than the default of the run.
-            workers=predictor.backend.concurrency if self.autotunes else None,
+            workers=predictor.backend.concurrency if self.models.autotunes else None,
             strategy=build_regions(config.analytics, predictor.card),
         )
         return ActiveCamera(config, setup, predictor, SharedPainter(Painter(labels)), shown)
@@ -307,7 +260,7 @@ class ActiveCameras:
             self.view.remove_camera(name)
         self.removed.append(camera)
         close_sinks(camera.sinks)
-        self._models.release(camera.predictor)
+        self.models.release(camera.predictor)
 
     def _open_outputs(self, camera: ActiveCamera) -> None:
         from edgecnn.live.outputs import OutputCamera
@@ -351,13 +304,6 @@ def close_sinks(sinks: Sequence[SharedSink]) -> None:
         sink.close()
 
 
-def model_file(config: CameraConfig) -> Path:
-    """Return the model file of a camera, even if it is given as the name of a shipped model."""
-    from edgecnn.shipped import artifact
-
-    return artifact(config.model)
-
-
 def open_camera_source(config: CameraConfig) -> Source:
     """Create the source of a camera without connecting it. Raises ``InputError`` for a wrong source or model path."""
     from edgecnn.runtime.backends import file_format
@@ -372,31 +318,3 @@ def open_camera_source(config: CameraConfig) -> Source:
             max_silence_s=config.timeout_s, connect_timeout_s=config.connect_timeout_s, frozen_after_s=config.frozen_after_s
         )
     return open_source(config.source, timeout=config.timeout_s, repeat=config.repeat, paced=paced, reconnect=reconnect)
-
-
-def is_live(config: CameraConfig, source: Source) -> bool:
-    """Return whether the policy is "latest": low frame age is more important than processing every frame."""
-    return source.live if config.policy is None else config.policy == "latest"
-
-
-def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> bool:
-    """Return whether threads are measured: as configured, else on the CPU for live cameras that run without limits."""
-    if config.autotune is not None:
-        return config.autotune
-    # A limited run is too short to gain back the time of the measurements.
-    limits = (config.threads, config.requests, config.max_frames, config.duration_s)
-    if config.device != "cpu" or any(limit is not None for limit in limits):
-        return False
-    return any(is_live(camera, source) for camera, source in zip(cameras, sources, strict=True))
-
-
-def default_requests(cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> int:
-    """Return the default number of requests: one for live cameras and images, else one per CPU and one more."""
-    from edgecnn.cpus import usable_cpus
-    from edgecnn.runtime.sources.images import ImageFiles
-
-    for camera, source in zip(cameras, sources, strict=True):
-        if is_live(camera, source) or isinstance(source, ImageFiles):
-            return 1
-    # The frame of the extra request is preprocessed while all CPUs infer.
-    return usable_cpus() + 1

@@ -1,18 +1,93 @@
-"""Shares the models of a run: each file is loaded once and closed when its last camera is removed."""
+"""Loads the models of a run: preloaded in the background, with configured or measured threads, shared between cameras."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgecnn.live.config import CameraConfig, RunConfig
 
 if TYPE_CHECKING:
+    from edgecnn.runtime.model.autotune import Autotuner
     from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.runtime.model.parallelism import Goal
     from edgecnn.runtime.model.predictor import Predictor
+    from edgecnn.runtime.sources import Source
 
 # A predictor has one set of options: the same file with other options is loaded again.
 Key = tuple[Path, "CardOptions"]
+
+
+class ModelLoader:
+    """Loads the models of the cameras of a run, each file once.
+
+    ``preload`` decides from the first cameras how many ``requests`` are in flight, and whether threads are measured
+    (``autotunes``). ``acquire`` and ``release`` are those of ``SharedModels``.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        from edgecnn.runtime.model.preload import BackendPreloader
+
+        self._config = config
+        self.requests, self.autotunes = 1, False
+        self._shared = SharedModels(self._load)
+        self._preloader = BackendPreloader()
+
+    def preload(self, cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> None:
+        """Start to load the models of the first cameras in the background while OpenCV is imported."""
+        self.requests = self._config.requests or default_requests(cameras, sources)
+        self.autotunes = autotunes(self._config, cameras, sources)
+        threads, requests = self._first_setting
+        # A set: cameras with the same model load it once.
+        for file in {model_file(camera) for camera in cameras}:
+            self._preloader.start(file, self._config.device, threads=threads, requests=requests)
+
+    def acquire(self, config: CameraConfig, options: CardOptions) -> Predictor:
+        """Return the predictor of a camera's model; each call needs a ``release``. Raises what loading raises."""
+        return self._shared.acquire(model_file(config), options)
+
+    def release(self, predictor: Predictor) -> None:
+        """Release a predictor for one camera; the last release closes it."""
+        self._shared.release(predictor)
+
+    def close(self) -> None:
+        """Close all models, also those that were preloaded and not used."""
+        self._shared.close()
+        self._preloader.close()
+
+    @cached_property
+    def _autotuner(self) -> Autotuner:
+        """The autotuner, imported late: it needs OpenCV, and models load in the background meanwhile."""
+        from edgecnn.runtime.model.autotune import Autotuner
+
+        return Autotuner(self._preloader)
+
+    @property
+    def _goal(self) -> Goal:
+        return "throughput" if self.requests > 1 else "latency"
+
+    @property
+    def _first_setting(self) -> tuple[int | None, int]:
+        """Threads and requests with which a model is opened before it is measured."""
+        if not self.autotunes:
+            return self._config.threads, self.requests
+        from edgecnn.runtime.model.parallelism import default_parallelism
+
+        first = default_parallelism(self._goal)
+        return first.threads, first.requests
+
+    def _load(self, file: Path, options: CardOptions) -> Predictor:
+        from edgecnn.runtime.model.predictor import Predictor
+
+        if self.autotunes:
+            return self._autotuner.open(file, self._config.device, goal=self._goal, options=options)
+        threads, requests = self._first_setting
+        return Predictor(
+            file, self._config.device, threads=threads, requests=requests, options=options, preloader=self._preloader
+        )
 
 
 @dataclass
@@ -22,7 +97,7 @@ class _Loaded:
 
 
 class SharedModels:
-    """Loads files by ``load(path, options)`` and counts their users; as a context manager it closes all at the end."""
+    """Loads files by ``load(path, options)``, each once, and closes one when its last user releases it."""
 
     def __init__(self, load: Callable[[Path, CardOptions], Predictor]) -> None:
         self._load = load
@@ -44,9 +119,42 @@ class SharedModels:
             del self._loaded[key]
             found.predictor.close()
 
-    def __enter__(self) -> SharedModels:
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
+    def close(self) -> None:
+        """Close all models, whoever uses them."""
         while self._loaded:
             self._loaded.popitem()[1].predictor.close()
+
+
+def model_file(config: CameraConfig) -> Path:
+    """Return the model file of a camera, even if it is given as the name of a shipped model."""
+    from edgecnn.shipped import artifact
+
+    return artifact(config.model)
+
+
+def is_live(config: CameraConfig, source: Source) -> bool:
+    """Return whether the policy is "latest": low frame age is more important than processing every frame."""
+    return source.live if config.policy is None else config.policy == "latest"
+
+
+def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> bool:
+    """Return whether threads are measured: as configured, else on the CPU for live cameras that run without limits."""
+    if config.autotune is not None:
+        return config.autotune
+    # A limited run is too short to gain back the time of the measurements.
+    limits = (config.threads, config.requests, config.max_frames, config.duration_s)
+    if config.device != "cpu" or any(limit is not None for limit in limits):
+        return False
+    return any(is_live(camera, source) for camera, source in zip(cameras, sources, strict=True))
+
+
+def default_requests(cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> int:
+    """Return the default number of requests: one for live cameras and images, else one per CPU and one more."""
+    from edgecnn.cpus import usable_cpus
+    from edgecnn.runtime.sources.images import ImageFiles
+
+    for camera, source in zip(cameras, sources, strict=True):
+        if is_live(camera, source) or isinstance(source, ImageFiles):
+            return 1
+    # The frame of the extra request is preprocessed while all CPUs infer.
+    return usable_cpus() + 1

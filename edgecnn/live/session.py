@@ -116,7 +116,7 @@ class Session:
             setups = cameras.open(first)
             self._multi_camera = cameras.multi_camera = MultiCamera(
                 setups,
-                workers=cameras.requests,
+                workers=cameras.models.requests,
                 max_frames=config.max_frames,
                 controls=cameras.controls,
                 on_event=self._handle_event,

@@ -10,9 +10,10 @@ import pytest
 
 from edgecnn.cpus import usable_cpus
 from edgecnn.errors import EdgeCnnError
-from edgecnn.live.cameras import ActiveCameras, autotunes, default_requests, open_camera_source
+from edgecnn.live.cameras import ActiveCameras, open_camera_source
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.config_fields import updated
+from edgecnn.live.models import autotunes, default_requests
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 
 CAMERA = CameraConfig(source="scene:cups?size=128x96&fps=30", model=Path("cups"))

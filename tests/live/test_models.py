@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ def test_a_file_is_loaded_once_and_closed_after_its_last_camera() -> None:
         loaded.append((file, options))
         return cast(Predictor, Closable())
 
-    with SharedModels(load) as models:
+    with closing(SharedModels(load)) as models:
         one, same = models.acquire(Path("a"), CardOptions()), models.acquire(Path("a"), CardOptions())
         other = models.acquire(Path("a"), CardOptions(score_threshold=0.5))
         assert one is same

@@ -60,7 +60,7 @@ def test_the_pipeline_gets_what_a_camera_says(opened: ActiveCameras) -> None:
     assert isinstance(setup.gate, MotionGate)
     assert isinstance(setup.strategy, RegionInference)
     predictor = opened.active["a"].predictor
-    assert (predictor.threads, predictor.backend.concurrency, opened.requests) == (1, 2, 2)
+    assert (predictor.threads, predictor.backend.concurrency, opened.models.requests) == (1, 2, 2)
 
 
 def test_a_model_is_closed_when_its_last_camera_is_removed(opened: ActiveCameras, monkeypatch: pytest.MonkeyPatch) -> None:
