@@ -6,10 +6,25 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from edgecnn.errors import ArtifactError
-from edgecnn.types import TensorSpec
+from edgecnn.schema import (
+    SchemaError,
+    either,
+    integer,
+    items,
+    mapping,
+    nullable,
+    number,
+    one_of,
+    parse_json,
+    plain,
+    record,
+    text,
+    unchanged,
+)
+from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 
 CARD_KEY = "edgecnn.card"
 CARD_VERSION = 1
@@ -19,6 +34,7 @@ Resize = Literal["letterbox", "stretch", "crop"]
 Align = Literal["center", "corner"]
 Color = Literal["rgb", "bgr", "gray"]
 Precision = Literal["fp32", "fp16", "int8"]
+MAX_PIXELS: Final = 1 << 24  # of an input, 4096 x 4096: a wrong size must not ask for all memory
 
 
 def _one_of(value: str, choices: Any, name: str) -> None:
@@ -51,6 +67,8 @@ class Preprocess:
         _one_of(self.color, Color, "a colour order")
         if len(self.size) != 2 or min(self.size) < 1:
             raise ValueError(f"the size {self.size} is not (height, width) above zero")
+        if self.size[0] * self.size[1] > MAX_PIXELS:
+            raise ValueError(f"the size {self.size} has more than {MAX_PIXELS} pixels, which is 4096 x 4096")
         if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)) or 0 in self.std:
             raise ValueError(
                 f"mean {self.mean} and std {self.std} do not fit {self.channels} channels: "
@@ -119,27 +137,78 @@ class ModelCard:
     def from_json(cls, text: str, where: str = "the file") -> ModelCard:
         """Read a card; raises ``ArtifactError`` that names ``where`` when it is not one."""
         try:
-            record = json.loads(text)
-            version = record.pop("version")
-            if version != CARD_VERSION:
-                problem = f"the model card in {where} has version {version}, but this edgecnn reads {CARD_VERSION}"
-                raise ArtifactError(problem, "install the edgecnn that wrote it, or export again")
-            return cls(**_typed(record))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError(f"the model card in {where} can't be read ({error})", "export the model again") from error
+            record = _CARD(_supported(parse_json(text), where), "")
+            del record["version"]
+            return cls(
+                **{
+                    **record,
+                    "preprocess": Preprocess(**record["preprocess"]),
+                    "decode": Decode(**record["decode"]),
+                    **{kind: tuple(TensorSpec(**spec) for spec in record.get(kind, ())) for kind in ("inputs", "outputs")},
+                }
+            )
+        except SchemaError as error:
+            raise ArtifactError(f"the model card in {where}: {error}", "export the model again") from error
+        except ValueError as error:
+            raise ArtifactError(f"the model card in {where} can't be used ({error})", "export the model again") from error
 
 
-def _typed(record: dict[str, Any]) -> dict[str, Any]:
-    # JSON has no tuples: lists become tuples again, so that a card read from a file equals the card that was written
-    def specs(rows: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
-        return tuple(TensorSpec(**{**row, "shape": tuple(row["shape"])}) for row in rows)
+def _supported(record: Any, where: str) -> Any:
+    version = record.get("version") if isinstance(record, dict) else None
+    if isinstance(version, int) and version != CARD_VERSION and 0 <= version <= 10**6:
+        problem = f"the model card in {where} has version {version}, but this edgecnn reads {CARD_VERSION}"
+        raise ArtifactError(problem, "install the edgecnn that wrote it, or export again")
+    return record
 
-    pre = record["preprocess"]
-    return {
-        **record,
-        "labels": tuple(record["labels"]),
-        "preprocess": Preprocess(**{**pre, **{key: tuple(pre[key]) for key in ("size", "mean", "std")}}),
-        "decode": Decode(**record["decode"]),
-        "inputs": specs(record["inputs"]),
-        "outputs": specs(record["outputs"]),
-    }
+
+_SIZE = integer(1, 65535)
+_PER_CHANNEL = items(number(), least=1, most=4)
+_PER_VALUE = either(number(), items(number(), most=65536))
+_NOTES = mapping(plain, most=1000)
+_SPEC = record(
+    {"name": text(), "shape": items(integer(-1, 2**31), most=8), "dtype": one_of(*DTYPES)},
+    {"layout": one_of(*LAYOUTS), "scale": nullable(number(1e-30)), "zero_point": nullable(integer(-(2**31), 2**31))},
+)
+_PREPROCESS = record(
+    {"size": items(_SIZE, least=2, most=2)},
+    {
+        "resize": one_of(*get_args(Resize)),
+        "align": one_of(*get_args(Align)),
+        "pad_value": integer(0, 255),
+        "color": one_of(*get_args(Color)),
+        "mean": _PER_CHANNEL,
+        "std": _PER_CHANNEL,
+        "input_dtype": one_of(*DTYPES),
+    },
+)
+_DECODE_OPTIONS = record(
+    {},
+    {
+        "score_threshold": number(0, 1),
+        "iou_threshold": number(0, 1),
+        "max_detections": integer(1, 10**6),
+        "strides": items(integer(2, 65535), least=1, most=8),
+        "first_class": integer(0, 65535),
+        "scale": _PER_VALUE,
+        "offset": _PER_VALUE,
+    },
+    others=plain,
+)
+# What a card may say, before anything is allocated from it. The test of the card compares the names with the fields of the classes.
+_CARD = record(
+    {
+        "version": integer(CARD_VERSION, CARD_VERSION),
+        "name": text(),
+        "task": one_of(*get_args(Task)),
+        "labels": items(text(), most=65536),
+        "preprocess": _PREPROCESS,
+        "decode": record({"name": text()}, {"options": unchanged(_DECODE_OPTIONS)}),
+    },
+    {
+        "inputs": items(_SPEC, most=64),
+        "outputs": items(_SPEC, most=64),
+        "precision": text(most=20),
+        **dict.fromkeys(("model", "training", "calibration", "parity"), _NOTES),
+        **dict.fromkeys(("source_commit", "sha256"), text()),
+    },
+)

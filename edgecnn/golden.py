@@ -11,22 +11,29 @@ import binascii
 import io
 import json
 import math
-import zipfile
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.card import MAX_PIXELS
 from edgecnn.errors import ArtifactError
-from edgecnn.synthetic_inputs import pattern
+from edgecnn.npz import read_npz
+from edgecnn.schema import SchemaError, integer, items, mapping, number, one_of, parse_json, record
+from edgecnn.synthetic_inputs import PATTERNS, pattern
 from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction, Values
 
 GOLDENS_KEY = "edgecnn.goldens"
 GOLDENS_VERSION = 1
 BLOCKS = (1, 2, 4, 8)  # block sizes in pixels for pixelating an image until its PNG fits the budget
+# Goldens that edgecnn writes need about 100 kB; more than these limits is damage.
+_MOST_CHARACTERS: Final = 1 << 25
+_MOST_BYTES: Final = 1 << 26
+_MOST_GOLDENS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,20 +104,39 @@ def encode(goldens: Sequence[Golden]) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def decode(text: str, where: str = "the file") -> list[Golden]:
+def decode(stored: str, where: str = "the file") -> list[Golden]:
     """Goldens from text; raises ``ArtifactError`` that names ``where`` when it is broken or of another version."""
     try:
-        # no pickles: a model file from elsewhere must not run code
-        with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
-            header = json.loads(bytes(arrays["goldens"]).decode())
-            if header["version"] != GOLDENS_VERSION:
-                raise ArtifactError(
-                    f"goldens in {where} have version {header['version']}, this edgecnn reads version {GOLDENS_VERSION}",
-                    "install the edgecnn version that wrote the file",
-                )
-            return [_golden(record, f"{index}.", arrays) for index, record in enumerate(header["goldens"])]
-    except (binascii.Error, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, cv2.error) as error:
-        raise ArtifactError(f"goldens in {where} can't be read ({error})", "export the model again") from error
+        arrays = read_npz(_bytes(stored), most_arrays=100 * _MOST_GOLDENS, most_bytes=_MOST_BYTES)
+        header = parse_json(_header(arrays))
+        version = header.get("version") if isinstance(header, dict) else None
+        if isinstance(version, int) and version != GOLDENS_VERSION and 0 <= version <= 10**6:
+            raise ArtifactError(
+                f"goldens in {where} have version {version}, this edgecnn reads version {GOLDENS_VERSION}",
+                "install the edgecnn version that wrote the file",
+            )
+        records = _HEADER(header, "")["goldens"]
+        if sum(math.prod(golden["shape"]) for golden in records) > 4 * MAX_PIXELS:
+            raise SchemaError(f"its images have more than {4 * MAX_PIXELS} values")
+        return [_golden(golden, f"{index}.", arrays) for index, golden in enumerate(records)]
+    except (SchemaError, cv2.error) as error:
+        raise ArtifactError(f"the goldens in {where} can't be read: {error}", "export the model again") from error
+
+
+def _bytes(stored: str) -> bytes:
+    if len(stored) > _MOST_CHARACTERS:
+        raise SchemaError(f"they have {len(stored)} characters, at most {_MOST_CHARACTERS} are read")
+    try:
+        return base64.b64decode(stored, validate=True)
+    except (binascii.Error, ValueError) as error:  # ValueError for letters that are not ASCII
+        raise SchemaError(f"they are not base64: {error}") from error
+
+
+def _header(arrays: Mapping[str, Array]) -> str:
+    try:
+        return bytes(_picked(arrays, "goldens", np.uint8)).decode()
+    except UnicodeDecodeError as error:
+        raise SchemaError("the array goldens is not UTF-8 text") from error
 
 
 def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
@@ -136,25 +162,74 @@ def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, 
     return record
 
 
-def _golden(record: dict[str, Any], prefix: str, arrays: Any) -> Golden:
-    height, width, channels = record["shape"]
-    outputs = {name: SampledOutput(arrays[f"{prefix}output.{name}"], **kept) for name, kept in record["outputs"].items()}
-    if record["kind"] == "real":
-        image = _enlarged(_from_png(arrays[f"{prefix}png"], channels), record["block"], height, width)
+_OUTPUT = record(
+    {"step": integer(1, 2**40), "low": number(), "high": number(), "spread": number(0)},
+)
+_HEADER = record(
+    {
+        "version": integer(GOLDENS_VERSION, GOLDENS_VERSION),
+        "goldens": items(
+            record(
+                {
+                    "kind": one_of("real", *PATTERNS),
+                    "shape": items(integer(1, MAX_PIXELS), least=3, most=3),
+                    "slack": number(0, 1e6),
+                    "outputs": mapping(_OUTPUT, most=64),
+                },
+                {"block": integer(1, max(BLOCKS))},
+            ),
+            most=_MOST_GOLDENS,
+        ),
+    }
+)
+
+
+def _golden(golden: dict[str, Any], prefix: str, arrays: Mapping[str, Array]) -> Golden:
+    height, width, channels = golden["shape"]
+    if channels not in (1, 3) or height * width > MAX_PIXELS:
+        raise SchemaError(f"golden {prefix[:-1]} has an image of {height} x {width} x {channels}")
+    outputs = {
+        name: SampledOutput(_picked(arrays, f"{prefix}output.{name}", np.uint16), **kept)
+        for name, kept in golden["outputs"].items()
+    }
+    if golden["kind"] == "real":
+        image = _real_image(_picked(arrays, f"{prefix}png", np.uint8), golden.get("block", 0), height, width, channels)
     else:
-        image = pattern(record["kind"], height, width, channels)
-    return Golden(record["kind"], image, outputs, _prediction(prefix, arrays), record["slack"])
+        image = pattern(golden["kind"], height, width, channels)
+    return Golden(golden["kind"], image, outputs, _prediction(prefix, arrays), golden["slack"])
 
 
-def _prediction(prefix: str, arrays: Any) -> Prediction | None:
+def _picked(arrays: Mapping[str, Array], name: str, dtype: type, columns: int = 0) -> Any:
+    """The array ``name``: (n,), or (n, ``columns``), of ``dtype`` with finite values; anything else raises ``SchemaError``."""
+    if name not in arrays:
+        raise SchemaError(f"the array {name} is missing")
+    array = arrays[name]
+    if array.dtype != dtype or array.shape[1:] != ((columns,) if columns else ()) or not array.ndim:
+        raise SchemaError(f"the array {name} is {array.dtype} of shape {array.shape}, not {np.dtype(dtype)} of n values")
+    if not np.isfinite(array).all():
+        raise SchemaError(f"the array {name} has values that are not finite")
+    return array
+
+
+def _prediction(prefix: str, arrays: Mapping[str, Array]) -> Prediction | None:
     if f"{prefix}classes" in arrays:
-        return Classes(arrays[f"{prefix}classes"])
+        return Classes(_picked(arrays, f"{prefix}classes", np.float32))
     if f"{prefix}values" in arrays:
-        return Values(arrays[f"{prefix}values"])
+        return Values(_picked(arrays, f"{prefix}values", np.float32))
     if f"{prefix}boxes" not in arrays:
         return None
-    rows = arrays[f"{prefix}boxes"]
+    rows = _picked(arrays, f"{prefix}boxes", np.float32, columns=6)
+    if not (np.abs(rows) < 2**31).all():
+        raise SchemaError(f"the array {prefix}boxes has boxes out of any image")
     return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
+
+
+def _real_image(png: Array, block: int, height: int, width: int, channels: int) -> Image:
+    """The image of a real golden. The size in the header of the PNG is compared first: OpenCV allocates what it asks for."""
+    size = png[16:24].tobytes()  # signature (8 bytes), length and name of the first chunk (8), width and height
+    if block not in BLOCKS or len(size) < 8 or struct.unpack(">II", size) != (-(-width // block), -(-height // block)):
+        raise SchemaError(f"a PNG does not have the size of its golden, {height} x {width} in blocks of {block}")
+    return _enlarged(_from_png(png, channels), block, height, width)
 
 
 def _png(image: Image) -> bytes:
@@ -164,7 +239,7 @@ def _png(image: Image) -> bytes:
 def _from_png(data: Array, channels: int) -> Image:
     image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError("a broken PNG")
+        raise SchemaError("a PNG is broken")
     return image.reshape(*image.shape[:2], channels).astype(np.uint8)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 import pytest
 
@@ -28,20 +30,79 @@ def test_json_round_trip_gives_the_same_card() -> None:
     assert ModelCard.from_json(card().to_json()) == card()
 
 
+def changed(**fields: Any) -> str:
+    """The JSON of the card with other fields; "a__b" is the field b of a."""
+    record = json.loads(card().to_json())
+    for name, value in fields.items():
+        *outer, last = name.split("__")
+        place = record
+        for key in outer:
+            place = place[key]
+        place[last] = value
+    return json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("{", "it is not JSON: .*", id="not-json"),
+        pytest.param("[" * 100_000, "it is nested too deeply", id="deep-json"),
+        pytest.param("[]", "it is a list, not an object", id="not-an-object"),
+        pytest.param("{}", "version is missing", id="no-version"),
+        pytest.param(changed(version=True), "version is true, not a whole number from 1 to 1", id="version-true"),
+        pytest.param(changed(task="dance"), "task is 'dance', not one of classify, detect, regress", id="unknown-task"),
+        pytest.param(changed(extra=1), "extra is not a known field", id="unknown-field"),
+        pytest.param(changed(preprocess__size=[-3, 8]), r"preprocess\.size\[0\] is -3, not a whole number .*", id="size"),
+        pytest.param(changed(preprocess__size=[8]), r"preprocess\.size has 1 items, not 2", id="one-size"),
+        pytest.param(changed(preprocess__size=8), r"preprocess\.size is 8, not a list", id="size-number"),
+        pytest.param(changed(preprocess__mean=[[1]]), r"preprocess\.mean\[0\] is a list, not a finite number", id="list-in-list"),
+        pytest.param(changed(preprocess__std=[math.nan]), r"preprocess\.std\[0\] is nan, not a finite number", id="nan"),
+        pytest.param(changed(preprocess__mean=[10**400]), r"preprocess\.mean\[0\] is a huge number, .*", id="huge"),
+        pytest.param(
+            changed(preprocess__color=["rgb"]), r"preprocess\.color is a list, not one of rgb, bgr, gray", id="color-list"
+        ),
+        pytest.param(changed(labels=["mug", 7]), r"labels\[1\] is 7, not a text", id="label-number"),
+        pytest.param(changed(labels="mug"), "labels is 'mug', not a list", id="labels-text"),
+        pytest.param(changed(labels=["\ud800"]), r"labels\[0\] has half a character .*", id="label-surrogate"),
+        pytest.param(changed(inputs=[[]]), r"inputs\[0\] is a list, not an object", id="spec-list"),
+        pytest.param(changed(outputs=[{"name": "a", "shape": [1]}]), r"outputs\[0\]\.dtype is missing", id="spec-without-dtype"),
+        pytest.param(changed(decode__options=[]), r"decode\.options is a list, not an object", id="options-list"),
+        pytest.param(changed(decode__options__strides=[0]), r"decode\.options\.strides\[0\] is 0, not .*", id="stride-zero"),
+        pytest.param(changed(decode__options__max_detections=-1), r"decode\.options\.max_detections is -1, .*", id="count"),
+    ],
+)
+def test_broken_card_is_one_line_that_names_file_and_field(text: str, problem: str) -> None:
+    with pytest.raises(ArtifactError, match=rf"^the model card in x\.onnx: {problem}; export the model again$") as error:
+        ModelCard.from_json(text, "x.onnx")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("{", id="not-json"),
-        pytest.param("[]", id="not-an-object"),
-        pytest.param("{}", id="no-version"),
-        pytest.param(json.dumps({**json.loads(card().to_json()), "task": "dance"}), id="unknown-task"),
-        pytest.param(json.dumps({**json.loads(card().to_json()), "extra": 1}), id="unknown-field"),
+        pytest.param(changed(preprocess__size=[65535, 65535]), id="pixels"),
+        pytest.param(changed(preprocess__mean=[1.0, 2.0]), id="two-means"),
+        pytest.param(changed(preprocess__std=[0]), id="std-zero"),
     ],
 )
-def test_broken_card_is_one_line_that_names_the_file(text: str) -> None:
-    with pytest.raises(ArtifactError, match=r"^the model card in x\.onnx can't be read \(.*\); export the model again$") as error:
+def test_values_that_do_not_fit_each_other_are_one_line(text: str) -> None:
+    with pytest.raises(ArtifactError, match=r"^the model card in x\.onnx can't be used \(.*\); export the model again$"):
         ModelCard.from_json(text, "x.onnx")
-    assert "\n" not in str(error.value)
+
+
+def test_every_field_has_a_check() -> None:
+    """A card with all fields is read, so that a new field without a line in the schema is noticed."""
+    spec = TensorSpec("image", (1, 8, 8, 3), "uint8", "NHWC", 0.5, 3)
+    full = ModelCard(
+        name="a",
+        task="classify",
+        labels=("x",),
+        preprocess=Preprocess((8, 8)),
+        decode=Decode("values", {"scale": [1.0], "offset": [0.0]}),
+        inputs=(spec,),
+        outputs=(spec,),
+    )
+    assert ModelCard.from_json(full.to_json()) == full
 
 
 def test_newer_card_says_its_version() -> None:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
+import tracemalloc
+import zipfile
 import zlib
+from collections.abc import Callable
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -89,6 +96,69 @@ def test_a_picture_shrinks_into_its_budget_and_comes_back(size: tuple[int, int])
 def test_broken_goldens_are_one_error(text: str) -> None:
     with pytest.raises(ArtifactError, match=r"goldens in x\.onnx"):
         decode(text, "x.onnx")
+
+
+def rewritten(arrays: dict[str, Any] | None = None, **fields: Any) -> str:
+    """Goldens of ``golden()`` with other fields of their record, or with other arrays."""
+    with np.load(io.BytesIO(base64.b64decode(encode([golden()])))) as archive:
+        kept = dict(archive)
+    header = json.loads(kept["goldens"].tobytes())
+    header["goldens"][0].update(fields)
+    kept["goldens"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, **{**kept, **(arrays or {})})
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def with_shape_in_header(size: int) -> str:
+    """Goldens whose array of codes says that it has ``size`` values."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(encode([golden()])))) as before, zipfile.ZipFile(file, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name == "0.output.boxes.npy":
+                npy = io.BytesIO()
+                np.lib.format.write_array_header_1_0(npy, {"descr": "<u2", "fortran_order": False, "shape": (size,)})
+                content = npy.getvalue() + content[-20:]
+            after.writestr(name, content)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def png(height: int, width: int) -> Any:
+    return np.frombuffer(cv2.imencode(".png", np.zeros((height, width, 3), np.uint8))[1].tobytes(), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        pytest.param(lambda: rewritten(shape=[50000, 50000, 3]), "images have more than", id="large-image"),
+        pytest.param(lambda: rewritten(kind="noise", shape=[1, 1, 4]), "an image of 1 x 1 x 4", id="four-channels"),
+        pytest.param(lambda: rewritten(shape=[-1, 32, 3]), r"goldens\[0\]\.shape\[0\] is -1", id="negative"),
+        pytest.param(lambda: rewritten(shape=7), r"goldens\[0\]\.shape is 7, not a list", id="no-shape"),
+        pytest.param(lambda: rewritten(slack="1"), r"goldens\[0\]\.slack is '1'", id="slack-text"),
+        pytest.param(lambda: rewritten(outputs={"a": {}}), r"goldens\[0\]\.outputs\.a\.step is missing", id="output-fields"),
+        pytest.param(lambda: rewritten(block=0), "block is 0", id="block-zero"),
+        pytest.param(lambda: rewritten(block=3), "size of its golden, 24 x 32 in blocks of 3", id="block-three"),
+        pytest.param(lambda: rewritten({"0.png": png(99, 99)}), "does not have the size of its golden", id="other-png"),
+        pytest.param(lambda: rewritten({"0.png": png(24, 32)[:40]}), "a PNG is broken", id="cut-png"),
+        pytest.param(lambda: rewritten({"0.boxes": np.zeros((1, 3), np.float32)}), "0.boxes is float32 of shape", id="columns"),
+        pytest.param(lambda: rewritten({"0.boxes": np.full((1, 6), np.nan, np.float32)}), "not finite", id="nan"),
+        pytest.param(lambda: rewritten({"0.output.boxes": np.float32(1)}), "0.output.boxes is float32", id="scalar"),
+        pytest.param(lambda: rewritten({"goldens": np.array(["{}"])}), "the array 'goldens' is <U2", id="text-array"),
+        pytest.param(lambda: rewritten({"bomb": np.zeros(1 << 27, np.uint8)}), "more than 67108864 bytes", id="bomb"),
+        pytest.param(lambda: with_shape_in_header(2**43), "does not have the size of its shape", id="sixteen-tebibytes"),
+    ],
+)
+def test_damaged_goldens_are_refused_before_memory_is_taken(make: Callable[[], str], problem: str) -> None:
+    text = make()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArtifactError, match=rf"^the goldens in x\.onnx can't be read: .*{problem}") as error:
+            decode(text, "x.onnx")
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", PATTERNS)

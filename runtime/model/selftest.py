@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgecnn.card import ModelCard
@@ -21,7 +22,22 @@ def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
     text = backend.metadata.get(GOLDENS_KEY)
     if text is None:
         raise ArtifactError(f"{path} holds no goldens", "export it with edgecnn, which adds them")
-    return [try_golden(golden, backend, card) for golden in decode_goldens(text, str(path))]
+    goldens = decode_goldens(text, str(path))
+    _check_fit(goldens, card, path)
+    return [try_golden(golden, backend, card) for golden in goldens]
+
+
+def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
+    """Raise ``ArtifactError`` where the goldens belong to another card."""
+    problem = ""
+    if card.precision not in TOLERANCES:
+        problem = "its card is missing, so their tolerance is not known"
+    elif not goldens or not all(golden.outputs for golden in goldens):
+        problem = "they hold no outputs"
+    elif any(golden.image.shape != (*card.preprocess.size, card.preprocess.channels) for golden in goldens):
+        problem = "their images do not have the size and channels of its card"
+    if problem:
+        raise ArtifactError(f"the goldens in {path} can't be used: {problem}", "export the model again")
 
 
 def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, list[ParityRow]]:
@@ -58,6 +74,8 @@ def _agreement(golden: Golden, outputs: Tensors, card: ModelCard) -> Agreement:
         found = decode(outputs, card)
     # Outputs that can't be decoded count as one prediction that does not agree.
     except EdgeCnnError:
+        return Agreement(0, 1)
+    if type(found) is not type(golden.prediction):
         return Agreement(0, 1)
     if isinstance(found, Detections):
         height, width = golden.image.shape[:2]
