@@ -13,7 +13,7 @@ FRAMES ?= 150
 OUT ?= demo
 DATA := scene:cups?seed=9001&every=40
 
-.PHONY: demo test lint format check mutation planted wheel constraints clean help
+.PHONY: demo test lint format check mutation planted kills soak wheel constraints clean help
 
 help:
 	@echo "make demo    export, verify, run and benchmark the scene detector (SOURCE=0 for a webcam); results in demo/"
@@ -22,6 +22,8 @@ help:
 	@echo "make check   both"
 	@echo "make mutation  mutation testing of preprocess, postprocess, metrics, backends, queue and steps; results in build/mutation/"
 	@echo "make planted   plants changes into the code, one at a time, each of which a test has to notice"
+	@echo "make kills     kills export, train, compress and record COUNT=100 times each and counts what is lost"
+	@echo "make soak HOURS=8  a run on four cameras that fail, with outputs that hang; readings and plot in build/soak/"
 	@echo "make wheel   the wheel, in dist/"
 
 $(READY): pyproject.toml constraints.txt
@@ -68,6 +70,16 @@ mutation: $(READY)
 
 planted: $(READY)
 	$(BIN)/python tests/planted_changes.py $(WORDS)
+
+COUNT ?= 100
+SEED ?= 1
+kills: $(READY)
+	$(BIN)/python -m tests.kills.run --count $(COUNT) --seed $(SEED)
+
+HOURS ?= 1
+soak: $(READY)
+	bash tests/install_peers.sh
+	$(BIN)/python -m tests.soak.run --hours $(HOURS) --seed $(SEED)
 
 wheel: $(READY)
 	rm -rf build dist

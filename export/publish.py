@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgecnn.errors import InputError
-from edgecnn.files import replace, write_error
+from edgecnn.files import sync, write_error
 
 
 @contextlib.contextmanager
@@ -69,14 +69,20 @@ def publish(draft: Path, out: Path, names: Sequence[str]) -> None:
     If one rename fails, the earlier ones are undone: a pair of files (.xml and .bin) is never from two exports.
     """
     with report_write_errors(out), contextlib.ExitStack() as undo:
+        # All content is on the disk before the first rename, so that the renames follow each other at once: a process that is killed
+        # between them would leave a pair of two exports.
+        for name in names:
+            sync(draft / name)
         for name in names:
             target, backup = out / name, draft / f"{name}.before"
             if target.exists():
                 _keep(target, backup)
                 undo.callback(backup.replace, target)
+                shutil.copymode(target, draft / name)
             else:
                 undo.callback(target.unlink, missing_ok=True)
-            replace(draft / name, target)
+            (draft / name).replace(target)
+        sync(out)
         undo.pop_all()  # all renames succeeded: forget how to undo them
 
 

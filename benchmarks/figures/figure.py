@@ -52,8 +52,11 @@ def check_weights(name: str, checkpoint: ModelCard, artifact: ModelCard) -> None
         raise InputError(f"{name} was exported from other weights than this checkpoint", "export it again")
 
 
-def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
-    """Write ``content`` with schema, figure, command, device and environment as JSON; paths are cut to their last part."""
+def record(path: Path, figure: str, content: Mapping[str, Any], *, module: str = "") -> None:
+    """Write ``content`` with schema, figure, command, device and environment as JSON; paths are cut to their last part.
+
+    ``module`` is the module that was run, where it is not the figure's own.
+    """
     # absolute paths of the measuring machine do not belong in a published record
     words = [Path(word).name if "/" in word and not word.startswith("scene:") else word for word in sys.argv[1:]]
     device = probe()
@@ -61,7 +64,7 @@ def record(path: Path, figure: str, content: Mapping[str, Any]) -> None:
         "schema": "edgecnn.figure",
         "version": 2,  # version 1 had neither schema nor version
         "figure": figure,
-        "command": f"python -m edgecnn.benchmarks.figures.{figure} {' '.join(words)}",
+        "command": f"python -m {module or f'edgecnn.benchmarks.figures.{figure}'} {' '.join(words)}",
         "device": {**dataclasses.asdict(device), "slug": device.slug},
         "environment": dataclasses.asdict(environment()),
     }

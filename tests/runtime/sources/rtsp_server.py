@@ -1,6 +1,7 @@
 """A real RTSP camera for the tests: run with the system's Python, which has GStreamer. Prints its port once it listens.
 
-/camera is a test pattern at 25 frames per second, until the process is killed. The signal USR1 turns it white.
+/camera is a test pattern, or a loop of pictures, at 25 frames per second, until the process is killed. The signal USR1 turns the
+pattern white.
 """
 
 import argparse
@@ -27,6 +28,7 @@ parser.add_argument("--then-size", help="of the pictures after a second, in the 
 parser.add_argument("--transport", choices=["any", "tcp", "udp"], default="any", help="what is allowed")
 parser.add_argument("--frames", type=int, help="end after so many")
 parser.add_argument("--pattern", default="smpte", help="ball moves, smpte has noise, black stands still")
+parser.add_argument("--pictures", help="JPEG files to send in a loop instead of a pattern: DIR/%%03d.jpg")
 parser.add_argument("--login", help="USER:PASSWORD that a client must give")
 wishes = parser.parse_args()
 
@@ -37,11 +39,16 @@ server = GstRtspServer.RTSPServer()
 server.set_address(wishes.address)
 server.set_service(wishes.port)
 factory = GstRtspServer.RTSPMediaFactory()
-factory.set_launch(
+pattern = (
     f"( videotestsrc name=pattern is-live=true pattern={wishes.pattern} {count} ! videoscale "
     f"! capsfilter name=size caps=video/x-raw,format=I420,width={width},height={height},framerate=25/1 "
     f"! {CODECS[wishes.codec].format(gop=wishes.gop)} )"
 )
+pictures = (
+    f"( multifilesrc location={wishes.pictures} loop=true caps=image/jpeg,framerate=25/1 "
+    f"! jpegdec ! videoconvert ! {CODECS[wishes.codec].format(gop=wishes.gop)} )"
+)
+factory.set_launch(pictures if wishes.pictures else pattern)
 if wishes.transport != "any":
     factory.set_protocols(getattr(GstRtsp.RTSPLowerTrans, wishes.transport.upper()))
 
