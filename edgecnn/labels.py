@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
+from edgecnn.text_files import read_text, unreadable
 
 YAML_SUFFIXES = (".yaml", ".yml", ".json")  # JSON is a subset of YAML
 SUFFIXES = (*YAML_SUFFIXES, ".txt", ".names", ".labels")
@@ -57,12 +58,7 @@ def read_label_file(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() in YAML_SUFFIXES:
         names = read_yaml_names(path)
     else:
-        try:
-            names = text_labels(path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not UTF-8 text", "save it as UTF-8, one class name per line") from error
+        names = text_labels(read_text(path, "save it as UTF-8, one class name per line"))
     if not names:
         raise InputError(f"{path} is empty of class names", "write one class name per line into it")
     return names
@@ -95,7 +91,7 @@ def load_yaml(path: Path, *, as_text: bool = False) -> Any:
         # Bytes, so that PyYAML handles byte order marks itself. BaseLoader and SafeLoader build plain values only.
         return yaml.load(path.read_bytes(), yaml.BaseLoader if as_text else yaml.SafeLoader)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
@@ -106,8 +102,11 @@ def load_yaml(path: Path, *, as_text: bool = False) -> Any:
 def ordered_names(names: Sequence[Any] | Mapping[Any, Any], source: str) -> tuple[str, ...]:
     """Names from a list, or from a mapping with the class ids 0, 1, ... as keys, in the order of the ids.
 
-    Raises ``InputError``, which names ``source``, for other keys, for a missing id and for an empty name.
+    Raises ``InputError``, which names ``source``, for other keys, for a missing id, for an empty name and for what is no name.
     """
+    # a text is a sequence, too: damaged metadata must not become classes of one letter each
+    if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, Mapping)):
+        raise InputError(f"the names in {source} are neither a list nor a mapping: {_short(names)}", "write names as a list")
     if isinstance(names, Mapping):
         try:
             by_id = {int(key): name for key, name in names.items()}
@@ -120,6 +119,9 @@ def ordered_names(names: Sequence[Any] | Mapping[Any, Any], source: str) -> tupl
             ids = ", ".join(map(str, names))
             raise InputError(f"the class ids in {source} are {ids}, not 0 to {len(names) - 1}", "number the classes from 0 on")
         names = [by_id[number] for number in range(len(by_id))]
+    nested = [name for name in names if isinstance(name, (list, tuple, dict, set))]
+    if nested:
+        raise InputError(f"the names in {source} hold {_short(nested[0])}, which is no name", "write one text for each class")
     return _checked(["" if name is None else str(name).strip() for name in names], f"the names in {source}")
 
 
@@ -129,15 +131,16 @@ def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:  # a list longer than a file name may be
         return False
-
-
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"can't read {path}: {(error.strerror or str(error)).lower()}", "check the path")
 
 
 def label_of(labels: Sequence[str], class_id: int) -> str:

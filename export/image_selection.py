@@ -10,11 +10,12 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, dataset_splits, held_out_parts, held_out_split, open_dataset
-from edgecnn.data.address import parse_address
+from edgecnn.data.address import parse_address, with_default
 from edgecnn.data.cache import cache_samples
 from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
 from edgecnn.data.dataset_kinds import HELD_OUT, TRAIN
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
+from edgecnn.data.yolo import numbered_names
 from edgecnn.errors import InputError
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.types import Image
@@ -51,6 +52,7 @@ def select_images(
     Raises ``InputError`` for data that can't be read, is too small or is not for training (the last two unless ``force``), and, with
     ``strict``, for problems in it.
     """
+    calibration, verify, evaluate = (uri and _with_class_numbers(uri) for uri in (calibration, verify, evaluate))
     checking = None if verify is None else _to_verify(verify, verify_count)
     if calibration is None:
         if checking is None and _of_the_scene(card):
@@ -66,6 +68,15 @@ def select_images(
         return ImageSelection(chosen, *_spread(checking, verify_count, taken))
     real, _ = _spread(others[0] if others else whole, verify_count, taken)
     return ImageSelection(chosen, real, f"others of {whole.name}")
+
+
+def _with_class_numbers(uri: str) -> str:
+    """The address with numbers for the class names that a YOLO dataset lacks: neither calibration nor verification needs them."""
+    address = parse_address(uri)
+    if address.is_scene or address.labels:
+        return uri
+    names = numbered_names(address.path)
+    return with_default(uri, "labels", ",".join(names)) if names else uri
 
 
 def _of_the_scene(card: ModelCard) -> bool:

@@ -261,7 +261,7 @@ CHANGES = (
     Change(
         "data: YOLO's class ids may be fractions",
         "edgecnn/data/yolo.py",
-        "not class_id.is_integer() or ",
+        "not row.class_id.is_integer() or ",
         "",
         "tests/data/test_yolo.py",
     ),

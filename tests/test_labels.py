@@ -103,6 +103,7 @@ def test_yaml_builds_plain_values_only(tmp_path: Path) -> None:
         pytest.param(b"cat\ndog\n", id="plain"),
         pytest.param(b"\xef\xbb\xbfcat\r\ndog\r\n", id="byte order mark and Windows line ends"),
         pytest.param(b"\n\ncat\n\n  dog \n\n", id="blank lines"),
+        pytest.param("cat\r\ndog\r\n".encode("utf-16"), id="UTF-16"),
     ],
 )
 def test_a_text_file_has_one_name_per_line(tmp_path: Path, content: bytes) -> None:
@@ -136,7 +137,7 @@ def test_an_empty_name_is_refused(text: str) -> None:
         pytest.param("folder/absent", None, r"can't read .*absent: no such file", id="missing without suffix"),
         pytest.param("blank.txt", b"\n \n", r"blank\.txt is empty of class names; write one class name per line", id="blank"),
         pytest.param("latin.txt", b"caf\xe9\n", r"latin\.txt is not UTF-8 text; save it as UTF-8", id="Latin-1"),
-        pytest.param("utf16.txt", "cat\n".encode("utf-16"), r"utf16\.txt is not UTF-8 text", id="UTF-16"),
+        pytest.param("half.txt", "cat\n".encode("utf-16")[:-1], r"half\.txt is not UTF-8 text", id="cut UTF-16"),
     ],
 )
 def test_a_file_without_names_is_one_line(tmp_path: Path, name: str, content: bytes | None, problem: str) -> None:
@@ -149,6 +150,12 @@ def test_a_file_without_names_is_one_line(tmp_path: Path, name: str, content: by
 def test_ids_that_are_one_number_in_two_ways_are_refused() -> None:
     with pytest.raises(InputError, match="are 0, 0, not 0 to 1"):
         ordered_names({0: "cat", "0": "dog"}, "the file")
+
+
+@pytest.mark.parametrize("names", ["cat, dog", b"cat", 3, ["cat", {"a": 1}]])
+def test_what_is_no_list_of_names_does_not_become_one(names: object) -> None:
+    with pytest.raises(InputError, match=r"the file are neither a list|the file hold .* which is no name"):
+        ordered_names(names, "the file")  # type: ignore[arg-type]
 
 
 def test_names_compare_without_case_and_separators() -> None:

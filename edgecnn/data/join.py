@@ -34,6 +34,7 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
         name=", ".join(dict.fromkeys(dataset.name for dataset in datasets)),
         samples=LazySamples(ends[-1], make),
         problems=tuple(problem for dataset in datasets for problem in dataset.problems),
+        notes=tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes)),
         split=splits.pop() if len(splits) == 1 else "",
         unlabelled=frozenset.intersection(*(dataset.unlabelled for dataset in datasets)),  # samples keep their own
     )

@@ -1,8 +1,9 @@
 """Loads MOT Challenge sequences: a folder with img1/ or one video, gt/gt.txt and seqinfo.ini, or a folder of such folders.
 
-A line of gt.txt is ``frame,id,left,top,width,height,counts,...``, frames and pixels counted from 1 (Leal-Taixé et al. 2015,
-arXiv:1504.01942). What follows depends on the year: -1,-1,-1, or a class (1 pedestrian) and a visibility since MOT16. A box with
-``counts`` 0, or of another class, is ignored by evaluation: it becomes a crowd box.
+A line of gt.txt is ``frame,id,left,top,width,height,counts,...``, frames and pixels counted from 1. Ten columns are MOT15, which end
+with a position in the world x,y,z (Leal-Taixé et al. 2015, arXiv:1504.01942); nine are MOT16 and later, which end with a class
+(1 pedestrian) and a visibility (Milan et al. 2016, arXiv:1603.00831). A box with ``counts`` 0, or of another class, is ignored by
+evaluation: it becomes a crowd box.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from edgecnn.data.boxes import BoxList
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.video_frames import VideoFrames
+from edgecnn.text_files import decode_text
 from edgecnn.types import Boxes, Image
 
 LABEL = "person"
 TRUTH, INFO, VIDEOS = Path("gt/gt.txt"), "seqinfo.ini", ("*.mp4", "*.avi", "*.mkv", "*.webm", "*.mov")
-PEDESTRIAN = 1
+PEDESTRIAN, NO_CLASS = 1, -1
+WITH_CLASS = 9  # columns of a line that has a class, in column 8; where there are ten, column 8 is a position
 FIRST_PIXEL = 1  # coordinates are Matlab's: the upper left pixel is (1, 1)
 
 
@@ -101,7 +104,7 @@ def _rows(file: Path, shown: str, problems: list[Problem]) -> dict[int, list[_Ro
     """The lines of gt.txt by frame; an invalid line is left out and reported as a problem."""
     rows: dict[int, list[_Row]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
-    for line, text in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+    for line, text in enumerate(decode_text(file.read_bytes(), "replace").splitlines(), 1):
         if not text.strip():
             continue
         try:
@@ -117,7 +120,7 @@ def _rows(file: Path, shown: str, problems: list[Problem]) -> dict[int, list[_Ro
 
 
 def _row(text: str, line: int) -> tuple[int, _Row]:
-    words = [word.strip() for word in text.split(",")]
+    words = _words(text)
     if len(words) < 7:
         raise ValueError(f"{len(words)} columns instead of frame,id,left,top,width,height,counts")
     try:
@@ -130,9 +133,16 @@ def _row(text: str, line: int) -> tuple[int, _Row]:
     if width <= 0 or height <= 0:
         raise ValueError(f"a box without extent: {width:g} x {height:g}")
     left, top = left - FIRST_PIXEL, top - FIRST_PIXEL
-    # column 8 is the class since MOT16, x of a world position (-1: none) before
-    pedestrian = len(values) < 8 or int(values[7]) in (PEDESTRIAN, -1)
+    pedestrian = len(values) != WITH_CLASS or values[7] in (PEDESTRIAN, NO_CLASS)
     return int(frame), _Row(line, int(identity), (left, top, left + width, top + height), counts != 0 and pedestrian)
+
+
+def _words(text: str) -> list[str]:
+    """The columns of a line, with commas or only spaces between them, without empty ones at the end."""
+    words = [word.strip() for word in text.split(",")] if "," in text else text.split()
+    while words and not words[-1]:
+        words.pop()
+    return words
 
 
 _Picture = tuple[int, Callable[[], tuple[int, int]], Callable[[], Image]]

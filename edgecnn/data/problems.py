@@ -16,13 +16,14 @@ def to_stderr(line: str) -> None:
 
 
 def problem_lines(dataset: Dataset, shown: int = SHOWN) -> list[str]:
-    """Lines with the number of problems and the first ``shown`` of them by file and line; empty if there are none."""
+    """The notes of a dataset, the number of its problems and the first ``shown`` of them by file and line; empty without any."""
+    notes = [f"{dataset.name}: {note}" for note in dataset.notes]
     problems = dataset.problems
     if not problems:
-        return []
+        return notes
     count = f"{len(problems):,} problem{'' if len(problems) == 1 else 's'} in {dataset.name}:"
     more = [f"  {len(problems) - shown:,} more"] if len(problems) > shown else []
-    return [count, *(f"  {problem.where}: {problem.what}" for problem in problems[:shown]), *more]
+    return [*notes, count, *(f"  {problem.where}: {problem.what}" for problem in problems[:shown]), *more]
 
 
 def check_strict(dataset: Dataset) -> None:

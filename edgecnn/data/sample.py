@@ -64,6 +64,7 @@ class Problem:
 class Dataset:
     """Samples of one task with the names of their classes, and the problems that were found while listing them.
 
+    ``notes`` are sentences on what was read and what was left out that are no problem of the files.
     ``split`` is the requested split, "" for all images. ``samples`` may be lazy: index it instead of copying it.
     ``unlabelled`` are the classes that are not labelled in any of the images.
     """
@@ -75,6 +76,7 @@ class Dataset:
     problems: tuple[Problem, ...] = field(default_factory=tuple)
     split: str = ""
     unlabelled: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -1,117 +1,188 @@
-"""Loads YOLO txt datasets: images/ beside labels/, one line "class cx cy w h" per box, relative to the image size, or a polygon.
+"""Loads YOLO txt datasets: images/ beside labels/, one row per object; see ``yolo_rows`` for the rows.
 
-Layouts: ROOT/images; ROOT/SPLIT/images; ROOT/images/SPLIT. Names come from data.yaml, classes.txt or the caller. An image without
-a label file has no objects, as the format defines it.
+Layouts: ROOT/images; ROOT/SPLIT/images; ROOT/images/SPLIT; sub-folders of these; and what train, val and test of a data.yaml name:
+folders, lists of folders, or files with one image per line. Names come from data.yaml, classes.txt or the caller.
+An image without a label file has no objects, as the format defines it; how many there are is said in ``Dataset.notes``.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.image_files import ImageError, by_stem, image_size, list_images, read_image
+from edgecnn.data.image_files import ImageError, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
+from edgecnn.data.yolo_layout import NAME_FILES, Layout, Part, usual_folders
+from edgecnn.data.yolo_rows import BOX, LabelRow, Meaning, RowRule, corners, read_rows
+from edgecnn.data.yolo_yaml import FIRST, DataYaml, read_data_yaml
 from edgecnn.errors import InputError
-from edgecnn.labels import read_label_file, read_yaml_names
+from edgecnn.labels import read_label_file
 
-SPLITS = ("train", "val", "valid", "validation", "test")
-NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
 # Frames of one clip look alike and must stay on one side of a split: "12_mp4-10_jpg.rf.<hash>" is frame 10 of clip 12.
 CLIP = re.compile(r"(?P<clip>.*)_(?:mp4|mov|avi|mkv|m4v)-\d+", re.IGNORECASE)
+PIXELS = 2.0  # coordinates above this are no fractions of the image size, not even of a box that reaches outside
+
+MAX_CLASSES = 10_000  # a larger class id in a dataset without names is an error in it
 
 
 def fits(path: Path) -> bool:
-    """Whether the folder, or a folder for each split, has images/ and labels/."""
-    return path.is_dir() and bool(_parts(path))
+    """Whether the folder, or a folder for each split, has images/ and labels/, or data.yaml names images with label files."""
+    if not path.is_dir():
+        return False
+    if usual_folders(path):
+        return True
+    # another YAML file may belong to a dataset of any other kind
+    if not any((path / name).is_file() for name in FIRST):
+        return False
+    layout = _layout(path)
+    return any(layout.label_files(part) for part in layout.parts.values())
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """The splits that have a folder of images and one of labels."""
-    return tuple(name for name in _parts(path) if name)
+    """The splits that have a folder of images and one of labels, or are in data.yaml."""
+    return tuple(name for name in _layout(path).parts if name)
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
     """Samples in the order of split and file name, boxes in pixels; ``group`` is the video clip if the file name contains it."""
-    labels = labels or _names(path)
-    problems: list[Problem] = []
-    parts = _parts(path)
-    chosen = [split] if split else list(parts)
-    samples = [sample for name in chosen for sample in _samples(path, *parts[name], labels, problems)]
-    return Dataset(path.resolve().name, "detect", labels, samples, tuple(problems), split or "")
+    layout = _layout(path)
+    labels = labels or _names(path, layout.yaml)
+    parts = [layout.parts[name] for name in ([split] if split else layout.parts)]
+    rule = row_rule(layout)
+    problems, counts = layout.problems, _Counts()
+    samples = [sample for part in parts for sample in _samples(layout, part, len(labels), rule, problems, counts)]
+    if not split or split == next(iter(layout.parts)):
+        problems += _outside(layout)
+    notes = counts.notes(problems)
+    return Dataset(path.resolve().name, "detect", labels, samples, tuple(problems), split or "", notes=notes)
 
 
-def _parts(path: Path) -> dict[str, tuple[Path, Path]]:
-    """The folders of images and labels by split; "" is the part of a dataset without splits."""
-    pairs = {name: (path / name / "images", path / name / "labels") for name in SPLITS}
-    # both layouts may occur in one dataset: the first one found of a split is used
-    pairs |= {name: (path / "images" / name, path / "labels" / name) for name in SPLITS if name not in _existing(pairs)}
-    return _existing(pairs) or _existing({"": (path / "images", path / "labels")})
+def row_rule(layout: Layout) -> RowRule:
+    """What rows with more than a box mean in a dataset."""
+    yaml = layout.yaml
+
+    def files() -> Iterator[Path]:
+        for part in layout.parts.values():
+            yield from layout.label_files(part)
+
+    return RowRule(yaml.key_points if yaml else None, yaml is not None, files)
 
 
-def _existing(pairs: dict[str, tuple[Path, Path]]) -> dict[str, tuple[Path, Path]]:
-    return {name: pair for name, pair in pairs.items() if pair[0].is_dir() and pair[1].is_dir()}
+class MissingNamesError(InputError):
+    """A YOLO dataset has no class names, and the caller gave none."""
 
 
-def _names(path: Path) -> tuple[str, ...]:
-    for file in sorted(path.glob("*.y*ml")):
-        if names := read_yaml_names(file):
-            return names
+def _layout(path: Path) -> Layout:
+    return Layout(path, read_data_yaml(path))
+
+
+def _names(path: Path, yaml: DataYaml | None) -> tuple[str, ...]:
+    if yaml is not None and yaml.names:
+        return yaml.names
     for file in (folder / name for folder in (path, path / "labels") for name in NAME_FILES):
         if file.is_file():
             return read_label_file(file)
-    raise InputError(
+    raise MissingNamesError(
         f"{path} has no class names: neither a data.yaml with names nor {', '.join(NAME_FILES)}",
         "write classes.txt with one name per line, or give them with labels=a,b,c (evaluate: --data-labels a,b,c)",
     )
 
 
-def _samples(top: Path, images: Path, labels: Path, names: tuple[str, ...], problems: list[Problem]) -> Iterator[Sample]:
-    for stem in sorted({file.stem for file in labels.glob("*.txt") if file.name not in NAME_FILES} - by_stem(images).keys()):
-        problems.append(Problem(str((labels / f"{stem}.txt").relative_to(top)), "no image of this name"))
-    for image in list_images(images):
-        name = str(image.relative_to(top))
+class _Counts:
+    """Counts images and label files while they are read, for the notes."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.unlabelled = 0
+
+    def notes(self, problems: list[Problem]) -> tuple[str, ...]:
+        """One note on images without label files; where no image has one, a problem instead."""
+        if not self.unlabelled:
+            return ()
+        if self.unlabelled == self.images:
+            problems.append(Problem("labels", f"no label file for any of {self.images:,} images"))
+            return ()
+        verb = "image has" if self.unlabelled == 1 else "images have"
+        return (f"{self.unlabelled:,} of {self.images:,} {verb} no label file: background without objects",)
+
+
+def _samples(
+    layout: Layout, part: Part, classes: int, rule: RowRule, problems: list[Problem], counts: _Counts
+) -> Iterator[Sample]:
+    images = layout.images(part)
+    files = {image: layout.label_file(image) for image in images}
+    for file in sorted(set(layout.label_files(part)) - set(files.values())):
+        problems.append(Problem(_shown(file, layout.folder), "no image of this name"))
+    for image in images:
+        name = _shown(image, layout.folder)
         try:
             boxes = BoxList(*image_size(image), problems)
         except ImageError as error:
             problems.append(Problem(name, error.reason))
             continue
-        file = labels / f"{image.stem}.txt"
-        if file.is_file():
-            _read_boxes(file, str(file.relative_to(top)), len(names), boxes)
+        counts.images += 1
+        if label_file := files[image]:
+            read_boxes(label_file, _shown(label_file, layout.folder), classes, boxes, rule)
+        else:
+            counts.unlabelled += 1
         clip = CLIP.match(image.stem)
         yield Sample(name, partial(read_image, image), boxes=boxes.done(), group=clip["clip"] if clip else "")
 
 
-def _read_boxes(file: Path, shown: str, classes: int, boxes: BoxList) -> None:
-    # utf-8-sig: some Windows editors begin a file with a byte order mark
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
-        if not line.strip():
+def read_boxes(file: Path, shown: str, classes: int, boxes: BoxList, rule: RowRule) -> None:
+    """Add the boxes of a label file, called ``shown`` in problems, of a dataset with so many ``classes``."""
+    for row in read_rows(file):
+        where = f"{shown}:{row.number}"
+        reason = _wrong(row, classes, rule)
+        if reason:
+            boxes.problems.append(Problem(where, f"{reason}; left out"))
             continue
-        where = f"{shown}:{number}"
-        try:
-            class_id, *values = (float(word) for word in line.split())
-        except ValueError:
-            boxes.problems.append(Problem(where, f"a line that is not all numbers: {line.strip()!r}; left out"))
-            continue
-        if not class_id.is_integer() or not 0 <= class_id < classes:
-            boxes.problems.append(
-                Problem(where, f"the class {class_id:g} where there are {classes} (0 to {classes - 1}); left out")
-            )
-        # four numbers are a box; three or more (x, y) pairs are a segmentation polygon, of which the bounding box is used
-        elif len(values) == 4 or (len(values) >= 6 and len(values) % 2 == 0):
-            boxes.add(_pixels(values, boxes.width, boxes.height), int(class_id), where)
-        else:
-            boxes.problems.append(Problem(where, f"{len(values) + 1} numbers instead of class, cx, cy, w, h; left out"))
+        values = row.values or ()
+        x1, y1, x2, y2 = corners(values, rule.meaning(len(values)))
+        boxes.add((x1 * boxes.width, y1 * boxes.height, x2 * boxes.width, y2 * boxes.height), int(row.class_id), where)
 
 
-def _pixels(values: list[float], width: float, height: float) -> tuple[float, float, float, float]:
-    """Corners in pixels from centre and size, or from a polygon x1 y1 x2 y2 ..., both relative to the image size."""
-    if len(values) == 4:
-        cx, cy, w, h = values
-        corners = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
-    else:
-        corners = (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2]))
-    return corners[0] * width, corners[1] * height, corners[2] * width, corners[3] * height
+def _wrong(row: LabelRow, classes: int, rule: RowRule) -> str:
+    """Why a row is left out; "" where it is not."""
+    if row.values is None:
+        return f"a line that is not all numbers: {row.text[:80]!r}"
+    if not row.class_id.is_integer() or not 0 <= row.class_id < classes:
+        return f"the class {row.class_id:g} where there are {classes} (0 to {classes - 1})"
+    if rule.meaning(len(row.values)) not in (Meaning.BOX, Meaning.POLYGON):
+        return rule.explain(len(row.values))
+    if PIXELS < max(row.values[:BOX]) < float("inf"):
+        return f"coordinates in pixels, not fractions of the image size: {row.text[:80]}"
+    return ""
+
+
+def _outside(layout: Layout) -> Iterator[Problem]:
+    """Images in images/ that belong to no split; where a list file makes the splits, its author left them out on purpose."""
+    if any(part.lists for part in layout.parts.values()):
+        return
+    folders = Counter(_shown(image.parent, layout.folder) for image in layout.outside())
+    for folder, count in sorted(folders.items()):
+        yield Problem(folder, f"{count:,} image{'' if count == 1 else 's'} of no split; left out")
+
+
+def _shown(file: Path, top: Path) -> str:
+    return os.path.relpath(file, top) if top in file.parents else str(file)
+
+
+def numbered_names(path: Path) -> tuple[str, ...]:
+    """ "class 0", "class 1", ... for a YOLO dataset without class names, as many as its label files use; () for any other."""
+    if not fits(path):
+        return ()
+    layout = _layout(path)
+    try:
+        _names(path, layout.yaml)
+    except MissingNamesError:
+        files = (file for part in layout.parts.values() for file in layout.label_files(part))
+        ids = (row.class_id for file in files for row in read_rows(file))
+        most = max((int(value) for value in ids if value.is_integer() and 0 <= value < MAX_CLASSES), default=0)
+        return tuple(f"class {number}" for number in range(most + 1))
+    return ()

@@ -20,6 +20,7 @@ from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.pool import ResourcePool
 from edgecnn.tensors import check_feeds, image_layout
+from edgecnn.text_files import decode_text
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
@@ -139,7 +140,7 @@ def _zip_texts(path: Path) -> dict[str, str]:
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             try:
-                texts[name] = archive.read(name).decode("utf-8")
+                texts[name] = decode_text(archive.read(name))
             # Other tools append binary files, too. zipfile raises RuntimeError for an encrypted entry.
             except (UnicodeDecodeError, zipfile.BadZipFile, OSError, RuntimeError):
                 continue

@@ -56,6 +56,31 @@ def test_what_does_not_count_is_crowd(tmp_path: Path, write_mot: Writer) -> None
     assert boxes.crowd.tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("column_8", ["12.5", "3", "-7", "0"])
+def test_a_position_in_the_world_is_no_class(tmp_path: Path, write_mot: Writer, column_8: str) -> None:
+    boxes = open_dataset(write_mot(tmp_path, [f"1,1,1,1,4,5,1,{column_8},8.25,0", "1,2,9,1,4,5,0,3,2,0"])).samples[0].boxes
+    assert boxes is not None
+    assert boxes.crowd is not None
+    assert boxes.crowd.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("\ufeff1,1,2,3,4,5,1,1,0.5", id="byte order mark"),
+        pytest.param("1, 1, 2.0, 3.0, 4.0, 5.0, 1, 1, 0.5,", id="spaces, floats, a comma at the end"),
+        pytest.param("1.0 1.0 2 3 4 5 1 1 0.5", id="no commas"),
+        pytest.param("1,1,2,3,4,5,1,-1,-1,-1,", id="ten columns and a comma at the end"),
+    ],
+)
+def test_a_line_may_be_written_in_several_ways(tmp_path: Path, write_mot: Writer, line: str) -> None:
+    dataset = open_dataset(write_mot(tmp_path, [line]))
+    boxes = dataset.samples[0].boxes
+    assert dataset.problems == ()
+    assert boxes is not None
+    assert (boxes.xyxy.tolist(), boxes.crowd is not None and boxes.crowd.any()) == ([[1, 2, 5, 7]], False)
+
+
 def test_a_person_who_leaves_the_picture_is_cut_without_complaint(tmp_path: Path, write_mot: Writer) -> None:
     dataset = open_dataset(write_mot(tmp_path, ["1,1,-9,1,20,50,1,-1,-1,-1"]))
     assert dataset.problems == ()

@@ -168,3 +168,14 @@ def test_three_images_are_too_few(count: int, tmp_path: Path) -> None:
     write(tmp_path / "all", 3 if count == 128 else 100)
     with pytest.raises(InputError, match="at least 64 images, but there are 3"):
         picked(str(tmp_path / "all"), count=count)
+
+
+def test_a_yolo_folder_without_class_names_calibrates_and_verifies(tmp_path: Path) -> None:
+    for part, count, first in (("train", 70, 0), ("val", 10, 100)):
+        write(tmp_path / part / "images", count, first)
+        (tmp_path / part / "labels").mkdir()
+        (tmp_path / part / "labels" / f"{first:03}.txt").write_text("2 .5 .5 .5 .5\n")
+    selection = picked(str(tmp_path))
+    assert selection.calibration is not None
+    assert selection.calibration.record()["classes"] == {"class 2": 1}
+    assert (len(selection.calibration.images), len(numbers(list(selection.real)) & set(range(100, 110)))) == (64, 8)

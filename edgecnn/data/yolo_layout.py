@@ -1,0 +1,153 @@
+"""Where the images and label files of a YOLO dataset are: folders by convention, or what data.yaml says."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from edgecnn.data.image_files import list_images
+from edgecnn.data.sample import Problem
+from edgecnn.data.yolo_yaml import DataYaml, Places
+from edgecnn.text_files import read_text
+
+SPLITS = ("train", "val", "valid", "validation", "test")
+ALIASES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}  # names of folders, by key of data.yaml
+NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
+IMAGES, LABELS = "images", "labels"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A split: its ``folders`` of images, and ``files``, images that a list names. ``lists`` are the list files."""
+
+    folders: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+@dataclass
+class Layout:
+    """The parts of the dataset in ``folder``; with splits by their names, otherwise one called ""."""
+
+    folder: Path
+    yaml: DataYaml | None
+    problems: list[Problem] = field(default_factory=list)
+    _labels: dict[Path, dict[str, Path]] = field(default_factory=dict)
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """Parts by name: the folders of the usual layouts, and splits of data.yaml that name others or list files."""
+        found = {name: Part((images,)) for name, images in usual_folders(self.folder).items()}
+        given = {name: part for name, part in self._given(found).items() if part.folders or part.files}
+        used = {folder for part in given.values() for folder in part.folders}
+        replaced = {alias for name in given for alias in ALIASES[name]} | ({""} if given else set())
+        kept = {name: part for name, part in found.items() if name not in replaced and not used & set(part.folders)}
+        return {name: (given | kept)[name] for name in ("", *SPLITS) if name in given or name in kept}
+
+    def _given(self, usual: dict[str, Part]) -> dict[str, Part]:
+        """The splits of data.yaml that are not in the folders of the same name anyway."""
+        if self.yaml is None:
+            return {}
+        places = Places(self.folder, self.yaml.base)
+        given = {}
+        for key, words in self.yaml.sources.items():
+            own = [usual[name] for name in ALIASES[key] if name in usual]
+            part = Part()
+            for word in words:
+                place = places.folder_or_file(word)
+                if place is None and not own:
+                    self.problems.append(Problem(self.yaml.file.name, f"{key}: {word}, which is not there"))
+                elif place is not None and place.is_dir():
+                    part = dataclasses.replace(part, folders=(*part.folders, place))
+                elif place is not None:
+                    files = tuple(self._listed(place, places))
+                    part = dataclasses.replace(part, files=part.files + files, lists=(*part.lists, place.name))
+            if part not in own:
+                given[key] = part
+        return given
+
+    def _listed(self, file: Path, places: Places) -> Iterator[Path]:
+        for number, line in enumerate(read_text(file, "save it as UTF-8, one image per line").splitlines(), 1):
+            if not line.strip():
+                continue
+            image = places.image(line.strip())
+            if image is None:
+                self.problems.append(Problem(f"{file.name}:{number}", f"no image {line.strip()}"))
+            else:
+                yield image
+
+    def images(self, part: Part) -> list[Path]:
+        """The images of a part: of its folders with all sub-folders, by name, then those of its lists in their order."""
+        found = [image for folder in part.folders for place in folders_below(folder) for image in list_images(place)]
+        return list(dict.fromkeys([*found, *part.files]))
+
+    def label_file(self, image: Path) -> Path | None:
+        """The label file of an image: in labels/ where the image is in images/, else beside it; None where it has none."""
+        folders = [_beside(image.parent), image.parent]
+        return next((file for folder in folders if folder and (file := self._texts(folder).get(image.stem))), None)
+
+    def label_files(self, part: Part) -> list[Path]:
+        """All label files in the label folders of a part, whether or not there is an image of their name."""
+        found: list[Path] = []
+        for folder in part.folders:
+            labels = _beside(folder)
+            places = folders_below(labels if labels is not None and labels.is_dir() else folder)
+            found += [file for place in places for file in self._texts(place).values()]
+        return [*found, *filter(None, map(self.label_file, part.files))]
+
+    def outside(self) -> list[Path]:
+        """The images in images/ and its sub-folders that are in no part."""
+        images = self.folder / IMAGES
+        if "" in self.parts or not images.is_dir():
+            return []
+        taken = {image for part in self.parts.values() for image in self.images(part)}
+        return [image for place in folders_below(images) for image in list_images(place) if image not in taken]
+
+    def _texts(self, folder: Path) -> dict[str, Path]:
+        """The .txt files of a folder by their name without suffix, in whatever case it is written."""
+        if folder not in self._labels:
+            files = sorted(folder.iterdir()) if folder.is_dir() else []
+            self._labels[folder] = {
+                file.stem: file
+                for file in files
+                if file.suffix.lower() == ".txt" and file.name.lower() not in NAME_FILES and not file.name.startswith(".")
+            }
+        return self._labels[folder]
+
+
+def folders_below(top: Path) -> list[Path]:
+    """A folder and all folders below it, by name, without hidden ones; each once, also where links lead to it again."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, _ in os.walk(top, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        if real not in seen:
+            found.append(Path(place))
+        seen.add(real)
+    return found
+
+
+def usual_folders(path: Path) -> dict[str, Path]:
+    """The folders of images by split, where labels/ is beside images/; "" is the part of a dataset without splits."""
+    pairs = {name: (path / name / IMAGES, path / name / LABELS) for name in SPLITS}
+    # both layouts may occur in one dataset: the first one found of a split is used
+    pairs |= {name: (path / IMAGES / name, path / LABELS / name) for name in SPLITS if name not in _existing(pairs)}
+    return _existing(pairs) or _existing({"": (path / IMAGES, path / LABELS)})
+
+
+def _existing(pairs: dict[str, tuple[Path, Path]]) -> dict[str, Path]:
+    return {name: images for name, (images, labels) in pairs.items() if images.is_dir() and labels.is_dir()}
+
+
+def _beside(folder: Path) -> Path | None:
+    """The folder with labels/ in place of the last images/ in its path; None where there is no images/."""
+    parts = list(folder.parts)
+    for index in range(len(parts) - 1, -1, -1):
+        if parts[index] == IMAGES:
+            return Path(*parts[:index], LABELS, *parts[index + 1 :])
+    return None
