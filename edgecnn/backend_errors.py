@@ -22,6 +22,10 @@ def closed_error() -> BackendError:
 
 def reason(error: Exception, limit: int = 300) -> str:
     """The line of an engine's message that explains, at most ``limit`` characters, without the place in the engine's source."""
+    if isinstance(error, UnicodeDecodeError):
+        return "its metadata or a name in it is not UTF-8 text"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for what it asks for"
     lines = [line.strip() for line in str(error).splitlines()]
     # OpenVINO puts "Exception from src/..." and "Check '...' failed at ..." before the reason
     telling = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]

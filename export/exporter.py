@@ -31,6 +31,7 @@ from edgecnn.golden import GOLDENS_KEY
 from edgecnn.models.quantized import QuantizedModel
 from edgecnn.parity import table
 from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.backends.trial_load import remember
 from edgecnn.runtime.model.selftest import selftest
 from edgecnn.train.predict import one_thread
 from edgecnn.types import Image
@@ -221,6 +222,7 @@ class _ArtifactBuilder:
     def _measured(self, parity: Parity) -> dict[str, Any]:
         if self.accuracy is None:
             return {}
+        remember(self.path)  # it was just verified
         drop = self.accuracy.measure(self.path)
         if drop.violation:
             cause = Cause("precision", "labels and boxes agree on the verification images, but accuracy on the dataset drops")
@@ -247,6 +249,7 @@ class _ArtifactBuilder:
                 f"{self.path.name} passed verification but fails its own goldens: {table(rows, card.task)}",
                 "report this as a bug",
             )
+        remember(self.path)
 
     def _fp32_check(self, out: Path) -> Callable[[], bool]:
         """A function that checks whether the same graph is within tolerance in fp32."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, settings
 
+os.environ["EDGECNN_TRIAL_LOAD"] = "off"  # each test writes models of its own, and a helper process for each would take minutes
 settings.register_profile("busy", deadline=None)  # how long an example takes says only how busy the machine is
 settings.register_profile(
     "mutation", deadline=None, phases=(Phase.explicit, Phase.generate)

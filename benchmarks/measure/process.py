@@ -20,6 +20,7 @@ from edgecnn import errors
 from edgecnn.card import ModelCard
 from edgecnn.errors import BackendError, EdgeCnnError, MissingExtraError
 from edgecnn.runtime.backends import Device
+from edgecnn.runtime.backends.trial_load import SWITCH as TRIAL_LOAD
 from edgecnn.runtime.model.card_inference import CardOptions
 
 
@@ -125,8 +126,8 @@ def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.
 
 
 def _child_environment() -> dict[str, str]:
-    """Our environment, with TensorFlow Lite's messages below the level of errors turned off."""
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    """Our environment, without TensorFlow Lite's messages below the level of errors, and without a helper of the helper."""
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", TRIAL_LOAD: "off"}
 
 
 def _rebuilt(path: Path, name: str, problem: str, fix: str) -> EdgeCnnError:

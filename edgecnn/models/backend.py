@@ -19,6 +19,9 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("torch", "train") from error
 
 
+ENGINE = "PyTorch"
+
+
 class TorchBackend:
     """An eager model in eval mode; its input is float NCHW, preprocessed as its card says."""
 
@@ -45,7 +48,7 @@ class TorchBackend:
         try:
             return self._forward(self._model, torch.from_numpy(feeds["image"]))
         except RuntimeError as error:
-            raise inference_error("PyTorch", error) from error
+            raise inference_error(ENGINE, error) from error
 
     def close(self) -> None:
         """Free the model; calling it again does nothing."""

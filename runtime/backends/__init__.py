@@ -11,7 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from edgecnn.errors import InputError
+from edgecnn.backend_errors import load_error
+from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.shipped import artifact, names
 from edgecnn.types import Array, Tensors, TensorSpec
 
@@ -75,5 +76,11 @@ def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | Non
     """
     path = artifact(path)
     opener = import_module(OPENERS[file_format(path)])
-    backend: Backend = opener.open_file(path, device, threads=threads, requests=requests)
+    try:
+        backend: Backend = opener.open_file(path, device, threads=threads, requests=requests)
+    except EdgeCnnError:
+        raise
+    # The bindings of a damaged file raise what they like: UnicodeDecodeError for a name, RuntimeError, MemoryError, IndexError ...
+    except Exception as error:
+        raise load_error(path, opener.ENGINE, error) from error
     return backend

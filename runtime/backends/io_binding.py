@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from edgecnn.backend_errors import inference_error
+from edgecnn.errors import EdgeCnnError
 from edgecnn.runtime.backends import Backend
 from edgecnn.types import Array
 
@@ -33,8 +35,17 @@ class SupportsBinding(Protocol):
 
 
 def bind_io(backend: Backend, shapes: Shapes) -> IoBinding:
-    """Create buffers of ``backend`` for inputs of ``shapes``; without IO binding, each run copies the arrays."""
-    return backend.bind(shapes) if isinstance(backend, SupportsBinding) else _CopyingBinding(backend, shapes)
+    """Create buffers of ``backend`` for inputs of ``shapes``; without IO binding, each run copies the arrays.
+
+    Raises ``BackendError`` for shapes that the engine refuses.
+    """
+    try:
+        return backend.bind(shapes) if isinstance(backend, SupportsBinding) else _CopyingBinding(backend, shapes)
+    except EdgeCnnError:
+        raise
+    # Shapes come from the file: an engine may refuse them, or there is not enough memory.
+    except Exception as error:
+        raise inference_error("the engine", error) from error
 
 
 class _CopyingBinding:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
 ZIP_ENTRY = rb"PK\x03\x04[\x0a\x14\x2d]\x00"  # local file header: signature, version needed to extract (1.0, 2.0 or 4.5)
+MOST_TEXT = 1 << 26  # bytes of all texts in the ZIP together
 _STDERR_LOCK = threading.Lock()
 
 
@@ -84,6 +87,19 @@ class LiteRtBackend:
         self._interpreters.close()
 
 
+def engine_version() -> str:
+    """The version of the package that runs TFLite models; without a number where it has none."""
+    package = sys.modules.get(_package_name())
+    return f"{ENGINE} {getattr(package, '__version__', '')}"
+
+
+def _package_name() -> str:
+    try:
+        return str(_interpreter_class().__module__).partition(".")[0]
+    except MissingExtraError:
+        return ""
+
+
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> LiteRtBackend:
     """Load a .tflite file. Raises ``BackendError`` if the engine cannot load it, and for the device "gpu".
 
@@ -127,7 +143,7 @@ def _check_is_tflite(path: Path) -> None:
 
 
 def _zip_texts(path: Path) -> dict[str, str]:
-    """Read the text files of the ZIP appended to the model, by name. Raises ``BackendError`` if that ZIP is truncated.
+    """Read the text files of the ZIP appended to the model, by name. Raises ``BackendError`` if that ZIP is truncated or damaged.
 
     Readers find a ZIP by the directory at its end, so a truncated file looks like one without metadata. The headers of its
     entries show that it had some.
@@ -136,15 +152,29 @@ def _zip_texts(path: Path) -> dict[str, str]:
         if re.search(ZIP_ENTRY, path.read_bytes()):
             raise BackendError(f"{path} is truncated: the end of its metadata is missing", "export or copy the file again")
         return {}
-    texts = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            try:
-                texts[name] = decode_text(archive.read(name))
-            # Other tools append binary files, too. zipfile raises RuntimeError for an encrypted entry.
-            except (UnicodeDecodeError, zipfile.BadZipFile, OSError, RuntimeError):
-                continue
-    return texts
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return dict(_texts(archive))
+    # The directory at the end of a damaged ZIP may say anything.
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise BackendError(f"the metadata of {path} is damaged: {error}", "export or copy the file again") from error
+
+
+def _texts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    left = MOST_TEXT
+    for entry in archive.infolist():
+        try:
+            with archive.open(entry) as file:
+                # The size that the directory states may be wrong; other tools append large binary files, too.
+                content = file.read(left + 1)
+        # zipfile raises the last three for an entry that is encrypted, packed by an unknown method, or cut off.
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError):
+            continue
+        if len(content) > left:
+            continue
+        with suppress(UnicodeDecodeError):
+            yield entry.filename, decode_text(content)
+            left -= len(content)
 
 
 @contextmanager

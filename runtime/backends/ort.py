@@ -17,6 +17,7 @@ from edgecnn.runtime.backends.io_binding import Shapes
 from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
+ENGINE = "ONNX Runtime"
 GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
 _DTYPES = {
     "tensor(float)": "float32",
@@ -52,7 +53,7 @@ class OrtBackend:
         try:
             return dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
         except Exception as error:
-            raise inference_error("ONNX Runtime", error) from error
+            raise inference_error(ENGINE, error) from error
 
     def bind(self, shapes: Shapes) -> OrtBinding:
         """Create buffers that the session reads and, for outputs of a fixed size, writes."""
@@ -99,7 +100,7 @@ class OrtBinding:
                 return self._outputs
             made = [value.numpy() for value in self._binding.get_outputs()]
         except Exception as error:
-            raise inference_error("ONNX Runtime", error) from error
+            raise inference_error(ENGINE, error) from error
         found = dict(zip((spec.name for spec in self._backend.outputs), made, strict=True))
         if self._outputs is None:
             self._outputs = self._bind_outputs(found)
@@ -114,13 +115,18 @@ class OrtBinding:
         return kept
 
 
+def engine_version() -> str:
+    """The version of ONNX Runtime."""
+    return f"{ENGINE} {ort.__version__}"
+
+
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OrtBackend:
     """Load an .onnx file. Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
     providers = _providers(device)
     try:
         session = ort.InferenceSession(str(path), _options(threads, requests), providers=providers)
     except Exception as error:
-        raise load_error(path, "ONNX Runtime", error) from error
+        raise load_error(path, ENGINE, error) from error
     # ONNX Runtime continues on the CPU if a provider can't start, for example for lack of a driver.
     if device == "gpu" and session.get_providers()[0] not in GPU_PROVIDERS:
         raise BackendError(f"{providers[0]} did not start", "check the driver of the GPU, or use --device cpu")

@@ -108,6 +108,15 @@ def _lock_if_first() -> AbstractContextManager[object]:
     return nullcontext() if _is_initialized else _FIRST_INFERENCE
 
 
+def engine_version() -> str:
+    """The version of OpenVINO; without a number where it is not installed."""
+    try:
+        import openvino
+    except ImportError:
+        return ENGINE
+    return f"{ENGINE} {openvino.__version__}"
+
+
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:
     """Load an IR (.xml with its .bin). Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
     try:

@@ -10,7 +10,8 @@ from typing import Any
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import InputError
-from edgecnn.runtime.backends import file_format, open_backend
+from edgecnn.runtime.backends import file_format
+from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.types import TensorSpec
 
@@ -61,8 +62,8 @@ class ModelDescription:
 
 
 def describe(file: Path) -> ModelDescription:
-    """Load and describe a model file. Raises the errors of ``open_backend``, and ``ArtifactError`` for a broken card."""
-    backend = open_backend(file)
+    """Load and describe a model file. Raises the errors of ``open_checked``, and ``ArtifactError`` for a broken card."""
+    backend = open_checked(file)
     try:
         card, problem = None, ""
         try:

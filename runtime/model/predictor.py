@@ -12,8 +12,9 @@ import numpy as np
 from edgecnn.card import ModelCard
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor, tensor_shape
-from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.backends import Backend, Device
 from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
+from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.preload import BackendPreloader
 from edgecnn.shipped import artifact
@@ -72,7 +73,7 @@ class Predictor:
     """Predicts images with a model file, or a shipped model by its name ("cups"); can be called from any thread.
 
     ``threads`` is the total number of CPU threads, ``requests`` the number of concurrent predictions. ``trials`` are the
-    measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises the errors of ``open_backend`` and
+    measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises the errors of ``open_checked`` and
     ``card_for``.
     """
 
@@ -92,7 +93,7 @@ class Predictor:
         preloader: BackendPreloader | None = None,
     ) -> None:
         self.path, self.threads = artifact(path), threads
-        open_file = open_backend if preloader is None else preloader.open
+        open_file = open_checked if preloader is None else preloader.open
         self.backend = open_file(self.path, device, threads=threads, requests=requests)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from edgecnn.runtime.backends import SUFFIXES, Backend, Device, open_backend
+from edgecnn.runtime.backends import SUFFIXES, Backend, Device
+from edgecnn.runtime.backends.trial_load import open_checked
 
 PRELOADED_FORMATS = (
     "onnx",
@@ -31,11 +32,11 @@ class BackendPreloader:
             self._loading[key] = _LoadThread(key)
 
     def open(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
-        """Return the preloaded backend for exactly these arguments, else a new one. Raises the errors of ``open_backend``."""
+        """Return the preloaded backend for exactly these arguments, else a new one. Raises the errors of ``open_checked``."""
         loading = self._loading.pop((path, device, threads, requests), None)
         if loading is not None:
             return loading.result()
-        return open_backend(path, device, threads=threads, requests=requests)
+        return open_checked(path, device, threads=threads, requests=requests)
 
     def close(self) -> None:
         """Wait for loads that are still running and free the backends that were not used."""
@@ -63,7 +64,7 @@ class _LoadThread:
     def _load(self) -> None:
         path, device, threads, requests = self._key
         try:
-            self._backend = open_backend(path, device, threads=threads, requests=requests)
+            self._backend = open_checked(path, device, threads=threads, requests=requests)
         # Stored for `result`: an error in this thread would be lost and the caller would wait in vain.
         except BaseException as error:
             self._error = error

@@ -12,7 +12,8 @@ from edgecnn.golden import decode as decode_goldens
 from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, compare, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
-from edgecnn.runtime.backends import Backend, Device, open_backend
+from edgecnn.runtime.backends import Backend, Device
+from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.types import Detections, Tensors
 
@@ -42,7 +43,7 @@ def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
 
 def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, list[ParityRow]]:
     """Load a model file and run ``selftest``; return its card and the rows. Raises the errors of loading and ``selftest``."""
-    backend = open_backend(path, device, threads=threads)
+    backend = open_checked(path, device, threads=threads)
     try:
         card = card_for(backend, path, CardOptions())
         return card, selftest(backend, card, path)

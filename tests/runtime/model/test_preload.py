@@ -25,13 +25,13 @@ def loading_threads() -> int:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, str]]:
     """Backends that were opened, each with the name of the thread that did it."""
     found: list[tuple[object, str]] = []
-    real = preload.open_backend
+    real = preload.open_checked
 
     def record(*args: object, **options: object) -> object:
         found.append((real(*args, **options), threading.current_thread().name))  # type: ignore[arg-type]
         return found[-1][0]
 
-    monkeypatch.setattr(preload, "open_backend", record)
+    monkeypatch.setattr(preload, "open_checked", record)
     return found
 
 

@@ -1,0 +1,203 @@
+"""Loads a model file that is new on this machine in a helper process first: a damaged file can crash the engine, or never end.
+
+A crash, an endless load or a demand for all memory then ends the helper, and the caller gets one ``BackendError``. A file that
+loaded is remembered by its inode, size and time, per version of the engine, as an empty file in the user's cache folder, so it costs
+the helper once. The files of the package, and those that were exported on this machine, are known to load.
+``EDGECNN_TRIAL_LOAD=off`` starts no helper.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from edgecnn.errors import BackendError, EdgeCnnError
+from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, open_backend
+from edgecnn.shipped import FOLDER, artifact
+from edgecnn.types import TensorSpec
+
+SWITCH: Final = "EDGECNN_TRIAL_LOAD"
+MODULE: Final = "edgecnn.runtime.backends.trial_load"
+_MIB: Final = 1 << 20
+# Processor seconds, not those of the clock: a busy machine must not look like a damaged file. An endless load uses its processor.
+_CPU_S: Final = 7
+_WALL_S: Final = 120
+_MEMORY: Final = 768 * _MIB  # beyond what Python and the engine have taken, and beyond eight times the file
+_REMEMBERED: Final = 2000  # files
+_CRASHES: Final = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"}
+_AGAIN: Final = "the file is damaged: export or copy it again"
+
+
+def open_checked(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
+    """``open_backend`` for a file of unknown origin: one that is new on this machine is loaded in a helper process first.
+
+    Raises what ``open_backend`` raises, and ``BackendError`` for a file that crashes its engine, or overruns time or memory.
+    """
+    path = artifact(path)
+    _check_loads(path)
+    return open_backend(path, device, threads=threads, requests=requests)
+
+
+def remember(path: Path) -> None:
+    """Note that this process has loaded and run the file without a helper."""
+    if os.environ.get(SWITCH) != "off":
+        _touch(_mark(path))
+
+
+def _check_loads(path: Path) -> None:
+    # No helper for checkpoints, which no engine reads, for the files of the package, and where none can be started.
+    if os.environ.get(SWITCH) == "off" or file_format(path) == "torch" or path.parent == FOLDER or not sys.executable:
+        return
+    mark = _mark(path)
+    if mark is None or not mark.exists():
+        _load_in_helper(path)
+        _touch(mark)
+
+
+def _mark(path: Path) -> Path | None:
+    """The empty file that says that ``path`` loaded before, as it is now; None without a cache folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - Path.home() raises without HOME
+    if not cache.is_absolute():
+        return None
+    version = import_module(OPENERS[file_format(path)]).engine_version()
+    stamps = [_stamp(part) for part in (path, path.with_suffix(".bin"))]
+    key = json.dumps([stamps, version])
+    return cache / "edgecnn" / "loaded" / hashlib.sha256(key.encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _touch(mark: Path | None) -> None:
+    """Write the mark; where that is not possible, the file is checked again the next time."""
+    if mark is None:
+        return
+    with contextlib.suppress(OSError):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        marks = list(mark.parent.iterdir())
+        for old in sorted(marks, key=lambda each: each.stat().st_mtime)[:-_REMEMBERED]:
+            old.unlink(missing_ok=True)
+
+
+def _load_in_helper(path: Path) -> None:
+    command = [sys.executable, "-m", MODULE, str(path.absolute())]
+    environment = {**os.environ, SWITCH: "off"}
+    try:
+        # errors of the engine come as JSON on stdout; what it prints itself goes nowhere
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as helper:
+            try:
+                output, _ = helper.communicate(timeout=_WALL_S)
+            except subprocess.TimeoutExpired:
+                helper.kill()
+                raise _endless(path) from None
+            except BaseException:
+                helper.kill()
+                raise
+    except OSError:  # no process can be started here
+        return
+    _judge(path, helper.returncode, output)
+
+
+def _judge(path: Path, code: int, output: bytes) -> None:
+    """Raise ``BackendError`` for what the helper met. Any other end, such as a Python that can't import edgecnn, says nothing."""
+    name = signal.Signals(-code).name if code < 0 else ""
+    if name == "SIGXCPU":
+        raise _endless(path)
+    if name in _CRASHES:
+        raise BackendError(f"{_engine(path)} crashes when it loads {path} ({name})", _AGAIN)
+    if name == "SIGKILL":
+        raise BackendError(f"loading {path} with {_engine(path)} was ended by the system, which is short of memory", _AGAIN)
+    if code == 0 and output:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            reported = json.loads(output)
+            raise BackendError(reported["problem"], reported["fix"])
+
+
+def _endless(path: Path) -> BackendError:
+    return BackendError(f"{_engine(path)} does not finish loading {path}", f"{_AGAIN}; {SWITCH}=off waits longer")
+
+
+def _engine(path: Path) -> str:
+    return str(import_module(OPENERS[file_format(path)]).ENGINE)
+
+
+def main(path: Path) -> None:
+    """The helper: load the file and run it once; report a ``BackendError`` as JSON on standard output."""
+    output = os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    import_module(OPENERS[file_format(path)])
+    size = sum(part.stat().st_size for part in (path, path.with_suffix(".bin")) if part.exists())
+    _limit("RLIMIT_CPU", int(sum(os.times()[:2])) + _CPU_S + size // _MIB)
+    _limit("RLIMIT_DATA", _data_bytes() + _MEMORY + 8 * size)
+    try:
+        _run_once(path, size)
+    except BackendError as error:
+        output.write(json.dumps({"problem": error.problem, "fix": error.fix}))
+        output.flush()
+    except EdgeCnnError:
+        pass  # a file of another kind, or an engine that is not installed: the caller meets the same error
+    output.close()
+    os._exit(0)  # an engine that loaded a damaged file may crash when it is freed
+
+
+def _run_once(path: Path, size: int) -> None:
+    import numpy as np
+
+    backend = open_backend(path, threads=1)
+    feeds = {
+        spec.name: np.zeros([max(length, 1) for length in spec.shape], spec.dtype) for spec in backend.inputs if _small(spec)
+    }
+    if len(feeds) < len(backend.inputs):
+        return  # larger than any image input, which the card check refuses
+    _limit("RLIMIT_DATA", _data_bytes() + _MEMORY + 8 * size + 64 * sum(array.nbytes for array in feeds.values()))
+    try:
+        backend.run(feeds)
+    except (BackendError, MemoryError) as error:
+        # any other failure may be due to these zeros
+        if "alloc" in str(error) or isinstance(error, MemoryError):
+            raise BackendError(f"{_engine(path)} asks for too much memory to run {path}", _AGAIN) from error
+
+
+def _small(spec: TensorSpec) -> bool:
+    return math.prod(max(length, 1) for length in spec.shape) <= 1 << 26
+
+
+def _limit(name: str, value: int) -> None:
+    """Set a limit of this process, where the system has it and allows it."""
+    resource: Any
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _data_bytes() -> int:
+    """The private writable memory of this process, which RLIMIT_DATA limits."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmData")).split()[1]) * 1024
+    return 1 << 30
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
