@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgecnn.card import ModelCard
-from edgecnn.errors import ArtifactError
 from edgecnn.postprocess.nms import NmsOptions, top_scores
-from edgecnn.postprocess.tensors import first_image, unexpected_outputs
+from edgecnn.postprocess.tensors import class_ids, first_image, unexpected_outputs
 from edgecnn.types import Array, Detections, Float32, Tensors
 
 
@@ -19,18 +18,10 @@ def ssd(outputs: Tensors, card: ModelCard) -> Detections:
     """
     table, first_class = _tflite(outputs) if len(outputs) == 4 else _openvino(outputs)
     options = NmsOptions.from_card(card.decode.options)
-    table = table[table[:, 0] >= options.score_threshold]
+    table = table[(table[:, 0] >= options.score_threshold) & np.isfinite(table).all(axis=1)]
     table = table[top_scores(table[:, 0], options.max_detections)]
-    class_id = table[:, 1].astype(np.int64) - int(card.decode.options.get("first_class", first_class))
-    # with a single label the class is known: exports count it as 0 or as 1
-    if len(card.labels) == 1:
-        class_id[:] = 0
-    if len(class_id) and not 0 <= class_id.min() <= class_id.max() < len(card.labels):
-        worst = class_id.max() if class_id.min() >= 0 else class_id.min()
-        raise ArtifactError(
-            f"the model found class {worst}, but its {len(card.labels)} labels are classes 0 to {len(card.labels) - 1}",
-            "correct --labels",
-        )
+    numbers = table[:, 1] - int(card.decode.options.get("first_class", first_class))
+    class_id = class_ids(numbers, len(card.labels))
     height, width = card.preprocess.size
     xyxy = table[:, 2:] * np.array([width, height, width, height], np.float32)
     return Detections(xyxy, table[:, 0].copy(), class_id)
@@ -59,7 +50,12 @@ def _tflite(outputs: Tensors) -> tuple[Float32, int]:
     table = np.concatenate(
         [first_image(scores)[:, None], first_image(classes)[:, None], first_image(boxes[0])[:, [1, 0, 3, 2]]], axis=1
     )
-    return table[: int(counts[0].ravel()[0])], 0
+    return table[: _count(float(counts[0].ravel()[0]), len(table))], 0
+
+
+def _count(number: float, rows: int) -> int:
+    """The number of valid rows, at most all; none where it is not a number."""
+    return 0 if np.isnan(number) else int(min(max(number, 0.0), rows))
 
 
 def _are_classes(array: Array) -> bool:

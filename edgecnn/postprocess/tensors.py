@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from edgecnn.errors import ArtifactError
-from edgecnn.types import Array, Float32, Tensors, TensorSpec
+from edgecnn.types import Array, Float32, Int64, Tensors, TensorSpec
 
 
 def dequantize(outputs: Tensors, specs: Iterable[TensorSpec]) -> Tensors:
@@ -36,6 +36,20 @@ def first_image(array: Array) -> Float32:
     """The first image of a batch as float32, without a copy where it is float32 already."""
     first: Float32 = array[0].astype(np.float32, copy=False)
     return first
+
+
+def class_ids(numbers: Float32, labels: int) -> Int64:
+    """Class ids (n,) that a graph gives as numbers; raises ``ArtifactError`` for a class without one of the ``labels``."""
+    # With a single label the class is known: exports count it as 0 or as 1.
+    if labels == 1 and (np.abs(numbers) <= 1).all():
+        return np.zeros(len(numbers), np.int64)
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < labels:
+        worst = numbers.max() if numbers.min() >= 0 else numbers.min()
+        raise ArtifactError(
+            f"the model found class {worst:.0f}, but its {labels} labels are classes 0 to {labels - 1}", "correct --labels"
+        )
+    found: Int64 = numbers.astype(np.int64)
+    return found
 
 
 def unexpected_outputs(decoder: str, expected: str, outputs: Tensors) -> ArtifactError:

@@ -110,12 +110,14 @@ def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
 
 
 def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
-    from edgecnn.runtime.model.tensor_shapes import class_count
+    from edgecnn.runtime.model.tensor_shapes import class_choices
 
-    count = class_count(card.decode.name, backend.outputs, card.preprocess.size)
-    if count is not None and count != len(card.labels):
+    counts = class_choices(card.decode.name, backend.outputs, card.preprocess.size)
+    if counts and len(card.labels) not in counts:
         raise ArtifactError(
-            f"the outputs of {path} have {count} classes, but there are {len(card.labels)} class names", "correct --labels"
+            f"the outputs of {path} have {' or '.join(map(str, counts))} class{'' if counts == (1,) else 'es'}, "
+            f"but there {'is 1 class name' if len(card.labels) == 1 else f'are {len(card.labels)} class names'}",
+            "correct --labels",
         )
 
 

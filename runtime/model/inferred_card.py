@@ -14,7 +14,15 @@ from edgecnn.labels import COCO_80
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.runtime.backends import Backend
 from edgecnn.runtime.model.foreign_metadata import CardFields, read_metadata
-from edgecnn.runtime.model.tensor_shapes import CLASSIFIERS, Size, class_count, conventions, identify_detector, input_size
+from edgecnn.runtime.model.tensor_shapes import (
+    CLASSIFIERS,
+    Size,
+    class_choices,
+    class_count,
+    conventions,
+    identify_detector,
+    input_size,
+)
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -75,6 +83,8 @@ def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str
     if known.get("task") == "regress":
         return "values"
     labels = known.get("labels")
+    if known.get("task") is None and labels and len(labels) == 6 and [spec.shape for spec in backend.outputs] == [(1, 1, 6)]:
+        raise _missing(path, "its output 1x1x6 is one box or six scores", ["--decode yolo or --task classify"])
     by_shape = identify_detector(backend.outputs, size, len(labels) if labels else None)
     if known.get("task") != "classify" and by_shape:
         return by_shape
@@ -123,12 +133,19 @@ def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tu
     if labels:
         # The class ids in the outputs of an SSD do not count the background.
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
-    count = class_count(decoder, backend.outputs, size)
-    if count is None:
-        raise InputError("the file has no class names for this detector", "give them with --labels, one per line")
+    counts = class_choices(decoder, backend.outputs, size)
+    is_detector = decoder not in (*CLASSIFIERS, "values")
+    if is_detector and len(COCO_80) in counts:
+        return COCO_80
+    # Rows with more than boxes and scores, such as key points, have the shape of a YOLO with more classes.
+    is_guess = is_detector and known.get("decode") is None and counts != (1,)
+    if len(counts) != 1 or is_guess:
+        several = f", whose outputs can mean {' or '.join(map(str, counts))} classes" if counts else ""
+        raise InputError(f"the file has no class names for this detector{several}", "give them with --labels, one per line")
+    count = counts[0]
     if decoder == "values":
         return ("value",) if count == 1 else tuple(f"value {index}" for index in range(count))
-    return COCO_80 if count == 80 and decoder not in CLASSIFIERS else tuple(f"class {index}" for index in range(count))
+    return tuple(f"class {index}" for index in range(count))
 
 
 def _missing(path: Path, problem: str, options: list[str]) -> InputError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgecnn.labels import COCO_80
 from edgecnn.postprocess.cells import cell_count
 from edgecnn.postprocess.ultraface import MIN_BOXES
-from edgecnn.postprocess.yolo import STRIDES, layout_of
+from edgecnn.postprocess.yolo import STRIDES, class_counts, is_dense, layout_of
 from edgecnn.types import TensorSpec
 
 Size = tuple[int, int]
@@ -67,9 +68,9 @@ def input_size(spec: TensorSpec) -> Size | None:
 
 
 def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | None) -> str:
-    """Return the detection decoder that fits these output shapes, "" if there is none.
+    """Return the detection decoder that fits these output shapes, "" if there is none or if several fit.
 
-    ``classes`` is the number of labels if it is known; else 80, the number of COCO, is tried.
+    ``classes`` is the number of labels if it is known; else a shape with 80 classes is one of COCO.
     """
     shapes = [spec.shape for spec in outputs]
     if _is_ssd(shapes):
@@ -78,7 +79,15 @@ def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | 
         return "ultraface"
     if len(shapes) != 1:
         return ""
-    return _single(shapes[0], size, classes or 80)
+    return _single(shapes[0], size, classes) if classes else _without_labels(shapes[0], size)
+
+
+def _without_labels(shape: tuple[int, ...], size: Size) -> str:
+    if len(shape) != 3 or (shape[2] == 6 and not is_dense(shape[1], size)):
+        return _single(shape, size, len(COCO_80))
+    # One axis has to be the cells: without them, 84 values are not 80 classes.
+    has_cells = any(length == -1 or is_dense(length, size) for length in shape[1:])
+    return (_single(shape, size, len(COCO_80)) or "yolo") if has_cells and class_counts(shape, size) else ""
 
 
 def _single(shape: tuple[int, ...], size: Size, classes: int) -> str:
@@ -88,7 +97,8 @@ def _single(shape: tuple[int, ...], size: Size, classes: int) -> str:
     # YOLOX: one row per cell with box (4), objectness and classes.
     if len(shape) == 3 and shape[1:] == (cell_count(size, STRIDES), 5 + classes):
         return "yolox"
-    return "yolo" if layout_of(shape, size, classes) else ""
+    # One row of six values, also of a dynamic batch, is rather a classifier's.
+    return "yolo" if shape not in ((1, 6), (-1, 6)) and layout_of(shape, size, classes) else ""
 
 
 def _is_ssd(shapes: list[tuple[int, ...]]) -> bool:
@@ -108,13 +118,19 @@ def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
 
 
 def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int | None:
-    """Return the number of classes that the output shapes imply; None if they do not show it."""
+    """Return the number of classes that the output shapes imply; None if they do not show it, or if several are possible."""
+    counts = class_choices(decoder, outputs, size)
+    return counts[0] if len(counts) == 1 else None
+
+
+def class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> tuple[int, ...]:
+    """Return the numbers of classes that the output shapes can mean; () if they do not show it."""
     shapes = {spec.name: spec.shape for spec in outputs}
     only = next(iter(shapes.values())) if len(shapes) == 1 else ()
     if decoder in (*CLASSIFIERS, "values"):
         # A dynamic size (-1) counts as 1.
         sizes = [abs(length) for length in only[1:]]
-        return max(sizes) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) else None
+        return (max(sizes),) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) and max(sizes) else ()
     if decoder == "fcos":
         return _known(shapes.get("scores", ())[-1:], 0)
     if decoder == "yolox":
@@ -122,20 +138,9 @@ def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int 
     if decoder == "fastestdet":
         return _known(only[1:2], 5)
     if decoder == "ultraface":
-        return 1
-    return _yolo_classes(only, size) if decoder == "yolo" and len(only) == 3 else None
+        return (1,)
+    return class_counts(only, size) if decoder == "yolo" else ()
 
 
-def _known(length: Sequence[int], others: int) -> int | None:
-    return length[0] - others if length and length[0] > others else None
-
-
-def _yolo_classes(shape: Sequence[int], size: Size) -> int | None:
-    """Return the number of classes of a YOLO output before NMS, whose longer side are the cells; else None."""
-    # After NMS a row is (x1, y1, x2, y2, score, class), whatever the number of classes.
-    if min(shape[1:]) == 6 and shape[1] > shape[2]:
-        return None
-    if shape[1] > shape[2]:
-        # YOLOv5 has three anchors per cell and rows of box (4), objectness and classes; later versions have no objectness.
-        return shape[2] - (5 if shape[1] == 3 * cell_count(size, STRIDES) else 4)
-    return shape[1] - 4
+def _known(length: Sequence[int], others: int) -> tuple[int, ...]:
+    return (length[0] - others,) if length and length[0] > others else ()

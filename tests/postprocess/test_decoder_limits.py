@@ -12,7 +12,7 @@ from edgecnn.errors import ArtifactError
 from edgecnn.postprocess import decode
 from edgecnn.postprocess.cells import cell_count, cells, grid
 from edgecnn.postprocess.tensors import dequantize, first_image, unexpected_outputs
-from edgecnn.postprocess.yolo import layout_of
+from edgecnn.postprocess.yolo import class_counts, layout_of
 from edgecnn.types import Detections, TensorSpec
 
 SIZE = (64, 96)
@@ -239,10 +239,74 @@ def test_fastestdet_with_one_class_and_negative_values() -> None:
         pytest.param((1, 0, 6), 1, "end2end", id="one-class-empty"),
         pytest.param((1, CELLS, 9), 3, "", id="other"),
         pytest.param((CELLS, 7), 3, "", id="two-axes"),
+        pytest.param((30, 6), 3, "end2end", id="end2end-without-batch"),
+        *(pytest.param((1, rows, 6), 2, "end2end", id=f"end2end-{rows}-rows") for rows in (1, 2, 5, 6, 7)),
+        pytest.param((1, 30, 6), 26, "end2end", id="as-many-rows-as-channels"),
+        pytest.param((1, CELLS, 6), 2, "rows", id="two-classes-of-cells"),
+        pytest.param((1, CELLS, 6), 3, "", id="cells-of-another-number-of-classes"),
+        pytest.param((1, CELLS, 5), 1, "rows", id="one-class-rows"),
+        pytest.param((1, 6, CELLS), 2, "columns", id="two-classes-of-columns"),
+        pytest.param((1, CELLS, CELLS + 1), CELLS - 4, "objectness", id="the-cells-decide"),
+        pytest.param((1, CELLS - 1, CELLS), CELLS - 5, "columns", id="the-cells-decide-columns"),
+        pytest.param((1, 12, 40), 8, "columns", id="other-strides"),
     ],
 )
 def test_yolo_layouts(shape: tuple[int, ...], classes: int, layout: str) -> None:
     assert layout_of(shape, SIZE, classes) == layout
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [
+        pytest.param((1, 300, 6), (), id="end2end"),
+        pytest.param((1, 7, CELLS), (3,), id="columns"),
+        pytest.param((1, 7, -1), (3,), id="free-columns"),
+        pytest.param((1, CELLS, 7), (3, 2), id="rows"),
+        pytest.param((1, 3 * CELLS, 7), (2, 3), id="anchors"),
+        pytest.param((1, CELLS, 5), (1,), id="one-class"),
+        pytest.param((1, 12, 40), (8,), id="other-strides"),
+        pytest.param((1, 4, CELLS), (), id="boxes-only"),
+        pytest.param((1, -1, -1), (), id="free"),
+        pytest.param((1, 0, 0), (), id="empty"),
+        pytest.param((5,), (), id="one-axis"),
+    ],
+)
+def test_yolo_class_counts(shape: tuple[int, ...], counts: tuple[int, ...]) -> None:
+    assert class_counts(shape, SIZE) == counts
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_yolo_end2end_of_few_rows(rows: int) -> None:
+    table = np.zeros((1, rows, 6), np.float32)
+    table[0, :2] = np.array([[8, 8, 24, 24, 0.9, 0], [32, 32, 56, 56, 0.8, 1]], np.float32)[:rows]
+    found = boxes({"o": table}, card("yolo", 2))
+    assert found.class_id.tolist() == [0, 1][:rows]
+    assert found.xyxy.tolist() == [[8, 8, 24, 24], [32, 32, 56, 56]][:rows]
+    without_batch = boxes({"o": table[0]}, card("yolo", 2))
+    assert without_batch.xyxy.tolist() == found.xyxy.tolist()
+
+
+def test_yolo_end2end_with_values_that_can_not_be() -> None:
+    """Rows that are not finite are no boxes, rows without a score fill the table, a class without a label is an error."""
+    table = np.zeros((1, 5, 6), np.float32)
+    table[0] = [
+        [8, 8, 24, 24, 0.9, 1],
+        [8, 8, 24, np.nan, 0.9, 1],
+        [8, 8, 24, 24, 0.9, np.inf],
+        [0, 0, 0, 0, 0, -1],
+        [np.nan] * 6,
+    ]
+    assert boxes({"o": table}, card("yolo", 2, score_threshold=0.0)).xyxy.tolist() == [[8, 8, 24, 24]]
+    table[0, 0, 5] = 3
+    with pytest.raises(ArtifactError, match="found class 3, but its 2 labels are classes 0 to 1"):
+        boxes({"o": table}, card("yolo", 2))
+
+
+@pytest.mark.parametrize("count", [np.nan, np.inf, -1.0, 1e9])
+def test_ssd_with_a_count_that_can_not_be(count: float) -> None:
+    parts = {"b": np.ones((1, 2, 4)), "c": np.zeros((1, 2)), "s": np.full((1, 2), 0.9), "n": np.array([count])}
+    outputs = {name: array.astype(np.float32) for name, array in parts.items()}
+    assert len(boxes(outputs, card("ssd", 2))) == (2 if count > 2 else 0)
 
 
 @pytest.mark.parametrize(

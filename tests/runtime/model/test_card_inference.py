@@ -394,6 +394,57 @@ def test_what_is_missing_is_named(
     )
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_an_end_to_end_detector_of_few_rows(rows: int, tmp_path: Path) -> None:
+    table = np.zeros((1, rows, 6), np.float32)
+    table[0, 0] = [8, 8, 24, 24, 0.9, 1]
+    metadata = {key: str(value) for key, value in ultralytics(names={0: "cat", 1: "dog"}).items()}
+    path = write(tmp_path, "onnx", Graph({"output0": table}, (1, 3, SIZE, SIZE), "float32", 0.0, metadata))
+    with Predictor(path) as predictor:
+        found = predictor(np.zeros((SIZE, SIZE, 3), np.uint8))
+    assert isinstance(found, Detections)
+    assert (found.class_id.tolist(), found.xyxy.tolist()) == ([1], [[8, 8, 24, 24]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "expected"),
+    [
+        pytest.param((1, CELLS, 5), {}, ("yolo", 1), id="rows-1"),
+        pytest.param((1, CELLS, 6), {"labels": Path("a,b")}, ("yolo", 2), id="rows-2"),
+        pytest.param((1, CELLS, 6), {"labels": Path("a")}, ("yolox", 1), id="yolox-1"),
+        pytest.param((1, CELLS, 7), {"labels": Path("a,b,c")}, ("yolo", 3), id="rows-3"),
+        pytest.param((1, CELLS, 6), {}, "can mean 2 or 1 classes; give them with --labels", id="rows-2-unnamed"),
+        pytest.param((1, CELLS, 7), {"decode": "yolo"}, "can mean 3 or 2 classes; give them with --labels", id="rows-3-unnamed"),
+        pytest.param((1, 56, CELLS), {}, "can mean 52 classes; give them with --labels", id="key-points"),
+        pytest.param((1, 7, CELLS), {"decode": "yolo"}, ("yolo", 3), id="columns-decoder-given"),
+        pytest.param(
+            (1, CELLS, 7), {"labels": Path("a"), "decode": "yolo"}, "3 or 2 classes, but there is 1 class name", id="wrong"
+        ),
+        pytest.param(
+            (1, 5, CELLS), {"labels": Path("a,b"), "decode": "yolo"}, "have 1 class, but there are 2", id="wrong-columns"
+        ),
+        pytest.param((30, 6), {"labels": Path("a,b")}, ("yolo", 2), id="without-batch"),
+        pytest.param((30, 6), {}, "no class names for this detector; give them with --labels", id="without-batch-unnamed"),
+        pytest.param((1, 6), {"labels": Path("a,b,c,d,e,f")}, ("softmax", 6), id="six-scores"),
+        pytest.param(
+            (1, 1, 6), {"labels": Path("a,b,c,d,e,f")}, "one box or six scores; give --decode yolo or --task", id="either"
+        ),
+    ],
+)
+def test_tables_of_boxes(
+    shape: tuple[int, ...], options: dict[str, Any], expected: tuple[str, int] | str, tmp_path: Path
+) -> None:
+    """The labels decide where a shape has several readings; without them it is refused."""
+    path = write(tmp_path, "onnx", Graph({"o": np.zeros(shape)}, (1, 3, SIZE, SIZE), "float32"))
+    options = {"color": "rgb", "mean": (0.0,), "std": (1.0,), **options}
+    if isinstance(expected, str):
+        with pytest.raises(EdgeCnnError, match=expected):
+            infer_card(path, **options)
+        return
+    found = infer_card(path, **options)
+    assert (found.decode.name, len(found.labels)) == expected
+
+
 def test_a_model_without_an_image_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one image input"):
         infer_card(write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 16), "float32")))
