@@ -102,7 +102,7 @@ def conclusion(rows: list[dict[str, Any]]) -> str:
     if not lost:
         return "no int8 file in the folder"
     most = TARGET[rows[0]["task"]]
-    reached = "reached" if max(lost.values()) <= most else "not reached"
+    reached = "reached" if all(points <= most for points in lost.values()) else "not reached"
     return (
         f"int8 within {most:g} points of fp32: {reached} ({', '.join(f'{name} {points:+.2f}' for name, points in lost.items())})"
     )

@@ -180,7 +180,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def conclusion(rows: list[dict[str, Any]]) -> str:
     """Whether no model is more than a point below its known accuracy."""
-    below = [f"{row['name']} {row['metric']}" for row in rows if row["measured"] < row["known"] - WITHIN]
+    if not rows:
+        return "nothing was measured"
+    below = [f"{row['name']} {row['metric']}" for row in rows if not row["measured"] >= row["known"] - WITHIN]
     return f"no more than {WITHIN:g} point below the known value: " + (f"not {', '.join(below)}" if below else "all")
 
 

@@ -61,6 +61,10 @@ def command(model: str, data: str, limit: int | None, json_path: Path | None) ->
         )
     fps = frame_rate(Path(data)) or 30.0
     truth = [_true(sample.boxes) for sample in dataset.samples]
+    if not any(counted(boxes) for boxes in truth):
+        raise InputError(
+            f"--data: no box of {dataset.name} counts: all are to be ignored, or there are none", "name another sequence"
+        )
     if json_path is not None:
         check_writable(json_path)
     with ProgressLine() as status:
@@ -149,15 +153,22 @@ def table(rows: Sequence[TrackerResult]) -> str:
 
 
 def conclusion(rows: Sequence[TrackerResult]) -> str:
-    """Whether ours, the first, reaches every other row in each figure."""
+    """Whether ours, the first, reaches every other row in each figure; not where nothing was counted or a figure is no number."""
     ours, *peers = rows
+    if not ours.score.boxes:
+        return "nothing was counted: the ground truth has no box"
     behind = {
         f"{name.upper()} of {peer.name}"
         for peer in peers
         for name in FIGURES
-        if getattr(ours.score, name) < getattr(peer.score, name)
+        if not getattr(ours.score, name) >= getattr(peer.score, name)
     }
     return f"MOTA, IDF1 and HOTA at least the peer's: {'not reached: ' + ', '.join(sorted(behind)) if behind else 'reached'}"
+
+
+def counted(boxes: TrackedBoxes) -> int:
+    """How many boxes of a frame are not ignored."""
+    return len(boxes.xyxy) if boxes.crowd is None else int((~boxes.crowd).sum())
 
 
 def _true(boxes: Any) -> TrackedBoxes:

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.inputs import BenchmarkInputs, dataset_inputs, default_inputs, store
 from edgecnn.benchmarks.measure.process import LoadReport, ModelProcess
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
@@ -24,7 +25,9 @@ from edgecnn.benchmarks.measure.record import (
     sha256_of,
 )
 from edgecnn.benchmarks.measure.rounds import measure_clock, measure_throughput
+from edgecnn.data import Dataset
 from edgecnn.devices import environment, probe
+from edgecnn.errors import InputError
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
 
@@ -44,15 +47,17 @@ def measure(config: BenchmarkConfig, progress: Progress = no_progress, check: Ch
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         processes = load_all(config, 1, stack, progress)
         check(processes)
-        inputs = _store_inputs(config, processes, Path(folder), progress)
+        inputs, unscored = _store_inputs(config, processes, Path(folder), progress)
         cold = _cold_starts(config, processes, progress)
         _use(folder, processes)
         found = {clock: measure_clock(clock, config.protocol, processes, progress) for clock in config.clocks}
-        scores = [_score(config, process, progress) for process in processes]
+        scores = [
+            None if reason else _score(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
+        ]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
         throughput = _throughput(config, folder, progress)
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
-    files = map(_file_record, config.files, display_names(config.files), cold, clocks, throughput, scores)
+    files = map(_file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored)
     return Record(
         started=started,
         protocol=config.protocol,
@@ -87,19 +92,39 @@ def _cold_starts(config: BenchmarkConfig, processes: list[ModelProcess], progres
     return reports
 
 
-def _store_inputs(config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress) -> BenchmarkInputs:
-    """Read the inputs once, for all processes; errors of the later accuracy measurement are raised here."""
+def _store_inputs(
+    config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress
+) -> tuple[BenchmarkInputs, list[str]]:
+    """Read the inputs once, for all processes, and say why the accuracy of a file can't be measured ("" where it can).
+
+    Raises ``InputError`` where that is so for all files.
+    """
     progress("reading inputs")
     count = config.protocol.input_count
+    unscored = [""] * len(processes)
     if config.data is None:
         inputs = default_inputs(processes[0].load_report.card.task, count)
     else:
         dataset = config.data.open(count)
-        for process in processes if dataset.labels else ():
-            config.data.check(dataset, process.load_report.card)
+        if dataset.labels:
+            unscored = _why_not_scored(config.data, dataset, processes)
         inputs = dataset_inputs(dataset, str(config.data), count)
     store(inputs, folder)
-    return inputs
+    return inputs, unscored
+
+
+def _why_not_scored(data: DatasetSelection, dataset: Dataset, processes: list[ModelProcess]) -> list[str]:
+    errors: list[InputError | None] = []
+    for process in processes:
+        try:
+            data.check(dataset, process.load_report.card)
+        except InputError as error:
+            errors.append(error)
+        else:
+            errors.append(None)
+    if (first := errors[0]) is not None and None not in errors:
+        raise first
+    return ["" if error is None else error.problem for error in errors]
 
 
 def _use(folder: str, processes: list[ModelProcess]) -> None:
@@ -134,6 +159,7 @@ def _file_record(
     clocks: dict[Clock, ClockRecord],
     throughput: Throughput | None,
     score: Score | None,
+    no_score_because: str,
 ) -> FileRecord:
     return FileRecord(
         path=path,
@@ -147,4 +173,5 @@ def _file_record(
         clocks=clocks,
         throughput=throughput,
         score=score,
+        no_score_because=no_score_because,
     )

@@ -66,7 +66,10 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """All measurements of one file; ``cold_starts`` and ``peak_memory_mib`` have one value per fresh process."""
+    """All measurements of one file; ``cold_starts`` and ``peak_memory_mib`` have one value per fresh process.
+
+    ``no_score_because``: why the accuracy of this file could not be measured, "" where it was or was not asked for.
+    """
 
     path: Path
     name: str
@@ -79,6 +82,7 @@ class FileRecord:
     sha256: str = ""
     throughput: Throughput | None = None
     score: Score | None = None
+    no_score_because: str = ""
 
     @property
     def precision(self) -> str:
@@ -139,6 +143,7 @@ class Record:
         base = self.reference
         differing = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
         notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
+        notes += [f"no accuracy of {own.name}: {own.no_score_because}" for own in self.files if own.no_score_because]
         return [*notes, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
 
     def noise_reasons(self) -> list[tuple[str, Clock, str]]:

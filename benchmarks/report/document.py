@@ -76,6 +76,7 @@ def _file(record: Record, own: FileRecord) -> dict[str, Any]:
         "throughput_fps": None if own.throughput is None else own.throughput.fps,
         "throughput_concurrency": None if own.throughput is None else own.throughput.concurrency,
         "accuracy": None if own.score is None else {**own.score.to_dict(), "primary": own.score.primary},
+        "no_accuracy_because": own.no_score_because or None,
         "verdict": str(own.verdict),
         "reasons": own.verdict.reasons,
         "clocks": {clock: _clock(record, own, clock) for clock in own.clocks},

@@ -73,11 +73,11 @@ def _files(record: Record) -> str:
     scores = [own.score for own in record.files if own.score is not None]
     head = ["file", "precision", "size MB", "memory MiB", "cold start ms", "frames/s", "concurrency"]
     head += [scores[0].primary_title] if scores else []
-    rows = [[*head, "verdict"], *([*_file_row(own), str(own.verdict)] for own in record.files)]
+    rows = [[*head, "verdict"], *([*_file_row(own, scored=bool(scores)), str(own.verdict)] for own in record.files)]
     return align_columns(rows, left=2)
 
 
-def _file_row(own: FileRecord) -> list[str]:
+def _file_row(own: FileRecord, *, scored: bool) -> list[str]:
     throughput = own.throughput
     rate = "" if throughput is None else f"{throughput.fps.get('task', throughput.fps.get('model', 0.0)):.0f}"
     cells = [
@@ -89,7 +89,7 @@ def _file_row(own: FileRecord) -> list[str]:
         rate,
     ]
     cells.append("" if throughput is None else str(throughput.concurrency))
-    return cells if own.score is None else [*cells, f"{own.score.primary:.4f}"]
+    return [*cells, "-" if own.score is None else f"{own.score.primary:.4f}"] if scored else cells
 
 
 def _noise(record: Record) -> list[str]:

@@ -78,6 +78,7 @@ class DetectionAccumulator:
             labels=self.labels,
             values=_values(precision, recall) | intervals(run),
             per_class={self.labels[index]: _mean(precision[:, :, index, AREAS["all"], -1]) for index in present},
+            ap50_per_class={self.labels[index]: _mean(precision[AP50, :, index, AREAS["all"], -1]) for index in present},
             support={self.labels[index]: int(support[index]) for index in present},
             notes=notes,
         )

@@ -36,9 +36,11 @@ def _class_lines(score: Score) -> Iterator[str]:
         names = sorted(names, key=lambda name: -score.support[name])[:MAX_CLASSES]
     width = max(len("class"), *(len(name) for name in names))
     counted, measured = ("images", "accuracy") if score.task == "classify" else ("boxes", "mAP@50-95")
-    yield f"  {'class':<{width}}  {counted:>8}  {measured:>9}"
+    more = f"  {'AP50':>9}" if score.ap50_per_class else ""
+    yield f"  {'class':<{width}}  {counted:>8}  {measured:>9}{more}"
     for name in names:
-        yield f"  {name:<{width}}  {score.support[name]:>8,}  {_percent(score.per_class[name]):>9}"
+        more = f"  {_percent(score.ap50_per_class[name]):>9}" if name in score.ap50_per_class else ""
+        yield f"  {name:<{width}}  {score.support[name]:>8,}  {_percent(score.per_class[name]):>9}{more}"
     left = len(score.per_class) - len(names)
     if left:
         yield f"  and {left} rarer classes (--json FILE has all)"

@@ -38,9 +38,9 @@ TITLES = {
 class Score:
     """Accuracy on ``n`` images; all values are fractions of 1, except those in ``IN_UNITS``.
 
-    ``values`` has the keys of ``TITLES`` that apply. ``per_class`` is accuracy or mAP@50-95 by label, ``support`` the number of
-    images or boxes by label. ``confusion`` (C, C) int64 has true classes as rows, predicted classes as columns (classification).
-    ``pairs`` (n, 2) float32 are true and predicted values (regression).
+    ``values`` has the keys of ``TITLES`` that apply. ``per_class`` is accuracy or mAP@50-95 by label, ``ap50_per_class`` AP50 by label
+    (detection), ``support`` the number of images or boxes by label. ``confusion`` (C, C) int64 has true classes as rows, predicted
+    classes as columns (classification). ``pairs`` (n, 2) float32 are true and predicted values (regression).
     """
 
     task: Task
@@ -52,6 +52,7 @@ class Score:
     confusion: Int64 | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
     pairs: Float32 | None = None
+    ap50_per_class: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def primary(self) -> float:
@@ -65,7 +66,9 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
-        pairs = {} if self.pairs is None else {"pairs": self.pairs.tolist()}
+        own: dict[str, Any] = {} if self.pairs is None else {"pairs": self.pairs.tolist()}
+        if self.ap50_per_class:
+            own["ap50_per_class"] = dict(self.ap50_per_class)
         return {
             "task": self.task,
             "n": self.n,
@@ -75,5 +78,5 @@ class Score:
             "support": dict(self.support),
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "notes": list(self.notes),
-            **pairs,
+            **own,
         }

@@ -14,6 +14,7 @@ import pytest
 from edgecnn.data import Boxes, open_dataset
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.metrics.average_precision import DetectionAccumulator, load_pycocotools
+from edgecnn.metrics.report import report_lines
 from edgecnn.types import Detections
 
 pytest.importorskip("pycocotools")
@@ -38,6 +39,8 @@ def test_all_found_is_1_everywhere() -> None:
     score = accumulator.score(("a note",))
     assert score.values == dict.fromkeys(("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar"), pytest.approx(1))
     assert score.per_class == {"cup": pytest.approx(1), "plate": pytest.approx(1)}
+    assert score.to_dict()["ap50_per_class"] == {"cup": pytest.approx(1), "plate": pytest.approx(1)}
+    assert "  AP50" in next(line for line in report_lines(score) if "class " in line)
     assert score.support == {"cup": 1, "plate": 2}
     assert (score.n, score.task, score.notes) == (1, "detect", ("a note",))
 

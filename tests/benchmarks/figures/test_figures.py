@@ -8,9 +8,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.benchmarks.figures import accuracy, figure, speedup
+from edgecnn.benchmarks.figures import accuracy, figure, speedup, third_party, tracking
 from edgecnn.benchmarks.measure.record import Record
 from edgecnn.errors import InputError
+from edgecnn.metrics.tracking import TrackScore
 
 FILES = ["cups.safetensors", "cups-fp32.onnx", "cups-fp16.onnx", "cups-int8.onnx", "cups-int8.tflite"]
 
@@ -90,3 +91,24 @@ def test_files_of_other_weights_have_no_figure(record_of: Callable[..., Record])
     figure.check_weights("silent.onnx", card, card.replace(sha256=""))
     with pytest.raises(InputError, match=r"other\.onnx was exported from other weights"):
         figure.check_weights("other.onnx", card, card.replace(sha256="b" * 64))
+
+
+def test_a_figure_that_is_no_number_reaches_nothing() -> None:
+    nan = float("nan")
+    rows = [{"format": name, "precision": "int8", "speedup": value} for name, value in (("onnx", 5.0), ("tflite", nan))]
+    assert "not reached" in speedup.conclusion(rows)
+    lost = [{"precision": "int8", "format": "onnx", "task": "detect", "points_lost": nan}]
+    assert "not reached" in accuracy.conclusion(lost)
+    row = {"name": "net", "metric": "map", "measured": nan, "known": 20.0}
+    assert "not net map" in third_party.conclusion([row])
+    assert third_party.conclusion([]) == "nothing was measured"
+
+
+def test_trackers_that_were_compared_on_nothing_reach_nothing() -> None:
+    def rows(*, boxes: int, mota: float) -> list[tracking.TrackerResult]:
+        score = TrackScore(mota, 0, 0, 0, 0, 0, 0, 0, boxes, 0, 0)
+        return [tracking.TrackerResult(name, {}, score, 1, 1) for name in ("edgecnn", "trackers")]
+
+    assert tracking.conclusion(rows(boxes=0, mota=0)) == "nothing was counted: the ground truth has no box"
+    assert "not reached: MOTA of trackers" in tracking.conclusion(rows(boxes=3, mota=float("nan")))
+    assert tracking.conclusion(rows(boxes=3, mota=0.5)).endswith(": reached")

@@ -12,6 +12,7 @@ from edgecnn.benchmarks.measure.measurement import measure
 from edgecnn.benchmarks.measure.process import LoadOptions, ModelProcess
 from edgecnn.benchmarks.measure.protocol import Protocol
 from edgecnn.benchmarks.measure.record import Record
+from edgecnn.benchmarks.report.document import to_document
 from edgecnn.errors import InputError
 from edgecnn.runtime.model.card_inference import CardOptions
 
@@ -102,6 +103,26 @@ def test_a_dataset_for_another_task_is_refused_before_anything_is_measured(
             steps.append,
         )
     assert not any("round" in step for step in steps)
+
+
+def test_one_model_without_accuracy_does_not_stop_the_others(
+    classifier: Path, detector: Path, classes: Path, brief: Protocol
+) -> None:
+    config = BenchmarkConfig(
+        files=(detector, classifier),
+        threads=1,
+        protocol=brief,
+        clocks=("model",),
+        data=DatasetSelection(str(classes)),
+        throughput=False,
+    )
+    found = measure(config)
+    without, scored = found.files
+    assert (without.score, scored.score is not None, scored.no_score_because) == (None, True, "")
+    assert "is a dataset to classify, but tiny-detector is a model to detect" in without.no_score_because
+    assert any(note.startswith("no accuracy of boxes-fp32.onnx: ") for note in found.notes())
+    row = to_document(found)["files"][0]
+    assert (row["accuracy"], row["no_accuracy_because"]) == (None, without.no_score_because)
 
 
 def test_plain_images_are_inputs_without_accuracy(detector: Path, tmp_path: Path, brief: Protocol) -> None:
