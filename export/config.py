@@ -26,18 +26,24 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 class ModelOptions:
     """Options for a model that has no card.
 
-    ``card`` holds task, labels, preprocessing and decoding; ``weights`` is a file for ``package.module:factory``; ``input_shape`` is
-    (1, C, H, W); ``output_names`` name the output tensors in order.
+    ``card`` holds task, labels, preprocessing and decoding; ``weights`` is a file for ``package.module:factory``, and ``weights_key``
+    the dictionary in it where it holds several; ``input_shape`` is (1, C, H, W); ``output_names`` name the output tensors in order.
     """
 
     card: CardOptions = field(default_factory=CardOptions)
     weights: Path | None = None
+    weights_key: str = ""
     input_shape: tuple[int, ...] | None = None
     output_names: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
         """The options that are set, by their names on the command line; labels as a tuple of names."""
-        own = {"weights": self.weights, "input": self.input_shape, "output_names": self.output_names}
+        own = {
+            "weights": self.weights,
+            "weights_key": self.weights_key,
+            "input": self.input_shape,
+            "output_names": self.output_names,
+        }
         return {name: value for name, value in own.items() if value} | self.card.given()
 
 

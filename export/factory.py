@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
-from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from edgecnn.errors import InputError
-
-NESTED = ("state_dict", "model_state_dict", "model", "ema", "net")  # keys under which training scripts store the weights
-PREFIXES = ("module.", "_orig_mod.", "model.")  # added to names by DataParallel, torch.compile and Lightning
+from edgecnn.export.inference_check import all_same, check_inference, flatten, same
+from edgecnn.export.weights_record import FACTORY, RANDOM
+from edgecnn.models.fit_weights import LoadedWeights, load_weights_file
+from edgecnn.models.misfit import listed
+from edgecnn.models.weights_file import first_line
 
 
 def build_model(target: str) -> nn.Module:
@@ -31,10 +35,73 @@ def build_model(target: str) -> nn.Module:
     try:
         model = factory()
     except Exception as error:
-        raise InputError(f"{target}() failed: {_line(error)}", "make it callable without arguments") from error
+        raise InputError(f"{target}() failed: {first_line(error)}", "make it callable without arguments") from error
     if not isinstance(model, nn.Module):
         raise InputError(f"{target}() returned {type(model).__name__}, not a torch.nn.Module", "return the model itself")
     return model.eval()
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A model in eval mode with its weights, the SHA-256 of their file ("" without one), and their origin for the card."""
+
+    model: nn.Module
+    sha256: str
+    record: dict[str, Any]
+
+
+def load(target: str, weights: Path | None, key: str, shape: tuple[int, ...]) -> BuiltModel:
+    """The model of a factory for an input of ``shape``, filled with ``weights``.
+
+    It is made twice: what differs between the two is left to chance. With weights that is refused, without it is told.
+    Raises ``InputError`` as ``build_model`` and ``load_weights`` do.
+    """
+    model, twin = (_with_layers_made(build_model(target), shape) for _ in range(2))
+    if weights is None:
+        return BuiltModel(model, "", {"source": RANDOM if _differing(model, twin) else FACTORY})
+    loaded, digest = load_weights(model, weights, key)
+    load_weights(twin, weights, key)
+    _check_nothing_random(target, model, twin, shape)
+    return BuiltModel(model, digest, loaded.record())
+
+
+def _with_layers_made(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+    """``model``, run once if it has layers that take their shapes from the first input."""
+    if any(is_lazy(value) for value in (*model.parameters(), *model.buffers())):
+        with torch.no_grad(), suppress(Exception):  # what is wrong with the input is said when the model is exported
+            model(torch.zeros(shape))
+        if any(is_lazy(value) for value in (*model.parameters(), *model.buffers())):
+            raise InputError("the model has lazy layers that its input does not make", "give the input of the model with --input")
+    return model
+
+
+def _differing(model: nn.Module, twin: nn.Module) -> list[str]:
+    """Names of parameters and buffers, also those that no state dict holds, that differ."""
+    other = dict(_tensors(twin))
+    return [name for name, value in _tensors(model) if name in other and not same(value, other[name])]
+
+
+def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [(name, value.detach()) for name, value in (*model.named_parameters(), *model.named_buffers())]
+
+
+def _check_nothing_random(target: str, model: nn.Module, twin: nn.Module, shape: tuple[int, ...]) -> None:
+    check_inference(model, shape)  # a forward pass that is random itself has its own message
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.no_grad():
+            outputs = [flatten(one(image)) for one in (model, twin)]
+    except InputError:
+        raise
+    except Exception:  # a model that does not take this input is refused later, with the reason
+        return
+    if not all_same(*outputs):
+        names = _differing(model, twin)
+        raise InputError(
+            f"{target}() leaves numbers to chance that are not in --weights{f' ({listed(names)})' if names else ''}: "
+            "made twice, the model gives two outputs",
+            "make them parameters or buffers of the state dict, or give them fixed values",
+        )
 
 
 def _import_module(name: str) -> Any:
@@ -47,68 +114,17 @@ def _import_module(name: str) -> Any:
         )
         raise InputError(f"{name} can't be imported: no module named {error.name}", fix) from error
     except Exception as error:
-        raise InputError(f"{name} can't be imported: {_line(error)}", "correct the module") from error
+        raise InputError(f"{name} can't be imported: {first_line(error)}", "correct the module") from error
     finally:
         sys.path.remove(str(Path.cwd()))
 
 
-def load_weights(model: nn.Module, path: Path) -> str:
-    """Load the weights at ``path`` (.safetensors, or torch.save of a state dict) into ``model``; returns the file's sha256.
+def load_weights(model: nn.Module, path: Path, key: str = "") -> tuple[LoadedWeights, str]:
+    """Fill ``model`` with the weights at ``path`` (.safetensors, or of torch.save); what was taken, and the file's sha256.
 
-    Raises ``InputError`` for a missing or broken file, for a pickle that contains code, and for weights that do not fit.
+    ``key`` names a dictionary in the file. Raises ``InputError`` for a missing or broken file, and for weights that do not fit.
     """
-    weights = _state_dict(_read(path), path)
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    weights = _without_prefix(weights, expected)
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-    wrong = [name for name in wrong if not (name.endswith("num_batches_tracked") and name not in found)]
-    if wrong:
-        name = wrong[0]
-        raise InputError(
-            f"{len(wrong)} weights in {path} do not fit the model, first {name}: "
-            f"the model has {expected.get(name, 'none')}, the file {found.get(name, 'none')}",
-            "give the weights of exactly this model",
-        )
-    model.load_state_dict(weights, strict=False)  # not strict only for num_batches_tracked, which inference does not use
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"--weights: {path} {'is a folder' if path.is_dir() else 'does not exist'}", "check the path")
-    if not path.stat().st_size:
-        raise InputError(f"--weights: {path} is empty", "save or copy it again")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(
-            f"--weights: {path} is neither a .safetensors file nor a state dict saved by torch.save ({_line(error)})",
-            "save model.state_dict(); objects that run code are not loaded",
-        ) from error
-
-
-def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
-    for key in NESTED:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise InputError(f"--weights: {path} holds a {type(loaded).__name__}, not tensors by name", "save model.state_dict()")
-    return dict(loaded)
-
-
-def _without_prefix(weights: dict[str, Tensor], expected: Mapping[str, Any]) -> dict[str, Tensor]:
-    """``weights`` without a prefix that all their names have and none of the model's names has."""
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in weights) and not any(name.startswith(prefix) for name in expected):
-            weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
-    return weights
-
-
-def _line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__
+        return load_weights_file(model, path, key), hashlib.sha256(path.read_bytes()).hexdigest()
+    except InputError as error:
+        raise InputError(f"--weights: {error.problem}", error.fix) from error

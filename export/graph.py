@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgecnn.card import ModelCard, Preprocess
 from edgecnn.errors import InputError
+from edgecnn.export.inference_check import check_inference, flatten
 from edgecnn.export.quiet import quiet
 from edgecnn.types import TensorSpec
 
@@ -66,17 +67,6 @@ def _per_channel(values: tuple[float, ...], channels: int) -> Tensor:
     return torch.tensor(values, dtype=torch.float64).reshape(1, -1 if len(values) > 1 else 1, 1, 1)
 
 
-def flatten(outputs: Any) -> list[Tensor]:
-    """All tensors in a model's output: a tensor, or nested sequences and mappings of tensors."""
-    if isinstance(outputs, Tensor):
-        return [outputs]
-    if isinstance(outputs, Mapping):
-        outputs = tuple(outputs.values())
-    if not isinstance(outputs, tuple | list):
-        raise InputError(f"the model returns a {type(outputs).__name__}, not tensors", "wrap it in a module that returns tensors")
-    return [tensor for part in outputs for tensor in flatten(part)]
-
-
 def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
     """The card's output names, else the keys of the model's mapping, else the task's usual names, else output_0, output_1, ..."""
     count = len(flatten(outputs))
@@ -116,9 +106,11 @@ def example(card: ModelCard) -> Tensor:
 def wrap(model: nn.Module, card: ModelCard) -> tuple[Deployable, ModelCard]:
     """The deployable graph around ``model`` (a copy that may be changed) and the card of its artifacts.
 
-    Raises ``InputError`` where the model does not take the input of its card, or its outputs do not fit the card's labels.
+    Raises ``InputError`` where the model does not take the input of its card, is not fixed (``check_inference``), or its outputs do
+    not fit the card's labels.
     """
     raw = _dry_run(model, card)
+    check_inference(model, (1, card.preprocess.channels, *card.preprocess.size))
     graph = Deployable(model, card.preprocess, output_names(raw, card)).eval()
     specs = tuple(
         TensorSpec(name, tuple(tensor.shape), "float32") for name, tensor in zip(graph.names, flatten(raw), strict=True)

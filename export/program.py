@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from edgecnn.errors import InputError
+from edgecnn.export.inference_check import check_program
 from edgecnn.export.quiet import quiet
 
 SUFFIX = ".pt2"
@@ -31,6 +32,7 @@ def read_program(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
             program = torch.export.load(path)
     except Exception as error:
         raise InputError(f"{path} can't be read as a torch.export program ({type(error).__name__})", SAVE_AGAIN) from error
+    check_program(program, path)
     inputs = [node.meta["val"] for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
     shapes = [tuple(int(size) for size in value.shape) for value in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:

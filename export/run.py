@@ -9,6 +9,7 @@ from torch import nn
 
 from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
+from edgecnn.export import weights_record
 from edgecnn.export.config import ExportConfig, check_overwrite, check_targets, file_name
 from edgecnn.export.exporter import (
     Artifact,
@@ -131,11 +132,13 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
 
 
 def describe(card: ModelCard) -> str:
-    """Input, preprocessing and decoder in one line: the settings to check first when an exported file is wrong."""
+    """Input, preprocessing, decoder and origin of the weights: what to check first when an exported file is wrong."""
     pre = card.preprocess
     size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
     image = f"input {size} {pre.color}, {pre.resize}, {scale}"
-    return f"{card.name}: {card.task}, {len(card.labels)} classes, {image}, decoder {card.decode.name}\n"
+    return (
+        f"{card.name}: {card.task}, {len(card.labels)} classes, {image}, decoder {card.decode.name}\n{weights_record.line(card)}"
+    )
 
 
 def _numbers(values: tuple[float, ...]) -> str:

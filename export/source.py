@@ -10,7 +10,7 @@ from torch import nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
-from edgecnn.export import factory, program
+from edgecnn.export import factory, program, weights_record
 from edgecnn.export.config import ModelOptions
 from edgecnn.models import load_checkpoint
 from edgecnn.postprocess import find
@@ -27,8 +27,7 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
     Raises ``InputError`` or ``ArtifactError`` where it is missing, broken or lacks an option.
     """
     if Path(target).suffix == program.SUFFIX:
-        model, shape, digest = program.read_program(Path(target))
-        return model, make_card(Path(target).stem, options.input_shape or shape, options).replace(sha256=digest)
+        return _from_program(Path(target), options)
     # a path may contain a colon, too (C:\model.safetensors)
     if ":" in target and not Path(target).exists():
         return _from_factory(target, options)
@@ -41,12 +40,22 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
     return model, card.replace(decode=Decode(card.decode.name, {**card.decode.options, **given}))
 
 
+def _from_program(path: Path, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
+    model, shape, digest = program.read_program(path)
+    if options.weights is not None:
+        raise InputError("--weights can't be used with a .pt2 program, which has its weights inside", "remove the option")
+    if options.input_shape not in (None, shape):
+        given, fixed = ("x".join(map(str, one)) for one in (options.input_shape or (), shape))
+        raise InputError(f"--input {given} is not the input of {path}, which was traced with {fixed}", "remove the option")
+    return model, make_card(path.stem, shape, options).replace(sha256=digest)
+
+
 def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
     if options.input_shape is None:
         raise InputError("the input shape of the model is unknown", "give it, for example --input 1x3x224x224")
     card = make_card(target.partition(":")[2], options.input_shape, options)
-    model = factory.build_model(target)
-    return model, card.replace(sha256=factory.load_weights(model, options.weights) if options.weights else "")
+    built = factory.load(target, options.weights, options.weights_key, options.input_shape)
+    return built.model, card.replace(sha256=built.sha256, training={weights_record.KEY: built.record})
 
 
 def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> ModelCard:

@@ -77,6 +77,12 @@ def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
 @optgroup.group("Models without a card (.pt2, package.module:factory)")
 @optgroup.option("--weights", type=click.Path(path_type=Path), help="Weights for package.module:factory.")
+@optgroup.option(
+    "--weights-key",
+    default="",
+    metavar="KEY",
+    help="Part of the weights file to take where it holds several, such as ema.module.",
+)
 @optgroup.option("--input", "input_shape", type=parse_shape, metavar="1xCxHxW", help="Input shape of package.module:factory.")
 @optgroup.option(
     "--output-names", type=split_list, default="", metavar="NAMES", help="Names of the output tensors, separated by commas."
@@ -108,7 +114,7 @@ def command(model: str, **values: Any) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     from edgecnn.export.config import ExportConfig, ModelOptions
 
-    own = {key: values.pop(key) for key in ("weights", "input_shape", "output_names")}
+    own = {key: values.pop(key) for key in ("weights", "weights_key", "input_shape", "output_names")}
     values["size"] = None  # fixed by the input shape
     options = ModelOptions(card=card_options(values), **own)
     config = ExportConfig(model=model, model_options=options, **values)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from edgecnn.card import ModelCard, Preprocess
-from edgecnn.export.graph import flatten
+from edgecnn.export.inference_check import flatten
 from edgecnn.export.verify.probes import Probe
 from edgecnn.parity import value_range
 from edgecnn.postprocess import decode

@@ -18,6 +18,7 @@ from edgecnn.errors import InputError
 from edgecnn.export import prepare
 from edgecnn.export.config import ModelOptions
 from edgecnn.export.graph import output_names
+from edgecnn.export.run import describe
 from edgecnn.export.source import load_model
 from edgecnn.models import create, save_checkpoint
 from edgecnn.models.new_card import new_card
@@ -38,6 +39,28 @@ def fails():
 
 def text():
     return "a model"
+
+def hidden():
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small()
+            self.shift = torch.randn(1, 3, 1, 1)  # in no state dict
+        def forward(self, x):
+            return self.net(x + self.shift)
+    return Hidden()
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(4, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(3))
+
+def training():
+    class Stubborn(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small()
+        def forward(self, x):
+            return nn.functional.dropout(self.net(x))
+    return Stubborn().train()
 
 value = 3
 """
@@ -97,6 +120,54 @@ def test_weights_as_training_scripts_save_them(here: Path, wrap: Callable[[Any],
     torch.save(wrap(network().state_dict()), here / "w.pt")
     model, _ = load_model("my_models:small", options())
     torch.testing.assert_close(model.state_dict(), network().state_dict())
+
+
+def test_what_was_taken_is_told_and_recorded(here: Path) -> None:
+    raw = {name: tensor + 1 for name, tensor in network().state_dict().items()}
+    torch.save({"model": raw, "ema": {"module": network().state_dict()}}, here / "w.pt")
+    model, card = load_model("my_models:small", options())
+    torch.testing.assert_close(model.state_dict(), network().state_dict())
+    expected = {"file": "w.pt", "key": "ema.module", "tensors": 4, "average": True, "beside": ["model"]}
+    assert card.training["weights"] == expected
+    assert "weights: w.pt, key ema.module, 4 tensors, a moving average; not taken: model\n" in describe(card)
+    _, card = load_model("my_models:small", options(weights_key="model"))
+    assert card.training["weights"]["key"] == "model"
+
+
+def test_random_weights_are_told(here: Path) -> None:
+    _, card = load_model("my_models:small", options(weights=None))
+    assert "weights: random, the factory draws new ones on each call" in describe(card)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        pytest.param("my_models:hidden", r"leaves numbers to chance that are not in --weights", id="tensor-outside-the-state"),
+        pytest.param("my_models:training", "is not fixed even in eval mode: it has 1 x", id="dropout-in-eval-mode"),
+    ],
+)
+def test_nothing_is_left_to_chance(target: str, message: str, here: Path) -> None:
+    torch.save({f"net.{name}": tensor for name, tensor in network().state_dict().items()}, here / "w.pt")
+    with pytest.raises(InputError, match=message):
+        load_model(target, options())
+
+
+def test_lazy_layers_are_made_before_they_are_filled(here: Path) -> None:
+    model, _ = load_model("my_models:lazy", options())
+    torch.testing.assert_close(dict(model.state_dict()), dict(network().state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"weights": Path("w.pt")}, "--weights can't be used with a .pt2 program", id="weights"),
+        pytest.param({"weights": None, "input_shape": (1, 3, 64, 64)}, "--input 1x3x64x64 is not the input of", id="input"),
+    ],
+)
+def test_options_that_a_program_has_inside(changes: dict[str, Any], message: str, here: Path) -> None:
+    torch.export.save(torch.export.export(network().eval(), (torch.zeros(1, 3, 32, 48),)), here / "net.pt2")
+    with pytest.raises(InputError, match=message):
+        load_model("net.pt2", options(**changes))
 
 
 def test_weights_as_safetensors(here: Path) -> None:
@@ -196,7 +267,7 @@ def of_another_model(path: Path) -> None:
     torch.save(nn.Linear(2, 2).state_dict(), path)
 
 
-@pytest.mark.parametrize("write", [garbage, empty, bomb, bomb_of_torch, whole_model, numbers, of_another_model])
+@pytest.mark.parametrize("write", [garbage, empty, bomb, bomb_of_torch, numbers, of_another_model])
 def test_weights_that_are_none_are_refused_and_run_no_code(write: Callable[[Path], None], here: Path) -> None:
     write(here / "w.pt")
     with pytest.raises(InputError, match=r"w\.pt") as caught:

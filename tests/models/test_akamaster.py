@@ -8,17 +8,18 @@ import pytest
 import torch
 
 from edgecnn.data import open_dataset
-from edgecnn.errors import ArtifactError
+from edgecnn.errors import ArtifactError, InputError
 from edgecnn.metrics import evaluate
 from edgecnn.models import create, load_checkpoint
 from edgecnn.models.akamaster import LABELS, convert, renamed
 from edgecnn.train.predict import EagerPredictor
 
 
-def original(name: str, blocks: int) -> dict[str, torch.Tensor]:
+def original(name: str, blocks: int, classes: int = 10) -> dict[str, torch.Tensor]:
     """The weights of one of our networks under the names of the original."""
     torch.manual_seed(0)
-    ours = {key: torch.rand_like(value) for key, value in create(name).state_dict().items() if value.is_floating_point()}
+    network = create(name, blocks=blocks, classes=classes)
+    ours = {key: torch.rand_like(value) for key, value in network.state_dict().items() if value.is_floating_point()}
     names = ["conv1.weight", "linear.weight", "linear.bias"]
     kinds = ("weight", "bias", "running_mean", "running_var")
     names += [f"bn1.{kind}" for kind in kinds]
@@ -39,6 +40,24 @@ def test_every_tensor_comes_over(tmp_path: Path, name: str, blocks: int) -> None
     assert found.training["published_top1"] == pytest.approx(0.915)
     weights = model.state_dict()
     assert all(torch.equal(weights[renamed(key.removeprefix("module."), blocks)], value) for key, value in stored.items())
+
+
+@pytest.mark.parametrize("blocks", [pytest.param(2, id="14"), pytest.param(7, id="44")])
+def test_depths_without_a_name_of_their_own(tmp_path: Path, blocks: int) -> None:
+    stored = original("resnet-20", blocks)
+    torch.save(stored, tmp_path / "net.th")
+    card = convert(tmp_path / "net.th", tmp_path / "net.safetensors")
+    model, found = load_checkpoint(tmp_path / "net.safetensors")
+    assert card.name == found.name == f"resnet-{6 * blocks + 2}"
+    weights = model.state_dict()
+    assert all(torch.equal(weights[renamed(key.removeprefix("module."), blocks)], value) for key, value in stored.items())
+
+
+def test_other_classes_need_their_names(tmp_path: Path) -> None:
+    torch.save(original("resnet-8", 1, classes=3), tmp_path / "net.th")
+    with pytest.raises(InputError, match="has 3 classes, 0 names were given; name them with --labels"):
+        convert(tmp_path / "net.th", tmp_path / "net.safetensors")
+    assert convert(tmp_path / "net.th", tmp_path / "net.safetensors", ("a", "b", "c")).labels == ("a", "b", "c")
 
 
 def _nothing(path: Path) -> None:
