@@ -105,6 +105,7 @@ class ModelCard:
 
     ``model`` names the architecture that the weights belong to; ``training``, ``calibration`` and ``parity`` are plain JSON records
     of what was done. ``sha256`` is the digest of the source weights, ``source_commit`` the revision of the code that made them.
+    ``graph_sha256`` is the digest of graph and weights of the artifact itself (see ``edgecnn.integrity.digest``).
     """
 
     name: str
@@ -121,6 +122,7 @@ class ModelCard:
     parity: Mapping[str, Any] = field(default_factory=dict)
     source_commit: str = ""
     sha256: str = ""
+    graph_sha256: str = ""
 
     def __post_init__(self) -> None:
         _one_of(self.task, Task, "a task")
@@ -209,6 +211,6 @@ _CARD = record(
         "outputs": items(_SPEC, most=64),
         "precision": text(most=20),
         **dict.fromkeys(("model", "training", "calibration", "parity"), _NOTES),
-        **dict.fromkeys(("source_commit", "sha256"), text()),
+        **dict.fromkeys(("source_commit", "sha256", "graph_sha256"), text()),
     },
 )

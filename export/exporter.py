@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from edgecnn.card import CARD_KEY, ModelCard, Precision
+from edgecnn.card import ModelCard, Precision
 from edgecnn.errors import BackendError, InputError, ParityError
 from edgecnn.export.config import FORMATS, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
@@ -23,11 +23,11 @@ from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ra
 from edgecnn.export.quiet import quiet
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
-from edgecnn.export.verify.goldens import encode_for, select_goldens
+from edgecnn.export.verify.goldens import golden_texts, select_goldens
 from edgecnn.export.verify.parity import Parity, verify
 from edgecnn.export.verify.probes import probes
 from edgecnn.export.verify.reference import Evidence, Reference, collect_evidence
-from edgecnn.golden import GOLDENS_KEY
+from edgecnn.integrity.digest import sealed
 from edgecnn.models.quantized import QuantizedModel
 from edgecnn.parity import table
 from edgecnn.runtime.backends import open_backend
@@ -205,14 +205,13 @@ class _ArtifactBuilder:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
         card = self._card()
         # first without parity and goldens: both are measured on the file itself
-        self._save(program, {CARD_KEY: card.to_json()}, out)
+        self._save(program, card, out)
         parity = verify(self.path, self.evidence)
         if not parity.passed:
             raise OutOfToleranceError(self.path.name, parity, diagnose(self.evidence, parity, self._fp32_check(out)))
         record = parity.record() | self._measured(parity)
-        final = card.replace(parity=record)
-        goldens = encode_for(select_goldens(self.evidence, card.preprocess, self.prepared.parameters), self.path)
-        self._save(program, {CARD_KEY: final.to_json(), GOLDENS_KEY: goldens}, out)
+        texts = golden_texts(select_goldens(self.evidence, card.preprocess, self.prepared.parameters), self.path)
+        final = self._seal(card.replace(parity=record), texts, out)
         self._selftest(final)
         with report_write_errors(out):
             report = self.path.with_name(f"{self.path.name}.parity.json")
@@ -234,19 +233,28 @@ class _ArtifactBuilder:
         record = dict(RECORD) if self.prepared.trained_ranges else record
         return self.prepared.card.replace(precision=self.precision, calibration=record)
 
-    def _save(self, program: Any, texts: dict[str, str], out: Path) -> None:
+    def _save(self, program: Any, card: ModelCard, out: Path) -> None:
         with report_write_errors(out), quiet():
-            import_module(FORMATS[self.format]).save(program, self.path, texts)
+            import_module(FORMATS[self.format]).save(program, self.path)
+        self._seal(card, {}, out)
+
+    def _seal(self, card: ModelCard, texts: dict[str, str], out: Path) -> ModelCard:
+        """Write card, texts and digests into the file; returns the card with the digest of graph and weights."""
+        with report_write_errors(out):
+            final, content = sealed(self.path, card, texts)
+            self.path.write_bytes(content)
+        assert final is not None
+        return final
 
     def _selftest(self, card: ModelCard) -> None:
         backend = open_backend(self.path)
         try:
-            rows = selftest(backend, card, self.path)
+            result = selftest(backend, card, self.path)
         finally:
             backend.close()
-        if any(row.violations for row in rows):
+        if result.violations:
             raise BackendError(
-                f"{self.path.name} passed verification but fails its own goldens: {table(rows, card.task)}",
+                f"{self.path.name} passed verification but fails its own goldens: {table(result.rows, card.task)}",
                 "report this as a bug",
             )
         remember(self.path)
@@ -258,7 +266,7 @@ class _ArtifactBuilder:
             twin = _ArtifactBuilder(
                 self.prepared, self.evidence, self.format, "fp32", self.path.with_stem(f"{self.path.stem}-twin"), None
             )
-            twin._save(self.prepared.program(self.format), {CARD_KEY: twin._card().to_json()}, out)
+            twin._save(self.prepared.program(self.format), twin._card(), out)
             unrounded = self.prepared.unrounded
             evidence = collect_evidence(unrounded, self.evidence.probes, self.evidence.source) if unrounded else self.evidence
             return verify(twin.path, evidence).passed

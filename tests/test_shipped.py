@@ -28,6 +28,7 @@ def test_artifacts_are_of_the_checkpoints_beside_them() -> None:
         backend = open_backend(path)
         card = card_for(backend, path, CardOptions())
         backend.close()
+        assert len(card.graph_sha256) == 64, "run: python -m edgecnn.benchmarks.figures.seal_shipped"
         assert card.sha256 == shipped.read(path.stem)[0].sha256
         assert card.parity["passed"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecnn.cli.options import ModelFile, device_options
+
+if TYPE_CHECKING:
+    from edgecnn.integrity.digest import Digests
 
 
 @click.command()
@@ -23,21 +25,32 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
     edgecnn selftest cups
     edgecnn selftest model-int8.tflite --threads 1 --json
 
-    Exit code 1: the outputs differ, because this engine computes the model wrongly on this device, or because the file is damaged.
+    Exit code 1: the outputs differ, because this engine computes the model wrongly on this device. Exit code 2: the file is not the
+    one that was exported, by the SHA-256 of graph, weights, card and goldens.
     """
     from edgecnn.errors import ParityError
     from edgecnn.parity import table
     from edgecnn.runtime.model.selftest import selftest_file
 
-    card, rows = selftest_file(file, device, threads=threads)
-    violations = [f"{row.kind}: {violation}" for row in rows for violation in row.violations]
+    card, result = selftest_file(file, device, threads=threads)
+    violations = result.violations
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=1))
+        click.echo(json.dumps(result.to_document(), indent=1))
     else:
-        verdict = "" if violations else "\nAll goldens agree with PyTorch."
-        click.echo(f"{file.name}: {card.name}, {card.precision}\n{table(rows, card.task)}{verdict}")
+        click.echo(f"{file.name}: {card.name}, {card.precision}\n{table(result.rows, card.task)}")
+        if result.engine is not None:
+            click.echo(str(result.engine))
+        click.echo(_digest_line(result.digests))
+        if not violations:
+            click.echo("All goldens agree with PyTorch.")
     if violations:
         raise ParityError(
             f"{file.name} differs from PyTorch on this device: {'; '.join(violations)}",
             "try another format or engine version, or copy the file again",
         )
+
+
+def _digest_line(digests: Digests | None) -> str:
+    if digests is None:
+        return "No digest: the file was exported by an earlier edgecnn, so changed weights may go unnoticed; export it again."
+    return f"Graph, weights, card and goldens are those of the export, SHA-256 {digests.graph[:16]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,10 @@ def lower_trained(program: Any, trained_ranges: TrainedRanges, *, drop_cast: boo
     return simplify_qdq(_bare(quantize_trained(program, trained_ranges)), drop_cast=drop_cast)
 
 
-def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
-    """Write ``program`` with ``texts`` as its metadata."""
-    import onnx
-
+def save(program: Any, path: Path) -> None:
+    """Write ``program`` without metadata."""
     copy = _copied(program)
-    onnx.helper.set_model_props(copy, dict(texts))
+    del copy.metadata_props[:]
     copy.producer_name = "edgecnn"
     path.write_bytes(copy.SerializeToString())
 

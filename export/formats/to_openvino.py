@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
+from edgecnn.integrity.openvino_file import with_info
 from edgecnn.types import Tensors
 
 SUFFIX = ".xml"
@@ -62,8 +63,8 @@ def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
     return _named(model, list(trained_ranges.image.shape), [output.name for output in program.graph.output])
 
 
-def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
-    """Write ``path`` and its .bin file, with ``texts`` in rt_info."""
+def save(program: Any, path: Path) -> None:
+    """Write ``path``, with an element rt_info for the texts, and its .bin file."""
     import openvino
 
     model = program.clone()
@@ -71,10 +72,8 @@ def save(program: Any, path: Path, texts: Mapping[str, str]) -> None:
     for key in ("edgecnn", *NOTES):
         if key in model.rt_info:
             del model.rt_info[key]
-    for key, text in texts.items():
-        model.set_rt_info(text, key.split("."))
     openvino.save_model(model, path, compress_to_fp16=half)
-    path.write_bytes(re.sub(rb">\s+<", b"><", path.read_bytes()))  # indentation is a third of an int8 graph's XML
+    path.write_bytes(with_info(re.sub(rb">\s+<", b"><", path.read_bytes())))  # indentation is a third of an int8 graph's XML
 
 
 def _int8(model: Any, feeds: list[Tensors]) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +48,9 @@ def lower(program: bytes, precision: Precision, feeds: list[Tensors]) -> bytes:
     return _int8(program, feeds) if precision == "int8" else program
 
 
-def save(program: bytes, path: Path, texts: Mapping[str, str]) -> None:
-    """Write the flatbuffer with a ZIP of ``texts`` appended, as TFLite stores associated files."""
-    # a flatbuffer is read from its start and a ZIP from its end, so one file can be both
+def save(program: bytes, path: Path) -> None:
+    """Write the flatbuffer."""
     path.write_bytes(program)
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        # a fixed date (the earliest of ZIP) instead of the current time: the same model gives the same bytes
-        for name, text in texts.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
 
 
 def _half(program: bytes) -> bytes:

@@ -10,11 +10,12 @@ import numpy as np
 from edgecnn.card import CARD_KEY, ModelCard, Preprocess
 from edgecnn.export.verify.probes import REAL_KINDS
 from edgecnn.export.verify.reference import Evidence, ModelOutput
-from edgecnn.golden import Golden, encode, sample_output, shrink_to_budget
+from edgecnn.golden import GOLDENS_KEY, Golden, encode, sample_output, shrink_to_budget
 from edgecnn.parity import TOLERANCES, tolerance_factor
 from edgecnn.preprocess import resize_into
-from edgecnn.runtime.backends import open_backend
-from edgecnn.runtime.model.selftest import try_golden
+from edgecnn.runtime.backends import file_format, open_backend
+from edgecnn.runtime.model import engine_record
+from edgecnn.runtime.model.selftest import judge_golden, run_golden
 from edgecnn.synthetic_inputs import pattern
 from edgecnn.types import Image, Values
 
@@ -36,17 +37,24 @@ def select_goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) 
     return [_golden(kind, image, evidence, values) for kind, image in images.items()]
 
 
-def encode_for(goldens: list[Golden], path: Path) -> str:
-    """The goldens as text, each with the tolerance factor that the verified artifact at ``path`` needs."""
+def golden_texts(goldens: list[Golden], path: Path) -> dict[str, str]:
+    """The texts for the verified artifact at ``path``: the goldens, and for int8 also the outputs that its engine computed for them.
+
+    Each golden gets the tolerance factor that the artifact needs.
+    """
     backend = open_backend(path)
     try:
         card = ModelCard.from_json(backend.metadata[CARD_KEY], str(path))
-        needed = [tolerance_factor(try_golden(golden, backend, card), TOLERANCES[card.precision]) for golden in goldens]
+        found = [run_golden(golden, backend, card) for golden in goldens]
+        needed = [
+            tolerance_factor(judge_golden(golden, outputs, card), TOLERANCES[card.precision])
+            for golden, outputs in zip(goldens, found, strict=True)
+        ]
     finally:
         backend.close()
-    return encode(
-        [replace(golden, tolerance_factor=max(1.0, MARGIN * part)) for golden, part in zip(goldens, needed, strict=True)]
-    )
+    kept = [replace(golden, tolerance_factor=max(1.0, MARGIN * part)) for golden, part in zip(goldens, needed, strict=True)]
+    record = engine_record.encode(found, [golden.outputs for golden in goldens], file_format(path))
+    return {GOLDENS_KEY: encode(kept)} | ({engine_record.ENGINE_KEY: record} if card.precision == "int8" else {})
 
 
 def _best(evidence: Evidence, preprocess: Preprocess) -> Image:

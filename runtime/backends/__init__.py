@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from edgecnn.backend_errors import load_error
-from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.errors import BackendError, EdgeCnnError, InputError
+from edgecnn.integrity.load_check import LoadCheck
 from edgecnn.shipped import artifact, names
 from edgecnn.types import Array, Tensors, TensorSpec
 
@@ -72,15 +73,26 @@ def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | Non
     ``threads`` is the total number of CPU threads (None: default of the engine), ``requests`` the number of concurrent inferences
     (1: lowest latency), which becomes ``concurrency`` of the backend. Raises ``InputError`` for a missing file,
     ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file that the engine cannot load or a device
-    that does not exist.
+    that does not exist, and ``ArtifactError`` for a file that is not the one that was verified at export.
     """
     path = artifact(path)
     opener = import_module(OPENERS[file_format(path)])
+    check = LoadCheck(path)
     try:
         backend: Backend = opener.open_file(path, device, threads=threads, requests=requests)
+    except BackendError:
+        # A changed file is the better reason.
+        check.finish()
+        raise
     except EdgeCnnError:
         raise
     # The bindings of a damaged file raise what they like: UnicodeDecodeError for a name, RuntimeError, MemoryError, IndexError ...
     except Exception as error:
+        check.finish()
         raise load_error(path, opener.ENGINE, error) from error
+    try:
+        check.finish()
+    except BaseException:
+        backend.close()
+        raise
     return backend

@@ -10,6 +10,8 @@ from typing import Any
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import InputError
+from edgecnn.integrity.digest import Digests, check_digests
+from edgecnn.integrity.sections import PREFIX
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -17,7 +19,6 @@ from edgecnn.types import TensorSpec
 
 SHOWN_LABELS = 12
 SHOWN_CHARACTERS = 100
-OWN_METADATA = "edgecnn."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class ModelDescription:
 
     ``card`` is None if it can't be inferred from the file; ``card_problem`` is the reason. ``inferred``: the file holds no card,
     because another tool wrote it. ``size_bytes`` includes the .bin of an OpenVINO model. ``metadata`` are the entries of other
-    tools.
+    tools. ``digests`` is None for a file without them.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class ModelDescription:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
+    digests: Digests | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON document of `edgecnn info --json`."""
@@ -46,6 +48,7 @@ class ModelDescription:
             "inputs": [_tensor(spec) for spec in self.inputs],
             "outputs": [_tensor(spec) for spec in self.outputs],
             "metadata": dict(self.metadata),
+            "digest": None if self.digests is None else {"graph_sha256": self.digests.graph, "whole": self.digests.whole},
         }
 
     def lines(self) -> list[str]:
@@ -55,6 +58,10 @@ class ModelDescription:
             rows += _card_rows(self.card)
         if self.inferred:
             rows.append(("card", "inferred, edgecnn did not write this file" if self.card else f"none: {self.card_problem}"))
+        if self.digests is not None:
+            rows.append(("digest", f"sha256 {self.digests.graph[:16]} of graph and weights, as exported"))
+        elif not self.inferred:
+            rows.append(("digest", "none: exported by an earlier edgecnn"))
         rows += [("input", _tensor(spec)) for spec in self.inputs] + [("output", _tensor(spec)) for spec in self.outputs]
         rows += [(key, _shortened(text)) for key, text in self.metadata.items()]
         width = max(len(key) for key, _ in rows)
@@ -79,7 +86,8 @@ def describe(file: Path) -> ModelDescription:
             inferred=CARD_KEY not in backend.metadata,
             inputs=tuple(backend.inputs),
             outputs=tuple(backend.outputs),
-            metadata={key: text for key, text in backend.metadata.items() if not key.startswith(OWN_METADATA)},
+            metadata={key: text for key, text in backend.metadata.items() if not key.startswith(PREFIX)},
+            digests=check_digests(file),
         )
     finally:
         backend.close()

@@ -3,29 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden
 from edgecnn.golden import decode as decode_goldens
+from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, compare, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
-from edgecnn.runtime.backends import Backend, Device
+from edgecnn.runtime.backends import Backend, Device, file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
+from edgecnn.runtime.model.engine_record import ENGINE_KEY, EngineComparison, conditions
+from edgecnn.runtime.model.engine_record import compare as compare_engine
 from edgecnn.types import Detections, Tensors
 
+SCHEMA, VERSION = "edgecnn.selftest", 2  # version 1 was a list of the rows
 
-def selftest(backend: Backend, card: ModelCard, path: Path) -> list[ParityRow]:
-    """Run all goldens of the file at ``path``; return one row each. Raises ``ArtifactError`` if it holds none."""
+
+@dataclass(frozen=True, slots=True)
+class SelftestResult:
+    """One row for each golden; the comparison with the outputs of the verifying engine (int8 only), and the digests of the file.
+
+    ``digests`` is None for a file that was exported before there were any.
+    """
+
+    rows: list[ParityRow]
+    engine: EngineComparison | None
+    digests: Digests | None
+
+    @property
+    def violations(self) -> list[str]:
+        """Everything out of tolerance, with the kind of its input."""
+        found = [f"{row.kind}: {violation}" for row in self.rows for violation in row.violations]
+        return found + ([self.engine.violation] if self.engine is not None and self.engine.violation else [])
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON document of `edgecnn selftest --json`."""
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "graph_sha256": None if self.digests is None else self.digests.graph,
+            "rows": [asdict(row) for row in self.rows],
+            "engine": None if self.engine is None else asdict(self.engine),
+        }
+
+
+def selftest(backend: Backend, card: ModelCard, path: Path, device: Device = "cpu") -> SelftestResult:
+    """Check the digests of the file at ``path`` and run all its goldens.
+
+    Raises ``ArtifactError`` if the file has changed since its export, or holds no goldens.
+    """
     text = backend.metadata.get(GOLDENS_KEY)
     if text is None:
         raise ArtifactError(f"{path} holds no goldens", "export it with edgecnn, which adds them")
+    digests = check_digests(path)
     goldens = decode_goldens(text, str(path))
     _check_fit(goldens, card, path)
-    return [try_golden(golden, backend, card) for golden in goldens]
+    outputs = [run_golden(golden, backend, card) for golden in goldens]
+    rows = [judge_golden(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
+    record = backend.metadata.get(ENGINE_KEY)
+    engine = None if record is None else compare_engine(record, outputs, conditions(file_format(path), device), str(path))
+    return SelftestResult(rows, engine, digests)
 
 
 def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
@@ -41,21 +84,25 @@ def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
         raise ArtifactError(f"the goldens in {path} can't be used: {problem}", "export the model again")
 
 
-def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, list[ParityRow]]:
-    """Load a model file and run ``selftest``; return its card and the rows. Raises the errors of loading and ``selftest``."""
+def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, SelftestResult]:
+    """Load a model file and run ``selftest``; return its card and the result. Raises the errors of loading and ``selftest``."""
     backend = open_checked(path, device, threads=threads)
     try:
         card = card_for(backend, path, CardOptions())
-        return card, selftest(backend, card, path)
+        return card, selftest(backend, card, path, device)
     finally:
         backend.close()
 
 
-def try_golden(golden: Golden, backend: Backend, card: ModelCard) -> ParityRow:
-    """Run one golden and compare the outputs with those of PyTorch, within the tolerances of precision and golden."""
-    tolerance = TOLERANCES[card.precision].loosened(golden.tolerance_factor)
+def run_golden(golden: Golden, backend: Backend, card: ModelCard) -> Tensors:
+    """The outputs for the input of a golden."""
     spec = backend.inputs[0]
-    outputs = backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
+    return backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
+
+
+def judge_golden(golden: Golden, outputs: Tensors, card: ModelCard) -> ParityRow:
+    """Compare the outputs for a golden with those of PyTorch, within the tolerances of precision and golden."""
+    tolerance = TOLERANCES[card.precision].loosened(golden.tolerance_factor)
     errors = {name: _error(golden, name, outputs) for name in golden.outputs}
     return judge_row(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance)
 

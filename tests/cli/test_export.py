@@ -101,18 +101,28 @@ def test_the_goldens_pass_where_the_file_is(exported: tuple[Path, str]) -> None:
     result = edgecnn("selftest", str(exported[0] / "pets-int8.onnx"))
     assert result.exit_code == 0, result.output
     assert "All goldens agree with PyTorch." in result.output
-    rows = json.loads(edgecnn("selftest", str(exported[0] / "pets-int8.onnx"), "--json").output)
-    assert [row["kind"] for row in rows] == ["real", "black", "noise"]
+    assert "Graph, weights, card and goldens are those of the export, SHA-256 " in result.output
+    assert "int8 outputs against those recorded by onnxruntime " in result.output
+    document = json.loads(edgecnn("selftest", str(exported[0] / "pets-int8.onnx"), "--json").output)
+    assert (document["schema"], document["version"]) == ("edgecnn.selftest", 2)
+    assert [row["kind"] for row in document["rows"]] == ["real", "black", "noise"]
+    assert len(document["graph_sha256"]) == 64
 
 
-def test_a_damaged_file_fails_its_goldens(exported: tuple[Path, str], tmp_path: Path) -> None:
+def test_other_weights_with_a_right_digest_fail_the_goldens(exported: tuple[Path, str], tmp_path: Path) -> None:
     import onnx
     from onnx import numpy_helper
+
+    from edgecnn.card import CARD_KEY, ModelCard
+    from edgecnn.integrity.digest import sealed
 
     model = onnx.load(exported[0] / "pets-fp32.onnx")
     weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * 1.05, weight.name))
     onnx.save(model, tmp_path / "damaged.onnx")
+    texts = {item.key: item.value for item in model.metadata_props}
+    _, content = sealed(tmp_path / "damaged.onnx", ModelCard.from_json(texts.pop(CARD_KEY)), texts)
+    (tmp_path / "damaged.onnx").write_bytes(content)
     result = edgecnn("selftest", str(tmp_path / "damaged.onnx"))
     assert result.exit_code == 1
     assert "OUT OF TOLERANCE" in result.output

@@ -115,10 +115,21 @@ class ExporterContract:
 
     def test_goldens_inside_pass(self, artifact: Artifact) -> None:
         backend = open_backend(artifact.path)
-        rows = selftest(backend, artifact.card, artifact.path)
+        result = selftest(backend, artifact.card, artifact.path)
         backend.close()
-        assert [row.kind for row in rows] == ["real", "black", "noise"]
-        assert not [violation for row in rows for violation in row.violations]
+        assert [row.kind for row in result.rows] == ["real", "black", "noise"]
+        assert not result.violations
+        assert result.digests is not None
+        assert result.digests.graph == artifact.card.graph_sha256
+
+    def test_int8_outputs_are_those_recorded_at_export(self, artifact: Artifact, precision: str) -> None:
+        backend = open_backend(artifact.path)
+        comparison = selftest(backend, artifact.card, artifact.path).engine
+        backend.close()
+        assert (comparison is not None) == (precision == "int8")
+        if comparison is not None:
+            assert comparison.limit is not None
+            assert comparison.largest < 1e-4
 
     def test_parity_is_stored_beside_the_file(self, artifact: Artifact) -> None:
         stored = json.loads(artifact.path.with_name(f"{artifact.path.name}.parity.json").read_text())

@@ -17,7 +17,7 @@ class TestTflite(ExporterContract):
     def test_any_unzip_reads_the_card(self, artifacts: Artifacts) -> None:
         artifact = artifacts["classify", "int8"]
         with zipfile.ZipFile(artifact.path) as archive:
-            assert archive.namelist() == ["edgecnn.card", "edgecnn.goldens"]
+            assert archive.namelist() == ["edgecnn.card", "edgecnn.goldens", "edgecnn.engine", "edgecnn.digest"]
             assert ModelCard.from_json(archive.read(CARD_KEY).decode()) == artifact.card
 
     def test_module_paths_are_not_inside(self, artifacts: Artifacts) -> None:

@@ -67,7 +67,7 @@ def golden_inputs(tolerance_factor: float) -> list[Golden]:
 def run(path: Path) -> list[Any]:
     backend = open_backend(path)
     try:
-        return selftest(backend, card_for(backend, path, CardOptions()), path)
+        return selftest(backend, card_for(backend, path, CardOptions()), path).rows
     finally:
         backend.close()
 
