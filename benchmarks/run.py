@@ -13,14 +13,16 @@ from edgecnn.benchmarks.report.page import data_uri, load_jinja, to_html
 from edgecnn.files import check_writable, write_file
 
 
-def benchmark(config: BenchmarkConfig, progress: Progress = no_progress) -> Record:
-    """Measure the files of ``config`` and write the reports that it names; ``progress`` gets one short line at each step.
+def benchmark(config: BenchmarkConfig, progress: Progress = no_progress, report: Progress = no_progress) -> Record:
+    """Measure the files of ``config`` and write the reports that it names.
+
+    ``progress`` gets one short line at each step, ``report`` lines on the dataset.
 
     Raises ``InputError`` for a report that can't be written and ``MissingExtraError`` without jinja2, both before the measurement;
     further what loading a file or opening a dataset raises, and ``BackendError`` where an engine crashes.
     """
     check_reports(config)
-    record = measure(config, progress)
+    record = measure(config, progress, report=report)
     if config.json_path is not None:
         write_json(record, config.json_path)
     if config.html_path is not None:

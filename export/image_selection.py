@@ -13,8 +13,9 @@ from edgecnn.data import Dataset, dataset_splits, held_out_parts, held_out_split
 from edgecnn.data.address import parse_address, with_default
 from edgecnn.data.cache import cache_samples
 from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
-from edgecnn.data.dataset_kinds import HELD_OUT, TRAIN
-from edgecnn.data.problems import check_strict, problem_lines, to_stderr
+from edgecnn.data.problems import check_strict, to_stderr
+from edgecnn.data.recognition import report_lines
+from edgecnn.data.split_names import HELD_OUT, TRAIN
 from edgecnn.data.yolo import numbered_names
 from edgecnn.errors import InputError
 from edgecnn.export.quantize.calibration import Calibration
@@ -119,7 +120,7 @@ def _to_calibrate(uri: str, count: int, force: bool, strict: bool) -> Dataset:
     dataset = open_dataset(uri, split=train)
     if strict:
         check_strict(dataset)
-    for line in problem_lines(dataset):
+    for line in report_lines(dataset):
         to_stderr(line)
     return dataset
 

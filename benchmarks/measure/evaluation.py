@@ -11,7 +11,8 @@ from typing import Any
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data import Problem
-from edgecnn.data.problems import check_strict, problem_lines
+from edgecnn.data.problems import check_strict
+from edgecnn.data.recognition import report_lines
 from edgecnn.metrics import Score, evaluate
 from edgecnn.runtime.backends import Device, file_format
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -87,7 +88,7 @@ def evaluate_file(
     opened = config.data.open()
     if config.strict:
         check_strict(opened)
-    for line in problem_lines(opened):
+    for line in report_lines(opened):
         report(line)
     with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
         card = predictor.card

@@ -26,6 +26,7 @@ from edgecnn.benchmarks.measure.record import (
 )
 from edgecnn.benchmarks.measure.rounds import measure_clock, measure_throughput
 from edgecnn.data import Dataset
+from edgecnn.data.recognition import report_lines
 from edgecnn.devices import environment, probe
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score
@@ -34,8 +35,10 @@ from edgecnn.runtime.backends import file_format
 Check = Callable[[Sequence[ModelProcess]], None]
 
 
-def measure(config: BenchmarkConfig, progress: Progress = no_progress, check: Check = lambda _: None) -> Record:
-    """Measure all files of ``config``; ``progress`` gets one short line at each step.
+def measure(
+    config: BenchmarkConfig, progress: Progress = no_progress, check: Check = lambda _: None, report: Progress = no_progress
+) -> Record:
+    """Measure all files of ``config``; ``progress`` gets one short line at each step, ``report`` lines on the dataset.
 
     ``check`` sees the loaded files before they are measured and may raise.
     Raises what loading a file or opening a dataset raises, and ``BackendError`` where an engine crashes.
@@ -47,7 +50,7 @@ def measure(config: BenchmarkConfig, progress: Progress = no_progress, check: Ch
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         processes = load_all(config, 1, stack, progress)
         check(processes)
-        inputs, unscored = _store_inputs(config, processes, Path(folder), progress)
+        inputs, unscored = _store_inputs(config, processes, Path(folder), progress, report)
         cold = _cold_starts(config, processes, progress)
         _use(folder, processes)
         found = {clock: measure_clock(clock, config.protocol, processes, progress) for clock in config.clocks}
@@ -93,7 +96,7 @@ def _cold_starts(config: BenchmarkConfig, processes: list[ModelProcess], progres
 
 
 def _store_inputs(
-    config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress
+    config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress, report: Progress
 ) -> tuple[BenchmarkInputs, list[str]]:
     """Read the inputs once, for all processes, and say why the accuracy of a file can't be measured ("" where it can).
 
@@ -106,6 +109,8 @@ def _store_inputs(
         inputs = default_inputs(processes[0].load_report.card.task, count)
     else:
         dataset = config.data.open(count)
+        for line in report_lines(dataset):
+            report(line)
         if dataset.labels:
             unscored = _why_not_scored(config.data, dataset, processes)
         inputs = dataset_inputs(dataset, str(config.data), count)

@@ -31,6 +31,11 @@ class ProgressLine:
             self._stream.write(f"\r\x1b[2K{line[:width]}")  # carriage return, then ECMA-48 "erase in line"
             self._stream.flush()
 
+    def above(self, text: str) -> None:
+        """Print a line that stays; the progress goes on below it."""
+        self._stream.write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
+        self._stream.flush()
+
     def __enter__(self) -> ProgressLine:
         return self
 

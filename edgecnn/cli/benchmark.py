@@ -81,7 +81,7 @@ def command(data: str, selection: dict[str, Any], quick: bool, options: CardOpti
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
     try:
         with ProgressLine() as progress:
-            record = benchmark(config, progress)
+            record = benchmark(config, progress, progress.above)
     except KeyboardInterrupt:
         raise InputError("the benchmark was interrupted, no report was written", "run it again") from None
     click.echo(to_table(record))

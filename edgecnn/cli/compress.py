@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.train import AUGMENTATION, DATA, NETWORK, OPTIMIZATION, OUTPUT, needs_train_extra, option_groups, split_names
+from edgecnn.cli.train import (
+    AUGMENTATION,
+    DATA,
+    NETWORK,
+    OPTIMIZATION,
+    OUTPUT,
+    data_options,
+    needs_train_extra,
+    option_groups,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from edgecnn.compress import CompressConfig
@@ -100,6 +110,7 @@ def command(
         from edgecnn.train.hardware import use_all_cpus
         from edgecnn.variants import VariantConfig, compress_and_report, named_checkpoints, write_report
 
+    values = data_options(values)
     variants = VariantConfig(
         formats=None if measure is None else tuple(name for name in split_names(measure) if name != "none"),
         data=(values["val"] or values["data"])[0],

@@ -13,7 +13,7 @@ from click_option_group import optgroup
 
 from edgecnn.cli.options import Command, card_options, config_option
 
-DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`."
+DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`, such as DIR?format=coco."
 
 
 def split_list(value: str) -> tuple[str, ...]:

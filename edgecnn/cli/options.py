@@ -74,7 +74,17 @@ def config_option(name: str, help_text: str, **more: Any) -> Option:
     return (flags, option.field), settings
 
 
+DATA_FORMAT: Option = (
+    ("--data-format",),
+    {
+        "metavar": "FORMAT",
+        "default": "",
+        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, darknet, values, mot, folders or images; "
+        "as format= in its address.",
+    },
+)
 DATASET_OPTIONS: Options = (
+    DATA_FORMAT,
     (("--split",), {"help": "Split of the dataset.  [default: test, else val, else all images]"}),
     (("--limit",), {"type": click.IntRange(1), "help": "Maximum number of images."}),
     (("--map", "renames"), {"metavar": "A=B,...", "help": "Rename classes; classes with the same name become one."}),
@@ -110,20 +120,28 @@ def card_options(values: dict[str, Any]) -> CardOptions:
 
 
 def dataset_options(*own: Option) -> Callable[[Command], Command]:
-    """Add the options ``own`` and --split, --limit, --map and --merge to a command, under the heading Dataset.
+    """Add the options ``own`` and --data-format, --split, --limit, --map and --merge to a command, under the heading Dataset.
 
-    The command gets the latter as ``selection``, by the names of ``DatasetSelection``.
+    The command gets the last four as ``selection``, by the names of ``DatasetSelection``.
     """
 
     def decorate(function: Command) -> Command:
         @functools.wraps(function)
         def collected(**values: Any) -> Any:
             selection = {name: values.pop(name) for name in ("split", "limit", "renames", "merge")}
+            values["data"] = with_format(values["data"], values.pop("data_format"))
             return function(selection=selection, **values)
 
         return add_options(collected, (*own, *DATASET_OPTIONS), OptionGroup("Dataset").option)
 
     return decorate
+
+
+def with_format(uri: str, name: str) -> str:
+    """The dataset address with --data-format, where one is given."""
+    from edgecnn.data.address import with_default
+
+    return with_default(uri, "format", name) if uri and name else uri
 
 
 def device_options(function: Command) -> Command:

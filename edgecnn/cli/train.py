@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import parsed_by
+from edgecnn.cli.options import DATA_FORMAT, parsed_by, with_format
 from edgecnn.live.config import CARD_PARSERS
 from edgecnn.models.registry import MODELS
 
@@ -48,6 +48,7 @@ DATA = (
         metavar="ADDRESS",
         help="Training data: DIR[?PARAMETERS] or scene:...; may be repeated.",
     ),
+    optgroup.option(*DATA_FORMAT[0], **DATA_FORMAT[1]),
     optgroup.option(
         "--val",
         multiple=True,
@@ -57,9 +58,7 @@ DATA = (
     optgroup.option(
         "--val-fraction",
         type=click.FloatRange(0, 0.9),
-        default=0.05,
-        show_default=True,
-        help="Fraction of --data split off for validation where there is no --val, in whole groups.",
+        help="Fraction of --data split off for validation where there is no --val, in whole groups.  [default: 0.05]",
     ),
     optgroup.option(
         "--group-by",
@@ -182,6 +181,17 @@ def option_groups(*groups: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     return add
 
 
+def data_options(values: dict[str, Any]) -> dict[str, Any]:
+    """The options of ``DATA`` as fields of ``TrainConfig``; raises ``InputError`` for --val-fraction beside --val."""
+    from edgecnn.errors import InputError
+
+    given, data_format = values.pop("val_fraction"), values.pop("data_format")
+    if given and values["val"]:
+        raise InputError("--val-fraction splits --data, but --val names the validation data", "leave one of them out")
+    addresses = {name: tuple(with_format(uri, data_format) for uri in values[name]) for name in ("data", "val")}
+    return {**values, **addresses} | ({} if given is None else {"val_fraction": given})
+
+
 @contextlib.contextmanager
 def needs_train_extra() -> Iterator[None]:
     """Imports in this block raise ``MissingExtraError`` where a package of the extra `train` is missing."""
@@ -206,15 +216,15 @@ def command(model: str, size: tuple[int, int] | None, **values: Any) -> None:
     edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
     edgecnn train edgedet --data "faces?merge=face&split=train" --val "faces?merge=face&split=val" --out runs/faces
 
-    PARAMETERS select a split and classes of a dataset, in this order: labels=a,b or FILE, list=FILE, group=REGEX, split=NAME with
-    val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, merge=NAME, classes=a,b.
+    PARAMETERS select a split and classes of a dataset, in this order: format=FORMAT, labels=a,b or FILE, list=FILE, group=REGEX,
+    split=NAME with val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, merge=NAME, classes=a,b.
     """
     with needs_train_extra():
         from edgecnn.teachers import open_teachers
         from edgecnn.train import TrainConfig, train
         from edgecnn.train.distributed import join_group
         from edgecnn.train.hardware import use_all_cpus
-    config = TrainConfig(model=model, model_options={"size": size} if size else {}, **values)
+    config = TrainConfig(model=model, model_options={"size": size} if size else {}, **data_options(values))
     use_all_cpus()
     with open_teachers(config.pseudo) as teachers:
         path = train(config, click.echo, teachers=teachers)

@@ -2,13 +2,14 @@
 
 ``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
+format        idx, coco, voc, yolo, darknet, values, mot, folders or images, where the files can be read as several formats
 labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
 list          a file with the names of the images to use, one per line
 group         regular expression on the file name; images with the same first (...) form a group, which a split never divides;
               @content groups copies of an image
 split         train, val, test or another part of the dataset; without it, all images
 val_fraction  divide the images into train and val: the fraction of them that becomes val
-seed          of that random split (0)
+seed          of that random split (0); refused where nothing is split at random
 rename        a:b,c:d for other names; several classes with one new name become one class, and a,c:d renames both
 merge         one name for all classes, which become one class
 classes       the list of classes to use, in this order: others are left out, those that the dataset lacks are unlabelled in it
@@ -21,8 +22,9 @@ The rule for ``split``:
   val splits are then ignored, and split= must say train or val.
 - A dataset that has splits, but not the one asked for, is not divided unless ``val_fraction`` says so.
 
-Parameters apply in the order of the list. A scene has its own parameters; of these it takes rename, merge and classes. In a regular
-expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a shell needs quotes around the address.
+Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes rename, merge
+and classes. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a shell needs
+quotes around the address.
 """
 
 from __future__ import annotations
@@ -33,12 +35,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from edgecnn.data.recognition import FORMATS
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
 
 SCENE = "scene:"
 SCENE_PARAMETERS = ("rename", "merge", "classes")
 VAL_FRACTION = 0.2
+SEED_DIGITS = 18
 FOLDERS = re.compile(r"(?<![^&])(labels|list)=[^&]*/")  # up to the name of the file
 # Parameters with other names in earlier versions; cards of models trained then still record them.
 RENAMED = {
@@ -52,12 +56,13 @@ class Address:
     """``place`` is the path, or a scene with its parameters; the others as in the module docstring, None or empty if not given."""
 
     place: str
+    format: str | None = None
     labels: str | None = None
     list: str | None = None
     group: str | None = None
     split: str | None = None
     val_fraction: float | None = None
-    seed: int = 0
+    seed: int | None = None
     rename: str | None = None
     merge: str | None = None
     classes: tuple[str, ...] = ()
@@ -82,16 +87,28 @@ def parse_address(uri: str | Path) -> Address:
     The name of an existing file or folder may contain a question mark: it is not parsed.
     """
     text = str(uri)
-    if "?" not in text or (not text.startswith(SCENE) and Path(text).expanduser().exists()):
+    if "\0" in text:
+        raise InputError(f"the dataset address {text!r} contains a zero byte", "correct it")
+    if "?" not in text or (not text.startswith(SCENE) and _exists(text)):
         return Address(place=text)
     place, _, query = text.partition("?")
     pairs = parse_query(query)
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"the dataset parameter {twice}= is given twice in {shown_address(text)}", "give it once")
     if place.startswith(SCENE):
         own = [f"{name}={value}" for name, value in pairs if name not in SCENE_PARAMETERS]
         # the scene parses its own parameters later: they stay in the address
         place = "?".join([place, *(["&".join(own)] if own else [])])
         pairs = [pair for pair in pairs if pair[0] in SCENE_PARAMETERS]
     return Address(place=place, **{name: _value(name, value) for name, value in pairs})
+
+
+def _exists(place: str) -> bool:
+    try:
+        return Path(place).expanduser().exists()
+    except (OSError, RuntimeError):  # longer than a path may be, or the home of an unknown user
+        return False
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
@@ -104,7 +121,7 @@ def shown_address(uri: str | Path) -> str:
     text = str(uri)
     if text.startswith(SCENE):
         return text
-    place, mark, query = (text, "", "") if Path(text).expanduser().exists() else text.partition("?")
+    place, mark, query = (text, "", "") if _exists(text) else text.partition("?")
     return Path(place).expanduser().resolve().name + mark + FOLDERS.sub(r"\1=", query)
 
 
@@ -145,8 +162,8 @@ def _fraction(text: str) -> float:
 
 
 def _seed(text: str) -> int:
-    if not text.isdigit():
-        raise InputError(f"seed={text} is not a whole number from 0", "correct it")
+    if not (text.isascii() and text.isdigit() and len(text) <= SEED_DIGITS):
+        raise InputError(f"seed={text} is not a whole number from 0", f"give one of at most {SEED_DIGITS} digits")
     return int(text)
 
 
@@ -164,4 +181,10 @@ def _rename(text: str) -> str:
     return text
 
 
-_CHECKS: dict[str, Any] = {"val_fraction": _fraction, "seed": _seed, "group": check_pattern, "rename": _rename}
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise InputError(f"format={text} is not a format of datasets", f"use one of {', '.join(FORMATS)}")
+    return text
+
+
+_CHECKS: dict[str, Any] = {"format": _format, "val_fraction": _fraction, "seed": _seed, "group": check_pattern, "rename": _rename}

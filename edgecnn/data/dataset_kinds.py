@@ -1,54 +1,21 @@
-"""Detects the format of a dataset, and opens it."""
+"""Opens a dataset at an address: its format, split, images and classes."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
 
 from edgecnn.data.address import VAL_FRACTION, Address, parse_address, with_split
 from edgecnn.data.join import join
+from edgecnn.data.recognition import recognize
 from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
+from edgecnn.data.split_names import HELD_OUT, TEST, TRAIN, VAL, part_of
 from edgecnn.data.splits import assign_groups, filter_by_list, train_val_split
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
-
-# Module that reads a kind of dataset: the files it looks for.
-KINDS = {
-    "edgecnn.data.idx": "IDX files (train-images-idx3-ubyte.gz, t10k-...)",
-    "edgecnn.data.coco": "a COCO .json file, or a folder with one",
-    "edgecnn.data.voc": "Annotations/*.xml with JPEGImages/ or images/",
-    "edgecnn.data.yolo": "images/ with labels/*.txt",
-    "edgecnn.data.values": "images with values.csv",
-    "edgecnn.data.mot": "MOT Challenge: gt/gt.txt with img1/ or a video",
-}
-# Tried in order where no kind above fits, because folders of those kinds look like these, too.
-FALLBACKS = {"edgecnn.data.folders": "a folder of images for each class", "edgecnn.data.unlabelled": "a folder of images"}
-TRAIN = ("train", "training")
-VAL = ("val", "valid", "validation")
-TEST = ("test", "testing")
-HELD_OUT = (*TEST, *VAL)
-ALIASES = (TRAIN, VAL, TEST)
-
-
-class Loader(Protocol):
-    """The functions of each module of ``KINDS``."""
-
-    def fits(self, path: Path) -> bool:
-        """Whether the path has this format, detected by names of files and folders only."""
-        ...
-
-    def splits(self, path: Path) -> tuple[str, ...]:
-        """Names of the dataset's own splits; () if it has none."""
-        ...
-
-    def load(self, path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-        """All samples of a split, or of the whole dataset if ``split`` is None."""
-        ...
 
 
 def open_dataset(
@@ -62,14 +29,17 @@ def open_dataset(
     its own). ``limit`` keeps the first samples. Problems in the files are listed in ``problems`` of the result, by file and line.
     Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
     """
-    address = parse_address(uri)
+    return _open(parse_address(uri), split, labels, limit)
+
+
+def _open(address: Address, split: str | None, labels: Sequence[str] | str | None, limit: int | None = None) -> Dataset:
     if address.split and split and split != address.split:
         raise InputError(f"two splits of {address.place} are named, {address.split} and {split}", "name one")
     split = split or address.split
     if address.is_scene:
         return _with_classes(_scene(address.place, split, limit), address).take(limit=limit)
     own_split, divided = _plan_split(address, split)
-    dataset = _stored(address.path, own_split, labels or address.labels)
+    dataset = _stored(address, own_split, labels or address.labels)
     if address.list:
         dataset = filter_by_list(dataset, Path(address.list).expanduser())
     if address.group:
@@ -84,8 +54,8 @@ def _plan_split(address: Address, split: str | None) -> tuple[tuple[str, ...] | 
     The rule is in the docstring of ``edgecnn.data.address``.
     """
     own = _own_splits(address)
-    name = (split or "").lower()
-    part = "train" if name in TRAIN else "val" if name in VAL else ""
+    part = part_of(split or "")
+    part = "" if part == "test" else part
     if address.val_fraction is not None:
         if not part:
             problem = f"val_fraction= divides {address.place} into train and val, but split= is {split or 'missing'}"
@@ -93,6 +63,9 @@ def _plan_split(address: Address, split: str | None) -> tuple[tuple[str, ...] | 
         # the test split stays separate: its images must not reach a training by a new random split
         kept = tuple(name for name in own if name.lower() not in TEST)
         return (None if kept == own else kept), part
+    if address.seed is not None and (own or not part):
+        why = "has splits of its own" if own else "is not divided without split=train or split=val"
+        raise InputError(f"seed= is that of a random split, but {address.place} {why}", "add val_fraction=, or leave seed= out")
     if split is None:
         return None, ""
     # no splits of its own: a random split by the default fraction
@@ -101,17 +74,19 @@ def _plan_split(address: Address, split: str | None) -> tuple[tuple[str, ...] | 
     return (_resolve(split, own, address.path),), ""
 
 
-def _stored(path: Path, splits: tuple[str, ...] | None, labels: Sequence[str] | str | None) -> Dataset:
+def _stored(address: Address, splits: tuple[str, ...] | None, labels: Sequence[str] | str | None) -> Dataset:
+    path = address.path
     names = (parse_labels(labels) if isinstance(labels, str) else tuple(labels)) if labels else None
     with _readable(path):
-        loader = detect_kind(path)
+        kind, evidence = recognize(path, address.format)
+        loader = kind.loader()
         loaded = [loader.load(path, split, names) for split in splits or (None,)]
     if any((one.task, one.labels) != (loaded[0].task, loaded[0].labels) for one in loaded):
         raise InputError(f"the splits {', '.join(splits or ())} of {path} have different classes", "name them with labels=a,b,c")
     dataset = join(loaded)
     if not len(dataset):
         raise InputError(f"{path} has no usable image{_why_empty(dataset)}", "name another folder or split")
-    return dataset
+    return dataclasses.replace(dataset, kind=kind.title, evidence=evidence)
 
 
 def _with_classes(dataset: Dataset, address: Address) -> Dataset:
@@ -123,13 +98,13 @@ def _with_classes(dataset: Dataset, address: Address) -> Dataset:
 
 
 def _divide(dataset: Dataset, address: Address, part: str) -> Dataset:
-    train, val = train_val_split(dataset, address.val_fraction or VAL_FRACTION, address.seed)
+    train, val = train_val_split(dataset, address.val_fraction or VAL_FRACTION, address.seed or 0)
     return dataclasses.replace(train if part == "train" else val, split=part)
 
 
 def _own_splits(address: Address) -> tuple[str, ...]:
     with _readable(address.path):
-        return detect_kind(address.path).splits(address.path)
+        return recognize(address.path, address.format)[0].loader().splits(address.path)
 
 
 def dataset_splits(uri: str | Path) -> tuple[str, ...]:
@@ -156,30 +131,15 @@ def held_out_parts(uri: str | Path) -> list[Dataset]:
     if address.val_fraction is not None or not own:
         others = [open_dataset(with_split(uri, "val"))] if (address.split or "").lower() in TRAIN else []
         own = tuple(name for name in own if name.lower() in TEST) if others else ()
-        return others + [open_dataset(address.place, split=name, labels=address.labels) for name in own]
+        return others + [_own_split(address, name) for name in own]
     if (address.split or "train").lower() not in TRAIN or not any(name.lower() in TRAIN for name in own):
         return []
-    return [open_dataset(address.place, split=name, labels=address.labels) for name in own if name.lower() in HELD_OUT]
+    return [_own_split(address, name) for name in own if name.lower() in HELD_OUT]
 
 
-def detect_kind(path: Path) -> Loader:
-    """The loader for the dataset at ``path``; raises ``InputError`` where none or several fit."""
-    if not path.exists():
-        raise InputError(f"the dataset {path} does not exist", "check the path")
-    if path.is_file() and path.suffix.lower() != ".json":
-        raise InputError(f"{path} is a file, but neither a folder nor a COCO .json file", "name the folder of the dataset")
-    fitting = [(module, what) for module, what in KINDS.items() if _loader(module).fits(path)]
-    if len(fitting) > 1:
-        kinds = " and ".join(what for _, what in fitting)
-        raise InputError(f"{path} fits several kinds of datasets: {kinds}", "name the sub-folder or file that is meant")
-    if fitting:
-        return _loader(fitting[0][0])
-    # imported by name only when tried: opening a dataset loads one or two of the readers
-    for module in FALLBACKS:
-        if _loader(module).fits(path):
-            return _loader(module)
-    known = "; ".join([*KINDS.values(), *FALLBACKS.values()])
-    raise InputError(f"{path} is not a known kind of dataset ({known})", "check the path, or name the folder inside")
+def _own_split(address: Address, name: str) -> Dataset:
+    """A split as it is stored, without the other selections of ``address``."""
+    return _open(Address(place=address.place, format=address.format), name, address.labels)
 
 
 @contextlib.contextmanager
@@ -188,10 +148,6 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"can't read the dataset {path}: {error.strerror}: {error.filename}", "check the permissions") from error
-
-
-def _loader(module: str) -> Loader:
-    return cast(Loader, import_module(module))
 
 
 def _scene(uri: str, split: str | None, limit: int | None) -> Dataset:
@@ -205,8 +161,10 @@ def _scene(uri: str, split: str | None, limit: int | None) -> Dataset:
 
 
 def _resolve(split: str, available: tuple[str, ...], path: Path) -> str:
-    same = next((group for group in ALIASES if split.lower() in group), (split.lower(),))
-    found = [name for name in available if name == split] or [name for name in available if name.lower() in same]
+    part = part_of(split)
+    found = [name for name in available if name == split] or [
+        name for name in available if (part_of(name) == part if part else name.lower() == split.lower())
+    ]
     if found:
         return found[0]
     if not available:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import zlib
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from edgecnn.types import Image, Int64
 
 PREFIX = {"train": "train", "test": "t10k"}
 # bytes of the magic number: 0, 0, data type (8 is uint8), number of dimensions
+MOST_SIDE = 1 << 16  # pixels of an image
+DEFLATE_RATIO = 1100  # RFC 1951 allows 258 bytes for 2 bits: 1032 times, and a header
 IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
 FASHION_LABELS = (
     "T-shirt/top",
@@ -52,9 +55,9 @@ def find_files(folder: Path, split: str) -> tuple[Path, Path] | None:
     return found[0], found[1]
 
 
-def fits(path: Path) -> bool:
-    """Whether the folder contains files named ``*-idx?-ubyte*``."""
-    return any(path.glob("*-idx?-ubyte*")) if path.is_dir() else False
+def evidence(path: Path) -> str:
+    """The name of a file such as ``*-idx?-ubyte*`` in the folder."""
+    return min((file.name for file in path.glob("*-idx?-ubyte*")), default="") if path.is_dir() else ""
 
 
 def splits(folder: Path) -> tuple[str, ...]:
@@ -84,24 +87,36 @@ def read_arrays(folder: Path | str, split: str) -> tuple[NDArray[np.uint8], Int6
 
 def _read(path: Path, magic: int) -> NDArray[np.uint8]:
     """One IDX file: magic, sizes as big-endian uint32, then the bytes."""
-    data = _unpacked(path)
     rank = magic & 0xFF  # the last byte of the magic number
-    header = np.frombuffer(data[: 4 + 4 * rank], ">u4") if len(data) >= 4 + 4 * rank else np.zeros(1, ">u4")
-    if header[0] != magic:
-        begin = f"begins with {data[:4].hex()} instead of {magic:08x}" if data else "is empty"
-        raise InputError(f"{path} is not an IDX file of this kind: it {begin}", "copy it again")
-    shape = tuple(int(size) for size in header[1:])
-    expected, there = int(np.prod(shape)), len(data) - 4 - 4 * rank
+    begin = _unpacked(path, 4 + 4 * rank)
+    header = [int(value) for value in np.frombuffer(begin[: len(begin) // 4 * 4], ">u4")]
+    if len(header) < 1 + rank or header[0] != magic:
+        shown = f"begins with {begin[:4].hex()} instead of {magic:08x}" if begin else "is empty"
+        if begin and header[:1] == [magic]:
+            shown = "ends in its header"
+        raise InputError(f"{path} is not an IDX file of this kind: it {shown}", "copy it again")
+    shape = header[1:]
+    if not all(1 <= side <= MOST_SIDE for side in shape[1:]):
+        sides = " x ".join(map(str, shape[1:]))
+        raise InputError(f"{path} says that its images have {sides} pixels", "copy it again, it is damaged")
+    expected = math.prod(shape)
+    # deflate can't expand further, so nothing is allocated for a size that is wrong
+    if expected > path.stat().st_size * (DEFLATE_RATIO if path.suffix == ".gz" else 1):
+        raise InputError(f"{path} is too small for the {expected:,} bytes of data that it announces", "copy it again")
+    data = _unpacked(path, len(begin) + expected + 1)
+    there = len(data) - len(begin)
     if expected != there:
-        raise InputError(f"{path} has {there} of {expected} bytes of data", "copy it again, it is cut or damaged")
+        how_many = f"{there} of {expected}" if there < expected else f"more than {expected}"
+        raise InputError(f"{path} has {how_many} bytes of data", "copy it again, it is cut or damaged")
     # a view of the file's bytes: no copy
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    return np.frombuffer(data, np.uint8, offset=len(begin)).reshape(shape)
 
 
-def _unpacked(path: Path) -> bytes:
+def _unpacked(path: Path, most: int) -> bytes:
+    """The first ``most`` bytes of the content."""
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return stream.read(most)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"can't unpack {path} ({error})", "copy it again, it is cut or damaged") from error
     except OSError as error:
@@ -120,6 +135,10 @@ def load(folder: Path, split: str | None, labels: tuple[str, ...] | None) -> Dat
     """The dataset of one split, or of all splits; images are read as (H, W, 3) uint8 BGR."""
     # both splits without one: names begin with the split, so that they stay unique
     parts = [(name, *read_arrays(folder, name)) for name in ([split] if split else splits(folder))]
+    sizes = {part[1].shape[1:] for part in parts}
+    if len(sizes) > 1:
+        shown = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
+        raise InputError(f"the splits of {folder} have images of {shown} pixels", "name one split")
     images = np.concatenate([part[1] for part in parts])
     truth = np.concatenate([part[2] for part in parts])
     names = [f"{part[0]}/{index:05d}" for part in parts for index in range(len(part[1]))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -36,5 +37,6 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
         problems=tuple(problem for dataset in datasets for problem in dataset.problems),
         notes=tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes)),
         split=splits.pop() if len(splits) == 1 else "",
+        left_out=sum((Counter(dataset.left_out) for dataset in datasets), Counter()),
         unlabelled=frozenset.intersection(*(dataset.unlabelled for dataset in datasets)),  # samples keep their own
     )

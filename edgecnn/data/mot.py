@@ -42,9 +42,10 @@ class _Row:
     counts: bool
 
 
-def fits(path: Path) -> bool:
-    """Whether the folder is a sequence with gt/gt.txt, or contains such folders."""
-    return bool(_sequences(path))
+def evidence(path: Path) -> str:
+    """The sequences with gt/gt.txt: the folder itself, or folders in it."""
+    found = _sequences(path)
+    return f"{TRUTH} in {found[0].name}{f' and {len(found) - 1} more' if len(found) > 1 else ''}" if found else ""
 
 
 def splits(path: Path) -> tuple[str, ...]:

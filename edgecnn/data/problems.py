@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from edgecnn.data.sample import Dataset
+from edgecnn.data.sample import Dataset, Problem
 from edgecnn.errors import InputError
 
 SHOWN = 5
+SHORT = 80
 
 
 def to_stderr(line: str) -> None:
@@ -35,3 +36,17 @@ def check_strict(dataset: Dataset) -> None:
             f"--strict: {dataset.name} has {count}, the first {first.where}: {first.what}",
             "correct the files, or leave --strict out",
         )
+
+
+def short(value: object, length: int = SHORT) -> str:
+    """A value of somebody's file for a message: one line of at most ``length`` printable characters."""
+    text = str(value)
+    cut = text if len(text) <= length else f"{text[: length - 3]}..."
+    return cut if cut.isprintable() else cut.encode("unicode_escape").decode("ascii")
+
+
+def size_problem(image: str, stated_by: str, stated: tuple[float, float], real: tuple[int, int]) -> Problem:
+    """An image whose (width, height) in pixels is another one than its annotation states."""
+    turned = ": it is turned by its EXIF orientation, or was rotated" if stated[::-1] == real else ""
+    what = f"the image has {real[0]}x{real[1]} pixels, but {stated_by} states {stated[0]:g}x{stated[1]:g}{turned}"
+    return Problem(image, f"{what}; its boxes may be in the wrong place")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -66,7 +66,8 @@ class Dataset:
 
     ``notes`` are sentences on what was read and what was left out that are no problem of the files.
     ``split`` is the requested split, "" for all images. ``samples`` may be lazy: index it instead of copying it.
-    ``unlabelled`` are the classes that are not labelled in any of the images.
+    ``unlabelled`` are the classes that are not labelled in any of the images. ``kind`` and ``evidence`` say which format the files
+    were taken for and why; ``left_out`` counts files in its folders that were not read, by what they are (".txt").
     """
 
     name: str
@@ -77,6 +78,9 @@ class Dataset:
     split: str = ""
     unlabelled: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
+    kind: str = ""
+    evidence: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 
 import numpy as np
 
 from edgecnn.data.calibration import fingerprint
+from edgecnn.data.problems import short
 from edgecnn.data.sample import Dataset, Problem, Sample
+from edgecnn.data.text_files import read_lines
 from edgecnn.errors import InputError
 
 CONTENT = "@content"
@@ -40,20 +42,22 @@ def train_val_split(dataset: Dataset, fraction: float, seed: int) -> tuple[Datas
 def filter_by_list(dataset: Dataset, path: Path) -> Dataset:
     """Only the images whose file names are lines of ``path``; names without an image become problems.
 
-    Raises ``InputError`` where the file can't be read or names none of the images.
+    Only the file name of a path counts, also of a path of Windows. Raises ``InputError`` where the file can't be read or names none.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"can't read list={path}: {error}", "correct the path") from error
-    wanted = {PurePath(line.strip()).name: number for number, line in enumerate(lines, 1) if line.strip()}
+    lines = read_lines(path, f"list={path}")
+    wanted = {_file_name(line): number for number, line in lines.items()}
     names = [PurePath(sample.name).name for sample in dataset.samples]
     indices = [index for index, name in enumerate(names) if name in wanted]
     if not indices:
         raise InputError(f"list={path} names none of the images of {dataset.name}", "write one file name per line")
-    missing = [Problem(f"{path.name}:{wanted[name]}", f"no image {name}") for name in wanted.keys() - set(names)]
-    chosen = dataset.pick(indices)
-    return dataclasses.replace(chosen, problems=(*dataset.problems, *sorted(missing, key=lambda item: item.where)))
+    missing = sorted((wanted[name], name) for name in wanted.keys() - set(names))
+    lost = [Problem(f"{path.name}:{number}", f"no image {short(name)}") for number, name in missing]
+    return dataclasses.replace(dataset.pick(indices), problems=(*dataset.problems, *lost))
+
+
+def _file_name(line: str) -> str:
+    """The name of the file at a path that may be one of Windows."""
+    return PureWindowsPath(line).name or line
 
 
 def group_indices(dataset: Dataset) -> list[list[int]]:

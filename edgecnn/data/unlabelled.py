@@ -10,33 +10,44 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
+from edgecnn.data.left_out import other_files
+from edgecnn.data.paths import sub_folders
 from edgecnn.data.sample import Dataset, Problem, Sample
+from edgecnn.data.split_names import split_folders
 from edgecnn.types import Boxes
 
 
-def fits(path: Path) -> bool:
-    """Whether the folder directly contains images."""
-    return path.is_dir() and bool(list_images(path))
+def evidence(path: Path) -> str:
+    """Where the images are: directly in the folder, or in folders called like splits."""
+    if not path.is_dir():
+        return ""
+    return "images in it" if list_images(path) else f"images in {' and '.join(found)}" if (found := splits(path)) else ""
 
 
 def splits(path: Path) -> tuple[str, ...]:
-    """Always empty: a plain folder has no splits."""
-    return ()
+    """Folders called like splits that hold images, if the folder itself holds none."""
+    if list_images(path):
+        return ()
+    return tuple(name for name, folder in split_folders(path).items() if list_images(folder))
 
 
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples without ground truth, in the order of file names."""
+    """Samples without ground truth, in the order of split and file name."""
     problems: list[Problem] = []
     samples = []
-    for image in list_images(path):
+    chosen = [path / name for name in ([split] if split else splits(path))] or [path]
+    for image in (image for folder in chosen for image in list_images(folder)):
+        name = str(image.relative_to(path))
         try:
             # reads header and end only, but finds damaged files before they are used
             image_size(image)
         except ImageError as error:
-            problems.append(Problem(image.name, error.reason))
+            problems.append(Problem(name, error.reason))
             continue
-        samples.append(Sample(image.name, partial(read_image, image)))
-    return Dataset(path.resolve().name, "classify", labels or (), samples, tuple(problems))
+        samples.append(Sample(name, partial(read_image, image)))
+    below = sum(len(list_images(folder)) for place in chosen for folder in sub_folders(place))
+    left_out = {**other_files(chosen), "images in sub-folders": below}
+    return Dataset(path.resolve().name, "classify", labels or (), samples, tuple(problems), split or "", left_out=left_out)
 
 
 def to_unlabelled_boxes(dataset: Dataset, classes: Sequence[str]) -> Dataset:

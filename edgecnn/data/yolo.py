@@ -30,17 +30,19 @@ PIXELS = 2.0  # coordinates above this are no fractions of the image size, not e
 MAX_CLASSES = 10_000  # a larger class id in a dataset without names is an error in it
 
 
-def fits(path: Path) -> bool:
-    """Whether the folder, or a folder for each split, has images/ and labels/, or data.yaml names images with label files."""
+def evidence(path: Path) -> str:
+    """The folders of images and labels: of the folder itself, or of each split, or those that data.yaml names."""
     if not path.is_dir():
-        return False
-    if usual_folders(path):
-        return True
+        return ""
+    if found := usual_folders(path):
+        where = ", ".join(name for name in found if name)
+        return f"images/ and labels/{f' of {where}' if where else ''}"
     # another YAML file may belong to a dataset of any other kind
-    if not any((path / name).is_file() for name in FIRST):
-        return False
+    yaml = next((name for name in FIRST if (path / name).is_file()), None)
+    if yaml is None:
+        return ""
     layout = _layout(path)
-    return any(layout.label_files(part) for part in layout.parts.values())
+    return yaml if any(layout.label_files(part) for part in layout.parts.values()) else ""
 
 
 def splits(path: Path) -> tuple[str, ...]:
@@ -175,7 +177,7 @@ def _shown(file: Path, top: Path) -> str:
 
 def numbered_names(path: Path) -> tuple[str, ...]:
     """ "class 0", "class 1", ... for a YOLO dataset without class names, as many as its label files use; () for any other."""
-    if not fits(path):
+    if not evidence(path):
         return ()
     layout = _layout(path)
     try:

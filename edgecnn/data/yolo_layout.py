@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from edgecnn.data.image_files import list_images
+from edgecnn.data.paths import folders_below
 from edgecnn.data.sample import Problem
 from edgecnn.data.yolo_yaml import DataYaml, Places
 from edgecnn.text_files import read_text
@@ -117,19 +117,6 @@ class Layout:
                 if file.suffix.lower() == ".txt" and file.name.lower() not in NAME_FILES and not file.name.startswith(".")
             }
         return self._labels[folder]
-
-
-def folders_below(top: Path) -> list[Path]:
-    """A folder and all folders below it, by name, without hidden ones; each once, also where links lead to it again."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for place, folders, _ in os.walk(top, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
-        if real not in seen:
-            found.append(Path(place))
-        seen.add(real)
-    return found
 
 
 def usual_folders(path: Path) -> dict[str, Path]:

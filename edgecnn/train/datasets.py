@@ -13,8 +13,9 @@ from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import with_default
 from edgecnn.data.cache import cache_samples
 from edgecnn.data.join import join
-from edgecnn.data.problems import check_strict, problem_lines, to_stderr
+from edgecnn.data.problems import check_strict, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
+from edgecnn.data.recognition import report_lines
 from edgecnn.data.relabel import to_classes
 from edgecnn.data.splits import group_indices, train_val_split
 from edgecnn.data.unlabelled import to_unlabelled_boxes
@@ -77,7 +78,7 @@ def _open(uri: str, part: Literal["train", "val", "test"], config: TrainConfig, 
     dataset = open_dataset(uri, split=_split(uri, part), limit=config.limit if part == "train" else config.val_limit)
     if config.strict:
         check_strict(dataset)
-    for line in problem_lines(dataset):
+    for line in report_lines(dataset):
         warn(line)
     if config.pseudo and part == "train" and not dataset.labels:
         if not config.classes:

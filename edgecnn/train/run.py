@@ -12,7 +12,8 @@ from torch import nn
 
 from edgecnn.card import ModelCard, Task
 from edgecnn.data import open_dataset
-from edgecnn.data.address import parse_address
+from edgecnn.data.address import SCENE, parse_address
+from edgecnn.data.problems import to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.metrics.average_precision import load_pycocotools
@@ -60,7 +61,7 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     if task == "detect":
         load_pycocotools()
     with group.main_first():
-        data = load_datasets(config, task, teachers)
+        data = load_datasets(config, task, teachers, to_stderr if group.main else _silent)
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
     model, card = _existing(hooks.initial, data, config) if hooks.initial else _new(config, data, task)
@@ -123,6 +124,8 @@ def prepare(config: TrainConfig, group: ProcessGroup | None = None) -> None:
     if config.download:
         from edgecnn.data.download import fetch_fashion_mnist
 
+        if config.data[0].startswith(SCENE):
+            raise InputError("--download is for Fashion-MNIST, but --data is a scene, which is rendered", "leave --download out")
         with group.main_first():
             fetch_fashion_mnist(parse_address(config.data[0]).path)
     existing = [name for name in (CHECKPOINT, STATE) if (config.out / name).exists()]

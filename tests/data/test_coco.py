@@ -43,12 +43,20 @@ def test_labels_choose_and_order_the_categories(tmp_path: Path, write_coco: Writ
     assert boxes.class_id.tolist() == [0]
 
 
-def test_splits_are_told_from_file_names(tmp_path: Path, write_coco: Writer) -> None:
+def test_splits_are_told_from_file_names(tmp_path: Path, write_coco: Writer, write_image: Writer) -> None:
     write_coco(tmp_path, [box()], "instances_train2017.json")
     write_coco(tmp_path, [], "instances_val2017.json")
+    for number in (11, 12):
+        write_image(tmp_path / "train2017" / f"{number}.png")
     assert dataset_splits(tmp_path) == ("train", "val")
     assert open_dataset(tmp_path, split="train").split == "train"
-    with pytest.raises(InputError, match=r"instances_train2017\.json, instances_val2017\.json; name the file"):
+    assert len(open_dataset(tmp_path)) == 4
+
+
+def test_files_of_no_split_are_named(tmp_path: Path, write_coco: Writer) -> None:
+    write_coco(tmp_path, [box()], "first.json")
+    write_coco(tmp_path, [], "second.json")
+    with pytest.raises(InputError, match=r"several COCO files: first\.json, second\.json; name the file itself"):
         open_dataset(tmp_path)
 
 
@@ -82,7 +90,7 @@ def test_a_missing_and_a_cut_image_are_problems(tmp_path: Path, write_coco: Writ
     (tmp_path / "val" / "12.png").unlink()
     dataset = open_dataset(file)
     assert len(dataset) == 1
-    assert [(one.where, one.what) for one in dataset.problems] == [("12.png", "no such file")]
+    assert [(one.where, one.what) for one in dataset.problems] == [("instances_val.json: image 12", "no such file: 12.png")]
 
 
 @pytest.mark.parametrize(
@@ -90,13 +98,13 @@ def test_a_missing_and_a_cut_image_are_problems(tmp_path: Path, write_coco: Writ
     [
         pytest.param("", "can't read the COCO file", id="empty"),
         pytest.param('{"images": [', "can't read the COCO file", id="cut"),
-        pytest.param("[1, 2]", "no images, annotations, categories", id="a list"),
+        pytest.param("[1, 2]", "is a list, such as detections", id="a list"),
         pytest.param('{"images": [], "annotations": []}', "no categories", id="no categories"),
         pytest.param(
-            '{"images": [{}], "annotations": [], "categories": []}', "lacks ids or fields of COCO", id="image without id"
+            '{"images": [{}], "annotations": [], "categories": []}', "an image without an id; left out", id="image without id"
         ),
         pytest.param(
-            '{"images": [1], "annotations": [], "categories": []}', "lacks ids or fields of COCO", id="image that is a number"
+            '{"images": [1], "annotations": [], "categories": []}', r"the first .*: images\[0\]", id="image that is a number"
         ),
         pytest.param('{"images": [], "annotations": [], "categories": []}', "has no usable image; name another", id="no images"),
     ],

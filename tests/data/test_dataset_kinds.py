@@ -50,7 +50,9 @@ def test_plain_images_have_no_truth(tmp_path: Path, write_image: Writer) -> None
 def test_two_kinds_in_one_folder_are_named(tmp_path: Path, write_idx: Writer, write_voc: Writer) -> None:
     write_idx(tmp_path)
     write_voc(tmp_path, "a", [("dog", (1, 2, 11, 12))])
-    with pytest.raises(InputError, match=r"IDX files .* and Annotations"):
+    with pytest.raises(
+        InputError, match=r"IDX \(train-images.*\) or Pascal VOC \(Annotations/\*\.xml\); add format=idx or format=voc"
+    ):
         open_dataset(tmp_path)
 
 

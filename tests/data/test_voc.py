@@ -43,7 +43,7 @@ def test_splits_come_from_image_sets_and_labels_from_all(tmp_path: Path, write_v
     dataset = open_dataset(tmp_path, split="valid")
     assert [sample.name for sample in dataset.samples] == ["b.png"]
     assert dataset.labels == ("cat", "dog")
-    assert [(one.where, one.what) for one in dataset.problems] == [("missing", "no image of this name")]
+    assert [(one.where, one.what) for one in dataset.problems] == [("missing.xml", "no image of this name")]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_broken_xml_missing_image_and_missing_annotation_are_problems(
     assert [sample.name for sample in dataset.samples] == ["good.png"]
     assert {one.where: one.what.split(" (")[0] for one in dataset.problems} == {
         "broken.xml": "no XML that can be read",
-        "lonely": "no image of this name",
-        "unmarked": "no annotation for this image",
+        "lonely.xml": "no image of this name",
+        "unmarked.png": "no annotation for this image",
     }
 
 

@@ -1,0 +1,147 @@
+"""Recognizes the format of a dataset by the names and first bytes of its files, and says what it was taken for and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from edgecnn.data.left_out import as_text
+from edgecnn.data.problems import problem_lines
+from edgecnn.data.sample import Dataset
+from edgecnn.errors import InputError
+
+SHOWN_CLASSES = 5
+
+
+class Loader(Protocol):
+    """The functions of each module of ``KINDS``."""
+
+    def evidence(self, path: Path) -> str:
+        """What shows that the path has this format, for a message; "" where it has not. Looks at names and first bytes only."""
+        ...
+
+    def splits(self, path: Path) -> tuple[str, ...]:
+        """Names of the dataset's own splits; () if it has none."""
+        ...
+
+    def load(self, path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
+        """All samples of a split, or of the whole dataset if ``split`` is None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A format: its ``name`` for format=, its ``title`` in messages, and the files that it is recognized by."""
+
+    name: str
+    title: str
+    files: str
+
+    def loader(self) -> Loader:
+        """The module that reads it; imported by name, because opening a dataset needs one or two of them."""
+        return cast(Loader, import_module(f"edgecnn.data.{MODULES.get(self.name, self.name)}"))
+
+
+MODULES = {"images": "unlabelled"}
+KINDS = (
+    Kind("idx", "IDX", "IDX files (train-images-idx3-ubyte.gz, t10k-...)"),
+    Kind("coco", "COCO", "a COCO .json file, or a folder with one for each split"),
+    Kind("voc", "Pascal VOC", "Annotations/*.xml with JPEGImages/ or images/, or .xml files beside the images"),
+    Kind("yolo", "YOLO", "images/ with labels/*.txt"),
+    Kind("values", "values", "images with values.csv"),
+    Kind("mot", "MOT Challenge", "MOT Challenge: gt/gt.txt with img1/ or a video"),
+)
+FOLDERS = Kind("folders", "class folders", "a folder of images for each class")
+# Tried in order where no kind above fits, because folders of those kinds look like these, too.
+FALLBACKS = (FOLDERS, Kind("images", "images without labels", "a folder of images"))
+FORMATS = tuple(kind.name for kind in (*KINDS, *FALLBACKS))
+
+
+def recognize(path: Path, name: str | None = None) -> tuple[Kind, str]:
+    """The kind of the dataset at ``path`` and the evidence for it; ``name`` (one of ``FORMATS``) decides where it is given.
+
+    Raises ``InputError`` where no kind or several fit, or the files are not of the kind ``name``.
+    """
+    if not path.exists():
+        raise InputError(f"the dataset {path} does not exist", "check the path")
+    if path.is_file() and path.suffix.lower() != ".json":
+        raise InputError(f"{path} is a file, but neither a folder nor a COCO .json file", "name the folder of the dataset")
+    if name:
+        return _named(path, name)
+    found = [(kind, evidence) for kind in KINDS if (evidence := kind.loader().evidence(path))]
+    if found and (rival := _class_folders(path)):
+        found.append((FOLDERS, rival))
+    if len(found) > 1:
+        readings = " or ".join(f"{kind.title} ({evidence})" for kind, evidence in found)
+        choices = " or ".join(f"format={kind.name}" for kind, _ in found)
+        raise InputError(
+            f"{path} can be read as {readings}", f"add {choices} to its address, or name the sub-folder or file that is meant"
+        )
+    for kind in () if found else FALLBACKS:
+        if evidence := kind.loader().evidence(path):
+            if kind is FOLDERS:
+                _refuse_doubtful(path)
+            return kind, evidence
+    if found:
+        return found[0]
+    known = "; ".join(kind.files for kind in (*KINDS, *FALLBACKS))
+    raise InputError(f"{path} is not a known kind of dataset ({known})", "check the path, or name the folder inside")
+
+
+def _named(path: Path, name: str) -> tuple[Kind, str]:
+    kind = next(kind for kind in (*KINDS, *FALLBACKS) if kind.name == name)
+    evidence = kind.loader().evidence(path)
+    if not evidence:
+        raise InputError(f"format={name}: {path} has none of its files ({kind.files})", "correct format= or the path")
+    return kind, f"format={name}"
+
+
+def _class_folders(path: Path) -> str:
+    """The evidence for class folders beside another kind: at least two folders that hold images and have no other role."""
+    from edgecnn.data.folders import plain_class_folders
+
+    names = plain_class_folders(path)
+    return f"folders of images: {_listed(names)}" if len(names) > 1 else ""
+
+
+def _refuse_doubtful(path: Path) -> None:
+    from edgecnn.data.folders import doubt
+
+    if why := doubt(path):
+        fix = "add format=folders to its address if each folder in it is a class, or name the folder inside"
+        raise InputError(f"{path} holds folders of images, but {why}", fix)
+
+
+def describe(dataset: Dataset) -> str:
+    """One line: what the files of a dataset were taken for and why, the split, and counts of images, boxes and classes.
+
+    "" for a dataset that was rendered.
+    """
+    if not dataset.kind:
+        return ""
+    boxes = sum(len(sample.boxes) for sample in dataset.samples if sample.boxes is not None) if dataset.task == "detect" else None
+    counts = [_counted(len(dataset), "image"), *([] if boxes is None else [_counted(boxes, "box")])]
+    if dataset.task == "regress":
+        counts.append(f"the value {dataset.labels[0]}")
+    elif dataset.labels:
+        counts.append(f"{_counted(len(dataset.labels), 'class')} ({_listed(dataset.labels)})")
+    split = f", split {dataset.split}" if dataset.split else ""
+    left_out = f"; not read: {as_text(dataset.left_out)}" if as_text(dataset.left_out) else ""
+    return f"{dataset.name} is read as {dataset.kind} ({dataset.evidence}){split}: {', '.join(counts)}{left_out}"
+
+
+def report_lines(dataset: Dataset) -> list[str]:
+    """What the commands print of a dataset that they open: what it was taken for, and its problems."""
+    return [line for line in (describe(dataset), *problem_lines(dataset)) if line]
+
+
+def _counted(count: int, noun: str) -> str:
+    plural = noun + ("es" if noun[-1] in "xs" else "s")
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f", {len(names) - SHOWN_CLASSES} more" if len(names) > SHOWN_CLASSES else ""
+    return ", ".join(names[:SHOWN_CLASSES]) + more
