@@ -29,7 +29,7 @@ MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _VocPart:
     """The folders of annotations and images of a dataset or of one of its splits, and the list of the images in it."""
 
     annotations: Path
@@ -80,7 +80,7 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     return Dataset(path.resolve().name, "detect", labels, samples, tuple(found), split or "", left_out=left_out)
 
 
-def _parts(path: Path) -> dict[str, _Part]:
+def _parts(path: Path) -> dict[str, _VocPart]:
     """The parts by split; "" is all images of a dataset without folders for splits."""
     if not path.is_dir():
         return {}
@@ -95,20 +95,20 @@ def _parts(path: Path) -> dict[str, _Part]:
         return {}
     lists = sorted((whole.root / LISTS).glob("*.txt"))
     named = {
-        file.stem: _Part(whole.annotations, whole.images, file)
+        file.stem: _VocPart(whole.annotations, whole.images, file)
         for file in lists
         if file.stem in ("train", "val", "trainval", "test") or "_" not in file.stem
     }
     return {"": whole} | named
 
 
-def _part(place: Path) -> _Part | None:
+def _part(place: Path) -> _VocPart | None:
     annotations = next((place / name for name in ANNOTATIONS if _has_xml(place / name)), None)
     images = next((place / name for name in IMAGES if (place / name).is_dir()), None)
     if annotations and images:
-        return _Part(annotations, images)
+        return _VocPart(annotations, images)
     beside = _has_xml(place) and by_stem(place).keys() & {file.stem for file in _xml_files(place)}
-    return _Part(place, place) if beside else None
+    return _VocPart(place, place) if beside else None
 
 
 def _has_xml(place: Path) -> bool:
@@ -157,7 +157,7 @@ def _listed(file: Path, known: dict[str, VocFile | None]) -> list[str]:
 
 
 def _samples(
-    part: _Part,
+    part: _VocPart,
     files: dict[str, VocFile | None],
     stems: list[str] | None,
     top: Path,
