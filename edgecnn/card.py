@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from edgecnn.errors import ArtifactError
+from edgecnn.json_text import dump_json
 from edgecnn.schema import (
     SchemaError,
     either,
@@ -133,7 +133,7 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as one line of JSON, keys in field order."""
-        return json.dumps({"version": CARD_VERSION, **dataclasses.asdict(self)}, separators=(",", ":"))
+        return dump_json({"version": CARD_VERSION, **dataclasses.asdict(self)}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, where: str = "the file") -> ModelCard:

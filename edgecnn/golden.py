@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from edgecnn.card import MAX_PIXELS
 from edgecnn.errors import ArtifactError
+from edgecnn.json_text import dump_json
 from edgecnn.npz import read_npz
 from edgecnn.schema import SchemaError, integer, items, mapping, number, one_of, parse_json, record
 from edgecnn.synthetic_inputs import PATTERNS, pattern
@@ -98,7 +98,7 @@ def encode(goldens: Sequence[Golden]) -> str:
     """Goldens as text: a compressed .npz in base64."""
     arrays: dict[str, Array] = {}
     records = [_record(golden, f"{index}.", arrays) for index, golden in enumerate(goldens)]
-    arrays["goldens"] = _text(json.dumps({"version": GOLDENS_VERSION, "goldens": records}))
+    arrays["goldens"] = _text(dump_json({"version": GOLDENS_VERSION, "goldens": records}))
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return base64.b64encode(file.getvalue()).decode()

@@ -106,7 +106,7 @@ def compare(expected: Prediction, got: Prediction, tolerance: Tolerance) -> Agre
 
 
 def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
-    if expected.score.shape != got.score.shape:
+    if expected.score.shape != got.score.shape or not np.isfinite(got.score).all():
         return Agreement(0, 1)
     # PyTorch's own scores decide: another label agrees where PyTorch gives both classes nearly the same score
     gap = float(expected.score[expected.top1] - expected.score[got.top1])
@@ -186,9 +186,9 @@ def tensor_violations(row: ParityRow, tolerance: Tolerance, *, usual: bool, real
 
 def _prediction_violations(row: ParityRow, tolerance: Tolerance) -> list[str]:
     violations = []
-    if row.agree is not None and row.agree < tolerance.agree:
+    if row.agree is not None and not row.agree >= tolerance.agree:
         violations.append(f"{row.agree:.1%} of labels or boxes agree, minimum {tolerance.agree:.0%}")
-    if row.score is not None and row.score > tolerance.score:
+    if row.score is not None and not row.score <= tolerance.score:
         violations.append(f"scores differ by {row.score:.2g}, limit {tolerance.score:g}")
     return violations
 
@@ -199,7 +199,7 @@ def tolerance_factor(row: ParityRow, tolerance: Tolerance) -> float:
     parts = [worst.largest / tolerance.largest, worst.mean / tolerance.mean, (1 - worst.cosine) / (1 - tolerance.cosine)]
     parts += [] if row.agree is None else [(1 - row.agree) / (1 - tolerance.agree)]
     parts += [] if row.score is None else [row.score / tolerance.score]
-    return max(parts)
+    return max(parts) if np.isfinite(parts).all() else float("inf")
 
 
 def table(rows: Sequence[ParityRow], task: str) -> str:

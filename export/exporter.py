@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -28,6 +27,7 @@ from edgecnn.export.verify.parity import Parity, verify
 from edgecnn.export.verify.probes import probes
 from edgecnn.export.verify.reference import Evidence, Reference, collect_evidence
 from edgecnn.integrity.digest import sealed
+from edgecnn.json_text import dump_json
 from edgecnn.models.quantized import QuantizedModel
 from edgecnn.parity import table
 from edgecnn.runtime.backends import open_backend
@@ -215,7 +215,7 @@ class _ArtifactBuilder:
         self._selftest(final)
         with report_write_errors(out):
             report = self.path.with_name(f"{self.path.name}.parity.json")
-            report.write_text(json.dumps({"artifact": self.path.name, "precision": self.precision, **record}, indent=1) + "\n")
+            report.write_text(dump_json({"artifact": self.path.name, "precision": self.precision, **record}, indent=1) + "\n")
         return final, parity
 
     def _measured(self, parity: Parity) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from edgecnn.parity import (
     TOLERANCES,
+    Agreement,
     ParityRow,
     TensorError,
     compare,
@@ -150,3 +151,14 @@ def test_the_direction_of_next_to_nothing_does_not_count() -> None:
     assert tensor_error(scores, others, 1.0).cosine == 1.0
     assert tensor_error(scores * 100, others * 100, 1.0).cosine < 0.1
     assert tensor_error(np.zeros(3), np.array([0.5, 0.5, 0.5]), 1.0).cosine == 0.0
+
+
+def test_nan_never_agrees() -> None:
+    """A comparison with NaN is false, so each limit is written so that it fails then."""
+    tolerance, nan = TOLERANCES["fp32"], float("nan")
+    assert compare(classes(0.9, 0.1), classes(nan, 0.1), tolerance).same == 0
+    assert compare(classes(0.9, 0.1), classes(nan, nan), tolerance).same == 0
+    row = ParityRow("noise", 1, {"o": EXACT}, agree=1.0, score=nan)
+    judged = judge_row("noise", {"o": EXACT}, [Agreement(1, 1, (nan,))], tolerance)
+    assert judged.violations == ("scores differ by nan, limit 0.0001",)
+    assert tolerance_factor(row, tolerance) == float("inf")

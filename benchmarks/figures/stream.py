@@ -26,6 +26,7 @@ from edgecnn.benchmarks.figures.target import TargetCheck
 from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.errors import BackendError
 from edgecnn.files import check_writable
+from edgecnn.json_text import dump_json
 from edgecnn.types import nearest_rank
 
 WHAT = ("throughput", "age", "slow", "memory")
@@ -81,7 +82,7 @@ def table(figures: list[TargetCheck]) -> str:
 
 def run_part(part: str, **arguments: Any) -> dict[str, Any]:
     """One measurement in a fresh process; raises ``BackendError`` where it fails."""
-    text = json.dumps({"part": part, **arguments})
+    text = dump_json({"part": part, **arguments})
     limit = arguments["seconds"] * 3 + 120
     try:
         done = subprocess.run(

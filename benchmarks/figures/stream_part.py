@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.json_text import dump_json
+
 if TYPE_CHECKING:
     from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.sources import Source
@@ -303,7 +305,7 @@ def _in_threads(call: Callable[[], None], count: int) -> None:
 def main(arguments: dict[str, Any]) -> None:
     """Measure and print."""
     found = PARTS[arguments.pop("part")](**arguments)
-    print(json.dumps(asdict(found)), flush=True)
+    print(dump_json(asdict(found)), flush=True)
 
 
 if __name__ == "__main__":

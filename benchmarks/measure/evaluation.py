@@ -94,6 +94,9 @@ def evaluate_file(
         card = predictor.card
         dataset, classes = config.data.match_classes(opened, card.labels)
         score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.strict)
+        if predictor.monitor.not_finite:
+            note = f"the outputs held NaN or infinity for {predictor.monitor.not_finite} of {len(opened)} images"
+            score = dataclasses.replace(score, notes=(*score.notes, note))
     return Evaluation(
         file=config.file,
         format=file_format(config.file),

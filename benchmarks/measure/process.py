@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 from edgecnn import errors
 from edgecnn.card import ModelCard
 from edgecnn.errors import BackendError, EdgeCnnError, MissingExtraError
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.trial_load import SWITCH as TRIAL_LOAD
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -117,7 +117,7 @@ class ModelProcess:
 def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.Popen[bytes]:
     options = {name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(load.options).items()}
     setup = {"path": str(path), "device": load.device, "threads": load.threads, "requests": load.requests, "options": options}
-    text = json.dumps({**setup, "pipe": pipe, "spawned": monotonic()})
+    text = dump_json({**setup, "pipe": pipe, "spawned": monotonic()})
     command = [sys.executable, "-m", "edgecnn.benchmarks.measure.child", text]
     # not multiprocessing, whose child would import the main module of the parent and so distort the cold start
     return subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import ClockRecord, FileRecord, Record
 from edgecnn.benchmarks.measure.statistics import coefficient_of_variation, drift, early_stopping_bound, round_spread
+from edgecnn.json_text import dump_json
 from edgecnn.types import nearest_rank
 
 SCHEMA = "edgecnn.benchmark"
@@ -44,7 +44,7 @@ def to_document(record: Record) -> dict[str, Any]:
 
 def to_json(document: Mapping[str, Any]) -> str:
     """JSON text, indented but with each list of numbers on one line."""
-    text = json.dumps(document, indent=1, ensure_ascii=False)
+    text = dump_json(document, indent=1, ensure_ascii=False)
     # json indents each number of a list on a line of its own: ten thousand samples would be ten thousand lines
     return re.sub(r"\[\n[-\d.,e\s]+\]", lambda found: re.sub(r"\s", "", found[0]), text) + "\n"
 

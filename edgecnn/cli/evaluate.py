@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.json_text import dump_json
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 if TYPE_CHECKING:
@@ -80,4 +80,4 @@ def command(
         )
     click.echo(to_table(evaluation))
     if json_path is not None:
-        write_file(json_path, json.dumps(evaluation.to_document(), indent=1))
+        write_file(json_path, dump_json(evaluation.to_document(), indent=1))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from edgecnn.cli.options import ModelFile
+from edgecnn.json_text import dump_json
 
 
 @click.command()
@@ -25,4 +25,4 @@ def command(file: Path, as_json: bool) -> None:
     from edgecnn.runtime.model.description import describe
 
     description = describe(file)
-    click.echo(json.dumps(description.to_document(), indent=1) if as_json else "\n".join(description.lines()))
+    click.echo(dump_json(description.to_document(), indent=1) if as_json else "\n".join(description.lines()))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from edgecnn.json_text import dump_json
 
 
 @click.command("models")
@@ -26,6 +26,6 @@ def command(name: str | None, as_json: bool) -> None:
         shipped_models.check_name(name)
     if as_json:
         chosen = shipped.names() if name is None else (name,)
-        click.echo(json.dumps({model: shipped_models.to_document(model) for model in chosen}, indent=1))
+        click.echo(dump_json({model: shipped_models.to_document(model) for model in chosen}, indent=1))
     else:
         click.echo("\n".join(shipped_models.table() if name is None else shipped_models.details(name)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecnn.cli.options import ModelFile, device_options
+from edgecnn.json_text import dump_json
 
 if TYPE_CHECKING:
     from edgecnn.integrity.digest import Digests
@@ -35,7 +35,7 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
     card, result = selftest_file(file, device, threads=threads)
     violations = result.violations
     if as_json:
-        click.echo(json.dumps(result.to_document(), indent=1))
+        click.echo(dump_json(result.to_document(), indent=1))
     else:
         click.echo(f"{file.name}: {card.name}, {card.precision}\n{table(result.rows, card.task)}")
         if result.engine is not None:

@@ -12,6 +12,7 @@ from edgecnn.compress.distill import DistillConfig
 from edgecnn.compress.targets import LatencyTarget, parse_latency
 from edgecnn.data.address import shown_address
 from edgecnn.errors import InputError
+from edgecnn.json_text import dump_json
 from edgecnn.train.config import TrainConfig
 
 QAT_LR_FACTOR = 0.1  # of the learning rate: quantization-aware training only adjusts trained weights
@@ -82,7 +83,7 @@ class CompressConfig:
             "train": self.train.identity(),
         }
         return cast(
-            dict[str, Any], json.loads(json.dumps(found))
+            dict[str, Any], json.loads(dump_json(found))
         )  # tuples become lists, as in the file that this is compared with
 
     def command(self) -> str:

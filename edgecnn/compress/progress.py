@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.files import write_file
+from edgecnn.json_text import dump_json
 from edgecnn.train.distributed import ProcessGroup
 
 PROGRESS = "run.json"
@@ -72,7 +73,7 @@ class ProgressFile:
         if not self.group.main:
             return
         record = {"command": self.command, "config": self.identity, "done": self.done}
-        write_file(self.folder / PROGRESS, json.dumps(record, indent=1))
+        write_file(self.folder / PROGRESS, dump_json(record, indent=1))
 
 
 def step_checkpoints(folder: Path) -> list[Path]:
@@ -91,9 +92,9 @@ def _read(path: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
     stored: dict[str, Any] = record["config"]
     for name, value in identity.items():
         if stored.get(name) != value:
-            was = json.dumps(stored.get(name))[:80]
+            was = dump_json(stored.get(name))[:80]
             raise InputError(
-                f"--resume: the run in {path.parent} was started with {name} {was}, not {json.dumps(value)[:80]}",
+                f"--resume: the run in {path.parent} was started with {name} {was}, not {dump_json(value)[:80]}",
                 "give the same options, or another --out",
             )
     done: dict[str, dict[str, Any]] = record["done"]

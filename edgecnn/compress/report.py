@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from edgecnn.card import ModelCard
 from edgecnn.compress.cost import NetworkCost, cost_of
 from edgecnn.compress.pareto import ParetoPoint, draw
 from edgecnn.files import write_file
+from edgecnn.json_text import dump_json
 
 JSON, MARKDOWN, PLOT = "report.json", "report.md", "pareto.png"
 SCHEMA_VERSION = 2  # of report.json; 1 had no version, and fields without units
@@ -57,7 +57,7 @@ class CompressionReport:
 
     def write(self, folder: Path) -> list[Path]:
         """Write report.json, report.md and pareto.png; gives their paths."""
-        write_file(folder / JSON, json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=1))
+        write_file(folder / JSON, dump_json({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=1))
         write_file(folder / MARKDOWN, self.to_markdown())
         draw("Accuracy against cost: up and to the left is better", self.panels(), folder / PLOT)
         return [folder / name for name in (JSON, MARKDOWN, PLOT)]

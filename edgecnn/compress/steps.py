@@ -22,6 +22,7 @@ from edgecnn.compress.targets import parse_macs
 from edgecnn.compress.teacher import DistillationTeacher
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.files import write_file
+from edgecnn.json_text import dump_json
 from edgecnn.models import load_checkpoint, save_checkpoint
 from edgecnn.models.registry import task_of
 from edgecnn.train.config import TrainConfig
@@ -180,7 +181,7 @@ class PruningRounds:
         found_ms = self._context.latency_of(draft)
         draft.unlink()
         record = {"target_ms": self.target_ms, "measured_ms": [*self._known_ms, found_ms]}
-        write_file(self._file, json.dumps(record))
+        write_file(self._file, dump_json(record))
         self._context.say(f"{count_macs(model, example_input(self._card)):,} MACs: {found_ms:.3f} ms")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.files import write_error, write_file
+from edgecnn.json_text import dump_json
 from edgecnn.labels import normalize
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.types import Array, Boxes, Detections, Image
@@ -150,7 +151,7 @@ class _Cache:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise write_error(self._path, error) from error
-        write_file(self._path, json.dumps(self._record()))
+        write_file(self._path, dump_json(self._record()))
 
     def _record(self) -> dict[str, Any]:
         rows = [(number, *row) for number, found in enumerate(self._found.values(), 1) for row in _rows(found)]

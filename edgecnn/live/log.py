@@ -5,13 +5,13 @@ A JSON line has ``time`` (UTC, ISO 8601), ``level`` (info, warning, error), ``ki
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, TextIO
 
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.pipeline.camera_stream import CameraStream
 from edgecnn.runtime.sources.opencv_logging import stderr_held
 from edgecnn.types import Event
@@ -47,7 +47,7 @@ class JsonLog:
         """Write one line and flush it."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         # default=str: a step of the user may put any object into the details of an event.
-        line = json.dumps({"time": now, "level": level, "kind": kind, **values}, default=str)
+        line = dump_json({"time": now, "level": level, "kind": kind, **values}, default=str)
         with self._lock, stderr_held():
             try:
                 self._out.write(line + "\n")

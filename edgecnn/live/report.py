@@ -113,13 +113,14 @@ class Reporter:
     def _summarise(self, active: ActiveCamera, end: str, *, several: bool) -> None:
         from edgecnn.live.log import status_fields
         from edgecnn.live.status import summary
+        from edgecnn.live.summary import model_notes
 
         assert active.camera is not None
-        name = active.config.name
+        name, notes = active.config.name, model_notes(active)
         if self._log is not None:
-            self._log.say("summary", camera=name, end=end, **status_fields(active.camera))
+            self._log.say("summary", camera=name, end=end, **status_fields(active.camera), **({"notes": notes} if notes else {}))
         else:
-            self._printer.note(summary(active.camera.stats(), active.setup.source, end, name if several else ""))
+            self._printer.note(summary(active.camera.stats(), active.setup.source, end, name if several else "", notes))
 
 
 def _written(file: str) -> str:

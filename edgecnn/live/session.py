@@ -16,12 +16,15 @@ from edgecnn.live.report import Reporter
 from edgecnn.live.summary import RunSummary, summarise, write_stats
 
 if TYPE_CHECKING:
+    from edgecnn.live.cameras import ActiveCamera
     from edgecnn.live.cameras_file import CamerasFile
     from edgecnn.live.systemd import Notifier
     from edgecnn.runtime.pipeline.multi_camera import MultiCamera
     from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.runtime.view.screen import Screen
     from edgecnn.types import Event, Result
+
+NOT_FINITE_CAUSE = "these values count as no result, mostly they come from an overflow in half precision or from broken weights"
 
 
 def run(
@@ -71,6 +74,7 @@ class Session:
         self._stopped_by = ""
         self._cameras: ActiveCameras | None = None
         self._multi_camera: MultiCamera | None = None
+        self._told_not_finite: set[int] = set()  # predictors whose outputs were not finite, by id
         self._several = len(config.cameras) > 1 or config.cameras_file is not None
 
     def stop(self, reason: str = "stopped") -> None:
@@ -193,8 +197,16 @@ class Session:
         camera = cameras.write(result)
         if camera is not None:
             self._reporter.result(result, camera)
+            self._warn_not_finite(camera)
         if self._on_result is not None:
             self._on_result(result)
+
+    def _warn_not_finite(self, camera: ActiveCamera) -> None:
+        """Say once for each model that its outputs held NaN; the summary counts them."""
+        if camera.predictor.monitor.not_finite and id(camera.predictor) not in self._told_not_finite:
+            self._told_not_finite.add(id(camera.predictor))
+            text = f"the outputs of {camera.model_file.name} hold NaN or infinity: {NOT_FINITE_CAUSE}"
+            self._reporter.say("outputs-not-finite", f"warning: {text}", "warning", {"camera": camera.config.name, "text": text})
 
     def _handle_event(self, event: Event) -> None:
         """Handle an event in the thread that iterates the pipeline, even if there are no frames."""

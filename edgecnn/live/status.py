@@ -143,8 +143,8 @@ def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
     return [*lines, f"  and {more} more with lower scores"] if more > 0 else lines
 
 
-def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -> str:
-    """Format the summary of a camera: throughput, ledger, stage times, failures."""
+def summary(stats: Stats, source: Source, how: str = "done", camera: str = "", notes: Sequence[str] = ()) -> str:
+    """Format the summary of a camera: throughput, ledger, stage times, ``notes``, failures."""
     frames = _counted(stats.ledger.processed, "frame")
     lines = [
         f"{camera + ': ' if camera else ''}{how}: {frames} in {stats.duration_s:.1f} s, {stats.throughput_fps:.1f} frames/s "
@@ -156,7 +156,7 @@ def summary(stats: Stats, source: Source, how: str = "done", camera: str = "") -
         lines.append(_clock("age", stats.age_ms))
     if stats.late:
         lines.append(f"  {_counted(stats.late, 'result')} older than the budget")
-    lines += [f"  note: {note}" for note in source.notes]
+    lines += [f"  note: {note}" for note in (*source.notes, *notes)]
     return "\n".join(lines + _failures(source))
 
 

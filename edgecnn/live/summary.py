@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.json_text import dump_json
 from edgecnn.live.cameras import ActiveCamera
 from edgecnn.runtime.pipeline.statistics import Stats
 
@@ -104,9 +104,19 @@ def _camera_summary(active: ActiveCamera) -> CameraSummary:
         trials=tuple(active.predictor.trials),
         statistics=active.camera.stats(),
         outputs={sink.name: OutputSummary(sink.counts, sink.state, sink.detail) for sink in active.sinks},
-        notes=tuple(source.notes),
+        notes=(*source.notes, *model_notes(active)),
         failures=tuple(source.failures),
     )
+
+
+def model_notes(active: ActiveCamera) -> tuple[str, ...]:
+    """Return what is to be said about the outputs of a camera's model."""
+    count = active.predictor.monitor.not_finite
+    return (f"the outputs of {active.model_file.name} held NaN or infinity for {_images(count)}",) if count else ()
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
 
 
 def write_stats(path: Path, summary: RunSummary) -> None:
@@ -114,4 +124,4 @@ def write_stats(path: Path, summary: RunSummary) -> None:
     from edgecnn.files import atomic_write
 
     with atomic_write(path) as stream:
-        json.dump(summary.to_json(), stream, indent=1)
+        stream.write(dump_json(summary.to_json(), indent=1))

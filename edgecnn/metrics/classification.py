@@ -26,13 +26,14 @@ class ClassificationAccumulator:
 
     def add(self, scores: Float32, truth: int) -> None:
         """Add one image: scores (C,) of the dataset's classes, -inf for a class that the model lacks, and the true class."""
+        scores = np.where(np.isnan(scores), -np.inf, scores)  # a score that is no number is never right
         own = scores[truth]
         # of equal scores the lower class id ranks higher, as in argmax
         better = int(np.count_nonzero(scores > own) + np.count_nonzero(scores[:truth] == own))
         self._truth.append(truth)
         self._predicted.append(int(scores.argmax()))
         self._rank.append(len(scores) if own == -np.inf else better)
-        self._score.append(float(scores.max()))
+        self._score.append(float(scores.max()) if np.isfinite(scores).any() else 0.0)
 
     def score(self, notes: tuple[str, ...]) -> Score:
         """The score of all images added."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from torch import nn
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
 from edgecnn.files import write_file
+from edgecnn.json_text import dump_json
 from edgecnn.metrics import Score, evaluate
 from edgecnn.models import save_checkpoint
 from edgecnn.train import plots, provenance
@@ -64,7 +64,7 @@ class TrainRecorder:
         self.say(f"{score.primary_title} {score.primary:.4f} on {score.n} images of {dataset.name} ({part})")
         self._write(model, history, {"data": dataset.name, "part": part, "n": score.n, **score.values})
         record = {"part": part, **score.to_dict()}
-        write_file(self.config.out / SCORES, json.dumps(record, indent=1))
+        write_file(self.config.out / SCORES, dump_json(record, indent=1))
         self._plot(score, part)
 
     def _plot(self, score: Score, part: str) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgecnn.errors import BackendError, EdgeCnnError
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, open_backend
 from edgecnn.shipped import FOLDER, artifact
 from edgecnn.types import TensorSpec
@@ -70,7 +71,7 @@ def _mark(path: Path) -> Path | None:
         return None
     version = import_module(OPENERS[file_format(path)]).engine_version()
     stamps = [_stamp(part) for part in (path, path.with_suffix(".bin"))]
-    key = json.dumps([stamps, version])
+    key = dump_json([stamps, version])
     return cache / "edgecnn" / "loaded" / hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -148,7 +149,7 @@ def main(path: Path) -> None:
     try:
         _run_once(path, size)
     except BackendError as error:
-        output.write(json.dumps({"problem": error.problem, "fix": error.fix}))
+        output.write(dump_json({"problem": error.problem, "fix": error.fix}))
         output.flush()
     except EdgeCnnError:
         pass  # a file of another kind, or an engine that is not installed: the caller meets the same error

@@ -23,6 +23,7 @@ import numpy as np
 from edgecnn.devices.probe import cpu_info, features
 from edgecnn.errors import ArtifactError
 from edgecnn.golden import SampledOutput, sample_output
+from edgecnn.json_text import dump_json
 from edgecnn.parity import tensor_error
 from edgecnn.types import Tensors
 
@@ -98,7 +99,7 @@ def encode(outputs: Sequence[Tensors], like: Sequence[Mapping[str, SampledOutput
         }
         for found, wanted in zip(outputs, like, strict=True)
     ]
-    return json.dumps({"version": VERSION, **asdict(conditions(format)), "goldens": rows}, separators=(",", ":"))
+    return dump_json({"version": VERSION, **asdict(conditions(format)), "goldens": rows}, separators=(",", ":"))
 
 
 def compare(text: str, outputs: Sequence[Tensors], here: Conditions, where: str) -> EngineComparison:

@@ -19,7 +19,7 @@ from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.preload import BackendPreloader
 from edgecnn.shipped import artifact
 from edgecnn.tensors import check_feeds
-from edgecnn.types import Detections, Image, Prediction
+from edgecnn.types import Detections, Image, Prediction, Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,30 @@ def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
     return bind_io(backend, {spec.name: shape})
 
 
-class PredictorWorker:
-    """Predicts one image at a time in its own buffers; use one worker per thread. Raises ``BackendError``."""
+class OutputMonitor:
+    """Counts the images whose outputs held NaN or infinity, such as an overflow in half precision; any thread may call it."""
 
-    def __init__(self, backend: Backend, card: ModelCard) -> None:
+    def __init__(self) -> None:
+        self.not_finite = 0
+        self._lock = threading.Lock()
+
+    def check(self, outputs: Tensors) -> None:
+        """Count the outputs of one image if a value is not finite."""
+        if all(np.isfinite(array).all() for array in outputs.values() if array.dtype.kind == "f"):
+            return
+        with self._lock:
+            self.not_finite += 1
+
+
+class PredictorWorker:
+    """Predicts one image at a time in its own buffers; use one worker per thread. Raises ``BackendError``.
+
+    ``monitor`` counts outputs that are not finite.
+    """
+
+    def __init__(self, backend: Backend, card: ModelCard, monitor: OutputMonitor | None = None) -> None:
         self._card = card
+        self._monitor = monitor or OutputMonitor()
         self._binding = bind_inputs(backend, card)
         spec = backend.inputs[0]
         self._preprocess = Preprocessor(card.preprocess, spec, self._binding.inputs[spec.name])
@@ -58,6 +77,7 @@ class PredictorWorker:
         prepared = perf_counter()
         outputs = self._binding.run()
         inferred = perf_counter()
+        self._monitor.check(outputs)
         prediction = decode(outputs, self._card)
         if isinstance(prediction, Detections):
             prediction = geometry.to_source(prediction)
@@ -74,7 +94,7 @@ class Predictor:
 
     ``threads`` is the total number of CPU threads, ``requests`` the number of concurrent predictions. ``trials`` are the
     measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises the errors of ``open_checked`` and
-    ``card_for``.
+    ``card_for``. ``monitor`` counts the images whose outputs held NaN or infinity.
     """
 
     backend: Backend
@@ -93,6 +113,7 @@ class Predictor:
         preloader: BackendPreloader | None = None,
     ) -> None:
         self.path, self.threads = artifact(path), threads
+        self.monitor = OutputMonitor()
         open_file = open_checked if preloader is None else preloader.open
         self.backend = open_file(self.path, device, threads=threads, requests=requests)
         try:
@@ -115,7 +136,7 @@ class Predictor:
 
     def worker(self) -> PredictorWorker:
         """Create a worker with its own buffers; at most ``backend.concurrency`` workers may run at the same time."""
-        return PredictorWorker(self.backend, self.card)
+        return PredictorWorker(self.backend, self.card, self.monitor)
 
     def close(self) -> None:
         """Free the model; calling it again does nothing."""

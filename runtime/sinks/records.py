@@ -104,4 +104,5 @@ def _box(found: Detections, labels: Sequence[str], index: int) -> Record:
 
 
 def _named(labels: Sequence[str], class_id: int, score: float) -> Record:
-    return {"label": label_of(labels, class_id), "class_id": class_id, "score": round(float(score), 4)}
+    rounded = round(float(score), 4) if math.isfinite(score) else None
+    return {"label": label_of(labels, class_id), "class_id": class_id, "score": rounded}

@@ -6,12 +6,16 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgecnn.live import CameraConfig, OutputConfig, RunConfig, run
+from edgecnn.live.config import LogForm
 from edgecnn.live.report import Reporter
 from edgecnn.runtime.event_kinds import CAMERA_EVENTS
+from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.types import Event
+from tests.contracts.tiny import Graph, write
 
 
 def test_files_that_were_written_are_named(tmp_path: Path) -> None:
@@ -27,6 +31,23 @@ def test_files_that_were_written_are_named(tmp_path: Path) -> None:
     assert [record["path"] for record in records if record["kind"] == "wrote"] == [str(lines), str(stats)]
     (summary,) = (record for record in records if record["kind"] == "summary")
     assert (summary["camera"], summary["end"], summary["processed"], summary["throughput_fps"] > 0) == ("scene", "done", 2, True)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_outputs_that_are_not_finite_are_said_once_and_counted(form: LogForm, tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.zeros((8, 8, 3), np.uint8))
+    model = write(tmp_path, "onnx", Graph({"o": np.array([[np.nan, 1.0, 0.0]])}, (1, 3, 8, 8), "float32", 0.0))
+    options = CardOptions(task="classify", labels=Path("a,b,c"), color="rgb", mean=(0.0,), std=(1.0,))
+    lines, stats, text = tmp_path / "r.jsonl", tmp_path / "s.json", io.StringIO()
+    camera = CameraConfig(source=str(tmp_path), model=model, card=options, outputs=OutputConfig(jsonl=str(lines)))
+    run(RunConfig(cameras=(camera,), log=form, stats=stats), out=io.StringIO(), err=text)
+    assert text.getvalue().count("hold NaN or infinity") == 1
+    assert "the outputs of tiny.onnx held NaN or infinity for 3 images" in text.getvalue()
+    assert json.loads(stats.read_text())["notes"] == ["the outputs of tiny.onnx held NaN or infinity for 3 images"]
+    assert "NaN" not in lines.read_text()
+    assert [one["score"] for one in json.loads(lines.read_text().splitlines()[0])["classes"]] == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,15 @@ def test_a_class_without_a_score_is_never_right() -> None:
     assert measured([([-np.inf, -np.inf], 0)], "ab").primary == 0
 
 
+def test_scores_that_are_no_numbers_are_never_right() -> None:
+    accumulator = ClassificationAccumulator(("a", "b"))
+    for scores in ([float("nan")] * 2, [float("nan"), 0.9], [0.9, float("nan")]):
+        accumulator.add(np.array(scores, np.float32), 0)
+    score = accumulator.score(())
+    assert score.values["top1"] == pytest.approx(1 / 3)
+    assert 0 <= score.values["ece"] <= 1
+
+
 def test_few_classes_have_no_top5() -> None:
     assert "top5" not in measured([([1, 0], 0)], "ab").values
 

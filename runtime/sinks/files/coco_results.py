@@ -6,7 +6,6 @@ COCO if the labels are the 80 of COCO, else class_id + 1. ``bbox`` is [left, top
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_error
+from edgecnn.json_text import dump_json
 from edgecnn.labels import COCO_80
 from edgecnn.runtime.sinks.records import Recorder
 from edgecnn.types import Detections, Result
@@ -44,7 +44,7 @@ class CocoSink:
                 f"COCO results hold boxes, but the model gives {type(found).__name__.lower()}",
                 "use a detector, or another output",
             )
-        rows = [json.dumps(row, separators=(",", ":")) for row in self._rows(result, found)]
+        rows = [dump_json(row, separators=(",", ":")) for row in self._rows(result, found)]
         try:
             self._add(",\n".join(rows).encode())
         except OSError as error:

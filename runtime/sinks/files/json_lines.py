@@ -8,7 +8,7 @@ A result, version 3, keys in this order::
     to this one's media_time_s  seconds from the start of a video file by its time stamps; null for live sources, images, and
     without PyAV size_px       [width, height] of the frame detections    detector: [{"label", "class_id", "score", "xyxy": [left,
     top, right, bottom] in pixels, "track_id" if tracked}, ...] classes       classifier: the five best, [{"label", "class_id",
-    "score"}, ...], best first values        regression: [{"label", "value"}, ...]; NaN and infinity are null events        events
+    "score"}, ...], best first values        regression: [{"label", "value"}, ...]; NaN is null (scores, too) events        events
     at this frame: [{"kind", "camera", "time", "details": {...}}, ...] stage_ms      milliseconds by stage age_ms
     milliseconds from capture to result
 
@@ -18,10 +18,10 @@ After a kill the last line may be cut off; every line that ends in a newline is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.sinks.files.text_lines import LinesFile
 from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
 from edgecnn.types import Event, Result
@@ -76,4 +76,4 @@ class EventLinesSink:
 
 def as_line(record: Record) -> str:
     """Format a record as one line of JSON; values of other types are converted to text."""
-    return json.dumps(record, separators=(",", ":"), default=str) + "\n"
+    return dump_json(record, separators=(",", ":"), default=str) + "\n"

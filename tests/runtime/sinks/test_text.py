@@ -58,6 +58,7 @@ def write(sink: Sink, *results: Result) -> None:
         pytest.param(TWO, id="tracked"),
         pytest.param(Detections.empty(), id="nothing"),
         pytest.param(Classes(np.float32([0.1, 0.9])), id="classes"),
+        pytest.param(Classes(np.float32([np.nan, 0.9])), id="classes-nan"),
         pytest.param(Values(np.float32([1.5, np.nan])), id="values"),
     ],
 )
