@@ -118,7 +118,8 @@ class Reporter:
         assert active.camera is not None
         name, notes = active.config.name, model_notes(active)
         if self._log is not None:
-            self._log.say("summary", camera=name, end=end, **status_fields(active.camera), **({"notes": notes} if notes else {}))
+            fields = status_fields(active.camera) | ({"notes": notes} if notes else {})
+            self._log.say("summary", camera=name, end=end, **fields)
         else:
             self._printer.note(summary(active.camera.stats(), active.setup.source, end, name if several else "", notes))
 
