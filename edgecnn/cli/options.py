@@ -79,7 +79,7 @@ DATA_FORMAT: Option = (
     {
         "metavar": "FORMAT",
         "default": "",
-        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, darknet, values, mot, folders or images; "
+        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, values, mot, folders or images; "
         "as format= in its address.",
     },
 )

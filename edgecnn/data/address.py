@@ -2,7 +2,7 @@
 
 ``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
-format        idx, coco, voc, yolo, darknet, values, mot, folders or images, where the files can be read as several formats
+format        idx, coco, voc, yolo, values, mot, folders or images, where the files can be read as several formats
 labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
 list          a file with the names of the images to use, one per line
 group         regular expression on the file name; images with the same first (...) form a group, which a split never divides;

@@ -49,7 +49,7 @@ KINDS = (
     Kind("idx", "IDX", "IDX files (train-images-idx3-ubyte.gz, t10k-...)"),
     Kind("coco", "COCO", "a COCO .json file, or a folder with one for each split"),
     Kind("voc", "Pascal VOC", "Annotations/*.xml with JPEGImages/ or images/, or .xml files beside the images"),
-    Kind("yolo", "YOLO", "images/ with labels/*.txt"),
+    Kind("yolo", "YOLO", "images/ with labels/*.txt, or .txt files beside the images"),
     Kind("values", "values", "images with values.csv"),
     Kind("mot", "MOT Challenge", "MOT Challenge: gt/gt.txt with img1/ or a video"),
 )

@@ -1,7 +1,8 @@
 """Loads YOLO txt datasets: images/ beside labels/, one row per object; see ``yolo_rows`` for the rows.
 
-Layouts: ROOT/images; ROOT/SPLIT/images; ROOT/images/SPLIT; sub-folders of these; and what train, val and test of a data.yaml name:
-folders, lists of folders, or files with one image per line. Names come from data.yaml, classes.txt or the caller.
+Layouts: ROOT/images; ROOT/SPLIT/images; ROOT/images/SPLIT; sub-folders of these; label files beside the images (``darknet``); and what
+train, val and test of a data.yaml or obj.data name: folders, lists of folders, or files with one image per line. Names come from
+data.yaml, classes.txt or the caller.
 An image without a label file has no objects, as the format defines it; how many there are is said in ``Dataset.notes``.
 """
 
@@ -15,6 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from edgecnn.data.boxes import BoxList
+from edgecnn.data.darknet import NAME_FILES as DARKNET_NAME_FILES
+from edgecnn.data.darknet import folders_with_labels_beside, is_list, read_obj_data
 from edgecnn.data.image_files import ImageError, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.yolo_layout import NAME_FILES, Layout, Part, usual_folders
@@ -36,13 +39,13 @@ def evidence(path: Path) -> str:
         return ""
     if found := usual_folders(path):
         where = ", ".join(name for name in found if name)
-        return f"images/ and labels/{f' of {where}' if where else ''}"
+        apart = next(iter(found.values())) not in folders_with_labels_beside(path).values()
+        return f"{'images/ and labels/' if apart else '.txt files beside the images'}{f' of {where}' if where else ''}"
     # another YAML file may belong to a dataset of any other kind
-    yaml = next((name for name in FIRST if (path / name).is_file()), None)
-    if yaml is None:
+    if read_obj_data(path) is None and not any((path / name).is_file() for name in FIRST):
         return ""
     layout = _layout(path)
-    return yaml if any(layout.label_files(part) for part in layout.parts.values()) else ""
+    return layout.yaml.file.name if layout.yaml and any(layout.label_files(part) for part in layout.parts.values()) else ""
 
 
 def splits(path: Path) -> tuple[str, ...]:
@@ -86,7 +89,8 @@ def _layout(path: Path) -> Layout:
 def _names(path: Path, yaml: DataYaml | None) -> tuple[str, ...]:
     if yaml is not None and yaml.names:
         return yaml.names
-    for file in (folder / name for folder in (path, path / "labels") for name in NAME_FILES):
+    places = (path, path / "labels", *usual_folders(path).values())
+    for file in (folder / name for folder in places for name in (*NAME_FILES, *DARKNET_NAME_FILES)):
         if file.is_file():
             return read_label_file(file)
     raise MissingNamesError(
@@ -119,7 +123,8 @@ def _samples(
     images = layout.images(part)
     files = {image: layout.label_file(image) for image in images}
     for file in sorted(set(layout.label_files(part)) - set(files.values())):
-        problems.append(Problem(_shown(file, layout.folder), "no image of this name"))
+        if not is_list(file):
+            problems.append(Problem(_shown(file, layout.folder), "no image of this name"))
     for image in images:
         name = _shown(image, layout.folder)
         try:

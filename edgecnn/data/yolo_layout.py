@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from edgecnn.data.darknet import folders_with_labels_beside
 from edgecnn.data.image_files import list_images
 from edgecnn.data.paths import folders_below
 from edgecnn.data.sample import Problem
+from edgecnn.data.split_names import PARTS, part_of, split_folders
 from edgecnn.data.yolo_yaml import DataYaml, Places
 from edgecnn.text_files import read_text
 
-SPLITS = ("train", "val", "valid", "validation", "test")
-ALIASES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}  # names of folders, by key of data.yaml
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
 IMAGES, LABELS = "images", "labels"
 
@@ -44,9 +44,10 @@ class Layout:
         found = {name: Part((images,)) for name, images in usual_folders(self.folder).items()}
         given = {name: part for name, part in self._given(found).items() if part.folders or part.files}
         used = {folder for part in given.values() for folder in part.folders}
-        replaced = {alias for name in given for alias in ALIASES[name]} | ({""} if given else set())
-        kept = {name: part for name, part in found.items() if name not in replaced and not used & set(part.folders)}
-        return {name: (given | kept)[name] for name in ("", *SPLITS) if name in given or name in kept}
+        replaced = {*given, ""} if given else set()
+        kept = {name: part for name, part in found.items() if part_of(name) not in replaced and not used & set(part.folders)}
+        order = ("", *PARTS)
+        return dict(sorted((given | kept).items(), key=lambda item: order.index(part_of(item[0]))))
 
     def _given(self, usual: dict[str, Part]) -> dict[str, Part]:
         """The splits of data.yaml that are not in the folders of the same name anyway."""
@@ -55,7 +56,7 @@ class Layout:
         places = Places(self.folder, self.yaml.base)
         given = {}
         for key, words in self.yaml.sources.items():
-            own = [usual[name] for name in ALIASES[key] if name in usual]
+            own = [part for name, part in usual.items() if part_of(name) == key]
             part = Part()
             for word in words:
                 place = places.folder_or_file(word)
@@ -120,11 +121,16 @@ class Layout:
 
 
 def usual_folders(path: Path) -> dict[str, Path]:
-    """The folders of images by split, where labels/ is beside images/; "" is the part of a dataset without splits."""
-    pairs = {name: (path / name / IMAGES, path / name / LABELS) for name in SPLITS}
+    """The folders of images by split, where labels/ is beside images/ or the label files are beside the images.
+
+    "" is the part of a dataset without splits.
+    """
+    pairs = _existing({name: (folder / IMAGES, folder / LABELS) for name, folder in split_folders(path).items()})
     # both layouts may occur in one dataset: the first one found of a split is used
-    pairs |= {name: (path / IMAGES / name, path / LABELS / name) for name in SPLITS if name not in _existing(pairs)}
-    return _existing(pairs) or _existing({"": (path / IMAGES, path / LABELS)})
+    parts = set(map(part_of, pairs))
+    below = {name: folder for name, folder in split_folders(path / IMAGES).items() if part_of(name) not in parts}
+    pairs |= _existing({name: (folder, path / LABELS / name) for name, folder in below.items()})
+    return pairs or _existing({"": (path / IMAGES, path / LABELS)}) or folders_with_labels_beside(path)
 
 
 def _existing(pairs: dict[str, tuple[Path, Path]]) -> dict[str, Path]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from edgecnn.data.darknet import names_of, read_obj_data
 from edgecnn.data.yolo_rows import KeyPoints
 from edgecnn.errors import InputError
-from edgecnn.labels import load_yaml, ordered_names
+from edgecnn.labels import load_yaml, ordered_names, read_label_file
 
 FIRST = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")  # preferred to other YAML files with names
 SPLIT_KEYS = ("train", "val", "test")
@@ -16,7 +17,10 @@ SPLIT_KEYS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class DataYaml:
-    """The content of a data.yaml. ``sources``: by split, folders or list files as written. ``base``: its ``path``, as written."""
+    """The content of a data.yaml or obj.data.
+
+    ``sources``: by split, folders or list files as written. ``base``: its ``path``, as written.
+    """
 
     file: Path
     names: tuple[str, ...] = ()
@@ -26,7 +30,7 @@ class DataYaml:
 
 
 def read_data_yaml(folder: Path) -> DataYaml | None:
-    """The data.yaml of a dataset, or another YAML file directly in its folder that has ``names``; None where there is none.
+    """The data.yaml of a dataset, or another YAML file directly in its folder that has ``names``, or darknet's obj.data; None without any.
 
     Raises ``InputError`` where it is not YAML, where two files have different names, and for names that can't be right: not as many as
     ``nc``, the same name twice, an empty name.
@@ -38,7 +42,18 @@ def read_data_yaml(folder: Path) -> DataYaml | None:
         raise InputError(f"{folder} has different class names in {files}", "call the one that is meant data.yaml")
     if named:
         return named[0]
-    return next((_described(file, record) for file, record in found if file.name in FIRST), None)
+    return next((_described(file, record) for file, record in found if file.name in FIRST), None) or _obj_data(folder)
+
+
+def _obj_data(folder: Path) -> DataYaml | None:
+    """darknet's obj.data, which says the same in another way."""
+    found = read_obj_data(folder)
+    if found is None:
+        return None
+    file, values = found
+    names = names_of(folder, values.get("names", ""))
+    sources: dict[str, tuple[str, ...]] = {key: (values[key],) for key in SPLIT_KEYS if key in values}
+    return DataYaml(file, read_label_file(names) if names else (), sources=sources)
 
 
 def _yaml_files(folder: Path) -> list[Path]:

@@ -173,7 +173,7 @@ def test_images_alone_measure_nothing(classifier: Path, masks: Path) -> None:
         pytest.param({"--data": "nowhere"}, "the dataset nowhere does not exist", id="no dataset"),
         pytest.param(
             {"--split": "val"},
-            "has no split 'val'; name one that it has (test, train)",
+            "has no split 'val'; name one that it has (train, test)",
             id="no such split",
         ),
         pytest.param({"--map": "dark"}, "write name=name", id="map without a name"),
