@@ -36,6 +36,11 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
             ("connect-timeout", "Maximum wait for the first frame of a live source; 0 for one attempt, inf for ever.", {}),
             ("reconnect", "Reconnect live sources that break.", {}),
             ("frozen-after", "Time of identical frames after which a live source counts as frozen.", {}),
+            (
+                "max-image-pixels",
+                "Images and frames with more pixels are not decoded.  [default: EDGECNN_MAX_IMAGE_PIXELS, else 120 million]",
+                {},
+            ),
         ),
     ),
     (

@@ -317,4 +317,11 @@ def open_camera_source(config: CameraConfig) -> Source:
         reconnect = ReconnectOptions(
             max_silence_s=config.timeout_s, connect_timeout_s=config.connect_timeout_s, frozen_after_s=config.frozen_after_s
         )
-    return open_source(config.source, timeout=config.timeout_s, repeat=config.repeat, paced=paced, reconnect=reconnect)
+    return open_source(
+        config.source,
+        timeout=config.timeout_s,
+        repeat=config.repeat,
+        paced=paced,
+        reconnect=reconnect,
+        max_image_pixels=config.max_image_pixels,
+    )

@@ -153,7 +153,8 @@ class CameraConfig(Checked):
     count as late. ``repeat``: number of times that files are played, 0 for endless. ``timeout_s``: maximum wait for a frame in
     seconds.
     ``connect_timeout_s``: maximum wait for the first frame of a live source (math.inf: no limit). ``frozen_after_s``: seconds of
-    identical images after which a camera counts as frozen. ``card``: settings of a model file without a card. Raises
+    identical images after which a camera counts as frozen. ``max_image_pixels``: pixels above which an image or frame is not decoded
+    (None: the environment variable EDGECNN_MAX_IMAGE_PIXELS, else 120 million). ``card``: settings of a model file without a card. Raises
     ``InputError`` that names the field.
     """
 
@@ -169,6 +170,7 @@ class CameraConfig(Checked):
     reconnect: bool = option(True, p.Flag())
     connect_timeout_s: float = option(0.0, p.Seconds(least=0))
     frozen_after_s: float = option(30.0, p.Seconds(above=0))
+    max_image_pixels: int | None = option(None, p.Integer(least=1))
     show: bool = option(False, p.Flag())
     analytics: AnalyticsConfig = group(AnalyticsConfig)
     outputs: OutputConfig = group(OutputConfig)

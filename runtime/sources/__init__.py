@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +24,7 @@ def open_source(
     repeat: int = 1,
     paced: bool | None = None,
     reconnect: ReconnectOptions | None = None,
+    max_image_pixels: int | None = None,
 ) -> Source:
     """The source at ``uri``; its device is opened when it is iterated.
 
@@ -40,57 +43,73 @@ def open_source(
     lists. ``timeout`` is the longest time to a frame in seconds. ``repeat`` plays files that many times, 0 for ever. ``paced`` makes
     a video, the scene or standard input behave like a live camera; None does so for the scene only; False gives every frame of an
     address, also those that queued up on the way. With ``reconnect`` a camera or live address is reconnected when it fails (see
-    ``ReconnectingSource``); a file never is.
+    ``ReconnectingSource``); a file never is. An image or frame with more than ``max_image_pixels`` is not decoded; None is what the
+    environment variable EDGECNN_MAX_IMAGE_PIXELS says, else 120 million.
     Raises ``SourceError`` for a source that does not exist, ``MissingExtraError`` for an http:// camera without httpx, and
     ``ValueError`` for a timeout or repeat out of range.
     """
     if timeout <= 0 or repeat < 0:
         raise ValueError(f"timeout must be above 0 and repeat 0 or more, not {timeout} and {repeat}")
     text = str(uri)
-    live = _open_live(text, timeout, paced)
+    options = _Options(timeout, paced, max_image_pixels)
+    live = _open_live(text, options)
     if live is None:
-        return _open_files(text, timeout, repeat, bool(paced))
+        return _open_files(text, repeat, options)
     if repeat != 1:
         raise SourceError(f"--repeat: {live.name} never ends", "leave --repeat out")
     if reconnect is None or not live.live or text == "-" or text.startswith("scene:"):
         return live
-    return ReconnectingSource(partial(_open_again, text, timeout, paced), reconnect)
+    return ReconnectingSource(partial(_open_again, text, options), reconnect)
 
 
-def _open_again(text: str, timeout: float, paced: bool | None) -> Source:
-    source = _open_live(text, timeout, paced)
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What all kinds of sources are opened with; see ``open_source``."""
+
+    timeout: float
+    paced: bool | None
+    max_pixels: int | None
+
+    @property
+    def every(self) -> bool:
+        """Whether no frame of an address is dropped."""
+        return self.paced is False
+
+
+def _open_again(text: str, options: _Options) -> Source:
+    source = _open_live(text, options)
     assert source is not None, "the same address is opened by the same rules"
     return source
 
 
-def _open_live(text: str, timeout: float, paced: bool | None) -> Source | None:
+def _open_live(text: str, options: _Options) -> Source | None:
     if text.startswith("scene:"):
         from edgecnn.runtime.sources.scene import SceneCamera
 
-        return SceneCamera(text, paced=paced is not False, timeout=timeout)
+        return SceneCamera(text, paced=not options.every, timeout=options.timeout)
     if text == "-":
         from edgecnn.runtime.sources.stdin import StdinSource
 
-        return StdinSource(live=bool(paced), timeout=timeout)
+        return StdinSource(live=bool(options.paced), timeout=options.timeout, max_pixels=options.max_pixels)
     if text.partition("?")[0].isdecimal() or text.startswith("/dev/"):
         from edgecnn.runtime.sources.local_camera import LocalCamera
 
-        return LocalCamera(text, timeout=timeout)
+        return LocalCamera(text, timeout=options.timeout)
     if text.startswith(("gst:", "ffmpeg:")):
-        return _open_string(text, timeout, paced)
-    return _open_address(text, timeout, paced) if "://" in text else None
+        return _open_string(text, options)
+    return _open_address(text, options) if "://" in text else None
 
 
-def _open_string(text: str, timeout: float, paced: bool | None) -> Source:
+def _open_string(text: str, options: _Options) -> Source:
     from edgecnn.runtime.sources.opencv_string import GStreamerPipeline, open_ffmpeg_string
 
     kind, _, rest = expand_variables(text)[0].partition(":")
     if kind == "gst":
-        return GStreamerPipeline(rest, timeout=timeout, live=paced is not False)
-    return open_ffmpeg_string(rest, timeout=timeout, every=paced is False)
+        return GStreamerPipeline(rest, timeout=options.timeout, live=not options.every)
+    return open_ffmpeg_string(rest, timeout=options.timeout, every=options.every, max_pixels=options.max_pixels)
 
 
-def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
+def _open_address(text: str, options: _Options) -> Source:
     from edgecnn.runtime.sources.network_stream import SCHEMES, NetworkStream
 
     scheme = text.partition("://")[0]
@@ -98,28 +117,29 @@ def _open_address(text: str, timeout: float, paced: bool | None) -> Source:
         known = ", ".join(SCHEMES)
         raise SourceError(f"{scheme}:// is not a known kind of address", f"use one of {known}, or write ffmpeg: before it")
     address, shown = expand_variables(text)
+    kind: Callable[..., Source] = NetworkStream
     if scheme.startswith("http"):
         from edgecnn.runtime.sources.http_mjpeg import HttpCamera
 
-        return HttpCamera(address, shown=shown, timeout=timeout, every=paced is False)
-    return NetworkStream(address, shown=shown, timeout=timeout, every=paced is False)
+        kind = HttpCamera
+    return kind(address, shown=shown, timeout=options.timeout, every=options.every, max_pixels=options.max_pixels)
 
 
-def _open_files(text: str, timeout: float, repeat: int, paced: bool) -> Source:
+def _open_files(text: str, repeat: int, options: _Options) -> Source:
     from edgecnn.runtime.sources import image_patterns, images
 
     if image_patterns.is_pattern(text):
-        return image_patterns.open_pattern(text, repeat=repeat)
+        return image_patterns.open_pattern(text, repeat=repeat, max_pixels=options.max_pixels)
     path = Path(text)
     if path.is_dir():
-        return images.open_folder(path, repeat=repeat)
+        return images.open_folder(path, repeat=repeat, max_pixels=options.max_pixels)
     if not path.is_file():
         problem = "does not exist" if not path.exists() else "is neither a file nor a folder"
         raise SourceError(f"{redact_address(text)} {problem}", f"check the path, or name {_KINDS}")
     if not path.stat().st_size:
         raise SourceError(f"{path} is an empty file", "check or replace the file")
-    if path.suffix.lower() in images.SUFFIXES:
-        return images.open_image(path, repeat=repeat)
+    if images.holds_image(path):
+        return images.open_image(path, repeat=repeat, max_pixels=options.max_pixels)
     from edgecnn.runtime.sources.video import VideoFile
 
-    return VideoFile(path, repeat=repeat, paced=paced, timeout=timeout)
+    return VideoFile(path, repeat=repeat, paced=bool(options.paced), timeout=options.timeout, max_pixels=options.max_pixels)

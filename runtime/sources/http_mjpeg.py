@@ -16,13 +16,23 @@ class HttpCamera(NetworkStream):
     """The frames of an HTTP camera. Where several arrived at once the newest is given and the others are counted in ``missed``,
     unless ``every`` frame is wanted. FFmpeg reads what is not MJPEG: a playlist, a video file.
 
+    An image with more than ``max_pixels`` (None: as of ``pixel_limit``) is counted as a failure and not decoded.
     Basic and Digest logins are answered, redirects followed. https:// verifies the certificate; https+insecure:// accepts any.
     Raises ``SourceError`` as ``NetworkStream`` does, also for data without an image for longer than the timeout, and
     ``MissingExtraError`` without httpx.
     """
 
-    def __init__(self, address: str, *, shown: str | None = None, timeout: float = 5.0, every: bool = False) -> None:
-        super().__init__(address.replace("https+insecure://", "https://", 1), shown=shown, timeout=timeout, every=every)
+    def __init__(
+        self,
+        address: str,
+        *,
+        shown: str | None = None,
+        timeout: float = 5.0,
+        every: bool = False,
+        max_pixels: int | None = None,
+    ) -> None:
+        plain = address.replace("https+insecure://", "https://", 1)
+        super().__init__(plain, shown=shown, timeout=timeout, every=every, max_pixels=max_pixels)
         if self.live:
             try:
                 from edgecnn.runtime.sources.http_client import HttpStream
@@ -58,25 +68,22 @@ class HttpCamera(NetworkStream):
             now = time.perf_counter()
             broken = parser.broken
             jpegs = parser.feed(data)
-            self._count_broken(parser.broken - broken)
+            for _ in range(parser.broken - broken):
+                self.fail("an image", "a JPEG that is cut off or too long")
             if not self._every and len(jpegs) > 1:
                 self.missed += len(jpegs) - 1
                 del jpegs[:-1]
             for jpeg in jpegs:
-                image = decode(jpeg)
-                if image is None:
-                    self._count_broken(1)
+                image = decode(jpeg, self._max_pixels)
+                if isinstance(image, str):
+                    self.fail("an image", image)
                     continue
                 yield Frame(index, now, image)
                 index, last = index + 1, time.perf_counter()
-            if not jpegs and now - last > self.timeout:
-                raise SilenceError(
-                    f"{self.name}: data without an image for {now - last:.1f} s", "check the camera and the path, then run again"
-                )
-
-    def _count_broken(self, count: int) -> None:
-        for _ in range(count):
-            self.fail("an image", "a JPEG that is cut off or can't be decoded")
+            if now - last > self.timeout:
+                reason = f" ({self.failures[-1].reason})" if self.failures else ""
+                problem = f"{self.name}: data without an image for {now - last:.1f} s{reason}"
+                raise SilenceError(problem, "check the camera and the path, then run again")
 
     def _read(self, frames: int, last: float) -> bytes:
         """What arrived; raises ``SourceError`` for the end and for silence."""

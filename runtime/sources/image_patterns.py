@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from edgecnn.errors import SourceError
-from edgecnn.runtime.sources.images import SUFFIXES, ImageFiles, natural_order
+from edgecnn.runtime.sources.images import ImageFiles, natural_order, open_images
 
 _NUMBER = re.compile(r"%(0(\d+))?d")
 
@@ -17,28 +17,24 @@ def is_pattern(text: str) -> bool:
     return (glob.has_magic(text) or _NUMBER.search(Path(text).name) is not None) and not Path(text).exists()
 
 
-def open_pattern(text: str, *, repeat: int = 1) -> ImageFiles:
+def open_pattern(text: str, *, repeat: int = 1, max_pixels: int | None = None) -> ImageFiles:
     """The images that match the pattern. Raises ``SourceError`` where there are none."""
     if _NUMBER.search(Path(text).name):
-        return _open_sequence(Path(text), repeat)
+        return _open_sequence(Path(text), repeat, max_pixels)
     found = [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute pattern
-    paths = sorted((path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()), key=_by_folder)
-    if not paths:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise SourceError(f"no image ({kinds}) matches {text}", "check the pattern")
-    return ImageFiles(text, paths, repeat=repeat)
+    return open_images(text, sorted(found, key=_by_folder), f"{text} matches no image", "check the pattern", repeat, max_pixels)
 
 
 def _by_folder(path: Path) -> list[list[tuple[int, str]]]:
     return [natural_order(Path(part)) for part in path.parts]
 
 
-def _open_sequence(pattern: Path, repeat: int) -> ImageFiles:
+def _open_sequence(pattern: Path, repeat: int, max_pixels: int | None) -> ImageFiles:
     """Files in the order of their numbers, starting at any; a note tells how many numbers are missing."""
     numbered = sorted(_numbered(pattern))
     if not numbered:
         raise SourceError(f"no file matches {pattern}", "check the pattern")
-    source = ImageFiles(str(pattern), [path for _, path in numbered], repeat=repeat)
+    source = ImageFiles(str(pattern), [path for _, path in numbered], repeat=repeat, max_pixels=max_pixels)
     missing = numbered[-1][0] - numbered[0][0] + 1 - len(numbered)
     if missing:
         source.notes.append(f"{pattern.name}: {missing} of the numbers {numbered[0][0]} to {numbered[-1][0]} are missing")

@@ -7,58 +7,41 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import numpy as np
-
 from edgecnn.errors import SourceError
+from edgecnn.images.header import UnreadableImage
+from edgecnn.images.kinds import SUFFIXES, count_by_suffix, is_image, kind_of, unsupported
+from edgecnn.images.reader import decode_image
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Frame, Image
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+# kinds that are recognised under any name; JPEG is none of them: a file of one JPEG after the other is a video
+_WITHOUT_SUFFIX = frozenset({"PNG", "WebP", "TIFF", "AVIF", "JPEG 2000"})
 STILLS_FPS = 2.0  # of a video recorded from them
 
 
-def read_image(path: Path) -> Image | str:
-    """The image (H, W, 3) BGR of a file, rotated upright by its EXIF tag, or the reason why it can't be read."""
-    import cv2  # only here: importing it takes as long as opening a model, which runs in the background meanwhile
-
+def read_image(path: Path, max_pixels: int | None = None) -> Image | str:
+    """The upright image (H, W, 3) BGR of a file, or the reason why it can't be read; ``max_pixels`` as of ``pixel_limit``."""
     try:
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
+        with native_stderr_silenced():
+            return decode_image(data, max_pixels)
     except OSError as error:
         return error.strerror or str(error)
-    if not data.size:
-        return "an empty file"
-    if _is_cut_jpeg(data):
-        return "a JPEG that is cut off"
-    try:
-        with native_stderr_silenced():
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
-    return "not an image that can be read" if image is None else image.astype(np.uint8, copy=False)
-
-
-def _is_cut_jpeg(data: Image) -> bool:
-    """Whether a JPEG lacks its end marker: libjpeg decodes such a file without an error to an image that is grey from there on."""
-    raw, at = data.tobytes(), 2
-    if not raw.startswith(b"\xff\xd8\xff"):
-        return False
-    # A segment is FF, its marker, its length (2 bytes, big-endian, including themselves). All before SOS (DA) are skipped, since a
-    # thumbnail in one of them has an end marker (EOI, FF D9) of its own.
-    while raw[at : at + 1] == b"\xff" and raw[at + 1 : at + 2] != b"\xda":
-        at += 2 + int.from_bytes(raw[at + 2 : at + 4], "big")
-    return b"\xff\xd9" not in raw[at:]
+    except UnreadableImage as error:
+        return str(error)
 
 
 class ImageFiles(Source):
-    """Image files in order, ``repeat`` times (0: for ever); one that can't be read is counted as a failure.
+    """Image files in order, ``repeat`` times (0: for ever); one that can't be read, or has more than ``max_pixels``, is counted as a
+    failure.
 
     Iterating raises ``SourceError`` where none could be read.
     """
 
-    def __init__(self, name: str, paths: list[Path], *, repeat: int = 1) -> None:
+    def __init__(self, name: str, paths: list[Path], *, repeat: int = 1, max_pixels: int | None = None) -> None:
         super().__init__(name, fps=STILLS_FPS)
-        self._paths, self._repeat = paths, repeat
+        self._paths, self._repeat, self._max_pixels = paths, repeat, max_pixels
 
     def _frames(self) -> Generator[Frame, None, None]:
         rounds = 0
@@ -66,7 +49,7 @@ class ImageFiles(Source):
             failed = self.failed
             for place, path in enumerate(self._paths, rounds * len(self._paths)):
                 started = time.perf_counter()
-                image = read_image(path)
+                image = read_image(path, self._max_pixels)
                 if isinstance(image, str):
                     self.fail(path.name, image)
                 else:
@@ -85,22 +68,47 @@ class ImageFiles(Source):
         return self._paths[index % len(self._paths)].name
 
 
-def open_image(path: Path, *, repeat: int = 1) -> ImageFiles:
+def holds_image(path: Path) -> bool:
+    """Whether a file is an image, by its suffix or content. Raises ``SourceError`` for an image of a kind that can't be read."""
+    if unsupported([path]):
+        raise SourceError(f"{path} is an image of a kind that can't be read", "convert it to PNG or JPEG")
+    if is_image(path):
+        return True
+    try:
+        with path.open("rb") as file:
+            return kind_of(file.read(32)) in _WITHOUT_SUFFIX
+    except OSError as error:
+        raise SourceError(f"{path}: {(error.strerror or 'an error').lower()}", "check its permissions") from error
+
+
+def open_image(path: Path, *, repeat: int = 1, max_pixels: int | None = None) -> ImageFiles:
     """One image file as a source."""
-    return ImageFiles(str(path), [path], repeat=repeat)
+    return ImageFiles(str(path), [path], repeat=repeat, max_pixels=max_pixels)
 
 
-def open_folder(folder: Path, *, repeat: int = 1) -> ImageFiles:
-    """All images of a folder in natural order (2 before 10). Raises ``SourceError`` where it holds none."""
+def open_folder(folder: Path, *, repeat: int = 1, max_pixels: int | None = None) -> ImageFiles:
+    """All images of a folder in natural order (2 before 10); a note counts those of kinds that can't be read.
+
+    Raises ``SourceError`` where it holds none.
+    """
     try:
         entries = sorted(folder.iterdir(), key=natural_order)
     except OSError as error:
         raise SourceError(f"{folder}: {(error.strerror or 'an error').lower()}", "check its permissions") from error
-    paths = [path for path in entries if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return open_images(str(folder), entries, f"{folder} has no image", "name a folder with images", repeat, max_pixels)
+
+
+def open_images(name: str, entries: list[Path], none: str, fix: str, repeat: int, max_pixels: int | None) -> ImageFiles:
+    """The images among some files, in their order. Raises ``SourceError``, which begins with ``none``, where there are none."""
+    left_out = count_by_suffix(unsupported(entries))
+    paths = [path for path in entries if is_image(path) and path.is_file()]
     if not paths:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise SourceError(f"{folder} has no image ({kinds}) among {len(entries)} entries", "name a folder with images")
-    return ImageFiles(str(folder), paths, repeat=repeat)
+        among = left_out or f"{len(entries)} entries"
+        raise SourceError(f"{none} of a kind that can be read ({', '.join(sorted(SUFFIXES))}) among {among}", fix)
+    source = ImageFiles(name, paths, repeat=repeat, max_pixels=max_pixels)
+    if left_out:
+        source.notes.append(f"{name}: left out {left_out}: kinds of images that can't be read")
+    return source
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

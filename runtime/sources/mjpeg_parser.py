@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
-
+from edgecnn.images.header import UnreadableImage
+from edgecnn.images.reader import decode_image
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Image
 
@@ -12,18 +11,18 @@ from edgecnn.types import Image
 # SOS (DA) the entropy-coded data, in which FF is always followed by 00 or a restart marker; then EOI (FF D9)
 _SOI, _SOS, _EOI = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}  # TEM and the restart markers
-_MAX_BYTES = 64 << 20
+MOST_BYTES = 32 << 20  # of one image; a frame of 7680 x 4320 pixels in high quality has 20 MB
 
 
 class JpegParser:
     """Finds complete JPEG images in bytes that come in chunks of any size; bytes between images are skipped.
 
     Segments are skipped by their lengths, so that a thumbnail inside one does not end the image. ``broken`` counts images that were
-    cut off, ``skipped`` the bytes outside of images.
+    cut off or longer than ``most_bytes``, ``skipped`` the bytes outside of images.
     """
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._buffer, self._most_bytes = bytearray(), most_bytes
         self._at = 0  # how far the image at the start of the buffer was parsed
         self._in_scan = False
         self.broken = self.skipped = 0
@@ -35,6 +34,7 @@ class JpegParser:
         while self._seek_start():
             end = self._parse()
             if end is None:
+                self._limit()
                 break
             if end > 0:
                 found.append(bytes(self._buffer[:end]))
@@ -50,6 +50,12 @@ class JpegParser:
         self._drop(start if start >= 0 else max(len(self._buffer) - 2, 0), counted=True)
         self._at = 2 if start >= 0 else 0
         return start >= 0
+
+    def _limit(self) -> None:
+        """An image that does not end takes no more memory than the longest that is allowed."""
+        if len(self._buffer) > self._most_bytes:
+            self.broken += 1
+            self._drop(len(self._buffer), counted=True)
 
     def _drop(self, count: int, *, counted: bool) -> None:
         del self._buffer[:count]
@@ -77,7 +83,7 @@ class JpegParser:
     def _scan_end(self) -> int | None:
         end = self._buffer.find(_EOI, self._at)
         again = self._buffer.find(_SOI, self._at, end if end >= 0 else len(self._buffer))
-        if again >= 0 or len(self._buffer) > _MAX_BYTES:
+        if again >= 0:
             self.broken += 1
             return 0
         if end < 0:
@@ -86,11 +92,10 @@ class JpegParser:
         return end + 2
 
 
-def decode(jpeg: bytes) -> Image | None:
-    """The image (H, W, 3) BGR, or None where it can't be decoded."""
+def decode(jpeg: bytes, max_pixels: int | None = None) -> Image | str:
+    """The upright image (H, W, 3) BGR, or the reason why it can't be read; ``max_pixels`` as of ``pixel_limit``."""
     try:
         with native_stderr_silenced():
-            image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    return None if image is None else image.astype(np.uint8, copy=False)
+            return decode_image(jpeg, max_pixels)
+    except UnreadableImage as error:
+        return str(error)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 
 from edgecnn.errors import SourceError
+from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.diagnosis import diagnose
 from edgecnn.runtime.sources.redact import redact_address, redact_text
@@ -27,7 +28,8 @@ class NetworkStream(Source):
 
     RTSP travels over TCP; rtspu:// asks for UDP. Frames that queued up before the first one or during a silence are dropped and
     counted in ``missed``, unless ``every`` is set. ``shown`` is the address as it may be printed. ``use_opencv`` opens it with OpenCV
-    also where PyAV is installed. A file's frames have their ``media_time`` where PyAV reads it.
+    also where PyAV is installed. ``max_pixels`` is the most of a frame, as of
+    ``pixel_limit``. A file's frames have their ``media_time`` where PyAV reads it.
     Raises ``SourceError`` when iterated where it can't be opened, is silent for longer than the timeout, or is live and ends.
     """
 
@@ -40,10 +42,12 @@ class NetworkStream(Source):
         every: bool = False,
         live: bool | None = None,
         use_opencv: bool = False,
+        max_pixels: int | None = None,
     ) -> None:
         live = _FILE.search(address) is None if live is None else live
         super().__init__(redact_address(shown or address), live=live, timeout=timeout)
         self._address, self._every, self._use_opencv = address, every, use_opencv
+        self._max_pixels = max_pixels
 
     def _frames(self) -> Generator[Frame, None, None]:
         capture = self._open()
@@ -71,6 +75,8 @@ class NetworkStream(Source):
         started = time.perf_counter()
         try:
             capture = self._capture()
+        except UnreadableImage as error:
+            raise SourceError(f"{self.name}: {error}", "check the camera, or raise the limit") from None
         except Exception as error:
             raise SourceError(f"{self.name}: {redact_text(str(error), self._address)}", "check the address") from None
         if capture is None:
@@ -82,10 +88,10 @@ class NetworkStream(Source):
 
     def _capture(self) -> VideoCapture | None:
         if not self.live:
-            return open_file(self._address, self.timeout, use_opencv=self._use_opencv)
+            return open_file(self._address, self.timeout, self._max_pixels, use_opencv=self._use_opencv)
         transport = "udp" if self._address.startswith("rtspu://") else "tcp"
         address = _TRANSPORT.sub("rtsp://", self._address)
-        return open_stream(address, self.timeout, transport, use_opencv=self._use_opencv)
+        return open_stream(address, self.timeout, self._max_pixels, transport, use_opencv=self._use_opencv)
 
     def _broken(self, frames: int, waited: float) -> SourceError:
         fix = "check the camera and the network, then run again"

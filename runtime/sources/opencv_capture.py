@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from edgecnn.images.header import UnreadableImage
+from edgecnn.images.reader import check_size
+from edgecnn.runtime.sources.edit_list import shown_seconds
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs
 from edgecnn.types import Image
 
@@ -17,18 +21,22 @@ TRANSPORTS = {"tcp": "rtsp_flags;prefer_tcp", "udp": "rtsp_transport;udp"}
 _SOON = "fpsprobesize;0"
 _READ_AFTER_S = 0.1  # OpenCV reads the options first thing when it opens something; so much later it surely did
 USERS_OPTIONS = os.environ.get(OPTIONS)  # what the user set; read here, since this module sets the variable itself later
+_USUAL_FPS = 30.0
 _lock = threading.Lock()
 _begun = 0.0
 
 
-def open_file(path: str, timeout: float) -> OpenCvCapture | None:
-    """Open a file; None where FFmpeg can't, or not within ``timeout`` seconds."""
+def open_file(path: str, timeout: float, max_pixels: int | None = None) -> OpenCvCapture | None:
+    """Open a file; None where FFmpeg can't, or not within ``timeout`` seconds. Raises ``UnreadableImage`` for too large frames."""
     _set_options("")
     with native_stderr_silenced():
-        return _open(path, timeout)
+        capture = _open(path, timeout, max_pixels)
+    if capture is not None and "://" not in path:
+        capture.shown_s = shown_seconds(Path(path))
+    return capture
 
 
-def open_stream(address: str, timeout: float, transport: str = "tcp") -> OpenCvCapture | None:
+def open_stream(address: str, timeout: float, max_pixels: int | None = None, transport: str = "tcp") -> OpenCvCapture | None:
     """Open a live address so that it begins soon; None where FFmpeg can't, or not within ``timeout`` seconds.
 
     ``transport`` is "udp", or "tcp", which falls back to UDP where a camera has nothing else. ``fpsprobesize;0`` spares the 20 frames
@@ -36,7 +44,7 @@ def open_stream(address: str, timeout: float, transport: str = "tcp") -> OpenCvC
     camera that sends the next one after ten seconds stays dark so long.
     """
     _set_options(f"{TRANSPORTS[transport]}|{_SOON}")
-    return _open(address, timeout)
+    return _open(address, timeout, max_pixels)
 
 
 def _set_options(options: str) -> None:
@@ -52,7 +60,7 @@ def _set_options(options: str) -> None:
         _begun = time.perf_counter()
 
 
-def _open(target: str, timeout: float) -> OpenCvCapture | None:
+def _open(target: str, timeout: float, max_pixels: int | None) -> OpenCvCapture | None:
     """One decoding thread: FFmpeg holds back one frame per further thread, which is delay on a live stream, and on a file takes the
     cores that inference needs."""
     silence_video_logs()
@@ -66,22 +74,44 @@ def _open(target: str, timeout: float) -> OpenCvCapture | None:
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings)
     except cv2.error:  # its text may hold the address
         return None
-    return OpenCvCapture(capture) if capture.isOpened() else None
+    if not capture.isOpened():
+        return None
+    try:
+        check_size(int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)), max_pixels)
+    except UnreadableImage:
+        capture.release()
+        raise
+    return OpenCvCapture(capture)
 
 
 class OpenCvCapture:
-    """A ``VideoCapture`` by OpenCV. It knows no time stamps, and scales frames that change their size to that of the first."""
+    """A ``VideoCapture`` by OpenCV. It scales frames that change their size to that of the first.
+
+    ``shown_s`` is how long the file lasts by its edit list; the number of frames in its header counts those that are not shown.
+    """
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture, self._read = capture, 0
         self.fps = frame_rate(capture)
         self.time: float | None = None
+        self.shown_s: float | None = None
+        self._first: float | None = None
 
     def grab(self) -> bool:
         """Decode the next frame; False at the end, after an error, and where none comes within the timeout."""
         grabbed = self._capture.grab()
-        self._read += grabbed
+        if grabbed:
+            self._read += 1
+            self._take_time(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         return grabbed
+
+    def _take_time(self, at: float) -> None:
+        """Time stamps never go back. OpenCV gives 0 where a frame has none, so they count only from the first other one on."""
+        self._first = at if self._first is None else self._first
+        if at > self._first or self._read == 1:
+            self.time = max(at - self._first, self.time or 0.0)
+        elif self._read == 2:
+            self.time = None
 
     def retrieve(self) -> Image | None:
         """The grabbed frame as (H, W, 3) uint8 BGR."""
@@ -91,6 +121,14 @@ class OpenCvCapture:
     def missing(self) -> str | None:
         """At the end: how much less could be read than the header says."""
         promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        period = 1 / (self.fps or _USUAL_FPS)
+        if self.time is not None:
+            # where the header gives only a duration, the number of frames is made from it, wrong for a variable rate
+            seconds, end = self.shown_s or promised * period, self.time + period
+            if end + 0.5 * period >= seconds:
+                return None
+            if self.shown_s is not None:
+                return f"its header says {seconds:.1f} s, {end:.1f} s could be read"
         if self._read >= promised - 1:  # where the header gives only a duration, the count is off by one
             return None
         return f"its header says {promised} frames, {self._read} could be read"

@@ -65,7 +65,9 @@ class GStreamerPipeline(Source):
                 raise kind(f"{self.name}: no frame after {index} frames", "check the pipeline and its camera")
 
 
-def open_ffmpeg_string(target: str, *, timeout: float = 5.0, every: bool = False) -> NetworkStream:
+def open_ffmpeg_string(target: str, *, timeout: float = 5.0, every: bool = False, max_pixels: int | None = None) -> NetworkStream:
     """Whatever FFmpeg opens, such as srt://HOST:PORT, a device or a playlist; live unless every frame is wanted."""
     shown = target if "://" in target else f"ffmpeg:{target.partition('?')[0]}"
-    return NetworkStream(target, shown=shown, timeout=timeout, every=every, live=not every, use_opencv=True)
+    return NetworkStream(
+        target, shown=shown, timeout=timeout, every=every, live=not every, use_opencv=True, max_pixels=max_pixels
+    )

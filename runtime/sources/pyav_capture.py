@@ -12,11 +12,14 @@ from av.container import InputContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from edgecnn.images.header import UnreadableImage
+from edgecnn.images.reader import check_size, pixel_limit
 from edgecnn.runtime.sources.opencv_capture import USERS_OPTIONS
 from edgecnn.types import Image
 
 _RTSP = {"tcp": {"rtsp_flags": "prefer_tcp"}, "udp": {"rtsp_transport": "udp"}}
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_TEXT = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws the letters of a text file as a video
 _USUAL_FPS = 30.0
 
 
@@ -31,8 +34,13 @@ def stream_options(transport: str) -> dict[str, str]:
     return {**_RTSP[transport], "fpsprobesize": "0"}
 
 
-def open_video(target: str, timeout: float, options: Mapping[str, str] | None = None) -> PyAvCapture | None:
-    """Open a file or an address; None where FFmpeg can't, not within ``timeout`` seconds, or where it holds no video."""
+def open_video(
+    target: str, timeout: float, options: Mapping[str, str] | None = None, *, max_pixels: int | None = None
+) -> PyAvCapture | None:
+    """Open a file or an address; None where FFmpeg can't, not within ``timeout`` seconds, or where it holds no video.
+
+    Raises ``UnreadableImage`` where a frame has more than ``max_pixels``, as of ``pixel_limit``.
+    """
     try:
         container = av.open(
             target, "r", container_options=dict(options or {}), timeout=(timeout, timeout), metadata_errors="replace"
@@ -40,9 +48,16 @@ def open_video(target: str, timeout: float, options: Mapping[str, str] | None = 
     except (av.FFmpegError, ValueError, UnicodeError):  # the text may hold the address
         return None
     stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or not stream.codec_context.width:
+    if not isinstance(stream, VideoStream) or not stream.codec_context.width or container.format.name in _TEXT:
         container.close()
         return None
+    try:
+        check_size(stream.codec_context.width, stream.codec_context.height, max_pixels)
+    except UnreadableImage:
+        container.close()
+        raise
+    # for a size that changes later; the decoder then refuses the frame
+    stream.codec_context.options = {**stream.codec_context.options, "max_pixels": str(pixel_limit(max_pixels))}
     return PyAvCapture(container, stream)
 
 

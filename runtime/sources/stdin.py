@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 
 from edgecnn.errors import SourceError
+from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
 from edgecnn.runtime.sources.video_capture import open_file
@@ -24,13 +25,14 @@ class StdinSource(Source):
     """Frames from file descriptor ``fd``: JPEG after JPEG, or any format that FFmpeg detects.
 
     Raw frames need a header: yuv4mpegpipe (YUV4MPEG2), or PPM images one after the other. With ``live`` the newest of several JPEGs
-    in the pipe is taken and the others are counted in ``missed``; otherwise the sending program is made to wait.
+    in the pipe is taken and the others are counted in ``missed``; otherwise the sending program is made to wait. ``max_pixels`` is
+    the most of an image, as of ``pixel_limit``.
     Raises ``SourceError`` for a terminal, silence and data that is no video.
     """
 
-    def __init__(self, fd: int = 0, *, live: bool = False, timeout: float = 5.0) -> None:
+    def __init__(self, fd: int = 0, *, live: bool = False, timeout: float = 5.0, max_pixels: int | None = None) -> None:
         super().__init__("standard input", live=live, timeout=timeout)
-        self._fd = fd
+        self._fd, self._max_pixels = fd, max_pixels
 
     def _frames(self) -> Generator[Frame, None, None]:
         if os.isatty(self._fd):
@@ -66,14 +68,14 @@ class StdinSource(Source):
             captured_at, broken = time.perf_counter(), parser.broken
             jpegs = parser.feed(data)
             for _ in range(parser.broken - broken):
-                self.fail("an image", "a JPEG that is cut off")
+                self.fail("an image", "a JPEG that is cut off or too long")
             if self.live and len(jpegs) > 1:
                 self.missed += len(jpegs) - 1
                 del jpegs[:-1]
             for jpeg in jpegs:
-                image = decode(jpeg)
-                if image is None:
-                    self.fail("an image", "a JPEG that can't be decoded")
+                image = decode(jpeg, self._max_pixels)
+                if isinstance(image, str):
+                    self.fail("an image", image)
                 else:
                     yield Frame(index, captured_at, image)
                     index += 1
@@ -87,7 +89,11 @@ class StdinSource(Source):
         feeder = threading.Thread(target=_feed, args=(sender, first, chunks), name="edgecnn-stdin", daemon=True)
         feeder.start()
         try:
-            capture = open_file(f"{'/dev/fd' if sys.platform != 'linux' else '/proc/self/fd'}/{receiver}", self.timeout)
+            capture = open_file(
+                f"{'/dev/fd' if sys.platform != 'linux' else '/proc/self/fd'}/{receiver}", self.timeout, self._max_pixels
+            )
+        except UnreadableImage as error:
+            raise SourceError(f"{self.name}: {error}", "send smaller frames, or raise the limit") from None
         finally:
             os.close(receiver)
         if capture is None:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from edgecnn.errors import SourceError
+from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.sources.base import Pacer, Source
 from edgecnn.runtime.sources.video_capture import VideoCapture, open_file
 from edgecnn.types import Frame
@@ -17,13 +18,16 @@ _USUAL_FPS = 30.0
 class VideoFile(Source):
     """The frames of a video file, ``repeat`` times over (0: without end), as fast as they are taken or ``paced`` like a live camera.
 
-    Frames have the time stamps of the file as their ``media_time`` where PyAV reads it; a repeated video goes on counting.
+    ``max_pixels`` is the most of a frame, as of ``pixel_limit``. Frames have the time stamps of the file as their
+    ``media_time`` where PyAV reads it; a repeated video goes on counting.
     A file that ends before its header says is told in ``notes``. Raises ``SourceError`` when iterated where it holds no video.
     """
 
-    def __init__(self, path: Path, *, repeat: int = 1, paced: bool = False, timeout: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, *, repeat: int = 1, paced: bool = False, timeout: float = 5.0, max_pixels: int | None = None
+    ) -> None:
         super().__init__(str(path), live=paced, timeout=timeout)
-        self._path, self._repeat = path, repeat
+        self._path, self._repeat, self._max_pixels = path, repeat, max_pixels
         self._start = 0.0  # media time at which the current round begins, in seconds
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -40,7 +44,10 @@ class VideoFile(Source):
             rounds += 1
 
     def _open(self) -> VideoCapture:
-        capture = open_file(str(self._path), self.timeout)
+        try:
+            capture = open_file(str(self._path), self.timeout, self._max_pixels)
+        except UnreadableImage as error:
+            raise SourceError(f"{self.name}: {error}", "check that it is a video, or raise the limit") from None
         if capture is None:
             raise SourceError(f"{self.name} can't be read as a video", "check it, or name an image or a video")
         self.fps = capture.fps

@@ -33,26 +33,32 @@ class VideoCapture(Protocol):
         ...
 
 
-def open_file(path: str, timeout: float, *, use_opencv: bool = False) -> VideoCapture | None:
-    """Open a file or its address; None where FFmpeg can't, or not within ``timeout`` seconds."""
+def open_file(path: str, timeout: float, max_pixels: int | None = None, *, use_opencv: bool = False) -> VideoCapture | None:
+    """Open a file or its address; None where FFmpeg can't, or not within ``timeout`` seconds.
+
+    ``max_pixels`` is the most of a frame, as of ``pixel_limit``. Raises ``UnreadableImage`` where the header says more.
+    """
     if use_opencv or find_spec("av") is None:
         from edgecnn.runtime.sources.opencv_capture import open_file as open_by_opencv
 
-        return open_by_opencv(path, timeout)
+        return open_by_opencv(path, timeout, max_pixels)
     from edgecnn.runtime.sources.pyav_capture import open_video
 
-    return open_video(path, timeout)
+    return open_video(path, timeout, max_pixels=max_pixels)
 
 
-def open_stream(address: str, timeout: float, transport: str = "tcp", *, use_opencv: bool = False) -> VideoCapture | None:
+def open_stream(
+    address: str, timeout: float, max_pixels: int | None = None, transport: str = "tcp", *, use_opencv: bool = False
+) -> VideoCapture | None:
     """Open a live address so that it begins soon; None where FFmpeg can't, or not within ``timeout`` seconds.
 
     ``transport`` is how RTSP travels: "udp", or "tcp", which falls back to UDP where a camera has nothing else.
+    Raises as ``open_file``.
     """
     if use_opencv or find_spec("av") is None:
         from edgecnn.runtime.sources.opencv_capture import open_stream as open_by_opencv
 
-        return open_by_opencv(address, timeout, transport)
+        return open_by_opencv(address, timeout, max_pixels, transport)
     from edgecnn.runtime.sources.pyav_capture import open_video, stream_options
 
-    return open_video(address, timeout, stream_options(transport))
+    return open_video(address, timeout, stream_options(transport), max_pixels=max_pixels)

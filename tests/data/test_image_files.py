@@ -40,7 +40,7 @@ def test_gray_and_transparent_images_become_bgr(tmp_path: Path) -> None:
     [
         pytest.param(b"", "an empty file", id="empty"),
         pytest.param(b"hello", "no image or is damaged", id="text"),
-        pytest.param(b"\x89PNG\r\n\x1a\n", "no image or is damaged", id="only a signature"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", "a PNG that is cut off", id="only a signature"),
     ],
 )
 def test_what_is_no_image_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:

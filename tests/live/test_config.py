@@ -48,6 +48,7 @@ TEXTS = {
     "reconnect": False,
     "connect-timeout": "inf",
     "frozen-after": "1m",
+    "max-image-pixels": "1000000",
     "show": True,
     "track": True,
     "track-buffer": "2s",

@@ -79,9 +79,9 @@ def test_an_unreadable_image_is_named_and_the_run_goes_on(folder: Path, capfd: p
     assert names(source) == ["img1.png", "img2.png", "img7.jpg", "img10.png"]
     assert {failure.name: failure.reason for failure in source.failures} == {
         "img3.jpg": "a JPEG that is cut off",
-        "img4.png": "not an image that can be read",
+        "img4.png": "a PNG that is cut off",
         "img5.png": "an empty file",
-        "img6.jpg": "not an image that can be read",
+        "img6.jpg": "a file that is no image or is damaged",
     }
     assert capfd.readouterr().err == ""
 
@@ -99,7 +99,7 @@ def test_a_jpeg_with_a_thumbnail_and_something_after_its_end_is_whole(tmp_path: 
 def test_a_folder_without_one_readable_image_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no")
     (tmp_path / "b.png").write_text("no")
-    with pytest.raises(SourceError, match=r"none of its 2 images can be read, a\.png: not an image"):
+    with pytest.raises(SourceError, match=r"none of its 2 images can be read, a\.png: a file that is no image"):
         list(open_source(tmp_path))
 
 

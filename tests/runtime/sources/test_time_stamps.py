@@ -21,6 +21,7 @@ from edgecnn.runtime.sinks.files.event_clips import ClipOptions, EventClipsSink
 from edgecnn.runtime.sinks.files.video import VideoSink
 from edgecnn.runtime.sinks.files.video_writer import VideoWriter
 from edgecnn.runtime.sources import open_source
+from edgecnn.runtime.sources.edit_list import shown_seconds
 from edgecnn.runtime.sources.opencv_capture import open_file as open_by_opencv
 from edgecnn.runtime.sources.video import VideoFile
 from edgecnn.runtime.sources.video_capture import open_file
@@ -52,6 +53,17 @@ def test_frames_of_a_variable_rate_have_their_own_times(tmp_path: Path, suffix: 
     assert source.notes == []
     clock = clock_of(source)
     assert clock(frames[8]) - clock(frames[4]) == pytest.approx(3.72, abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_opencv_gives_the_same_times(tmp_path: Path, suffix: str) -> None:
+    capture = open_by_opencv(str(record(tmp_path / f"v{suffix}")), 5)
+    assert capture is not None
+    times = []
+    while capture.grab():
+        times.append(capture.time)
+    assert times == pytest.approx(TIMES, abs=1e-3)
+    assert capture.missing() is None
 
 
 def test_a_repeated_video_goes_on_counting_time(tmp_path: Path) -> None:
@@ -117,6 +129,19 @@ def test_an_edit_list_is_followed_and_the_file_is_whole(tmp_path: Path) -> None:
     assert source.notes == []
     assert [round(frame.image.mean() / 5) for frame in frames] == list(range(9, 48))
     assert [frame.media_time for frame in frames] == pytest.approx([n / 30 for n in range(39)], abs=1e-3)
+
+
+def test_a_trimmed_file_is_whole_for_opencv_and_a_cut_one_is_not(tmp_path: Path) -> None:
+    path = trimmed(tmp_path / "v.mp4")
+    assert shown_seconds(path) == pytest.approx(1.3, abs=0.01)
+    assert shown_seconds(record(tmp_path / "w.mkv")) is None
+    capture = open_by_opencv(str(path), 5)
+    assert capture is not None
+    while capture.grab():
+        pass
+    assert capture.missing() is None
+    capture.shown_s = 1.6  # the header of a file that goes on
+    assert capture.missing() == "its header says 1.6 s, 1.3 s could be read"
 
 
 @pytest.mark.parametrize("cut", [0.5, 0.8])
