@@ -77,9 +77,9 @@ class Export:
         assert whole.exists()
         digests = {load_checkpoint(folder / f"{name}.safetensors")[1].sha256 for name in ("old", "new")}
         for name in self.names:
-            card, rows = selftest_file(folder / "out" / name)
+            card, result = selftest_file(folder / "out" / name)
             assert card.sha256 in digests, name
-            assert not any(row.violations for row in rows), name
+            assert not result.violations, name
             report = json.loads((folder / "out" / f"{name}.parity.json").read_text())
             assert report["artifact"] == name
         seen = {path.name for path in (folder / "out").iterdir() if not path.name.startswith(".")}
