@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from edgecnn.errors import BackendError
+from edgecnn.system_errors import limit_met
 
 
 def load_error(path: object, engine: str, error: Exception) -> BackendError:
-    """A file that an engine can't load."""
+    """A file that an engine can't load, or may not: then the limit that was met is named."""
+    met = limit_met(error)
+    if met is not None:
+        return BackendError(f"{engine} cannot load {path}: {met.problem}", met.fix)
     return BackendError(f"{engine} cannot load {path}: {reason(error)}", "export or copy the file again")
 
 
 def inference_error(engine: str, error: Exception) -> BackendError:
     """An inference that an engine failed to run."""
+    met = limit_met(error)
+    if met is not None:
+        return BackendError(f"the inference by {engine} failed: {met.problem}", met.fix)
     return BackendError(f"the inference by {engine} failed: {reason(error)}", "check the model and its input")
 
 

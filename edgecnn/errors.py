@@ -3,7 +3,8 @@
 EdgeCnnError             exit code 2: one line to the user, never a traceback
 ├── InputError           a file, option or dataset from the user is missing, unreadable or contradictory
 ├── ArtifactError        an exported file is broken, or its card does not fit it
-├── MissingExtraError    an optional part of edgecnn is not installed; names the command that installs it
+├── MissingExtraError    an optional part of edgecnn is not installed or can't be loaded; names the command that installs it
+├── LimitError           memory, open files or threads ran out; names the limit
 ├── SourceError          a camera, stream or video can't be opened or broke
 ├── BackendError         an inference engine refused a model or failed while running it
 └── ParityError          exit code 1: an artifact differs from its PyTorch model
@@ -28,7 +29,7 @@ class EdgeCnnError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickling by problem and fix: errors are raised in one process and reported in another."""
-        return _rebuilt, (type(self), self.args[0], self.problem, self.fix)
+        return rebuilt, (type(self), self.problem, self.fix)
 
 
 class InputError(EdgeCnnError):
@@ -37,6 +38,10 @@ class InputError(EdgeCnnError):
 
 class ArtifactError(EdgeCnnError):
     """An exported file is broken, or its card does not fit it."""
+
+
+class LimitError(EdgeCnnError):
+    """Memory, open files, threads or processes ran out."""
 
 
 class SourceError(EdgeCnnError):
@@ -54,15 +59,20 @@ class ParityError(EdgeCnnError):
 
 
 class MissingExtraError(EdgeCnnError):
-    """An optional part of edgecnn is not installed."""
+    """An optional part of edgecnn is not installed, or can't be loaded for a ``reason``."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed", f'run: pip install "edgecnn[{extra}]"')
+    def __init__(self, package: str, extra: str, reason: str = "") -> None:
+        if reason:
+            super().__init__(
+                f"{package} is installed, but can't be loaded: {reason}",
+                f"install it again: pip install --force-reinstall {package}",
+            )
+        else:
+            super().__init__(f"{package} is not installed", f'run: pip install "edgecnn[{extra}]"')
 
 
-def _rebuilt(kind: type[EdgeCnnError], text: str, problem: str, fix: str) -> EdgeCnnError:
-    # Subclasses have constructors of their own, with other arguments, so __init__ is not called.
+def rebuilt(kind: type[EdgeCnnError], problem: str, fix: str) -> EdgeCnnError:
+    """An error that was raised in another process; subclasses have constructors of their own, which are not called."""
     error = kind.__new__(kind)
-    Exception.__init__(error, text)
-    error.problem, error.fix = problem, fix
+    EdgeCnnError.__init__(error, problem, fix)
     return error

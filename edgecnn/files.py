@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, cast, overload
 
 from edgecnn.errors import InputError
+from edgecnn.system_errors import FULL
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota exceeded, larger than the file system allows
 ANOTHER_PLACE = "name another place"
 _NAME_LENGTH = 60  # with process, number and suffix below the 255 bytes of a file system, also in UTF-8
 _numbers = itertools.count()  # two threads may write the same target

@@ -17,7 +17,7 @@ from typing import Any
 
 from edgecnn import errors
 from edgecnn.card import ModelCard
-from edgecnn.errors import BackendError, EdgeCnnError, MissingExtraError
+from edgecnn.errors import BackendError, EdgeCnnError
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.trial_load import SWITCH as TRIAL_LOAD
@@ -132,9 +132,7 @@ def _child_environment() -> dict[str, str]:
 
 def _rebuilt(path: Path, name: str, problem: str, fix: str) -> EdgeCnnError:
     """The error that the child sent; one that is not ours becomes a ``BackendError`` that names the file."""
-    if name == "MissingExtraError":  # its constructor takes package and extra, which its texts hold
-        return MissingExtraError(problem.removesuffix(" is not installed"), fix.partition("[")[2].partition("]")[0])
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, EdgeCnnError):
-        return kind(problem, fix)
+        return errors.rebuilt(kind, problem, fix)
     return BackendError(f"{path.name}: {problem}", fix)

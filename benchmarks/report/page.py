@@ -17,7 +17,8 @@ from edgecnn.benchmarks.report.plot_bars import BarStack, sparkline, stacked_bar
 from edgecnn.benchmarks.report.plot_distribution import SampleSeries, distribution_plot
 from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, scatter_plot
 from edgecnn.benchmarks.report.table import format_ms, format_threads
-from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.errors import InputError
+from edgecnn.system_errors import missing_extra
 
 WIDE, NARROW = 1000.0, 352.0  # pixels: a desktop page, a phone
 KINDS = {  # first bytes of a file
@@ -38,7 +39,7 @@ def load_jinja() -> Any:
     try:
         import jinja2
     except ImportError as error:
-        raise MissingExtraError("jinja2", "measure") from error
+        raise missing_extra(error, "jinja2", "measure") from error
     return jinja2
 
 

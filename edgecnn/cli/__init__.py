@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import click
 
 import edgecnn
-from edgecnn.errors import EdgeCnnError
+from edgecnn.cli.terminal import fail, finish_output, prepare_streams
+from edgecnn.system_errors import explain
 
 COMMANDS = {
     "train": "Train a small CNN on a dataset or on the built-in scene.",
@@ -45,16 +45,24 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except EdgeCnnError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(error.exit_code)
         except click.UsageError as error:
             click.echo(f"error: {_one_line(error)}", err=True)
             sys.exit(error.exit_code)
-        except BrokenPipeError:
-            # `edgecnn ... | head`: the interpreter would print a traceback when it flushes stdout at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; what the user or the system can put right is one line on standard error, and an exit code."""
+        prepare_streams()
+        try:
+            result = super().main(*args, **kwargs)
+        except SystemExit as end:
+            sys.exit(finish_output() or end.code)
+        except Exception as error:
+            refused = finish_output(error)
+            known = explain(error)
+            if refused is None and known is None:
+                raise
+            sys.exit(refused or (fail(known) if known is not None else 2))
+        return result
 
 
 def _one_line(error: click.UsageError) -> str:

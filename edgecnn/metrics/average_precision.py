@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.errors import InputError
 from edgecnn.metrics.bootstrap import intervals
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
+from edgecnn.system_errors import missing_extra
 from edgecnn.types import Array, Detections, Float32
 
 # the order of pycocotools' areaRng: small is below 32 x 32 pixels, large above 96 x 96
@@ -26,7 +27,7 @@ def load_pycocotools() -> tuple[Any, Any]:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
     except ImportError as error:
-        raise MissingExtraError("pycocotools", "measure") from error
+        raise missing_extra(error, "pycocotools", "measure") from error
     return COCO, COCOeval
 
 

@@ -20,6 +20,7 @@ from edgecnn.data.image_files import ImageError
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.errors import InputError
 from edgecnn.preprocess import resize_into
+from edgecnn.train.prefetch import can_fork
 from edgecnn.types import Float32, Image, Int64
 
 CHUNK = 16  # images that a process reads between two messages to the parent
@@ -167,7 +168,7 @@ def _run(jobs: _Jobs, workers: int) -> Iterable[LoadedTarget]:
     """Run the jobs in this process for few images, else in forked processes that inherit the samples and share the image memory."""
     global _jobs  # noqa: PLW0603 - inherited by the forked processes: datasets can't be pickled
     count = len(jobs.images)
-    if workers < 2 or count < 64 * CHUNK or "fork" not in multiprocessing.get_all_start_methods():
+    if workers < 2 or count < 64 * CHUNK or not can_fork():
         yield from map(jobs.do, range(count))
         return
     _jobs = jobs

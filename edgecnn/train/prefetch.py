@@ -29,7 +29,8 @@ _objective: Objective | None = None
 
 
 class Prefetch:
-    """Creates an objective's batches in ``workers`` forked processes, which share its images; with one worker, in this process.
+    """Creates an objective's batches in ``workers`` forked processes, which share its images; in this process with one worker, and where
+    processes can't share locks (``can_fork``): the batches are the same, only later.
 
     Use it in a ``with`` block, which ends the processes. They are forked in the constructor, before the engines of this process start
     threads: a fork has only the calling thread, and a lock that another one held is never released in it.
@@ -37,7 +38,7 @@ class Prefetch:
 
     def __init__(self, objective: Objective, workers: int) -> None:
         self._objective, self._workers = objective, workers
-        self._pool = _fork(objective, workers) if workers > 1 and _can_fork() else None
+        self._pool = _fork(objective, workers) if workers > 1 and can_fork() else None
 
     def batches(self, epoch: int, order: Sequence[Array]) -> Iterator[tuple[Tensor, Any]]:
         """The batches of ``order`` (indices each) in that order; raises what the objective raises."""
@@ -72,8 +73,15 @@ class Prefetch:
         self.close()
 
 
-def _can_fork() -> bool:
-    return "fork" in multiprocessing.get_all_start_methods()
+def can_fork() -> bool:
+    """Whether processes can be forked and can share locks, which need /dev/shm: some containers have none, or one that is read-only."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return False
+    try:
+        multiprocessing.get_context("fork").Lock()
+    except (OSError, ImportError):
+        return False
+    return True
 
 
 def _fork(objective: Objective, workers: int) -> ProcessPoolExecutor:

@@ -21,6 +21,7 @@ from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.pool import ResourcePool
+from edgecnn.system_errors import missing_extra
 from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.text_files import decode_text
 from edgecnn.types import Array, Tensors, TensorSpec
@@ -127,11 +128,11 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
 def _interpreter_class() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
+    except ImportError as error:
         try:
             from tflite_runtime.interpreter import Interpreter
-        except ImportError as error:
-            raise MissingExtraError("ai-edge-litert", "tflite") from error
+        except ImportError:
+            raise missing_extra(error, "ai-edge-litert", "tflite") from error
     return Interpreter
 
 

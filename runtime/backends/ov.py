@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.backend_errors import closed_error, inference_error, load_error
-from edgecnn.errors import BackendError, MissingExtraError
+from edgecnn.errors import BackendError
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
 from edgecnn.runtime.backends.pool import ResourcePool
+from edgecnn.system_errors import missing_extra
 from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
@@ -122,7 +123,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
     try:
         import openvino
     except ImportError as error:
-        raise MissingExtraError("openvino", "openvino") from error
+        raise missing_extra(error, "openvino", "openvino") from error
     core = openvino.Core()
     place = _device(core, device)
     _check_is_ir(path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.errors import MissingExtraError
+from edgecnn.system_errors import missing_extra
 from edgecnn.types import Array, Float32, Int64
 
 
@@ -32,7 +32,7 @@ def load_lap() -> Any:
     try:
         import lap
     except ImportError as error:
-        raise MissingExtraError("lapx", "live") from error
+        raise missing_extra(error, "lapx", "live") from error
     return lap
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
@@ -84,3 +85,12 @@ def test_tensors_keep_values_types_and_memory_layout() -> None:
     assert found.real.dtype == torch.bool
     assert torch.equal(found.xyxy, truth.xyxy)
     again.add_(1)
+
+
+def test_without_shared_locks_batches_are_made_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(type(multiprocessing.get_context("fork")), "Lock", refuse)
+    with Prefetch(Numbers(), 2) as prefetch:
+        assert {batch[1] for batch in prefetch.batches(0, ORDER)} == {os.getpid()}

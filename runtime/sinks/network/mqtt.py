@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.errors import InputError
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.files.json_lines import as_line
 from edgecnn.runtime.sinks.network.endpoint import parse_endpoint, read_secret
 from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
+from edgecnn.system_errors import missing_extra
 from edgecnn.types import Event, Result
 
 PASSWORD = "EDGECNN_MQTT_PASSWORD"
@@ -203,8 +204,8 @@ class MqttSink:
     def _new_client(self) -> Any:
         try:
             from paho.mqtt import client as paho
-        except ImportError:
-            raise MissingExtraError("paho-mqtt", "live") from None
+        except ImportError as error:
+            raise missing_extra(error, "paho-mqtt", "live") from error
         address = self.address
         client = paho.Client(
             paho.CallbackAPIVersion.VERSION2,

@@ -22,11 +22,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, get_args
 
 import edgecnn
-from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.camera_stream import CameraState
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.pipeline.statistics import DurationSummary, Stats
 from edgecnn.runtime.sinks.queue import QueueCounts
+from edgecnn.system_errors import missing_extra
 
 CAMERA_STATES: tuple[str, ...] = get_args(CameraState)
 _FATES = ("processed", "dropped", "failed", "skipped")
@@ -66,8 +67,8 @@ class PrometheusMetrics:
     ) -> None:
         try:
             import prometheus_client
-        except ImportError:
-            raise MissingExtraError("prometheus-client", "live") from None
+        except ImportError as error:
+            raise missing_extra(error, "prometheus-client", "live") from error
         self._cameras, self._outputs = cameras, outputs
         self._registry = prometheus_client.CollectorRegistry(auto_describe=False)
         self._registry.register(self)  # type: ignore[arg-type,unused-ignore]
