@@ -91,9 +91,12 @@ def evaluate_file(
     for line in report_lines(opened):
         report(line)
     with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
-        card = predictor.card
+        card, warnings = predictor.card, predictor.warnings(probe=True)
+        for warning in warnings:
+            report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card.labels)
         score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.strict)
+        score = dataclasses.replace(score, notes=(*score.notes, *warnings))
         if predictor.monitor.not_finite:
             note = f"the outputs held NaN or infinity for {predictor.monitor.not_finite} of {len(opened)} images"
             score = dataclasses.replace(score, notes=(*score.notes, note))

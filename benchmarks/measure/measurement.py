@@ -57,10 +57,11 @@ def measure(
         scores = [
             None if reason else _score(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
         ]
+        warnings = [process.ask("warnings") for process in processes]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
         throughput = _throughput(config, folder, progress)
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
-    files = map(_file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored)
+    files = map(_file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored, warnings)
     return Record(
         started=started,
         protocol=config.protocol,
@@ -165,6 +166,7 @@ def _file_record(
     throughput: Throughput | None,
     score: Score | None,
     no_score_because: str,
+    warnings: tuple[str, ...],
 ) -> FileRecord:
     return FileRecord(
         path=path,
@@ -179,4 +181,5 @@ def _file_record(
         throughput=throughput,
         score=score,
         no_score_because=no_score_because,
+        warnings=warnings,
     )

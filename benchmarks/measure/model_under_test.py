@@ -91,6 +91,10 @@ class ModelUnderTest:
             thread.join()
         return sum(counts) / (perf_counter() - started)
 
+    def warnings(self) -> tuple[str, ...]:
+        """Why the results of the file can't be right."""
+        return self.predictor.warnings(probe=True)
+
     def accuracy(self, data: DatasetSelection, options: CardOptions) -> Score | None:
         """Accuracy of the file that was timed; None on a dataset without labels. Thresholds are those of ``whole_curve``."""
         dataset = data.open()

@@ -68,7 +68,8 @@ class Throughput:
 class FileRecord:
     """All measurements of one file; ``cold_starts`` and ``peak_memory_mib`` have one value per fresh process.
 
-    ``no_score_because``: why the accuracy of this file could not be measured, "" where it was or was not asked for.
+    ``no_score_because``: why the accuracy of this file could not be measured, "" where it was or was not asked for; ``warnings``: why
+    its results can't be right.
     """
 
     path: Path
@@ -83,6 +84,7 @@ class FileRecord:
     throughput: Throughput | None = None
     score: Score | None = None
     no_score_because: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def precision(self) -> str:
@@ -143,6 +145,7 @@ class Record:
         base = self.reference
         differing = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
         notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
+        notes += [f"warning: {warning}" for own in self.files for warning in own.warnings]
         notes += [f"no accuracy of {own.name}: {own.no_score_because}" for own in self.files if own.no_score_because]
         return [*notes, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
 

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from edgecnn.runtime.view.live_view import LiveView
     from edgecnn.types import Event, Result
 
+
+def no_warning(text: str) -> None:
+    """Ignore a warning."""
+
+
 VIEW_FLOOR = WEAK_TRACK_SCORE  # the lowest score threshold that a viewer of the page can set
 
 
@@ -53,12 +58,14 @@ class ActiveCamera:
 class ActiveCameras:
     """Manages the cameras of a run: ``active`` by name, and ``removed``.
 
-    ``several``: the run has, or may get, more than one camera. ``say`` is called with a line if an output fails. Use it as a
-    context manager, which closes outputs and models. ``lock`` protects ``active``: results arrive in the thread of the caller, a
-    changed cameras file in another thread.
+    ``several``: the run has, or may get, more than one camera. ``say`` is called with a line if an output fails, ``warn`` if the
+    results of a model can't be right. Use it as a context manager, which closes outputs and models. ``lock`` protects ``active``:
+    results arrive in the thread of the caller, a changed cameras file in another thread.
     """
 
-    def __init__(self, config: RunConfig, *, several: bool, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: RunConfig, *, several: bool, say: Callable[[str], None], warn: Callable[[str], None] = no_warning
+    ) -> None:
         from edgecnn.live.outputs import Outputs
         from edgecnn.runtime.pipeline.controls import Controls
 
@@ -69,7 +76,7 @@ class ActiveCameras:
         self.controls, self.outputs = Controls(), Outputs(say)
         self.view: LiveView | None = None
         self.multi_camera: MultiCamera | None = None
-        self.models = ModelLoader(config)
+        self.models = ModelLoader(config, warn)
 
     @property
     def all(self) -> list[ActiveCamera]:

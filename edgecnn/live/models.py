@@ -25,13 +25,14 @@ class ModelLoader:
     """Loads the models of the cameras of a run, each file once.
 
     ``preload`` decides from the first cameras how many ``requests`` are in flight, and whether threads are measured
-    (``autotunes``). ``acquire`` and ``release`` are those of ``SharedModels``.
+    (``autotunes``). ``acquire`` and ``release`` are those of ``SharedModels``. ``warn`` is called for each model whose results
+    can't be right.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, warn: Callable[[str], None]) -> None:
         from edgecnn.runtime.model.preload import BackendPreloader
 
-        self._config = config
+        self._config, self._warn = config, warn
         self.requests, self.autotunes = 1, False
         self._shared = SharedModels(self._load)
         self._preloader = BackendPreloader()
@@ -80,6 +81,12 @@ class ModelLoader:
         return first.threads, first.requests
 
     def _load(self, file: Path, options: CardOptions) -> Predictor:
+        predictor = self._opened(file, options)
+        for warning in predictor.warnings():
+            self._warn(warning)
+        return predictor
+
+    def _opened(self, file: Path, options: CardOptions) -> Predictor:
         from edgecnn.runtime.model.predictor import Predictor
 
         if self.autotunes:

@@ -116,7 +116,7 @@ class Session:
             if self._stop_event is not None and self._stop_event.is_set():
                 self.stop()
 
-        with ActiveCameras(config, several=self._several, say=self._say_output) as cameras:
+        with ActiveCameras(config, several=self._several, say=self._say_output, warn=self._warn) as cameras:
             setups = cameras.open(first)
             self._multi_camera = cameras.multi_camera = MultiCamera(
                 setups,
@@ -215,6 +215,9 @@ class Session:
         self._reporter.event(event, several=self._several)
         if self._on_event is not None:
             self._on_event(event)
+
+    def _warn(self, text: str) -> None:
+        self._reporter.say("model", f"warning: {text}", "warning", {"text": text})
 
     def _say_output(self, text: str) -> None:
         self._reporter.say("output", f"warning: {text}", "warning", {"text": text})

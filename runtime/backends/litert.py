@@ -29,6 +29,7 @@ from edgecnn.types import Array, Tensors, TensorSpec
 ENGINE = "LiteRT"
 ZIP_ENTRY = rb"PK\x03\x04[\x0a\x14\x2d]\x00"  # local file header: signature, version needed to extract (1.0, 2.0 or 4.5)
 MOST_TEXT = 1 << 26  # bytes of all texts in the ZIP together
+_MOVES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")  # operators that do not change values
 _STDERR_LOCK = threading.Lock()
 
 
@@ -82,6 +83,23 @@ class LiteRtBackend:
         for index, array in zip(self._inputs, arrays, strict=True):
             interpreter.resize_tensor_input(index, array.shape)
         interpreter.allocate_tensors()
+
+    def quantized_sources(self) -> dict[str, tuple[str, float, int]]:
+        """Return type, scale and zero-point of the integers that a DEQUANTIZE turns into float outputs, by output."""
+        with self._interpreters.acquire() as interpreter:
+            details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
+            made_by = {index: operator for operator in interpreter._get_ops_details() for index in operator["outputs"]}
+        found = {}
+        for spec, output in zip(self.outputs, self._outputs, strict=True):
+            index = output
+            while index in made_by and made_by[index]["op_name"] in _MOVES and made_by[index]["inputs"][0] != index:
+                index = made_by[index]["inputs"][0]
+            operator = made_by.get(index)
+            source = details.get(operator["inputs"][0]) if operator is not None and operator["op_name"] == "DEQUANTIZE" else None
+            if source is not None and len(source["quantization_parameters"]["scales"]) == 1:
+                scale, zero_point = source["quantization"]
+                found[spec.name] = (np.dtype(source["dtype"]).name, float(scale), int(zero_point))
+        return found
 
     def close(self) -> None:
         """Free the interpreters; calling it again does nothing."""

@@ -15,6 +15,7 @@ from edgecnn.integrity.sections import PREFIX
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
+from edgecnn.runtime.model.output_checks import output_warnings
 from edgecnn.types import TensorSpec
 
 SHOWN_LABELS = 12
@@ -27,7 +28,7 @@ class ModelDescription:
 
     ``card`` is None if it can't be inferred from the file; ``card_problem`` is the reason. ``inferred``: the file holds no card,
     because another tool wrote it. ``size_bytes`` includes the .bin of an OpenVINO model. ``metadata`` are the entries of other
-    tools. ``digests`` is None for a file without them.
+    tools. ``digests`` is None for a file without them. ``warnings`` are the reasons why its results can't be right.
     """
 
     file: Path
@@ -40,6 +41,7 @@ class ModelDescription:
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
     digests: Digests | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON document of `edgecnn info --json`."""
@@ -48,6 +50,7 @@ class ModelDescription:
             "inputs": [_tensor(spec) for spec in self.inputs],
             "outputs": [_tensor(spec) for spec in self.outputs],
             "metadata": dict(self.metadata),
+            "warnings": list(self.warnings),
             "digest": None if self.digests is None else {"graph_sha256": self.digests.graph, "whole": self.digests.whole},
         }
 
@@ -64,6 +67,7 @@ class ModelDescription:
             rows.append(("digest", "none: exported by an earlier edgecnn"))
         rows += [("input", _tensor(spec)) for spec in self.inputs] + [("output", _tensor(spec)) for spec in self.outputs]
         rows += [(key, _shortened(text)) for key, text in self.metadata.items()]
+        rows += [("warning", text) for text in self.warnings]
         width = max(len(key) for key, _ in rows)
         return [f"{key.ljust(width)}  {text}" for key, text in rows]
 
@@ -86,6 +90,7 @@ def describe(file: Path) -> ModelDescription:
             inferred=CARD_KEY not in backend.metadata,
             inputs=tuple(backend.inputs),
             outputs=tuple(backend.outputs),
+            warnings=() if card is None else output_warnings(backend, card, file, probe=True),
             metadata={key: text for key, text in backend.metadata.items() if not key.startswith(PREFIX)},
             digests=check_digests(file),
         )

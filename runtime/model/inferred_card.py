@@ -11,9 +11,9 @@ import numpy as np
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.labels import COCO_80
-from edgecnn.postprocess.tensors import dequantize
 from edgecnn.runtime.backends import Backend
 from edgecnn.runtime.model.foreign_metadata import CardFields, read_metadata
+from edgecnn.runtime.model.output_ranges import output_ranges
 from edgecnn.runtime.model.tensor_shapes import (
     CLASSIFIERS,
     Size,
@@ -90,23 +90,33 @@ def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str
         return by_shape
     scores = class_count("softmax", backend.outputs, size)
     if scores and (known.get("task") == "classify" or (labels and len(labels) == scores)):
-        return _classifier(backend, size)
+        return _classifier(backend, size, path)
     shapes = ", ".join("x".join(map(str, spec.shape)) for spec in backend.outputs)
     raise _missing(
         path, f"its outputs {shapes} are of no known model", ["--decode", "--labels"] if labels is None else ["--decode"]
     )
 
 
-def _classifier(backend: Backend, size: Size) -> str:
-    """Return whether the model ends in a softmax, by running it once: probabilities are at least 0 and add up to 1."""
+def _classifier(backend: Backend, size: Size, path: Path) -> str:
+    """Return whether the scores are probabilities: by the range of a quantized output, else by running three images.
+
+    Quantized probabilities do not add up to 1: of 1,000 classes most are rounded to 0. Log-probabilities count as logits, whose
+    softmax gives the probabilities.
+    """
+    ranges = output_ranges(backend, path)
+    if len(ranges) == 1:
+        values = next(iter(ranges.values()))
+        return "probabilities" if abs(values.low) < values.step and values.high < 1.1 else "softmax"
     spec = backend.inputs[0]
-    sizes = size if spec.layout == "NCHW" else (*size, spec.shape[3])
-    shape = (1, spec.shape[1], *sizes) if spec.layout == "NCHW" else (1, *sizes)
+    shape = (1, spec.shape[1], *size) if spec.layout == "NCHW" else (1, *size, spec.shape[3])
+    rng = np.random.default_rng(0)
     # Both int8 and uint8 hold these values.
-    noise = np.random.default_rng(0).integers(0, 127, shape).astype(spec.dtype)
-    scores = next(iter(dequantize(backend.run({spec.name: noise}), backend.outputs).values()))
-    # The sum is checked loosely, because quantized probabilities are multiples of about 1/256.
-    return "probabilities" if scores.min() >= 0 and 0.8 < scores.sum() < 1.1 else "softmax"
+    for image in (rng.integers(0, 127, shape), np.zeros(shape), np.full(shape, 126)):
+        scores = next(iter(backend.run({spec.name: image.astype(spec.dtype)}).values()))
+        # Softmax and sigmoid give no other values; logits leave 0..1 for some image.
+        if not (scores.min() >= 0 and scores.max() <= 1 + 1e-3):
+            return "softmax"
+    return "probabilities"
 
 
 def _from_input(spec: TensorSpec, path: Path) -> CardFields:

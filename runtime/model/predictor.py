@@ -138,6 +138,12 @@ class Predictor:
         """Create a worker with its own buffers; at most ``backend.concurrency`` workers may run at the same time."""
         return PredictorWorker(self.backend, self.card, self.monitor)
 
+    def warnings(self, *, probe: bool = False) -> tuple[str, ...]:
+        """Return why the results of this file can't be right, see ``output_warnings``; () for most files."""
+        from edgecnn.runtime.model.output_checks import output_warnings
+
+        return output_warnings(self.backend, self.card, self.path, probe=probe)
+
     def close(self) -> None:
         """Free the model; calling it again does nothing."""
         self.backend.close()

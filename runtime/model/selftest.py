@@ -20,6 +20,7 @@ from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.engine_record import ENGINE_KEY, EngineComparison, conditions
 from edgecnn.runtime.model.engine_record import compare as compare_engine
+from edgecnn.runtime.model.output_checks import output_warnings
 from edgecnn.types import Detections, Tensors
 
 SCHEMA, VERSION = "edgecnn.selftest", 2  # version 1 was a list of the rows
@@ -89,6 +90,11 @@ def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = N
     backend = open_checked(path, device, threads=threads)
     try:
         card = card_for(backend, path, CardOptions())
+        if GOLDENS_KEY not in backend.metadata:
+            # Without goldens, what is wrong in itself can still be told.
+            for warning in output_warnings(backend, card, path, probe=True):
+                problem, _, fix = warning.rpartition("; ")
+                raise ArtifactError(problem, fix)
         return card, selftest(backend, card, path, device)
     finally:
         backend.close()

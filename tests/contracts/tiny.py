@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 class Graph:
     """One image input of ``shape`` (-1: free), outputs ``constant + gain * mean(image)`` by name, texts to put into the file.
 
-    ``quantized`` (TFLite only): scale and zero-point of int8 outputs, by name.
+    ``quantized``: scale and zero-point by output: TFLite gives int8, the others floats that were int8 before.
     """
 
     outputs: Mapping[str, Array]
@@ -77,11 +77,21 @@ def write_onnx(path: Path, graph: Graph) -> Path:
         _node("Cast", [graph.input_name], "real", to=1),
         _node("ReduceMean", ["real"], "mean", keepdims=0),
         _node("Mul", ["mean", "gain"], "scaled"),
-        *(_node("Add", [f"{name}/constant", "scaled"], name) for name in graph.outputs),
+        *(
+            _node("Add", [f"{name}/constant", "scaled"], f"{name}/real" if name in graph.quantized else name)
+            for name in graph.outputs
+        ),
     ]
+    integers: dict[str, Array] = {}
+    for name, (scale, zero_point) in graph.quantized.items():
+        parameters = [f"{name}/scale", f"{name}/zero"]
+        nodes.append(_node("QuantizeLinear", [f"{name}/real", *parameters], f"{name}/int8"))
+        nodes.append(_node("DequantizeLinear", [f"{name}/int8", *parameters], name))
+        integers |= {f"{name}/scale": np.array(scale, np.float32), f"{name}/zero": np.array(zero_point, np.int8)}
     constants = {"gain": np.float32(graph.gain).reshape(()), **{f"{name}/constant": a for name, a in graph.outputs.items()}}
     body = b"".join(_field(1, node) for node in nodes) + _field(2, "tiny")
     body += b"".join(_field(5, _tensor(name, np.asarray(array, np.float32))) for name, array in constants.items())
+    body += b"".join(_field(5, _tensor(name, array)) for name, array in integers.items())
     body += _field(11, _value_info(graph.input_name, graph.dtype, graph.shape))
     body += b"".join(_field(12, _value_info(name, "float32", array.shape)) for name, array in graph.outputs.items())
     model = _field(1, 8) + _field(7, body) + _field(8, _field(1, "") + _field(2, 13))
@@ -103,6 +113,10 @@ def write_openvino(path: Path, graph: Graph) -> Path:
     results = []
     for name, constant in graph.outputs.items():
         total = ops.add(np.asarray(constant, np.float32), scaled)
+        if name in graph.quantized:
+            scale, zero_point = graph.quantized[name]
+            low, high = np.float32((-128 - zero_point) * scale), np.float32((127 - zero_point) * scale)
+            total = ops.fake_quantize(total, low, high, low, high, 256)
         total.output(0).get_tensor().set_names({name})
         results.append(ops.result(total, name=name))
     model = openvino.Model(results, [image], "tiny")

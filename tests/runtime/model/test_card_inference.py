@@ -460,6 +460,35 @@ def test_a_classifier_is_asked_what_its_scores_are(scores: list[float], decoder:
     assert (found.task, found.decode.name) == ("classify", decoder)
 
 
+def scores_of_1000(total: float) -> np.ndarray:
+    scores = np.full((1, 1000), 0.0015)  # below half a step of 1/256 each
+    scores[0, 7] = total
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("scores", "gain", "quantized", "decoder"),
+    [
+        pytest.param(scores_of_1000(0.7), 0.0, (1 / 256, -128), "probabilities", id="rounded-to-a-sum-of-0.7"),
+        pytest.param(np.array([[-4.0, 0.0]]), 0.0, (16 / 256, 127), "softmax", id="log-softmax"),
+        pytest.param(np.array([[0.2, 0.8]]), 0.0, (0.1, 0), "softmax", id="logits"),
+        pytest.param(np.array([[0.9, 0.8, 0.1]]), 0.0, None, "probabilities", id="sigmoid"),
+        pytest.param(np.array([[-0.5, 1.5]]), 0.0, None, "softmax", id="logits-with-a-sum-of-1"),
+        pytest.param(np.array([[0.3, 0.7]]), 0.1, None, "softmax", id="logits-in-0-to-1-for-black-only"),
+        pytest.param(np.array([[-2.3, -0.1]]), 0.0, None, "softmax", id="log-softmax-float"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "tflite"])
+def test_probabilities_are_known_by_range_or_values(
+    scores: np.ndarray, gain: float, quantized: tuple[float, int] | None, decoder: str, kind: str, tmp_path: Path
+) -> None:
+    shape = (1, 8, 8, 3) if kind == "tflite" else (1, 3, 8, 8)
+    graph = Graph({"o": scores}, shape, "float32", gain, quantized={} if quantized is None else {"o": quantized})
+    labels = Path(",".join(f"n{index}" for index in range(scores.shape[1])))
+    found = infer_card(write(tmp_path, kind, graph), task="classify", labels=labels, color="rgb", mean=(0.0,), std=(255.0,))
+    assert found.decode.name == decoder
+
+
 def test_classes_without_names_get_numbers(tmp_path: Path) -> None:
     path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 1, 8, 8), "float32"))
     found = infer_card(path, task="classify", mean=(0.0,), std=(1.0,))
