@@ -86,7 +86,6 @@ def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def _check_nothing_random(target: str, model: nn.Module, twin: nn.Module, shape: tuple[int, ...]) -> None:
-    check_inference(model, shape)  # a forward pass that is random itself has its own message
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():
@@ -96,6 +95,7 @@ def _check_nothing_random(target: str, model: nn.Module, twin: nn.Module, shape:
     except Exception:  # a model that does not take this input is refused later, with the reason
         return
     if not all_same(*outputs):
+        check_inference(model, shape)  # a forward pass that is random itself has its own message
         names = _differing(model, twin)
         raise InputError(
             f"{target}() leaves numbers to chance that are not in --weights{f' ({listed(names)})' if names else ''}: "

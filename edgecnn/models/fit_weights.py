@@ -6,6 +6,7 @@ Where several sets of weights fit, a moving average over the training is taken; 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import takewhile
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from edgecnn.errors import InputError
 from edgecnn.models.misfit import fits, listed, misfit, shown
 from edgecnn.models.weight_names import Candidate, find_candidates, find_without_wrappers, is_counter
-from edgecnn.models.weights_file import StoredTensor, read_tensors
+from edgecnn.models.weights_file import StoredTensor, first_line, read_tensors
 
 OF_OPTIMIZER = re.compile(r"(^|\.)(optim\w*|exp_avg\w*|momentum|momentum_buffers?|grads?|\w*scheduler\w*)\.")
 OF_TRAINING = re.compile(r"(.*_)?(criterion|criteria|loss\w*|metrics?|acc|accuracy)(_.*)?|(train|val|test)_\w+")
@@ -89,11 +90,35 @@ class _Fit:
         left_out = self._left_over(chosen, whole)
         taken = set(chosen.names.values())
         beside = [one.key for one in whole if not taken.issuperset(one.names[name] for name in self.needed)]
-        # not strict only for counters: all else is there, as was compared by name and shape
-        self.model.load_state_dict({name: self.stored[full].tensor for name, full in chosen.names.items()}, strict=False)
+        self._check_finite(chosen)
+        self._copy({name: self.stored[full].tensor for name, full in chosen.names.items()})
         key, prefix = self._place(chosen)
         average = chosen.is_average or f"{chosen.prefix.removesuffix('module.')}n_averaged" in self.stored
         return LoadedWeights(self.path.name, key, prefix, len(self.needed), average, tuple(beside), left_out, tuple(self.remarks))
+
+    def _copy(self, weights: Mapping[str, Tensor]) -> None:
+        """Load the weights, and compare: layers may have hooks that change what is loaded."""
+        versioned = OrderedDict(weights)
+        # the versions of the layers' state dicts: without them, some layers take the weights for those of an older version
+        versioned._metadata = getattr(self.model.state_dict(), "_metadata", None)  # type: ignore[attr-defined]
+        try:
+            self.model.load_state_dict(versioned, strict=False)  # not strict only for counters: all else is there
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"the model refuses the weights in {self.path}: {first_line(error)}", "save them with its version"
+            ) from error
+        after = self.model.state_dict()
+        for name in set(self.needed).intersection(weights):
+            if not torch.allclose(after[name].cpu(), weights[name].to(after[name].dtype), rtol=0, atol=0, equal_nan=True):
+                raise InputError(
+                    f"the model changes {name} while it is loaded", "save the weights with this version of the model"
+                )
+
+    def _check_finite(self, chosen: Candidate) -> None:
+        broken = [name for name in self.parameters if not bool(torch.isfinite(self._tensor(chosen, name)).all())]
+        if broken:
+            problem = f"{len(broken)} of the weights in {self.path} hold NaN or infinite numbers ({listed(broken)})"
+            raise InputError(problem, "take a checkpoint from before the training diverged")
 
     def _name_lists(self) -> None:
         """Give the tensors of lists the network's names where all shapes fit in its order; lists of averages hold only parameters."""

@@ -132,7 +132,10 @@ def _read_pickle(path: Path) -> Any:
 def _load(path: Path, names: set[str], other: type[StandIn], archived: bool) -> Any:
     with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins(names, other)):  # type: ignore[arg-type]
         warnings.simplefilter("ignore")
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=archived)
+        if archived:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # from memory: reading a damaged length from a file would ask for that much memory
+        return torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
 
 
 def _names_in_archive(path: Path) -> set[str]:
@@ -158,7 +161,8 @@ def _names_in_archive(path: Path) -> set[str]:
 
 def _names_before_storages(path: Path) -> set[str]:
     names: set[str] = set()
-    with path.open("rb") as stream, suppress(Exception):  # what is wrong with the file is said by torch.load
+    stream = io.BytesIO(path.read_bytes())
+    with suppress(Exception):  # what is wrong with the file is said by torch.load
         for _ in range(PICKLES):
             names |= _globals(stream)
     return names

@@ -195,6 +195,23 @@ def test_tensors_that_two_layers_share_may_be_stored_once(tmp_path: Path) -> Non
     assert all(bool((tensor == 1).all()) for tensor in model.state_dict().values())
 
 
+class Versioned(nn.Linear):
+    """Takes weights without a version for those of an older layer, as some networks of torchvision do."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state: Any, prefix: str, metadata: Any, *rest: Any) -> None:
+        if metadata.get("version") is None:
+            raise ValueError("version should be set to 1 or 2 instead of None")
+        super()._load_from_state_dict(state, prefix, metadata, *rest)
+
+
+def test_layers_with_a_version_of_their_own(tmp_path: Path) -> None:
+    model = nn.Sequential(Versioned(2, 2))
+    load(tmp_path, {"module.0.weight": torch.ones(2, 2), "module.0.bias": torch.ones(2)}, model=model)
+    assert all(bool((tensor == 1).all()) for tensor in model.state_dict().values())
+
+
 def without(*names: str) -> dict[str, torch.Tensor]:
     return {name: value for name, value in TRAINED.items() if name not in names}
 
@@ -222,6 +239,7 @@ def without(*names: str) -> dict[str, torch.Tensor]:
             id="classes",
         ),
         pytest.param({**TRAINED, "0.weight": torch.ones(4, 3, 3, 3, dtype=torch.int8)}, "int8", id="whole-numbers"),
+        pytest.param({**TRAINED, "4.bias": torch.tensor([1.0, torch.nan, 0.0])}, "hold NaN or infinite numbers", id="nan"),
         pytest.param({"layer1.0.conv3.weight": torch.ones(2)}, "bottleneck blocks", id="another-family"),
         pytest.param({"model": {"x": torch.ones(2)}}, r"none of the 1 tensors .*the file has model\.x \(2,\)", id="no-name"),
         pytest.param({"epoch": 3}, "holds no tensors", id="no-tensors"),
