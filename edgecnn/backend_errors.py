@@ -11,7 +11,9 @@ def load_error(path: object, engine: str, error: Exception) -> BackendError:
     met = limit_met(error)
     if met is not None:
         return BackendError(f"{engine} cannot load {path}: {met.problem}", met.fix)
-    return BackendError(f"{engine} cannot load {path}: {reason(error)}", "export or copy the file again")
+    text = reason(error)
+    fix = "export it without this operator" if "custom op" in text else "export or copy the file again"
+    return BackendError(f"{engine} cannot load {path}: {text}", fix)
 
 
 def inference_error(engine: str, error: Exception) -> BackendError:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
+from edgecnn.postprocess.blazeface import blazeface
 from edgecnn.postprocess.classes import probabilities, softmax
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
@@ -30,6 +31,7 @@ DECODERS: Mapping[str, Decoder] = {
     "ssd": ssd,
     "ultraface": ultraface,
     "fastestdet": fastestdet,
+    "blazeface": blazeface,
 }
 
 

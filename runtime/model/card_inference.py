@@ -100,6 +100,9 @@ def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
             )
     if len(backend.inputs) != 1:
         raise ArtifactError(f"{path} has the inputs {_shown(backend.inputs)} instead of one image", "export it with one input")
+    batch = next(iter(backend.inputs[0].shape), 1)
+    if batch not in (1, -1):
+        raise ArtifactError(f"{path} takes batches of {batch} images", "export it with a batch size of 1")
     if not takes(card.preprocess, backend.inputs[0]):
         size = "x".join(map(str, card.preprocess.size))
         raise ArtifactError(

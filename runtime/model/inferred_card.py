@@ -12,6 +12,7 @@ from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.labels import COCO_80
 from edgecnn.runtime.backends import Backend
+from edgecnn.runtime.model.foreign_kinds import kind_of_outputs
 from edgecnn.runtime.model.foreign_metadata import CardFields, read_metadata
 from edgecnn.runtime.model.output_ranges import output_ranges
 from edgecnn.runtime.model.tensor_shapes import (
@@ -22,11 +23,13 @@ from edgecnn.runtime.model.tensor_shapes import (
     conventions,
     identify_detector,
     input_size,
+    is_single_grid,
 )
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
 PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")
+MAX_INPUT_VALUES = 2**28  # an RGB image of 9,000 x 9,000 pixels
 BACKGROUND = ("background", "__background__", "???", "empty", "bg", "none")
 
 
@@ -39,6 +42,7 @@ def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelC
     found = read_metadata(backend.metadata, path)
     # The tensor comes before the metadata, which may describe another export.
     size = given.get("size") or input_size(spec) or found.get("size")
+    _refuse_other_kinds(backend, {**found, **given}, size, path)
     if size is None:
         raise _missing(path, "its input has no fixed size", ["--size"])
     decoder = _decoder(backend, {**found, **given}, size, path)
@@ -73,7 +77,32 @@ def _image_input(backend: Backend, path: Path) -> TensorSpec:
         raise InputError(
             f"{path} does not have exactly one image input, its inputs: {shapes}", "export it with one input, NCHW or NHWC"
         )
-    return images[0]
+    (image,) = images
+    if image.shape[0] not in (1, -1):
+        raise InputError(f"{path} takes batches of {image.shape[0]} images", "export it with a batch size of 1")
+    pixels = np.prod([float(max(length, 1)) for length in image.shape])
+    if pixels > MAX_INPUT_VALUES or 0 in image.shape:
+        raise InputError(
+            f"{path} takes an input of {'x'.join(map(str, image.shape))} values", "export it with another input size"
+        )
+    return image
+
+
+def _refuse_other_kinds(backend: Backend, known: CardFields, size: Size | None, path: Path) -> None:
+    """Raise ``InputError`` for a model of a task that edgecnn does not have, unless a decoder or a task is given."""
+    if known.get("decode") or known.get("task"):
+        return
+    labels = known.get("labels")
+    if size is not None and identify_detector(backend.outputs, size, len(labels) if labels else None):
+        return
+    if size is not None and not labels and is_single_grid(backend.outputs, size):
+        return  # a FastestDet whose labels are needed
+    kind = kind_of_outputs([spec.shape for spec in backend.outputs])
+    if kind:
+        raise InputError(
+            f"{path} gives {kind}; edgecnn has no decoder for it",
+            "use a detector, a classifier or a regression model, or name a decoder with --decode",
+        )
 
 
 def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str:
@@ -92,9 +121,16 @@ def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str
     if scores and (known.get("task") == "classify" or (labels and len(labels) == scores)):
         return _classifier(backend, size, path)
     shapes = ", ".join("x".join(map(str, spec.shape)) for spec in backend.outputs)
-    raise _missing(
-        path, f"its outputs {shapes} are of no known model", ["--decode", "--labels"] if labels is None else ["--decode"]
-    )
+    problem = f"its outputs {shapes} are of no known model"
+    if scores and scores > 1 and labels is None:
+        raise _missing(
+            path, f"{problem}, perhaps {scores} classes or values", ["--labels", "or --task classify or regress", "or --decode"]
+        )
+    if scores and scores > 1:
+        raise _missing(
+            path, f"{problem}, perhaps {scores} values", ["--task classify or regress", f"or {scores} names with --labels"]
+        )
+    raise _missing(path, problem, ["--decode", "--labels"] if labels is None else ["--decode"])
 
 
 def _classifier(backend: Backend, size: Size, path: Path) -> str:
@@ -144,6 +180,12 @@ def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tu
         # The class ids in the outputs of an SSD do not count the background.
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
     counts = class_choices(decoder, backend.outputs, size)
+    if decoder == "values" and not counts:
+        shapes = ", ".join("x".join(map(str, spec.shape)) for spec in backend.outputs)
+        raise InputError(
+            f"the file has no single output of values, its outputs are {shapes}",
+            "name each value with --labels: the output with as many values is read",
+        )
     is_detector = decoder not in (*CLASSIFIERS, "values")
     if is_detector and len(COCO_80) in counts:
         return COCO_80
@@ -151,7 +193,8 @@ def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tu
     is_guess = is_detector and known.get("decode") is None and counts != (1,)
     if len(counts) != 1 or is_guess:
         several = f", whose outputs can mean {' or '.join(map(str, counts))} classes" if counts else ""
-        raise InputError(f"the file has no class names for this detector{several}", "give them with --labels, one per line")
+        kind = "detector" if is_detector else "classifier"
+        raise InputError(f"the file has no class names for this {kind}{several}", "give them with --labels, one per line")
     count = counts[0]
     if decoder == "values":
         return ("value",) if count == 1 else tuple(f"value {index}" for index in range(count))

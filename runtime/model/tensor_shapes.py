@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgecnn.labels import COCO_80
+from edgecnn.postprocess.blazeface import VALUES, anchors
 from edgecnn.postprocess.cells import cell_count
 from edgecnn.postprocess.ultraface import MIN_BOXES
 from edgecnn.postprocess.yolo import STRIDES, class_counts, is_dense, layout_of
@@ -39,6 +40,16 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "color": "rgb",
         "mean": (127.0,),
         "std": (128.0,),
+        "labels": ("face",),
+        "iou_threshold": 0.3,
+    },
+    "blazeface": {
+        "resize": "letterbox",
+        "align": "center",
+        "pad_value": 0,
+        "color": "rgb",
+        "mean": (127.5,),
+        "std": (127.5,),
         "labels": ("face",),
         "iou_threshold": 0.3,
     },
@@ -77,6 +88,8 @@ def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | 
         return "ssd"
     if _is_ultraface(shapes, size):
         return "ultraface"
+    if _is_blazeface(shapes, size):
+        return "blazeface"
     if len(shapes) != 1:
         return ""
     return _single(shapes[0], size, classes) if classes else _without_labels(shapes[0], size)
@@ -92,13 +105,22 @@ def _without_labels(shape: tuple[int, ...], size: Size) -> str:
 
 def _single(shape: tuple[int, ...], size: Size, classes: int) -> str:
     # FastestDet: one grid of stride 16 with objectness, box (4) and classes in its channels.
-    if len(shape) == 4 and shape[1:] == (5 + classes, -(-size[0] // 16), -(-size[1] // 16)):
+    if len(shape) == 4 and shape[1] == 5 + classes and _is_grid(shape, size):
         return "fastestdet"
     # YOLOX: one row per cell with box (4), objectness and classes.
     if len(shape) == 3 and shape[1:] == (cell_count(size, STRIDES), 5 + classes):
         return "yolox"
     # One row of six values, also of a dynamic batch, is rather a classifier's.
     return "yolo" if shape not in ((1, 6), (-1, 6)) and layout_of(shape, size, classes) else ""
+
+
+def is_single_grid(outputs: Sequence[TensorSpec], size: Size) -> bool:
+    """Return whether the only output is a grid of FastestDet, whatever its number of classes."""
+    return len(outputs) == 1 and _is_grid(outputs[0].shape, size)
+
+
+def _is_grid(shape: tuple[int, ...], size: Size) -> bool:
+    return len(shape) == 4 and shape[1] > 5 and shape[2:] == (-(-size[0] // 16), -(-size[1] // 16))
 
 
 def _is_ssd(shapes: list[tuple[int, ...]]) -> bool:
@@ -115,6 +137,13 @@ def _is_ultraface(shapes: list[tuple[int, ...]], size: Size) -> bool:
     priors = sum(cell_count(size, (stride,)) * len(boxes) for stride, boxes in MIN_BOXES.items())
     rows = sorted(shape[2] for shape in shapes if len(shape) == 3 and shape[1] in (-1, priors))
     return len(shapes) == 2 and rows == [2, 4]
+
+
+def _is_blazeface(shapes: list[tuple[int, ...]], size: Size) -> bool:
+    # BlazeFace: for each anchor a box with six key points, and a score.
+    counts = [shape[1] for shape in shapes if len(shape) == 3 and shape[2] == 1]
+    is_pair = len(shapes) == 2 and len(counts) == 1 and (1, counts[0], VALUES) in shapes
+    return is_pair and anchors(size, counts[0]) is not None
 
 
 def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int | None:
@@ -137,7 +166,7 @@ def class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> tu
         return _known(only[-1:], 5)
     if decoder == "fastestdet":
         return _known(only[1:2], 5)
-    if decoder == "ultraface":
+    if decoder in ("ultraface", "blazeface"):
         return (1,)
     return class_counts(only, size) if decoder == "yolo" else ()
 

@@ -116,6 +116,36 @@ def test_one_class_makes_six_columns_mean_two_things() -> None:
     check(decode({"o": few}, card("yolo", ("a",), score_threshold=0.1)), [(0.5, 0, (50, 40, 60, 50))])
 
 
+def test_blazeface() -> None:
+    """128 x 128 pixels: two anchors in each cell of stride 8, then six in each of stride 16."""
+    places = [(x, y, 8) for y in range(16) for x in range(16) for _ in range(2)]
+    places += [(x, y, 16) for y in range(8) for x in range(8) for _ in range(6)]
+    raw, logits = np.random.default_rng(0).normal(0, 9, (1, 896, 16)).astype(np.float32), uniform(1, 1, 896, 1) * 8 - 4
+    raw[..., 2:4] = np.abs(raw[..., 2:4])
+    expected: Boxes = []
+    for (x, y, stride), values, logit in zip(places, raw[0].tolist(), logits[0, :, 0].tolist(), strict=True):
+        centre = ((x + 0.5) * stride + values[0], (y + 0.5) * stride + values[1])
+        expected.append((1 / (1 + math.exp(-logit)), 0, around(*centre, values[2], values[3])))
+    made = card("blazeface", ("face",), (128, 128))
+    check(decode({"classificators": logits, "regressors": raw}, made), expected)
+    extreme = np.where(logits > 0, np.float32(1e9), np.float32(-1e9))
+    assert set(found(decode({"c": extreme, "r": raw}, made)).score.round(6).tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        pytest.param([(1, 896, 16)], id="no-scores"),
+        pytest.param([(1, 895, 16), (1, 895, 1)], id="other-number"),
+        pytest.param([(1, 896, 18), (1, 896, 1)], id="palm"),
+        pytest.param([(1, 896, 16), (1, 896, 1), (1, 1)], id="three"),
+    ],
+)
+def test_what_is_no_blazeface(shapes: list[tuple[int, ...]]) -> None:
+    with pytest.raises(ArtifactError, match="blazeface needs"):
+        decode({str(i): np.zeros(shape, np.float32) for i, shape in enumerate(shapes)}, card("blazeface", ("face",), (128, 128)))
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 1, 3), (0, 2, 3, 1)], ids=str)
 def test_ssd_of_tflite(order: tuple[int, ...]) -> None:
     boxes = np.array([[[0.1, 0.2, 0.5, 0.6], [0, 0, 1, 1], [0.5, 0.5, 0.7, 0.9]]], np.float32)

@@ -445,6 +445,85 @@ def test_tables_of_boxes(
     assert (found.decode.name, len(found.labels)) == expected
 
 
+@pytest.mark.parametrize(
+    ("shapes", "kind"),
+    [
+        pytest.param([(1, 1, 17, 3)], "key points of one person", id="movenet"),
+        pytest.param([(1, 6, 56)], "key points of several people", id="movenet-multipose"),
+        pytest.param([(1, 64, 64, 21)], "a map of values, as segmentation", id="deeplab"),
+        pytest.param([(1, 21, 65, 65)], "a map of values, as segmentation", id="deeplab-nchw"),
+        pytest.param([(1, 1, 1, 1404), (1, 1, 1, 1)], "landmarks", id="face-landmarks"),
+        pytest.param([(1, 63), (1, 1), (1, 1), (1, 63)], "landmarks", id="hand-landmarks"),
+        pytest.param([(1, 2016, 18), (1, 2016, 1)], "boxes with key points at anchors", id="palm"),
+        pytest.param([(1, 1917, 4), (1, 1917, 91)], "box offsets and class scores at anchors", id="ssd-raw"),
+        pytest.param([(100, 4), (100,), (100,)], "torchvision or MMDetection", id="torchvision"),
+        pytest.param([(1, 100, 5), (1, 100)], "torchvision or MMDetection", id="mmdetection"),
+        pytest.param([(1, 255, 8, 8), (1, 255, 4, 4), (1, 255, 2, 2)], "grids of a detector", id="heads"),
+    ],
+)
+def test_models_of_other_tasks_are_refused_by_name(shapes: list[tuple[int, ...]], kind: str, tmp_path: Path) -> None:
+    outputs = {f"o{place}": np.zeros(shape) for place, shape in enumerate(shapes)}
+    path = write(tmp_path, "onnx", Graph(outputs, (1, 3, SIZE, SIZE), "float32"))
+    with pytest.raises(InputError, match=f"gives .*{kind}.*; edgecnn has no decoder for it; use a detector"):
+        infer_card(path)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "shape", "options", "match"),
+    [
+        pytest.param(
+            [(4, 3)],
+            (4, 3, 8, 8),
+            {"task": "classify"},
+            "takes batches of 4 images; export it with a batch size of 1",
+            id="batch",
+        ),
+        pytest.param([(1, 2), (1, 2)], (1, 3, 8, 8), {"task": "regress"}, "no single output of values.*--labels", id="values"),
+        pytest.param([(1, 2)], (1, 3, 8, 8), {}, "perhaps 2 classes or values; give --labels, or --task", id="classes-or-values"),
+        pytest.param(
+            [(1, 2)], (1, 3, 8, 8), {"labels": Path("a,b,c")}, "perhaps 2 values; give --task .* 2 names", id="other-labels"
+        ),
+        pytest.param([(1, 2), (1, 3)], (1, 3, 8, 8), {"decode": "softmax"}, "no class names for this classifier", id="two-heads"),
+        pytest.param([(1, 3)], (1, 3, 100_000, 100_000), {"task": "classify"}, "takes an input of 1x3x100000x100000", id="huge"),
+        pytest.param([(1, 13, 4, 4)], (1, 3, SIZE, SIZE), {}, "give --decode, --labels", id="fastestdet-unnamed"),
+    ],
+)
+def test_hints_name_the_option_that_helps(
+    shapes: list[tuple[int, ...]], shape: tuple[int, ...], options: dict[str, Any], match: str, tmp_path: Path
+) -> None:
+    outputs = {f"o{place}": np.zeros(one) for place, one in enumerate(shapes)}
+    path = write(tmp_path, "onnx", Graph(outputs, shape, "float32"))
+    with pytest.raises(InputError, match=match):
+        infer_card(path, **{"color": "rgb", "mean": (0.0,), "std": (1.0,), **options})
+
+
+def test_a_card_for_batches_is_refused(tmp_path: Path) -> None:
+    graph = Graph({"logits": np.arange(3, dtype=np.float32)[None]}, (4, 8, 8, 3), metadata={CARD_KEY: card().to_json()})
+    with pytest.raises(ArtifactError, match="takes batches of 4 images; export it with a batch size of 1"):
+        infer_card(write(tmp_path, "onnx", graph))
+
+
+@pytest.mark.parametrize("size", [(128, 896), (256, 896), (192, 2304)], ids=["short-range", "back-camera", "full-range"])
+def test_a_blazeface_runs_without_any_option(size: tuple[int, int], tmp_path: Path) -> None:
+    side, count = size
+    boxes, scores = np.zeros((1, count, 16), np.float32), np.full((1, count, 1), -100, np.float32)
+    stride = 4 if count == 2304 else side // 16  # of the first cells
+    boxes[0, 0, :4], scores[0, 0] = [40, 50, 10, 20], 2
+    graph = Graph({"regressors": boxes, "classificators": scores}, (1, 3, side, side), "float32", 0.0)
+    with Predictor(write(tmp_path, "onnx", graph)) as predictor:
+        found, made = predictor(np.zeros((side, side, 3), np.uint8)), predictor.card
+    assert (made.decode.name, made.labels, made.preprocess.mean, made.preprocess.pad_value) == (
+        "blazeface",
+        ("face",),
+        (127.5,),
+        0,
+    )
+    assert isinstance(found, Detections)
+    np.testing.assert_allclose(found.score, [1 / (1 + np.exp(-2))], rtol=1e-5)
+    centre = stride / 2
+    np.testing.assert_allclose(found.xyxy, [[centre + 35, centre + 40, centre + 45, centre + 60]], atol=1e-3)
+
+
 def test_a_model_without_an_image_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one image input"):
         infer_card(write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 16), "float32")))
