@@ -13,7 +13,7 @@ FRAMES ?= 150
 OUT ?= demo
 DATA := scene:cups?seed=9001&every=40
 
-.PHONY: demo test lint format check mutation planted kills soak wheel constraints clean help
+.PHONY: demo test lint format check mutation planted kills soak fuzz wheel constraints clean help
 
 help:
 	@echo "make demo    export, verify, run and benchmark the scene detector (SOURCE=0 for a webcam); results in demo/"
@@ -23,6 +23,7 @@ help:
 	@echo "make mutation  mutation testing of preprocess, postprocess, metrics, backends, queue and steps; results in build/mutation/"
 	@echo "make planted   plants changes into the code, one at a time, each of which a test has to notice"
 	@echo "make kills     kills export, train, compress and record COUNT=100 times each and counts what is lost"
+	@echo "make fuzz HOURS=8 SEED=1  reads damaged models, datasets, images and settings; what fails is kept in build/fuzz/"
 	@echo "make soak HOURS=8  a run on four cameras that fail, with outputs that hang; readings and plot in build/soak/"
 	@echo "make wheel   the wheel, in dist/"
 
@@ -80,6 +81,9 @@ HOURS ?= 1
 soak: $(READY)
 	bash tests/install_peers.sh
 	$(BIN)/python -m tests.soak.run --hours $(HOURS) --seed $(SEED)
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz.run --hours $(HOURS) --seed $(SEED)
 
 wheel: $(READY)
 	rm -rf build dist

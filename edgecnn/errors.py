@@ -19,13 +19,14 @@ class EdgeCnnError(Exception):
     """A failure that the user can fix; the message is "problem; fix".
 
     Both are plain English without a full stop at the end: EdgeCnnError("torch is not installed", 'run: pip install "edgecnn[train]"').
+    Line breaks and other characters that no terminal prints, such as those in the name of a file, are shown as in Python: \\n.
     """
 
     exit_code = 2
 
     def __init__(self, problem: str, fix: str) -> None:
-        self.problem, self.fix = problem, fix
-        super().__init__(f"{problem}; {fix}")
+        self.problem, self.fix = _printable(problem), _printable(fix)
+        super().__init__(f"{self.problem}; {self.fix}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickling by problem and fix: errors are raised in one process and reported in another."""
@@ -69,6 +70,12 @@ class MissingExtraError(EdgeCnnError):
             )
         else:
             super().__init__(f"{package} is not installed", f'run: pip install "edgecnn[{extra}]"')
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def rebuilt(kind: type[EdgeCnnError], problem: str, fix: str) -> EdgeCnnError:

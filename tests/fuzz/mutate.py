@@ -216,7 +216,7 @@ def in_zip(inner: Mutator) -> Mutator:
     """Damages an entry of a ZIP by ``inner``, its name or its packing, or the bytes of the whole archive."""
 
     def mutate(rng: Random, data: bytes) -> bytes:
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 or not zipfile.is_zipfile(io.BytesIO(data)):
             return in_bytes(rng, data)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = [(name, archive.read(name)) for name in archive.namelist()]
