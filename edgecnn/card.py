@@ -12,9 +12,11 @@ from edgecnn.json_text import dump_json
 from edgecnn.schema import (
     SchemaError,
     either,
+    flag,
     integer,
     items,
     mapping,
+    nothing_or,
     nullable,
     number,
     one_of,
@@ -34,6 +36,7 @@ Resize = Literal["letterbox", "stretch", "crop"]
 Align = Literal["center", "corner"]
 Color = Literal["rgb", "bgr", "gray"]
 Precision = Literal["fp32", "fp16", "int8"]
+_MOST: Final = 3.4e38  # float32
 MAX_PIXELS: Final = 1 << 24  # of an input, 4096 x 4096: a wrong size must not ask for all memory
 
 
@@ -69,6 +72,10 @@ class Preprocess:
             raise ValueError(f"the size {self.size} is not (height, width) above zero")
         if self.size[0] * self.size[1] > MAX_PIXELS:
             raise ValueError(f"the size {self.size} has more than {MAX_PIXELS} pixels, which is 4096 x 4096")
+        if not isinstance(self.pad_value, int) or not 0 <= self.pad_value <= 255:
+            raise ValueError(f"the pad value {self.pad_value} is not a whole number from 0 to 255")
+        if not all(abs(value) <= _MOST for value in (*self.mean, *self.std)):
+            raise ValueError(f"mean {self.mean} or std {self.std} is no finite number")
         if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)) or 0 in self.std:
             raise ValueError(
                 f"mean {self.mean} and std {self.std} do not fit {self.channels} channels: "
@@ -167,6 +174,19 @@ _SIZE = integer(1, 65535)
 _PER_CHANNEL = items(number(), least=1, most=4)
 _PER_VALUE = either(number(), items(number(), most=65536))
 _NOTES = mapping(plain, most=1000)
+_ERRORS = mapping(record({"largest": number()}, others=plain), most=64)
+_PARITY = nothing_or(
+    record(
+        {"passed": flag, "real_inputs": text(), "rows": items(record({"outputs": _ERRORS}, others=plain), least=1, most=64)},
+        {
+            "accuracy": record(
+                {"metric": text(), "artifact": number(), "pytorch": number(), "n": integer(0, 2**53), "data": text()},
+                others=plain,
+            )
+        },
+        others=plain,
+    )
+)
 _SPEC = record(
     {"name": text(), "shape": items(integer(-1, 2**31), most=8), "dtype": one_of(*DTYPES)},
     {"layout": one_of(*LAYOUTS), "scale": nullable(number(1e-30)), "zero_point": nullable(integer(-(2**31), 2**31))},
@@ -210,7 +230,8 @@ _CARD = record(
         "inputs": items(_SPEC, most=64),
         "outputs": items(_SPEC, most=64),
         "precision": text(most=20),
-        **dict.fromkeys(("model", "training", "calibration", "parity"), _NOTES),
+        "parity": unchanged(_PARITY),
+        **dict.fromkeys(("model", "training", "calibration"), _NOTES),
         **dict.fromkeys(("source_commit", "sha256", "graph_sha256"), text()),
     },
 )

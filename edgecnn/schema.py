@@ -100,6 +100,18 @@ def items(item: Check, *, least: int = 0, most: int) -> Check:
     return check
 
 
+def flag(value: Any, place: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise _wrong(value, place, "true or false")
+    return value
+
+
+def nothing_or(other: Check) -> Check:
+    """An object without entries, or what ``other`` describes."""
+    return lambda value, place: value if value == {} else other(value, place)
+
+
 def nullable(other: Check) -> Check:
     """What ``other`` describes, or null."""
     return lambda value, place: None if value is None else other(value, place)

@@ -29,7 +29,6 @@ from edgecnn.export.verify.reference import Evidence, Reference, collect_evidenc
 from edgecnn.integrity.digest import sealed
 from edgecnn.json_text import dump_json
 from edgecnn.models.quantized import QuantizedModel
-from edgecnn.parity import table
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.backends.trial_load import remember
 from edgecnn.runtime.model.selftest import selftest
@@ -254,7 +253,7 @@ class _ArtifactBuilder:
             backend.close()
         if result.violations:
             raise BackendError(
-                f"{self.path.name} passed verification but fails its own goldens: {table(result.rows, card.task)}",
+                f"{self.path.name} passed verification but fails its own goldens: {'; '.join(result.violations)}",
                 "report this as a bug",
             )
         remember(self.path)

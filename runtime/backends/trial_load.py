@@ -20,10 +20,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from edgecnn.errors import BackendError, EdgeCnnError
+from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, open_backend
 from edgecnn.shipped import FOLDER, artifact
+from edgecnn.system_errors import limit_met
 from edgecnn.types import TensorSpec
 
 SWITCH: Final = "EDGECNN_TRIAL_LOAD"
@@ -169,9 +170,9 @@ def _run_once(path: Path, size: int) -> None:
     _limit("RLIMIT_DATA", _data_bytes() + _MEMORY + 8 * size + 64 * sum(array.nbytes for array in feeds.values()))
     try:
         backend.run(feeds)
-    except (BackendError, MemoryError) as error:
+    except Exception as error:
         # any other failure may be due to these zeros
-        if "alloc" in str(error) or isinstance(error, MemoryError):
+        if limit_met(error) is not None:
             raise BackendError(f"{_engine(path)} asks for too much memory to run {path}", _AGAIN) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgecnn.errors import InputError
+from edgecnn.runtime.arguments import check_arguments
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
@@ -31,6 +32,7 @@ class Detector:
         options: CardOptions | None = None,
     ) -> None:
         # Explicit options have their own threshold; `score_threshold` is not used then.
+        check_arguments(score_threshold=score_threshold)
         options = options or CardOptions(score_threshold=score_threshold)
         self.predictor = Predictor(model, device, threads=threads, requests=requests, options=options)
         card = self.predictor.card

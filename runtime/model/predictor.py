@@ -12,6 +12,7 @@ import numpy as np
 from edgecnn.card import ModelCard
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor, tensor_shape
+from edgecnn.runtime.arguments import check_arguments
 from edgecnn.runtime.backends import Backend, Device
 from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
 from edgecnn.runtime.backends.trial_load import open_checked
@@ -93,8 +94,8 @@ class Predictor:
     """Predicts images with a model file, or a shipped model by its name ("cups"); can be called from any thread.
 
     ``threads`` is the total number of CPU threads, ``requests`` the number of concurrent predictions. ``trials`` are the
-    measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises the errors of ``open_checked`` and
-    ``card_for``. ``monitor`` counts the images whose outputs held NaN or infinity.
+    measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises ``InputError`` for a wrong argument,
+    and the errors of ``open_checked`` and ``card_for``. ``monitor`` counts the images whose outputs held NaN or infinity.
     """
 
     backend: Backend
@@ -112,6 +113,7 @@ class Predictor:
         options: CardOptions | None = None,
         preloader: BackendPreloader | None = None,
     ) -> None:
+        check_arguments(model=path, device=device, threads=threads, requests=requests)
         self.path, self.threads = artifact(path), threads
         self.monitor = OutputMonitor()
         open_file = open_checked if preloader is None else preloader.open

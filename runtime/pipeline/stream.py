@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgecnn.runtime.arguments import check_arguments
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
@@ -34,13 +35,17 @@ def stream(
     ``source`` is an argument of ``open_source``, or an open source; ``model`` is a file, the name of a shipped model, or a predictor,
     which stays open. ``steps`` process the results, see ``edgecnn.runtime.steps``. ``policy`` "latest" drops old frames for the newest
     one, "all" drops nothing; None means latest for a live source. Leaving the loop stops the camera and frees the model.
-    Raises what ``open_source``, ``Predictor`` and the camera raise.
+    Raises ``InputError`` for a wrong argument, and what ``open_source``, ``Predictor`` and the camera raise.
     """
+    check_arguments(policy=policy, requests=requests, max_frames=max_frames, timeout=timeout)
+    if not isinstance(source, Source):
+        check_arguments(source=source)
     paced = None if policy is None else policy == "latest"
     opened = source if isinstance(source, Source) else open_source(source, timeout=timeout, paced=paced)
     if isinstance(model, Predictor):
         yield from _results(opened, model, steps, policy, requests, max_frames)
         return
+    check_arguments(score_threshold=score_threshold)
     options = CardOptions(score_threshold=score_threshold)
     with Predictor(model, device, threads=threads, requests=requests, options=options) as predictor:
         yield from _results(opened, predictor, steps, policy, requests, max_frames)

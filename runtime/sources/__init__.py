@@ -128,6 +128,13 @@ def _open_address(text: str, options: _Options) -> Source:
 def _open_files(text: str, repeat: int, options: _Options) -> Source:
     from edgecnn.runtime.sources import image_patterns, images
 
+    try:
+        Path(text).exists()
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered, a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(
+            f"{redact_address(text)[:200]} can't be opened: {reason.lower()}", f"check the path, or name {_KINDS}"
+        ) from error
     if image_patterns.is_pattern(text):
         return image_patterns.open_pattern(text, repeat=repeat, max_pixels=options.max_pixels)
     path = Path(text)

@@ -48,7 +48,9 @@ def open_video(
     except (av.FFmpegError, ValueError, UnicodeError):  # the text may hold the address
         return None
     stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or not stream.codec_context.width or container.format.name in _TEXT:
+    # a stream of a codec that FFmpeg does not know has no codec context
+    known = isinstance(stream, VideoStream) and stream.codec_context is not None and stream.codec_context.width
+    if not isinstance(stream, VideoStream) or not known or container.format.name in _TEXT:
         container.close()
         return None
     try:

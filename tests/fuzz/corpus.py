@@ -43,7 +43,7 @@ def card(task: str = "classify") -> ModelCard:
         training={"seed": 1, "epochs": [1, 2, 3], "loss": {"first": 1.5}},
         parity={
             "passed": True,
-            "real_inputs": 2,
+            "real_inputs": "two images",
             "rows": [{"kind": "real", "n": 2, "outputs": {"scores": {"largest": 1e-6, "mean": 1e-7, "cosine": 1.0}}}],
         },
         sha256="0" * 64,

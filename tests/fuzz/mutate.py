@@ -232,9 +232,11 @@ def in_zip(inner: Mutator) -> Mutator:
         else:
             entries[chosen] = (name, inner(rng, content))
         file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
+        packing = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+        with zipfile.ZipFile(file, "w") as archive:
             for name, content in entries:
-                archive.writestr(name, content)
+                # a fixed time: the same seed gives the same bytes
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED if name == "bomb" else packing)
         return file.getvalue()
 
     return mutate

@@ -74,7 +74,7 @@ def test_what_the_helper_meets_is_one_line(
     with pytest.raises(BackendError, match=problem) as error:
         open_checked(file)
     assert "\n" not in str(error.value)
-    assert not (tmp_path / "cache").exists()
+    assert not marks(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_switch_starts_no_helper(file: Path, tmp_path: Path, monkeypatch: py
     helper(monkeypatch, tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     open_checked(file).close()
     remember(file)
-    assert not (tmp_path / "cache").exists()
+    assert not marks(tmp_path)
 
 
 def test_a_model_that_asks_for_all_memory_is_refused(file: Path) -> None:
