@@ -149,11 +149,13 @@ def main(path: Path) -> None:
     _limit("RLIMIT_DATA", _data_bytes() + _MEMORY + 8 * size)
     try:
         _run_once(path, size)
-    except BackendError as error:
-        output.write(dump_json({"problem": error.problem, "fix": error.fix}))
-        output.flush()
-    except EdgeCnnError:
-        pass  # a file of another kind, or an engine that is not installed: the caller meets the same error
+    except Exception as error:
+        found = error if isinstance(error, BackendError) else None
+        if limit_met(error) is not None and not str(found).endswith(_AGAIN):
+            found = BackendError(f"{_engine(path)} asks for too much memory to load {path}", _AGAIN)
+        # anything else, such as an engine that is not installed, the caller meets as well
+        if found is not None:
+            output.write(dump_json({"problem": found.problem, "fix": found.fix}))
     output.close()
     os._exit(0)  # an engine that loaded a damaged file may crash when it is freed
 
