@@ -13,6 +13,7 @@ from edgecnn.cli.terminal import fail, finish_output, prepare_streams
 from edgecnn.system_errors import explain
 
 COMMANDS = {
+    "data": "Check a dataset: counts, problems, copies, a contact sheet.",
     "train": "Train a small CNN on a dataset or on the built-in scene.",
     "compress": "Compress a network: distillation, pruning, quantization-aware training, with a report of each step.",
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and verify each file.",

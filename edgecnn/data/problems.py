@@ -11,6 +11,12 @@ SHOWN = 5
 SHORT = 80
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 box", "2 boxes"."""
+    plural = noun + ("es" if noun[-1] in "xs" else "s")
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def to_stderr(line: str) -> None:
     """Print one line to stderr."""
     print(line, file=sys.stderr)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 from edgecnn.data.left_out import as_text
-from edgecnn.data.problems import problem_lines
+from edgecnn.data.problems import counted, problem_lines
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 
@@ -121,15 +123,39 @@ def describe(dataset: Dataset) -> str:
     """
     if not dataset.kind:
         return ""
-    boxes = sum(len(sample.boxes) for sample in dataset.samples if sample.boxes is not None) if dataset.task == "detect" else None
-    counts = [_counted(len(dataset), "image"), *([] if boxes is None else [_counted(boxes, "box")])]
+    found, empty = _by_class(dataset)
+    counts = [counted(len(dataset), "image")]
+    if dataset.task == "detect":
+        counts += [counted(sum(found.values()), "box"), *([f"{empty:,} without objects"] if empty else [])]
     if dataset.task == "regress":
         counts.append(f"the value {dataset.labels[0]}")
     elif dataset.labels:
-        counts.append(f"{_counted(len(dataset.labels), 'class')} ({_listed(dataset.labels)})")
+        counts.append(f"{counted(len(dataset.labels), 'class')} ({_listed(_most_first(dataset, found))})")
+        lacking = [name for index, name in enumerate(dataset.labels) if not found[index] and index not in dataset.unlabelled]
+        if lacking and found:
+            counts.append(f"none of {_listed(lacking)}")
     split = f", split {dataset.split}" if dataset.split else ""
     left_out = f"; not read: {as_text(dataset.left_out)}" if as_text(dataset.left_out) else ""
     return f"{dataset.name} is read as {dataset.kind} ({dataset.evidence}){split}: {', '.join(counts)}{left_out}"
+
+
+def _by_class(dataset: Dataset) -> tuple[Counter[int], int]:
+    """Boxes of each class, or images where there are no boxes; and the number of images without boxes."""
+    found: Counter[int] = Counter()
+    empty = 0
+    for sample in dataset.samples:
+        if sample.boxes is not None:
+            found.update(sample.boxes.class_id.tolist())
+            empty += not len(sample.boxes)
+        elif sample.label is not None:
+            found[sample.label] += 1
+    return found, empty
+
+
+def _most_first(dataset: Dataset, found: Counter[int]) -> list[str]:
+    """The classes with their counts, the most frequent first; only their names where nothing is counted."""
+    order = sorted(range(len(dataset.labels)), key=lambda index: -found[index])
+    return [f"{dataset.labels[index]} {found[index]:,}" if found else dataset.labels[index] for index in order]
 
 
 def report_lines(dataset: Dataset) -> list[str]:
@@ -137,11 +163,6 @@ def report_lines(dataset: Dataset) -> list[str]:
     return [line for line in (describe(dataset), *problem_lines(dataset)) if line]
 
 
-def _counted(count: int, noun: str) -> str:
-    plural = noun + ("es" if noun[-1] in "xs" else "s")
-    return f"{count:,} {noun if count == 1 else plural}"
-
-
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = f", {len(names) - SHOWN_CLASSES} more" if len(names) > SHOWN_CLASSES else ""
     return ", ".join(names[:SHOWN_CLASSES]) + more

@@ -46,9 +46,12 @@ def draw(
     labels: Sequence[str],
     trails: Mapping[int, Float32] | None = None,
     overlays: Sequence[Overlay] = (),
+    *,
+    captions: bool = True,
 ) -> Image:
     """Draw the prediction, trails and overlays on a copy of ``image`` (H, W, 3) uint8 BGR.
 
+    Boxes without ``captions`` have their colour only; a score of NaN, that of ground truth, is not shown.
     An image whose longer side is below 320 pixels is enlarged by an integer factor.
     """
     factor = max(math.ceil(_MIN_SIZE / max(image.shape[:2])), 1)
@@ -63,7 +66,7 @@ def draw(
         _draw_values(canvas, prediction, labels)
     else:
         _draw_trails(canvas, trails or {}, factor)
-        _draw_boxes(canvas, prediction, labels, factor)
+        _draw_boxes(canvas, prediction, labels if captions else None, factor)
     _draw_captions(canvas, overlays, factor)
     return canvas
 
@@ -108,7 +111,8 @@ def _draw_trails(canvas: Image, trails: Mapping[int, Float32], factor: int) -> N
         draw_trail(canvas, places, class_color(track), factor)
 
 
-def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor: int) -> None:
+def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str] | None, factor: int) -> None:
+    """Draw boxes, and captions where there are ``labels``."""
     line = max(round(min(canvas.shape[:2]) / 240), 1)
     # Lowest score first, so that the best box is drawn last and stays visible.
     order = np.argsort(found.score, kind="stable")
@@ -118,10 +122,12 @@ def _draw_boxes(canvas: Image, found: Detections, labels: Sequence[str], factor:
         left, top, right, bottom = corners[index]
         cv2.rectangle(canvas, (left, top), (right, bottom), _BLACK, line + 2, cv2.LINE_AA)
         cv2.rectangle(canvas, (left, top), (right, bottom), class_color(int(found.class_id[index])), line, cv2.LINE_AA)
-    for index in order:
+    for index in order if labels is not None else ():
         class_id = int(found.class_id[index])
         track = "" if found.track_id is None else f" #{found.track_id[index]}"
-        caption = f"{label_of(labels, class_id)}{track} {found.score[index]:.2f}"
+        # ground truth has no score: NaN
+        score = "" if math.isnan(found.score[index]) else f" {found.score[index]:.2f}"
+        caption = f"{label_of(labels or (), class_id)}{track}{score}"
         _draw_caption(canvas, caption, corners[index][0], corners[index][1], class_color(class_id))
 
 

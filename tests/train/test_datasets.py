@@ -133,7 +133,7 @@ def test_problems_are_reported_and_stop_a_strict_training(boxes: Path, tmp_path:
     (tmp_path / "boxes" / "labels" / "03.txt").write_text("7 0.5 0.5 0.1 0.1\n")
     load_datasets(options(str(tmp_path / "boxes")), "detect", warn=warnings.append)
     assert warnings == [
-        "boxes is read as YOLO (images/ and labels/): 16 images, 15 boxes, 2 classes (dark, bright)",
+        "boxes is read as YOLO (images/ and labels/): 16 images, 15 boxes, 1 without objects, 2 classes (dark 8, bright 7)",
         "1 problem in boxes:",
         "  labels/03.txt:1: the class 7 where there are 2 (0 to 1); left out",
     ]

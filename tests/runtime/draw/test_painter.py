@@ -44,6 +44,20 @@ def test_a_box_has_the_colour_of_its_class_on_all_four_edges() -> None:
     assert (drawn[150:300, 100:250] == GRAY).all()
 
 
+def test_ground_truth_has_a_caption_without_score_or_none() -> None:
+    truth = boxes((50, 100, 300, 350))
+    truth = Detections(truth.xyxy, np.full(1, np.nan, np.float32), truth.class_id)
+    scored = draw(gray(400, 400), boxes((50, 100, 300, 350)), ["mug"])
+    named = draw(gray(400, 400), truth, ["mug"])
+    bare = draw(gray(400, 400), truth, ["mug"], captions=False)
+
+    def caption_width(drawn: Image) -> int:
+        return int((drawn[90:95] != GRAY).any((0, 2)).sum())
+
+    assert caption_width(scored) > caption_width(named) > caption_width(bare) == 0
+    assert (bare[110:] == named[110:]).all()
+
+
 def test_the_caption_stands_above_the_box_where_there_is_room() -> None:
     drawn = draw(gray(400, 400), boxes((50, 100, 300, 350)), ["mug"])
     assert (drawn[88:96, 50] == class_color(0)).all()

@@ -1,0 +1,36 @@
+"""A dataset check as one self-contained HTML page: counts, findings and a contact sheet; no scripts, no external resources."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from edgecnn.benchmarks.report.contact_sheet import class_pictures, copy_pictures, legend, odd_pictures
+from edgecnn.benchmarks.report.page import load_jinja
+from edgecnn.data.check import DatasetCheck
+from edgecnn.data.check_text import class_rows, findings, part_facts, reading, verdict
+
+SHOWN = 100  # lines of each kind of finding; --json has all
+
+
+def dataset_page(check: DatasetCheck) -> str:
+    """The page as text; raises ``MissingExtraError`` without jinja2."""
+    jinja2 = load_jinja()
+    template = resources.files("edgecnn.benchmarks.report").joinpath("dataset.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    rows = class_rows(check) if check.task != "regress" else []
+    most = max((sum(counts) for _, counts in rows), default=0) or 1
+    page: str = environment.from_string(template).render(
+        check=check,
+        verdict=verdict(check),
+        reading=reading(check),
+        clean=not check.faults(),
+        parts=[(part.name or "all images", part_facts(part)) for part in check.parts],
+        unit="boxes" if check.task == "detect" else "images",
+        rows=[(name, counts, round(100 * sum(counts) / most, 1)) for name, counts in rows],
+        findings=[(title, lines[:SHOWN], max(len(lines) - SHOWN, 0)) for title, lines in findings(check)],
+        legend=list(legend(check)),
+        classes=class_pictures(check),
+        odd=odd_pictures(check),
+        copies=copy_pictures(check),
+    )
+    return page
