@@ -31,6 +31,7 @@ from edgecnn.errors import InputError
 from edgecnn.live.camera_names import NAME
 from edgecnn.live.config import CameraConfig
 from edgecnn.live.config_fields import options_of, updated
+from edgecnn.text_files import decode_text
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -57,9 +58,18 @@ class CamerasFile:
         self._stamp = self._current_stamp()
         table = self._table()
         tables = table.pop("camera", [])
+        if "name" in table:
+            raise InputError(
+                f"{self.path}: name stands above the tables and would name every camera", "move it into a [[camera]]"
+            )
         if not isinstance(tables, list) or not tables or not all(isinstance(item, dict) for item in tables):
             raise InputError(f"{self.path} has no tables [[camera]]", "write one for each camera")
-        cameras = tuple(self._camera({**table, **item}, number) for number, item in enumerate(tables, 1))
+        # Both spellings of a key are one: a camera's max_fps replaces a max-fps above the tables.
+        above = _with_dashes(table, str(self.path))
+        cameras = tuple(
+            self._camera({**above, **_with_dashes(item, f"camera {number} of {self.path}")}, number)
+            for number, item in enumerate(tables, 1)
+        )
         names = [camera.name for camera in cameras]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -83,13 +93,17 @@ class CamerasFile:
         else:
             import tomli as tomllib
         try:
-            return tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
+            return tomllib.loads(decode_text(self.path.read_bytes()))
         except OSError as error:
             raise InputError(
                 f"--cameras: {self.path} can't be read ({(error.strerror or str(error)).lower()})", "check the path"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.path} is not UTF-8 text", "save it as UTF-8") from error
+        except (tomllib.TOMLDecodeError, ValueError) as error:  # ValueError: a number of thousands of digits
             raise InputError(f"{self.path} is not TOML: {error}", "correct it") from error
+        except RecursionError as error:
+            raise InputError(f"{self.path} is nested too deeply", "correct it") from error
 
     def _camera(self, table: dict[str, Any], number: int) -> CameraConfig:
         name = table.pop("name", f"camera-{number}")
@@ -107,14 +121,24 @@ class CamerasFile:
 
     def _value(self, key: str, value: Any, place: str) -> tuple[str, Any]:
         """Return the field of a key and its typed value."""
-        # Keys with underscores are accepted, too.
-        option = self._options.get(key.replace("_", "-"))
+        option = self._options.get(key)
         if option is None:
             raise InputError(f"{place}: {key} is not a known key", f"use one of name, {', '.join(sorted(self._options))}")
         try:
             return option.field, option.parse(_expanded(value))
         except InputError as error:
             raise InputError(f"{place}: {key}: {error.problem}", error.fix) from error
+
+
+def _with_dashes(table: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The table with dashes in its keys, which may also be written with underscores."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("_", "-")
+        if name in found:
+            raise InputError(f"{place}: {name} is given twice, with a dash and with an underscore", "remove one of them")
+        found[name] = value
+    return found
 
 
 def _expanded(value: Any) -> Any:

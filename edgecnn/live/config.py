@@ -34,7 +34,7 @@ Anchor = Literal["bottom", "center", "top"]
 CARD_PARSERS: Mapping[str, p.Parser] = {
     "task": p.OneOf("classify", "detect", "regress"),
     "decode": p.Text("NAME"),
-    "labels": p.File("NAMES"),
+    "labels": p.File("NAMES", several=True),
     "size": p.ImageSize(),
     "resize": p.OneOf("letterbox", "stretch", "crop"),
     "align": p.OneOf("center", "corner"),

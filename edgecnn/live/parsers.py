@@ -40,15 +40,21 @@ class Parser(ABC):
 
 
 class Text(Parser):
-    """Parses text, also from a number or a list, whose items are joined by commas."""
+    """Parses text, also from a number; with ``several`` also from a list, whose items are joined by commas."""
 
-    def __init__(self, metavar: str = "TEXT") -> None:
-        self.metavar = metavar
+    def __init__(self, metavar: str = "TEXT", *, several: bool = False) -> None:
+        self.metavar, self._several = metavar, several
 
     def _parse(self, value: Any) -> str:
-        if isinstance(value, bool | Mapping) or value is None:
+        if isinstance(value, list | tuple) and not self._several:
+            raise InputError(f"{value!r} is a list, not one text", "write one text in quotes, without brackets")
+        if any(
+            isinstance(item, bool | Mapping) or item is None for item in (value if isinstance(value, list | tuple) else [value])
+        ):
             raise InputError(f"{value!r} is not a text", "put it in quotes")
-        return joined(value)
+        if "\0" in (text := joined(value)):
+            raise InputError(f"{value!r} contains a zero byte", "remove it")
+        return text
 
 
 class File(Text):

@@ -128,6 +128,8 @@ def _open_address(text: str, options: _Options) -> Source:
 def _open_files(text: str, repeat: int, options: _Options) -> Source:
     from edgecnn.runtime.sources import image_patterns, images
 
+    if "\0" in text:
+        raise SourceError(f"{redact_address(text)} contains a zero byte", f"check the path, or name {_KINDS}")
     try:
         Path(text).exists()
     except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered, a zero byte

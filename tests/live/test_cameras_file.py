@@ -120,6 +120,11 @@ def test_passwords_come_from_the_environment(tmp_path: Path, monkeypatch: pytest
         pytest.param('[[camera]]\nsource = 0\ntrack = "yes"\n', "track: 'yes' is neither true nor false", id="flag"),
         pytest.param("[[camera]]\nsource = 0\nsize = [240, 320, 3]\n", "size: .* is not a size", id="size"),
         pytest.param('[[camera]]\nname = "../x"\nsource = 0\n', "the name may have letters", id="name"),
+        pytest.param('[[camera]]\nsource = ["a", "b"]\n', "source: .* is a list, not one text", id="source-list"),
+        pytest.param('name = "a"\n[[camera]]\nsource = 0\n', "name stands above the tables", id="name-above"),
+        pytest.param("[[camera]]\nsource = 0\nmax-fps = 1\nmax_fps = 2\n", "max-fps is given twice", id="two-spellings"),
+        pytest.param(f"[[camera]]\nsource = {'9' * 5000}\n", "is not TOML: .*digits", id="huge-number"),
+        pytest.param("a = " + "[" * 5000, "is nested too deeply|is not TOML", id="deep"),
         pytest.param('[[camera]]\nname = "a"\nsource = 0\n[[camera]]\nname = "a"\nsource = 1\n', "two cameras a", id="twice"),
         pytest.param(
             '[[camera]]\nname = "yard"\nsource = 0\nmax-fps = 0\n', "camera 'yard'.*max-fps: 0 is out of range", id="range"
@@ -129,6 +134,20 @@ def test_passwords_come_from_the_environment(tmp_path: Path, monkeypatch: pytest
 def test_what_is_wrong_is_named(text: str, named: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=named):
         read(tmp_path, text)
+
+
+def test_a_key_of_a_camera_replaces_the_other_spelling_above(tmp_path: Path) -> None:
+    (camera,) = read(tmp_path, "max-fps = 1\n[[camera]]\nsource = 0\nmax_fps = 2\n")
+    assert camera.max_fps == 2
+
+
+def test_a_file_in_utf_16_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.toml"
+    path.write_text('[[camera]]\nsource = "ö.mp4"\n', encoding="utf-16")
+    assert CamerasFile(path, DEFAULTS).read()[0].source == "ö.mp4"
+    path.write_bytes(b"\xff\xff")
+    with pytest.raises(InputError, match=r"cameras\.toml is not UTF-8 text"):
+        CamerasFile(path, DEFAULTS).read()
 
 
 def test_a_camera_needs_a_model(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ KINDS = Names("EVENTS", "line-crossed,zone-entered", r"[a-z0-9]+(-[a-z0-9]+)*")
         (ImageSize(), (240, 320), (240, 320)),
         (Numbers(), "1,2.5", (1.0, 2.5)),
         (Text(), 0, "0"),
-        (Text(), ["a", "b"], "a,b"),
+        (Text(several=True), ["a", "b"], "a,b"),
     ],
 )
 def test_values(parse: Parser, given: Any, value: Any) -> None:
@@ -58,6 +58,9 @@ def test_values(parse: Parser, given: Any, value: Any) -> None:
         (OneOf("a", "b"), "c", "'c' is not one of a, b"),
         (Flag(), 1, "1 is neither true nor false"),
         (Text(), True, "True is not a text"),
+        (Text(), ["a", "b"], "['a', 'b'] is a list, not one text"),
+        (Text(several=True), ["a", {}], "['a', {}] is not a text"),
+        (Text(), "a\0b", r"'a\x00b' contains a zero byte"),
         (ImageSize(), "0x3", "'0x3' is not a size"),
     ],
 )

@@ -38,6 +38,11 @@ def test_a_wrong_argument_is_named(call: Callable[[], Any], problem: str) -> Non
         call()
 
 
+def test_a_pattern_with_a_zero_byte_is_one_line() -> None:
+    with pytest.raises(SourceError, match="contains a zero byte"):
+        open_source("a\0b/*.png")
+
+
 def test_paths_and_numbers_of_numpy_are_right() -> None:
     check_arguments(model=Path("cups"), source=0, threads=np.int64(2), requests=np.int32(1), score_threshold=np.float32(0.25))
     check_arguments(threads=None, score_threshold=None, policy=None, max_frames=None)
