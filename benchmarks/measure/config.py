@@ -22,6 +22,7 @@ class BenchmarkConfig:
     ``clocks``: model (inference alone), task (frame to boxes), age (capture to result, live).
     ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
     ``json_path``, ``html_path``: reports to write; ``image`` is a PNG or JPEG to show in the HTML report.
+    ``require_signature``: public key that must have signed all files.
     Raises ``ValueError`` without files or clocks, for an unknown clock and for fewer than one thread.
     """
 
@@ -36,6 +37,7 @@ class BenchmarkConfig:
     json_path: Path | None = None
     html_path: Path | None = None
     image: Path | None = None
+    require_signature: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.files:

@@ -13,10 +13,12 @@ from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data import Problem
 from edgecnn.data.problems import check_strict
 from edgecnn.data.recognition import report_lines
+from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score, evaluate
 from edgecnn.runtime.backends import Device, file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.shipped import artifact
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor version
@@ -27,6 +29,7 @@ class EvaluationConfig:
     """A model file, a dataset, and how the file is loaded.
 
     ``threads``: CPU threads; None: the engine's choice. ``strict``: raise ``InputError`` for any problem in the dataset.
+    ``require_signature``: public key that must have signed the file.
     """
 
     file: Path
@@ -35,6 +38,7 @@ class EvaluationConfig:
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
     strict: bool = False
+    require_signature: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,7 @@ def evaluate_file(
     ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
     Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
     """
+    require_signature(artifact(config.file), config.require_signature)
     file_format(config.file)  # a wrong path is reported before a large dataset is read
     opened = config.data.open()
     if config.strict:

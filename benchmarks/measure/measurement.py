@@ -29,6 +29,7 @@ from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
 from edgecnn.devices import environment, probe
 from edgecnn.errors import InputError
+from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
 
@@ -45,6 +46,7 @@ def measure(
     """
     for path in config.files:
         file_format(path)
+        require_signature(path, config.require_signature)
     # read first: the load average must not contain the measurement itself
     before, started = environment(), datetime.now(timezone.utc).isoformat(timespec="seconds")
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:

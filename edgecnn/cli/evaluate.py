@@ -59,6 +59,7 @@ def command(
     json_path: Path | None,
     device: Any,
     threads: int | None,
+    require_signature: Path | None,
     options: CardOptions,
 ) -> None:
     """``edgecnn evaluate``."""
@@ -69,7 +70,15 @@ def command(
     from edgecnn.files import check_writable, write_file
 
     chosen = DatasetSelection(data, labels=data_labels, every=every, **selection)
-    config = EvaluationConfig(file=file, data=chosen, device=device, threads=threads, options=options, strict=strict)
+    config = EvaluationConfig(
+        file=file,
+        data=chosen,
+        device=device,
+        threads=threads,
+        options=options,
+        strict=strict,
+        require_signature=require_signature,
+    )
     if json_path is not None:
         check_writable(json_path)
     with ProgressLine() as line:

@@ -93,6 +93,9 @@ DATASET_OPTIONS: Options = (
 DEVICE_OPTIONS: Options = (
     config_option("device", "Device; auto falls back to cpu."),
     config_option("threads", "CPU threads.  [default: the engine's choice]"),
+    config_option(
+        "require-signature", "Refuse a model file that is not signed by the owner of this public key (see edgecnn sign)."
+    ),
 )
 MODEL_OPTIONS: Options = (
     *DEVICE_OPTIONS,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=ModelFile())
 @device_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None:
+def command(file: Path, device: Any, threads: int | None, require_signature: Path | None, as_json: bool) -> None:
     """Run the goldens (stored test inputs) of FILE on this device and compare the outputs with those of PyTorch.
 
     \b
@@ -29,9 +29,11 @@ def command(file: Path, device: Any, threads: int | None, as_json: bool) -> None
     one that was exported, by the SHA-256 of graph, weights, card and goldens.
     """
     from edgecnn.errors import ParityError
+    from edgecnn.integrity.signature import require_signature as require
     from edgecnn.parity import table
     from edgecnn.runtime.model.selftest import selftest_file
 
+    require(file, require_signature)
     card, result = selftest_file(file, device, threads=threads)
     violations = result.violations
     if as_json:

@@ -80,8 +80,9 @@ def _owner_of_home(program: tuple[str, ...]) -> str:
 
 
 def _extras(run: tuple[str, ...]) -> tuple[str, ...]:
-    """The extras that the model files need at run time."""
+    """The extras that the model files and options need at run time."""
     named = {EXTRAS[suffix] for word in run if (suffix := Path(word).suffix.lower()) in EXTRAS}
+    named |= {"sign"} if any(word.startswith("--require-signature") for word in run) else set()
     return ("live", *sorted(named))
 
 

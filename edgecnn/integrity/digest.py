@@ -15,11 +15,13 @@ from pathlib import Path
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError
+from edgecnn.integrity import signature_text
 from edgecnn.integrity.sections import (
     CHUNK,
     DIGEST_KEY,
     LAST,
     PREFIX,
+    SIGNATURE_KEY,
     BrokenFileError,
     Sections,
     format_of,
@@ -31,6 +33,7 @@ from edgecnn.integrity.sections import (
 
 AGAIN = "export the model or copy its file again"
 _MARK = b"edgecnn"  # in every file with a card
+LOCATION = b"location"  # by which ONNX names files of external data
 _VERSION = "1:"  # of the definition above, before the digest in hexadecimal
 
 
@@ -65,15 +68,22 @@ def sealed(path: Path, card: ModelCard | None, texts: Mapping[str, str | bytes])
 
     Raises ``BrokenFileError`` for a file that can't be taken apart, and ``OSError``.
     """
-    sections = split(path)
-    graph = graph_sha256(path, sections)
+    card, body, written = sealed_parts(path, card, texts)
+    return card, format_of(path).join(body, ordered(written))
+
+
+def sealed_parts(
+    path: Path, card: ModelCard | None, texts: Mapping[str, str | bytes]
+) -> tuple[ModelCard | None, bytes, dict[str, bytes]]:
+    """``sealed`` before its parts are joined: card, body and all texts."""
+    body = format_of(path).prepared(read_body(path, split(path)))
+    graph = _combined(path, hashlib.sha256(body).digest(), body if LOCATION in body else None)
     written: dict[str, bytes] = {}
     if card is not None:
         card = card.replace(graph_sha256=graph)
         written[CARD_KEY] = card.to_json().encode()
     written |= {key: text.encode() if isinstance(text, str) else text for key, text in texts.items()}
-    written[DIGEST_KEY] = whole_digest(graph, written).encode()
-    return card, format_of(path).join(read_body(path, sections), ordered(written))
+    return card, body, {**written, DIGEST_KEY: whole_digest(graph, written).encode()}
 
 
 def graph_sha256(path: Path, sections: Sections) -> str:
@@ -108,6 +118,8 @@ def _checked(path: Path, sections: Sections) -> Digests | None:
         raise ArtifactError(f"the card or the goldens of {path} are not those that were written into it", AGAIN)
     if not sections.canonical:
         raise ArtifactError(f"the metadata of {path} was damaged, or written by another program", AGAIN)
+    if SIGNATURE_KEY in texts:
+        signature_text.decode(texts[SIGNATURE_KEY])
     return Digests(graph, found)
 
 
@@ -121,7 +133,7 @@ def _promised(card: bytes) -> str:
 
 
 def _body_digest(path: Path, sections: Sections) -> tuple[bytes, bool]:
-    """SHA-256 of the body, and whether the word "location" is in it, by which ONNX names files of external data."""
+    """SHA-256 of the body, and whether ``LOCATION`` is in it."""
     total, found, before = hashlib.sha256(), False, b""
     with path.open("rb") as file:
         for start, end in sections.body:
@@ -134,7 +146,7 @@ def _body_digest(path: Path, sections: Sections) -> tuple[bytes, bool]:
                 total.update(chunk)
                 rest -= len(chunk)
                 # a word may lie across two chunks
-                found = found or b"location" in chunk or b"location" in before[-8:] + chunk[:8]
+                found = found or LOCATION in chunk or LOCATION in before[-8:] + chunk[:8]
                 before = chunk
     return total.digest(), found
 

@@ -51,6 +51,11 @@ def join(body: bytes, texts: Mapping[str, bytes]) -> bytes:
     return body + _packed(texts)
 
 
+def prepared(body: bytes) -> bytes:
+    """The same body: the texts follow it."""
+    return body
+
+
 def companions(path: Path, body: bytes | None) -> dict[str, Path]:
     """The files of external data that the body names."""
     return {} if body is None else {name: path.parent / name for name in sorted(set(_locations(body, 0, len(body), "model", 0)))}

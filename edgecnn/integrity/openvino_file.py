@@ -38,7 +38,7 @@ def join(body: bytes, texts: Mapping[str, bytes]) -> bytes:
     return body[:place] + _packed(texts) + body[place:]
 
 
-def with_info(body: bytes) -> bytes:
+def prepared(body: bytes) -> bytes:
     """The same XML with an element ``rt_info`` at its end, which ``join`` needs. Raises ``BrokenFileError``."""
     place = body.rfind(_NET_END)
     if place < 0:

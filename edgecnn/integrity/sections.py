@@ -49,6 +49,10 @@ class FileFormat(Protocol):
         """The bytes of a canonical file."""
         ...
 
+    def prepared(self, body: bytes) -> bytes:
+        """A body of another tool, with the place that ``join`` needs. Raises ``BrokenFileError``."""
+        ...
+
     def companions(self, path: Path, body: bytes | None) -> dict[str, Path]:
         """Other files with weights of this model, by a name that does not depend on where they are.
 

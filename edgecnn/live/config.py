@@ -152,6 +152,7 @@ class CameraConfig(Checked):
     n-th frame. ``max_fps``: maximum number of inferred frames per second. ``max_age_s``: frame age in seconds above which results
     count as late. ``repeat``: number of times that files are played, 0 for endless. ``timeout_s``: maximum wait for a frame in
     seconds.
+    ``require_signature``: public key that must have signed the model.
     ``connect_timeout_s``: maximum wait for the first frame of a live source (math.inf: no limit). ``frozen_after_s``: seconds of
     identical images after which a camera counts as frozen. ``max_image_pixels``: pixels above which an image or frame is not decoded
     (None: the environment variable EDGECNN_MAX_IMAGE_PIXELS, else 120 million). ``card``: settings of a model file without a card. Raises
@@ -160,6 +161,7 @@ class CameraConfig(Checked):
 
     source: str = option("", p.Text("SOURCE"))
     model: str | Path = option(Path(), p.File("FILE"))
+    require_signature: Path | None = option(None, p.File("PUBKEY"))
     name: str = ""
     policy: Policy | None = option(None, p.OneOf("latest", "all"))
     every: int = option(1, p.Integer(least=1))

@@ -42,12 +42,18 @@ class ModelLoader:
         self.requests = self._config.requests or default_requests(cameras, sources)
         self.autotunes = autotunes(self._config, cameras, sources)
         threads, requests = self._first_setting
+        for camera in cameras:
+            check_signature(camera)
         # A set: cameras with the same model load it once.
         for file in {model_file(camera) for camera in cameras}:
             self._preloader.start(file, self._config.device, threads=threads, requests=requests)
 
     def acquire(self, config: CameraConfig, options: CardOptions) -> Predictor:
-        """Return the predictor of a camera's model; each call needs a ``release``. Raises what loading raises."""
+        """Return the predictor of a camera's model; each call needs a ``release``. Raises what loading raises.
+
+        ``ArtifactError``: the model is not signed by the key that the camera requires.
+        """
+        check_signature(config)
         return self._shared.acquire(model_file(config), options)
 
     def release(self, predictor: Predictor) -> None:
@@ -130,6 +136,14 @@ class SharedModels:
         """Close all models, whoever uses them."""
         while self._loaded:
             self._loaded.popitem()[1].predictor.close()
+
+
+def check_signature(config: CameraConfig) -> None:
+    """Raise ``ArtifactError`` for a model that is not signed by the key that its camera requires."""
+    if config.require_signature is not None:
+        from edgecnn.integrity.signature import require_signature
+
+        require_signature(model_file(config), config.require_signature)
 
 
 def model_file(config: CameraConfig) -> Path:

@@ -11,7 +11,6 @@ from typing import Any
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
-from edgecnn.integrity.openvino_file import with_info
 from edgecnn.types import Tensors
 
 SUFFIX = ".xml"
@@ -64,7 +63,7 @@ def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
 
 
 def save(program: Any, path: Path) -> None:
-    """Write ``path``, with an element rt_info for the texts, and its .bin file."""
+    """Write ``path`` and its .bin file."""
     import openvino
 
     model = program.clone()
@@ -73,7 +72,7 @@ def save(program: Any, path: Path) -> None:
         if key in model.rt_info:
             del model.rt_info[key]
     openvino.save_model(model, path, compress_to_fp16=half)
-    path.write_bytes(with_info(re.sub(rb">\s+<", b"><", path.read_bytes())))  # indentation is a third of an int8 graph's XML
+    path.write_bytes(re.sub(rb">\s+<", b"><", path.read_bytes()))  # indentation is a third of an int8 graph's XML
 
 
 def _int8(model: Any, feeds: list[Tensors]) -> Any:

@@ -9,7 +9,6 @@ import numpy as np
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.golden import GOLDENS_KEY, Golden, encode, sample_output
 from edgecnn.integrity.digest import sealed
-from edgecnn.integrity.openvino_file import with_info
 from edgecnn.synthetic_inputs import pattern
 from edgecnn.types import TensorSpec
 from tests.contracts.tiny import Graph, write
@@ -40,7 +39,4 @@ def exported(folder: Path, kind: str, name: str = "tiny", logits: np.ndarray = L
 
 def bare(folder: Path, kind: str, name: str = "tiny", logits: np.ndarray = LOGITS) -> Path:
     """A file without any text of edgecnn."""
-    path = write(folder, kind, Graph({"logits": logits}), name)
-    if kind == "openvino":
-        path.write_bytes(with_info(path.read_bytes()))
-    return path
+    return write(folder, kind, Graph({"logits": logits}), name)
