@@ -43,7 +43,8 @@ def test_the_choices_are_those_of_the_card() -> None:
 
 def test_nothing_given() -> None:
     assert call().exit_code == 0
-    assert seen == {"file": "file", "device": "cpu", "threads": None, "options": CardOptions()}
+    expected = {"file": "file", "device": "cpu", "threads": None, "require_signature": None, "options": CardOptions()}
+    assert seen == expected
 
 
 def test_everything_given() -> None:

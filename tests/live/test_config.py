@@ -41,6 +41,7 @@ TEXTS = {
     "source": "0",
     "policy": "all",
     "every": "2",
+    "require-signature": "owner.pub",
     "max-fps": "7.5",
     "max-age": "100ms",
     "repeat": "3",
