@@ -197,6 +197,11 @@ def made_short(words: list[str]) -> list[str]:
 @pytest.mark.parametrize("line", [pytest.param(line, id=str(line)) for line in LINES if may_be_run(line)])
 def test_it_runs(line: Line, folder: Path, model: Path) -> None:
     words = made_short(placed(line.words, folder, model))
+    if "--require-signature" in words:
+        pytest.importorskip("cryptography")
+        key = words[words.index("--require-signature") + 1].removesuffix(".pub")
+        for step in (["--new-key", key], [words[2], "--key", key]):
+            assert CliRunner().invoke(main, ["sign", *step]).exit_code == 0
     done = CliRunner().invoke(main, words[1:], catch_exceptions=False)
     assert done.exit_code == 0, done.output
 
