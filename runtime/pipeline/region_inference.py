@@ -113,7 +113,7 @@ class RegionInference:
         low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
         left, top = (int(max(value, 0)) for value in low)
         right, bottom = int(min(high[0], width)), int(min(high[1], height))
-        if right - left < MIN_REGION_PX or bottom - top < MIN_REGION_PX:
+        if right - left < min(MIN_REGION_PX, width) or bottom - top < min(MIN_REGION_PX, height):
             raise InputError(
                 f"--roi: the region {left},{top} to {right},{bottom} is too small or outside the frame of {width}x{height}",
                 "correct its points",
@@ -208,7 +208,11 @@ def _moved(found: Detections, x: int, y: int) -> Detections:
 
 
 def _parts(length: int, count: int, overlap: float) -> list[tuple[int, int]]:
-    """``count`` intervals of equal size over ``length`` pixels, each overlapping the next by ``overlap`` of its size."""
+    """``count`` intervals of equal size over ``length`` pixels, each overlapping the next by ``overlap`` of its size.
+
+    No more than ``length``, so that each has at least one pixel.
+    """
+    count = min(count, length)
     size = length / (count - (count - 1) * overlap)
     starts = [part * size * (1 - overlap) for part in range(count)]
-    return [(round(start), min(round(start + size), length)) for start in starts]
+    return [(round(start), min(max(round(start + size), round(start) + 1), length)) for start in starts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +16,7 @@ from edgecnn.runtime.sources.redact import expand_variables, redact_address
 
 __all__ = ["Failure", "ReconnectOptions", "ReconnectingSource", "SilenceError", "Source", "open_source"]
 
+_CAMERA_NUMBER = re.compile(r"[0-9]{1,9}(\?|$)")
 _KINDS = "an image, a folder of images, a video, a camera number, an rtsp:// or http:// address, or scene:cups"
 
 
@@ -51,15 +54,35 @@ def open_source(
     if timeout <= 0 or repeat < 0:
         raise ValueError(f"timeout must be above 0 and repeat 0 or more, not {timeout} and {repeat}")
     text = str(uri)
+    _check_characters(text)
     options = _Options(timeout, paced, max_image_pixels)
     live = _open_live(text, options)
     if live is None:
-        return _open_files(text, repeat, options)
+        try:
+            return _open_files(text, repeat, options)
+        except OSError as error:  # a name that is too long, a folder that may not be entered
+            reason = (error.strerror or str(error)).lower()
+            raise SourceError(f"{redact_address(text)} can't be opened: {reason}", "check the path") from error
     if repeat != 1:
         raise SourceError(f"--repeat: {live.name} never ends", "leave --repeat out")
     if reconnect is None or not live.live or text == "-" or text.startswith("scene:"):
         return live
     return ReconnectingSource(partial(_open_again, text, options), reconnect)
+
+
+def _check_characters(text: str) -> None:
+    """Raise ``SourceError`` for characters that no path or address has."""
+    try:
+        os.fsencode(text)
+        known = True
+    except UnicodeEncodeError:
+        known = False
+    if "\0" in text:
+        raise SourceError(f"{redact_address(text)} contains a zero byte", f"check the path, or name {_KINDS}")
+    # the name of a file and the text of a pipeline may hold a line break
+    breaks = any(ord(char) < ord(" ") or ord(char) == 0x7F for char in text)
+    if not known or (breaks and not text.startswith("gst:") and not os.path.lexists(text)):
+        raise SourceError(f"the source {redact_address(text)} holds a character that no path or address has", "remove it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +114,7 @@ def _open_live(text: str, options: _Options) -> Source | None:
         from edgecnn.runtime.sources.stdin import StdinSource
 
         return StdinSource(live=bool(options.paced), timeout=options.timeout, max_pixels=options.max_pixels)
-    if text.partition("?")[0].isdecimal() or text.startswith("/dev/"):
+    if _CAMERA_NUMBER.match(text) or text.startswith("/dev/"):
         from edgecnn.runtime.sources.local_camera import LocalCamera
 
         return LocalCamera(text, timeout=options.timeout)
@@ -128,15 +151,6 @@ def _open_address(text: str, options: _Options) -> Source:
 def _open_files(text: str, repeat: int, options: _Options) -> Source:
     from edgecnn.runtime.sources import image_patterns, images
 
-    if "\0" in text:
-        raise SourceError(f"{redact_address(text)} contains a zero byte", f"check the path, or name {_KINDS}")
-    try:
-        Path(text).exists()
-    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered, a zero byte
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(
-            f"{redact_address(text)[:200]} can't be opened: {reason.lower()}", f"check the path, or name {_KINDS}"
-        ) from error
     if image_patterns.is_pattern(text):
         return image_patterns.open_pattern(text, repeat=repeat, max_pixels=options.max_pixels)
     path = Path(text)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.errors import SourceError
+from edgecnn.runtime.sources.redact import printable
 from edgecnn.types import Event, Frame
 
 _MAX_FAILURES = 100
@@ -43,7 +44,7 @@ class Source(ABC):
     detail: str = ""
 
     def __init__(self, name: str, *, live: bool = False, fps: float | None = None, timeout: float = 5.0) -> None:
-        self.name, self.live, self.fps, self.timeout = name, live, fps, timeout
+        self.name, self.live, self.fps, self.timeout = printable(name), live, fps, timeout
         self.failed = self.missed = 0
         self.failures: list[Failure] = []
         self.notes: list[str] = []

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.images import ImageFiles, natural_order, open_images
+from edgecnn.runtime.sources.redact import printable
 
-_NUMBER = re.compile(r"%(0(\d+))?d")
+_NUMBER = re.compile(r"%(0(\d{1,2}))?d")
 
 
 def is_pattern(text: str) -> bool:
@@ -22,7 +23,9 @@ def open_pattern(text: str, *, repeat: int = 1, max_pixels: int | None = None) -
     if _NUMBER.search(Path(text).name):
         return _open_sequence(Path(text), repeat, max_pixels)
     found = [Path(name) for name in glob.glob(text, recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute pattern
-    return open_images(text, sorted(found, key=_by_folder), f"{text} matches no image", "check the pattern", repeat, max_pixels)
+    return open_images(
+        text, sorted(found, key=_by_folder), f"{printable(text)} matches no image", "check the pattern", repeat, max_pixels
+    )
 
 
 def _by_folder(path: Path) -> list[list[tuple[int, str]]]:
@@ -33,7 +36,7 @@ def _open_sequence(pattern: Path, repeat: int, max_pixels: int | None) -> ImageF
     """Files in the order of their numbers, starting at any; a note tells how many numbers are missing."""
     numbered = sorted(_numbered(pattern))
     if not numbered:
-        raise SourceError(f"no file matches {pattern}", "check the pattern")
+        raise SourceError(f"no file matches {printable(str(pattern))}", "check the pattern")
     source = ImageFiles(str(pattern), [path for _, path in numbered], repeat=repeat, max_pixels=max_pixels)
     missing = numbered[-1][0] - numbered[0][0] + 1 - len(numbered)
     if missing:

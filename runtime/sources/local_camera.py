@@ -17,6 +17,7 @@ from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs
+from edgecnn.runtime.sources.redact import printable
 from edgecnn.types import Frame
 
 _OPTIONS = "size=WIDTHxHEIGHT, fps=NUMBER, fourcc=FOUR LETTERS"
@@ -127,10 +128,14 @@ class LocalCamera(Source):
     def _check_device(self) -> None:
         if sys.platform != "linux":
             return
-        place = f"{self.name} at {self._device}" if str(self._device) not in self.name else self.name
-        if not self._device.exists():
-            there = ", ".join(sorted(path.name for path in Path("/dev").glob("video*"))) or "no camera"
-            raise SourceError(f"{place} does not exist, there is {there}", "plug it in, or name another one")
+        place = f"{self.name} at {printable(str(self._device))}" if str(self._device) not in self.name else self.name
+        try:
+            there = self._device.exists()
+        except OSError:  # a name that is too long
+            there = False
+        if not there:
+            cameras = ", ".join(sorted(path.name for path in Path("/dev").glob("video*"))) or "no camera"
+            raise SourceError(f"{place} does not exist, there is {cameras}", "plug it in, or name another one")
         if not self._device.is_char_device():
             raise SourceError(f"{place} is not a device", "name a camera")
         if not os.access(self._device, os.R_OK | os.W_OK):

@@ -20,15 +20,22 @@ _IN_QUERY = re.compile(r"(?P<name>[^=&]*)(?P<equals>=?)(?P<value>[^&]*)")
 _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s'\"<>|,)]+")
 _LOGIN = re.compile(r"^[^/@:]*:[^@]*@")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_MOST_SHOWN = 300
 _LONG = re.compile(r"(?<=/)[A-Za-z0-9_~-]{20,}(?=[/?#]|$)")
 
 
+def printable(text: str) -> str:
+    """The text on one line of at most 300 characters, with escapes for what can't be printed."""
+    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return line if len(line) <= _MOST_SHOWN else f"{line[:_MOST_SHOWN]}..."
+
+
 def redact_address(address: str) -> str:
-    """The address with ``***`` in place of: user and password, query values unless their name is known to be harmless, path values
-    with a secret name, and path segments that look like a key (20 or more letters and digits)."""
+    """The address, made ``printable``, with ``***`` in place of: user and password, query values unless their name is known to be
+    harmless, path values with a secret name, and path segments that look like a key (20 or more letters and digits)."""
     scheme, found, rest = address.partition("://")
     if not found:
-        return _LOGIN.sub("***@", address)
+        return printable(_LOGIN.sub("***@", address))
     place, slash, path = rest.partition("/")
     if "@" not in place and "@" in path and not place.rpartition(":")[2].isdigit() and ":" in place:
         login, _, path = path.rpartition("@")  # a password that contains a slash
@@ -36,7 +43,7 @@ def redact_address(address: str) -> str:
     _, at, host = place.rpartition("@")
     before, question, query = f"{host}{slash}{path}".partition("?")
     before = _IN_PATH.sub(_path_value, _LONG.sub(_keyless, before))
-    return f"{scheme}://{'***@' if at else ''}{before}{question}{_IN_QUERY.sub(_query_value, query)}"
+    return printable(f"{scheme}://{'***@' if at else ''}{before}{question}{_IN_QUERY.sub(_query_value, query)}")
 
 
 def expand_variables(text: str) -> tuple[str, str]:

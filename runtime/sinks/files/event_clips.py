@@ -14,6 +14,7 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.files import write_file
+from edgecnn.images.writer import encode_image
 from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.runtime.sinks.files.retention import RecordingFolder
 from edgecnn.runtime.sinks.files.video_writer import VideoWriter, check_video_extra
@@ -156,4 +157,4 @@ class _Clip:
 
 
 def _jpeg(image: Image) -> bytes:
-    return cv2.imencode(".jpg", image, _QUALITY)[1].tobytes()
+    return encode_image(image, ".jpg", _QUALITY)

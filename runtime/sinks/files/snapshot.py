@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_file
+from edgecnn.images.writer import encode_image
 from edgecnn.runtime.draw.shared_painter import ResultPainter
 from edgecnn.types import Detections, Result
 
@@ -40,4 +39,4 @@ class SnapshotSink:
             return
         # Drawn once at the end; drawing each candidate would cost time for every frame.
         image, self._kept = self._painter.paint(self._kept), None
-        write_file(self.path, cv2.imencode(self.path.suffix.lower(), image)[1].tobytes())
+        write_file(self.path, encode_image(image, self.path.suffix.lower()))

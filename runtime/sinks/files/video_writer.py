@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _SMALLEST = 16  # pixels: a macroblock; encoders refuse less
+_LARGEST = 16_382  # pixels on a side: what both x264 and VP8 take
 TICKS_PER_S = 90_000  # the clock of MPEG; Matroska rounds to milliseconds
 _BITS_PER_PIXEL = 0.5  # for encoders without a constant-quality mode, and the most for VP8
 # FFmpeg keeps 73 bytes of a hybrid MP4 per frame for the index at its end, measured: 37 MB after 5.5 hours of 25 frames/s.
@@ -92,6 +93,9 @@ class VideoWriter:
         height, width = first.shape[:2]
         self.path, self.fps = path, fps
         self.size = max(width - width % 2, _SMALLEST), max(height - height % 2, _SMALLEST)
+        if max(self.size) > _LARGEST:
+            problem = f"{path.name}: a video of {width:,} x {height:,} pixels can't be encoded, at most {_LARGEST:,} on a side"
+            raise InputError(problem, "leave it out, or use smaller images")
         self.frames = 0
         self._format = FORMATS[path.suffix.lower()]
         self._last, self._closed, self._renamed = -1.0, False, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from edgecnn.errors import InputError
 
@@ -13,13 +13,19 @@ from edgecnn.errors import InputError
 def parse_endpoint(address: str, schemes: Mapping[str, int], example: str) -> SplitResult:
     """Parse an address such as ``example``; ``schemes`` are the default ports by scheme.
 
-    Raises ``InputError`` for an address of another form or with a password; the message does not contain the password.
+    Raises ``InputError`` for an address of another form, with a space or line break, or with a password; the message does not
+    contain the password.
     """
+    # urlsplit drops line breaks and tabs without a word
+    if any(char.isspace() or not char.isprintable() for char in address):
+        fix = "write a space as %20 and leave line breaks out"
+        raise InputError("the address of the output holds a space, a line break or another character that can't be sent", fix)
     try:
         parts = urlsplit(address)
-        # urlsplit checks the port only when it is read.
+        # urlsplit checks the port only when it is read; a host name is sent in its ASCII form
         port = parts.port
-    except ValueError:
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # UnicodeError is one
         parts, port = urlsplit(""), None
     if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise InputError("the address of the output is not valid", f"write it like {example}")
@@ -27,6 +33,11 @@ def parse_endpoint(address: str, schemes: Mapping[str, int], example: str) -> Sp
         problem = "the address of the output holds a password, which every user of this machine can read"
         raise InputError(problem, "put the password into an environment variable or a file")
     return parts
+
+
+def encoded(part: str) -> str:
+    """A path or query as it is sent: other letters than those of ASCII as their percent-encoded UTF-8 (RFC 3987, 3.1)."""
+    return quote(part, safe="/%?:@!$&'()*+,;=~[]|^`{}\"<>\\")
 
 
 def read_secret(variable: str, file: str | None) -> str | None:

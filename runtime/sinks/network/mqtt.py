@@ -23,6 +23,7 @@ from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.files.json_lines import as_line
 from edgecnn.runtime.sinks.network.endpoint import parse_endpoint, read_secret
 from edgecnn.runtime.sinks.records import SCHEMA_VERSION, Record, Recorder, event_record
+from edgecnn.runtime.sources.redact import printable
 from edgecnn.system_errors import missing_extra
 from edgecnn.types import Event, Result
 
@@ -68,8 +69,9 @@ class MqttAddress:
         parts = parse_endpoint(address, _PORTS, _EXAMPLE)
         options = {name.replace("-", "_"): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
         base = unquote(parts.path).strip("/") or "edgecnn"
-        if re.search(r"[+#\0]", base):
-            raise InputError(f"the MQTT topic {base} holds a wildcard (+ or #)", "choose another topic")
+        if re.search(r"[+#]", base) or not base.isprintable():
+            problem = f"the MQTT topic {printable(base)} holds a wildcard (+ or #) or a control character"
+            raise InputError(problem, "choose another topic")
         return cls(
             host=parts.hostname or "",
             port=parts.port or _PORTS[parts.scheme],
@@ -87,12 +89,12 @@ def _parse_options(options: dict[str, str]) -> dict[str, Any]:
     for name, text in options.items():
         if name not in known:
             names = ", ".join(known).replace("_", "-")
-            raise InputError(f"an MQTT address has no option {name.replace('_', '-')}", f"the options are {names}")
+            raise InputError(f"an MQTT address has no option {printable(name).replace('_', '-')}", f"the options are {names}")
         try:
             values["every_s" if name == "every" else name] = parsers.get(name, str)(text)
         except ValueError:
             fix = "write qos=0, 1 or 2, send=events,results and every=SECONDS"
-            raise InputError(f"{name}={text} in the MQTT address is not valid", fix) from None
+            raise InputError(f"{name}={printable(text)} in the MQTT address is not valid", fix) from None
     return values
 
 

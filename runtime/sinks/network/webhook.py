@@ -19,7 +19,7 @@ import edgecnn
 from edgecnn.errors import InputError
 from edgecnn.runtime.sinks import UnreachableError
 from edgecnn.runtime.sinks.files.json_lines import as_line
-from edgecnn.runtime.sinks.network.endpoint import parse_endpoint
+from edgecnn.runtime.sinks.network.endpoint import encoded, parse_endpoint
 from edgecnn.runtime.sinks.records import SCHEMA_VERSION, event_record
 from edgecnn.runtime.sources.redact import redact_address
 from edgecnn.types import Event, Result
@@ -41,7 +41,7 @@ class WebhookSink:
     ) -> None:
         self._parts = parse_endpoint(url, _PORTS, "https://host/path")
         self.name = redact_address(url)
-        self._target = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
+        self._target = encoded((self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else ""))
         self._secret, self._kinds, self._timeout = secret, kinds, timeout
         self._last: tuple[Event, bytes] | None = None
 

@@ -137,3 +137,22 @@ def test_tiles_with_their_overlap() -> None:
 def test_tiles_need_a_detector() -> None:
     with pytest.raises(InputError, match="--tiles needs a detector, but the task of the model is classify; leave --tiles out"):
         RegionInference(card("classify"), tiles=Tiles(2, 2))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (3, 2), (1, 65_535)])
+@pytest.mark.parametrize("grid", ["2x2", "3x3:0.5", "9x9:0.9", "99x99:0"])
+def test_tiles_of_a_tiny_frame_have_a_pixel_and_cover_it(size: tuple[int, int], grid: str) -> None:
+    infer = Blobs()
+    RegionInference(card(), tiles=parse_tiles(grid))(infer, picture(size=size))
+    assert all(min(shape) > 0 for shape in infer.seen)
+    _, *places = RegionInference(card(), tiles=parse_tiles(grid))._places(picture(size=size))
+    covered = np.zeros(size, bool)
+    for x1, y1, x2, y2 in places:
+        covered[y1:y2, x1:x2] = True
+    assert covered.all()
+
+
+def test_the_whole_of_a_tiny_frame_is_a_region() -> None:
+    infer = Blobs()
+    RegionInference(card(), parse_roi("0,0,1,1"))(infer, picture(size=(1, 40)))
+    assert infer.seen == [(1, 40, 3)]

@@ -318,6 +318,11 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         pytest.param("mqtt://h:99999/x", "the address of the output is not valid; write it like mqtt://", id="port"),
         pytest.param("mqtt://u:s3cret@h/x", "holds a password, which every user of this machine can read", id="password"),
         pytest.param("mqtt://h/a/%23", "the MQTT topic a/# holds a wildcard", id="wildcard"),
+        pytest.param(
+            "mqtt://h/a%0Ab", r"the MQTT topic a\\nb holds a wildcard \(\+ or #\) or a control character", id="line break"
+        ),
+        pytest.param("mqtt://h/a b", "the address of the output holds a space", id="space"),
+        pytest.param("mqtt://h/x?a%0Ab=1", r"an MQTT address has no option a\\nb", id="option with a line break"),
         pytest.param("mqtt://h/x?qos=3", "qos=3 in the MQTT address is not valid", id="qos"),
         pytest.param("mqtt://h/x?send=all", "send=all in the MQTT address is not valid", id="send"),
         pytest.param("mqtt://h/x?every=-1", "every=-1 in the MQTT address is not valid", id="every"),

@@ -15,6 +15,7 @@ pytest.importorskip("av", reason="videos are written by PyAV: the extra video")
 
 import av
 
+from edgecnn.errors import InputError
 from edgecnn.runtime.draw.painter import class_color
 from edgecnn.runtime.sinks.files.video import VideoSink
 from edgecnn.runtime.sinks.files.video_writer import FORMATS, VideoWriter
@@ -212,3 +213,15 @@ def test_odd_little_pictures(tmp_path: Path, size: tuple[int, int]) -> None:
         file.add(np.zeros((*size, 3), np.uint8), 0.0)
         file.close()
         assert len(frames_of(tmp_path / f"v{suffix}")) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_frames_that_are_too_large_for_an_encoder_are_one_line(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(
+        InputError, match=r"a video of 1 x 65,535 pixels can't be encoded, at most 16,382 on a side; leave it out"
+    ):
+        VideoWriter(tmp_path / f"v{suffix}", np.zeros((65_535, 1, 3), np.uint8), 25)
+    assert list(tmp_path.iterdir()) == []
+    file = VideoWriter(tmp_path / f"v{suffix}", np.zeros((16, 16_382, 3), np.uint8), 25)
+    file.add(np.zeros((16, 16_382, 3), np.uint8), 0.0)
+    file.close()

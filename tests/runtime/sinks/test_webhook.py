@@ -207,3 +207,30 @@ def test_wrong_addresses_are_refused(url: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         WebhookSink(url)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        pytest.param("/tür?raum=küche", "/t%C3%BCr?raum=k%C3%BCche", id="letters"),
+        pytest.param("/a%20b/%C3%BC?x=%2F", "/a%20b/%C3%BC?x=%2F", id="encoded already"),
+        pytest.param("/!$&'()*+,;=:@~?q=a/b?c&d=[1]", "/!$&'()*+,;=:@~?q=a/b?c&d=[1]", id="signs"),
+    ],
+)
+def test_other_letters_in_a_path_are_encoded(server: Server, path: str, sent: str) -> None:
+    WebhookSink(server.url.replace("/hook?a=b", path)).write_event(CROSSED)
+    assert [got[0] for got in server.got] == [sent]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://h/a b", "http://h/a\nb", "http://h/a\tb", "http://h/\ud800", "http://h/a\u2028b", "http://h/\0"]
+)
+def test_an_address_with_a_space_or_a_line_break_is_refused_at_the_start(address: str) -> None:
+    with pytest.raises(InputError, match=r"^the address of the output holds a space, a line break or .*; write a space as %20"):
+        WebhookSink(address)
+
+
+@pytest.mark.parametrize("address", ["http://..", f"http://{'a' * 64}.example/", "http://[::1", "http://h:0/", "http://h:x/"])
+def test_a_host_that_can_not_be_is_refused_at_the_start(address: str) -> None:
+    with pytest.raises(InputError, match=r"^the address of the output is not valid; write it like https://host/path$"):
+        WebhookSink(address)
