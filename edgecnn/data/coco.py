@@ -35,31 +35,39 @@ def splits(path: Path) -> tuple[str, ...]:
 def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
     """Samples in the order of the files; categories become class ids 0..C-1 in the order of their ids, or of ``labels``."""
     files = choose(path, split)
-    datasets = [_load(file, path, labels) for file in files]
+    used: Counter[Path] = Counter()
+    datasets = [_load(file, path, labels, used) for file in files]
     if any(dataset.labels != datasets[0].labels for dataset in datasets):
         names = ", ".join(str(file.relative_to(path)) for file in files)
         raise InputError(f"the COCO files {names} have different categories", "name a split, or the classes with labels=a,b,c")
-    return dataclasses.replace(join(datasets), name=path.resolve().stem, split=split or "")
+    joined = join(datasets)
+    return dataclasses.replace(joined, name=path.resolve().stem, split=split or "", left_out=_left_out(used))
 
 
-def _load(file: Path, top: Path, labels: tuple[str, ...] | None) -> Dataset:
+def _load(file: Path, top: Path, labels: tuple[str, ...] | None, used: Counter[Path]) -> Dataset:
+    """One file; ``used`` counts the images of each folder that it names."""
     record = read_record(file)
     shown = str(file.relative_to(top)) if file != top else file.name
     problems: list[Problem] = []
     categories = read_categories(record, file, labels, problems)
     images = read_images(record, file, shown, problems)
-    reader = _CocoSamples(ImageFinder(file), categories, problems)
+    reader = _CocoSamples(ImageFinder(file), categories, problems, used)
     found = (reader.sample(image, index) for index, image in enumerate(images))
     samples = [sample for sample in found if sample is not None]
-    return Dataset(file.stem, "detect", categories.names, samples, tuple(problems), left_out=reader.left_out())
+    return Dataset(file.stem, "detect", categories.names, samples, tuple(problems))
+
+
+def _left_out(used: Counter[Path]) -> dict[str, int]:
+    """Files in the folders of the images that no record names."""
+    unlisted = sum(max(len(list_images(folder)) - count, 0) for folder, count in used.items())
+    return {**other_files(used, {".json"}), "images without an entry": unlisted}
 
 
 class _CocoSamples:
     """Makes the samples of one file."""
 
-    def __init__(self, find: ImageFinder, categories: Categories, problems: list[Problem]) -> None:
-        self._find, self._categories, self._problems = find, categories, problems
-        self._used: Counter[Path] = Counter()
+    def __init__(self, find: ImageFinder, categories: Categories, problems: list[Problem], used: Counter[Path]) -> None:
+        self._find, self._categories, self._problems, self._used = find, categories, problems, used
         self._paths: dict[Path, str] = {}
 
     def sample(self, image: CocoImage, index: int) -> Sample | None:
@@ -103,8 +111,3 @@ class _CocoSamples:
         area = number(annotation.get("area")) or 0.0
         crowd = bool(number(annotation.get("iscrowd") or 0))
         boxes.add((x, y, x + w, y + h), category, where, crowd=crowd, area=area if area > 0 else w * h)
-
-    def left_out(self) -> dict[str, int]:
-        """Files in the folders of the images that the record does not name."""
-        unlisted = sum(max(len(list_images(folder)) - count, 0) for folder, count in self._used.items())
-        return {**other_files(self._used, {".json"}), "images without an entry": unlisted}

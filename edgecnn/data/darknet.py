@@ -50,7 +50,7 @@ def folders_with_labels_beside(path: Path) -> dict[str, Path]:
     others = [folder for folder in others if _has_labels(folder)]
     if found or not others:
         return found
-    parts = {part_in(folder.name.replace("_", " ")): folder for folder in others}
+    parts = {part_in(folder.name): folder for folder in others}
     if len(parts) == len(others) > 1 and "" not in parts:
         return parts
     return {"": others[0]} if len(others) == 1 else {}

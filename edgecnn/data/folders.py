@@ -14,7 +14,7 @@ from edgecnn.data.image_files import ImageError, image_size, list_images, read_i
 from edgecnn.data.left_out import other_files
 from edgecnn.data.paths import folders_below, sub_folders
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.data.split_names import is_split, split_folders
+from edgecnn.data.split_names import is_split, part_in, split_folders
 
 # Folders of detection datasets: such a dataset without its annotations must not become one of two classes.
 NOT_CLASSES = {"images", "labels", "annotations", "jpegimages"}
@@ -46,13 +46,17 @@ def doubt(path: Path) -> str:
 
 
 def plain_class_folders(path: Path) -> tuple[str, ...]:
-    """Names of the folders that could be classes in a dataset of another kind: images directly in them, not called like a split."""
+    """Names of the folders that could be classes in a dataset of another kind: images directly in them, no split in their names."""
     if not path.is_dir():
         return ()
     found = _classes(path)
     if NOT_CLASSES & {folder.name.lower() for folder in found}:
         return ()
-    return tuple(sorted({folder.name for folder in found if not is_split(folder.name) and list_images(folder)}))
+    return tuple(
+        sorted(
+            {folder.name for folder in found if not part_in(folder.name) and not is_split(folder.name) and list_images(folder)}
+        )
+    )
 
 
 def splits(path: Path) -> tuple[str, ...]:
