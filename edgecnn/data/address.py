@@ -35,6 +35,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from edgecnn.data.paths import exists
+from edgecnn.data.problems import short
 from edgecnn.data.recognition import FORMATS
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
@@ -75,7 +77,12 @@ class Address:
     @property
     def path(self) -> Path:
         """The folder or file."""
-        return Path(self.place).expanduser()
+        return expanded(self.place)
+
+    @property
+    def listing(self) -> Path | None:
+        """The file of ``list``."""
+        return expanded(self.list) if self.list else None
 
 
 PARAMETERS = tuple(field.name for field in fields(Address) if field.name != "place")
@@ -88,14 +95,14 @@ def parse_address(uri: str | Path) -> Address:
     """
     text = str(uri)
     if "\0" in text:
-        raise InputError(f"the dataset address {text!r} contains a zero byte", "correct it")
-    if "?" not in text or (not text.startswith(SCENE) and _exists(text)):
+        raise InputError(f"the dataset address {short(text)} contains a zero byte", "correct it")
+    if "?" not in text or (not text.startswith(SCENE) and exists(expanded(text))):
         return Address(place=text)
     place, _, query = text.partition("?")
     pairs = parse_query(query)
     names = [name for name, _ in pairs]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(f"the dataset parameter {twice}= is given twice in {shown_address(text)}", "give it once")
+        raise InputError(f"the dataset parameter {short(twice)}= is given twice in {short(shown_address(text))}", "give it once")
     if place.startswith(SCENE):
         own = [f"{name}={value}" for name, value in pairs if name not in SCENE_PARAMETERS]
         # the scene parses its own parameters later: they stay in the address
@@ -104,11 +111,12 @@ def parse_address(uri: str | Path) -> Address:
     return Address(place=place, **{name: _value(name, value) for name, value in pairs})
 
 
-def _exists(place: str) -> bool:
+def expanded(text: str) -> Path:
+    """The path with ~ replaced; a user that does not exist is part of a name."""
     try:
-        return Path(place).expanduser().exists()
-    except (OSError, RuntimeError):  # longer than a path may be, or the home of an unknown user
-        return False
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
@@ -121,8 +129,8 @@ def shown_address(uri: str | Path) -> str:
     text = str(uri)
     if text.startswith(SCENE):
         return text
-    place, mark, query = (text, "", "") if _exists(text) else text.partition("?")
-    return Path(place).expanduser().resolve().name + mark + FOLDERS.sub(r"\1=", query)
+    place, mark, query = (text, "", "") if exists(expanded(text)) else text.partition("?")
+    return expanded(place).resolve().name + mark + FOLDERS.sub(r"\1=", query)
 
 
 def with_default(uri: str, name: str, value: str) -> str:
@@ -143,7 +151,7 @@ def _value(name: str, text: str) -> Any:
     if name in RENAMED:
         raise InputError(f"the dataset parameter {name}= has a new name", f"write {RENAMED[name]}")
     if name not in PARAMETERS:
-        raise InputError(f"a dataset has no parameter {name!r}", f"use one of {', '.join(PARAMETERS)}")
+        raise InputError(f"a dataset has no parameter {short(name)!r}", f"use one of {', '.join(PARAMETERS)}")
     if not text:
         raise InputError(f"the dataset parameter {name}= has no value", "give one or leave it out")
     if name == "classes":
@@ -157,13 +165,15 @@ def _fraction(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise InputError(f"val_fraction={text} is not a number between 0 and 1", "give a fraction of the images, such as 0.2")
+        raise InputError(
+            f"val_fraction={short(text)} is not a number between 0 and 1", "give a fraction of the images, such as 0.2"
+        )
     return value
 
 
 def _seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= SEED_DIGITS):
-        raise InputError(f"seed={text} is not a whole number from 0", f"give one of at most {SEED_DIGITS} digits")
+        raise InputError(f"seed={short(text)} is not a whole number from 0", f"give one of at most {SEED_DIGITS} digits")
     return int(text)
 
 
@@ -172,7 +182,7 @@ def check_pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise InputError(f"group={text} is not a regular expression ({error})", "correct it") from error
+        raise InputError(f"group={short(text)} is not a regular expression ({error})", "correct it") from error
     return text
 
 
@@ -183,7 +193,7 @@ def _rename(text: str) -> str:
 
 def _format(text: str) -> str:
     if text not in FORMATS:
-        raise InputError(f"format={text} is not a format of datasets", f"use one of {', '.join(FORMATS)}")
+        raise InputError(f"format={short(text)} is not a format of datasets", f"use one of {', '.join(FORMATS)}")
     return text
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgecnn.data.address import VAL_FRACTION, Address, parse_address, with_split
 from edgecnn.data.join import join
+from edgecnn.data.problems import problem_line, short
 from edgecnn.data.recognition import recognize
 from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
@@ -40,8 +41,8 @@ def _open(address: Address, split: str | None, labels: Sequence[str] | str | Non
         return _with_classes(_scene(address.place, split, limit), address).take(limit=limit)
     own_split, divided = _plan_split(address, split)
     dataset = _stored(address, own_split, labels or address.labels)
-    if address.list:
-        dataset = filter_by_list(dataset, Path(address.list).expanduser())
+    if address.listing:
+        dataset = filter_by_list(dataset, address.listing)
     if address.group:
         dataset = assign_groups(dataset, address.group)
     dataset = _with_classes(dataset, address)
@@ -147,7 +148,9 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"can't read the dataset {path}: {error.strerror}: {error.filename}", "check the permissions") from error
+        raise InputError(
+            f"can't read the dataset {path}: {error.strerror}: {short(error.filename)}", "check the permissions"
+        ) from error
 
 
 def _scene(uri: str, split: str | None, limit: int | None) -> Dataset:
@@ -176,5 +179,4 @@ def _resolve(split: str, available: tuple[str, ...], path: Path) -> str:
 def _why_empty(dataset: Dataset) -> str:
     if not dataset.problems:
         return ""
-    first = dataset.problems[0]
-    return f" (problems: {len(dataset.problems)}, the first {first.where}: {first.what})"
+    return f" (problems: {len(dataset.problems)}, the first {problem_line(dataset.problems[0])})"

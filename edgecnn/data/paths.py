@@ -18,6 +18,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def exists(path: Path) -> bool:
+    """Whether a file or folder is there; False for a name that none can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def visible(folder: Path) -> Iterator[os.DirEntry[str]]:
     """The entries of a folder without hidden ones and those of the system."""
     with os.scandir(folder) as entries:

@@ -8,7 +8,7 @@ from edgecnn.data.sample import Dataset, Problem
 from edgecnn.errors import InputError
 
 SHOWN = 5
-SHORT = 80
+SHORT, LINE = 80, 400
 
 
 def counted(count: int, noun: str) -> str:
@@ -30,7 +30,7 @@ def problem_lines(dataset: Dataset, shown: int = SHOWN) -> list[str]:
         return notes
     count = f"{len(problems):,} problem{'' if len(problems) == 1 else 's'} in {dataset.name}:"
     more = [f"  {len(problems) - shown:,} more"] if len(problems) > shown else []
-    return [*notes, count, *(f"  {problem.where}: {problem.what}" for problem in problems[:shown]), *more]
+    return [*notes, count, *(f"  {problem_line(problem)}" for problem in problems[:shown]), *more]
 
 
 def check_strict(dataset: Dataset) -> None:
@@ -39,7 +39,7 @@ def check_strict(dataset: Dataset) -> None:
         first = dataset.problems[0]
         count = f"{len(dataset.problems)} problem{'' if len(dataset.problems) == 1 else 's'}"
         raise InputError(
-            f"--strict: {dataset.name} has {count}, the first {first.where}: {first.what}",
+            f"--strict: {dataset.name} has {count}, the first {problem_line(first)}",
             "correct the files, or leave --strict out",
         )
 
@@ -48,7 +48,12 @@ def short(value: object, length: int = SHORT) -> str:
     """A value of somebody's file for a message: one line of at most ``length`` printable characters."""
     text = str(value)
     cut = text if len(text) <= length else f"{text[: length - 3]}..."
-    return cut if cut.isprintable() else cut.encode("unicode_escape").decode("ascii")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut)
+
+
+def problem_line(problem: Problem) -> str:
+    """A problem on one line that is not too long, whatever the file holds."""
+    return short(f"{problem.where}: {problem.what}", LINE)
 
 
 def size_problem(image: str, stated_by: str, stated: tuple[float, float], real: tuple[int, int]) -> Problem:

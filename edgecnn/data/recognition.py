@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from edgecnn.data.left_out import as_text
-from edgecnn.data.problems import counted, problem_lines
+from edgecnn.data.paths import exists
+from edgecnn.data.problems import LINE, counted, problem_lines, short
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 
 SHOWN_CLASSES = 5
+NAME = 40  # characters of a class name
 
 
 class Loader(Protocol):
@@ -66,8 +68,8 @@ def recognize(path: Path, name: str | None = None) -> tuple[Kind, str]:
 
     Raises ``InputError`` where no kind or several fit, or the files are not of the kind ``name``.
     """
-    if not path.exists():
-        raise InputError(f"the dataset {path} does not exist", "check the path")
+    if not exists(path):
+        raise InputError(f"the dataset {short(path, LINE)} does not exist", "check the path")
     if path.is_file() and path.suffix.lower() != ".json":
         raise InputError(f"{path} is a file, but neither a folder nor a COCO .json file", "name the folder of the dataset")
     if name:
@@ -128,15 +130,16 @@ def describe(dataset: Dataset) -> str:
     if dataset.task == "detect":
         counts += [counted(sum(found.values()), "box"), *([f"{empty:,} without objects"] if empty else [])]
     if dataset.task == "regress":
-        counts.append(f"the value {dataset.labels[0]}")
+        counts.append(f"the value {short(dataset.labels[0], NAME)}")
     elif dataset.labels:
         counts.append(f"{counted(len(dataset.labels), 'class')} ({_listed(_most_first(dataset, found))})")
-        lacking = [name for index, name in enumerate(dataset.labels) if not found[index] and index not in dataset.unlabelled]
+        lacking = [short(name, NAME) for index, name in enumerate(dataset.labels) if not found[index] and index not in dataset.unlabelled]
         if lacking and found:
             counts.append(f"none of {_listed(lacking)}")
     split = f", split {dataset.split}" if dataset.split else ""
     left_out = f"; not read: {as_text(dataset.left_out)}" if as_text(dataset.left_out) else ""
-    return f"{dataset.name} is read as {dataset.kind} ({dataset.evidence}){split}: {', '.join(counts)}{left_out}"
+    name, evidence = short(dataset.name), short(dataset.evidence, 2 * NAME)
+    return f"{name} is read as {dataset.kind} ({evidence}){split}: {', '.join(counts)}{left_out}"
 
 
 def _by_class(dataset: Dataset) -> tuple[Counter[int], int]:
@@ -155,7 +158,8 @@ def _by_class(dataset: Dataset) -> tuple[Counter[int], int]:
 def _most_first(dataset: Dataset, found: Counter[int]) -> list[str]:
     """The classes with their counts, the most frequent first; only their names where nothing is counted."""
     order = sorted(range(len(dataset.labels)), key=lambda index: -found[index])
-    return [f"{dataset.labels[index]} {found[index]:,}" if found else dataset.labels[index] for index in order]
+    names = [short(name, NAME) for name in dataset.labels]
+    return [f"{names[index]} {found[index]:,}" if found else names[index] for index in order]
 
 
 def report_lines(dataset: Dataset) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path, PurePath, PureWindowsPath
 
 import numpy as np
@@ -40,24 +42,40 @@ def train_val_split(dataset: Dataset, fraction: float, seed: int) -> tuple[Datas
 
 
 def filter_by_list(dataset: Dataset, path: Path) -> Dataset:
-    """Only the images whose file names are lines of ``path``; names without an image become problems.
+    """Only the images whose file names are lines of ``path``, in the order of the dataset; names without an image become problems.
 
-    Only the file name of a path counts, also of a path of Windows. Raises ``InputError`` where the file can't be read or names none.
+    Folders in a line count only where several images have the file name; a path of Windows is read, too. Raises ``InputError`` where the
+    file can't be read or names none of the images.
     """
-    lines = read_lines(path, f"list={path}")
-    wanted = {_file_name(line): number for number, line in lines.items()}
-    names = [PurePath(sample.name).name for sample in dataset.samples]
-    indices = [index for index, name in enumerate(names) if name in wanted]
-    if not indices:
-        raise InputError(f"list={path} names none of the images of {dataset.name}", "write one file name per line")
-    missing = sorted((wanted[name], name) for name in wanted.keys() - set(names))
-    lost = [Problem(f"{path.name}:{number}", f"no image {short(name)}") for number, name in missing]
-    return dataclasses.replace(dataset.pick(indices), problems=(*dataset.problems, *lost))
+    lines = read_lines(path, f"list={short(path)}")
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(dataset.samples):
+        by_name[PurePath(sample.name).name].append(index)
+    chosen: set[int] = set()
+    problems = list(dataset.problems)
+    for number, line in lines.items():
+        wanted = PureWindowsPath(line).parts or (line,)  # "." has no parts
+        found = _closest(wanted, by_name.get(wanted[-1], []), dataset.samples)
+        chosen.update(found)
+        if len(found) != 1:
+            what = f"{len(found)} images of the name {short(line)}; all are used" if found else f"no image {short(line)}"
+            problems.append(Problem(f"{path.name}:{number}", what))
+    if not chosen:
+        raise InputError(f"list={short(path)} names none of the images of {dataset.name}", "write one file name per line")
+    return dataclasses.replace(dataset.pick(sorted(chosen)), problems=tuple(problems))
 
 
-def _file_name(line: str) -> str:
-    """The name of the file at a path that may be one of Windows."""
-    return PureWindowsPath(line).name or line
+def _closest(wanted: Sequence[str], indices: list[int], samples: Sequence[Sample]) -> list[int]:
+    """Of images with one file name, those whose folders agree with the most folders of the path ``wanted``, from its end on."""
+    if len(indices) < 2:
+        return indices
+
+    def agreement(index: int) -> int:
+        pairs = zip(reversed(wanted), reversed(PurePath(samples[index].name).parts), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    best = max(map(agreement, indices))
+    return [index for index in indices if agreement(index) == best]
 
 
 def group_indices(dataset: Dataset) -> list[list[int]]:

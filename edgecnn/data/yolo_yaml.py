@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from edgecnn.data.darknet import names_of, read_obj_data
+from edgecnn.data.paths import exists, is_file
 from edgecnn.data.yolo_rows import KeyPoints
 from edgecnn.errors import InputError
 from edgecnn.labels import load_yaml, ordered_names, read_label_file
@@ -115,10 +116,10 @@ class Places:
         """The place that ``text`` names; None where there is none."""
         words = _parts(text)
         for start in range(len(words)):
-            if (inside := self._folder.joinpath(*words[start:])).exists():
+            if exists(inside := self._folder.joinpath(*words[start:])):
                 return inside
         elsewhere = [Path(text), *(base / text for base in self._outside), self._folder / text]
-        return next((place for place in elsewhere if place.is_absolute() and place.exists()), None)
+        return next((place for place in elsewhere if place.is_absolute() and exists(place)), None)
 
     def image(self, text: str) -> Path | None:
         """The image file that ``text`` names; its folder is looked up once for all its files."""
@@ -128,7 +129,7 @@ class Places:
             self._known[head] = self.folder_or_file(head) if head.strip("./") else self._folder
         folder = self._known[head]
         found = None if folder is None else folder / path.name
-        if found is not None and found.is_file():
+        if found is not None and is_file(found):
             return found
         return place if (place := self.folder_or_file(text)) is not None and place.is_file() else None
 

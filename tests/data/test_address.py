@@ -115,6 +115,14 @@ def test_an_earlier_name_of_a_parameter_is_answered_with_the_new_one(old: str, n
         parse_address(f"somewhere?{old}")
 
 
+def test_a_seed_without_a_division_is_refused(tmp_path: Path, write_image: Writer) -> None:
+    for number in range(4):
+        write_image(tmp_path / "cat" / f"{number}.png", seed=number)
+    with pytest.raises(InputError, match="is not divided without split=train or split=val"):
+        open_dataset(f"{tmp_path}?seed=1")
+    assert len(open_dataset(f"{tmp_path}?seed=1&split=val")) == 1
+
+
 def test_two_splits_contradict(clips: Path) -> None:
     with pytest.raises(InputError, match=r"two splits of .* are named, train and valid"):
         open_dataset(f"{clips}?split=train", split="valid")
@@ -154,6 +162,15 @@ def test_a_folder_with_a_question_mark_is_a_folder(tmp_path: Path, write_image: 
         pytest.param("val_fraction=1.5", "val_fraction=1.5 is not a number between 0 and 1", id="fraction"),
         pytest.param("val_fraction=x", "val_fraction=x is not a number between 0 and 1", id="fraction is no number"),
         pytest.param("seed=-1", "seed=-1 is not a whole number", id="seed"),
+        pytest.param("seed=" + "9" * 30, "seed=9+ is not a whole number", id="huge seed"),
+        pytest.param("split=train&split=val", r"split= is given twice in .*; give it once", id="a parameter twice"),
+        pytest.param(
+            "split=train&seed=1", r"seed= is that of a random split, but .* has splits of its own", id="seed and a split"
+        ),
+        pytest.param(
+            "seed=1", r"seed= is that of a random split, but .*; add val_fraction=, or leave seed= out", id="only a seed"
+        ),
+        pytest.param("list=a\0b", "contains a zero byte", id="zero byte"),
         pytest.param("group=(", "not a regular expression", id="group"),
         pytest.param("rename=a", "write name=name", id="rename"),
         pytest.param(

@@ -132,3 +132,221 @@ def test_coco_subset_has_its_images_and_boxes(real_data: Path, split: str, image
     assert len(dataset) == images
     assert sum(len(sample.boxes) for sample in dataset.samples if sample.boxes) == boxes
     assert (len(dataset.labels), dataset.problems) == (80, ())
+
+
+def record(folder: Path, **changes: Any) -> Path:
+    """A COCO file with one image (a.png) and one box, with other lists or none."""
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 40, "height": 30}],
+        "annotations": [{"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 10]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    path = folder / "boxes.json"
+    path.write_text(json.dumps(content | changes))
+    return path
+
+
+def found(path: Path) -> list[int]:
+    """The number of boxes in each image."""
+    return [len(sample.boxes or ()) for sample in open_dataset(path).samples]
+
+
+@pytest.mark.parametrize(
+    ("image_id", "annotated"),
+    [
+        pytest.param("img-1", "img-1", id="words"),
+        pytest.param("00001", "00001", id="text with zeros"),
+        pytest.param(1.0, 1, id="float and int"),
+        pytest.param(1, "1", id="int and text"),
+        pytest.param("1", 1.0, id="text and float"),
+    ],
+)
+def test_ids_may_be_written_in_several_ways(tmp_path: Path, write_image: Writer, image_id: Any, annotated: Any) -> None:
+    write_image(tmp_path / "a.png")
+    images = [{"id": image_id, "file_name": "a.png"}]
+    annotations = [{"id": 5, "image_id": annotated, "category_id": "1", "bbox": ["1", "2", "10", "10"], "iscrowd": "0"}]
+    dataset = open_dataset(record(tmp_path, images=images, annotations=annotations))
+    boxes = dataset.samples[0].boxes
+    assert dataset.problems == ()
+    assert boxes is not None
+    assert (boxes.xyxy.tolist(), boxes.crowd.tolist() if boxes.crowd is not None else None) == ([[1, 2, 11, 12]], [False])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["images\\a.png", "./images/a.png", "C:\\data\\images\\a.png", "/home/someone/images/a.png", "other/images/a.png", "a.png"],
+)
+def test_a_file_name_may_be_of_another_machine(tmp_path: Path, write_image: Writer, name: str) -> None:
+    write_image(tmp_path / "images" / "a.png")
+    assert found(record(tmp_path, images=[{"id": 1, "file_name": name}])) == [1]
+
+
+def test_an_absolute_file_name_of_this_machine_is_used(tmp_path: Path, write_image: Writer) -> None:
+    image = write_image(tmp_path / "elsewhere" / "a.png")
+    (tmp_path / "set").mkdir()
+    assert found(record(tmp_path / "set", images=[{"id": 1, "file_name": str(image)}])) == [1]
+
+
+@pytest.mark.parametrize("name", ["gone/a.png", "cam1/a.png", "../a.png", "\0", "a" * 5000, "", " ", "."])
+def test_an_image_is_never_guessed_in_another_folder(tmp_path: Path, write_image: Writer, name: str) -> None:
+    write_image(tmp_path / "set" / "cam2" / "a.png")
+    (tmp_path / "set" / "cam1").mkdir()
+    with pytest.raises(InputError, match="has no usable image") as caught:
+        open_dataset(record(tmp_path / "set", images=[{"id": 1, "file_name": name}]))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_images_of_one_name_in_two_folders_are_a_problem(tmp_path: Path, write_image: Writer) -> None:
+    for folder in ("first", "second"):
+        write_image(tmp_path / "images" / folder / "a.png")
+    with pytest.raises(InputError, match=r"several images of this name, in first, second: a\.png"):
+        open_dataset(record(tmp_path))
+
+
+def test_an_image_that_one_split_lacks_is_not_taken_from_another(tmp_path: Path, write_image: Writer) -> None:
+    write_image(tmp_path / "train" / "b.png")
+    write_image(tmp_path / "val" / "a.png")
+    record(tmp_path, images=[{"id": 1, "file_name": "a.png"}]).rename(tmp_path / "train.json")
+    record(tmp_path).rename(tmp_path / "val.json")
+    with pytest.raises(InputError, match=r"train\.json: image 1: no such file: a\.png"):
+        open_dataset(tmp_path, split="train")
+    assert len(open_dataset(tmp_path, split="val")) == 1
+
+
+@pytest.mark.parametrize("area", [None, 0, "unknown", float("nan")])
+def test_an_area_that_is_unknown_is_that_of_the_box(tmp_path: Path, write_image: Writer, area: Any) -> None:
+    write_image(tmp_path / "a.png")
+    dataset = open_dataset(record(tmp_path, annotations=[box(image=1, category=1, area=area)]))
+    boxes = dataset.samples[0].boxes
+    assert boxes is not None
+    assert boxes.area is not None
+    assert (boxes.area.tolist(), dataset.problems) == ([100], ())
+
+
+def test_another_stated_size_names_both(tmp_path: Path, write_image: Writer) -> None:
+    write_image(tmp_path / "a.png")
+    images = [{"id": 1, "file_name": "a.png", "width": 80, "height": 60}]
+    assert [(one.where, one.what) for one in open_dataset(record(tmp_path, images=images)).problems] == [
+        (
+            "a.png",
+            "the image has 40x30 pixels, but boxes.json: image 1 states 80x60; its boxes may be in the wrong place",
+        )
+    ]
+    images = [{"id": 1, "file_name": "a.png", "width": 30, "height": 40}]
+    assert "turned by its EXIF orientation" in open_dataset(record(tmp_path, images=images)).problems[0].what
+    images = [{"id": 1, "file_name": "a.png", "width": 0, "height": None}]
+    assert open_dataset(record(tmp_path, images=images)).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "what"),
+    [
+        pytest.param(
+            {"annotations": [box(image=1, category=1), {**box(image=1, category=1), "id": 6}]},
+            "boxes.json: annotation 6",
+            "the same box and class as annotation 5; left out",
+            id="a box twice",
+        ),
+        pytest.param(
+            {"categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "cat"}]},
+            "boxes.json",
+            "the categories 1 and 2 are both called cat; they are one class",
+            id="a name twice",
+        ),
+        pytest.param(
+            {"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}]},
+            "boxes.json: image 1",
+            "the id for a second time; left out",
+            id="an id twice",
+        ),
+        pytest.param(
+            {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}]},
+            "boxes.json: image 2",
+            "the file of boxes.json: image 1 for a second time: ./a.png",
+            id="a file twice",
+        ),
+        pytest.param(
+            {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": 7}]},
+            "boxes.json: image 2",
+            "no file_name, but 7; left out",
+            id="a number for a name",
+        ),
+        pytest.param(
+            {"annotations": [box(image=1, category=1), None]},
+            "boxes.json: annotations[1]",
+            "no annotation, but None; left out",
+            id="null",
+        ),
+        pytest.param(
+            {"annotations": [box(image=1, category=1), {"image_id": 1, "category_id": 1, "bbox": "1234"}]},
+            "boxes.json: annotations[1]",
+            "no box of four numbers: 1234; left out",
+            id="text for a box",
+        ),
+        pytest.param(
+            {"annotations": [box(image=1, category=1), {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 10**400]}]},
+            "boxes.json: annotations[1]",
+            f"no box of four numbers: [1, 2, 3, 1{'0' * 66}...; left out",
+            id="a huge number",
+        ),
+    ],
+)
+def test_an_entry_that_is_left_out_is_named(
+    tmp_path: Path, write_image: Writer, changes: dict[str, Any], where: str, what: str
+) -> None:
+    write_image(tmp_path / "a.png")
+    dataset = open_dataset(record(tmp_path, **changes))
+    assert [(one.where, one.what) for one in dataset.problems] == [(where, what)]
+    assert [len(sample.boxes or ()) for sample in dataset.samples] == [1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"categories": [{"id": 1}]}, r"categories\[0\] is \{'id': 1\}, without an id and a name", id="no name"),
+        pytest.param({"categories": [7]}, r"categories\[0\] is 7", id="a number"),
+        pytest.param({"categories": [{"id": 1, "name": "a"}, {"id": 1.0, "name": "b"}]}, "the id 1, a and b", id="an id twice"),
+        pytest.param({"images": {}}, "images must be a list", id="an object for a list"),
+        pytest.param({"annotations": None}, "annotations must be a list", id="null for a list"),
+    ],
+)
+def test_a_record_that_can_not_be_read_is_one_line(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        open_dataset(record(tmp_path, **changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"[" * 100_000, "lists in lists without end", id="nested"),
+        pytest.param(b'{"images": ' + b"9" * 10_000 + b"}", "can't read the COCO file", id="a number of 10,000 digits"),
+        pytest.param(b"\xff\xfe\x00", "can't read the COCO file", id="cut UTF-16"),
+    ],
+)
+def test_hostile_json_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "instances.json").write_bytes(content)
+    with pytest.raises(InputError, match=said) as caught:
+        open_dataset(tmp_path / "instances.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_parent_category_that_nothing_uses_is_no_class(tmp_path: Path, write_image: Writer) -> None:
+    write_image(tmp_path / "a.png")
+    categories = [
+        {"id": 0, "name": "animals", "supercategory": "none"},
+        {"id": 1, "name": "cat", "supercategory": "animals"},
+        {"id": 2, "name": "dog", "supercategory": "animals"},
+    ]
+    assert open_dataset(record(tmp_path, categories=categories)).labels == ("cat", "dog")
+    used = open_dataset(record(tmp_path, categories=categories, annotations=[box(image=1, category=0)]))
+    assert used.labels == ("animals", "cat", "dog")
+
+
+def test_images_without_an_entry_are_counted(tmp_path: Path, write_image: Writer) -> None:
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / "images" / name)
+    (tmp_path / "images" / "notes.txt").touch()
+    dataset = open_dataset(record(tmp_path))
+    assert {what: count for what, count in dataset.left_out.items() if count} == {".txt": 1, "images without an entry": 1}

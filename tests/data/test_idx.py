@@ -87,6 +87,47 @@ def test_a_broken_file_is_one_line(tmp_path: Path, write_idx: Writer, spoil: Cal
     assert "\n" not in str(caught.value)
 
 
+def header(*values: int) -> Callable[[Path], None]:
+    """Overwrite the big-endian numbers at the begin of the content."""
+
+    def spoil(path: Path) -> None:
+        content = gzip.decompress(path.read_bytes())
+        path.write_bytes(gzip.compress(np.array(values, ">u4").tobytes() + content[4 * len(values) :]))
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(header(0x803, 2**32 - 1, 2**16, 2**16), "is too small for the .* bytes", id="16 TiB"),
+        pytest.param(header(0x803, 20, 0, 28), "images have 0 x 28 pixels", id="no height"),
+        pytest.param(header(0x803, 1, 2**31, 2**31), "images have 2147483648 x 2147483648 pixels", id="too wide"),
+        pytest.param(header(0x802), "begins with 00000802 instead of 00000803", id="two dimensions"),
+        pytest.param(header(0xD03), "begins with 00000d03 instead of 00000803", id="float"),
+        pytest.param(header(0x803, 10), "has more than 7840 bytes", id="fewer images than bytes"),
+        pytest.param(header(0x803, 0), "has more than 0 bytes", id="no images"),
+        pytest.param(lambda path: path.write_bytes(gzip.compress(b"\0\0\x08\x03\0\0")), "ends in its header", id="cut header"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), "the other file of a pair", id="a folder"),
+    ],
+)
+def test_a_header_that_lies_is_one_line(tmp_path: Path, write_idx: Writer, spoil: Callable[[Path], None], said: str) -> None:
+    spoil(write_idx(tmp_path) / "train-images-idx3-ubyte.gz")
+    with pytest.raises(InputError, match=said) as caught:
+        open_dataset(tmp_path, split="train")
+    assert "\n" not in str(caught.value)
+
+
+def test_splits_with_images_of_two_sizes_are_not_joined(tmp_path: Path, write_idx: Writer) -> None:
+    write_idx(tmp_path, "train")
+    write_idx(tmp_path, "test")
+    images = tmp_path / "t10k-images-idx3-ubyte.gz"
+    images.write_bytes(gzip.compress(np.array([0x803, 20, 14, 56], ">u4").tobytes() + bytes(20 * 14 * 56)))
+    with pytest.raises(InputError, match="have images of 56x14 and 28x28 pixels; name one split"):
+        open_dataset(tmp_path)
+    assert open_dataset(tmp_path, split="test").samples[0].read().shape == (14, 56, 3)
+
+
 def test_counts_must_agree(tmp_path: Path, write_idx: Writer) -> None:
     with pytest.raises(InputError, match="has 20 images, but 19 labels"):
         open_dataset(write_idx(tmp_path, count=20, labels=19))

@@ -82,12 +82,62 @@ def test_a_list_names_the_images_that_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
-    [pytest.param(None, "No such file", id="missing"), pytest.param("x.png", "names none of the images", id="other-names")],
+    "line",
+    [
+        pytest.param(b"a.png\n", id="plain"),
+        pytest.param(b"\xef\xbb\xbfa.png\r\n", id="byte order mark"),
+        pytest.param("a.png\n".encode("utf-16"), id="UTF-16"),
+        pytest.param(b"/home/someone/set/a.png", id="absolute"),
+        pytest.param(b"C:\\set\\images\\a.png\r\n\r\n", id="Windows"),
+        pytest.param(b".\n./\na.png", id="no name"),
+    ],
 )
-def test_a_list_without_images_is_one_line(content: str | None, said: str, tmp_path: Path) -> None:
+def test_a_list_may_be_of_another_system(tmp_path: Path, line: bytes) -> None:
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "some.txt").write_bytes(line)
+    assert [sample.name for sample in open_dataset(f"{tmp_path}?list={tmp_path / 'some.txt'}").samples] == ["a.png"]
+
+
+def test_folders_in_a_list_tell_images_of_one_name_apart(tmp_path: Path) -> None:
+    for folder in ("cat", "dog"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    listing = tmp_path / "some.txt"
+    listing.write_text("other/dog/a.png\n")
+    assert [sample.name for sample in open_dataset(f"{tmp_path}?list={listing}").samples] == ["dog/a.png"]
+    listing.write_text("a.png\n")
+    dataset = open_dataset(f"{tmp_path}?list={listing}")
+    assert (len(dataset), dataset.problems[0].what) == (2, "2 images of the name a.png; all are used")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "No such file", id="missing"),
+        pytest.param(b"x.png", "names none of the images", id="other names"),
+        pytest.param(b"", "names none of the images", id="empty"),
+        pytest.param(b"a.png\0\n", "contains zero bytes", id="zero byte"),
+        pytest.param(b"caf\xe9.png\n", "is not UTF-8 text; save it as UTF-8", id="Latin-1"),
+        pytest.param(b"x" * 70_000, "names none of the images", id="a huge line"),
+        pytest.param("folder", "Is a directory", id="a folder"),
+    ],
+)
+def test_a_list_without_images_is_one_line(content: bytes | str | None, said: str, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
-    if content:
-        (tmp_path / "some.txt").write_text(content)
-    with pytest.raises(InputError, match=said):
-        open_dataset(f"{tmp_path}?list={tmp_path / 'some.txt'}")
+    listing = tmp_path / "some.txt"
+    if isinstance(content, bytes):
+        listing.write_bytes(content)
+    elif content:
+        listing.mkdir()
+    with pytest.raises(InputError, match=said) as caught:
+        open_dataset(f"{tmp_path}?list={listing}")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("place", ["", "a" * 5000, "~nobody-of-this-name/x"])
+def test_a_list_at_no_possible_place_is_one_line(tmp_path: Path, place: str) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="list="):
+        open_dataset(f"{tmp_path}?list={place}")

@@ -51,6 +51,7 @@ def test_splits(angles: Callable[..., Path]) -> None:
         pytest.param("c.png,1", "'c.png', and no such file; left out", id="no image"),
         pytest.param("a.png,1,2", "3 columns instead of file,value; left out", id="columns"),
         pytest.param("b.png,1", "b.png for a second time; left out", id="twice"),
+        pytest.param("x" * 300 + ",1", f"'{'x' * 77}...', and no such file; left out", id="a long name"),
         pytest.param("bad.png,1", "an empty file; left out", id="empty image"),
     ],
 )
@@ -75,6 +76,12 @@ def test_a_file_without_use_is_one_line(angles: Callable[..., Path], rows: tuple
     with pytest.raises(InputError, match=said) as caught:
         open_dataset(angles(*rows))
     assert "\n" not in str(caught.value)
+
+
+def test_folders_of_windows_and_images_without_a_row(angles: Callable[..., Path]) -> None:
+    dataset = open_dataset(angles("file,angle", "images\\a.png,1", images="images"))
+    assert ([one.name for one in dataset.samples], dataset.problems) == (["images/a.png"], ())
+    assert dict(dataset.left_out)["images without a row"] == 1
 
 
 def test_two_names_of_a_value_contradict(angles: Callable[..., Path]) -> None:

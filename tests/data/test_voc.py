@@ -115,6 +115,103 @@ def test_a_dataset_without_a_usable_image_says_why(tmp_path: Path, write_voc: Wr
         open_dataset(tmp_path)
 
 
+def test_xml_beside_the_images(tmp_path: Path, write_voc: Writer) -> None:
+    for stem in ("a", "b"):
+        write_voc(tmp_path, stem, [("dog", (1, 2, 11, 12))], ("", ""))
+    (tmp_path / "notes.md").touch()
+    dataset = open_dataset(tmp_path)
+    assert (dataset.task, [one.name for one in dataset.samples], dataset.problems) == ("detect", ["a.png", "b.png"], ())
+    assert (dataset.evidence, dict(dataset.left_out)) == ("XML beside the images", {".md": 1})
+
+
+def test_labels_of_a_split_come_from_all(tmp_path: Path, write_voc: Writer) -> None:
+    write_voc(tmp_path / "train", "a", [("dog", (1, 2, 11, 12)), ("cat", (1, 2, 11, 12))])
+    write_voc(tmp_path / "valid", "b", [("dog", (1, 2, 11, 12))])
+    dataset = open_dataset(tmp_path, split="val")
+    boxes = dataset.samples[0].boxes
+    assert dataset.labels == ("cat", "dog")
+    assert boxes is not None
+    assert boxes.class_id.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        pytest.param((40, 30), "", id="right"),
+        pytest.param((0, 0), "", id="not known"),
+        pytest.param((80, 60), "the image has 40x30 pixels, but a.xml states 80x60; its boxes", id="resized"),
+        pytest.param((30, 40), "a.xml states 30x40: it is turned by its EXIF orientation", id="turned"),
+    ],
+)
+def test_another_stated_size_names_both(tmp_path: Path, write_voc: Writer, size: tuple[int, int], said: str) -> None:
+    file = write_voc(tmp_path, "a", [("dog", (1, 2, 11, 12))])
+    stated = f"<size><width>{size[0]}</width><height>{size[1]}</height><depth>3</depth></size>"
+    file.write_text(file.read_text().replace("<object>", f"{stated}<object>", 1))
+    problems = open_dataset(tmp_path).problems
+    assert [one.where for one in problems] == (["a.png"] if said else [])
+    assert said in "".join(one.what for one in problems)
+
+
+ENTITIES = "<!DOCTYPE a [<!ENTITY x '" + "y" * 1000 + "'>]>"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(f"{ENTITIES}<annotation>{'&x;' * 1000}</annotation>", "a document type declaration", id="entities"),
+        pytest.param("<annotation>" + "<a>" * 5000, "elements in elements more than 100 deep", id="nested"),
+        pytest.param("", "an empty file", id="empty"),
+        pytest.param("<annotation>\0</annotation>", "no XML that can be read", id="zero byte"),
+    ],
+)
+def test_hostile_xml_is_a_problem(tmp_path: Path, write_voc: Writer, content: str, said: str) -> None:
+    write_voc(tmp_path, "good", [("dog", (1, 2, 11, 12))])
+    write_voc(tmp_path, "bad", []).write_text(content)
+    dataset = open_dataset(tmp_path)
+    assert ([one.name for one in dataset.samples], [one.where for one in dataset.problems]) == (["good.png"], ["bad.xml"])
+    assert said in dataset.problems[0].what
+
+
+def test_an_object_without_content_and_a_comment_move_no_line(tmp_path: Path, write_voc: Writer) -> None:
+    file = write_voc(tmp_path, "a", [("dog", (1, 2, 11, 12)), ("dog", (5, 5, 5, 5))])
+    file.write_text(file.read_text().replace("<object>", "<object/><!-- <object> --><object>", 1))
+    dataset = open_dataset(tmp_path)
+    assert [one.where for one in dataset.problems] == ["a.xml:3", "a.xml:7"]
+    assert [len(one.boxes or ()) for one in dataset.samples] == [1]
+
+
+def test_boxes_of_parts_are_not_those_of_the_object(tmp_path: Path, write_voc: Writer) -> None:
+    file = write_voc(tmp_path, "a", [("dog", (1, 2, 11, 12))])
+    part = "<part><name>head</name><bndbox><xmin>3</xmin><ymin>3</ymin><xmax>4</xmax><ymax>4</ymax></bndbox></part>"
+    file.write_text(file.read_text().replace("<object>", f"<object>{part}"))
+    dataset = open_dataset(tmp_path)
+    boxes = dataset.samples[0].boxes
+    assert boxes is not None
+    assert (dataset.labels, boxes.xyxy.tolist()) == (("dog",), [[1, 2, 11, 12]])
+
+
+def test_two_images_of_one_name_are_told(tmp_path: Path, write_voc: Writer, write_image: Writer) -> None:
+    write_voc(tmp_path, "a", [("dog", (1, 2, 11, 12))])
+    write_image(tmp_path / "JPEGImages" / "a.bmp")
+    assert [one.what for one in open_dataset(tmp_path).problems] == ["a second image of the name a: a.png is used"]
+
+
+def test_an_image_set_may_name_files_and_hold_spaces(tmp_path: Path, write_voc: Writer) -> None:
+    for stem in ("my image", "b"):
+        write_voc(tmp_path, stem, [("dog", (1, 2, 11, 12))])
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("my image\n")
+    (lists / "val.txt").write_text("JPEGImages/b.png  1\n")
+    assert [[one.name for one in open_dataset(tmp_path, split=name).samples] for name in ("train", "val")] == [
+        ["my image.png"],
+        ["b.png"],
+    ]
+    (lists / "val.txt").write_bytes(b"b\xff\xfe\n")
+    with pytest.raises(InputError, match=r"the list .*val\.txt is not UTF-8 text"):
+        open_dataset(tmp_path, split="val")
+
+
 @pytest.mark.real_data
 def test_facemask_has_its_images_and_faces(real_data: Path) -> None:
     dataset = open_dataset(real_data / "facemask853")
