@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -41,12 +42,38 @@ def test_a_line_for_each_epoch_and_a_checkpoint(digits: Path, tmp_path: Path) ->
     pytest.importorskip("torch")
     found = run("mlp", "--data", str(digits), "--out", str(tmp_path / "run"), "--epochs", "2", "--batch", "16", "--workers", "1")
     assert found.exit_code == 0, found.output
-    lines = found.output.splitlines()
+    assert "digits is read as IDX (t10k-images-idx3-ubyte.gz), split train: 40 images" in found.stderr
+    lines = found.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
     assert all("loss" in line and "top-1" in line for line in lines[1:3])
     assert lines[-1] == f"wrote {tmp_path / 'run/model.safetensors'}"
     left = {path.name for path in (tmp_path / "run").iterdir()}
     assert left == {"model.safetensors", "state.pt", "scores.json", "curves.png", "confusion.png"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("--val", "{}", "--val-fraction", "0.1"), "--val-fraction splits --data, but --val names", id="val twice"),
+        pytest.param(("--data-format", "voc"), "format=voc: .* has none of its files", id="another format"),
+        pytest.param(("--data-format", "csv"), "format=csv is not a format of datasets", id="no format"),
+    ],
+)
+def test_options_of_the_data_that_contradict_are_one_line(
+    digits: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    pytest.importorskip("torch")
+    options = [word.format(digits) for word in words]
+    found = run("mlp", "--data", str(digits), "--out", str(tmp_path / "run"), *options)
+    assert found.exit_code == 2
+    assert re.search(said, found.output)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scene_is_not_downloaded(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    found = run("edgedet", "--data", "scene:cups?count=4", "--download", "--out", str(tmp_path / "run"))
+    assert (found.exit_code, "--download is for Fashion-MNIST, but --data is a scene" in found.output) == (2, True)
 
 
 def test_options_of_the_network_go_into_card_and_command(digits: Path, tmp_path: Path) -> None:

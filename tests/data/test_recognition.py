@@ -121,10 +121,10 @@ def test_images_below_class_folders_belong_to_the_class(tmp_path: Path, write_im
     for name in ("cat/a.png", "cat/more/b.png", "cat/more/.hidden/c.png", "dog/d.png", "dog/.e.png"):
         write_image(tmp_path / name)
     (tmp_path / "cat" / "Thumbs.db").touch()
-    (tmp_path / "cat" / "more" / "clip.gif").touch()
+    (tmp_path / "cat" / "more" / "clip.mp3").touch()
     dataset = open_dataset(tmp_path)
     assert [(one.name, one.label) for one in dataset.samples] == [("cat/a.png", 0), ("cat/more/b.png", 0), ("dog/d.png", 1)]
-    assert describe(dataset).endswith("3 images, 2 classes (cat, dog); not read: 1 .gif")
+    assert describe(dataset).endswith("3 images, 2 classes (cat, dog); not read: 1 .mp3")
 
 
 def test_one_folder_too_high_is_no_classifier_of_one_class(tmp_path: Path, write_image: Writer) -> None:
