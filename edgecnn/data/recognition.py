@@ -133,7 +133,9 @@ def describe(dataset: Dataset) -> str:
         counts.append(f"the value {short(dataset.labels[0], NAME)}")
     elif dataset.labels:
         counts.append(f"{counted(len(dataset.labels), 'class')} ({_listed(_most_first(dataset, found))})")
-        lacking = [short(name, NAME) for index, name in enumerate(dataset.labels) if not found[index] and index not in dataset.unlabelled]
+        lacking = [
+            short(name, NAME) for index, name in enumerate(dataset.labels) if not found[index] and index not in dataset.unlabelled
+        ]
         if lacking and found:
             counts.append(f"none of {_listed(lacking)}")
     split = f", split {dataset.split}" if dataset.split else ""

@@ -41,7 +41,7 @@ def test_a_coco_file_in_each_split(splits: Path) -> None:
     assert dataset_splits(splits) == SPLITS
     assert describe(dataset) == (
         f"{splits.name} is read as COCO (train/_annotations.coco.json, valid/_annotations.coco.json, 1 more .json), "
-        "split valid: 1 image, 1 box, 1 class (cat)"
+        "split valid: 1 image, 1 box, 1 class (cat 1)"
     )
     assert len(open_dataset(splits)) == 3
 
@@ -124,7 +124,7 @@ def test_images_below_class_folders_belong_to_the_class(tmp_path: Path, write_im
     (tmp_path / "cat" / "more" / "clip.mp3").touch()
     dataset = open_dataset(tmp_path)
     assert [(one.name, one.label) for one in dataset.samples] == [("cat/a.png", 0), ("cat/more/b.png", 0), ("dog/d.png", 1)]
-    assert describe(dataset).endswith("3 images, 2 classes (cat, dog); not read: 1 .mp3")
+    assert describe(dataset).endswith("3 images, 2 classes (cat 2, dog 1); not read: 1 .mp3")
 
 
 def test_one_folder_too_high_is_no_classifier_of_one_class(tmp_path: Path, write_image: Writer) -> None:
