@@ -18,6 +18,7 @@ from edgecnn.errors import InputError
 from edgecnn.runtime.event_kinds import EVENT_KINDS
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_MOST_SECONDS = 1e9  # no clock or lock takes much more
 # Decimal units, as disks and cameras give sizes.
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -110,7 +111,7 @@ class Number(Parser):
             if isinstance(value, bool):
                 raise TypeError
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{value!r} is not a number", "write a number") from None
 
     def text(self, value: Any) -> str:
@@ -144,7 +145,10 @@ class Seconds(Number):
         found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(ms|s|m|h)?", text)
         if found is None:
             raise InputError(f"{value!r} is not a time", "write one such as 100ms, 30s, 10m or 1h")
-        return float(found[1]) * _SECONDS[found[2] or ""]
+        seconds = float(found[1]) * _SECONDS[found[2] or ""]
+        if seconds > _MOST_SECONDS:
+            raise InputError(f"{text[:40]} is longer than 30 years", "write inf for no limit")
+        return seconds
 
     def text(self, value: Any) -> str:
         """Format with the unit."""
@@ -164,7 +168,10 @@ class Bytes(Number):
         found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmg]?)b?", str(value).strip().lower())
         if found is None:
             raise InputError(f"{value!r} is not a size", "write one such as 100MB or 2GB")
-        return int(float(found[1]) * _BYTES[found[2]])
+        size = float(found[1]) * _BYTES[found[2]]
+        if size > 2**62:
+            raise InputError(f"{str(value)[:40]} is larger than any disk", "write a smaller size")
+        return int(size)
 
     def text(self, value: Any) -> str:
         """Format with the largest unit that gives an integer."""
@@ -207,7 +214,7 @@ class Numbers(Parser):
     def _parse(self, value: Any) -> tuple[float, ...]:
         try:
             return tuple(float(part) for part in joined(value).split(","))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise InputError(f"{value!r} is not a number, nor several with commas between", "write one number or three") from None
 
 

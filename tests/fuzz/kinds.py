@@ -35,12 +35,14 @@ class Kind:
     """``make`` gives the undamaged variants; ``steps`` are the uses of a damaged one in a folder, each of which may refuse it.
 
     ``engine``: an inference engine loads the file. It may crash; then the helper process has to say so in one line.
+    ``share``: of the inputs of a run, less where one takes half a second.
     """
 
     make: Callable[[], Sequence[Files]]
     damage: Damage
     steps: Steps
     engine: bool = False
+    share: float = 1.0
 
 
 def command(*arguments: str) -> None:
@@ -427,14 +429,14 @@ KINDS: Mapping[str, Kind] = {
     "card": Kind(
         lambda: _tasks("card.json", lambda task: corpus.card(task).to_json().encode()), _only("card.json", in_json), _card
     ),
-    "goldens": Kind(lambda: _tasks("goldens.npz", corpus.goldens), _damage_goldens, _goldens),
+    "goldens": Kind(lambda: _tasks("goldens.npz", corpus.goldens), _damage_goldens, _goldens, share=0.6),
     "metadata": Kind(_texts, _damage_texts, _metadata),
     "onnx": Kind(_models("onnx"), _pairs((".onnx", in_bytes)), _model, engine=True),
     "tflite": Kind(_models("tflite"), _pairs((".tflite", in_bytes)), _model, engine=True),
     "openvino": Kind(_models("openvino"), _pairs((".xml", in_text), (".xml", in_bytes), (".bin", in_bytes)), _model, engine=True),
     "checkpoint": Kind(_dict(corpus.checkpoint), _pairs((".safetensors", in_bytes)), _checkpoint),
     "weights": Kind(_each(corpus.weights), _pairs((".safetensors", in_bytes), ("", in_zip(in_bytes))), _weights),
-    "program": Kind(_dict(corpus.program), _pairs((".json", in_json), ("", in_zip(in_bytes))), _program),
+    "program": Kind(_dict(corpus.program), _pairs((".json", in_json), ("", in_zip(in_bytes))), _program, share=0.2),
     "labels": Kind(_each(lambda: LABELS), _pairs((".json", in_json), ("", in_text)), _labels),
     "yolo": Kind(_dict(corpus.yolo), _pairs((".txt", in_text), (".yaml", in_text), (".png", in_bytes)), _dataset("?split=train")),
     "coco": Kind(_dict(corpus.coco), _pairs((".json", in_json), (".png", in_bytes)), _dataset("/instances_val.json")),
@@ -448,7 +450,9 @@ KINDS: Mapping[str, Kind] = {
     "image": Kind(_each(corpus.images), _pairs(("", in_bytes)), _sources),
     "video": Kind(_each(corpus.videos), _pairs(("", in_bytes)), _sources),
     "cameras": Kind(lambda: [{"cameras.toml": corpus.CAMERAS}], _pairs((".toml", in_text)), _cameras),
-    "settings": Kind(lambda: [{"settings.json": json.dumps(SETTINGS).encode()}], _only("settings.json", in_values), _settings),
+    "settings": Kind(
+        lambda: [{"settings.json": json.dumps(SETTINGS).encode()}], _only("settings.json", in_values), _settings, share=0.2
+    ),
 }
 
 

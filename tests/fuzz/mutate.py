@@ -222,13 +222,13 @@ def in_zip(inner: Mutator) -> Mutator:
             entries = [(name, archive.read(name)) for name in archive.namelist()]
         chosen = rng.randrange(len(entries))
         name, content = entries[chosen]
-        kind = rng.randrange(10)
+        kind = rng.randrange(20)
         if kind == 0:
             del entries[chosen]
         elif kind == 1:
             entries[chosen] = (name + rng.choice(("x", "/", "é")), content)
         elif kind == 2:
-            entries.append(("bomb", bytes(1 << 28)))
+            entries.append(("bomb", bytes(1 << 27)))
         else:
             entries[chosen] = (name, inner(rng, content))
         file = io.BytesIO()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import select
 import shutil
@@ -148,14 +149,19 @@ class Fuzzer:
 
 
 def rounds(kinds: Sequence[str], seed: int, count: int | None, until: float) -> Iterator[tuple[str, int]]:
-    """Kinds and seeds in turns, so that a run that ends early has tried all kinds alike; one kind stays for some inputs."""
-    block, number = 10, 0
-    while (count is None or number < count) and time.monotonic() < until:
+    """Kinds and seeds in turns of ten, so that a run that ends early has tried all kinds alike; slow kinds have fewer.
+
+    ``count`` is that of the fast kinds, ``until`` the end in ``time.monotonic`` seconds.
+    """
+    done = 0
+    while (count is None or done < count) and time.monotonic() < until:
+        upto = done + 10 if count is None else min(done + 10, count)
         for kind in kinds:
-            for index in range(number, min(number + block, count) if count is not None else number + block):
+            share = KINDS[kind].share
+            for index in range(math.ceil(done * share), math.ceil(upto * share)):
                 if time.monotonic() < until:
                     yield kind, seed * 1_000_000 + index
-        number += block
+        done = upto
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
