@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -64,10 +64,10 @@ def command(*arguments: str) -> None:
 
 
 def use_model(path: Path) -> Sequence[Step]:
+    form = ("--json",) if sum(path.read_bytes()[-64:]) % 2 else ()
     return (
-        partial(command, "info", str(path)),
-        partial(command, "info", str(path), "--json"),
-        partial(command, "selftest", str(path)),
+        partial(command, "info", str(path), *form),
+        partial(command, "selftest", str(path), *form),
         partial(_predict, path),
     )
 
@@ -95,6 +95,7 @@ def _with_texts(metadata: Mapping[str, str | bytes], task: str, folder: Path) ->
     return use_model(path)
 
 
+@cache
 def _bare(task: str) -> bytes:
     return corpus.model_file("onnx", {}, task)["tiny.onnx"]
 
@@ -128,7 +129,7 @@ def _goldens(folder: Path) -> Sequence[Step]:
     # a damaged base64 is kept as it is
     text = content[1:] if content.startswith(b"!") else base64.b64encode(content)
     steps = _with_texts({corpus.CARD_KEY: corpus.card(task).to_json(), corpus.GOLDENS_KEY: text}, task, folder)
-    return [steps[2], lambda: decode(text.decode("utf-8", "surrogateescape"))]
+    return [steps[1], lambda: decode(text.decode("utf-8", "surrogateescape"))]
 
 
 def _damage_goldens(rng: Random, files: Files) -> Files:
