@@ -74,7 +74,7 @@ def select_images(
 def _with_class_numbers(uri: str) -> str:
     """The address with numbers for the class names that a YOLO dataset lacks: neither calibration nor verification needs them."""
     address = parse_address(uri)
-    if address.is_scene or address.labels:
+    if address.is_scene or address.labels or address.format not in (None, "yolo"):
         return uri
     names = numbered_names(address.path)
     return with_default(uri, "labels", ",".join(names)) if names else uri

@@ -23,7 +23,7 @@ def name_of(source: str) -> str:
 
     # The number of a local camera may be followed by options.
     number = source.partition("?")[0]
-    if number.isdecimal():
+    if number.isdecimal() and not Path(source).exists():
         return f"camera-{number}"
     if _SCHEME.match(source):
         # Redacted first: the name appears in logs and file names and must not contain a password.

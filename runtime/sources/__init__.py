@@ -34,7 +34,8 @@ def open_source(
     ======================================  =============================================================================
     an image, a folder, a video             a path
     several images                          'images/*.jpg', 'day/**/*.png', frame_%04d.png
-    a camera of this machine                0, /dev/video0, /dev/v4l/by-id/..., with options: 0?size=1280x720&fps=30&fourcc=MJPG
+    a camera of this machine                0 if no file or folder is called 0, /dev/video0, /dev/v4l/by-id/..., with options:
+                                            0?size=1280x720&fps=30&fourcc=MJPG
     RTSP                                    rtsp:// (over TCP), rtspu:// (over UDP), rtsps://
     HTTP                                    http://, https://, https+insecure:// (any certificate): MJPEG, or what FFmpeg reads
     standard input                          - : JPEGs (ffmpeg -f mjpeg -), or what FFmpeg reads
@@ -114,7 +115,8 @@ def _open_live(text: str, options: _Options) -> Source | None:
         from edgecnn.runtime.sources.stdin import StdinSource
 
         return StdinSource(live=bool(options.paced), timeout=options.timeout, max_pixels=options.max_pixels)
-    if _CAMERA_NUMBER.match(text) or text.startswith("/dev/"):
+    # a folder or file that is called like a number is not a camera
+    if (_CAMERA_NUMBER.match(text) and not Path(text).exists()) or text.startswith("/dev/"):
         from edgecnn.runtime.sources.local_camera import LocalCamera
 
         return LocalCamera(text, timeout=options.timeout)

@@ -46,3 +46,9 @@ def test_a_source_without_a_name_gets_one(source: str, name: str) -> None:
 
 def test_names_are_unique() -> None:
     assert unique(["a", "a", "b", "a-2", "a"]) == ["a", "a-2", "b", "a-2-2", "a-3"]
+
+
+def test_a_folder_called_like_a_number_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "2024").mkdir()
+    assert (name_of("2024"), name_of("2025")) == ("2024", "camera-2025")

@@ -60,6 +60,15 @@ def test_a_folder_comes_in_the_order_a_person_counts(folder: Path) -> None:
     assert names(open_source(folder)) == ["img1.png", "img2.png", "img10.png"]
 
 
+def test_a_folder_called_like_a_number_is_no_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("2024").mkdir()
+    cv2.imwrite("2024/a.png", shade(1))
+    with open_source("2024") as source:
+        assert (source.live, [frame.image.shape for frame in source]) == (False, [(48, 64, 3)])
+    assert open_source("2025").live
+
+
 def test_repeat_plays_a_folder_again_with_indices_that_go_on(folder: Path) -> None:
     source = open_source(folder, repeat=2)
     frames = list(source)
