@@ -7,6 +7,7 @@ class id to name, or such a value inside another tool's metadata. No name is eve
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ VOC_TO_COCO = {
     "diningtable": "dining table",
     "tvmonitor": "tv",
 }
+SHOWN, SHOWN_LENGTH = 8, 20  # class ids in a message, and characters of each
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxstring = 2, 3, 3, 40
 _RENAME_SIGN = re.compile("[=:]")
 
 
@@ -106,7 +110,7 @@ def ordered_names(names: Sequence[Any] | Mapping[Any, Any], source: str) -> tupl
     """
     # a text is a sequence, too: damaged metadata must not become classes of one letter each
     if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, Mapping)):
-        raise InputError(f"the names in {source} are neither a list nor a mapping: {_short(names)}", "write names as a list")
+        raise InputError(f"the names in {source} are neither a list nor a mapping: {brief(names)}", "write names as a list")
     if isinstance(names, Mapping):
         try:
             by_id = {int(key): name for key, name in names.items()}
@@ -116,12 +120,12 @@ def ordered_names(names: Sequence[Any] | Mapping[Any, Any], source: str) -> tupl
             ) from error
         missing = [number for number in range(len(by_id)) if number not in by_id]
         if missing or len(by_id) < len(names):
-            ids = ", ".join(map(str, names))
+            ids = ", ".join(str(key)[:SHOWN_LENGTH] for key in list(names)[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
             raise InputError(f"the class ids in {source} are {ids}, not 0 to {len(names) - 1}", "number the classes from 0 on")
         names = [by_id[number] for number in range(len(by_id))]
     nested = [name for name in names if isinstance(name, (list, tuple, dict, set))]
     if nested:
-        raise InputError(f"the names in {source} hold {_short(nested[0])}, which is no name", "write one text for each class")
+        raise InputError(f"the names in {source} hold {brief(nested[0])}, which is no name", "write one text for each class")
     return _checked(["" if name is None else str(name).strip() for name in names], f"the names in {source}")
 
 
@@ -131,9 +135,9 @@ def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+def brief(value: object) -> str:
+    """A value of a file for a message, bounded: aliases of a YAML file can make one that is endless as text."""
+    return _BRIEF.repr(value)
 
 
 def _is_file(path: Path) -> bool:

@@ -54,7 +54,7 @@ class ExportConfig:
     ``model`` is a checkpoint (path or shipped name), a .pt2 program or ``package.module:factory``. ``calibration``, ``verify`` and
     ``evaluate`` are dataset addresses (``edgecnn.data.address``) or ``scene:cups?...``. ``calibration`` sets the ranges of int8 with
     ``calibration_count`` images chosen by ``seed``; ``force_calibration`` allows fewer than 64 images and data that is not for
-    training; ``strict`` stops at a problem in it. Each file is verified on ``verify_count`` real images. ``evaluate`` compares the
+    training; ``strict`` stops at a problem in any dataset. Each file is verified on ``verify_count`` real images. ``evaluate`` compares the
     accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images.
     Raises ``InputError`` or ``MissingExtraError`` for formats and precisions that do not exist or whose packages are not installed.
     """

@@ -55,6 +55,8 @@ def select_images(
     """
     calibration, verify, evaluate = (uri and _with_class_numbers(uri) for uri in (calibration, verify, evaluate))
     checking = None if verify is None else _to_verify(verify, verify_count)
+    if strict and checking is not None:
+        check_strict(checking)
     if calibration is None:
         if checking is None and _of_the_scene(card):
             checking = _to_verify(VERIFY_SCENE, verify_count)

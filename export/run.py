@@ -9,6 +9,7 @@ from torch import nn
 
 from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
+from edgecnn.data.problems import check_strict
 from edgecnn.export import weights_record
 from edgecnn.export.config import ExportConfig, check_overwrite, check_targets, file_name
 from edgecnn.export.exporter import (
@@ -128,7 +129,10 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     if config.evaluate is None:
         return None
     split = None if config.evaluate.startswith(SCENE) else held_out_split(config.evaluate)
-    return Accuracy(prepared.reference, open_dataset(config.evaluate, split=split, limit=config.evaluate_limit))
+    dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit)
+    if config.strict:
+        check_strict(dataset)
+    return Accuracy(prepared.reference, dataset)
 
 
 def describe(card: ModelCard) -> str:

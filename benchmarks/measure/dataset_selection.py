@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, held_out_split, open_dataset
 from edgecnn.data.address import shown_address
+from edgecnn.data.problems import check_strict
 from edgecnn.data.relabel import match_classes
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap
@@ -19,7 +20,8 @@ class DatasetSelection:
 
     ``split``: None for the test split, else the validation split, else all images. ``limit``: maximum number of images.
     ``every``: use only every N-th image, by file name. ``renames``: "a=b,...", for classes of dataset and model. ``merge``: one
-    name for all classes of the dataset. ``labels``: class names of a dataset whose files have none.
+    name for all classes of the dataset. ``labels``: class names of a dataset whose files have none. ``strict``: opening it raises
+    ``InputError`` for any problem in its files.
     Raises ``ValueError`` where ``limit`` or ``every`` is below 1.
     """
 
@@ -30,6 +32,7 @@ class DatasetSelection:
     merge: str | None = None
     labels: str | None = None
     every: int = 1
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if (self.limit is not None and self.limit < 1) or self.every < 1:
@@ -40,6 +43,8 @@ class DatasetSelection:
         limit = None if self.limit is None else max(self.limit, at_least)
         split = self.split or held_out_split(self.uri)
         dataset = open_dataset(self.uri, split=split, labels=self.labels, limit=limit and limit * self.every)
+        if self.strict:
+            check_strict(dataset)
         return dataset if self.every == 1 else dataset.take(self.every, limit)
 
     def match_classes(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:

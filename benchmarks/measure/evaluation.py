@@ -11,7 +11,6 @@ from typing import Any
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data import Problem
-from edgecnn.data.problems import check_strict
 from edgecnn.data.recognition import report_lines
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score, evaluate
@@ -28,7 +27,7 @@ SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor ve
 class EvaluationConfig:
     """A model file, a dataset, and how the file is loaded.
 
-    ``threads``: CPU threads; None: the engine's choice. ``strict``: raise ``InputError`` for any problem in the dataset.
+    ``threads``: CPU threads; None: the engine's choice.
     ``require_signature``: public key that must have signed the file.
     """
 
@@ -37,7 +36,6 @@ class EvaluationConfig:
     device: Device = "cpu"
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
-    strict: bool = False
     require_signature: Path | None = None
 
 
@@ -91,8 +89,6 @@ def evaluate_file(
     require_signature(artifact(config.file), config.require_signature)
     file_format(config.file)  # a wrong path is reported before a large dataset is read
     opened = config.data.open()
-    if config.strict:
-        check_strict(opened)
     for line in report_lines(opened):
         report(line)
     with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
@@ -100,7 +96,7 @@ def evaluate_file(
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card.labels)
-        score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.strict)
+        score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.data.strict)
         score = dataclasses.replace(score, notes=(*score.notes, *warnings))
         if predictor.monitor.not_finite:
             note = f"the outputs held NaN or infinity for {predictor.monitor.not_finite} of {len(opened)} images"

@@ -107,7 +107,7 @@ class ModelUnderTest:
             limits = {"score_threshold": chosen.score_threshold, "max_detections": chosen.max_detections}
             card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **limits}))
         worker = PredictorWorker(self.predictor.backend, card)
-        return evaluate(lambda image: worker(image)[0], dataset, classes=classes)
+        return evaluate(lambda image: worker(image)[0], dataset, classes=classes, strict=data.strict)
 
     def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:
         """The call that one sample of ``clock`` times; stage times of the task clock are added to ``stages``."""

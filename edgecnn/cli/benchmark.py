@@ -54,9 +54,10 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
             "[default: built-in inputs, no accuracy]",
         },
     ),
+    (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
 )
 @partial(model_options, table=with_help(MODEL_OPTIONS, "--threads", "CPU threads of every engine.  [default: all processors]"))
-def command(data: str, selection: dict[str, Any], quick: bool, options: CardOptions, **values: Any) -> None:
+def command(data: str, selection: dict[str, Any], strict: bool, quick: bool, options: CardOptions, **values: Any) -> None:
     """Measure model files on this device in interleaved rounds.
 
     \b
@@ -76,7 +77,7 @@ def command(data: str, selection: dict[str, Any], quick: bool, options: CardOpti
     from edgecnn.benchmarks.run import benchmark
     from edgecnn.errors import InputError
 
-    chosen = DatasetSelection(data, **selection) if data else None
+    chosen = DatasetSelection(data, strict=strict, **selection) if data else None
     config = BenchmarkConfig(data=chosen, protocol=QUICK if quick else FULL, options=options, **values)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
     try:

@@ -69,14 +69,13 @@ def command(
     from edgecnn.benchmarks.report.evaluation_table import to_table
     from edgecnn.files import check_writable, write_file
 
-    chosen = DatasetSelection(data, labels=data_labels, every=every, **selection)
+    chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
     config = EvaluationConfig(
         file=file,
         data=chosen,
         device=device,
         threads=threads,
         options=options,
-        strict=strict,
         require_signature=require_signature,
     )
     if json_path is not None:

@@ -65,7 +65,7 @@ def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
 @optgroup.option("--calibration-count", type=click.IntRange(1), default=128, show_default=True, help="Number of images.")
 @optgroup.option("--seed", type=int, default=0, show_default=True, help="Random seed of their selection.")
 @optgroup.option("--force-calibration", is_flag=True, help="Accept fewer than 64 images, or a split that is not for training.")
-@optgroup.option("--strict", is_flag=True, help="Stop at any problem in the calibration data.")
+@optgroup.option("--strict", is_flag=True, help="Stop at any problem in a dataset.")
 @optgroup.group("Verification")
 @optgroup.option(
     "--verify-data", "verify", metavar="ADDRESS", help="Real images for verification.  [default: other images of --calibration]"

@@ -27,7 +27,9 @@ from edgecnn.types import Boxes, Image
 
 LABEL = "person"
 TRUTH, INFO, VIDEOS = Path("gt/gt.txt"), "seqinfo.ini", ("*.mp4", "*.avi", "*.mkv", "*.webm", "*.mov")
+FRAMES = "img1"  # the folder of images where seqinfo.ini names none, or one that is not there
 PEDESTRIAN, NO_CLASS = 1, -1
+LARGEST = 2**53  # whole numbers below it are exact as floats
 WITH_CLASS = 9  # columns of a line that has a class, in column 8; where there are ten, column 8 is a position
 FIRST_PIXEL = 1  # coordinates are Matlab's: the upper left pixel is (1, 1)
 
@@ -61,11 +63,11 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
 
 
 def _sequences(path: Path) -> list[Path]:
-    """Folders that have both gt/gt.txt and images or a video."""
+    """Folders with gt/gt.txt."""
     if not path.is_dir():
         return []
     places = [path] if (path / TRUTH).is_file() else sorted(place for place in path.iterdir() if place.is_dir())
-    return [place for place in places if (place / TRUTH).is_file() and (_images(place) or _videos(place))]
+    return [place for place in places if (place / TRUTH).is_file()]
 
 
 def _samples(folder: Path, top: Path, problems: list[Problem]) -> list[Sample]:
@@ -73,6 +75,11 @@ def _samples(folder: Path, top: Path, problems: list[Problem]) -> list[Sample]:
     rows = _rows(folder / TRUTH, shown, problems)
     name = folder.resolve().name
     pictures = _pictures(folder)
+    if not pictures:
+        problems.append(
+            Problem(shown, f"no images in {name}/{FRAMES} and no video, so {sum(map(len, rows.values())):,} boxes are left out")
+        )
+        return []
     for frame in sorted(rows.keys() - {number for number, *_ in pictures}):
         problems.append(Problem(f"{shown}:{rows[frame][0].line}", f"the frame {frame}, of which there is no picture; left out"))
     samples = []
@@ -129,7 +136,8 @@ def _row(text: str, line: int) -> tuple[int, _Row]:
     except ValueError:
         raise ValueError(f"a line that is not all numbers: {text.strip()!r}") from None
     frame, identity, left, top, width, height, counts = values[:7]
-    if not all(math.isfinite(value) for value in values[:7]) or not (frame.is_integer() and frame >= 1 and identity.is_integer()):
+    whole = frame.is_integer() and 1 <= frame < LARGEST and identity.is_integer() and abs(identity) < LARGEST
+    if not all(math.isfinite(value) for value in values[:7]) or not whole:
         raise ValueError(f"a frame from 1 and an identity that are no whole numbers: {words[0]}, {words[1]}")
     if width <= 0 or height <= 0:
         raise ValueError(f"a box without extent: {width:g} x {height:g}")
@@ -153,14 +161,18 @@ def _pictures(folder: Path) -> list[_Picture]:
     """Number, size and reader of each frame."""
     if images := _images(folder):
         return [(number, partial(image_size, file), partial(read_image, file)) for number, file in images]
-    video = VideoFrames(_videos(folder)[0])
+    videos = _videos(folder)
+    if not videos:
+        return []
+    video = VideoFrames(videos[0])
     return [(index + 1, video.size, partial(video.read, index)) for index in range(len(video))]
 
 
 def _images(folder: Path) -> list[tuple[int, Path]]:
     """Frame numbers and files of the images in the folder that seqinfo.ini names (img1 if it names none)."""
-    place = folder / _info(folder).get("imDir", "img1")
-    return [(int(file.stem), file) for file in list_images(place) if file.stem.isdigit()] if place.is_dir() else []
+    named = folder / _info(folder).get("imDir", FRAMES)
+    place = named if named.is_dir() else folder / FRAMES
+    return [(int(file.stem), file) for file in list_images(place) if file.stem.isdecimal()] if place.is_dir() else []
 
 
 def _videos(folder: Path) -> list[Path]:
@@ -173,7 +185,7 @@ def _info(folder: Path) -> dict[str, str]:
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment]  # keys keep their case
     try:
-        parser.read(folder / INFO, encoding="utf-8")
+        parser.read(folder / INFO, encoding="utf-8-sig")
     except (configparser.Error, UnicodeDecodeError):
         return {}
     return dict(parser["Sequence"]) if parser.has_section("Sequence") else {}

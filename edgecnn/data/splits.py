@@ -86,6 +86,11 @@ def group_indices(dataset: Dataset) -> list[list[int]]:
     return list(found.values())
 
 
+def shared_groups(one: Dataset, other: Dataset) -> list[str]:
+    """The groups (clips, patients) that have images in both datasets, in order."""
+    return sorted((set(_names(one)) & set(_names(other))) - {""})
+
+
 def _content(sample: Sample) -> str:
     """A group name from the pixels of the image, "" if it can't be read."""
     try:

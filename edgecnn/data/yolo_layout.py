@@ -115,7 +115,10 @@ class Layout:
             self._labels[folder] = {
                 file.stem: file
                 for file in files
-                if file.suffix.lower() == ".txt" and file.name.lower() not in NAME_FILES and not file.name.startswith(".")
+                if file.is_file()
+                and file.suffix.lower() == ".txt"
+                and file.name.lower() not in NAME_FILES
+                and not file.name.startswith(".")
             }
         return self._labels[folder]
 

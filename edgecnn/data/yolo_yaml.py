@@ -10,7 +10,7 @@ from edgecnn.data.darknet import names_of, read_obj_data
 from edgecnn.data.paths import exists, is_file
 from edgecnn.data.yolo_rows import KeyPoints
 from edgecnn.errors import InputError
-from edgecnn.labels import load_yaml, ordered_names, read_label_file
+from edgecnn.labels import brief, load_yaml, ordered_names, read_label_file
 
 FIRST = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")  # preferred to other YAML files with names
 SPLIT_KEYS = ("train", "val", "test")
@@ -75,7 +75,7 @@ def _names(file: Path, record: dict[str, Any]) -> tuple[str, ...]:
     labels = ordered_names(names, str(file))
     count = record.get("nc")
     if isinstance(count, str) and count and count != str(len(labels)):
-        raise InputError(f"{file} has nc: {count}, but {len(labels)} names", "correct one of them")
+        raise InputError(f"{file} has nc: {count[:20]}, but {len(labels)} names", "correct one of them")
     twice = next((name for name in labels if labels.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{file} has the class name {twice!r} twice", "give every class a name of its own")
@@ -91,7 +91,9 @@ def _key_points(file: Path, record: dict[str, Any]) -> KeyPoints | None:
     except (TypeError, ValueError):
         points = each = 0
     if points < 1 or each not in (2, 3):
-        raise InputError(f"{file} has kpt_shape: {shape}, not a number of points and 2 or 3", "write, for example, [17, 3]")
+        raise InputError(
+            f"{file} has kpt_shape: {brief(shape)}, not a number of points and 2 or 3", "write, for example, [17, 3]"
+        )
     return points, each
 
 

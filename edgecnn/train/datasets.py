@@ -17,10 +17,12 @@ from edgecnn.data.problems import check_strict, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
 from edgecnn.data.recognition import report_lines
 from edgecnn.data.relabel import to_classes
-from edgecnn.data.splits import group_indices, train_val_split
+from edgecnn.data.splits import group_indices, shared_groups, train_val_split
 from edgecnn.data.unlabelled import to_unlabelled_boxes
 from edgecnn.errors import InputError
 from edgecnn.train.config import TrainConfig
+
+SHOWN_GROUPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ def load_datasets(
     val = [_open(uri, "val", config, warn) for uri in config.val]
     for dataset in (*train, *val):
         _check(dataset, task, train[0].labels)
+    for dataset in train:
+        _warn_of_shared_groups(dataset, val, warn)
     if not val and config.val_fraction:
         train, val = _split_each(train, config, warn)
     sources = [_source(dataset) for dataset in train]
@@ -85,6 +89,17 @@ def _open(uri: str, part: Literal["train", "val", "test"], config: TrainConfig, 
             raise InputError(f"--pseudo: {dataset.name} has no classes to label", "name them with --classes")
         return to_unlabelled_boxes(dataset, config.classes)
     return to_classes(dataset, config.classes) if config.classes else dataset
+
+
+def _warn_of_shared_groups(train: Dataset, val: Sequence[Dataset], warn: Callable[[str], None]) -> None:
+    """Say that groups are in both splits of one dataset: validation images then look like those that were learnt."""
+    for dataset in val:
+        # another dataset, or a scene of another seed, may have groups of the same names
+        groups = shared_groups(train, dataset) if train.kind and train.name == dataset.name else []
+        if groups:
+            shown = ", ".join(groups[:SHOWN_GROUPS]) + (", ..." if len(groups) > SHOWN_GROUPS else "")
+            where = f"{len(groups)} groups of images (clips) are in train and in {dataset.split}"
+            warn(f"{train.name}: {where}: {shown}; val_fraction= divides by group")
 
 
 def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str], None]) -> tuple[list[Dataset], list[Dataset]]:

@@ -163,3 +163,25 @@ def _video(path: Path, frames: int) -> None:
     for number in range(frames):
         writer.write(np.full((30, 40, 3), 40 * number, np.uint8))
     writer.release()
+
+
+def test_a_sequence_without_pictures_is_named(tmp_path: Path, write_mot: Writer) -> None:
+    write_mot(tmp_path / "set" / "a", ["1,1,1,1,4,5,1,-1,-1,-1"])
+    write_mot(tmp_path / "set" / "b", ["1,1,1,1,4,5,1,-1,-1,-1", "2,1,1,1,4,5,1,-1,-1,-1"], frames=0)
+    dataset = open_dataset(tmp_path / "set")
+    assert (len(dataset), [one.where for one in dataset.problems]) == (3, ["b/gt/gt.txt"])
+    assert "no images in b/img1 and no video, so 2 boxes are left out" in dataset.problems[0].what
+    with pytest.raises(InputError, match="no usable image"):
+        open_dataset(tmp_path / "set" / "b")
+
+
+def test_a_folder_that_seqinfo_names_wrongly_is_img1(tmp_path: Path, write_mot: Writer) -> None:
+    folder = write_mot(tmp_path / "a", ["1,1,1,1,4,5,1,-1,-1,-1"])
+    (folder / "seqinfo.ini").write_text("\ufeff[Sequence]\nimDir=frames\nframeRate=7\n")
+    assert (len(open_dataset(folder)), frame_rate(folder)) == (3, 7)
+
+
+@pytest.mark.parametrize("line", ["1,1e300,1,1,4,5,1", "1e300,1,1,1,4,5,1"])
+def test_numbers_larger_than_any_are_problems(tmp_path: Path, write_mot: Writer, line: str) -> None:
+    dataset = open_dataset(write_mot(tmp_path / "a", [line]))
+    assert ["no whole numbers" in one.what for one in dataset.problems] == [True]

@@ -136,3 +136,19 @@ def test_two_yaml_files_with_other_names_are_refused_unless_one_is_data_yaml(tmp
         open_dataset(tmp_path)
     (tmp_path / "b.yaml").rename(tmp_path / "data.yaml")
     assert open_dataset(tmp_path).labels == ("plate",)
+
+
+def test_a_yaml_whose_aliases_never_end_is_one_short_line(tmp_path: Path, write_yolo: Writer) -> None:
+    write_yolo(tmp_path / "images", "a", BOX)
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    for use in ("names: *a11\n", "names: [cup]\nkpt_shape: *a11\n", "names: &n [*n]\n"):
+        (tmp_path / "data.yaml").write_text("\n".join([*lines, use]))
+        with pytest.raises(InputError) as caught:
+            open_dataset(tmp_path)
+        assert len(str(caught.value)) < 600
+
+
+def test_a_folder_called_like_a_label_file_is_none(folder: Path, write_yolo: Writer) -> None:
+    write_yolo(folder / "images", "a", BOX)
+    (folder / "labels" / "b.txt").mkdir()
+    assert (boxes(folder), open_dataset(folder).problems) == (1, ())

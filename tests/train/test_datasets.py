@@ -141,6 +141,19 @@ def test_problems_are_reported_and_stop_a_strict_training(boxes: Path, tmp_path:
         load_datasets(options(str(tmp_path / "boxes"), strict=True), "detect")
 
 
+def test_clips_in_both_splits_are_said(boxes: Path, tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "valid")):
+        for kind, suffix in (("images", "png"), ("labels", "txt")):
+            (tmp_path / split / kind).mkdir(parents=True)
+            shutil.copy(boxes / kind / f"00.{suffix}", tmp_path / split / kind / f"park_mp4-{number}.{suffix}")
+    (tmp_path / "classes.txt").write_text("dark\nbright\n")
+    warnings: list[str] = []
+    load_datasets(options(str(tmp_path), val=(str(tmp_path),)), "detect", warn=warnings.append)
+    assert warnings[-1] == (
+        f"{tmp_path.name}: 1 groups of images (clips) are in train and in valid: park; val_fraction= divides by group"
+    )
+
+
 def damaged(boxes: Path, folder: Path) -> Path:
     """A copy in which an image can't be read although its head and end are right."""
     shutil.copytree(boxes, folder)

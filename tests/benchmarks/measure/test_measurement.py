@@ -125,6 +125,16 @@ def test_one_model_without_accuracy_does_not_stop_the_others(
     assert (row["accuracy"], row["no_accuracy_because"]) == (None, without.no_score_because)
 
 
+def test_a_strict_selection_of_a_dataset_with_problems_is_refused(tmp_path: Path) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((30, 30, 3), np.uint8))
+    (tmp_path / "labels" / "a.txt").write_text("3 .5 .5 .5 .5\n")
+    assert len(DatasetSelection(str(tmp_path), labels="mug").open()) == 1
+    with pytest.raises(InputError, match=r"--strict: .* has 1 problem, the first labels/a\.txt:1"):
+        DatasetSelection(str(tmp_path), labels="mug", strict=True).open()
+
+
 def test_plain_images_are_inputs_without_accuracy(detector: Path, tmp_path: Path, brief: Protocol) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), np.zeros((30, 30, 3), np.uint8))
     found = measure(
