@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from edgecnn.errors import InputError
+from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.export.inference_check import check_program
 from edgecnn.export.quiet import quiet
+from edgecnn.models.weights_file import check_stored
 
 SUFFIX = ".pt2"
 PICKLED = ("custom_obj_", "opaque_obj_")  # archive members that torch unpickles: pickles can run arbitrary code
@@ -26,27 +27,31 @@ def read_program(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
 
     Raises ``InputError`` for a file that is missing, broken, holds pickled objects, or takes other inputs than one image.
     """
-    _check(path)
-    try:
-        with quiet(), _data_only():
-            program = torch.export.load(path)
-    except Exception as error:
-        raise InputError(f"{path} can't be read as a torch.export program ({type(error).__name__})", SAVE_AGAIN) from error
-    check_program(program, path)
-    inputs = [node.meta["val"] for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
-    shapes = [tuple(int(size) for size in value.shape) for value in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise InputError(f"{path} takes inputs {shapes}, not one batch of images", "export a module that takes one image")
-    with quiet():
-        return program.module(), shapes[0], hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _check(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path} does not exist", "check the path")
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is not an archive written by torch.export.save", SAVE_AGAIN)
+    try:
+        _check_archive(path)
+        with quiet(), _data_only():
+            program = torch.export.load(path)
+        check_program(program, path)
+        inputs = [node.meta["val"] for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
+        shapes = [tuple(int(size) for size in value.shape) for value in inputs]
+        with quiet():
+            module = program.module()
+    except (EdgeCnnError, MemoryError):
+        raise
+    except Exception as error:  # of ZIP, JSON, pickle and torch; a damaged program can fail in any of them
+        raise InputError(f"{path} can't be read as a torch.export program ({type(error).__name__})", SAVE_AGAIN) from error
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise InputError(f"{path} takes inputs {shapes}, not one batch of images", "export a module that takes one image")
+    return module, shapes[0], hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_archive(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
+        check_stored(archive, path)
         pickled = [name for name in archive.namelist() if any(part in name for part in PICKLED)]
     if pickled:
         raise InputError(f"{path} contains a pickled object ({pickled[0]}), which could run code when it is read", SAVE_AGAIN)

@@ -114,11 +114,12 @@ def _connect(setup: dict[str, Any]) -> Any:
 
 
 def _failure(error: Exception) -> tuple[Any, ...]:
-    """An exception in a form that can be sent: class name, problem and fix of an edgecnn error, else its class and text."""
-    from edgecnn.errors import EdgeCnnError
+    """An exception in a form that can be sent: class name, problem and fix of an edgecnn error or of a limit that was met, else its class and text."""
+    from edgecnn.system_errors import explain
 
-    if isinstance(error, EdgeCnnError):
-        return ("error", type(error).__name__, error.problem, error.fix)
+    known = explain(error)
+    if known is not None:
+        return ("error", type(known).__name__, known.problem, known.fix)
     return (
         "error",
         "",

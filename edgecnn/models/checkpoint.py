@@ -57,7 +57,12 @@ def read_weights(name_or_path: str | Path) -> tuple[dict[str, Tensor], ModelCard
     """The tensors of a checkpoint by name, and its card, without building the model; raises what ``read_card`` raises."""
     path = find_checkpoint(name_or_path)
     with _opened(path, "pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, _card(file, path)  # noqa: SIM118 - not a mapping
+        weights, card = {key: file.get_tensor(key) for key in file.keys()}, _card(file, path)  # noqa: SIM118 - not a mapping
+    if card.sha256 and digest(weights) != card.sha256:
+        raise ArtifactError(
+            f"the weights in {path} are not those that were written: their SHA-256 differs from the card's", AGAIN
+        )
+    return weights, card
 
 
 def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:

@@ -153,10 +153,18 @@ def _names_in_archive(path: Path) -> set[str]:
             )
         if "data.pkl" not in members:
             raise InputError(f"{path} is a ZIP archive, but not one of torch.save", SAVE_STATE)
-        # torch.save compresses nothing, so no part can be larger than the file
-        if any(info.compress_type != zipfile.ZIP_STORED or info.file_size > path.stat().st_size for info in members.values()):
-            raise InputError(f"{path} is damaged, or was packed again after torch.save", AGAIN)
+        check_stored(archive, path)
         return _globals(io.BytesIO(archive.read(members["data.pkl"])))
+
+
+def check_stored(archive: zipfile.ZipFile, path: Path) -> None:
+    """Raise ``InputError`` for an archive of torch whose parts are compressed, larger than the file, or differ from their checksums."""
+    size = path.stat().st_size
+    if any(info.compress_type != zipfile.ZIP_STORED or info.file_size > size for info in archive.infolist()):
+        raise InputError(f"{path} is damaged, or was packed again by another program", AGAIN)
+    damaged = archive.testzip()  # torch itself does not compare them
+    if damaged is not None:
+        raise InputError(f"{path} is damaged: the bytes of {damaged} do not match their checksum", AGAIN)
 
 
 def _names_before_storages(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from edgecnn.card import CARD_KEY
 from edgecnn.errors import ArtifactError, EdgeCnnError, InputError
 from edgecnn.models import create, find_checkpoint, load_checkpoint, read_card, save_checkpoint, shipped
+from edgecnn.models.checkpoint import digest
 from edgecnn.models.new_card import new_card
 
 OPTIONS = {"classes": 3, "hidden": 8, "size": (4, 4)}
@@ -62,6 +63,12 @@ def _pickled(path: Path) -> None:
     path.write_bytes(pickle.dumps({"weights": "anything"}))
 
 
+def _other_weight(path: Path) -> None:
+    weights = load_file(path)
+    weights["layers.1.bias"][0] += 1e-6
+    save_file(weights, path, {CARD_KEY: read_card(path).to_json()})
+
+
 def _no_card(path: Path) -> None:
     save_file(load_file(path), path)
 
@@ -84,7 +91,7 @@ def _other_shape(path: Path) -> None:
 def _missing_tensor(path: Path) -> None:
     weights = load_file(path)
     del weights["layers.1.bias"]
-    save_file(weights, path, {CARD_KEY: read_card(path).to_json()})
+    save_file(weights, path, {CARD_KEY: read_card(path).replace(sha256=digest(weights)).to_json()})
 
 
 def _nameless(path: Path) -> None:
@@ -100,10 +107,11 @@ def _nameless(path: Path) -> None:
         pytest.param(_huge_header, "broken or truncated", id="header-length-of-an-exabyte"),
         pytest.param(_pickled, "broken or truncated", id="pickle"),
         pytest.param(_no_card, "holds weights without a card", id="no-card"),
-        pytest.param(_bad_card, "can't be read", id="incomplete-card"),
+        pytest.param(_bad_card, "name is missing", id="incomplete-card"),
         pytest.param(_future_card, "version 99", id="card-of-a-later-version"),
         pytest.param(_other_shape, "do not fit the model mlp", id="card-of-another-shape"),
         pytest.param(_missing_tensor, "missing", id="missing-tensor"),
+        pytest.param(_other_weight, "SHA-256 differs from the card's", id="changed-weight"),
         pytest.param(_nameless, "does not name its model", id="card-without-a-model"),
     ],
 )

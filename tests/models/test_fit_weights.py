@@ -270,6 +270,15 @@ def test_other_archives_are_no_weights(member: str, message: str, tmp_path: Path
         load_weights_file(network(), tmp_path / "w.pt")
 
 
+def test_a_changed_byte_of_an_archive_is_noticed(tmp_path: Path) -> None:
+    torch.save(TRAINED, tmp_path / "w.pt")
+    content = bytearray((tmp_path / "w.pt").read_bytes())
+    content[content.index(TRAINED["0.weight"].numpy().tobytes())] ^= 1
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(InputError, match="do not match their checksum; save or copy it again"):
+        load_weights_file(network(), tmp_path / "w.pt")
+
+
 def test_a_dictionary_that_holds_itself_ends(tmp_path: Path) -> None:
     stored: dict[str, Any] = {"model": dict(TRAINED)}
     stored["self"] = stored

@@ -16,6 +16,7 @@ from edgecnn.compress.cost import count_macs
 from edgecnn.compress.prune import mark_pruned, prune_to
 from edgecnn.errors import ArtifactError
 from edgecnn.models import create, load_checkpoint, read_card, save_checkpoint
+from edgecnn.models.checkpoint import digest
 from edgecnn.models.new_card import new_card
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -64,7 +65,7 @@ def _cut(name: str, size: int) -> Callable[[Path], None]:
     def change(path: Path) -> None:
         weights = load_file(path)
         weights[name] = weights[name][:size].contiguous()
-        save_file(weights, path, {CARD_KEY: read_card(path).to_json()})
+        save_file(weights, path, {CARD_KEY: read_card(path).replace(sha256=digest(weights)).to_json()})
 
     return change
 
@@ -72,13 +73,13 @@ def _cut(name: str, size: int) -> Callable[[Path], None]:
 def _missing(path: Path) -> None:
     weights = load_file(path)
     del weights["features.3.running_mean"]
-    save_file(weights, path, {CARD_KEY: read_card(path).to_json()})
+    save_file(weights, path, {CARD_KEY: read_card(path).replace(sha256=digest(weights)).to_json()})
 
 
 def _other_kernel(path: Path) -> None:
     weights = load_file(path)
     weights["features.0.weight"] = weights["features.0.weight"][:, :, :1].contiguous()
-    save_file(weights, path, {CARD_KEY: read_card(path).to_json()})
+    save_file(weights, path, {CARD_KEY: read_card(path).replace(sha256=digest(weights)).to_json()})
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,6 @@ def test_layers_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
     weights = load_file(path)
     for name in ("features.0.weight", "features.0.bias"):
         weights[name] = weights[name][:2].contiguous()
-    save_file(weights, path, {CARD_KEY: read_card(path).to_json()})
+    save_file(weights, path, {CARD_KEY: read_card(path).replace(sha256=digest(weights)).to_json()})
     with pytest.raises(ArtifactError, match="do not fit each other"):
         load_checkpoint(path)
