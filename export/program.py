@@ -29,8 +29,6 @@ def read_program(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist", "check the path")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is not an archive written by torch.export.save", SAVE_AGAIN)
     try:
         _check_archive(path)
         with quiet(), _data_only():
@@ -50,6 +48,8 @@ def read_program(path: Path) -> tuple[nn.Module, tuple[int, ...], str]:
 
 
 def _check_archive(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is not an archive written by torch.export.save", SAVE_AGAIN)
     with zipfile.ZipFile(path) as archive:
         check_stored(archive, path)
         pickled = [name for name in archive.namelist() if any(part in name for part in PICKLED)]

@@ -114,7 +114,7 @@ def _connect(setup: dict[str, Any]) -> Any:
 
 
 def _failure(error: Exception) -> tuple[Any, ...]:
-    """An exception in a form that can be sent: class name, problem and fix of an edgecnn error or of a limit that was met, else its class and text."""
+    """An exception in a form that can be sent: class name, problem and fix of an error that is known, else its class and text."""
     from edgecnn.system_errors import explain
 
     known = explain(error)

@@ -18,6 +18,7 @@ from edgecnn.errors import InputError
 from edgecnn.export import prepare
 from edgecnn.export.config import ModelOptions
 from edgecnn.export.graph import output_names
+from edgecnn.export.program import read_program
 from edgecnn.export.run import describe
 from edgecnn.export.source import load_model
 from edgecnn.models import create, save_checkpoint
@@ -332,3 +333,20 @@ def test_the_callers_model_is_untouched() -> None:
     assert model.training
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert np.all([not module._forward_hooks for module in model.modules()])
+
+
+def test_a_damaged_program_is_one_line(here: Path) -> None:
+    torch.export.save(torch.export.export(network().eval(), (torch.zeros(1, 3, 32, 48),)), here / "net.pt2")
+    whole = (here / "net.pt2").read_bytes()
+    refused = 0
+    for seed in range(40):
+        content, random = bytearray(whole), np.random.default_rng(seed)
+        place = len(content) - 4 - int(random.integers(1200))  # in the directory of the archive
+        content[place : place + 4] = random.bytes(4)
+        (here / "net.pt2").write_bytes(content)
+        try:
+            read_program(here / "net.pt2")
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 20
