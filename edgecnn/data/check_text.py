@@ -12,7 +12,7 @@ from edgecnn.data.problems import counted
 from edgecnn.labels import label_of
 
 SCHEMA, VERSION = "edgecnn.dataset_check", 1
-SHOWN_CLASSES, SHOWN = 20, 5
+SHOWN_CLASSES, SHOWN, SHOWN_COPIES = 20, 5, 4
 
 
 def to_lines(check: DatasetCheck, shown: int = SHOWN) -> list[str]:
@@ -119,8 +119,11 @@ def findings(check: DatasetCheck) -> list[tuple[str, list[str]]]:
     add(f"{counted(len(rest), 'image')} with copies of the same pixels", [_together(check, places) for places in rest])
     across = [pair for pair in check.near_copies if pair[0].part != pair[1].part]
     within = [pair for pair in check.near_copies if pair[0].part == pair[1].part]
-    add(f"{counted(len(across), 'pair')} of nearly equal images in different splits", [_together(check, pair) for pair in across])
-    add(f"{counted(len(within), 'pair')} of nearly equal images", [_together(check, pair) for pair in within])
+    add(
+        f"{counted(len(across), 'pair')} of nearly equal images in different splits",
+        [_together(check, pair, " ~ ") for pair in across],
+    )
+    add(f"{counted(len(within), 'pair')} of nearly equal images", [_together(check, pair, " ~ ") for pair in within])
     add(
         f"{counted(len(check.shared_groups), 'group')} of images (clips) in more than one split: split by group with val_fraction=",
         [f"{group}: {', '.join(names)}" for group, names in check.shared_groups],
@@ -161,8 +164,9 @@ def _missing(check: DatasetCheck, part: PartCheck) -> list[str]:
     return [name for index, name in enumerate(check.labels) if not part.class_images[index] and name not in empty]
 
 
-def _together(check: DatasetCheck, places: Sequence[Place]) -> str:
-    return " = ".join(check.shown(place) for place in places)
+def _together(check: DatasetCheck, places: Sequence[Place], sign: str = " = ") -> str:
+    names = sign.join(check.shown(place) for place in places[:SHOWN_COPIES])
+    return names if len(places) <= SHOWN_COPIES else f"{names}, {len(places):,} in all"
 
 
 def to_document(check: DatasetCheck) -> dict[str, Any]:
