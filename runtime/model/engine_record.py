@@ -116,7 +116,7 @@ def compare(text: str, outputs: Sequence[Tensors], here: Conditions, where: str)
             for row, found in zip(rows, outputs, strict=True)
             for name, kept in row.items()
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error, zlib.error) as error:
         raise ArtifactError(f"the int8 outputs recorded in {where} can't be read ({error})", "export the model again") from error
     return EngineComparison(stored, here, max(errors, default=0.0), STEP if here == stored else None)
 

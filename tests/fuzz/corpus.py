@@ -15,15 +15,19 @@ import cv2
 import numpy as np
 
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
-from edgecnn.golden import GOLDENS_KEY, Golden, encode, sample_output
+from edgecnn.golden import GOLDENS_KEY, Golden, decode, encode, sample_output
+from edgecnn.integrity.digest import sealed
+from edgecnn.postprocess import decode as decode_outputs
+from edgecnn.runtime.model.engine_record import ENGINE_KEY
+from edgecnn.runtime.model.engine_record import encode as encode_record
 from edgecnn.synthetic_inputs import pattern
-from edgecnn.types import Classes, Detections, TensorSpec
+from edgecnn.types import TensorSpec
 from tests.contracts.tiny import Graph, write
 from tests.fuzz.mutate import Files
 
 SIZE = 16
 SCORES = np.array([[1, 3, 2]], np.float32)
-CELLS = np.concatenate([np.full((1, 4, 4), 0.5, np.float32), np.zeros((1, 1, 4), np.float32)], axis=1)
+CELLS = np.full((1, 5, 4), 0.5, np.float32)
 INPUT = TensorSpec("image", (1, SIZE, SIZE, 3), "uint8", "NHWC")
 
 
@@ -60,11 +64,7 @@ def goldens(task: str = "classify") -> bytes:
     """The .npz of two goldens: a real image and a pattern."""
     import base64
 
-    found = (
-        Detections(np.array([[1, 2, 9, 9]], np.float32), np.array([0.4], np.float32), np.array([1]))
-        if task == "detect"
-        else Classes(np.array([0.1, 0.7, 0.2], np.float32))
-    )
+    found = decode_outputs(outputs(task), card(task))
     kept = {name: sample_output(value, 4.0, 8) for name, value in outputs(task).items()}
     image = pattern("gradient", SIZE, SIZE)
     return base64.b64decode(encode([Golden("real", image, kept, found), Golden("noise", pattern("noise", SIZE, SIZE), kept)]))
@@ -76,11 +76,29 @@ def texts(task: str) -> dict[str, str]:
     return {CARD_KEY: card(task).to_json(), GOLDENS_KEY: base64.b64encode(goldens(task)).decode()}
 
 
+def engine_record(task: str = "classify") -> str:
+    """The outputs that the verifying engine is said to have computed for both goldens."""
+    import base64
+
+    stored = decode(base64.b64encode(goldens(task)).decode())
+    return encode_record([outputs(task)] * len(stored), [golden.outputs for golden in stored], "onnx")
+
+
+def sealed_file(form: str, task: str = "classify") -> Files:
+    """A model file with digests, as an export writes it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = write(folder, form, Graph(outputs(task), shape=INPUT.shape, gain=0.0))
+        own = {key: text for key, text in texts(task).items() if key != CARD_KEY}
+        path.write_bytes(sealed(path, card(task), {**own, ENGINE_KEY: engine_record(task)})[1])
+        return read_folder(folder)
+
+
 def model_file(form: str, metadata: Mapping[str, str], task: str = "classify") -> Files:
     """A model file in a format, with texts inside."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(folder, form, Graph(outputs(task), shape=INPUT.shape, metadata=dict(metadata)))
+        write(folder, form, Graph(outputs(task), shape=INPUT.shape, gain=0.0, metadata=dict(metadata)))
         return read_folder(folder)
 
 

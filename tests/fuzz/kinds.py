@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.errors import InputError
 from tests.fuzz import corpus
 from tests.fuzz.mutate import Files, in_bytes, in_json, in_one_of, in_text, in_values, in_zip
 
@@ -46,7 +47,10 @@ class Kind:
 
 
 def command(*arguments: str) -> None:
-    """Run a command of edgecnn; raises ``WrongExitError`` for an exit code other than 0, 1, 2, or 2 without its one line."""
+    """Run a command of edgecnn; raises ``InputError`` with its line where it refuses, and ``WrongExitError`` for a wrong end.
+
+    Right are the exit codes 0, 1 and 2, the last two with one line.
+    """
     from edgecnn.cli import main
 
     output, errors = io.StringIO(), io.StringIO()
@@ -58,13 +62,16 @@ def command(*arguments: str) -> None:
     lines = [line for line in errors.getvalue().splitlines() if line.startswith("error: ")]
     if code not in (0, 1, 2) or (code and len(lines) != 1) or "Traceback" in errors.getvalue():
         raise WrongExitError(f"exit code {code}: {errors.getvalue()[-300:]!r}")
+    if code:
+        problem, _, fix = lines[0].removeprefix("error: ").partition("; ")
+        raise InputError(problem, fix)
 
 
 # --- model files ---------------------------------------------------------------------------------------------------------------
 
 
 def use_model(path: Path) -> Sequence[Step]:
-    form = ("--json",) if sum(path.read_bytes()[-64:]) % 2 else ()
+    form = ("--json",) if path.is_file() and sum(path.read_bytes()[-64:]) % 2 else ()
     return (
         partial(command, "info", str(path), *form),
         partial(command, "selftest", str(path), *form),
@@ -132,6 +139,13 @@ def _goldens(folder: Path) -> Sequence[Step]:
     return [steps[1], lambda: decode(text.decode("utf-8", "surrogateescape"))]
 
 
+def _record(folder: Path) -> Sequence[Step]:
+    """The selftest of a file whose engine record is damaged."""
+    task = _task(folder)
+    own = {**corpus.texts(task), corpus.ENGINE_KEY: (folder / "record.json").read_bytes()}
+    return [_with_texts(own, task, folder)[1]]
+
+
 def _damage_goldens(rng: Random, files: Files) -> Files:
     content = files["goldens.npz"]
     if rng.random() < 0.1:
@@ -170,7 +184,8 @@ def _damage_array(rng: Random, content: bytes) -> bytes:
 
 
 def _metadata(folder: Path) -> Sequence[Step]:
-    return _with_texts(json.loads((folder / "texts.json").read_bytes()), _task(folder), folder)
+    show, _, predict = _with_texts(json.loads((folder / "texts.json").read_bytes()), _task(folder), folder)
+    return show, predict  # no goldens, which a selftest needs
 
 
 def _damage_texts(rng: Random, files: Files) -> Files:
@@ -395,8 +410,10 @@ def _texts() -> Sequence[Files]:
 
 def _models(form: str) -> Callable[[], Sequence[Files]]:
     return lambda: [
-        corpus.model_file(form, texts, task) for task in ("classify", "detect") for texts in (corpus.texts(task), {})
-    ][:3]
+        corpus.model_file(form, corpus.texts("classify"), "classify"),
+        corpus.model_file(form, corpus.texts("detect"), "detect"),
+        corpus.sealed_file(form),
+    ]
 
 
 LABELS: Files = {
@@ -431,6 +448,9 @@ KINDS: Mapping[str, Kind] = {
         lambda: _tasks("card.json", lambda task: corpus.card(task).to_json().encode()), _only("card.json", in_json), _card
     ),
     "goldens": Kind(lambda: _tasks("goldens.npz", corpus.goldens), _damage_goldens, _goldens, share=0.6),
+    "record": Kind(
+        lambda: _tasks("record.json", lambda task: corpus.engine_record(task).encode()), _only("record.json", in_json), _record
+    ),
     "metadata": Kind(_texts, _damage_texts, _metadata),
     "onnx": Kind(_models("onnx"), _pairs((".onnx", in_bytes)), _model, engine=True),
     "tflite": Kind(_models("tflite"), _pairs((".tflite", in_bytes)), _model, engine=True),

@@ -58,7 +58,8 @@ def test_what_counts_as_a_failure(
 
 def test_an_exit_code_that_no_command_has_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds.command("models")
-    kinds.command("info", "no-such-file.onnx")
+    with pytest.raises(InputError, match=r"^the model file no-such-file\.onnx does not exist; check the path"):
+        kinds.command("info", "no-such-file.onnx")
     monkeypatch.setattr("edgecnn.errors.EdgeCnnError.exit_code", 3)
     with pytest.raises(WrongExitError, match="exit code 3"):
         kinds.command("info", "no-such-file.onnx")
