@@ -92,7 +92,7 @@ class AnalyticsConfig(Checked):
     """
 
     track: bool | None = option(None, p.Flag())
-    track_buffer_s: float = option(1.0, p.Seconds(above=0))
+    track_buffer_s: float = option(2.0, p.Seconds(above=0))
     only: tuple[str, ...] | None = option(None, p.Names("CLASSES", "person,car"))
     smooth_s: float | None = option(None, p.Seconds(above=0))
     lines: tuple[Shape, ...] = option((), p.Many(p.Parsed("NAME:X1,Y1,X2,Y2", _line)), "line")

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from edgecnn.errors import InputError
 from edgecnn.metrics.match import iou_matrix
-from edgecnn.types import Float32, Int64
+from edgecnn.types import Detections, Float32, Int64
 
 SAME_IOU = 0.5  # of a match with ignored ground truth, as in MOT16
+WITH_CLASS = 9  # columns of a MOT16 line, whose column 8 is a class; where there are ten (MOT15), column 8 is a position
+PEDESTRIAN, NO_CLASS = 1, -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,33 +85,57 @@ def score_tracks(truth: Sequence[TrackedBoxes], predicted: Sequence[TrackedBoxes
 def read_mot(text: str, frames: int) -> list[TrackedBoxes]:
     """The boxes of frames 1 to ``frames`` in MOT text, ``frame,id,left,top,width,height,...`` with pixels from 1.
 
+    A box with a 0 in column 7, or in nine columns with another class than pedestrian in column 8, is marked ``crowd``.
     Raises ``InputError`` that names the first bad line.
     """
+    return [TrackedBoxes(_corners(rows), rows[:, 0].astype(np.int64), rows[:, 5] == 0) for rows in _frames(text, frames)]
+
+
+def read_mot_detections(text: str, frames: int) -> list[Detections]:
+    """The detections of frames 1 to ``frames`` in MOT text, with the score (0 to 1) in column 7 and class 0.
+
+    Raises ``InputError`` that names the first bad line, or for scores outside 0 to 1.
+    """
+    found = []
+    for number, rows in enumerate(_frames(text, frames), 1):
+        score = rows[:, 5].astype(np.float32)
+        if ((score < 0) | (score > 1)).any():
+            raise InputError(
+                f"frame {number} has a score of {score[(score < 0) | (score > 1)][0]:g} in column 7", "use scores of 0 to 1"
+            )
+        found.append(Detections(_corners(rows), score, np.zeros(len(rows), np.int64)))
+    return found
+
+
+def _frames(text: str, frames: int) -> list[NDArray[np.float64]]:
+    """The rows (n, 6) of each frame: id, left, top, width, height, column 7."""
     rows: list[list[tuple[float, ...]]] = [[] for _ in range(frames)]
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             frame, *rest = _numbers(line, number, frames)
             rows[int(frame) - 1].append(tuple(rest))
-    return [_from_rows(np.array(found, np.float64).reshape(-1, 6)) for found in rows]
+    return [np.array(found, np.float64).reshape(-1, 6) for found in rows]
 
 
 def _numbers(line: str, number: int, frames: int) -> tuple[float, ...]:
     try:
-        values = tuple(float(word) for word in line.split(",")[:7])
+        values = tuple(float(word) for word in line.strip().rstrip(",").split(","))
     except ValueError:
         values = ()
-    if len(values) < 6 or not np.isfinite(values).all() or values[0] not in range(1, frames + 1):
+    if len(values) < 6 or not np.isfinite(values[:7]).all() or values[0] not in range(1, frames + 1):
         raise InputError(
             f"line {number} is not frame,id,left,top,width,height with a frame of 1 to {frames}: {line.strip()!r}",
             "correct the file",
         )
-    return values if len(values) == 7 else (*values, 1.0)  # column 7 is the confidence in results, "counts" in ground truth
+    counts = values[6] if len(values) > 6 else 1.0  # column 7 is the score in results, "counts" in ground truth
+    if len(values) == WITH_CLASS and values[7] not in (PEDESTRIAN, NO_CLASS):
+        counts = 0.0
+    return (*values[:6], counts)
 
 
-def _from_rows(rows: NDArray[np.float64]) -> TrackedBoxes:
+def _corners(rows: NDArray[np.float64]) -> Float32:
     low = rows[:, 1:3] - 1  # MOT counts pixels from 1
-    xyxy = np.concatenate([low, low + rows[:, 3:5]], 1).astype(np.float32)
-    return TrackedBoxes(xyxy, rows[:, 0].astype(np.int64), rows[:, 5] == 0)
+    return np.concatenate([low, low + rows[:, 3:5]], 1).astype(np.float32)
 
 
 def _compare(truth: TrackedBoxes, predicted: TrackedBoxes) -> tuple[Int64, Int64, NDArray[np.float64]]:

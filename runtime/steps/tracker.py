@@ -46,7 +46,7 @@ class Tracker:
         if result.frame.image.shape[:2] != self._size:
             self._tracker.clear()
             self._size = result.frame.image.shape[:2]
-        found = self._tracker.update(result.prediction, result.frame.index, self._clock(result.frame))
+        found = self._tracker.update(result.prediction, self._clock(result.frame))
         return replace(result, prediction=found, trails=self._trails(found))
 
     def _trails(self, found: Detections) -> Mapping[int, Float32]:

@@ -5,26 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn.system_errors import missing_extra
-from edgecnn.types import Array, Float32, Int64
+from edgecnn.types import Array, Int64
+
+LEAST_BENEFIT = 1e-3  # of an allowed pair: forming it is better than leaving both alone
+NEVER = 10.0  # cost of a pair that is not allowed, above the limit of 1
 
 
-def assign(similarity: Float32, at_least: float) -> tuple[Int64, Int64]:
-    """Return row and column indices of the pairs with the highest total ``similarity`` (n, m) in 0..1.
+def assign(similarity: Array, at_least: float, bonus: Array | None = None) -> tuple[Int64, Int64]:
+    """Return row and column indices of the pairs with the highest total ``similarity`` + ``bonus`` (n, m), similarity in 0..1.
 
-    Each row and column is used at most once; pairs below ``at_least`` are left out. Raises ``MissingExtraError`` if lapx is not
-    installed.
+    Each row and column is used at most once; pairs with a ``similarity`` below ``at_least`` are left out. Raises
+    ``MissingExtraError`` if lapx is not installed.
     """
-    none = np.empty(0, np.int64)
-    if not similarity.size:
+    lap, allowed = load_lap() if similarity.size else None, similarity >= at_least
+    if not allowed.any():
+        none = np.empty(0, np.int64)
         return none, none
-    columns = _lapjv(1 - similarity.astype(np.float64), 1 - at_least)
-    rows = np.flatnonzero(columns >= 0)
-    columns = columns[rows]
-    # Compared again in float32: 1 - similarity is rounded, and a pair exactly at the limit may pass or not.
-    kept = similarity[rows, columns] >= at_least
-    return rows[kept], columns[kept]
+    if (allowed.sum(0) <= 1).all() and (allowed.sum(1) <= 1).all():
+        rows, columns = np.nonzero(allowed)  # nothing to choose, as in most frames
+        return rows, columns
+    found = _lapjv(lap, _cost(similarity if bonus is None else similarity + bonus, allowed))
+    rows = np.flatnonzero(found >= 0)
+    kept = allowed[rows, found[rows]]
+    return rows[kept], found[rows[kept]]
 
 
 def load_lap() -> Any:
@@ -36,8 +42,12 @@ def load_lap() -> Any:
     return lap
 
 
-def _lapjv(cost: Array, limit: float) -> Int64:
-    """Return the column of each row, -1 for none; pairs that cost more than ``limit`` are not formed."""
+def _cost(benefit: Array, allowed: NDArray[np.bool_]) -> Array:
+    return np.where(allowed, 1 - np.maximum(benefit, LEAST_BENEFIT), NEVER).astype(np.float64)
+
+
+def _lapjv(lap: Any, cost: Array) -> Int64:
+    """Return the column of each row, -1 for none; pairs that cost more than 1 are not formed."""
     # extend_cost pads the matrix to a square, which the algorithm needs when there are more boxes than tracks or fewer.
-    _, columns, _ = load_lap().lapjv(cost, extend_cost=True, cost_limit=limit)
+    _, columns, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1.0)
     return np.asarray(columns, np.int64)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.runtime.tracking.assignment import assign
+from edgecnn.runtime.tracking.heading import agreement, centres
 from edgecnn.runtime.tracking.kalman import Float64, KalmanBoxes
 from edgecnn.thresholds import WEAK_TRACK_SCORE
-from edgecnn.types import Detections, Float32, Int64
+from edgecnn.types import Array, Detections, Float32, Int64
 
 SLOW_CAMERA_FACTOR = 10  # times lost_s: how long a track seen in the last frame is kept until the next one
 
@@ -27,6 +28,8 @@ class TrackOptions:
     ``lost_s``: seconds a track survives without detections. ``most``: maximum number of tracks; those unseen longest are dropped.
     ``first``, ``second``, ``newest``: minimum IoU in the three matching stages. The IoU is not multiplied by the score as in the
     original, because small networks score low.
+    ``heading``: weight of the direction where several pairs are possible (OC-SORT, Cao et al. 2023, arXiv:2203.14360): the IoU
+    gets a bonus of heading x score x how well the way to the box fits the track's motion (-1 to 1); 0 ignores directions.
     ``other_class``: factor on the IoU where the class differs; 0 tracks each class separately, 1 ignores classes.
     """
 
@@ -34,16 +37,17 @@ class TrackOptions:
     low: float = WEAK_TRACK_SCORE
     new: float = 0.6
     confirm: int = 2
-    lost_s: float = 1.0
+    lost_s: float = 2.0
     most: int = 1000
-    first: float = 0.2
-    second: float = 0.5
-    newest: float = 0.3
+    first: float = 0.15
+    second: float = 0.4
+    newest: float = 0.2
+    heading: float = 0.4
     other_class: float = 0.8
 
     def __post_init__(self) -> None:
-        parts = {name: getattr(self, name) for name in ("high", "low", "new", "first", "second", "newest", "other_class")}
-        for name, value in parts.items():
+        shares = ("high", "low", "new", "first", "second", "newest", "heading", "other_class")
+        for name, value in ((name, getattr(self, name)) for name in shares):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be between 0 and 1, not {value}")
         if self.low > self.high or self.confirm < 1 or self.lost_s < 0 or self.most < 1:
@@ -52,9 +56,11 @@ class TrackOptions:
 
 @dataclass(slots=True)
 class _Tracks:
-    """One row per track: motion, id (-1 until confirmed), class, consecutive frames with a detection, time last seen, confirmed."""
+    """One row per track: motion, centre when last seen, id (-1 until confirmed), class, consecutive frames with a detection, time
+    last seen, confirmed."""
 
     motion: KalmanBoxes
+    centre: Float64
     identity: Int64
     class_id: Int64
     streak: Int64
@@ -67,6 +73,10 @@ class _Tracks:
     def __getitem__(self, index: Any) -> _Tracks:
         return _Tracks(*(getattr(self, one.name)[index] for one in fields(self)))
 
+    def keep(self, kept: NDArray[np.bool_]) -> _Tracks:
+        """Return the tracks where ``kept`` is true."""
+        return self if kept.all() else self[kept]
+
 
 class ByteTrack:
     """Assigns the boxes of one camera to tracks; ids count from 1 and are never reused."""
@@ -78,7 +88,7 @@ class ByteTrack:
 
     def clear(self) -> None:
         """End all tracks, for example after a scene cut; ids are not reused."""
-        self._index: int | None = None
+        self._at: float | None = None
         self._tracks = self._begin(Detections.empty(), 0.0, confirmed=False)
 
     @property
@@ -86,17 +96,18 @@ class ByteTrack:
         """Ids of the confirmed tracks that have not ended."""
         return np.asarray(self._tracks.identity[self._tracks.confirmed], np.int64)
 
-    def update(self, found: Detections, index: int, at: float) -> Detections:
-        """Return the boxes of frame ``index`` that belong to a confirmed track, with ``track_id``, in their order.
+    def update(self, found: Detections, at: float) -> Detections:
+        """Return the boxes of the next frame that belong to a confirmed track, with ``track_id``, in their order.
 
-        ``at`` is the time of the frame in seconds. Skipped frames are gaps in ``index``; the motion is predicted across them.
+        ``at`` is the time of the frame in seconds. The motion is predicted over the time since the last call, whatever the frame
+        rate is and whether frames were skipped.
         """
         # Tracks of the first frame are confirmed at once, as in the original: no earlier frame could have shown them.
-        first = self._index is None
-        frames = 1 if self._index is None else max(index - self._index, 1)
-        self._index = index
+        first = self._at is None
+        passed = 0.0 if self._at is None else max(at - self._at, 0.0)
+        self._at = at
         self._forget(at)
-        self._tracks.motion = self._tracks.motion.predict(frames)
+        self._tracks.motion.predict(passed)
         owner = self._associate(found)
         self._continue(found, owner, at)
         self._add(found, owner, at, confirmed=first or self.options.confirm == 1)
@@ -109,31 +120,39 @@ class ByteTrack:
         """Return the row of each box's track after three matching stages: high scores, low scores, unconfirmed tracks."""
         options, tracks = self.options, self._tracks
         rows = np.full(len(found), -1, np.int64)
+        if not len(tracks) or not len(found):
+            return rows
+        similarity, bonus = self._similarity(found), self._bonus(found)
+        free = np.ones(len(tracks), np.bool_)
+
+        def match(boxes: NDArray[np.bool_], candidates: NDArray[np.bool_], at_least: float) -> None:
+            chosen, places = np.flatnonzero(boxes & (rows < 0)), np.flatnonzero(candidates & free)
+            if len(chosen) and len(places):
+                part = np.ix_(places, chosen)
+                matched, columns = assign(similarity[part], at_least, bonus[part])
+                rows[chosen[columns]] = places[matched]
+                free[places[matched]] = False
+
         high = found.score >= options.high
-        self._match(found, rows, high, tracks.confirmed, options.first)
+        match(high, tracks.confirmed, options.first)
         # A low score is often an occluded object, but often a false alarm, too: it continues only tracks seen in the last
         # frame.
-        seen = tracks.confirmed & (tracks.streak > 0)
-        self._match(found, rows, (found.score >= options.low) & ~high, seen, options.second)
-        self._match(found, rows, high, ~tracks.confirmed, options.newest)
+        match((found.score >= options.low) & ~high, tracks.confirmed & (tracks.streak > 0), options.second)
+        match(high, ~tracks.confirmed, options.newest)
         return rows
 
-    def _match(
-        self, found: Detections, rows: Int64, boxes: NDArray[np.bool_], candidates: NDArray[np.bool_], at_least: float
-    ) -> None:
-        """Match the ``boxes`` without a track with the ``candidates`` (a mask of tracks) without a box."""
-        free = candidates.copy()
-        free[rows[rows >= 0]] = False
-        chosen, tracks = np.flatnonzero(boxes & (rows < 0)), np.flatnonzero(free)
-        matched, columns = assign(self._similarity(tracks, found[chosen]), at_least)
-        rows[chosen[columns]] = tracks[matched]
-
-    def _similarity(self, tracks: Int64, found: Detections) -> Float32:
-        similarity = iou_matrix(self._tracks.motion[tracks].xyxy, found.xyxy)
+    def _similarity(self, found: Detections) -> Float32:
+        similarity = iou_matrix(self._tracks.motion.xyxy, found.xyxy)
         # The class of an object can change between frames (car, truck), so a different class lowers the similarity, not to
         # zero.
-        same = self._tracks.class_id[tracks][:, None] == found.class_id[None]
-        return np.where(same, similarity, similarity * np.float32(self.options.other_class))
+        same = self._tracks.class_id[:, None] == found.class_id[None]
+        return similarity if same.all() else np.where(same, similarity, similarity * np.float32(self.options.other_class))
+
+    def _bonus(self, found: Detections) -> Array:
+        # A weak box lies less exactly on the object, so its direction says less.
+        motion, weight = self._tracks.motion, self.options.heading * found.score[None]
+        fit = agreement(motion.velocity[:, :2], motion.position[:, 3], self._tracks.centre, centres(found.xyxy))
+        return weight * fit
 
     # updating the tracks
 
@@ -141,9 +160,8 @@ class ByteTrack:
         """Correct tracks that have a box and end unconfirmed ones without; ``owner`` changes from rows to ids in place."""
         tracks, boxes = self._tracks, np.flatnonzero(owner >= 0)
         rows = owner[boxes]
-        corrected = tracks.motion[rows].correct(found.xyxy[boxes])
-        for one in fields(KalmanBoxes):
-            getattr(tracks.motion, one.name)[rows] = getattr(corrected, one.name)
+        tracks.motion.correct(rows, found.xyxy[boxes])
+        tracks.centre[rows] = centres(found.xyxy[boxes])
         unseen = np.ones(len(tracks), np.bool_)
         unseen[rows] = False
         tracks.streak[rows] += 1
@@ -153,29 +171,30 @@ class ByteTrack:
         tracks.seen_at[rows] = at
         tracks.class_id[rows] = found.class_id[boxes]
         tracks.confirmed |= tracks.streak >= self.options.confirm
-        tracks.identity[rows] = self._named(tracks[rows])
+        tracks.identity[rows] = self._named(tracks.identity[rows], tracks.confirmed[rows])
         # -2 marks boxes of unconfirmed tracks: not returned, and not taken as the start of another track (-1)
         owner[boxes] = np.where(tracks.confirmed[rows], tracks.identity[rows], -2)
-        self._tracks = tracks[tracks.confirmed | ~unseen]
+        self._tracks = tracks.keep(tracks.confirmed | ~unseen)
 
     def _add(self, found: Detections, owner: Int64, at: float, *, confirmed: bool) -> None:
         """Start tracks from the boxes that have no track."""
         boxes = np.flatnonzero((owner == -1) & (found.score >= self.options.new))
+        if not len(boxes):
+            return
         begun = self._begin(found[boxes], at, confirmed=confirmed)
-        begun.identity = self._named(begun)
+        begun.identity = self._named(begun.identity, begun.confirmed)
         if confirmed:
             owner[boxes] = begun.identity
         parts = [self._tracks, begun]
         rest = (np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(_Tracks)[1:])
         self._tracks = _Tracks(KalmanBoxes.join([part.motion for part in parts]), *rest)
 
-    def _named(self, tracks: _Tracks) -> Int64:
-        """Return the ids of ``tracks``; confirmed tracks without an id get the next numbers."""
-        identity = tracks.identity.copy()
-        nameless = np.flatnonzero(tracks.confirmed & (identity < 0))
+    def _named(self, identity: Int64, confirmed: NDArray[np.bool_]) -> Int64:
+        """Return ``identity`` in which confirmed tracks without an id have the next numbers."""
+        nameless = np.flatnonzero(confirmed & (identity < 0))
         identity[nameless] = np.arange(self._next, self._next + len(nameless))
         self._next += len(nameless)
-        return np.asarray(identity, np.int64)
+        return identity
 
     def _forget(self, at: float) -> None:
         """Drop tracks unseen for longer than ``lost_s``; those seen in the last frame are kept ten times as long."""
@@ -185,13 +204,14 @@ class ByteTrack:
         if kept.sum() > self.options.most:
             oldest = np.argsort(-tracks.seen_at, kind="stable")[self.options.most :]
             kept[oldest] = False
-        self._tracks = tracks[kept]
+        self._tracks = tracks.keep(kept)
 
     @staticmethod
     def _begin(found: Detections, at: float, *, confirmed: bool) -> _Tracks:
         n = len(found)
         return _Tracks(
             KalmanBoxes.start(found.xyxy),
+            centres(found.xyxy),
             np.full(n, -1, np.int64),
             found.class_id.copy(),
             np.ones(n, np.int64),

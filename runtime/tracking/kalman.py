@@ -1,9 +1,12 @@
-"""Predicts boxes by a constant-velocity Kalman filter (Kalman 1960; noise as in Wojke et al. 2017, arXiv:1703.07402).
+"""Predicts boxes by a constant-velocity Kalman filter (Kalman 1960) in seconds, so that it is right at every frame rate.
 
-The state of a box is (centre x, centre y, width / height, height) and their velocities per frame. Noise is independent between
-the four, so the usual filter with 8 states separates into four filters with 2 states each (value, velocity). Their 2 x 2
-covariance is kept as three arrays (variance, covariance, variance), and the innovation covariance is a number, so no matrix is
-inverted.
+The state of a box is (centre x, centre y, width, height) and their velocities per second. All standard deviations are shares of
+its height (as in Wojke et al. 2017, arXiv:1703.07402) and equal for the four values. So the usual filter with 8 states separates
+into four filters with 2 states (value, velocity) that share one 2 x 2 covariance, kept as three numbers (variance, covariance,
+variance of the velocity) relative to the height. The innovation covariance is a number, so no matrix is inverted.
+
+The acceleration is white noise in continuous time (Bar-Shalom et al. 2001, section 6.2.2), so two steps of half the length equal
+one step. In noise per frame, as published trackers have it, a camera with 7 frames/s would need other values than one with 30.
 """
 
 from __future__ import annotations
@@ -18,42 +21,37 @@ from edgecnn.types import Float32
 
 Float64: TypeAlias = NDArray[np.float64]
 
-# Standard deviations relative to the height; those of width / height are absolute (values of the published code).
-POSITION, VELOCITY = 1 / 20, 1 / 160
-ASPECT, ASPECT_VELOCITY, ASPECT_MEASURED = 1e-2, 1e-5, 1e-1
+# Standard deviations in heights; DRIFT and ACCELERATION are those after a second of white noise. How they were chosen is in
+# DECISIONS.md.
+MEASURED = 0.08
+DRIFT = 0.3  # of the position, in heights: posture and detector change the box
+ACCELERATION = 0.35  # of the velocity, in heights per second
+FIRST_POSITION = 2 * MEASURED
+FIRST_VELOCITY = 1.9  # heights per second: a new track can move in any direction (the published 10/160 per frame at 30 frames/s)
 MIN_SIZE = 1e-3  # pixels: a predicted box may shrink to nothing or below
 
 
 @dataclass(slots=True)
 class KalmanBoxes:
-    """Holds the filter states of n boxes: positions and velocities (n, 4), their variances and their covariance (n, 4)."""
+    """Holds the filter states of n boxes: position and velocity (n, 4), covariance (n, 3) relative to the height."""
 
     position: Float64
     velocity: Float64
-    position_var: Float64
-    cross_cov: Float64
-    velocity_var: Float64
+    covariance: Float64
 
     def __len__(self) -> int:
         return len(self.position)
 
     def __getitem__(self, index: Any) -> KalmanBoxes:
-        return KalmanBoxes(*(getattr(self, one.name)[index] for one in fields(self)))
+        return KalmanBoxes(self.position[index], self.velocity[index], self.covariance[index])
 
     @classmethod
     def start(cls, xyxy: Float32) -> KalmanBoxes:
         """Return the states of new tracks at boxes (n, 4) in pixels: velocity 0 with a high variance."""
         position = to_position(xyxy)
-        height = position[:, 3:4]
-        position_std = np.concatenate(
-            [height * 2 * POSITION, height * 2 * POSITION, np.full_like(height, ASPECT), height * 2 * POSITION], 1
-        )
-        velocity_std = np.concatenate(
-            [height * 10 * VELOCITY, height * 10 * VELOCITY, np.full_like(height, ASPECT_VELOCITY), height * 10 * VELOCITY], 1
-        )
-        # The factors 2 and 10 are those of the published code: a new track can move in any direction.
-        zero = np.zeros_like(position)
-        return cls(position, zero, position_std**2, zero.copy(), velocity_std**2)
+        covariance = np.empty((len(position), 3))
+        covariance[:] = FIRST_POSITION**2, 0, FIRST_VELOCITY**2
+        return cls(position, np.zeros_like(position), covariance)
 
     @classmethod
     def join(cls, parts: list[KalmanBoxes]) -> KalmanBoxes:
@@ -63,58 +61,34 @@ class KalmanBoxes:
     @property
     def xyxy(self) -> Float32:
         """The boxes (n, 4) in pixels."""
-        x, y, aspect, height = self.position.T
-        height = np.maximum(height, MIN_SIZE)
-        width = np.maximum(aspect, MIN_SIZE) * height
-        return np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1).astype(np.float32)
+        half = np.maximum(self.position[:, 2:], MIN_SIZE) / 2
+        centre = self.position[:, :2]
+        return np.concatenate([centre - half, centre + half], 1).astype(np.float32)
 
-    def predict(self, frames: float) -> KalmanBoxes:
-        """Predict the state ``frames`` later, like that many steps of one frame, but with the noise of the current height."""
-        position_noise, velocity_noise = (std**2 for std in self._noise())
-        n = frames
-        # With F = [[1, 1], [0, 1]], Q = diag(p, v): P after n steps is F^n P F^nT + the sum over k < n of F^k Q F^kT.
-        squares = n * (n - 1) * (2 * n - 1) / 6  # 0² + 1² + ... + (n - 1)²
-        return KalmanBoxes(
-            self.position + n * self.velocity,
-            self.velocity,
-            self.position_var
-            + 2 * n * self.cross_cov
-            + n * n * self.velocity_var
-            + n * position_noise
-            + squares * velocity_noise,
-            self.cross_cov + n * self.velocity_var + n * (n - 1) / 2 * velocity_noise,
-            self.velocity_var + n * velocity_noise,
-        )
+    def predict(self, seconds: float) -> None:
+        """Move the states ``seconds`` ahead, in place."""
+        self.position += seconds * self.velocity
+        # F P F^T + Q with F = [[1, t], [0, 1]] and Q = a [[t³/3, t²/2], [t²/2, t]] + drift [[t, 0], [0, 0]]
+        variance, cross, velocity_variance = self.covariance.T
+        acceleration = ACCELERATION**2
+        variance += seconds * (2 * cross + seconds * velocity_variance) + acceleration * seconds**3 / 3 + DRIFT**2 * seconds
+        cross += seconds * velocity_variance + acceleration * seconds**2 / 2
+        velocity_variance += acceleration * seconds
 
-    def correct(self, xyxy: Float32) -> KalmanBoxes:
-        """Return the state after a measurement of the boxes ``xyxy`` (n, 4) in pixels."""
-        height = self.position[:, 3:4]
-        measured_std = np.concatenate(
-            [height * POSITION, height * POSITION, np.full_like(height, ASPECT_MEASURED), height * POSITION], 1
-        )
-        # Only the position is measured (H = [1, 0]): S = P00 + R, and the gain K is [P00, P01] / S for each of the four values.
-        innovation_var = self.position_var + measured_std**2
-        gain, velocity_gain = self.position_var / innovation_var, self.cross_cov / innovation_var
-        innovation = to_position(xyxy) - self.position
-        return KalmanBoxes(
-            self.position + gain * innovation,
-            self.velocity + velocity_gain * innovation,
-            (1 - gain) * self.position_var,
-            (1 - gain) * self.cross_cov,
-            self.velocity_var - velocity_gain * self.cross_cov,
-        )
-
-    def _noise(self) -> tuple[Float64, Float64]:
-        height = np.maximum(self.position[:, 3:4], MIN_SIZE)
-        position = np.concatenate([height * POSITION, height * POSITION, np.full_like(height, ASPECT), height * POSITION], 1)
-        velocity = np.concatenate(
-            [height * VELOCITY, height * VELOCITY, np.full_like(height, ASPECT_VELOCITY), height * VELOCITY], 1
-        )
-        return position, velocity
+    def correct(self, rows: Any, xyxy: Float32) -> None:
+        """Correct the states ``rows`` by measured boxes (n, 4) in pixels, in place."""
+        # Only the position is measured (H = [1, 0]): S = P00 + R, and the gain K is [P00, P01] / S.
+        variance, cross, velocity_variance = self.covariance[rows].T
+        innovation_variance = variance + MEASURED**2
+        gain, velocity_gain = variance / innovation_variance, cross / innovation_variance
+        innovation = to_position(xyxy) - self.position[rows]
+        self.position[rows] += gain[:, None] * innovation
+        self.velocity[rows] += velocity_gain[:, None] * innovation
+        left = 1 - gain
+        self.covariance[rows] = np.stack([left * variance, left * cross, velocity_variance - velocity_gain * cross], 1)
 
 
 def to_position(xyxy: Float32) -> Float64:
-    """Return centre x, centre y, width / height and height (n, 4) of boxes (n, 4)."""
-    x1, y1, x2, y2 = xyxy.astype(np.float64).T
-    height = np.maximum(y2 - y1, MIN_SIZE)
-    return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, MIN_SIZE) / height, height], 1)
+    """Return centre x, centre y, width and height (n, 4) of boxes (n, 4)."""
+    low, high = xyxy[:, :2].astype(np.float64), xyxy[:, 2:].astype(np.float64)
+    return np.concatenate([(low + high) / 2, np.maximum(high - low, MIN_SIZE)], 1)

@@ -52,7 +52,7 @@ TEXTS = {
     "max-image-pixels": "1000000",
     "show": True,
     "track": True,
-    "track-buffer": "2s",
+    "track-buffer": "3s",
     "only": "person,car",
     "smooth": "200ms",
     "line": "a:0,0.5,1,0.5",

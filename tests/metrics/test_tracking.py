@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import InputError
-from edgecnn.metrics.tracking import TrackedBoxes, read_mot, score_tracks
+from edgecnn.metrics.tracking import TrackedBoxes, read_mot, read_mot_detections, score_tracks
 
 pytest.importorskip("trackeval", reason="TrackEval is not installed: pip install --no-deps trackeval scipy")
 
@@ -97,6 +97,33 @@ def test_a_bad_line_is_named() -> None:
         InputError, match="line 2 is not frame,id,left,top,width,height with a frame of 1 to 3: '9,1,2,3,4,5,1'; correct the file"
     ):
         read_mot("1,1,2,3,4,5,1\n9,1,2,3,4,5,1", 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "ignored"),
+    [
+        ("1,1,2,3,4,5,1,-4.1554,-7.3591,0", False),  # MOT15: a position in the world
+        ("1,1,2,3,4,5,0,-4.1554,-7.3591,0", True),
+        ("1,1,2,3,4,5,1,1,0.9", False),  # MOT16: class and visibility
+        ("1,1,2,3,4,5,1,8,0.9", True),
+        ("1,1,2,3,4,5,0,1,0.9", True),
+        ("1,1,2,3,4,5", False),
+        ("1,1,2,3,4,5,1,", False),
+    ],
+)
+def test_which_boxes_of_ground_truth_count(line: str, ignored: bool) -> None:
+    (boxes,) = read_mot(line, 1)
+    assert boxes.crowd is not None
+    assert boxes.crowd.tolist() == [ignored]
+    assert boxes.xyxy.tolist() == [[1, 2, 5, 7]]
+
+
+def test_detections_have_their_scores() -> None:
+    first, second = read_mot_detections("2,-1,11,21,30,40,0.75,-1,-1,-1", 2)
+    assert len(first) == 0
+    assert (second.xyxy.tolist(), second.score.tolist(), second.class_id.tolist()) == ([[10, 20, 40, 60]], [0.75], [0])
+    with pytest.raises(InputError, match=r"frame 1 has a score of -0\.5 in column 7; use scores of 0 to 1"):
+        read_mot_detections("1,-1,11,21,30,40,-0.5", 1)
 
 
 def test_sequences_that_do_not_fit_are_refused() -> None:

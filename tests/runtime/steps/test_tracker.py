@@ -35,7 +35,7 @@ def test_a_trail_has_the_last_places_and_ends_with_its_track() -> None:
     last = [step(seen(box(100 + 4 * n, 300), n)) for n in range(9)][-1]
     assert last.trails[1].shape == (5, 2)
     np.testing.assert_allclose(last.trails[1][-1], (132, 300))
-    for n in range(9, 60):
+    for n in range(9, 80):  # longer than the 2 s that a track survives
         last = step(seen(Detections.empty(), n))
     assert last.trails == {}
     assert step._places == {}
