@@ -66,7 +66,7 @@ class ModelDescription:
         elif not self.inferred:
             rows.append(("digest", "none: exported by an earlier edgecnn"))
         rows += [("input", _tensor(spec)) for spec in self.inputs] + [("output", _tensor(spec)) for spec in self.outputs]
-        rows += [(key, _shortened(text)) for key, text in self.metadata.items()]
+        rows += [(_shortened(key), _shortened(text)) for key, text in self.metadata.items()]
         rows += [("warning", text) for text in self.warnings]
         width = max(len(key) for key, _ in rows)
         return [f"{key.ljust(width)}  {text}" for key, text in rows]
@@ -153,11 +153,11 @@ def _numbers(values: Sequence[float]) -> str:
 def _tensor(spec: TensorSpec) -> str:
     scale = f", scale {spec.scale:g} zero-point {spec.zero_point}" if spec.scale is not None else ""
     return (
-        f"{spec.name} {spec.dtype} {'x'.join('?' if size < 0 else str(size) for size in spec.shape)} {spec.layout}".rstrip()
+        f"{_shortened(spec.name)} {spec.dtype} {'x'.join('?' if size < 0 else str(size) for size in spec.shape)} {spec.layout}".rstrip()
         + scale
     )
 
 
 def _shortened(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return flat if len(flat) <= SHOWN_CHARACTERS else f"{flat[:SHOWN_CHARACTERS]}..."

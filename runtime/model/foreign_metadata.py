@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.labels import load_yaml, ordered_names, text_labels
+from edgecnn.schema import integer, items, number, one_of, parse_json, record, text
 
 CardFields = dict[str, Any]
 
@@ -19,6 +21,26 @@ RESIZE_TYPES = {
     "fit_to_window": {"resize": "letterbox", "align": "corner"},
     "fit_to_window_letterbox": {"resize": "letterbox", "align": "center"},
 }
+MAX_LITERAL = 2**20  # characters: a Python literal is parsed into many times its size
+_NAMES = items(text(1), least=1, most=65536)
+_CHANNELS = items(number(-1e6, 1e6), least=1, most=4)
+_CHECK = record(
+    {},
+    {
+        "task": one_of("detect", "classify"),
+        "labels": _NAMES,
+        "decode": text(1),
+        "size": items(integer(1, 65535), least=2, most=2),
+        "color": one_of("rgb", "bgr"),
+        "mean": _CHANNELS,
+        "std": _CHANNELS,
+        "resize": text(1),
+        "align": text(1),
+        "pad_value": integer(0, 255),
+        "score_threshold": number(0, 1),
+        "iou_threshold": number(0, 1),
+    },
+)
 
 
 def read_metadata(metadata: Mapping[str, str], path: Path) -> CardFields:
@@ -27,9 +49,16 @@ def read_metadata(metadata: Mapping[str, str], path: Path) -> CardFields:
     Raises ``ArtifactError`` if metadata of a known tool can't be read.
     """
     try:
-        return _card_fields(metadata, path)
-    except (InputError, TypeError, ValueError, KeyError, IndexError) as error:
-        reason = error.problem if isinstance(error, InputError) else error
+        found = _card_fields(metadata, path)
+        if "labels" in found:
+            # Labels are printed: line breaks and control characters of terminals become spaces.
+            found["labels"] = tuple(_one_line(label) for label in found["labels"])
+        if 0 in found.get("std", ()):
+            raise ValueError("a scale of 0")
+        checked: CardFields = _CHECK(found, "")
+        return checked
+    except (InputError, TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+        reason = error.problem if isinstance(error, InputError) else _one_line(str(error))[:200]
         raise ArtifactError(f"the metadata in or beside {path} is not readable ({reason})", "export the model again") from error
 
 
@@ -38,7 +67,7 @@ def _card_fields(metadata: Mapping[str, str], path: Path) -> CardFields:
     if ultralytics:
         return from_ultralytics(ultralytics, path)
     info = {key.removeprefix("model_info."): text for key, text in metadata.items() if key.startswith("model_info.")}
-    return from_model_info(info) if info else from_label_file(metadata)
+    return from_model_info(info, path) if info else from_label_file(metadata)
 
 
 def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str, Any]:
@@ -49,46 +78,55 @@ def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str,
     # Newer versions append metadata.json to a .tflite file, older ones temp_meta.txt with a Python literal.
     for name in ("metadata.json", "temp_meta.txt"):
         if name in metadata:
-            record = _literal(metadata[name])
-            return record if isinstance(record, dict) and "names" in record else {}
+            content = _literal(metadata[name])
+            return content if isinstance(content, dict) and "names" in content else {}
     # An ONNX file has its own properties: a metadata.yaml beside it belongs to another export.
     beside = path.with_name("metadata.yaml")
     if path.suffix == ".onnx" or not beside.is_file():
         return {}
-    record = load_yaml(beside)
-    return record if isinstance(record, dict) and record.get("names") and "task" in record else {}
+    content = load_yaml(beside)
+    return content if isinstance(content, dict) and content.get("names") and "task" in content else {}
 
 
-def _literal(text: str) -> Any:
-    """Parse a Python or JSON literal; return other text unchanged."""
+def _literal(source: str) -> Any:
+    """Parse a JSON or Python literal; return other text unchanged."""
     import ast
 
-    for read in (ast.literal_eval, json.loads):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-    return text
+    with contextlib.suppress(ValueError):
+        return parse_json(source)
+    if len(source) > MAX_LITERAL:
+        return source
+    with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes such as "\\d"
+        return ast.literal_eval(source)
+    return source
 
 
-def from_ultralytics(record: Mapping[str, Any], path: Path) -> CardFields:
+def from_ultralytics(content: Mapping[str, Any], path: Path) -> CardFields:
     """Convert the metadata of Ultralytics. Raises ``ArtifactError`` for a task other than detect and classify."""
-    names, task = record["names"], record.get("task", "detect")
+    names, task = content["names"], content.get("task", "detect")
     if task not in ("detect", "classify"):
-        raise ArtifactError(f"{path} is a model for the unsupported task {task}", "export a detector or a classifier")
-    labels = ordered_names(names, str(path))
-    found: CardFields = {"task": task, "labels": labels, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
-    if record.get("imgsz"):
-        size = record["imgsz"]
-        found["size"] = (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        raise ArtifactError(
+            f"{path} is a model for the unsupported task {_one_line(str(task))[:40]}", "export a detector or a classifier"
+        )
+    # Some tools write the mapping as a text inside of JSON.
+    names = _literal(names) if isinstance(names, str) else names
+    found: CardFields = {"task": task, "labels": ordered_names(names, str(path)), "color": "rgb", "mean": (0.0,), "std": (255.0,)}
+    size = content.get("imgsz")
+    if size is not None:
+        found["size"] = tuple(size[:2]) if isinstance(size, list | tuple) and len(size) > 1 else (_single(size), _single(size))
     if task == "detect":
         # 114 is the grey with which Ultralytics pads images.
         return {**found, "decode": "yolo", "resize": "letterbox", "align": "center", "pad_value": 114}
     return {**found, "decode": "probabilities", "resize": "crop"}
 
 
-def from_model_info(info: Mapping[str, str]) -> CardFields:
-    """Convert the metadata of OpenVINO Model API; it writes spaces in labels as underscores."""
+def _single(size: Any) -> Any:
+    return size[0] if isinstance(size, list | tuple) and size else size
+
+
+def from_model_info(info: Mapping[str, str], path: Path) -> CardFields:
+    """Convert the metadata of OpenVINO Model API."""
     kind = info.get("model_type", "").lower()
     decoders = [decoder for name, decoder in MODEL_TYPES.items() if kind.startswith(name)]
     found: CardFields = {}
@@ -96,7 +134,7 @@ def from_model_info(info: Mapping[str, str]) -> CardFields:
         found["task"] = "detect" if decoders[0] else "classify"
         found["decode"] = decoders[0] or None
     if info.get("labels"):
-        found["labels"] = tuple(label.replace("_", " ") for label in info["labels"].split())
+        found["labels"] = _info_labels(info["labels"], str(path))
     if "reverse_input_channels" in info:
         found["color"] = "rgb" if info["reverse_input_channels"].lower() in ("yes", "true", "1") else "bgr"
     if info.get("mean_values") or info.get("scale_values") or "reverse_input_channels" in info:
@@ -112,6 +150,17 @@ def from_model_info(info: Mapping[str, str]) -> CardFields:
         if info.get(theirs):
             found[ours] = kind_of(info[theirs])
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _info_labels(source: str, path: str) -> tuple[str, ...]:
+    """Labels with spaces between, in which underscores are spaces; or a list."""
+    if source.lstrip().startswith(("[", "{")):
+        return ordered_names(_literal(source), path)
+    return tuple(label.replace("_", " ").strip() for label in source.split())
+
+
+def _one_line(source: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in source).split())
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -29,7 +29,7 @@ from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
 PREPROCESS = ("resize", "align", "pad_value", "color", "mean", "std")
-MAX_INPUT_VALUES = 2**28  # an RGB image of 9,000 x 9,000 pixels
+MAX_PIXELS = 2**25  # 5,800 x 5,800: 400 MB as float32
 BACKGROUND = ("background", "__background__", "???", "empty", "bg", "none")
 
 
@@ -45,6 +45,8 @@ def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelC
     _refuse_other_kinds(backend, {**found, **given}, size, path)
     if size is None:
         raise _missing(path, "its input has no fixed size", ["--size"])
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InputError(f"{path} takes images of {size[0]}x{size[1]} pixels", "give a smaller --size, or export it with one")
     decoder = _decoder(backend, {**found, **given}, size, path)
     # Later entries win: options of the user, the input tensor, metadata, conventions of the model family.
     known = {**conventions(decoder, backend.outputs), **found, **_from_input(spec, path), **given}
@@ -80,8 +82,7 @@ def _image_input(backend: Backend, path: Path) -> TensorSpec:
     (image,) = images
     if image.shape[0] not in (1, -1):
         raise InputError(f"{path} takes batches of {image.shape[0]} images", "export it with a batch size of 1")
-    pixels = np.prod([float(max(length, 1)) for length in image.shape])
-    if pixels > MAX_INPUT_VALUES or 0 in image.shape:
+    if 0 in image.shape:
         raise InputError(
             f"{path} takes an input of {'x'.join(map(str, image.shape))} values", "export it with another input size"
         )
@@ -147,7 +148,7 @@ def _classifier(backend: Backend, size: Size, path: Path) -> str:
     shape = (1, spec.shape[1], *size) if spec.layout == "NCHW" else (1, *size, spec.shape[3])
     rng = np.random.default_rng(0)
     # Both int8 and uint8 hold these values.
-    for image in (rng.integers(0, 127, shape), np.zeros(shape), np.full(shape, 126)):
+    for image in (rng.integers(0, 127, shape, np.uint8), np.zeros(shape, np.uint8), np.full(shape, 126, np.uint8)):
         scores = next(iter(backend.run({spec.name: image.astype(spec.dtype)}).values()))
         # Softmax and sigmoid give no other values; logits leave 0..1 for some image.
         if not (scores.min() >= 0 and scores.max() <= 1 + 1e-3):

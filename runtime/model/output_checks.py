@@ -93,7 +93,7 @@ def _score_reason(values: OutputRange, card: ModelCard, shown: str) -> str:
 def _is_scores(spec: TensorSpec, card: ModelCard) -> bool:
     if card.decode.name == "fcos":
         return spec.name == "scores"
-    return card.decode.name == "ultraface" and spec.shape[-1] == 2
+    return card.decode.name == "ultraface" and spec.shape[-1:] == (2,)
 
 
 def _probe_warnings(backend: Backend, card: ModelCard) -> list[str]:

@@ -60,6 +60,7 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "values": {"resize": "stretch"},
 }
 DETECTION_OUTPUT = {"resize": "stretch", "color": "bgr", "mean": (0.0,), "std": (1.0,)}
+MAX_CLASSES = 65536  # as many labels as a card holds
 CLASSIFIERS = ("softmax", "logits", "probabilities")
 
 
@@ -154,6 +155,10 @@ def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int 
 
 def class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> tuple[int, ...]:
     """Return the numbers of classes that the output shapes can mean; () if they do not show it."""
+    return tuple(count for count in _class_choices(decoder, outputs, size) if count <= MAX_CLASSES)
+
+
+def _class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> tuple[int, ...]:
     shapes = {spec.name: spec.shape for spec in outputs}
     only = next(iter(shapes.values())) if len(shapes) == 1 else ()
     if decoder in (*CLASSIFIERS, "values"):

@@ -484,7 +484,7 @@ def test_models_of_other_tasks_are_refused_by_name(shapes: list[tuple[int, ...]]
             [(1, 2)], (1, 3, 8, 8), {"labels": Path("a,b,c")}, "perhaps 2 values; give --task .* 2 names", id="other-labels"
         ),
         pytest.param([(1, 2), (1, 3)], (1, 3, 8, 8), {"decode": "softmax"}, "no class names for this classifier", id="two-heads"),
-        pytest.param([(1, 3)], (1, 3, 100_000, 100_000), {"task": "classify"}, "takes an input of 1x3x100000x100000", id="huge"),
+        pytest.param([(1, 3)], (1, 3, 100_000, 100_000), {"task": "classify"}, "takes images of 100000x100000 pixels", id="huge"),
         pytest.param([(1, 13, 4, 4)], (1, 3, SIZE, SIZE), {}, "give --decode, --labels", id="fastestdet-unnamed"),
     ],
 )
@@ -592,6 +592,11 @@ def test_labels_in_the_zip_of_a_tflite(tmp_path: Path) -> None:
     [
         pytest.param({"names": {"a": "b"}}, id="names-by-text"),
         pytest.param({"names": 7}, id="names-a-number"),
+        pytest.param({"names": "abc"}, id="names-a-text"),
+        pytest.param({"names": {0: {"a": 1}}}, id="names-nested"),
+        pytest.param({"names": {0: "\x1b"}}, id="names-not-printable"),
+        pytest.param({"imgsz": [64, -64]}, id="imgsz-negative"),
+        pytest.param({"imgsz": 1e30}, id="imgsz-no-integer"),
         pytest.param({"imgsz": "large"}, id="imgsz"),
     ],
 )
@@ -599,6 +604,44 @@ def test_metadata_that_can_not_be_read(changes: dict[str, Any], tmp_path: Path) 
     with pytest.raises(ArtifactError) as caught:
         infer_card(yolo(tmp_path, "onnx", "columns", ultralytics(**changes)))
     assert "\n" not in str(caught.value)
+
+
+def test_names_as_a_text_inside_of_json(tmp_path: Path) -> None:
+    path = yolo(tmp_path, "tflite", "columns", ultralytics(names=str(NAMES), imgsz=[SIZE]), place="metadata.json")
+    assert infer_card(path).labels == tuple(NAMES.values())
+
+
+def test_labels_are_one_line(tmp_path: Path) -> None:
+    path = yolo(tmp_path, "onnx", "columns", ultralytics(names={0: "a\nb", 1: "\x1b[31mred", 2: " c\t"}))
+    assert infer_card(path).labels == ("a b", "[31mred", "c")
+
+
+@pytest.mark.parametrize(
+    ("entry", "match"),
+    [
+        pytest.param({"scale_values": "0"}, "a scale of 0", id="scale"),
+        pytest.param({"mean_values": "nan 0 0"}, "mean", id="mean"),
+        pytest.param({"pad_value": "300"}, "pad_value", id="pad"),
+        pytest.param({"confidence_threshold": "7"}, "score_threshold", id="threshold"),
+        pytest.param({"labels": "[1"}, "neither a list", id="labels"),
+    ],
+)
+def test_model_info_that_can_not_be(entry: dict[str, str], match: str, tmp_path: Path) -> None:
+    metadata = {f"model_info.{key}": value for key, value in {"model_type": "ssd", "labels": "a b", **entry}.items()}
+    path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 1, 3, 7))}, (1, 3, 8, 8), "float32", 0.0, metadata))
+    with pytest.raises(ArtifactError, match=f"metadata in or beside .* is not readable .*{match}"):
+        infer_card(path)
+
+
+def test_model_info_with_a_list_of_labels(tmp_path: Path) -> None:
+    metadata = {"model_info.model_type": "ssd", "model_info.labels": "['traffic light', 'dog']"}
+    path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 1, 3, 7))}, (1, 3, 8, 8), "float32", 0.0, metadata))
+    assert infer_card(path).labels == ("traffic light", "dog")
+
+
+def test_a_label_file_with_a_mark_and_blank_lines(tmp_path: Path) -> None:
+    graph = Graph({"p": np.array([[0.1, 0.9]])}, gain=0.0, metadata={"labels.txt": "\ufeffcat\r\n\r\ndog\n\n"})
+    assert infer_card(write(tmp_path, "tflite", graph)).labels == ("cat", "dog")
 
 
 # --- a model of values ---------------------------------------------------------------------------
