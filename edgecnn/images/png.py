@@ -23,7 +23,7 @@ def read(stream: BinaryIO) -> Header:
     size: tuple[int, int] | None = None
     exif_data: bytes | None = None
     texts: dict[bytes, bytes] = {}
-    for kind, length in _chunks(stream):
+    for kind, length in chunks(stream):
         if kind == b"IHDR":
             width, height = struct.unpack(">II", stream.read(8))
             size = int(width), int(height)
@@ -38,8 +38,8 @@ def read(stream: BinaryIO) -> Header:
     return Header("PNG", *size, exif.valid(exif.from_xmp(texts.get(_XMP, b"")) if value is None else value))
 
 
-def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """(kind, length) of each chunk up to the last, with the stream at its content."""
+def chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """(kind, length) of each chunk up to the last, with the stream at its content. Raises ``UnreadableImage``."""
     at, end = _SIGNATURE_BYTES, file_size(stream)
     while True:
         stream.seek(at)

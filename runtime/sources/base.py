@@ -101,10 +101,15 @@ class Pacer:
     def __init__(self, fps: float, stop: threading.Event) -> None:
         self._period, self._stop, self._start = 1 / fps, stop, time.perf_counter()
 
-    def wait(self, tick: int) -> int:
-        """Sleep until ``tick`` is due; returns the tick that is due then, a later one where the caller is behind."""
-        early = self._start + tick * self._period - time.perf_counter()
+    def wait_for(self, at: float) -> bool:
+        """Sleep until ``at`` seconds from the start; False where that is over."""
+        early = self._start + at - time.perf_counter()
         if early > 0:
             self._stop.wait(early)
+        return early > 0
+
+    def wait(self, tick: int) -> int:
+        """Sleep until ``tick`` is due; returns the tick that is due then, a later one where the caller is behind."""
+        if self.wait_for(tick * self._period):
             return tick
         return max(tick, int((time.perf_counter() - self._start) / self._period))

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from edgecnn.errors import SourceError
+from edgecnn.images.animation import is_animated
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.kinds import SUFFIXES, count_by_suffix, is_image, kind_of, unsupported
 from edgecnn.images.reader import decode_image
@@ -69,14 +70,16 @@ class ImageFiles(Source):
 
 
 def holds_image(path: Path) -> bool:
-    """Whether a file is an image, by its suffix or content. Raises ``SourceError`` for an image of a kind that can't be read."""
+    """Whether a file is one image, by its suffix or content; an animated GIF or PNG is a video.
+
+    Raises ``SourceError`` for an image of a kind that can't be read.
+    """
     if unsupported([path]):
         raise SourceError(f"{path} is an image of a kind that can't be read", "convert it to PNG or JPEG")
-    if is_image(path):
-        return True
     try:
         with path.open("rb") as file:
-            return kind_of(file.read(32)) in _WITHOUT_SUFFIX
+            named = is_image(path) or kind_of(file.read(32)) in _WITHOUT_SUFFIX
+            return named and not is_animated(file)
     except OSError as error:
         raise SourceError(f"{path}: {(error.strerror or 'an error').lower()}", "check its permissions") from error
 

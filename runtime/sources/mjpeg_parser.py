@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.reader import decode_image
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
@@ -11,6 +13,7 @@ from edgecnn.types import Image
 # SOS (DA) the entropy-coded data, in which FF is always followed by 00 or a restart marker; then EOI (FF D9)
 _SOI, _SOS, _EOI = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}  # TEM and the restart markers
+_FILL = re.compile(rb"\xff+")
 MOST_BYTES = 32 << 20  # of one image; a frame of 7680 x 4320 pixels in high quality has 20 MB
 
 
@@ -76,8 +79,9 @@ class JpegParser:
         return self._scan_end()
 
     def _length(self, marker: int) -> int:
-        if marker == 0xFF:  # a fill byte before the marker
-            return 1
+        if marker == 0xFF:  # fill bytes before the marker, skipped at once: a hostile sender may send millions
+            run = _FILL.match(self._buffer, self._at)
+            return run.end() - run.start() - 1 if run else 1
         return 2 if marker in _WITHOUT_LENGTH else 2 + int.from_bytes(self._buffer[self._at + 2 : self._at + 4], "big")
 
     def _scan_end(self) -> int | None:

@@ -29,7 +29,7 @@ class NetworkStream(Source):
     RTSP travels over TCP; rtspu:// asks for UDP. Frames that queued up before the first one or during a silence are dropped and
     counted in ``missed``, unless ``every`` is set. ``shown`` is the address as it may be printed. ``use_opencv`` opens it with OpenCV
     also where PyAV is installed. ``max_pixels`` is the most of a frame, as of
-    ``pixel_limit``. A file's frames have their ``media_time`` where PyAV reads it.
+    ``pixel_limit``. A file's frames have their ``media_time``.
     Raises ``SourceError`` when iterated where it can't be opened, is silent for longer than the timeout, or is live and ends.
     """
 

@@ -13,6 +13,7 @@ import numpy as np
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.reader import check_size
 from edgecnn.runtime.sources.edit_list import shown_seconds
+from edgecnn.runtime.sources.media_clock import MediaClock
 from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs
 from edgecnn.types import Image
 
@@ -22,6 +23,7 @@ _SOON = "fpsprobesize;0"
 _READ_AFTER_S = 0.1  # OpenCV reads the options first thing when it opens something; so much later it surely did
 USERS_OPTIONS = os.environ.get(OPTIONS)  # what the user set; read here, since this module sets the variable itself later
 _USUAL_FPS = 30.0
+_MATROSKA = (".mkv", ".webm")
 _lock = threading.Lock()
 _begun = 0.0
 
@@ -33,6 +35,7 @@ def open_file(path: str, timeout: float, max_pixels: int | None = None) -> OpenC
         capture = _open(path, timeout, max_pixels)
     if capture is not None and "://" not in path:
         capture.shown_s = shown_seconds(Path(path))
+        capture.counted = Path(path).suffix.lower() not in _MATROSKA
     return capture
 
 
@@ -88,6 +91,7 @@ class OpenCvCapture:
     """A ``VideoCapture`` by OpenCV. It scales frames that change their size to that of the first.
 
     ``shown_s`` is how long the file lasts by its edit list; the number of frames in its header counts those that are not shown.
+    ``counted`` says whether the header has a number of frames.
     """
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
@@ -95,7 +99,8 @@ class OpenCvCapture:
         self.fps = frame_rate(capture)
         self.time: float | None = None
         self.shown_s: float | None = None
-        self._first: float | None = None
+        self.counted = True
+        self._clock = MediaClock()
 
     def grab(self) -> bool:
         """Decode the next frame; False at the end, after an error, and where none comes within the timeout."""
@@ -105,13 +110,9 @@ class OpenCvCapture:
             self._take_time(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         return grabbed
 
-    def _take_time(self, at: float) -> None:
-        """Time stamps never go back. OpenCV gives 0 where a frame has none, so they count only from the first other one on."""
-        self._first = at if self._first is None else self._first
-        if at > self._first or self._read == 1:
-            self.time = max(at - self._first, self.time or 0.0)
-        elif self._read == 2:
-            self.time = None
+    def _take_time(self, stamp: float) -> None:
+        """OpenCV gives 0 where a frame has no time stamp."""
+        self.time = self._clock.time(stamp if stamp or self._read == 1 else None, 1 / (self.fps or _USUAL_FPS))
 
     def retrieve(self) -> Image | None:
         """The grabbed frame as (H, W, 3) uint8 BGR."""
@@ -119,18 +120,21 @@ class OpenCvCapture:
         return as_bgr(image) if found and image is not None else None
 
     def missing(self) -> str | None:
-        """At the end: how much less could be read than the header says."""
+        """At the end: how much less could be read than the header says; None for Matroska, where the number of frames is FFmpeg's
+        guess from the length of the longest stream."""
+        if not self.counted:
+            return None
         promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        period = 1 / (self.fps or _USUAL_FPS)
-        if self.time is not None:
-            # where the header gives only a duration, the number of frames is made from it, wrong for a variable rate
-            seconds, end = self.shown_s or promised * period, self.time + period
-            if end + 0.5 * period >= seconds:
-                return None
-            if self.shown_s is not None:
-                return f"its header says {seconds:.1f} s, {end:.1f} s could be read"
         if self._read >= promised - 1:  # where the header gives only a duration, the count is off by one
             return None
+        end = self.time or 0.0
+        # the usual time from one frame to the next is longer where frames were dropped when it was recorded
+        period = max(1 / (self.fps or _USUAL_FPS), end / max(self._read - 1, 1))
+        seconds = self.shown_s or promised / (self.fps or _USUAL_FPS)
+        if end + 1.5 * period >= seconds:
+            return None
+        if self.shown_s is not None:
+            return f"its header says {seconds:.1f} s, {end + period:.1f} s could be read"
         return f"its header says {promised} frames, {self._read} could be read"
 
     def release(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from av.video.stream import VideoStream
 
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.reader import check_size, pixel_limit
+from edgecnn.runtime.sources.media_clock import MediaClock
 from edgecnn.runtime.sources.opencv_capture import USERS_OPTIONS
 from edgecnn.types import Image
 
@@ -21,6 +23,8 @@ _RTSP = {"tcp": {"rtsp_flags": "prefer_tcp"}, "udp": {"rtsp_transport": "udp"}}
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 _TEXT = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws the letters of a text file as a video
 _USUAL_FPS = 30.0
+_HIGHEST_GUESS = 120  # FFmpeg's guess for time stamps of no common rate is their resolution, such as 1000 or 90,000
+_LENGTH = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")  # as Matroska's tag DURATION of a stream
 
 
 def stream_options(transport: str) -> dict[str, str]:
@@ -73,9 +77,10 @@ class PyAvCapture:
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         stream.thread_count, stream.thread_type = 1, "NONE"
         self._container, self._stream = container, stream
-        self.fps = _sensible(stream.average_rate) or _sensible(stream.guessed_rate)
+        # the average of a variable rate is far below the rate at which its frames follow each other
+        self.fps = _sensible(stream.guessed_rate, _HIGHEST_GUESS) or _sensible(stream.average_rate)
         self.time: float | None = None
-        self._first: float | None = None
+        self._clock = MediaClock()
         self._end = 0.0  # when the last frame is over, in seconds from the start that the header gives
         self._read = self._discarded = 0
         self._frame: av.VideoFrame | None = None
@@ -110,12 +115,16 @@ class PyAvCapture:
 
     def missing(self) -> str | None:
         """At the end: how much less could be read than the header says."""
+        late = self._end + 1.5 / (self.fps or _USUAL_FPS)
         if self._stream.frames:
             stated = self._stream.frames - self._discarded  # an MP4 counts what its edit list leaves out
-            return None if self._read >= stated - 1 else f"its header says {stated} frames, {self._read} could be read"
-        # Matroska states no count, and its frames have times but seldom durations
-        seconds, period = self._seconds(), 1 / (self.fps or _USUAL_FPS)
-        if seconds is None or self._end + 1.5 * period >= seconds:
+            # an AVI counts frames that were dropped when it was recorded, too: its time base is the time of one
+            slots = late / float(self._stream.time_base or 1) if self._container.format.name == "avi" else 0.0
+            return (
+                None if max(self._read, slots) >= stated - 1 else f"its header says {stated} frames, {self._read} could be read"
+            )
+        seconds = self._seconds()
+        if seconds is None or late >= seconds:
             return None
         return f"its header says {seconds:.1f} s, {self._end:.1f} s could be read"
 
@@ -135,22 +144,35 @@ class PyAvCapture:
             yield from frames
 
     def _take_time(self, frame: av.VideoFrame) -> None:
-        """Time stamps go on by one period where a frame has none, and never go back."""
         base = frame.time_base or self._stream.time_base
         period = float(frame.duration * base) if frame.duration and base else 1 / (self.fps or _USUAL_FPS)
-        at = self._end if frame.pts is None or base is None else float((frame.pts - (self._stream.start_time or 0)) * base)
-        self._end = at + period
-        self._first = at if self._first is None else self._first
-        self.time = max(at - self._first, self.time or 0.0)
+        stamp = None if frame.pts is None or base is None else float(frame.pts * base)
+        self.time = self._clock.time(stamp, period)
+        self._end = self._clock.end if stamp is None else max(stamp + period - self._start(), self._end)
+
+    def _start(self) -> float:
+        """The first time stamp by the header, in seconds."""
+        base = self._stream.time_base
+        return float((self._stream.start_time or 0) * base) if base else 0.0
 
     def _seconds(self) -> float | None:
+        """How long the stream lasts by the header."""
         if self._stream.duration and self._stream.time_base:
             return float(self._stream.duration * self._stream.time_base)
-        return self._container.duration / av.time_base if self._container.duration else None
+        # Matroska counts from 0, not from the first frame
+        length = _LENGTH.fullmatch(self._stream.metadata.get("DURATION", ""))
+        if length is not None:
+            return int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3]) - self._start()
+        # the length of the file is that of its longest stream
+        if len(self._container.streams) > 1 or not self._container.duration:
+            return None
+        return float(self._container.duration / av.time_base) - (
+            self._start() if "matroska" in self._container.format.name else 0.0
+        )
 
 
-def _sensible(rate: Fraction | None) -> float | None:
-    return float(rate) if rate and 0 < rate <= 1000 else None
+def _sensible(rate: Fraction | None, most: int = 1000) -> float | None:
+    return float(rate) if rate and 0 < rate <= most else None
 
 
 def _recycle_frame_buffers(size: int) -> None:

@@ -16,10 +16,11 @@ _USUAL_FPS = 30.0
 
 
 class VideoFile(Source):
-    """The frames of a video file, ``repeat`` times over (0: without end), as fast as they are taken or ``paced`` like a live camera.
+    """The frames of a video file, ``repeat`` times over (0: without end), as fast as they are taken or ``paced`` by their
+    times like a live camera.
 
     ``max_pixels`` is the most of a frame, as of ``pixel_limit``. Frames have the time stamps of the file as their
-    ``media_time`` where PyAV reads it; a repeated video goes on counting.
+    ``media_time`` where it has some; a repeated video goes on counting.
     A file that ends before its header says is told in ``notes``. Raises ``SourceError`` when iterated where it holds no video.
     """
 
@@ -56,13 +57,17 @@ class VideoFile(Source):
     def _one_pass(self, capture: VideoCapture, index: int, pacer: Pacer | None) -> Generator[Frame, None, int]:
         first, media_time = index, None
         while True:
-            if pacer is not None:
-                pacer.wait(index)
             started = time.perf_counter()
-            image = capture.retrieve() if capture.grab() else None
-            if image is None:
+            if not capture.grab():
                 break
             media_time = None if capture.time is None else self._start + capture.time
+            if pacer is not None:
+                # a camera captures a frame when it is shown
+                pacer.wait_for(index / (self.fps or _USUAL_FPS) if media_time is None else media_time)
+                started = time.perf_counter()
+            image = capture.retrieve()
+            if image is None:
+                break
             yield Frame(index, started, image, media_time)
             index += 1
         if index == first:

@@ -360,3 +360,13 @@ def test_a_picture_that_is_no_picture_is_counted() -> None:
         frames = list(source)
     assert len(frames) + source.failed >= 4
     assert source.failed >= 1
+
+
+def test_a_camera_whose_pictures_are_too_large_is_named_with_the_limit() -> None:
+    with tcp_server(multipart(*[shade(n) for n in range(60)], every=0.02, stay=2)) as port:
+        source = open_source(f"http://127.0.0.1:{port}/", timeout=0.5, max_image_pixels=48 * 64 - 1)
+        with pytest.raises(
+            SourceError, match=r"data without an image for .* s \(64 x 48 pixels are more than the limit of 3,071"
+        ):
+            list(source)
+    assert source.failed >= 1

@@ -51,6 +51,33 @@ def test_garbage_takes_no_memory() -> None:
     assert len(cutter.feed(b"\xff\xd9" + PICTURES[0])) >= 1
 
 
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param(b"\xff\xe1\xff\xfd" + b"\0" * 65_531, id="segments"),
+        pytest.param(b"\xff" * 65_536, id="fill bytes"),
+        pytest.param(b"\xff\xda\0\x02" + b"\1" * 65_532, id="pixels"),
+    ],
+)
+def test_an_image_that_does_not_end_takes_no_more_than_the_limit(endless: bytes) -> None:
+    parser = JpegParser(most_bytes=1 << 20)
+    parser.feed(b"\xff\xd8\xff\xe0\0\x02")
+    for _ in range(80):
+        assert parser.feed(endless) == []
+        assert len(parser._buffer) <= (1 << 20) + len(endless)
+    assert parser.broken >= 1
+    assert parser.feed(b"\xff\xd9" + PICTURES[0] + PICTURES[1])[-1:] == PICTURES[1:2]
+
+
+def test_a_too_large_image_is_not_decoded() -> None:
+    at = PICTURES[0].index(b"\xff\xc0") + 5
+    large = PICTURES[0][:at] + (32_000).to_bytes(2, "big") * 2 + PICTURES[0][at + 4 :]
+    assert JpegParser().feed(large) == [large]
+    assert decode(large) == (
+        "32,000 x 32,000 pixels are more than the limit of 120,000,000 (--max-image-pixels, EDGECNN_MAX_IMAGE_PIXELS)"
+    )
+
+
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xd9", PICTURES[0][:300], b"no picture"], ids=len)
 def test_what_is_no_picture_has_a_reason(data: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     assert isinstance(decode(data), str)
