@@ -30,6 +30,23 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def damage_pixels() -> Callable[[Path], None]:
+    """Overwrites the pixels of a PNG; its header, its chunks and its end stay as they should be."""
+
+    def damage(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        at = 8
+        while at < len(data):
+            length = int.from_bytes(data[at : at + 4], "big")
+            if data[at + 4 : at + 8] == b"IDAT":
+                data[at + 8 : at + 8 + length] = bytes(length)
+            at += 12 + length
+        path.write_bytes(bytes(data))
+
+    return damage
+
+
+@pytest.fixture(scope="session")
 def make_digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], Path]:
     """Makes IDX files with so many images to train on and to test on; the labels are 0 to 9."""
 

@@ -10,13 +10,14 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from edgecnn.data import Dataset, dataset_splits, open_dataset
-from edgecnn.data.address import with_default
+from edgecnn.data.address import shown_address, with_default
 from edgecnn.data.cache import cache_samples
 from edgecnn.data.join import join
 from edgecnn.data.problems import check_strict, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
 from edgecnn.data.recognition import report_lines
 from edgecnn.data.relabel import to_classes
+from edgecnn.data.split_names import part_of
 from edgecnn.data.splits import group_indices, shared_groups, train_val_split
 from edgecnn.data.unlabelled import to_unlabelled_boxes
 from edgecnn.errors import InputError
@@ -66,6 +67,9 @@ def load_datasets(
         _check(dataset, task, train[0].labels)
     for dataset in train:
         _warn_of_shared_groups(dataset, val, warn)
+    if not val:
+        for uri in config.data:
+            _tell_unused(uri, warn)
     if not val and config.val_fraction:
         train, val = _split_each(train, config, warn)
     sources = [_source(dataset) for dataset in train]
@@ -100,6 +104,13 @@ def _warn_of_shared_groups(train: Dataset, val: Sequence[Dataset], warn: Callabl
             shown = ", ".join(groups[:SHOWN_GROUPS]) + (", ..." if len(groups) > SHOWN_GROUPS else "")
             where = f"{len(groups)} groups of images (clips) are in train and in {dataset.split}"
             warn(f"{train.name}: {where}: {shown}; val_fraction= divides by group")
+
+
+def _tell_unused(uri: str, warn: Callable[[str], None]) -> None:
+    """Say that a dataset has a validation split of its own, which is used only where --val names it."""
+    unused = next((name for name in dataset_splits(uri) if part_of(name) == "val"), None)
+    if unused is not None:
+        warn(f"the split {unused} of {shown_address(uri)} is not used; to validate with it, name the dataset with --val, too")
 
 
 def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str], None]) -> tuple[list[Dataset], list[Dataset]]:
@@ -163,13 +174,13 @@ def _split(uri: str, name: str) -> str | None:
     found = dataset_splits(uri)
     if not found:
         return None
-    same = {"train": ("train", "training"), "val": ("val", "valid", "validation", "test"), "test": ("test",)}[name]
-    return next((part for want in same for part in found if part.lower() == want), None)
+    wanted = ("val", "test") if name == "val" else (name,)
+    return next((part for want in wanted for part in found if part_of(part) == want), None)
 
 
 def _test(config: TrainConfig, warn: Callable[[str], None]) -> Dataset | None:
     parts = dataset_splits(config.data[0]) if len(config.data) == 1 else ()
-    return _open(config.data[0], "test", config, warn) if "test" in parts else None
+    return _open(config.data[0], "test", config, warn) if any(part_of(name) == "test" for name in parts) else None
 
 
 def _check(dataset: Dataset, task: str, labels: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,22 @@ def test_test_images_are_only_measured(digits: Path) -> None:
     data = load_datasets(options(str(digits)), "classify")
     assert data.test is not None
     assert all(sample.name.startswith("test/") for sample in data.test.samples)
+
+
+def test_a_validation_split_that_is_not_named_is_told(boxes: Path, tmp_path: Path) -> None:
+    for split in ("Train", "Valid", "Testing"):
+        shutil.copytree(boxes, tmp_path / "set" / split)
+    shutil.copy(boxes / "data.yaml", tmp_path / "set")
+    warnings: list[str] = []
+    data = load_datasets(options(str(tmp_path / "set")), "detect", warn=warnings.append)
+    assert data.train[0].split == "Train"
+    assert data.test is not None
+    assert data.test.split == "Testing"
+    assert "the split Valid of set is not used; to validate with it, name the dataset with --val, too" in warnings
+    place = str(tmp_path / "set")
+    named = load_datasets(options(place, val=(place,)), "detect", warn=warnings.append)
+    assert named.val is not None
+    assert (named.val.split, sum("is not used" in line for line in warnings)) == ("Valid", 1)
 
 
 def test_the_validation_split_depends_on_the_seed_alone(digits: Path) -> None:
@@ -154,24 +171,17 @@ def test_clips_in_both_splits_are_said(boxes: Path, tmp_path: Path) -> None:
     )
 
 
-def damaged(boxes: Path, folder: Path) -> Path:
-    """A copy in which an image can't be read although its head and end are right."""
-    shutil.copytree(boxes, folder)
-    image = folder / "images" / "05.png"
-    whole = image.read_bytes()
-    image.write_bytes(whole[:36] + bytes(len(whole) - 48) + whole[-12:])
-    return folder
-
-
-def test_an_image_that_can_not_be_read_is_left_out(boxes: Path, tmp_path: Path) -> None:
+def test_an_image_that_can_not_be_read_is_left_out(boxes: Path, tmp_path: Path, damage_pixels: Callable[[Path], None]) -> None:
     warnings: list[str] = []
-    dataset = open_dataset(damaged(boxes, tmp_path / "boxes"))
+    shutil.copytree(boxes, tmp_path / "boxes")
+    damage_pixels(tmp_path / "boxes" / "images" / "05.png")
+    dataset = open_dataset(tmp_path / "boxes")
     pixels = load((dataset,), Preprocess((64, 96)), warn=warnings.append)
     assert (len(pixels), len(pixels.boxes), len(pixels.labelled)) == (15, 15, 15)
     truth = dataset.samples[6].boxes
     assert truth is not None
     assert np.allclose(pixels.boxes[5].xyxy, truth.xyxy)
-    assert warnings == ["1 problem in boxes:", "  images/05.png: a file that is no image or is damaged"]
+    assert warnings == ["1 problem in boxes:", "  images/05.png: a PNG that is damaged, or of a form that OpenCV can't read"]
     with pytest.raises(InputError, match=r"the first images/05\.png"):
         load((dataset,), Preprocess((64, 96)), strict=True)
 
