@@ -62,7 +62,7 @@ def read_label_file(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() in YAML_SUFFIXES:
         names = read_yaml_names(path)
     else:
-        names = text_labels(read_text(path, "save it as UTF-8, one class name per line"))
+        names = text_labels(read_text(path, fix="save it as UTF-8, one class name per line"))
     if not names:
         raise InputError(f"{path} is empty of class names", "write one class name per line into it")
     return names

@@ -14,8 +14,8 @@ import numpy as np
 from edgecnn.data.calibration import fingerprint
 from edgecnn.data.problems import short
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.data.text_files import read_lines
 from edgecnn.errors import InputError
+from edgecnn.text_files import read_lines
 
 CONTENT = "@content"
 

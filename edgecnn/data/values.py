@@ -18,8 +18,8 @@ from edgecnn.data.paths import is_file
 from edgecnn.data.problems import short
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import split_folders
-from edgecnn.data.text_files import read_text
 from edgecnn.errors import InputError
+from edgecnn.text_files import read_text
 
 FILE = "values.csv"
 

@@ -18,8 +18,8 @@ from edgecnn.data.paths import sub_folders
 from edgecnn.data.problems import short, size_problem
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import split_folders
-from edgecnn.data.text_files import read_lines
 from edgecnn.data.voc_xml import CORNERS, VocFile, VocObject, XmlError, looks_like_voc, read_voc
+from edgecnn.text_files import read_lines
 
 ANNOTATIONS = ("Annotations", "annotations")
 IMAGES = ("JPEGImages", "images", "Images")

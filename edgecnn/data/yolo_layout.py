@@ -14,7 +14,7 @@ from edgecnn.data.paths import folders_below
 from edgecnn.data.sample import Problem
 from edgecnn.data.split_names import PARTS, part_of, split_folders
 from edgecnn.data.yolo_yaml import DataYaml, Places
-from edgecnn.text_files import read_text
+from edgecnn.text_files import read_lines
 
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
 IMAGES, LABELS = "images", "labels"
@@ -72,12 +72,10 @@ class Layout:
         return given
 
     def _listed(self, file: Path, places: Places) -> Iterator[Path]:
-        for number, line in enumerate(read_text(file, "save it as UTF-8, one image per line").splitlines(), 1):
-            if not line.strip():
-                continue
-            image = places.image(line.strip())
+        for number, line in read_lines(file, fix="save it as UTF-8, one image per line").items():
+            image = places.image(line)
             if image is None:
-                self.problems.append(Problem(f"{file.name}:{number}", f"no image {line.strip()}"))
+                self.problems.append(Problem(f"{file.name}:{number}", f"no image {line}"))
             else:
                 yield image
 

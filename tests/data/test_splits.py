@@ -114,13 +114,13 @@ def test_folders_in_a_list_tell_images_of_one_name_apart(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(None, "No such file", id="missing"),
+        pytest.param(None, "no such file", id="missing"),
         pytest.param(b"x.png", "names none of the images", id="other names"),
         pytest.param(b"", "names none of the images", id="empty"),
         pytest.param(b"a.png\0\n", "contains zero bytes", id="zero byte"),
         pytest.param(b"caf\xe9.png\n", "is not UTF-8 text; save it as UTF-8", id="Latin-1"),
         pytest.param(b"x" * 70_000, "names none of the images", id="a huge line"),
-        pytest.param("folder", "Is a directory", id="a folder"),
+        pytest.param("folder", "is a directory", id="a folder"),
     ],
 )
 def test_a_list_without_images_is_one_line(content: bytes | str | None, said: str, tmp_path: Path) -> None:
