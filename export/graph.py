@@ -137,7 +137,8 @@ def _check_labels(outputs: tuple[TensorSpec, ...], card: ModelCard) -> None:
     scores = outputs[-1] if card.task == "detect" else outputs[0]
     checked = card.task != "detect" or (card.decode.name == "fcos" and scores.name == "scores")
     if checked and scores.shape[-1] != len(card.labels):
+        kind, names = ("values", "names") if card.task == "regress" else ("classes", "class names")
         raise InputError(
-            f"--labels: {len(card.labels)} class names for {scores.shape[-1]} classes (output {scores.name} has shape {scores.shape})",
-            "give a file with one class name per line",
+            f"--labels: {len(card.labels)} {names} for {scores.shape[-1]} {kind} (output {scores.name} has shape {scores.shape})",
+            "give one name for each value" if card.task == "regress" else "give a file with one class name per line",
         )

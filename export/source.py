@@ -42,6 +42,9 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
 
 def _from_program(path: Path, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
     model, shape, digest = program.read_program(path)
+    if shape[0] != 1:
+        one = "x".join(map(str, (1, *shape[1:])))
+        raise InputError(f"{path} was traced with a batch of {shape[0]} images", f"trace it with one: an example input of {one}")
     if options.weights is not None:
         raise InputError("--weights can't be used with a .pt2 program, which has its weights inside", "remove the option")
     if options.input_shape not in (None, shape):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SUFFIX = ".safetensors"
+OF_TORCH = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar")
+WITH_FACTORY = "weights alone are exported with `edgecnn export package.module:factory --weights FILE`"
 AGAIN = "train it or copy it again"
 ANOTHER_OUT = "choose another folder with --out"
 
@@ -42,7 +44,8 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         )
     if not path.is_file() or path.suffix != SUFFIX:
         kind = "is a folder, not a checkpoint" if path.is_dir() else f"is not a checkpoint, which is a {SUFFIX} file"
-        raise InputError(f"{path} {kind}", "name the file that `edgecnn train` wrote")
+        foreign = path.suffix in OF_TORCH and not path.is_dir()
+        raise InputError(f"{path} {kind}", WITH_FACTORY if foreign else "name the file that `edgecnn train` wrote")
     return path
 
 

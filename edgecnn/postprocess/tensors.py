@@ -52,10 +52,12 @@ def class_ids(numbers: Float32, labels: int) -> Int64:
     return found
 
 
-def unexpected_outputs(decoder: str, expected: str, outputs: Tensors) -> ArtifactError:
+def unexpected_outputs(
+    decoder: str, expected: str, outputs: Tensors, fix: str = "name another decoder with --decode"
+) -> ArtifactError:
     """The error for outputs that a decoder does not support; ``expected`` describes those that it does."""
     shapes = ", ".join(f"{name} {tuple(array.shape)}" for name, array in outputs.items())
     return ArtifactError(
         f"the decoder {decoder} needs {expected}, but the model's outputs are {shapes or 'empty'}",
-        "name another decoder with --decode",
+        fix,
     )

@@ -16,6 +16,10 @@ def values(outputs: Tensors, card: ModelCard) -> Values:
     """
     fitting = [array for array in outputs.values() if array.size == len(card.labels)]
     if len(fitting) != 1:
-        raise unexpected_outputs("values", f"one row of {len(card.labels)} values", outputs)
+        expected = f"one row of {len(card.labels)} values, one for each name"
+        several = (
+            "export it with one output" if len(fitting) > 1 else "correct --labels, or export it with one output for all values"
+        )
+        raise unexpected_outputs("values", expected, outputs, several)
     scale, offset = (np.asarray(card.decode.options.get(key, usual), np.float64) for key, usual in (("scale", 1), ("offset", 0)))
     return Values((fitting[0].reshape(-1).astype(np.float64) * scale + offset).astype(np.float32))

@@ -123,6 +123,12 @@ def test_weights_as_training_scripts_save_them(here: Path, wrap: Callable[[Any],
     torch.testing.assert_close(model.state_dict(), network().state_dict())
 
 
+def test_a_program_for_four_images_is_refused_with_what_to_do(here: Path) -> None:
+    torch.export.save(torch.export.export(network().eval(), (torch.zeros(4, 3, 32, 48),)), here / "net.pt2")
+    with pytest.raises(InputError, match=r"traced with a batch of 4 images; trace it with one: an example input of 1x3x32x48"):
+        load_model("net.pt2", options(weights=None, input_shape=None))
+
+
 def test_what_was_taken_is_told_and_recorded(here: Path) -> None:
     raw = {name: tensor + 1 for name, tensor in network().state_dict().items()}
     torch.save({"model": raw, "ema": {"module": network().state_dict()}}, here / "w.pt")
@@ -300,6 +306,11 @@ def test_a_program_with_pickled_objects_inside_is_refused(here: Path) -> None:
     ("changes", "message"),
     [
         pytest.param({"labels": ("a", "b")}, "2 class names for 3 classes", id="labels"),
+        pytest.param(
+            {"labels": ("a", "b"), "task": "regress", "decode": Decode("values")},
+            "2 names for 3 values .* give one name for each value",
+            id="values",
+        ),
         pytest.param(
             {"preprocess": Preprocess(size=(32, 32), color="gray")},
             "the model does not accept a 1x1x32x32 float32 input",

@@ -135,6 +135,12 @@ def test_no_checkpoint_there(name: str, message: str) -> None:
         find_checkpoint(name)
 
 
+def test_weights_of_others_are_told_the_way(tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"is not a checkpoint.*; weights alone are exported with .*:factory --weights FILE"):
+        find_checkpoint(tmp_path / "net.pth")
+
+
 def test_writing_where_it_can_not_be_keeps_what_is_there(checkpoint: Path) -> None:
     before = checkpoint.read_bytes()
     with pytest.raises(InputError, match="--out"):

@@ -311,3 +311,16 @@ def test_quantized_values_become_real_first() -> None:
 def test_values_of_another_number_are_refused() -> None:
     with pytest.raises(ArtifactError, match="one row of 3 values"):
         decode({"out": np.zeros((1, 2), np.float32)}, card("values"))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "fix"),
+    [
+        pytest.param({"a": (1, 2), "b": (1, 1)}, "correct --labels, or export it with one output", id="no-output-fits"),
+        pytest.param({"a": (1, 3), "b": (1, 3)}, "export it with one output", id="two-outputs-fit"),
+    ],
+)
+def test_values_of_several_outputs_name_what_helps(outputs: dict[str, tuple[int, ...]], fix: str) -> None:
+    with pytest.raises(ArtifactError, match="needs one row of 3 values") as caught:
+        decode({name: np.zeros(shape, np.float32) for name, shape in outputs.items()}, card("values"))
+    assert caught.value.fix.startswith(fix)
