@@ -10,7 +10,6 @@ import base64
 import binascii
 import io
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +20,8 @@ from numpy.typing import NDArray
 
 from edgecnn.card import MAX_PIXELS
 from edgecnn.errors import ArtifactError
+from edgecnn.images.header import UnreadableImage
+from edgecnn.images.png import read as read_png
 from edgecnn.json_text import dump_json
 from edgecnn.npz import read_npz
 from edgecnn.schema import SchemaError, integer, items, mapping, number, one_of, parse_json, record
@@ -225,9 +226,12 @@ def _prediction(prefix: str, arrays: Mapping[str, Array]) -> Prediction | None:
 
 
 def _real_image(png: Array, block: int, height: int, width: int, channels: int) -> Image:
-    """The image of a real golden. The size in the header of the PNG is compared first: OpenCV allocates what it asks for."""
-    size = png[16:24].tobytes()  # signature (8 bytes), length and name of the first chunk (8), width and height
-    if block not in BLOCKS or len(size) < 8 or struct.unpack(">II", size) != (-(-width // block), -(-height // block)):
+    """The image of a real golden. Its chunks and size are checked first: OpenCV allocates what a PNG asks for."""
+    try:
+        header = read_png(io.BytesIO(png.tobytes()))
+    except UnreadableImage as error:
+        raise SchemaError("a PNG is broken") from error
+    if block not in BLOCKS or (header.width, header.height) != (-(-width // block), -(-height // block)):
         raise SchemaError(f"a PNG does not have the size of its golden, {height} x {width} in blocks of {block}")
     return _enlarged(_from_png(png, channels), block, height, width)
 

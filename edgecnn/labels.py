@@ -114,7 +114,7 @@ def ordered_names(names: Sequence[Any] | Mapping[Any, Any], source: str) -> tupl
     if isinstance(names, Mapping):
         try:
             by_id = {int(key): name for key, name in names.items()}
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(
                 f"the class ids in {source} are not numbers", "write names as a list, or with ids 0, 1, ..."
             ) from error

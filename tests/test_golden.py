@@ -128,6 +128,13 @@ def png(height: int, width: int) -> Any:
     return np.frombuffer(cv2.imencode(".png", np.zeros((height, width, 3), np.uint8))[1].tobytes(), np.uint8)
 
 
+def with_chunk_of(length: int) -> Any:
+    """A PNG whose second chunk says that it has so many bytes."""
+    found = bytearray(png(24, 32).tobytes())
+    found[33:37] = length.to_bytes(4, "big")  # after the signature (8) and IHDR (25)
+    return np.frombuffer(bytes(found), np.uint8)
+
+
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
@@ -141,6 +148,7 @@ def png(height: int, width: int) -> Any:
         pytest.param(lambda: rewritten(block=3), "size of its golden, 24 x 32 in blocks of 3", id="block-three"),
         pytest.param(lambda: rewritten({"0.png": png(99, 99)}), "does not have the size of its golden", id="other-png"),
         pytest.param(lambda: rewritten({"0.png": png(24, 32)[:40]}), "a PNG is broken", id="cut-png"),
+        pytest.param(lambda: rewritten({"0.png": with_chunk_of(0xFFFFFFF0)}), "a PNG is broken", id="chunk-of-four-gibibytes"),
         pytest.param(lambda: rewritten({"0.boxes": np.zeros((1, 3), np.float32)}), "0.boxes is float32 of shape", id="columns"),
         pytest.param(lambda: rewritten({"0.boxes": np.full((1, 6), np.nan, np.float32)}), "not finite", id="nan"),
         pytest.param(lambda: rewritten({"0.output.boxes": np.float32(1)}), "0.output.boxes is float32", id="scalar"),

@@ -55,6 +55,7 @@ def test_names_that_yaml_takes_for_other_values_stay_names(tmp_path: Path) -> No
     [
         pytest.param("names: ['', dog]", "the names in .* have an empty one; give every class a name", id="empty name"),
         pytest.param("names:\n-\n- dog\n", "have an empty one", id="nothing after a dash"),
+        pytest.param("names: {9e999: cat}", "the class ids in .* are not numbers", id="endless-id"),
         pytest.param("names: {0: cat, 2: dog}", "the class ids in .* are 0, 2, not 0 to 1; number the classes", id="gap"),
         pytest.param("names: {1: cat, 2: dog}", "are 1, 2, not 0 to 1", id="from one"),
         pytest.param("names: {a: cat}", "are not numbers", id="no number"),

@@ -116,7 +116,7 @@ def _open_live(text: str, options: _Options) -> Source | None:
 
         return StdinSource(live=bool(options.paced), timeout=options.timeout, max_pixels=options.max_pixels)
     # a folder or file that is called like a number is not a camera
-    if (_CAMERA_NUMBER.match(text) and not Path(text).exists()) or text.startswith("/dev/"):
+    if (_CAMERA_NUMBER.match(text) and not _exists(text)) or text.startswith("/dev/"):
         from edgecnn.runtime.sources.local_camera import LocalCamera
 
         return LocalCamera(text, timeout=options.timeout)
@@ -148,6 +148,13 @@ def _open_address(text: str, options: _Options) -> Source:
 
         kind = HttpCamera
     return kind(address, shown=shown, timeout=options.timeout, every=options.every, max_pixels=options.max_pixels)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than a path may be
+        return False
 
 
 def _open_files(text: str, repeat: int, options: _Options) -> Source:

@@ -273,7 +273,8 @@ def _read_labels(read: Callable[[Path], tuple[str, ...]], path: Path) -> None:
 
 
 def _address(folder: Path) -> Sequence[Step]:
-    text = (folder / "address.txt").read_bytes().decode("utf-8", "replace").rstrip("\r\n")
+    file = folder / "address.txt"
+    text = (file.read_bytes() if file.is_file() else b"DIR").decode("utf-8", "replace").rstrip("\r\n")
     place = text.replace("DIR", str(folder / "data"))
     return (partial(_open_address, place), partial(_open_source, place))
 

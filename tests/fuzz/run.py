@@ -22,10 +22,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecnn.benchmarks.figures.figure import record
 from tests.fuzz.kinds import KINDS
 
 WALL_S = 60.0  # for an answer; the limit of 10 s is of processor time, since the machine may be busy
 FAILURES = Path("build/fuzz")
+TOTALS = ("tried", "refused", "read", "failed")
 
 
 @dataclass
@@ -92,6 +94,8 @@ class Fuzzer:
         self._worker = Worker(scratch, EDGECNN_TRIAL_LOAD="off")
         self._checked = Worker(scratch, EDGECNN_TRIAL_LOAD="on")
         self.counts = {kind: Count(kind) for kind in KINDS}
+        self.seeds: list[int] = []
+        self.seconds = 0.0
 
     def __enter__(self) -> Fuzzer:
         return self
@@ -138,14 +142,26 @@ class Fuzzer:
             f"{c.kind:<12}{c.tried:>8}{c.refused:>9}{c.read:>8}{c.failed:>8}{c.most_cpu_s:>7.1f}{c.most_memory_mib:>7.0f}"
             for c in tried
         ]
-        sums = [sum(getattr(count, name) for count in tried) for name in ("tried", "refused", "read", "failed")]
+        sums = [sum(getattr(count, name) for count in tried) for name in TOTALS]
         return "\n".join([head, *lines, f"{'all':<12}{sums[0]:>8}{sums[1]:>9}{sums[2]:>8}{sums[3]:>8}"])
 
-    def document(self, seed: int, seconds: float) -> dict[str, Any]:
-        """The counts as a JSON document."""
+    def add(self, earlier: dict[str, Any]) -> None:
+        """Add the counts of an earlier record."""
+        self.seeds += earlier["seeds"]
+        self.seconds += earlier["duration_s"]
+        for other in earlier["kinds"]:
+            count = self.counts[other["kind"]]
+            for name in TOTALS:
+                setattr(count, name, getattr(count, name) + other[name])
+            count.most_cpu_s = max(count.most_cpu_s, other["most_cpu_s"])
+            count.most_memory_mib = max(count.most_memory_mib, other["most_memory_mib"])
+            count.failures += other["failures"]
+
+    def document(self) -> dict[str, Any]:
+        """The counts as plain values."""
         kinds = [asdict(count) for count in self.counts.values() if count.tried]
-        totals = {name: sum(kind[name] for kind in kinds) for name in ("tried", "refused", "read", "failed")}
-        return {"version": 1, "seed": seed, "duration_s": round(seconds, 1), **totals, "kinds": kinds}
+        totals = {name: sum(kind[name] for kind in kinds) for name in TOTALS}
+        return {"seeds": self.seeds, "duration_s": round(self.seconds, 1), **totals, "kinds": kinds}
 
 
 def rounds(kinds: Sequence[str], seed: int, count: int | None, until: float) -> Iterator[tuple[str, int]]:
@@ -172,20 +188,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=0.03, help="the end, whatever the count is")
     parser.add_argument("--folder", type=Path, help="read the files of this folder as an input of the one --kind")
     parser.add_argument("--kept", type=Path, default=FAILURES, help="where the files of failures are kept")
-    parser.add_argument("--json", type=Path, help="also write the counts to this file")
+    parser.add_argument("--json", type=Path, help="also record the counts in this file")
+    parser.add_argument("--add", type=Path, action="append", default=[], help="add the counts of this record; several times")
     given = parser.parse_args(arguments)
     kinds = given.kind or list(KINDS)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as name, Fuzzer(Path(name), given.kept) as fuzzer:
+        for file in given.add:
+            fuzzer.add(json.loads(file.read_text()))
         if given.folder:
             fuzzer.try_folder(kinds[0], given.folder)
         else:
             for kind, seed in rounds(kinds, given.seed, given.count, started + given.hours * 3600):
                 if not fuzzer.try_seed(kind, seed):
                     print(f"{kind} {seed}: {fuzzer.counts[kind].failures[-1]}", flush=True)
-        print(f"{fuzzer.table()}\nseed {given.seed}, {time.monotonic() - started:.0f} s", flush=True)
+        if given.count != 0:
+            fuzzer.seeds.append(given.seed)
+        fuzzer.seconds += time.monotonic() - started
+        seeds = ", ".join(map(str, fuzzer.seeds))
+        print(f"{fuzzer.table()}\nseed {seeds}, {fuzzer.seconds:.0f} s", flush=True)
         if given.json:
-            given.json.write_text(json.dumps(fuzzer.document(given.seed, time.monotonic() - started), indent=1) + "\n")
+            record(given.json, "fuzz", fuzzer.document(), module="tests.fuzz.run")
         return int(any(count.failed for count in fuzzer.counts.values()))
 
 

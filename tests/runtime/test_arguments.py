@@ -38,6 +38,10 @@ def test_a_wrong_argument_is_named(call: Callable[[], Any], problem: str) -> Non
         call()
 
 
+def test_options_of_a_camera_may_be_longer_than_a_path() -> None:
+    assert open_source("0?" + "&".join(["fps=10"] * 1000)).live
+
+
 def test_a_pattern_with_a_zero_byte_is_one_line() -> None:
     with pytest.raises(SourceError, match="contains a zero byte"):
         open_source("a\0b/*.png")
