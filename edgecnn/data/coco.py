@@ -51,7 +51,7 @@ def _load(file: Path, top: Path, labels: tuple[str, ...] | None, used: Counter[P
     problems: list[Problem] = []
     categories = read_categories(record, file, labels, problems)
     images = read_images(record, file, shown, problems)
-    reader = _CocoSamples(ImageFinder(file), categories, problems, used)
+    reader = _CocoSamples(ImageFinder(file), categories, problems, used, top if top != file else file.parent)
     found = (reader.sample(image, index) for index, image in enumerate(images))
     samples = [sample for sample in found if sample is not None]
     return Dataset(file.stem, "detect", categories.names, samples, tuple(problems))
@@ -66,8 +66,10 @@ def _left_out(used: Counter[Path]) -> dict[str, int]:
 class _CocoSamples:
     """Makes the samples of one file."""
 
-    def __init__(self, find: ImageFinder, categories: Categories, problems: list[Problem], used: Counter[Path]) -> None:
-        self._find, self._categories, self._problems, self._used = find, categories, problems, used
+    def __init__(
+        self, find: ImageFinder, categories: Categories, problems: list[Problem], used: Counter[Path], top: Path
+    ) -> None:
+        self._find, self._categories, self._problems, self._used, self._top = find, categories, problems, used, top
         self._paths: dict[Path, str] = {}
 
     def sample(self, image: CocoImage, index: int) -> Sample | None:
@@ -92,7 +94,11 @@ class _CocoSamples:
         for where, annotation in image.annotations:
             self._add(annotation, where, boxes)
         image_id = image.key if isinstance(image.key, int) else index
-        return Sample(name, partial(read_image, path), boxes=boxes.done(), image_id=image_id)
+        return Sample(self._shown(path, name), partial(read_image, path), boxes=boxes.done(), image_id=image_id)
+
+    def _shown(self, path: Path, name: str) -> str:
+        """The path in the dataset, which tells images of one file name in several splits apart."""
+        return str(path.relative_to(self._top)) if path.is_relative_to(self._top) else name
 
     def _add(self, annotation: Record, where: str, boxes: BoxList) -> None:
         category = self._categories.find(annotation.get("category_id"))

@@ -84,10 +84,21 @@ def _stored(address: Address, splits: tuple[str, ...] | None, labels: Sequence[s
         loaded = [loader.load(path, split, names) for split in splits or (None,)]
     if any((one.task, one.labels) != (loaded[0].task, loaded[0].labels) for one in loaded):
         raise InputError(f"the splits {', '.join(splits or ())} of {path} have different classes", "name them with labels=a,b,c")
-    dataset = join(loaded)
+    dataset = _each_once(join(loaded)) if len(loaded) > 1 else loaded[0]
     if not len(dataset):
         raise InputError(f"{path} has no usable image{_why_empty(dataset)}", "name another folder or split")
     return dataclasses.replace(dataset, kind=kind.title, evidence=evidence)
+
+
+def _each_once(dataset: Dataset) -> Dataset:
+    """A dataset of several splits without copies: VOC's trainval repeats train and val, and lists may name an image twice.
+
+    A new random split would otherwise put an image on both sides.
+    """
+    first: dict[str, int] = {}
+    for index, sample in enumerate(dataset.samples):
+        first.setdefault(sample.name, index)
+    return dataset if len(first) == len(dataset) else dataset.pick(list(first.values()))
 
 
 def _with_classes(dataset: Dataset, address: Address) -> Dataset:

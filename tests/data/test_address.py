@@ -123,6 +123,31 @@ def test_a_seed_without_a_division_is_refused(tmp_path: Path, write_image: Write
     assert len(open_dataset(f"{tmp_path}?seed=1&split=val")) == 1
 
 
+def test_an_image_of_two_splits_is_on_one_side_of_a_new_division(tmp_path: Path, write_voc: Writer) -> None:
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    stems = [str(number) for number in range(8)]
+    for stem in stems:
+        write_voc(tmp_path, stem, [("dog", (1, 2, 11, 12))])
+    for name, part in {"train": stems[:5], "val": stems[5:7], "trainval": stems[:7], "test": stems[7:]}.items():
+        (lists / f"{name}.txt").write_text("\n".join(part))
+    parts = [open_dataset(f"{tmp_path}?split={part}&val_fraction=0.3") for part in ("train", "val")]
+    found = [sample.name for part in parts for sample in part.samples]
+    assert sorted(found) == [f"{stem}.png" for stem in stems[:7]]
+
+
+def test_images_of_one_name_in_two_splits_are_two_images(tmp_path: Path, write_coco: Writer, write_image: Writer) -> None:
+    for split in ("train", "val"):
+        write_coco(tmp_path, [], f"instances_{split}.json")
+        for number in (11, 12):
+            write_image(tmp_path / split / f"{number}.png", seed=number)
+    parts = [open_dataset(f"{tmp_path}?split={part}&val_fraction=0.25") for part in ("train", "val")]
+    assert [len(part) for part in parts] == [3, 1]
+    assert {sample.name for part in parts for sample in part.samples} == {
+        f"{split}/{n}.png" for split in ("train", "val") for n in (11, 12)
+    }
+
+
 def test_two_splits_contradict(clips: Path) -> None:
     with pytest.raises(InputError, match=r"two splits of .* are named, train and valid"):
         open_dataset(f"{clips}?split=train", split="valid")

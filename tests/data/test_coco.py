@@ -23,7 +23,7 @@ def test_categories_become_contiguous_and_ids_stay(tmp_path: Path, write_coco: W
     dataset = open_dataset(tmp_path / place)
     first = dataset.samples[0]
     assert dataset.labels == ("cat", "dog")
-    assert (first.image_id, first.name, first.read().shape) == (11, "11.png", (30, 40, 3))
+    assert (first.image_id, first.name, first.read().shape) == (11, "val/11.png", (30, 40, 3))
     assert first.boxes is not None
     assert first.boxes.xyxy.tolist() == [[1, 2, 11, 12], [1, 2, 11, 12]]
     assert first.boxes.class_id.tolist() == [1, 0]
