@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,15 +96,14 @@ class Examiner:
 
     def __init__(self, original: Path) -> None:
         self._original = original
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def examine(self, path: Path, change: Change) -> Outcome:
         """The outcome for the changed file at ``path``."""
         outcome = Outcome(change)
         process = self._running()
         assert process.stdin is not None
-        process.stdin.write(f"{path}\n")
-        process.stdin.flush()
+        process.stdin.write(f"{path}\n".encode())
         # "selftest" is told before the engine gets the file without a check, so that a crash does not lose it
         for step in ("selftest", "engine"):
             reply = self._line(process)
@@ -116,21 +116,21 @@ class Examiner:
                 setattr(outcome, name, value)
         return outcome
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "edgecnn.benchmarks.figures.changed_weights_part", str(self._original)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                text=True,
+                bufsize=0,  # a buffer could hold a reply that the selector then waits for
                 env={**os.environ, "EDGECNN_TRIAL_LOAD": "off"},
             )
             if self._line(self._process) is None:
                 raise BackendError(f"{self._original} can't be examined", "run edgecnn selftest on it")
         return self._process
 
-    def _line(self, process: subprocess.Popen[str]) -> dict[str, Any] | None:
+    def _line(self, process: subprocess.Popen[bytes]) -> dict[str, Any] | None:
         """The next reply; None where the process ended or hangs."""
         assert process.stdout is not None
         with selectors.DefaultSelector() as selector:
@@ -138,7 +138,7 @@ class Examiner:
             if not selector.select(WAIT_S):
                 return None
         line = process.stdout.readline()
-        reply: dict[str, Any] | None = json.loads(line) if line.endswith("\n") else None
+        reply: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
         return reply
 
     def close(self) -> None:
@@ -167,10 +167,9 @@ def examine_file(original: Path, seed: int, loaded: int, most: int) -> list[Outc
                 for suffix, content in parts.items():
                     (Path(folder) / f"changed{suffix}").write_bytes(changed if suffix == change.part else content)
                 outcomes.append(examiner.examine(Path(folder) / f"changed{original.suffix}", change))
-                click.echo(f"\r{original.name}: {len(outcomes)} ", err=True, nl=False)
     finally:
         examiner.close()
-    click.echo("", err=True)
+    click.echo(f"{original.name}: {len(outcomes)} tried", err=True)
     return outcomes
 
 
@@ -204,17 +203,18 @@ def table(found: dict[str, dict[str, int]]) -> str:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--loaded", type=click.IntRange(1), default=300, show_default=True, help="Changed files per format that load.")
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Files that are examined at the same time.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
-def command(files: tuple[Path, ...], loaded: int, seed: int, json_path: Path | None) -> None:
+def command(files: tuple[Path, ...], loaded: int, seed: int, jobs: int, json_path: Path | None) -> None:
     """Change bytes of the model FILES and count what is noticed."""
     if json_path is not None:
         check_writable(json_path)
     paths = [artifact(file) for file in files]
     formats = [file_format(path) for path in paths]
-    outcomes: dict[str, list[Outcome]] = {}
-    for path, name in zip(paths, formats, strict=True):
-        share = -(-loaded // formats.count(name))
-        outcomes[path.name] = examine_file(path, seed, share, 20 * share)
+    shares = [-(-loaded // formats.count(name)) for name in formats]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = pool.map(lambda path, share: examine_file(path, seed, share, 20 * share), paths, shares)
+        outcomes = {path.name: own for path, own in zip(paths, found, strict=True)}
     by_format = {
         name: summary(
             [outcome for path, own in zip(paths, formats, strict=True) if own == name for outcome in outcomes[path.name]]
