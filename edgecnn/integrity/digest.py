@@ -17,7 +17,6 @@ from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError
 from edgecnn.integrity import signature_text
 from edgecnn.integrity.sections import (
-    CHUNK,
     DIGEST_KEY,
     LAST,
     PREFIX,
@@ -31,6 +30,7 @@ from edgecnn.integrity.sections import (
     split,
 )
 
+CHUNK = 1 << 18  # bytes that are read at a time
 AGAIN = "export the model or copy its file again"
 _MARK = b"edgecnn"  # in every file with a card
 LOCATION = b"location"  # by which ONNX names files of external data
@@ -143,17 +143,17 @@ def _promised(card: bytes) -> str:
 
 def _body_digest(path: Path, sections: Sections) -> bytes:
     """SHA-256 of the body."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
+    total, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK))
+    with path.open("rb", buffering=0) as file:
         for start, end in sections.body:
             file.seek(start)
             rest = end - start
             while rest:
-                chunk = file.read(min(CHUNK, rest))
-                if not chunk:
+                read = file.readinto(buffer[:rest])
+                if not read:
                     raise BrokenFileError("it ends within a part")
-                total.update(chunk)
-                rest -= len(chunk)
+                total.update(buffer[:read])
+                rest -= read
     return total.digest()
 
 
@@ -169,9 +169,9 @@ def _combined(path: Path, body_digest: bytes, body: bytes | None) -> str:
 
 def _file_digest(path: Path) -> bytes:
     """SHA-256 of a file; that of no bytes for a missing one, since a graph without weights needs none."""
-    total = hashlib.sha256()
+    total, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK))
     if path.exists():
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                total.update(chunk)
+        with path.open("rb", buffering=0) as file:
+            while read := file.readinto(buffer):
+                total.update(buffer[:read])
     return total.digest()

@@ -16,7 +16,6 @@ PREFIX = "edgecnn."
 DIGEST_KEY = "edgecnn.digest"
 SIGNATURE_KEY = "edgecnn.signature"
 LAST = (DIGEST_KEY, SIGNATURE_KEY)  # they depend on the other texts
-CHUNK = 1 << 20
 
 _MODULES = {
     ".onnx": "edgecnn.integrity.onnx_file",

@@ -30,5 +30,5 @@ def test_the_network_has_a_card_and_digests_where_they_are_known(tmp_path: Path,
 
 
 def test_a_command_that_fails_is_named() -> None:
-    with pytest.raises(BackendError, match="-m edgecnn info failed in"):
+    with pytest.raises(BackendError, match=r"-m edgecnn info absent.onnx failed in"):
         start(ROOT, ["-m", "edgecnn", "info", "absent.onnx"])
