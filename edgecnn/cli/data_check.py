@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from edgecnn.cli.options import DATA_FORMAT, add_options, with_format
+
 
 @click.command("check")
 @click.argument("address", metavar="ADDRESS")
+@partial(add_options, options=(DATA_FORMAT,))
 @click.option("--labels", metavar="NAMES", help="Class names of a dataset whose files have none: a,b,c or a file.")
 @click.option("--limit", type=click.IntRange(1), help="Maximum number of images of each split.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 if there is a problem.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page with findings and a contact sheet.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all findings as JSON.")
 def command(
-    address: str, labels: str | None, limit: int | None, strict: bool, html_path: Path | None, json_path: Path | None
+    address: str,
+    data_format: str,
+    labels: str | None,
+    limit: int | None,
+    strict: bool,
+    html_path: Path | None,
+    json_path: Path | None,
 ) -> None:
     """Read all images and labels of the dataset ADDRESS and report what is in it.
 
@@ -43,7 +53,10 @@ def command(
         load_jinja()
     with ProgressLine() as line:
         found = check_dataset(
-            address, labels=labels, limit=limit, progress=lambda done, total: line(f"image {done:,} of {total:,}")
+            with_format(address, data_format),
+            labels=labels,
+            limit=limit,
+            progress=lambda done, total: line(f"image {done:,} of {total:,}"),
         )
         if html_path is not None:
             from edgecnn.benchmarks.report.dataset_page import dataset_page
