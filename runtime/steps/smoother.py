@@ -59,6 +59,8 @@ class Smoother:
         return 1.0 if self._seconds == 0 else float(-np.expm1(-max(passed, 0.0) / self._seconds))
 
     def _average(self, new: Float32, at: float) -> Float32:
+        if not np.isfinite(new).all():
+            return new  # it would stay in the average for ever
         share = self._share(at - self._mean_at)
         # A reloaded model may have another number of classes; the average then starts again.
         fits = self._mean is not None and self._mean.shape == new.shape

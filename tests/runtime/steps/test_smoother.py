@@ -89,3 +89,13 @@ def test_an_average_moves_on_from_the_last_look() -> None:
         assert isinstance(found, Classes)
         numbers.append(float(found.score[0]))
     assert numbers == pytest.approx([0, 1 - np.exp(-0.5), 1 - np.exp(-1.0)], abs=1e-6)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_passes_and_leaves_the_average(broken: float) -> None:
+    step, numbers = Smoother(0.2), []
+    for index, value in enumerate([1.0, broken, 1.0]):
+        found = step(result(Values(np.float32([value])), index)).prediction
+        assert isinstance(found, Values)
+        numbers.append(float(found.value[0]))
+    assert numbers == pytest.approx([1.0, broken, 1.0], nan_ok=True)
