@@ -22,14 +22,15 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 def read_jpeg2000(stream: BinaryIO) -> Header:
     """The header of a JPEG 2000 file or bare codestream. Raises ``UnreadableImage``."""
     stream.seek(0)
-    if stream.read(4) == _CODESTREAM:
-        # length (2), capabilities (2), size of the reference grid, offset of the image in it
-        _, _, right, bottom, left, top = unpack(stream, ">HHIIII")
-        return Header("JPEG 2000", right - left, bottom - top)
-    start, end = find_box(stream, (b"jp2h", b"ihdr"), 0, file_size(stream))
-    stream.seek(start)
-    height, width = unpack(stream, ">II") if end - start >= 8 else (0, 0)
-    return Header("JPEG 2000", int(width), int(height))
+    if stream.read(4) != _CODESTREAM:
+        # decoders follow the codestream where the box ihdr says another size
+        start, _ = find_box(stream, (b"jp2c",), 0, file_size(stream))
+        stream.seek(start)
+        if stream.read(4) != _CODESTREAM:
+            raise UnreadableImage(NO_IMAGE)
+    # length (2), capabilities (2), size of the reference grid, offset of the image in it
+    _, _, right, bottom, left, top = unpack(stream, ">HHIIII")
+    return Header("JPEG 2000", int(right - left), int(bottom - top))
 
 
 def read_avif(stream: BinaryIO) -> Header:

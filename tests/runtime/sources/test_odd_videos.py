@@ -195,9 +195,8 @@ def test_a_paced_video_keeps_the_times_of_its_frames(tmp_path: Path) -> None:
     """Not those of a constant rate: the last frame is shown 0.5 s after the others."""
     started = time.perf_counter()
     frames = list(open_source(record(tmp_path / "v.mkv", [0, 10, 20, 30, 530]), paced=True))
-    captured = [frame.captured_at - started for frame in frames]
-    assert captured[4] - captured[0] >= 0.53
-    assert captured[4] - captured[3] >= 0.25
+    for frame, stamp in zip(frames, [0.0, 0.01, 0.02, 0.03, 0.53], strict=True):
+        assert frame.captured_at - started >= stamp - 1e-3
 
 
 # what follows the times of frames
