@@ -10,7 +10,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
 ZIP_ENTRY = rb"PK\x03\x04[\x0a\x14\x2d]\x00"  # local file header: signature, version needed to extract (1.0, 2.0 or 4.5)
+OWN_TEXTS = "edgecnn."
 MOST_TEXT = 1 << 26  # bytes of all texts in the ZIP together
 _MOVES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")  # operators that do not change values
 _STDERR_LOCK = threading.Lock()
@@ -184,16 +185,17 @@ def _texts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
     for entry in archive.infolist():
         try:
             with archive.open(entry) as file:
-                # The size that the directory states may be wrong; other tools append large binary files, too.
+                # The size that the directory states may be wrong.
                 content = file.read(left + 1)
-        # zipfile raises the last three for an entry that is encrypted, packed by an unknown method, or cut off.
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError):
-            continue
-        if len(content) > left:
-            continue
-        with suppress(UnicodeDecodeError):
+            if len(content) > left:
+                raise ValueError(f"{entry.filename} is too large")
             yield entry.filename, decode_text(content)
             left -= len(content)
+        # zipfile raises the last two for an entry that is encrypted, packed by an unknown method, or cut off.
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
+            # Other tools append binary files; but without its card the model would be used as that of another tool.
+            if entry.filename.startswith(OWN_TEXTS):
+                raise zipfile.BadZipFile(f"{entry.filename} can't be read") from error
 
 
 @contextmanager
