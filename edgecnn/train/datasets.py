@@ -101,9 +101,11 @@ def _warn_of_shared_groups(train: Dataset, val: Sequence[Dataset], warn: Callabl
         # another dataset, or a scene of another seed, may have groups of the same names
         groups = shared_groups(train, dataset) if train.kind and train.name == dataset.name else []
         if groups:
-            shown = ", ".join(groups[:SHOWN_GROUPS]) + (", ..." if len(groups) > SHOWN_GROUPS else "")
-            where = f"{len(groups)} groups of images (clips) are in train and in {dataset.split}"
-            warn(f"{train.name}: {where}: {shown}; val_fraction= divides by group")
+            more = f", ... ({len(groups)} in all)" if len(groups) > SHOWN_GROUPS else ""
+            shown = ", ".join(groups[:SHOWN_GROUPS]) + more
+            warn(
+                f"{train.name}: clips or groups of images in both train and {dataset.split}: {shown}; val_fraction= divides by group"
+            )
 
 
 def _tell_unused(uri: str, warn: Callable[[str], None]) -> None:

@@ -167,7 +167,7 @@ def test_clips_in_both_splits_are_said(boxes: Path, tmp_path: Path) -> None:
     warnings: list[str] = []
     load_datasets(options(str(tmp_path), val=(str(tmp_path),)), "detect", warn=warnings.append)
     assert warnings[-1] == (
-        f"{tmp_path.name}: 1 groups of images (clips) are in train and in valid: park; val_fraction= divides by group"
+        f"{tmp_path.name}: clips or groups of images in both train and valid: park; val_fraction= divides by group"
     )
 
 
