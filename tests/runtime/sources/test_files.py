@@ -243,3 +243,22 @@ def test_a_live_source_can_not_be_repeated() -> None:
 def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="timeout must be above 0 and repeat 0 or more"):
         open_source("0", **wrong)  # type: ignore[arg-type]
+
+
+def test_images_of_kinds_that_can_not_be_read_are_counted(folder: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.tga", "._d.heic"):
+        (folder / name).write_bytes(b"x")
+    source = open_source(folder)
+    assert names(source) == ["img1.png", "img2.png", "img10.png"]
+    assert source.notes == [f"{folder}: left out 2 .heic, 1 .tga: kinds of images that can't be read"]
+    with pytest.raises(SourceError, match=r"c\.tga is an image of a kind that can't be read; convert it to PNG or JPEG"):
+        open_source(folder / "c.tga")
+
+
+@pytest.mark.parametrize("name", ["a.JPG", "a.jfif", "a.jpe", "a.ppm", "a.pgm", "a.gif", "a.dib"])
+def test_suffixes_of_images(tmp_path: Path, name: str) -> None:
+    suffix = {".jpg": ".jpg", ".jfif": ".jpg", ".jpe": ".jpg", ".dib": ".bmp"}.get(Path(name).suffix.lower(), Path(name).suffix)
+    image = shade(9)[..., 0] if suffix == ".pgm" else shade(9)
+    (tmp_path / name).write_bytes(cv2.imencode(suffix, image)[1].tobytes())
+    for source in (open_source(tmp_path), open_source(tmp_path / name)):
+        assert [frame.image.shape for frame in source] == [(48, 64, 3)]
