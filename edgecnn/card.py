@@ -174,7 +174,7 @@ _SIZE = integer(1, 65535)
 _PER_CHANNEL = items(number(), least=1, most=4)
 _PER_VALUE = either(number(), items(number(), most=65536))
 _NOTES = mapping(plain, most=1000)
-_ERRORS = mapping(record({"largest": number()}, others=plain), most=64)
+_ERRORS = mapping(record({"largest": number()}, others=plain), least=1, most=64)
 _PARITY = nothing_or(
     record(
         {"passed": flag, "real_inputs": text(), "rows": items(record({"outputs": _ERRORS}, others=plain), least=1, most=64)},

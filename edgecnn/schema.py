@@ -150,14 +150,14 @@ def record(needed: Mapping[str, Check], optional: Mapping[str, Check] | None = N
     return check
 
 
-def mapping(item: Check, *, most: int) -> Check:
-    """An object with up to ``most`` keys of any name, whose values are as ``item`` describes."""
+def mapping(item: Check, *, least: int = 0, most: int) -> Check:
+    """An object with ``least`` to ``most`` keys of any name, whose values are as ``item`` describes."""
 
     def check(value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _wrong(value, place, "an object")
-        if len(value) > most:
-            raise SchemaError(f"{place} has {len(value)} entries, not 0 to {most}")
+        if not least <= len(value) <= most:
+            raise SchemaError(f"{place} has {len(value)} entries, not {least} to {most}")
         return {_key(key, place): item(each, _at(place, key)) for key, each in value.items()}
 
     return check

@@ -66,6 +66,11 @@ def changed(**fields: Any) -> str:
         pytest.param(changed(labels=["\ud800"]), r"labels\[0\] has half a character .*", id="label-surrogate"),
         pytest.param(changed(inputs=[[]]), r"inputs\[0\] is a list, not an object", id="spec-list"),
         pytest.param(changed(outputs=[{"name": "a", "shape": [1]}]), r"outputs\[0\]\.dtype is missing", id="spec-without-dtype"),
+        pytest.param(
+            changed(parity={"passed": True, "real_inputs": "a", "rows": [{"outputs": {}}]}),
+            r"parity\.rows\[0\]\.outputs has 0 entries, not 1 to 64",
+            id="parity-without-outputs",
+        ),
         pytest.param(changed(decode__options=[]), r"decode\.options is a list, not an object", id="options-list"),
         pytest.param(changed(decode__options__strides=[0]), r"decode\.options\.strides\[0\] is 0, not .*", id="stride-zero"),
         pytest.param(changed(decode__options__max_detections=-1), r"decode\.options\.max_detections is -1, .*", id="count"),
