@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from tests.fuzz.kinds import KINDS
 
 WALL_S = 60.0  # for an answer; the limit of 10 s is of processor time, since the machine may be busy
 FAILURES = Path("build/fuzz")
+_INPUT = re.compile(r"/\S*?/input/?")
 TOTALS = ("tried", "refused", "read", "failed")
 
 
@@ -160,6 +162,8 @@ class Fuzzer:
     def document(self) -> dict[str, Any]:
         """The counts as plain values."""
         kinds = [asdict(count) for count in self.counts.values() if count.tried]
+        for kind in kinds:  # without the folders of this machine
+            kind["failures"] = [_INPUT.sub("", failure.partition("\n")[0])[:200] for failure in kind["failures"]]
         totals = {name: sum(kind[name] for kind in kinds) for name in TOTALS}
         return {"seeds": self.seeds, "duration_s": round(self.seconds, 1), **totals, "kinds": kinds}
 
