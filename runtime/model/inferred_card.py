@@ -151,7 +151,7 @@ def _classifier(backend: Backend, size: Size, path: Path) -> str:
     for image in (rng.integers(0, 127, shape, np.uint8), np.zeros(shape, np.uint8), np.full(shape, 126, np.uint8)):
         scores = next(iter(backend.run({spec.name: image.astype(spec.dtype)}).values()))
         # Softmax and sigmoid give no other values; logits leave 0..1 for some image.
-        if not (scores.min() >= 0 and scores.max() <= 1 + 1e-3):
+        if not (scores.size and scores.min() >= 0 and scores.max() <= 1 + 1e-3):
             return "softmax"
     return "probabilities"
 

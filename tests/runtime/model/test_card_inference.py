@@ -568,6 +568,11 @@ def test_probabilities_are_known_by_range_or_values(
     assert found.decode.name == decoder
 
 
+def test_scores_without_a_value_are_no_probabilities(tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"o": np.zeros((0, 3))}, (1, 3, 8, 8), "float32"))
+    assert infer_card(path, task="classify", color="rgb", mean=(0.0,), std=(1.0,)).decode.name == "softmax"
+
+
 def test_classes_without_names_get_numbers(tmp_path: Path) -> None:
     path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 3))}, (1, 1, 8, 8), "float32"))
     found = infer_card(path, task="classify", mean=(0.0,), std=(1.0,))
