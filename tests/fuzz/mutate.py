@@ -133,7 +133,7 @@ def in_text(rng: Random, data: bytes) -> bytes:
     lines = data.decode("utf-8", "replace").split("\n")
     for _ in range(rng.choice((1, 1, 2, 4))):
         _damage_lines(rng, lines)
-    text = "\n".join(lines).encode("utf-8", "replace").decode("utf-8", "replace")
+    text = "\n".join(lines)[: 1 << 20].encode("utf-8", "replace").decode("utf-8", "replace")
     if rng.random() < 0.1:
         return text.encode(rng.choice(("utf-16", "utf-16-le", "utf-8-sig", "latin-1", "utf-32")), "replace")
     return text.replace("\n", "\r\n").encode() if rng.random() < 0.05 else text.encode()
