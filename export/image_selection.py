@@ -13,10 +13,10 @@ from edgecnn.data import Dataset, dataset_splits, held_out_parts, held_out_split
 from edgecnn.data.address import parse_address, with_default
 from edgecnn.data.cache import cache_samples
 from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
+from edgecnn.data.formats.yolo import numbered_names
 from edgecnn.data.problems import check_strict, to_stderr
 from edgecnn.data.recognition import report_lines
 from edgecnn.data.split_names import HELD_OUT, TRAIN
-from edgecnn.data.yolo import numbered_names
 from edgecnn.errors import InputError
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.types import Image

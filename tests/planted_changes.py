@@ -260,10 +260,10 @@ CHANGES = (
     ),
     Change(
         "data: YOLO's class ids may be fractions",
-        "edgecnn/data/yolo.py",
+        "edgecnn/data/formats/yolo.py",
         "not row.class_id.is_integer() or ",
         "",
-        "tests/data/test_yolo.py",
+        "tests/data/formats/test_yolo.py",
     ),
     Change(
         "train: no warm-up",

@@ -25,7 +25,7 @@ from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.measure.progress import ProgressLine
 from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.data import Dataset, open_dataset
-from edgecnn.data.mot import frame_rate
+from edgecnn.data.formats.mot import frame_rate
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 from edgecnn.metrics.tracking import TrackedBoxes, TrackScore, read_mot, read_mot_detections, score_tracks

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgecnn.data.check import DatasetCheck, Place
-from edgecnn.data.check_text import odd_line
+from edgecnn.data.check.dataset import DatasetCheck, Place
+from edgecnn.data.check.text import odd_line
 from edgecnn.data.sample import Sample
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw.painter import class_color, draw

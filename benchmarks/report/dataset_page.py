@@ -6,8 +6,8 @@ from importlib import resources
 
 from edgecnn.benchmarks.report.contact_sheet import class_pictures, copy_pictures, legend, odd_pictures
 from edgecnn.benchmarks.report.page import load_jinja
-from edgecnn.data.check import DatasetCheck
-from edgecnn.data.check_text import class_rows, findings, part_facts, reading, verdict
+from edgecnn.data.check.dataset import DatasetCheck
+from edgecnn.data.check.text import class_rows, findings, part_facts, reading, verdict
 
 SHOWN = 100  # lines of each kind of finding; --json has all
 

@@ -43,8 +43,8 @@ def command(
     """
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.benchmarks.report.page import load_jinja
-    from edgecnn.data.check import check_dataset
-    from edgecnn.data.check_text import to_document, to_lines
+    from edgecnn.data.check.dataset import check_dataset
+    from edgecnn.data.check.text import to_document, to_lines
     from edgecnn.files import check_writable, write_file
 
     for path in filter(None, (html_path, json_path)):

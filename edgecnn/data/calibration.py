@@ -33,7 +33,7 @@ class CalibrationSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Viewed:
     """A candidate: its index in the dataset, its class (-1 for none), mean luma 0..255 and fingerprint."""
 
     index: int
@@ -125,30 +125,30 @@ def _content(sample: Sample) -> tuple[float, str]:
     return luma(image), fingerprint(image)
 
 
-def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: frozenset[str]) -> tuple[list[_Candidate], int]:
+def _look(dataset: Dataset, candidates: Sequence[tuple[int, int]], foreign: frozenset[str]) -> tuple[list[_Viewed], int]:
     """Readable candidates without duplicates, and the number excluded because their content is in ``foreign``."""
-    found: dict[str, _Candidate] = {}
+    found: dict[str, _Viewed] = {}
     left_out = 0
     for index, group in candidates:
         brightness, digest = _content(dataset.samples[index])
         left_out += digest in foreign
         if digest and digest not in foreign:
-            found.setdefault(digest, _Candidate(index, group, brightness, digest))
+            found.setdefault(digest, _Viewed(index, group, brightness, digest))
     return list(found.values()), left_out
 
 
-def _evenly(looked: Sequence[_Candidate]) -> list[_Candidate]:
+def _evenly(looked: Sequence[_Viewed]) -> list[_Viewed]:
     """All candidates, round-robin over the classes, and within a class over the thirds of brightness."""
-    classes: dict[int, list[_Candidate]] = defaultdict(list)
+    classes: dict[int, list[_Viewed]] = defaultdict(list)
     for one in looked:
         classes[one.group].append(one)
     return _in_turns([_in_turns(_thirds(classes[key])) for key in sorted(classes)])
 
 
-def _thirds(looked: Sequence[_Candidate]) -> list[list[_Candidate]]:
+def _thirds(looked: Sequence[_Viewed]) -> list[list[_Viewed]]:
     """The dark, medium and bright third of the candidates, each in the given order."""
     rank = {one.index: place for place, one in enumerate(sorted(looked, key=lambda one: (one.luma, one.digest)))}
-    thirds: list[list[_Candidate]] = [[] for _ in range(THIRDS)]
+    thirds: list[list[_Viewed]] = [[] for _ in range(THIRDS)]
     for one in looked:
         thirds[rank[one.index] * THIRDS // len(looked)].append(one)
     return thirds
@@ -168,11 +168,11 @@ def _described(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, Any]:
     return {"classes": {dataset.labels[index]: counts[index] for index in sorted(counts)}} if counts else {}
 
 
-def _range(chosen: Sequence[_Candidate]) -> tuple[float, float]:
+def _range(chosen: Sequence[_Viewed]) -> tuple[float, float]:
     values = [one.luma for one in chosen]
     return min(values), max(values)
 
 
-def _digest(chosen: Sequence[_Candidate]) -> str:
+def _digest(chosen: Sequence[_Viewed]) -> str:
     """One SHA-256 over the fingerprints of all candidates, in order."""
     return hashlib.sha256("".join(one.digest for one in chosen).encode()).hexdigest()

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from edgecnn.data.left_out import as_text
+from edgecnn.data.formats.left_out import as_text
 from edgecnn.data.paths import exists
 from edgecnn.data.problems import LINE, counted, problem_lines, short
 from edgecnn.data.sample import Dataset
@@ -45,7 +45,7 @@ class Kind:
 
     def loader(self) -> Loader:
         """The module that reads it; imported by name, because opening a dataset needs one or two of them."""
-        return cast(Loader, import_module(f"edgecnn.data.{MODULES.get(self.name, self.name)}"))
+        return cast(Loader, import_module(f"edgecnn.data.formats.{MODULES.get(self.name, self.name)}"))
 
 
 MODULES = {"images": "unlabelled"}
@@ -104,14 +104,14 @@ def _named(path: Path, name: str) -> tuple[Kind, str]:
 
 def _class_folders(path: Path) -> str:
     """The evidence for class folders beside another kind: at least two folders that hold images and have no other role."""
-    from edgecnn.data.folders import plain_class_folders
+    from edgecnn.data.formats.folders import plain_class_folders
 
     names = plain_class_folders(path)
     return f"folders of images: {_listed(names)}" if len(names) > 1 else ""
 
 
 def _refuse_doubtful(path: Path) -> None:
-    from edgecnn.data.folders import doubt
+    from edgecnn.data.formats.folders import doubt
 
     if why := doubt(path):
         fix = "add format=folders to its address if each folder in it is a class, or name the folder inside"

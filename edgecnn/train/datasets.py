@@ -12,6 +12,7 @@ from tqdm import tqdm
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import shown_address, with_default
 from edgecnn.data.cache import cache_samples
+from edgecnn.data.formats.unlabelled import to_unlabelled_boxes
 from edgecnn.data.join import join
 from edgecnn.data.problems import check_strict, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
@@ -19,7 +20,6 @@ from edgecnn.data.recognition import report_lines
 from edgecnn.data.relabel import to_classes
 from edgecnn.data.split_names import part_of
 from edgecnn.data.splits import group_indices, shared_groups, train_val_split
-from edgecnn.data.unlabelled import to_unlabelled_boxes
 from edgecnn.errors import InputError
 from edgecnn.train.config import TrainConfig
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecnn.benchmarks.report.contact_sheet import Picture, class_pictures, copy_pictures, odd_pictures
-from edgecnn.data.check import check_dataset
+from edgecnn.data.check.dataset import check_dataset
 
 
 def decoded(picture: Picture) -> np.ndarray:

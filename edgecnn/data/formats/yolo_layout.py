@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from edgecnn.data.darknet import folders_with_labels_beside
+from edgecnn.data.formats.darknet import folders_with_labels_beside
+from edgecnn.data.formats.yolo_yaml import DataYaml, Places
 from edgecnn.data.image_files import list_images
 from edgecnn.data.paths import folders_below
 from edgecnn.data.sample import Problem
 from edgecnn.data.split_names import PARTS, part_of, split_folders
-from edgecnn.data.yolo_yaml import DataYaml, Places
 from edgecnn.text_files import read_lines
 
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")

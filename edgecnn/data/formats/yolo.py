@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.darknet import NAME_FILES as DARKNET_NAME_FILES
-from edgecnn.data.darknet import folders_with_labels_beside, is_list, read_obj_data
+from edgecnn.data.formats.darknet import NAME_FILES as DARKNET_NAME_FILES
+from edgecnn.data.formats.darknet import folders_with_labels_beside, is_list, read_obj_data
+from edgecnn.data.formats.yolo_layout import NAME_FILES, Layout, Part, usual_folders
+from edgecnn.data.formats.yolo_rows import BOX, LabelRow, Meaning, RowRule, corners, read_rows
+from edgecnn.data.formats.yolo_yaml import FIRST, DataYaml, read_data_yaml
 from edgecnn.data.image_files import ImageError, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.data.yolo_layout import NAME_FILES, Layout, Part, usual_folders
-from edgecnn.data.yolo_rows import BOX, LabelRow, Meaning, RowRule, corners, read_rows
-from edgecnn.data.yolo_yaml import FIRST, DataYaml, read_data_yaml
 from edgecnn.errors import InputError
 from edgecnn.labels import read_label_file
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edgecnn.data.formats.left_out import other_files
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
-from edgecnn.data.left_out import other_files
 from edgecnn.data.paths import sub_folders
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import split_folders

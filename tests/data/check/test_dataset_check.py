@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.data.check import check_dataset
-from edgecnn.data.check_text import to_document, to_lines
+from edgecnn.data.check.dataset import check_dataset
+from edgecnn.data.check.text import to_document, to_lines
 
 Writer = Callable[..., Path]
 

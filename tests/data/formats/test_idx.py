@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import held_out_split, open_dataset
-from edgecnn.data.idx import FASHION_LABELS, read_arrays
+from edgecnn.data.formats.idx import FASHION_LABELS, read_arrays
 from edgecnn.errors import InputError
 
 Writer = Callable[..., Path]

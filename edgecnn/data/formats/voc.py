@@ -12,13 +12,13 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from edgecnn.data.boxes import BoxList
+from edgecnn.data.formats.left_out import other_files
+from edgecnn.data.formats.voc_xml import CORNERS, VocFile, VocObject, XmlError, looks_like_voc, read_voc
 from edgecnn.data.image_files import ImageError, by_stem, image_size, list_images, read_image
-from edgecnn.data.left_out import other_files
 from edgecnn.data.paths import sub_folders
 from edgecnn.data.problems import short, size_problem
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import split_folders
-from edgecnn.data.voc_xml import CORNERS, VocFile, VocObject, XmlError, looks_like_voc, read_voc
 from edgecnn.text_files import read_lines
 
 ANNOTATIONS = ("Annotations", "annotations")

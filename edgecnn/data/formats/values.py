@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from edgecnn.data.formats.left_out import other_files
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
-from edgecnn.data.left_out import other_files
 from edgecnn.data.paths import is_file
 from edgecnn.data.problems import short
 from edgecnn.data.sample import Dataset, Problem, Sample

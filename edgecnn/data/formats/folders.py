@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from edgecnn.data.formats.left_out import other_files
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
-from edgecnn.data.left_out import other_files
 from edgecnn.data.paths import folders_below, sub_folders
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import is_split, part_in, split_folders

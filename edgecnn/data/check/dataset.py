@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from edgecnn.card import Task
 from edgecnn.data.address import parse_address
-from edgecnn.data.check_boxes import odd_boxes
-from edgecnn.data.check_duplicates import Fingerprints
+from edgecnn.data.check.boxes import odd_boxes
+from edgecnn.data.check.duplicates import Fingerprints
 from edgecnn.data.dataset_kinds import dataset_splits, open_dataset
 from edgecnn.data.problems import counted
 from edgecnn.data.sample import Dataset, Problem, Sample

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import open_dataset
-from edgecnn.data.mot import frame_rate
+from edgecnn.data.formats.mot import frame_rate
 from edgecnn.data.video_frames import VideoFrames
 from edgecnn.errors import InputError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgecnn.data import check_duplicates
-from edgecnn.data.check_duplicates import MOST_BITS, Fingerprints, _bits, _similar
+from edgecnn.data.check import duplicates
+from edgecnn.data.check.duplicates import MOST_BITS, Fingerprints, _bits, _similar
 
 
 def test_the_search_finds_what_comparing_all_pairs_finds() -> None:
@@ -25,7 +25,7 @@ def test_bits_are_counted_without_numpy_2() -> None:
     wanted = [[bin(int(word)).count("1") for word in row] for row in words]
     assert _bits(words).tolist() == wanted
     halves = np.ascontiguousarray(words).view(np.uint16).reshape(7, 4, 4)
-    assert check_duplicates._BITS[halves].sum(-1).tolist() == wanted
+    assert duplicates._BITS[halves].sum(-1).tolist() == wanted
 
 
 def test_frames_of_one_clip_are_no_near_copies() -> None:

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from edgecnn.data.boxes import BoxList
-from edgecnn.data.coco_files import ImageFinder, annotation_files, choose
-from edgecnn.data.coco_record import Categories, CocoImage, Record, number, read_categories, read_images, read_record
+from edgecnn.data.formats.coco_files import ImageFinder, annotation_files, choose
+from edgecnn.data.formats.coco_record import Categories, CocoImage, Record, number, read_categories, read_images, read_record
+from edgecnn.data.formats.left_out import other_files
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
 from edgecnn.data.join import join
-from edgecnn.data.left_out import other_files
 from edgecnn.data.problems import short, size_problem
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from edgecnn.data.darknet import names_of, read_obj_data
+from edgecnn.data.formats.darknet import names_of, read_obj_data
+from edgecnn.data.formats.yolo_rows import KeyPoints
 from edgecnn.data.paths import exists, is_file
-from edgecnn.data.yolo_rows import KeyPoints
 from edgecnn.errors import InputError
 from edgecnn.labels import brief, load_yaml, ordered_names, read_label_file
 

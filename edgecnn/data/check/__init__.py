@@ -1,0 +1,1 @@
+"""What `edgecnn data check` says of a dataset: counts, problems, odd boxes, duplicates."""
