@@ -6,7 +6,6 @@ import dataclasses
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 
 from edgecnn import errors
 from edgecnn.card import ModelCard
+from edgecnn.child_process import module_command
 from edgecnn.errors import BackendError, EdgeCnnError
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import Device
@@ -118,7 +118,7 @@ def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.
     options = {name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(load.options).items()}
     setup = {"path": str(path), "device": load.device, "threads": load.threads, "requests": load.requests, "options": options}
     text = dump_json({**setup, "pipe": pipe, "spawned": monotonic()})
-    command = [sys.executable, "-m", "edgecnn.benchmarks.measure.child", text]
+    command = module_command("edgecnn.benchmarks.measure.child", text)
     # not multiprocessing, whose child would import the main module of the parent and so distort the cold start
     return subprocess.Popen(
         command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=_child_environment()

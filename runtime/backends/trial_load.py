@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from edgecnn.child_process import can_start, module_command
 from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, open_backend
@@ -57,7 +58,7 @@ def remember(path: Path) -> None:
 
 def _check_loads(path: Path) -> None:
     # No helper for checkpoints, which no engine reads, for the files of the package, and where none can be started.
-    if os.environ.get(SWITCH) == "off" or file_format(path) == "torch" or path.parent == FOLDER or not sys.executable:
+    if os.environ.get(SWITCH) == "off" or file_format(path) == "torch" or path.parent == FOLDER or not can_start():
         return
     mark = _mark(path)
     if mark is None or not mark.exists():
@@ -97,11 +98,11 @@ def _touch(mark: Path | None) -> None:
 
 
 def _load_in_helper(path: Path) -> None:
-    command = [sys.executable, "-m", MODULE, str(path.absolute())]
-    environment = {**os.environ, SWITCH: "off"}
+    command = module_command(MODULE, str(path.absolute()))
+    environment, nothing = {**os.environ, SWITCH: "off"}, subprocess.DEVNULL
     try:
         # errors of the engine come as JSON on stdout; what it prints itself goes nowhere
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as helper:
+        with subprocess.Popen(command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=environment) as helper:
             try:
                 output, _ = helper.communicate(timeout=_WALL_S)
             except subprocess.TimeoutExpired:

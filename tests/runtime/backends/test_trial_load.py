@@ -31,7 +31,7 @@ def marks(tmp_path: Path) -> int:
 def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     """The helper runs this code instead."""
     (tmp_path / "stand_in.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(trial_load, "MODULE", "stand_in")
 
 
@@ -99,6 +99,30 @@ def test_the_switch_starts_no_helper(file: Path, tmp_path: Path, monkeypatch: py
     open_checked(file).close()
     remember(file)
     assert not marks(tmp_path)
+
+
+def test_the_helper_imports_nothing_from_the_working_folder(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    for name in ("numpy", "json", "edgecnn", "runpy"):
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w').close()")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    open_checked(file).close()
+    assert marks(tmp_path) == 1
+    assert not (tmp_path / "was_run").exists()
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_program_that_is_no_python_is_not_started_as_one(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    program = tmp_path / ("python" if frozen else "application")
+    program.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    open_checked(file).close()
 
 
 def test_a_model_that_asks_for_all_memory_is_refused(file: Path) -> None:
