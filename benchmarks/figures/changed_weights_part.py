@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from importlib import import_module
@@ -14,6 +13,7 @@ import numpy as np
 from edgecnn.card import ModelCard
 from edgecnn.errors import EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden, decode
+from edgecnn.json_text import dump_json
 from edgecnn.postprocess import decode as decode_outputs
 from edgecnn.runtime.backends import OPENERS, Backend, file_format, open_backend
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -102,7 +102,7 @@ def main(original: Path) -> None:
     model = Model(original)
 
     def reply(content: dict[str, bool]) -> None:
-        replies.write(f"{json.dumps(content)}\n")
+        replies.write(f"{dump_json(content)}\n")
         replies.flush()
 
     reply({})

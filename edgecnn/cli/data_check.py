@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -46,6 +45,7 @@ def command(
     from edgecnn.data.check.dataset import check_dataset
     from edgecnn.data.check.text import to_document, to_lines
     from edgecnn.files import check_writable, write_file
+    from edgecnn.json_text import dump_json
 
     for path in filter(None, (html_path, json_path)):
         check_writable(path)
@@ -65,6 +65,6 @@ def command(
             write_file(html_path, dataset_page(found))
     click.echo("\n".join(to_lines(found)))
     if json_path is not None:
-        write_file(json_path, json.dumps(to_document(found), indent=1))
+        write_file(json_path, dump_json(to_document(found), indent=1))
     if strict and found.faults():
         sys.exit(1)

@@ -8,6 +8,7 @@ import hashlib
 import json
 
 from edgecnn.integrity.sections import BrokenFileError
+from edgecnn.json_text import dump_json
 
 VERSION = 1
 
@@ -20,7 +21,7 @@ def encode(key: bytes, signature: bytes) -> bytes:
         "signature": base64.b64encode(signature).decode(),
         "sha256": hashlib.sha256(key + signature).hexdigest(),
     }
-    return json.dumps(record, separators=(",", ":")).encode()
+    return dump_json(record, separators=(",", ":")).encode()
 
 
 def decode(text: bytes) -> tuple[bytes, bytes]:

@@ -186,4 +186,5 @@ def first_line(error: Exception) -> str:
     """The kind of an error and the line of its text that explains, at most 160 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = next((line.removeprefix(TORCH) for line in lines if line.startswith(TORCH)), lines[0] if lines else "")
+    text = text.partition(" Re-running ")[0]  # torch's advice to load the pickle anyway
     return f"{type(error).__name__}: {text[:160].rstrip('. ')}" if text else type(error).__name__

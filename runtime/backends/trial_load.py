@@ -176,7 +176,9 @@ def _run_once(path: Path, size: int) -> None:
     except Exception as error:
         # any other failure may be due to these zeros
         if limit_met(error) is not None:
-            raise BackendError(f"{_engine(path)} asks for too much memory to run {path}", _AGAIN) from error
+            raise BackendError(
+                f"{_engine(path)} asks for too much memory to run {path}", f"{_AGAIN}; {SWITCH}=off sets no limit"
+            ) from error
 
 
 def _small(spec: TensorSpec) -> bool:

@@ -116,7 +116,7 @@ def _open_live(text: str, options: _Options) -> Source | None:
 
         return StdinSource(live=bool(options.paced), timeout=options.timeout, max_pixels=options.max_pixels)
     # a folder or file that is called like a number is not a camera
-    if (_CAMERA_NUMBER.match(text) and not _exists(text)) or text.startswith("/dev/"):
+    if (_CAMERA_NUMBER.match(text) and not _exists(text)) or _is_device(text):
         from edgecnn.runtime.sources.local_camera import LocalCamera
 
         return LocalCamera(text, timeout=options.timeout)
@@ -148,6 +148,11 @@ def _open_address(text: str, options: _Options) -> Source:
 
         kind = HttpCamera
     return kind(address, shown=shown, timeout=options.timeout, every=options.every, max_pixels=options.max_pixels)
+
+
+def _is_device(text: str) -> bool:
+    """Whether the path is that of a camera, also of one that is not plugged in; files of /dev/shm are none."""
+    return text.startswith("/dev/") and not os.path.isfile(text) and not os.path.isdir(text)  # noqa: PTH112, PTH113 - they take any text
 
 
 def _exists(text: str) -> bool:

@@ -179,7 +179,11 @@ INT8 = ["--format", "onnx", "--precision", "int8"]
         pytest.param([*MODEL, "--precision", "int4"], "--precision: 'int4' is not one of fp32, fp16, int8", id="precision"),
         pytest.param([*MODEL, "--labels", "two.txt"], "--labels: 2 class names for 3 classes", id="wrong-number-of-labels"),
         pytest.param([*MODEL, "--weights", "none.pt"], "--weights: none.pt does not exist", id="missing-weights"),
-        pytest.param([*MODEL, "--weights", "garbage.pt"], "--weights: garbage.pt is neither", id="garbage-weights"),
+        pytest.param(
+            [*MODEL, "--weights", "garbage.pt"],
+            "--weights: garbage.pt is damaged, or neither a .safetensors file",
+            id="garbage-weights",
+        ),
         pytest.param(["my_net:nothing", *MODEL[1:]], "my_net has no function or class 'nothing'", id="missing-factory"),
         pytest.param(["no_module:net", *MODEL[1:]], "no_module can't be imported: no module named no_module", id="no-module"),
         pytest.param([*MODEL, "--input", "1x3x8x8", "--color", "gray"], "1x1x8x8", id="channels-that-do-not-fit"),

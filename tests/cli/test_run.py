@@ -134,7 +134,7 @@ def test_a_folder_with_a_broken_image_goes_on_and_names_it(detector: Path, folde
     done = run(detector, "--source", folder)
     assert done.returncode == 0
     assert ledger(done.stderr) == {"captured": 3, "processed": 2, "dropped": 0, "failed": 1}
-    assert "failed: img1.png: not an image that can be read" in done.stderr
+    assert "failed: img1.png: a file that is no image or is damaged" in done.stderr
 
 
 def test_a_video_leaves_every_output(detector: Path, video: Path, tmp_path: Path) -> None:

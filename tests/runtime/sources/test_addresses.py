@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("httpx", reason="http:// cameras are read by httpx: the extra live")
@@ -68,3 +72,10 @@ def test_mutated_addresses_are_opened_or_refused_in_one_line(tmp_path: Path, mon
             refused -= 1
             assert name.isprintable()
     assert 200 < refused < 1990
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no /dev/shm")
+def test_a_file_in_shared_memory_is_no_camera() -> None:
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", suffix=".png") as file:
+        cv2.imwrite(file.name, np.zeros((8, 8, 3), np.uint8))
+        assert not open_source(file.name).live
