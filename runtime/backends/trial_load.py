@@ -152,7 +152,7 @@ def main(path: Path) -> None:
         _run_once(path, size)
     except Exception as error:
         found = error if isinstance(error, BackendError) else None
-        if limit_met(error) is not None and not str(found).endswith(_AGAIN):
+        if limit_met(error) is not None and _AGAIN not in str(found):
             found = BackendError(f"{_engine(path)} asks for too much memory to load {path}", _AGAIN)
         # anything else, such as an engine that is not installed, the caller meets as well
         if found is not None:
