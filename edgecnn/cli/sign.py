@@ -60,4 +60,7 @@ def _ask(text: str, *, confirm: bool = False) -> str:
 
     if not sys.stdin.isatty():
         raise InputError("a password is needed, and there is no terminal to ask for it", "run the command in a terminal")
-    return str(click.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))
+    try:
+        return str(click.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))
+    except UnicodeError as error:
+        raise InputError("the password has letters that the terminal can't encode", "type it again") from error

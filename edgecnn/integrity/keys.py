@@ -29,12 +29,9 @@ def read_private_key(path: Path, ask: Ask) -> Ed25519PrivateKey:
     load = serialization.load_ssh_private_key if b"OPENSSH PRIVATE" in data else serialization.load_pem_private_key
     if b"PRIVATE KEY" not in data:
         raise InputError(f"--key: {path} is no private key", NEW_KEY)
-    try:
-        key = _load_private(load, data, path, ask)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"--key: {path} is no Ed25519 private key that can be read ({_line(error)})", NEW_KEY) from error
+    key = _decoded(load, data, None, path)
+    if key is None:
+        key = _decoded(load, data, ask().encode(errors="surrogateescape"), path)
     _check_kind(key.public_key(), path)
     return key  # type: ignore[no-any-return]
 
@@ -61,6 +58,8 @@ def write_new_key(path: Path, password: str = "") -> tuple[Path, str]:
     of the files exists or can't be written.
     """
     serialization, key = _serialization(), _ed25519().Ed25519PrivateKey.generate()
+    if not path.name:
+        raise InputError(f"--new-key: {path} is no name of a file", "give one, such as owner")
     public = path.with_name(f"{path.name}.pub")
     encryption = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
     private_text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
@@ -97,15 +96,22 @@ def fingerprint(key: Ed25519PublicKey | bytes) -> str:
     return f"SHA256:{base64.b64encode(hashlib.sha256(wire).digest()).decode().rstrip('=')}"
 
 
-def _load_private(load: Any, data: bytes, path: Path, ask: Ask) -> Any:
+def _decoded(load: Any, data: bytes, password: bytes | None, path: Path) -> Any:
+    """The private key; None for an encrypted one where no ``password`` is given."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
-        return load(data, None)
-    except TypeError:  # it is encrypted
-        password = ask()
-    try:
-        return load(data, password.encode())
-    except ValueError as error:
-        raise InputError(f"--key: the password of {path} is wrong", "try again") from error
+        return load(data, password)
+    except Exception as error:
+        if password is None and isinstance(error, TypeError):
+            return None
+        if password is not None and isinstance(error, UnsupportedAlgorithm) and "bcrypt" in str(error):
+            raise InputError(
+                f"--key: {path} has a password of ssh-keygen, which needs the package bcrypt", "run: pip install bcrypt"
+            ) from error
+        if password is not None and isinstance(error, ValueError):
+            raise InputError(f"--key: the password of {path} is wrong", "try again") from error
+        raise InputError(f"--key: {path} is no Ed25519 private key that can be read ({_line(error)})", NEW_KEY) from error
 
 
 def _check_kind(key: object, path: Path, option: str = "--key") -> None:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from edgecnn.integrity.protobuf import bytes_field, fields, file_fields, read_varint
+from edgecnn.integrity.protobuf import bytes_field, fields, file_fields
 from edgecnn.integrity.sections import PREFIX, BrokenFileError, Sections, ordered, read_range, size_of
 
 METADATA_PROPS = 14  # of ModelProto
 KEY, VALUE = 1, 2  # of StringStringEntryProto
-_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of TensorProto
+_EXTERNAL_DATA = 13  # of TensorProto
 # Fields that hold tensors, from the model down: message -> field -> message
 _TENSORS: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -92,12 +92,11 @@ def _locations(data: bytes, start: int, end: int, message: str, depth: int) -> l
 
 
 def _tensor_locations(data: bytes, start: int, end: int) -> list[str]:
-    external, names = False, []
+    """Also those of a tensor that is not marked as external: protobuf may write one tensor in two parts, with the mark in the other."""
+    names = []
     for number, _, content, stop in fields(data, start, end):
-        if number == _DATA_LOCATION:
-            external = read_varint(data, content)[0] == 1
-        elif number == _EXTERNAL_DATA:
+        if number == _EXTERNAL_DATA:
             entry = {key: data[a:b] for key, _, a, b in fields(data, content, stop)}
             if entry.get(KEY) == b"location":
                 names.append(entry.get(VALUE, b"").decode(errors="replace"))
-    return names if external else []
+    return names

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, InputError
-from edgecnn.files import write_file
+from edgecnn.files import atomic_write, check_writable, write_file
 from edgecnn.integrity import signature_text
-from edgecnn.integrity.digest import AGAIN, Digests, check_digests, sealed_parts
+from edgecnn.integrity.digest import AGAIN, LOCATION, Digests, check_digests, sealed_parts
 from edgecnn.integrity.keys import Ask, fingerprint, raw_bytes, read_private_key, read_public_key
 from edgecnn.integrity.sections import (
     DIGEST_KEY,
@@ -48,9 +48,9 @@ def sign_file(path: Path, key_file: Path, ask: Ask, out: Path | None = None) -> 
     _check_format(path)
     key = read_private_key(key_file, ask)
     body, texts = _with_digests(path)
-    out = path if out is None else _copied(path, out)
     signature = key.sign(_MESSAGE + texts[DIGEST_KEY])
     signed = {**texts, SIGNATURE_KEY: signature_text.encode(raw_bytes(key.public_key()), signature)}
+    out = path if out is None else _copied(path, out, body)
     write_file(out, format_of(path).join(body, ordered(signed)))
     return verify_file(out, raw_bytes(key.public_key()), fix=AGAIN)
 
@@ -115,16 +115,17 @@ def _with_digests(path: Path) -> tuple[bytes, dict[str, bytes]]:
         raise ArtifactError(f"{path} can't be taken apart: {error}", AGAIN) from error
 
 
-def _copied(path: Path, out: Path) -> Path:
-    """``out``, with the weights of an OpenVINO model beside it."""
+def _copied(path: Path, out: Path, body: bytes) -> Path:
+    """``out``, with the files of weights beside it: the .bin of OpenVINO, external data of ONNX."""
     if out.suffix.lower() != path.suffix.lower():
         raise InputError(f"--out: {out} has another suffix than {path.name}", f"give a name that ends in {path.suffix}")
-    if path.suffix.lower() == ".xml" and out.resolve() != path.resolve():
-        try:
-            shutil.copyfile(path.with_suffix(".bin"), out.with_suffix(".bin"))
-        except OSError as error:
-            raise InputError(
-                f"--out: can't copy the weights to {out.with_suffix('.bin')}: {(error.strerror or str(error)).lower()}",
-                "choose another place",
-            ) from error
+    check_writable(out)
+    there, here = (format_of(file).companions(file, body if LOCATION in body else None) for file in (out, path))
+    for name, file in here.items():
+        if there[name].resolve() == file.resolve():
+            continue
+        if not there[name].resolve().is_relative_to(out.parent.resolve()):
+            raise InputError(f"{path} has weights outside of its folder: {name}", "put them beside it, or sign it in place")
+        with file.open("rb") as stored, atomic_write(there[name], binary=True) as copy:
+            shutil.copyfileobj(stored, copy)
     return out

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.sources import Source
 
-# A predictor has one set of options: the same file with other options is loaded again.
-Key = tuple[Path, "CardOptions"]
+# A predictor has one set of options: the same file with other options is loaded again, and so is a file that was replaced meanwhile.
+Key = tuple[Path, tuple[tuple[int, ...], ...], "CardOptions"]
 
 
 class ModelLoader:
@@ -110,7 +110,7 @@ class _Loaded:
 
 
 class SharedModels:
-    """Loads files by ``load(path, options)``, each once, and closes one when its last user releases it."""
+    """Loads files by ``load(path, options)``, each once as long as it does not change, and closes one after its last user."""
 
     def __init__(self, load: Callable[[Path, CardOptions], Predictor]) -> None:
         self._load = load
@@ -118,9 +118,13 @@ class SharedModels:
 
     def acquire(self, file: Path, options: CardOptions) -> Predictor:
         """Return the predictor of a file with these options; each call needs a ``release``. Raises the errors of ``load``."""
-        found = self._loaded.get((file, options))
+        from edgecnn.runtime.backends.trial_load import file_stamps
+
+        # Before loading: a file that is replaced while it loads then counts as another one.
+        key = file, file_stamps(file), options
+        found = self._loaded.get(key)
         if found is None:
-            found = self._loaded[file, options] = _Loaded(self._load(file, options))
+            found = self._loaded[key] = _Loaded(self._load(file, options))
         found.users += 1
         return found.predictor
 

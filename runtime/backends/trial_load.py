@@ -72,9 +72,13 @@ def _mark(path: Path) -> Path | None:
     if not cache.is_absolute():
         return None
     version = import_module(OPENERS[file_format(path)]).engine_version()
-    stamps = [_stamp(part) for part in (path, path.with_suffix(".bin"))]
-    key = dump_json([stamps, version])
+    key = dump_json([file_stamps(path), version])
     return cache / "edgecnn" / "loaded" / hashlib.sha256(key.encode()).hexdigest()
+
+
+def file_stamps(path: Path) -> tuple[tuple[int, ...], ...]:
+    """Device, inode, size and modification time of a model file and of the weights of OpenVINO beside it; () for a missing one."""
+    return _stamp(path), _stamp(path.with_suffix(".bin"))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

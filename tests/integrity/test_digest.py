@@ -13,7 +13,9 @@ import pytest
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY
+from edgecnn.integrity import onnx_file
 from edgecnn.integrity.digest import check_digests, graph_sha256, sealed
+from edgecnn.integrity.protobuf import bytes_field
 from edgecnn.integrity.sections import DIGEST_KEY, format_of, read_body, split
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.model.selftest import selftest_file
@@ -192,3 +194,12 @@ def test_external_data_of_onnx_counts_as_weights(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
     with pytest.raises(ArtifactError, match="the weights of"):
         check_digests(path)
+
+
+def test_a_name_of_external_data_counts_wherever_its_mark_is(tmp_path: Path) -> None:
+    """A protobuf parser merges two parts of an attribute's tensor: the name may be in one and the mark, data_location, in the other."""
+    name = bytes_field(13, bytes_field(1, b"location") + bytes_field(2, b"weights.data"))
+    mark = b"\x70\x01"
+    attribute = bytes_field(5, name) + bytes_field(5, mark)
+    body = bytes_field(7, bytes_field(1, bytes_field(5, attribute)))
+    assert onnx_file.companions(tmp_path / "model.onnx", body) == {"weights.data": tmp_path / "weights.data"}

@@ -99,3 +99,25 @@ def test_other_kinds_and_mistaken_files_are_refused(tmp_path: Path) -> None:
         read_private_key(tmp_path / "cut", no_password)
     with pytest.raises(InputError, match=r"--require-signature: .*absent can't be read"):
         read_public_key(tmp_path / "absent", "--require-signature")
+
+
+def test_a_name_without_letters_is_refused() -> None:
+    with pytest.raises(InputError, match=r"--new-key: \. is no name of a file; give one"):
+        write_new_key(Path())
+
+
+def test_an_interrupted_question_is_not_a_wrong_key(tmp_path: Path) -> None:
+    write_new_key(tmp_path / "owner", "secret")
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    def click_abort() -> str:
+        raise RuntimeError("click.Abort is one")
+
+    with pytest.raises(KeyboardInterrupt):
+        read_private_key(tmp_path / "owner", interrupted)
+    with pytest.raises(RuntimeError, match=r"click\.Abort"):
+        read_private_key(tmp_path / "owner", click_abort)
+    with pytest.raises(InputError, match=r"the password of .* is wrong"):
+        read_private_key(tmp_path / "owner", lambda: "\udcff")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -180,3 +182,34 @@ def test_the_signature_is_plain_ed25519_over_the_digest(tmp_path: Path, keys: Pa
     assert base64.b64decode(record["key"]) == raw_bytes(key)
     shutil.copy(path, tmp_path / "copy.onnx")
     assert verify_file(tmp_path / "copy.onnx", raw_bytes(key)).digests.whole == texts[DIGEST_KEY].decode()
+
+
+def test_weights_of_a_copy_are_whole_or_absent(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    path = exported(tmp_path, "openvino")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "model.bin").write_bytes(b"mine")
+
+    def full(_: object, target: BinaryIO) -> None:
+        target.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(InputError, match=r"can't write .*model\.bin: no space left on device; free some space"):
+        sign_file(path, keys / "owner", no_password, tmp_path / "copy" / "model.xml")
+    assert [file.name for file in (tmp_path / "copy").iterdir()] == ["model.bin"]
+    assert (tmp_path / "copy" / "model.bin").read_bytes() == b"mine"
+
+
+def test_a_signed_copy_has_its_external_data(tmp_path: Path, keys: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = bare(tmp_path, "onnx")
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        onnx.external_data_helper.set_external_data(tensor, "weights.data")
+    onnx.save(model, path)
+    (tmp_path / "ship").mkdir()
+    out = tmp_path / "ship" / "model.onnx"
+    sign_file(path, keys / "owner", no_password, out)
+    assert (tmp_path / "ship" / "weights.data").read_bytes() == (tmp_path / "weights.data").read_bytes()
+    require_signature(out, keys / "owner.pub")

@@ -41,5 +41,19 @@ def test_a_file_is_loaded_once_and_closed_after_its_last_camera() -> None:
     assert closed(other)
 
 
+def test_a_file_that_was_replaced_is_loaded_again(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"old")
+    with closing(SharedModels(lambda *_: cast(Predictor, Closable()))) as models:
+        old = models.acquire(file, CardOptions())
+        file.write_bytes(b"newer")
+        new = models.acquire(file, CardOptions())
+        assert new is not old
+        assert models.acquire(file, CardOptions()) is new
+        models.release(old)
+        assert closed(old)
+        assert not closed(new)
+
+
 def closed(predictor: Any) -> bool:
     return bool(predictor.closed)
