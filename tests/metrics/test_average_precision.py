@@ -99,7 +99,7 @@ def test_without_pycocotools_the_command_is_named(monkeypatch: pytest.MonkeyPatc
 
     def refuse(name: str, globals: Mapping[str, object] | None = None, *rest: Any) -> Any:
         if name.startswith("pycocotools"):
-            raise ImportError(name)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, globals, *rest)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
