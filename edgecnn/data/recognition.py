@@ -83,13 +83,27 @@ def recognize(path: Path, name: str | None = None) -> tuple[Kind, str]:
         raise InputError(
             f"{path} can be read as {readings}", f"add {choices} to its address, or name the sub-folder or file that is meant"
         )
-    for kind in () if found else FALLBACKS:
-        if evidence := kind.loader().evidence(path):
-            if kind is FOLDERS:
-                _refuse_doubtful(path)
-            return kind, evidence
-    if found:
-        return found[0]
+    return found[0] if found else _fallback(path)
+
+
+def _fallback(path: Path) -> tuple[Kind, str]:
+    """Class folders or plain images, where the files are of no other format."""
+    from edgecnn.data.formats import other_formats
+
+    fits = next(((kind, evidence) for kind in FALLBACKS if (evidence := kind.loader().evidence(path))), None)
+    other = other_formats.labels_of_other_format(path)
+    if fits is None:
+        other = other or other_formats.container(path)
+    elif fits[0] is not FOLDERS or not _class_folders(path):
+        other = other or other_formats.table_of_classes(path)
+    if other:
+        images = FALLBACKS[-1].loader().evidence(path)
+        alone = ", or add format=images to its address to use the images alone" if images else ""
+        raise InputError(f"{path} looks like {other.title} ({other.file}), which is not read", other.fix + alone)
+    if fits:
+        if fits[0] is FOLDERS:
+            _refuse_doubtful(path)
+        return fits
     known = "; ".join(kind.files for kind in (*KINDS, *FALLBACKS))
     raise InputError(f"{path} is not a known kind of dataset ({known})", "check the path, or name the folder inside")
 

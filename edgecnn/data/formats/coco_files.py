@@ -70,9 +70,9 @@ def _looks_like_coco(file: Path) -> bool:
         stream.seek(max(file.stat().st_size - 4096, 0))
         # without zero bytes, which UTF-16 has in turn with ASCII characters
         keys = (head + stream.read()).replace(b"\0", b"")
-    # a list is a file of results, or of another tool
-    is_list = keys.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"[")
-    return file.name.startswith("instances_") or (not is_list and any(key in keys for key in KEYS))
+    # a list is a file of results, or of another tool; Datumaro has categories, too
+    is_other = (b'"items"' in keys and b'"images"' not in keys) or keys.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"[")
+    return file.name.startswith("instances_") or (not is_other and any(key in keys for key in KEYS))
 
 
 class ImageFinder:

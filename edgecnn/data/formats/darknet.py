@@ -66,9 +66,13 @@ def _has_labels(folder: Path) -> bool:
 
 
 def _has_row(file: Path) -> bool:
+    return ROW.fullmatch(first_line(file)) is not None
+
+
+def first_line(file: Path) -> str:
+    """The first line of a text file, "" if it is empty."""
     with file.open("rb") as stream:
-        line = next(iter(decode_text(stream.read(4096), "replace").splitlines()), "")
-    return ROW.fullmatch(line) is not None
+        return next(iter(decode_text(stream.read(4096), "replace").splitlines()), "")
 
 
 def names_of(folder: Path, value: str) -> Path | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from edgecnn.data.boxes import BoxList
 from edgecnn.data.formats.darknet import NAME_FILES as DARKNET_NAME_FILES
 from edgecnn.data.formats.darknet import folders_with_labels_beside, is_list, read_obj_data
-from edgecnn.data.formats.yolo_layout import NAME_FILES, Layout, Part, usual_folders
+from edgecnn.data.formats.yolo_layout import NAME_FILES, Layout, Part, are_of_another_format, usual_folders
 from edgecnn.data.formats.yolo_rows import BOX, LabelRow, Meaning, RowRule, corners, read_rows
 from edgecnn.data.formats.yolo_yaml import FIRST, DataYaml, read_data_yaml
 from edgecnn.data.image_files import ImageError, image_size, read_image
@@ -38,6 +38,8 @@ def evidence(path: Path) -> str:
     if not path.is_dir():
         return ""
     if found := usual_folders(path):
+        if are_of_another_format(found.values()):
+            return ""
         where = ", ".join(name for name in found if name)
         apart = next(iter(found.values())) not in folders_with_labels_beside(path).values()
         return f"{'images/ and labels/' if apart else '.txt files beside the images'}{f' of {where}' if where else ''}"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from edgecnn.data.formats.darknet import folders_with_labels_beside
+from edgecnn.data.formats.darknet import first_line, folders_with_labels_beside
+from edgecnn.data.formats.other_signatures import is_row_of_another_format
 from edgecnn.data.formats.yolo_yaml import DataYaml, Places
 from edgecnn.data.image_files import list_images
-from edgecnn.data.paths import folders_below
+from edgecnn.data.paths import folders_below, visible
 from edgecnn.data.sample import Problem
 from edgecnn.data.split_names import PARTS, part_of, split_folders
+from edgecnn.images.kinds import is_image
 from edgecnn.text_files import read_lines
 
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
@@ -132,6 +134,18 @@ def usual_folders(path: Path) -> dict[str, Path]:
     below = {name: folder for name, folder in split_folders(path / IMAGES).items() if part_of(name) not in parts}
     pairs |= _existing({name: (folder, path / LABELS / name) for name, folder in below.items()})
     return pairs or _existing({"": (path / IMAGES, path / LABELS)}) or folders_with_labels_beside(path)
+
+
+def are_of_another_format(folders: Iterable[Path]) -> bool:
+    """Whether labels/ of these folders of images holds rows of another format, or no text files but XML, JSON, CSV or masks."""
+    places = (place for folder in folders if (labels := _beside(folder)) and labels.is_dir() for place in folders_below(labels))
+    others = False
+    for entry in (entry for place in places for entry in visible(place) if entry.is_file()):
+        file = Path(entry.path)
+        if file.suffix.lower() == ".txt" and file.name.lower() not in NAME_FILES:
+            return is_row_of_another_format(first_line(file))
+        others = others or file.suffix.lower() in (".xml", ".json", ".csv") or is_image(file)
+    return others
 
 
 def _existing(pairs: dict[str, tuple[Path, Path]]) -> dict[str, Path]:
