@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -41,8 +42,11 @@ def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: A
     edgecnn service --name door -- person-face-vehicle --source rtsp://camera/door --clips clips
     edgecnn service --name yard --memory 512M -- --cameras /etc/edgecnn/yard.toml
     """
+    from edgecnn.errors import InputError
     from edgecnn.live.service import Service, compose, containerfile, unit
 
+    if run[0] == "run":
+        raise InputError("the words after -- are those after `edgecnn run`", "leave the word run out")
     program = _program()
     run, files = _with_absolute_paths(run)
     values["user"] = values["user"] or _owner_of_home(program)
@@ -68,9 +72,12 @@ def _program() -> tuple[str, ...]:
 
 def _with_absolute_paths(run: tuple[str, ...]) -> tuple[tuple[str, ...], list[Path]]:
     """The arguments with absolute paths, because a service has its own working directory, and these files with OpenVINO weights."""
-    files = {word: Path(word).resolve() for word in run if Path(word).is_file()}
+    # --option=FILE names a file as well as --option FILE does.
+    parts = [word.partition("=") if word.startswith("--") else ("", "", word) for word in run]
+    files = {name: Path(name).resolve() for _, _, name in parts if Path(name).is_file()}
     weights = [path.with_suffix(".bin") for path in files.values() if path.suffix == ".xml"]
-    return tuple(str(files.get(word, word)) for word in run), [*files.values(), *(path for path in weights if path.is_file())]
+    words = tuple(f"{option}{sign}{files.get(name, name)}" for option, sign, name in parts)
+    return words, [*files.values(), *(path for path in weights if path.is_file())]
 
 
 def _owner_of_home(program: tuple[str, ...]) -> str:
@@ -80,10 +87,23 @@ def _owner_of_home(program: tuple[str, ...]) -> str:
 
 
 def _extras(run: tuple[str, ...]) -> tuple[str, ...]:
-    """The extras that the model files and options need at run time."""
+    """The extras that the model files and options need at run time, also those that a cameras file names."""
+    run = (*run, *(line for word in run if word.endswith(".toml") for line in _lines(Path(word.rpartition("=")[2]))))
     named = {EXTRAS[suffix] for word in run if (suffix := Path(word).suffix.lower()) in EXTRAS}
     named |= {"sign"} if any(word.startswith("--require-signature") for word in run) else set()
     return ("live", *sorted(named))
+
+
+def _lines(cameras: Path) -> list[str]:
+    """The keys of a cameras file as options, and its texts in quotes."""
+    from edgecnn.text_files import decode_text
+
+    try:
+        text = decode_text(cameras.read_bytes())
+    except (OSError, UnicodeDecodeError):  # `edgecnn run` says what is wrong with it
+        return []
+    text = "\n".join(line.partition("#")[0].replace("_", "-") for line in text.splitlines())
+    return [f"--{key}" for key in re.findall(r"^\s*([\w-]+)\s*=", text, re.MULTILINE)] + re.findall(r"[\"']([^\"']+)[\"']", text)
 
 
 def _write(out: Path, texts: dict[str, str], files: list[Path], force: bool) -> None:

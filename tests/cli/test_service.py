@@ -54,3 +54,27 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     done = service("--out", str(tmp_path / "file" / "below"), "--", "cups", "--source", "0")
     assert done.exit_code == 2
     assert done.output.count("\n") == 1
+
+
+def test_a_file_after_an_equals_sign_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "owner.pub").write_text("key")
+    monkeypatch.chdir(tmp_path)
+    done = service("--out", "out", "--", "cups", "--source", "0", "--require-signature=owner.pub")
+    assert done.exit_code == 0, done.output
+    assert f"--require-signature={tmp_path}/owner.pub" in (tmp_path / "out" / "edgecnn.service").read_text()
+    assert "[live,sign]" in (tmp_path / "out" / "Containerfile").read_text()
+
+
+def test_extras_that_a_cameras_file_needs(tmp_path: Path) -> None:
+    cameras = tmp_path / "cameras.toml"
+    cameras.write_text('require_signature = "owner.pub"\n# "old.xml"\n[[camera]]\nmodel = "m.tflite"\nsource = 0\n')
+    done = service("--out", str(tmp_path / "out"), "--", "--cameras", str(cameras))
+    assert done.exit_code == 0, done.output
+    assert "[live,sign,tflite]" in (tmp_path / "out" / "Containerfile").read_text()
+
+
+def test_the_word_run_is_not_repeated(tmp_path: Path) -> None:
+    done = service("--out", str(tmp_path), "--", "run", "cups", "--source", "0")
+    assert done.exit_code == 2
+    assert done.output == "error: the words after -- are those after `edgecnn run`; leave the word run out\n"
+    assert not list(tmp_path.iterdir())
