@@ -173,12 +173,12 @@ def test_states_and_texts_of_a_failure_and_its_end() -> None:
     queued.write(result(0))
     sink.gate.set()
     eventually(lambda: queued.state == "failing")
-    assert queued.detail == "the broker is gone; wait"
+    assert queued.detail == "the broker\\nis gone; wait"
     eventually(lambda: queued.state == "working")
     assert queued.detail == ""
     queued.close()
     assert queued.state == "closed"
-    assert said[0] == "output mqtt: the broker is gone; wait"
+    assert said[0] == "output mqtt: the broker\\nis gone; wait"
     assert len(said) == 2
 
 
