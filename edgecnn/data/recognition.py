@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from edgecnn.data.formats.left_out import as_text
-from edgecnn.data.paths import exists
+from edgecnn.data.formats.left_out import as_text, other_files
+from edgecnn.data.paths import exists, sub_folders
 from edgecnn.data.problems import LINE, counted, problem_lines, short
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
@@ -104,8 +104,16 @@ def _fallback(path: Path) -> tuple[Kind, str]:
         if fits[0] is FOLDERS:
             _refuse_doubtful(path)
         return fits
-    known = "; ".join(kind.files for kind in (*KINDS, *FALLBACKS))
-    raise InputError(f"{path} is not a known kind of dataset ({known})", "check the path, or name the folder inside")
+    known = ", ".join(kind.title for kind in (*KINDS, *FALLBACKS))
+    fix = f"check the path, name the folder inside, or arrange the files as one of {known}"
+    raise InputError(f"{path} is not a known kind of dataset: it holds {_contents(path)}", fix)
+
+
+def _contents(path: Path) -> str:
+    """What is directly in a folder without images, counted, for a message."""
+    folders = len(sub_folders(path))
+    parts = [as_text(other_files([path])), counted(folders, "folder") if folders else ""]
+    return ", ".join(filter(None, parts)) or "nothing"
 
 
 def _named(path: Path, name: str) -> tuple[Kind, str]:

@@ -11,6 +11,7 @@ from edgecnn.errors import InputError
 from edgecnn.images import isobmff, jpeg, other_headers, png
 from edgecnn.images.header import NO_IMAGE, Header, UnreadableImage
 from edgecnn.images.kinds import kind_of
+from edgecnn.images.opencv_log import silence_opencv_log
 from edgecnn.images.orientation import turn
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def decode_image(data: bytes, max_pixels: int | None = None) -> Image:
     import cv2  # only here: it takes as long to import as a model takes to open, which happens in the background meanwhile
     import numpy as np
 
+    silence_opencv_log()
     header = read_header(BytesIO(data), max_pixels)
     stored: bytes | bytearray = data
     if header.patch is not None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
+from edgecnn.data.problems import counted
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
 from edgecnn.metrics import Score, evaluate
@@ -61,7 +62,7 @@ class TrainRecorder:
         if score is None or dataset is None:
             return
         part = "test" if self.data.test else "val" if self.config.val else "held out"
-        self.say(f"{score.primary_title} {score.primary:.4f} on {score.n} images of {dataset.name} ({part})")
+        self.say(f"{score.primary_title} {score.primary:.4f} on {counted(score.n, 'image')} of {dataset.name} ({part})")
         self._write(model, history, {"data": dataset.name, "part": part, "n": score.n, **score.values})
         record = {"part": part, **score.to_dict()}
         write_file(self.config.out / SCORES, dump_json(record, indent=1))

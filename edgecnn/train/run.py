@@ -13,7 +13,7 @@ from torch import nn
 from edgecnn.card import ModelCard, Task
 from edgecnn.data import open_dataset
 from edgecnn.data.address import SCENE, parse_address
-from edgecnn.data.problems import to_stderr
+from edgecnn.data.problems import counted, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.metrics.average_precision import load_pycocotools
@@ -161,7 +161,7 @@ def _objective(config: TrainConfig, data: TrainingData, card: ModelCard) -> Obje
 
 def _summary(card: ModelCard, data: TrainingData, model: nn.Module, machine: hardware.Hardware, group: ProcessGroup) -> str:
     count = sum(parameter.numel() for parameter in model.parameters())
-    val = f", scored on {len(data.val)} others" if data.val else ""
+    val = f", scored on {counted(len(data.val), 'other')}" if data.val else ""
     amp = "bfloat16" if machine.bf16 else "float32"
     processes = f", {group.size} processes" if group.size > 1 else ""
     images = f"{data.count:,} images, {len(card.labels)} classes{val}"

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from edgecnn.images.opencv_log import silence_opencv_log
+
 _STDERR = 2
 _lock = threading.RLock()
 
@@ -17,15 +19,9 @@ def silence_video_logs() -> None:
     Those logs would also show addresses with their passwords. It also lets OpenCV open several cameras at once; otherwise it opens
     them one after the other, and one that does not answer delays all.
     """
-    import cv2  # not before a model has begun to open: it takes as long to load
-
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
     os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")
-    if "OPENCV_LOG_LEVEL" not in os.environ:
-        if hasattr(cv2, "setLogLevel"):  # OpenCV 4
-            cv2.setLogLevel(0)
-        else:
-            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv_log()
 
 
 class _Silence:

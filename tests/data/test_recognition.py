@@ -167,3 +167,12 @@ def test_every_kind_is_in_the_help_of_its_option() -> None:
 
 def test_the_scene_is_not_described() -> None:
     assert describe(open_dataset("scene:cups?seed=3&size=160x120", limit=1)) == ""
+
+
+def test_a_folder_of_no_kind_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(
+        InputError, match=r"is not a known kind of dataset: it holds 1 \.txt, 1 folder; .* COCO, Pascal VOC, YOLO"
+    ):
+        open_dataset(tmp_path)

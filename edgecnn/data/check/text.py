@@ -61,7 +61,11 @@ def _sizes(sizes: Counter[tuple[int, int]]) -> str:
         (width, height) = next(iter(sizes))
         return f"{width}x{height} pixels"
     widths, heights = zip(*sizes, strict=True)
-    return f"{min(widths)} to {max(widths)} pixels wide, {min(heights)} to {max(heights)} high"
+    return f"{_range(widths)} pixels wide, {_range(heights)} high"
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
 def class_table(check: DatasetCheck) -> list[str]:

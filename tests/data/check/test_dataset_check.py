@@ -161,3 +161,8 @@ def test_bccd_has_two_invalid_boxes(real_data: Path) -> None:
     check = check_dataset(str(real_data / "bccd" / "BCCD"))
     assert check.images == 364
     assert sorted(problem.where for problem in check.problems) == ["BloodImage_00338.xml:158", "BloodImage_00343.xml:50"]
+
+
+def test_sizes_that_differ_in_one_direction_only(folder: Path) -> None:
+    _noise(folder / "train" / "images" / "t0.png", 0, (40, 50))
+    assert any(line.endswith("40 pixels wide, 30 to 50 high") for line in to_lines(check_dataset(str(folder))))
