@@ -164,7 +164,11 @@ def _samples(
     labels: tuple[str, ...],
     problems: list[Problem],
 ) -> list[Sample]:
-    images = by_stem(part.images)
+    images = by_stem(part.images) | {
+        image.stem: image
+        for image in list_images(part.images)
+        if (named := files.get(image.stem)) and image.name == named.image.replace("\\", "/").rpartition("/")[2]
+    }
     for image in list_images(part.images) if stems is None else ():
         if images[image.stem] != image:
             what = f"a second image of the name {image.stem}: {images[image.stem].name} is used"

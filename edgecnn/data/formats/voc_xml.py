@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 # The names from the root on of the elements that are read.
-OBJECT, BOX, SIZE = ("object",), ("object", "bndbox"), ("size",)
+OBJECT, BOX, SIZE, FILE = ("object",), ("object", "bndbox"), ("size",), ("filename",)
 LABEL, DIFFICULT = ("object", "name"), ("object", "difficult")
 ROOT = re.compile(rb"<annotation[\s>]")
 DEPTH = 100
@@ -34,10 +34,11 @@ class VocObject:
 
 @dataclass(slots=True)
 class VocFile:
-    """The objects of one image, and its ``size`` as (width, height) in pixels; None where it is not stated or zero."""
+    """The objects of one image, its ``size`` as (width, height) in pixels, None where it is not stated or zero, and its file name."""
 
     objects: list[VocObject] = field(default_factory=list)
     size: tuple[float, float] | None = None
+    image: str = ""
 
 
 def looks_like_voc(file: Path) -> bool:
@@ -57,7 +58,7 @@ def read_voc(data: bytes) -> VocFile:
         reader.parser.Parse(text, True)
     except expat.ExpatError as error:
         raise XmlError(f"no XML that can be read ({error})") from None
-    return VocFile(reader.objects, _size(reader.size))
+    return VocFile(reader.objects, _size(reader.size), reader.image)
 
 
 def _text(data: bytes) -> str:
@@ -76,6 +77,7 @@ class _VocReader:
     def __init__(self) -> None:
         self.objects: list[VocObject] = []
         self.size: dict[str, str] = {}
+        self.image = ""
         self._path: list[str] = []
         self._text: list[str] = []
         self.parser = expat.ParserCreate("utf-8")
@@ -107,6 +109,8 @@ class _VocReader:
             self.objects[-1].difficult = self.objects[-1].difficult or text
         elif inside[:-1] == BOX and name in CORNERS:
             self.objects[-1].corners.setdefault(name, text)
+        elif inside == FILE:
+            self.image = self.image or text
         elif inside[:-1] == SIZE:
             self.size.setdefault(name, text)
 

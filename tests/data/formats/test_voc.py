@@ -196,6 +196,17 @@ def test_two_images_of_one_name_are_told(tmp_path: Path, write_voc: Writer, writ
     assert [one.what for one in open_dataset(tmp_path).problems] == ["a second image of the name a: a.png is used"]
 
 
+def test_the_file_name_in_the_xml_decides_between_two_images_of_a_name(tmp_path: Path, write_image: Writer) -> None:
+    write_image(tmp_path / "a.jpg", 40, 30)
+    write_image(tmp_path / "a.png", 20, 10)
+    box = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>31</xmax><ymax>22</ymax></bndbox>"
+    xml = f"<annotation><filename>C:\\pictures\\a.jpg</filename><object><name>cat</name>{box}</object></annotation>"
+    (tmp_path / "a.xml").write_text(xml)
+    dataset = open_dataset(tmp_path)
+    assert [sample.name for sample in dataset.samples] == ["a.jpg"]
+    assert [one.what for one in dataset.problems] == ["a second image of the name a: a.jpg is used"]
+
+
 def test_an_image_set_may_name_files_and_hold_spaces(tmp_path: Path, write_voc: Writer) -> None:
     for stem in ("my image", "b"):
         write_voc(tmp_path, stem, [("dog", (1, 2, 11, 12))])
