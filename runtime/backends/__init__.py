@@ -62,6 +62,10 @@ def file_format(path: Path) -> str:
         raise InputError(f"{path.name} is no model file of a supported format", f"use one of {', '.join(SUFFIXES)}")
     if not path.stat().st_size:
         raise InputError(f"the model file {path} is empty", "export or copy it again")
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # the engines take UTF-8
+        raise InputError(f"the name of the model file {path} is not UTF-8 text", "rename it, or set a UTF-8 locale") from error
     if not os.access(path, os.R_OK):
         raise InputError(f"the model file {path} is not readable", "change its permissions")
     return SUFFIXES[path.suffix.lower()]
