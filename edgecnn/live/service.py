@@ -59,7 +59,8 @@ class Service:
     @property
     def words(self) -> list[str]:
         """The arguments of `edgecnn run`, with --serve on 127.0.0.1 if they do not contain --serve."""
-        return list(self.run) if "--serve" in self.run else [*self.run, "--serve", f"127.0.0.1:{self.port}"]
+        serves = any(word.partition("=")[0] == "--serve" for word in self.run)
+        return list(self.run) if serves else [*self.run, "--serve", f"127.0.0.1:{self.port}"]
 
 
 def unit(service: Service) -> str:
@@ -97,6 +98,9 @@ def unit(service: Service) -> str:
         # The devices /dev/video* belong to this group.
         "SupplementaryGroups=video",
         f"StateDirectory=edgecnn/{service.name}",
+        # A dynamic user has no home folder; without a cache each start loads the model once more, in a helper.
+        f"CacheDirectory=edgecnn/{service.name}",
+        f"Environment=XDG_CACHE_HOME=/var/cache/edgecnn/{service.name}",
         # ProtectSystem=strict makes other folders read-only, so relative output paths must lead here.
         f"WorkingDirectory=/var/lib/edgecnn/{service.name}",
         "NoNewPrivileges=yes",

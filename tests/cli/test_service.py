@@ -78,3 +78,9 @@ def test_the_word_run_is_not_repeated(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert done.output == "error: the words after -- are those after `edgecnn run`; leave the word run out\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_an_address_after_an_equals_sign_is_kept(tmp_path: Path) -> None:
+    done = service("--out", str(tmp_path), "--", "cups", "--source", "0", "--serve=0.0.0.0:80")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "edgecnn.service").read_text().count("--serve") == 1

@@ -200,3 +200,12 @@ def test_onnx_runtime_shares_all_processors_where_threads_are_not_given(tmp_path
     backend = open_backend(path, requests=3)
     assert len(set(Path("/proc/self/task").iterdir()) - before) == 6 - 3
     backend.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux")
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".xml"])
+def test_a_name_that_is_no_utf8_is_the_cause_that_is_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"caf\udce9{suffix}"
+    path.write_bytes(b"1")
+    with pytest.raises(InputError, match=r"the name of the model file .* is not UTF-8 text; rename it"):
+        open_backend(path)
