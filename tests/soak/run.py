@@ -29,6 +29,7 @@ from tqdm import tqdm
 from edgecnn.benchmarks.figures.figure import record
 from edgecnn.benchmarks.figures.target import TargetCheck
 from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.json_text import dump_json
 from tests.soak.outputs import check_outputs
 from tests.soak.peers import Browser, FailingBroker, FailingCamera, FailingReceiver, FaultScript, draw_pictures
 from tests.soak.readings import plot, read_process
@@ -83,6 +84,8 @@ class Soak:
         with tqdm(total=round(seconds), unit="s", desc="soak", mininterval=5) as bar:
             while (now := time.monotonic() - started) < seconds and self.process.poll() is None:
                 self.readings.append({"s": round(now, 1), **read_process(self.process.pid), **self._page_state()})
+                with (self.folder / "readings.jsonl").open("a") as log:  # also those of a soak that is stopped
+                    log.write(dump_json(self.readings[-1]) + "\n")
                 self.messages += self.broker.take_messages()
                 bar.update(round(now) - bar.n)
                 time.sleep(EVERY_S)
@@ -178,7 +181,7 @@ def command(hours: float, model: str, seed: int, out: Path, json_path: Path | No
         **check_outputs(soak.out, list(CAMERAS)),
     }
     rows = figures(soak.readings, hours)
-    click.echo("\n" + "\n".join(align_columns([["figure", "value", "target", ""], *(row.cells() for row in rows)])))
+    click.echo("\n" + align_columns([["figure", "value", "target", ""], *(row.cells() for row in rows)], left=1))
     for name, count in soak.faults().items():
         click.echo(f"{count:6d}  {name}")
     click.echo(
