@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from edgecnn.data.formats import other_signatures as signatures
+from edgecnn.data.formats.coco_files import IMAGE_FOLDERS
 from edgecnn.data.image_files import by_stem, list_images
 from edgecnn.data.paths import folders_below, sub_folders, visible
 from edgecnn.text_files import decode_text
@@ -34,7 +35,7 @@ class OtherFormat:
 def labels_of_other_format(path: Path) -> OtherFormat | None:
     """The format of label files and masks, which may lie beside images; None where there are none."""
     for place in _places(path):
-        if place != path and place.name.lower() in signatures.MASKS and any(map(list_images, folders_below(place))):
+        if place != path and _named_like_masks(place) and any(map(list_images, folders_below(place))):
             return OtherFormat("images with segmentation masks", f"{place.relative_to(path)}/")
         for file in _files(place):
             check = signatures.LABELS.get(file.suffix.lower())
@@ -53,7 +54,7 @@ def table_of_classes(path: Path) -> OtherFormat | None:
         known = {".txt": names}.get(file.suffix.lower(), names | {PurePath(name).stem for name in names})
         if file.suffix.lower() in TABLES and signatures.names_an_image(_head(file), known):
             fix = "sort the images into a folder for each class, or write a values.csv"
-            return OtherFormat("images with a table of labels", str(file.relative_to(path)), fix)
+            return OtherFormat("images with a table about them", str(file.relative_to(path)), fix)
     return None
 
 
@@ -66,6 +67,12 @@ def container(path: Path) -> OtherFormat | None:
                 fix = "unpack it first" if title == signatures.ARCHIVE else "write its images and labels to files of a known kind"
                 return OtherFormat(title, str((place / name).relative_to(path)), fix)
     return None
+
+
+def _named_like_masks(place: Path) -> bool:
+    name = place.name.lower()
+    beside = {folder.name.lower() for folder in sub_folders(place.parent)}
+    return name in signatures.MASKS or (name in signatures.MASKS_BESIDE_IMAGES and bool(beside & IMAGE_FOLDERS))
 
 
 def _places(path: Path) -> list[Path]:

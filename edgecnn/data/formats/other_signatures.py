@@ -11,17 +11,9 @@ from edgecnn.images.kinds import SUFFIXES
 
 ARCHIVE = "an archive"
 # Folders of pictures in which each color stands for a class.
-MASKS = {
-    "labels",
-    "annotations",
-    "mask",
-    "masks",
-    "segmentationclass",
-    "segmentationclasspng",
-    "segmentationobject",
-    "gtfine",
-    "gtcoarse",
-}
+MASKS = {"segmentationclass", "segmentationclasspng", "segmentationobject", "gtfine", "gtcoarse"}
+# The same where a folder of images is beside them; otherwise a class may be called so.
+MASKS_BESIDE_IMAGES = {"labels", "annotations", "mask", "masks"}
 NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 # Geiger et al. 2012: type, truncated, occluded, alpha, 4 of the box, 3 + 3 + 1 in the world, and a score in results
 KITTI = re.compile(rf"[A-Za-z_]+(?: {NUMBER}){{14,15}}\s*")

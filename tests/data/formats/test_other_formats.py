@@ -41,8 +41,8 @@ LABELS = [
     ("train/a.png", "train/_annotations.csv", "filename,width,height,class,xmin,ymin,xmax,ymax\n", "a CSV file of boxes"),
     ("a.png", "boxes.csv", "a.png,837,346,981,456,cow\n", "a CSV file of boxes"),
     ("a.png", "metadata.jsonl", '{"file_name": "a.png", "objects": {}}\n', "an image folder of Hugging Face"),
-    ("train/a.png", "train.csv", "id,label\na,cat\n", "images with a table of labels (train.csv)"),
-    ("aligned/a.png", "attributes.txt", "1\nOld Young\na.png -1 1\n", "images with a table of labels"),
+    ("train/a.png", "train.csv", "id,label\na,cat\n", "images with a table about them (train.csv)"),
+    ("aligned/a.png", "attributes.txt", "1\nOld Young\na.png -1 1\n", "images with a table about them"),
 ]
 
 
@@ -103,6 +103,13 @@ def test_files_beside_class_folders_that_are_no_labels_do_not_matter(tmp_path: P
     (tmp_path / "train.csv").write_text("path,label\ncat/a.png,cat\n")
     (tmp_path / "README.txt").write_text("Two animals,\na, b and others\n")
     assert open_dataset(tmp_path).labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("classes", [("mask", "no_mask"), ("faces", "masks")])
+def test_a_class_may_be_called_like_masks(tmp_path: Path, write_image: Writer, classes: tuple[str, str]) -> None:
+    for name in classes:
+        write_image(tmp_path / name / "a.png")
+    assert open_dataset(tmp_path).labels == classes
 
 
 def test_notes_beside_images_are_no_labels(tmp_path: Path, write_image: Writer) -> None:
