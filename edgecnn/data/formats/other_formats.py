@@ -49,10 +49,13 @@ def labels_of_other_format(path: Path) -> OtherFormat | None:
 
 def table_of_classes(path: Path) -> OtherFormat | None:
     """A CSV file or list that names images and something about each of them; None where there is none."""
-    names = {image.name for place in _places(path) for image in list_images(place)}
-    for file in (file for place in _places(path) for file in _files(place)):
-        known = {".txt": names}.get(file.suffix.lower(), names | {PurePath(name).stem for name in names})
-        if file.suffix.lower() in TABLES and signatures.names_an_image(_head(file), known):
+    tables = [file for place in _places(path) for file in _files(place) if file.suffix.lower() in TABLES]
+    names = {image.name for place in _places(path) for image in list_images(place)} if tables else set()
+    stems = {PurePath(name).stem for name in names}
+    for file in tables:
+        # words of a text may be equal to stems
+        known = names if file.suffix.lower() == ".txt" else names | stems
+        if signatures.names_an_image(_head(file), known):
             fix = "sort the images into a folder for each class, or write a values.csv"
             return OtherFormat("images with a table about them", str(file.relative_to(path)), fix)
     return None
@@ -70,9 +73,10 @@ def container(path: Path) -> OtherFormat | None:
 
 
 def _named_like_masks(place: Path) -> bool:
-    name = place.name.lower()
-    beside = {folder.name.lower() for folder in sub_folders(place.parent)}
-    return name in signatures.MASKS or (name in signatures.MASKS_BESIDE_IMAGES and bool(beside & IMAGE_FOLDERS))
+    if place.name.lower() in signatures.MASKS:
+        return True
+    beside = sub_folders(place.parent) if place.name.lower() in signatures.MASKS_BESIDE_IMAGES else ()
+    return any(folder.name.lower() in IMAGE_FOLDERS for folder in beside)
 
 
 def _places(path: Path) -> list[Path]:
@@ -86,7 +90,8 @@ def _places(path: Path) -> list[Path]:
 
 def _files(place: Path) -> Iterator[Path]:
     """The first files of each suffix of text in a folder, by name."""
-    files = sorted(Path(entry.path) for entry in visible(place) if entry.is_file())
+    names = (entry for entry in visible(place) if entry.name.lower().endswith(tuple(signatures.LABELS)))
+    files = sorted(Path(entry.path) for entry in names if entry.is_file())
     for suffix in signatures.LABELS:
         yield from islice((file for file in files if file.suffix.lower() == suffix), FILES)
 
