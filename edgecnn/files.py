@@ -141,6 +141,8 @@ def _refusals(path: Path, fix: str, only: tuple[int, ...] = ()) -> Iterator[None
 
 
 def _check(path: Path, fix: str) -> None:
+    if str(path) == "-":
+        raise InputError("can't write -: standard output takes the text here", "name a file")
     if path.is_dir():
         raise InputError(f"can't write {path}: it is a folder", "name a file in it")
     if not path.parent.is_dir():

@@ -202,3 +202,11 @@ def test_a_long_name_has_room_for_a_temporary_one(tmp_path: Path) -> None:
     path = tmp_path / ("ü" * 120 + ".json")
     write_file(path, "new")
     assert path.read_text() == "new"
+
+
+def test_a_dash_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for write in (lambda: check_writable("-"), lambda: write_file("-", "x")):
+        with pytest.raises(InputError, match=r"^can't write -: standard output takes the text here; name a file$"):
+            write()
+    assert not list(tmp_path.iterdir())

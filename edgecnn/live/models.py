@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn.errors import ArtifactError
 from edgecnn.live.config import CameraConfig, RunConfig
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ModelLoader:
         self.requests, self.autotunes = 1, False
         self._shared = SharedModels(self._load)
         self._preloader = BackendPreloader()
+        self._before_load: dict[Path, tuple[tuple[int, ...], ...]] = {}
 
     def preload(self, cameras: Sequence[CameraConfig], sources: Sequence[Source]) -> None:
         """Start to load the models of the first cameras in the background while OpenCV is imported."""
@@ -43,6 +45,7 @@ class ModelLoader:
         self.autotunes = autotunes(self._config, cameras, sources)
         threads, requests = self._first_setting
         for camera in cameras:
+            self._before_load.setdefault(model_file(camera), _identity(model_file(camera)))
             check_signature(camera)
         # A set: cameras with the same model load it once.
         for file in {model_file(camera) for camera in cameras}:
@@ -51,10 +54,17 @@ class ModelLoader:
     def acquire(self, config: CameraConfig, options: CardOptions) -> Predictor:
         """Return the predictor of a camera's model; each call needs a ``release``. Raises what loading raises.
 
-        ``ArtifactError``: the model is not signed by the key that the camera requires.
+        ``ArtifactError``: the model is not signed by the key that the camera requires, or was replaced after it was checked.
         """
+        file = model_file(config)
+        before = self._before_load.pop(file, None) or _identity(file)
         check_signature(config)
-        return self._shared.acquire(model_file(config), options)
+        predictor = self._shared.acquire(file, options)
+        # The engine reads the file after the check of its signature.
+        if config.require_signature is not None and _identity(file) != before:
+            self._shared.release(predictor)
+            raise ArtifactError(f"{file} was replaced while it was loaded", "start the run again")
+        return predictor
 
     def release(self, predictor: Predictor) -> None:
         """Release a predictor for one camera; the last release closes it."""
@@ -148,6 +158,12 @@ def check_signature(config: CameraConfig) -> None:
         from edgecnn.integrity.signature import require_signature
 
         require_signature(model_file(config), config.require_signature)
+
+
+def _identity(file: Path) -> tuple[tuple[int, ...], ...]:
+    """What changes when a model file or the weights of OpenVINO beside it are replaced or written, whatever time they are given."""
+    found = [part.stat() for part in (file, file.with_suffix(".bin")) if part.exists()]
+    return tuple((each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found)
 
 
 def model_file(config: CameraConfig) -> Path:

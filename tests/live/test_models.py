@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
-from edgecnn.live.models import SharedModels
+import pytest
+
+from edgecnn.errors import ArtifactError
+from edgecnn.live.config import CameraConfig, RunConfig
+from edgecnn.live.models import ModelLoader, SharedModels
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 
@@ -53,6 +58,26 @@ def test_a_file_that_was_replaced_is_loaded_again(tmp_path: Path) -> None:
         models.release(old)
         assert closed(old)
         assert not closed(new)
+
+
+def test_a_file_that_is_replaced_after_its_check_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"signed")
+    predictor = Closable()
+
+    def load(*_: object) -> Predictor:
+        stamp = file.stat()
+        file.write_bytes(b"secret")
+        os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        return cast(Predictor, predictor)
+
+    monkeypatch.setattr("edgecnn.live.models.check_signature", lambda _: None)
+    camera = CameraConfig(name="door", source="0", model=file, require_signature=Path("owner.pub"))
+    with closing(ModelLoader(RunConfig(cameras=(camera,)), print)) as models:
+        monkeypatch.setattr(models, "_shared", SharedModels(load))
+        with pytest.raises(ArtifactError, match=r"model\.onnx was replaced while it was loaded; start the run again"):
+            models.acquire(camera, CardOptions())
+    assert closed(predictor)
 
 
 def closed(predictor: Any) -> bool:
