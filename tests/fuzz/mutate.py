@@ -147,7 +147,7 @@ def _damage_lines(rng: Random, lines: list[str]) -> None:
     elif kind == 1 and len(lines) > 1:
         del lines[place]
     elif kind == 2:
-        lines[place] = lines[place] * rng.choice((2, 100))
+        lines[place] = lines[place][: 1 << 16] * rng.choice((2, 100))
     elif kind == 3:
         lines[place] = lines[place][: rng.randrange(len(lines[place]) + 1)]
     else:

@@ -91,20 +91,21 @@ class EventClipsSink:
         self._end_clip()
 
     def _record(self, now: float, image: Image, events: list[Event], camera: str) -> None:
-        for event in events:
-            write_file(self._folder.path_for(event, event.camera or camera, ".jpg"), _jpeg(image))
+        stems = [self._folder.stem_for(event, event.camera or camera) for event in events]
+        for stem in stems:
+            write_file(self._folder.folder / f"{stem}.jpg", _jpeg(image))
         if self._clip is None:
-            self._begin_clip(now, image, events[0], camera)
+            self._begin_clip(now, image, stems[0])
         assert self._clip is not None
         if events:
             self._clip.until = min(now + self._options.after_s, self._clip.began + self._options.max_length_s)
         self._clip.add(now, image)
 
-    def _begin_clip(self, now: float, image: Image, event: Event, camera: str) -> None:
+    def _begin_clip(self, now: float, image: Image, stem: str) -> None:
         self._folder.delete_oldest()
         before = [(at, data) for at, data in self._before if at >= now - self._options.before_s]
         self._clear_buffer()
-        file = VideoWriter(self._folder.path_for(event, event.camera or camera, ".mp4"), image, self._ask_fps() or _USUAL_FPS)
+        file = VideoWriter(self._folder.folder / f"{stem}.mp4", image, self._ask_fps() or _USUAL_FPS)
         self._clip = _Clip(file, before[0][0] if before else now, now, _LONGEST_GAP_S if self._realtime else math.inf)
         for at, data in before:
             self._clip.add(at, np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8))

@@ -33,9 +33,12 @@ class RecordingFolder:
         except OSError as error:
             raise write_error(folder, error) from error
 
-    def path_for(self, event: Event, camera: str, suffix: str) -> Path:
-        """Return a path with time, camera and kind of the event in its name; names sort by time."""
-        return self.folder / f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}{suffix}"
+    def stem_for(self, event: Event, camera: str) -> str:
+        """Return a name without suffix, with time, camera and kind of the event; names sort by time.
+
+        All files of a recording need one name: the time is that of the wall clock, which another call may round differently.
+        """
+        return f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}"
 
     def delete_oldest(self) -> None:
         """Delete the oldest recordings until the limits hold; the newest is always kept."""

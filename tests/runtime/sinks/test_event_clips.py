@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from pathlib import Path
@@ -91,6 +92,13 @@ def test_what_came_before_is_bounded(tmp_path: Path) -> None:
     assert 0 < sum(len(data) for _, data in sink._before) <= 20_000
     assert sink._before_bytes == sum(len(data) for _, data in sink._before)
     sink.close()
+
+
+def test_clip_and_picture_have_one_name_though_the_clock_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(0, 0.0007)
+    monkeypatch.setattr("edgecnn.runtime.sinks.wall_clock.time.time", lambda: 1.7e9 + next(ticks))
+    (clip,) = record(tmp_path, ClipOptions(before_s=0.5, after_s=0.5), {20: "line-crossed"}, 40)
+    assert sorted(tmp_path.iterdir()) == [clip.with_suffix(".jpg"), clip]
 
 
 def test_the_oldest_go_and_other_files_stay(tmp_path: Path) -> None:
