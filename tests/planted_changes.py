@@ -340,8 +340,8 @@ CHANGES = (
     Change(
         "sinks: the newest recording is removed",
         "runtime/sinks/files/retention.py",
-        "sorted(recordings, reverse=True)",
-        "sorted(recordings)",
+        "(order.get(stem, -1), stem), reverse=True)",
+        "(order.get(stem, -1), stem))",
         "tests/runtime/sinks/test_event_clips.py",
     ),
     Change(

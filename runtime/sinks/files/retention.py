@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class RecordingFolder:
 
     def __init__(self, folder: Path, *, max_count: int, max_bytes: int) -> None:
         self.folder, self._max_count, self._max_bytes = folder, max_count, max_bytes
+        self._made: dict[str, None] = {}  # in the order in which they were made
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # A real file is the only reliable test: permissions do not show a read-only or full file system.
@@ -38,21 +39,30 @@ class RecordingFolder:
 
         All files of a recording need one name: the time is that of the wall clock, which another call may round differently.
         """
-        return f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}"
+        stem = f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}"
+        self._made.setdefault(stem)
+        return stem
 
     def delete_oldest(self) -> None:
         """Delete the oldest recordings until the limits hold; the newest is always kept."""
         paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
-        delete_oldest(paths, max_count=self._max_count, max_bytes=self._max_bytes)
+        delete_oldest(paths, max_count=self._max_count, max_bytes=self._max_bytes, made=list(self._made))
+        there = {path.stem for path in paths if path.exists()}
+        self._made = {stem: None for stem in self._made if stem in there}
 
 
-def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int) -> None:
-    """Delete files, whose names sort by age, until at most ``max_count`` stems of ``max_bytes`` in total are left."""
+def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int, made: Sequence[str] = ()) -> None:
+    """Delete files, whose names sort by age, until at most ``max_count`` stems of ``max_bytes`` in total are left.
+
+    ``made`` are the stems that this process has made, in order: they are newer than all others, whatever their names say, because the
+    clock of a device may be set back while it records.
+    """
     recordings: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         recordings[path.name[: -len(path.suffix)]].append(path)
     # Newest first: the first recording is kept even if it alone exceeds the size.
-    for place, name in enumerate(sorted(recordings, reverse=True)):
+    order = {stem: number for number, stem in enumerate(made)}
+    for place, name in enumerate(sorted(recordings, key=lambda stem: (order.get(stem, -1), stem), reverse=True)):
         max_bytes -= sum(_size(path) for path in recordings[name])
         if place and (max_bytes < 0 or place >= max_count):
             for path in recordings[name]:

@@ -52,6 +52,7 @@ class VideoSink:
         self._file: VideoWriter | None = None
         self._keep_bytes = keep_bytes
         self._dated = dated or segment_s is not None
+        self._made: list[str] = []  # stems of the dated files, in order
         self._clock = _Clock(realtime)
         self.frames = 0
 
@@ -78,6 +79,7 @@ class VideoSink:
             if self._dated:
                 self._delete_oldest()
                 path = path.with_name(f"{path.stem}-{file_stamp(result.frame.captured_at)}{path.suffix}")
+                self._made.append(path.stem)
             self._file = VideoWriter(path, image, self._ask_fps() or _USUAL_FPS)
             self._clock = _Clock(self._realtime)
         return self._file
@@ -90,7 +92,9 @@ class VideoSink:
         if self._keep_bytes is not None:
             name = re.compile(re.escape(f"{self.path.stem}-") + STAMP + re.escape(self.path.suffix))
             segments = [path for path in self.path.parent.iterdir() if name.fullmatch(path.name)]
-            delete_oldest(segments, max_count=len(segments), max_bytes=self._keep_bytes)
+            delete_oldest(segments, max_count=len(segments), max_bytes=self._keep_bytes, made=self._made)
+            there = {path.stem for path in segments if path.exists()}
+            self._made = [stem for stem in self._made if stem in there]
 
     def close(self) -> None:
         """Finish the file."""

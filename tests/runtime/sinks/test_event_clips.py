@@ -101,6 +101,14 @@ def test_clip_and_picture_have_one_name_though_the_clock_moves(tmp_path: Path, m
     assert sorted(tmp_path.iterdir()) == [clip.with_suffix(".jpg"), clip]
 
 
+def test_a_clock_that_is_set_back_does_not_make_new_clips_the_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.chain([2e9] * 3, itertools.repeat(1e9))
+    monkeypatch.setattr("edgecnn.runtime.sinks.wall_clock.time.time", lambda: next(now))
+    plan = ClipOptions(before_s=0.5, after_s=0.5, max_count=3)
+    clips = record(tmp_path, plan, dict.fromkeys(range(20, 200, 20), "line-crossed"))
+    assert [numbers(clip)[5] for clip in clips] == [140, 160, 180]
+
+
 def test_the_oldest_go_and_other_files_stay(tmp_path: Path) -> None:
     (tmp_path / "holiday.mp4").write_text("dear old video")
     plan = ClipOptions(before_s=0.5, after_s=0.5, max_count=3)

@@ -225,3 +225,14 @@ def test_frames_that_are_too_large_for_an_encoder_are_one_line(tmp_path: Path, s
     file = VideoWriter(tmp_path / f"v{suffix}", np.zeros((16, 16_382, 3), np.uint8), 25)
     file.add(np.zeros((16, 16_382, 3), np.uint8), 0.0)
     file.close()
+
+
+def test_a_clock_that_is_set_back_does_not_make_new_pieces_the_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [2e9]
+    monkeypatch.setattr("edgecnn.runtime.sinks.wall_clock.time.time", lambda: now[0])
+    sink = VideoSink(tmp_path / "v.mp4", PAINTER, fps=10, segment_s=1.0, keep_bytes=1)
+    for index in range(40):
+        now[0] = 2e9 if index < 15 else 1e9 + index
+        sink.write(result(index))
+    sink.close()
+    assert sorted(path.name[:6] for path in tmp_path.iterdir()) == ["v-2001", "v-2001"]  # the last and the one before
