@@ -52,18 +52,21 @@ def open_checked(path: Path | str, device: Device = "cpu", *, threads: int | Non
 
 def remember(path: Path) -> None:
     """Note that this process has loaded and run the file without a helper."""
-    if os.environ.get(SWITCH) != "off":
+    if not _is_off():
         _touch(_mark(path))
 
 
 def _check_loads(path: Path) -> None:
     # No helper for checkpoints, which no engine reads, for the files of the package, and where none can be started.
-    if os.environ.get(SWITCH) == "off" or file_format(path) == "torch" or path.parent == FOLDER or not can_start():
+    if _is_off() or file_format(path) == "torch" or path.parent == FOLDER or not can_start():
         return
     mark = _mark(path)
-    if mark is None or not mark.exists():
-        _load_in_helper(path)
+    if (mark is None or not mark.exists()) and _load_in_helper(path):
         _touch(mark)
+
+
+def _is_off() -> bool:
+    return os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false")
 
 
 def _mark(path: Path) -> Path | None:
@@ -101,7 +104,8 @@ def _touch(mark: Path | None) -> None:
             old.unlink(missing_ok=True)
 
 
-def _load_in_helper(path: Path) -> None:
+def _load_in_helper(path: Path) -> bool:
+    """Whether a helper loaded the file; False where none could be started or it met something else. Raises ``BackendError``."""
     command = module_command(MODULE, str(path.absolute()))
     environment, nothing = {**os.environ, SWITCH: "off"}, subprocess.DEVNULL
     try:
@@ -116,8 +120,9 @@ def _load_in_helper(path: Path) -> None:
                 helper.kill()
                 raise
     except OSError:  # no process can be started here
-        return
+        return False
     _judge(path, helper.returncode, output)
+    return helper.returncode == 0
 
 
 def _judge(path: Path, code: int, output: bytes) -> None:

@@ -83,6 +83,7 @@ def test_what_the_helper_meets_is_one_line(
 def test_a_helper_that_can_not_work_is_ignored(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     helper(monkeypatch, tmp_path, code)
     open_checked(file).close()
+    assert marks(tmp_path) == (1 if code.startswith("print") else 0)  # one that failed has not loaded the file
 
 
 def test_without_a_cache_folder_nothing_is_remembered(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +94,9 @@ def test_without_a_cache_folder_nothing_is_remembered(file: Path, tmp_path: Path
         open_checked(file)
 
 
-def test_the_switch_starts_no_helper(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(trial_load.SWITCH, "off")
+@pytest.mark.parametrize("value", ["off", "OFF", "0"])
+def test_the_switch_starts_no_helper(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(trial_load.SWITCH, value)
     helper(monkeypatch, tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     open_checked(file).close()
     remember(file)
