@@ -9,6 +9,7 @@ lost, else 1. ``--keep`` leaves the folders of failed trials.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -116,23 +117,26 @@ def trials(name: str, count: int, seed: int, folder: Path, advance: Callable[[],
 @click.option("--seed", default=1, show_default=True)
 @click.option("--keep", is_flag=True, help="Keep the folders of failed trials.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record the counts.")
-def command(names: tuple[str, ...], count: int, seed: int, keep: bool, json_path: Path | None) -> None:
-    """Kill NAMES (all by default) at random moments."""
+@click.option("--add", multiple=True, type=click.Path(path_type=Path), help="Add the counts of this record; several times.")
+def command(names: tuple[str, ...], count: int, seed: int, keep: bool, json_path: Path | None, add: tuple[Path, ...]) -> None:
+    """Kill NAMES (all by default) at random moments; with --count 0, only add up records."""
     names = names or tuple(WORKS)
     folder = Path(tempfile.mkdtemp(prefix="edgecnn-kills-"))
-    ends, lost = {}, []
-    with tqdm(total=count * len(names), unit="kill", mininterval=5) as bar:
-        for name in names:
-            ends[name], losses = trials(name, count, seed, folder / name, bar.update)
-            lost += losses
-    for name, counted in ends.items():
-        click.echo(f"{name}: {', '.join(f'{number} {how}' for how, number in counted.items())}")
+    runs = [run for path in add for run in json.loads(path.read_text())["runs"]]
+    with tqdm(total=count * len(names), unit="kill", mininterval=5, disable=not count) as bar:
+        for name in names if count else ():
+            ends, losses = trials(name, count, seed, folder / name, bar.update)
+            runs.append({"work": name, "seed": seed, "count": count, "ends": ends, "lost": losses})
+    for run in runs:
+        click.echo(f"{run['work']}, seed {run['seed']}: {', '.join(f'{number} {how}' for how, number in run['ends'].items())}")
+    lost = [line for run in runs for line in run["lost"]]
     for line in lost:
         click.echo(f"LOST: {line}")
-    figure = TargetCheck.of(f"kills of {count * len(names)} with something lost or half-written", [len(lost)], 0, at_most=True)
+    total = sum(run["count"] for run in runs)
+    figure = TargetCheck.of(f"kills of {total} with something lost or half-written", [len(lost)], 0, at_most=True)
     click.echo("  ".join(figure.cells()))
     if json_path is not None:
-        content = {"count": count, "seed": seed, "ends": ends, "lost": lost, "figures": [figure.to_json()]}
+        content = {"runs": runs, "figures": [figure.to_json()]}
         record(json_path, "kills", content, module="tests.kills.run")
     if keep and lost:
         click.echo(f"kept {folder}")
