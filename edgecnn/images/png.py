@@ -25,7 +25,10 @@ def read(stream: BinaryIO) -> Header:
     texts: dict[bytes, bytes] = {}
     for kind, length in chunks(stream):
         if kind == b"IHDR":
-            width, height = struct.unpack(">II", stream.read(8))
+            sides = stream.read(8)
+            if len(sides) < 8:
+                raise cut_off("PNG")
+            width, height = struct.unpack(">II", sides)
             size = int(width), int(height)
         elif kind == b"eXIf":
             exif_data = stream.read(min(length, MOST_METADATA))

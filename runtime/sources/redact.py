@@ -21,6 +21,7 @@ _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s'\"<>|,)]+")
 _LOGIN = re.compile(r"^[^/@:]*:[^@]*@")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _MOST_SHOWN = 300
+_MOST_READ = 1 << 13  # of an address: the patterns take quadratic time, and no server takes longer ones
 _LONG = re.compile(r"(?<=/)[A-Za-z0-9_~-]{20,}(?=[/?#]|$)")
 
 
@@ -34,6 +35,8 @@ def redact_address(address: str) -> str:
     """The address, made ``printable``, with ``***`` in place of: user and password, query values unless their name is known to be
     harmless, path values with a secret name, and path segments that look like a key (20 or more letters and digits)."""
     scheme, found, rest = address.partition("://")
+    if found and len(address) > _MOST_READ:
+        return f"{printable(scheme)}://..."
     if not found:
         return printable(_LOGIN.sub("***@", address))
     place, slash, path = rest.partition("/")

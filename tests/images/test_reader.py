@@ -178,3 +178,10 @@ def test_damaged_files_are_refused_with_a_reason_or_read(kind: str) -> None:
 
 def test_every_suffix_is_lower_case() -> None:
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SUFFIXES)
+
+
+def test_a_png_that_ends_in_its_first_chunk_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "short.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + (0).to_bytes(4, "big") + b"IHDR" + bytes(4))  # a chunk of no bytes and its checksum
+    with pytest.raises(InputError, match="a PNG that is cut off"):
+        image_size(path)

@@ -108,3 +108,7 @@ def test_ordinary_addresses_stay_readable() -> None:
         "http://cam/nphMotionJpeg?Resolution=640x480&Quality=Standard",
     ):
         assert redact_address(address) == address
+
+
+def test_of_an_endless_address_only_the_scheme_is_shown() -> None:
+    assert redact_address("http://me:secret@" + "a" * (1 << 20)) == "http://..."
