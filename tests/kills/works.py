@@ -108,8 +108,8 @@ class Train:
     def check(self, folder: Path, whole: Path) -> None:
         """What has a final name can be read; resumed, it ends as if it had not been killed."""
         torch.set_num_threads(1)
-        for path in sorted((folder / "run").glob("*.safetensors")) if (folder / "run").exists() else ():
-            load_checkpoint(path)
+        for path in sorted((folder / "run").glob("[!.]*.safetensors")) if (folder / "run").exists() else ():
+            load_checkpoint(path)  # a name that begins with a dot is a draft, which may be cut
         for path in (folder / "run").glob("*.json"):
             json.loads(path.read_text())
         if not (folder / "run" / "model.safetensors").exists() or not self._ended(folder):
