@@ -29,7 +29,7 @@ def test_a_module_runs_with_its_words_and_our_search_path(tmp_path: Path, monkey
     ("executable", "frozen", "expected"),
     [
         ("/usr/bin/python3.11", False, True),
-        ("/opt/app/python", True, False),
+        ("/srv/camera/app", True, False),
         ("/usr/bin/uwsgi", False, False),
         ("", False, False),
     ],
