@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from edgecnn.errors import InputError
-from tests.fuzz import kinds, worker
-from tests.fuzz.kinds import KINDS, Kind, WrongExitError, check_line
+from tests.fuzz import entry_points, worker
+from tests.fuzz.entry_points import WrongExitError, check_line
+from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.run import Fuzzer, rounds
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -58,12 +59,12 @@ def test_what_counts_as_a_failure(
 
 
 def test_an_exit_code_that_no_command_has_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds.command("models")
+    entry_points.command("models")
     with pytest.raises(InputError, match=r"^the model file no-such-file\.onnx does not exist; check the path"):
-        kinds.command("info", "no-such-file.onnx")
+        entry_points.command("info", "no-such-file.onnx")
     monkeypatch.setattr("edgecnn.errors.EdgeCnnError.exit_code", 3)
     with pytest.raises(WrongExitError, match="exit code 3"):
-        kinds.command("info", "no-such-file.onnx")
+        entry_points.command("info", "no-such-file.onnx")
 
 
 def test_a_line_has_two_parts() -> None:

@@ -54,7 +54,8 @@ def write_input(kind: str, seed: int, folder: Path, cache: Path) -> None:
 def read_input(kind: str, folder: Path) -> dict[str, Any]:
     """Run all steps; "read", "refused" or "failed", with the first failure, processor seconds and growth of memory in MiB."""
     from edgecnn.errors import EdgeCnnError
-    from tests.fuzz.kinds import KINDS, check_line
+    from tests.fuzz.entry_points import check_line
+    from tests.fuzz.kinds import KINDS
 
     before, started = memory_mib(reset=True), time.process_time()
     refusals, failure = [], ""
