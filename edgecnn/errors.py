@@ -78,6 +78,12 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of a library's error with text in it, at most ``most`` characters; the kind of the error where it has none."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)[:most].rstrip(". ")
+
+
 def rebuilt(kind: type[EdgeCnnError], problem: str, fix: str) -> EdgeCnnError:
     """An error that was raised in another process; subclasses have constructors of their own, which are not called."""
     error = kind.__new__(kind)

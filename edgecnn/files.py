@@ -89,6 +89,15 @@ def replace(draft: Path, target: Path) -> None:
     sync(target.parent)
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced or written, whatever time it is given: device, inode, size, times; () for a missing one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def sync(path: Path) -> None:
     """fsync the content of a file, or the names in a folder. Raises ``OSError``."""
     handle = os.open(path, os.O_RDONLY)

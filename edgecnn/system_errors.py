@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from edgecnn.errors import EdgeCnnError, InputError, LimitError, MissingExtraError
+from edgecnn.errors import EdgeCnnError, InputError, LimitError, MissingExtraError, first_line
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota exceeded, larger than the file system allows
 MEMORY = re.compile(
@@ -55,7 +55,7 @@ def explain(error: BaseException) -> EdgeCnnError | None:
 def _system_problem(error: OSError) -> EdgeCnnError:
     reason = (error.strerror or str(error) or type(error).__name__).lower()
     if error.errno is None and ".so" in reason:  # a library that ctypes could not load
-        return InputError(f"a library can't be loaded: {_line(error)}", "install the package that it belongs to again")
+        return InputError(f"a library can't be loaded: {first_line(error)}", "install the package that it belongs to again")
     if error.errno in FULL:
         return InputError(f"can't write {error.filename or 'a file'}: {reason}", "free some space, or name another place")
     if error.filename is not None:
@@ -68,16 +68,19 @@ def missing_extra(error: ImportError, package: str, extra: str) -> EdgeCnnError:
     met = limit_met(error)
     if met is not None:
         return met
-    return MissingExtraError(package, extra, "" if isinstance(error, ModuleNotFoundError) else _line(error))
+    return MissingExtraError(package, extra, "" if isinstance(error, ModuleNotFoundError) else first_line(error))
 
 
 def _import_problem(error: ImportError) -> EdgeCnnError:
     name = (error.name or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError):
-        return InputError(f"the package {name or _line(error)} is not installed", f"run: pip install {name or 'edgecnn[all]'}")
+        return InputError(
+            f"the package {name or first_line(error)} is not installed", f"run: pip install {name or 'edgecnn[all]'}"
+        )
     owner = f"the package {name}" if name else "a package"
     return InputError(
-        f"{owner} is installed, but can't be loaded: {_line(error)}", f"install it again: pip install --force-reinstall {name}"
+        f"{owner} is installed, but can't be loaded: {first_line(error)}",
+        f"install it again: pip install --force-reinstall {name}",
     )
 
 
@@ -107,8 +110,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             return
         yield one
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-
-
-def _line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:200].rstrip(". ")

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from edgecnn.card import ModelCard, Precision
-from edgecnn.errors import BackendError, InputError, ParityError
+from edgecnn.errors import BackendError, InputError, ParityError, first_line
 from edgecnn.export.config import FORMATS, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
 from edgecnn.export.graph import Deployable, example, inference_copy, wrap
@@ -123,8 +123,7 @@ def has_trained_ranges(model: nn.Module | PreparedModel) -> bool:
 
 
 def _refused(what: str, error: Exception, fix: str) -> InputError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return InputError(f"{what}: {type(error).__name__}: {lines[0][:200] if lines else ''}", fix)
+    return InputError(f"{what}: {type(error).__name__}: {first_line(error)}", fix)
 
 
 def prepare(model: nn.Module, card: ModelCard, precision: Precision = "fp32") -> PreparedModel:

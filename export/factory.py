@@ -19,7 +19,7 @@ from edgecnn.export.inference_check import all_same, check_inference, flatten, s
 from edgecnn.export.weights_record import FACTORY, RANDOM
 from edgecnn.models.fit_weights import LoadedWeights, load_weights_file
 from edgecnn.models.misfit import listed
-from edgecnn.models.weights_file import first_line
+from edgecnn.models.weights_file import reason_of
 
 
 def build_model(target: str) -> nn.Module:
@@ -35,7 +35,7 @@ def build_model(target: str) -> nn.Module:
     try:
         model = factory()
     except Exception as error:
-        raise InputError(f"{target}() failed: {first_line(error)}", "make it callable without arguments") from error
+        raise InputError(f"{target}() failed: {reason_of(error)}", "make it callable without arguments") from error
     if not isinstance(model, nn.Module):
         raise InputError(f"{target}() returned {type(model).__name__}, not a torch.nn.Module", "return the model itself")
     return model.eval()
@@ -114,7 +114,7 @@ def _import_module(name: str) -> Any:
         )
         raise InputError(f"{name} can't be imported: no module named {error.name}", fix) from error
     except Exception as error:
-        raise InputError(f"{name} can't be imported: {first_line(error)}", "correct the module") from error
+        raise InputError(f"{name} can't be imported: {reason_of(error)}", "correct the module") from error
     finally:
         sys.path.remove(str(Path.cwd()))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.card import ModelCard, Preprocess
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, first_line
 from edgecnn.export.inference_check import check_inference, flatten
 from edgecnn.export.quiet import quiet
 from edgecnn.types import TensorSpec
@@ -126,9 +126,8 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
         with torch.no_grad():
             return model(torch.zeros(shape))
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {reason}",
+            f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {first_line(error)}",
             "give its input shape as --input 1x3xHxW, and --color gray for one channel",
         ) from error
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.errors import InputError, MissingExtraError, first_line
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -46,7 +46,7 @@ def read_public_key(path: Path, option: str = "--key") -> Ed25519PublicKey:
     try:
         key = load(data)
     except Exception as error:
-        raise InputError(f"{option}: {path} is no public key in PEM or OpenSSH form ({_line(error)})", NEW_KEY) from error
+        raise InputError(f"{option}: {path} is no public key in PEM or OpenSSH form ({first_line(error)})", NEW_KEY) from error
     _check_kind(key, path, option)
     return key  # type: ignore[no-any-return]
 
@@ -111,7 +111,7 @@ def _decoded(load: Any, data: bytes, password: bytes | None, path: Path) -> Any:
             ) from error
         if password is not None and isinstance(error, ValueError):
             raise InputError(f"--key: the password of {path} is wrong", "try again") from error
-        raise InputError(f"--key: {path} is no Ed25519 private key that can be read ({_line(error)})", NEW_KEY) from error
+        raise InputError(f"--key: {path} is no Ed25519 private key that can be read ({first_line(error)})", NEW_KEY) from error
 
 
 def _check_kind(key: object, path: Path, option: str = "--key") -> None:
@@ -141,10 +141,6 @@ def _write_once(path: Path, content: bytes, mode: int) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
         raise
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _serialization() -> Any:

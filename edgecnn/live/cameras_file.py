@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
+from edgecnn.files import stamp
 from edgecnn.live.camera_names import NAME
 from edgecnn.live.config import CameraConfig
 from edgecnn.live.config_fields import options_of, updated
@@ -46,7 +47,8 @@ class CamerasFile:
 
     def changed(self) -> bool:
         """Return whether the file changed since it was read; a missing file, which may be being replaced, counts as unchanged."""
-        return self._current_stamp() not in ((), self._stamp)
+        # an editor replaces the file (new inode), a shell redirection writes into it (new size or time)
+        return stamp(self.path) not in ((), self._stamp)
 
     def read(self) -> tuple[CameraConfig, ...]:
         """Read the cameras in the order of the file.
@@ -55,7 +57,7 @@ class CamerasFile:
         variables that are not in the environment.
         """
         # Before reading: a change during the read then differs from the stamp and is read at the next check.
-        self._stamp = self._current_stamp()
+        self._stamp = stamp(self.path)
         table = self._table()
         tables = table.pop("camera", [])
         if "name" in table:
@@ -75,17 +77,6 @@ class CamerasFile:
         if twice is not None:
             raise InputError(f"{self.path} names two cameras {twice}", "rename one")
         return cameras
-
-    def _current_stamp(self) -> tuple[int, ...]:
-        """Return inode, size and modification time; () if there is no file.
-
-        An editor replaces the file (new inode), a shell redirection writes into it (new size or time).
-        """
-        try:
-            found = self.path.stat()
-        except OSError:
-            return ()
-        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _table(self) -> dict[str, Any]:
         if sys.version_info >= (3, 11):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.errors import ArtifactError
 from edgecnn.live.config import CameraConfig, RunConfig
+from edgecnn.runtime.backends import model_stamps
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.autotune import Autotuner
@@ -45,7 +46,7 @@ class ModelLoader:
         self.autotunes = autotunes(self._config, cameras, sources)
         threads, requests = self._first_setting
         for camera in cameras:
-            self._before_load.setdefault(model_file(camera), _identity(model_file(camera)))
+            self._before_load.setdefault(model_file(camera), model_stamps(model_file(camera)))
             check_signature(camera)
         # A set: cameras with the same model load it once.
         for file in {model_file(camera) for camera in cameras}:
@@ -57,11 +58,11 @@ class ModelLoader:
         ``ArtifactError``: the model is not signed by the key that the camera requires, or was replaced after it was checked.
         """
         file = model_file(config)
-        before = self._before_load.pop(file, None) or _identity(file)
+        before = self._before_load.pop(file, None) or model_stamps(file)
         check_signature(config)
         predictor = self._shared.acquire(file, options)
         # The engine reads the file after the check of its signature.
-        if config.require_signature is not None and _identity(file) != before:
+        if config.require_signature is not None and model_stamps(file) != before:
             self._shared.release(predictor)
             raise ArtifactError(f"{file} was replaced while it was loaded", "start the run again")
         return predictor
@@ -128,10 +129,8 @@ class SharedModels:
 
     def acquire(self, file: Path, options: CardOptions) -> Predictor:
         """Return the predictor of a file with these options; each call needs a ``release``. Raises the errors of ``load``."""
-        from edgecnn.runtime.backends.trial_load import file_stamps
-
         # Before loading: a file that is replaced while it loads then counts as another one.
-        key = file, file_stamps(file), options
+        key = file, model_stamps(file), options
         found = self._loaded.get(key)
         if found is None:
             found = self._loaded[key] = _Loaded(self._load(file, options))
@@ -158,12 +157,6 @@ def check_signature(config: CameraConfig) -> None:
         from edgecnn.integrity.signature import require_signature
 
         require_signature(model_file(config), config.require_signature)
-
-
-def _identity(file: Path) -> tuple[tuple[int, ...], ...]:
-    """What changes when a model file or the weights of OpenVINO beside it are replaced or written, whatever time they are given."""
-    found = [part.stat() for part in (file, file.with_suffix(".bin")) if part.exists()]
-    return tuple((each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found)
 
 
 def model_file(config: CameraConfig) -> Path:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from edgecnn.errors import InputError
 from edgecnn.models.misfit import fits, listed, misfit, shown
 from edgecnn.models.weight_names import Candidate, find_candidates, find_without_wrappers, is_counter
-from edgecnn.models.weights_file import StoredTensor, first_line, read_tensors
+from edgecnn.models.weights_file import StoredTensor, read_tensors, reason_of
 
 OF_OPTIMIZER = re.compile(r"(^|\.)(optim\w*|exp_avg\w*|momentum|momentum_buffers?|grads?|\w*scheduler\w*)\.")
 OF_TRAINING = re.compile(r"(.*_)?(criterion|criteria|loss\w*|metrics?|acc|accuracy)(_.*)?|(train|val|test)_\w+")
@@ -105,7 +105,7 @@ class _Fit:
             self.model.load_state_dict(versioned, strict=False)  # not strict only for counters: all else is there
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"the model refuses the weights in {self.path}: {first_line(error)}", "save them with its version"
+                f"the model refuses the weights in {self.path}: {reason_of(error)}", "save them with its version"
             ) from error
         after = self.model.state_dict()
         for name in set(self.needed).intersection(weights):

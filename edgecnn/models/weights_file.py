@@ -16,7 +16,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, first_line
 from edgecnn.models.stand_ins import NumpyArray, StandIn, StandInDict, stand_ins
 
 AGAIN = "save or copy it again"
@@ -107,7 +107,7 @@ def read_values(path: Path) -> Any:
         raise
     except Exception as error:
         raise InputError(
-            f"{path} is damaged, or neither a .safetensors file nor saved by torch.save ({first_line(error)})", SAVE_STATE
+            f"{path} is damaged, or neither a .safetensors file nor saved by torch.save ({reason_of(error)})", SAVE_STATE
         ) from error
 
 
@@ -182,9 +182,9 @@ def _globals(stream: IO[bytes]) -> set[str]:
     return {f"{RENAMED.get(module, module)}.{name}" for module, _, name in pairs}
 
 
-def first_line(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The kind of an error and the line of its text that explains, at most 160 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = next((line.removeprefix(TORCH) for line in lines if line.startswith(TORCH)), lines[0] if lines else "")
+    lines = (line.strip() for line in str(error).splitlines())
+    text = next((line.removeprefix(TORCH) for line in lines if line.startswith(TORCH)), first_line(error))
     text = text.partition(" Re-running ")[0]  # torch's advice to load the pickle anyway
-    return f"{type(error).__name__}: {text[:160].rstrip('. ')}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text[:160].rstrip('. ')}"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgecnn.errors import InputError
+from edgecnn.errors import InputError, first_line
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 
@@ -88,7 +88,7 @@ def explain_out_of_memory(batch: int, attempt: Callable[[int], object] | None = 
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        text = _line(error)
+        text = first_line(error)
         error.__traceback__ = None  # its frames hold the tensors of the step, and the attempts below need that memory
     else:
         return
@@ -123,7 +123,3 @@ def advice(fits: int) -> str:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error is for lack of memory; the CPU allocator raises a plain ``RuntimeError``, known by its text only."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(text in str(error) for text in OUT_OF_MEMORY_TEXTS)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from edgecnn.errors import ArtifactError, InputError
+from edgecnn.errors import ArtifactError, InputError, first_line
 from edgecnn.files import write_file
 
 STATE = "state.pt"
@@ -52,7 +52,7 @@ class TrainState:
             version = record.pop("version")
             state = cls(**record)
         except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, pickle.UnpicklingError) as error:
-            raise ArtifactError(f"{path} is broken ({_line(error)})", "start again without --resume") from error
+            raise ArtifactError(f"{path} is broken ({first_line(error)})", "start again without --resume") from error
         _compare(state, version, identity, path)
         return state
 
@@ -70,7 +70,3 @@ def _compare(state: TrainState, version: int, identity: dict[str, Any], path: Pa
             f"--resume: the training in {path.parent} was started with {name} {state.identity.get(name)!r}, not {identity[name]!r}",
             "give the same options, or another --out",
         )
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from edgecnn.backend_errors import load_error
 from edgecnn.errors import BackendError, EdgeCnnError, InputError
+from edgecnn.files import stamp
 from edgecnn.integrity.load_check import LoadCheck
 from edgecnn.shipped import artifact, names
 from edgecnn.types import Array, Tensors, TensorSpec
@@ -69,6 +70,11 @@ def file_format(path: Path) -> str:
     if not os.access(path, os.R_OK):
         raise InputError(f"the model file {path} is not readable", "change its permissions")
     return SUFFIXES[path.suffix.lower()]
+
+
+def model_stamps(path: Path) -> tuple[tuple[int, ...], ...]:
+    """The ``stamp`` of a model file, and that of the weights of OpenVINO beside it."""
+    return stamp(path), stamp(path.with_suffix(".bin"))
 
 
 def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:

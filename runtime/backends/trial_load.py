@@ -23,7 +23,7 @@ from typing import Any, Final
 from edgecnn.child_process import can_start, module_command
 from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
-from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, open_backend
+from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, model_stamps, open_backend
 from edgecnn.shipped import FOLDER, artifact
 from edgecnn.system_errors import limit_met
 from edgecnn.types import TensorSpec
@@ -75,21 +75,9 @@ def _mark(path: Path) -> Path | None:
     if not cache.is_absolute():
         return None
     version = import_module(OPENERS[file_format(path)]).engine_version()
-    key = dump_json([file_stamps(path), version])
+    kept = [each[:-1] for each in model_stamps(path)]  # without the time that a new name changes, too
+    key = dump_json([kept, version])
     return cache / "edgecnn" / "loaded" / hashlib.sha256(key.encode()).hexdigest()
-
-
-def file_stamps(path: Path) -> tuple[tuple[int, ...], ...]:
-    """Device, inode, size and modification time of a model file and of the weights of OpenVINO beside it; () for a missing one."""
-    return _stamp(path), _stamp(path.with_suffix(".bin"))
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _touch(mark: Path | None) -> None:
