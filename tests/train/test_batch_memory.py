@@ -65,7 +65,7 @@ def test_what_fits_is_found_by_halving() -> None:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with (
-        pytest.raises(InputError, match=r"for 128 images .CUDA out of memory\..; use --batch 16"),
+        pytest.raises(InputError, match=r"for 128 images .CUDA out of memory.; use --batch 16"),
         batch_memory.explain_out_of_memory(128, attempt),
     ):
         attempt(128)
