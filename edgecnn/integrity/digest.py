@@ -15,7 +15,6 @@ from pathlib import Path
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError
-from edgecnn.integrity import signature_text
 from edgecnn.integrity.sections import (
     DIGEST_KEY,
     LAST,
@@ -128,6 +127,8 @@ def _checked(path: Path, sections: Sections) -> Digests | None:
     if not sections.canonical:
         raise ArtifactError(f"the metadata of {path} was damaged, or written by another program", AGAIN)
     if SIGNATURE_KEY in texts:
+        from edgecnn.integrity import signature_text  # here, since most files have no signature and base64 takes a millisecond
+
         signature_text.decode(texts[SIGNATURE_KEY])
     return Digests(graph, found)
 

@@ -14,7 +14,6 @@ import json
 import math
 import os
 import signal
-import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -94,6 +93,8 @@ def _touch(mark: Path | None) -> None:
 
 def _load_in_helper(path: Path) -> bool:
     """Whether a helper loaded the file; False where none could be started or it met something else. Raises ``BackendError``."""
+    import subprocess  # here, since most starts of edgecnn need no helper
+
     command = module_command(MODULE, str(path.absolute()))
     environment, nothing = {**os.environ, SWITCH: "off"}, subprocess.DEVNULL
     try:
