@@ -55,7 +55,7 @@ def build_steps(
     if config.zones:
         from edgecnn.runtime.steps.zone_counter import ZoneCounter
 
-        steps.append(ZoneCounter(config.zones, labels, anchor=anchor, clock=clock))
+        steps.append(ZoneCounter(config.zones, labels, anchor=anchor, lost_after_s=config.track_buffer_s, clock=clock))
     steps.append(ClassFilter(labels, None, shown, controls))
     return steps
 

@@ -102,6 +102,7 @@ class CamerasFile:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise InputError(f"{place}: the name may have letters, digits, - _ and . only", "rename it")
         values = dict(self._value(key, value, place) for key, value in table.items())
+        self._check_key(values.get("require_signature"), place)
         try:
             # Each camera needs a source of its own, so that of the defaults is not used.
             camera = updated(self._defaults, {"source": "", **values, "name": name})
@@ -109,6 +110,15 @@ class CamerasFile:
         except InputError as error:
             raise InputError(f"{place}: {error.problem}", error.fix) from error
         return camera
+
+    def _check_key(self, key: Path | None, place: str) -> None:
+        """The file may require a signature where the command requires none, but not lift or change what the command requires."""
+        required = self._defaults.require_signature
+        if required is not None and key is not None and key.resolve() != required.resolve():
+            raise InputError(
+                f"{place}: require-signature names another key than --require-signature",
+                "remove it from the file; the key of the command holds for all cameras",
+            )
 
     def _value(self, key: str, value: Any, place: str) -> tuple[str, Any]:
         """Return the field of a key and its typed value."""

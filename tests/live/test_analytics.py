@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgecnn.errors import InputError, MissingExtraError
@@ -12,7 +13,8 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.pipeline.region_inference import RegionInference, Tiles, parse_roi
 from edgecnn.runtime.sources.video import VideoFile
 from edgecnn.runtime.steps.line_counter import parse_line
-from edgecnn.runtime.steps.zone_counter import parse_zone
+from edgecnn.runtime.steps.zone_counter import ZoneCounter, parse_zone
+from edgecnn.types import Detections, Frame, Result
 
 LABELS = ("person", "car")
 
@@ -40,6 +42,20 @@ def test_each_step_tells_its_stage() -> None:
     pytest.importorskip("lap")
     steps = build_steps(AnalyticsConfig(track=True, smooth_s=0.2), LABELS, VideoFile(Path("a.mp4")))
     assert [step.stage for step in steps] == ["track", "smooth", "filter"]
+
+
+def test_an_object_leaves_a_zone_when_its_track_ends() -> None:
+    pytest.importorskip("lap")
+    config = AnalyticsConfig(zones=(parse_zone("b:0,0,1,0,1,1,0,1"),), track_buffer_s=3.0)
+    zone = next(step for step in build_steps(config, LABELS, VideoFile(Path("a.mp4"))) if isinstance(step, ZoneCounter))
+    image = np.zeros((10, 10, 3), np.uint8)
+    boxes = Detections(np.float32([[2, 2, 6, 6]]), np.float32([0.9]), np.array([0]), np.array([7]))
+    seen, kinds = {0.0, 2.5}, []
+    for index, at in enumerate((0.0, 1.5, 2.5, 5.0, 6.0)):
+        found = boxes if at in seen else Detections.empty()
+        result = Result(Frame(index, at, image, at), found, {}, 0.0)
+        kinds.append([event.kind for event in zone(result).events])
+    assert kinds == [["zone-entered"], [], [], [], ["zone-left"]]
 
 
 def test_region_and_tiles_are_ways_to_look() -> None:

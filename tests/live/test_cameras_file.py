@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ def test_the_command_line_holds_where_the_file_does_not_say(tmp_path: Path) -> N
     assert (first.model, first.max_fps, first.analytics) == (Path("cups"), 4.0, AnalyticsConfig(only=("cup",), motion=True))
     assert (second.model, second.analytics) == (Path("mine"), AnalyticsConfig(only=("bowl",)))
     assert first == read(tmp_path, text, defaults)[0]
+
+
+def test_the_file_cannot_replace_the_key_that_the_command_line_requires(tmp_path: Path) -> None:
+    for name in ("owner.pub", "other.pub"):
+        (tmp_path / name).touch()
+    defaults = replace(DEFAULTS, require_signature=tmp_path / "owner.pub")
+    text = '[[camera]]\nsource = 0\nmodel = "m.onnx"\nrequire-signature = "{}"\n'
+    same = text.format(tmp_path / "owner.pub")
+    assert read(tmp_path, same, defaults)[0].require_signature == tmp_path / "owner.pub"
+    with pytest.raises(InputError, match="names another key"):
+        read(tmp_path, text.format(tmp_path / "other.pub"), defaults)
+    assert read(tmp_path, text.format(tmp_path / "other.pub"))[0].require_signature == tmp_path / "other.pub"
 
 
 def test_an_option_of_the_command_line_may_complete_one_of_the_file(tmp_path: Path) -> None:
