@@ -83,9 +83,9 @@ def _card() -> CardOptions:
 class AnalyticsConfig(Checked):
     """Configuration of tracking, counting, region of interest, tiles and motion detection.
 
-    ``track``: None tracks only if ``lines`` or ``zones`` need it. ``track_buffer_s``: seconds a track survives, and stays in
-    its zone, without detections. ``only``: classes to keep. ``smooth_s``: time constant in seconds for smoothing boxes of tracks or scores of a
-    classifier.
+    ``track``: None tracks only if ``lines`` or ``zones`` need it. ``track_buffer_s``: seconds a track survives, and stays in its
+    zone, without detections. ``only``: classes to keep. ``smooth_s``: time constant in seconds for smoothing boxes of tracks or
+    scores of a classifier.
     ``anchor``: the point of a box that crosses lines and is inside zones. ``roi``: region of interest. ``tiles``: grid of tiles
     that are inferred one by one. ``motion``: run inference only while there is motion. Coordinates are pixels, or fractions of
     width and height (see ``parse_line``, ``parse_zone``).

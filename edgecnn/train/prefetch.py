@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -30,7 +31,7 @@ _objective: Objective | None = None
 
 class Prefetch:
     """Creates an objective's batches in ``workers`` forked processes, which share its images; in this process with one worker, and where
-    processes can't share locks (``can_fork``): the batches are the same, only later.
+    processes can't be started or share locks: the batches are the same, only later.
 
     Use it in a ``with`` block, which ends the processes. They are forked in the constructor, before the engines of this process start
     threads: a fork has only the calling thread, and a lock that another one held is never released in it.
@@ -54,9 +55,7 @@ class Prefetch:
             while waiting:
                 yield unpack(waiting.popleft().result())
         except BrokenProcessPool as error:
-            raise InputError(
-                "a data loading process was killed, perhaps for lack of memory", "use fewer --workers or a smaller --batch"
-            ) from error
+            raise _killed() from error
         finally:
             for future in waiting:
                 future.cancel()
@@ -73,6 +72,10 @@ class Prefetch:
         self.close()
 
 
+def _killed() -> InputError:
+    return InputError("a data loading process was killed, perhaps for lack of memory", "use fewer --workers or a smaller --batch")
+
+
 def can_fork() -> bool:
     """Whether processes can be forked and can share locks, which need /dev/shm: some containers have none, or one that is read-only."""
     if "fork" not in multiprocessing.get_all_start_methods():
@@ -84,11 +87,23 @@ def can_fork() -> bool:
     return True
 
 
-def _fork(objective: Objective, workers: int) -> ProcessPoolExecutor:
-    """A pool with all its processes started: ``ProcessPoolExecutor`` starts one for each task that finds none idle."""
+def _fork(objective: Objective, workers: int) -> ProcessPoolExecutor | None:
+    """A pool with all its processes started; None where the system starts no more processes or threads.
+
+    ``ProcessPoolExecutor`` starts a process for each task that finds none idle.
+    """
+    before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _start, (objective, os.getpid()))
-    for started in [pool.submit(_nothing) for _ in range(workers)]:
-        started.result()
+    try:
+        for started in [pool.submit(_nothing) for _ in range(workers)]:
+            started.result()
+    except BrokenProcessPool as error:
+        raise _killed() from error
+    except (RuntimeError, OSError):  # "can't start new thread", EAGAIN
+        for child in set(multiprocessing.active_children()) - before:
+            child.kill()  # it waits for a task that no thread will send, and Python's exit would wait for it
+            child.join()
+        return None
     return pool
 
 
@@ -99,7 +114,8 @@ def _start(objective: Objective, parent: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
+    with suppress(RuntimeError):  # no more threads here: works, but outlives a parent that is killed
+        threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
 
 
 def _end_with(parent: int) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+from concurrent.futures import process
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +66,29 @@ def test_an_error_in_a_worker_is_raised_here_and_the_next_epoch_goes_on() -> Non
 def test_a_worker_that_dies_is_one_line() -> None:
     with Prefetch(Numbers(die_at=int(ORDER[5][0])), 2) as prefetch, pytest.raises(InputError, match="fewer --workers"):
         list(prefetch.batches(0, ORDER))
+
+
+def no_thread(self: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_workers_that_may_start_no_thread_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, start = os.getpid(), threading.Thread.start
+
+    def start_here(self: threading.Thread) -> None:
+        (start if os.getpid() == here else no_thread)(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start_here)
+    with Prefetch(Numbers(), 2) as prefetch:
+        found = list(prefetch.batches(0, ORDER))
+    assert here not in {batch[1] for batch in found}
+
+
+def test_where_this_process_may_start_no_thread_batches_are_made_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process._ExecutorManagerThread, "start", no_thread)
+    with Prefetch(Numbers(), 2) as prefetch:
+        assert {batch[1] for batch in prefetch.batches(0, ORDER)} == {os.getpid()}
+    assert not multiprocessing.active_children()
 
 
 def test_leaving_early_leaves_no_process_behind() -> None:
