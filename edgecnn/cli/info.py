@@ -13,16 +13,25 @@ from edgecnn.json_text import dump_json
 @click.command()
 @click.argument("file", type=ModelFile())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: Path, as_json: bool) -> None:
+@click.option(
+    "--snippet", type=click.Choice(["python", "cpp"]), help="Print a short program that runs this file without edgecnn."
+)
+def command(file: Path, as_json: bool, snippet: str | None) -> None:
     """Print the card of the model FILE: inputs, outputs, training, calibration and parity.
 
     \b
     edgecnn info cups
     edgecnn info model.onnx --json
+    edgecnn info model.onnx --snippet python > run_model.py
 
     A file from another tool has no card: its tensors and metadata are printed, and the card that edgecnn infers from them.
     """
     from edgecnn.runtime.model.description import describe
 
     description = describe(file)
+    if snippet is not None:
+        from edgecnn.runtime.snippets.program import snippet as write_snippet
+
+        click.echo(write_snippet(description, snippet), nl=False)
+        return
     click.echo(dump_json(description.to_document(), indent=1) if as_json else "\n".join(description.lines()))

@@ -1,0 +1,1 @@
+"""Writes short programs that run one model file with its engine alone, without edgecnn."""
