@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from edgecnn.errors import EdgeCnnError, SourceError
 from edgecnn.live.cameras import ActiveCameras
 from edgecnn.live.config import RunConfig
+from edgecnn.live.memory import MemoryTrimmer
 from edgecnn.live.reload import Reloader
 from edgecnn.live.report import Reporter
 from edgecnn.live.summary import RunSummary, summarise, write_stats
@@ -145,6 +146,7 @@ class Session:
                 multi_camera,
                 nullcontext() if file is None else Reloader(file, cameras.update, self._reporter),
                 _time_limit(self.config.duration_s, multi_camera),
+                MemoryTrimmer(),
             ):
                 notifier.ready()
                 for result in multi_camera:
