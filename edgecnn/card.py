@@ -31,7 +31,7 @@ from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 CARD_KEY = "edgecnn.card"
 CARD_VERSION = 1
 
-Task = Literal["classify", "detect", "regress"]
+TaskName = Literal["classify", "detect", "regress"]
 Resize = Literal["letterbox", "stretch", "crop"]
 Align = Literal["center", "corner"]
 Color = Literal["rgb", "bgr", "gray"]
@@ -116,7 +116,7 @@ class ModelCard:
     """
 
     name: str
-    task: Task
+    task: TaskName
     labels: tuple[str, ...]
     preprocess: Preprocess
     decode: Decode
@@ -132,7 +132,7 @@ class ModelCard:
     graph_sha256: str = ""
 
     def __post_init__(self) -> None:
-        _one_of(self.task, Task, "a task")
+        _one_of(self.task, TaskName, "a task")
 
     def replace(self, **changes: Any) -> ModelCard:
         """A copy with some fields changed."""
@@ -221,7 +221,7 @@ _CARD = record(
     {
         "version": integer(CARD_VERSION, CARD_VERSION),
         "name": text(),
-        "task": one_of(*get_args(Task)),
+        "task": one_of(*get_args(TaskName)),
         "labels": items(text(), most=65536),
         "preprocess": _PREPROCESS,
         "decode": record({"name": text()}, {"options": unchanged(_DECODE_OPTIONS)}),

@@ -1,13 +1,14 @@
 """Goldens: a few inputs with PyTorch's outputs, small enough to be stored inside the artifact. NumPy and OpenCV only.
 
 The stored text is base64 of a compressed .npz. Its array ``goldens`` is UTF-8 JSON with one record per golden; the arrays of golden N
-are ``N.png`` (real images only), ``N.output.NAME`` (uint16 codes) and ``N.classes``, ``N.values`` or ``N.boxes`` (the prediction).
+are ``N.png`` (real images only), ``N.output.NAME`` (uint16 codes) and those of the prediction, which its task names (``N.boxes``).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -23,10 +24,11 @@ from edgecnn.errors import ArtifactError
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.png import read as read_png
 from edgecnn.json_text import dump_json
-from edgecnn.npz import read_npz
+from edgecnn.npz import picked, read_npz
 from edgecnn.schema import SchemaError, integer, items, mapping, number, one_of, parse_json, record
 from edgecnn.synthetic_inputs import PATTERNS, pattern
-from edgecnn.types import Array, Classes, Detections, Float32, Image, Prediction, Values
+from edgecnn.tasks import TASKS, for_prediction
+from edgecnn.types import Array, Float32, Image, Prediction
 
 GOLDENS_KEY = "edgecnn.goldens"
 GOLDENS_VERSION = 1
@@ -135,7 +137,7 @@ def _bytes(stored: str) -> bytes:
 
 def _header(arrays: Mapping[str, Array]) -> str:
     try:
-        return bytes(_picked(arrays, "goldens", np.uint8)).decode()
+        return bytes(picked(arrays, "goldens", np.uint8)).decode()
     except UnicodeDecodeError as error:
         raise SchemaError("the array goldens is not UTF-8 text") from error
 
@@ -153,13 +155,9 @@ def _record(golden: Golden, prefix: str, arrays: dict[str, Array]) -> dict[str, 
     for name, kept in golden.outputs.items():
         record["outputs"][name] = {"step": kept.step, "low": kept.low, "high": kept.high, "spread": kept.spread}
         arrays[f"{prefix}output.{name}"] = kept.codes
-    if isinstance(golden.prediction, Classes):
-        arrays[f"{prefix}classes"] = golden.prediction.score
-    elif isinstance(golden.prediction, Values):
-        arrays[f"{prefix}values"] = golden.prediction.value
-    elif golden.prediction is not None:
-        found = golden.prediction
-        arrays[f"{prefix}boxes"] = np.column_stack([found.xyxy, found.score, found.class_id]).astype(np.float32)
+    if golden.prediction is not None:
+        stored = for_prediction(golden.prediction).to_arrays(golden.prediction)
+        arrays |= {f"{prefix}{name}": array for name, array in stored.items()}
     return record
 
 
@@ -190,39 +188,24 @@ def _golden(golden: dict[str, Any], prefix: str, arrays: Mapping[str, Array]) ->
     if channels not in (1, 3) or height * width > MAX_PIXELS:
         raise SchemaError(f"golden {prefix[:-1]} has an image of {height} x {width} x {channels}")
     outputs = {
-        name: SampledOutput(_picked(arrays, f"{prefix}output.{name}", np.uint16), **kept)
+        name: SampledOutput(picked(arrays, f"{prefix}output.{name}", np.uint16), **kept)
         for name, kept in golden["outputs"].items()
     }
     if golden["kind"] == "real":
-        image = _real_image(_picked(arrays, f"{prefix}png", np.uint8), golden.get("block", 0), height, width, channels)
+        image = _real_image(picked(arrays, f"{prefix}png", np.uint8), golden.get("block", 0), height, width, channels)
     else:
         image = pattern(golden["kind"], height, width, channels)
     return Golden(golden["kind"], image, outputs, _prediction(prefix, arrays), golden["slack"])
 
 
-def _picked(arrays: Mapping[str, Array], name: str, dtype: type, columns: int = 0) -> Any:
-    """The array ``name``: (n,), or (n, ``columns``), of ``dtype`` with finite values; anything else raises ``SchemaError``."""
-    if name not in arrays:
-        raise SchemaError(f"the array {name} is missing")
-    array = arrays[name]
-    if array.dtype != dtype or array.shape[1:] != ((columns,) if columns else ()) or not array.ndim:
-        raise SchemaError(f"the array {name} is {array.dtype} of shape {array.shape}, not {np.dtype(dtype)} of n values")
-    if not np.isfinite(array).all():
-        raise SchemaError(f"the array {name} has values that are not finite")
-    return array
-
-
 def _prediction(prefix: str, arrays: Mapping[str, Array]) -> Prediction | None:
-    if f"{prefix}classes" in arrays:
-        return Classes(_picked(arrays, f"{prefix}classes", np.float32))
-    if f"{prefix}values" in arrays:
-        return Values(_picked(arrays, f"{prefix}values", np.float32))
-    if f"{prefix}boxes" not in arrays:
-        return None
-    rows = _picked(arrays, f"{prefix}boxes", np.float32, columns=6)
-    if not (np.abs(rows) < 2**31).all():
-        raise SchemaError(f"the array {prefix}boxes has boxes out of any image")
-    return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
+    """The prediction of the golden whose arrays begin with ``prefix``, by the names of the arrays; None where there is none."""
+    for task in TASKS.values():
+        if task.golden and f"{prefix}{task.golden[0]}" in arrays:
+            pick = functools.partial(picked, arrays, prefix=prefix)
+            prediction: Prediction = task.from_arrays(pick)
+            return prediction
+    return None
 
 
 def _real_image(png: Array, block: int, height: int, width: int, channels: int) -> Image:

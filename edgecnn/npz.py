@@ -12,6 +12,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,19 @@ def read_npz(data: bytes, *, most_arrays: int, most_bytes: int) -> Mapping[str, 
             raise
         raise SchemaError(f"its archive is damaged: {str(error) or type(error).__name__}") from error
     return arrays
+
+
+def picked(arrays: Mapping[str, Array], name: str, dtype: type, columns: int = 0, *, prefix: str = "") -> Any:
+    """The array ``prefix + name``: (n,), or (n, ``columns``), of ``dtype`` with finite values; else ``SchemaError`` is raised."""
+    name = prefix + name
+    if name not in arrays:
+        raise SchemaError(f"the array {name} is missing")
+    array = arrays[name]
+    if array.dtype != dtype or array.shape[1:] != ((columns,) if columns else ()) or not array.ndim:
+        raise SchemaError(f"the array {name} is {array.dtype} of shape {array.shape}, not {np.dtype(dtype)} of n values")
+    if not np.isfinite(array).all():
+        raise SchemaError(f"the array {name} has values that are not finite")
+    return array
 
 
 def _array(content: bytes, name: str) -> Array:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecnn.metrics.match import match
-from edgecnn.types import Array, Classes, Detections, Prediction, Values
+from edgecnn.types import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,42 +93,6 @@ class Agreement:
     score_gaps: tuple[float, ...] = ()
 
 
-def compare(expected: Prediction, got: Prediction, tolerance: Tolerance) -> Agreement:
-    """Compare two predictions for one image; raises ``ValueError`` where their types differ, for example boxes and a label."""
-    if isinstance(expected, Classes) and isinstance(got, Classes):
-        return _labels(expected, got, tolerance)
-    if isinstance(expected, Detections) and isinstance(got, Detections):
-        return _boxes(expected, got, tolerance)
-    if isinstance(expected, Values) and isinstance(got, Values):
-        return _values(expected, got)
-    raise ValueError(f"can't compare {type(expected).__name__} with {type(got).__name__}")
-
-
-def _labels(expected: Classes, got: Classes, tolerance: Tolerance) -> Agreement:
-    if expected.score.shape != got.score.shape or not np.isfinite(got.score).all():
-        return Agreement(0, 1)
-    # PyTorch's own scores decide: another label agrees where PyTorch gives both classes nearly the same score
-    gap = float(expected.score[expected.top1] - expected.score[got.top1])
-    return Agreement(int(gap <= tolerance.tie), 1, (abs(float(expected.score.max() - got.score.max())),))
-
-
-def _values(expected: Values, got: Values) -> Agreement:
-    """Whether both have the same number of finite values; their difference is covered by the tensor errors."""
-    fits = expected.value.shape == got.value.shape and bool(np.isfinite(got.value).all())
-    return Agreement(0, 0) if fits else Agreement(0, 1)
-
-
-def _boxes(expected: Detections, got: Detections, tolerance: Tolerance) -> Agreement:
-    """Matched in both directions, so a missing and an additional box count equally; the score of the match is not limited."""
-    floor = tolerance.floor or 0.0
-    found = match(expected, got, iou=tolerance.iou)
-    expected_kept, got_kept = expected.score >= floor, got.score >= floor
-    left, right = found.pairs[:, 0], found.pairs[:, 1]
-    same = int(expected_kept[left].sum() + got_kept[right].sum())
-    gaps = np.abs(found.score_difference[expected_kept[left]])
-    return Agreement(same, int(expected_kept.sum() + got_kept.sum()), tuple(float(gap) for gap in gaps))
-
-
 @dataclass(frozen=True, slots=True)
 class ParityRow:
     """One kind of input: errors by output, share of labels or boxes that agree (None: there were none), mean score difference.
@@ -202,9 +165,8 @@ def tolerance_factor(row: ParityRow, tolerance: Tolerance) -> float:
     return max(parts) if np.isfinite(parts).all() else float("inf")
 
 
-def table(rows: Sequence[ParityRow], task: str) -> str:
-    """The rows as a text table."""
-    compared = {"classify": "labels", "detect": "boxes"}.get(task, "values")
+def table(rows: Sequence[ParityRow], compared: str) -> str:
+    """The rows as a text table; ``compared`` is the title of the column with the agreement, such as "boxes"."""
     head = ("input", "n", "max error", "mean error", "cosine", compared, "score diff", "")
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

@@ -69,8 +69,14 @@ class Frame:
         _check(self.image, "a frame", (None, None, 3), np.uint8)
 
 
+class Prediction:
+    """What a model says of one image; each kind is a subclass, and the task that it belongs to knows what can be done with it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Detections:
+class Detections(Prediction):
     """Boxes of one image: xyxy (n, 4) float32 pixels, score (n,) float32, class_id (n,) int64, track_id (n,) int64 or None.
 
     Indexing with a mask, a slice or indices gives Detections again. Raises ``ValueError`` where shapes or dtypes differ.
@@ -117,7 +123,7 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Classes:
+class Classes(Prediction):
     """Score of each class of one image, (C,) float32; probabilities for the built-in decoders."""
 
     score: Float32
@@ -132,16 +138,13 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Values:
+class Values(Prediction):
     """Regression output for one image, (K,) float32, in the units that the labels of the card name."""
 
     value: Float32
 
     def __post_init__(self) -> None:
         _check(self.value, "values", (None,), np.float32)
-
-
-Prediction: TypeAlias = Detections | Classes | Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)

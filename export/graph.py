@@ -13,6 +13,7 @@ from edgecnn.card import ModelCard, Preprocess
 from edgecnn.errors import InputError, first_line
 from edgecnn.export.inference_check import check_inference, flatten
 from edgecnn.export.quiet import quiet
+from edgecnn.tasks import check_outputs, find
 from edgecnn.types import TensorSpec
 
 IMAGE = "image"
@@ -79,11 +80,7 @@ def output_names(outputs: Any, card: ModelCard) -> tuple[str, ...]:
         return tuple(spec.name for spec in card.outputs)
     if isinstance(outputs, Mapping) and len(outputs) == count:
         return tuple(str(key) for key in outputs)
-    if card.task != "detect" and count == 1:
-        return ("values" if card.task == "regress" else "logits",)
-    if card.decode.name == "fcos" and count == 2:
-        return ("boxes", "scores")
-    return tuple(f"output_{index}" for index in range(count))
+    return find(card.task).output_names(card.decode.name, count) or tuple(f"output_{index}" for index in range(count))
 
 
 def inference_copy(model: nn.Module) -> nn.Module:
@@ -115,7 +112,7 @@ def wrap(model: nn.Module, card: ModelCard) -> tuple[Deployable, ModelCard]:
     specs = tuple(
         TensorSpec(name, tuple(tensor.shape), "float32") for name, tensor in zip(graph.names, flatten(raw), strict=True)
     )
-    _check_labels(specs, card)
+    check_outputs(specs, card)
     image = TensorSpec(IMAGE, (1, *card.preprocess.size, card.preprocess.channels), "uint8", "NHWC")
     return graph, card.replace(preprocess=card.preprocess.folded(), inputs=(image,), outputs=specs)
 
@@ -130,14 +127,3 @@ def _dry_run(model: nn.Module, card: ModelCard) -> Any:
             f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {first_line(error)}",
             "give its input shape as --input 1x3xHxW, and --color gray for one channel",
         ) from error
-
-
-def _check_labels(outputs: tuple[TensorSpec, ...], card: ModelCard) -> None:
-    scores = outputs[-1] if card.task == "detect" else outputs[0]
-    checked = card.task != "detect" or (card.decode.name == "fcos" and scores.name == "scores")
-    if checked and scores.shape[-1] != len(card.labels):
-        kind, names = ("values", "names") if card.task == "regress" else ("classes", "class names")
-        raise InputError(
-            f"--labels: {len(card.labels)} {names} for {scores.shape[-1]} {kind} (output {scores.name} has shape {scores.shape})",
-            "give one name for each value" if card.task == "regress" else "give a file with one class name per line",
-        )

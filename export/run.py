@@ -26,6 +26,7 @@ from edgecnn.export.source import load_model
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.parity import table
+from edgecnn.tasks import find
 
 Report = Callable[[str], None]
 
@@ -78,7 +79,7 @@ def export_all(
             report(_summary(done[-1], card))
         except OutOfToleranceError as error:
             failed.append(error)
-            rows = table(error.parity.rows, card.task)
+            rows = table(error.parity.rows, find(card.task).compared)
             report(f"{error.name}: OUT OF TOLERANCE, not kept\n{rows}\nprobable cause: {error.cause}\n")
     if failed:
         raise failed[0]
@@ -156,4 +157,4 @@ def _summary(artifact: Artifact, card: ModelCard) -> str:
     if accuracy:
         pytorch, mine = accuracy["pytorch"] * 100, accuracy["artifact"] * 100
         head += f", {accuracy['metric']} {mine:.2f} (PyTorch {pytorch:.2f}, {accuracy['n']:,} images)"
-    return f"{head}\n{table(artifact.parity.rows, card.task)}\n"
+    return f"{head}\n{table(artifact.parity.rows, find(card.task).compared)}\n"

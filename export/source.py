@@ -14,6 +14,7 @@ from edgecnn.export import factory, program, weights_record
 from edgecnn.export.config import ModelOptions
 from edgecnn.models import load_checkpoint
 from edgecnn.postprocess import find
+from edgecnn.tasks import TASKS
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -62,7 +63,7 @@ def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelC
 
 
 def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> ModelCard:
-    """A card for a model without one; defaults: RGB, pixels scaled to 0..1, letterbox for detectors, centre crop for classifiers."""
+    """A card for a model without one; defaults: RGB, pixels scaled to 0..1, resize rule and decoder of the task."""
     if len(shape) != 4 or shape[0] != 1 or shape[1] not in (1, 3):
         raise InputError(
             f"input shape {'x'.join(map(str, shape))} is not 1xCxHxW with 1 or 3 channels",
@@ -70,13 +71,13 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
         )
     given = options.card.given()
     if "task" not in given:
-        raise InputError("the task of the model is unknown", "give --task classify, detect or regress")
+        raise InputError("the task of the model is unknown", f"give --task {', '.join(TASKS)}")
     if "labels" not in given:
         raise InputError("the class names are unknown", "give them with --labels a,b,c or --labels FILE, one name per line")
-    if "decode" not in given and given["task"] == "detect":
+    task = TASKS[given["task"]]
+    if "decode" not in given and not task.default_decoder:
         raise InputError("the decoder of the outputs is unknown", "name it with --decode, for example yolox or yolo")
-    default_decoder = "values" if given["task"] == "regress" else "softmax"
-    decode = Decode(given.get("decode", default_decoder), _only(given, DECODE_OPTIONS))
+    decode = Decode(given.get("decode", task.default_decoder), _only(given, DECODE_OPTIONS))
     find(decode.name)
     return ModelCard(
         name=name,
@@ -91,7 +92,7 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
 
 def _preprocess(shape: tuple[int, ...], given: Mapping[str, Any]) -> Preprocess:
     defaults: dict[str, Any] = {
-        "resize": "letterbox" if given["task"] == "detect" else "crop",
+        "resize": TASKS[given["task"]].resize,
         "color": "gray" if shape[1] == 1 else "rgb",
         "std": (255.0,),
     }

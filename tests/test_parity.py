@@ -10,13 +10,13 @@ from edgecnn.parity import (
     Agreement,
     ParityRow,
     TensorError,
-    compare,
     judge_row,
     table,
     tensor_error,
     tolerance_factor,
     value_range,
 )
+from edgecnn.tasks import compare
 from edgecnn.types import Classes, Detections, Values
 
 EXACT = TensorError(0.0, 0.0, 1.0)
@@ -137,7 +137,7 @@ def test_slack_is_how_far_beyond_the_tolerance_a_row_is() -> None:
 
 def test_the_table_lines_up_and_shows_what_failed() -> None:
     text = table(
-        [ParityRow("real", 12, {"out": EXACT}, 1.0, 0.0), ParityRow("black", 1, {"out": EXACT}, None, None, ("bad",))], "detect"
+        [ParityRow("real", 12, {"out": EXACT}, 1.0, 0.0), ParityRow("black", 1, {"out": EXACT}, None, None, ("bad",))], "boxes"
     )
     head, first, second = text.splitlines()
     assert "boxes" in head

@@ -19,7 +19,7 @@ from edgecnn.runtime.backends import OPENERS, Backend, file_format, open_backend
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.selftest import judge_golden, run_golden, selftest_file
 from edgecnn.thresholds import SHOWN_SCORE
-from edgecnn.types import Classes, Detections, Prediction, Tensors
+from edgecnn.types import Classes, Detections, Prediction, Tensors, Values
 
 PIXELS, SCORE = 1.0, 0.01  # a box that moves by more, or a score that changes by more, is another detection
 
@@ -65,7 +65,9 @@ def differ(before: Prediction, after: Prediction) -> bool:
         return a.shape != b.shape or bool(np.any(np.abs(a - b) > [PIXELS] * 4 + [SCORE, 0.5]))
     if isinstance(before, Classes) and isinstance(after, Classes):
         return before.top1 != after.top1 or bool(np.any(np.abs(before.score - after.score) > SCORE))
-    return type(before) is not type(after) or not np.array_equal(before.value, after.value)  # type: ignore[union-attr]
+    if isinstance(before, Values) and isinstance(after, Values):
+        return not np.array_equal(before.value, after.value)
+    return True
 
 
 def _shown(found: Detections) -> Any:

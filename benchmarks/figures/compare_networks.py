@@ -15,8 +15,9 @@ import numpy as np
 
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.errors import EdgeCnnError, InputError
-from edgecnn.metrics import Score, evaluate
+from edgecnn.metrics import Score
 from edgecnn.models import load_checkpoint
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train import plots
 from edgecnn.train.predict import EagerPredictor, one_thread
 from edgecnn.types import Array, Int64

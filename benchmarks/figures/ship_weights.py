@@ -18,8 +18,9 @@ from edgecnn.card import ModelCard
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.address import shown_address
 from edgecnn.errors import EdgeCnnError, InputError
-from edgecnn.metrics import Score, evaluate, match_labels
+from edgecnn.metrics import Score, match_labels
 from edgecnn.models.checkpoint import load_checkpoint, save_checkpoint
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train.predict import EagerPredictor, one_thread, scoring_card
 
 REQUIRED_NOTES = ("what", "data", "licence", "attribution", "bad_at")

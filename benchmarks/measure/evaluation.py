@@ -13,11 +13,12 @@ from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data import Problem
 from edgecnn.data.recognition import report_lines
 from edgecnn.integrity.signature import require_signature
-from edgecnn.metrics import Score, evaluate
+from edgecnn.metrics import Score
 from edgecnn.runtime.backends import Device, file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor version

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.types import Image
 
@@ -23,7 +23,7 @@ class BenchmarkInputs:
     description: str
 
 
-def default_inputs(task: Task, count: int) -> BenchmarkInputs:
+def default_inputs(task: TaskName, count: int) -> BenchmarkInputs:
     """The built-in scene for detectors, because NMS time depends on the image; noise for all others."""
     if task == "detect":
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)

@@ -15,10 +15,11 @@ from edgecnn.benchmarks.measure.inputs import MAX_INPUT_BYTES, load_stored
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
 from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, warm_up
 from edgecnn.card import Decode
-from edgecnn.metrics import Score, evaluate
+from edgecnn.metrics import Score
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Array, Image
 
 Step = Callable[[], object]

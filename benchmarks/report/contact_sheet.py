@@ -14,7 +14,8 @@ from edgecnn.data.check.dataset import DatasetCheck, Place
 from edgecnn.data.check.text import odd_line
 from edgecnn.data.sample import Sample
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw.painter import class_color, draw
+from edgecnn.runtime.draw.captions import class_color
+from edgecnn.runtime.draw.painter import draw
 from edgecnn.types import Boxes, Detections, Float32, Image
 
 MOST_PICTURES = 120  # of all classes together

@@ -32,6 +32,7 @@ def command(file: Path, device: Any, threads: int | None, require_signature: Pat
     from edgecnn.integrity.signature import require_signature as require
     from edgecnn.parity import table
     from edgecnn.runtime.model.selftest import selftest_file
+    from edgecnn.tasks import find
 
     require(file, require_signature)
     card, result = selftest_file(file, device, threads=threads)
@@ -39,7 +40,7 @@ def command(file: Path, device: Any, threads: int | None, require_signature: Pat
     if as_json:
         click.echo(dump_json(result.to_document(), indent=1))
     else:
-        click.echo(f"{file.name}: {card.name}, {card.precision}\n{table(result.rows, card.task)}")
+        click.echo(f"{file.name}: {card.name}, {card.precision}\n{table(result.rows, find(card.task).compared)}")
         if result.engine is not None:
             click.echo(str(result.engine))
         click.echo(_digest_line(result.digests))

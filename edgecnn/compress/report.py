@@ -12,6 +12,8 @@ from edgecnn.compress.cost import NetworkCost, cost_of
 from edgecnn.compress.pareto import ParetoPoint, draw
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
+from edgecnn.metrics.score import TITLES
+from edgecnn.tasks import find
 
 JSON, MARKDOWN, PLOT = "report.json", "report.md", "pareto.png"
 SCHEMA_VERSION = 2  # of report.json; 1 had no version, and fields without units
@@ -123,10 +125,9 @@ def variant(checkpoint: Path, name: str = "", files: Sequence[MeasuredFile] = ()
 def _score(card: ModelCard) -> tuple[str, float | None, str]:
     """Title and value of the primary metric in a card, and the dataset that it was computed on."""
     scores: Mapping[str, Any] = card.training.get("scores", {})
-    key = {"classify": "top1", "detect": "map"}.get(card.task, "r2")
-    title = {"top1": "top-1", "map": "mAP@50-95", "r2": "R²"}[key]
+    key = find(card.task).metric
     where = f"{scores.get('data', '')} {scores.get('part', '')}".strip()
-    return title, scores.get(key), where
+    return TITLES[key], scores.get(key), where
 
 
 def percent(value: float | None) -> str:

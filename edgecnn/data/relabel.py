@@ -10,7 +10,8 @@ import numpy as np
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.labels import normalize, parse_renames, rename
-from edgecnn.metrics.classmap import ClassMap, match_labels
+from edgecnn.metrics.classmap import ClassMap
+from edgecnn.tasks import find
 from edgecnn.types import Boxes, Int64
 
 
@@ -79,7 +80,7 @@ def match_classes(
     if merge:
         changes = dict.fromkeys(dataset.labels, merge)
         dataset, labels = rename_classes(dataset, changes), rename(labels, changes)
-    return dataset, match_labels(labels, dataset.labels, dataset.task)
+    return dataset, find(dataset.task).match_labels(labels, dataset.labels)
 
 
 def _renamed(sample: Sample, new_of: Int64) -> Sample:

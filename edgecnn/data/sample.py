@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.types import Boxes, Image
 
 
@@ -71,7 +71,7 @@ class Dataset:
     """
 
     name: str
-    task: Task
+    task: TaskName
     labels: tuple[str, ...]
     samples: Sequence[Sample]
     problems: tuple[Problem, ...] = field(default_factory=tuple)

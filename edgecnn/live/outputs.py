@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.live.config import OutputConfig, RunConfig
+from edgecnn.tasks import find
 
 if TYPE_CHECKING:
     from edgecnn.runtime.draw.shared_painter import ResultPainter
@@ -137,7 +138,7 @@ def _check_source(kind: str, target: str, camera: OutputCamera) -> None:
 def _check_task(config: OutputConfig, task: str) -> None:
     """Raise ``InputError`` for an output that needs boxes if the model returns none."""
     for name in _NEED_BOXES:
-        if getattr(config, name) and task != "detect":
+        if getattr(config, name) and not find(task).has_boxes:
             raise InputError(f"--{name} needs a detector, but the task of the model is {task}", "use another output")
 
 

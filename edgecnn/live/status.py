@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from edgecnn.labels import label_of
-from edgecnn.runtime.draw.captions import value_text
 from edgecnn.runtime.pipeline.camera_stream import CameraStream
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera
@@ -18,7 +16,8 @@ from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.pipeline.statistics import STAGES, DurationHistogram, DurationSummary, Stats
 from edgecnn.runtime.sources.base import Source
 from edgecnn.runtime.view.screen import Screen
-from edgecnn.types import Classes, Detections, Result, Values
+from edgecnn.tasks import for_prediction
+from edgecnn.types import Result
 
 LIVE_EVERY_S = 0.5
 PLAIN_EVERY_S = 5.0
@@ -113,34 +112,12 @@ def describe(result: Result, title: str, labels: Sequence[str]) -> str:
     height, width = result.frame.image.shape[:2]
     found = result.prediction
     spent = sum(result.stage_ms.get(stage, 0.0) for stage in ("preprocess", "infer", "postprocess"))
-    if isinstance(found, Classes):
-        return f"{title}  {width}x{height}  {_classes(found, labels)}  {spent:.1f} ms"
-    if isinstance(found, Values):
-        named = ", ".join(f"{label_of(labels, index)} {value_text(value)}" for index, value in enumerate(found.value.tolist()))
-        return f"{title}  {width}x{height}  {named}  {spent:.1f} ms"
-    number = _counted(len(found), "object")
-    return "\n".join([f"{title}  {width}x{height}  {number}  {spent:.1f} ms", *_boxes(found, labels)])
+    head, *rest = for_prediction(found).text(found, labels)
+    return "\n".join([f"{title}  {width}x{height}  {head}  {spent:.1f} ms", *rest])
 
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _classes(found: Classes, labels: Sequence[str]) -> str:
-    best = (-found.score).argsort(kind="stable")[:3].tolist()
-    return ", ".join(f"{label_of(labels, class_id)} {found.score[class_id]:.2f}" for class_id in best)
-
-
-def _boxes(found: Detections, labels: Sequence[str]) -> list[str]:
-    order = (-found.score).argsort(kind="stable").tolist()
-    names = [label_of(labels, class_id) for class_id in found.class_id.tolist()]
-    wide = max((len(names[index]) for index in order[:_MOST_BOXES]), default=0)
-    lines = []
-    for index in order[:_MOST_BOXES]:
-        left, top, right, bottom = (round(edge) for edge in found.xyxy[index].tolist())
-        lines.append(f"  {names[index]:<{wide}}  {found.score[index]:.2f}  {left},{top} to {right},{bottom}")
-    more = len(order) - _MOST_BOXES
-    return [*lines, f"  and {more} more with lower scores"] if more > 0 else lines
 
 
 def summary(stats: Stats, source: Source, how: str = "done", camera: str = "", notes: Sequence[str] = ()) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from edgecnn.metrics.classification import calibration_error, confusion_matrix, wilson
 from edgecnn.metrics.classmap import ClassMap, match_labels
-from edgecnn.metrics.evaluate import evaluate
 from edgecnn.metrics.match import Matches, iou_matrix, match
 from edgecnn.metrics.score import Score
 
@@ -14,7 +13,6 @@ __all__ = [
     "Score",
     "calibration_error",
     "confusion_matrix",
-    "evaluate",
     "iou_matrix",
     "match",
     "match_labels",

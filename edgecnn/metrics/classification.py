@@ -54,6 +54,7 @@ class ClassificationAccumulator:
             task="classify",
             n=len(correct),
             labels=self.labels,
+            metric="top1",
             values=values,
             per_class={self.labels[index]: float(hits[index] / support[index]) for index in present},
             support={self.labels[index]: int(support[index]) for index in present},

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgecnn.card import Task
 from edgecnn.errors import InputError
 from edgecnn.labels import normalize
 from edgecnn.types import Array, Classes, Detections, Float32, Int64
@@ -57,10 +56,9 @@ def identity(count: int) -> ClassMap:
     return ClassMap(np.arange(count, dtype=np.int64), count)
 
 
-def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classify") -> ClassMap:
+def match_labels(model: Sequence[str], data: Sequence[str]) -> ClassMap:
     """Match the classes of a model with those of a dataset by name; by position if the model has no names and as many classes.
 
-    With task ``regress``, the only value of the model matches the only value of the dataset, whatever their names.
     Raises ``InputError`` with both lists where they have no name in common, or where the dataset has no classes.
     """
     if not data:
@@ -70,8 +68,6 @@ def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classi
     dataset_class = np.array([ids.get(normalize(name), -1) for name in model], np.int64)
     if (dataset_class >= 0).any():
         return ClassMap(dataset_class, len(data), _notes(model, data, dataset_class))
-    if task == "regress" and len(model) == len(data) == 1:
-        return ClassMap(np.zeros(1, np.int64), 1, (f"the model's {model[0]} was measured as {data[0]}",))
     if not model or (len(model) == len(data) and all(UNNAMED.fullmatch(name.strip().casefold()) for name in model)):
         note = "the model's classes have no names: they were matched to the dataset's by position"
         return ClassMap(np.arange(len(data), dtype=np.int64), len(data), (note,))
@@ -79,6 +75,13 @@ def match_labels(model: Sequence[str], data: Sequence[str], task: Task = "classi
         f"the model and the dataset have no class in common: the model has {shown(model)}; the dataset has {shown(data)}",
         'map the classes with --map "name=name,...", merge them with --merge NAME, or correct --labels',
     )
+
+
+def only_value(model: Sequence[str], data: Sequence[str]) -> ClassMap | None:
+    """The map of the only value of a model to the only value of a dataset that has another name; None where it is not so."""
+    if len(model) == len(data) == 1 and normalize(model[0]) != normalize(data[0]):
+        return ClassMap(np.zeros(1, np.int64), 1, (f"the model's {model[0]} was measured as {data[0]}",))
+    return None
 
 
 def shown(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.types import Float32, Image, Int64
 
 
@@ -71,7 +71,7 @@ class GroundTruthDataset(Protocol):
     """Labelled samples of one task."""
 
     @property
-    def task(self) -> Task:
+    def task(self) -> TaskName:
         """Classify, detect or regress."""
         ...
 

@@ -29,7 +29,15 @@ class RegressionAccumulator:
         pairs: Float32 = np.stack([truth, predicted], 1).astype(np.float32)
         values = regression_metrics(truth, predicted)
         return Score(
-            task="regress", n=len(truth), labels=self.labels, values=values, per_class={}, support={}, notes=notes, pairs=pairs
+            task="regress",
+            n=len(truth),
+            labels=self.labels,
+            metric="r2",
+            values=values,
+            per_class={},
+            support={},
+            notes=notes,
+            pairs=pairs,
         )
 
 

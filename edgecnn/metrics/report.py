@@ -35,9 +35,8 @@ def _class_lines(score: Score) -> Iterator[str]:
     if len(names) > MAX_CLASSES:
         names = sorted(names, key=lambda name: -score.support[name])[:MAX_CLASSES]
     width = max(len("class"), *(len(name) for name in names))
-    counted, measured = ("images", "accuracy") if score.task == "classify" else ("boxes", "mAP@50-95")
     more = f"  {'AP50':>9}" if score.ap50_per_class else ""
-    yield f"  {'class':<{width}}  {counted:>8}  {measured:>9}{more}"
+    yield f"  {'class':<{width}}  {score.counted:>8}  {score.measured:>9}{more}"
     for name in names:
         more = f"  {_percent(score.ap50_per_class[name]):>9}" if name in score.ap50_per_class else ""
         yield f"  {name:<{width}}  {score.support[name]:>8,}  {_percent(score.per_class[name]):>9}{more}"

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.types import Float32, Int64
 
-PRIMARY = {"classify": "top1", "detect": "map", "regress": "r2"}
 IN_UNITS = ("mae", "rmse")  # in the units of the value, not fractions
 TITLES = {
     "top1": "top-1",
@@ -38,12 +37,13 @@ TITLES = {
 class Score:
     """Accuracy on ``n`` images; all values are fractions of 1, except those in ``IN_UNITS``.
 
-    ``values`` has the keys of ``TITLES`` that apply. ``per_class`` is accuracy or mAP@50-95 by label, ``ap50_per_class`` AP50 by label
-    (detection), ``support`` the number of images or boxes by label. ``confusion`` (C, C) int64 has true classes as rows, predicted
-    classes as columns (classification). ``pairs`` (n, 2) float32 are true and predicted values (regression).
+    ``values`` has the keys of ``TITLES`` that apply, ``metric`` is the key of the primary one. ``per_class`` is the metric by label
+    that ``measured`` names, ``ap50_per_class`` AP50 by label (detection), ``support`` the number of what is ``counted`` by label.
+    ``confusion`` (C, C) int64 has true classes as rows, predicted classes as columns (classification). ``pairs`` (n, 2) float32 are
+    true and predicted values (regression).
     """
 
-    task: Task
+    task: TaskName
     n: int
     labels: tuple[str, ...]
     values: Mapping[str, float]
@@ -53,16 +53,19 @@ class Score:
     notes: tuple[str, ...] = field(default_factory=tuple)
     pairs: Float32 | None = None
     ap50_per_class: Mapping[str, float] = field(default_factory=dict)
+    counted: str = "images"
+    measured: str = "accuracy"
+    metric: str = field(kw_only=True)
 
     @property
     def primary(self) -> float:
-        """Top-1, mAP@50-95 or R²."""
-        return self.values[PRIMARY[self.task]]
+        """The value of the primary metric."""
+        return self.values[self.metric]
 
     @property
     def primary_title(self) -> str:
         """Display name of the primary metric."""
-        return TITLES[PRIMARY[self.task]]
+        return TITLES[self.metric]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""

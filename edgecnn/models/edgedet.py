@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.models.blocks import conv_bn_relu, separable
 
 STRIDES = (8, 16, 32)
@@ -93,7 +93,7 @@ class EdgeDet(nn.Module):
     range has the smallest rounding error in int8. Raises ``ValueError`` for a size that is not a multiple of 32.
     """
 
-    task: Task = "detect"
+    task: TaskName = "detect"
     stem_parts = ("backbone.stem",)
     backbone_parts = ("backbone",)
 

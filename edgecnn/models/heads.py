@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 
 HeadKind = Literal["classify", "regress"]
 
 
-def task_for(head: HeadKind) -> Task:
+def task_for(head: HeadKind) -> TaskName:
     """The task of a network with this head; raises ``ValueError`` for an unknown one."""
     if head not in get_args(HeadKind):
         raise ValueError(f"head must be one of {', '.join(get_args(HeadKind))}, not {head!r}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class ModelEntry:
 
     class_path: str
     preset: Mapping[str, Any] = field(default_factory=dict)
-    task: Task = "classify"
+    task: TaskName = "classify"
 
 
 RESNET = "edgecnn.models.resnet:ResNetS"
@@ -57,7 +57,7 @@ def names() -> tuple[str, ...]:
     return tuple(MODELS)
 
 
-def task_of(name: str, options: Mapping[str, Any] | None = None) -> Task:
+def task_of(name: str, options: Mapping[str, Any] | None = None) -> TaskName:
     """The task of the model ``name`` with ``options``, without importing it; raises ``InputError`` for an unknown name."""
     found = _entry(name).task
     return "regress" if found == "classify" and (options or {}).get("head") == "regress" else found

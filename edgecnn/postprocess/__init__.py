@@ -16,16 +16,12 @@ from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolox import yolox
-from edgecnn.types import Prediction, Tensors
+from edgecnn.types import Classes, Detections, Prediction, Tensors, Values
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
 
-DECODERS: Mapping[str, Decoder] = {
+DETECTORS: Mapping[str, Callable[[Tensors, ModelCard], Detections]] = {
     "fcos": fcos,
-    "softmax": softmax,
-    "logits": softmax,
-    "probabilities": probabilities,
-    "values": values,
     "yolox": yolox,
     "yolo": yolo,
     "ssd": ssd,
@@ -33,6 +29,13 @@ DECODERS: Mapping[str, Decoder] = {
     "fastestdet": fastestdet,
     "blazeface": blazeface,
 }
+CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
+    "softmax": softmax,
+    "logits": softmax,
+    "probabilities": probabilities,
+}
+REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
+DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS}
 
 
 def names() -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from edgecnn.errors import MissingExtraError
 from edgecnn.files import atomic_path
-from edgecnn.metrics.score import PRIMARY, TITLES
+from edgecnn.metrics.score import TITLES
+from edgecnn.tasks import find
 from edgecnn.types import Array, Float32, Int64
 
 BLUE, ORANGE, GRAY = "#2f6db3", "#d9782d", "#8a8f98"
@@ -49,7 +50,7 @@ def curves(name: str, history: Sequence[Mapping[str, float]], task: str, path: P
     handles = axes.get_lines()
     scored = [(row["epoch"], row["score"]) for row in history if "score" in row]
     if scored:
-        title = TITLES[PRIMARY[task]]
+        title = TITLES[find(task).metric]
         right = axes.twinx()
         right.plot(*zip(*scored, strict=True), color=ORANGE, marker=".", label=f"{title}, images not trained on")
         right.set_ylabel(title)

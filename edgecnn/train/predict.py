@@ -11,8 +11,9 @@ from torch import nn
 from edgecnn.card import Decode, ModelCard
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
+from edgecnn.tasks import to_source
 from edgecnn.thresholds import EVALUATION_SCORE
-from edgecnn.types import Detections, Image, Prediction
+from edgecnn.types import Image, Prediction
 
 
 @contextmanager
@@ -49,4 +50,4 @@ class EagerPredictor:
         tensors = found if isinstance(found, tuple) else (found,)
         outputs = {spec.name: tensor.cpu().numpy() for spec, tensor in zip(self._card.outputs, tensors, strict=True)}
         prediction = decode(outputs, self._card)
-        return place.to_source(prediction) if isinstance(prediction, Detections) else prediction
+        return to_source(prediction, place)

@@ -14,8 +14,9 @@ from edgecnn.data import Dataset
 from edgecnn.data.problems import counted
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
-from edgecnn.metrics import Score, evaluate
+from edgecnn.metrics import Score
 from edgecnn.models import save_checkpoint
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train import plots, provenance
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.datasets import TrainingData

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgecnn.card import ModelCard, Task
+from edgecnn.card import ModelCard, TaskName
 from edgecnn.data import open_dataset
 from edgecnn.data.address import SCENE, parse_address
 from edgecnn.data.problems import counted, to_stderr
@@ -91,7 +91,7 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     return config.out / CHECKPOINT
 
 
-def _task(config: TrainConfig) -> Task:
+def _task(config: TrainConfig) -> TaskName:
     """The task of the model; a classifier's network is trained for regression where the first dataset has values."""
     task = task_of(config.model, config.network())
     return "regress" if task == "classify" and open_dataset(config.data[0], limit=1).task == "regress" else task

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 from edgecnn.card import Decode, ModelCard
 from edgecnn.data import Dataset
 from edgecnn.export.verify.reference import Reference
-from edgecnn.metrics import Score, evaluate, match_labels
+from edgecnn.metrics import Score
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.tasks import find
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.thresholds import EVALUATION
 from edgecnn.types import Image, Prediction
-
-# Top-1 by 0.5 points, mAP@50-95 and R² by 1.0.
-ALLOWED: Mapping[str, float] = {"classify": 0.005, "detect": 0.01, "regress": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +68,12 @@ class Accuracy:
         with Predictor(path, options=CardOptions(**EVALUATION)) as predictor:
             score = self._evaluate(predictor, predictor.card)
         before = self.pytorch
-        return AccuracyDrop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, ALLOWED[score.task])
+        return AccuracyDrop(
+            self._dataset.name, score.n, score.primary_title, before.primary, score.primary, find(score.task).allowed_drop
+        )
 
     def _evaluate(self, predict: Any, card: ModelCard) -> Score:
-        return evaluate(predict, self._dataset, classes=match_labels(card.labels, self._dataset.labels, card.task))
+        return evaluate(predict, self._dataset, classes=find(card.task).match_labels(card.labels, self._dataset.labels))
 
     def _predict(self, image: Image) -> Prediction:
         prediction = self._reference(image).prediction

@@ -17,7 +17,8 @@ from edgecnn.runtime.backends import file_format, open_backend
 from edgecnn.runtime.model import engine_record
 from edgecnn.runtime.model.selftest import judge_golden, run_golden
 from edgecnn.synthetic_inputs import pattern
-from edgecnn.types import Image, Values
+from edgecnn.tasks import for_prediction
+from edgecnn.types import Image
 
 SYNTHETIC = ("black", "noise")
 SHARE = 0.025  # of the bytes of an int8 file, before base64 adds a third
@@ -67,9 +68,7 @@ def _best(evidence: Evidence, preprocess: Preprocess) -> Image:
 
 
 def _confidence(output: ModelOutput) -> float:
-    if output.prediction is None or isinstance(output.prediction, Values):
-        return 0.0
-    return float(output.prediction.score.max(initial=0.0))
+    return 0.0 if output.prediction is None else for_prediction(output.prediction).confidence(output.prediction)
 
 
 def _golden(kind: str, image: Image, evidence: Evidence, limit: int) -> Golden:

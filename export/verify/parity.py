@@ -13,14 +13,13 @@ import numpy as np
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import EdgeCnnError
 from edgecnn.export.verify.probes import IN_RANGE_KINDS, REAL_KINDS, Probe
-from edgecnn.export.verify.reference import Evidence, ModelOutput, in_source
+from edgecnn.export.verify.reference import Evidence, ModelOutput
 from edgecnn.parity import (
     TOLERANCES,
     Agreement,
     ParityRow,
     TensorError,
     Tolerance,
-    compare,
     judge_row,
     tensor_error,
     tensor_violations,
@@ -28,6 +27,7 @@ from edgecnn.parity import (
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.backends import Backend, open_backend
+from edgecnn.tasks import compare, to_source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,7 @@ def run_artifact(backend: Backend, card: ModelCard, probe: Probe) -> ModelOutput
     feeds, place = Preprocessor(card.preprocess, backend.inputs[0])(probe.image)
     outputs = backend.run(feeds)
     try:
-        prediction = in_source(decode(outputs, card), place)
+        prediction = to_source(decode(outputs, card), place)
     except EdgeCnnError:  # outputs that can't be decoded count as disagreement, not as a crash
         prediction = None
     return ModelOutput(outputs, prediction)

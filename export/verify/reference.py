@@ -14,7 +14,8 @@ from edgecnn.export.verify.probes import Probe
 from edgecnn.parity import value_range
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Geometry, Preprocessor
-from edgecnn.types import Array, Detections, Image, Prediction, Tensors, TensorSpec
+from edgecnn.tasks import to_source
+from edgecnn.types import Array, Image, Prediction, Tensors, TensorSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class Reference:
         """Outputs and prediction for ``image`` (H, W, 3) uint8 BGR."""
         tensor, place = self.tensor(image, self.card.preprocess)
         outputs = self.forward(tensor)
-        return ModelOutput(outputs, in_source(decode(outputs, self.card), place))
+        return ModelOutput(outputs, to_source(decode(outputs, self.card), place))
 
     def tensor(self, image: Image, preprocess: Preprocess) -> tuple[Array, Geometry]:
         """(1, C, h, w) float32 made by ``preprocess``, which in a diagnosis differs from the card's."""
@@ -49,11 +50,6 @@ class Reference:
         with torch.no_grad():
             found = flatten(self.model(torch.from_numpy(tensor)))
         return {name: output.float().numpy() for name, output in zip(self.names, found, strict=True)}
-
-
-def in_source(prediction: Prediction, place: Geometry) -> Prediction:
-    """Boxes from model-input pixels to source pixels; other predictions unchanged."""
-    return place.to_source(prediction) if isinstance(prediction, Detections) else prediction
 
 
 @dataclass(frozen=True, slots=True, eq=False)

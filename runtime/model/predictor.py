@@ -19,8 +19,9 @@ from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.preload import BackendPreloader
 from edgecnn.shipped import artifact
+from edgecnn.tasks import to_source
 from edgecnn.tensors import check_feeds
-from edgecnn.types import Detections, Image, Prediction, Tensors
+from edgecnn.types import Image, Prediction, Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,7 @@ class PredictorWorker:
         outputs = self._binding.run()
         inferred = perf_counter()
         self._monitor.check(outputs)
-        prediction = decode(outputs, self._card)
-        if isinstance(prediction, Detections):
-            prediction = geometry.to_source(prediction)
+        prediction = to_source(decode(outputs, self._card), geometry)
         done = perf_counter()
         return prediction, {
             "preprocess": (prepared - started) * 1e3,

@@ -12,7 +12,7 @@ from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden
 from edgecnn.golden import decode as decode_goldens
 from edgecnn.integrity.digest import Digests, check_digests
-from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, compare, judge_row, tensor_error
+from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
 from edgecnn.runtime.backends import Backend, Device, file_format
@@ -21,7 +21,8 @@ from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.engine_record import ENGINE_KEY, EngineComparison, conditions
 from edgecnn.runtime.model.engine_record import compare as compare_engine
 from edgecnn.runtime.model.output_checks import output_warnings
-from edgecnn.types import Detections, Tensors
+from edgecnn.tasks import compare, to_source
+from edgecnn.types import Tensors
 
 SCHEMA, VERSION = "edgecnn.selftest", 2  # version 1 was a list of the rows
 
@@ -131,7 +132,6 @@ def _agreement(golden: Golden, outputs: Tensors, card: ModelCard) -> Agreement:
         return Agreement(0, 1)
     if type(found) is not type(golden.prediction):
         return Agreement(0, 1)
-    if isinstance(found, Detections):
-        height, width = golden.image.shape[:2]
-        found = geometry(card.preprocess, width, height).to_source(found)
+    height, width = golden.image.shape[:2]
+    found = to_source(found, geometry(card.preprocess, width, height))
     return compare(golden.prediction, found, TOLERANCES[card.precision])

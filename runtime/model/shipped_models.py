@@ -9,7 +9,8 @@ from typing import Any
 from edgecnn import shipped
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
-from edgecnn.metrics.score import PRIMARY, TITLES
+from edgecnn.metrics.score import TITLES
+from edgecnn.tasks import find
 
 WIDTH = 100
 
@@ -93,7 +94,7 @@ def _wrapped(key: str, text: str, width: int) -> list[str]:
 
 def _headline(card: ModelCard) -> str:
     """Format the main score with its 95 % confidence interval."""
-    scores, key = card.training.get("scores", {}), PRIMARY[card.task]
+    scores, key = card.training.get("scores", {}), find(card.task).metric
     if key not in scores:
         return "-"
     low, high = (scores.get(f"{key}_{end}") for end in ("low", "high"))

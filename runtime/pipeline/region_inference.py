@@ -16,6 +16,7 @@ from edgecnn.errors import InputError
 from edgecnn.postprocess.nms import NmsOptions, suppress
 from edgecnn.runtime.pipeline.camera_stream import InferFunction
 from edgecnn.runtime.steps.shapes import Shape, area, check_length, parse_shape
+from edgecnn.tasks import find
 from edgecnn.types import Detections, Float32, Image, Prediction
 
 Rectangle: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
@@ -66,10 +67,10 @@ class RegionInference:
     """
 
     def __init__(self, card: ModelCard, roi: Shape | None = None, tiles: Tiles | None = None) -> None:
-        if tiles is not None and card.task != "detect":
+        if tiles is not None and not find(card.task).has_boxes:
             raise InputError(f"--tiles needs a detector, but the task of the model is {card.task}", "leave --tiles out")
         self._roi, self._tiles = roi, tiles
-        self._limits = NmsOptions.from_card(card.decode.options) if card.task == "detect" else NmsOptions()
+        self._limits = NmsOptions.from_card(card.decode.options) if find(card.task).has_boxes else NmsOptions()
         self._mask: tuple[tuple[int, ...], NDArray[np.bool_] | None] = ((), None)
 
     def __call__(self, infer: InferFunction, image: Image) -> tuple[Prediction, dict[str, float]]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from edgecnn.labels import label_of
 from edgecnn.runtime.sinks.wall_clock import stamp
-from edgecnn.types import Classes, Detections, Event, Prediction, Result, Values
+from edgecnn.tasks import for_prediction
+from edgecnn.types import Event, Prediction, Result
 
 SCHEMA_VERSION = 3  # 2 named the size of the frame without its unit, and had no time stamps of videos
 Record: TypeAlias = dict[str, Any]
-_BEST = 5
 
 
 class Recorder:
@@ -80,29 +76,4 @@ def event_record(event: Event) -> Record:
 
 def prediction_record(prediction: Prediction, labels: Sequence[str]) -> Record:
     """Return the part of a record that holds the prediction."""
-    if isinstance(prediction, Classes):
-        # A stable sort gives the same order on every machine if scores are equal.
-        best = np.argsort(-prediction.score, kind="stable")[:_BEST].tolist()
-        return {"classes": [_named(labels, class_id, prediction.score[class_id]) for class_id in best]}
-    if isinstance(prediction, Values):
-        found = enumerate(prediction.value.tolist())
-        return {"values": [{"label": label_of(labels, index), "value": _rounded(value)} for index, value in found]}
-    return {"detections": [_box(prediction, labels, index) for index in range(len(prediction))]}
-
-
-def _rounded(value: float) -> float | None:
-    """Round to seven digits, the precision of float32; NaN and infinity, which JSON does not have, become None."""
-    return float(f"{value:.7g}") if math.isfinite(value) else None
-
-
-def _box(found: Detections, labels: Sequence[str], index: int) -> Record:
-    record = _named(labels, int(found.class_id[index]), found.score[index])
-    record["xyxy"] = [round(edge, 2) for edge in found.xyxy[index].tolist()]
-    if found.track_id is not None:
-        record["track_id"] = int(found.track_id[index])
-    return record
-
-
-def _named(labels: Sequence[str], class_id: int, score: float) -> Record:
-    rounded = round(float(score), 4) if math.isfinite(score) else None
-    return {"label": label_of(labels, class_id), "class_id": class_id, "score": rounded}
+    return for_prediction(prediction).record(prediction, labels)

@@ -9,7 +9,8 @@ import numpy as np
 
 from edgecnn.runtime.steps.clock import Clock, captured
 from edgecnn.runtime.steps.per_track import PerTrack
-from edgecnn.types import Classes, Detections, Float32, Result, Values
+from edgecnn.tasks import for_prediction
+from edgecnn.types import Detections, Float32, Result
 
 VOTE_DECAY = 0.98  # per frame: a vote counts half after 34 frames
 
@@ -49,9 +50,8 @@ class Smoother:
         if isinstance(found, Detections):
             # Without tracks it is unknown which boxes of two frames belong to the same object.
             return result if found.track_id is None else replace(result, prediction=self._boxes(found, at))
-        if isinstance(found, Classes):
-            return replace(result, prediction=Classes(self._average(found.score, at)))
-        return replace(result, prediction=Values(self._average(found.value, at)))
+        smoothed = for_prediction(found).smoothed(found, lambda new: self._average(new, at))
+        return replace(result, prediction=smoothed)
 
     def _share(self, passed: float) -> float:
         """Return the weight of a new value after ``passed`` seconds: 1 - exp(-passed / seconds)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.labels import label_of
-from edgecnn.runtime.draw.captions import value_text
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.view.protocols import BAD_STATES, MonitoredCamera, MonitoredSink, ViewContext
-from edgecnn.types import Classes, Event, Overlay, Prediction, Result, Values, nearest_rank
+from edgecnn.tasks import for_prediction
+from edgecnn.types import Event, Overlay, Prediction, Result, nearest_rank
 
 VERSION = 2
 INTERVAL_S = 0.5
@@ -27,7 +26,6 @@ WINDOW_S = 10.0  # of p50 and p99 beside a camera
 # Enough for WINDOW_S at 400 frames/s.
 _MAX_SAMPLES = 4096
 _MAX_EVENTS = 200
-_MAX_NAMED = 4
 
 TimedResult = tuple[float, float, Mapping[str, float]]  # perf_counter seconds, age in ms, time in ms by stage
 
@@ -183,7 +181,7 @@ class RunMetrics:
             "late": camera.late,
             "max_age_ms": camera.setup.max_age_ms,
             "size_px": None if latest is None else list(latest.frame.image.shape[1::-1]),
-            "summary": "" if latest is None else prediction_text(latest.prediction, self.context.labels.get(name, ())),
+            "summary": "" if latest is None else _headline(latest.prediction, self.context.labels.get(name, ())),
             "counts": [] if latest is None else [counts_text(overlay) for overlay in latest.overlays],
             "points": [point for point in track.points if point["tick"] > tick],
         }
@@ -228,16 +226,9 @@ def quantiles(values: list[float]) -> dict[str, float | None]:
     return {"p50": _number(nearest_rank(values, 50)), "p99": _number(nearest_rank(values, 99))}
 
 
-def prediction_text(prediction: Prediction, labels: Any) -> str:
-    """Format a prediction in one line: ``2 cup, 1 glass``."""
-    if isinstance(prediction, Classes):
-        return f"{label_of(labels, prediction.top1)} {prediction.score[prediction.top1]:.2f}"
-    if isinstance(prediction, Values):
-        values = enumerate(prediction.value[:_MAX_NAMED].tolist())
-        return ", ".join(f"{label_of(labels, index)} {value_text(value)}" for index, value in values)
-    counted = Counter(prediction.class_id.tolist()).most_common()
-    named = [f"{count} {label_of(labels, class_id)}" for class_id, count in counted[:_MAX_NAMED]]
-    return ", ".join(named + (["..."] if len(counted) > _MAX_NAMED else []))
+def _headline(prediction: Prediction, labels: Any) -> str:
+    text: str = for_prediction(prediction).headline(prediction, labels)
+    return text
 
 
 def counts_text(overlay: Overlay) -> str:

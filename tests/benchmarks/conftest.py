@@ -130,7 +130,7 @@ def _file_record(path: Path, random: np.random.Generator, scored: bool) -> FileR
     base = {"int8": 4.0, "fp16": 9.0, "fp32": 10.0}[precision] * {"torch": 2.2, "onnx": 1.0, "tflite": 1.3, "openvino": 0.8}[
         file_format
     ]
-    score = Score("detect", 200, LABELS, {"map": 0.84 - 0.01 * random.random()}, {}, {}) if scored else None
+    score = Score("detect", 200, LABELS, {"map": 0.84 - 0.01 * random.random()}, {}, {}, metric="map") if scored else None
     clocks = {clock: _clock_record(clock, base + extra, random) for clock, extra in zip(CLOCKS, (0.0, 1.5, 2.5), strict=True)}
     return FileRecord(
         path=path,

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.card import Align, Color, Resize, Task
+from edgecnn.card import Align, Color, Resize, TaskName
 from edgecnn.cli.options import CONFIG_OPTIONS, model_options
 from edgecnn.live.config import CARD_PARSERS
 from edgecnn.live.parsers import OneOf
@@ -34,7 +34,7 @@ def call(*arguments: str) -> Any:
 
 
 def test_the_choices_are_those_of_the_card() -> None:
-    for name, kind in (("task", Task), ("resize", Resize), ("align", Align), ("color", Color), ("device", Device)):
+    for name, kind in (("task", TaskName), ("resize", Resize), ("align", Align), ("color", Color), ("device", Device)):
         parser = CONFIG_OPTIONS[name].parse
         assert isinstance(parser, OneOf)
         assert parser.words == get_args(kind)

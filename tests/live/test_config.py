@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 import pytest
 
-from edgecnn.card import Align, Color, Resize, Task
+from edgecnn.card import Align, Color, Resize, TaskName
 from edgecnn.cli.run import command
 from edgecnn.errors import InputError
 from edgecnn.live.cameras_file import CamerasFile
@@ -165,7 +165,7 @@ def test_every_option_of_the_command_is_a_field_and_has_help() -> None:
 
 
 def test_the_choices_are_those_of_the_modules_below() -> None:
-    for name, kind in {"task": Task, "resize": Resize, "align": Align, "color": Color}.items():
+    for name, kind in {"task": TaskName, "resize": Resize, "align": Align, "color": Color}.items():
         parse = CARD_PARSERS[name]
         assert isinstance(parse, OneOf)
         assert parse.words == get_args(kind)

@@ -16,11 +16,12 @@ from edgecnn.metrics import bootstrap
 from edgecnn.metrics.average_precision import DetectionAccumulator
 from edgecnn.metrics.classification import ClassificationAccumulator, calibration_error
 from edgecnn.metrics.classmap import identity, match_labels, shown
-from edgecnn.metrics.evaluate import evaluate
 from edgecnn.metrics.match import iou_matrix, match
 from edgecnn.metrics.regression import RegressionAccumulator
 from edgecnn.metrics.report import report_lines
 from edgecnn.metrics.score import Score
+from edgecnn.tasks import find
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Boxes, Classes, Detections, Image
 
 
@@ -89,7 +90,7 @@ def test_maps_by_position_and_of_one_value() -> None:
     by_position = match_labels((), ("cat", "dog"))
     assert (by_position.count, by_position.dataset_class.tolist()) == (2, [0, 1])
     assert by_position.notes == ("the model's classes have no names: they were matched to the dataset's by position",)
-    assert match_labels(("a",), ("b",), "regress").count == 1
+    assert find("regress").match_labels(("a",), ("b",)).count == 1
     assert match_labels(("b", "x"), ("a", "b")).dataset_class.tolist() == [1, -1]
     with pytest.raises(InputError, match="the dataset has images, but no labels or boxes"):
         match_labels(("a",), ())
@@ -254,7 +255,9 @@ def test_detections_for_a_sample_without_boxes_are_refused() -> None:
 
 
 def test_a_score_as_json() -> None:
-    score = Score("classify", 2, ("a", "b"), {"top1": 0.5}, {"a": 1.0}, {"a": 1}, np.array([[1, 0], [1, 0]]), ("n",))
+    score = Score(
+        "classify", 2, ("a", "b"), {"top1": 0.5}, {"a": 1.0}, {"a": 1}, np.array([[1, 0], [1, 0]]), ("n",), metric="top1"
+    )
     assert score.to_dict() == {
         "task": "classify",
         "n": 2,
@@ -286,6 +289,7 @@ def test_a_report_line_by_line() -> None:
         {"cat": 8, "zebra": 7, "ox": 1234},
         confusion,
         ("first", "second"),
+        metric="top1",
     )
     assert report_lines(score) == [
         "  top-1                     71.40 %   95 % interval 50.00 % to 87.50 %",
@@ -306,7 +310,9 @@ def test_a_report_line_by_line() -> None:
 
 
 def test_a_report_of_boxes_says_boxes() -> None:
-    score = Score("detect", 1, ("cup",), {"map": 0.5}, {"cup": 0.5}, {"cup": 2})
+    score = Score(
+        "detect", 1, ("cup",), {"map": 0.5}, {"cup": 0.5}, {"cup": 2}, counted="boxes", measured="mAP@50-95", metric="map"
+    )
     assert report_lines(score) == [
         "  mAP@50-95                 50.00 %",
         "",
@@ -319,7 +325,7 @@ def test_a_report_of_boxes_says_boxes() -> None:
 def test_a_report_shows_the_twenty_most_frequent_classes(classes: int, shown_classes: int) -> None:
     names = tuple(f"c{index}" for index in range(classes))
     support = {name: 10 + index for index, name in enumerate(names)}
-    lines = report_lines(Score("classify", 9, names, {"top1": 1.0}, dict.fromkeys(names, 1.0), support))
+    lines = report_lines(Score("classify", 9, names, {"top1": 1.0}, dict.fromkeys(names, 1.0), support, metric="top1"))
     rows = [line.split()[0] for line in lines if line.startswith("  c") and "class " not in line]
     assert len(rows) == shown_classes
     assert rows[0] == ("c0" if classes == 20 else "c20")
@@ -330,7 +336,7 @@ def test_five_confusions_of_two_or_more_are_shown() -> None:
     confusion = np.zeros((7, 7), np.int64)
     confusion[np.arange(6), np.arange(1, 7)] = [9, 8, 7, 6, 5, 4]
     labels = tuple("abcdefg")
-    lines = report_lines(Score("classify", 9, labels, {"top1": 0.0}, {}, {}, confusion))
+    lines = report_lines(Score("classify", 9, labels, {"top1": 0.0}, {}, {}, confusion, metric="top1"))
     assert lines[-5:] == [f"  {labels[at]}  as {labels[at + 1]}: {9 - at} of {9 - at}" for at in range(5)]
     single = np.array([[0, 1], [0, 0]])
-    assert len(report_lines(Score("classify", 1, ("a", "b"), {"top1": 0.0}, {}, {}, single))) == 1
+    assert len(report_lines(Score("classify", 1, ("a", "b"), {"top1": 0.0}, {}, {}, single, metric="top1"))) == 1

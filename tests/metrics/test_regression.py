@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from edgecnn.data import Dataset, Sample
 from edgecnn.errors import InputError
-from edgecnn.metrics import evaluate, match_labels
+from edgecnn.metrics import match_labels
 from edgecnn.metrics.regression import regression_metrics
 from edgecnn.metrics.report import report_lines
+from edgecnn.tasks import find
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Classes, Image, Prediction, Values
 
 
@@ -90,7 +92,7 @@ def test_a_model_of_values_for_classes_is_refused() -> None:
 
 
 def test_one_value_is_the_one_value_whatever_its_name() -> None:
-    found = match_labels(("brightness",), ("gray",), "regress")
+    found = find("regress").match_labels(("brightness",), ("gray",))
     assert found.dataset_class.tolist() == [0]
     assert found.notes == ("the model's brightness was measured as gray",)
     with pytest.raises(InputError, match="no class in common: the model has brightness; the dataset has gray"):

@@ -9,9 +9,9 @@ import torch
 
 from edgecnn.data import open_dataset
 from edgecnn.errors import ArtifactError, InputError
-from edgecnn.metrics import evaluate
 from edgecnn.models import create, load_checkpoint
 from edgecnn.models.akamaster import LABELS, convert, renamed
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train.predict import EagerPredictor
 
 

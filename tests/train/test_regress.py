@@ -17,10 +17,10 @@ from edgecnn.cli import main
 from edgecnn.data import Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.export import Calibration, export
-from edgecnn.metrics import evaluate
 from edgecnn.models import create, load_checkpoint, read_card
 from edgecnn.models.new_card import new_card
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.regress import with_target_scale
 from edgecnn.train.run import train

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from edgecnn.card import Task
+from edgecnn.card import TaskName
 from edgecnn.data.address import parse_address
 from edgecnn.data.check.boxes import odd_boxes
 from edgecnn.data.check.duplicates import Fingerprints
@@ -71,7 +71,7 @@ class DatasetCheck:
     """
 
     name: str
-    task: Task
+    task: TaskName
     labels: tuple[str, ...]
     parts: tuple[PartCheck, ...]
     problems: tuple[Problem, ...]

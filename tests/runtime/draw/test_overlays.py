@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecnn.runtime.draw.captions import caption_box, class_color
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place
-from edgecnn.runtime.draw.painter import Painter, _caption_box, class_color, draw
+from edgecnn.runtime.draw.painter import Painter, draw
 from edgecnn.types import Detections, Frame, Image, Overlay, Result
 
 NOTHING = Detections.empty()
@@ -64,7 +65,7 @@ def test_a_small_picture_is_enlarged_with_its_marks() -> None:
 def test_captions_at_one_place_stand_below_one_another() -> None:
     overlays = [line((100, 200), (300, 200), name=name) for name in ("first", "second", "third")]
     drawn = draw(plain(480, 640), NOTHING, (), overlays=overlays)
-    height = _caption_box(drawn, caption(overlays[0]), *caption_place(overlays[0]))[3]
+    height = caption_box(drawn, caption(overlays[0]), *caption_place(overlays[0]))[3]
     white = (drawn[:, 102] == LINE).all(axis=1)
     assert white.sum() >= 3 * height - 8
 

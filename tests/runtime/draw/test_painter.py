@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecnn.labels import label_of
-from edgecnn.runtime.draw.captions import value_text
-from edgecnn.runtime.draw.painter import Painter, _fit, class_color, draw, text_color
+from edgecnn.runtime.draw.captions import class_color, fit, text_color
+from edgecnn.runtime.draw.painter import Painter, draw
+from edgecnn.tasks.text import value_text
 from edgecnn.types import Classes, Detections, Frame, Image, Result, Values
 
 GRAY = 90
@@ -82,7 +83,7 @@ def test_any_size_place_and_label_can_be_drawn(height: int, width: int, corner: 
 @settings(max_examples=40, deadline=None)
 @given(text=st.text(max_size=30), width=st.integers(-5, 300))
 def test_text_is_shortened_until_it_fits(text: str, width: int) -> None:
-    shown, text_w, *_ = _fit(text, 0.5, 1, width)
+    shown, text_w, *_ = fit(text, 0.5, 1, width)
     assert text_w <= width or shown == ""
     assert shown in (text, "") or (shown.endswith("..") and text.startswith(shown[:-2]))
 

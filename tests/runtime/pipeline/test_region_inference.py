@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.card import Decode, ModelCard, Preprocess, Task
+from edgecnn.card import Decode, ModelCard, Preprocess, TaskName
 from edgecnn.errors import InputError
 from edgecnn.metrics import match
 from edgecnn.postprocess.nms import NmsOptions
@@ -33,7 +33,7 @@ class Blobs:
         return Detections(xyxy, np.full(n, 0.9, np.float32), np.zeros(n, np.int64)), {"infer": 1.0}
 
 
-def card(task: Task = "detect") -> ModelCard:
+def card(task: TaskName = "detect") -> ModelCard:
     preprocess, decode = Preprocess(size=(32, 32)), Decode("fcos", {"iou_threshold": 0.5})
     return ModelCard(name="blobs", task=task, labels=("blob",), preprocess=preprocess, decode=decode)
 

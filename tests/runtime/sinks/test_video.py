@@ -16,7 +16,7 @@ pytest.importorskip("av", reason="videos are written by PyAV: the extra video")
 import av
 
 from edgecnn.errors import InputError
-from edgecnn.runtime.draw.painter import class_color
+from edgecnn.runtime.draw.captions import class_color
 from edgecnn.runtime.sinks.files.video import VideoSink
 from edgecnn.runtime.sinks.files.video_writer import FORMATS, VideoWriter
 from edgecnn.types import Detections

@@ -9,8 +9,9 @@ import pytest
 from edgecnn.data import Boxes, Dataset, Sample
 from edgecnn.data.image_files import read_image
 from edgecnn.errors import InputError
-from edgecnn.metrics import evaluate, match_labels
+from edgecnn.metrics import match_labels
 from edgecnn.metrics.report import report_lines
+from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Classes, Detections, Image, Prediction
 
 

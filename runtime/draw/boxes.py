@@ -1,0 +1,34 @@
+"""Draws boxes with captions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from edgecnn.labels import label_of
+from edgecnn.runtime.draw.captions import BLACK, class_color, draw_caption
+from edgecnn.types import Detections, Image
+
+
+def draw_boxes(canvas: Image, found: Detections, labels: Sequence[str] | None, factor: int) -> Image:
+    """Draw boxes, and captions where there are ``labels``."""
+    line = max(round(min(canvas.shape[:2]) / 240), 1)
+    # Lowest score first, so that the best box is drawn last and stays visible.
+    order = np.argsort(found.score, kind="stable")
+    limit = np.array([canvas.shape[1], canvas.shape[0]] * 2) - 1
+    corners = np.clip(np.rint(found.xyxy * factor), 0, limit).astype(int).tolist()
+    for index in order:
+        left, top, right, bottom = corners[index]
+        cv2.rectangle(canvas, (left, top), (right, bottom), BLACK, line + 2, cv2.LINE_AA)
+        cv2.rectangle(canvas, (left, top), (right, bottom), class_color(int(found.class_id[index])), line, cv2.LINE_AA)
+    for index in order if labels is not None else ():
+        class_id = int(found.class_id[index])
+        track = "" if found.track_id is None else f" #{found.track_id[index]}"
+        # ground truth has no score: NaN
+        score = "" if math.isnan(found.score[index]) else f" {found.score[index]:.2f}"
+        caption = f"{label_of(labels or (), class_id)}{track}{score}"
+        draw_caption(canvas, caption, corners[index][0], corners[index][1], class_color(class_id))
+    return canvas

@@ -1,0 +1,98 @@
+"""Every task is complete: names, decoders, drawings, goldens; outputs of another task are refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from edgecnn.card import Decode, ModelCard, Preprocess, TaskName
+from edgecnn.errors import InputError
+from edgecnn.npz import picked
+from edgecnn.parity import TOLERANCES
+from edgecnn.postprocess import DECODERS
+from edgecnn.runtime.draw.painter import DRAWINGS, draw
+from edgecnn.schema import SchemaError
+from edgecnn.tasks import TASKS, check_outputs, compare, find, for_decoder, for_prediction
+from edgecnn.types import Classes, Detections, Prediction, TensorSpec, Values
+
+BOXES = Detections(np.float32([[1, 2, 30, 40]]), np.float32([0.75]), np.int64([1]))
+EXAMPLES: dict[str, Prediction] = {
+    "classify": Classes(np.float32([0.25, 0.75])),
+    "detect": BOXES,
+    "regress": Values(np.float32([3.5, -1])),
+}
+LABELS = ("mug", "glass")
+
+
+def card(task: TaskName, labels: tuple[str, ...] = LABELS) -> ModelCard:
+    decode = Decode(find(task).default_decoder or "fcos")
+    return ModelCard(name="m", task=task, labels=labels, preprocess=Preprocess((32, 32)), decode=decode)
+
+
+def outputs(*shapes: tuple[int, ...]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(f"output_{index}", shape, "float32") for index, shape in enumerate(shapes))
+
+
+def test_cards_know_the_names_of_all_tasks() -> None:
+    assert tuple(TASKS) == get_args(TaskName)
+    assert all(task.name == name for name, task in TASKS.items())
+    assert EXAMPLES.keys() == TASKS.keys()
+
+
+def test_each_decoder_belongs_to_a_task() -> None:
+    assert {decoder for task in TASKS.values() for decoder in task.decoders} == set(DECODERS)
+    assert for_decoder("yolo").name == "detect"
+    with pytest.raises(InputError, match="there is no decoder 'nms'"):
+        for_decoder("nms")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_prediction_is_drawn_and_told(name: str) -> None:
+    prediction = EXAMPLES[name]
+    owner = for_prediction(prediction)
+    assert owner.name in DRAWINGS
+    blank = np.zeros((320, 320, 3), np.uint8)
+    assert (draw(blank, prediction, LABELS) != blank).any()
+    (parts,) = owner.record(prediction, LABELS).values()
+    assert isinstance(parts, list)
+    assert owner.headline(prediction, LABELS)
+    assert owner.text(prediction, LABELS)[0]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_golden_holds_the_prediction(name: str) -> None:
+    task = TASKS[name]  # type: ignore[index]
+    arrays = task.to_arrays(EXAMPLES[name])
+    assert tuple(arrays) == task.golden
+    if not arrays:
+        return
+    stored = {f"0.{key}": array for key, array in arrays.items()}
+    again = task.from_arrays(partial(picked, stored, prefix="0."))
+    assert compare(EXAMPLES[name], again, TOLERANCES["fp32"]).same == compare(again, again, TOLERANCES["fp32"]).total
+    with pytest.raises(SchemaError, match=f"0.{task.golden[0]} is missing"):
+        task.from_arrays(partial(picked, {}, prefix="0."))
+
+
+def test_predictions_of_two_tasks_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="can't compare Classes with Detections"):
+        compare(EXAMPLES["classify"], BOXES, TOLERANCES["fp32"])
+
+
+def test_a_feature_map_is_no_classifier() -> None:
+    labels = tuple(map(str, range(64)))
+    with pytest.raises(InputError, match="needs one row of class scores, but the outputs of the model are output_0 1x4x64x64"):
+        check_outputs(outputs((1, 4, 64, 64)), card("classify", labels))
+    check_outputs(outputs((1, 64, 1, 1)), card("classify", labels))
+
+
+def test_several_heads_are_no_regression() -> None:
+    with pytest.raises(InputError, match=r"one output with one row of values, but .* output_0 1x1, output_1 1x1, output_2 1x1"):
+        check_outputs(outputs((1, 1), (1, 1), (1, 1)), card("regress", ("a",)))
+
+
+def test_the_fix_names_the_task_that_the_outputs_resemble() -> None:
+    with pytest.raises(InputError, match="give --task classify"):
+        check_outputs(outputs((1, 3)), card("regress", ("a",)))
