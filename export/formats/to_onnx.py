@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,17 @@ import numpy as np
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.quantize import qdq_calibration
+from edgecnn.export.quantize.histogram import METHODS
+from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
-from edgecnn.export.quantize.qdq import as_pixels, simplify_qdq
+from edgecnn.export.quantize.qdq import simplify_qdq
+from edgecnn.export.quantize.qdq_calibration import OnnxCalibration
 from edgecnn.export.quantize.qdq_ranges import quantize_trained
-from edgecnn.types import Array, Tensors
+from edgecnn.types import Tensors
 
 SUFFIX = ".onnx"
+RANGES = METHODS
 OPSET = 18  # the oldest opset that torch's exporter writes without conversion; read by ONNX Runtime 1.14 and later
 
 SMALL = 64  # tensors with fewer elements, such as biases, stay float32: nothing to gain
@@ -52,7 +55,7 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     """The same model in another precision; ``feeds`` set the ranges of int8. ``program`` stays as it is."""
     if precision == "fp16":
         return _half(program)
-    return _int8(program, feeds) if precision == "int8" else program
+    return int8(calibrate(program, feeds)) if precision == "int8" else program
 
 
 def lower_trained(program: Any, trained_ranges: TrainedRanges, *, drop_cast: bool = True) -> Any:
@@ -103,42 +106,11 @@ def _copied(program: Any) -> Any:
     return copy
 
 
-class _Reader:
-    """The calibration data reader of ONNX Runtime."""
-
-    def __init__(self, feeds: Iterable[Tensors]) -> None:
-        self._feeds: Iterator[Tensors] = iter(feeds)
-
-    def get_next(self) -> dict[str, Array] | None:
-        """The next feed, None at the end."""
-        feed = next(self._feeds, None)
-        return None if feed is None else dict(feed)
+def calibrate(program: Any, feeds: list[Tensors]) -> OnnxCalibration:
+    """The distribution of each tensor over ``feeds``, from which ``int8`` makes the int8 model of any plan."""
+    return qdq_calibration.calibrate(program, feeds)
 
 
-def _int8(program: Any, feeds: list[Tensors]) -> Any:
+def int8(calibration: OnnxCalibration, plan: QuantizationPlan = PLAIN) -> Any:
     """QDQ: uint8 activations, int8 weights per channel, the pair that ONNX Runtime runs fastest on x86 with VNNI and on ARM."""
-    import onnx
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
-        plain, prepared, done = (Path(folder) / f"{step}.onnx" for step in ("plain", "prepared", "int8"))
-        onnx.save(program, plain)
-        quant_pre_process(plain, prepared, skip_symbolic_shape=True)  # all shapes are fixed
-        quantize_static(
-            prepared,
-            done,
-            _Reader(feeds),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            extra_options={
-                # asymmetric: activations after a ReLU are never negative and would lose half of the codes
-                "ActivationSymmetric": False,
-                "WeightSymmetric": True,
-                "TensorQuantOverrides": as_pixels(onnx.load(prepared)),
-            },
-        )
-        return simplify_qdq(_bare(onnx.load(done)))
+    return simplify_qdq(_bare(qdq_calibration.quantize(calibration, plan)))

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.quantize.histogram import KEPT
+from edgecnn.export.quantize.layers import openvino_operators
+from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.types import Tensors
 
 SUFFIX = ".xml"
 NOTES = ("nncf", "conversion_parameters")  # metadata that the tools add
 TRAINED_FROM = "onnx"  # format of the fp32 program that lower_trained takes
+RANGES = ("min-max", "percentile", "mse")  # the methods that NNCF has
 HALF = "half"  # rt_info flag read by save: weights are compressed on writing, the graph itself stays fp32
 
 
@@ -42,7 +47,7 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     model = program.clone()
     if precision == "fp16":
         model.set_rt_info(True, ["edgecnn", HALF])
-    return _int8(model, feeds) if precision == "int8" else model
+    return int8(calibrate(program, feeds)) if precision == "int8" else model
 
 
 def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
@@ -75,22 +80,52 @@ def save(program: Any, path: Path) -> None:
     path.write_bytes(re.sub(rb">\s+<", b"><", path.read_bytes()))  # indentation is a third of an int8 graph's XML
 
 
-def _int8(model: Any, feeds: list[Tensors]) -> Any:
-    """Preset MIXED: symmetric weights, asymmetric activations where needed; more accurate than PERFORMANCE, as fast with VNNI.
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenvinoCalibration:
+    """A model and the images that set its ranges; NNCF runs them for every plan."""
 
-    Ranges are minimum and maximum over all images: NNCF's default, a mean over images, clips rare large values.
-    """
-    import nncf
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+    model: Any
+    feeds: list[Tensors]
 
+
+def calibrate(program: Any, feeds: list[Tensors]) -> OpenvinoCalibration:
+    """What ``int8`` makes the int8 model of any plan from."""
+    model = program.clone()
     for index, operator in enumerate(model.get_ordered_ops()):  # module paths as names make the file large
         if operator.get_type_name() not in ("Parameter", "Result"):
             operator.set_friendly_name(f"n{index}")
-    advanced = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX)
+    return OpenvinoCalibration(model, feeds)
+
+
+def int8(calibration: OpenvinoCalibration, plan: QuantizationPlan = PLAIN) -> Any:
+    """Preset MIXED: symmetric weights, asymmetric activations where needed; more accurate than PERFORMANCE, as fast with VNNI."""
+    import nncf
+
+    keep = plan.float_operators(openvino_operators(calibration.model))
     return nncf.quantize(
-        model,
-        nncf.Dataset(feeds),
+        calibration.model.clone(),
+        nncf.Dataset(calibration.feeds),
         preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(feeds),
-        advanced_parameters=advanced,
+        subset_size=len(calibration.feeds),
+        ignored_scope=nncf.IgnoredScope(names=sorted(keep), validate=False),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_estimator(plan.ranges)),
     )
+
+
+def _estimator(method: str) -> Any:
+    """NNCF's estimator for one of ``RANGES``.
+
+    Its default, a mean over images, clips rare large values; its histograms give the range of least squared error.
+    """
+    from nncf.quantization import range_estimator as nncf_ranges
+
+    kinds, merged = nncf_ranges.StatisticsType, nncf_ranges.AggregatorType
+    if method == "min-max":
+        return nncf_ranges.RangeEstimatorParametersSet.MINMAX
+    if method == "mse":
+        return nncf_ranges.RangeEstimatorParametersSet.HISTOGRAM
+    low, high = (
+        nncf_ranges.StatisticsCollectorParameters(kinds.QUANTILE, aggregator, quantile_outlier_prob=(1 - KEPT) / 2)
+        for aggregator in (merged.MIN, merged.MAX)
+    )
+    return nncf_ranges.RangeEstimatorParameters(low, high)

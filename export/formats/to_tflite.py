@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import re
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.cpus import usable_cpus
 from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.quantize.histogram import METHODS, Histogram
+from edgecnn.export.quantize.layers import tflite_operators
+from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
-from edgecnn.export.quantize.tflite_ranges import ranges
+from edgecnn.export.quantize.tflite_histograms import histograms
+from edgecnn.export.quantize.tflite_ranges import as_ends, ranges
 from edgecnn.types import Tensors
 
 SUFFIX = ".tflite"
+RANGES = METHODS
 SIGNATURE = "serving_default"
 
 
@@ -45,7 +53,7 @@ def lower(program: bytes, precision: Precision, feeds: list[Tensors]) -> bytes:
     """The same model in another precision; ``feeds`` set the ranges of int8."""
     if precision == "fp16":
         return _half(program)
-    return _int8(program, feeds) if precision == "int8" else program
+    return int8(calibrate(program, feeds)) if precision == "int8" else program
 
 
 def save(program: bytes, path: Path) -> None:
@@ -69,19 +77,56 @@ def _half(program: bytes) -> bytes:
 
 def lower_trained(program: bytes, trained_ranges: TrainedRanges) -> bytes:
     """The same model in int8 with trained ranges."""
-    from ai_edge_quantizer import qtyping
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-
     found, free = ranges(program, trained_ranges)
     job = _int8_job(program)
-    for pattern in free:
-        job.update_quantization_recipe(pattern, qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    for name in free:
+        keep_float(job, name)
     return bytes(job.quantize(found).quantized_model)
 
 
-def _int8(program: bytes, feeds: list[Tensors]) -> bytes:
-    job = _int8_job(program)
-    return bytes(job.quantize(_ranges(program, job.get_quantization_recipe(), feeds)).quantized_model)
+@dataclass(slots=True, eq=False)
+class TfliteCalibration:
+    """A flatbuffer and the images that set its ranges; what was measured is kept for further plans."""
+
+    program: bytes
+    feeds: list[Tensors]
+    ends: Any = None  # minimum and maximum of each tensor, in the quantizer's format
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+
+    def ranges(self, method: str) -> Any:
+        """The range of each tensor by one of ``histogram.METHODS``, in the quantizer's format."""
+        if self.ends is None:
+            self.ends = _ranges(self.program, _int8_job(self.program).get_quantization_recipe(), self.feeds)
+        if method == "min-max":
+            return copy.deepcopy(self.ends)  # the quantizer may change them
+        if not self.histograms:
+            self.histograms = histograms(self.program, self.feeds)
+        found = copy.deepcopy(self.ends)
+        for name in found.keys() & self.histograms.keys():
+            found[name] |= as_ends(self.histograms[name].range(method))
+        return found
+
+
+def calibrate(program: bytes, feeds: list[Tensors]) -> TfliteCalibration:
+    """What ``int8`` makes the int8 model of any plan from."""
+    return TfliteCalibration(program, feeds)
+
+
+def int8(calibration: TfliteCalibration, plan: QuantizationPlan = PLAIN) -> bytes:
+    """Static int8: activations per tensor, weights per channel; the operators that ``plan`` keeps stay in float."""
+    job = _int8_job(calibration.program)
+    for name in sorted(plan.float_operators(tflite_operators(calibration.program))):
+        keep_float(job, name)
+    return bytes(job.quantize(calibration.ranges(plan.ranges)).quantized_model)
+
+
+def keep_float(job: Any, name: str) -> None:
+    """Leave the operator whose output is the tensor ``name`` in floating point."""
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    pattern = rf"(^|;){re.escape(name)}(;|$)"
+    job.update_quantization_recipe(pattern, qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
 def _int8_job(program: bytes) -> Any:

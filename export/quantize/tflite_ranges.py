@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +19,12 @@ PASS_THROUGH = (
 
 
 def ranges(program: bytes, trained_ranges: TrainedRanges) -> tuple[dict[str, dict[str, Array]], list[str]]:
-    """Minimum and maximum of tensors by name in the quantizer's format, and name patterns of operators to keep in floating point.
+    """Minimum and maximum of tensors by name in the quantizer's format, and the outputs of operators to keep in floating point.
 
     Operators with an input or output of unknown range stay in floating point.
     Raises ``InputError`` where a trained range matches no tensor of the graph.
     """
-    interpreter = _run(program, trained_ranges.image)
+    interpreter = open_and_run(program, trained_ranges.image)
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     operators = interpreter._get_ops_details()
     made = {int(index): details[index]["name"] for operator in operators for index in operator["outputs"]}
@@ -33,11 +32,11 @@ def ranges(program: bytes, trained_ranges: TrainedRanges) -> tuple[dict[str, dic
     known = trained_ranges.match({name: interpreter.get_tensor(index) for index, name in real.items()})
     known = propagate(known, _links(operators, made))
     unknown = [operator for operator in operators if _lacks(operator, real, known)]
-    free = [rf"(^|;){re.escape(made[int(index)])}(;|$)" for operator in unknown for index in operator["outputs"]]
-    return {name: _ends(ends) for name, ends in known.items()}, free
+    free = [made[int(index)] for operator in unknown for index in operator["outputs"]]
+    return {name: as_ends(ends) for name, ends in known.items()}, free
 
 
-def _run(program: bytes, image: Array) -> Any:
+def open_and_run(program: bytes, image: Array) -> Any:
     """An interpreter after one run, with all intermediate tensors preserved."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -71,5 +70,6 @@ def _lacks(operator: Any, real: Mapping[int, str], known: Mapping[str, Range]) -
     return any(index in real and real[index] not in known for index in around)
 
 
-def _ends(ends: Range) -> dict[str, Array]:
+def as_ends(ends: Range) -> dict[str, Array]:
+    """A range in the quantizer's format."""
     return {"min": np.array([ends[0]], np.float32), "max": np.array([ends[1]], np.float32)}

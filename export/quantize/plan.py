@@ -1,0 +1,27 @@
+"""A plan for int8: how ranges are measured, and which layers stay in float."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgecnn.export.quantize.layers import Layer, LayerOperator, operators_by_layer
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationPlan:
+    """``ranges`` is one of ``edgecnn.export.quantize.histogram.METHODS``; ``keep`` names those of ``layers`` that stay in float."""
+
+    ranges: str = "min-max"
+    keep: frozenset[str] = frozenset()
+    layers: tuple[Layer, ...] = ()
+
+    def float_operators(self, operators: Sequence[LayerOperator]) -> set[str]:
+        """Names of the operators of a graph that stay in float."""
+        if not self.keep:
+            return set()
+        found = operators_by_layer(operators, self.layers)
+        return {name for layer in self.keep for name in found[layer]}
+
+
+PLAIN = QuantizationPlan()
