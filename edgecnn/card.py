@@ -26,12 +26,12 @@ from edgecnn.schema import (
     text,
     unchanged,
 )
+from edgecnn.task_names import TASK_NAMES, TaskName
 from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 
 CARD_KEY = "edgecnn.card"
 CARD_VERSION = 1
 
-TaskName = Literal["classify", "detect", "regress"]
 Resize = Literal["letterbox", "stretch", "crop"]
 Align = Literal["center", "corner"]
 Color = Literal["rgb", "bgr", "gray"]
@@ -221,7 +221,7 @@ _CARD = record(
     {
         "version": integer(CARD_VERSION, CARD_VERSION),
         "name": text(),
-        "task": one_of(*get_args(TaskName)),
+        "task": one_of(*TASK_NAMES),
         "labels": items(text(), most=65536),
         "preprocess": _PREPROCESS,
         "decode": record({"name": text()}, {"options": unchanged(_DECODE_OPTIONS)}),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.card import TaskName
 from edgecnn.data import Dataset, open_dataset
+from edgecnn.task_names import TaskName
 from edgecnn.types import Image
 
 SCENE = "scene:cups?seed=7001&every=15"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from edgecnn.card import TaskName
+from edgecnn.task_names import TaskName
 from edgecnn.types import Boxes, Image
 
 

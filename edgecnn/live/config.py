@@ -19,6 +19,7 @@ from edgecnn.errors import InputError
 from edgecnn.live import parsers as p
 from edgecnn.live.camera_names import name_of, unique
 from edgecnn.live.config_fields import Checked, group, option, option_name
+from edgecnn.task_names import TASK_NAMES
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
@@ -32,7 +33,7 @@ Anchor = Literal["bottom", "center", "top"]
 
 # Repeated here, because the modules that define these words import NumPy; a test compares them.
 CARD_PARSERS: Mapping[str, p.Parser] = {
-    "task": p.OneOf("classify", "detect", "regress"),
+    "task": p.OneOf(*TASK_NAMES),
     "decode": p.Text("NAME"),
     "labels": p.File("NAMES", several=True),
     "size": p.ImageSize(),

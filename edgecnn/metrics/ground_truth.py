@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from edgecnn.card import TaskName
+from edgecnn.task_names import TaskName
 from edgecnn.types import Float32, Image, Int64
 
 

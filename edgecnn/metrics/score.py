@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgecnn.card import TaskName
+from edgecnn.task_names import TaskName
 from edgecnn.types import Float32, Int64
 
 IN_UNITS = ("mae", "rmse")  # in the units of the value, not fractions

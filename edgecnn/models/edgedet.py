@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecnn.card import TaskName
 from edgecnn.models.blocks import conv_bn_relu, separable
+from edgecnn.task_names import TaskName
 
 STRIDES = (8, 16, 32)
 PRIOR = 0.01  # initial score of every cell: focal loss, arXiv:1708.02002, section 4.1

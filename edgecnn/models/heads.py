@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from edgecnn.card import TaskName
+from edgecnn.task_names import TaskName
 
 HeadKind = Literal["classify", "regress"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.card import TaskName
 from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.task_names import TaskName
 
 if TYPE_CHECKING:
     from torch import nn

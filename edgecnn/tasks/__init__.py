@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgecnn.card import ModelCard, TaskName
+from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.preprocess import Geometry
+from edgecnn.task_names import TaskName
 from edgecnn.tasks.classify import Classify
 from edgecnn.tasks.detect import Detect
 from edgecnn.tasks.interface import Task

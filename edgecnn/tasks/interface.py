@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from edgecnn.card import ModelCard, Resize, TaskName
+from edgecnn.card import ModelCard, Resize
 from edgecnn.preprocess import Geometry
+from edgecnn.task_names import TaskName
 from edgecnn.types import Array, Float32, Prediction, TensorSpec
 
 if TYPE_CHECKING:

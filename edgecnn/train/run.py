@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgecnn.card import ModelCard, TaskName
+from edgecnn.card import ModelCard
 from edgecnn.data import open_dataset
 from edgecnn.data.address import SCENE, parse_address
 from edgecnn.data.problems import counted, to_stderr
@@ -20,6 +20,7 @@ from edgecnn.metrics.average_precision import load_pycocotools
 from edgecnn.models import create
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
+from edgecnn.task_names import TaskName
 from edgecnn.train import batch_memory, hardware, transfer
 from edgecnn.train.classify import ClassificationObjective
 from edgecnn.train.cleanup import remove_if_failed

@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edgecnn.card import TaskName
 from edgecnn.runtime.draw.boxes import draw_boxes
 from edgecnn.runtime.draw.captions import caption_box, class_color, draw_caption
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
 from edgecnn.runtime.draw.panels import draw_classes, draw_values
+from edgecnn.task_names import TaskName
 from edgecnn.tasks import for_prediction
 from edgecnn.types import Float32, Image, Overlay, Prediction, Result
 

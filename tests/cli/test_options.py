@@ -11,12 +11,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.card import Align, Color, Resize, TaskName
+from edgecnn.card import Align, Color, Resize
 from edgecnn.cli.options import CONFIG_OPTIONS, model_options
 from edgecnn.live.config import CARD_PARSERS
 from edgecnn.live.parsers import OneOf
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.task_names import TaskName
 
 seen: dict[str, Any] = {}
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 import pytest
 
-from edgecnn.card import Align, Color, Resize, TaskName
+from edgecnn.card import Align, Color, Resize
 from edgecnn.cli.run import command
 from edgecnn.errors import InputError
 from edgecnn.live.cameras_file import CamerasFile
@@ -35,6 +35,7 @@ from edgecnn.runtime.pipeline import camera_stream
 from edgecnn.runtime.pipeline.region_inference import Tiles
 from edgecnn.runtime.steps import shapes
 from edgecnn.runtime.steps.line_counter import parse_line
+from edgecnn.task_names import TaskName
 
 # A value for each field that is not the default, as a command line has it.
 TEXTS = {

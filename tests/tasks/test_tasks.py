@@ -8,13 +8,14 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from edgecnn.card import Decode, ModelCard, Preprocess, TaskName
+from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.npz import picked
 from edgecnn.parity import TOLERANCES
 from edgecnn.postprocess import DECODERS
 from edgecnn.runtime.draw.painter import DRAWINGS, draw
 from edgecnn.schema import SchemaError
+from edgecnn.task_names import TaskName
 from edgecnn.tasks import TASKS, check_outputs, compare, find, for_decoder, for_prediction
 from edgecnn.types import Classes, Detections, Prediction, TensorSpec, Values
 

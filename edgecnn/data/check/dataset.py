@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from edgecnn.card import TaskName
 from edgecnn.data.address import parse_address
 from edgecnn.data.check.boxes import odd_boxes
 from edgecnn.data.check.duplicates import Fingerprints
@@ -19,6 +18,7 @@ from edgecnn.data.problems import counted
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import part_of
 from edgecnn.errors import InputError
+from edgecnn.task_names import TaskName
 from edgecnn.types import Image
 
 SCENE_FRAMES = 200

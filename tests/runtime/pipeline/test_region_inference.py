@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.card import Decode, ModelCard, Preprocess, TaskName
+from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.metrics import match
 from edgecnn.postprocess.nms import NmsOptions
@@ -14,6 +14,7 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.pipeline.region_inference import RegionInference, Tiles, merge, parse_roi, parse_tiles
 from edgecnn.runtime.steps.shapes import Shape
 from edgecnn.scene import Scene, parse_scene
+from edgecnn.task_names import TaskName
 from edgecnn.types import Detections, Image, Prediction
 
 
