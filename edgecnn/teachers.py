@@ -16,6 +16,7 @@ from edgecnn.errors import InputError
 from edgecnn.labels import parse_renames, rename
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.tasks import find
 from edgecnn.types import Detections, Image
 
 OWN = ("threshold", "lower", "rename")
@@ -99,7 +100,7 @@ def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[PseudoLabeler, ...
 
 def _teacher(address: TeacherAddress, predictor: Predictor) -> PseudoLabeler:
     labels = predictor.card.labels
-    if predictor.card.task != "detect":
+    if not find(predictor.card.task).has_boxes:
         raise InputError(f"{address.path.name} can't label images: it is not a detector", "name a detector with --pseudo")
     labels = rename(labels, parse_renames(address.rename)) if address.rename else labels
     digest = hashlib.sha256(address.path.read_bytes()).hexdigest()

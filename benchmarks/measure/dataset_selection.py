@@ -11,7 +11,7 @@ from edgecnn.data.problems import check_strict
 from edgecnn.data.relabel import match_classes
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap
-from edgecnn.metrics.average_precision import load_pycocotools
+from edgecnn.tasks import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,7 @@ class DatasetSelection:
                 f"{dataset.name} is a dataset to {dataset.task}, but {card.name} is a model to {card.task}",
                 "name another dataset",
             )
-        if card.task == "detect":
-            load_pycocotools()
+        find(card.task).check_measure()
         self.match_classes(dataset, card.labels)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.task_names import TaskName
+from edgecnn.tasks import find
 from edgecnn.types import Image
 
 SCENE = "scene:cups?seed=7001&every=15"
@@ -25,7 +26,7 @@ class BenchmarkInputs:
 
 def default_inputs(task: TaskName, count: int) -> BenchmarkInputs:
     """The built-in scene for detectors, because NMS time depends on the image; noise for all others."""
-    if task == "detect":
+    if find(task).has_boxes:
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
     images = tuple(random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count))

@@ -19,6 +19,7 @@ from edgecnn.metrics import Score
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
+from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Array, Image
 
@@ -103,7 +104,7 @@ class ModelUnderTest:
             return None
         card = self.predictor.card
         dataset, classes = data.match_classes(dataset, card.labels)
-        if card.task == "detect":
+        if find(card.task).has_threshold:
             chosen = whole_curve(options)
             limits = {"score_threshold": chosen.score_threshold, "max_detections": chosen.max_detections}
             card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **limits}))

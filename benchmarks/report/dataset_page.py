@@ -17,7 +17,7 @@ def dataset_page(check: DatasetCheck) -> str:
     jinja2 = load_jinja()
     template = resources.files("edgecnn.benchmarks.report").joinpath("dataset.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    rows = class_rows(check) if check.task != "regress" else []
+    rows = class_rows(check) if check.about.has_classes else []
     most = max((sum(counts) for _, counts in rows), default=0) or 1
     page: str = environment.from_string(template).render(
         check=check,
@@ -25,7 +25,7 @@ def dataset_page(check: DatasetCheck) -> str:
         reading=reading(check),
         clean=not check.faults(),
         parts=[(part.name or "all images", part_facts(part)) for part in check.parts],
-        unit="boxes" if check.task == "detect" else "images",
+        unit="boxes" if check.about.has_boxes else "images",
         rows=[(name, counts, round(100 * sum(counts) / most, 1)) for name, counts in rows],
         findings=[(title, lines[:SHOWN], max(len(lines) - SHOWN, 0)) for title, lines in findings(check)],
         legend=list(legend(check)),

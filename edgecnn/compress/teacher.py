@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from edgecnn.card import ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.models import load_checkpoint
+from edgecnn.tasks import find
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +79,7 @@ def _adapted(inputs: Tensor, preprocess: Preprocess, card: ModelCard) -> Tensor:
         )
         inputs = (inputs * std + mean - new_mean) / new_std
     # A detector keeps the batch's size: its cells must be those of the student, box for box.
-    if card.task != "detect" and inputs.shape[2:] != own.size:
+    if not find(card.task).has_boxes and inputs.shape[2:] != own.size:
         inputs = F.interpolate(inputs, own.size, mode="bilinear", antialias=True)
     return inputs
 

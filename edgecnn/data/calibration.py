@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
+from edgecnn.tasks import find
 from edgecnn.types import Float32, Image
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def _candidates(dataset: Dataset, most: int, draw: random.Random) -> list[tuple[
     """Index and class of up to ``most`` samples, drawn at random and evenly over the classes."""
     indices: Sequence[int] = range(len(dataset))
     # lazy samples compute their boxes on access (the scene renders them): draw first, then look at the classes of those only
-    if not isinstance(dataset.samples, list) and dataset.task == "detect" and len(dataset) > most:
+    if not isinstance(dataset.samples, list) and find(dataset.task).has_boxes and len(dataset) > most:
         indices = sorted(draw.sample(indices, most))
     groups: dict[int, list[int]] = defaultdict(list)
     for index, group in zip(indices, _groups(dataset.pick(indices)), strict=True):
@@ -105,9 +106,7 @@ def _candidates(dataset: Dataset, most: int, draw: random.Random) -> list[tuple[
 
 def _groups(dataset: Dataset) -> list[int]:
     """The class of each sample; for boxes the class that is rarest in the dataset; -1 if there is none."""
-    if dataset.task == "classify":
-        return [-1 if sample.label is None else sample.label for sample in dataset.samples]
-    classes = [set() if sample.boxes is None else set(sample.boxes.class_id.tolist()) for sample in dataset.samples]
+    classes = [sample.classes for sample in dataset.samples]
     images_of = Counter(class_id for ids in classes for class_id in ids)
     return [min(ids, key=lambda class_id: (images_of[class_id], class_id)) if ids else -1 for ids in classes]
 

@@ -17,6 +17,7 @@ from edgecnn.files import write_error, write_file
 from edgecnn.json_text import dump_json
 from edgecnn.labels import normalize
 from edgecnn.metrics.match import iou_matrix
+from edgecnn.tasks import find
 from edgecnn.types import Array, Boxes, Detections, Image
 
 SAME_OBJECT_IOU = 0.5  # the usual threshold for a match, as in AP50
@@ -82,7 +83,7 @@ def pseudo_label(
     lower = threshold if lower is None else lower
     if not 0 < lower <= threshold <= 1:
         raise ValueError(f"lower {lower} and threshold {threshold} are not 0 < lower <= threshold <= 1")
-    if dataset.task != "detect":
+    if not find(dataset.task).has_boxes:
         raise InputError(f"pseudo-labels need a dataset of boxes, but {dataset.name} is one to {dataset.task}", "name another")
     info = {"key": key, "lower": lower, "classes": {str(own): wanted for own, wanted in sorted(classes.items())}}
     found = _Cache(cache, info, dataset.labels)

@@ -14,6 +14,7 @@ from edgecnn.data.paths import exists, sub_folders
 from edgecnn.data.problems import LINE, counted, problem_lines, short
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
+from edgecnn.tasks import find
 
 SHOWN_CLASSES = 5
 NAME = 40  # characters of a class name
@@ -149,9 +150,9 @@ def describe(dataset: Dataset) -> str:
         return ""
     found, empty = _by_class(dataset)
     counts = [counted(len(dataset), "image")]
-    if dataset.task == "detect":
+    if find(dataset.task).has_boxes:
         counts += [counted(sum(found.values()), "box"), *([f"{empty:,} without objects"] if empty else [])]
-    if dataset.task == "regress":
+    if not find(dataset.task).has_classes:
         counts.append(f"the value {short(dataset.labels[0], NAME)}")
     elif dataset.labels:
         counts.append(f"{counted(len(dataset.labels), 'class')} ({_listed(_most_first(dataset, found))})")

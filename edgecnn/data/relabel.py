@@ -49,7 +49,7 @@ def to_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     if len(lacking) == len(classes):
         problem = f"{dataset.name} has the classes {', '.join(dataset.labels) or '(none)'}, but none of {', '.join(classes)}"
         raise InputError(problem, "map them with rename=old:new, or leave the dataset out")
-    if dataset.task == "classify":
+    if find(dataset.task).truth == "label":
         dataset = dataset.pick([i for i, one in enumerate(dataset.samples) if one.label is not None and new_of[one.label] >= 0])
     lacking |= _still_unlabelled(dataset.unlabelled, new_of)
 

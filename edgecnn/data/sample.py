@@ -29,6 +29,12 @@ class Sample:
     unlabelled: frozenset[int] = frozenset()
     value: float | None = None
 
+    @property
+    def classes(self) -> frozenset[int]:
+        """The classes that the image is labelled with."""
+        boxes = () if self.boxes is None else self.boxes.class_id.tolist()
+        return frozenset(boxes) if self.label is None else frozenset((self.label, *boxes))
+
 
 class LazySamples(Sequence[Sample]):
     """A sequence of ``size`` samples, each created by ``make(index)`` on access; slices are lazy, too."""

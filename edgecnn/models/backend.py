@@ -10,6 +10,7 @@ from edgecnn.backend_errors import closed_error, inference_error
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.models.checkpoint import load_checkpoint
+from edgecnn.tasks import find
 from edgecnn.tensors import check_feeds
 from edgecnn.types import Array, Tensors, TensorSpec
 
@@ -36,7 +37,7 @@ class TorchBackend:
         self.inputs = (TensorSpec("image", (1, card.preprocess.channels, *card.preprocess.size), "float32", "NCHW"),)
         self.metadata = {CARD_KEY: card.to_json()}
         self.concurrency = requests
-        self._single = "values" if card.task == "regress" else "logits"  # the output's name in exported files
+        self._single = next(iter(find(card.task).output_names(card.decode.name, 1)), "logits")  # as in exported files
         found = self._forward(self._model, torch.zeros(self.inputs[0].shape))
         self.outputs = tuple(TensorSpec(name, array.shape, array.dtype.name) for name, array in found.items())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
-from edgecnn.card import Decode, ModelCard, Preprocess
+from edgecnn.card import Decode, ModelCard, Preprocess, Resize
 from edgecnn.models.registry import create, defaults
+from edgecnn.task_names import TaskName
 from edgecnn.thresholds import MAX_DETECTIONS, NMS_IOU
 from edgecnn.types import TensorSpec
 
@@ -25,39 +27,50 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
     Raises ``InputError`` for an unknown model or option, ``ValueError`` for a number of labels that is not the model's ``classes``.
     """
     model = create(name, **options)
-    size, task = model.size, model.task
+    size, task = model.size, cast(TaskName, model.task)
+    own = OUTPUTS[task]
     values = defaults(name) | dict(options)
     channels = int(values["channels"])
     if len(labels) != values["classes"]:
         raise ValueError(f"{len(labels)} labels do not match the classes of the model in {options}")
     preprocess = Preprocess(
         size=size,  # type: ignore[arg-type]
-        resize="letterbox" if task == "detect" else "stretch",
+        resize=own.resize,
         color="gray" if channels == 1 else "rgb",
         std=(255.0,),
     )
     return ModelCard(
         name=name,
-        task=task,  # type: ignore[arg-type]
+        task=task,
         labels=tuple(labels),
         preprocess=preprocess,
-        decode=_decode(str(task), len(labels)),
+        decode=own.decode(len(labels)),
         inputs=(TensorSpec("image", (1, channels, *preprocess.size), "float32", "NCHW"),),
-        outputs=_outputs(str(task), preprocess.size, len(labels)),
+        outputs=own.specs(preprocess.size, len(labels)),
         model={"name": name, "options": dict(options)},
     )
 
 
-def _decode(task: str, classes: int) -> Decode:
-    if task == "detect":
-        return Decode("fcos", dict(DETECT))
-    if task == "regress":
-        return Decode("values", {"scale": [1.0] * classes, "offset": [0.0] * classes})
-    return Decode("softmax")
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """Resize rule, decoder and outputs of the own models of one task, for an input size and a number of labels."""
+
+    resize: Resize
+    decode: Callable[[int], Decode]
+    specs: Callable[[tuple[int, int], int], tuple[TensorSpec, ...]]
 
 
-def _outputs(task: str, size: tuple[int, int], classes: int) -> tuple[TensorSpec, ...]:
-    if task != "detect":
-        return (TensorSpec("values" if task == "regress" else "logits", (1, classes), "float32"),)
+def _boxes_and_scores(size: tuple[int, int], classes: int) -> tuple[TensorSpec, ...]:
     cells = sum((size[0] // stride) * (size[1] // stride) for stride in DETECT["strides"])
     return TensorSpec("boxes", (1, cells, 4), "float32"), TensorSpec("scores", (1, cells, classes), "float32")
+
+
+OUTPUTS: Mapping[TaskName, _Outputs] = {
+    "classify": _Outputs("stretch", lambda _: Decode("softmax"), lambda _, n: (TensorSpec("logits", (1, n), "float32"),)),
+    "detect": _Outputs("letterbox", lambda _: Decode("fcos", dict(DETECT)), _boxes_and_scores),
+    "regress": _Outputs(
+        "stretch",
+        lambda n: Decode("values", {"scale": [1.0] * n, "offset": [0.0] * n}),
+        lambda _, n: (TensorSpec("values", (1, n), "float32"),),
+    ),
+}

@@ -16,6 +16,7 @@ from edgecnn.tasks.classify import Classify
 from edgecnn.tasks.detect import Detect
 from edgecnn.tasks.interface import Task
 from edgecnn.tasks.regress import Regress
+from edgecnn.tasks.wrong import OutputsError
 from edgecnn.types import Prediction, TensorSpec
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def check_outputs(outputs: Sequence[TensorSpec], card: ModelCard) -> None:
     """Raise ``InputError`` where the outputs of a model can't be those of its task; the fix names a task that they resemble."""
     try:
         find(card.task).check_outputs(outputs, card)
-    except InputError as error:
+    except OutputsError as error:
         better = [task.name for task in TASKS.values() if task.name != card.task and task.resembles(outputs)]
         if not better:
             raise

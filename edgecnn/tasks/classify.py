@@ -30,6 +30,7 @@ class Classify(Task[Classes]):
 
     name, prediction, model, data = "classify", Classes, "a classifier", "classes"
     decoders, default_decoder = tuple(CLASSIFIERS), "softmax"
+    truth = "label"
     compared, metric, allowed_drop, golden = "labels", "top1", 0.005, ("classes",)
 
     def output_names(self, decoder: str, count: int) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ class Detect(Task[Detections]):
     name, prediction, model, data = "detect", Detections, "a detector", "boxes"
     decoders = tuple(DETECTORS)
     compared, metric, golden = "boxes", "map", ("boxes",)
-    has_boxes = True
+    has_boxes = has_threshold = True
+    truth = "boxes"
     resize = "letterbox"
 
     def output_names(self, decoder: str, count: int) -> tuple[str, ...]:
@@ -96,12 +97,17 @@ class Detect(Task[Detections]):
             raise SchemaError("the array boxes has boxes out of any image")
         return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
 
+    def check_measure(self) -> None:
+        """Needs pycocotools."""
+        from edgecnn.metrics.average_precision import load_pycocotools
+
+        load_pycocotools()
+
     def accumulator(self, labels: tuple[str, ...]) -> Accumulator[Detections]:
         """MAP, AP50, AP75, AP by size, AR."""
-        from edgecnn.metrics.average_precision import DetectionAccumulator, load_pycocotools
+        from edgecnn.metrics.average_precision import DetectionAccumulator
 
-        # before the first prediction: a missing package should not be reported after an hour
-        load_pycocotools()
+        self.check_measure()
         return _BoxAccumulator(DetectionAccumulator(labels))
 
 

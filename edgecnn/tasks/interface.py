@@ -55,6 +55,8 @@ class Task(ABC, Generic[P]):
     ``Score.values``, ``allowed_drop`` how much of it an exported file may lose, as a fraction of 1. ``golden`` names the arrays
     that hold a prediction in a golden; where the first is there, the others are.
     ``has_boxes``: its predictions are ``Detections``, which can be tracked, counted and put together from tiles.
+    ``truth`` is the field of a sample that holds its ground truth, "" where no dataset has it. ``has_classes``: the labels are classes,
+    of which a dataset may lack some. ``has_threshold``: parts of a prediction with a low score are left out, which a measure needs.
     ``needs_labels``: a model without names can't be used. ``resize`` is the resize rule where nothing else is known.
     """
 
@@ -64,11 +66,14 @@ class Task(ABC, Generic[P]):
     data: ClassVar[str]
     decoders: ClassVar[tuple[str, ...]]
     default_decoder: ClassVar[str] = ""
+    truth: ClassVar[str] = ""
     compared: ClassVar[str]
     metric: ClassVar[str] = ""
     allowed_drop: ClassVar[float] = 0.01
     golden: ClassVar[tuple[str, ...]] = ()
     has_boxes: ClassVar[bool] = False
+    has_classes: ClassVar[bool] = True
+    has_threshold: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = True
     resize: ClassVar[Resize] = "crop"
 
@@ -134,12 +139,12 @@ class Task(ABC, Generic[P]):
 
         return match_labels(model, data)
 
+    def check_measure(self) -> None:
+        """Raise ``MissingExtraError`` before long work where a package is missing that the measure needs."""
+
     @abstractmethod
     def accumulator(self, labels: tuple[str, ...]) -> Accumulator[P]:
-        """Measures predictions for a dataset with these labels.
-
-        Raises ``MissingExtraError`` where a package is missing, ``InputError`` for a task without a measure.
-        """
+        """Measures predictions for a dataset with these labels; raises the error of ``check_measure``."""
 
     @property
     def needed(self) -> str:

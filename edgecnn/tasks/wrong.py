@@ -9,15 +9,19 @@ from edgecnn.tasks.text import shape_text
 from edgecnn.types import TensorSpec
 
 
+class OutputsError(InputError):
+    """The shapes of a model's outputs are never those of its task; another task may fit."""
+
+
 def wrong_task(data: str, needed: str, model: str) -> InputError:
     """The error where a dataset of ``data`` is measured with a ``model`` that does not make what it ``needed``."""
     return InputError(f"a dataset of {data} needs {needed}, but the model is {model}", "name a dataset for the task of the model")
 
 
-def wrong_outputs(task: str, expected: str, outputs: Sequence[TensorSpec]) -> InputError:
+def wrong_outputs(task: str, expected: str, outputs: Sequence[TensorSpec]) -> OutputsError:
     """The error for outputs whose shapes are never those of ``task``."""
     shapes = ", ".join(f"{spec.name} {shape_text(spec.shape)}" for spec in outputs)
-    return InputError(
+    return OutputsError(
         f"--task {task} needs {expected}, but the outputs of the model are {shapes or 'none'}",
         "give --task raw, which takes any outputs",
     )

@@ -20,6 +20,7 @@ from edgecnn.data.image_files import ImageError
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.errors import InputError
 from edgecnn.preprocess import resize_into
+from edgecnn.tasks import find
 from edgecnn.train.prefetch import can_fork
 from edgecnn.types import Float32, Image, Int64
 
@@ -144,7 +145,7 @@ class _Jobs:
         for dataset in self.datasets:
             if index < len(dataset):
                 sample = dataset.samples[index]
-                if {"classify": sample.label, "detect": sample.boxes, "regress": sample.value}[dataset.task] is None:
+                if getattr(sample, find(dataset.task).truth) is None:
                     raise InputError(f"{sample.name} of {dataset.name} has no ground truth", "name a labelled dataset")
                 return sample
             index -= len(dataset)

@@ -11,7 +11,7 @@ from torch import nn
 from edgecnn.card import Decode, ModelCard
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
-from edgecnn.tasks import to_source
+from edgecnn.tasks import find, to_source
 from edgecnn.thresholds import EVALUATION_SCORE
 from edgecnn.types import Image, Prediction
 
@@ -29,7 +29,7 @@ def one_thread() -> Iterator[None]:
 
 def scoring_card(card: ModelCard) -> ModelCard:
     """The card with a detector's score threshold lowered: that of normal use would cut off the precision-recall curve of mAP."""
-    if card.task != "detect":
+    if not find(card.task).has_threshold:
         return card
     return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "score_threshold": EVALUATION_SCORE}))
 

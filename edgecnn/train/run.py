@@ -16,28 +16,25 @@ from edgecnn.data.address import SCENE, parse_address
 from edgecnn.data.problems import counted, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
-from edgecnn.metrics.average_precision import load_pycocotools
 from edgecnn.models import create
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
 from edgecnn.task_names import TaskName
+from edgecnn.tasks import find
 from edgecnn.train import batch_memory, hardware, transfer
-from edgecnn.train.classify import ClassificationObjective
 from edgecnn.train.cleanup import remove_if_failed
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.datasets import TrainingData, channels, load_datasets
-from edgecnn.train.detect import DetectionObjective
 from edgecnn.train.distributed import ProcessGroup, join_group
 from edgecnn.train.engine import Engine
 from edgecnn.train.hooks import TrainHooks
 from edgecnn.train.in_memory import load
 from edgecnn.train.objective import Objective
+from edgecnn.train.objectives import trained
 from edgecnn.train.recorder import CHECKPOINT, TrainRecorder
-from edgecnn.train.regress import RegressionObjective, with_target_scale
 from edgecnn.train.state import STATE
 
 MAX_DEFAULT_SIDE = 96  # pixels of a classifier's input where no size is given: larger images are scaled down to this
-DEFAULT_REACH = 8.0
 Say = Callable[[str], None]
 
 
@@ -59,8 +56,7 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     prepare(config, group)
     task = hooks.initial[1].task if hooks.initial else _task(config)
     config.policy(task)  # an unknown policy is reported before datasets are read
-    if task == "detect":
-        load_pycocotools()
+    find(task).check_measure()
     with group.main_first():
         data = load_datasets(config, task, teachers, to_stderr if group.main else _silent)
     torch.manual_seed(config.seed)
@@ -98,10 +94,9 @@ def _task(config: TrainConfig) -> TaskName:
     return "regress" if task == "classify" and open_dataset(config.data[0], limit=1).task == "regress" else task
 
 
-def _new(config: TrainConfig, data: TrainingData, task: str) -> tuple[nn.Module, ModelCard]:
+def _new(config: TrainConfig, data: TrainingData, task: TaskName) -> tuple[nn.Module, ModelCard]:
     card = new_card(config.model, _model_options(config, data, task), data.labels)
-    if task == "regress":
-        card = with_target_scale(card, data.train)
+    card = trained(task).prepare(card, data.train)
     return create(config.model, **card.model["options"]), card.replace(name=config.name or config.model)
 
 
@@ -140,10 +135,10 @@ def prepare(config: TrainConfig, group: ProcessGroup | None = None) -> None:
         raise InputError(f"--out: can't write to {config.out} ({error.strerror or error})", "choose another folder") from error
 
 
-def _model_options(config: TrainConfig, data: TrainingData, task: str) -> dict[str, Any]:
+def _model_options(config: TrainConfig, data: TrainingData, task: TaskName) -> dict[str, Any]:
     """The model's defaults, changed by the data (but for a detector's size and channels) and by the configuration."""
     found = defaults(config.model) | {"classes": len(data.labels)}
-    if task != "detect":
+    if trained(task).fits_images:
         height, width = data.train[0].samples[0].read().shape[:2]
         size = (height, width) if max(height, width) <= MAX_DEFAULT_SIDE else (MAX_DEFAULT_SIDE, MAX_DEFAULT_SIDE)
         found |= {"channels": channels(data.train), "size": size, "head": task}
@@ -152,12 +147,7 @@ def _model_options(config: TrainConfig, data: TrainingData, task: str) -> dict[s
 
 def _objective(config: TrainConfig, data: TrainingData, card: ModelCard) -> Objective:
     images = load(data.train, card.preprocess, workers=config.workers, strict=config.strict)
-    if card.task == "classify":
-        return ClassificationObjective(images, card.preprocess, config, len(card.labels))
-    if card.task == "regress":
-        return RegressionObjective(images, card, config)
-    reach = float(card.model["options"].get("reach", DEFAULT_REACH))
-    return DetectionObjective(images, card.preprocess, config, reach)
+    return trained(card.task).objective(images, card, config)
 
 
 def _summary(card: ModelCard, data: TrainingData, model: nn.Module, machine: hardware.Hardware, group: ProcessGroup) -> str:

@@ -9,6 +9,7 @@ from edgecnn.runtime.arguments import check_arguments
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.tasks import find
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Detections, Image
 
@@ -37,7 +38,7 @@ class Detector:
         self.predictor = Predictor(model, device, threads=threads, requests=requests, options=options)
         card = self.predictor.card
         self.labels = card.labels
-        if card.task != "detect":
+        if not find(card.task).has_boxes:
             self.close()
             raise InputError(f"{model} is no detector, its task is {card.task}", "use edgecnn.Predictor for it")
 

@@ -25,6 +25,7 @@ from edgecnn.runtime.model.tensor_shapes import (
     input_size,
     is_single_grid,
 )
+from edgecnn.tasks import for_decoder
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -55,7 +56,7 @@ def infer_card(backend: Backend, path: Path, given: Mapping[str, Any]) -> ModelC
         raise _missing(path, f"models with the decoder {decoder} differ in preprocessing", missing)
     return ModelCard(
         name=path.stem,
-        task="regress" if decoder == "values" else "classify" if decoder in CLASSIFIERS else "detect",
+        task=for_decoder(decoder).name,
         labels=_labels(known, decoder, backend, size),
         preprocess=_preprocess(known, size),
         decode=Decode(decoder, {name: known[name] for name in DECODE_OPTIONS if name in known}),

@@ -55,10 +55,8 @@ def _range_warnings(backend: Backend, card: ModelCard, path: Path) -> list[str]:
 
 def _reason(values: OutputRange, spec: TensorSpec, card: ModelCard, *, alone: bool) -> str:
     shown = f"its output {spec.name} can only be {values.low:.3g} to {values.high:.3g}, in steps of {values.step:.3g}"
-    if card.task == "regress":
-        return ""
-    if card.task == "classify":
-        is_coarse = card.decode.name == "probabilities" and values.step >= COARSE_STEP
+    if card.decode.name == "probabilities":
+        is_coarse = values.step >= COARSE_STEP
         return f"{shown}, too coarse for probabilities; quantize it again with another calibration set" if is_coarse else ""
     if card.decode.name in ("yolox", "yolo", "ssd") and alone:
         return _table_reason(values, spec, card, shown)

@@ -9,6 +9,7 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from edgecnn.data.address import parse_address
 from edgecnn.data.check.boxes import odd_boxes
@@ -19,6 +20,8 @@ from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import part_of
 from edgecnn.errors import InputError
 from edgecnn.task_names import TaskName
+from edgecnn.tasks import find
+from edgecnn.tasks.interface import Task
 from edgecnn.types import Image
 
 SCENE_FRAMES = 200
@@ -84,6 +87,11 @@ class DatasetCheck:
     shared_groups: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property
+    def about(self) -> Task[Any]:
+        """What the task is."""
+        return find(self.task)
+
+    @property
     def images(self) -> int:
         """Number of images, those that can't be read included."""
         return sum(part.images for part in self.parts)
@@ -98,7 +106,7 @@ class DatasetCheck:
         """Classes without any image or box, in no part."""
         unlabelled = frozenset.intersection(*(part.dataset.unlabelled for part in self.parts))
         there = {class_id for part in self.parts for class_id in part.class_images}
-        if self.task == "regress":
+        if not self.about.has_classes:
             return []
         return [name for index, name in enumerate(self.labels) if index not in there | unlabelled]
 

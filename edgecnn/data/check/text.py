@@ -10,6 +10,7 @@ from edgecnn.data.check.dataset import DatasetCheck, OddBox, PartCheck, Place
 from edgecnn.data.formats.left_out import as_text
 from edgecnn.data.problems import counted
 from edgecnn.labels import label_of
+from edgecnn.tasks import find
 
 SCHEMA, VERSION = "edgecnn.dataset_check", 1
 SHOWN_CLASSES, SHOWN, SHOWN_COPIES = 20, 5, 4
@@ -33,8 +34,8 @@ def reading(check: DatasetCheck) -> str:
 
 
 def _heading(check: DatasetCheck) -> Iterator[str]:
-    classes = "" if check.task == "regress" else f", {counted(len(check.labels), 'class')}"
-    boxes = f", {counted(sum(part.boxes for part in check.parts), 'box')}" if check.task == "detect" else ""
+    classes = "" if not check.about.has_classes else f", {counted(len(check.labels), 'class')}"
+    boxes = f", {counted(sum(part.boxes for part in check.parts), 'box')}" if check.about.has_boxes else ""
     yield f"{check.name}: {counted(check.images, 'image')}{boxes}{classes}"
     if words := reading(check):
         yield f"  {words}"
@@ -45,7 +46,7 @@ def _heading(check: DatasetCheck) -> Iterator[str]:
 def part_facts(part: PartCheck) -> list[str]:
     """Counts and sizes of one split."""
     facts = [counted(part.images, "image")]
-    if part.dataset.task == "detect":
+    if find(part.dataset.task).has_boxes:
         sizes = ", ".join(f"{part.box_sizes[name]:,} {name}" for name in ("small", "medium", "large"))
         facts.append(f"{counted(part.boxes, 'box')} ({sizes}{f', and {part.crowd:,} ignored' if part.crowd else ''})")
         facts.append(f"{part.background:,} without objects")
@@ -70,7 +71,7 @@ def _range(values: Sequence[int]) -> str:
 
 def class_table(check: DatasetCheck) -> list[str]:
     """Boxes (detection) or images of each class in each split, the most frequent classes first where there are many."""
-    if check.task == "regress" or not check.labels:
+    if not check.about.has_classes or not check.labels:
         return []
     rows = class_rows(check)
     head = ["class", *(part.name or "all" for part in check.parts)]
@@ -85,14 +86,14 @@ def class_table(check: DatasetCheck) -> list[str]:
         )
         for row in cells
     ]
-    unit = "boxes" if check.task == "detect" else "images"
+    unit = "boxes" if check.about.has_boxes else "images"
     left = [f"  and {len(rows) - len(shown)} rarer classes"] if len(shown) < len(rows) else []
     return [f"{unit} by class", *lines, *left]
 
 
 def class_rows(check: DatasetCheck) -> list[tuple[str, list[int]]]:
     """For each class its name and its number of boxes, or of images for a dataset without boxes, in each part."""
-    counts = [part.class_boxes if check.task == "detect" else part.class_images for part in check.parts]
+    counts = [part.class_boxes if check.about.has_boxes else part.class_images for part in check.parts]
     return [(name, [own[index] for own in counts]) for index, name in enumerate(check.labels)]
 
 
@@ -136,7 +137,7 @@ def findings(check: DatasetCheck) -> list[tuple[str, list[str]]]:
         f"{counted(sum(check.odd_counts.values()), 'box')} to look at",
         [*_kinds(check), *(odd_line(check, one) for one in check.odd)],
     )
-    unit = "box" if check.task == "detect" else "image"
+    unit = "box" if check.about.has_boxes else "image"
     empty = check.empty_classes
     add(f"{counted(len(empty), 'class')} without any {unit}", [", ".join(empty)] if empty else [])
     left_out = sum((Counter(part.dataset.left_out) for part in check.parts), Counter[str]())
@@ -162,7 +163,7 @@ def _kinds(check: DatasetCheck) -> list[str]:
 
 def _missing(check: DatasetCheck, part: PartCheck) -> list[str]:
     """Classes that other parts have, but this one has not."""
-    if len(check.parts) < 2 or check.task == "regress":
+    if len(check.parts) < 2 or not check.about.has_classes:
         return []
     empty = set(check.empty_classes)
     return [name for index, name in enumerate(check.labels) if not part.class_images[index] and name not in empty]

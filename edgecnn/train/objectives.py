@@ -1,0 +1,54 @@
+"""What training depends on by task: the objective, the card of a new model, and whether its input has the size of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edgecnn.card import ModelCard
+from edgecnn.data import Dataset
+from edgecnn.errors import InputError
+from edgecnn.task_names import TaskName
+from edgecnn.train.classify import ClassificationObjective
+from edgecnn.train.config import TrainConfig
+from edgecnn.train.detect import DetectionObjective
+from edgecnn.train.in_memory import InMemoryImages
+from edgecnn.train.objective import Objective
+from edgecnn.train.regress import RegressionObjective, with_target_scale
+
+DEFAULT_REACH = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedTask:
+    """``objective`` of loaded images, ``prepare`` changes the card of a new model by the training data.
+
+    ``fits_images``: size and channels of the input follow the images where none are given; else they are those of the model.
+    """
+
+    objective: Callable[[InMemoryImages, ModelCard, TrainConfig], Objective]
+    prepare: Callable[[ModelCard, Sequence[Dataset]], ModelCard] = lambda card, _: card
+    fits_images: bool = True
+
+
+def _classify(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
+    return ClassificationObjective(images, card.preprocess, config, len(card.labels))
+
+
+def _detect(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
+    reach = float(card.model["options"].get("reach", DEFAULT_REACH))
+    return DetectionObjective(images, card.preprocess, config, reach)
+
+
+TRAINED: Mapping[TaskName, TrainedTask] = {
+    "classify": TrainedTask(_classify),
+    "detect": TrainedTask(_detect, fits_images=False),
+    "regress": TrainedTask(RegressionObjective, prepare=with_target_scale),
+}
+
+
+def trained(task: TaskName) -> TrainedTask:
+    """How a task is trained; raises ``InputError`` for one that is not."""
+    if task not in TRAINED:
+        raise InputError(f"a model of the task {task} can't be trained here", f"train one of {', '.join(TRAINED)}")
+    return TRAINED[task]
