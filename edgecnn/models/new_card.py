@@ -52,7 +52,7 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
 
 
 @dataclass(frozen=True, slots=True)
-class _Outputs:
+class _NewModel:
     """Resize rule, decoder and outputs of the own models of one task, for an input size and a number of labels."""
 
     resize: Resize
@@ -65,10 +65,10 @@ def _boxes_and_scores(size: tuple[int, int], classes: int) -> tuple[TensorSpec, 
     return TensorSpec("boxes", (1, cells, 4), "float32"), TensorSpec("scores", (1, cells, classes), "float32")
 
 
-OUTPUTS: Mapping[TaskName, _Outputs] = {
-    "classify": _Outputs("stretch", lambda _: Decode("softmax"), lambda _, n: (TensorSpec("logits", (1, n), "float32"),)),
-    "detect": _Outputs("letterbox", lambda _: Decode("fcos", dict(DETECT)), _boxes_and_scores),
-    "regress": _Outputs(
+OUTPUTS: Mapping[TaskName, _NewModel] = {
+    "classify": _NewModel("stretch", lambda _: Decode("softmax"), lambda _, n: (TensorSpec("logits", (1, n), "float32"),)),
+    "detect": _NewModel("letterbox", lambda _: Decode("fcos", dict(DETECT)), _boxes_and_scores),
+    "regress": _NewModel(
         "stretch",
         lambda n: Decode("values", {"scale": [1.0] * n, "offset": [0.0] * n}),
         lambda _, n: (TensorSpec("values", (1, n), "float32"),),
