@@ -19,6 +19,8 @@ FORMATS: Mapping[str, str] = {
     "openvino": "edgecnn.export.formats.to_openvino",
 }
 SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}  # OpenVINO also writes a .bin
+FIXED_SHAPES = ("tflite",)  # formats whose converter has no free axes
+MOST_IMAGES = 1024  # of a batch
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
@@ -48,6 +50,48 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GraphOptions:
+    """The input and the operators of the exported graph.
+
+    ``layout`` is "nhwc" (images as cameras give them) or "nchw". ``input_dtype`` is "uint8", with colour order and scale in the graph,
+    or "float32": the input of the network itself, in its colour order and scaled as the card says. ``batch`` is the number of images
+    of an input, -1 for any number. ``dynamic_size``: any height and width; the card keeps the size it was trained with.
+    Raises ``InputError`` for values that do not exist.
+    """
+
+    layout: str = "nhwc"
+    input_dtype: str = "uint8"
+    batch: int = 1
+    dynamic_size: bool = False
+
+    def __post_init__(self) -> None:
+        for option, value, known in (
+            ("--layout", self.layout, ("nhwc", "nchw")),
+            ("--input-dtype", self.input_dtype, ("uint8", "float32")),
+        ):
+            if value not in known:
+                raise InputError(f"{option}: {value!r} is not one of {', '.join(known)}", "name one of them")
+        if self.batch != -1 and not 1 <= self.batch <= MOST_IMAGES:
+            raise InputError(
+                f"--batch: {self.batch} is not 1 to {MOST_IMAGES}, or dynamic", "give the number of images of an input"
+            )
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether an axis of the input is free."""
+        return self.batch == -1 or self.dynamic_size
+
+    def check_format(self, format: str) -> None:
+        """Raise ``InputError`` for what a file of that format can't be."""
+        if self.is_dynamic and format in FIXED_SHAPES:
+            option, instead = ("--batch dynamic", "--batch N") if self.batch == -1 else ("--dynamic-size", "one file per size")
+            raise InputError(
+                f"{option} is not possible in {format}, whose converter fixes all shapes",
+                f"use {instead}, or --format onnx,openvino",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportConfig:
     """One export: a model into several formats and precisions, and the data that calibrates and verifies the files.
 
@@ -55,7 +99,7 @@ class ExportConfig:
     ``evaluate`` are dataset addresses (``edgecnn.data.address``) or ``scene:cups?...``. ``calibration`` sets the ranges of int8 with
     ``calibration_count`` images chosen by ``seed``; ``force_calibration`` allows fewer than 64 images and data that is not for
     training; ``strict`` stops at a problem in any dataset. Each file is verified on ``verify_count`` real images. ``evaluate`` compares the
-    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images.
+    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images. ``graph`` is the input of the files.
     Raises ``InputError`` or ``MissingExtraError`` for formats and precisions that do not exist or whose packages are not installed.
     """
 
@@ -75,9 +119,12 @@ class ExportConfig:
     evaluate: str | None = None
     evaluate_limit: int | None = None
     model_options: ModelOptions = field(default_factory=ModelOptions)
+    graph: GraphOptions = field(default_factory=GraphOptions)
 
     def __post_init__(self) -> None:
         check_names(self.formats, self.precisions)
+        for format in self.formats:
+            self.graph.check_format(format)
         require(self.formats, self.precisions)
 
     @property

@@ -13,7 +13,7 @@ from torch import nn
 
 from edgecnn.card import ModelCard, Precision
 from edgecnn.errors import BackendError, InputError, ParityError, first_line
-from edgecnn.export.config import FORMATS, check_overwrite, check_targets, file_name
+from edgecnn.export.config import FORMATS, GraphOptions, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
 from edgecnn.export.graph import Deployable, example, inference_copy, wrap
 from edgecnn.export.publish import publish, report_write_errors, staging_folder
@@ -88,7 +88,9 @@ class PreparedModel:
         if format not in self.programs:
             try:
                 with quiet():
-                    self.programs[format] = import_module(FORMATS[format]).convert(self.graph, example(self.card))
+                    self.programs[format] = import_module(FORMATS[format]).convert(
+                        self.graph, example(self.card, self.graph.options)
+                    )
             except (KeyboardInterrupt, MemoryError):
                 raise
             except Exception as error:
@@ -126,17 +128,26 @@ def _refused(what: str, error: Exception, fix: str) -> InputError:
     return InputError(f"{what}: {type(error).__name__}: {first_line(error)}", fix)
 
 
-def prepare(model: nn.Module, card: ModelCard, precision: Precision = "fp32") -> PreparedModel:
-    """Copy ``model`` and wrap the copy for export; ``card`` is the checkpoint's. Raises ``InputError`` where they do not match.
+def prepare(
+    model: nn.Module, card: ModelCard, precision: Precision = "fp32", options: GraphOptions | None = None
+) -> PreparedModel:
+    """Copy ``model`` and wrap the copy for export; ``card`` is the checkpoint's, ``options`` are those of the exported graph.
+
+    Raises ``InputError`` where they do not match.
 
     ``precision`` matters only for a network trained for int8: in int8 the reference is the network with its rounding, as it was
     trained and scored; in other precisions the same weights without rounding.
     """
     mine = inference_copy(model)
     found = trained_ranges(mine, card) if isinstance(mine, QuantizedModel) and precision == "int8" else None
+    if found and options not in (None, GraphOptions()):
+        raise InputError(
+            "a network trained for int8 keeps the usual input in int8",
+            "leave out --layout, --input-dtype, --batch and --dynamic-size",
+        )
     plain = mine.plain() if isinstance(mine, QuantizedModel) else mine
-    graph, artifact_card = wrap(plain, card)
-    graph = fold_preprocessing(graph, example(card))
+    graph, artifact_card = wrap(plain, card, options)
+    graph = fold_preprocessing(graph, example(card, graph.options))
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
     source, unrounded = (Reference(net, card, graph.names) for net in (mine if found else plain, plain))
     return PreparedModel(graph, artifact_card.replace(training=training), source, {}, found, unrounded if found else None)

@@ -104,7 +104,7 @@ def _kind(model: nn.Module, precision: str) -> Precision:
 
 
 def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> _ModelSource:
-    prepared = prepare(model, card, kind)
+    prepared = prepare(model, card, kind, config.graph)
     return _ModelSource(prepared, evidence_of(prepared, selection.real, selection.source), _accuracy(config, prepared))
 
 

@@ -147,6 +147,10 @@ class Record:
         notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
         notes += [f"warning: {warning}" for own in self.files for warning in own.warnings]
         notes += [f"no accuracy of {own.name}: {own.no_score_because}" for own in self.files if own.no_score_because]
+        batches = [(own.name, own.card.inputs[0].shape[0]) for own in self.files if own.card.inputs]
+        notes += [
+            f"{name} computes {images} images at once: its times are those of a batch" for name, images in batches if images > 1
+        ]
         return [*notes, *dict.fromkeys(note for own in self.files if own.score is not None for note in own.score.notes)]
 
     def noise_reasons(self) -> list[tuple[str, Clock, str]]:

@@ -29,6 +29,15 @@ def parse_shape(value: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def parse_batch(value: str) -> int:
+    """The number of images, -1 for dynamic; raises ``click.BadParameter``."""
+    if value == "dynamic":
+        return -1
+    if not value.isdigit() or not int(value):
+        raise click.BadParameter(f"{value!r} is neither a number of images nor dynamic")
+    return int(value)
+
+
 def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
     """An option for a field of the card, in the current group."""
     names, settings = config_option(name, help_text)
@@ -60,6 +69,30 @@ def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
 @optgroup.option("--out", type=click.Path(path_type=Path), default=Path(), help="Output folder.  [default: here]")
 @optgroup.option("--name", help="Base name of the files: NAME-PRECISION.onnx.  [default: the model's name]")
 @optgroup.option("--force", is_flag=True, help="Overwrite existing files.")
+@optgroup.group("Input of the files")
+@optgroup.option(
+    "--layout",
+    type=click.Choice(["nhwc", "nchw"]),
+    default="nhwc",
+    show_default=True,
+    help="Order of the image's axes: pixels as cameras give them, or planes.",
+)
+@optgroup.option(
+    "--input-dtype",
+    type=click.Choice(["uint8", "float32"]),
+    default="uint8",
+    show_default=True,
+    help="uint8: BGR pixels, colour order and scale are in the graph. float32: the network's own input, scaled as the card says.",
+)
+@optgroup.option(
+    "--batch",
+    type=parse_batch,
+    default="1",
+    show_default=True,
+    metavar="N|dynamic",
+    help="Images in one input; dynamic: any number.",
+)
+@optgroup.option("--dynamic-size", is_flag=True, help="Accept images of any height and width (ONNX, OpenVINO).")
 @optgroup.group("Calibration of int8")
 @optgroup.option("--calibration", metavar="ADDRESS", help=f"Calibration images: {DATA}")
 @optgroup.option("--calibration-count", type=click.IntRange(1), default=128, show_default=True, help="Number of images.")
@@ -112,12 +145,13 @@ def command(model: str, **values: Any) -> None:
     function that returns a torch model. The last two need --task and --labels; a factory also needs --input and --weights.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    from edgecnn.export.config import ExportConfig, ModelOptions
+    from edgecnn.export.config import ExportConfig, GraphOptions, ModelOptions
 
     own = {key: values.pop(key) for key in ("weights", "weights_key", "input_shape", "output_names")}
     values["size"] = None  # fixed by the input shape
     options = ModelOptions(card=card_options(values), **own)
-    config = ExportConfig(model=model, model_options=options, **values)
+    graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size")})
+    config = ExportConfig(model=model, model_options=options, graph=graph, **values)
     from edgecnn.export.run import run_exports
 
     run_exports(config, click.echo, partial(click.echo, err=True))

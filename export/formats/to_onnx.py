@@ -37,6 +37,7 @@ def convert(graph: Deployable, image: Any) -> Any:
         input_names=[IMAGE],
         output_names=list(graph.names),
         opset_version=OPSET,
+        dynamic_shapes=graph.free_axes(),
         verbose=False,
     )
     assert program is not None

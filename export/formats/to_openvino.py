@@ -30,8 +30,9 @@ def convert(graph: Deployable, image: Any) -> Any:
     import torch
 
     with torch.no_grad():
-        model = openvino.convert_model(torch.export.export(graph, (image,)))
-    return _named(model, list(image.shape), graph.names)
+        model = openvino.convert_model(torch.export.export(graph, (image,), dynamic_shapes=graph.free_axes()))
+    free = (graph.free_axes() or {}).get(IMAGE, {})
+    return _named(model, [-1 if axis in free else size for axis, size in enumerate(image.shape)], graph.names)
 
 
 def _named(model: Any, shape: list[int], names: Sequence[str]) -> Any:

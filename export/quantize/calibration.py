@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from edgecnn.card import ModelCard
 from edgecnn.data.calibration import MINIMUM
 from edgecnn.errors import InputError
@@ -37,6 +39,13 @@ class Calibration:
         return {"dataset": self.dataset, "count": len(self.images), **self.details}
 
     def feeds(self, card: ModelCard) -> list[Tensors]:
-        """One feed per image, preprocessed by the artifact's ``card``."""
-        prepare = Preprocessor(card.preprocess, card.inputs[0])
-        return [{name: array.copy() for name, array in prepare(image)[0].items()} for image in self.images]
+        """One feed per image, or per batch of images for a file with a batch, preprocessed by the artifact's ``card``."""
+        (spec,) = card.inputs
+        prepare = Preprocessor(card.preprocess, spec)
+        single = [prepare(image)[0][spec.name].copy() for image in self.images]
+        batch = max(spec.shape[0], 1)
+        if batch == 1:
+            return [{spec.name: array} for array in single]
+        # the last batch is filled with the first images
+        rows = np.resize(np.arange(len(single)), (-(-len(single) // batch), batch))
+        return [{spec.name: np.concatenate([single[index] for index in chosen])} for chosen in rows]

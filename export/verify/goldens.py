@@ -27,7 +27,7 @@ MARGIN = 2.0  # other devices round differently: allow twice the error measured 
 
 
 def select_goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) -> list[Golden]:
-    """Goldens for a model of that many ``parameters``; ``preprocess`` is the artifact's, which takes raw pixels.
+    """Goldens for a model of that many ``parameters``; ``preprocess`` is the artifact's.
 
     Half of the budget is for the real image, half for the outputs.
     """
@@ -35,7 +35,7 @@ def select_goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) 
     images = {"real": shrink_to_budget(_best(evidence, preprocess), budget // 2)}
     images |= {kind: pattern(kind, *preprocess.size, preprocess.channels) for kind in SYNTHETIC}
     values = budget // 2 // 2 // (len(images) * len(evidence.spreads))  # 2 bytes each
-    return [_golden(kind, image, evidence, values) for kind, image in images.items()]
+    return [_golden(kind, image, preprocess, evidence, values) for kind, image in images.items()]
 
 
 def golden_texts(goldens: list[Golden], path: Path) -> dict[str, str]:
@@ -71,7 +71,8 @@ def _confidence(output: ModelOutput) -> float:
     return 0.0 if output.prediction is None else for_prediction(output.prediction).confidence(output.prediction)
 
 
-def _golden(kind: str, image: Image, evidence: Evidence, limit: int) -> Golden:
-    output = evidence.reference(image.repeat(3, 2) if image.shape[2] == 1 else image)
+def _golden(kind: str, image: Image, preprocess: Preprocess, evidence: Evidence, limit: int) -> Golden:
+    source = image[:, :, ::-1] if preprocess.color == "rgb" else image  # PyTorch's side takes BGR
+    output = evidence.reference(np.ascontiguousarray(source.repeat(3, 2) if image.shape[2] == 1 else source))
     outputs = {name: sample_output(output.outputs[name], spread, limit) for name, spread in evidence.spreads.items()}
     return Golden(kind, image, outputs, output.prediction if kind == "real" else None)

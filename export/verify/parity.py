@@ -27,6 +27,7 @@ from edgecnn.parity import (
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.backends import Backend, open_backend
+from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.tasks import compare, to_source
 
 
@@ -73,7 +74,8 @@ def verify(path: Path, evidence: Evidence) -> Parity:
     backend = open_backend(path)
     try:
         card = ModelCard.from_json(backend.metadata[CARD_KEY], str(path))
-        outputs = [run_artifact(backend, card, probe) for probe in evidence.probes]
+        single = one_image(backend, rows=2)
+        outputs = [run_artifact(single, card, probe) for probe in evidence.probes]
     finally:
         backend.close()
     rows = tuple(_rows(evidence, outputs, TOLERANCES[card.precision]))

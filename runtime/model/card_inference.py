@@ -100,9 +100,6 @@ def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
             )
     if len(backend.inputs) != 1:
         raise ArtifactError(f"{path} has the inputs {_shown(backend.inputs)} instead of one image", "export it with one input")
-    batch = next(iter(backend.inputs[0].shape), 1)
-    if batch not in (1, -1):
-        raise ArtifactError(f"{path} takes batches of {batch} images", "export it with a batch size of 1")
     if not takes(card.preprocess, backend.inputs[0]):
         size = "x".join(map(str, card.preprocess.size))
         raise ArtifactError(
@@ -127,8 +124,8 @@ def _check_labels(card: ModelCard, backend: Backend, path: Path) -> None:
 def takes(preprocess: Preprocess, spec: TensorSpec) -> bool:
     """Return whether an image input has the size and channels of ``preprocess``; a dynamic size (-1) fits any."""
     size, channels = preprocess.size, preprocess.channels
-    expected = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
-    return len(spec.shape) == 4 and all(actual in (-1, length) for length, actual in zip(expected, spec.shape, strict=True))
+    expected = (channels, *size) if spec.layout == "NCHW" else (*size, channels)
+    return len(spec.shape) == 4 and all(actual in (-1, length) for length, actual in zip(expected, spec.shape[1:], strict=True))
 
 
 def _same(declared: tuple[TensorSpec, ...], actual: tuple[TensorSpec, ...]) -> bool:

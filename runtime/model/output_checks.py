@@ -13,6 +13,7 @@ from edgecnn.postprocess.tensors import dequantize
 from edgecnn.postprocess.yolo import layout_of
 from edgecnn.preprocess import to_tensor
 from edgecnn.runtime.backends import Backend
+from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.runtime.model.output_ranges import OutputRange, output_ranges
 from edgecnn.types import Tensors, TensorSpec
 
@@ -96,6 +97,7 @@ def _is_scores(spec: TensorSpec, card: ModelCard) -> bool:
 
 def _probe_warnings(backend: Backend, card: ModelCard) -> list[str]:
     """Run three images of noise, black and white: outputs have to be numbers, and have to depend on the image."""
+    backend = one_image(backend)
     spec = backend.inputs[0]
     shape = (*card.preprocess.size, card.preprocess.channels)
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

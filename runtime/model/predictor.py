@@ -15,6 +15,7 @@ from edgecnn.preprocess import Preprocessor, tensor_shape
 from edgecnn.runtime.arguments import check_arguments
 from edgecnn.runtime.backends import Backend, Device
 from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
+from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.preload import BackendPreloader
@@ -119,6 +120,7 @@ class Predictor:
         self.backend = open_file(self.path, device, threads=threads, requests=requests)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())
+            self.backend = one_image(self.backend)
         except BaseException:
             self.backend.close()
             raise

@@ -16,6 +16,7 @@ from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, judge_
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
 from edgecnn.runtime.backends import Backend, Device, file_format
+from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.engine_record import ENGINE_KEY, EngineComparison, conditions
@@ -103,6 +104,7 @@ def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = N
 
 def run_golden(golden: Golden, backend: Backend, card: ModelCard) -> Tensors:
     """The outputs for the input of a golden."""
+    backend = one_image(backend)
     spec = backend.inputs[0]
     return backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
 

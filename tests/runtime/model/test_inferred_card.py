@@ -167,13 +167,6 @@ def test_models_of_other_tasks_are_refused_by_name(shapes: list[tuple[int, ...]]
 @pytest.mark.parametrize(
     ("shapes", "shape", "options", "match"),
     [
-        pytest.param(
-            [(4, 3)],
-            (4, 3, 8, 8),
-            {"task": "classify"},
-            "takes batches of 4 images; export it with a batch size of 1",
-            id="batch",
-        ),
         pytest.param([(1, 2), (1, 2)], (1, 3, 8, 8), {"task": "regress"}, "no single output of values.*--labels", id="values"),
         pytest.param([(1, 2)], (1, 3, 8, 8), {}, "perhaps 2 classes or values; give --labels, or --task", id="classes-or-values"),
         pytest.param(
