@@ -213,6 +213,7 @@ _DECODE_OPTIONS = record(
         "first_class": integer(0, 65535),
         "scale": _PER_VALUE,
         "offset": _PER_VALUE,
+        "match_threshold": number(-1, 1),
     },
     others=plain,
 )

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-TaskName = Literal["classify", "detect", "regress"]
+TaskName = Literal["classify", "detect", "regress", "embed"]
 TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)

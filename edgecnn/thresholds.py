@@ -27,3 +27,6 @@ NEW_TRACK_MARGIN: Final = 0.1
 # Evaluation: mAP is the area under the whole precision-recall curve, which a threshold for daily use would cut.
 EVALUATION_SCORE: Final = 0.001
 EVALUATION: Mapping[str, Any] = {"score_threshold": EVALUATION_SCORE, "max_detections": MAX_DETECTIONS}
+
+# Gallery: an image less similar (cosine) than this to all of them is unknown, where neither command nor card say otherwise.
+MATCH_SIMILARITY: Final = 0.5

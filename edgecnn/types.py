@@ -147,6 +147,42 @@ class Values(Prediction):
         _check(self.value, "values", (None,), np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry of a gallery near a vector: ``name`` of who or what it shows, cosine ``similarity`` (-1..1), and its image file."""
+
+    name: str
+    similarity: float
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding(Prediction):
+    """The direction of an image in a model's feature space: ``vector`` (D,) float32 of length 1, or zeros where it has none.
+
+    ``neighbours`` are the nearest names of a gallery, nearest first; ``name`` is the first of them, or "unknown" where it is less
+    similar than the threshold; "" without a gallery. ``written``: whether records of results hold the vector.
+    """
+
+    vector: Float32
+    name: str = ""
+    neighbours: tuple[Neighbour, ...] = ()
+    written: bool = True
+
+    def __post_init__(self) -> None:
+        _check(self.vector, "an embedding", (None,), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture(Prediction):
+    """The image that a model made of its input image: (H, W, 3) uint8 BGR."""
+
+    image: Image
+
+    def __post_init__(self) -> None:
+        _check(self.image, "a picture", (None, None, 3), np.uint8)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """An event on a camera, such as a crossed line or a lost connection.

@@ -9,6 +9,7 @@ from torch import nn
 
 from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
+from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
 from edgecnn.export import weights_record
 from edgecnn.export.config import ExportConfig, check_overwrite, check_targets, file_name
@@ -133,7 +134,7 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit)
     if config.strict:
         check_strict(dataset)
-    return Accuracy(prepared.reference, dataset)
+    return Accuracy(prepared.reference, for_task(dataset, prepared.card))
 
 
 def describe(card: ModelCard) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, held_out_split, open_dataset
 from edgecnn.data.address import shown_address
+from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
 from edgecnn.data.relabel import match_classes
 from edgecnn.errors import InputError
@@ -47,19 +48,22 @@ class DatasetSelection:
             check_strict(dataset)
         return dataset if self.every == 1 else dataset.take(self.every, limit)
 
-    def match_classes(self, dataset: Dataset, labels: tuple[str, ...]) -> tuple[Dataset, ClassMap]:
-        """The dataset with its new names, and its classes matched with a model's ``labels``; raises ``InputError`` where none matches."""
-        return match_classes(dataset, labels, self.renames, self.merge)
+    def match_classes(self, dataset: Dataset, card: ModelCard) -> tuple[Dataset, ClassMap]:
+        """The dataset as one of the model's task, with its new names, and its classes matched with those of the model.
+
+        Raises ``InputError`` where none matches.
+        """
+        return match_classes(for_task(dataset, card), card.labels, self.renames, self.merge)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise errors of an accuracy measurement of a model with ``card`` before a long measurement starts."""
-        if dataset.task != card.task:
+        if for_task(dataset, card).task != card.task:
             raise InputError(
                 f"{dataset.name} is a dataset to {dataset.task}, but {card.name} is a model to {card.task}",
                 "name another dataset",
             )
         find(card.task).check_measure()
-        self.match_classes(dataset, card.labels)
+        self.match_classes(dataset, card)
 
     def __str__(self) -> str:
         """For a report: a path is cut to its last part, because reports are shared with others."""

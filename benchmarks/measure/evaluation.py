@@ -96,7 +96,7 @@ def evaluate_file(
         card, warnings = predictor.card, predictor.warnings(probe=True)
         for warning in warnings:
             report(f"warning: {warning}")
-        dataset, classes = config.data.match_classes(opened, card.labels)
+        dataset, classes = config.data.match_classes(opened, card)
         score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.data.strict)
         score = dataclasses.replace(score, notes=(*score.notes, *warnings))
         if predictor.monitor.not_finite:

@@ -104,7 +104,7 @@ class ModelUnderTest:
         if not dataset.labels:
             return None
         card = self.predictor.card
-        dataset, classes = data.match_classes(dataset, card.labels)
+        dataset, classes = data.match_classes(dataset, card)
         if find(card.task).has_threshold:
             chosen = whole_curve(options)
             limits = {"score_threshold": chosen.score_threshold, "max_detections": chosen.max_detections}

@@ -86,6 +86,13 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
                 "Infer only while something moves, 2 s after it, and every 5 s; other frames are skipped and counted.",
                 {},
             ),
+            (
+                "gallery",
+                "Folder of images, or a folder of images for each name: tells which of them an image is most similar to.",
+                {},
+            ),
+            ("match-threshold", "Cosine similarity below which an image is unknown.  [default: that of the model, else 0.5]", {}),
+            ("vectors", "Write the vectors to --jsonl in spite of --gallery.", {}),
         ),
     ),
     (

@@ -13,6 +13,7 @@ seed          of that random split (0); refused where nothing is split at random
 rename        a:b,c:d for other names; several classes with one new name become one class, and a,c:d renames both
 merge         one name for all classes, which become one class
 classes       the list of classes to use, in this order: others are left out, those that the dataset lacks are unlabelled in it
+crops         class or identity: a square crop of each box instead of the images, labelled by the box's class or by its track
 
 The rule for ``split``:
 
@@ -22,8 +23,8 @@ The rule for ``split``:
   val splits are then ignored, and split= must say train or val.
 - A dataset that has splits, but not the one asked for, is not divided unless ``val_fraction`` says so.
 
-Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes rename, merge
-and classes. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a shell needs
+Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes rename, merge,
+classes and crops. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a shell needs
 quotes around the address.
 """
 
@@ -42,7 +43,7 @@ from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
 
 SCENE = "scene:"
-SCENE_PARAMETERS = ("rename", "merge", "classes")
+SCENE_PARAMETERS = ("rename", "merge", "classes", "crops")
 VAL_FRACTION = 0.2
 SEED_DIGITS = 18
 FOLDERS = re.compile(r"(?<![^&])(labels|list)=[^&]*/")  # up to the name of the file
@@ -68,6 +69,7 @@ class Address:
     rename: str | None = None
     merge: str | None = None
     classes: tuple[str, ...] = ()
+    crops: str | None = None
 
     @property
     def is_scene(self) -> bool:
@@ -197,4 +199,17 @@ def _format(text: str) -> str:
     return text
 
 
-_CHECKS: dict[str, Any] = {"format": _format, "val_fraction": _fraction, "seed": _seed, "group": check_pattern, "rename": _rename}
+def _crops(text: str) -> str:
+    if text not in ("class", "identity"):
+        raise InputError(f"crops={short(text)} is neither class nor identity", "correct it, or leave it out")
+    return text
+
+
+_CHECKS: dict[str, Any] = {
+    "format": _format,
+    "val_fraction": _fraction,
+    "seed": _seed,
+    "group": check_pattern,
+    "rename": _rename,
+    "crops": _crops,
+}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgecnn.data.address import VAL_FRACTION, Address, parse_address, with_split
+from edgecnn.data.crops import crops
 from edgecnn.data.join import join
 from edgecnn.data.problems import problem_line, short
 from edgecnn.data.recognition import recognize
@@ -38,7 +39,7 @@ def _open(address: Address, split: str | None, labels: Sequence[str] | str | Non
         raise InputError(f"two splits of {address.place} are named, {address.split} and {split}", "name one")
     split = split or address.split
     if address.is_scene:
-        return _with_classes(_scene(address.place, split, limit), address).take(limit=limit)
+        return _cropped(_with_classes(_scene(address.place, split, limit), address), address).take(limit=limit)
     own_split, divided = _plan_split(address, split)
     dataset = _stored(address, own_split, labels or address.labels)
     if address.listing:
@@ -46,7 +47,11 @@ def _open(address: Address, split: str | None, labels: Sequence[str] | str | Non
     if address.group:
         dataset = assign_groups(dataset, address.group)
     dataset = _with_classes(dataset, address)
-    return (_divide(dataset, address, divided) if divided else dataset).take(limit=limit)
+    return _cropped(_divide(dataset, address, divided) if divided else dataset, address).take(limit=limit)
+
+
+def _cropped(dataset: Dataset, address: Address) -> Dataset:
+    return crops(dataset, address.crops) if address.crops else dataset
 
 
 def _plan_split(address: Address, split: str | None) -> tuple[tuple[str, ...] | None, str]:

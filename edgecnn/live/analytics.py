@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.errors import InputError
 from edgecnn.live.config import AnalyticsConfig
-from edgecnn.thresholds import NEW_TRACK_MARGIN, SHOWN_SCORE, WEAK_TRACK_SCORE
+from edgecnn.thresholds import MATCH_SIMILARITY, NEW_TRACK_MARGIN, SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
     from edgecnn.card import ModelCard
+    from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.pipeline.controls import Controls
     from edgecnn.runtime.pipeline.motion_gate import MotionGate
     from edgecnn.runtime.pipeline.region_inference import RegionInference
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.steps import Step
+    from edgecnn.runtime.steps.gallery import GalleryStep
     from edgecnn.runtime.tracking import TrackOptions
 
 
@@ -25,8 +28,9 @@ def build_steps(
     controls: Controls | None = None,
     *,
     shown: float = SHOWN_SCORE,
+    gallery: GalleryStep | None = None,
 ) -> list[Step]:
-    """Build the steps of one camera in order; ``shown`` is the lowest score of a box that is shown.
+    """Build the steps of one camera in order; ``shown`` is the lowest score of a box that is shown, ``gallery`` names embeddings.
 
     The filter of a viewer comes last, so that it changes the display and not the counts. Raises ``InputError`` for a class that
     the model does not have, and ``MissingExtraError`` if tracking needs a package that is not installed.
@@ -56,8 +60,28 @@ def build_steps(
         from edgecnn.runtime.steps.zone_counter import ZoneCounter
 
         steps.append(ZoneCounter(config.zones, labels, anchor=anchor, lost_after_s=config.track_buffer_s, clock=clock))
+    if gallery is not None:
+        steps.append(gallery)
     steps.append(ClassFilter(labels, None, shown, controls))
     return steps
+
+
+def build_gallery(config: AnalyticsConfig, predictor: Predictor, warn: Callable[[str], None]) -> GalleryStep | None:
+    """Embed the images of the gallery; None without one. Raises ``InputError`` for a folder or a model that does not fit."""
+    if config.gallery is None:
+        return None
+    from edgecnn.runtime.steps.gallery import GalleryStep, load_gallery
+
+    if predictor.card.task != "embed":
+        raise InputError(
+            f"--gallery needs an embedding model, but the task of the model is {predictor.card.task}", "leave it out"
+        )
+    gallery = load_gallery(config.gallery, predictor)
+    if gallery.unread:
+        warn(f"images of the gallery that can't be read are left out ({len(gallery.unread)}): {gallery.unread[0]}")
+    own = predictor.card.decode.options.get("match_threshold", MATCH_SIMILARITY)
+    threshold = own if config.match_threshold is None else config.match_threshold
+    return GalleryStep(gallery, float(threshold), written=config.vectors)
 
 
 def build_gate(config: AnalyticsConfig, source: Source) -> MotionGate | None:

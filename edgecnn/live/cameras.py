@@ -69,7 +69,7 @@ class ActiveCameras:
         from edgecnn.live.outputs import Outputs
         from edgecnn.runtime.pipeline.controls import Controls
 
-        self._config, self._several = config, several
+        self._config, self._several, self._warn = config, several, warn
         self.lock = threading.RLock()
         self.active: dict[str, ActiveCamera] = {}
         self.removed: list[ActiveCamera] = []
@@ -235,18 +235,19 @@ class ActiveCameras:
         return dataclasses.replace(config.card, score_threshold=lowest)
 
     def _built(self, config: CameraConfig, source: Source, predictor: Predictor, shown: float) -> ActiveCamera:
-        from edgecnn.live.analytics import build_gate, build_regions, build_steps
+        from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps
         from edgecnn.runtime.draw.painter import Painter
         from edgecnn.runtime.draw.shared_painter import SharedPainter
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
         labels = predictor.card.labels
+        gallery = build_gallery(config.analytics, predictor, self._warn)
         setup = CameraSetup(
             name=config.name,
             source=source,
             predictor=predictor,
             policy=config.policy,
-            steps=build_steps(config.analytics, labels, source, self.controls, shown=shown),
+            steps=build_steps(config.analytics, labels, source, self.controls, shown=shown, gallery=gallery),
             gate=build_gate(config.analytics, source),
             every=config.every,
             max_fps=config.max_fps,

@@ -88,7 +88,9 @@ class AnalyticsConfig(Checked):
     zone, without detections. ``only``: classes to keep. ``smooth_s``: time constant in seconds for smoothing boxes of tracks or
     scores of a classifier.
     ``anchor``: the point of a box that crosses lines and is inside zones. ``roi``: region of interest. ``tiles``: grid of tiles
-    that are inferred one by one. ``motion``: run inference only while there is motion. Coordinates are pixels, or fractions of
+    that are inferred one by one. ``motion``: run inference only while there is motion. ``gallery``: folder of images whose
+    names an embedding model gives to what it sees; below ``match_threshold`` (cosine similarity, None: that of the card) it is
+    unknown. ``vectors``: results hold the vectors even with a gallery. Coordinates are pixels, or fractions of
     width and height (see ``parse_line``, ``parse_zone``).
     """
 
@@ -102,6 +104,9 @@ class AnalyticsConfig(Checked):
     roi: Shape | None = option(None, p.Parsed("X1,Y1,X2,Y2[,...]", _roi))
     tiles: Tiles | None = option(None, p.Parsed("COLUMNSxROWS[:OVERLAP]", _tiles))
     motion: bool = option(False, p.Flag())
+    gallery: Path | None = option(None, p.File("DIR"))
+    match_threshold: float | None = option(None, p.Number(least=-1, most=1))
+    vectors: bool = option(False, p.Flag())
 
     @property
     def tracks(self) -> bool:
@@ -188,6 +193,8 @@ class CameraConfig(Checked):
             raise InputError("no model is given", "name a model FILE")
         if self.analytics.track is False and self.analytics.tracks:
             raise InputError("--no-track contradicts --line and --zone", "leave --no-track out")
+        if self.analytics.gallery is None and (self.analytics.match_threshold is not None or self.analytics.vectors):
+            raise InputError("--match-threshold and --vectors do nothing without --gallery", "add --gallery DIR")
         for name, needed in _NEEDS.items():
             if getattr(self.outputs, name) is not None and not any(getattr(self.outputs, other) for other in needed):
                 options = " or ".join(f"--{option_name(other)}" for other in needed)

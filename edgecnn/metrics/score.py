@@ -9,7 +9,7 @@ from typing import Any
 from edgecnn.task_names import TaskName
 from edgecnn.types import Float32, Int64
 
-IN_UNITS = ("mae", "rmse")  # in the units of the value, not fractions
+IN_UNITS = ("mae", "rmse", "threshold")  # in the units of the value, not fractions
 TITLES = {
     "top1": "top-1",
     "top1_low": "top-1, 95 % interval from",
@@ -30,6 +30,10 @@ TITLES = {
     "r2": "R²",
     "mae": "mean absolute error",
     "rmse": "root mean square error",
+    "recall1": "recall@1",
+    "recall5": "recall@5",
+    "accept": "same class accepted",
+    "threshold": "at a similarity of",
 }
 
 

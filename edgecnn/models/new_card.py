@@ -9,7 +9,7 @@ from typing import Any, cast
 from edgecnn.card import Decode, ModelCard, Preprocess, Resize
 from edgecnn.models.registry import create, defaults
 from edgecnn.task_names import TaskName
-from edgecnn.thresholds import MAX_DETECTIONS, NMS_IOU
+from edgecnn.thresholds import MATCH_SIMILARITY, MAX_DETECTIONS, NMS_IOU
 from edgecnn.types import TensorSpec
 
 DETECT: Mapping[str, Any] = {
@@ -21,7 +21,7 @@ DETECT: Mapping[str, Any] = {
 
 
 def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> ModelCard:
-    """The card of the model ``name`` of the registry with ``options``, for ``labels`` (for regression: names of the values).
+    """The card of the model ``name`` of the registry with ``options``, for ``labels`` (names of values for regression).
 
     Pixels are divided by 255 and no mean is subtracted, so that the scale folds into the first convolution.
     Raises ``InputError`` for an unknown model or option, ``ValueError`` for a number of labels that is not the model's ``classes``.
@@ -31,7 +31,7 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
     own = OUTPUTS[task]
     values = defaults(name) | dict(options)
     channels = int(values["channels"])
-    if len(labels) != values["classes"]:
+    if len(labels) != values.get("classes", 0):
         raise ValueError(f"{len(labels)} labels do not match the classes of the model in {options}")
     preprocess = Preprocess(
         size=size,  # type: ignore[arg-type]
@@ -46,18 +46,19 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
         preprocess=preprocess,
         decode=own.decode(len(labels)),
         inputs=(TensorSpec("image", (1, channels, *preprocess.size), "float32", "NCHW"),),
-        outputs=own.specs(preprocess.size, len(labels)),
+        outputs=own.specs(preprocess.size, own.numbers(values)),
         model={"name": name, "options": dict(options)},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _NewModel:
-    """Resize rule, decoder and outputs of the own models of one task, for an input size and a number of labels."""
+    """Resize rule, decoder and outputs of the own models of one task, for an input size and ``numbers``, of labels if not said else."""
 
     resize: Resize
     decode: Callable[[int], Decode]
     specs: Callable[[tuple[int, int], int], tuple[TensorSpec, ...]]
+    numbers: Callable[[Mapping[str, Any]], int] = lambda options: int(options["classes"])
 
 
 def _boxes_and_scores(size: tuple[int, int], classes: int) -> tuple[TensorSpec, ...]:
@@ -72,5 +73,11 @@ OUTPUTS: Mapping[TaskName, _NewModel] = {
         "stretch",
         lambda n: Decode("values", {"scale": [1.0] * n, "offset": [0.0] * n}),
         lambda _, n: (TensorSpec("values", (1, n), "float32"),),
+    ),
+    "embed": _NewModel(
+        "letterbox",
+        lambda _: Decode("embedding", {"match_threshold": MATCH_SIMILARITY}),
+        lambda _, n: (TensorSpec("vector", (1, n), "float32"),),
+        lambda options: int(options["dim"]),
     ),
 }

@@ -39,6 +39,7 @@ MODELS: dict[str, ModelEntry] = {
     "resnet-32": ModelEntry(CIFAR, {"blocks": 5}),
     "resnet-56": ModelEntry(CIFAR, {"blocks": 9}),
     "mobilenet": ModelEntry("edgecnn.models.mobilenet:MobileNet"),
+    "embednet": ModelEntry("edgecnn.models.embednet:EmbedNet", task="embed"),
     "edgedet": ModelEntry(EDGEDET, task="detect"),
     "edgedet-n": ModelEntry(
         EDGEDET, {"widths": (16, 32, 80, 160, 320), "depths": (2, 2, 3, 2), "neck": 64, "head_depth": 1}, "detect"

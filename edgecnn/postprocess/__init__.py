@@ -8,6 +8,7 @@ from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
 from edgecnn.postprocess.blazeface import blazeface
 from edgecnn.postprocess.classes import probabilities, softmax
+from edgecnn.postprocess.embedding import embedding
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
 from edgecnn.postprocess.ssd import ssd
@@ -16,7 +17,7 @@ from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolox import yolox
-from edgecnn.types import Classes, Detections, Prediction, Tensors, Values
+from edgecnn.types import Classes, Detections, Embedding, Prediction, Tensors, Values
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
 
@@ -35,7 +36,8 @@ CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
     "probabilities": probabilities,
 }
 REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
-DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS}
+EMBEDDERS: Mapping[str, Callable[[Tensors, ModelCard], Embedding]] = {"embedding": embedding}
+DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS, **EMBEDDERS}
 
 
 def names() -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from edgecnn.preprocess import Geometry
 from edgecnn.task_names import TaskName
 from edgecnn.tasks.classify import Classify
 from edgecnn.tasks.detect import Detect
+from edgecnn.tasks.embed import Embed
 from edgecnn.tasks.interface import Task
 from edgecnn.tasks.regress import Regress
 from edgecnn.tasks.wrong import OutputsError
@@ -26,6 +27,7 @@ TASKS: dict[TaskName, Task[Any]] = {
     "classify": Classify(),
     "detect": Detect(),
     "regress": Regress(),
+    "embed": Embed(),
 }
 # reversed: of tasks with the same prediction the first one counts
 _BY_PREDICTION: Mapping[type, Task[Any]] = {task.prediction: task for task in reversed(TASKS.values())}

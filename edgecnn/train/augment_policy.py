@@ -103,7 +103,12 @@ _DETECT = {
         mixup=0.1,
     ),
 }
-POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {"classify": _CLASSIFY, "regress": _CLASSIFY, "detect": _DETECT}
+POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {
+    "classify": _CLASSIFY,
+    "regress": _CLASSIFY,
+    "detect": _DETECT,
+    "embed": {name: dataclasses.replace(policy, mixup=0.0) for name, policy in _CLASSIFY.items()},
+}
 NAMES = ("none", "light", "standard", "strong")
 
 

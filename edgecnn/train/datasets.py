@@ -21,7 +21,10 @@ from edgecnn.data.relabel import to_classes
 from edgecnn.data.split_names import part_of
 from edgecnn.data.splits import group_indices, shared_groups, train_val_split
 from edgecnn.errors import InputError
+from edgecnn.task_names import TaskName
+from edgecnn.tasks import find
 from edgecnn.train.config import TrainConfig
+from edgecnn.train.objectives import trained
 
 SHOWN_GROUPS = 5
 
@@ -51,7 +54,7 @@ class TrainingData:
 
 
 def load_datasets(
-    config: TrainConfig, task: str, teachers: Sequence[PseudoLabeler] = (), warn: Callable[[str], None] = to_stderr
+    config: TrainConfig, task: TaskName, teachers: Sequence[PseudoLabeler] = (), warn: Callable[[str], None] = to_stderr
 ) -> TrainingData:
     """Open all datasets, split off validation images where none are configured, and add the pseudo-labels of ``teachers``.
 
@@ -185,14 +188,14 @@ def _test(config: TrainConfig, warn: Callable[[str], None]) -> Dataset | None:
     return _open(config.data[0], "test", config, warn) if any(part_of(name) == "test" for name in parts) else None
 
 
-def _check(dataset: Dataset, task: str, labels: tuple[str, ...]) -> None:
-    if dataset.task != task or not dataset.labels:
+def _check(dataset: Dataset, task: TaskName, labels: tuple[str, ...]) -> None:
+    if dataset.task != (trained(task).data or task) or not dataset.labels:
         kind = dataset.task if dataset.labels else "images without labels"
         raise InputError(
             f"--data: {dataset.name} is of the kind {kind}, but the model is for the task {task}",
             "name another dataset, or a model for that task",
         )
-    if dataset.labels != labels:
+    if find(task).needs_labels and dataset.labels != labels:
         raise InputError(
             f"--data: {dataset.name} has the classes {', '.join(dataset.labels)}, but the first dataset {', '.join(labels)}",
             "train on datasets with the same classes, or map them to common ones with --classes",

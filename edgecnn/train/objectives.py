@@ -12,6 +12,7 @@ from edgecnn.task_names import TaskName
 from edgecnn.train.classify import ClassificationObjective
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.detect import DetectionObjective
+from edgecnn.train.embed import EmbeddingObjective
 from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import Objective
 from edgecnn.train.regress import RegressionObjective, with_target_scale
@@ -24,11 +25,13 @@ class TrainedTask:
     """``objective`` of loaded images, ``prepare`` changes the card of a new model by the training data.
 
     ``fits_images``: size and channels of the input follow the images where none are given; else they are those of the model.
+    ``data`` is the task of the datasets, if that is another one.
     """
 
     objective: Callable[[InMemoryImages, ModelCard, TrainConfig], Objective]
     prepare: Callable[[ModelCard, Sequence[Dataset]], ModelCard] = lambda card, _: card
     fits_images: bool = True
+    data: TaskName | None = None
 
 
 def _classify(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
@@ -44,6 +47,7 @@ TRAINED: Mapping[TaskName, TrainedTask] = {
     "classify": TrainedTask(_classify),
     "detect": TrainedTask(_detect, fits_images=False),
     "regress": TrainedTask(RegressionObjective, prepare=with_target_scale),
+    "embed": TrainedTask(EmbeddingObjective, fits_images=False, data="classify"),
 }
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
+from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import counted
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
@@ -85,7 +86,7 @@ class TrainRecorder:
             return None
         with one_thread():
             # strict: without an image that can't be read, scores would be of other images than in other runs
-            return evaluate(EagerPredictor(model, scoring_card(self.card)), dataset, strict=True)
+            return evaluate(EagerPredictor(model, scoring_card(self.card)), for_task(dataset, self.card), strict=True)
 
     def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
         record = {

@@ -95,14 +95,14 @@ def _task(config: TrainConfig) -> TaskName:
 
 
 def _new(config: TrainConfig, data: TrainingData, task: TaskName) -> tuple[nn.Module, ModelCard]:
-    card = new_card(config.model, _model_options(config, data, task), data.labels)
+    card = new_card(config.model, _model_options(config, data, task), data.labels if find(task).needs_labels else ())
     card = trained(task).prepare(card, data.train)
     return create(config.model, **card.model["options"]), card.replace(name=config.name or config.model)
 
 
 def _existing(initial: tuple[nn.Module, ModelCard], data: TrainingData, config: TrainConfig) -> tuple[nn.Module, ModelCard]:
     model, card = initial
-    if card.labels != data.labels:
+    if find(card.task).needs_labels and card.labels != data.labels:
         raise InputError(
             f"--data: the classes are {', '.join(data.labels)}, but those of {card.name} are {', '.join(card.labels)}",
             "name the data that it was trained on",
@@ -137,7 +137,9 @@ def prepare(config: TrainConfig, group: ProcessGroup | None = None) -> None:
 
 def _model_options(config: TrainConfig, data: TrainingData, task: TaskName) -> dict[str, Any]:
     """The model's defaults, changed by the data (but for a detector's size and channels) and by the configuration."""
-    found = defaults(config.model) | {"classes": len(data.labels)}
+    found = defaults(config.model)
+    if find(task).needs_labels:
+        found["classes"] = len(data.labels)
     if trained(task).fits_images:
         height, width = data.train[0].samples[0].read().shape[:2]
         size = (height, width) if max(height, width) <= MAX_DEFAULT_SIDE else (MAX_DEFAULT_SIDE, MAX_DEFAULT_SIDE)
@@ -155,5 +157,5 @@ def _summary(card: ModelCard, data: TrainingData, model: nn.Module, machine: har
     val = f", scored on {counted(len(data.val), 'other')}" if data.val else ""
     amp = "bfloat16" if machine.bf16 else "float32"
     processes = f", {group.size} processes" if group.size > 1 else ""
-    images = f"{data.count:,} images, {len(card.labels)} classes{val}"
+    images = f"{data.count:,} images, {len(data.labels)} classes{val}"
     return f"{card.name}, {count:,} parameters: {images}; {machine.device}, {amp}{processes}"

@@ -17,13 +17,14 @@ from edgecnn.runtime.draw.painter import DRAWINGS, draw
 from edgecnn.schema import SchemaError
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import TASKS, check_outputs, compare, find, for_decoder, for_prediction
-from edgecnn.types import Classes, Detections, Prediction, TensorSpec, Values
+from edgecnn.types import Classes, Detections, Embedding, Neighbour, Prediction, TensorSpec, Values
 
 BOXES = Detections(np.float32([[1, 2, 30, 40]]), np.float32([0.75]), np.int64([1]))
 EXAMPLES: dict[str, Prediction] = {
     "classify": Classes(np.float32([0.25, 0.75])),
     "detect": BOXES,
     "regress": Values(np.float32([3.5, -1])),
+    "embed": Embedding(np.float32([0.6, 0.8]), "mug", (Neighbour("mug", 0.75, "mug.png"), Neighbour("glass", 0.5, "glass.png"))),
 }
 LABELS = ("mug", "glass")
 

@@ -1,4 +1,4 @@
-"""Writes results as CSV: a row for each box, for each of the five best classes, or for each value."""
+"""Writes results as CSV: a row for each box, for each of the five best classes, for each value, or for an image."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ class CsvSink:
 
 
 def _flat(found: dict[str, Any]) -> dict[str, Any]:
-    row = {name: "" if value is None else value for name, value in found.items() if name != "xyxy"}
+    row = {name: "" if value is None else value for name, value in found.items() if name in COLUMNS}
     return row | dict(zip(("left", "top", "right", "bottom"), found.get("xyxy", ()), strict=False))
