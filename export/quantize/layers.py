@@ -7,27 +7,32 @@ activations, sums and other operators behind it belong to it, too, so that leavi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from edgecnn.types import Array
 
-LEAST_WEIGHTS = 64  # fewer are arithmetic, such as the expected value of a distribution of distances, not a layer
+MOST_BINS = 64  # of a distribution of distances, see ``_is_arithmetic``
 CLOSE = 1e-3  # relative difference of two fingerprints of the same weights; float arithmetic of folding differs by about 1e-6
 ONNX_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-TFLITE_LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+TFLITE_LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
 OPENVINO_LAYERS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerOperator:
-    """One operator of a graph, by the names of its tensors; ``weights`` are those of a layer, ``weights_name`` their name."""
+    """One operator of a graph, by the names of its tensors; ``weights`` are those of a layer, ``weights_name`` their name.
+
+    ``is_layer`` is also true for a product of two tensors, which has no weights.
+    """
 
     name: str
+    kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    is_layer: bool = False
     weights: Array | None = None
     weights_name: str = ""
 
@@ -114,7 +119,8 @@ def onnx_operators(graph: Any) -> list[LayerOperator]:
     def operator(node: Any) -> LayerOperator:
         weights = next((name for name in node.input[:2] if name in constants), None) if node.op_type in ONNX_LAYERS else None
         values = None if weights is None else numpy_helper.to_array(constants[weights])
-        return _operator(node.output[0], tuple(node.input), tuple(node.output), values, weights or "")
+        operator = LayerOperator(node.output[0], node.op_type, tuple(node.input), tuple(node.output))
+        return _with_weights(operator, ONNX_LAYERS, values, weights or "")
 
     return [operator(node) for node in graph.node]
 
@@ -128,7 +134,7 @@ def openvino_operators(model: Any) -> list[LayerOperator]:
             continue
         inputs = tuple(value.get_node().get_friendly_name() for value in node.input_values())
         weights = _openvino_weights(node) if kind in OPENVINO_LAYERS else None
-        found.append(_operator(name, inputs, (name,), weights, name))
+        found.append(_with_weights(LayerOperator(name, kind, inputs, (name,)), OPENVINO_LAYERS, weights, name))
     return found
 
 
@@ -156,15 +162,32 @@ def tflite_operators(program: bytes) -> list[LayerOperator]:
         return None if data is None or not len(data) else np.frombuffer(bytes(data), np.float32)
 
     def operator(node: Any) -> LayerOperator:
-        is_layer = flatbuffer_utils.opcode_to_name(model, node.opcodeIndex) in TFLITE_LAYERS
-        weights = values(node.inputs[1]) if is_layer else None
+        kind = flatbuffer_utils.opcode_to_name(model, node.opcodeIndex)
+        weights = values(node.inputs[1]) if kind in TFLITE_LAYERS else None
         inputs, outputs = (tuple(names[index] for index in ends if index >= 0) for ends in (node.inputs, node.outputs))
-        return _operator(outputs[0], inputs, outputs, weights, inputs[1] if is_layer else "")
+        of = "" if weights is None else inputs[1]
+        return _with_weights(LayerOperator(outputs[0], kind, inputs, outputs), TFLITE_LAYERS, weights, of)
 
     return [operator(node) for node in graph.operators]
 
 
-def _operator(name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], weights: Array | None, of: str) -> LayerOperator:
-    if weights is None or weights.size < LEAST_WEIGHTS:
-        return LayerOperator(name, inputs, outputs)
-    return LayerOperator(name, inputs, outputs, weights, of)
+def _with_weights(operator: LayerOperator, layers: Sequence[str], weights: Array | None, of: str) -> LayerOperator:
+    """``operator``, as a layer where it is of the kinds ``layers`` and no arithmetic."""
+    if operator.kind not in layers or (weights is not None and _is_arithmetic(weights)):
+        return operator
+    return (
+        replace(operator, is_layer=True)
+        if weights is None
+        else replace(operator, is_layer=True, weights=weights, weights_name=of)
+    )
+
+
+def _is_arithmetic(weights: Array) -> bool:
+    """Whether the weights rise evenly, as 0, 1, ... 15 do: they compute the expected value of a distribution of distances.
+
+    Distribution focal loss, arXiv:2006.04388, section 3.3: detectors from GFL on, such as NanoDet and YOLOv8, decode boxes so.
+    """
+    if not 1 < weights.size <= MOST_BINS or weights.dtype.kind != "f":
+        return False
+    steps = np.diff(weights.astype(np.float64).reshape(-1))
+    return bool(steps[0] != 0 and np.allclose(steps, steps[0], rtol=1e-2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgecnn.export.quantize.head import behind_layers
 from edgecnn.export.quantize.layers import Layer, LayerOperator, operators_by_layer
 
 
@@ -17,11 +18,12 @@ class QuantizationPlan:
     layers: tuple[Layer, ...] = ()
 
     def float_operators(self, operators: Sequence[LayerOperator]) -> set[str]:
-        """Names of the operators of a graph that stay in float."""
+        """Names of the operators of a graph that stay in float: those of ``keep``, and those behind the last layers."""
+        head = behind_layers(operators)
         if not self.keep:
-            return set()
+            return head
         found = operators_by_layer(operators, self.layers)
-        return {name for layer in self.keep for name in found[layer]}
+        return head | {name for layer in self.keep for name in found[layer]}
 
 
 PLAIN = QuantizationPlan()

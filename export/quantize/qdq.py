@@ -5,22 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.export.graph import IMAGE
-
-# Operators between the last convolution and an output: cheap, so they may run in floating point.
-TAIL = (
-    "Transpose",
-    "Reshape",
-    "Concat",
-    "Sigmoid",
-    "Clip",
-    "Relu",
-    "Softmax",
-    "Slice",
-    "Split",
-    "Squeeze",
-    "Unsqueeze",
-    "Flatten",
-)
+from edgecnn.export.quantize.head import behind_layers
+from edgecnn.export.quantize.layers import onnx_operators
 
 
 def as_pixels(model: Any) -> dict[str, list[dict[str, Any]]]:
@@ -35,8 +21,15 @@ def as_pixels(model: Any) -> dict[str, list[dict[str, Any]]]:
     return {cast.output[0]: [exact]}
 
 
+def named_by_output(model: Any) -> list[str]:
+    """Name each node by its first output; returns the names of those behind the last layers, which stay in float."""
+    for node in model.graph.node:
+        node.name = node.output[0]
+    return sorted(behind_layers(onnx_operators(model.graph)))
+
+
 def simplify_qdq(model: Any, *, drop_cast: bool = True) -> Any:
-    """The same model with float tensors behind the last convolution, and without redundant operators, constants and names.
+    """The same model with float tensors behind the last layers, and without redundant operators, constants and names.
 
     ``drop_cast`` removes Cast and QuantizeLinear of the uint8 image where together they are the identity.
     """
@@ -54,23 +47,13 @@ def simplify_qdq(model: Any, *, drop_cast: bool = True) -> Any:
 
 
 def _free_tail(graph: Any) -> None:
-    """Remove quantization between the last convolution and the outputs.
-
-    8 bits for a coordinate of 0..640 are steps of 2.5 pixels; these few thousand values cost next to nothing in float.
-    """
+    """Remove quantization between the last layers and the outputs."""
     makers = {name: node for node in graph.node for name in node.output}
     ends = {port.name for port in graph.output}
-    todo, done = list(ends), set()
-    while todo:
-        name = todo.pop()
-        done.add(name)
+    for name in sorted(behind_layers(onnx_operators(graph))):
         source = _before_quantization(name, makers)
         if source is not None:
             _bypass(graph, name, source, makers, is_end=name in ends)
-            name = name if name in ends else source
-        maker = makers.get(name)
-        if maker is not None and maker.op_type in TAIL:
-            todo += [given for given in maker.input if given in makers and given not in done]
 
 
 def _before_quantization(name: str, makers: dict[str, Any]) -> str | None:

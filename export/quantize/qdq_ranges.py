@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.cpus import usable_cpus
 from edgecnn.export.quantize.qat_ranges import Range, TrainedRanges, propagate
-from edgecnn.export.quantize.qdq import as_pixels
+from edgecnn.export.quantize.qdq import as_pixels, named_by_output
 from edgecnn.types import Array
 
 PASS_THROUGH = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "MaxPool", "Resize", "Pad", "Slice", "Gather", "Split")
@@ -31,6 +31,9 @@ def quantize_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
 
     model = _prepared(program)
     known = _known(model.graph, trained_ranges)
+    # nodes_to_exclude selects nodes by name, and converters leave names empty or duplicate
+    head = named_by_output(model)
+    unknown = [node.name for node in model.graph.node if not _is_known(node, known, model.graph)]
     types = sorted(({*QDQRegistry, *QLinearOpsRegistry}) - {*UNSUPPORTED})
     data = {name: tuple(np.array(end, np.float32) for end in ends) for name, ends in known.items()}
     quantizer = QDQQuantizer(
@@ -41,7 +44,7 @@ def quantize_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
         activation_qType=QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, data),
         nodes_to_quantize=[],
-        nodes_to_exclude=[node.name for node in model.graph.node if not _is_known(node, known, model.graph)],
+        nodes_to_exclude=[*head, *unknown],
         op_types_to_quantize=types,
         extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": as_pixels(model)},
     )
@@ -53,7 +56,7 @@ def quantize_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
 
 
 def _prepared(program: Any) -> Any:
-    """The graph after ONNX Runtime's pre-quantization optimizations, with a unique name for each node."""
+    """The graph after ONNX Runtime's pre-quantization optimizations."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -61,11 +64,7 @@ def _prepared(program: Any) -> Any:
         plain, prepared = Path(folder) / "plain.onnx", Path(folder) / "prepared.onnx"
         onnx.save(program, plain)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-        model = onnx.load(prepared)
-    # nodes_to_exclude selects nodes by name, and converters leave names empty or duplicate
-    for index, node in enumerate(model.graph.node):
-        node.name = f"node{index}"
-    return model
+        return onnx.load(prepared)
 
 
 def _known(graph: Any, trained_ranges: TrainedRanges) -> dict[str, Range]:
