@@ -31,6 +31,7 @@ from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 
 CARD_KEY = "edgecnn.card"
 CARD_VERSION = 1
+WRAPPED_KEY = "wrapped"  # in the record ``model`` of a card that was written into another tool's file: the name of that file
 
 Resize = Literal["letterbox", "stretch", "crop"]
 Align = Literal["center", "corner"]

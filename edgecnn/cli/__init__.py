@@ -23,6 +23,7 @@ COMMANDS = {
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
     "selftest": "Run the goldens of a model file on this device and compare with PyTorch.",
     "models": "List the models that ship with edgecnn, their accuracy and weaknesses.",
+    "wrap": "Write a card and goldens into a model file of another tool.",
     "sign": "Sign a model file with an Ed25519 key, or make a key.",
     "verify": "Check the signature of a model file.",
     "info": "Print the card, tensors and metadata of a model file.",

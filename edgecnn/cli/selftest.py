@@ -11,6 +11,7 @@ from edgecnn.cli.options import ModelFile, device_options
 from edgecnn.json_text import dump_json
 
 if TYPE_CHECKING:
+    from edgecnn.card import ModelCard
     from edgecnn.integrity.digest import Digests
 
 
@@ -45,12 +46,18 @@ def command(file: Path, device: Any, threads: int | None, require_signature: Pat
             click.echo(str(result.engine))
         click.echo(_digest_line(result.digests))
         if not violations:
-            click.echo("All goldens agree with PyTorch.")
+            click.echo(f"All goldens agree with {_source(card)}.")
     if violations:
         raise ParityError(
-            f"{file.name} differs from PyTorch on this device: {'; '.join(violations)}",
+            f"{file.name} differs from {_source(card)} on this device: {'; '.join(violations)}",
             "try another format or engine version, or copy the file again",
         )
+
+
+def _source(card: ModelCard) -> str:
+    from edgecnn.card import WRAPPED_KEY
+
+    return "the outputs recorded by edgecnn wrap" if WRAPPED_KEY in card.model else "PyTorch"
 
 
 def _digest_line(digests: Digests | None) -> str:

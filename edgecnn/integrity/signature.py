@@ -6,15 +6,15 @@ digest (see ``edgecnn.integrity.digest``).
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, InputError
-from edgecnn.files import atomic_write, check_writable, write_file
+from edgecnn.files import write_file
 from edgecnn.integrity import signature_text
-from edgecnn.integrity.digest import AGAIN, LOCATION, Digests, check_digests, sealed_parts
+from edgecnn.integrity.copies import copy_companions
+from edgecnn.integrity.digest import AGAIN, Digests, check_digests, sealed_parts
 from edgecnn.integrity.keys import Ask, fingerprint, raw_bytes, read_private_key, read_public_key
 from edgecnn.integrity.sections import (
     DIGEST_KEY,
@@ -50,7 +50,10 @@ def sign_file(path: Path, key_file: Path, ask: Ask, out: Path | None = None) -> 
     body, texts = _with_digests(path)
     signature = key.sign(_MESSAGE + texts[DIGEST_KEY])
     signed = {**texts, SIGNATURE_KEY: signature_text.encode(raw_bytes(key.public_key()), signature)}
-    out = path if out is None else _copied(path, out, body)
+    if out is None:
+        out = path
+    else:
+        copy_companions(path, out, body)
     write_file(out, format_of(path).join(body, ordered(signed)))
     return verify_file(out, raw_bytes(key.public_key()), fix=AGAIN)
 
@@ -113,19 +116,3 @@ def _with_digests(path: Path) -> tuple[bytes, dict[str, bytes]]:
         return sealed_parts(path, card, texts)[1:]
     except (BrokenFileError, UnicodeDecodeError, OSError) as error:
         raise ArtifactError(f"{path} can't be taken apart: {error}", AGAIN) from error
-
-
-def _copied(path: Path, out: Path, body: bytes) -> Path:
-    """``out``, with the files of weights beside it: the .bin of OpenVINO, external data of ONNX."""
-    if out.suffix.lower() != path.suffix.lower():
-        raise InputError(f"--out: {out} has another suffix than {path.name}", f"give a name that ends in {path.suffix}")
-    check_writable(out)
-    there, here = (format_of(file).companions(file, body if LOCATION in body else None) for file in (out, path))
-    for name, file in here.items():
-        if there[name].resolve() == file.resolve():
-            continue
-        if not there[name].resolve().is_relative_to(out.parent.resolve()):
-            raise InputError(f"{path} has weights outside of its folder: {name}", "put them beside it, or sign it in place")
-        with file.open("rb") as stored, atomic_write(there[name], binary=True) as copy:
-            shutil.copyfileobj(stored, copy)
-    return out

@@ -102,6 +102,13 @@ class LiteRtBackend:
                 found[spec.name] = (np.dtype(source["dtype"]).name, float(scale), int(zero_point))
         return found
 
+    def tensor_types(self) -> set[str]:
+        """Return the types of all tensors, such as float32 and int8; of integers only those that stand for real numbers."""
+        with self._interpreters.acquire() as interpreter:
+            details = interpreter.get_tensor_details()
+        kinds = {np.dtype(detail["dtype"]).name for detail in details if len(detail["quantization_parameters"]["scales"])}
+        return kinds | {np.dtype(detail["dtype"]).name for detail in details if np.dtype(detail["dtype"]).kind == "f"}
+
     def close(self) -> None:
         """Free the interpreters; calling it again does nothing."""
         self._interpreters.close()

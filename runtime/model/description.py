@@ -58,7 +58,7 @@ class ModelDescription:
         """Return text lines of name and value in two columns."""
         rows = [("file", f"{self.file.name}, {self.format}, {self.size_bytes / 1e6:.2f} MB")]
         if self.card is not None:
-            rows += _card_rows(self.card)
+            rows += card_rows(self.card)
         if self.inferred:
             rows.append(("card", "inferred, edgecnn did not write this file" if self.card else f"none: {self.card_problem}"))
         if self.digests is not None:
@@ -106,7 +106,8 @@ def _size(file: Path) -> int:
     return sum(part.stat().st_size for part in files if part.exists())
 
 
-def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
+def card_rows(card: ModelCard) -> list[tuple[str, str]]:
+    """Name and value of what a card says, without what it leaves open."""
     pre = card.preprocess
     place = f" ({pre.align}, padded with {pre.pad_value})" if pre.resize == "letterbox" else ""
     scale = "raw pixels" if pre.is_raw else f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
