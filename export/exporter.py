@@ -20,6 +20,7 @@ from edgecnn.export.publish import publish, report_write_errors, staging_folder
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ranges
 from edgecnn.export.quiet import quiet
+from edgecnn.export.steps import Note, Step, ignore, tools
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
 from edgecnn.export.verify.goldens import golden_texts, select_goldens
@@ -57,10 +58,14 @@ class OutOfToleranceError(ParityError):
     """An artifact differs too much from PyTorch and was not kept; holds its parity and the probable cause."""
 
     def __init__(self, name: str, parity: Parity, cause: Cause, violations: Sequence[str] = ()) -> None:
-        self.name, self.parity, self.cause = name, parity, cause
+        self.name, self.parity, self.cause, self.violations = name, parity, cause, tuple(violations)
         super().__init__(
             f"{name} differs from PyTorch: {', '.join(violations or parity.violations)}", f"not kept, probable cause: {cause}"
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickling with all parts: a file may be exported in another process."""
+        return type(self), (self.name, self.parity, self.cause, self.violations)
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +82,7 @@ class PreparedModel:
     programs: dict[str, Any] = field(default_factory=dict)
     trained_ranges: TrainedRanges | None = None
     unrounded: Reference | None = None
+    note: Note = ignore
 
     @property
     def parameters(self) -> int:
@@ -86,6 +92,7 @@ class PreparedModel:
     def program(self, format: str) -> Any:
         """The fp32 program in ``format``; raises ``InputError`` for a model that the converter refuses."""
         if format not in self.programs:
+            self.note(Step(tools(format).converter, f"while it converts the model to {format}", shared=True))
             try:
                 with quiet():
                     self.programs[format] = import_module(FORMATS[format]).convert(
@@ -106,6 +113,8 @@ class PreparedModel:
         feeds = (
             calibration.feeds(self.card) if calibration is not None and precision == "int8" and not self.trained_ranges else []
         )
+        if precision != "fp32":
+            self.note(Step(tools(format).quantizer, f"while it makes the model {precision}"))
         try:
             with quiet():
                 return (
@@ -166,11 +175,12 @@ def export(
     accuracy: Accuracy | None = None,
     name: str | None = None,
     force: bool = False,
+    draft: Path | None = None,
 ) -> Artifact:
     """Export ``model`` to ``out``/NAME-PRECISION in ``format``, verified; ``card`` is the checkpoint's.
 
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` also measures the file on
-    a dataset. ``model`` is not modified.
+    a dataset; ``draft`` is a staging folder of ``out`` to work in. ``model`` is not modified.
     Raises ``InputError`` or ``MissingExtraError`` before any work for impossible combinations, ``OutOfToleranceError`` for a file
     that differs from PyTorch; in that case no file is left behind, and an older file of the same name is kept.
     """
@@ -182,11 +192,11 @@ def export(
     if prepared.trained_ranges and precision != "int8":
         raise ValueError(f"the model was prepared for int8, not for {precision}; prepare it again")
     evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "given images")
-    with staging_folder(out) as draft:
+    with staging_folder(out, draft) as folder:
         program = prepared.lowered(format, precision, calibration)
-        job = _ArtifactBuilder(prepared, evidence, format, precision, draft / file, calibration, accuracy)
+        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy)
         final, parity = job.write(program, out)
-        publish(draft, out, [path.name for path in sorted(draft.iterdir())])
+        publish(folder, out, [path.name for path in sorted(folder.iterdir())])
     return Artifact(out / file, format, final, parity, perf_counter() - started)
 
 
@@ -214,10 +224,12 @@ class _ArtifactBuilder:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
         card = self._card()
         # first without parity and goldens: both are measured on the file itself
+        self.prepared.note(Step(tools(self.format).converter, "while it writes the file"))
         self._save(program, card, out)
-        parity = verify(self.path, self.evidence)
+        self.prepared.note(Step(tools(self.format).engine, "while it runs the file"))
+        parity, outputs = verify(self.path, self.evidence)
         if not parity.passed:
-            raise OutOfToleranceError(self.path.name, parity, diagnose(self.evidence, parity, self._fp32_check(out)))
+            raise OutOfToleranceError(self.path.name, parity, diagnose(self.evidence, parity, outputs, self._fp32_check(out)))
         record = parity.record() | self._measured(parity)
         texts = golden_texts(select_goldens(self.evidence, card.preprocess, self.prepared.parameters), self.path)
         final = self._seal(card.replace(parity=record), texts, out)
@@ -278,6 +290,6 @@ class _ArtifactBuilder:
             twin._save(self.prepared.program(self.format), twin._card(), out)
             unrounded = self.prepared.unrounded
             evidence = collect_evidence(unrounded, self.evidence.probes, self.evidence.source) if unrounded else self.evidence
-            return verify(twin.path, evidence).passed
+            return verify(twin.path, evidence)[0].passed
 
         return right

@@ -15,16 +15,16 @@ from edgecnn.files import sync, write_error
 
 
 @contextlib.contextmanager
-def staging_folder(out: Path) -> Iterator[Path]:
+def staging_folder(out: Path, within: Path | None = None) -> Iterator[Path]:
     """A temporary hidden folder inside ``out``, removed afterwards; ``out`` is removed too if it was created here and is empty.
 
-    Raises ``InputError`` where ``out`` can't be written.
+    ``within`` is a staging folder of ``out`` that holds this one. Raises ``InputError`` where ``out`` can't be written.
     """
     made = not out.exists()
     with report_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         # inside out, not in /tmp: renaming is atomic only within one file system
-        draft = Path(tempfile.mkdtemp(prefix=".edgecnn-", dir=out))
+        draft = Path(tempfile.mkdtemp(prefix=".edgecnn-", dir=within or out))
     try:
         yield draft
     finally:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -11,6 +12,7 @@ from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
+from edgecnn.errors import EdgeCnnError
 from edgecnn.export import weights_record
 from edgecnn.export.config import ExportConfig, check_overwrite, check_targets, file_name
 from edgecnn.export.exporter import (
@@ -23,7 +25,10 @@ from edgecnn.export.exporter import (
     prepare,
 )
 from edgecnn.export.image_selection import SCENE, ImageSelection, select_images
+from edgecnn.export.jobs import Outcome, run_targets
+from edgecnn.export.publish import staging_folder
 from edgecnn.export.source import load_model
+from edgecnn.export.steps import Note
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.parity import table
@@ -40,8 +45,9 @@ def run_exports(config: ExportConfig, report: Report = _ignore, warn: Report = _
     """Export the model to every format and precision of ``config``; what `edgecnn export` does, from Python.
 
     ``report`` gets a description of the model and the parity table of each finished file, ``warn`` gets warnings. A file that is out
-    of tolerance is not kept and does not stop the export of the others. Raises ``InputError``, ``ArtifactError`` or
-    ``MissingExtraError`` before any file is written, and the first ``OutOfToleranceError`` at the end.
+    of tolerance is not kept; it does not stop the export of the others, nor does one that can't be converted or crashes an engine.
+    Raises ``InputError``, ``ArtifactError`` or ``MissingExtraError`` before any file is written, and at the end the error of a file that
+    failed, or ``FailedExportsError`` for several.
     """
     model, card = load_model(config.model, config.model_options)
     report(describe(card))
@@ -73,18 +79,46 @@ def export_all(
     sources = {
         kind: _source(config, model, card, selection, kind) for kind in {_kind(model, target[1]) for target in config.targets}
     }
-    done, failed = [], []
-    for target in config.targets:
-        try:
-            done.append(_export_one(config, name, target, sources[_kind(model, target[1])], selection))
-            report(_summary(done[-1], card))
-        except OutOfToleranceError as error:
-            failed.append(error)
-            rows = table(error.parity.rows, find(card.task).compared)
-            report(f"{error.name}: OUT OF TOLERANCE, not kept\n{rows}\nprobable cause: {error.cause}\n")
+    done: dict[tuple[str, str], Artifact] = {}
+    failed: dict[str, EdgeCnnError] = {}
+
+    def finish(target: tuple[str, str], outcome: Outcome) -> None:
+        if isinstance(outcome, Artifact):
+            done[target] = outcome
+            report(_summary(outcome, card))
+            return
+        file = file_name(name, *target)
+        failed[file] = outcome
+        report(_failure(file, outcome, card))
+
+    with staging_folder(config.out) as draft:
+        run_targets(
+            config.targets,
+            lambda target, note: _export_one(config, name, target, sources[_kind(model, target[1])], selection, draft, note),
+            finish,
+        )
     if failed:
-        raise failed[0]
-    return done
+        raise in_one(failed, len(config.targets))
+    return [done[target] for target in config.targets]
+
+
+class FailedExportsError(EdgeCnnError):
+    """Several files were not exported, for different reasons; ``errors`` holds them by file name."""
+
+    def __init__(self, errors: Mapping[str, EdgeCnnError], count: int) -> None:
+        self.errors = errors
+        reasons = ", ".join(f"{file} ({error.problem})" for file, error in errors.items())
+        super().__init__(
+            f"{len(errors)} of {count} files were not exported: {reasons}", "what helps is written above, below each of them"
+        )
+        if all(error.exit_code == 1 for error in errors.values()):
+            self.exit_code = 1
+
+
+def in_one(failed: Mapping[str, EdgeCnnError], count: int) -> EdgeCnnError:
+    """The error that ends an export of ``count`` files: that of the files that failed if it is the same, else all of them."""
+    texts = {str(error) for error in failed.values()}
+    return next(iter(failed.values())) if len(texts) == 1 else FailedExportsError(failed, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +144,16 @@ def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: 
 
 
 def _export_one(
-    config: ExportConfig, name: str, target: tuple[str, str], source: _ModelSource, selection: ImageSelection
+    config: ExportConfig,
+    name: str,
+    target: tuple[str, str],
+    source: _ModelSource,
+    selection: ImageSelection,
+    draft: Path,
+    note: Note,
 ) -> Artifact:
     format, precision = target
+    source.prepared.note = note
     return export(
         source.prepared,
         source.prepared.reference.card,
@@ -124,6 +165,7 @@ def _export_one(
         accuracy=source.accuracy,
         name=name,
         force=config.force,
+        draft=draft,
     )
 
 
@@ -134,7 +176,9 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit)
     if config.strict:
         check_strict(dataset)
-    return Accuracy(prepared.reference, for_task(dataset, prepared.card))
+    accuracy = Accuracy(prepared.reference, for_task(dataset, prepared.card))
+    _ = accuracy.pytorch  # measured once, here, before the formats part
+    return accuracy
 
 
 def describe(card: ModelCard) -> str:
@@ -149,6 +193,12 @@ def describe(card: ModelCard) -> str:
 
 def _numbers(values: tuple[float, ...]) -> str:
     return ",".join(f"{value:g}" for value in values)
+
+
+def _failure(file: str, error: EdgeCnnError, card: ModelCard) -> str:
+    if isinstance(error, OutOfToleranceError):
+        return f"{file}: OUT OF TOLERANCE, not kept\n{table(error.parity.rows, find(card.task).compared)}\nprobable cause: {error.cause}\n"
+    return f"{file}: NOT EXPORTED\n{error.problem}\n{error.fix}\n"
 
 
 def _summary(artifact: Artifact, card: ModelCard) -> str:

@@ -39,14 +39,16 @@ class Fault:
     twist: Callable[[Array], Array] | None = None
 
 
-def diagnose(evidence: Evidence, parity: Parity, fp32_is_right: Callable[[], bool] | None = None) -> Cause:
-    """The probable cause of ``parity`` having failed.
+def diagnose(
+    evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput], fp32_is_right: Callable[[], bool] | None = None
+) -> Cause:
+    """The probable cause of ``parity`` having failed; ``outputs`` are those of the file.
 
     ``fp32_is_right`` returns whether the same graph is within tolerance in fp32; it is called only when no input fault fits.
     """
     if parity.tensors_agree:
         return Cause("decode", "tensors agree, decoded predictions do not: compare decoder options and resize rule")
-    found = _input_fault(evidence, parity.outputs)
+    found = _input_fault(evidence, outputs)
     if found is not None:
         return found
     if parity.precision != "fp32" and (fp32_is_right is None or fp32_is_right()):

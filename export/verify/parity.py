@@ -33,11 +33,10 @@ from edgecnn.tasks import compare, to_source
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parity:
-    """The parity table of one artifact, and its outputs for each image."""
+    """The parity table of one artifact."""
 
     precision: str
     rows: tuple[ParityRow, ...]
-    outputs: Sequence[ModelOutput]
     source: str
 
     @property
@@ -69,8 +68,11 @@ class Parity:
         }
 
 
-def verify(path: Path, evidence: Evidence) -> Parity:
-    """Run the file at ``path``, with its own card and backend, on all verification images, and compare with PyTorch."""
+def verify(path: Path, evidence: Evidence) -> tuple[Parity, list[ModelOutput]]:
+    """Run the file at ``path``, with its own card and backend, on all verification images, and compare with PyTorch.
+
+    Gives the table and the outputs of the file for each image.
+    """
     backend = open_backend(path)
     try:
         card = ModelCard.from_json(backend.metadata[CARD_KEY], str(path))
@@ -79,7 +81,7 @@ def verify(path: Path, evidence: Evidence) -> Parity:
     finally:
         backend.close()
     rows = tuple(_rows(evidence, outputs, TOLERANCES[card.precision]))
-    return Parity(card.precision, rows, outputs, evidence.source)
+    return Parity(card.precision, rows, evidence.source), outputs
 
 
 def run_artifact(backend: Backend, card: ModelCard, probe: Probe) -> ModelOutput:

@@ -17,9 +17,9 @@ import signal
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from edgecnn.child_process import can_start, module_command
+from edgecnn.child_process import can_start, data_bytes, limit_resource, module_command
 from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, model_stamps, open_backend
@@ -144,8 +144,8 @@ def main(path: Path) -> None:
     os.dup2(nowhere, 1)
     import_module(OPENERS[file_format(path)])
     size = sum(part.stat().st_size for part in (path, path.with_suffix(".bin")) if part.exists())
-    _limit("RLIMIT_CPU", int(sum(os.times()[:2])) + _CPU_S + size // _MIB)
-    _limit("RLIMIT_DATA", _data_bytes() + _MEMORY + 8 * size)
+    limit_resource("RLIMIT_CPU", int(sum(os.times()[:2])) + _CPU_S + size // _MIB)
+    limit_resource("RLIMIT_DATA", data_bytes() + _MEMORY + 8 * size)
     try:
         _run_once(path, size)
     except Exception as error:
@@ -168,7 +168,7 @@ def _run_once(path: Path, size: int) -> None:
     }
     if len(feeds) < len(backend.inputs):
         return  # larger than any image input, which the card check refuses
-    _limit("RLIMIT_DATA", _data_bytes() + _MEMORY + 8 * size + 64 * sum(array.nbytes for array in feeds.values()))
+    limit_resource("RLIMIT_DATA", data_bytes() + _MEMORY + 8 * size + 64 * sum(array.nbytes for array in feeds.values()))
     try:
         backend.run(feeds)
     except Exception as error:
@@ -181,27 +181,6 @@ def _run_once(path: Path, size: int) -> None:
 
 def _small(spec: TensorSpec) -> bool:
     return math.prod(max(length, 1) for length in spec.shape) <= 1 << 26
-
-
-def _limit(name: str, value: int) -> None:
-    """Set a limit of this process, where the system has it and allows it."""
-    resource: Any
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    with contextlib.suppress(ValueError, OSError, AttributeError):
-        kind = getattr(resource, name)
-        _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-def _data_bytes() -> int:
-    """The private writable memory of this process, which RLIMIT_DATA limits."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmData")).split()[1]) * 1024
-    return 1 << 30
 
 
 if __name__ == "__main__":
