@@ -15,6 +15,7 @@ _PUBLIC = {
     "run_exports": "edgecnn.export.run",
     "Calibration": "edgecnn.export.quantize.calibration",
     "FORMATS": "edgecnn.export.config",
+    "FailedExportsError": "edgecnn.export.run",
     "OutOfToleranceError": "edgecnn.export.exporter",
     "PRECISIONS": "edgecnn.export.config",
     "evidence_of": "edgecnn.export.exporter",
