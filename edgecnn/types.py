@@ -184,6 +184,13 @@ class Picture(Prediction):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RawTensors(Prediction):
+    """The outputs of a model by name, of any shape and dtype, without a meaning."""
+
+    tensors: Tensors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """An event on a camera, such as a crossed line or a lost connection.
 

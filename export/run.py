@@ -172,6 +172,7 @@ def _export_one(
 def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     if config.evaluate is None:
         return None
+    find(prepared.reference.card.task).check_measure()
     split = None if config.evaluate.startswith(SCENE) else held_out_split(config.evaluate)
     dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit)
     if config.strict:
@@ -181,14 +182,16 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     return accuracy
 
 
+def _labels(card: ModelCard) -> str:
+    return f"{len(card.labels)} classes, " if card.labels else ""
+
+
 def describe(card: ModelCard) -> str:
     """Input, preprocessing, decoder and origin of the weights: what to check first when an exported file is wrong."""
     pre = card.preprocess
     size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
     image = f"input {size} {pre.color}, {pre.resize}, {scale}"
-    return (
-        f"{card.name}: {card.task}, {len(card.labels)} classes, {image}, decoder {card.decode.name}\n{weights_record.line(card)}"
-    )
+    return f"{card.name}: {card.task}, {_labels(card)}{image}, decoder {card.decode.name}\n{weights_record.line(card)}"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -14,7 +14,7 @@ from edgecnn.export import factory, program, weights_record
 from edgecnn.export.config import ModelOptions
 from edgecnn.models import load_checkpoint
 from edgecnn.postprocess import find
-from edgecnn.tasks import TASKS
+from edgecnn.tasks import TASKS, for_decoder
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -72,17 +72,22 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
     given = options.card.given()
     if "task" not in given:
         raise InputError("the task of the model is unknown", f"give --task {', '.join(TASKS)}")
-    if "labels" not in given:
-        raise InputError("the class names are unknown", "give them with --labels a,b,c or --labels FILE, one name per line")
     task = TASKS[given["task"]]
+    if "labels" not in given and task.needs_labels:
+        raise InputError("the class names are unknown", "give them with --labels a,b,c or --labels FILE, one name per line")
     if "decode" not in given and not task.default_decoder:
         raise InputError("the decoder of the outputs is unknown", "name it with --decode, for example yolox or yolo")
     decode = Decode(given.get("decode", task.default_decoder), _only(given, DECODE_OPTIONS))
     find(decode.name)
+    if decode.name not in task.decoders:
+        raise InputError(
+            f"--decode {decode.name} gives the results of --task {for_decoder(decode.name).name}, not of {task.name}",
+            f"name one of {', '.join(task.decoders)}",
+        )
     return ModelCard(
         name=name,
         task=given["task"],
-        labels=given["labels"],
+        labels=given.get("labels", ()),
         preprocess=_preprocess(shape, given),
         decode=decode,
         inputs=(TensorSpec("image", shape, "float32", "NCHW"),),

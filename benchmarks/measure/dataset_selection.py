@@ -57,12 +57,12 @@ class DatasetSelection:
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise errors of an accuracy measurement of a model with ``card`` before a long measurement starts."""
+        find(card.task).check_measure()
         if for_task(dataset, card).task != card.task:
             raise InputError(
                 f"{dataset.name} is a dataset to {dataset.task}, but {card.name} is a model to {card.task}",
                 "name another dataset",
             )
-        find(card.task).check_measure()
         self.match_classes(dataset, card)
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from edgecnn.runtime.backends import Device, file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
+from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
@@ -94,6 +95,7 @@ def evaluate_file(
         report(line)
     with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
         card, warnings = predictor.card, predictor.warnings(probe=True)
+        find(card.task).check_measure()
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)

@@ -106,6 +106,7 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
             ("csv", "Results as CSV, one row per box; - is standard output.", {}),
             ("mot", "Tracks in MOT Challenge format.", {}),
             ("coco", "Detections in COCO results format.", {}),
+            ("npy", "Folder for the tensors of each frame as .npy files (--task raw).", {}),
             ("events", "Events as JSON lines; - is standard output.", {}),
             ("rotate", "Rotate --jsonl, --csv and --events at this size; one old file is kept.", {}),
             ("clips", "Folder for an image and a video clip of each event.", {}),

@@ -84,6 +84,16 @@ def build_gallery(config: AnalyticsConfig, predictor: Predictor, warn: Callable[
     return GalleryStep(gallery, float(threshold), written=config.vectors)
 
 
+def check_analytics(config: AnalyticsConfig, card: ModelCard) -> None:
+    """Raise ``InputError`` for an option that needs boxes if the model returns none."""
+    from edgecnn.tasks import find
+
+    needs = {"track": config.track, "line": config.lines, "zone": config.zones, "only": config.only}
+    given = [name for name, value in needs.items() if value]
+    if given and not find(card.task).has_boxes:
+        raise InputError(f"--{given[0]} needs a detector, but the task of the model is {card.task}", f"leave --{given[0]} out")
+
+
 def build_gate(config: AnalyticsConfig, source: Source) -> MotionGate | None:
     """Build the gate that passes frames only while there is motion; None without ``motion``."""
     if not config.motion:

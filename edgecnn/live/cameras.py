@@ -235,12 +235,13 @@ class ActiveCameras:
         return dataclasses.replace(config.card, score_threshold=lowest)
 
     def _built(self, config: CameraConfig, source: Source, predictor: Predictor, shown: float) -> ActiveCamera:
-        from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps
+        from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps, check_analytics
         from edgecnn.runtime.draw.painter import Painter
         from edgecnn.runtime.draw.shared_painter import SharedPainter
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
         labels = predictor.card.labels
+        check_analytics(config.analytics, predictor.card)
         gallery = build_gallery(config.analytics, predictor, self._warn)
         setup = CameraSetup(
             name=config.name,

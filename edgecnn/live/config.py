@@ -131,6 +131,7 @@ class OutputConfig(Checked):
     csv: str | None = option(None, p.Text("FILE"))
     mot: str | None = option(None, p.Text("FILE"))
     coco: str | None = option(None, p.Text("FILE"))
+    npy: str | None = option(None, p.Text("DIR"))
     events: str | None = option(None, p.Text("FILE"))
     rotate_bytes: int | None = option(None, p.Bytes())
     clips: str | None = option(None, p.Text("DIR"))

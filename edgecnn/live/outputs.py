@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from edgecnn.runtime.sinks.records import Recorder
     from edgecnn.runtime.sinks.shared_sink import SharedSink
 
-_NEED_BOXES = ("mot", "coco")
+# What the model of an output has to be: the property of its task, and a name for such a model.
+_NEEDS: Mapping[str, tuple[str, str]] = {
+    "mot": ("has_boxes", "a detector"),
+    "coco": ("has_boxes", "a detector"),
+    "csv": ("in_rows", "a model whose results are rows"),
+    "npy": ("has_tensors", "a model that gives tensors"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +142,10 @@ def _check_source(kind: str, target: str, camera: OutputCamera) -> None:
 
 
 def _check_task(config: OutputConfig, task: str) -> None:
-    """Raise ``InputError`` for an output that needs boxes if the model returns none."""
-    for name in _NEED_BOXES:
-        if getattr(config, name) and not find(task).has_boxes:
-            raise InputError(f"--{name} needs a detector, but the task of the model is {task}", "use another output")
+    """Raise ``InputError`` for an output that can't hold the results of the model."""
+    for name, (needed, model) in _NEEDS.items():
+        if getattr(config, name) and not getattr(find(task), needed):
+            raise InputError(f"--{name} needs {model}, but the task of the model is {task}", "use another output")
 
 
 def open_metrics(
@@ -241,6 +247,12 @@ def _coco(request: _Request) -> Sink:
     return CocoSink(request.target, request.recorder, append=request.again)
 
 
+def _npy(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.npy_files import NpySink
+
+    return NpySink(request.target)
+
+
 def _clips(request: _Request) -> Sink:
     from edgecnn.runtime.sinks.files.event_clips import ClipOptions, EventClipsSink
 
@@ -275,6 +287,7 @@ _MAKERS = {
     "csv": _Maker(_csv, shared=True),
     "mot": _Maker(_mot),
     "coco": _Maker(_coco),
+    "npy": _Maker(_npy, folder=True),
     "events": _Maker(_events, shared=True, events_only=True),
     "clips": _Maker(_clips, image=True, folder=True, capacity=64),
     "mqtt": _Maker(_mqtt, shared=True, file=False, capacity=1000),

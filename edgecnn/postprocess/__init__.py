@@ -11,13 +11,14 @@ from edgecnn.postprocess.classes import probabilities, softmax
 from edgecnn.postprocess.embedding import embedding
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
+from edgecnn.postprocess.raw import raw
 from edgecnn.postprocess.ssd import ssd
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolox import yolox
-from edgecnn.types import Classes, Detections, Embedding, Prediction, Tensors, Values
+from edgecnn.types import Classes, Detections, Embedding, Prediction, RawTensors, Tensors, Values
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
 
@@ -37,7 +38,8 @@ CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
 }
 REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
 EMBEDDERS: Mapping[str, Callable[[Tensors, ModelCard], Embedding]] = {"embedding": embedding}
-DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS, **EMBEDDERS}
+RAW: Mapping[str, Callable[[Tensors, ModelCard], RawTensors]] = {"raw": raw}
+DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS, **EMBEDDERS, **RAW}
 
 
 def names() -> tuple[str, ...]:

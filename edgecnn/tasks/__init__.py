@@ -16,6 +16,7 @@ from edgecnn.tasks.classify import Classify
 from edgecnn.tasks.detect import Detect
 from edgecnn.tasks.embed import Embed
 from edgecnn.tasks.interface import Task
+from edgecnn.tasks.raw import Raw
 from edgecnn.tasks.regress import Regress
 from edgecnn.tasks.wrong import OutputsError
 from edgecnn.types import Prediction, TensorSpec
@@ -28,6 +29,7 @@ TASKS: dict[TaskName, Task[Any]] = {
     "detect": Detect(),
     "regress": Regress(),
     "embed": Embed(),
+    "raw": Raw(),
 }
 # reversed: of tasks with the same prediction the first one counts
 _BY_PREDICTION: Mapping[type, Task[Any]] = {task.prediction: task for task in reversed(TASKS.values())}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from edgecnn.card import ModelCard, Resize
 from edgecnn.preprocess import Geometry
 from edgecnn.task_names import TaskName
-from edgecnn.types import Array, Float32, Prediction, TensorSpec
+from edgecnn.types import Array, Float32, Prediction, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from edgecnn.metrics.classmap import ClassMap
@@ -57,7 +57,8 @@ class Task(ABC, Generic[P]):
     ``has_boxes``: its predictions are ``Detections``, which can be tracked, counted and put together from tiles.
     ``truth`` is the field of a sample that holds its ground truth, "" where no dataset has it. ``has_classes``: the labels are classes,
     of which a dataset may lack some. ``has_threshold``: parts of a prediction with a low score are left out, which a measure needs.
-    ``needs_labels``: a model without names can't be used. ``resize`` is the resize rule where nothing else is known.
+    ``needs_labels``: a model without names can't be used. ``in_rows``: the parts of a record are rows of a CSV file, with its columns.
+    ``has_tensors``: ``tensors`` gives arrays. ``resize`` is the resize rule where nothing else is known.
     """
 
     name: ClassVar[TaskName]
@@ -75,6 +76,8 @@ class Task(ABC, Generic[P]):
     has_classes: ClassVar[bool] = True
     has_threshold: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = True
+    in_rows: ClassVar[bool] = True
+    has_tensors: ClassVar[bool] = False
     resize: ClassVar[Resize] = "crop"
 
     # --- a model file -----------------------------------------------------------------------------
@@ -112,6 +115,10 @@ class Task(ABC, Generic[P]):
     @abstractmethod
     def text(self, prediction: P, labels: Sequence[str]) -> list[str]:
         """A summary, then lines with the details, for the terminal."""
+
+    def tensors(self, prediction: P) -> Tensors:
+        """The arrays of a prediction to be written as .npy, by name; {} where there is nothing but the record."""
+        return {}
 
     def confidence(self, prediction: P) -> float:
         """How certain the model is, from 0 to 1, to choose a telling image; 0 where it does not say."""

@@ -1,4 +1,4 @@
-"""Draws panels in the upper left corner: the best classes or nearest names with bars, values with their names."""
+"""Draws panels in the upper left corner: the best classes or nearest names with bars, values with their names, tensors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from edgecnn.labels import label_of
 from edgecnn.runtime.draw.captions import FONT, WHITE, Color, class_color, fit, font
+from edgecnn.tasks.raw import tensor_lines
 from edgecnn.tasks.text import value_text
-from edgecnn.types import Classes, Embedding, Image, Values
+from edgecnn.types import Classes, Embedding, Image, RawTensors, Values
 
 TOP = 3
 GREY = (140, 140, 140)
@@ -76,4 +77,18 @@ def draw_values(canvas: Image, found: Values, labels: Sequence[str] | None, fact
         name, *_ = fit(label_of(labels or (), place), scale, weight, panel_w - 3 * pad - text_w)
         cv2.putText(canvas, name, (pad, base), FONT, scale, WHITE, weight, cv2.LINE_AA)
         cv2.putText(canvas, text, (panel_w - pad - text_w, base), FONT, scale, class_color(place), weight, cv2.LINE_AA)
+    return canvas
+
+
+def draw_tensors(canvas: Image, found: RawTensors, labels: Sequence[str] | None, factor: int) -> Image:
+    """Draw a dark panel over the width of the image with a line for each tensor."""
+    height, width = canvas.shape[:2]
+    scale, weight = font(canvas)
+    pad, row = round(scale * 14), round(scale * 44)
+    lines = tensor_lines(found)
+    panel = canvas[: min(row * len(lines) + pad, height)]
+    panel[...] = panel // 4
+    for place, line in enumerate(lines):
+        shown, *_ = fit(line, scale, weight, width - 2 * pad)
+        cv2.putText(canvas, shown, (pad, pad + place * row + round(scale * 24)), FONT, scale, WHITE, weight, cv2.LINE_AA)
     return canvas

@@ -16,7 +16,6 @@ from edgecnn.runtime.model.foreign_kinds import kind_of_outputs
 from edgecnn.runtime.model.foreign_metadata import CardFields, read_metadata
 from edgecnn.runtime.model.output_ranges import output_ranges
 from edgecnn.runtime.model.tensor_shapes import (
-    CLASSIFIERS,
     Size,
     class_choices,
     class_count,
@@ -25,7 +24,7 @@ from edgecnn.runtime.model.tensor_shapes import (
     input_size,
     is_single_grid,
 )
-from edgecnn.tasks import for_decoder
+from edgecnn.tasks import find, for_decoder
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -103,7 +102,7 @@ def _refuse_other_kinds(backend: Backend, known: CardFields, size: Size | None, 
     if kind:
         raise InputError(
             f"{path} gives {kind}; edgecnn has no decoder for it",
-            "use a detector, a classifier or a regression model, or name a decoder with --decode",
+            "name a decoder with --decode, or give --task raw, which passes the tensors on as they are",
         )
 
 
@@ -111,8 +110,8 @@ def _decoder(backend: Backend, known: CardFields, size: Size, path: Path) -> str
     """Return the decoder: as named in the metadata, by the output shapes, or a classifier with one score per label."""
     if known.get("decode"):
         return str(known["decode"])
-    if known.get("task") == "regress":
-        return "values"
+    if known.get("task") and len(decoders := find(known["task"]).decoders) == 1:
+        return decoders[0]
     labels = known.get("labels")
     if known.get("task") is None and labels and len(labels) == 6 and [spec.shape for spec in backend.outputs] == [(1, 1, 6)]:
         raise _missing(path, "its output 1x1x6 is one box or six scores", ["--decode yolo or --task classify"])
@@ -178,6 +177,8 @@ def _from_input(spec: TensorSpec, path: Path) -> CardFields:
 def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tuple[str, ...]:
     """Return the known labels without the background class of an SSD, those of COCO for 80 classes, else numbered names."""
     labels = tuple(known.get("labels") or ())
+    if not for_decoder(decoder).needs_labels:
+        return labels
     if labels:
         # The class ids in the outputs of an SSD do not count the background.
         return labels[1:] if decoder == "ssd" and labels[0].casefold() in BACKGROUND else labels
@@ -188,7 +189,7 @@ def _labels(known: CardFields, decoder: str, backend: Backend, size: Size) -> tu
             f"the file has no single output of values, its outputs are {shapes}",
             "name each value with --labels: the output with as many values is read",
         )
-    is_detector = decoder not in (*CLASSIFIERS, "values")
+    is_detector = for_decoder(decoder).has_boxes
     if is_detector and len(COCO_80) in counts:
         return COCO_80
     # Rows with more than boxes and scores, such as key points, have the shape of a YOLO with more classes.

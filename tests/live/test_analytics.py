@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.live.analytics import build_gate, build_regions, build_steps, lowest_score
+from edgecnn.live.analytics import build_gate, build_regions, build_steps, check_analytics, lowest_score
 from edgecnn.live.config import AnalyticsConfig
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.pipeline.region_inference import RegionInference, Tiles, parse_roi
@@ -36,6 +38,24 @@ def test_counting_brings_tracking_and_what_is_counted_is_chosen_before() -> None
     )
     assert names(config) == ["Tracker", "Smoother", "ClassFilter", "LineCounter", "ZoneCounter", "ClassFilter"]
     assert lowest_score(config, 0.3) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("config", "option"),
+    [
+        pytest.param(AnalyticsConfig(track=True), "track", id="track"),
+        pytest.param(AnalyticsConfig(lines=(parse_line("a:0,0.5,1,0.5"),)), "line", id="line"),
+        pytest.param(AnalyticsConfig(only=("car",)), "only", id="only"),
+    ],
+)
+def test_what_needs_boxes_is_refused_for_a_classifier(config: AnalyticsConfig, option: str) -> None:
+    card = ModelCard(name="m", task="classify", labels=LABELS, preprocess=Preprocess((8, 8)), decode=Decode("softmax"))
+    with pytest.raises(
+        InputError, match=f"--{option} needs a detector, but the task of the model is classify; leave --{option} out"
+    ):
+        check_analytics(config, card)
+    check_analytics(config, dataclasses.replace(card, task="detect"))
+    check_analytics(AnalyticsConfig(smooth_s=0.2), card)
 
 
 def test_each_step_tells_its_stage() -> None:

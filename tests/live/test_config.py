@@ -73,6 +73,7 @@ TEXTS = {
     "csv": "a.csv",
     "mot": "a.txt",
     "coco": "a.json",
+    "npy": "tensors",
     "events": "e.jsonl",
     "rotate": "100MB",
     "clips": "clips",

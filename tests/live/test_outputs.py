@@ -173,6 +173,13 @@ def test_boxes_of_a_classifier_are_refused(kind: str) -> None:
         Outputs().open(camera(task="classify"), config_of(**{kind: "x"}))
 
 
+def test_outputs_that_can_not_hold_the_results_are_refused() -> None:
+    with pytest.raises(InputError, match="--csv needs a model whose results are rows, but the task of the model is raw"):
+        Outputs().open(camera(task="raw"), config_of(csv="x"))
+    with pytest.raises(InputError, match="--npy needs a model that gives tensors, but the task of the model is detect"):
+        Outputs().open(camera(), config_of(npy="x"))
+
+
 @pytest.mark.parametrize("live", [True, False], ids=["live", "file"])
 def test_behind_a_blocked_output_a_live_run_drops_and_a_file_waits(live: bool, tmp_path: Path) -> None:
     class Blocked:

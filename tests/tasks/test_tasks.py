@@ -17,7 +17,7 @@ from edgecnn.runtime.draw.painter import DRAWINGS, draw
 from edgecnn.schema import SchemaError
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import TASKS, check_outputs, compare, find, for_decoder, for_prediction
-from edgecnn.types import Classes, Detections, Embedding, Neighbour, Prediction, TensorSpec, Values
+from edgecnn.types import Classes, Detections, Embedding, Neighbour, Prediction, RawTensors, TensorSpec, Values
 
 BOXES = Detections(np.float32([[1, 2, 30, 40]]), np.float32([0.75]), np.int64([1]))
 EXAMPLES: dict[str, Prediction] = {
@@ -25,6 +25,7 @@ EXAMPLES: dict[str, Prediction] = {
     "detect": BOXES,
     "regress": Values(np.float32([3.5, -1])),
     "embed": Embedding(np.float32([0.6, 0.8]), "mug", (Neighbour("mug", 0.75, "mug.png"), Neighbour("glass", 0.5, "glass.png"))),
+    "raw": RawTensors({"mask": np.float32([[[0, 2.5]]]), "count": np.int64([3])}),
 }
 LABELS = ("mug", "glass")
 
@@ -93,6 +94,18 @@ def test_a_feature_map_is_no_classifier() -> None:
 def test_several_heads_are_no_regression() -> None:
     with pytest.raises(InputError, match=r"one output with one row of values, but .* output_0 1x1, output_1 1x1, output_2 1x1"):
         check_outputs(outputs((1, 1), (1, 1), (1, 1)), card("regress", ("a",)))
+
+
+def test_raw_tensors_have_no_measure() -> None:
+    with pytest.raises(InputError, match="raw tensors have no measure of accuracy"):
+        find("raw").accumulator(())
+    check_outputs(outputs((1, 4, 8, 8), (3,)), card("raw", ()))
+
+
+def test_large_tensors_are_not_written_into_a_record() -> None:
+    (small, large) = find("raw").record(RawTensors({"a": np.float32([[1.5, np.inf]]), "b": np.zeros((300, 300))}), ())["tensors"]
+    assert small == {"name": "a", "shape": [1, 2], "dtype": "float32", "values": [[1.5, None]]}
+    assert large == {"name": "b", "shape": [300, 300], "dtype": "float64", "values": None}
 
 
 def test_the_fix_names_the_task_that_the_outputs_resemble() -> None:

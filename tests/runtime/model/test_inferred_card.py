@@ -160,8 +160,16 @@ def test_tables_of_boxes(
 def test_models_of_other_tasks_are_refused_by_name(shapes: list[tuple[int, ...]], kind: str, tmp_path: Path) -> None:
     outputs = {f"o{place}": np.zeros(shape) for place, shape in enumerate(shapes)}
     path = write(tmp_path, "onnx", Graph(outputs, (1, 3, SIZE, SIZE), "float32"))
-    with pytest.raises(InputError, match=f"gives .*{kind}.*; edgecnn has no decoder for it; use a detector"):
+    with pytest.raises(
+        InputError, match=f"gives .*{kind}.*; edgecnn has no decoder for it; name a decoder with --decode, or give --task raw"
+    ):
         infer_card(path)
+
+
+def test_any_outputs_are_raw_tensors_where_the_task_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path, "onnx", Graph({"o": np.zeros((1, 6, 56))}, (1, 3, SIZE, SIZE), "float32"))
+    card = infer_card(path, task="raw", color="rgb", mean=(0.0,), std=(255.0,))
+    assert (card.task, card.decode.name, card.labels) == ("raw", "raw", ())
 
 
 @pytest.mark.parametrize(
