@@ -13,7 +13,7 @@ from edgecnn.tasks.classify import is_row, row_size
 from edgecnn.tasks.interface import Accumulator, Picker, Task
 from edgecnn.tasks.text import rounded
 from edgecnn.tasks.wrong import wrong_outputs, wrong_task
-from edgecnn.types import Array, Embedding, Neighbour, TensorSpec
+from edgecnn.types import Array, Embedding, Neighbour, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from edgecnn.metrics.classmap import ClassMap
@@ -31,7 +31,7 @@ class Embed(Task[Embedding]):
     name, prediction, model, data = "embed", Embedding, "an embedding model", "classes"
     decoders, default_decoder = tuple(EMBEDDERS), "embedding"
     compared, metric, golden, truth = "vectors", "recall1", ("vector",), "label"
-    needs_labels = False
+    needs_labels, has_tensors = False, True
     resize = "letterbox"
 
     def output_names(self, decoder: str, count: int) -> tuple[str, ...]:
@@ -76,6 +76,10 @@ class Embed(Task[Embedding]):
             return [f"vector of {len(prediction.vector)}: {first} ..."]
         near = ", ".join(f"{one.name} {one.similarity:.2f}" for one in prediction.neighbours[:NAMED])
         return [f"{prediction.name} (nearest: {near})"]
+
+    def tensors(self, prediction: Embedding) -> Tensors:
+        """The vector."""
+        return {"vector": prediction.vector}
 
     def to_arrays(self, prediction: Embedding) -> dict[str, Array]:
         """``vector`` (D,) float32."""
