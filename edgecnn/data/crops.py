@@ -9,6 +9,7 @@ import numpy as np
 
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
+from edgecnn.tasks import find
 from edgecnn.types import Boxes, Float32, Image
 
 MARGIN = 0.1  # added around a box, as a share of its longer side
@@ -21,7 +22,7 @@ def crops(dataset: Dataset, by: str) -> Dataset:
     An identity is that of a track: the same object in several images of one group. Raises ``InputError`` where the dataset has no
     boxes, or no identities.
     """
-    if dataset.task != "detect":
+    if not find(dataset.task).has_boxes:
         raise InputError(f"crops={by} needs boxes, but {dataset.name} has none", "leave crops= out")
     names: dict[str, int] = {} if by == "identity" else {name: index for index, name in enumerate(dataset.labels)}
     samples = [crop for sample in dataset.samples if sample.boxes is not None for crop in _crops(sample, sample.boxes, by, names)]

@@ -6,13 +6,13 @@ import dataclasses
 
 from edgecnn.card import ModelCard
 from edgecnn.data.sample import Dataset
+from edgecnn.tasks import find
 
 
 def for_task(dataset: Dataset, card: ModelCard) -> Dataset:
     """The dataset for the model of ``card``; unchanged where that needs a dataset of its own kind.
 
-    Images with classes are also those of embeddings: images of one class should be similar.
+    A dataset with the same ground truth fits: images with classes are also those of embeddings, whose classes should be similar.
     """
-    if card.task == "embed" and dataset.task == "classify":
-        return dataclasses.replace(dataset, task="embed")
-    return dataset
+    same = bool(find(card.task).truth) and find(card.task).truth == find(dataset.task).truth
+    return dataclasses.replace(dataset, task=card.task) if same else dataset
