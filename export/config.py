@@ -22,6 +22,7 @@ SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "openvino":
 FIXED_SHAPES = ("tflite",)  # formats whose converter has no free axes
 MOST_IMAGES = 1024  # of a batch
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+AUTO = "auto"  # in place of precisions: the quickest file that is verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,10 @@ class ExportConfig:
     ``evaluate`` are dataset addresses (``edgecnn.data.address``) or ``scene:cups?...``. ``calibration`` sets the ranges of int8 with
     ``calibration_count`` images chosen by ``seed``; ``force_calibration`` allows fewer than 64 images and data that is not for
     training; ``strict`` stops at a problem in any dataset. Each file is verified on ``verify_count`` real images. ``evaluate`` compares the
-    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images. ``graph`` is the input of the files.
+    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images. ``max_drop`` is the budget in points (hundredths) of
+    that accuracy, without ``evaluate`` of agreement with PyTorch: int8 leaves as few layers in float as it needs to stay within it.
+    ``precisions`` may be ("auto",), which keeps the quickest file of each format that passes.
+    ``graph`` is the input of the files.
     Raises ``InputError`` or ``MissingExtraError`` for formats and precisions that do not exist or whose packages are not installed.
     """
 
@@ -118,19 +122,29 @@ class ExportConfig:
     verify_count: int = 16
     evaluate: str | None = None
     evaluate_limit: int | None = None
+    max_drop: float | None = None
     model_options: ModelOptions = field(default_factory=ModelOptions)
     graph: GraphOptions = field(default_factory=GraphOptions)
 
     def __post_init__(self) -> None:
-        check_names(self.formats, self.precisions)
+        check_names(self.formats, self.tried)
         for format in self.formats:
             self.graph.check_format(format)
-        require(self.formats, self.precisions)
+        require(self.formats, self.tried)
+        if self.max_drop is not None and self.max_drop < 0:
+            raise InputError(f"--max-drop: {self.max_drop:g} is below 0", "give points that may be lost, for example 0.5")
 
     @property
     def targets(self) -> tuple[tuple[str, str], ...]:
-        """(format, precision) of each file."""
+        """(format, precision) of each file; the precision is "auto" where it is chosen by measuring."""
         return tuple((format, precision) for format in self.formats for precision in self.precisions)
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """The precisions that are exported; for "auto" all that the data allow, of which one is kept."""
+        if self.precisions != (AUTO,):
+            return self.precisions
+        return PRECISIONS if self.calibration is not None else tuple(name for name in PRECISIONS if name != "int8")
 
 
 def check_names(formats: Sequence[str], precisions: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -39,13 +39,17 @@ from edgecnn.types import Image
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
-    """A verified file: path (for OpenVINO the .xml; the .bin is in the same folder), card, parity and export time in seconds."""
+    """A verified file: path (for OpenVINO the .xml; the .bin is in the same folder), card, parity and export time in seconds.
+
+    ``notes`` say what was tried for it.
+    """
 
     path: Path
     format: str
     card: ModelCard
     parity: Parity
     seconds: float
+    notes: str = ""
 
     @property
     def bytes(self) -> int:
@@ -66,6 +70,14 @@ class OutOfToleranceError(ParityError):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickling with all parts: a file may be exported in another process."""
         return type(self), (self.name, self.parity, self.cause, self.violations)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lowered:
+    """A program that was made int8 already, and how, for ``calibration`` in the card."""
+
+    program: Any
+    record: Mapping[str, Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -176,11 +188,13 @@ def export(
     name: str | None = None,
     force: bool = False,
     draft: Path | None = None,
+    lowered: Lowered | None = None,
 ) -> Artifact:
     """Export ``model`` to ``out``/NAME-PRECISION in ``format``, verified; ``card`` is the checkpoint's.
 
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` also measures the file on
-    a dataset; ``draft`` is a staging folder of ``out`` to work in. ``model`` is not modified.
+    a dataset; ``draft`` is a staging folder of ``out`` to work in; ``lowered`` is written as it is, instead of
+    a program made here. ``model`` is not modified.
     Raises ``InputError`` or ``MissingExtraError`` before any work for impossible combinations, ``OutOfToleranceError`` for a file
     that differs from PyTorch; in that case no file is left behind, and an older file of the same name is kept.
     """
@@ -193,8 +207,9 @@ def export(
         raise ValueError(f"the model was prepared for int8, not for {precision}; prepare it again")
     evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "given images")
     with staging_folder(out, draft) as folder:
-        program = prepared.lowered(format, precision, calibration)
-        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy)
+        program = prepared.lowered(format, precision, calibration) if lowered is None else lowered.program
+        made = {} if lowered is None else lowered.record
+        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy, made)
         final, parity = job.write(program, out)
         publish(folder, out, [path.name for path in sorted(folder.iterdir())])
     return Artifact(out / file, format, final, parity, perf_counter() - started)
@@ -219,6 +234,7 @@ class _ArtifactBuilder:
     path: Path
     calibration: Calibration | None
     accuracy: Accuracy | None = None
+    made: Mapping[str, Any] = field(default_factory=dict)  # how the program was made, for the card
 
     def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
@@ -252,7 +268,7 @@ class _ArtifactBuilder:
     def _card(self) -> ModelCard:
         record = self.calibration.record() if self.calibration is not None and self.precision == "int8" else {}
         record = dict(RECORD) if self.prepared.trained_ranges else record
-        return self.prepared.card.replace(precision=self.precision, calibration=record)
+        return self.prepared.card.replace(precision=self.precision, calibration={**record, **self.made})
 
     def _save(self, program: Any, card: ModelCard, out: Path) -> None:
         with report_write_errors(out), quiet():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
 from edgecnn.errors import EdgeCnnError
 from edgecnn.export import weights_record
-from edgecnn.export.config import ExportConfig, check_overwrite, check_targets, file_name
+from edgecnn.export.budget.auto import quickest
+from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
+from edgecnn.export.config import AUTO, ExportConfig, check_overwrite, check_targets, file_name
 from edgecnn.export.exporter import (
     Artifact,
     OutOfToleranceError,
@@ -26,7 +29,7 @@ from edgecnn.export.exporter import (
 )
 from edgecnn.export.image_selection import SCENE, ImageSelection, select_images
 from edgecnn.export.jobs import Outcome, run_targets
-from edgecnn.export.publish import staging_folder
+from edgecnn.export.publish import publish, staging_folder
 from edgecnn.export.source import load_model
 from edgecnn.export.steps import Note
 from edgecnn.export.verify.accuracy import Accuracy
@@ -58,9 +61,10 @@ def export_all(
     config: ExportConfig, model: nn.Module, card: ModelCard, report: Report = _ignore, warn: Report = _ignore
 ) -> list[Artifact]:
     """``run_exports`` for a model that is loaded already; ``card`` is the checkpoint's."""
-    check_targets(config.formats, config.precisions, calibrated=config.calibration is not None or has_trained_ranges(model))
+    check_targets(config.formats, config.tried, calibrated=config.calibration is not None or has_trained_ranges(model))
     name = config.name or card.name
-    check_overwrite(config.out, [file_name(name, *target) for target in config.targets], force=config.force)
+    files = [file_name(name, format, precision) for format in config.formats for precision in config.tried]
+    check_overwrite(config.out, files, force=config.force)
     selection = select_images(
         card,
         config.calibration,
@@ -77,7 +81,7 @@ def export_all(
     if config.calibration is not None and has_trained_ranges(model):
         warn("warning: --calibration has no effect: this network was trained for int8 and keeps its own ranges")
     sources = {
-        kind: _source(config, model, card, selection, kind) for kind in {_kind(model, target[1]) for target in config.targets}
+        kind: _source(config, model, card, selection, kind) for kind in {_kind(model, precision) for precision in config.tried}
     }
     done: dict[tuple[str, str], Artifact] = {}
     failed: dict[str, EdgeCnnError] = {}
@@ -94,7 +98,9 @@ def export_all(
     with staging_folder(config.out) as draft:
         run_targets(
             config.targets,
-            lambda target, note: _export_one(config, name, target, sources[_kind(model, target[1])], selection, draft, note),
+            lambda target, note: _export_one(
+                _FileJob(config, name, lambda precision: sources[_kind(model, precision)], selection, draft, note, warn), target
+            ),
             finish,
         )
     if failed:
@@ -143,30 +149,77 @@ def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: 
     return _ModelSource(prepared, evidence_of(prepared, selection.real, selection.source), _accuracy(config, prepared))
 
 
-def _export_one(
-    config: ExportConfig,
-    name: str,
-    target: tuple[str, str],
-    source: _ModelSource,
-    selection: ImageSelection,
-    draft: Path,
-    note: Note,
-) -> Artifact:
+@dataclass(frozen=True, slots=True)
+class _FileJob:
+    """What one file of an export is made from; ``source_of`` gives the model by precision, ``progress`` gets lines during a search."""
+
+    config: ExportConfig
+    name: str
+    source_of: Callable[[str], _ModelSource]
+    selection: ImageSelection
+    draft: Path | None
+    note: Note
+    progress: Report
+
+
+def _export_one(job: _FileJob, target: tuple[str, str]) -> Artifact:
     format, precision = target
-    source.prepared.note = note
+    if precision == AUTO:
+        return _export_quickest(job, format)
+    config, source, calibration = job.config, job.source_of(precision), job.selection.calibration
+    source.prepared.note = job.note
+    if precision == "int8" and config.max_drop is not None and calibration and not has_trained_ranges(source.prepared):
+        return export_within(
+            BudgetJob(
+                prepared=source.prepared,
+                format=format,
+                points=config.max_drop,
+                calibration=calibration,
+                evidence=source.evidence,
+                accuracy=source.accuracy,
+                out=config.out,
+                name=job.name,
+                force=config.force,
+                draft=job.draft,
+            ),
+            job.progress,
+        )
     return export(
         source.prepared,
         source.prepared.reference.card,
         config.out,
         format=format,
         precision=precision,  # type: ignore[arg-type]
-        calibration=selection.calibration,
+        calibration=calibration,
         verify_with=source.evidence,
         accuracy=source.accuracy,
-        name=name,
+        name=job.name,
         force=config.force,
-        draft=draft,
+        draft=job.draft,
     )
+
+
+def _export_quickest(job: _FileJob, format: str) -> Artifact:
+    """All precisions into a staging folder, then the quickest of those that pass into the output folder."""
+    made: dict[str, Artifact] = {}
+    failed: dict[str, EdgeCnnError] = {}
+    out = job.config.out
+    with staging_folder(out, job.draft) as folder:
+        inner = dataclasses.replace(job, config=dataclasses.replace(job.config, out=folder), draft=None)
+        for precision in job.config.tried:
+            try:
+                made[precision] = _export_one(inner, (format, precision))
+            except EdgeCnnError as error:
+                failed[precision] = error
+        if not made:
+            raise in_one({file_name(job.name, format, precision): error for precision, error in failed.items()}, len(failed))
+        best, times = quickest({precision: artifact.path for precision, artifact in made.items()})
+        kept = made[best]
+        names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name.startswith(kept.path.stem))
+        publish(folder, out, names)
+    lines = [f"{format} {precision} is not among them: {error.problem}" for precision, error in failed.items()]
+    notes = "\n".join(filter(None, [kept.notes, f"{format}, the quickest of those that pass:\n{times}", *lines]))
+    return dataclasses.replace(kept, path=out / kept.path.name, notes=f"{notes}\n")
 
 
 def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
@@ -177,7 +230,8 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit)
     if config.strict:
         check_strict(dataset)
-    accuracy = Accuracy(prepared.reference, for_task(dataset, prepared.card))
+    allowed = None if config.max_drop is None else config.max_drop / 100
+    accuracy = Accuracy(prepared.reference, for_task(dataset, prepared.card), allowed)
     _ = accuracy.pytorch  # measured once, here, before the formats part
     return accuracy
 
@@ -201,12 +255,15 @@ def _numbers(values: tuple[float, ...]) -> str:
 def _failure(file: str, error: EdgeCnnError, card: ModelCard) -> str:
     if isinstance(error, OutOfToleranceError):
         return f"{file}: OUT OF TOLERANCE, not kept\n{table(error.parity.rows, find(card.task).compared)}\nprobable cause: {error.cause}\n"
+    if isinstance(error, OverBudgetError):
+        return f"{error.notes}\n{file}: OVER THE BUDGET\n{error.problem}\n{error.fix}\n"
     return f"{file}: NOT EXPORTED\n{error.problem}\n{error.fix}\n"
 
 
 def _summary(artifact: Artifact, card: ModelCard) -> str:
     size = artifact.bytes / 1e6
-    head = f"{artifact.path}  {size:.2f} MB, verified in {artifact.seconds:.1f} s"
+    notes = f"{artifact.notes}\n" if artifact.notes else ""
+    head = f"{notes}{artifact.path}  {size:.2f} MB, verified in {artifact.seconds:.1f} s"
     accuracy = artifact.card.parity.get("accuracy")
     if accuracy:
         pytorch, mine = accuracy["pytorch"] * 100, accuracy["artifact"] * 100

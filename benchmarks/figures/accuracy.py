@@ -15,8 +15,8 @@ from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.process import LoadOptions, ModelProcess
 from edgecnn.benchmarks.measure.progress import Progress, ProgressLine
 from edgecnn.benchmarks.measure.record import sha256_of
-from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.card import ModelCard
+from edgecnn.columns import align_columns
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 from edgecnn.metrics import Score

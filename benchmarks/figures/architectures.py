@@ -21,7 +21,7 @@ import click
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.architecture_list import ARCHITECTURES, Architecture
 from edgecnn.benchmarks.measure.progress import ProgressLine
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.export.config import FORMATS, SUFFIXES
 from edgecnn.files import check_writable
 

@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.errors import BackendError, InputError
 from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format

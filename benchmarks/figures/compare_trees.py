@@ -21,8 +21,8 @@ import click
 import numpy as np
 
 from edgecnn.benchmarks.figures import figure
-from edgecnn.benchmarks.report.table import align_columns
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
+from edgecnn.columns import align_columns
 from edgecnn.errors import BackendError
 from edgecnn.files import check_writable
 from edgecnn.integrity.digest import sealed

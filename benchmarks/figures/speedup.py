@@ -20,7 +20,8 @@ from edgecnn.benchmarks.measure.progress import ProgressLine
 from edgecnn.benchmarks.measure.protocol import FULL, QUICK
 from edgecnn.benchmarks.measure.record import FileRecord, Record
 from edgecnn.benchmarks.report.document import to_document
-from edgecnn.benchmarks.report.table import align_columns, format_ms
+from edgecnn.benchmarks.report.table import format_ms
+from edgecnn.columns import align_columns
 from edgecnn.files import check_writable
 
 TARGET = 4.0  # int8 against PyTorch eager fp32, on a processor with VNNI

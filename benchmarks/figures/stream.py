@@ -23,7 +23,7 @@ import click
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.target import TargetCheck
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.errors import BackendError
 from edgecnn.files import check_writable
 from edgecnn.json_text import dump_json

@@ -23,7 +23,7 @@ import click
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.measure.progress import ProgressLine
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.measure.progress import ProgressLine
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.formats.mot import frame_rate
 from edgecnn.errors import InputError

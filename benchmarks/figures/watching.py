@@ -20,7 +20,7 @@ import numpy as np
 
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.target import TargetCheck
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.files import check_writable
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.pipeline.multi_camera import CameraSetup, MultiCamera

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import FileRecord, Record
+from edgecnn.columns import align_columns
 
 NAME_WIDTH = 30
 
@@ -14,14 +13,6 @@ def to_table(record: Record) -> str:
     """The whole result: latency by clock, then size, memory, throughput and accuracy by file, then reasons for NOISY verdicts."""
     parts = [_head(record), _latency(record), _files(record), *_noise(record), _legend(record)]
     return "\n\n".join(part for part in parts if part)
-
-
-def align_columns(rows: Sequence[Sequence[str]], left: int) -> str:
-    """Rows in columns two spaces apart; the first ``left`` columns are left-aligned, the others right-aligned."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    words = ([cell.ljust(width) for cell, width in zip(row[:left], widths, strict=False)] for row in rows)
-    numbers = ([cell.rjust(width) for cell, width in zip(row[left:], widths[left:], strict=True)] for row in rows)
-    return "\n".join("  ".join([*left_cells, *cells]).rstrip() for left_cells, cells in zip(words, numbers, strict=True))
 
 
 def ellipsize(name: str, width: int = NAME_WIDTH) -> str:

@@ -64,7 +64,7 @@ def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
     default="fp32",
     show_default=True,
     metavar="LIST",
-    help="Precisions, separated by commas: fp32, fp16, int8.",
+    help="Precisions, separated by commas: fp32, fp16, int8; or auto: the quickest that passes, measured here.",
 )
 @optgroup.option("--out", type=click.Path(path_type=Path), default=Path(), help="Output folder.  [default: here]")
 @optgroup.option("--name", help="Base name of the files: NAME-PRECISION.onnx.  [default: the model's name]")
@@ -107,6 +107,13 @@ def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
 @optgroup.option(
     "--evaluate", metavar="ADDRESS", help="Also compare accuracy with PyTorch on this dataset; reject a file that loses too much."
 )
+@optgroup.option(
+    "--max-drop",
+    type=click.FloatRange(0),
+    metavar="POINTS",
+    help="Budget of int8: at most so many points of top-1 or mAP are lost on --evaluate, without it of agreement with PyTorch; "
+    "free methods are tried, then the most sensitive layers stay in float.",
+)
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
 @optgroup.group("Models without a card (.pt2, package.module:factory)")
 @optgroup.option("--weights", type=click.Path(path_type=Path), help="Weights for package.module:factory.")
@@ -139,6 +146,7 @@ def command(model: str, **values: Any) -> None:
     \b
     edgecnn export cups --format onnx
     edgecnn export model.safetensors --precision fp32,int8 --calibration DIR
+    edgecnn export model.safetensors --precision int8 --calibration DIR --evaluate DIR --max-drop 0.5
     edgecnn export net.pt2 --task classify --labels names.txt
 
     CHECKPOINT is a checkpoint of `edgecnn train`, the name of a shipped model (cups), a .pt2 program, or package.module:factory, a

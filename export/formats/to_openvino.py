@@ -21,6 +21,7 @@ SUFFIX = ".xml"
 NOTES = ("nncf", "conversion_parameters")  # metadata that the tools add
 TRAINED_FROM = "onnx"  # format of the fp32 program that lower_trained takes
 RANGES = ("min-max", "percentile", "mse")  # the methods that NNCF has
+CORRECTS_BIASES = True  # NNCF does so itself, for each plan
 HALF = "half"  # rt_info flag read by save: weights are compressed on writing, the graph itself stays fp32
 
 

@@ -46,14 +46,17 @@ class AccuracyDrop:
 
 
 class Accuracy:
-    """Measures artifacts of one model on one dataset; PyTorch is measured once, on first use."""
+    """Measures artifacts of one model on one dataset; PyTorch is measured once, on first use.
 
-    def __init__(self, reference: Reference, dataset: Dataset) -> None:
+    ``allowed`` is how much an artifact may lose, as a fraction of 1; None for what is usual for the task.
+    """
+
+    def __init__(self, reference: Reference, dataset: Dataset, allowed: float | None = None) -> None:
         # the same thresholds for both sides; the card may have higher ones, which would cut off the precision-recall curve
         options = {**reference.card.decode.options, **EVALUATION}
         card = reference.card.replace(decode=Decode(reference.card.decode.name, options))
         self._reference = Reference(reference.model, card, reference.names)
-        self._dataset = dataset
+        self._dataset, self._allowed = dataset, allowed
         self._score: Score | None = None
 
     @property
@@ -68,9 +71,8 @@ class Accuracy:
         with Predictor(path, options=CardOptions(**EVALUATION)) as predictor:
             score = self._evaluate(predictor, predictor.card)
         before = self.pytorch
-        return AccuracyDrop(
-            self._dataset.name, score.n, score.primary_title, before.primary, score.primary, find(score.task).allowed_drop
-        )
+        allowed = find(score.task).allowed_drop if self._allowed is None else self._allowed
+        return AccuracyDrop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, allowed)
 
     def _evaluate(self, predict: Any, card: ModelCard) -> Score:
         return evaluate(predict, self._dataset, classes=find(card.task).match_labels(card.labels, self._dataset.labels))

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from edgecnn.benchmarks.figures.figure import record
 from edgecnn.benchmarks.figures.target import TargetCheck
-from edgecnn.benchmarks.report.table import align_columns
+from edgecnn.columns import align_columns
 from edgecnn.json_text import dump_json
 from tests.soak.outputs import check_outputs
 from tests.soak.peers import Browser, FailingBroker, FailingCamera, FailingReceiver, FaultScript, draw_pictures

@@ -7,7 +7,8 @@ import pytest
 
 from edgecnn.benchmarks.measure.record import Record
 from edgecnn.benchmarks.measure.verdict import Verdict
-from edgecnn.benchmarks.report.table import align_columns, ellipsize, format_ms, to_table
+from edgecnn.benchmarks.report.table import ellipsize, format_ms, to_table
+from edgecnn.columns import align_columns
 
 LONG = "a-model-whose-name-is-longer-than-anybody-would-like-int8.onnx"
 

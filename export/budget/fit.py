@@ -1,0 +1,118 @@
+"""Fits the int8 file of one format into a budget: free methods first, then the most sensitive layers stay in float."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecnn.export.budget.methods import BIASES, Candidates, Method
+from edgecnn.export.budget.search import Keep, fewest
+from edgecnn.export.budget.sensitivity import Sensitivities, measure
+from edgecnn.export.budget.trial import Judge, Outcome
+from edgecnn.export.quantize.plan import QuantizationPlan
+
+SENSITIVITY_IMAGES = 16
+NONE: Keep = frozenset()
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One candidate: how it was made, which layers stayed in float, and what it loses."""
+
+    method: Method
+    keep: Keep
+    outcome: Outcome
+
+    @property
+    def rank(self) -> tuple[bool, float, float, int]:
+        """Better attempts first: verified, small drop, high signal to noise, few layers in float."""
+        return bool(self.outcome.violations), self.outcome.drop, -self.outcome.decibels, len(self.keep)
+
+
+@dataclass(slots=True, eq=False)
+class Fit:
+    """The search for one file; ``attempts`` are all candidates so far."""
+
+    candidates: Candidates
+    judge: Judge
+    budget: float
+    say: Say
+    attempts: list[Attempt] = field(default_factory=list)
+    sensitivities: Sensitivities | None = None
+
+    def run(self) -> Attempt:
+        """The attempt to keep: the first free method within the budget, else the one with the fewest layers in float; if none is within
+        the budget, the best."""
+        free = self._free_methods()
+        if free.outcome.within(self.budget):
+            return free
+        found = self._leave_in_float()
+        if found is not None:
+            return found
+        return min(self.attempts, key=lambda attempt: attempt.rank)
+
+    def program(self, attempt: Attempt) -> Any:
+        """The program of an attempt."""
+        return self.candidates.program(attempt.method, self._plan(attempt.keep))
+
+    def _free_methods(self) -> Attempt:
+        """The first method within the budget, else the best of all; changes of the network are tried with the best range method."""
+        best: Attempt | None = None
+        for ranges in self.candidates.ranges:
+            best = self._better(best, Method(ranges))
+            if best.outcome.within(self.budget):
+                return best
+        assert best is not None
+        for change in self.candidates.changes:
+            best = self._better(best, Method(best.method.ranges, (*best.method.changes, change)))
+            if best.outcome.within(self.budget):
+                return best
+        return best
+
+    def _better(self, best: Attempt | None, method: Method) -> Attempt:
+        attempt = self._try(method, NONE)
+        if attempt is None:
+            assert best is not None
+            return best
+        return attempt if best is None else min(best, attempt, key=lambda one: one.rank)
+
+    def _leave_in_float(self) -> Attempt | None:
+        # corrected biases make up for rounded weights, and would be wrong in a layer that stays in float
+        method = min((one for one in self.attempts if BIASES not in one.method.changes), key=lambda one: one.rank).method
+        found = self.sensitivities = self.sensitivities or self._sensitivities()
+
+        def passes(keep: Keep) -> bool:
+            attempt = self._try(method, keep)
+            return attempt is not None and attempt.outcome.within(self.budget)
+
+        keep = fewest(passes, found.order, len(found.layers) // 2)
+        return next((one for one in self.attempts if one.keep == keep and one.method == method), None)
+
+    def _sensitivities(self) -> Sensitivities:
+        self.say(f"{self.judge.format}: no free method is within the budget; measuring the sensitivity of each layer")
+        return measure(self.candidates.prepared.program("onnx"), self.candidates.feeds[:SENSITIVITY_IMAGES])
+
+    def _plan(self, keep: Keep) -> QuantizationPlan:
+        return QuantizationPlan(keep=keep, layers=self.sensitivities.layers if self.sensitivities else ())
+
+    def _try(self, method: Method, keep: Keep) -> Attempt | None:
+        known = next((one for one in self.attempts if (one.method, one.keep) == (method, keep)), None)
+        if known is not None:
+            return known
+        program = self.candidates.program(method, self._plan(keep))
+        if program is None:
+            return None
+        attempt = Attempt(method, keep, self.judge(program))
+        self.attempts.append(attempt)
+        self.say(_line(self.judge.format, attempt))
+        return attempt
+
+
+def _line(format: str, attempt: Attempt) -> str:
+    found = attempt.outcome
+    left = f", {len(attempt.keep)} layers in float" if attempt.keep else ""
+    verdict = f"; {found.violations[0]}" if found.violations else ""
+    lost = f"{found.drop:.2f} points of {found.measure} lost, outputs {found.decibels:.1f} dB"
+    return f"{format} int8, {attempt.method}{left}: {lost}{verdict}"

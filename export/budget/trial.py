@@ -1,0 +1,91 @@
+"""Measures a candidate: the file written, run by its engine, and compared with PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecnn.card import ModelCard
+from edgecnn.export.budget.noise import signal_to_noise
+from edgecnn.export.config import FORMATS, SUFFIXES
+from edgecnn.export.quiet import quiet
+from edgecnn.export.verify.accuracy import Accuracy
+from edgecnn.export.verify.parity import verify
+from edgecnn.export.verify.probes import REAL_KINDS
+from edgecnn.export.verify.reference import Evidence
+from edgecnn.integrity.digest import sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a file loses against PyTorch: ``drop`` in points of ``measure``, signal to noise of its outputs in decibels.
+
+    ``violations`` are what the verification finds out of tolerance, ``size`` the bytes of the file.
+    """
+
+    drop: float
+    measure: str
+    decibels: float
+    size: int
+    violations: tuple[str, ...] = ()
+
+    def within(self, budget: float) -> bool:
+        """Whether the file is verified and loses at most ``budget`` points."""
+        return not self.violations and self.drop <= budget
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """Writes programs of one ``format`` into ``folder`` and measures them against ``evidence`` and, with labels, ``accuracy``."""
+
+    format: str
+    card: ModelCard
+    evidence: Evidence
+    accuracy: Accuracy | None
+    folder: Path
+
+    @property
+    def measure(self) -> str:
+        """What the budget is counted in."""
+        if self.accuracy is not None:
+            return self.accuracy.pytorch.primary_title
+        return "mean error" if self.card.task == "regress" else "agreement"
+
+    def write(self, program: Any, name: str, precision: str = "int8") -> Path:
+        """The program as a file with a card."""
+        path = self.folder / f"{name}{SUFFIXES[self.format]}"
+        with quiet():
+            import_module(FORMATS[self.format]).save(program, path)
+        _, content = sealed(path, self.card.replace(precision=precision), {})
+        path.write_bytes(content)
+        return path
+
+    def __call__(self, program: Any, name: str = "candidate", precision: str = "int8") -> Outcome:
+        """The outcome of ``program``."""
+        path = self.write(program, name, precision)
+        parity, outputs = verify(path, self.evidence)
+        real = [
+            (want.outputs, have.outputs)
+            for probe, want, have in zip(self.evidence.probes, self.evidence.outputs, outputs, strict=True)
+            if probe.kind in REAL_KINDS
+        ]
+        names = self.evidence.reference.names
+        expected, got = ([np.concatenate([pair[side][name] for pair in real]) for name in names] for side in (0, 1))
+        rows = [row for row in parity.rows if row.kind in REAL_KINDS]
+        if self.accuracy is not None:
+            found = self.accuracy.measure(path)
+            drop = (found.pytorch - found.artifact) * 100
+        elif self.card.task == "regress":
+            drop = max(row.worst.mean for row in rows) * 100
+        else:
+            drop = max(1 - row.agree if row.agree is not None else 0.0 for row in rows) * 100
+        return Outcome(drop, self.measure, signal_to_noise(expected, got), size_of(path), tuple(parity.violations))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a model file, with the .bin of an OpenVINO model."""
+    return sum(part.stat().st_size for part in {path, path.with_suffix(".bin")} if part.exists())

@@ -1,0 +1,133 @@
+"""Exports the int8 file of one format within a budget, and says what was tried and what it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.errors import EdgeCnnError
+from edgecnn.export.budget.fit import Attempt, Fit
+from edgecnn.export.budget.latency import latencies_ms
+from edgecnn.export.budget.methods import Candidates
+from edgecnn.export.budget.report import Cost, budget_record, cost_table, kept_line, tried_table
+from edgecnn.export.budget.trial import Judge, size_of
+from edgecnn.export.config import SUFFIXES, check_overwrite
+from edgecnn.export.exporter import Artifact, Lowered, PreparedModel, export
+from edgecnn.export.publish import publish, staging_folder
+from edgecnn.export.quantize.calibration import Calibration
+from edgecnn.export.verify.accuracy import Accuracy
+from edgecnn.export.verify.reference import Evidence
+
+Say = Callable[[str], None]
+
+
+class OverBudgetError(EdgeCnnError):
+    """No int8 file is within the budget; the best one is kept under another name. ``notes`` say what was tried."""
+
+    def __init__(self, problem: str, fix: str, notes: str = "") -> None:
+        self.notes = notes
+        super().__init__(problem, fix)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickling with the notes: a file may be exported in another process."""
+        return type(self), (self.problem, self.fix, self.notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetJob:
+    """One int8 file within ``points`` of the measure: top-1 or mAP of ``accuracy``, else agreement with PyTorch on ``evidence``."""
+
+    prepared: PreparedModel
+    format: str
+    points: float
+    calibration: Calibration
+    evidence: Evidence
+    accuracy: Accuracy | None
+    out: Path
+    name: str
+    force: bool
+    draft: Path | None = None
+
+    @property
+    def over_name(self) -> str:
+        """The file that is kept when the budget can't be met."""
+        return f"{self.name}-int8-over-budget{SUFFIXES[self.format]}"
+
+
+def export_within(job: BudgetJob, say: Say) -> Artifact:
+    """Export the file; raises ``OverBudgetError`` where none is within the budget, after the best one was kept as ``over_name``.
+
+    Raises what ``edgecnn.export.exporter.export`` raises.
+    """
+    check_overwrite(job.out, [job.over_name], force=job.force)
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        judge = Judge(job.format, job.prepared.card, job.evidence, job.accuracy, Path(folder))
+        candidates = Candidates(job.prepared, job.format, job.calibration.feeds(job.prepared.card))
+        fit = Fit(candidates, judge, job.points, say)
+        found = fit.run()
+        program = fit.program(found)
+        costs = _costs(job, fit, found, judge)
+        notes = _text(job, fit, found, costs)
+        record = budget_record(found, job.points, fit.attempts, costs, fit.sensitivities)
+        if not found.outcome.within(job.points):
+            raise _kept_over_budget(job, judge, fit, found, record, notes)
+    artifact = export(
+        job.prepared,
+        job.prepared.reference.card,
+        job.out,
+        format=job.format,
+        precision="int8",
+        calibration=job.calibration,
+        verify_with=job.evidence,
+        accuracy=job.accuracy,
+        name=job.name,
+        force=job.force,
+        draft=job.draft,
+        lowered=Lowered(program, record),
+    )
+    return dataclasses.replace(artifact, notes=notes)
+
+
+def _costs(job: BudgetJob, fit: Fit, found: Attempt, judge: Judge) -> list[Cost]:
+    """fp32, int8 as it is made without a budget, and the file within the budget, measured in turns."""
+    plain = fit.attempts[0]
+    layers = len(fit.sensitivities.layers) if fit.sensitivities is not None else 0
+    files: dict[str, tuple[Path, int, float | None]] = {}
+    files["fp32"] = (judge.write(job.prepared.program(job.format), "fp32", "fp32"), layers, None)
+    files["int8"] = (judge.write(fit.program(plain), "int8"), 0, plain.outcome.drop)
+    if found is not plain:
+        name = "int8 within the budget" if found.outcome.within(job.points) else "int8 nearest to the budget"
+        files[name] = (judge.write(fit.program(found), "found"), len(found.keep), found.outcome.drop)
+    times = latencies_ms([path for path, _, _ in files.values()])
+    return [
+        Cost(name, kept, drop, size_of(path), ms) for (name, (path, kept, drop)), ms in zip(files.items(), times, strict=True)
+    ]
+
+
+def _text(job: BudgetJob, fit: Fit, found: Attempt, costs: list[Cost]) -> str:
+    head = f"{job.name}, {job.format} int8: at most {job.points:g} points of {found.outcome.measure} may be lost"
+    parts = [head, tried_table(fit.attempts), cost_table(costs, found.outcome.measure), kept_line(found, fit.sensitivities)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _kept_over_budget(
+    job: BudgetJob, judge: Judge, fit: Fit, found: Attempt, record: dict[str, Any], notes: str
+) -> OverBudgetError:
+    """Keep the best file, and return the error that says how near it came."""
+    card = judge.card.replace(calibration={**job.calibration.record(), **record, "within_budget": False})
+    with staging_folder(job.out, job.draft) as draft:
+        path = Judge(job.format, card, job.evidence, job.accuracy, draft).write(fit.program(found), Path(job.over_name).stem)
+        publish(draft, job.out, [part.name for part in sorted(draft.iterdir())])
+    outcome = found.outcome
+    lost = f"loses {outcome.drop:.2f} points of {outcome.measure}"
+    lost += f" with {len(found.keep)} of {len(fit.sensitivities.layers)} layers in float" if fit.sensitivities else ""
+    wrong = f", and is out of tolerance ({outcome.violations[0]})" if outcome.violations else ""
+    return OverBudgetError(
+        f"no int8 {job.format} file of {job.name} is within {job.points:g} points: the nearest {lost}{wrong}; it is kept as {path.name}",
+        "export fp16, or raise --max-drop",
+        notes,
+    )

@@ -1,0 +1,64 @@
+"""int8 within a budget: the layers that int8 breaks stay in float, in each format."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.export import Calibration
+from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
+from edgecnn.export.config import FORMATS
+from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.verify.reference import Evidence
+from edgecnn.runtime.backends import open_backend
+from tests.export.budget.conftest import SENSITIVE
+
+
+def job(model: PreparedModel, calibration: Calibration, evidence: Evidence, out: Path, format: str, points: float) -> BudgetJob:
+    return BudgetJob(
+        prepared=model,
+        format=format,
+        points=points,
+        calibration=calibration,
+        evidence=evidence,
+        accuracy=None,
+        out=out,
+        name="uneven",
+        force=False,
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_layers_that_int8_breaks_stay_in_float(
+    format: str, uneven_model: PreparedModel, uneven_calibration: Calibration, uneven_evidence: Evidence, tmp_path: Path
+) -> None:
+    artifact = export_within(job(uneven_model, uneven_calibration, uneven_evidence, tmp_path, format, 1.0), lambda _: None)
+    backend = open_backend(artifact.path)
+    record = ModelCard.from_json(backend.metadata[CARD_KEY], "file").calibration
+    backend.close()
+    budget = record["budget"]
+    assert {*budget["layers_in_float"]} <= SENSITIVE
+    assert budget["layers_in_float"]
+    assert budget["tried"][0]["drop_points"] > 1.0
+    assert budget["drop_points"] <= 1.0
+    assert artifact.parity.passed
+    assert [cost["file"] for cost in budget["costs"]] == ["fp32", "int8", "int8 within the budget"]
+    assert "in float: " in artifact.notes
+
+
+def test_a_budget_that_cannot_be_met_keeps_the_best_file_under_another_name(
+    uneven_model: PreparedModel, uneven_calibration: Calibration, uneven_evidence: Evidence, tmp_path: Path
+) -> None:
+    hopeless = dataclasses.replace(uneven_evidence, spreads={"logits": 1e-9})  # every error is out of tolerance
+    with pytest.raises(
+        OverBudgetError, match=r"is within 1 points: the nearest loses .* it is kept as uneven-int8-over-budget\.onnx"
+    ):
+        export_within(job(uneven_model, uneven_calibration, hopeless, tmp_path, "onnx", 1.0), lambda _: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["uneven-int8-over-budget.onnx"]
+    backend = open_backend(tmp_path / "uneven-int8-over-budget.onnx")
+    record = ModelCard.from_json(backend.metadata[CARD_KEY], "file").calibration
+    backend.close()
+    assert record["within_budget"] is False
