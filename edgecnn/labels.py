@@ -26,6 +26,7 @@ _COCO = (
     "toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,book,clock,vase,scissors,"
     "teddy bear,hair drier,toothbrush"
 )
+BACKGROUND = "background"  # the class of a mask where no object is, as in Pascal VOC
 COCO_80: tuple[str, ...] = tuple(_COCO.split(","))
 # Names in Pascal VOC, darknet's coco.names and the detectors derived from it -> names in COCO.
 VOC_TO_COCO = {
@@ -188,3 +189,8 @@ def _not_renames(text: str) -> InputError:
     return InputError(
         f"{text!r} does not rename classes", "write name=name with commas between, or name,name=name for several that become one"
     )
+
+
+def is_background(labels: Sequence[str], class_id: int) -> bool:
+    """Whether a class of a mask is no object: "background", in whatever spelling, such as ``__background__`` of torchvision."""
+    return class_id < len(labels) and labels[class_id].strip("_ ").lower() == BACKGROUND

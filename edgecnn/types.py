@@ -183,6 +183,46 @@ class Picture(Prediction):
         _check(self.image, "a picture", (None, None, 3), np.uint8)
 
 
+NO_CLASS = 255  # in a mask: the pixel has no class that counts, such as the border of an object or the area outside the image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask(Prediction):
+    """The class of each pixel of one image, (H, W) uint8: an index of the labels, or NO_CLASS."""
+
+    class_id: Image
+
+    def __post_init__(self) -> None:
+        _check(self.class_id, "a mask", (None, None), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses(Prediction):
+    """The key points of the objects in one image.
+
+    ``points`` (n, K, 3) float32 are x and y in pixels and a score of 0..1 for each of the K key points, ``score`` (n,) float32 is that
+    of the object, ``xyxy`` (n, 4) float32 its box. ``skeleton`` are pairs of key points that a line connects in a drawing. Indexing
+    with a mask, a slice or indices gives Poses again.
+    """
+
+    points: Float32
+    score: Float32
+    xyxy: Float32
+    skeleton: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.points, "points", (None, None, 3), np.float32)
+        _check(self.score, "score", (len(self.points),), np.float32)
+        _check(self.xyxy, "xyxy", (len(self.points), 4), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, index: Any) -> Poses:
+        index = np.atleast_1d(index) if np.isscalar(index) else index
+        return Poses(self.points[index], self.score[index], self.xyxy[index], self.skeleton)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTensors(Prediction):
     """The outputs of a model by name, of any shape and dtype, without a meaning."""

@@ -227,7 +227,7 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
         return None
     find(prepared.reference.card.task).check_measure()
     split = None if config.evaluate.startswith(SCENE) else held_out_split(config.evaluate)
-    dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit)
+    dataset = open_dataset(config.evaluate, split=split, limit=config.evaluate_limit, task=prepared.card.task)
     if config.strict:
         check_strict(dataset)
     allowed = None if config.max_drop is None else config.max_drop / 100

@@ -50,7 +50,7 @@ def changed(**fields: Any) -> str:
         pytest.param("[]", "it is a list, not an object", id="not-an-object"),
         pytest.param("{}", "version is missing", id="no-version"),
         pytest.param(changed(version=True), "version is true, not a whole number from 1 to 1", id="version-true"),
-        pytest.param(changed(task="dance"), "task is 'dance', not one of classify, detect, regress", id="unknown-task"),
+        pytest.param(changed(task="dance"), r"task is 'dance', not one of classify, detect, .*", id="unknown-task"),
         pytest.param(changed(extra=1), "extra is not a known field", id="unknown-field"),
         pytest.param(changed(preprocess__size=[-3, 8]), r"preprocess\.size\[0\] is -3, not a whole number .*", id="size"),
         pytest.param(changed(preprocess__size=[8]), r"preprocess\.size has 1 items, not 2", id="one-size"),

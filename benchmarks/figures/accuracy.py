@@ -69,7 +69,7 @@ def _measure(files: list[Path], selection: DatasetSelection, threads: int | None
 def _row(path: Path, process: ModelProcess, selection: DatasetSelection) -> dict[str, Any]:
     """Score of one file."""
     card = process.load_report.card
-    selection.check(selection.open(), card)
+    selection.check(selection.open(task=card.task), card)
     score: Score | None = process.ask("accuracy", data=selection, options=CardOptions())
     if score is None:
         raise InputError(f"{selection} has neither labels nor boxes", "name a labelled dataset")

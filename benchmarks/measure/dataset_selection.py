@@ -12,6 +12,7 @@ from edgecnn.data.problems import check_strict
 from edgecnn.data.relabel import match_classes
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap
+from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 
 
@@ -39,11 +40,14 @@ class DatasetSelection:
         if (self.limit is not None and self.limit < 1) or self.every < 1:
             raise ValueError(f"limit is {self.limit} and every is {self.every}; both must be 1 or more")
 
-    def open(self, at_least: int = 0) -> Dataset:
-        """The selected images; raises what ``open_dataset`` raises. ``at_least`` images are read even above ``limit``."""
+    def open(self, at_least: int = 0, task: TaskName | None = None) -> Dataset:
+        """The selected images; raises what ``open_dataset`` raises. ``at_least`` images are read even above ``limit``.
+
+        ``task`` is that of the model, whose ground truth is read where a dataset has several.
+        """
         limit = None if self.limit is None else max(self.limit, at_least)
         split = self.split or held_out_split(self.uri)
-        dataset = open_dataset(self.uri, split=split, labels=self.labels, limit=limit and limit * self.every)
+        dataset = open_dataset(self.uri, split=split, labels=self.labels, limit=limit and limit * self.every, task=task)
         if self.strict:
             check_strict(dataset)
         return dataset if self.every == 1 else dataset.take(self.every, limit)

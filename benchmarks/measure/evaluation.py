@@ -90,12 +90,13 @@ def evaluate_file(
     """
     require_signature(artifact(config.file), config.require_signature)
     file_format(config.file)  # a wrong path is reported before a large dataset is read
-    opened = config.data.open()
-    for line in report_lines(opened):
-        report(line)
     with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
-        card, warnings = predictor.card, predictor.warnings(probe=True)
+        card = predictor.card
         find(card.task).check_measure()
+        opened = config.data.open(task=card.task)
+        for line in report_lines(opened):
+            report(line)
+        warnings = predictor.warnings(probe=True)
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.data import Dataset, open_dataset
+from edgecnn.data.scene_dataset import RENDERED
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.types import Image
@@ -25,8 +26,8 @@ class BenchmarkInputs:
 
 
 def default_inputs(task: TaskName, count: int) -> BenchmarkInputs:
-    """The built-in scene for detectors, because NMS time depends on the image; noise for all others."""
-    if find(task).has_boxes:
+    """The built-in scene where the time of decoding depends on what an image shows; noise for all others."""
+    if find(task).truth in RENDERED:
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
     images = tuple(random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count))

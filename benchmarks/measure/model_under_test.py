@@ -100,10 +100,10 @@ class ModelUnderTest:
 
     def accuracy(self, data: DatasetSelection, options: CardOptions) -> Score | None:
         """Accuracy of the file that was timed; None on a dataset without labels. Thresholds are those of ``whole_curve``."""
-        dataset = data.open()
+        card = self.predictor.card
+        dataset = data.open(task=card.task)
         if not dataset.labels:
             return None
-        card = self.predictor.card
         dataset, classes = data.match_classes(dataset, card)
         if find(card.task).has_threshold:
             chosen = whole_curve(options)

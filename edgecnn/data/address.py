@@ -2,7 +2,8 @@
 
 ``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
-format        idx, coco, voc, yolo, values, mot, folders or images, where the files can be read as several formats
+format        idx, coco, voc, yolo, masks, values, mot, folders or images, where the files can be read as several formats
+task          detect, segment or pose, where the dataset has boxes, masks and key points; otherwise the model's task decides
 labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
 list          a file with the names of the images to use, one per line
 group         regular expression on the file name; images with the same first (...) form a group, which a split never divides;
@@ -23,9 +24,9 @@ The rule for ``split``:
   val splits are then ignored, and split= must say train or val.
 - A dataset that has splits, but not the one asked for, is not divided unless ``val_fraction`` says so.
 
-Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes rename, merge,
-classes and crops. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a shell needs
-quotes around the address.
+Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes task, rename,
+merge, classes and crops. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a
+shell needs quotes around the address.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 from edgecnn.data.paths import exists
@@ -41,9 +42,10 @@ from edgecnn.data.problems import short
 from edgecnn.data.recognition import FORMATS
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
+from edgecnn.task_names import TaskName
 
 SCENE = "scene:"
-SCENE_PARAMETERS = ("rename", "merge", "classes", "crops")
+SCENE_PARAMETERS = ("task", "rename", "merge", "classes", "crops")
 VAL_FRACTION = 0.2
 SEED_DIGITS = 18
 FOLDERS = re.compile(r"(?<![^&])(labels|list)=[^&]*/")  # up to the name of the file
@@ -60,6 +62,7 @@ class Address:
 
     place: str
     format: str | None = None
+    task: TaskName | None = None
     labels: str | None = None
     list: str | None = None
     group: str | None = None
@@ -205,8 +208,15 @@ def _crops(text: str) -> str:
     return text
 
 
+def _task(text: str) -> str:
+    if text not in get_args(TaskName):
+        raise InputError(f"task={short(text)} is not a task", f"use one of {', '.join(get_args(TaskName))}")
+    return text
+
+
 _CHECKS: dict[str, Any] = {
     "format": _format,
+    "task": _task,
     "val_fraction": _fraction,
     "seed": _seed,
     "group": check_pattern,

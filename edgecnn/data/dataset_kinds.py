@@ -18,20 +18,30 @@ from edgecnn.data.split_names import HELD_OUT, TEST, TRAIN, VAL, part_of
 from edgecnn.data.splits import assign_groups, filter_by_list, train_val_split
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_labels, parse_renames
+from edgecnn.task_names import TaskName
 
 
 def open_dataset(
-    uri: str | Path, *, split: str | None = None, labels: Sequence[str] | str | None = None, limit: int | None = None
+    uri: str | Path,
+    *,
+    split: str | None = None,
+    labels: Sequence[str] | str | None = None,
+    limit: int | None = None,
+    task: TaskName | None = None,
 ) -> Dataset:
-    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, values, plain images) or a COCO .json file.
+    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, masks, values, images) or a COCO .json file.
 
     Parameters may follow after a "?": see ``edgecnn.data.address``. ``split`` is the same as ``?split=``; None opens all images.
     ``labels``, a sequence, "a,b,c" or the path of a file with one name per line, are the names of classes 0, 1, ... where
     files have numbers (IDX, YOLO), and which classes to use, in which order, where files have names (not for the scene, which has
-    its own). ``limit`` keeps the first samples. Problems in the files are listed in ``problems`` of the result, by file and line.
+    its own). ``task`` chooses the ground truth where a dataset has several, as ``?task=`` does. ``limit`` keeps the first samples.
+    Problems in the files are listed in ``problems`` of the result, by file and line.
     Raises ``InputError`` where the path is missing, is of no known kind or of several, has no such split or holds no image.
     """
-    return _open(parse_address(uri), split, labels, limit)
+    address = parse_address(uri)
+    if task and not address.task:
+        address = dataclasses.replace(address, task=task)
+    return _open(address, split, labels, limit)
 
 
 def _open(address: Address, split: str | None, labels: Sequence[str] | str | None, limit: int | None = None) -> Dataset:
@@ -39,7 +49,7 @@ def _open(address: Address, split: str | None, labels: Sequence[str] | str | Non
         raise InputError(f"two splits of {address.place} are named, {address.split} and {split}", "name one")
     split = split or address.split
     if address.is_scene:
-        return _cropped(_with_classes(_scene(address.place, split, limit), address), address).take(limit=limit)
+        return _cropped(_with_classes(_scene(address, split, limit), address), address).take(limit=limit)
     own_split, divided = _plan_split(address, split)
     dataset = _stored(address, own_split, labels or address.labels)
     if address.listing:
@@ -85,7 +95,7 @@ def _stored(address: Address, splits: tuple[str, ...] | None, labels: Sequence[s
     names = (parse_labels(labels) if isinstance(labels, str) else tuple(labels)) if labels else None
     with _readable(path):
         kind, evidence = recognize(path, address.format)
-        loader = kind.loader()
+        loader = kind.loader(address.task)
         loaded = [loader.load(path, split, names) for split in splits or (None,)]
     if any((one.task, one.labels) != (loaded[0].task, loaded[0].labels) for one in loaded):
         raise InputError(f"the splits {', '.join(splits or ())} of {path} have different classes", "name them with labels=a,b,c")
@@ -121,7 +131,7 @@ def _divide(dataset: Dataset, address: Address, part: str) -> Dataset:
 
 def _own_splits(address: Address) -> tuple[str, ...]:
     with _readable(address.path):
-        return recognize(address.path, address.format)[0].loader().splits(address.path)
+        return recognize(address.path, address.format)[0].loader(address.task).splits(address.path)
 
 
 def dataset_splits(uri: str | Path) -> tuple[str, ...]:
@@ -156,7 +166,7 @@ def held_out_parts(uri: str | Path) -> list[Dataset]:
 
 def _own_split(address: Address, name: str) -> Dataset:
     """A split as it is stored, without the other selections of ``address``."""
-    return _open(Address(place=address.place, format=address.format), name, address.labels)
+    return _open(Address(place=address.place, format=address.format, task=address.task), name, address.labels)
 
 
 @contextlib.contextmanager
@@ -169,14 +179,15 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _scene(uri: str, split: str | None, limit: int | None) -> Dataset:
+def _scene(address: Address, split: str | None, limit: int | None) -> Dataset:
     from edgecnn.data.scene_dataset import dataset
     from edgecnn.scene import parse_scene
 
     if split:
         raise InputError(f"a scene has no splits, so no {split!r}", "leave --split out; another seed= gives other frames")
-    options = parse_scene(uri)
-    return dataset(dataclasses.replace(options, count=limit) if options.count is None else options).take(limit=limit)
+    options = parse_scene(address.place)
+    options = dataclasses.replace(options, count=limit) if options.count is None else options
+    return dataset(options, address.task).take(limit=limit)
 
 
 def _resolve(split: str, available: tuple[str, ...], path: Path) -> str:

@@ -14,6 +14,7 @@ from edgecnn.data.paths import exists, sub_folders
 from edgecnn.data.problems import LINE, counted, problem_lines, short
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
+from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 
 SHOWN_CLASSES = 5
@@ -44,17 +45,24 @@ class Kind:
     title: str
     files: str
 
-    def loader(self) -> Loader:
-        """The module that reads it; imported by name, because opening a dataset needs one or two of them."""
-        return cast(Loader, import_module(f"edgecnn.data.formats.{MODULES.get(self.name, self.name)}"))
+    def loader(self, task: TaskName | None = None) -> Loader:
+        """The module that reads it, for ``task`` where it has ground truth of several; imported by name: few of them are needed."""
+        module = BY_TASK.get((self.name, task)) or MODULES.get(self.name, self.name)
+        return cast(Loader, import_module(f"edgecnn.data.formats.{module}"))
 
 
 MODULES = {"images": "unlabelled"}
+BY_TASK: dict[tuple[str, TaskName | None], str] = {
+    ("coco", "segment"): "coco_masks",
+    ("coco", "pose"): "coco_poses",
+    ("voc", "segment"): "masks",
+}
 KINDS = (
     Kind("idx", "IDX", "IDX files (train-images-idx3-ubyte.gz, t10k-...)"),
     Kind("coco", "COCO", "a COCO .json file, or a folder with one for each split"),
     Kind("voc", "Pascal VOC", "Annotations/*.xml with JPEGImages/ or images/, or .xml files beside the images"),
     Kind("yolo", "YOLO", "images/ with labels/*.txt, or .txt files beside the images"),
+    Kind("masks", "images with masks", "images/ and masks/ with a .png for each image, and classes.txt"),
     Kind("values", "values", "images with values.csv"),
     Kind("mot", "MOT Challenge", "MOT Challenge: gt/gt.txt with img1/ or a video"),
 )

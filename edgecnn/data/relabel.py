@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from edgecnn.errors import InputError
 from edgecnn.labels import normalize, parse_renames, rename
 from edgecnn.metrics.classmap import ClassMap
 from edgecnn.tasks import find
-from edgecnn.types import Boxes, Int64
+from edgecnn.types import NO_CLASS, Boxes, Image, Int64
 
 
 def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
@@ -23,12 +24,18 @@ def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
         raise InputError(
             f"{dataset.name} has no class {', '.join(unknown)}", f"name some of its classes: {', '.join(dataset.labels)}"
         )
+    _refuse_key_points(dataset)
     names = rename(dataset.labels, renames)
     # classes that were given the same name become one
     labels = tuple(dict.fromkeys(names))
     new_of = np.array([labels.index(name) for name in names], np.int64)
     changed = dataset.map(lambda sample: _renamed(sample, new_of))
     return dataclasses.replace(changed, labels=labels, unlabelled=_still_unlabelled(dataset.unlabelled, new_of))
+
+
+def _refuse_key_points(dataset: Dataset) -> None:
+    if dataset.task == "pose":
+        raise InputError(f"the labels of {dataset.name} are key points, which can't be selected or renamed", "leave classes= out")
 
 
 def merge_classes(dataset: Dataset, name: str) -> Dataset:
@@ -43,6 +50,7 @@ def to_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     of names are ignored.
     Raises ``InputError`` where the dataset has none of them.
     """
+    _refuse_key_points(dataset)
     ids = {normalize(name): index for index, name in enumerate(classes)}
     new_of = np.array([ids.get(normalize(name), -1) for name in dataset.labels], np.int64)
     lacking = frozenset(range(len(classes))) - set(new_of.tolist())
@@ -89,7 +97,15 @@ def _renamed(sample: Sample, new_of: Int64) -> Sample:
         label=None if sample.label is None else int(new_of[sample.label]),
         unlabelled=_still_unlabelled(sample.unlabelled, new_of),
         boxes=None if sample.boxes is None else _with_classes(sample.boxes, new_of[sample.boxes.class_id]),
+        mask=None if sample.mask is None else partial(_renamed_mask, sample.mask, new_of),
     )
+
+
+def _renamed_mask(read: Callable[[], Image], new_of: Int64) -> Image:
+    """A mask with new class ids; pixels of a removed class do not count."""
+    table = np.full(256, NO_CLASS, np.uint8)
+    table[: len(new_of)] = np.where(new_of < 0, NO_CLASS, new_of)
+    return table[read()]
 
 
 def _still_unlabelled(unlabelled: frozenset[int], new_of: Int64) -> frozenset[int]:

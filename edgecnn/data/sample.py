@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from typing import overload
 
 from edgecnn.task_names import TaskName
-from edgecnn.types import Boxes, Image
+from edgecnn.types import Boxes, Float32, Image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One image, read lazily, with a label (classification), boxes (detection) or a value (regression).
+    """One image, read lazily, with a label (classification), boxes (detection), a value (regression), a mask or key points.
 
     ``read()`` gives (H, W, 3) uint8 BGR. Samples of one ``group`` (a clip, a patient) are never split.
     ``image_id`` is the dataset's own id where it has one. ``unlabelled`` are classes of the dataset that are not labelled in this
-    image: it may show them, so neither training nor evaluation uses it for them.
+    image: it may show them, so neither training nor evaluation uses it for them. ``mask()`` gives the class of each pixel,
+    (H, W) uint8, NO_CLASS where it does not count. ``points`` (n, K, 3) float32 are x, y and visibility (0 not labelled, 1 hidden,
+    2 visible, as in COCO) of the key points of the objects in ``boxes``.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Sample:
     image_id: int = 0
     unlabelled: frozenset[int] = frozenset()
     value: float | None = None
+    mask: Callable[[], Image] | None = None
+    points: Float32 | None = None
 
     @property
     def classes(self) -> frozenset[int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.labels import normalize
-from edgecnn.types import Array, Classes, Detections, Float32, Int64
+from edgecnn.types import NO_CLASS, Array, Classes, Detections, Float32, Int64, Mask, Poses
 
 UNNAMED = re.compile(r"(class|label|id)?[ _-]?\d+")
 SHOWN = 8
@@ -43,6 +43,21 @@ class ClassMap:
         # maximum.at, because several classes of the model may share an index; NaN would win every comparison
         np.maximum.at(scores, self.dataset_class[here], np.nan_to_num(predicted.score[here], nan=-np.inf))
         return scores
+
+    def mask(self, predicted: Mask) -> Mask:
+        """The mask with class ids of the dataset; NO_CLASS for pixels of unmapped classes."""
+        table = np.full(NO_CLASS + 1, NO_CLASS, np.uint8)
+        known = np.flatnonzero(self.dataset_class >= 0)
+        table[known] = self.dataset_class[known]
+        return Mask(table[predicted.class_id])
+
+    def poses(self, predicted: Poses) -> Poses:
+        """The poses with the key points of the dataset in its order; those that the model lacks are at 0, 0."""
+        self._check(predicted.points.shape[1])
+        points = np.zeros((len(predicted), self.count, 3), np.float32)
+        known = np.flatnonzero(self.dataset_class[: predicted.points.shape[1]] >= 0)
+        points[:, self.dataset_class[known]] = predicted.points[:, known]
+        return Poses(points, predicted.score, predicted.xyxy, predicted.skeleton)
 
     def _check(self, classes: int) -> None:
         if classes > len(self.dataset_class):

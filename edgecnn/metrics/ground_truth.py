@@ -66,13 +66,23 @@ class GroundTruthSample(Protocol):
         """True boxes, for detection."""
         ...
 
+    @property
+    def mask(self) -> Callable[[], Image] | None:
+        """Reads the true class of each pixel, for segmentation."""
+        ...
+
+    @property
+    def points(self) -> Float32 | None:
+        """True key points (n, K, 3) of the objects in ``boxes``: x, y and visibility, for pose."""
+        ...
+
 
 class GroundTruthDataset(Protocol):
     """Labelled samples of one task."""
 
     @property
     def task(self) -> TaskName:
-        """Classify, detect or regress."""
+        """What the samples have ground truth for."""
         ...
 
     @property

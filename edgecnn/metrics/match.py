@@ -46,7 +46,7 @@ def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool =
     if class_aware:
         # -1 is below every threshold, also 0
         overlap = np.where(a.class_id[:, None] == b.class_id[None, :], overlap, np.float32(-1))
-    pairs = _greedy(overlap, np.argsort(-a.score, kind="stable"), iou)
+    pairs = greedy(overlap, np.argsort(-a.score, kind="stable"), iou)
     first, second = pairs[:, 0], pairs[:, 1]
     return Matches(
         pairs,
@@ -57,7 +57,8 @@ def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool =
     )
 
 
-def _greedy(overlap: Float32, order: Int64, threshold: float) -> Int64:
+def greedy(overlap: Float32, order: Int64, threshold: float) -> Int64:
+    """Pairs (m, 2) of rows and columns: rows in ``order`` get the unmatched column of the highest overlap, from ``threshold`` on."""
     overlap = overlap.copy()
     pairs: list[tuple[int, int]] = []
     for row in order if overlap.shape[1] else ():

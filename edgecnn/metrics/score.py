@@ -34,6 +34,15 @@ TITLES = {
     "recall5": "recall@5",
     "accept": "same class accepted",
     "threshold": "at a similarity of",
+    "miou": "mean IoU",
+    "dice": "mean Dice",
+    "pixel_accuracy": "pixels that are right",
+    "oks_ap": "OKS AP@50-95",
+    "oks_ap50": "OKS AP50",
+    "oks_ap75": "OKS AP75",
+    "oks_ap_medium": "OKS AP medium",
+    "oks_ap_large": "OKS AP large",
+    "oks_ar": "OKS AR (20 objects)",
 }
 
 

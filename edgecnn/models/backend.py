@@ -37,7 +37,7 @@ class TorchBackend:
         self.inputs = (TensorSpec("image", (1, card.preprocess.channels, *card.preprocess.size), "float32", "NCHW"),)
         self.metadata = {CARD_KEY: card.to_json()}
         self.concurrency = requests
-        self._single = next(iter(find(card.task).output_names(card.decode.name, 1)), "logits")  # as in exported files
+        self._card = card
         found = self._forward(self._model, torch.zeros(self.inputs[0].shape))
         self.outputs = tuple(TensorSpec(name, array.shape, array.dtype.name) for name, array in found.items())
 
@@ -58,7 +58,7 @@ class TorchBackend:
     def _forward(self, model: torch.nn.Module, image: torch.Tensor) -> dict[str, Array]:
         with torch.inference_mode():
             found = model(image.to(self._device))
-        return {name: tensor.cpu().numpy() for name, tensor in _named(found, self._single).items()}
+        return {name: tensor.cpu().numpy() for name, tensor in _named(found, self._card).items()}
 
 
 def open_file(path: Path, device: Literal["cpu", "gpu", "auto"], *, threads: int | None, requests: int) -> TorchBackend:
@@ -74,10 +74,9 @@ def open_file(path: Path, device: Literal["cpu", "gpu", "auto"], *, threads: int
     return TorchBackend(model, card, "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu", requests)
 
 
-def _named(found: Any, single: str) -> dict[str, torch.Tensor]:
-    """The model's outputs under the names that they have in its artifacts; ``single`` names an only output."""
-    if isinstance(found, torch.Tensor):
-        return {single: found}
+def _named(found: Any, card: ModelCard) -> dict[str, torch.Tensor]:
+    """The model's outputs under the names that they have in its artifacts."""
     if isinstance(found, Mapping):
         return dict(found)
-    return dict(zip(("boxes", "scores"), found, strict=True))
+    tensors = (found,) if isinstance(found, torch.Tensor) else tuple(found)
+    return dict(zip(find(card.task).output_names(card.decode.name, len(tensors)), tensors, strict=True))

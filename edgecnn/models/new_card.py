@@ -18,6 +18,8 @@ DETECT: Mapping[str, Any] = {
     "iou_threshold": NMS_IOU,
     "max_detections": MAX_DETECTIONS,
 }
+STRIDE, MAX_OBJECTS = 4, 100  # of the maps of EdgeSeg and EdgePose; of a pose network
+POSE: Mapping[str, Any] = {"score_threshold": 0.3, "max_detections": MAX_OBJECTS, "reach": 0.5}
 
 
 def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> ModelCard:
@@ -66,9 +68,19 @@ def _boxes_and_scores(size: tuple[int, int], classes: int) -> tuple[TensorSpec, 
     return TensorSpec("boxes", (1, cells, 4), "float32"), TensorSpec("scores", (1, cells, classes), "float32")
 
 
+def _map(name: str, channels: int, size: tuple[int, int]) -> TensorSpec:
+    return TensorSpec(name, (1, channels, size[0] // STRIDE, size[1] // STRIDE), "float32")
+
+
 OUTPUTS: Mapping[TaskName, _NewModel] = {
     "classify": _NewModel("stretch", lambda _: Decode("softmax"), lambda _, n: (TensorSpec("logits", (1, n), "float32"),)),
     "detect": _NewModel("letterbox", lambda _: Decode("fcos", dict(DETECT)), _boxes_and_scores),
+    "segment": _NewModel("letterbox", lambda _: Decode("argmax"), lambda size, n: (_map("logits", n, size),)),
+    "pose": _NewModel(
+        "letterbox",
+        lambda _: Decode("centres", dict(POSE)),
+        lambda size, n: (_map("centres", 1, size), _map("offsets", 2 * n, size)),
+    ),
     "regress": _NewModel(
         "stretch",
         lambda n: Decode("values", {"scale": [1.0] * n, "offset": [0.0] * n}),

@@ -40,6 +40,8 @@ MODELS: dict[str, ModelEntry] = {
     "resnet-56": ModelEntry(CIFAR, {"blocks": 9}),
     "mobilenet": ModelEntry("edgecnn.models.mobilenet:MobileNet"),
     "embednet": ModelEntry("edgecnn.models.embednet:EmbedNet", task="embed"),
+    "edgeseg": ModelEntry("edgecnn.models.edgeseg:EdgeSeg", task="segment"),
+    "edgepose": ModelEntry("edgecnn.models.edgepose:EdgePose", task="pose"),
     "edgedet": ModelEntry(EDGEDET, task="detect"),
     "edgedet-n": ModelEntry(
         EDGEDET, {"widths": (16, 32, 80, 160, 320), "depths": (2, 2, 3, 2), "neck": 64, "head_depth": 1}, "detect"

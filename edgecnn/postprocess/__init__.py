@@ -6,19 +6,24 @@ from collections.abc import Callable, Mapping
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
+from edgecnn.postprocess.argmax import argmax
 from edgecnn.postprocess.blazeface import blazeface
+from edgecnn.postprocess.centres import centres
 from edgecnn.postprocess.classes import probabilities, softmax
 from edgecnn.postprocess.embedding import embedding
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
+from edgecnn.postprocess.heatmaps import heatmaps
+from edgecnn.postprocess.movenet import movenet
 from edgecnn.postprocess.raw import raw
 from edgecnn.postprocess.ssd import ssd
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
+from edgecnn.postprocess.yolo_pose import yolo_pose
 from edgecnn.postprocess.yolox import yolox
-from edgecnn.types import Classes, Detections, Embedding, Prediction, RawTensors, Tensors, Values
+from edgecnn.types import Classes, Detections, Embedding, Mask, Poses, Prediction, RawTensors, Tensors, Values
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
 
@@ -39,7 +44,14 @@ CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
 REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
 EMBEDDERS: Mapping[str, Callable[[Tensors, ModelCard], Embedding]] = {"embedding": embedding}
 RAW: Mapping[str, Callable[[Tensors, ModelCard], RawTensors]] = {"raw": raw}
-DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS, **EMBEDDERS, **RAW}
+SEGMENTERS: Mapping[str, Callable[[Tensors, ModelCard], Mask]] = {"argmax": argmax}
+POSE_DECODERS: Mapping[str, Callable[[Tensors, ModelCard], Poses]] = {
+    "centres": centres,
+    "heatmaps": heatmaps,
+    "movenet": movenet,
+    "yolo-pose": yolo_pose,
+}
+DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS, **EMBEDDERS, **RAW, **SEGMENTERS, **POSE_DECODERS}
 
 
 def names() -> tuple[str, ...]:

@@ -83,6 +83,15 @@ def suppress(xyxy: Float32, score: Float32, class_id: Int64, options: NmsOptions
     return Detections(np.ascontiguousarray(xyxy, np.float32), score.astype(np.float32), class_id.astype(np.int64))
 
 
+def kept_boxes(xyxy: Float32, score: Float32, options: NmsOptions) -> Int64:
+    """NMS of boxes (n, 4) of one class: the indices of those that stay, highest score first."""
+    order = top_scores(score)
+    order = order[np.isfinite(xyxy[order]).all(axis=1)]
+    if len(order) > 1:
+        order = order[_kept(xyxy[order], np.zeros(len(order), np.int64), options.iou_threshold)]
+    return order[: options.max_detections]
+
+
 def _kept(xyxy: Float32, class_id: Int64, iou: float) -> Int64:
     """Indices that survive NMS; boxes come best first, so ranks replace the scores, because OpenCV ignores scores of zero."""
     # Each class is moved to its own region of the plane, so that boxes of different classes never overlap.

@@ -1,4 +1,4 @@
-"""Computes the ground truth of a frame from its id image: boxes and the visible share of each object."""
+"""Computes the ground truth of a frame from its id image: boxes, mask, key points and the visible share of each object."""
 
 from __future__ import annotations
 
@@ -11,22 +11,34 @@ from edgecnn.types import Array, Boxes, Float32, Image
 
 LEAST_VISIBLE = 0.25  # share of an object's pixels
 LEAST_SIDE = 6  # pixels of the shorter side
+KEY_POINTS = (
+    "rim",
+    "rim left",
+    "rim right",
+    "foot",
+)  # the centre of the rim, its ends as the camera sees them, the foot's centre
+INWARD = 0.1  # share of the way to the middle of its key points
+HIDDEN, VISIBLE = 1, 2  # COCO: a labelled key point that something covers, and one that shows; 0 is not labelled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneGroundTruth:
-    """The ground-truth boxes of a frame, and the visible share of each object.
+    """The ground-truth boxes, mask and key points of a frame, and the visible share of each object.
 
     A box encloses the visible pixels of an object, without occluded parts and parts outside the image. An object without
     visible pixels has no box. ``boxes.identity`` is constant during a cut and unique over all cuts.
     ``boxes.crowd`` marks boxes that evaluation ignores: less than LEAST_VISIBLE is visible, or a side is under LEAST_SIDE pixels.
     ``visible`` (n,) float32 is the share of the object's own pixels that show, the part outside the image counted as hidden.
     ``handle_visible`` (n,) float32 is the share of a mug's handle that shows; 0 where there is none.
+    ``mask`` (H, W) uint8 has 0 for the background and an object's class + 1 where it shows.
+    ``points`` (n, 4, 3) float32 are x, y and the visibility of KEY_POINTS, 0 outside the image, HIDDEN behind another object.
     """
 
     boxes: Boxes
     visible: Float32
     handle_visible: Float32
+    mask: Image
+    points: Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +46,7 @@ class PaintedObject:
     """A painted object with a label: number, label, identity, full area in pixels, and the image part ``box`` that contains it.
 
     ``handle`` (n, 2) are pixels on the centre line of its handle that its body does not hide, out of ``handle_points``.
+    ``points`` (4, 2) are the pixels of KEY_POINTS.
     """
 
     number: int
@@ -43,6 +56,7 @@ class PaintedObject:
     box: tuple[int, int, int, int]
     handle: Array | None
     handle_points: int
+    points: Array
 
 
 def ground_truth(ids: Image, painted: list[PaintedObject]) -> SceneGroundTruth:
@@ -70,7 +84,28 @@ def ground_truth(ids: Image, painted: list[PaintedObject]) -> SceneGroundTruth:
         np.array([item.identity for item in kept], np.int64),
         (share < LEAST_VISIBLE) | (sides < LEAST_SIDE),
     )
-    return SceneGroundTruth(boxes, share, np.array([_handle(ids, item) for item in kept], np.float32))
+    handles = np.array([_handle(ids, item) for item in kept], np.float32)
+    points = np.array([_points(ids, item) for item in kept], np.float32).reshape(-1, len(KEY_POINTS), 3)
+    return SceneGroundTruth(boxes, share, handles, _mask(ids, painted), points)
+
+
+def _mask(ids: Image, painted: list[PaintedObject]) -> Image:
+    classes = np.zeros(256, np.uint8)
+    for item in painted:
+        classes[item.number + 1] = item.label + 1
+    return cv2.LUT(ids, classes).astype(np.uint8, copy=False)
+
+
+def _points(ids: Image, item: PaintedObject) -> Float32:
+    """Key points (4, 3) with their visibility; pixel centres have whole coordinates in ``item.points``, and halves here."""
+    height, width = ids.shape
+    x, y = item.points.T
+    within = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+    # looked up a little inside the object: the ends of the rim lie on its outline, where rounding decides what the pixel shows
+    column, row = np.round(item.points + INWARD * (item.points.mean(0) - item.points)).astype(np.int64).T
+    shows = ids[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)] == item.number + 1
+    seen = np.where(within, np.where(shows, VISIBLE, HIDDEN), 0)
+    return np.column_stack([(item.points + 0.5) * within[:, None], seen]).astype(np.float32)
 
 
 def _handle(ids: Image, item: PaintedObject) -> float:

@@ -15,6 +15,7 @@ from edgecnn.scene.paint_flat import lit_from_above, paint_box
 from edgecnn.scene.paint_glass import paint_glass
 from edgecnn.scene.paint_hand import paint_hand
 from edgecnn.scene.paint_revolved import HANDLE_POINTS, RevolvedBody, revolved_body
+from edgecnn.scene.profiles import POINTS, Profile
 from edgecnn.scene.revolve import extent, view
 from edgecnn.scene.shadow import cast_shadows, ground_contact
 from edgecnn.scene.table import lay
@@ -30,7 +31,8 @@ NO_COVER = np.zeros(3)
 class PreparedObject:
     """A prepared object: a fixed sprite, a body whose sprite depends on the yaw, or the top of a box.
 
-    ``cover`` is the colour of a box's sides; ``extent`` is the height at which a solid of revolution was painted, in cm.
+    ``cover`` is the colour of a box's sides; ``extent`` is the height at which a solid of revolution was painted, in cm,
+    ``pitch`` the angle, in radians.
     """
 
     still: Sprite | None
@@ -38,6 +40,7 @@ class PreparedObject:
     top: Array | None
     cover: Float64
     extent: float
+    pitch: float = 0.0
 
     def sprite(self, yaw: float) -> Sprite:
         """The sprite at a rotation of ``yaw`` radians."""
@@ -99,7 +102,8 @@ class CutRenderer:
         area = sprite.area * sprite.scale**2 * abs(float(affine[0, 0] * affine[1, 1] - affine[0, 1] * affine[1, 0]))
         handle = None if sprite.handle is None else sprite.handle @ affine[:, :2].T + affine[:, 2]
         identity = self._world.number * MAX_IDENTITIES + item.number
-        return PaintedObject(item.number, item.label, identity, area, box, handle, HANDLE_POINTS)
+        points = _key_points(item.shape, sprite, prepared.pitch) @ affine[:, :2].T + affine[:, 2]
+        return PaintedObject(item.number, item.label, identity, area, box, handle, HANDLE_POINTS, points)
 
     def _block(self, canvas: Canvas, camera: PinholeCamera, item: SceneObject, foot: Float64, t: float) -> None:
         prepared = self._prepare(item)
@@ -136,12 +140,24 @@ class CutRenderer:
         seen = view(item.shape, pitch, scale, item.shape.radius * 0.9 if item.handle else 0, item.kind == "glass")
         tall = extent(item.shape, pitch)
         if item.kind == "glass":
-            return PreparedObject(paint_glass(seen, item.appearance, self._world.light, towards), None, None, NO_COVER, tall)
+            return PreparedObject(
+                paint_glass(seen, item.appearance, self._world.light, towards), None, None, NO_COVER, tall, pitch
+            )
         whole = revolved_body(seen, item.appearance, self._world.light, towards, item.handle)
         turns = item.yaw.drift and (item.handle or item.appearance.pattern != "plain")
-        return PreparedObject(None if turns else whole.sprite(item.yaw.start), whole if turns else None, None, NO_COVER, tall)
+        return PreparedObject(
+            None if turns else whole.sprite(item.yaw.start), whole if turns else None, None, NO_COVER, tall, pitch
+        )
 
 
 def _depth_of(camera: PinholeCamera, point: Float64) -> float:
     """Depth of ``point`` in front of the camera, in cm."""
     return float((point - camera.position) @ camera.axes[2])
+
+
+def _key_points(shape: Profile, sprite: Sprite, pitch: float) -> Float64:
+    """The pixels (4, 2) of KEY_POINTS in a sprite that was painted at ``pitch``: the projection of ``revolve.view``."""
+    rim = min(shape.rim, POINTS - 1)
+    radius, top = float(shape.r[rim]), -float(shape.h[rim]) * np.cos(pitch)
+    centimetres = np.array([[0, top], [-radius, top], [radius, top], [0, 0]])
+    return np.asarray(centimetres * sprite.scale + [sprite.ox, sprite.oy])

@@ -16,8 +16,10 @@ from edgecnn.tasks.classify import Classify
 from edgecnn.tasks.detect import Detect
 from edgecnn.tasks.embed import Embed
 from edgecnn.tasks.interface import Task
+from edgecnn.tasks.pose import Pose
 from edgecnn.tasks.raw import Raw
 from edgecnn.tasks.regress import Regress
+from edgecnn.tasks.segment import Segment
 from edgecnn.tasks.wrong import OutputsError
 from edgecnn.types import Prediction, TensorSpec
 
@@ -30,6 +32,8 @@ TASKS: dict[TaskName, Task[Any]] = {
     "regress": Regress(),
     "embed": Embed(),
     "raw": Raw(),
+    "segment": Segment(),
+    "pose": Pose(),
 }
 # reversed: of tasks with the same prediction the first one counts
 _BY_PREDICTION: Mapping[type, Task[Any]] = {task.prediction: task for task in reversed(TASKS.values())}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecnn.data import Boxes
 from edgecnn.errors import MissingExtraError
 from edgecnn.train.augment_policy import AugmentPolicy
-from edgecnn.types import Array, Float32, Image
+from edgecnn.types import NO_CLASS, Array, Float32, Image
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would look for a newer version online when imported
 
@@ -43,6 +43,25 @@ class Augmenter:
         """The augmented image and its boxes; an object that is mostly cut off becomes a crowd box."""
         changed, points = self._run(image, _ellipse_points(boxes), seed)
         return changed, keep_visible(boxes, _ellipse_boxes(points), (image.shape[0], image.shape[1]))
+
+    def with_mask(self, image: Image, mask: Image, seed: int) -> tuple[Image, Image]:
+        """The augmented image and its mask (h, w), NO_CLASS outside of it."""
+        if self._transform is None:
+            return image, mask
+        self._transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        done: dict[str, Any] = self._transform(image=np.ascontiguousarray(image), mask=mask, **self._no_points())
+        return done["image"].reshape(*done["image"].shape[:2], -1), done["mask"]
+
+    def with_points(self, image: Image, points: Float32, seed: int) -> tuple[Image, Float32, bool]:
+        """The augmented image, its points (n, 2), and whether it was mirrored."""
+        # three points that span the plane: their orientation changes where the image is mirrored
+        frame = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
+        changed, moved = self._run(image, np.concatenate([frame, points]), seed)
+        across, down = moved[1] - moved[0], moved[2] - moved[0]
+        return changed, moved[3:], bool(across[0] * down[1] - across[1] * down[0] < 0)
+
+    def _no_points(self) -> dict[str, Float32]:
+        return {"keypoints": np.zeros((0, 2), np.float32)} if self._moves_boxes else {}
 
     def _run(self, image: Image, points: Float32, seed: int) -> tuple[Image, Float32]:
         if self._transform is None:
@@ -84,12 +103,13 @@ def _geometric(A: Any, policy: AugmentPolicy, size: tuple[int, int], pad: int) -
                 keep_ratio=True,
                 balanced_scale=True,
                 fill=pad,
+                fill_mask=NO_CLASS,
                 p=0.8,
             )
         )
     elif policy.shift:  # by whole pixels, which does not blur small images; cropping a padded image is faster than a warp
         rows, columns = (max(round(policy.shift * side), 1) for side in size)
-        steps += [A.Pad((columns, rows, columns, rows), fill=pad), A.RandomCrop(*size)]
+        steps += [A.Pad((columns, rows, columns, rows), fill=pad, fill_mask=NO_CLASS), A.RandomCrop(*size)]
     return steps
 
 

@@ -103,11 +103,15 @@ _DETECT = {
         mixup=0.1,
     ),
 }
+# Masks and key points move with the image, but a mosaic, a mixture or an erased part has no single truth.
+_DENSE = {name: dataclasses.replace(policy, mosaic=0.0, mixup=0.0, erase=0.0) for name, policy in _DETECT.items()}
 POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {
     "classify": _CLASSIFY,
     "regress": _CLASSIFY,
     "detect": _DETECT,
     "embed": {name: dataclasses.replace(policy, mixup=0.0) for name, policy in _CLASSIFY.items()},
+    "segment": _DENSE,
+    "pose": _DENSE,
 }
 NAMES = ("none", "light", "standard", "strong")
 

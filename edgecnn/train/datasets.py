@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tqdm import tqdm
 
@@ -64,8 +64,8 @@ def load_datasets(
     """
     if len(teachers) != len(config.pseudo):
         raise ValueError(f"{len(teachers)} teachers do not match the {len(config.pseudo)} in config.pseudo")
-    train = [_open(uri, "train", config, warn) for uri in config.data]
-    val = [_open(uri, "val", config, warn) for uri in config.val]
+    train = [_open(uri, "train", task, config, warn) for uri in config.data]
+    val = [_open(uri, "val", task, config, warn) for uri in config.val]
     for dataset in (*train, *val):
         _check(dataset, task, train[0].labels)
     for dataset in train:
@@ -80,13 +80,16 @@ def load_datasets(
         train = [_pseudo_labelled(dataset, teacher, config.out, index, sources[index]) for index, dataset in enumerate(train)]
     _check_labelled(train)
     # validation images are used after each epoch: they are read once
-    return TrainingData(tuple(train), cache_samples(join(val)) if val else None, _test(config, warn), tuple(sources))
+    return TrainingData(tuple(train), cache_samples(join(val)) if val else None, _test(config, task, warn), tuple(sources))
 
 
-def _open(uri: str, part: Literal["train", "val", "test"], config: TrainConfig, warn: Callable[[str], None]) -> Dataset:
+def _open(
+    uri: str, part: Literal["train", "val", "test"], task: str, config: TrainConfig, warn: Callable[[str], None]
+) -> Dataset:
     """A split of a dataset with the configured groups and classes; reports its problems."""
     uri = with_default(uri, "group", config.group_by) if config.group_by else uri
-    dataset = open_dataset(uri, split=_split(uri, part), limit=config.limit if part == "train" else config.val_limit)
+    limit = config.limit if part == "train" else config.val_limit
+    dataset = open_dataset(uri, split=_split(uri, part), limit=limit, task=cast(TaskName, task))
     if config.strict:
         check_strict(dataset)
     for line in report_lines(dataset):
@@ -183,9 +186,9 @@ def _split(uri: str, name: str) -> str | None:
     return next((part for want in wanted for part in found if part_of(part) == want), None)
 
 
-def _test(config: TrainConfig, warn: Callable[[str], None]) -> Dataset | None:
+def _test(config: TrainConfig, task: str, warn: Callable[[str], None]) -> Dataset | None:
     parts = dataset_splits(config.data[0]) if len(config.data) == 1 else ()
-    return _open(config.data[0], "test", config, warn) if any(part_of(name) == "test" for name in parts) else None
+    return _open(config.data[0], "test", task, config, warn) if any(part_of(name) == "test" for name in parts) else None
 
 
 def _check(dataset: Dataset, task: TaskName, labels: tuple[str, ...]) -> None:

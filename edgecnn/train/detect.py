@@ -23,12 +23,11 @@ from edgecnn.train.boxes import cells, overlap, to_xyxy
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.distributed import global_divisor
 from edgecnn.train.in_memory import InMemoryImages
-from edgecnn.train.objective import generator, to_input
+from edgecnn.train.objective import generator, to_input, training_size
 from edgecnn.types import Array
 
 BOX_WEIGHT = 4.0  # of the box loss against the score loss
 FLIPS_ONLY = 0.1  # fraction of the epochs, the last ones, without augmentation but flips
-MULTIPLE = 32  # of the side of an input: the largest stride
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +57,7 @@ class DetectionObjective:
 
     def size(self, epoch: int) -> tuple[int, int]:
         """(height, width) to train at: three quarters in the first epochs, then the model's own."""
-        height, width = self.preprocess.size
-        if epoch >= round(self.config.multiscale_fraction * self.config.epochs):
-            return height, width
-        return _three_quarters(height), _three_quarters(width)
+        return training_size(self.preprocess.size, epoch, self.config)
 
     def _image(self, index: int, epoch: int, size: tuple[int, int]) -> tuple[Array, Boxes]:
         augmenter = self._augmenter(size, flips_only=epoch >= self.config.epochs * (1 - FLIPS_ONLY))
@@ -137,7 +133,3 @@ def collate(boxes: list[Boxes], labelled: NDArray[np.bool_] | None = None) -> Gr
 
 def _size(inputs: Tensor) -> tuple[int, int]:
     return int(inputs.shape[2]), int(inputs.shape[3])
-
-
-def _three_quarters(length: int) -> int:
-    return max(round(length * 0.75 / MULTIPLE), 1) * MULTIPLE

@@ -19,6 +19,7 @@ from edgecnn.data import Boxes, Dataset, Problem, Sample
 from edgecnn.data.image_files import ImageError
 from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.errors import InputError
+from edgecnn.geometry import mask_to_input, points_to_input
 from edgecnn.preprocess import resize_into
 from edgecnn.tasks import find
 from edgecnn.train.prefetch import can_fork
@@ -31,7 +32,8 @@ CHUNK = 16  # images that a process reads between two messages to the parent
 class InMemoryImages:
     """``images`` (n, h, w, c) uint8 in the card's color order, with ``labels`` (n,) int64, ``boxes``, or ``values`` (n,) float32.
 
-    ``labelled`` (n, C) bool: whether a class is labelled in an image.
+    ``labelled`` (n, C) bool: whether a class is labelled in an image. ``masks`` are (h, w) uint8, ``points`` (objects, K, 3) float32
+    those of ``boxes``.
     """
 
     images: Image
@@ -39,6 +41,8 @@ class InMemoryImages:
     boxes: tuple[Boxes, ...]
     values: Float32
     labelled: NDArray[np.bool_]
+    masks: tuple[Image, ...] = ()
+    points: tuple[Float32, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -54,6 +58,8 @@ class LoadedTarget:
     boxes: Boxes | None = None
     unlabelled: frozenset[int] = frozenset()
     problem: Problem | None = None
+    mask: Image | None = None
+    points: Float32 | None = None
 
 
 def load(
@@ -106,6 +112,8 @@ def _pixels(images: Image, truths: Sequence[LoadedTarget], classes: int) -> InMe
         tuple(truth.boxes for truth in truths if truth.boxes is not None),
         np.array([truth.value for truth in truths], np.float32),
         labelled,
+        tuple(truth.mask for truth in truths if truth.mask is not None),
+        tuple(truth.points for truth in truths if truth.points is not None),
     )
 
 
@@ -130,6 +138,7 @@ class _Jobs:
         sample = self._sample(index)
         try:
             place = resize_into(sample.read(), self.preprocess, self.images[index])
+            mask = None if sample.mask is None else mask_to_input(sample.mask(), place, self.preprocess.size)
         except InputError as error:
             reason = error.reason if isinstance(error, ImageError) else error.problem
             return LoadedTarget(index, problem=Problem(sample.name, reason))
@@ -138,7 +147,8 @@ class _Jobs:
         boxes = sample.boxes
         if boxes is not None:
             boxes = Boxes(place.to_input(boxes.xyxy).astype(np.float32), boxes.class_id, None, boxes.crowd)
-        return LoadedTarget(index, int(label), value, boxes, sample.unlabelled)
+        points = None if sample.points is None else points_to_input(sample.points, place)
+        return LoadedTarget(index, int(label), value, boxes, sample.unlabelled, mask=mask, points=points)
 
     def _sample(self, index: int) -> Sample:
         """Sample ``index`` of all datasets; created here, in the worker: rendering one of the scene takes as long as reading one."""

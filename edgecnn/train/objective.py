@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from edgecnn.card import Preprocess
+from edgecnn.train.config import TrainConfig
 from edgecnn.types import Array
+
+MULTIPLE = 32  # of the side of an input: the largest stride
 
 
 class Objective(Protocol):
@@ -38,3 +41,11 @@ def to_input(images: list[Array], preprocess: Preprocess) -> Tensor:
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (preprocess.mean, preprocess.std))
     return batch.sub_(mean).div_(std)
+
+
+def training_size(size: tuple[int, int], epoch: int, config: TrainConfig) -> tuple[int, int]:
+    """(height, width) to train at: three quarters of ``size`` in the first epochs, in multiples of 32, then ``size`` itself."""
+    if epoch >= round(config.multiscale_fraction * config.epochs):
+        return size
+    height, width = (max(round(side * 0.75 / MULTIPLE), 1) * MULTIPLE for side in size)
+    return height, width

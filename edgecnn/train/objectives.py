@@ -15,7 +15,9 @@ from edgecnn.train.detect import DetectionObjective
 from edgecnn.train.embed import EmbeddingObjective
 from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import Objective
+from edgecnn.train.pose import PoseObjective
 from edgecnn.train.regress import RegressionObjective, with_target_scale
+from edgecnn.train.segment import SegmentationObjective
 
 DEFAULT_REACH = 8.0
 
@@ -43,9 +45,15 @@ def _detect(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Obj
     return DetectionObjective(images, card.preprocess, config, reach)
 
 
+def _segment(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
+    return SegmentationObjective(images, card.preprocess, config)
+
+
 TRAINED: Mapping[TaskName, TrainedTask] = {
     "classify": TrainedTask(_classify),
     "detect": TrainedTask(_detect, fits_images=False),
+    "segment": TrainedTask(_segment, fits_images=False),
+    "pose": TrainedTask(PoseObjective, fits_images=False),
     "regress": TrainedTask(RegressionObjective, prepare=with_target_scale),
     "embed": TrainedTask(EmbeddingObjective, fits_images=False, data="classify"),
 }

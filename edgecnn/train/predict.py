@@ -28,7 +28,7 @@ def one_thread() -> Iterator[None]:
 
 
 def scoring_card(card: ModelCard) -> ModelCard:
-    """The card with a detector's score threshold lowered: that of normal use would cut off the precision-recall curve of mAP."""
+    """The card with the score threshold of objects lowered: that of normal use would cut off the precision-recall curve of mAP."""
     if not find(card.task).has_threshold:
         return card
     return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "score_threshold": EVALUATION_SCORE}))

@@ -11,8 +11,10 @@ import numpy as np
 
 from edgecnn.runtime.draw.boxes import draw_boxes
 from edgecnn.runtime.draw.captions import caption_box, class_color, draw_caption
+from edgecnn.runtime.draw.masks import draw_mask
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
 from edgecnn.runtime.draw.panels import draw_classes, draw_neighbours, draw_tensors, draw_values
+from edgecnn.runtime.draw.poses import draw_poses
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import for_prediction
 from edgecnn.types import Float32, Image, Overlay, Prediction, Result
@@ -27,6 +29,8 @@ DRAWINGS: Mapping[TaskName, Drawing] = {
     "regress": draw_values,
     "embed": draw_neighbours,
     "raw": draw_tensors,
+    "segment": draw_mask,
+    "pose": draw_poses,
 }
 
 

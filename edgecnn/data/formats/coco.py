@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from edgecnn.data.join import join
 from edgecnn.data.problems import short, size_problem
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.errors import InputError
+
+Complete = Callable[[Sample, CocoImage, Categories, tuple[int, int]], Sample]
+"""Takes a sample, its entry, the categories and (width, height) of its image."""
 
 
 def evidence(path: Path) -> str:
@@ -32,11 +36,18 @@ def splits(path: Path) -> tuple[str, ...]:
     return tuple(name for name in annotation_files(path) if name)
 
 
-def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Dataset:
-    """Samples in the order of the files; categories become class ids 0..C-1 in the order of their ids, or of ``labels``."""
+def _boxes_only(sample: Sample, image: CocoImage, categories: Categories, size: tuple[int, int]) -> Sample:
+    return sample
+
+
+def load(path: Path, split: str | None, labels: tuple[str, ...] | None, complete: Complete = _boxes_only) -> Dataset:
+    """Samples in the order of the files; categories become class ids 0..C-1 in the order of their ids, or of ``labels``.
+
+    ``complete`` gives a sample with boxes other ground truth.
+    """
     files = choose(path, split)
     used: Counter[Path] = Counter()
-    datasets = [_load(file, path, labels, used) for file in files]
+    datasets = [_load(file, path, labels, used, complete) for file in files]
     if any(dataset.labels != datasets[0].labels for dataset in datasets):
         names = ", ".join(str(file.relative_to(path)) for file in files)
         raise InputError(f"the COCO files {names} have different categories", "name a split, or the classes with labels=a,b,c")
@@ -44,14 +55,14 @@ def load(path: Path, split: str | None, labels: tuple[str, ...] | None) -> Datas
     return dataclasses.replace(joined, name=path.resolve().stem, split=split or "", left_out=_left_out(used))
 
 
-def _load(file: Path, top: Path, labels: tuple[str, ...] | None, used: Counter[Path]) -> Dataset:
+def _load(file: Path, top: Path, labels: tuple[str, ...] | None, used: Counter[Path], complete: Complete) -> Dataset:
     """One file; ``used`` counts the images of each folder that it names."""
     record = read_record(file)
     shown = str(file.relative_to(top)) if file != top else file.name
     problems: list[Problem] = []
     categories = read_categories(record, file, labels, problems)
     images = read_images(record, file, shown, problems)
-    reader = _CocoSamples(ImageFinder(file), categories, problems, used, top if top != file else file.parent)
+    reader = _CocoSamples(ImageFinder(file), categories, problems, used, top if top != file else file.parent, complete)
     found = (reader.sample(image, index) for index, image in enumerate(images))
     samples = [sample for sample in found if sample is not None]
     return Dataset(file.stem, "detect", categories.names, samples, tuple(problems))
@@ -67,9 +78,16 @@ class _CocoSamples:
     """Makes the samples of one file."""
 
     def __init__(
-        self, find: ImageFinder, categories: Categories, problems: list[Problem], used: Counter[Path], top: Path
+        self,
+        find: ImageFinder,
+        categories: Categories,
+        problems: list[Problem],
+        used: Counter[Path],
+        top: Path,
+        complete: Complete,
     ) -> None:
         self._find, self._categories, self._problems, self._used, self._top = find, categories, problems, used, top
+        self._complete = complete
         self._paths: dict[Path, str] = {}
 
     def sample(self, image: CocoImage, index: int) -> Sample | None:
@@ -94,7 +112,8 @@ class _CocoSamples:
         for where, annotation in image.annotations:
             self._add(annotation, where, boxes)
         image_id = image.key if isinstance(image.key, int) else index
-        return Sample(self._shown(path, name), partial(read_image, path), boxes=boxes.done(), image_id=image_id)
+        made = Sample(self._shown(path, name), partial(read_image, path), boxes=boxes.done(), image_id=image_id)
+        return self._complete(made, image, self._categories, size)
 
     def _shown(self, path: Path, name: str) -> str:
         """The path in the dataset, which tells images of one file name in several splits apart."""

@@ -1,0 +1,49 @@
+"""An encoder and decoder with maps at a quarter of the input's size, for tasks that answer for each place of the image."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgecnn.models.blocks import conv_bn_relu, separable
+
+STRIDE = 4  # of the finest map
+MULTIPLE = 32  # of the input's sides: the stride of the coarsest map
+
+
+class Pyramid(nn.Module):
+    """Depthwise-separable stages at strides 4, 8, 16 and 32, fused from coarse to fine by sums: FPN, arXiv:1612.03144.
+
+    In: (B, channels, H, W), H and W multiples of 32. Out: (B, ``neck``, H / 4, W / 4).
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], neck: int) -> None:
+        super().__init__()
+        stem, *stages = widths
+        self.stem = conv_bn_relu(channels, stem, 3, 2)
+        self.stages = nn.ModuleList()
+        last = stem
+        for width, depth in zip(stages, depths, strict=True):
+            self.stages.append(nn.Sequential(separable(last, width, 2), *(separable(width, width) for _ in range(depth - 1))))
+            last = width
+        self.lateral = nn.ModuleList(conv_bn_relu(width, neck, 1) for width in stages)
+        self.fuse = nn.ModuleList(separable(neck, neck) for _ in stages[1:])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The finest map, which has seen the coarser ones."""
+        x = self.stem(x)
+        maps = []
+        for stage, lateral in zip(self.stages, self.lateral, strict=True):
+            x = stage(x)
+            maps.append(lateral(x))
+        found: Tensor = maps.pop()
+        for fuse in self.fuse:
+            found = fuse(maps.pop() + F.interpolate(found, scale_factor=2.0, mode="nearest"))
+        return found
+
+
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) as it is; raises ``ValueError`` where a side is no multiple of 32."""
+    if size[0] % MULTIPLE or size[1] % MULTIPLE:
+        raise ValueError(f"size must be multiples of {MULTIPLE}, not {size}")
+    return size[0], size[1]
