@@ -14,7 +14,7 @@ from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
 from edgecnn.errors import EdgeCnnError
-from edgecnn.export import weights_record
+from edgecnn.export import deployed, weights_record
 from edgecnn.export.budget.auto import quickest
 from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
 from edgecnn.export.config import AUTO, ExportConfig, check_overwrite, check_targets, file_name
@@ -245,7 +245,8 @@ def describe(card: ModelCard) -> str:
     pre = card.preprocess
     size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
     image = f"input {size} {pre.color}, {pre.resize}, {scale}"
-    return f"{card.name}: {card.task}, {_labels(card)}{image}, decoder {card.decode.name}\n{weights_record.line(card)}"
+    first = f"{card.name}: {card.task}, {_labels(card)}{image}, decoder {card.decode.name}"
+    return f"{first}\n{weights_record.line(card)}{deployed.line(card)}"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -12,6 +12,7 @@ from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.errors import InputError
 from edgecnn.export import factory, program, weights_record
 from edgecnn.export.config import ModelOptions
+from edgecnn.export.deployed import deployed
 from edgecnn.models import load_checkpoint
 from edgecnn.postprocess import find
 from edgecnn.tasks import TASKS, for_decoder
@@ -51,7 +52,7 @@ def _from_program(path: Path, options: ModelOptions) -> tuple[nn.Module, ModelCa
     if options.input_shape not in (None, shape):
         given, fixed = ("x".join(map(str, one)) for one in (options.input_shape or (), shape))
         raise InputError(f"--input {given} is not the input of {path}, which was traced with {fixed}", "remove the option")
-    return model, make_card(path.stem, shape, options).replace(sha256=digest)
+    return deployed(model, make_card(path.stem, shape, options).replace(sha256=digest))
 
 
 def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
@@ -59,7 +60,7 @@ def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelC
         raise InputError("the input shape of the model is unknown", "give it, for example --input 1x3x224x224")
     card = make_card(target.partition(":")[2], options.input_shape, options)
     built = factory.load(target, options.weights, options.weights_key, options.input_shape)
-    return built.model, card.replace(sha256=built.sha256, training={weights_record.KEY: built.record})
+    return deployed(built.model, card.replace(sha256=built.sha256, training={weights_record.KEY: built.record}))
 
 
 def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> ModelCard:
