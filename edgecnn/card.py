@@ -215,6 +215,8 @@ _DECODE_OPTIONS = record(
         "scale": _PER_VALUE,
         "offset": _PER_VALUE,
         "match_threshold": number(-1, 1),
+        "upscale": integer(1, 16),
+        "noise": number(0, 255),
     },
     others=plain,
 )

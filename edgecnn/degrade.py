@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,10 +13,24 @@ import numpy as np
 from edgecnn.types import Image
 
 
-def degrade(image: Image, upscale: int, noise: float, random: np.random.Generator) -> Image:
-    """``image`` (H, W, C) uint8, each block of ``upscale`` x ``upscale`` pixels averaged to one, and with Gaussian noise of
-    the standard deviation ``noise`` in grey levels, rounded and clipped to 8 bits. H and W are multiples of ``upscale``.
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """What a model restores: each block of ``upscale`` x ``upscale`` pixels averaged to one, and then Gaussian noise of the
+    standard deviation ``noise`` in grey levels.
     """
+
+    upscale: int = 1
+    noise: float = 0.0
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Degradation:
+        """That of the options ``upscale`` and ``noise`` of a card's decoder."""
+        return cls(int(options.get("upscale", 1)), float(options.get("noise", 0.0)))
+
+
+def degrade(image: Image, how: Degradation, random: np.random.Generator) -> Image:
+    """``image`` (H, W, C) uint8, degraded, rounded and clipped to 8 bits. H and W are multiples of ``upscale``."""
+    upscale, noise = how.upscale, how.noise
     if upscale > 1:
         height, width = image.shape[0] // upscale, image.shape[1] // upscale
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

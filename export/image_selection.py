@@ -13,6 +13,7 @@ from edgecnn.data import Dataset, dataset_splits, held_out_parts, held_out_split
 from edgecnn.data.address import parse_address, with_default
 from edgecnn.data.cache import cache_samples
 from edgecnn.data.calibration import MINIMUM, fingerprint, pick_calibration
+from edgecnn.data.for_task import for_task
 from edgecnn.data.formats.yolo import numbered_names
 from edgecnn.data.problems import check_strict, to_stderr
 from edgecnn.data.recognition import report_lines
@@ -54,15 +55,16 @@ def select_images(
     ``strict``, for problems in it.
     """
     calibration, verify, evaluate = (uri and _with_class_numbers(uri) for uri in (calibration, verify, evaluate))
-    checking = None if verify is None else _to_verify(verify, verify_count)
+    checking = None if verify is None else for_task(_to_verify(verify, verify_count), card)
     if strict and checking is not None:
         check_strict(checking)
     if calibration is None:
         if checking is None and _of_the_scene(card):
-            checking = _to_verify(VERIFY_SCENE, verify_count)
+            checking = for_task(_to_verify(VERIFY_SCENE, verify_count), card)
         return ImageSelection(None, *_spread(checking, verify_count, frozenset()))
-    whole, others = _to_calibrate(calibration, count + verify_count, force, strict), held_out_parts(calibration)
-    apart = [*others, *([checking] if checking else []), *([_to_measure(evaluate)] if evaluate else [])]
+    whole = for_task(_to_calibrate(calibration, count + verify_count, force, strict), card)
+    others = [for_task(part, card) for part in held_out_parts(calibration)]
+    apart = [*others, *([checking] if checking else []), *([for_task(_to_measure(evaluate), card)] if evaluate else [])]
     needed = count if checking or others else _share(len(whole), count, verify_count, force)
     found = pick_calibration(whole, needed, seed, force=force, apart_from=_distinct(apart))
     images = [sample.read() for sample in found.samples]

@@ -17,9 +17,11 @@ from torch import nn
 from edgecnn.card import ModelCard
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.address import shown_address
+from edgecnn.data.for_task import for_task
 from edgecnn.errors import EdgeCnnError, InputError
-from edgecnn.metrics import Score, match_labels
+from edgecnn.metrics import Score
 from edgecnn.models.checkpoint import load_checkpoint, save_checkpoint
+from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train.predict import EagerPredictor, one_thread, scoring_card
 
@@ -47,11 +49,10 @@ def read_notes(path: Path, name: str) -> dict[str, Any]:
 
 def score(model: nn.Module, card: ModelCard, uri: str) -> tuple[str, Score]:
     """Name and score on a dataset: its test or validation split where it has one."""
-    dataset = open_dataset(uri, split=held_out_split(uri))
+    dataset = for_task(open_dataset(uri, split=held_out_split(uri)), card)
+    classes = find(dataset.task).match_labels(card.labels, dataset.labels)
     with one_thread():
-        return shown_address(uri), evaluate(
-            EagerPredictor(model, scoring_card(card)), dataset, classes=match_labels(card.labels, dataset.labels)
-        )
+        return shown_address(uri), evaluate(EagerPredictor(model, scoring_card(card)), dataset, classes=classes)
 
 
 def ship(
@@ -63,7 +64,9 @@ def ship(
     measured = [score(model, card, uri) for uri in data]
     source, first = measured[0]
     others = {other: {"n": item.n, **item.values} for other, item in measured[1:]}
-    scores = {"data": source, "n": first.n, **first.values, "per_class": dict(first.per_class)}
+    scores = {"data": source, "n": first.n, **first.values}
+    if card.labels:
+        scores["per_class"] = dict(first.per_class)
     training = {**card.training, "scores": scores, "notes": {**notes, **({"measured": others} if others else {})}}
     return save_checkpoint(out / f"{name}.safetensors", model, card.replace(name=name, training=training), half=half)
 

@@ -98,7 +98,7 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
     (
         "Outputs ({camera} in a name is replaced by the name of the camera)",
         (
-            ("out", "Annotated video: .mp4 or .mkv (H.264), or .webm (VP8).", {}),
+            ("out", "Annotated video: .mp4 or .mkv (H.264), or .webm (VP8); a folder (DIR/) gets an image of each frame.", {}),
             ("segment", "Start a new, dated --out file after this time (10m).", {}),
             ("segments-size", "Maximum size of all --out segments; the oldest are deleted.", {}),
             ("snapshot", "Annotated image of the last frame with detections.", {}),

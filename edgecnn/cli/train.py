@@ -30,6 +30,7 @@ EPILOG = "\n\n".join(
         _models("Models for classification, and for regression with a values.csv", "classify"),
         _models("Models for detection", "detect"),
         _models("Models for embedding, trained on images with classes", "embed"),
+        _models("Models for restoration, trained on any images", "restore"),
     )
 )
 

@@ -20,6 +20,7 @@ class Sample:
     image: it may show them, so neither training nor evaluation uses it for them. ``mask()`` gives the class of each pixel,
     (H, W) uint8, NO_CLASS where it does not count. ``points`` (n, K, 3) float32 are x, y and visibility (0 not labelled, 1 hidden,
     2 visible, as in COCO) of the key points of the objects in ``boxes``.
+    ``original()`` is the image that was degraded to the one of ``read`` (restoration).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Sample:
     value: float | None = None
     mask: Callable[[], Image] | None = None
     points: Float32 | None = None
+    original: Callable[[], Image] | None = None
 
     @property
     def classes(self) -> frozenset[int]:

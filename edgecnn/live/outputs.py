@@ -194,9 +194,12 @@ class _Maker:
 
 
 def _video(request: _Request) -> Sink:
+    from edgecnn.runtime.sinks.files.images import ImagesSink, is_folder
     from edgecnn.runtime.sinks.files.video import VideoSink
 
     camera, config = request.camera, request.config
+    if is_folder(request.target):
+        return ImagesSink(request.target, camera.painter, camera.title)
     return VideoSink(
         request.target,
         camera.painter,

@@ -62,6 +62,11 @@ class GroundTruthSample(Protocol):
         ...
 
     @property
+    def original(self) -> Callable[[], Image] | None:
+        """Reads the image that was degraded to the one of ``read``, for restoration."""
+        ...
+
+    @property
     def boxes(self) -> GroundTruthBoxes | None:
         """True boxes, for detection."""
         ...

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import cv2
 import numpy as np
 
+from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Image
 
 PEAK = 255.0
 IDENTICAL_DB = 100.0  # of two equal pictures, whose ratio is infinite
 WINDOW, SIGMA = 11, 1.5  # pixels, of the Gaussian window of SSIM
 K1, K2 = 0.01, 0.03
+
+
+@dataclass(slots=True)
+class QualityAccumulator:
+    """Accumulates restored, original and degraded pictures one by one."""
+
+    _rows: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+    def add(self, restored: Image, original: Image, degraded: Image) -> None:
+        """Add one picture; all three (H, W, 3) uint8 BGR of one size, ``degraded`` enlarged to it where it was smaller."""
+        self._rows.append((*quality(restored, original), *quality(degraded, original)))
+
+    def score(self, notes: tuple[str, ...]) -> Score:
+        """The means over all pictures added."""
+        names = ("psnr", "ssim", "psnr_input", "ssim_input")
+        values = dict(zip(names, np.mean(self._rows, 0).tolist(), strict=True))
+        return Score(
+            task="restore", n=len(self._rows), labels=(), values=values, per_class={}, support={}, notes=notes, metric="psnr"
+        )
 
 
 def quality(picture: Image, original: Image) -> tuple[float, float]:

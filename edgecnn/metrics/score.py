@@ -9,7 +9,7 @@ from typing import Any
 from edgecnn.task_names import TaskName
 from edgecnn.types import Float32, Int64
 
-IN_UNITS = ("mae", "rmse", "threshold")  # in the units of the value, not fractions
+IN_UNITS = ("mae", "rmse", "threshold", "psnr", "psnr_input", "ssim", "ssim_input")  # in the units of the value, not fractions
 TITLES = {
     "top1": "top-1",
     "top1_low": "top-1, 95 % interval from",
@@ -43,6 +43,10 @@ TITLES = {
     "oks_ap_medium": "OKS AP medium",
     "oks_ap_large": "OKS AP large",
     "oks_ar": "OKS AR (20 objects)",
+    "psnr": "PSNR in dB",
+    "ssim": "SSIM",
+    "psnr_input": "PSNR of the input",
+    "ssim_input": "SSIM of the input",
 }
 
 

@@ -12,7 +12,8 @@ from edgecnn.task_names import TaskName
 from edgecnn.thresholds import MATCH_SIMILARITY, MAX_DETECTIONS, NMS_IOU
 from edgecnn.types import TensorSpec
 
-DETECT: Mapping[str, Any] = {
+Options = Mapping[str, Any]
+DETECT: Options = {
     "strides": [8, 16, 32],
     "score_threshold": 0.05,
     "iou_threshold": NMS_IOU,
@@ -46,26 +47,44 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
         task=task,
         labels=tuple(labels),
         preprocess=preprocess,
-        decode=own.decode(len(labels)),
+        decode=own.decode(values),
         inputs=(TensorSpec("image", (1, channels, *preprocess.size), "float32", "NCHW"),),
-        outputs=own.specs(preprocess.size, own.numbers(values)),
+        outputs=own.specs(preprocess.size, values),
         model={"name": name, "options": dict(options)},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _NewModel:
-    """Resize rule, decoder and outputs of the own models of one task, for an input size and ``numbers``, of labels if not said else."""
+    """Resize rule, decoder and outputs of the own models of one task, by the options of a model and its input size."""
 
     resize: Resize
-    decode: Callable[[int], Decode]
-    specs: Callable[[tuple[int, int], int], tuple[TensorSpec, ...]]
-    numbers: Callable[[Mapping[str, Any]], int] = lambda options: int(options["classes"])
+    decode: Callable[[Options], Decode]
+    specs: Callable[[tuple[int, int], Options], tuple[TensorSpec, ...]]
 
 
-def _boxes_and_scores(size: tuple[int, int], classes: int) -> tuple[TensorSpec, ...]:
+def _boxes_and_scores(size: tuple[int, int], options: Options) -> tuple[TensorSpec, ...]:
     cells = sum((size[0] // stride) * (size[1] // stride) for stride in DETECT["strides"])
-    return TensorSpec("boxes", (1, cells, 4), "float32"), TensorSpec("scores", (1, cells, classes), "float32")
+    return TensorSpec("boxes", (1, cells, 4), "float32"), TensorSpec("scores", (1, cells, options["classes"]), "float32")
+
+
+def _unscaled(options: Options) -> Decode:
+    return Decode("values", {"scale": [1.0] * options["classes"], "offset": [0.0] * options["classes"]})
+
+
+def _picture(options: Options) -> Decode:
+    color = "gray" if options["channels"] == 1 else "rgb"
+    return Decode("picture", {"scale": 255.0, "color": color, "upscale": options["upscale"], "noise": options["noise"]})
+
+
+def _row(name: str, number: str) -> Callable[[tuple[int, int], Options], tuple[TensorSpec, ...]]:
+    """One output ``name`` with as many numbers as the option ``number`` says."""
+    return lambda _, options: (TensorSpec(name, (1, int(options[number])), "float32"),)
+
+
+def _enlarged(size: tuple[int, int], options: Options) -> tuple[TensorSpec, ...]:
+    height, width = (side * int(options["upscale"]) for side in size)
+    return (TensorSpec("picture", (1, int(options["channels"]), height, width), "float32"),)
 
 
 def _map(name: str, channels: int, size: tuple[int, int]) -> TensorSpec:
@@ -73,23 +92,17 @@ def _map(name: str, channels: int, size: tuple[int, int]) -> TensorSpec:
 
 
 OUTPUTS: Mapping[TaskName, _NewModel] = {
-    "classify": _NewModel("stretch", lambda _: Decode("softmax"), lambda _, n: (TensorSpec("logits", (1, n), "float32"),)),
+    "classify": _NewModel("stretch", lambda _: Decode("softmax"), _row("logits", "classes")),
     "detect": _NewModel("letterbox", lambda _: Decode("fcos", dict(DETECT)), _boxes_and_scores),
-    "segment": _NewModel("letterbox", lambda _: Decode("argmax"), lambda size, n: (_map("logits", n, size),)),
+    "segment": _NewModel(
+        "letterbox", lambda _: Decode("argmax"), lambda size, options: (_map("logits", options["classes"], size),)
+    ),
     "pose": _NewModel(
         "letterbox",
         lambda _: Decode("centres", dict(POSE)),
-        lambda size, n: (_map("centres", 1, size), _map("offsets", 2 * n, size)),
+        lambda size, options: (_map("centres", 1, size), _map("offsets", 2 * options["classes"], size)),
     ),
-    "regress": _NewModel(
-        "stretch",
-        lambda n: Decode("values", {"scale": [1.0] * n, "offset": [0.0] * n}),
-        lambda _, n: (TensorSpec("values", (1, n), "float32"),),
-    ),
-    "embed": _NewModel(
-        "letterbox",
-        lambda _: Decode("embedding", {"match_threshold": MATCH_SIMILARITY}),
-        lambda _, n: (TensorSpec("vector", (1, n), "float32"),),
-        lambda options: int(options["dim"]),
-    ),
+    "regress": _NewModel("stretch", _unscaled, _row("values", "classes")),
+    "embed": _NewModel("letterbox", lambda _: Decode("embedding", {"match_threshold": MATCH_SIMILARITY}), _row("vector", "dim")),
+    "restore": _NewModel("crop", _picture, _enlarged),
 }

@@ -26,6 +26,7 @@ class ModelEntry:
 
 RESNET = "edgecnn.models.resnet:ResNetS"
 CIFAR = "edgecnn.models.cifar:CifarResNet"
+RESTORE = "edgecnn.models.restorenet:RestoreNet"
 EDGEDET = "edgecnn.models.edgedet:EdgeDet"
 
 MODELS: dict[str, ModelEntry] = {
@@ -42,6 +43,8 @@ MODELS: dict[str, ModelEntry] = {
     "embednet": ModelEntry("edgecnn.models.embednet:EmbedNet", task="embed"),
     "edgeseg": ModelEntry("edgecnn.models.edgeseg:EdgeSeg", task="segment"),
     "edgepose": ModelEntry("edgecnn.models.edgepose:EdgePose", task="pose"),
+    "superres": ModelEntry(RESTORE, {"upscale": 2, "noise": 0.0}, "restore"),
+    "denoise": ModelEntry(RESTORE, {"upscale": 1, "noise": 25.0, "size": (240, 320)}, "restore"),
     "edgedet": ModelEntry(EDGEDET, task="detect"),
     "edgedet-n": ModelEntry(
         EDGEDET, {"widths": (16, 32, 80, 160, 320), "depths": (2, 2, 3, 2), "neck": 64, "head_depth": 1}, "detect"

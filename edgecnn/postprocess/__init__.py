@@ -15,6 +15,7 @@ from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
 from edgecnn.postprocess.heatmaps import heatmaps
 from edgecnn.postprocess.movenet import movenet
+from edgecnn.postprocess.picture import picture
 from edgecnn.postprocess.raw import raw
 from edgecnn.postprocess.ssd import ssd
 from edgecnn.postprocess.tensors import dequantize
@@ -23,7 +24,7 @@ from edgecnn.postprocess.values import values
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolo_pose import yolo_pose
 from edgecnn.postprocess.yolox import yolox
-from edgecnn.types import Classes, Detections, Embedding, Mask, Poses, Prediction, RawTensors, Tensors, Values
+from edgecnn.types import Classes, Detections, Embedding, Mask, Picture, Poses, Prediction, RawTensors, Tensors, Values
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
 
@@ -43,6 +44,7 @@ CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
 }
 REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
 EMBEDDERS: Mapping[str, Callable[[Tensors, ModelCard], Embedding]] = {"embedding": embedding}
+RESTORERS: Mapping[str, Callable[[Tensors, ModelCard], Picture]] = {"picture": picture}
 RAW: Mapping[str, Callable[[Tensors, ModelCard], RawTensors]] = {"raw": raw}
 SEGMENTERS: Mapping[str, Callable[[Tensors, ModelCard], Mask]] = {"argmax": argmax}
 POSE_DECODERS: Mapping[str, Callable[[Tensors, ModelCard], Poses]] = {
@@ -51,7 +53,16 @@ POSE_DECODERS: Mapping[str, Callable[[Tensors, ModelCard], Poses]] = {
     "movenet": movenet,
     "yolo-pose": yolo_pose,
 }
-DECODERS: Mapping[str, Decoder] = {**DETECTORS, **CLASSIFIERS, **REGRESSORS, **EMBEDDERS, **RAW, **SEGMENTERS, **POSE_DECODERS}
+DECODERS: Mapping[str, Decoder] = {
+    **DETECTORS,
+    **CLASSIFIERS,
+    **REGRESSORS,
+    **EMBEDDERS,
+    **RESTORERS,
+    **RAW,
+    **SEGMENTERS,
+    **POSE_DECODERS,
+}
 
 
 def names() -> tuple[str, ...]:

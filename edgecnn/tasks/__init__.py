@@ -19,6 +19,7 @@ from edgecnn.tasks.interface import Task
 from edgecnn.tasks.pose import Pose
 from edgecnn.tasks.raw import Raw
 from edgecnn.tasks.regress import Regress
+from edgecnn.tasks.restore import Restore
 from edgecnn.tasks.segment import Segment
 from edgecnn.tasks.wrong import OutputsError
 from edgecnn.types import Prediction, TensorSpec
@@ -31,6 +32,7 @@ TASKS: dict[TaskName, Task[Any]] = {
     "detect": Detect(),
     "regress": Regress(),
     "embed": Embed(),
+    "restore": Restore(),
     "raw": Raw(),
     "segment": Segment(),
     "pose": Pose(),

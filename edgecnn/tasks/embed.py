@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.card import ModelCard
+from edgecnn.card import Decode, ModelCard
 from edgecnn.postprocess import EMBEDDERS
 from edgecnn.tasks.classify import is_row, row_size
 from edgecnn.tasks.interface import Accumulator, Picker, Task
@@ -100,6 +101,13 @@ class Embed(Task[Embedding]):
         from edgecnn.metrics.retrieval import RetrievalAccumulator
 
         return _Accumulator(RetrievalAccumulator(labels))
+
+    def tuned(self, card: ModelCard, values: Mapping[str, float]) -> ModelCard:
+        """With the similarity that 1 % of the pairs of different classes reach as the threshold of a match."""
+        threshold = values["threshold"]
+        if not math.isfinite(threshold):
+            return card
+        return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "match_threshold": round(threshold, 3)}))
 
 
 class _Accumulator:

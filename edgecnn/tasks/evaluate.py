@@ -31,7 +31,7 @@ def evaluate(
     ``progress(done, total)`` is called after each image. An unreadable image is skipped and noted; with ``strict`` its error is raised.
     Raises ``InputError`` where the task, the classes or the ground truth do not match; ``MissingExtraError`` for mAP without pycocotools.
     """
-    if not dataset.labels:
+    if not dataset.labels and find(dataset.task).truth != "read":
         raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
     if not dataset.samples:
         raise InputError("the dataset holds no images", "name another dataset")

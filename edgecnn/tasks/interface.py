@@ -6,7 +6,7 @@ Metrics and measures of agreement are imported by the methods that need them, be
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from edgecnn.card import ModelCard, Resize
@@ -58,6 +58,7 @@ class Task(ABC, Generic[P]):
     ``truth`` is the field of a sample that holds its ground truth, "" where no dataset has it. ``has_classes``: the labels are classes,
     of which a dataset may lack some. ``has_threshold``: parts of a prediction with a low score are left out, which a measure needs.
     ``needs_labels``: a model without names can't be used. ``in_rows``: the parts of a record are rows of a CSV file, with its columns.
+    ``tiled``: the input is never resized; an image of another size is worked on in tiles of the size of the input.
     ``has_tensors``: ``tensors`` gives arrays. ``resize`` is the resize rule where nothing else is known.
     """
 
@@ -75,6 +76,7 @@ class Task(ABC, Generic[P]):
     has_boxes: ClassVar[bool] = False
     has_classes: ClassVar[bool] = True
     has_threshold: ClassVar[bool] = False
+    tiled: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = True
     in_rows: ClassVar[bool] = True
     has_tensors: ClassVar[bool] = False
@@ -152,6 +154,10 @@ class Task(ABC, Generic[P]):
     @abstractmethod
     def accumulator(self, labels: tuple[str, ...]) -> Accumulator[P]:
         """Measures predictions for a dataset with these labels; raises the error of ``check_measure``."""
+
+    def tuned(self, card: ModelCard, values: Mapping[str, float]) -> ModelCard:
+        """The card of a trained model with options that its score on held-out images (``Score.values``) suggests."""
+        return card
 
     @property
     def needed(self) -> str:

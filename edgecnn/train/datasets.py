@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -84,12 +85,12 @@ def load_datasets(
 
 
 def _open(
-    uri: str, part: Literal["train", "val", "test"], task: str, config: TrainConfig, warn: Callable[[str], None]
+    uri: str, part: Literal["train", "val", "test"], task: TaskName, config: TrainConfig, warn: Callable[[str], None]
 ) -> Dataset:
     """A split of a dataset with the configured groups and classes; reports its problems."""
     uri = with_default(uri, "group", config.group_by) if config.group_by else uri
     limit = config.limit if part == "train" else config.val_limit
-    dataset = open_dataset(uri, split=_split(uri, part), limit=limit, task=cast(TaskName, task))
+    dataset = open_dataset(uri, split=_split(uri, part), limit=limit, task=task)
     if config.strict:
         check_strict(dataset)
     for line in report_lines(dataset):
@@ -98,7 +99,8 @@ def _open(
         if not config.classes:
             raise InputError(f"--pseudo: {dataset.name} has no classes to label", "name them with --classes")
         return to_unlabelled_boxes(dataset, config.classes)
-    return to_classes(dataset, config.classes) if config.classes else dataset
+    dataset = to_classes(dataset, config.classes) if config.classes else dataset
+    return dataclasses.replace(dataset, task=task) if find(task).truth == "read" else dataset  # any images are training data
 
 
 def _warn_of_shared_groups(train: Dataset, val: Sequence[Dataset], warn: Callable[[str], None]) -> None:
@@ -125,7 +127,9 @@ def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str],
     """Training and validation images of each dataset; one with a single group is not split."""
     left, held = [], []
     for dataset in train:
-        if len(dataset.unlabelled) == len(dataset.labels):  # pseudo-labels are no ground truth to evaluate with
+        if dataset.labels and len(dataset.unlabelled) == len(
+            dataset.labels
+        ):  # pseudo-labels are no ground truth to evaluate with
             left.append(dataset)
             continue
         if len(group_indices(dataset)) < 2:
@@ -186,13 +190,13 @@ def _split(uri: str, name: str) -> str | None:
     return next((part for want in wanted for part in found if part_of(part) == want), None)
 
 
-def _test(config: TrainConfig, task: str, warn: Callable[[str], None]) -> Dataset | None:
+def _test(config: TrainConfig, task: TaskName, warn: Callable[[str], None]) -> Dataset | None:
     parts = dataset_splits(config.data[0]) if len(config.data) == 1 else ()
     return _open(config.data[0], "test", task, config, warn) if any(part_of(name) == "test" for name in parts) else None
 
 
 def _check(dataset: Dataset, task: TaskName, labels: tuple[str, ...]) -> None:
-    if dataset.task != (trained(task).data or task) or not dataset.labels:
+    if dataset.task != (trained(task).data or task) or not (dataset.labels or find(task).truth == "read"):
         kind = dataset.task if dataset.labels else "images without labels"
         raise InputError(
             f"--data: {dataset.name} is of the kind {kind}, but the model is for the task {task}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgecnn.card import ModelCard
+from edgecnn.card import ModelCard, Preprocess
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
 from edgecnn.task_names import TaskName
@@ -17,6 +17,7 @@ from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import Objective
 from edgecnn.train.pose import PoseObjective
 from edgecnn.train.regress import RegressionObjective, with_target_scale
+from edgecnn.train.restore import RestorationObjective, originals
 from edgecnn.train.segment import SegmentationObjective
 
 DEFAULT_REACH = 8.0
@@ -27,13 +28,14 @@ class TrainedTask:
     """``objective`` of loaded images, ``prepare`` changes the card of a new model by the training data.
 
     ``fits_images``: size and channels of the input follow the images where none are given; else they are those of the model.
-    ``data`` is the task of the datasets, if that is another one.
+    ``data`` is the task of the datasets, if that is another one. ``loaded`` is how images are loaded into memory.
     """
 
     objective: Callable[[InMemoryImages, ModelCard, TrainConfig], Objective]
     prepare: Callable[[ModelCard, Sequence[Dataset]], ModelCard] = lambda card, _: card
     fits_images: bool = True
     data: TaskName | None = None
+    loaded: Callable[[ModelCard], Preprocess] = lambda card: card.preprocess
 
 
 def _classify(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
@@ -55,6 +57,7 @@ TRAINED: Mapping[TaskName, TrainedTask] = {
     "segment": TrainedTask(_segment, fits_images=False),
     "pose": TrainedTask(PoseObjective, fits_images=False),
     "regress": TrainedTask(RegressionObjective, prepare=with_target_scale),
+    "restore": TrainedTask(RestorationObjective, fits_images=False, loaded=originals),
     "embed": TrainedTask(EmbeddingObjective, fits_images=False, data="classify"),
 }
 

@@ -17,6 +17,7 @@ from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
 from edgecnn.metrics import Score
 from edgecnn.models import save_checkpoint
+from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train import plots, provenance
 from edgecnn.train.config import TrainConfig
@@ -63,6 +64,7 @@ class TrainRecorder:
         score = self._score(model, dataset)
         if score is None or dataset is None:
             return
+        self.card = find(self.card.task).tuned(self.card, score.values)
         part = "test" if self.data.test else "val" if self.config.val else "held out"
         self.say(f"{score.primary_title} {score.primary:.4f} on {counted(score.n, 'image')} of {dataset.name} ({part})")
         self._write(model, history, {"data": dataset.name, "part": part, "n": score.n, **score.values})

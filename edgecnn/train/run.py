@@ -148,7 +148,7 @@ def _model_options(config: TrainConfig, data: TrainingData, task: TaskName) -> d
 
 
 def _objective(config: TrainConfig, data: TrainingData, card: ModelCard) -> Objective:
-    images = load(data.train, card.preprocess, workers=config.workers, strict=config.strict)
+    images = load(data.train, trained(card.task).loaded(card), workers=config.workers, strict=config.strict)
     return trained(card.task).objective(images, card, config)
 
 

@@ -28,6 +28,7 @@ DRAWINGS: Mapping[TaskName, Drawing] = {
     "detect": draw_boxes,
     "regress": draw_values,
     "embed": draw_neighbours,
+    "restore": lambda canvas, found, labels, factor: found.image,
     "raw": draw_tensors,
     "segment": draw_mask,
     "pose": draw_poses,

@@ -20,7 +20,7 @@ from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.preload import BackendPreloader
 from edgecnn.shipped import artifact
-from edgecnn.tasks import to_source
+from edgecnn.tasks import find, to_source
 from edgecnn.tensors import check_feeds
 from edgecnn.types import Image, Prediction, Tensors
 
@@ -72,9 +72,27 @@ class PredictorWorker:
         self._binding = bind_inputs(backend, card)
         spec = backend.inputs[0]
         self._preprocess = Preprocessor(card.preprocess, spec, self._binding.inputs[spec.name])
+        self._is_tiled = find(card.task).tiled
 
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:
         """Return the prediction for ``image`` (H, W, 3) uint8 BGR, with boxes in its pixels, and milliseconds by stage."""
+        return self._tiles(image) if self._is_tiled else self._infer(image)
+
+    def _tiles(self, image: Image) -> tuple[Prediction, dict[str, float]]:
+        """Infer in tiles of the size of the input; the stages are summed."""
+        from edgecnn.runtime.model.tiling import in_tiles
+
+        total: dict[str, float] = {}
+
+        def predict(tile: Image) -> Prediction:
+            found, spent = self._infer(tile)
+            for stage, ms in spent.items():
+                total[stage] = total.get(stage, 0.0) + ms
+            return found
+
+        return in_tiles(image, self._card.preprocess.size, predict), total
+
+    def _infer(self, image: Image) -> tuple[Prediction, dict[str, float]]:
         started = perf_counter()
         _, geometry = self._preprocess(image)
         prepared = perf_counter()

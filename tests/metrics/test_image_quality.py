@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.metrics.image_quality import psnr, ssim
+from edgecnn.metrics.image_quality import QualityAccumulator, psnr, ssim
 from edgecnn.synthetic_inputs import pattern
 from edgecnn.types import Image
 
@@ -47,3 +47,11 @@ def test_pictures_of_other_shapes_are_refused(original: Image) -> None:
         psnr(original, original[1:])
     with pytest.raises(ValueError, match="at least 11"):
         ssim(original[:8], original[:8])
+
+
+def test_the_score_has_the_gain_over_the_input(original: Image) -> None:
+    accumulator = QualityAccumulator()
+    accumulator.add(original, original, 255 - original)
+    score = accumulator.score(())
+    assert score.values["psnr"] == 100.0
+    assert score.values["psnr_input"] < 20

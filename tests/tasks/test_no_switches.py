@@ -23,6 +23,7 @@ NAMES = {
 TYPES = {
     "edgecnn.teachers": "boxes become labels",
     "edgecnn.runtime.model.detector": "a detector gives boxes",
+    "edgecnn.runtime.model.tiling": "pictures of tiles are put together",
     "edgecnn.runtime.pipeline.region_inference": "boxes of tiles are merged",
     "edgecnn.runtime.sinks.files.coco_results": "a file of boxes",
     "edgecnn.runtime.sinks.files.mot_text": "a file of boxes",

@@ -17,7 +17,19 @@ from edgecnn.runtime.draw.painter import DRAWINGS, draw
 from edgecnn.schema import SchemaError
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import TASKS, check_outputs, compare, find, for_decoder, for_prediction
-from edgecnn.types import Classes, Detections, Embedding, Mask, Neighbour, Poses, Prediction, RawTensors, TensorSpec, Values
+from edgecnn.types import (
+    Classes,
+    Detections,
+    Embedding,
+    Mask,
+    Neighbour,
+    Picture,
+    Poses,
+    Prediction,
+    RawTensors,
+    TensorSpec,
+    Values,
+)
 
 BOXES = Detections(np.float32([[1, 2, 30, 40]]), np.float32([0.75]), np.int64([1]))
 EXAMPLES: dict[str, Prediction] = {
@@ -26,6 +38,7 @@ EXAMPLES: dict[str, Prediction] = {
     "regress": Values(np.float32([3.5, -1])),
     "segment": Mask(np.uint8([[0, 0, 1], [0, 1, 255]] * 40)),
     "pose": Poses(np.float32([[[10, 20, 0.9], [90, 80, 0.4]]]), np.float32([0.75]), np.float32([[10, 20, 90, 80]]), ((0, 1),)),
+    "restore": Picture(np.full((320, 320, 3), 7, np.uint8)),
     "embed": Embedding(np.float32([0.6, 0.8]), "mug", (Neighbour("mug", 0.75, "mug.png"), Neighbour("glass", 0.5, "glass.png"))),
     "raw": RawTensors({"mask": np.float32([[[0, 2.5]]]), "count": np.int64([3])}),
 }

@@ -64,7 +64,9 @@ def test_training_brings_images_of_a_class_together(coloured: Path) -> None:
     assert card.labels == ()
     assert card.decode.name == "embedding"
     assert card.outputs[0].shape == (1, 8)
-    assert card.training["scores"]["recall1"] == 1.0
+    scores = card.training["scores"]
+    assert scores["recall1"] == 1.0
+    assert card.decode.options["match_threshold"] == pytest.approx(scores["threshold"], abs=1e-3)
     assert any("recall@1 1.0000" in line for line in lines)
 
 
