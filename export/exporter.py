@@ -266,9 +266,16 @@ class _ArtifactBuilder:
         return {"accuracy": drop.record()}
 
     def _card(self) -> ModelCard:
-        record = self.calibration.record() if self.calibration is not None and self.precision == "int8" else {}
-        record = dict(RECORD) if self.prepared.trained_ranges else record
-        return self.prepared.card.replace(precision=self.precision, calibration={**record, **self.made})
+        return self.prepared.card.replace(precision=self.precision, calibration={**self._int8_record(), **self.made})
+
+    def _int8_record(self) -> dict[str, Any]:
+        """How the ranges and codes of an int8 file were chosen, {} for other precisions."""
+        if self.precision != "int8":
+            return {}
+        trained = self.prepared.trained_ranges is not None
+        ranges = RECORD if trained or self.calibration is None else self.calibration.record()
+        weights = getattr(import_module(FORMATS[self.format]), "TRAINED_RECORD" if trained else "INT8_RECORD", {})
+        return {**ranges, **weights}
 
     def _save(self, program: Any, card: ModelCard, out: Path) -> None:
         with report_write_errors(out), quiet():

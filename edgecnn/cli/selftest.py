@@ -32,6 +32,7 @@ def command(file: Path, device: Any, threads: int | None, require_signature: Pat
     from edgecnn.errors import ParityError
     from edgecnn.integrity.signature import require_signature as require
     from edgecnn.parity import table
+    from edgecnn.runtime.model.engine_record import SATURATES
     from edgecnn.runtime.model.selftest import selftest_file
     from edgecnn.tasks import find
 
@@ -48,9 +49,10 @@ def command(file: Path, device: Any, threads: int | None, require_signature: Pat
         if not violations:
             click.echo(f"All goldens agree with {_source(card)}.")
     if violations:
+        saturates = result.engine is not None and result.engine.saturates
         raise ParityError(
             f"{file.name} differs from {_source(card)} on this device: {'; '.join(violations)}",
-            "try another format or engine version, or copy the file again",
+            SATURATES[1] if saturates else "try another format or engine version, or copy the file again",
         )
 
 

@@ -12,6 +12,7 @@ from edgecnn.card import Precision
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.quantize import qdq_calibration
 from edgecnn.export.quantize.histogram import METHODS
+from edgecnn.export.quantize.pair_limits import RECORD, RECORD_UNSIGNED, make_unsigned
 from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.export.quantize.qdq import simplify_qdq
@@ -22,6 +23,8 @@ from edgecnn.types import Tensors
 SUFFIX = ".onnx"
 RANGES = METHODS
 OPSET = 18  # the oldest opset that torch's exporter writes without conversion; read by ONNX Runtime 1.14 and later
+
+INT8_RECORD, TRAINED_RECORD = RECORD, RECORD_UNSIGNED  # how an int8 file keeps its weights, in its card
 
 SMALL = 64  # tensors with fewer elements, such as biases, stay float32: nothing to gain
 
@@ -59,8 +62,13 @@ def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
     return int8(calibrate(program, feeds)) if precision == "int8" else program
 
 
-def lower_trained(program: Any, trained_ranges: TrainedRanges, *, drop_cast: bool = True) -> Any:
-    """The same model in int8 with trained ranges; ``drop_cast`` as for ``edgecnn.export.quantize.qdq.simplify_qdq``."""
+def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
+    """The same model in int8 with trained ranges, weights with the codes that the training rounded to."""
+    return make_unsigned(trained_qdq(program, trained_ranges, drop_cast=True))
+
+
+def trained_qdq(program: Any, trained_ranges: TrainedRanges, *, drop_cast: bool) -> Any:
+    """The QDQ graph with trained ranges; ``drop_cast`` as for ``edgecnn.export.quantize.qdq.simplify_qdq``."""
     return simplify_qdq(_bare(quantize_trained(program, trained_ranges)), drop_cast=drop_cast)
 
 
@@ -113,5 +121,8 @@ def calibrate(program: Any, feeds: list[Tensors]) -> OnnxCalibration:
 
 
 def int8(calibration: OnnxCalibration, plan: QuantizationPlan = PLAIN) -> Any:
-    """QDQ: uint8 activations, int8 weights per channel, the pair that ONNX Runtime runs fastest on x86 with VNNI and on ARM."""
+    """QDQ: uint8 activations, int8 weights per channel, the pair that ONNX Runtime runs fastest on x86 and on ARM.
+
+    The weights are limited so that x86 without VNNI computes the same sums; uint8 weights need no limit and took 1.8 times as long.
+    """
     return simplify_qdq(_bare(qdq_calibration.quantize(calibration, plan)))

@@ -64,7 +64,7 @@ def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
 
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / "int8.onnx"
-        onnx.save(to_onnx.lower_trained(program, trained_ranges, drop_cast=False), path)
+        onnx.save(to_onnx.trained_qdq(program, trained_ranges, drop_cast=False), path)
         model = openvino.convert_model(path)
     return _named(model, list(trained_ranges.image.shape), [output.name for output in program.graph.output])
 

@@ -13,6 +13,7 @@ import numpy as np
 from edgecnn.cpus import usable_cpus
 from edgecnn.export.quantize.histogram import Histogram, Range
 from edgecnn.export.quantize.layers import onnx_operators
+from edgecnn.export.quantize.pair_limits import limit_weights
 from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.quantize.qdq import as_pixels
 from edgecnn.types import Array, Tensors
@@ -87,6 +88,9 @@ def quantize(calibration: OnnxCalibration, plan: QuantizationPlan, only: Sequenc
     data: dict[str, tuple[Array, ...]] = {
         name: tuple(np.array(end, np.float32) for end in ends) for name, ends in calibration.ranges(plan.ranges).items()
     }
+    excluded = plan.float_operators(onnx_operators(model.graph))
+    kept = excluded | {node.name for node in model.graph.node if only and node.name not in only}
+    overrides = as_pixels(model) | limit_weights(model, kept)
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
@@ -95,10 +99,10 @@ def quantize(calibration: OnnxCalibration, plan: QuantizationPlan, only: Sequenc
         activation_qType=QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, data),
         nodes_to_quantize=list(only),
-        nodes_to_exclude=sorted(plan.float_operators(onnx_operators(model.graph))),
+        nodes_to_exclude=sorted(excluded),
         op_types_to_quantize=sorted({*QDQRegistry, *QLinearOpsRegistry}),
         # asymmetric: activations after a ReLU are never negative and would lose half of the codes
-        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": as_pixels(model)},
+        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": overrides},
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()

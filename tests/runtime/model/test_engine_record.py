@@ -11,7 +11,7 @@ import pytest
 
 from edgecnn.errors import ArtifactError
 from edgecnn.golden import sample_output
-from edgecnn.runtime.model.engine_record import STEP, compare, conditions, encode
+from edgecnn.runtime.model.engine_record import STEP, SUM_STEPS, compare, conditions, encode
 
 OUTPUTS = [{"scores": np.linspace(-2, 2, 300, dtype=np.float32).reshape(1, 100, 3)}]
 LIKE = [{"scores": sample_output(OUTPUTS[0]["scores"], 4.0, 64)}]
@@ -41,8 +41,8 @@ def test_more_than_a_step_is_a_violation() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param({"engine_version": "0.1"}, id="version"),
-        pytest.param({"features": ("avx2",)}, id="instruction-set"),
+        pytest.param({"engine": "openvino"}, id="engine"),
+        pytest.param({"arch": "sparc"}, id="processor"),
         pytest.param({"device": "gpu"}, id="device"),
     ],
 )
@@ -52,6 +52,35 @@ def test_other_conditions_are_told_and_not_limited(change: dict[str, Any]) -> No
     assert (found.limit, found.violation) == (None, "")
     assert found.largest == pytest.approx(0.25, abs=1e-4)
     assert f"not limited, because this is {here}. Engines and processors round int8 sums differently" in str(found)
+
+
+VNNI = dataclasses.replace(HERE, engine="onnxruntime", arch="x86_64", features=("avx2", "avx512-vnni"))
+AVX2 = dataclasses.replace(VNNI, features=("avx2",))
+VNNI_TEXT = json.dumps({**json.loads(TEXT), **dataclasses.asdict(VNNI)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param({"engine_version": "0.1"}, id="version"), pytest.param({"features": ("avx2",)}, id="instruction-set")],
+)
+def test_other_processors_of_x86_may_differ_by_a_few_steps(change: dict[str, Any]) -> None:
+    here = dataclasses.replace(VNNI, **change)
+    found = compare(VNNI_TEXT, moved(4.0 * SUM_STEPS * STEP * 0.9), here, "x")
+    assert found.violation == ""
+    assert f"(8 steps of 8 bits) because this is {here}" in str(found)
+    assert compare(VNNI_TEXT, moved(4.0 * SUM_STEPS * STEP * 1.1), here, "x").violation
+
+
+def test_saturated_sums_are_named() -> None:
+    found = compare(VNNI_TEXT, moved(1.0), AVX2, "x")
+    assert found.saturates
+    assert "x86 without VNNI saturates sums of this file's weights" in found.violation
+    back = compare(json.dumps({**json.loads(TEXT), **dataclasses.asdict(AVX2)}), moved(1.0), VNNI, "x")
+    assert back.saturates
+    same = compare(VNNI_TEXT, moved(1.0), VNNI, "x")
+    assert same.violation
+    assert not same.saturates
+    assert not compare(VNNI_TEXT, moved(0.0), AVX2, "x").saturates
 
 
 @pytest.mark.parametrize(
