@@ -20,6 +20,7 @@ from edgecnn.export.publish import publish, report_write_errors, staging_folder
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ranges
 from edgecnn.export.quiet import quiet
+from edgecnn.export.reparametrize import fused
 from edgecnn.export.steps import Note, Step, ignore, tools
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
@@ -167,7 +168,8 @@ def prepare(
             "leave out --layout, --input-dtype, --batch and --dynamic-size",
         )
     plain = mine.plain() if isinstance(mine, QuantizedModel) else mine
-    graph, artifact_card = wrap(plain, card, options)
+    shape = (1, card.preprocess.channels, *card.preprocess.size)
+    graph, artifact_card = wrap(plain if found else fused(plain, shape), card, options)
     graph = fold_preprocessing(graph, example(card, graph.options))
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
     source, unrounded = (Reference(net, card, graph.names) for net in (mine if found else plain, plain))

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "Train a small CNN on a dataset or on the built-in scene.",
     "compress": "Compress a network: distillation, pruning, quantization-aware training, with a report of each step.",
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and verify each file.",
+    "sensitivity": "Measure how much each layer of a model loses in int8.",
     "run": "Run a model on cameras, videos, folders or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
     "service": "Write a systemd unit and container files for a permanent run.",

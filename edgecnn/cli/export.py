@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,9 @@ from typing import Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import Command, card_options, config_option
+from edgecnn.cli.source_options import model_source, source_options, split_list
 
 DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`, such as DIR?format=coco."
-
-
-def split_list(value: str) -> tuple[str, ...]:
-    """Words separated by commas, each once, in order."""
-    return tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
-
-
-def parse_shape(value: str) -> tuple[int, ...]:
-    """(1, 3, 224, 224) from 1x3x224x224; raises ``click.BadParameter``."""
-    parts = value.lower().split("x")
-    if len(parts) != 4 or not all(part.isdigit() and int(part) for part in parts):
-        raise click.BadParameter(f"{value!r} is not batch x channels x height x width, for example 1x3x224x224")
-    return tuple(int(part) for part in parts)
 
 
 def parse_batch(value: str) -> int:
@@ -36,13 +22,6 @@ def parse_batch(value: str) -> int:
     if not value.isdigit() or not int(value):
         raise click.BadParameter(f"{value!r} is neither a number of images nor dynamic")
     return int(value)
-
-
-def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
-    """An option for a field of the card, in the current group."""
-    names, settings = config_option(name, help_text)
-    decorate: Callable[[Command], Command] = optgroup.option(*names, **settings)
-    return decorate
 
 
 @click.command()
@@ -115,31 +94,7 @@ def card_option(name: str, help_text: str) -> Callable[[Command], Command]:
     "free methods are tried, then the most sensitive layers stay in float.",
 )
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
-@optgroup.group("Models without a card (.pt2, package.module:factory)")
-@optgroup.option("--weights", type=click.Path(path_type=Path), help="Weights for package.module:factory.")
-@optgroup.option(
-    "--weights-key",
-    default="",
-    metavar="KEY",
-    help="Part of the weights file to take where it holds several, such as ema.module.",
-)
-@optgroup.option("--input", "input_shape", type=parse_shape, metavar="1xCxHxW", help="Input shape of package.module:factory.")
-@optgroup.option(
-    "--output-names", type=split_list, default="", metavar="NAMES", help="Names of the output tensors, separated by commas."
-)
-@card_option("task", "Task of the model.")
-@card_option("labels", "Class names: a,b,c or a file, one per line.")
-@card_option("decode", "Decoder of the outputs: softmax, fcos, yolox, yolo, ssd, ...")
-@card_option("resize", "Resize rule for images.")
-@card_option("align", "Position of the image in the letterbox.")
-@card_option("pad-value", "Padding value of the letterbox.")
-@card_option("color", "Channel order the model was trained with.  [default: rgb]")
-@card_option("mean", "Mean, in pixels of 0..255.  [default: 0]")
-@card_option("std", "Standard deviation, in pixels of 0..255.  [default: 255]")
-@optgroup.group("Decoder defaults, stored in the card")
-@card_option("score-threshold", "Minimum score of a box.")
-@card_option("iou-threshold", "IoU threshold of NMS.")
-@card_option("max-detections", "Maximum number of boxes per image.")
+@source_options
 def command(model: str, **values: Any) -> None:
     """Export CHECKPOINT and verify each file against PyTorch; a file that differs is not kept.
 
@@ -153,11 +108,9 @@ def command(model: str, **values: Any) -> None:
     function that returns a torch model. The last two need --task and --labels; a factory also needs --input and --weights.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    from edgecnn.export.config import ExportConfig, GraphOptions, ModelOptions
+    from edgecnn.export.config import ExportConfig, GraphOptions
 
-    own = {key: values.pop(key) for key in ("weights", "weights_key", "input_shape", "output_names")}
-    values["size"] = None  # fixed by the input shape
-    options = ModelOptions(card=card_options(values), **own)
+    options = model_source(values)
     graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size")})
     config = ExportConfig(model=model, model_options=options, graph=graph, **values)
     from edgecnn.export.run import run_exports

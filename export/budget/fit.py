@@ -55,7 +55,7 @@ class Fit:
 
     def program(self, attempt: Attempt) -> Any:
         """The program of an attempt."""
-        return self.candidates.program(attempt.method, self._plan(attempt.keep))
+        return self.candidates.program(attempt.method, self.plan(attempt.keep))
 
     def _free_methods(self) -> Attempt:
         """The first method within the budget, else the best of all; changes of the network are tried with the best range method."""
@@ -72,7 +72,7 @@ class Fit:
         return best
 
     def _better(self, best: Attempt | None, method: Method) -> Attempt:
-        attempt = self._try(method, NONE)
+        attempt = self.attempt(method, NONE)
         if attempt is None:
             assert best is not None
             return best
@@ -81,27 +81,35 @@ class Fit:
     def _leave_in_float(self) -> Attempt | None:
         # corrected biases make up for rounded weights, and would be wrong in a layer that stays in float
         method = min((one for one in self.attempts if BIASES not in one.method.changes), key=lambda one: one.rank).method
-        found = self.sensitivities = self.sensitivities or self._sensitivities()
+        found = self.measured()
 
         def passes(keep: Keep) -> bool:
-            attempt = self._try(method, keep)
+            attempt = self.attempt(method, keep)
             return attempt is not None and attempt.outcome.within(self.budget)
 
         keep = fewest(passes, found.order, len(found.layers) // 2)
         return next((one for one in self.attempts if one.keep == keep and one.method == method), None)
 
-    def _sensitivities(self) -> Sensitivities:
-        self.say(f"{self.judge.format}: no free method is within the budget; measuring the sensitivity of each layer")
+    def measured(self) -> Sensitivities:
+        """The sensitivity of each layer, measured at the first call."""
+        if self.sensitivities is None:
+            self.sensitivities = self._measure()
+        return self.sensitivities
+
+    def _measure(self) -> Sensitivities:
+        self.say(f"{self.judge.format}: measuring the sensitivity of each layer")
         return measure(self.candidates.prepared.program("onnx"), self.candidates.feeds[:SENSITIVITY_IMAGES])
 
-    def _plan(self, keep: Keep) -> QuantizationPlan:
+    def plan(self, keep: Keep) -> QuantizationPlan:
+        """The plan that leaves the layers ``keep`` in float."""
         return QuantizationPlan(keep=keep, layers=self.sensitivities.layers if self.sensitivities else ())
 
-    def _try(self, method: Method, keep: Keep) -> Attempt | None:
+    def attempt(self, method: Method, keep: Keep) -> Attempt | None:
+        """The measured candidate; None where ``method`` has nothing to change in this network. Repeated calls measure once."""
         known = next((one for one in self.attempts if (one.method, one.keep) == (method, keep)), None)
         if known is not None:
             return known
-        program = self.candidates.program(method, self._plan(keep))
+        program = self.candidates.program(method, self.plan(keep))
         if program is None:
             return None
         attempt = Attempt(method, keep, self.judge(program))

@@ -14,18 +14,10 @@ from edgecnn.export.quantize import qdq_calibration
 from edgecnn.export.quantize.layers import Layer, layers_of, onnx_operators, operators_by_layer
 from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.quiet import quiet
+from edgecnn.layer_sensitivity import LayerSensitivity
 from edgecnn.types import Array, Tensors
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerSensitivity:
-    """A layer by its name in PyTorch, its number of weights, and the signal to noise of the outputs in decibels: low is sensitive."""
-
-    name: str
-    weights: int
-    decibels: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +26,7 @@ class Sensitivities:
 
     layers: tuple[Layer, ...]
     found: tuple[LayerSensitivity, ...]
+    whole_db: float  # with all layers in int8
 
     @property
     def order(self) -> list[str]:
@@ -64,7 +57,9 @@ def measure(program: Any, feeds: Sequence[Tensors], ranges: str = "min-max", pro
             graph = qdq_calibration.quantize(calibration, QuantizationPlan(ranges), members[layer.name])
         decibels = signal_to_noise(expected, _outputs(graph, feeds))
         found.append(LayerSensitivity(layer.name, layer.size, decibels))
-    return Sensitivities(layers, tuple(found))
+    with quiet():
+        whole = qdq_calibration.quantize(calibration, QuantizationPlan(ranges))
+    return Sensitivities(layers, tuple(found), signal_to_noise(expected, _outputs(whole, feeds)))
 
 
 def _outputs(model: Any, feeds: Sequence[Tensors]) -> list[Array]:

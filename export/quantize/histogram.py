@@ -96,6 +96,10 @@ def _least_squares(centres: Array, counts: Array, ends: Range) -> Range:
 def _entropy(centres: Array, counts: Array, ends: Range) -> Range:
     """The range whose 256 levels lose the least information (Kullback-Leibler divergence, as in Migacz, GTC 2017)."""
 
+    # zeros behind a ReLU are exact in any range; with them every range would be too wide
+    counts = counts.copy()
+    counts[BINS // 2] = counts[BINS // 2 + 1]
+
     def divergence(part: float) -> float:
         inside = np.flatnonzero((centres >= ends[0] * part) & (centres <= ends[1] * part))
         if inside.size < LEVELS:

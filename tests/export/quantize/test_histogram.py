@@ -34,6 +34,12 @@ def test_a_single_outlier_is_left_outside(method: str) -> None:
     assert 2 < high < 150
 
 
+def test_many_zeros_do_not_narrow_the_range() -> None:
+    rng = np.random.default_rng(2)
+    values = np.maximum(rng.normal(0, 1, 50_000), 0).clip(0, 2)
+    assert filled(values).range("entropy")[1] > 1.9
+
+
 def test_the_mean_squared_error_is_least_with_mse() -> None:
     values = np.random.default_rng(1).laplace(0, 1, 50_000)
     histogram = filled(values)
