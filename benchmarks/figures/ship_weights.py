@@ -49,7 +49,7 @@ def read_notes(path: Path, name: str) -> dict[str, Any]:
 
 def score(model: nn.Module, card: ModelCard, uri: str) -> tuple[str, Score]:
     """Name and score on a dataset: its test or validation split where it has one."""
-    dataset = for_task(open_dataset(uri, split=held_out_split(uri)), card)
+    dataset = for_task(open_dataset(uri, split=held_out_split(uri), task=card.task), card)
     classes = find(dataset.task).match_labels(card.labels, dataset.labels)
     with one_thread():
         return shown_address(uri), evaluate(EagerPredictor(model, scoring_card(card)), dataset, classes=classes)

@@ -208,3 +208,23 @@ def test_labels_are_those_of_the_scene() -> None:
         assert boxes.identity is not None
         for identity, label in zip(boxes.identity % 128, boxes.class_id, strict=True):
             assert kinds[int(identity)] == LABELS[label]
+
+
+def test_the_mask_shows_each_object_within_its_box_and_key_points_lie_on_it() -> None:
+    scene = Scene(SceneOptions(seed=4, size=(320, 240)))
+    known = scene.ground_truth(0)
+    assert known.mask.shape == (240, 320)
+    boxes = known.boxes
+    assert set(np.unique(known.mask)) == {0, *(boxes.class_id + 1)}
+    inside = np.zeros_like(known.mask, dtype=bool)
+    for left, top, right, bottom in boxes.xyxy.astype(int):
+        inside[top:bottom, left:right] = True
+    assert not known.mask[~inside].any()
+    assert known.points.shape == (len(boxes), 4, 3)
+    for (rim, left, right, _foot), class_id in zip(known.points, boxes.class_id, strict=True):
+        if (known.points[..., 2] == 0).any():
+            continue
+        np.testing.assert_allclose((left[:2] + right[:2]) / 2, rim[:2], atol=0.01)  # ends of a diameter
+        assert left[0] < right[0]
+        if rim[2] == 2:
+            assert known.mask[int(rim[1]), int(rim[0])] == class_id + 1
