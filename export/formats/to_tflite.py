@@ -16,6 +16,7 @@ from edgecnn.export.quantize.histogram import METHODS, Histogram
 from edgecnn.export.quantize.layers import tflite_operators
 from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
+from edgecnn.export.quantize.saturation import narrowed, useful_ranges
 from edgecnn.export.quantize.tflite_histograms import histograms
 from edgecnn.export.quantize.tflite_ranges import as_ends, ranges
 from edgecnn.types import Tensors
@@ -97,13 +98,16 @@ class TfliteCalibration:
         """The range of each tensor by one of ``histogram.METHODS``, in the quantizer's format."""
         if self.ends is None:
             self.ends = _ranges(self.program, _int8_job(self.program).get_quantization_recipe(), self.feeds)
-        if method == "min-max":
-            return copy.deepcopy(self.ends)  # the quantizer may change them
-        if not self.histograms:
+        if not self.histograms and method != "min-max":
             self.histograms = histograms(self.program, self.feeds)
-        found = copy.deepcopy(self.ends)
-        for name in found.keys() & self.histograms.keys():
-            found[name] |= as_ends(self.histograms[name].range(method))
+        found = copy.deepcopy(self.ends)  # the quantizer may change them
+        if method != "min-max":
+            for name in found.keys() & self.histograms.keys():
+                found[name] |= as_ends(self.histograms[name].range(method))
+        useful = useful_ranges(tflite_operators(self.program))
+        for name in found.keys() & useful.keys():
+            ends = float(found[name]["min"].min()), float(found[name]["max"].max())
+            found[name] |= as_ends(narrowed({name: ends}, useful)[name])
         return found
 
 

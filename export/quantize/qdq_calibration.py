@@ -16,6 +16,7 @@ from edgecnn.export.quantize.layers import onnx_operators
 from edgecnn.export.quantize.pair_limits import limit_weights
 from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.quantize.qdq import as_pixels
+from edgecnn.export.quantize.saturation import narrowed, useful_ranges
 from edgecnn.types import Array, Tensors
 
 
@@ -27,8 +28,9 @@ class OnnxCalibration:
     histograms: Mapping[str, Histogram] = field(repr=False)
 
     def ranges(self, method: str) -> dict[str, Range]:
-        """The range of each tensor by one of ``histogram.METHODS``."""
-        return {name: histogram.range(method) for name, histogram in self.histograms.items()}
+        """The range of each tensor by one of ``histogram.METHODS``, without values that no activation behind it tells apart."""
+        found = {name: histogram.range(method) for name, histogram in self.histograms.items()}
+        return narrowed(found, useful_ranges(onnx_operators(self.model.graph)))
 
 
 def calibrate(program: Any, feeds: Sequence[Tensors]) -> OnnxCalibration:

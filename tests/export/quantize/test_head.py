@@ -70,7 +70,7 @@ class Detector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 16, 3, stride=8, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())
+        self.body = nn.Sequential(nn.Conv2d(3, 16, 3, stride=8, padding=1), nn.SiLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())
         self.distances, self.scores = nn.Conv2d(16, 4 * BINS, 1), nn.Conv2d(16, 2, 1)
         self.dfl = nn.Conv2d(BINS, 1, 1, bias=False)
         self.dfl.weight.data = torch.arange(BINS, dtype=torch.float32).reshape(1, BINS, 1, 1)
