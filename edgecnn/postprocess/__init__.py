@@ -10,11 +10,13 @@ from edgecnn.postprocess.argmax import argmax
 from edgecnn.postprocess.blazeface import blazeface
 from edgecnn.postprocess.centres import centres
 from edgecnn.postprocess.classes import probabilities, softmax
+from edgecnn.postprocess.detr import detr
 from edgecnn.postprocess.embedding import embedding
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
 from edgecnn.postprocess.heatmaps import heatmaps
 from edgecnn.postprocess.movenet import movenet
+from edgecnn.postprocess.nanodet import nanodet
 from edgecnn.postprocess.picture import picture
 from edgecnn.postprocess.raw import raw
 from edgecnn.postprocess.ssd import ssd
@@ -36,6 +38,8 @@ DETECTORS: Mapping[str, Callable[[Tensors, ModelCard], Detections]] = {
     "ultraface": ultraface,
     "fastestdet": fastestdet,
     "blazeface": blazeface,
+    "detr": detr,
+    "nanodet": nanodet,
 }
 CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
     "softmax": softmax,

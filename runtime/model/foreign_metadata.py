@@ -1,4 +1,4 @@
-"""Reads metadata of Ultralytics, OpenVINO Model API and TFLite label files as fields of a card."""
+"""Reads metadata of Ultralytics, OpenVINO Model API, TFLite label files and configurations beside a file as fields of a card."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.labels import load_yaml, ordered_names, text_labels
+from edgecnn.runtime.model.foreign_config import read_config
 from edgecnn.schema import integer, items, number, one_of, parse_json, record, text
 
 CardFields = dict[str, Any]
@@ -67,7 +68,7 @@ def _card_fields(metadata: Mapping[str, str], path: Path) -> CardFields:
     if ultralytics:
         return from_ultralytics(ultralytics, path)
     info = {key.removeprefix("model_info."): text for key, text in metadata.items() if key.startswith("model_info.")}
-    return from_model_info(info, path) if info else from_label_file(metadata)
+    return from_model_info(info, path) if info else {**read_config(path), **from_label_file(metadata)}
 
 
 def _ultralytics_record(metadata: Mapping[str, str], path: Path) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from edgecnn.labels import COCO_80
 from edgecnn.postprocess.blazeface import VALUES, anchors
 from edgecnn.postprocess.cells import cell_count
+from edgecnn.postprocess.nanodet import BINS, LAYOUTS
 from edgecnn.postprocess.ultraface import MIN_BOXES
 from edgecnn.postprocess.yolo import STRIDES, class_counts, is_dense, layout_of
 from edgecnn.types import TensorSpec
@@ -53,6 +54,15 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "labels": ("face",),
         "iou_threshold": 0.3,
     },
+    # mean and std differ between DETR and RT-DETR
+    "detr": {"resize": "stretch", "color": "rgb"},
+    "nanodet": {
+        "resize": "stretch",
+        "color": "bgr",
+        "mean": (103.53, 116.28, 123.675),
+        "std": (57.375, 57.12, 58.395),
+        "iou_threshold": 0.6,
+    },
     "fastestdet": {"resize": "stretch", "color": "bgr", "mean": (0.0,), "std": (255.0,), "iou_threshold": 0.45},
     "softmax": {"resize": "stretch"},
     "logits": {"resize": "stretch"},
@@ -60,6 +70,7 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "values": {"resize": "stretch"},
 }
 DETECTION_OUTPUT = {"resize": "stretch", "color": "bgr", "mean": (0.0,), "std": (1.0,)}
+MOST_QUERIES = 1000
 MAX_CLASSES = 65536  # as many labels as a card holds
 CLASSIFIERS = ("softmax", "logits", "probabilities")
 
@@ -85,14 +96,16 @@ def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | 
     ``classes`` is the number of labels if it is known; else a shape with 80 classes is one of COCO.
     """
     shapes = [spec.shape for spec in outputs]
-    if _is_ssd(shapes):
-        return "ssd"
-    if _is_ultraface(shapes, size):
-        return "ultraface"
-    if _is_blazeface(shapes, size):
-        return "blazeface"
-    if len(shapes) != 1:
-        return ""
+    fitting = {
+        "ssd": _is_ssd(shapes),
+        "ultraface": _is_ultraface(shapes, size),
+        "blazeface": _is_blazeface(shapes, size),
+        "detr": _is_detr(shapes, classes),
+        "nanodet": len(shapes) == 1 and _is_nanodet(shapes[0], size, classes or len(COCO_80)),
+    }
+    found = next((name for name, fits in fitting.items() if fits), "")
+    if found or len(shapes) != 1:
+        return found
     return _single(shapes[0], size, classes) if classes else _without_labels(shapes[0], size)
 
 
@@ -147,6 +160,20 @@ def _is_blazeface(shapes: list[tuple[int, ...]], size: Size) -> bool:
     return is_pair and anchors(size, counts[0]) is not None
 
 
+def _is_detr(shapes: list[tuple[int, ...]], classes: int | None) -> bool:
+    # DETR: a box and class scores for each of a few hundred queries; SSDs have thousands of anchors.
+    if len(shapes) != 2 or any(len(shape) != 3 or not 0 < shape[1] <= MOST_QUERIES for shape in shapes):
+        return False
+    lasts = sorted((shape[2] for shape in shapes), key=lambda length: length != 4)
+    same = shapes[0][1] == shapes[1][1]
+    return same and lasts[0] == 4 and (lasts[1] > 1 if classes is None else lasts[1] in (classes, classes + 1))
+
+
+def _is_nanodet(shape: tuple[int, ...], size: Size, classes: int) -> bool:
+    # NanoDet: one row per cell with class scores and the distributions of four distances.
+    return len(shape) == 3 and shape[2] == classes + 4 * BINS and shape[1] in [cell_count(size, strides) for strides in LAYOUTS]
+
+
 def class_count(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> int | None:
     """Return the number of classes that the output shapes imply; None if they do not show it, or if several are possible."""
     counts = class_choices(decoder, outputs, size)
@@ -165,15 +192,26 @@ def _class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> t
         # A dynamic size (-1) counts as 1.
         sizes = [abs(length) for length in only[1:]]
         return (max(sizes),) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) and max(sizes) else ()
-    if decoder == "fcos":
-        return _known(shapes.get("scores", ())[-1:], 0)
-    if decoder == "yolox":
-        return _known(only[-1:], 5)
-    if decoder == "fastestdet":
-        return _known(only[1:2], 5)
     if decoder in ("ultraface", "blazeface"):
         return (1,)
-    return class_counts(only, size) if decoder == "yolo" else ()
+    if decoder == "detr":
+        return _detr_classes(list(shapes.values()))
+    if decoder == "yolo":
+        return class_counts(only, size)
+    # the axis that holds a value for each class, and how many other values it holds
+    axes = {
+        "fcos": (shapes.get("scores", ())[-1:], 0),
+        "yolox": (only[-1:], 5),
+        "nanodet": (only[-1:], 4 * BINS),
+        "fastestdet": (only[1:2], 5),
+    }
+    return _known(*axes[decoder]) if decoder in axes else ()
+
+
+def _detr_classes(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """With a sigmoid one column for each class; with a softmax one more, for no object."""
+    lasts = sorted((shape[-1] for shape in shapes if len(shape) == 3), key=lambda length: length != 4)
+    return (lasts[1], lasts[1] - 1) if len(lasts) == 2 and lasts[1] > 1 else ()
 
 
 def _known(length: Sequence[int], others: int) -> tuple[int, ...]:
