@@ -47,12 +47,30 @@ def _one_of(value: str, choices: Any, name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalInput:
+    """What a window of a signal is made of: ``rate_hz`` samples a second (0: not known) of ``channels``, in this order.
+
+    A stream is cut into windows every ``hop`` samples; the length of a window is the width of the input. Raises ``ValueError`` for
+    values that do not fit.
+    """
+
+    rate_hz: float
+    hop: int
+    channels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate_hz <= _MOST or self.hop < 1 or not self.channels:
+            raise ValueError(f"a signal at {self.rate_hz} Hz with a hop of {self.hop} and the channels {self.channels} can't be")
+
+
+@dataclass(frozen=True, slots=True)
 class Preprocess:
     """Preprocessing of a frame to the input tensor: ``(pixel - mean) / std`` per channel, mean and std in pixel units (0..255).
 
     ``size`` is (height, width) of the input. ``letterbox`` keeps the aspect ratio and pads with ``pad_value``; ``align`` places the
     image in the centre or in the top-left corner. ``stretch`` ignores the aspect ratio. ``crop`` scales the image until it covers
-    the input and crops the centre. ``input_dtype`` is uint8 for a model that takes raw pixels.
+    the input and crops the centre. ``input_dtype`` is uint8 for a model that takes raw pixels. ``signal`` describes the input of a model
+    of signals: a grey image with a row for each channel (``edgecnn.signals.window_image``).
     Raises ``ValueError`` for an unknown resize rule, alignment or colour order, and for values that do not fit.
     """
 
@@ -64,6 +82,7 @@ class Preprocess:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     input_dtype: str = "float32"
+    signal: SignalInput | None = None
 
     def __post_init__(self) -> None:
         _one_of(self.resize, Resize, "a resize rule")
@@ -77,6 +96,8 @@ class Preprocess:
             raise ValueError(f"the pad value {self.pad_value} is not a whole number from 0 to 255")
         if not all(abs(value) <= _MOST for value in (*self.mean, *self.std)):
             raise ValueError(f"mean {self.mean} or std {self.std} is no finite number")
+        if self.signal is not None and (self.color != "gray" or len(self.signal.channels) != self.size[0]):
+            raise ValueError(f"a signal of {len(self.signal.channels)} channels is a grey image of that height, not {self.size}")
         if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)) or 0 in self.std:
             raise ValueError(
                 f"mean {self.mean} and std {self.std} do not fit {self.channels} channels: "
@@ -141,7 +162,10 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as one line of JSON, keys in field order."""
-        return dump_json({"version": CARD_VERSION, **dataclasses.asdict(self)}, separators=(",", ":"))
+        record = dataclasses.asdict(self)
+        if self.preprocess.signal is None:
+            del record["preprocess"]["signal"]  # a card of images stays as it was
+        return dump_json({"version": CARD_VERSION, **record}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, where: str = "the file") -> ModelCard:
@@ -152,7 +176,7 @@ class ModelCard:
             return cls(
                 **{
                     **record,
-                    "preprocess": Preprocess(**record["preprocess"]),
+                    "preprocess": _preprocess(record["preprocess"]),
                     "decode": Decode(**record["decode"]),
                     **{kind: tuple(TensorSpec(**spec) for spec in record.get(kind, ())) for kind in ("inputs", "outputs")},
                 }
@@ -161,6 +185,11 @@ class ModelCard:
             raise ArtifactError(f"the model card in {where}: {error}", "export the model again") from error
         except ValueError as error:
             raise ArtifactError(f"the model card in {where} can't be used ({error})", "export the model again") from error
+
+
+def _preprocess(record: Mapping[str, Any]) -> Preprocess:
+    signal = record.get("signal")
+    return Preprocess(**{**record, "signal": None if signal is None else SignalInput(**signal)})
 
 
 def _supported(record: Any, where: str) -> Any:
@@ -192,6 +221,7 @@ _SPEC = record(
     {"name": text(), "shape": items(integer(-1, 2**31), most=8), "dtype": one_of(*DTYPES)},
     {"layout": one_of(*LAYOUTS), "scale": nullable(number(1e-30)), "zero_point": nullable(integer(-(2**31), 2**31))},
 )
+_SIGNAL = record({"rate_hz": number(0), "hop": integer(1, 2**31), "channels": items(text(), least=1, most=65535)})
 _PREPROCESS = record(
     {"size": items(_SIZE, least=2, most=2)},
     {
@@ -202,6 +232,7 @@ _PREPROCESS = record(
         "mean": _PER_CHANNEL,
         "std": _PER_CHANNEL,
         "input_dtype": one_of(*DTYPES),
+        "signal": _SIGNAL,
     },
 )
 _DECODE_OPTIONS = record(

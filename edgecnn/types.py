@@ -138,6 +138,11 @@ class Classes(Prediction):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WindowClasses(Classes):
+    """Score of each class of one window of a signal, (C,) float32."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Values(Prediction):
     """Regression output for one image, (K,) float32, in the units that the labels of the card name."""
 

@@ -12,5 +12,5 @@ CAMERA_EVENTS = (
     "inference-failed",
     "late",
 )
-ANALYTICS_EVENTS = ("line-crossed", "zone-entered", "zone-left")
+ANALYTICS_EVENTS = ("line-crossed", "zone-entered", "zone-left", "class-changed")
 EVENT_KINDS = (*ANALYTICS_EVENTS, *CAMERA_EVENTS)

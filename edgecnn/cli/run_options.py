@@ -92,6 +92,8 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
                 {},
             ),
             ("match-threshold", "Cosine similarity below which an image is unknown.  [default: that of the model, else 0.5]", {}),
+            ("class-score", "Event class-changed: from this score on, the best class of a classifier counts.", {}),
+            ("class-hold", "Time that a class must stay before it is an event.", {}),
             ("vectors", "Write the vectors to --jsonl in spite of --gallery.", {}),
         ),
     ),

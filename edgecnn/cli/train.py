@@ -31,6 +31,7 @@ EPILOG = "\n\n".join(
         _models("Models for detection", "detect"),
         _models("Models for embedding, trained on images with classes", "embed"),
         _models("Models for restoration, trained on any images", "restore"),
+        _models("Models for signals, trained on folders of .csv or .wav files", "signal"),
     )
 )
 

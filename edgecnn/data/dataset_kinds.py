@@ -180,11 +180,14 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _scene(address: Address, split: str | None, limit: int | None) -> Dataset:
+    from edgecnn.data import bearing_dataset
     from edgecnn.data.scene_dataset import dataset
     from edgecnn.scene import parse_scene
 
     if split:
         raise InputError(f"a scene has no splits, so no {split!r}", "leave --split out; another seed= gives other frames")
+    if address.place.partition("?")[0] == bearing_dataset.NAME:
+        return bearing_dataset.dataset(address.place, limit)
     options = parse_scene(address.place)
     options = dataclasses.replace(options, count=limit) if options.count is None else options
     return dataset(options, address.task).take(limit=limit)

@@ -64,6 +64,7 @@ KINDS = (
     Kind("yolo", "YOLO", "images/ with labels/*.txt, or .txt files beside the images"),
     Kind("masks", "images with masks", "images/ and masks/ with a .png for each image, and classes.txt"),
     Kind("values", "values", "images with values.csv"),
+    Kind("signals", "signals", "a folder of .csv or .wav files for each class"),
     Kind("mot", "MOT Challenge", "MOT Challenge: gt/gt.txt with img1/ or a video"),
 )
 FOLDERS = Kind("folders", "class folders", "a folder of images for each class")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
+from edgecnn.card import SignalInput
 from edgecnn.task_names import TaskName
 from edgecnn.types import Boxes, Float32, Image
 
@@ -80,6 +81,7 @@ class Dataset:
     ``split`` is the requested split, "" for all images. ``samples`` may be lazy: index it instead of copying it.
     ``unlabelled`` are the classes that are not labelled in any of the images. ``kind`` and ``evidence`` say which format the files
     were taken for and why; ``left_out`` counts files in its folders that were not read, by what they are (".txt").
+    ``signal`` describes windows of signals, whose images have a row for each channel.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Dataset:
     kind: str = ""
     evidence: str = ""
     left_out: Mapping[str, int] = field(default_factory=dict)
+    signal: SignalInput | None = None
 
     def __len__(self) -> int:
         return len(self.samples)

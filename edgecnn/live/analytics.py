@@ -62,6 +62,10 @@ def build_steps(
         steps.append(ZoneCounter(config.zones, labels, anchor=anchor, lost_after_s=config.track_buffer_s, clock=clock))
     if gallery is not None:
         steps.append(gallery)
+    if config.class_score is not None:
+        from edgecnn.runtime.steps.class_events import ClassEvents
+
+        steps.append(ClassEvents(labels, config.class_score, config.class_hold_s, clock=clock))
     steps.append(ClassFilter(labels, None, shown, controls))
     return steps
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.errors import EdgeCnnError
+from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.models import ModelLoader, is_live, model_file
 from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
+    from edgecnn.card import ModelCard
     from edgecnn.runtime.draw.shared_painter import ResultPainter
     from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.model.predictor import Predictor
@@ -240,6 +241,7 @@ class ActiveCameras:
         from edgecnn.runtime.draw.shared_painter import SharedPainter
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
+        fit_signal(source, predictor.card)
         labels = predictor.card.labels
         check_analytics(config.analytics, predictor.card)
         gallery = build_gallery(config.analytics, predictor, self._warn)
@@ -303,6 +305,18 @@ class ActiveCameras:
                 camera.window.close()
         # The outputs of removed cameras are closed already.
         close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
+
+
+def fit_signal(source: Source, card: ModelCard) -> None:
+    """Cut a signal as the model needs it; raises ``InputError`` where one is a signal and the other is for images."""
+    from edgecnn.runtime.sources.signals import SignalSource
+
+    if isinstance(source, SignalSource):
+        source.fit(card)
+    elif card.preprocess.signal is not None:
+        raise InputError(
+            f"the model {card.name} is for signals, but {source.name} is none", "name a .csv or .wav file, or serial:PORT"
+        )
 
 
 def close_sinks(sinks: Sequence[SharedSink]) -> None:

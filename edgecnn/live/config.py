@@ -90,7 +90,8 @@ class AnalyticsConfig(Checked):
     ``anchor``: the point of a box that crosses lines and is inside zones. ``roi``: region of interest. ``tiles``: grid of tiles
     that are inferred one by one. ``motion``: run inference only while there is motion. ``gallery``: folder of images whose
     names an embedding model gives to what it sees; below ``match_threshold`` (cosine similarity, None: that of the card) it is
-    unknown. ``vectors``: results hold the vectors even with a gallery. Coordinates are pixels, or fractions of
+    unknown. ``vectors``: results hold the vectors even with a gallery. ``class_score``:
+    a classifier's class with at least this score for ``class_hold_s`` seconds is an event. Coordinates are pixels, or fractions of
     width and height (see ``parse_line``, ``parse_zone``).
     """
 
@@ -107,6 +108,8 @@ class AnalyticsConfig(Checked):
     gallery: Path | None = option(None, p.File("DIR"))
     match_threshold: float | None = option(None, p.Number(least=-1, most=1))
     vectors: bool = option(False, p.Flag())
+    class_score: float | None = option(None, p.Number(least=0, most=1))
+    class_hold_s: float = option(0.5, p.Seconds(least=0))
 
     @property
     def tracks(self) -> bool:

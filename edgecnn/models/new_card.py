@@ -33,7 +33,7 @@ def new_card(name: str, options: Mapping[str, Any], labels: Sequence[str]) -> Mo
     size, task = model.size, cast(TaskName, model.task)
     own = OUTPUTS[task]
     values = defaults(name) | dict(options)
-    channels = int(values["channels"])
+    channels = int(values.get("channels", 1))
     if len(labels) != values.get("classes", 0):
         raise ValueError(f"{len(labels)} labels do not match the classes of the model in {options}")
     preprocess = Preprocess(
@@ -104,5 +104,6 @@ OUTPUTS: Mapping[TaskName, _NewModel] = {
     ),
     "regress": _NewModel("stretch", _unscaled, _row("values", "classes")),
     "embed": _NewModel("letterbox", lambda _: Decode("embedding", {"match_threshold": MATCH_SIMILARITY}), _row("vector", "dim")),
+    "signal": _NewModel("stretch", lambda _: Decode("window-softmax"), _row("logits", "classes")),
     "restore": _NewModel("crop", _picture, _enlarged),
 }

@@ -41,6 +41,7 @@ MODELS: dict[str, ModelEntry] = {
     "resnet-56": ModelEntry(CIFAR, {"blocks": 9}),
     "mobilenet": ModelEntry("edgecnn.models.mobilenet:MobileNet"),
     "embednet": ModelEntry("edgecnn.models.embednet:EmbedNet", task="embed"),
+    "signalnet": ModelEntry("edgecnn.models.signalnet:SignalNet", task="signal"),
     "edgeseg": ModelEntry("edgecnn.models.edgeseg:EdgeSeg", task="segment"),
     "edgepose": ModelEntry("edgecnn.models.edgepose:EdgePose", task="pose"),
     "superres": ModelEntry(RESTORE, {"upscale": 2, "noise": 0.0}, "restore"),

@@ -23,10 +23,23 @@ from edgecnn.postprocess.ssd import ssd
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
+from edgecnn.postprocess.window_classes import window_classes
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolo_pose import yolo_pose
 from edgecnn.postprocess.yolox import yolox
-from edgecnn.types import Classes, Detections, Embedding, Mask, Picture, Poses, Prediction, RawTensors, Tensors, Values
+from edgecnn.types import (
+    Classes,
+    Detections,
+    Embedding,
+    Mask,
+    Picture,
+    Poses,
+    Prediction,
+    RawTensors,
+    Tensors,
+    Values,
+    WindowClasses,
+)
 
 Decoder = Callable[[Tensors, ModelCard], Prediction]
 
@@ -49,6 +62,7 @@ CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
 REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
 EMBEDDERS: Mapping[str, Callable[[Tensors, ModelCard], Embedding]] = {"embedding": embedding}
 RESTORERS: Mapping[str, Callable[[Tensors, ModelCard], Picture]] = {"picture": picture}
+WINDOW_CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], WindowClasses]] = {"window-softmax": window_classes}
 RAW: Mapping[str, Callable[[Tensors, ModelCard], RawTensors]] = {"raw": raw}
 SEGMENTERS: Mapping[str, Callable[[Tensors, ModelCard], Mask]] = {"argmax": argmax}
 POSE_DECODERS: Mapping[str, Callable[[Tensors, ModelCard], Poses]] = {
@@ -63,6 +77,7 @@ DECODERS: Mapping[str, Decoder] = {
     **REGRESSORS,
     **EMBEDDERS,
     **RESTORERS,
+    **WINDOW_CLASSIFIERS,
     **RAW,
     **SEGMENTERS,
     **POSE_DECODERS,

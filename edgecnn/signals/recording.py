@@ -70,8 +70,3 @@ def windows(chunks: Iterable[Float32], length: int, hop: int) -> Iterator[tuple[
             kept, start = kept[hop:], start + hop
     if len(kept) >= length:
         yield start, kept[:length]
-
-
-def as_input(window: Float32) -> Float32:
-    """A window (N, C) in the shape of a model's input without its batch: (1, N, C)."""
-    return np.ascontiguousarray(window, np.float32)[None]

@@ -21,6 +21,7 @@ from edgecnn.tasks.raw import Raw
 from edgecnn.tasks.regress import Regress
 from edgecnn.tasks.restore import Restore
 from edgecnn.tasks.segment import Segment
+from edgecnn.tasks.signal import Signal
 from edgecnn.tasks.wrong import OutputsError
 from edgecnn.types import Prediction, TensorSpec
 
@@ -33,6 +34,7 @@ TASKS: dict[TaskName, Task[Any]] = {
     "regress": Regress(),
     "embed": Embed(),
     "restore": Restore(),
+    "signal": Signal(),
     "raw": Raw(),
     "segment": Segment(),
     "pose": Pose(),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.labels import label_of
 from edgecnn.postprocess import CLASSIFIERS
+from edgecnn.task_names import TaskName
 from edgecnn.tasks.interface import Accumulator, Picker, Task
 from edgecnn.tasks.text import named_score
 from edgecnn.tasks.wrong import check_label_count, wrong_outputs, wrong_task
@@ -28,7 +29,8 @@ RECORDED, SHOWN = 5, 3  # best classes in a record, in a line of text
 class Classify(Task[Classes]):
     """Classification of whole images, measured by top-1."""
 
-    name, prediction, model, data = "classify", Classes, "a classifier", "classes"
+    name: ClassVar[TaskName] = "classify"
+    prediction, model, data = Classes, "a classifier", "classes"
     decoders, default_decoder = tuple(CLASSIFIERS), "softmax"
     truth = "label"
     compared, metric, allowed_drop, golden = "labels", "top1", 0.005, ("classes",)

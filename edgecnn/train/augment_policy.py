@@ -109,6 +109,7 @@ POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {
     "classify": _CLASSIFY,
     "regress": _CLASSIFY,
     "detect": _DETECT,
+    "signal": dict.fromkeys(("light", "standard", "strong"), AugmentPolicy()),  # a mirrored signal runs backwards
     "restore": dict.fromkeys(("light", "standard", "strong"), AugmentPolicy(flip=0.5)),
     "embed": {name: dataclasses.replace(policy, mixup=0.0) for name, policy in _CLASSIFY.items()},
     "segment": _DENSE,

@@ -29,11 +29,12 @@ class ClassificationObjective:
     preprocess: Preprocess
     config: TrainConfig
     classes: int
+    task: str = "classify"
     _augment: Augmenter = field(init=False)
 
     def __post_init__(self) -> None:
         size, channels = self.preprocess.size, self.preprocess.channels
-        policy = self.config.policy("classify")
+        policy = self.config.policy(self.task)
         object.__setattr__(self, "_augment", Augmenter(policy, size, channels, pad=0))
 
     def __len__(self) -> int:

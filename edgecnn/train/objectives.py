@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,22 @@ def _classify(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> O
     return ClassificationObjective(images, card.preprocess, config, len(card.labels))
 
 
+def _windows(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
+    return ClassificationObjective(images, card.preprocess, config, len(card.labels), "signal")
+
+
+def with_signal(card: ModelCard, datasets: Sequence[Dataset]) -> ModelCard:
+    """The card with the sample rate, the hop and the channels of the training signals; raises ``InputError`` where windows do not fit."""
+    signal = datasets[0].signal
+    shape, size = datasets[0].samples[0].read().shape[:2], card.preprocess.size
+    if signal is None or shape != size:
+        raise InputError(
+            f"--data: windows of {shape[0]} channels and {shape[1]} samples do not fit a model for {size[0]} and {size[1]}",
+            f"train it with --size {shape[0]}x{shape[1]}",
+        )
+    return card.replace(preprocess=dataclasses.replace(card.preprocess, signal=signal))
+
+
 def _detect(images: InMemoryImages, card: ModelCard, config: TrainConfig) -> Objective:
     reach = float(card.model["options"].get("reach", DEFAULT_REACH))
     return DetectionObjective(images, card.preprocess, config, reach)
@@ -57,6 +74,7 @@ TRAINED: Mapping[TaskName, TrainedTask] = {
     "segment": TrainedTask(_segment, fits_images=False),
     "pose": TrainedTask(PoseObjective, fits_images=False),
     "regress": TrainedTask(RegressionObjective, prepare=with_target_scale),
+    "signal": TrainedTask(_windows, with_signal, fits_images=False),
     "restore": TrainedTask(RestorationObjective, fits_images=False, loaded=originals),
     "embed": TrainedTask(EmbeddingObjective, fits_images=False, data="classify"),
 }

@@ -34,7 +34,9 @@ def probes(real: Sequence[Image], preprocess: Preprocess) -> list[Probe]:
     height, width = preprocess.size
     fallback = [] if real else [Probe(NOISE_ONLY, _blurred(height, width, sigma)) for sigma in (1, 2, 4, 8)]
     synthetic = [Probe(kind, pattern(kind, height, width)) for kind in PATTERNS]
-    shapes = [Probe(kind, pattern("gradient", *size)) for kind, size in EXTREME_SHAPES.items()]
+    # a window of a signal always has the size of the input
+    extremes = {} if preprocess.signal else EXTREME_SHAPES
+    shapes = [Probe(kind, pattern("gradient", *size)) for kind, size in extremes.items()]
     return [Probe(REAL, image) for image in real] + fallback + synthetic + shapes
 
 

@@ -15,6 +15,7 @@ from edgecnn.runtime.draw.masks import draw_mask
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
 from edgecnn.runtime.draw.panels import draw_classes, draw_neighbours, draw_tensors, draw_values
 from edgecnn.runtime.draw.poses import draw_poses
+from edgecnn.runtime.draw.waveform import draw_waveform
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import for_prediction
 from edgecnn.types import Float32, Image, Overlay, Prediction, Result
@@ -29,6 +30,7 @@ DRAWINGS: Mapping[TaskName, Drawing] = {
     "regress": draw_values,
     "embed": draw_neighbours,
     "restore": lambda canvas, found, labels, factor: found.image,
+    "signal": draw_waveform,
     "raw": draw_tensors,
     "segment": draw_mask,
     "pose": draw_poses,

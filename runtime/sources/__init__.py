@@ -17,6 +17,7 @@ from edgecnn.runtime.sources.redact import expand_variables, redact_address
 __all__ = ["Failure", "ReconnectOptions", "ReconnectingSource", "SilenceError", "Source", "open_source"]
 
 _CAMERA_NUMBER = re.compile(r"[0-9]{1,9}(\?|$)")
+SIGNAL_FILE = re.compile(r"\.(csv|wav)($|\?)", re.IGNORECASE)
 _KINDS = "an image, a folder of images, a video, a camera number, an rtsp:// or http:// address, or scene:cups"
 
 
@@ -41,6 +42,7 @@ def open_source(
     standard input                          - : JPEGs (ffmpeg -f mjpeg -), or what FFmpeg reads
     OpenCV's own                            gst:PIPELINE ! appsink, ffmpeg:ANYTHING
     the built-in scene                      scene:cups
+    a signal                                a path of a .csv or .wav file (log.csv?columns=ax,ay&rate=1000), serial:/dev/ttyUSB0?baud=115200
     ======================================  =============================================================================
 
     ``${NAME}`` in an address is replaced by the environment variable and never shown, which keeps passwords out of files and process
@@ -66,7 +68,7 @@ def open_source(
             raise SourceError(f"{redact_address(text)} can't be opened: {reason}", "check the path") from error
     if repeat != 1:
         raise SourceError(f"--repeat: {live.name} never ends", "leave --repeat out")
-    if reconnect is None or not live.live or text == "-" or text.startswith("scene:"):
+    if reconnect is None or not live.live or text == "-" or text.startswith(("scene:", "serial:")):
         return live
     return ReconnectingSource(partial(_open_again, text, options), reconnect)
 
@@ -107,6 +109,10 @@ def _open_again(text: str, options: _Options) -> Source:
 
 
 def _open_live(text: str, options: _Options) -> Source | None:
+    if text.startswith("serial:"):
+        from edgecnn.runtime.sources.signals import SerialLine
+
+        return SerialLine(text, timeout=options.timeout)
     if text.startswith("scene:"):
         from edgecnn.runtime.sources.scene import SceneCamera
 
@@ -165,6 +171,12 @@ def _exists(text: str) -> bool:
 def _open_files(text: str, repeat: int, options: _Options) -> Source:
     from edgecnn.runtime.sources import image_patterns, images
 
+    if SIGNAL_FILE.search(text):
+        from edgecnn.runtime.sources.signals import SignalFile, split_address
+
+        file, query = split_address(text)
+        if file.is_file():
+            return SignalFile(file, query, paced=bool(options.paced))
     if image_patterns.is_pattern(text):
         return image_patterns.open_pattern(text, repeat=repeat, max_pixels=options.max_pixels)
     path = Path(text)

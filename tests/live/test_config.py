@@ -65,6 +65,8 @@ TEXTS = {
     "gallery": "known",
     "match-threshold": "0.7",
     "vectors": True,
+    "class-score": "0.7",
+    "class-hold": "2s",
     "out": "v.mp4",
     "segment": "10m",
     "segments-size": "50GB",

@@ -10,7 +10,7 @@ import edgecnn.runtime
 from edgecnn.runtime.event_kinds import EVENT_KINDS
 
 RUNTIME = Path(edgecnn.runtime.__path__[0])
-KIND = re.compile(r"(camera|size|inference|line|zone)-[a-z]+|late")
+KIND = re.compile(r"(camera|size|inference|line|zone|class)-[a-z]+|late")
 
 
 def emitted() -> set[str]:

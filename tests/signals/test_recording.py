@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import InputError
-from edgecnn.signals.recording import Recording, as_input, windows
+from edgecnn.signals.recording import Recording, windows
 from edgecnn.types import Float32
 
 
@@ -47,7 +47,3 @@ def test_another_sample_rate_is_refused() -> None:
     recording.check_rate(8050.0, "a.wav")
     with pytest.raises(InputError, match="8000 samples a second, but the model needs 12000"):
         recording.check_rate(12000.0, "a.wav")
-
-
-def test_a_window_becomes_an_input_of_height_one() -> None:
-    assert as_input(numbers(5, 2)).shape == (1, 5, 2)

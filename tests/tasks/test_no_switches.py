@@ -28,6 +28,7 @@ TYPES = {
     "edgecnn.runtime.sinks.files.coco_results": "a file of boxes",
     "edgecnn.runtime.sinks.files.mot_text": "a file of boxes",
     "edgecnn.runtime.sinks.files.snapshot": "a frame without boxes is not kept",
+    "edgecnn.runtime.steps.class_events": "events of classes",
     "edgecnn.runtime.steps.class_filter": "filters boxes",
     "edgecnn.runtime.steps.gallery": "names vectors",
     "edgecnn.runtime.steps.line_counter": "counts boxes",

@@ -29,6 +29,7 @@ from edgecnn.types import (
     RawTensors,
     TensorSpec,
     Values,
+    WindowClasses,
 )
 
 BOXES = Detections(np.float32([[1, 2, 30, 40]]), np.float32([0.75]), np.int64([1]))
@@ -38,6 +39,7 @@ EXAMPLES: dict[str, Prediction] = {
     "regress": Values(np.float32([3.5, -1])),
     "segment": Mask(np.uint8([[0, 0, 1], [0, 1, 255]] * 40)),
     "pose": Poses(np.float32([[[10, 20, 0.9], [90, 80, 0.4]]]), np.float32([0.75]), np.float32([[10, 20, 90, 80]]), ((0, 1),)),
+    "signal": WindowClasses(np.float32([0.25, 0.75])),
     "restore": Picture(np.full((320, 320, 3), 7, np.uint8)),
     "embed": Embedding(np.float32([0.6, 0.8]), "mug", (Neighbour("mug", 0.75, "mug.png"), Neighbour("glass", 0.5, "glass.png"))),
     "raw": RawTensors({"mask": np.float32([[[0, 2.5]]]), "count": np.int64([3])}),
