@@ -42,8 +42,10 @@ after SIGTERM, both with all outputs finished; 2 after an error.
 def command(context: click.Context, /, file: Path | None, **values: Any) -> None:
     """``edgecnn run``."""
     from edgecnn.errors import EdgeCnnError
+    from edgecnn.live.memory import limit_pools
     from edgecnn.live.session import Session
 
+    limit_pools()
     with StopSignals() as signals:
         session = Session(run_config(context, file, values))
 

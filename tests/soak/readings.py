@@ -9,7 +9,7 @@ from typing import Any
 
 
 def read_process(pid: int) -> dict[str, float]:
-    """Resident memory in MiB, open files, sockets and threads of a process; {} where it has ended."""
+    """Resident memory in MiB, all and without parts of files, open files, sockets and threads of a process; {} where it has ended."""
     try:
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
         links = []
@@ -18,6 +18,7 @@ def read_process(pid: int) -> dict[str, float]:
                 links.append(str(path.readlink()))
         return {
             "mib": round(int(status["VmRSS"].split()[0]) / 1024, 2),
+            "anonymous_mib": round(int(status["RssAnon"].split()[0]) / 1024, 2),
             "files": len(links),
             "sockets": sum(link.startswith("socket:") for link in links),
             "threads": int(status["Threads"]),
@@ -33,7 +34,9 @@ def plot(readings: Sequence[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(10, 8), layout="constrained")
     memory, counts, ages = figure.subplots(3, 1, sharex=True)
     hours = [one["s"] / 3600 for one in readings]
-    memory.plot(hours, [one.get("mib") for one in readings])
+    memory.plot(hours, [one.get("mib") for one in readings], label="all")
+    memory.plot(hours, [one.get("anonymous_mib") for one in readings], label="without parts of files")
+    memory.legend(loc="lower right")
     memory.set_ylabel("resident memory, MiB")
     for name in ("files", "sockets", "threads"):
         counts.plot(hours, [one.get(name) for one in readings], label=name)

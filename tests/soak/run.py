@@ -150,6 +150,7 @@ def figures(readings: list[dict[str, Any]], hours: float) -> list[TargetCheck]:
     silent = sum("page" in one for one in readings)
     return [
         TargetCheck.of(f"growth of memory in {hours:g} hours, MiB", [growth("mib")], 10.0, at_most=True),
+        TargetCheck.of("of it without parts of files, MiB", [growth("anonymous_mib")]),
         TargetCheck.of("growth of open files", [growth("files")], 4.0, at_most=True),
         TargetCheck.of("growth of threads", [growth("threads")], 2.0, at_most=True),
         TargetCheck.of("most frames of a camera in flight", [max(flying, default=-1)], 4.0, at_most=True),
