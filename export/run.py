@@ -80,6 +80,8 @@ def export_all(
         warn("warning: verified with blurred noise, because no real images were given; set --verify-data")
     if config.calibration is not None and has_trained_ranges(model):
         warn("warning: --calibration has no effect: this network was trained for int8 and keeps its own ranges")
+    if config.max_drop is not None and "int8" in config.tried and has_trained_ranges(model):
+        warn("warning: --max-drop leaves no layer in float: this network was trained for int8 and keeps its own ranges")
     sources = {
         kind: _source(config, model, card, selection, kind) for kind in {_kind(model, precision) for precision in config.tried}
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgecnn.errors import InputError, first_line
 from edgecnn.export.budget.methods import BIASES, Candidates, Method
 from edgecnn.export.budget.search import Keep, fewest
 from edgecnn.export.budget.sensitivity import Sensitivities, measure
@@ -81,7 +82,11 @@ class Fit:
     def _leave_in_float(self) -> Attempt | None:
         # corrected biases make up for rounded weights, and would be wrong in a layer that stays in float
         method = min((one for one in self.attempts if BIASES not in one.method.changes), key=lambda one: one.rank).method
-        found = self.measured()
+        try:
+            found = self.measured()
+        except InputError as error:  # the ONNX graph, in which sensitivity is measured, can't be made
+            self.say(f"{self.judge.format}: no layer can be left in float: {error.problem}")
+            return None
 
         def passes(keep: Keep) -> bool:
             attempt = self.attempt(method, keep)
@@ -109,10 +114,16 @@ class Fit:
         known = next((one for one in self.attempts if (one.method, one.keep) == (method, keep)), None)
         if known is not None:
             return known
-        program = self.candidates.program(method, self.plan(keep))
-        if program is None:
-            return None
-        attempt = Attempt(method, keep, self.judge(program))
+        try:
+            program = self.candidates.program(method, self.plan(keep))
+            if program is None:
+                return None
+            outcome = self.judge(program)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except Exception as error:  # a quantizer or an engine that refuses one candidate may take another
+            outcome = self.judge.failed(f"{type(error).__name__}: {first_line(error)}")
+        attempt = Attempt(method, keep, outcome)
         self.attempts.append(attempt)
         self.say(_line(self.judge.format, attempt))
         return attempt

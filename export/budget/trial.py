@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.card import ModelCard
-from edgecnn.export.budget.noise import signal_to_noise
+from edgecnn.export.budget.noise import MOST_DB, signal_to_noise
 from edgecnn.export.config import FORMATS, SUFFIXES
 from edgecnn.export.quiet import quiet
 from edgecnn.export.verify.accuracy import Accuracy
@@ -24,7 +24,7 @@ from edgecnn.integrity.digest import sealed
 class Outcome:
     """What a file loses against PyTorch: ``drop`` in points of ``measure``, signal to noise of its outputs in decibels.
 
-    ``violations`` are what the verification finds out of tolerance, ``size`` the bytes of the file.
+    ``violations`` are what the verification finds out of tolerance, ``size`` the bytes of the file, 0 where none could be made.
     """
 
     drop: float
@@ -54,6 +54,10 @@ class Judge:
         if self.accuracy is not None:
             return self.accuracy.pytorch.primary_title
         return "mean error" if self.card.task == "regress" else "agreement"
+
+    def failed(self, reason: str) -> Outcome:
+        """The outcome of a program that could not be made or run."""
+        return Outcome(100.0, self.measure, -MOST_DB, 0, (reason,))
 
     def write(self, program: Any, name: str, precision: str = "int8") -> Path:
         """The program as a file with a card."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.errors import EdgeCnnError
+from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.export.budget.fit import Attempt, Fit
 from edgecnn.export.budget.latency import latencies_ms
 from edgecnn.export.budget.methods import Candidates
@@ -69,6 +69,10 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
         candidates = Candidates(job.prepared, job.format, job.calibration.feeds(job.prepared.card))
         fit = Fit(candidates, judge, job.points, say)
         found = fit.run()
+        if not found.outcome.size:
+            raise InputError(
+                f"the {job.format} model can't be made int8: {found.outcome.violations[0]}", "export it in another precision"
+            )
         program = fit.program(found)
         costs = _costs(job, fit, found, judge)
         notes = _text(job, fit, found, costs)
@@ -98,7 +102,8 @@ def _costs(job: BudgetJob, fit: Fit, found: Attempt, judge: Judge) -> list[Cost]
     layers = len(fit.sensitivities.layers) if fit.sensitivities is not None else 0
     files: dict[str, tuple[Path, int, float | None]] = {}
     files["fp32"] = (judge.write(job.prepared.program(job.format), "fp32", "fp32"), layers, None)
-    files["int8"] = (judge.write(fit.program(plain), "int8"), 0, plain.outcome.drop)
+    if plain.outcome.size:
+        files["int8"] = (judge.write(fit.program(plain), "int8"), 0, plain.outcome.drop)
     if found is not plain:
         name = "int8 within the budget" if found.outcome.within(job.points) else "int8 nearest to the budget"
         files[name] = (judge.write(fit.program(found), "found"), len(found.keep), found.outcome.drop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,11 @@ from edgecnn.export import Calibration
 from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
 from edgecnn.export.config import FORMATS
 from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.formats import to_onnx
+from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.backends import open_backend
-from tests.export.budget.conftest import SENSITIVE
+from tests.export.budget.conftest import SENSITIVE, uneven
 
 
 def job(model: PreparedModel, calibration: Calibration, evidence: Evidence, out: Path, format: str, points: float) -> BudgetJob:
@@ -62,3 +65,24 @@ def test_a_budget_that_cannot_be_met_keeps_the_best_file_under_another_name(
     record = ModelCard.from_json(backend.metadata[CARD_KEY], "file").calibration
     backend.close()
     assert record["within_budget"] is False
+
+
+def test_a_quantizer_that_refuses_one_candidate_may_take_another(
+    uneven_calibration: Calibration, uneven_evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = to_onnx.int8
+
+    def refusing(calibration: Any, plan: QuantizationPlan) -> Any:
+        if plan.ranges == "min-max":
+            raise RuntimeError("scale value (inf)\nand more")
+        return make(calibration, plan)
+
+    monkeypatch.setattr(to_onnx, "int8", refusing)
+    model = uneven(homogeneous=True)
+    artifact = export_within(job(model, uneven_calibration, uneven_evidence, tmp_path, "onnx", 100.0), lambda _: None)
+    backend = open_backend(artifact.path)
+    tried = ModelCard.from_json(backend.metadata[CARD_KEY], "file").calibration["budget"]["tried"]
+    backend.close()
+    assert "RuntimeError: scale value (inf)" in artifact.notes
+    assert tried[0]["method"] == "min-max"
+    assert tried[0]["drop_points"] == 100
