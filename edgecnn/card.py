@@ -241,6 +241,7 @@ _DECODE_OPTIONS = record(
         "score_threshold": number(0, 1),
         "iou_threshold": number(0, 1),
         "max_detections": integer(1, 10**6),
+        "label_threshold": number(0, 1),
         "strides": items(integer(2, 65535), least=1, most=8),
         "first_class": integer(0, 65535),
         "scale": _PER_VALUE,

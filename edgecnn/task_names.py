@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-TaskName = Literal["classify", "detect", "regress", "embed", "restore", "signal", "raw", "segment", "pose"]
+TaskName = Literal["classify", "detect", "regress", "embed", "restore", "signal", "multilabel", "raw", "segment", "pose"]
 TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-DECODE_OPTIONS = ("score_threshold", "iou_threshold", "max_detections")
+DECODE_OPTIONS = ("score_threshold", "iou_threshold", "max_detections", "label_threshold")
 """Names of the thresholds in the decode options of a card and in the options of a command."""
 
 # Where a card names none.
 NMS_SCORE: Final = 0.25
 NMS_IOU: Final = 0.6
 MAX_DETECTIONS: Final = 100
+
+# Multi-label classification: a label from this score on applies, where a card names no other.
+LABEL_SCORE: Final = 0.5
 
 # Live: boxes from this score on are shown and written. Cards keep weaker ones, which only evaluation needs.
 SHOWN_SCORE: Final = 0.3

@@ -229,6 +229,22 @@ class Poses(Prediction):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LabelScores(Prediction):
+    """Score in 0..1 of each label of one image, (C,) float32; those from ``threshold`` on apply."""
+
+    score: Float32
+    threshold: float
+
+    def __post_init__(self) -> None:
+        _check(self.score, "label scores", (None,), np.float32)
+
+    @property
+    def chosen(self) -> NDArray[np.bool_]:
+        """Whether each label applies, (C,)."""
+        return np.asarray(self.score >= self.threshold, np.bool_)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RawTensors(Prediction):
     """The outputs of a model by name, of any shape and dtype, without a meaning."""
 

@@ -83,9 +83,7 @@ def copy_pictures(check: DatasetCheck, most: int = 8) -> list[list[Picture]]:
 
 def _classes(sample: Sample) -> set[int]:
     """The classes of an image; -1 where it has neither boxes nor a label."""
-    if sample.boxes is not None and len(sample.boxes):
-        return set(sample.boxes.class_id.tolist())
-    return {-1} if sample.label is None else {sample.label}
+    return set(sample.classes) or {-1}
 
 
 def _read(check: DatasetCheck, place: Place) -> Image | None:
@@ -102,7 +100,9 @@ def _whole(check: DatasetCheck, place: Place) -> Picture | None:
         return None
     words = check.shown(place)
     if sample.boxes is None:
-        own = check.labels[sample.label] if sample.label is not None else "" if sample.value is None else f"{sample.value:g}"
+        own = ", ".join(check.labels[index] for index in sorted(sample.classes)) or (
+            "" if sample.value is None else f"{sample.value:g}"
+        )
         return _picture(_scaled(image)[0], f"{own}: {words}" if own else words)
     scaled, factor = _scaled(image)
     captions = len(sample.boxes) <= MOST_CAPTIONS

@@ -79,7 +79,7 @@ DATA_FORMAT: Option = (
     {
         "metavar": "FORMAT",
         "default": "",
-        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, values, mot, folders or images; "
+        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, values, labels, mot, folders or images; "
         "as format= in its address.",
     },
 )
@@ -112,6 +112,7 @@ MODEL_OPTIONS: Options = (
     config_option("score-threshold", "Minimum score of a detection."),
     config_option("iou-threshold", "IoU threshold of non-maximum suppression."),
     config_option("max-detections", "Maximum detections per frame."),
+    config_option("label-threshold", "Minimum score of a label that applies (--task multilabel)."),
 )
 
 

@@ -77,4 +77,5 @@ _DECORATORS: tuple[Callable[[Command], Command], ...] = (
     card_option("score-threshold", "Minimum score of a box."),
     card_option("iou-threshold", "IoU threshold of NMS."),
     card_option("max-detections", "Maximum number of boxes per image."),
+    card_option("label-threshold", "Minimum score of a label that applies (--task multilabel)."),
 )

@@ -2,7 +2,7 @@
 
 ``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
-format        idx, coco, voc, yolo, masks, values, mot, folders or images, where the files can be read as several formats
+format        idx, coco, voc, yolo, masks, values, labels, mot, folders or images, where the files can be read as several formats
 task          detect, segment or pose, where the dataset has boxes, masks and key points; otherwise the model's task decides
 labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
 list          a file with the names of the images to use, one per line

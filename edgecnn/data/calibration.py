@@ -162,8 +162,7 @@ def _described(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, Any]:
     """Number of images by class; an image with boxes counts once for each class in it."""
     counts: Counter[int] = Counter()
     for sample in samples:
-        shown = set() if sample.boxes is None else set(sample.boxes.class_id.tolist())
-        counts.update(shown if sample.label is None else {sample.label})
+        counts.update(sample.classes)
     return {"classes": {dataset.labels[index]: counts[index] for index in sorted(counts)}} if counts else {}
 
 

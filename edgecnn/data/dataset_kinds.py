@@ -29,7 +29,7 @@ def open_dataset(
     limit: int | None = None,
     task: TaskName | None = None,
 ) -> Dataset:
-    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, masks, values, images) or a COCO .json file.
+    """Open a dataset: "scene:...", a folder (IDX, classes, YOLO, VOC, COCO, masks, values, labels, images) or a COCO .json file.
 
     Parameters may follow after a "?": see ``edgecnn.data.address``. ``split`` is the same as ``?split=``; None opens all images.
     ``labels``, a sequence, "a,b,c" or the path of a file with one name per line, are the names of classes 0, 1, ... where

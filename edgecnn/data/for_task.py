@@ -1,4 +1,4 @@
-"""Turns a dataset into one of a model's task, where the task has no datasets of its own."""
+"""Turns a dataset into one of a model's task, where its ground truth says enough."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from edgecnn.card import ModelCard
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.degrade import Degradation, cover, degrade, fixed_random
+from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.types import Image
 
@@ -17,13 +18,14 @@ def for_task(dataset: Dataset, card: ModelCard) -> Dataset:
 
     A dataset with the same ground truth fits: images with classes are also those of embeddings, whose classes should be similar. Images
     of any kind are those of restoration: the centre of each, of the size of the model's output, is the original of a smaller or noisy
-    input.
+    input. Where a model gives labels, those of an image are the classes of its boxes.
     """
     truth = find(card.task).truth
     if truth == "read":
         how = Degradation.of(card.decode.options)
         size = (card.preprocess.size[0] * how.upscale, card.preprocess.size[1] * how.upscale)
         return dataclasses.replace(dataset.map(partial(_degraded, size=size, how=how)), task=card.task)
+    dataset = labels_of_boxes(dataset, card.task)
     same = bool(truth) and truth == find(dataset.task).truth
     return dataclasses.replace(dataset, task=card.task) if same else dataset
 
@@ -49,3 +51,23 @@ class _Original:
         if self._image is None:
             self._image = cover(self._sample.read(), self._size)
         return self._image
+
+
+def labels_of_boxes(dataset: Dataset, task: TaskName) -> Dataset:
+    """A dataset of boxes as one of labels for a multi-label ``task``: those of an image are the classes of its boxes.
+
+    A class with crowd boxes only counts as not labelled there. Other datasets are unchanged.
+    """
+    if find(task).truth != "labels" or not find(dataset.task).has_boxes:
+        return dataset
+    return dataclasses.replace(dataset.map(_with_labels), task=task)
+
+
+def _with_labels(sample: Sample) -> Sample:
+    boxes = sample.boxes
+    if boxes is None:
+        return sample
+    sure = boxes if boxes.crowd is None else boxes.pick(~boxes.crowd)
+    labels = frozenset(sure.class_id.tolist())
+    unsure = frozenset(boxes.class_id.tolist()) - labels
+    return dataclasses.replace(sample, boxes=None, labels=labels, unlabelled=sample.unlabelled | unsure)

@@ -65,6 +65,7 @@ KINDS = (
     Kind("masks", "images with masks", "images/ and masks/ with a .png for each image, and classes.txt"),
     Kind("values", "values", "images with values.csv"),
     Kind("signals", "signals", "a folder of .csv or .wav files for each class"),
+    Kind("labels", "labels", "images with labels.csv: several labels for an image"),
     Kind("mot", "MOT Challenge", "MOT Challenge: gt/gt.txt with img1/ or a video"),
 )
 FOLDERS = Kind("folders", "class folders", "a folder of images for each class")
@@ -184,8 +185,8 @@ def _by_class(dataset: Dataset) -> tuple[Counter[int], int]:
         if sample.boxes is not None:
             found.update(sample.boxes.class_id.tolist())
             empty += not len(sample.boxes)
-        elif sample.label is not None:
-            found[sample.label] += 1
+        else:
+            found.update(sample.classes)
     return found, empty
 
 

@@ -95,6 +95,7 @@ def _renamed(sample: Sample, new_of: Int64) -> Sample:
     return dataclasses.replace(
         sample,
         label=None if sample.label is None else int(new_of[sample.label]),
+        labels=None if sample.labels is None else frozenset(new_of[list(sample.labels)].tolist()) - {-1},
         unlabelled=_still_unlabelled(sample.unlabelled, new_of),
         boxes=None if sample.boxes is None else _with_classes(sample.boxes, new_of[sample.boxes.class_id]),
         mask=None if sample.mask is None else partial(_renamed_mask, sample.mask, new_of),

@@ -14,7 +14,8 @@ from edgecnn.types import Boxes, Float32, Image
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One image, read lazily, with a label (classification), boxes (detection), a value (regression), a mask or key points.
+    """One image, read lazily, with a label (classification), any number of ``labels`` (multi-label), boxes (detection), a value
+    (regression), a mask or key points.
 
     ``read()`` gives (H, W, 3) uint8 BGR. Samples of one ``group`` (a clip, a patient) are never split.
     ``image_id`` is the dataset's own id where it has one. ``unlabelled`` are classes of the dataset that are not labelled in this
@@ -35,12 +36,14 @@ class Sample:
     mask: Callable[[], Image] | None = None
     points: Float32 | None = None
     original: Callable[[], Image] | None = None
+    labels: frozenset[int] | None = None
 
     @property
     def classes(self) -> frozenset[int]:
         """The classes that the image is labelled with."""
         boxes = () if self.boxes is None else self.boxes.class_id.tolist()
-        return frozenset(boxes) if self.label is None else frozenset((self.label, *boxes))
+        own = () if self.label is None else (self.label,)
+        return frozenset((*own, *boxes, *(self.labels or ())))
 
 
 class LazySamples(Sequence[Sample]):

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.labels import normalize
-from edgecnn.types import NO_CLASS, Array, Classes, Detections, Float32, Int64, Mask, Poses
+from edgecnn.types import NO_CLASS, Array, Classes, Detections, Float32, Int64, LabelScores, Mask, Poses
 
 UNNAMED = re.compile(r"(class|label|id)?[ _-]?\d+")
 SHOWN = 8
@@ -35,7 +35,7 @@ class ClassMap:
         kept = predicted[ids >= 0]
         return Detections(kept.xyxy, kept.score, ids[ids >= 0], kept.track_id)
 
-    def scores(self, predicted: Classes) -> Float32:
+    def scores(self, predicted: Classes | LabelScores) -> Float32:
         """Scores (C,) in the order of the dataset's classes: the highest of the classes mapped to it, -inf for none."""
         self._check(len(predicted.score))
         scores = np.full(self.count, -np.inf, np.float32)

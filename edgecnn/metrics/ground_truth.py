@@ -52,6 +52,11 @@ class GroundTruthSample(Protocol):
         ...
 
     @property
+    def labels(self) -> frozenset[int] | None:
+        """True labels, for multi-label classification."""
+        ...
+
+    @property
     def unlabelled(self) -> frozenset[int]:
         """Classes that this image may show without a label: detections of them are ignored."""
         ...

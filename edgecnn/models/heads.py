@@ -1,4 +1,4 @@
-"""Output heads of classification networks: class scores, or continuous values."""
+"""Output heads of classification networks: class scores, scores of independent labels, or continuous values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from edgecnn.task_names import TaskName
 
-HeadKind = Literal["classify", "regress"]
+HeadKind = Literal["classify", "regress", "multilabel"]
 
 
 def task_for(head: HeadKind) -> TaskName:

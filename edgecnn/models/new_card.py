@@ -9,7 +9,7 @@ from typing import Any, cast
 from edgecnn.card import Decode, ModelCard, Preprocess, Resize
 from edgecnn.models.registry import create, defaults
 from edgecnn.task_names import TaskName
-from edgecnn.thresholds import MATCH_SIMILARITY, MAX_DETECTIONS, NMS_IOU
+from edgecnn.thresholds import LABEL_SCORE, MATCH_SIMILARITY, MAX_DETECTIONS, NMS_IOU
 from edgecnn.types import TensorSpec
 
 Options = Mapping[str, Any]
@@ -91,12 +91,17 @@ def _map(name: str, channels: int, size: tuple[int, int]) -> TensorSpec:
     return TensorSpec(name, (1, channels, size[0] // STRIDE, size[1] // STRIDE), "float32")
 
 
+def _labels(_: Options) -> Decode:
+    return Decode("sigmoid", {"label_threshold": LABEL_SCORE})
+
+
 OUTPUTS: Mapping[TaskName, _NewModel] = {
     "classify": _NewModel("stretch", lambda _: Decode("softmax"), _row("logits", "classes")),
     "detect": _NewModel("letterbox", lambda _: Decode("fcos", dict(DETECT)), _boxes_and_scores),
     "segment": _NewModel(
         "letterbox", lambda _: Decode("argmax"), lambda size, options: (_map("logits", options["classes"], size),)
     ),
+    "multilabel": _NewModel("stretch", _labels, _row("logits", "classes")),
     "pose": _NewModel(
         "letterbox",
         lambda _: Decode("centres", dict(POSE)),

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.models.heads import HeadKind, task_for
 from edgecnn.task_names import TaskName
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def names() -> tuple[str, ...]:
 def task_of(name: str, options: Mapping[str, Any] | None = None) -> TaskName:
     """The task of the model ``name`` with ``options``, without importing it; raises ``InputError`` for an unknown name."""
     found = _entry(name).task
-    return "regress" if found == "classify" and (options or {}).get("head") == "regress" else found
+    head = (options or {}).get("head", "classify")
+    return task_for(head) if found == "classify" and head in get_args(HeadKind) else found
 
 
 def defaults(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from edgecnn.errors import InputError
 from edgecnn.postprocess.argmax import argmax
 from edgecnn.postprocess.blazeface import blazeface
 from edgecnn.postprocess.centres import centres
-from edgecnn.postprocess.classes import probabilities, softmax
+from edgecnn.postprocess.classes import label_scores, probabilities, sigmoid, softmax
 from edgecnn.postprocess.detr import detr
 from edgecnn.postprocess.embedding import embedding
 from edgecnn.postprocess.fastestdet import fastestdet
@@ -31,6 +31,7 @@ from edgecnn.types import (
     Classes,
     Detections,
     Embedding,
+    LabelScores,
     Mask,
     Picture,
     Poses,
@@ -61,6 +62,7 @@ CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
 }
 REGRESSORS: Mapping[str, Callable[[Tensors, ModelCard], Values]] = {"values": values}
 EMBEDDERS: Mapping[str, Callable[[Tensors, ModelCard], Embedding]] = {"embedding": embedding}
+MULTILABEL: Mapping[str, Callable[[Tensors, ModelCard], LabelScores]] = {"sigmoid": sigmoid, "label-scores": label_scores}
 RESTORERS: Mapping[str, Callable[[Tensors, ModelCard], Picture]] = {"picture": picture}
 WINDOW_CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], WindowClasses]] = {"window-softmax": window_classes}
 RAW: Mapping[str, Callable[[Tensors, ModelCard], RawTensors]] = {"raw": raw}
@@ -78,6 +80,7 @@ DECODERS: Mapping[str, Decoder] = {
     **EMBEDDERS,
     **RESTORERS,
     **WINDOW_CLASSIFIERS,
+    **MULTILABEL,
     **RAW,
     **SEGMENTERS,
     **POSE_DECODERS,

@@ -1,4 +1,4 @@
-"""Decodes the outputs of classifiers: one score per class."""
+"""Decodes the outputs of classifiers: one score per class, or one per label where any number of labels applies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.postprocess.tensors import unexpected_outputs
-from edgecnn.types import Classes, Float32, Tensors
+from edgecnn.thresholds import LABEL_SCORE
+from edgecnn.types import Classes, Float32, LabelScores, Tensors
 
 
 def softmax(outputs: Tensors, card: ModelCard) -> Classes:
@@ -19,6 +20,21 @@ def softmax(outputs: Tensors, card: ModelCard) -> Classes:
 def probabilities(outputs: Tensors, card: ModelCard) -> Classes:
     """Probabilities (1, C), also (1, C, 1, 1) and the like, unchanged."""
     return Classes(_row(outputs, card))
+
+
+def sigmoid(outputs: Tensors, card: ModelCard) -> LabelScores:
+    """Sigmoid of the logits (1, C), also (1, C, 1, 1) and the like, one label each; option ``label_threshold``."""
+    # tanh does not overflow, as exp does for large negative logits
+    return LabelScores((0.5 + 0.5 * np.tanh(_row(outputs, card) / 2)).astype(np.float32), _threshold(card))
+
+
+def label_scores(outputs: Tensors, card: ModelCard) -> LabelScores:
+    """Scores in 0..1 (1, C), also (1, C, 1, 1) and the like, unchanged, one label each; option ``label_threshold``."""
+    return LabelScores(_row(outputs, card), _threshold(card))
+
+
+def _threshold(card: ModelCard) -> float:
+    return float(card.decode.options.get("label_threshold", LABEL_SCORE))
 
 
 def _row(outputs: Tensors, card: ModelCard) -> Float32:

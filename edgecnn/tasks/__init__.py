@@ -16,6 +16,7 @@ from edgecnn.tasks.classify import Classify
 from edgecnn.tasks.detect import Detect
 from edgecnn.tasks.embed import Embed
 from edgecnn.tasks.interface import Task
+from edgecnn.tasks.multilabel import MultiLabel
 from edgecnn.tasks.pose import Pose
 from edgecnn.tasks.raw import Raw
 from edgecnn.tasks.regress import Regress
@@ -35,6 +36,7 @@ TASKS: dict[TaskName, Task[Any]] = {
     "embed": Embed(),
     "restore": Restore(),
     "signal": Signal(),
+    "multilabel": MultiLabel(),
     "raw": Raw(),
     "segment": Segment(),
     "pose": Pose(),

@@ -100,7 +100,7 @@ class Embed(Task[Embedding]):
         """Recall@1 and recall@5, and the similarity that tells classes apart."""
         from edgecnn.metrics.retrieval import RetrievalAccumulator
 
-        return _Accumulator(RetrievalAccumulator(labels))
+        return _VectorAccumulator(RetrievalAccumulator(labels))
 
     def tuned(self, card: ModelCard, values: Mapping[str, float]) -> ModelCard:
         """With the similarity that 1 % of the pairs of different classes reach as the threshold of a match."""
@@ -110,7 +110,7 @@ class Embed(Task[Embedding]):
         return card.replace(decode=Decode(card.decode.name, {**card.decode.options, "match_threshold": round(threshold, 3)}))
 
 
-class _Accumulator:
+class _VectorAccumulator:
     def __init__(self, inner: RetrievalAccumulator) -> None:
         self._inner = inner
 

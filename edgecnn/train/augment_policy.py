@@ -108,6 +108,7 @@ _DENSE = {name: dataclasses.replace(policy, mosaic=0.0, mixup=0.0, erase=0.0) fo
 POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {
     "classify": _CLASSIFY,
     "regress": _CLASSIFY,
+    "multilabel": _CLASSIFY,
     "detect": _DETECT,
     "signal": dict.fromkeys(("light", "standard", "strong"), AugmentPolicy()),  # a mirrored signal runs backwards
     "restore": dict.fromkeys(("light", "standard", "strong"), AugmentPolicy(flip=0.5)),

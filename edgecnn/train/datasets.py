@@ -13,6 +13,7 @@ from tqdm import tqdm
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import shown_address, with_default
 from edgecnn.data.cache import cache_samples
+from edgecnn.data.for_task import labels_of_boxes
 from edgecnn.data.formats.unlabelled import to_unlabelled_boxes
 from edgecnn.data.join import join
 from edgecnn.data.problems import check_strict, to_stderr
@@ -99,7 +100,7 @@ def _open(
         if not config.classes:
             raise InputError(f"--pseudo: {dataset.name} has no classes to label", "name them with --classes")
         return to_unlabelled_boxes(dataset, config.classes)
-    dataset = to_classes(dataset, config.classes) if config.classes else dataset
+    dataset = labels_of_boxes(to_classes(dataset, config.classes) if config.classes else dataset, task)
     return dataclasses.replace(dataset, task=task) if find(task).truth == "read" else dataset  # any images are training data
 
 

@@ -33,7 +33,7 @@ class InMemoryImages:
     """``images`` (n, h, w, c) uint8 in the card's color order, with ``labels`` (n,) int64, ``boxes``, or ``values`` (n,) float32.
 
     ``labelled`` (n, C) bool: whether a class is labelled in an image. ``masks`` are (h, w) uint8, ``points`` (objects, K, 3) float32
-    those of ``boxes``.
+    those of ``boxes``. ``label_sets`` (n, C) bool: the labels of each image, where it has any number.
     """
 
     images: Image
@@ -41,6 +41,7 @@ class InMemoryImages:
     boxes: tuple[Boxes, ...]
     values: Float32
     labelled: NDArray[np.bool_]
+    label_sets: NDArray[np.bool_]
     masks: tuple[Image, ...] = ()
     points: tuple[Float32, ...] = ()
 
@@ -57,6 +58,7 @@ class LoadedTarget:
     value: float = math.nan
     boxes: Boxes | None = None
     unlabelled: frozenset[int] = frozenset()
+    labels: frozenset[int] = frozenset()
     problem: Problem | None = None
     mask: Image | None = None
     points: Float32 | None = None
@@ -103,15 +105,17 @@ def _tell(truths: Sequence[LoadedTarget], datasets: Sequence[Dataset], strict: b
 
 def _pixels(images: Image, truths: Sequence[LoadedTarget], classes: int) -> InMemoryImages:
     """The images that were read, without the gaps of those that could not be."""
-    labelled = np.ones((len(truths), classes), np.bool_)
-    for row, truth in zip(labelled, truths, strict=True):
-        row[list(truth.unlabelled)] = False
+    labelled, label_sets = np.ones((len(truths), classes), np.bool_), np.zeros((len(truths), classes), np.bool_)
+    for index, truth in enumerate(truths):
+        labelled[index, list(truth.unlabelled)] = False
+        label_sets[index, list(truth.labels)] = True
     return InMemoryImages(
         images if len(truths) == len(images) else images[[truth.index for truth in truths]],
         np.array([truth.label for truth in truths], np.int64),
         tuple(truth.boxes for truth in truths if truth.boxes is not None),
         np.array([truth.value for truth in truths], np.float32),
         labelled,
+        label_sets,
         tuple(truth.mask for truth in truths if truth.mask is not None),
         tuple(truth.points for truth in truths if truth.points is not None),
     )
@@ -148,7 +152,9 @@ class _Jobs:
         if boxes is not None:
             boxes = Boxes(place.to_input(boxes.xyxy).astype(np.float32), boxes.class_id, None, boxes.crowd)
         points = None if sample.points is None else points_to_input(sample.points, place)
-        return LoadedTarget(index, int(label), value, boxes, sample.unlabelled, mask=mask, points=points)
+        return LoadedTarget(
+            index, int(label), value, boxes, sample.unlabelled, labels=sample.labels or frozenset(), mask=mask, points=points
+        )
 
     def _sample(self, index: int) -> Sample:
         """Sample ``index`` of all datasets; created here, in the worker: rendering one of the scene takes as long as reading one."""

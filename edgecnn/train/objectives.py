@@ -15,6 +15,7 @@ from edgecnn.train.config import TrainConfig
 from edgecnn.train.detect import DetectionObjective
 from edgecnn.train.embed import EmbeddingObjective
 from edgecnn.train.in_memory import InMemoryImages
+from edgecnn.train.multilabel import MultiLabelObjective
 from edgecnn.train.objective import Objective
 from edgecnn.train.pose import PoseObjective
 from edgecnn.train.regress import RegressionObjective, with_target_scale
@@ -75,6 +76,7 @@ TRAINED: Mapping[TaskName, TrainedTask] = {
     "pose": TrainedTask(PoseObjective, fits_images=False),
     "regress": TrainedTask(RegressionObjective, prepare=with_target_scale),
     "signal": TrainedTask(_windows, with_signal, fits_images=False),
+    "multilabel": TrainedTask(MultiLabelObjective),
     "restore": TrainedTask(RestorationObjective, fits_images=False, loaded=originals),
     "embed": TrainedTask(EmbeddingObjective, fits_images=False, data="classify"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from edgecnn.data.problems import counted, to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.models import create
+from edgecnn.models.heads import HeadKind
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
 from edgecnn.task_names import TaskName
@@ -89,9 +90,12 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
 
 
 def _task(config: TrainConfig) -> TaskName:
-    """The task of the model; a classifier's network is trained for regression where the first dataset has values."""
+    """The task of the model; a classifier's network gets the head of the first dataset's task."""
     task = task_of(config.model, config.network())
-    return "regress" if task == "classify" and open_dataset(config.data[0], limit=1).task == "regress" else task
+    if task != "classify":
+        return task
+    data = open_dataset(config.data[0], limit=1).task
+    return data if data in get_args(HeadKind) else task
 
 
 def _new(config: TrainConfig, data: TrainingData, task: TaskName) -> tuple[nn.Module, ModelCard]:

@@ -13,7 +13,7 @@ from edgecnn.runtime.draw.boxes import draw_boxes
 from edgecnn.runtime.draw.captions import caption_box, class_color, draw_caption
 from edgecnn.runtime.draw.masks import draw_mask
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
-from edgecnn.runtime.draw.panels import draw_classes, draw_neighbours, draw_tensors, draw_values
+from edgecnn.runtime.draw.panels import draw_classes, draw_labels, draw_neighbours, draw_tensors, draw_values
 from edgecnn.runtime.draw.poses import draw_poses
 from edgecnn.runtime.draw.waveform import draw_waveform
 from edgecnn.task_names import TaskName
@@ -31,6 +31,7 @@ DRAWINGS: Mapping[TaskName, Drawing] = {
     "embed": draw_neighbours,
     "restore": lambda canvas, found, labels, factor: found.image,
     "signal": draw_waveform,
+    "multilabel": draw_labels,
     "raw": draw_tensors,
     "segment": draw_mask,
     "pose": draw_poses,

@@ -10,11 +10,12 @@ import numpy as np
 
 from edgecnn.labels import label_of
 from edgecnn.runtime.draw.captions import FONT, WHITE, Color, class_color, fit, font
+from edgecnn.tasks.multilabel import chosen
 from edgecnn.tasks.raw import tensor_lines
 from edgecnn.tasks.text import value_text
-from edgecnn.types import Classes, Embedding, Image, RawTensors, Values
+from edgecnn.types import Classes, Embedding, Image, LabelScores, RawTensors, Values
 
-TOP = 3
+TOP, MOST_LABELS = 3, 6
 GREY = (140, 140, 140)
 
 
@@ -61,6 +62,15 @@ def _draw_bars(canvas: Image, rows: Sequence[tuple[str, float, Color]]) -> None:
         cv2.putText(canvas, text, (pad, base), FONT, scale, WHITE, weight, cv2.LINE_AA)
         if not np.isnan(score):
             cv2.putText(canvas, f"{score:.2f}", (panel_w - pad - score_w, base), FONT, scale, WHITE, weight, cv2.LINE_AA)
+
+
+def draw_labels(canvas: Image, found: LabelScores, labels: Sequence[str] | None, factor: int) -> Image:
+    """Draw a dark panel in the upper left corner with the labels that apply, their scores and bars."""
+    rows = [
+        (label_of(labels or (), index), float(found.score[index]), class_color(index)) for index in chosen(found)[:MOST_LABELS]
+    ]
+    _draw_bars(canvas, rows or [("no label", 0.0, GREY)])
+    return canvas
 
 
 def draw_values(canvas: Image, found: Values, labels: Sequence[str] | None, factor: int) -> Image:

@@ -37,6 +37,7 @@ class CardOptions:
     score_threshold: float | None = None
     iou_threshold: float | None = None
     max_detections: int | None = None
+    label_threshold: float | None = None
 
     def given(self) -> dict[str, Any]:
         """Return the settings that are not None, by name; labels are read from their file. Raises ``InputError``."""

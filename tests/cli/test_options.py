@@ -56,6 +56,8 @@ def test_everything_given() -> None:
         *shlex.split(
             "--pad-value 0 --color bgr --mean 1,2.5,3 --std 255 --score-threshold 0.3 --iou-threshold 0.5 --max-detections 7"
         ),
+        "--label-threshold",
+        "0.6",
     )
     assert done.exit_code == 0, done.output
     assert (seen["device"], seen["threads"]) == ("auto", 3)
@@ -73,6 +75,7 @@ def test_everything_given() -> None:
         score_threshold=0.3,
         iou_threshold=0.5,
         max_detections=7,
+        label_threshold=0.6,
     )
 
 

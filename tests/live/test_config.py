@@ -100,6 +100,7 @@ TEXTS = {
     "score-threshold": "0.4",
     "iou-threshold": "0.6",
     "max-detections": "7",
+    "label-threshold": "0.6",
 }
 OF_THE_RUN = {
     "device": "auto",

@@ -104,7 +104,8 @@ def test_width_makes_it_smaller(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in names() if task_of(name) == "classify"])
 def test_head_for_values(name: str) -> None:
     assert create(name, classes=1, head="regress").task == task_of(name, {"head": "regress"}) == "regress"
-    with pytest.raises(InputError, match="head must be one of classify, regress, not 'detect'"):
+    assert create(name, classes=3, head="multilabel").task == task_of(name, {"head": "multilabel"}) == "multilabel"
+    with pytest.raises(InputError, match="head must be one of classify, regress, multilabel, not 'detect'"):
         create(name, head="detect")
 
 

@@ -21,6 +21,7 @@ from edgecnn.types import (
     Classes,
     Detections,
     Embedding,
+    LabelScores,
     Mask,
     Neighbour,
     Picture,
@@ -42,6 +43,7 @@ EXAMPLES: dict[str, Prediction] = {
     "signal": WindowClasses(np.float32([0.25, 0.75])),
     "restore": Picture(np.full((320, 320, 3), 7, np.uint8)),
     "embed": Embedding(np.float32([0.6, 0.8]), "mug", (Neighbour("mug", 0.75, "mug.png"), Neighbour("glass", 0.5, "glass.png"))),
+    "multilabel": LabelScores(np.float32([0.25, 0.75]), 0.5),
     "raw": RawTensors({"mask": np.float32([[[0, 2.5]]]), "count": np.int64([3])}),
 }
 LABELS = ("mug", "glass")
@@ -111,6 +113,18 @@ def test_a_feature_map_is_no_classifier() -> None:
 def test_several_heads_are_no_regression() -> None:
     with pytest.raises(InputError, match=r"one output with one row of values, but .* output_0 1x1, output_1 1x1, output_2 1x1"):
         check_outputs(outputs((1, 1), (1, 1), (1, 1)), card("regress", ("a",)))
+
+
+def test_labels_agree_where_both_choose_them_or_the_score_is_at_the_threshold() -> None:
+    expected = LabelScores(np.float32([0.9, 0.501, 0.2, 0.4]), 0.5)
+    got = LabelScores(np.float32([0.9, 0.49, 0.2, 0.6]), 0.5)
+    found = compare(expected, got, TOLERANCES["fp16"])
+    assert (found.same, found.total) == (2, 3)  # the last one differs by more than the tie
+    assert found.score_gaps == pytest.approx([0, 0.011, 0.2], abs=1e-6)
+    assert find("multilabel").record(got, ("a", "b", "c", "d"))["labels"] == [
+        {"label": "a", "class_id": 0, "score": 0.9},
+        {"label": "d", "class_id": 3, "score": 0.6},
+    ]
 
 
 def test_raw_tensors_have_no_measure() -> None:

@@ -223,8 +223,8 @@ def _read(part: PartCheck, sample: Sample) -> Image | None:
 
 def _count(part: PartCheck, sample: Sample, image: Image) -> None:
     part.image_sizes[(image.shape[1], image.shape[0])] += 1
-    if sample.label is not None:
-        part.class_images[sample.label] += 1
+    if sample.boxes is None:
+        part.class_images.update(sample.classes)
     if sample.value is not None:
         part.values.append(sample.value)
     if sample.boxes is None:
@@ -247,7 +247,7 @@ def _odd(sample: Sample, image: Image) -> list[tuple[int, str]]:
 def _label(sample: Sample) -> object:
     """What an image is labelled with, to compare copies: boxes by class and whole pixel."""
     if sample.boxes is None:
-        return sample.label, sample.value
+        return sample.label, sample.value, sample.labels
     rows = zip(sample.boxes.class_id.tolist(), sample.boxes.xyxy.round().astype(int).tolist(), strict=True)
     return tuple(sorted((class_id, *corners) for class_id, corners in rows))
 

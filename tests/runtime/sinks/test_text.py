@@ -27,7 +27,7 @@ from edgecnn.runtime.sinks.files.csv_rows import COLUMNS, CsvSink
 from edgecnn.runtime.sinks.files.json_lines import EventLinesSink, JsonLinesSink
 from edgecnn.runtime.sinks.files.mot_text import MotSink
 from edgecnn.runtime.sinks.records import Recorder
-from edgecnn.types import Classes, Detections, Event, Frame, Prediction, RawTensors, Result, Values
+from edgecnn.types import Classes, Detections, Event, Frame, LabelScores, Prediction, RawTensors, Result, Values
 
 spec = importlib.util.spec_from_file_location("schema_checker", Path(__file__).with_name("schema.py"))
 assert spec is not None
@@ -58,6 +58,7 @@ def write(sink: Sink, *results: Result) -> None:
         pytest.param(TWO, id="tracked"),
         pytest.param(Detections.empty(), id="nothing"),
         pytest.param(Classes(np.float32([0.1, 0.9])), id="classes"),
+        pytest.param(LabelScores(np.float32([0.1, 0.9]), 0.5), id="labels"),
         pytest.param(RawTensors({"mask": np.float32([[0.5, np.nan]]), "count": np.int64(3)}), id="tensors"),
         pytest.param(Classes(np.float32([np.nan, 0.9])), id="classes-nan"),
         pytest.param(Values(np.float32([1.5, np.nan])), id="values"),
