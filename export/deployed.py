@@ -65,7 +65,7 @@ class DecodedMaps(nn.Module):
 
 def deployed(model: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCard]:
     """``model`` in its deployed form, and the card with a sentence on what was taken; both unchanged where there is nothing to do."""
-    if card.task != "detect" or card.decode.name not in ("yolo", "yolox"):
+    if card.decode.name not in ("yolo", "yolox"):
         return model, card
     shapes = _shapes(model, card)
     if len(shapes) < 2:

@@ -51,7 +51,9 @@ class Task(ABC, Generic[P]):
     ``prediction`` is the type of what its decoders return; the first task with a type also shows predictions of that type for others.
     ``model`` and ``data`` describe a model and a dataset of the task in messages, with article ("a detector", "boxes").
     ``decoders`` can be named for it, ``default_decoder`` is used where none is named ("" where one has to be).
-    ``compared`` is what two predictions are compared by, as the title of a column. ``metric`` is the key of the primary metric in
+    ``compared`` is what two predictions are compared by, as the title of a column;
+    ``by_parts``: ``compare`` counts parts that agree, else the errors of the tensors say all.
+    ``metric`` is the key of the primary metric in
     ``Score.values``, ``allowed_drop`` how much of it an exported file may lose, as a fraction of 1. ``golden`` names the arrays
     that hold a prediction in a golden; where the first is there, the others are.
     ``has_boxes``: its predictions are ``Detections``, which can be tracked, counted and put together from tiles.
@@ -70,6 +72,7 @@ class Task(ABC, Generic[P]):
     default_decoder: ClassVar[str] = ""
     truth: ClassVar[str] = ""
     compared: ClassVar[str]
+    by_parts: ClassVar[bool] = True
     metric: ClassVar[str] = ""
     allowed_drop: ClassVar[float] = 0.01
     golden: ClassVar[tuple[str, ...]] = ()

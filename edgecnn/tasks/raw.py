@@ -26,7 +26,7 @@ class Raw(Task[RawTensors]):
     name, prediction, model, data = "raw", RawTensors, "a model of raw tensors", "tensors"
     decoders, default_decoder = tuple(RAW), "raw"
     compared = "tensors"
-    has_classes = needs_labels = in_rows = False
+    has_classes = needs_labels = in_rows = by_parts = False
     has_tensors = True
 
     def output_names(self, decoder: str, count: int) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Regress(Task[Values]):
 
     name, prediction, model, data = "regress", Values, "a regression model", "values"
     decoders, default_decoder = tuple(REGRESSORS), "values"
-    truth, has_classes = "value", False
+    truth, has_classes, by_parts = "value", False, False
     compared, metric, golden = "values", "r2", ("values",)
 
     def output_names(self, decoder: str, count: int) -> tuple[str, ...]:

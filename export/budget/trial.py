@@ -18,6 +18,7 @@ from edgecnn.export.verify.parity import verify
 from edgecnn.export.verify.probes import REAL_KINDS
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.integrity.digest import sealed
+from edgecnn.tasks import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Judge:
         """What the budget is counted in."""
         if self.accuracy is not None:
             return self.accuracy.pytorch.primary_title
-        return "mean error" if self.card.task == "regress" else "agreement"
+        return "agreement" if find(self.card.task).by_parts else "mean error"
 
     def failed(self, reason: str) -> Outcome:
         """The outcome of a program that could not be made or run."""
@@ -83,7 +84,7 @@ class Judge:
         if self.accuracy is not None:
             found = self.accuracy.measure(path)
             drop = (found.pytorch - found.artifact) * 100
-        elif self.card.task == "regress":
+        elif not find(self.card.task).by_parts:
             drop = max(row.worst.mean for row in rows) * 100
         else:
             drop = max(1 - row.agree if row.agree is not None else 0.0 for row in rows) * 100

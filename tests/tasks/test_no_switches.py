@@ -13,6 +13,8 @@ from edgecnn.tasks import TASKS
 
 # Networks and card inference decide which task a file or an option means; the others do their work with one kind of prediction only.
 NAMES = {
+    "edgecnn.data.relabel": "the labels of key points are no classes",
+    "edgecnn.data.scene_dataset": "the scene has ground truth for three tasks",
     "edgecnn.live.analytics": "a gallery is of vectors",
     "edgecnn.models.registry": "a network that classifies can have another head",
     "edgecnn.train.run": "the data decides which head that is",
