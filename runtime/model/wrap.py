@@ -78,7 +78,7 @@ def wrap(config: WrapConfig) -> Wrapped:
             raise InputError(f"{config.file} has a card already", "run it as it is, or wrap the file that it was made from")
         card = _card(backend, config)
         warnings = output_warnings(backend, card, config.file, probe=True)
-        goldens, found = _goldens(backend, card, images)
+        goldens, found, prediction = _goldens(backend, card, images)
     finally:
         backend.close()
     texts = {GOLDENS_KEY: encode(goldens)}
@@ -86,7 +86,7 @@ def wrap(config: WrapConfig) -> Wrapped:
         like = [golden.outputs for golden in goldens]
         texts[engine_record.ENGINE_KEY] = engine_record.encode(found, like, file_format(config.file))
     final = _write(config.file, out, card, texts)
-    return Wrapped(out, final, tuple(golden.kind for golden in goldens), goldens[0].prediction, warnings)
+    return Wrapped(out, final, tuple(golden.kind for golden in goldens), prediction, warnings)
 
 
 def _target(config: WrapConfig) -> Path:
@@ -132,8 +132,8 @@ def _card(backend: Backend, config: WrapConfig) -> ModelCard:
     )
 
 
-def _goldens(backend: Backend, card: ModelCard, real: Sequence[Image]) -> tuple[list[Golden], list[Tensors]]:
-    """Goldens and the outputs that they hold: the image with the most confident prediction, then synthetic images.
+def _goldens(backend: Backend, card: ModelCard, real: Sequence[Image]) -> tuple[list[Golden], list[Tensors], Prediction | None]:
+    """Goldens, the outputs that they hold, and the most confident prediction, that for the real image before it is made coarser.
 
     Raises ``ArtifactError`` for outputs that the decoder does not support, or that are not finite.
     """
@@ -161,7 +161,7 @@ def _goldens(backend: Backend, card: ModelCard, real: Sequence[Image]) -> tuple[
         kept = {name: sample_output(outputs[name], spreads[name], limit) for name in names if outputs[name].size}
         goldens.append(Golden(kind, image, kept, prediction if kind == "real" else None))
         found.append(outputs)
-    return goldens, found
+    return goldens, found, predictions[chosen[0]] if real else None
 
 
 def _resized(image: Image, card: ModelCard) -> Image:
