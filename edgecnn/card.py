@@ -30,6 +30,7 @@ from edgecnn.task_names import TASK_NAMES, TaskName
 from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 
 CARD_KEY = "edgecnn.card"
+ACCEPTED = "accepted"  # key in the parity of a file that was kept out of tolerance: a list of what is
 CARD_VERSION = 1
 WRAPPED_KEY = "wrapped"  # in the record ``model`` of a card that was written into another tool's file: the name of that file
 
@@ -212,7 +213,8 @@ _PARITY = nothing_or(
             "accuracy": record(
                 {"metric": text(), "artifact": number(), "pytorch": number(), "n": integer(0, 2**53), "data": text()},
                 others=plain,
-            )
+            ),
+            ACCEPTED: items(text(), most=1000),
         },
         others=plain,
     )

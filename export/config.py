@@ -123,6 +123,7 @@ class ExportConfig:
     evaluate: str | None = None
     evaluate_limit: int | None = None
     max_drop: float | None = None
+    accept: bool = False
     model_options: ModelOptions = field(default_factory=ModelOptions)
     graph: GraphOptions = field(default_factory=GraphOptions)
 

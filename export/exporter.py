@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from edgecnn.card import ModelCard, Precision
+from edgecnn.card import ACCEPTED, ModelCard, Precision
 from edgecnn.errors import BackendError, InputError, ParityError, first_line
 from edgecnn.export.config import FORMATS, GraphOptions, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
@@ -25,7 +25,7 @@ from edgecnn.export.steps import Note, Step, ignore, tools
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
 from edgecnn.export.verify.goldens import golden_texts, select_goldens
-from edgecnn.export.verify.parity import Parity, verify
+from edgecnn.export.verify.parity import Parity, Verified, verify
 from edgecnn.export.verify.probes import probes
 from edgecnn.export.verify.reference import Evidence, Reference, collect_evidence
 from edgecnn.integrity.digest import sealed
@@ -96,6 +96,7 @@ class PreparedModel:
     trained_ranges: TrainedRanges | None = None
     unrounded: Reference | None = None
     note: Note = ignore
+    fp32_checks: dict[str, Verified] = field(default_factory=dict, init=False)  # by format
 
     @property
     def parameters(self) -> int:
@@ -191,12 +192,14 @@ def export(
     force: bool = False,
     draft: Path | None = None,
     lowered: Lowered | None = None,
+    accept: bool = False,
 ) -> Artifact:
     """Export ``model`` to ``out``/NAME-PRECISION in ``format``, verified; ``card`` is the checkpoint's.
 
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` also measures the file on
     a dataset; ``draft`` is a staging folder of ``out`` to work in; ``lowered`` is written as it is, instead of
-    a program made here. ``model`` is not modified.
+    a program made here. A file out of tolerance is kept where ``accept`` says so, with the deviation in its card. ``model`` is not
+    modified.
     Raises ``InputError`` or ``MissingExtraError`` before any work for impossible combinations, ``OutOfToleranceError`` for a file
     that differs from PyTorch; in that case no file is left behind, and an older file of the same name is kept.
     """
@@ -211,7 +214,7 @@ def export(
     with staging_folder(out, draft) as folder:
         program = prepared.lowered(format, precision, calibration) if lowered is None else lowered.program
         made = {} if lowered is None else lowered.record
-        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy, made)
+        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy, made, accept)
         final, parity = job.write(program, out)
         publish(folder, out, [path.name for path in sorted(folder.iterdir())])
     return Artifact(out / file, format, final, parity, perf_counter() - started)
@@ -237,6 +240,7 @@ class _ArtifactBuilder:
     calibration: Calibration | None
     accuracy: Accuracy | None = None
     made: Mapping[str, Any] = field(default_factory=dict)  # how the program was made, for the card
+    accept: bool = False
 
     def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
@@ -246,9 +250,13 @@ class _ArtifactBuilder:
         self._save(program, card, out)
         self.prepared.note(Step(tools(self.format).engine, "while it runs the file"))
         parity, outputs = verify(self.path, self.evidence)
-        if not parity.passed:
+        if self.precision == "fp32":
+            self.prepared.fp32_checks[self.format] = parity, outputs
+        if not parity.passed and not (self.accept and parity.usable):
             raise OutOfToleranceError(self.path.name, parity, diagnose(self.evidence, parity, outputs, self._fp32_check(out)))
         record = parity.record() | self._measured(parity)
+        if not record["passed"]:
+            record[ACCEPTED] = [*parity.violations, *record.pop(ACCEPTED, [])]
         texts = golden_texts(select_goldens(self.evidence, card.preprocess, self.prepared.parameters), self.path)
         final = self._seal(card.replace(parity=record), texts, out)
         self._selftest(final)
@@ -262,6 +270,8 @@ class _ArtifactBuilder:
             return {}
         remember(self.path)  # it was just verified
         drop = self.accuracy.measure(self.path)
+        if drop.violation and self.accept:
+            return {"accuracy": drop.record(), "passed": False, ACCEPTED: [drop.violation]}
         if drop.violation:
             cause = Cause("precision", "labels and boxes agree on the verification images, but accuracy on the dataset drops")
             raise OutOfToleranceError(self.path.name, parity, cause, [drop.violation])
@@ -305,16 +315,20 @@ class _ArtifactBuilder:
             )
         remember(self.path)
 
-    def _fp32_check(self, out: Path) -> Callable[[], bool]:
-        """A function that checks whether the same graph is within tolerance in fp32."""
+    def _fp32_check(self, out: Path) -> Callable[[], Verified]:
+        """A function that verifies the same graph in fp32, once for all precisions of a format."""
 
-        def right() -> bool:
+        def check() -> Verified:
+            if self.format in self.prepared.fp32_checks:
+                return self.prepared.fp32_checks[self.format]
             twin = _ArtifactBuilder(
                 self.prepared, self.evidence, self.format, "fp32", self.path.with_stem(f"{self.path.stem}-twin"), None
             )
             twin._save(self.prepared.program(self.format), twin._card(), out)
             unrounded = self.prepared.unrounded
             evidence = collect_evidence(unrounded, self.evidence.probes, self.evidence.source) if unrounded else self.evidence
-            return verify(twin.path, evidence)[0].passed
+            found = verify(twin.path, evidence)
+            self.prepared.fp32_checks[self.format] = found
+            return found
 
-        return right
+        return check

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from edgecnn.card import ModelCard, Precision
+from edgecnn.card import ACCEPTED, ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
@@ -198,6 +198,7 @@ def _export_one(job: _FileJob, target: tuple[str, str]) -> Artifact:
         name=job.name,
         force=config.force,
         draft=job.draft,
+        accept=config.accept,
     )
 
 
@@ -271,4 +272,6 @@ def _summary(artifact: Artifact, card: ModelCard) -> str:
     if accuracy:
         pytorch, mine = accuracy["pytorch"] * 100, accuracy["artifact"] * 100
         head += f", {accuracy['metric']} {mine:.2f} (PyTorch {pytorch:.2f}, {accuracy['n']:,} images)"
+    if ACCEPTED in artifact.card.parity:
+        head += "\nOUT OF TOLERANCE, kept because of --accept"
     return f"{head}\n{table(artifact.parity.rows, find(card.task).compared)}\n"

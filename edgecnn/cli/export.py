@@ -93,6 +93,9 @@ def parse_batch(value: str) -> int:
     help="Budget of int8: at most so many points of top-1 or mAP are lost on --evaluate, without it of agreement with PyTorch; "
     "free methods are tried, then the most sensitive layers stay in float.",
 )
+@optgroup.option(
+    "--accept", is_flag=True, help="Keep files that are out of tolerance; info, run and selftest tell the deviation."
+)
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
 @source_options
 def command(model: str, **values: Any) -> None:

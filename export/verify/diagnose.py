@@ -9,13 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn.card import Color, Preprocess
-from edgecnn.export.verify.parity import Parity
+from edgecnn.errors import EdgeCnnError
+from edgecnn.export.verify.parity import Parity, Verified, compared, tensor_rows
+from edgecnn.export.verify.probes import REAL_KINDS
 from edgecnn.export.verify.reference import Evidence, ModelOutput, Reference
-from edgecnn.parity import tensor_error
+from edgecnn.parity import TOLERANCES, TensorError, judge_row, tensor_error, tensor_violations
+from edgecnn.postprocess import decode
+from edgecnn.preprocess import geometry
+from edgecnn.tasks import to_source
 from edgecnn.types import Array, Image
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}  # torchvision's, in pixel units
 EXPLAINED = 0.3  # a fault explains the error if simulating it in PyTorch leaves less than this part of the error
+SLACK = 3.0  # times the tolerance: a fault is simulated before its pixels are rounded to whole numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,48 +46,91 @@ class Fault:
 
 
 def diagnose(
-    evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput], fp32_is_right: Callable[[], bool] | None = None
+    evidence: Evidence,
+    parity: Parity,
+    outputs: Sequence[ModelOutput],
+    fp32_check: Callable[[], Verified] | None = None,
 ) -> Cause:
     """The probable cause of ``parity`` having failed; ``outputs`` are those of the file.
 
-    ``fp32_is_right`` returns whether the same graph is within tolerance in fp32; it is called only when no input fault fits.
+    ``fp32_check`` verifies the same graph in fp32. Where that passes, neither the input nor an operator is at fault. Each cause that is
+    named was checked: PyTorch's decoder reads the tensors of the file rightly (decode), the fp32 file is right (precision), or PyTorch
+    with the fault gives what the file gives, within its tolerance (faults of the input).
     """
-    if parity.tensors_agree:
-        return Cause("decode", "tensors agree, decoded predictions do not: compare decoder options and resize rule")
-    found = _input_fault(evidence, outputs)
+    fails_on_real = any(row.violations for row in parity.rows if row.kind in REAL_KINDS)
+    if fails_on_real and parity.tensors_agree and _decodes_rightly(evidence, parity, outputs):
+        return Cause(
+            "decode", "PyTorch's decoder options and resize rule read the right predictions from the tensors of this file"
+        )
+    if parity.precision != "fp32" and fp32_check is not None:
+        fp32, exact = fp32_check()
+        if fp32.passed:
+            return Cause("precision", f"the same graph is right in fp32: {_advice(parity)}")
+        cause = diagnose(evidence, fp32, exact)
+        return Cause(cause.name, f"in fp32, too: {cause.why}")
+    found = _input_fault(evidence, parity, outputs)
     if found is not None:
         return found
-    if parity.precision != "fp32" and (fp32_is_right is None or fp32_is_right()):
-        return Cause("precision", f"no preprocessing fault explains it and the fp32 file is right: {_advice(parity)}")
     if _worst(parity) < 0.02:
         return Cause("precision", "small errors everywhere: the engine computes in a lower precision than the file")
-    return Cause("conversion", "no preprocessing fault explains it: an operator computes other values in this format")
+    return Cause("conversion", "no fault of the input explains it: an operator computes other values in this format")
+
+
+def _decodes_rightly(evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput]) -> bool:
+    """Whether the tensors of the file give the right predictions by the decoder, the options and the resize rule of PyTorch."""
+    tolerance, card = TOLERANCES[parity.precision], evidence.reference.card
+    found = []
+    for probe, expected, got in zip(evidence.probes, evidence.outputs, outputs, strict=True):
+        if probe.kind in REAL_KINDS:
+            height, width = probe.image.shape[:2]
+            try:
+                prediction = to_source(decode(got.outputs, card), geometry(card.preprocess, width, height))
+            except EdgeCnnError:
+                return False
+            found.append(compared(expected, ModelOutput(got.outputs, prediction), tolerance))
+    return not judge_row("real", {"": TensorError(0.0, 0.0, 1.0)}, found, tolerance).violations
 
 
 def _advice(parity: Parity) -> str:
-    if not np.isfinite(_worst(parity)):
-        return "a value overflows half precision"
     if parity.precision == "int8":
-        return "check that the calibration images are representative and enough"
-    return "the model needs more than half precision"
+        return "check that the calibration images are representative and enough, or train it for int8 with edgecnn compress --qat"
+    return "a value overflows half precision" if not np.isfinite(_worst(parity)) else "the model needs more than half precision"
 
 
 def _worst(parity: Parity) -> float:
     return max(row.worst.largest for row in parity.rows)
 
 
-def _input_fault(evidence: Evidence, outputs: Sequence[ModelOutput]) -> Cause | None:
-    """The fault that explains most of the error, or None; the first one wins a tie."""
+def _input_fault(evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput]) -> Cause | None:
+    """The fault with which PyTorch gives what the file gives, on a few images and then within tolerance on all real ones; or None."""
     reference = evidence.reference
-    before = _distance(evidence, outputs, list(evidence.outputs))
+    few = _few(evidence)
+    before = _distance(evidence, few, outputs, [evidence.outputs[index] for index in few])
     best, least = None, EXPLAINED * before
     for fault in faults(reference.card.preprocess):
-        after = _distance(evidence, outputs, [_simulate(reference, fault, probe.image) for probe in evidence.probes])
+        after = _distance(evidence, few, outputs, [_simulate(reference, fault, evidence.probes[index].image) for index in few])
         if after < least:
             best, least = fault, after * 0.99  # a later fault must be clearly better: equal faults differ by rounding
-    if best is None:
+    if best is None or not _reproduces(evidence, parity, outputs, best):
         return None
     return Cause(best.cause, f"PyTorch with {best.what} gives the same outputs as this file")
+
+
+def _few(evidence: Evidence) -> list[int]:
+    """Indices of three real images and of one synthetic image of each kind."""
+    kinds = [probe.kind for probe in evidence.probes]
+    real = [index for index, kind in enumerate(kinds) if kind in REAL_KINDS]
+    return real[:3] + [kinds.index(kind) for kind in dict.fromkeys(kinds) if kind not in REAL_KINDS]
+
+
+def _reproduces(evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput], fault: Fault) -> bool:
+    """Whether PyTorch with the fault and the file agree on real images as a right file does with PyTorch."""
+    kept = [index for index, probe in enumerate(evidence.probes) if probe.kind in REAL_KINDS]
+    probes = [evidence.probes[index] for index in kept]
+    simulated = [_simulate(evidence.reference, fault, probe.image) for probe in probes]
+    faulty = dataclasses.replace(evidence, probes=probes, outputs=simulated)
+    tolerance = TOLERANCES[parity.precision].loosened(SLACK)
+    return not any(tensor_violations(row, tolerance) for row in tensor_rows(faulty, [outputs[index] for index in kept]))
 
 
 def _simulate(reference: Reference, fault: Fault, image: Image) -> ModelOutput:
@@ -91,14 +140,15 @@ def _simulate(reference: Reference, fault: Fault, image: Image) -> ModelOutput:
     return ModelOutput(reference.forward(tensor), None)
 
 
-def _distance(evidence: Evidence, outputs: Sequence[ModelOutput], others: Sequence[ModelOutput]) -> float:
-    """Mean error over all outputs and verification images."""
-    pairs = zip(outputs, others, strict=True)
+def _distance(evidence: Evidence, few: Sequence[int], outputs: Sequence[ModelOutput], others: Sequence[ModelOutput]) -> float:
+    """Mean error over all outputs and the images with the indices ``few``."""
     errors = [
-        tensor_error(other.outputs[name], output.outputs[name], spread).mean
-        for output, other in pairs
-        for name, spread in evidence.spreads.items()
-        if name in output.outputs
+        tensor_error(
+            part.pick(other.outputs[part.output]), part.pick(outputs[index].outputs[part.output]), evidence.spreads[part.name]
+        ).mean
+        for index, other in zip(few, others, strict=True)
+        for part in evidence.parts
+        if part.output in outputs[index].outputs
     ]
     return float(np.mean(errors)) if errors else float("inf")
 

@@ -34,7 +34,7 @@ def select_goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) 
     budget = int(np.clip(parameters * SHARE, MIN_BYTES, MAX_BYTES))
     images = {"real": shrink_to_budget(_best(evidence, preprocess), budget // 2)}
     images |= {kind: pattern(kind, *preprocess.size, preprocess.channels) for kind in SYNTHETIC}
-    values = budget // 2 // 2 // (len(images) * len(evidence.spreads))  # 2 bytes each
+    values = budget // 2 // 2 // (len(images) * len(evidence.reference.names))  # 2 bytes each
     return [_golden(kind, image, preprocess, evidence, values) for kind, image in images.items()]
 
 
@@ -74,5 +74,7 @@ def _confidence(output: ModelOutput) -> float:
 def _golden(kind: str, image: Image, preprocess: Preprocess, evidence: Evidence, limit: int) -> Golden:
     source = image[:, :, ::-1] if preprocess.color == "rgb" else image  # PyTorch's side takes BGR
     output = evidence.reference(np.ascontiguousarray(source.repeat(3, 2) if image.shape[2] == 1 else source))
-    outputs = {name: sample_output(output.outputs[name], spread, limit) for name, spread in evidence.spreads.items()}
+    outputs = {
+        name: sample_output(output.outputs[name], evidence.output_spread(name), limit) for name in evidence.reference.names
+    }
     return Golden(kind, image, outputs, output.prediction if kind == "real" else None)

@@ -14,8 +14,6 @@ from edgecnn.types import Image
 REAL, NOISE_ONLY = "real", "noise only"
 EXTREME_SHAPES = {"wide": (40, 1000), "tall": (1000, 40)}
 REAL_KINDS = (REAL, NOISE_ONLY)  # kinds on which labels and boxes must agree
-# Kinds with values in the range that cameras give, on which int8 must keep its mean error; an all-white image is outside.
-IN_RANGE_KINDS = (*REAL_KINDS, *EXTREME_SHAPES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

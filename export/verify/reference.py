@@ -10,9 +10,10 @@ from torch import nn
 
 from edgecnn.card import ModelCard, Preprocess
 from edgecnn.export.inference_check import flatten
-from edgecnn.export.verify.probes import Probe
+from edgecnn.export.verify.probes import REAL_KINDS, Probe
 from edgecnn.parity import value_range
 from edgecnn.postprocess import decode
+from edgecnn.postprocess.parts import OutputPart, output_parts
 from edgecnn.preprocess import Geometry, Preprocessor
 from edgecnn.tasks import to_source
 from edgecnn.types import Array, Image, Prediction, Tensors, TensorSpec
@@ -54,17 +55,27 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Verification images with PyTorch's outputs, computed once for all artifacts of a model, and the value range of each output."""
+    """Verification images with PyTorch's outputs, computed once for all artifacts of a model.
+
+    ``spreads`` are the ranges of the ``parts`` of the outputs on real images, by name; synthetic ones have rare, large values.
+    """
 
     reference: Reference
     probes: Sequence[Probe]
     outputs: Sequence[ModelOutput]
+    parts: Sequence[OutputPart]
     spreads: Mapping[str, float]
     source: str
+
+    def output_spread(self, name: str) -> float:
+        """The range of a whole output."""
+        return max(self.spreads[part.name] for part in self.parts if part.output == name)
 
 
 def collect_evidence(reference: Reference, probes: Sequence[Probe], source: str) -> Evidence:
     """Run PyTorch on all images; ``source`` describes the origin of the real images."""
     outputs = [reference(probe.image) for probe in probes]
-    spreads = {name: value_range([output.outputs[name] for output in outputs]) for name in reference.names}
-    return Evidence(reference, probes, outputs, spreads, source)
+    real = [output.outputs for probe, output in zip(probes, outputs, strict=True) if probe.kind in REAL_KINDS]
+    parts = output_parts({name: array.shape for name, array in real[0].items()}, reference.card)
+    spreads = {part.name: value_range([part.pick(one[part.output]) for one in real]) for part in parts}
+    return Evidence(reference, probes, outputs, parts, spreads, source)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.card import ACCEPTED, CARD_KEY, ModelCard
 from edgecnn.errors import InputError
 from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.integrity.sections import PREFIX
@@ -131,7 +131,7 @@ def _parity_rows(parity: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not parity:
         return []
     largest = max(error["largest"] for row in parity["rows"] for error in row["outputs"].values())
-    verdict = "passed" if parity["passed"] else "failed"
+    verdict = "passed" if parity["passed"] else "out of tolerance, accepted" if ACCEPTED in parity else "failed"
     rows = [("parity", f"{verdict}, largest error {largest:.1e} of the range; real inputs: {parity['real_inputs']}")]
     if "accuracy" in parity:
         got = parity["accuracy"]

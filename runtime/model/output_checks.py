@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn.card import ModelCard
+from edgecnn.card import ACCEPTED, ModelCard
 from edgecnn.errors import EdgeCnnError
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.tensors import dequantize
@@ -35,7 +35,16 @@ def output_warnings(backend: Backend, card: ModelCard, path: Path, *, probe: boo
     # Outputs that can't vary are explained by their range already.
     if probe and not found:
         found = _probe_warnings(backend, card)
-    return tuple(f"the results of {path.name} can't be right: {reason}" for reason in found)
+    accepted = accepted_deviation(card, path)
+    return (*filter(None, [accepted]), *(f"the results of {path.name} can't be right: {reason}" for reason in found))
+
+
+def accepted_deviation(card: ModelCard, path: Path) -> str:
+    """The sentence for a file that was kept with `edgecnn export --accept` although it is out of tolerance, else ""."""
+    reasons = card.parity.get(ACCEPTED, [])
+    if not reasons:
+        return ""
+    return f"{path.name} differs from its PyTorch model and was accepted so: {', '.join(reasons)}; for exact results export it in fp32"
 
 
 def _range_warnings(backend: Backend, card: ModelCard, path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden
 from edgecnn.golden import decode as decode_goldens
 from edgecnn.integrity.digest import Digests, check_digests
-from edgecnn.parity import TOLERANCES, Agreement, ParityRow, TensorError, judge_row, tensor_error
+from edgecnn.parity import TOLERANCES, UNUSABLE, Agreement, ParityRow, TensorError, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
 from edgecnn.runtime.backends import Backend, Device, file_format
@@ -120,7 +120,7 @@ def _error(golden: Golden, name: str, outputs: Tensors) -> TensorError:
     kept = golden.outputs[name]
     if name not in outputs:
         # A missing output fails the comparison instead of raising, so that the report shows the other outputs, too.
-        return TensorError(float("inf"), float("inf"), 0.0)
+        return UNUSABLE
     return tensor_error(kept.values, kept.pick(outputs[name]), kept.spread)
 
 

@@ -64,7 +64,7 @@ class ReadAsNchw(nn.Module):
 
     def __init__(self, graph: Deployable) -> None:
         super().__init__()
-        self.right, self.names = graph, graph.names
+        self.right, self.names, self.options, self.free_axes = graph, graph.names, graph.options, graph.free_axes
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """The right preprocessing up to the layout."""

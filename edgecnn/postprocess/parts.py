@@ -1,0 +1,58 @@
+"""The parts of a raw output that have ranges of their own: a tensor may hold boxes in pixels beside scores of 0..1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edgecnn.card import ModelCard
+from edgecnn.postprocess.yolo import layout_of
+from edgecnn.types import Array
+
+BOX = 4  # numbers of a box, in front of its scores
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPart:
+    """The values ``start`` to ``stop`` (None: the end) along ``axis`` of the output ``output``; ``axis`` holds one channel each."""
+
+    name: str
+    output: str
+    axis: int = -1
+    start: int = 0
+    stop: int | None = None
+
+    def pick(self, array: Array) -> Array:
+        """The part of ``array``, which is the whole output."""
+        if not array.ndim:
+            return array
+        index = [slice(None)] * array.ndim
+        index[self.axis] = slice(self.start, self.stop)
+        return array[tuple(index)]
+
+
+def _yolo(shape: Sequence[int], card: ModelCard) -> int | None:
+    layout = layout_of(shape, card.preprocess.size, len(card.labels))
+    return {"columns": 1, "rows": 2, "objectness": 2}.get(layout)
+
+
+def _yolox(shape: Sequence[int], card: ModelCard) -> int | None:
+    return 2 if len(shape) == 3 else None
+
+
+# The axis along which one output holds boxes and scores, None for an output that does not.
+_AXES: Mapping[str, Callable[[Sequence[int], ModelCard], int | None]] = {"yolo": _yolo, "yolox": _yolox}
+
+
+def output_parts(shapes: Mapping[str, Sequence[int]], card: ModelCard) -> tuple[OutputPart, ...]:
+    """The parts of outputs of these ``shapes`` by name: boxes and scores where the card's decoder finds both in one, else all of it."""
+    axis_of = _AXES.get(card.decode.name)
+    found: list[OutputPart] = []
+    for name, shape in shapes.items():
+        axis = axis_of(shape, card) if axis_of else None
+        if axis is None:
+            found.append(OutputPart(name, name))
+        else:
+            found.append(OutputPart(f"{name} boxes", name, axis, 0, BOX))
+            found.append(OutputPart(f"{name} scores", name, axis, BOX))
+    return tuple(found)
