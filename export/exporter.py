@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from edgecnn.card import ACCEPTED, ModelCard, Precision
-from edgecnn.errors import BackendError, InputError, ParityError, first_line
+from edgecnn.errors import BackendError, InputError, ParityError
 from edgecnn.export.config import FORMATS, GraphOptions, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
 from edgecnn.export.graph import Deployable, example, inference_copy, wrap
@@ -20,6 +20,7 @@ from edgecnn.export.publish import publish, report_write_errors, staging_folder
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ranges
 from edgecnn.export.quiet import quiet
+from edgecnn.export.refusal import refused
 from edgecnn.export.reparametrize import fused
 from edgecnn.export.steps import Note, Step, ignore, tools
 from edgecnn.export.verify.accuracy import Accuracy
@@ -115,9 +116,7 @@ class PreparedModel:
             except (KeyboardInterrupt, MemoryError):
                 raise
             except Exception as error:
-                raise _refused(
-                    f"the model can't be converted to {format}", error, "replace the operator that it names"
-                ) from error
+                raise refused(f"the model can't be converted to {format}", error, "export it in another format") from error
         return self.programs[format]
 
     def lowered(self, format: str, precision: Precision, calibration: Calibration | None) -> Any:
@@ -139,16 +138,12 @@ class PreparedModel:
         except (KeyboardInterrupt, MemoryError, InputError):
             raise
         except Exception as error:
-            raise _refused(f"the {format} model can't be made {precision}", error, "export it in another precision") from error
+            raise refused(f"the {format} model can't be made {precision}", error, "export it in another precision") from error
 
 
 def has_trained_ranges(model: nn.Module | PreparedModel) -> bool:
     """Whether ``model`` was trained for int8 and has its own ranges."""
     return model.trained_ranges is not None if isinstance(model, PreparedModel) else isinstance(model, QuantizedModel)
-
-
-def _refused(what: str, error: Exception, fix: str) -> InputError:
-    return InputError(f"{what}: {type(error).__name__}: {first_line(error)}", fix)
 
 
 def prepare(
