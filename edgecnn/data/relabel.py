@@ -24,7 +24,8 @@ def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
         raise InputError(
             f"{dataset.name} has no class {', '.join(unknown)}", f"name some of its classes: {', '.join(dataset.labels)}"
         )
-    _refuse_key_points(dataset)
+    if renames:
+        _refuse_key_points(dataset)
     names = rename(dataset.labels, renames)
     # classes that were given the same name become one
     labels = tuple(dict.fromkeys(names))
@@ -97,7 +98,9 @@ def _renamed(sample: Sample, new_of: Int64) -> Sample:
         label=None if sample.label is None else int(new_of[sample.label]),
         labels=None if sample.labels is None else frozenset(new_of[list(sample.labels)].tolist()) - {-1},
         unlabelled=_still_unlabelled(sample.unlabelled, new_of),
-        boxes=None if sample.boxes is None else _with_classes(sample.boxes, new_of[sample.boxes.class_id]),
+        boxes=sample.boxes
+        if sample.boxes is None or sample.points is not None
+        else _with_classes(sample.boxes, new_of[sample.boxes.class_id]),
         mask=None if sample.mask is None else partial(_renamed_mask, sample.mask, new_of),
     )
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgecnn.data import open_dataset
+from edgecnn.data.relabel import match_classes
 from edgecnn.data.scene_dataset import dataset
 from edgecnn.errors import InputError
 from edgecnn.scene import LABELS, Scene, parse_scene
@@ -47,3 +49,14 @@ def test_the_samples_are_a_sequence() -> None:
 def test_a_scene_without_end_is_no_data_set() -> None:
     with pytest.raises(InputError, match="add count="):
         dataset(parse_scene("scene:cups"))
+
+
+def test_key_points_keep_their_boxes_where_labels_are_matched() -> None:
+    found = open_dataset("scene:cups?count=1&size=160x120", task="pose")
+    matched, classes = match_classes(found, found.labels)
+    before, after = found.samples[0], matched.samples[0]
+    assert before.boxes is not None
+    assert after.boxes is not None
+    assert after.points is not None
+    assert (after.boxes.class_id == before.boxes.class_id).all()
+    assert classes.dataset_class.tolist() == [0, 1, 2, 3]
