@@ -34,6 +34,7 @@ from edgecnn.export.source import load_model
 from edgecnn.export.steps import Note
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence
+from edgecnn.metrics.score import points
 from edgecnn.parity import table
 from edgecnn.tasks import find
 
@@ -270,7 +271,7 @@ def _summary(artifact: Artifact, card: ModelCard) -> str:
     head = f"{notes}{artifact.path}  {size:.2f} MB, verified in {artifact.seconds:.1f} s"
     accuracy = artifact.card.parity.get("accuracy")
     if accuracy:
-        pytorch, mine = accuracy["pytorch"] * 100, accuracy["artifact"] * 100
+        pytorch, mine = (points(accuracy["metric"], accuracy[side]) for side in ("pytorch", "artifact"))
         head += f", {accuracy['metric']} {mine:.2f} (PyTorch {pytorch:.2f}, {accuracy['n']:,} images)"
     if ACCEPTED in artifact.card.parity:
         head += "\nOUT OF TOLERANCE, kept because of --accept"

@@ -54,6 +54,11 @@ TITLES = {
 }
 
 
+def points(title: str, value: float) -> float:
+    """A value of the metric called ``title`` as it is printed: in points of a hundred, or in its own units."""
+    return value if title in {TITLES[key] for key in IN_UNITS} else 100 * value
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
     """Accuracy on ``n`` images; all values are fractions of 1, except those in ``IN_UNITS``.

@@ -87,10 +87,10 @@ class Restore(Task[Picture]):
         """PSNR and SSIM, and those of the input."""
         from edgecnn.metrics.image_quality import QualityAccumulator
 
-        return _Accumulator(QualityAccumulator())
+        return _PictureAccumulator(QualityAccumulator())
 
 
-class _Accumulator:
+class _PictureAccumulator:
     def __init__(self, inner: QualityAccumulator) -> None:
         self._inner = inner
 

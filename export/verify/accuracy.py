@@ -11,6 +11,7 @@ from edgecnn.card import Decode, ModelCard
 from edgecnn.data import Dataset
 from edgecnn.export.verify.reference import Reference
 from edgecnn.metrics import Score
+from edgecnn.metrics.score import points
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.tasks import find
@@ -35,10 +36,10 @@ class AccuracyDrop:
         """The message for a drop larger than allowed, else ""."""
         if self.pytorch - self.artifact <= self.allowed:
             return ""
-        return f"{self} on {self.data}, {self.allowed * 100:.1f} points allowed"
+        return f"{self} on {self.data}, {points(self.metric, self.allowed):.1f} points allowed"
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.pytorch * 100:.2f} -> {self.artifact * 100:.2f}"
+        return f"{self.metric} {points(self.metric, self.pytorch):.2f} -> {points(self.metric, self.artifact):.2f}"
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card."""

@@ -9,7 +9,7 @@ from typing import Any
 from edgecnn import shipped
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
-from edgecnn.metrics.score import TITLES
+from edgecnn.metrics.score import IN_UNITS, TITLES
 from edgecnn.tasks import find
 
 WIDTH = 100
@@ -97,6 +97,8 @@ def _headline(card: ModelCard) -> str:
     scores, key = card.training.get("scores", {}), find(card.task).metric
     if key not in scores:
         return "-"
+    if key in IN_UNITS:
+        return f"{TITLES[key]} {scores[key]:.1f}"
     low, high = (scores.get(f"{key}_{end}") for end in ("low", "high"))
     interval = f" ({100 * low:.1f} to {100 * high:.1f})" if low is not None and high is not None else ""
     return f"{TITLES[key]} {100 * scores[key]:.1f} %{interval}"

@@ -21,19 +21,19 @@ def test_every_shipped_model_is_listed_with_its_score() -> None:
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(shipped.names())
-    assert all("%" in line for line in lines[1:])
+    assert all("%" in line or "dB" in line for line in lines[1:])
 
 
 @pytest.mark.parametrize("name", shipped.names())
 def test_a_model_says_where_it_comes_from_and_what_it_is_bad_at(name: str) -> None:
     done = run("models", name)
     assert done.exit_code == 0
-    for entry in ("what", "classes", "score", "bad at", "trained on", "licence of the data", "attribution", "command", "seed"):
+    for entry in ("what", "score", "bad at", "trained on", "licence of the data", "attribution", "command", "seed"):
         assert any(line.startswith(f"{entry} ") for line in done.stdout.splitlines()), entry
     assert max(map(len, done.stdout.splitlines())) <= 200
 
 
-@pytest.mark.parametrize("name", shipped.names())
+@pytest.mark.parametrize("name", [name for name in shipped.names() if shipped.read(name)[0].labels])
 def test_scores_of_shipped_models_have_intervals(name: str) -> None:
     scores = json.loads(run("models", name, "--json").stdout)[name]["card"]["training"]["scores"]
     main_score = "top1" if "top1" in scores else "map"
