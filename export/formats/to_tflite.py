@@ -17,6 +17,7 @@ from edgecnn.export.quantize.layers import tflite_operators
 from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.export.quantize.saturation import narrowed, useful_ranges
+from edgecnn.export.quantize.tflite_finite import finite
 from edgecnn.export.quantize.tflite_histograms import histograms
 from edgecnn.export.quantize.tflite_ranges import as_ends, ranges
 from edgecnn.types import Tensors
@@ -93,11 +94,11 @@ class TfliteCalibration:
     feeds: list[Tensors]
     ends: Any = None  # minimum and maximum of each tensor, in the quantizer's format
     histograms: dict[str, Histogram] = field(default_factory=dict)
+    infinite: list[str] = field(default_factory=list)  # operators with infinite values, which stay in float
 
     def ranges(self, method: str) -> Any:
         """The range of each tensor by one of ``histogram.METHODS``, in the quantizer's format."""
-        if self.ends is None:
-            self.ends = _ranges(self.program, _int8_job(self.program).get_quantization_recipe(), self.feeds)
+        self.measure()
         if not self.histograms and method != "min-max":
             self.histograms = histograms(self.program, self.feeds)
         found = copy.deepcopy(self.ends)  # the quantizer may change them
@@ -110,6 +111,12 @@ class TfliteCalibration:
             found[name] |= as_ends(narrowed({name: ends}, useful)[name])
         return found
 
+    def measure(self) -> None:
+        """Measure the minimum and maximum of each tensor, once, and make ``program`` finite."""
+        if self.ends is None:
+            measured = _ranges(self.program, _int8_job(self.program).get_quantization_recipe(), self.feeds)
+            self.program, self.ends, self.infinite = finite(self.program, measured)
+
 
 def calibrate(program: bytes, feeds: list[Tensors]) -> TfliteCalibration:
     """What ``int8`` makes the int8 model of any plan from."""
@@ -118,8 +125,9 @@ def calibrate(program: bytes, feeds: list[Tensors]) -> TfliteCalibration:
 
 def int8(calibration: TfliteCalibration, plan: QuantizationPlan = PLAIN) -> bytes:
     """Static int8: activations per tensor, weights per channel; the operators that ``plan`` keeps stay in float."""
+    calibration.measure()
     job = _int8_job(calibration.program)
-    for name in sorted(plan.float_operators(tflite_operators(calibration.program))):
+    for name in sorted(plan.float_operators(tflite_operators(calibration.program)) | {*calibration.infinite}):
         keep_float(job, name)
     return bytes(job.quantize(calibration.ranges(plan.ranges)).quantized_model)
 
