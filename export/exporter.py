@@ -22,7 +22,7 @@ from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ra
 from edgecnn.export.quiet import quiet
 from edgecnn.export.refusal import refused
 from edgecnn.export.reparametrize import fused
-from edgecnn.export.steps import Note, Step, ignore, tools
+from edgecnn.export.steps import Note, ExportStep, ignore, tools
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
 from edgecnn.export.verify.goldens import golden_texts, select_goldens
@@ -107,7 +107,7 @@ class PreparedModel:
     def program(self, format: str) -> Any:
         """The fp32 program in ``format``; raises ``InputError`` for a model that the converter refuses."""
         if format not in self.programs:
-            self.note(Step(tools(format).converter, f"while it converts the model to {format}", shared=True))
+            self.note(ExportStep(tools(format).converter, f"while it converts the model to {format}", shared=True))
             try:
                 with quiet():
                     self.programs[format] = import_module(FORMATS[format]).convert(
@@ -127,7 +127,7 @@ class PreparedModel:
             calibration.feeds(self.card) if calibration is not None and precision == "int8" and not self.trained_ranges else []
         )
         if precision != "fp32":
-            self.note(Step(tools(format).quantizer, f"while it makes the model {precision}"))
+            self.note(ExportStep(tools(format).quantizer, f"while it makes the model {precision}"))
         try:
             with quiet():
                 return (
@@ -241,9 +241,9 @@ class _ArtifactBuilder:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
         card = self._card()
         # first without parity and goldens: both are measured on the file itself
-        self.prepared.note(Step(tools(self.format).converter, "while it writes the file"))
+        self.prepared.note(ExportStep(tools(self.format).converter, "while it writes the file"))
         self._save(program, card, out)
-        self.prepared.note(Step(tools(self.format).engine, "while it runs the file"))
+        self.prepared.note(ExportStep(tools(self.format).engine, "while it runs the file"))
         parity, outputs = verify(self.path, self.evidence)
         if self.precision == "fp32":
             self.prepared.fp32_checks[self.format] = parity, outputs

@@ -11,7 +11,7 @@ from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, EdgeCnnError, first_line
 from edgecnn.export.child import Child, ChildLostError, Send, can_fork, wait
 from edgecnn.export.exporter import Artifact
-from edgecnn.export.steps import Note, Step, ignore
+from edgecnn.export.steps import Note, ExportStep, ignore
 from edgecnn.system_errors import explain
 
 Target = tuple[str, str]
@@ -50,7 +50,7 @@ class _FormatJob:
     """The files of one format that are still to be made, and the step that its process has announced last."""
 
     waiting: list[Target]
-    step: Step | None = None
+    step: ExportStep | None = None
     child: Child | None = field(default=None)
 
     def start(self, export: Export) -> None:
@@ -63,7 +63,7 @@ class _FormatJob:
         self.step, self.child = None, Child(work)
 
 
-def _announce(send: Send, target: Target, step: Step) -> None:
+def _announce(send: Send, target: Target, step: ExportStep) -> None:
     send((target, step))
 
 
@@ -92,7 +92,7 @@ def _collect(job: _FormatJob, done: Callable[[Target, Outcome], None]) -> bool:
     assert job.child is not None
     try:
         for target, found in job.child.received():
-            if isinstance(found, Step):
+            if isinstance(found, ExportStep):
                 job.step = found
             else:
                 job.waiting.remove(target)
@@ -107,7 +107,7 @@ def _collect(job: _FormatJob, done: Callable[[Target, Outcome], None]) -> bool:
 
 def _give_up(job: _FormatJob, lost: ChildLostError, done: Callable[[Target, Outcome], None]) -> None:
     """The file at which a process ended fails, and with it those that need the same step."""
-    step = job.step or Step("the export", "while it starts", shared=True)
+    step = job.step or ExportStep("the export", "while it starts", shared=True)
     count = len(job.waiting) if step.shared else 1
     for target in job.waiting[:count]:
         fix = "export it in another format" if step.shared else "export it in another precision or format"

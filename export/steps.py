@@ -16,7 +16,7 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExportStep:
     """What ``tool`` does now; ``shared`` where all precisions of the format need it."""
 
     tool: str
@@ -24,7 +24,7 @@ class Step:
     shared: bool = False
 
 
-Note = Callable[[Step], None]
+Note = Callable[[ExportStep], None]
 
 _TOOLS = {
     "onnx": Tools("torch.onnx", "ONNX Runtime's quantizer", "ONNX Runtime"),
@@ -38,5 +38,5 @@ def tools(format: str) -> Tools:
     return _TOOLS.get(format, Tools(*[f"the tool for {format}"] * 3))
 
 
-def ignore(step: Step) -> None:
+def ignore(step: ExportStep) -> None:
     """Discard the step."""

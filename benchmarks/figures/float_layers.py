@@ -23,7 +23,7 @@ from edgecnn.benchmarks.figures import figure
 from edgecnn.cli.source_options import model_source, source_options
 from edgecnn.columns import align_columns
 from edgecnn.errors import InputError
-from edgecnn.export.budget.fit import NONE, Attempt, Fit
+from edgecnn.export.budget.fit import NONE, Attempt, BudgetSearch
 from edgecnn.export.budget.latency import latencies_ms
 from edgecnn.export.budget.methods import Candidates, Method
 from edgecnn.export.budget.search import Keep, fewest
@@ -85,7 +85,9 @@ def command(
     evidence = evidence_of(prepared, chosen.real, chosen.source)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         judge = Judge(file_format, prepared.card, evidence, None, Path(folder))
-        fit = Fit(Candidates(prepared, file_format, chosen.calibration.feeds(prepared.card)), judge, max_drop, click.echo)
+        fit = BudgetSearch(
+            Candidates(prepared, file_format, chosen.calibration.feeds(prepared.card)), judge, max_drop, click.echo
+        )
         ways = compare(fit)
     click.echo("\n" + table(ways))
     if json_path is not None:
@@ -93,7 +95,7 @@ def command(
         figure.record(json_path, "float_layers", {**content, "ways": [dataclasses.asdict(way) for way in ways]})
 
 
-def compare(fit: Fit) -> list[Way]:
+def compare(fit: BudgetSearch) -> list[Way]:
     """Both searches with minimum and maximum as ranges and no other method, so that only the order of the layers differs."""
     method = Method("min-max")
     names = [layer.name for layer in fit.measured().layers]
@@ -122,7 +124,7 @@ def compare(fit: Fit) -> list[Way]:
     return ways
 
 
-def attempt(fit: Fit, method: Method, keep: Keep) -> Attempt:
+def attempt(fit: BudgetSearch, method: Method, keep: Keep) -> Attempt:
     """The measured file with the layers ``keep`` in float."""
     found = fit.attempt(method, keep)
     assert found is not None
@@ -143,7 +145,7 @@ def shortest_prefix(passes: Callable[[Keep], bool], order: Sequence[str]) -> Kee
     return frozenset(order[:enough])
 
 
-def by_latency(fit: Fit, method: Method, names: Sequence[str]) -> list[str]:
+def by_latency(fit: BudgetSearch, method: Method, names: Sequence[str]) -> list[str]:
     """The layers, those first that cost least time in float."""
     plain = fit.judge.write(fit.program(attempt(fit, method, NONE)), "plain")
     costs: dict[str, float] = {}

@@ -29,7 +29,7 @@ CLOSE_UP = 3.0  # a box to look at is shown with so much around it
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SheetTile:
     """A data URI with its size in the page, and the words under it."""
 
     uri: str
@@ -38,7 +38,7 @@ class Picture:
     words: str
 
 
-def class_pictures(check: DatasetCheck, seed: int = 0) -> list[tuple[str, list[Picture]]]:
+def class_pictures(check: DatasetCheck, seed: int = 0) -> list[tuple[str, list[SheetTile]]]:
     """A few images of each class with all their boxes, by class, chosen at random; of classes without images there are none."""
     random = np.random.default_rng(seed)
     places: dict[int, list[Place]] = defaultdict(list)
@@ -58,7 +58,7 @@ def class_pictures(check: DatasetCheck, seed: int = 0) -> list[tuple[str, list[P
     return [(name, pictures) for name, pictures in found if pictures]
 
 
-def odd_pictures(check: DatasetCheck, most: int = 12) -> list[Picture]:
+def odd_pictures(check: DatasetCheck, most: int = 12) -> list[SheetTile]:
     """Close-ups of boxes to look at, each kind in turn."""
     kinds = defaultdict(list)
     for one in check.odd:
@@ -74,7 +74,7 @@ def odd_pictures(check: DatasetCheck, most: int = 12) -> list[Picture]:
     return found
 
 
-def copy_pictures(check: DatasetCheck, most: int = 8) -> list[list[Picture]]:
+def copy_pictures(check: DatasetCheck, most: int = 8) -> list[list[SheetTile]]:
     """Images that occur more than once, beside each other: copies in several splits and with other labels first."""
     ordered = dict.fromkeys([*check.leaks, *check.conflicts, *check.near_copies, *check.copies])
     rows = ([_whole(check, place) for place in places[:2]] for places in list(ordered)[:most])
@@ -93,7 +93,7 @@ def _read(check: DatasetCheck, place: Place) -> Image | None:
         return None
 
 
-def _whole(check: DatasetCheck, place: Place) -> Picture | None:
+def _whole(check: DatasetCheck, place: Place) -> SheetTile | None:
     """The whole image with its boxes, or under it its label."""
     image, sample = _read(check, place), check.sample(place)
     if image is None:
@@ -136,14 +136,14 @@ def _close_up(image: Image, boxes: Boxes, index: int, labels: Sequence[str]) -> 
     return _drawn(scaled, (one.xyxy - np.array([left, top, left, top], np.float32)) * factor, one, labels, captions=True)
 
 
-def _picture(image: Image, words: str) -> Picture:
+def _picture(image: Image, words: str) -> SheetTile:
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise InputError("an image can't be written as JPEG", "free some memory")
     height, width = image.shape[:2]
     shown = min(width, WIDTH)
     uri = f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
-    return Picture(uri, shown, round(height * shown / width), words)
+    return SheetTile(uri, shown, round(height * shown / width), words)
 
 
 def legend(check: DatasetCheck) -> Iterator[tuple[str, str]]:

@@ -54,14 +54,14 @@ def _shift(layer: WeightLayer, weights: Tensor, mean: Tensor) -> Tensor:
 
 def _mean_inputs(module: GraphModule, layers: Sequence[WeightLayer], images: Sequence[Tensor]) -> dict[Node, Tensor]:
     """The mean of each input channel of each layer over ``images``."""
-    watcher = _Watcher(module, {layer.node for layer in layers})
+    watcher = _InputWatcher(module, {layer.node for layer in layers})
     with torch.no_grad():
         for image in images:
             watcher.run(image)
     return {node: total / len(images) for node, total in watcher.totals.items()}
 
 
-class _Watcher(Interpreter):
+class _InputWatcher(Interpreter):
     """Adds up the mean inputs of some nodes."""
 
     def __init__(self, module: GraphModule, watched: set[Node]) -> None:

@@ -10,7 +10,7 @@ from edgecnn.errors import InputError, first_line
 from edgecnn.export.budget.methods import BIASES, Candidates, Method
 from edgecnn.export.budget.search import Keep, fewest
 from edgecnn.export.budget.sensitivity import Sensitivities, measure
-from edgecnn.export.budget.trial import Judge, Outcome
+from edgecnn.export.budget.trial import Judge, TrialResult
 from edgecnn.export.quantize.plan import QuantizationPlan
 
 SENSITIVITY_IMAGES = 16
@@ -24,7 +24,7 @@ class Attempt:
 
     method: Method
     keep: Keep
-    outcome: Outcome
+    outcome: TrialResult
 
     @property
     def rank(self) -> tuple[bool, float, float, int]:
@@ -33,7 +33,7 @@ class Attempt:
 
 
 @dataclass(slots=True, eq=False)
-class Fit:
+class BudgetSearch:
     """The search for one file; ``attempts`` are all candidates so far."""
 
     candidates: Candidates

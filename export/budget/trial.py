@@ -22,7 +22,7 @@ from edgecnn.tasks import find
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialResult:
     """What a file loses against PyTorch: ``drop`` in points of ``measure``, signal to noise of its outputs in decibels.
 
     ``violations`` are what the verification finds out of tolerance, ``size`` the bytes of the file, 0 where none could be made.
@@ -56,9 +56,9 @@ class Judge:
             return self.accuracy.pytorch.primary_title
         return "agreement" if find(self.card.task).by_parts else "mean error"
 
-    def failed(self, reason: str) -> Outcome:
+    def failed(self, reason: str) -> TrialResult:
         """The outcome of a program that could not be made or run."""
-        return Outcome(100.0, self.measure, -MOST_DB, 0, (reason,))
+        return TrialResult(100.0, self.measure, -MOST_DB, 0, (reason,))
 
     def write(self, program: Any, name: str, precision: str = "int8") -> Path:
         """The program as a file with a card."""
@@ -69,7 +69,7 @@ class Judge:
         path.write_bytes(content)
         return path
 
-    def __call__(self, program: Any, name: str = "candidate", precision: str = "int8") -> Outcome:
+    def __call__(self, program: Any, name: str = "candidate", precision: str = "int8") -> TrialResult:
         """The outcome of ``program``."""
         path = self.write(program, name, precision)
         parity, outputs = verify(path, self.evidence)
@@ -88,7 +88,7 @@ class Judge:
             drop = max(row.worst.mean for row in rows) * 100
         else:
             drop = max(1 - row.agree if row.agree is not None else 0.0 for row in rows) * 100
-        return Outcome(drop, self.measure, signal_to_noise(expected, got), size_of(path), tuple(parity.violations))
+        return TrialResult(drop, self.measure, signal_to_noise(expected, got), size_of(path), tuple(parity.violations))
 
 
 def size_of(path: Path) -> int:

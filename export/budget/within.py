@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import EdgeCnnError, InputError
-from edgecnn.export.budget.fit import Attempt, Fit
+from edgecnn.export.budget.fit import Attempt, BudgetSearch
 from edgecnn.export.budget.latency import latencies_ms
 from edgecnn.export.budget.methods import Candidates
 from edgecnn.export.budget.report import Cost, budget_record, cost_table, kept_line, tried_table
@@ -67,7 +67,7 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         judge = Judge(job.format, job.prepared.card, job.evidence, job.accuracy, Path(folder))
         candidates = Candidates(job.prepared, job.format, job.calibration.feeds(job.prepared.card))
-        fit = Fit(candidates, judge, job.points, say)
+        fit = BudgetSearch(candidates, judge, job.points, say)
         found = fit.run()
         if not found.outcome.size:
             raise InputError(
@@ -96,7 +96,7 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
     return dataclasses.replace(artifact, notes=notes)
 
 
-def _costs(job: BudgetJob, fit: Fit, found: Attempt, judge: Judge) -> list[Cost]:
+def _costs(job: BudgetJob, fit: BudgetSearch, found: Attempt, judge: Judge) -> list[Cost]:
     """fp32, int8 as it is made without a budget, and the file within the budget, measured in turns."""
     plain = fit.attempts[0]
     layers = len(fit.sensitivities.layers) if fit.sensitivities is not None else 0
@@ -113,14 +113,14 @@ def _costs(job: BudgetJob, fit: Fit, found: Attempt, judge: Judge) -> list[Cost]
     ]
 
 
-def _text(job: BudgetJob, fit: Fit, found: Attempt, costs: list[Cost]) -> str:
+def _text(job: BudgetJob, fit: BudgetSearch, found: Attempt, costs: list[Cost]) -> str:
     head = f"{job.name}, {job.format} int8: at most {job.points:g} points of {found.outcome.measure} may be lost"
     parts = [head, tried_table(fit.attempts), cost_table(costs, found.outcome.measure), kept_line(found, fit.sensitivities)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _kept_over_budget(
-    job: BudgetJob, judge: Judge, fit: Fit, found: Attempt, record: dict[str, Any], notes: str
+    job: BudgetJob, judge: Judge, fit: BudgetSearch, found: Attempt, record: dict[str, Any], notes: str
 ) -> OverBudgetError:
     """Keep the best file, and return the error that says how near it came."""
     card = judge.card.replace(calibration={**job.calibration.record(), **record, "within_budget": False})

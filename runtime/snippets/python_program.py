@@ -15,7 +15,7 @@ WRITTEN_LABELS = 24  # more are read from the card in the file
 
 
 @dataclass(frozen=True, slots=True)
-class _Engine:
+class _EngineCode:
     """How an engine is installed, imported, loaded and run; ``card`` reads the card's text from the file."""
 
     package: str
@@ -30,8 +30,8 @@ def _assigned(outputs: Sequence[str], values: str) -> str:
     return f"{', '.join(outputs)}{',' if len(outputs) == 1 else ''} = {values}"
 
 
-ENGINES: Mapping[str, _Engine] = {
-    "onnx": _Engine(
+ENGINES: Mapping[str, _EngineCode] = {
+    "onnx": _EngineCode(
         "onnxruntime",
         ("import onnxruntime",),
         lambda file: [f"engine = onnxruntime.InferenceSession({file!r}, providers=['CPUExecutionProvider'])"],
@@ -41,7 +41,7 @@ ENGINES: Mapping[str, _Engine] = {
         ],
         "engine.get_modelmeta().custom_metadata_map['edgecnn.card']",
     ),
-    "openvino": _Engine(
+    "openvino": _EngineCode(
         "openvino",
         ("import openvino",),
         lambda file: [
@@ -51,7 +51,7 @@ ENGINES: Mapping[str, _Engine] = {
         lambda outputs, image: [_assigned(outputs, "engine(tensor).to_tuple()")],
         "str(model.get_rt_info(['edgecnn', 'card']).value)",
     ),
-    "tflite": _Engine(
+    "tflite": _EngineCode(
         "ai-edge-litert",
         ("from ai_edge_litert.interpreter import Interpreter",),
         lambda file: [f"engine = Interpreter({file!r})", "engine.allocate_tensors()"],

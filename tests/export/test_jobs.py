@@ -18,7 +18,7 @@ from edgecnn.export import ExportConfig, child, exporter, jobs
 from edgecnn.export.exporter import Artifact
 from edgecnn.export.jobs import Outcome, Target, run_targets
 from edgecnn.export.run import FailedExportsError, export_all
-from edgecnn.export.steps import Note, Step
+from edgecnn.export.steps import Note, ExportStep
 from edgecnn.export.verify.parity import Parity
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies of a process need fork")
@@ -40,7 +40,7 @@ def outcomes(fault: Any, card: ModelCard, *, shared: bool = False) -> dict[Targe
     """What comes of the targets if ``fault`` is called while onnx fp32 is made."""
 
     def export(target: Target, note: Note) -> Artifact:
-        note(Step("the tool", "while it converts", shared))
+        note(ExportStep("the tool", "while it converts", shared))
         if target == TARGETS[0]:
             fault()
         return artifact(target, card)

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.report.contact_sheet import Picture, class_pictures, copy_pictures, odd_pictures
+from edgecnn.benchmarks.report.contact_sheet import SheetTile, class_pictures, copy_pictures, odd_pictures
 from edgecnn.data.check.dataset import check_dataset
 
 
-def decoded(picture: Picture) -> np.ndarray:
+def decoded(picture: SheetTile) -> np.ndarray:
     data = base64.b64decode(picture.uri.partition(",")[2])
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
