@@ -22,7 +22,7 @@ from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ra
 from edgecnn.export.quiet import quiet
 from edgecnn.export.refusal import refused
 from edgecnn.export.reparametrize import fused
-from edgecnn.export.steps import Note, ExportStep, ignore, tools
+from edgecnn.export.steps import ExportStep, Note, ignore, tools
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
 from edgecnn.export.verify.goldens import golden_texts, select_goldens

@@ -11,7 +11,7 @@ from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, EdgeCnnError, first_line
 from edgecnn.export.child import Child, ChildLostError, Send, can_fork, wait
 from edgecnn.export.exporter import Artifact
-from edgecnn.export.steps import Note, ExportStep, ignore
+from edgecnn.export.steps import ExportStep, Note, ignore
 from edgecnn.system_errors import explain
 
 Target = tuple[str, str]

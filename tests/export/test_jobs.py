@@ -18,7 +18,7 @@ from edgecnn.export import ExportConfig, child, exporter, jobs
 from edgecnn.export.exporter import Artifact
 from edgecnn.export.jobs import Outcome, Target, run_targets
 from edgecnn.export.run import FailedExportsError, export_all
-from edgecnn.export.steps import Note, ExportStep
+from edgecnn.export.steps import ExportStep, Note
 from edgecnn.export.verify.parity import Parity
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies of a process need fork")
