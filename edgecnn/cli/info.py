@@ -13,9 +13,7 @@ from edgecnn.json_text import dump_json
 @click.command()
 @click.argument("file", type=ModelFile())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--snippet", type=click.Choice(["python"]), help="Print a short program that runs this file without edgecnn."
-)
+@click.option("--snippet", type=click.Choice(["python"]), help="Print a short program that runs this file without edgecnn.")
 def command(file: Path, as_json: bool, snippet: str | None) -> None:
     """Print the card of the model FILE: inputs, outputs, training, calibration and parity.
 
