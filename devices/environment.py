@@ -22,6 +22,7 @@ PACKAGES = (
     "openvino",
     "ai-edge-litert",
     "tflite-runtime",
+    "executorch",
     "torch",
 )
 

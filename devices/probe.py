@@ -61,6 +61,7 @@ ENGINES = {
     "onnx": ("onnxruntime",),
     "openvino": ("openvino",),
     "tflite": ("ai_edge_litert", "tflite_runtime"),
+    "executorch": ("executorch",),
     "torch": ("torch",),
 }
 

@@ -17,9 +17,17 @@ FORMATS: Mapping[str, str] = {
     "onnx": "edgecnn.export.formats.to_onnx",
     "tflite": "edgecnn.export.formats.to_tflite",
     "openvino": "edgecnn.export.formats.to_openvino",
+    "executorch": "edgecnn.export.formats.to_executorch",
 }
-SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}  # OpenVINO also writes a .bin
-FIXED_SHAPES = ("tflite",)  # formats whose converter has no free axes
+NO_HALF = "an ExecuTorch file is fp32 or int8: its XNNPACK part stores no half-precision weights"
+DEFAULT_FORMATS = ("onnx", "tflite", "openvino")  # executorch has an extra of its own
+SUFFIXES: Mapping[str, str] = {
+    "onnx": ".onnx",
+    "tflite": ".tflite",
+    "openvino": ".xml",  # OpenVINO also writes a .bin
+    "executorch": ".pte",
+}
+FIXED_SHAPES = ("tflite", "executorch")  # formats whose converter has no free axes
 MOST_IMAGES = 1024  # of a batch
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 AUTO = "auto"  # in place of precisions: the quickest file that is verified
@@ -108,7 +116,7 @@ class ExportConfig:
     """
 
     model: str
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple[str, ...] = DEFAULT_FORMATS
     precisions: tuple[str, ...] = ("fp32",)
     out: Path = Path()
     name: str | None = None
@@ -156,6 +164,8 @@ def check_names(formats: Sequence[str], precisions: Sequence[str]) -> None:
                 raise InputError(
                     f"{option}: {value!r} is not one of {', '.join(known)}", "name one, or several separated by commas"
                 )
+    if "executorch" in formats and "fp16" in precisions:
+        raise InputError(NO_HALF, "leave out fp16, or export the other formats with another command")
 
 
 def check_targets(formats: Sequence[str], precisions: Sequence[str], *, calibrated: bool) -> None:

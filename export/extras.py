@@ -12,8 +12,14 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "openvino": ("openvino",),
     "tflite": ("litert_torch", "ai_edge_litert"),
+    "executorch": ("executorch",),
 }
-QUANTIZERS: dict[str, tuple[str, ...]] = {"onnx": (), "openvino": ("nncf",), "tflite": ("ai_edge_quantizer",)}
+QUANTIZERS: dict[str, tuple[str, ...]] = {
+    "onnx": (),
+    "openvino": ("nncf",),
+    "tflite": ("ai_edge_quantizer",),
+    "executorch": ("torchao",),
+}
 
 
 def require(formats: Iterable[str], precisions: Iterable[str]) -> None:
@@ -25,9 +31,9 @@ def require(formats: Iterable[str], precisions: Iterable[str]) -> None:
         # OpenVINO stores fp16 weights itself; only int8 needs NNCF
         reduced = precisions & ({"int8"} if format == "openvino" else {"int8", "fp16"})
         for package in PACKAGES[format] + (QUANTIZERS[format] if reduced else ()):
-            _check(package)
+            _check(package, "executorch" if format == "executorch" else "export")
 
 
-def _check(package: str) -> None:
+def _check(package: str, extra: str = "export") -> None:
     if find_spec(package) is None:
-        raise MissingExtraError(package.replace("_", "-"), "export")
+        raise MissingExtraError(package.replace("_", "-"), extra)

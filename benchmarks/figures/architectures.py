@@ -22,7 +22,8 @@ from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.architecture_list import ARCHITECTURES, Architecture
 from edgecnn.benchmarks.measure.progress import ProgressLine
 from edgecnn.columns import align_columns
-from edgecnn.export.config import FORMATS, SUFFIXES
+from edgecnn.export.config import DEFAULT_FORMATS as FORMATS
+from edgecnn.export.config import SUFFIXES
 from edgecnn.files import check_writable
 
 MEAN, STD = "123.675,116.28,103.53", "58.395,57.12,57.375"  # of torchvision and timm

@@ -34,7 +34,7 @@ def parse_batch(value: str) -> int:
     default="onnx,tflite,openvino",
     show_default=True,
     metavar="LIST",
-    help="Output formats, separated by commas.",
+    help="Output formats, separated by commas: onnx, tflite, openvino, executorch.",
 )
 @optgroup.option(
     "--precision",

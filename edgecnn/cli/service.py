@@ -15,7 +15,7 @@ import edgecnn
 if TYPE_CHECKING:
     from edgecnn.live.service import Service
 
-EXTRAS = {".tflite": "tflite", ".xml": "openvino"}
+EXTRAS = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch"}
 
 
 @click.command("service", context_settings={"ignore_unknown_options": True})

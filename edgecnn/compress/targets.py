@@ -10,7 +10,7 @@ from edgecnn.errors import InputError
 
 # Powers of 1000, as MACs are counted in papers.
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-ARTIFACTS = (".onnx", ".tflite", ".xml")
+ARTIFACTS = (".onnx", ".tflite", ".xml", ".pte")
 
 
 def parse_macs(text: str, before: int) -> int:

@@ -21,6 +21,7 @@ _MODULES = {
     ".onnx": "edgecnn.integrity.onnx_file",
     ".xml": "edgecnn.integrity.openvino_file",
     ".tflite": "edgecnn.integrity.tflite_file",
+    ".pte": "edgecnn.integrity.tflite_file",  # a FlatBuffer, too
 }
 
 

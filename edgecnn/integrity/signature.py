@@ -100,7 +100,7 @@ def _check_format(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"the model file {path} does not exist", "check the path")
     if not has_sections(path):
-        raise InputError(f"{path.name} can't hold a signature", "name an .onnx, .xml or .tflite file")
+        raise InputError(f"{path.name} can't hold a signature", "name an .onnx, .xml, .tflite or .pte file")
 
 
 def _with_digests(path: Path) -> tuple[bytes, dict[str, bytes]]:

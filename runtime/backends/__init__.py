@@ -24,9 +24,16 @@ OPENERS: dict[str, str] = {
     "onnx": "edgecnn.runtime.backends.ort",
     "openvino": "edgecnn.runtime.backends.ov",
     "tflite": "edgecnn.runtime.backends.litert",
+    "executorch": "edgecnn.runtime.backends.executorch",
     "torch": "edgecnn.models.backend",  # the checkpoint itself, for comparison; found by name so that the runtime never imports torch
 }
-SUFFIXES: Mapping[str, str] = {".onnx": "onnx", ".xml": "openvino", ".tflite": "tflite", ".safetensors": "torch"}
+SUFFIXES: Mapping[str, str] = {
+    ".onnx": "onnx",
+    ".xml": "openvino",
+    ".tflite": "tflite",
+    ".pte": "executorch",
+    ".safetensors": "torch",
+}
 
 
 @runtime_checkable

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
-import struct
 import sys
-import threading
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +13,15 @@ from edgecnn.backend_errors import inference_error, load_error
 from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.runtime.backends import Device
+from edgecnn.runtime.backends.appended_zip import zip_texts
+from edgecnn.runtime.backends.native_lines import without_lines
 from edgecnn.runtime.backends.pool import ResourcePool
 from edgecnn.system_errors import missing_extra
 from edgecnn.tensors import check_feeds, image_layout
-from edgecnn.text_files import decode_text
 from edgecnn.types import Array, Tensors, TensorSpec
 
 ENGINE = "LiteRT"
-ZIP_ENTRY = rb"PK\x03\x04[\x0a\x14\x2d]\x00"  # local file header: signature, version needed to extract (1.0, 2.0 or 4.5)
-OWN_TEXTS = "edgecnn."
-MOST_TEXT = 1 << 26  # bytes of all texts in the ZIP together
 _MOVES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")  # operators that do not change values
-_STDERR_LOCK = threading.Lock()
 
 
 class LiteRtBackend:
@@ -138,11 +128,11 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
             f"edgecnn runs {ENGINE} on the CPU only, not on a GPU", "use --device cpu, or the ONNX or OpenVINO file"
         )
     _check_is_tflite(path)
-    metadata = _zip_texts(path)
+    metadata = zip_texts(path)
     # At least one thread each, even if there are more interpreters than threads.
     share = max((threads or usable_cpus()) // requests, 1)
     try:
-        with _without_info_lines():
+        with without_lines(b"INFO: "):
             interpreters = [interpreter_class(model_path=str(path), num_threads=share) for _ in range(requests)]
             for interpreter in interpreters:
                 interpreter.allocate_tensors()
@@ -167,66 +157,6 @@ def _check_is_tflite(path: Path) -> None:
         # A FlatBuffer begins with the offset of its root table (4 bytes), then the file identifier (4 bytes).
         if file.read(8)[4:] != b"TFL3":
             raise BackendError(f"{path} is no TFLite model: its identifier TFL3 is missing", "export or copy the file again")
-
-
-def _zip_texts(path: Path) -> dict[str, str]:
-    """Read the text files of the ZIP appended to the model, by name. Raises ``BackendError`` if that ZIP is truncated or damaged.
-
-    Readers find a ZIP by the directory at its end, so a truncated file looks like one without metadata. The headers of its
-    entries show that it had some.
-    """
-    if not zipfile.is_zipfile(path):
-        if re.search(ZIP_ENTRY, path.read_bytes()):
-            raise BackendError(f"{path} is truncated: the end of its metadata is missing", "export or copy the file again")
-        return {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return dict(_texts(archive))
-    # The directory at the end of a damaged ZIP may say anything.
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise BackendError(f"the metadata of {path} is damaged: {error}", "export or copy the file again") from error
-
-
-def _texts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
-    left = MOST_TEXT
-    for entry in archive.infolist():
-        try:
-            with archive.open(entry) as file:
-                # The size that the directory states may be wrong.
-                content = file.read(left + 1)
-            if len(content) > left:
-                raise ValueError(f"{entry.filename} is too large")
-            yield entry.filename, decode_text(content)
-            left -= len(content)
-        # zipfile raises the last two for an entry that is encrypted, packed by an unknown method, or cut off.
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
-            # Other tools append binary files; but without its card the model would be used as that of another tool.
-            if entry.filename.startswith(OWN_TEXTS):
-                raise zipfile.BadZipFile(f"{entry.filename} can't be read") from error
-
-
-@contextmanager
-def _without_info_lines() -> Iterator[None]:
-    """Suppress the "INFO: ..." lines that native code writes to file descriptor 2; other lines are written afterwards.
-
-    The descriptor belongs to the whole process, hence the lock, and models are not loaded in background threads.
-    """
-    if not hasattr(os, "memfd_create") or sys.__stderr__ is None:
-        yield
-        return
-    # A memory file and not a pipe: native code that writes more than a pipe holds would block.
-    with _STDERR_LOCK, os.fdopen(os.memfd_create("stderr"), "r+b") as kept:
-        before = os.dup(2)
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-            kept.seek(0)
-            for line in kept:
-                if not line.startswith(b"INFO: "):
-                    os.write(2, line)
 
 
 def _signature_names(interpreter: Any) -> tuple[dict[int, str], dict[int, str]]:

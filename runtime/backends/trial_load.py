@@ -142,7 +142,8 @@ def main(path: Path) -> None:
     output = os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
-    import_module(OPENERS[file_format(path)])
+    engine = import_module(OPENERS[file_format(path)])
+    getattr(engine, "import_engine", lambda: None)()  # before the limits, which are those of the file
     size = sum(part.stat().st_size for part in (path, path.with_suffix(".bin")) if part.exists())
     limit_resource("RLIMIT_CPU", int(sum(os.times()[:2])) + _CPU_S + size // _MIB)
     limit_resource("RLIMIT_DATA", data_bytes() + _MEMORY + 8 * size)

@@ -37,6 +37,7 @@ _PACKAGES = {
     "onnx": ("onnxruntime", "onnxruntime-gpu"),
     "openvino": ("openvino",),
     "tflite": ("ai-edge-litert", "tflite-runtime"),
+    "executorch": ("executorch",),
 }
 _MOST_BYTES = 1 << 22
 WHY_OTHER = "Engines and processors round int8 sums differently."

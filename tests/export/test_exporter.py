@@ -36,7 +36,7 @@ def one(prepared: PreparedModel, evidence: Evidence, out: Path, **options: Any) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"format": "onx"}, "'onx' is not one of onnx, tflite, openvino", id="format"),
+        pytest.param({"format": "onx"}, "'onx' is not one of onnx, tflite, openvino, executorch", id="format"),
         pytest.param({"precision": "int4"}, "'int4' is not one of fp32, fp16, int8", id="precision"),
         pytest.param({"precision": "int8"}, "--calibration", id="int8-without-calibration"),
         pytest.param({"name": "../net"}, "--name", id="name-with-a-folder"),
