@@ -28,6 +28,7 @@ SUFFIXES: Mapping[str, str] = {
     "executorch": ".pte",
 }
 FIXED_SHAPES = ("tflite", "executorch")  # formats whose converter has no free axes
+OPSETS = (13, 23)  # per-channel int8 needs 13
 MOST_IMAGES = 1024  # of a batch
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 AUTO = "auto"  # in place of precisions: the quickest file that is verified
@@ -65,6 +66,7 @@ class GraphOptions:
     ``layout`` is "nhwc" (images as cameras give them) or "nchw". ``input_dtype`` is "uint8", with colour order and scale in the graph,
     or "float32": the input of the network itself, in its colour order and scaled as the card says. ``batch`` is the number of images
     of an input, -1 for any number. ``dynamic_size``: any height and width; the card keeps the size it was trained with.
+    ``opset`` is the version of the operators of ONNX files, by default one that engines of two years ago read.
     Raises ``InputError`` for values that do not exist.
     """
 
@@ -72,6 +74,7 @@ class GraphOptions:
     input_dtype: str = "uint8"
     batch: int = 1
     dynamic_size: bool = False
+    opset: int | None = None
 
     def __post_init__(self) -> None:
         for option, value, known in (
@@ -84,6 +87,9 @@ class GraphOptions:
             raise InputError(
                 f"--batch: {self.batch} is not 1 to {MOST_IMAGES}, or dynamic", "give the number of images of an input"
             )
+
+        if self.opset is not None and not OPSETS[0] <= self.opset <= OPSETS[1]:
+            raise InputError(f"--opset: {self.opset} is not {OPSETS[0]} to {OPSETS[1]}", "leave it out, or give another one")
 
     @property
     def is_dynamic(self) -> bool:

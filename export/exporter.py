@@ -113,7 +113,7 @@ class PreparedModel:
                     self.programs[format] = import_module(FORMATS[format]).convert(
                         self.graph, example(self.card, self.graph.options)
                     )
-            except (KeyboardInterrupt, MemoryError):
+            except (KeyboardInterrupt, MemoryError, InputError):
                 raise
             except Exception as error:
                 raise refused(f"the model can't be converted to {format}", error, "export it in another format") from error

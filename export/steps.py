@@ -29,6 +29,7 @@ Note = Callable[[ExportStep], None]
 _TOOLS = {
     "onnx": Tools("torch.onnx", "ONNX Runtime's quantizer", "ONNX Runtime"),
     "tflite": Tools("litert-torch", "ai-edge-quantizer", "LiteRT"),
+    "executorch": Tools("torch.export", "the XNNPACK quantizer", "ExecuTorch"),
     "openvino": Tools("OpenVINO's converter", "NNCF", "OpenVINO"),
 }
 

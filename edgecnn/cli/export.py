@@ -71,6 +71,9 @@ def parse_batch(value: str) -> int:
     metavar="N|dynamic",
     help="Images in one input; dynamic: any number.",
 )
+@optgroup.option(
+    "--opset", type=int, help="Version of the operators of ONNX files.  [default: 18, read by ONNX Runtime 1.14 and later]"
+)
 @optgroup.option("--dynamic-size", is_flag=True, help="Accept images of any height and width (ONNX, OpenVINO).")
 @optgroup.group("Calibration of int8")
 @optgroup.option("--calibration", metavar="ADDRESS", help=f"Calibration images: {DATA}")
@@ -114,7 +117,7 @@ def command(model: str, **values: Any) -> None:
     from edgecnn.export.config import ExportConfig, GraphOptions
 
     options = model_source(values)
-    graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size")})
+    graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size", "opset")})
     config = ExportConfig(model=model, model_options=options, graph=graph, **values)
     from edgecnn.export.run import run_exports
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.card import Precision
+from edgecnn.errors import InputError
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.quantize import qdq_calibration
 from edgecnn.export.quantize.histogram import METHODS
@@ -33,18 +34,23 @@ def convert(graph: Deployable, image: Any) -> Any:
     """The single-precision ``onnx.ModelProto`` of a graph, without notes about Python source lines."""
     import torch
 
+    opset = graph.options.opset or OPSET
     program = torch.onnx.export(
         graph,
         (image,),
         dynamo=True,
         input_names=[IMAGE],
         output_names=list(graph.names),
-        opset_version=OPSET,
+        opset_version=opset,
         dynamic_shapes=graph.free_axes(),
         verbose=False,
     )
     assert program is not None
-    return _bare(program.model_proto)
+    model = _bare(program.model_proto)
+    written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if written != opset:  # the exporter keeps the version that it knows where a conversion fails
+        raise InputError(f"--opset: this network can't be written in opset {opset}, only in {written}", f"use --opset {written}")
+    return model
 
 
 def _bare(model: Any) -> Any:
@@ -73,10 +79,13 @@ def trained_qdq(program: Any, trained_ranges: TrainedRanges, *, drop_cast: bool)
 
 
 def save(program: Any, path: Path) -> None:
-    """Write ``program`` without metadata."""
+    """Write ``program`` without metadata, checked by the rules of ONNX."""
+    import onnx
+
     copy = _copied(program)
     del copy.metadata_props[:]
     copy.producer_name = "edgecnn"
+    onnx.checker.check_model(copy)
     path.write_bytes(copy.SerializeToString())
 
 

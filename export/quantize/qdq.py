@@ -110,12 +110,18 @@ def _drop_cast(graph: Any) -> None:
 
 
 def _drop_zero_points(graph: Any) -> None:
-    """Remove zero-points of weights and biases: all zeros, which is the default of DequantizeLinear."""
+    """Remove zero-points of weights and biases: all zeros, which is the default of DequantizeLinear.
+
+    Those of a Gemm stay: ONNX Runtime 1.19 fuses it into an operator that needs them.
+    """
     from onnx import numpy_helper
 
+    needed = {name for node in graph.node if node.op_type == "Gemm" for name in node.input}
     constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and len(node.input) == 3 and node.input[0] in constants:
+            if node.output[0] in needed:
+                continue
             zero_point = constants.get(node.input[2])
             if zero_point is not None and not numpy_helper.to_array(zero_point).any():
                 del node.input[2]

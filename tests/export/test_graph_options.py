@@ -102,6 +102,17 @@ def test_a_batch_whose_rows_depend_on_each_other_is_not_kept(classifier: Network
     assert not list(tmp_path.iterdir())
 
 
+def test_another_opset(classifier: Network, images: list[Image], tmp_path: Path, calibration: Calibration) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = made(classifier, images, tmp_path, "onnx", "int8", calibration=calibration, opset=21)
+    model = onnx.load(path)
+    assert {entry.version for entry in model.opset_import if not entry.domain} == {21}
+    # ONNX Runtime 1.19 needs the zero-points of a Gemm's weights
+    weights = {node.input[1] for node in model.graph.node if node.op_type == "Gemm"}
+    assert weights
+    assert all(len(node.input) == 3 for node in model.graph.node if set(node.output) & weights)
+
+
 class OneImageOnly(nn.Module):
     """A head that is written for one image."""
 
@@ -120,6 +131,7 @@ def test_a_model_for_one_image_is_refused_with_a_batch(classifier: Network) -> N
         ({"layout": "hwc"}, "--layout: 'hwc' is not one of nhwc, nchw"),
         ({"input_dtype": "int8"}, "--input-dtype: 'int8' is not one of uint8, float32"),
         ({"batch": 0}, "--batch: 0 is not 1 to 1024"),
+        ({"opset": 9}, "--opset: 9 is not 13 to 23"),
     ],
 )
 def test_options_that_do_not_exist(options: dict[str, Any], message: str) -> None:
