@@ -176,7 +176,7 @@ def may_be_run(line: Line) -> bool:
         return False
     if len(words) == 2 and words[1] != "models":  # its name alone, in a sentence
         return False
-    files = [word for word in words if re.search(r"\.(tflite|xml|mp4|txt)$|\{camera\}|^yolox|NAME$|^FILE$", word)]
+    files = [word for word in words if re.search(r"\.(tflite|xml|pte|mp4|txt)$|\{camera\}|^yolox|NAME$|^FILE$", word)]
     own_data = words[1] == "evaluate" and not any(word.startswith("scene:") for word in words)
     return not NEEDS_MORE_THAN_A_MACHINE & set(words) and not files and not own_data
 
