@@ -164,7 +164,9 @@ def test_metadata_of_other_tools_in_a_tflite_file_stays_and_is_covered(tmp_path:
 
 def test_files_that_hold_no_signature_are_named(tmp_path: Path, keys: Path) -> None:
     (tmp_path / "net.safetensors").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"net\.safetensors can't hold a signature; name an \.onnx, \.xml, \.tflite or \.pte file"):
+    with pytest.raises(
+        InputError, match=r"net\.safetensors can't hold a signature; name an \.onnx, \.xml, \.tflite or \.pte file"
+    ):
         require_signature(tmp_path / "net.safetensors", keys / "owner.pub")
     with pytest.raises(InputError, match="does not exist"):
         require_signature(tmp_path / "absent.onnx", keys / "owner.pub")
