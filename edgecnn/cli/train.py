@@ -29,6 +29,8 @@ EPILOG = "\n\n".join(
     (
         _models("Models for classification, and for regression with a values.csv", "classify"),
         _models("Models for detection", "detect"),
+        _models("Models for segmentation, trained on masks", "segment"),
+        _models("Models for key points", "pose"),
         _models("Models for embedding, trained on images with classes", "embed"),
         _models("Models for restoration, trained on any images", "restore"),
         _models("Models for signals, trained on folders of .csv or .wav files", "signal"),
