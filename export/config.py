@@ -145,9 +145,14 @@ class ExportConfig:
         check_names(self.formats, self.tried)
         for format in self.formats:
             self.graph.check_format(format)
-        require(self.formats, self.tried)
         if self.max_drop is not None and self.max_drop < 0:
             raise InputError(f"--max-drop: {self.max_drop:g} is below 0", "give points that may be lost, for example 0.5")
+        if self.max_drop is not None and "executorch" in self.formats and "int8" in self.tried:
+            raise InputError(
+                "--max-drop is not possible in executorch, whose int8 has one range method and no layers in float",
+                "export it without --max-drop, or to onnx, tflite or openvino",
+            )
+        require(self.formats, self.tried)
 
     @property
     def targets(self) -> tuple[tuple[str, str], ...]:

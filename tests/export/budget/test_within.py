@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.errors import InputError
 from edgecnn.export import Calibration
 from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
-from edgecnn.export.config import FORMATS
+from edgecnn.export.config import DEFAULT_FORMATS, ExportConfig
 from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.formats import to_onnx
 from edgecnn.export.quantize.plan import QuantizationPlan
@@ -34,7 +35,7 @@ def job(model: PreparedModel, calibration: Calibration, evidence: Evidence, out:
     )
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", DEFAULT_FORMATS)
 def test_the_layers_that_int8_breaks_stay_in_float(
     format: str, uneven_model: PreparedModel, uneven_calibration: Calibration, uneven_evidence: Evidence, tmp_path: Path
 ) -> None:
@@ -86,3 +87,8 @@ def test_a_quantizer_that_refuses_one_candidate_may_take_another(
     assert "RuntimeError: scale value (inf)" in artifact.notes
     assert tried[0]["method"] == "min-max"
     assert tried[0]["drop_points"] == 100
+
+
+def test_a_budget_for_executorch_is_refused() -> None:
+    with pytest.raises(InputError, match="--max-drop is not possible in executorch"):
+        ExportConfig(model="cups", formats=("onnx", "executorch"), precisions=("int8",), calibration="scene:cups", max_drop=1.0)

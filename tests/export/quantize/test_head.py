@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
-from edgecnn.export.config import FORMATS
+from edgecnn.export.config import DEFAULT_FORMATS, FORMATS
 from edgecnn.export.graph import Deployable, example, wrap
 from edgecnn.export.quantize.head import behind_layers
 from edgecnn.export.quantize.layers import LayerOperator, onnx_operators
@@ -104,7 +104,7 @@ def prepared() -> tuple[Deployable, ModelCard]:
     return wrap(net, card)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", DEFAULT_FORMATS)
 def test_scores_beside_boxes_keep_their_precision_in_int8(
     format: str, prepared: tuple[Deployable, ModelCard], tmp_path: Any
 ) -> None:

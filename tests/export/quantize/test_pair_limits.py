@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from edgecnn.export import Calibration
+from edgecnn.export.config import GraphOptions
 from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.formats import to_onnx
 from edgecnn.export.quantize import qdq_calibration
@@ -94,6 +95,7 @@ class Layers(nn.Module):
 @pytest.fixture(scope="module")
 def converted() -> Any:
     net = Layers().eval()
+    net.options = GraphOptions()
     net.free_axes = lambda: None  # type: ignore[assignment]
     net.names = ("scores",)
     with quiet():
