@@ -79,8 +79,8 @@ DATA_FORMAT: Option = (
     {
         "metavar": "FORMAT",
         "default": "",
-        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, values, labels, mot, folders or images; "
-        "as format= in its address.",
+        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, masks, values, signals, labels, mot, folders "
+        "or images; as format= in its address.",
     },
 )
 DATASET_OPTIONS: Options = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgecnn.card import Preprocess
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.model.description import ModelDescription
 from edgecnn.runtime.snippets.python_decoders import decoding
 from edgecnn.types import TensorSpec
@@ -105,7 +105,7 @@ def write(description: ModelDescription) -> str:
 
 
 def _list(labels: Sequence[str]) -> str:
-    return json.dumps(list(labels), ensure_ascii=False)
+    return dump_json(list(labels), ensure_ascii=False)
 
 
 def preprocessing(pre: Preprocess, spec: TensorSpec) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from edgecnn.card import ModelCard
+from edgecnn.card import ModelCard, SignalInput
 from edgecnn.errors import InputError, MissingExtraError, SourceError
 from edgecnn.runtime.sources.base import Pacer, SilenceError, Source
 from edgecnn.signals.csv_file import read_csv
@@ -27,6 +27,9 @@ BAUD = 115200
 class SignalSource(Source):
     """A stream of samples that is cut into the windows of a model, which ``fit`` names before the first frame."""
 
+    _signal: SignalInput
+    _length = 0  # of a window; 0 until ``fit``
+
     def fit(self, card: ModelCard) -> None:
         """Cut the stream as the model of ``card`` needs it; raises ``InputError`` where that is no model of signals."""
         signal = card.preprocess.signal
@@ -34,19 +37,22 @@ class SignalSource(Source):
             problem = f"{self.name} is a signal, but the model {card.name} is for images"
             raise InputError(problem, "name a model of the task signal, or a camera, image or video as --source")
         self._signal, self._length = signal, card.preprocess.size[1]
+        self._hop = signal.hop
         self._keep_rate(signal.rate_hz)
 
     def _keep_rate(self, rate_hz: float | None) -> None:
         """Give the windows their times by this sample rate; none where it is not known."""
         self._rate_hz = rate_hz or 0.0
-        self.fps = self._rate_hz / self._signal.hop if self._rate_hz else None
+        self.fps = self._rate_hz / self._hop if self._rate_hz else None
 
     @abstractmethod
     def _chunks(self) -> Iterator[Float32]:
         """The samples (n, C) in the model's order of channels."""
 
     def _frames(self) -> Generator[Frame, None, None]:
-        for index, (start, window) in enumerate(windows(self._chunks(), self._length, self._signal.hop)):
+        if not self._length:
+            raise SourceError(f"{self.name} is a signal, which only a model of the task signal can read", "name such a model")
+        for index, (start, window) in enumerate(windows(self._chunks(), self._length, self._hop)):
             at = start / self._rate_hz if self._rate_hz else None
             if not self._wait(index):
                 return

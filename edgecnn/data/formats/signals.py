@@ -9,6 +9,7 @@ import numpy as np
 
 from edgecnn.card import SignalInput
 from edgecnn.data.formats.left_out import other_files
+from edgecnn.data.image_files import list_images
 from edgecnn.data.paths import sub_folders, visible
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import is_split, split_folders
@@ -24,10 +25,12 @@ LENGTH = 2048  # samples of a window where the address names none
 
 
 def evidence(path: Path) -> str:
-    """The folders that hold .csv or .wav files, if they are not only splits."""
+    """The folders that hold .csv or .wav files and no images, if they are not only splits; a table beside images is about them."""
     if not path.is_dir():
         return ""
     found = {folder.name for root in _roots(path) for folder in sub_folders(root) if signal_files(folder)}
+    if any(list_images(root / name) for root in _roots(path) for name in found if (root / name).is_dir()):
+        return ""
     return f"folders of signals: {', '.join(sorted(found)[:5])}" if found and not all(map(is_split, found)) else ""
 
 

@@ -60,7 +60,7 @@ def test_labels_of_other_formats_are_named(
     assert caught.value.problem.endswith(", which is not read")
 
 
-@pytest.mark.parametrize("folders", [("images", "labels"), ("img", "masks"), ("JPEGImages", "SegmentationClass")])
+@pytest.mark.parametrize("folders", [("images", "labels"), ("img", "masks")])
 def test_masks_are_named(tmp_path: Path, write_image: Writer, folders: tuple[str, str]) -> None:
     for folder in folders:
         write_image(tmp_path / folder / "a.png")

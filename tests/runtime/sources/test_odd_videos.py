@@ -170,11 +170,17 @@ def test_an_animated_gif_is_a_video_and_a_still_one_an_image(tmp_path: Path) -> 
     assert [source_frame.image.shape for source_frame in open_source(tmp_path)] == [(48, 64, 3)] * 2
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "README", "model.onnx", "table.csv", "page.html"])
+@pytest.mark.parametrize("name", ["notes.txt", "README", "model.onnx", "page.html"])
 def test_a_text_is_no_video(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("some words, no video\n" * 50)
     with pytest.raises(SourceError, match="can't be read as a video; check it, or name an image or a video"):
         list(open_source(tmp_path / name))
+
+
+def test_a_table_is_a_signal(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("1,2\n3,4\n")
+    with pytest.raises(SourceError, match="only a model of the task signal can read"):
+        list(open_source(tmp_path / "table.csv"))
 
 
 def test_a_video_under_another_name_is_read(tmp_path: Path) -> None:
