@@ -25,6 +25,7 @@ from edgecnn.types import Array
 
 MAX_GRADIENT_NORM = 10.0  # larger gradients are scaled down to this norm
 AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
+AfterSave = Callable[[nn.Module, list[dict[str, float]]], None]
 
 
 class Engine:
@@ -71,8 +72,10 @@ class Engine:
         self.epoch, self.step, self.average.steps = state.epoch, state.step, state.average_steps
         self.history = state.history
 
-    def run(self, folder: Path, after_epoch: AfterEpoch) -> None:
+    def run(self, folder: Path, after_epoch: AfterEpoch, after_save: AfterSave) -> None:
         """Train to the last epoch; ``after_epoch(model, history)`` gets the averaged model and gives numbers for the history.
+
+        ``after_save(model, history)`` writes what needs a state to go on from: the state is on the disk first.
 
         Raises ``InputError`` where the loss is not finite or the memory too small; what was saved before is kept.
         """
@@ -87,6 +90,7 @@ class Engine:
                 self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
                 self.history[-1].update(after_epoch(self.average.model, self.history))
                 self._save(folder)
+                after_save(self.average.model, self.history)
 
     def _epoch(self, prefetch: Prefetch) -> float:
         # seeded by epoch, like order and augmentation: a resumed training continues with the same random numbers

@@ -42,7 +42,7 @@ class TrainRecorder:
     _drawn: float = field(default_factory=time.perf_counter)
 
     def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
-        """Evaluate, report one line, write checkpoint and curves; returns the numbers to add to the history."""
+        """Evaluate, report one line, draw the curves; returns the numbers to add to the history."""
         found: dict[str, float] = {}
         score = self._score(model, self.data.val)
         if score is not None:
@@ -52,10 +52,13 @@ class TrainRecorder:
         last = history[-1] | found
         shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
         self.say(f"epoch {last['epoch']}/{self.config.epochs}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
-        self._write(model, [*history[:-1], last], {})
         if time.perf_counter() - self._drawn > REDRAW_S:
             self._curves([*history[:-1], last])
         return found
+
+    def after_save(self, model: nn.Module, history: list[dict[str, float]]) -> None:
+        """Write the checkpoint of an epoch whose state is saved: without one, a folder with a checkpoint can't be resumed."""
+        self._write(model, history, {})
 
     def finish(self, model: nn.Module, history: list[dict[str, float]]) -> None:
         """Evaluate once on the test images, or else on the validation images, and write all files."""
@@ -63,6 +66,7 @@ class TrainRecorder:
         dataset = self.data.test or self.data.val
         score = self._score(model, dataset)
         if score is None or dataset is None:
+            self._write(model, history, {})  # resumed after the last epoch, it may be missing
             return
         self.card = find(self.card.task).tuned(self.card, score.values)
         part = "test" if self.data.test else "val" if self.config.val else "held out"

@@ -82,7 +82,11 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
         reused.frozen.at(engine.epoch)
         return recorder.after_epoch(average, history) if group.main else {}
 
-    engine.run(config.out, after_epoch)
+    def after_save(average: nn.Module, history: list[dict[str, float]]) -> None:
+        if group.main:
+            recorder.after_save(average, history)
+
+    engine.run(config.out, after_epoch, after_save)
     if group.main:
         recorder.finish(engine.average.model, engine.history)
     group.wait()

@@ -17,11 +17,12 @@ from safetensors.torch import load_file
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.models import load_checkpoint, read_card
+from edgecnn.train import recorder
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.engine import Engine
 from edgecnn.train.run import train
 from edgecnn.train.schedule import WeightAverage, learning_rate
-from edgecnn.train.state import STATE
+from edgecnn.train.state import STATE, TrainState
 
 TINY = {"widths": (8, 8, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head_depth": 1, "size": (64, 96)}
 
@@ -110,6 +111,31 @@ def test_killed_training_goes_on_as_if_it_had_not_been(digits: Path, tmp_path: P
     run_training(wanted)
     assert same(tmp_path / "whole", tmp_path / "killed")
     assert losses(tmp_path / "whole") == losses(tmp_path / "killed")
+
+
+@pytest.mark.parametrize("last", [1, 2], ids=["first epoch", "last epoch"])
+@pytest.mark.parametrize(("place", "lost"), [(recorder, "save_checkpoint"), (TrainState, "save")], ids=["checkpoint", "state"])
+def test_a_training_that_stops_within_its_saving_goes_on(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int, place: Any, lost: str
+) -> None:
+    wanted = options(digits, tmp_path / "whole")
+    train(wanted, print)
+    calls, right = [], getattr(place, lost)
+
+    def stops(*words: Any, **more: Any) -> Any:
+        calls.append(1)
+        if len(calls) == last:
+            raise KeyboardInterrupt
+        return right(*words, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, lost, stops)
+        with pytest.raises(KeyboardInterrupt):
+            train(dataclasses.replace(wanted, out=tmp_path / "stopped"), print)
+    resume = any((tmp_path / "stopped").iterdir())
+    train(dataclasses.replace(wanted, out=tmp_path / "stopped", resume=resume), print)
+    assert same(tmp_path / "stopped", tmp_path / "whole")
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
 
 
 def test_resume_wants_the_same_options(digits: Path, tmp_path: Path) -> None:
