@@ -143,18 +143,6 @@ def wait(children: list[Child]) -> None:
     connection.wait([child.inbox for child in children], timeout=_POLL_S)
 
 
-def survives(work: Callable[[], None]) -> bool:
-    """Whether ``work`` ends in a copy without a crash, a limit or an exception."""
-    with Child(lambda _: work()) as child:
-        try:
-            while not child.ended:
-                wait([child])
-                list(child.received())
-        except ChildLostError:
-            return False
-    return True
-
-
 @contextlib.contextmanager
 def _no_threads() -> Iterator[None]:
     """A block in which OpenCV and PyTorch have no pool of threads: a copy would wait for the threads that it does not have."""

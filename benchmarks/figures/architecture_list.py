@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,9 +72,9 @@ def build(architecture: Architecture) -> nn.Module:
     """The network in eval mode, with trained weights from the folder in ``VARIABLE`` where it holds them, else random and settled."""
     torch.manual_seed(0)
     network = _BUILDERS[architecture.package](architecture)
-    folder = os.environ.get(VARIABLE, "")
-    weights = os.path.join(folder, f"{architecture.name}.pth")  # noqa: PTH118
-    if folder and os.path.exists(weights):  # noqa: PTH110
+    folder = os.environ.get(VARIABLE)
+    weights = Path(folder, f"{architecture.name}.pth") if folder else None
+    if weights is not None and weights.exists():
         network.load_state_dict(torch.load(weights, weights_only=True))
     else:
         _settle(network, architecture.size)
@@ -87,8 +88,9 @@ def _build_timm(architecture: Architecture) -> nn.Module:
 
 
 def _build_torchvision(architecture: Architecture) -> nn.Module:
-    models = import_module("torchvision.models") if _import_torchvision() else None
-    home = models.segmentation if architecture.task == "segment" else models  # type: ignore[union-attr]
+    _import_torchvision()
+    models: Any = import_module("torchvision.models")
+    home = models.segmentation if architecture.task == "segment" else models
     options: dict[str, Any] = {"weights_backbone": None} if architecture.task == "segment" else {}
     options |= {"aux_logits": False, "init_weights": True} if architecture.model == "googlenet" else {}
     network: nn.Module = getattr(home, architecture.model)(weights=None, **options)
@@ -110,7 +112,7 @@ _BUILDERS: dict[str, Callable[[Architecture], nn.Module]] = {
 _library: Any = None
 
 
-def _import_torchvision() -> bool:
+def _import_torchvision() -> None:
     """Import torchvision, also a build for CUDA beside a torch without: its operators are then declared, and no network calls them."""
     global _library  # noqa: PLW0603 - it must live as long as the process
     try:
@@ -120,7 +122,6 @@ def _import_torchvision() -> bool:
         _library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import_module("torchvision")
-    return True
 
 
 def _settle(network: nn.Module, size: int) -> None:
