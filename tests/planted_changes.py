@@ -462,7 +462,7 @@ CHANGES = (
     ),
     Change(
         "videos: time stamps that start again",
-        "runtime/sources/media_clock.py",
+        "edgecnn/videos/media_clock.py",
         "if self._shift is None or stamp + self._shift < self._last:",
         "if self._shift is None:",
         "tests/runtime/sources/test_odd_videos.py",

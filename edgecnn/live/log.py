@@ -13,8 +13,8 @@ from typing import Any, Literal, Protocol, TextIO
 
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.pipeline.camera_stream import CameraStream
-from edgecnn.runtime.sources.opencv_logging import stderr_held
 from edgecnn.types import Event
+from edgecnn.videos.opencv_logging import stderr_held
 
 Form = Literal["auto", "text", "json"]
 Level = Literal["info", "warning", "error"]

@@ -10,8 +10,8 @@ import cv2
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.draw.shared_painter import ResultPainter
-from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Image, Result
+from edgecnn.videos.opencv_logging import native_stderr_silenced
 
 _QUIT_KEYS = (ord("q"), 27)
 

@@ -13,8 +13,8 @@ from edgecnn.images.header import UnreadableImage
 from edgecnn.images.kinds import SUFFIXES, count_by_suffix, is_image, kind_of, unsupported
 from edgecnn.images.reader import decode_image
 from edgecnn.runtime.sources.base import Source
-from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Frame, Image
+from edgecnn.videos.opencv_logging import native_stderr_silenced
 
 # kinds that are recognised under any name; JPEG is none of them: a file of one JPEG after the other is a video
 _WITHOUT_SUFFIX = frozenset({"PNG", "WebP", "TIFF", "AVIF", "JPEG 2000"})

@@ -15,10 +15,10 @@ import cv2
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
-from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate
-from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs
 from edgecnn.runtime.sources.redact import printable
 from edgecnn.types import Frame
+from edgecnn.videos.opencv_capture import as_bgr, frame_rate
+from edgecnn.videos.opencv_logging import native_stderr_silenced, silence_video_logs
 
 _OPTIONS = "size=WIDTHxHEIGHT, fps=NUMBER, fourcc=FOUR LETTERS"
 

@@ -6,8 +6,8 @@ import re
 
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.reader import decode_image
-from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced
 from edgecnn.types import Image
+from edgecnn.videos.opencv_logging import native_stderr_silenced
 
 # ITU-T T.81: SOI (FF D8), then segments of FF, a marker and a length (2 bytes, big-endian, including themselves); after the segment
 # SOS (DA) the entropy-coded data, in which FF is always followed by 00 or a restart marker; then EOI (FF D9)

@@ -11,8 +11,8 @@ from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.diagnosis import diagnose
 from edgecnn.runtime.sources.redact import redact_address, redact_text
-from edgecnn.runtime.sources.video_capture import VideoCapture, open_file, open_stream
 from edgecnn.types import Frame
+from edgecnn.videos.capture import VideoCapture, open_file, open_stream
 
 SCHEMES = ("rtsp", "rtspt", "rtspu", "rtsps", "http", "https", "https+insecure", "rtmp", "udp", "tcp")
 _TRANSPORT = re.compile("^rtsp([tu])://")  # as GStreamer and others name them

@@ -10,9 +10,9 @@ import cv2
 from edgecnn.errors import SourceError
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.network_stream import NetworkStream
-from edgecnn.runtime.sources.opencv_capture import as_bgr, frame_rate
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Frame
+from edgecnn.videos.opencv_capture import as_bgr, frame_rate
+from edgecnn.videos.opencv_logging import silence_video_logs
 
 
 class GStreamerPipeline(Source):

@@ -13,8 +13,8 @@ from edgecnn.errors import SourceError
 from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.sources.base import SilenceError, Source
 from edgecnn.runtime.sources.mjpeg_parser import JpegParser, decode
-from edgecnn.runtime.sources.video_capture import open_file
 from edgecnn.types import Frame
+from edgecnn.videos.capture import open_file
 
 _CHUNK_BYTES = 1 << 20
 _POLL_S = 0.2

@@ -9,8 +9,8 @@ from pathlib import Path
 from edgecnn.errors import SourceError
 from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.sources.base import Pacer, Source
-from edgecnn.runtime.sources.video_capture import VideoCapture, open_file
 from edgecnn.types import Frame
+from edgecnn.videos.capture import VideoCapture, open_file
 
 _USUAL_FPS = 30.0
 

@@ -7,7 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TextIO
 
-from edgecnn.runtime.sources.opencv_logging import stderr_held
+from edgecnn.videos.opencv_logging import stderr_held
 
 if TYPE_CHECKING:
     from typing_extensions import Self

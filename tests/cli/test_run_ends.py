@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
+from edgecnn.videos.opencv_logging import silence_video_logs
 
 silence_video_logs()
 pytestmark = pytest.mark.slow

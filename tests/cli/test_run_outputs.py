@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import pytest
 
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
+from edgecnn.videos.opencv_logging import silence_video_logs
 
 silence_video_logs()
 pytestmark = pytest.mark.slow

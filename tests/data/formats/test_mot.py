@@ -151,6 +151,14 @@ def test_what_is_no_video_is_one_line(tmp_path: Path) -> None:
         VideoFrames(tmp_path / "a.mp4")
 
 
+def test_a_video_obeys_the_limits_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _video(tmp_path / "a.avi", 2)
+    assert VideoFrames(tmp_path / "a.avi").size() == (40, 30)
+    monkeypatch.setenv("EDGECNN_MAX_IMAGE_PIXELS", "1000")
+    with pytest.raises(InputError, match=r"a\.avi: .*1,?200|a\.avi: .*40 ?x ?30"):
+        VideoFrames(tmp_path / "a.avi")
+
+
 @pytest.mark.real_data
 def test_tud_campus(real_data: Path) -> None:
     dataset = open_dataset(real_data / "mot15" / "TUD-Campus")

@@ -21,8 +21,8 @@ from edgecnn.runtime.sinks.files.snapshot import SnapshotSink
 from edgecnn.runtime.sinks.files.video import VideoSink
 from edgecnn.runtime.sinks.wall_clock import wall_time
 from edgecnn.runtime.sinks.window import WindowSink
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Classes, Detections, Frame, Prediction, Result, Values
+from edgecnn.videos.opencv_logging import silence_video_logs
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once
 PAINTER = Painter(["mug", "glass"])

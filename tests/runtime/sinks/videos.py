@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from edgecnn.runtime.draw.painter import Painter
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Detections, Frame, Image, Result
+from edgecnn.videos.opencv_logging import silence_video_logs
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once
 BUSY_S = 1.0  # what other things may cost that this machine has to do

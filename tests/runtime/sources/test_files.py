@@ -12,8 +12,8 @@ import pytest
 
 from edgecnn.errors import EdgeCnnError, SourceError
 from edgecnn.runtime.sources import Source, open_source
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.types import Image
+from edgecnn.videos.opencv_logging import silence_video_logs
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once
 

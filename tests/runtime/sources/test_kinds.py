@@ -18,8 +18,8 @@ import pytest
 from edgecnn.errors import EdgeCnnError, SourceError
 from edgecnn.runtime.sources import ReconnectingSource, ReconnectOptions, open_source
 from edgecnn.runtime.sources.local_camera import CameraOptions
-from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs, stderr_held
 from edgecnn.runtime.sources.stdin import StdinSource
+from edgecnn.videos.opencv_logging import native_stderr_silenced, silence_video_logs, stderr_held
 from tests.runtime.sources.peers import needs_httpx, shade
 
 silence_video_logs()
@@ -321,6 +321,6 @@ def test_standard_error_is_heard_while_others_have_it_silenced(capfd: pytest.Cap
 
 
 def test_a_gray_image_has_three_channels() -> None:
-    from edgecnn.runtime.sources.opencv_capture import as_bgr
+    from edgecnn.videos.opencv_capture import as_bgr
 
     assert as_bgr(np.zeros((4, 5), np.uint8)).shape == (4, 5, 3)

@@ -17,9 +17,9 @@ import pytest
 from edgecnn.errors import SourceError
 from edgecnn.runtime.pipeline.single_camera import Pipeline
 from edgecnn.runtime.sources import open_source
-from edgecnn.runtime.sources.opencv_logging import silence_video_logs
 from edgecnn.runtime.sources.redact import redact_address
 from edgecnn.runtime.testing import FakePredictor
+from edgecnn.videos.opencv_logging import silence_video_logs
 from tests.runtime.sources.peers import needs_httpx, rtsp_camera
 
 silence_video_logs()  # before any test opens a video: FFmpeg asks once

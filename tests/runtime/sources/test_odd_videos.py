@@ -21,15 +21,15 @@ from edgecnn.images.header import UnreadableImage
 from edgecnn.runtime.pipeline.camera_stream import CameraSetup
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 from edgecnn.runtime.sources import open_source
-from edgecnn.runtime.sources.media_clock import MediaClock
-from edgecnn.runtime.sources.opencv_capture import OpenCvCapture
-from edgecnn.runtime.sources.opencv_capture import open_file as open_by_opencv
 from edgecnn.runtime.steps import Step
 from edgecnn.runtime.steps.clock import clock_of
 from edgecnn.runtime.steps.tracker import Tracker
 from edgecnn.runtime.steps.zone_counter import ZoneCounter, parse_zone
 from edgecnn.runtime.testing import FakePredictor
 from edgecnn.types import Detections, Image, Result
+from edgecnn.videos.media_clock import MediaClock
+from edgecnn.videos.opencv_capture import OpenCvCapture
+from edgecnn.videos.opencv_capture import open_file as open_by_opencv
 
 MILLISECONDS = Fraction(1, 1000)
 _OPTIONS = {"libx264": {"preset": "ultrafast", "tune": "zerolatency"}}

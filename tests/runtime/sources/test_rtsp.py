@@ -27,8 +27,8 @@ def first(address: str, timeout: float = 5.0) -> np.ndarray:
 
 def test_a_video_opened_by_opencv_before_leaves_the_transport_of_streams_alone(tmp_path: Path) -> None:
     pytest.importorskip("av", reason='needs pip install "edgecnn[video]"')
-    from edgecnn.runtime.sources.opencv_capture import open_file
-    from edgecnn.runtime.sources.pyav_capture import stream_options
+    from edgecnn.videos.opencv_capture import open_file
+    from edgecnn.videos.pyav_capture import stream_options
 
     assert open_file(str(tmp_path / "absent.mp4"), 1.0) is None
     assert stream_options("tcp") == {"rtsp_flags": "prefer_tcp", "fpsprobesize": "0"}

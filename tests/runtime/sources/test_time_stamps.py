@@ -21,12 +21,12 @@ from edgecnn.runtime.sinks.files.event_clips import ClipOptions, EventClipsSink
 from edgecnn.runtime.sinks.files.video import VideoSink
 from edgecnn.runtime.sinks.files.video_writer import VideoWriter
 from edgecnn.runtime.sources import open_source
-from edgecnn.runtime.sources.edit_list import shown_seconds
-from edgecnn.runtime.sources.opencv_capture import open_file as open_by_opencv
 from edgecnn.runtime.sources.video import VideoFile
-from edgecnn.runtime.sources.video_capture import open_file
 from edgecnn.runtime.steps.clock import clock_of
 from edgecnn.types import Detections, Event, Frame, Image, Result
+from edgecnn.videos.capture import open_file
+from edgecnn.videos.edit_list import shown_seconds
+from edgecnn.videos.opencv_capture import open_file as open_by_opencv
 
 TIMES = [0.0, 0.04, 0.08, 0.5, 2.04, 2.08, 2.6, 5.72, 5.76, 7.0]
 

@@ -15,9 +15,9 @@ from av.video.stream import VideoStream
 
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.reader import check_size, pixel_limit
-from edgecnn.runtime.sources.media_clock import MediaClock
-from edgecnn.runtime.sources.opencv_capture import USERS_OPTIONS
 from edgecnn.types import Image
+from edgecnn.videos.media_clock import MediaClock
+from edgecnn.videos.opencv_capture import USERS_OPTIONS
 
 _RTSP = {"tcp": {"rtsp_flags": "prefer_tcp"}, "udp": {"rtsp_transport": "udp"}}
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}

@@ -39,10 +39,10 @@ def open_file(path: str, timeout: float, max_pixels: int | None = None, *, use_o
     ``max_pixels`` is the most of a frame, as of ``pixel_limit``. Raises ``UnreadableImage`` where the header says more.
     """
     if use_opencv or find_spec("av") is None:
-        from edgecnn.runtime.sources.opencv_capture import open_file as open_by_opencv
+        from edgecnn.videos.opencv_capture import open_file as open_by_opencv
 
         return open_by_opencv(path, timeout, max_pixels)
-    from edgecnn.runtime.sources.pyav_capture import open_video
+    from edgecnn.videos.pyav_capture import open_video
 
     return open_video(path, timeout, max_pixels=max_pixels)
 
@@ -56,9 +56,9 @@ def open_stream(
     Raises as ``open_file``.
     """
     if use_opencv or find_spec("av") is None:
-        from edgecnn.runtime.sources.opencv_capture import open_stream as open_by_opencv
+        from edgecnn.videos.opencv_capture import open_stream as open_by_opencv
 
         return open_by_opencv(address, timeout, max_pixels, transport)
-    from edgecnn.runtime.sources.pyav_capture import open_video, stream_options
+    from edgecnn.videos.pyav_capture import open_video, stream_options
 
     return open_video(address, timeout, stream_options(transport), max_pixels=max_pixels)

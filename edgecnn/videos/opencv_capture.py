@@ -12,10 +12,10 @@ import numpy as np
 
 from edgecnn.images.header import UnreadableImage
 from edgecnn.images.reader import check_size
-from edgecnn.runtime.sources.edit_list import shown_seconds
-from edgecnn.runtime.sources.media_clock import MediaClock
-from edgecnn.runtime.sources.opencv_logging import native_stderr_silenced, silence_video_logs
 from edgecnn.types import Image
+from edgecnn.videos.edit_list import shown_seconds
+from edgecnn.videos.media_clock import MediaClock
+from edgecnn.videos.opencv_logging import native_stderr_silenced, silence_video_logs
 
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # the only way to give OpenCV options for FFmpeg, and one for the whole process
 TRANSPORTS = {"tcp": "rtsp_flags;prefer_tcp", "udp": "rtsp_transport;udp"}

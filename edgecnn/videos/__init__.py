@@ -1,0 +1,1 @@
+"""Opening video files and streams, and reading their frames with time stamps: one rule for `run` and datasets."""
