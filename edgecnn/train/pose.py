@@ -1,4 +1,7 @@
-"""The training objective of EdgePose: focal loss of the centres, L1 of the offsets to the key points (arXiv:1904.07850)."""
+"""The training objective of EdgePose: focal loss of the centres, L1 of the offsets to the key points (arXiv:1904.07850).
+
+Offsets count in shares of the object's size, as OKS measures them: a pixel matters more for a small object.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import generator, to_input, training_size
 from edgecnn.types import Array, Float32, Image
 
-OFFSET_WEIGHT = 10.0  # of the offset loss, in shares of the reach, against the centre loss
+OFFSET_WEIGHT = 5.0  # of the offset loss, in shares of the object's size, against the centre loss
 SPREAD = 0.1  # standard deviation of a centre's target as a share of the object's size
 LEAST_SPREAD = 0.7  # in cells
 NEAR = 0.6  # of the target of a centre: cells from here on learn the offsets, too
@@ -26,7 +29,10 @@ NEAR = 0.6  # of the target of a centre: cells from here on learn the offsets, t
 
 @dataclass(frozen=True, slots=True)
 class PoseTruth:
-    """Targets on the cells: ``centre`` (B, 1, h, w) of 0..1, -1 where it does not count; ``offset`` and ``weight`` (B, 2 K, h, w)."""
+    """Targets on the cells: ``centre`` (B, 1, h, w) of 0..1, -1 where it does not count; ``offset`` and ``weight`` (B, 2 K, h, w).
+
+    ``weight`` is 0 where an offset does not count, else the reach divided by the object's size.
+    """
 
     centre: Tensor
     offset: Tensor
@@ -115,7 +121,7 @@ def pose_targets(points: Float32, crowd: Array, size: tuple[int, int], reach: fl
         for key, (px, py, seen) in enumerate(keys):
             for axis, value, cells in ((2 * key, px, x), (2 * key + 1, py, y)):
                 offset[axis][own] = (value - (cells[own] + 0.5) * STRIDE) / reach
-                weight[axis][own] = float(seen > 0)
+                weight[axis][own] = reach / max(extent, STRIDE) if seen > 0 else 0.0
     centre[ignored & (centre < 1)] = -1
     return centre[None], offset, weight
 
@@ -130,5 +136,5 @@ def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def offset_loss(offsets: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute error of the offsets that count."""
-    return ((offsets - target).abs() * weight).sum() / weight.sum().clamp(min=1)
+    """Mean absolute error of the offsets that count, in shares of the sizes of their objects."""
+    return ((offsets - target).abs() * weight).sum() / (weight > 0).sum().clamp(min=1)

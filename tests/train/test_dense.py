@@ -35,10 +35,19 @@ def test_key_points_without_a_label_and_crowds_have_no_loss() -> None:
         [[[30, 20, 2], [20, 21, 0], [41, 22, 2], [33, 45, 2]], [[90, 60, 2], [80, 60, 2], [100, 60, 2], [90, 80, 2]]]
     )
     centre, _, weight = pose_targets(points, np.array([False, True]), (96, 128), 64.0)
-    assert (weight.max((1, 2)) == [1, 1, 0, 0, 1, 1, 1, 1]).all()
+    assert weight.max((1, 2)) == pytest.approx(64 / 25 * np.array([1, 1, 0, 0, 1, 1, 1, 1]))  # the object is 25 pixels tall
     assert (centre == 1).sum() == 1
     assert (centre == -1).any()
     assert weight[:, 15:, 20:].max() == 0
+
+
+def test_an_error_counts_by_the_size_of_its_object() -> None:
+    shape = np.float32([[10, 0, 2], [0, 0, 2], [20, 0, 2], [10, 10, 2]])
+    losses = []
+    for grow in (1, 2):
+        _, offset, weight = (torch.from_numpy(part) for part in pose_targets(shape[None] * grow, np.zeros(1, bool), (96, 128), 64.0))
+        losses.append(float(offset_loss(offset + 1 / 64, offset, weight)))  # each key point is one pixel away in x and in y
+    assert losses == pytest.approx([1 / 20, 1 / 40])
 
 
 def test_the_losses_are_least_at_the_truth() -> None:
@@ -47,8 +56,8 @@ def test_the_losses_are_least_at_the_truth() -> None:
     right = torch.where(target == 1, 9.0, -9.0)
     assert centre_loss(right, target) < 0.01
     assert centre_loss(-right, target) > 5
-    weight = torch.tensor([[[[1.0, 0.0]]]])
-    assert offset_loss(torch.tensor([[[[0.5, 9.0]]]]), torch.tensor([[[[0.25, 0.0]]]]), weight) == pytest.approx(0.25)
+    weight = torch.tensor([[[[2.0, 0.0]]]])
+    assert offset_loss(torch.tensor([[[[0.5, 9.0]]]]), torch.tensor([[[[0.25, 0.0]]]]), weight) == pytest.approx(0.5)
     truth = torch.tensor([[[0, 1], [1, NO_CLASS]]])
     logits = 20.0 * torch.nn.functional.one_hot(truth.clamp(max=1), 2).permute(0, 3, 1, 2)
     assert segmentation_loss(logits, truth) < 1e-3
