@@ -45,7 +45,9 @@ def test_an_error_counts_by_the_size_of_its_object() -> None:
     shape = np.float32([[10, 0, 2], [0, 0, 2], [20, 0, 2], [10, 10, 2]])
     losses = []
     for grow in (1, 2):
-        _, offset, weight = (torch.from_numpy(part) for part in pose_targets(shape[None] * grow, np.zeros(1, bool), (96, 128), 64.0))
+        _, offset, weight = (
+            torch.from_numpy(part) for part in pose_targets(shape[None] * grow, np.zeros(1, bool), (96, 128), 64.0)
+        )
         losses.append(float(offset_loss(offset + 1 / 64, offset, weight)))  # each key point is one pixel away in x and in y
     assert losses == pytest.approx([1 / 20, 1 / 40])
 
