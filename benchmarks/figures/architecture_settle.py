@@ -1,0 +1,55 @@
+"""Makes a random network behave like a trained one: without it its values vanish or grow from layer to layer, which no precision holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgecnn.scene import Scene, parse_scene
+
+COUNT = 24  # images for the statistics of the batch norms
+SHARE = 0.3  # mean scale of a branch that starts at nothing
+LITTLE = 1e-2
+
+
+def settle(network: nn.Module, size: int) -> None:
+    """Give the batch norms the mean and variance that they meet on pictures of the scene, and let no branch start at nothing.
+
+    Many networks begin with branches of scale zero (the last batch norm of a residual block, "layer scale" of 1e-6), which a training
+    then opens. A converter would leave them out.
+    """
+    _open_branches(network)
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the average of all batches, here one
+    network.eval()
+    for norm in norms:
+        norm.train()
+    with torch.no_grad():
+        network(pictures(COUNT, size))
+    network.eval()
+
+
+def _open_branches(network: nn.Module) -> None:
+    """Give scales that are next to nothing values around ``SHARE``: those of batch norms and, with one number per channel, of layers."""
+    for module in network.modules():
+        for name, scale in module.named_parameters(recurse=False):
+            is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+            is_scale = name != "bias" and (is_norm or scale.squeeze().ndim == 1)
+            if is_scale and float(scale.detach().abs().max()) < LITTLE:
+                nn.init.uniform_(scale, SHARE / 2, SHARE * 1.5)
+
+
+def pictures(count: int, size: int) -> Tensor:
+    """Frames of the scene, (count, 3, size, size), normalised; brightness, contrast and colour vary as much as in photographs.
+
+    Noise is no substitute: a random EfficientNet-B0 with statistics of noise gives values of 500 for a photograph.
+    """
+    scene = Scene(parse_scene(f"scene:cups?size={size}x{size}"))
+    frames = np.stack([scene.render(number * 977)[0][..., ::-1] for number in range(count)]).astype(np.float32)
+    images = (torch.from_numpy(frames) / 255 - 0.45) / 0.225
+    images = images.permute(0, 3, 1, 2)
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return (images - mean) * (0.4 + 1.2 * torch.rand(count, 1, 1, 1)) + 0.5 * torch.randn(count, 3, 1, 1)
