@@ -32,6 +32,7 @@ class SceneOptions:
     cut       0.1..3600     seconds until the camera cuts to another table
     count     >= 1 or None  frames until the camera ends; None never ends
     every     >= 1          a dataset takes every n-th frame; a stream takes all
+    vary      0..1          share of the cuts with colours, tables and a camera that are out of the ordinary
     """
 
     seed: int = 0
@@ -48,6 +49,7 @@ class SceneOptions:
     cut: float = 8.0
     count: int | None = None
     every: int = 1
+    vary: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -72,6 +74,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "cut": (0.1, 3600),
     "count": (1, 2**31),
     "every": (1, 2**31),
+    "vary": (0, 1),
 }
 
 

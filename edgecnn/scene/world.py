@@ -15,6 +15,7 @@ from edgecnn.scene.options import LABELS, SceneOptions
 from edgecnn.scene.paint_hand import Hand, sample_hand
 from edgecnn.scene.profiles import SOLIDS, Profile, profile
 from edgecnn.scene.table import Ground, sample_ground
+from edgecnn.scene.variety import unusual_camera, unusual_colours, unusual_ground, variety
 
 # width, depth and height in cm
 FLAT_KINDS: dict[str, tuple[float, float, float]] = {
@@ -87,11 +88,16 @@ def build_world(options: SceneOptions, number: int) -> World:
     # seeded by cut: any frame can be rendered without those before it
     rng = np.random.default_rng([options.seed, number])
     way, lamp, table = sample_camera_motion(options, rng), sample_light(options, rng), sample_ground(rng)
+    varied = variety(options, number)
+    if varied is not None:
+        way, table = unusual_camera(varied, way), unusual_ground(varied, table)
     middle = min(options.cut, 60.0) / 2
     camera = camera_at(way, middle, options.size)
     objects: list[SceneObject] = []
     for kind, label in _choose_kinds(options, rng):
         item = _make_object(rng, len(objects), kind, label)
+        if varied is not None:
+            item = replace(item, appearance=unusual_colours(varied, item.appearance))
         placed = _place_object(rng, item, objects, camera, options, table, middle)
         if placed is not None:
             objects.append(placed)
@@ -148,6 +154,7 @@ def _place_object(
 ) -> SceneObject | None:
     """The object with a position and a motion without collisions; None if no free position was found."""
     times = middle * np.array([0, 0.5, 1, 1.5, 2])
+    tracks = [other.track(times) for other in others]
     for attempt in range(14):
         plate = _find_plate(rng, item, others, options, middle)
         if plate is not None:
@@ -155,7 +162,7 @@ def _place_object(
         x, y = _place_close(rng, item, others, camera, options, middle) or _place_anywhere(rng, camera)
         moves = _motion(rng, item, x, y, options.speed if attempt < 8 else 0.0, middle)
         candidate = replace(item, x=moves[0], y=moves[1], yaw=moves[2])
-        if candidate.falls(table.edge, times) or collides(candidate, others, times):
+        if candidate.falls(table.edge, times) or _collides(candidate, others, times, tracks):
             continue
         return candidate
     return None
@@ -226,14 +233,17 @@ def _motion(
     return Motion(x), Motion(y), yaw
 
 
-def collides(item: SceneObject, others: list[SceneObject], times: Float64) -> bool:
-    """Whether the object overlaps another at one of ``times``; flat objects may overlap each other and the edge of standing ones."""
+def _collides(item: SceneObject, others: list[SceneObject], times: Float64, tracks: list[Float64]) -> bool:
+    """Whether the object overlaps one of ``others`` at one of ``times``; ``tracks`` (n, 2) are their positions then.
+
+    Flat objects may overlap each other and the edge of standing ones.
+    """
     own = item.track(times)
-    for other in others:
+    for other, track in zip(others, tracks, strict=True):
         if item.layer == 0 and other.layer == 0:
             continue
         # a little less than the sum of the radii: objects may touch, and flat ones may reach under the edge of others
         need = (item.radius + other.radius) * (0.93 if item.layer and other.layer else 0.6)
-        if (np.hypot(*(own - other.track(times)).T) < need).any():
+        if (np.hypot(*(own - track).T) < need).any():
             return True
     return False

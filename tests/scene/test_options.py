@@ -18,9 +18,9 @@ def test_without_parameters_the_defaults_hold() -> None:
 def test_every_knob_is_read() -> None:
     uri = (
         "scene:cups?seed=3&fps=24.5&size=320x240&rotate=180&occlude=0.5&light=0.3&noise=0.1&blur=0"
-        "&objects=9&clutter=2&speed=2&cut=3.5&count=100&every=4"
+        "&objects=9&clutter=2&speed=2&cut=3.5&count=100&every=4&vary=0.5"
     )
-    wanted = SceneOptions(3, 24.5, (320, 240), 180, 0.5, 0.3, 0.1, 0, 9, 2, 2, 3.5, 100, 4)
+    wanted = SceneOptions(3, 24.5, (320, 240), 180, 0.5, 0.3, 0.1, 0, 9, 2, 2, 3.5, 100, 4, 0.5)
     assert parse_scene(uri) == wanted
 
 

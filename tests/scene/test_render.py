@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecnn.scene import LABELS, Scene, SceneGroundTruth, SceneOptions
+from edgecnn.scene import LABELS, Scene, SceneGroundTruth, SceneOptions, parse_scene
 from edgecnn.scene.camera import camera_at
 from edgecnn.scene.world import build_world
 from edgecnn.types import Image
@@ -170,3 +171,30 @@ def test_all_classes_come() -> None:
     scene = Scene(SMALL)
     seen = {int(label) for cut in range(12) for label in scene.ground_truth(cut * 60).boxes.class_id}
     assert seen == set(range(len(LABELS)))
+
+
+@pytest.mark.parametrize(
+    ("address", "frame", "digest"),
+    [
+        ("scene:cups?seed=9001&cut=1&fps=1&size=160x120", 0, "ed534b84c478c1f7aa63babfe03c41a8"),
+        ("scene:cups?seed=9001&cut=1&fps=1&size=160x120", 3, "e5661acd91571fee91a71493c49e04d1"),
+        ("scene:cups?seed=900&cut=1&every=15&size=160x120", 45, "3d56eb5c269f2119ab80b38d644cae35"),
+    ],
+)
+def test_addresses_that_models_are_scored_on_give_the_same_frames_in_every_version(address: str, frame: int, digest: str) -> None:
+    image, truth = Scene(parse_scene(address)).render(frame)
+    parts = image.tobytes(), truth.boxes.xyxy.tobytes() + truth.points.tobytes() + truth.mask.tobytes()
+    assert "".join(hashlib.sha256(part).hexdigest()[:16] for part in parts) == digest
+
+
+def test_unusual_cuts_differ_in_colours_and_camera_and_keep_their_ground_truth() -> None:
+    usual, unusual = (build_world(replace(SMALL, vary=vary), 0) for vary in (0.0, 1.0))
+    assert usual.camera_motion.pitch.start != unusual.camera_motion.pitch.start
+    assert not np.array_equal(usual.ground.dark, unusual.ground.dark)
+    shares = [Scene(replace(SMALL, vary=0.5)), Scene(SMALL)]
+    same_cuts = [same(shares[0].render(60 * cut), shares[1].render(60 * cut)) for cut in range(12)]
+    assert 0 < sum(same_cuts) < 12
+    for cut in range(12):
+        image, truth = Scene(replace(SMALL, vary=1.0)).render(60 * cut)
+        assert image.any()
+        assert (truth.boxes.xyxy[:, 2:] > truth.boxes.xyxy[:, :2]).all()
