@@ -33,7 +33,9 @@ def unusual_camera(rng: np.random.Generator, way: CameraMotion) -> CameraMotion:
 def unusual_ground(rng: np.random.Generator, table: Ground) -> Ground:
     """The table in any two colours, with a finer or coarser grain."""
     dark, light = rng.uniform(10, 245, (2, 3))
-    return replace(table, dark=np.minimum(dark, light), light=np.maximum(dark, light), scale=table.scale * float(rng.uniform(1.0, 1.5)))
+    return replace(
+        table, dark=np.minimum(dark, light), light=np.maximum(dark, light), scale=table.scale * float(rng.uniform(1.0, 1.5))
+    )
 
 
 def unusual_colours(rng: np.random.Generator, surface: Appearance) -> Appearance:
