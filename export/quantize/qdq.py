@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgecnn.export.graph import IMAGE
+from edgecnn.export.quantize.float_layers import keep_float_layers
 from edgecnn.export.quantize.head import behind_layers
 from edgecnn.export.quantize.layers import onnx_operators
 
@@ -40,6 +41,7 @@ def simplify_qdq(model: Any, *, drop_cast: bool = True) -> Any:
     if drop_cast:
         _drop_cast(graph)
     _drop_zero_points(graph)
+    keep_float_layers(graph)
     _drop_unused(graph)
     _rename(graph)
     del graph.value_info[:]
