@@ -152,6 +152,13 @@ OPTIMIZATION = (
         help="Precision of matrix products (automatic mixed precision).",
     ),
     optgroup.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Data loading processes."),
+    optgroup.option(
+        "--loader",
+        type=click.Choice(["auto", "workers", "device"]),
+        default="auto",
+        show_default=True,
+        help="Make batches in --workers, or on the training device with all images in its memory; auto: there if it is a GPU.",
+    ),
 )
 AUGMENTATION = (
     optgroup.group("Augmentation"),

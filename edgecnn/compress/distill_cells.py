@@ -31,7 +31,7 @@ def cells_loss(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], size: t
             f"--teacher: it has {tuple(teacher_scores.shape[1:])} cells x classes, but the student {tuple(logits.shape[1:])}",
             "name a teacher of the same family, or an exported file as the teacher",
         )
-    centres, strides = (part.to(logits.device) for part in cells(size))
+    centres, strides = cells(size, logits.device)
     with torch.autocast(logits.device.type, enabled=False):
         total = global_divisor(teacher_scores.sum(), 1.0)
         difference = (teacher_scores - logits.detach().float().sigmoid()).abs()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from edgecnn.models.edgedet import STRIDES
 from edgecnn.train.boxes import overlap
 
 TOP_K = 10  # cells of an object
@@ -73,7 +74,7 @@ def _inside(truths: GroundTruth, centres: Tensor, strides: Tensor, reach: float)
     Objects are widened to at least the smallest stride: one that lies between four centres would otherwise have no cell.
     """
     middle = (truths.xyxy[..., :2] + truths.xyxy[..., 2:]) / 2
-    half = ((truths.xyxy[..., 2:] - truths.xyxy[..., :2]) / 2).clamp(min=float(strides.min()) / 2)
+    half = ((truths.xyxy[..., 2:] - truths.xyxy[..., :2]) / 2).clamp(min=STRIDES[0] / 2)
     gap = centres[None, None] - middle[:, :, None]
     inside = (gap.abs() <= half[:, :, None]).all(-1)
     far = (gap.abs() + half[:, :, None]).amax(-1) / strides[None, None, :, 0]
@@ -91,7 +92,7 @@ def _top(align: Tensor, iou: Tensor, allowed: Tensor) -> Tensor:
 def _owner(chosen: Tensor, iou: Tensor) -> Tensor:
     """(B, M, N): for each cell the one object, among those that claim it, with the largest IoU."""
     # -1 is below every IoU: an object that does not claim the cell never wins against one that does with IoU 0
-    winner = torch.where(chosen, iou, iou.new_tensor(-1.0)).argmax(1, keepdim=True)
+    winner = torch.where(chosen, iou, -1.0).argmax(1, keepdim=True)
     return torch.zeros_like(chosen).scatter_(1, winner, True)
 
 

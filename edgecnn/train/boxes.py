@@ -9,10 +9,15 @@ from torch import Tensor
 
 from edgecnn.models.edgedet import STRIDES
 
+CPU = torch.device("cpu")
+
 
 @lru_cache(maxsize=8)
-def cells(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Centres (N, 2) in pixels and strides (N, 1) of the cells for an input (height, width), in the order of the model's outputs."""
+def cells(size: tuple[int, int], device: torch.device = CPU) -> tuple[Tensor, Tensor]:
+    """Centres (N, 2) in pixels and strides (N, 1) of the cells for an input (height, width), in the order of the model's outputs.
+
+    Kept on ``device``: copying them for each batch would wait for it.
+    """
     centres, strides = [], []
     for stride in STRIDES:
         rows, columns = (torch.arange(length // stride) for length in size)
@@ -20,7 +25,7 @@ def cells(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         centre = (torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride
         centres.append(centre)
         strides.append(torch.full((len(centre), 1), float(stride)))
-    return torch.cat(centres), torch.cat(strides)
+    return torch.cat(centres).to(device), torch.cat(strides).to(device)
 
 
 def to_xyxy(distances: Tensor, centres: Tensor, strides: Tensor) -> Tensor:

@@ -30,12 +30,14 @@ class ClassificationObjective:
     config: TrainConfig
     classes: int
     task: str = "classify"
-    _augment: Augmenter = field(init=False)
+    _made: list[Augmenter] = field(init=False, default_factory=list)
 
-    def __post_init__(self) -> None:
-        size, channels = self.preprocess.size, self.preprocess.channels
-        policy = self.config.policy(self.task)
-        object.__setattr__(self, "_augment", Augmenter(policy, size, channels, pad=0))
+    @property
+    def _augment(self) -> Augmenter:
+        if not self._made:
+            size, channels = self.preprocess.size, self.preprocess.channels
+            self._made.append(Augmenter(self.config.policy(self.task), size, channels, pad=0))
+        return self._made[0]
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -14,10 +14,11 @@ from edgecnn.models.options import parse_options
 from edgecnn.train.augment_policy import AugmentPolicy, parse_policy
 
 Amp = Literal["auto", "fp32", "bf16"]
+Loader = Literal["auto", "workers", "device"]
 
 NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict")  # without effect on the weights
 SHOWN = ("epochs", "batch", "lr", "weight_decay", "seed", "val_fraction", "multiscale_fraction", "ema", "augment")
-SHOWN_LAST = ("limit", "val_limit", "amp")
+SHOWN_LAST = ("limit", "val_limit", "amp", "loader")
 ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where they have their defaults
 
 
@@ -38,7 +39,8 @@ class TrainConfig:
     Optimization: ``lr`` is the peak of the schedule. ``ema`` is the decay of the averaged weights. ``multiscale_fraction`` (0..1) is the
     fraction of the epochs, the first ones, that a detector trains at three quarters of its input size: progressive learning,
     EfficientNetV2, arXiv:2104.00298. ``augment`` names an augmentation policy (``augment_policy``), ``flip`` False switches mirroring
-    off. ``amp`` is the precision of matrix products. ``workers`` is the number of data loading processes.
+    off. ``amp`` is the precision of matrix products. ``loader`` is where batches are made: in ``workers`` processes, or on the training
+    device with all images in its memory; "auto" is the device where that is a GPU and the task allows it.
     """
 
     model: str
@@ -68,6 +70,7 @@ class TrainConfig:
     limit: int | None = None
     val_limit: int | None = None
     amp: Amp = "auto"
+    loader: Loader = "auto"
     workers: int = 2
     resume: bool = False
     download: bool = False

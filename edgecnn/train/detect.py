@@ -101,7 +101,7 @@ class DetectionObjective:
 
 def detection_loss(distances: Tensor, logits: Tensor, truth: GroundTruth, size: tuple[int, int], reach: float) -> Tensor:
     """Loss of predictions (B, N, 4) and (B, N, C) for an input of ``size``."""
-    centres, strides = (part.to(logits.device) for part in cells(size))
+    centres, strides = cells(size, logits.device)
     boxes = to_xyxy(distances, centres, strides)
     target = assign(logits.detach().sigmoid(), boxes.detach(), truth, centres, strides, reach)
     # Divided by the sum of target scores, not by the number of positive cells: poorly aligned cells count less, as in the loss itself.
@@ -111,9 +111,9 @@ def detection_loss(distances: Tensor, logits: Tensor, truth: GroundTruth, size: 
     if truth.labelled is not None:
         counts = counts & truth.labelled[:, None]
     score_loss = (scores * counts).sum() / total
-    giou = overlap(boxes[target.positive], target.xyxy[target.positive])[1]
-    weight = target.score.sum(-1)[target.positive]
-    return score_loss + BOX_WEIGHT * ((1 - giou) * weight).sum() / total
+    # of all cells, those without an object with weight 0: choosing the others would wait for a GPU to count them
+    missed = (1 - overlap(boxes, target.xyxy)[1]) * target.positive
+    return score_loss + BOX_WEIGHT * (missed * target.score.sum(-1)).sum() / total
 
 
 def collate(boxes: list[Boxes], labelled: NDArray[np.bool_] | None = None) -> GroundTruth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from tqdm import tqdm
 from edgecnn.errors import InputError
 from edgecnn.train import batch_memory
 from edgecnn.train.config import TrainConfig
+from edgecnn.train.device_loop import DeviceLoop
 from edgecnn.train.distributed import ProcessGroup, process_mean
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
+from edgecnn.train.on_device import DeviceBatches
 from edgecnn.train.prefetch import Prefetch
 from edgecnn.train.schedule import WeightAverage, learning_rate
 from edgecnn.train.state import TrainState
+from edgecnn.train.step import TrainingStep
 from edgecnn.types import Array
 
-MAX_GRADIENT_NORM = 10.0  # larger gradients are scaled down to this norm
 AfterEpoch = Callable[[nn.Module, list[dict[str, float]]], dict[str, float]]
 AfterSave = Callable[[nn.Module, list[dict[str, float]]], None]
 
@@ -32,7 +34,8 @@ class Engine:
     """Trains ``model`` on an objective; ``average`` holds the averaged weights, which are the result.
 
     ``record`` are plain values in which, beside the configuration, a resumed training must agree with the stopped one. In a ``group`` of
-    processes each trains on its shard of every batch, and only the main one saves.
+    processes each trains on its shard of every batch, and only the main one saves. Where ``batches`` makes batches on the device, the
+    objective is asked for the loss only; ``say`` gets a line where that can't be done at full speed.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class Engine:
         hardware: Hardware,
         record: Mapping[str, Any] | None = None,
         group: ProcessGroup | None = None,
+        batches: DeviceBatches | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
         self.group = group or ProcessGroup()
         self.group.check(config.batch)
@@ -50,7 +55,9 @@ class Engine:
         self.config, self.objective, self.hardware = config, objective, hardware
         self.model = model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.model, config.ema)
-        self.optimizer = torch.optim.AdamW(_groups(self.model, config.weight_decay), lr=config.lr, betas=(0.9, 0.99))
+        self.step_once = TrainingStep(self.model, objective, self.average, config.weight_decay, config.lr, hardware)
+        self.batches = batches
+        self._loop = DeviceLoop(self.step_once, batches, config.batch, say) if batches else None
         self.epoch, self.step = 0, 0
         self.history: list[dict[str, float]] = []
 
@@ -68,7 +75,7 @@ class Engine:
         state = TrainState.load(folder, self.identity)
         self.model.load_state_dict(state.model)
         self.average.model.load_state_dict(state.average)
-        self.optimizer.load_state_dict(state.optimizer)
+        self.step_once.load_state(state.optimizer)
         self.epoch, self.step, self.average.steps = state.epoch, state.step, state.average_steps
         self.history = state.history
 
@@ -82,30 +89,56 @@ class Engine:
         if self.epoch < self.config.epochs:
             batch_memory.check_memory(self.model, self.objective, self.config.batch, self.hardware, self.config.epochs - 1)
         attempt = self._attempt if self.group.size == 1 else None  # the other processes would wait for gradients forever
-        with Prefetch(self.objective, self.config.workers) as prefetch:
+        with Prefetch(self.objective, 1 if self._loop else self.config.workers) as prefetch:
             while self.epoch < self.config.epochs:
                 with batch_memory.explain_out_of_memory(self.config.batch, attempt):
                     loss = self._epoch(prefetch)
                 self.epoch += 1
-                self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.optimizer.param_groups[0]["lr"]})
+                self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.step_once.rate()})
                 self.history[-1].update(after_epoch(self.average.model, self.history))
                 self._save(folder)
                 after_save(self.average.model, self.history)
 
     def _epoch(self, prefetch: Prefetch) -> float:
+        self.model.train()
+        order = self._order()
+        if self._loop:
+            self._loop.prepare(self.epoch, order[0])
         # seeded by epoch, like order and augmentation: a resumed training continues with the same random numbers
         torch.manual_seed(self.config.seed * 100_003 + self.epoch)
-        self.model.train()
-        total, title = 0.0, f"epoch {self.epoch + 1}/{self.config.epochs}"
-        batches = prefetch.batches(self.epoch, self._order())
         # wrapped anew each epoch: DistributedDataParallel fixes which parameters are trained, and layers may have been unfrozen
         network = self.group.wrap(self.model)
-        hidden = None if self.group.main else True
-        with tqdm(batches, total=self._batches, desc=title, unit="batch", leave=False, disable=hidden) as bar:
-            for count, batch in enumerate(bar, 1):
-                total += self._train(network, *batch)
-                bar.set_postfix(loss=f"{total / count:.4f}", refresh=False)
+        sums = self._on_device(self._loop, network, order) if self._loop else self._by_workers(prefetch, network, order)
+        hidden, title, total = None if self.group.main else True, f"epoch {self.epoch + 1}/{self.config.epochs}", 0.0
+        with tqdm(sums, total=self._batches, desc=title, unit="batch", leave=False, disable=hidden) as bar:
+            for count, found in enumerate(bar, 1):
+                if found is not None:
+                    total = found
+                    bar.set_postfix(loss=f"{total / count:.4f}", refresh=False)
         return total / self._batches
+
+    def _on_device(self, loop: DeviceLoop, network: nn.Module, order: list[Array]) -> Iterator[float | None]:
+        """Train on the batches of an epoch; gives the sum of the losses so far from time to time."""
+        rates = (learning_rate(self.step + index, self.steps, self.config.lr) for index in range(len(order)))
+        for sums in loop.run(network, self.epoch, order, rates):
+            self.step += 1
+            if sums is not None:
+                self._check(*sums)
+            yield sums[0] if sums else None
+
+    def _by_workers(self, prefetch: Prefetch, network: nn.Module, order: list[Array]) -> Iterator[float]:
+        """Train on the batches of an epoch; gives the sum of the losses so far after each."""
+        total = 0.0
+        for inputs, truth in prefetch.batches(self.epoch, order):
+            self.step_once.set_rate(learning_rate(self.step, self.steps, self.config.lr))
+            moved = inputs.to(self.hardware.device, memory_format=torch.channels_last)
+            # one wait for the device, not two
+            value, length = self.step_once(network, moved, truth, self.average.next_share()).tolist()
+            value = process_mean(value)
+            self._check(value, length)
+            self.step += 1
+            total += value
+            yield total
 
     def _order(self) -> list[Array]:
         """Indices of this epoch's batches, shuffled by seed and epoch; an incomplete last one is dropped unless it is the only one."""
@@ -113,42 +146,31 @@ class Engine:
         starts = range(0, self._batches * self.config.batch, self.config.batch)
         return [self.group.shard(order[start : start + self.config.batch]) for start in starts]
 
-    def _train(self, network: nn.Module, inputs: Tensor, truth: object) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.steps, self.config.lr)
-        inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
-        with self.hardware.autocast():
-            loss = self.objective.loss(network, inputs, truth)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
-        value, length = torch.stack(
-            [loss.detach().float(), norm.float()]
-        ).tolist()  # one synchronization with the device, not two
-        value = process_mean(value)
-        if not math.isfinite(value) or not math.isfinite(length):
-            self._diverged(f"the loss is {value}" if not math.isfinite(value) else f"the gradient is {length}")
-        self.optimizer.step()
-        self.average.update(self.model)
-        self.step += 1
-        return value
-
-    def _attempt(self, count: int) -> None:
-        """Forward and backward pass of ``count`` images of the last epoch, the largest ones, without an update of the weights."""
-        self.optimizer.zero_grad(set_to_none=True)
-        indices = np.arange(count) % len(self.objective)
-        inputs, truth = self.objective.batch(indices, self.config.epochs - 1)
-        with self.hardware.autocast():
-            inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
-            loss = self.objective.loss(self.model, inputs, truth)
-        loss.backward()  # type: ignore[no-untyped-call]
-
-    def _diverged(self, found: str) -> None:
+    def _check(self, loss: float, gradient: float) -> None:
+        """Raise ``InputError`` where the loss, or the norm of the gradient, is not finite."""
+        if math.isfinite(loss) and math.isfinite(gradient):
+            return
+        found = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient is {gradient}"
         kept = f"the checkpoint of epoch {self.epoch} is kept" if self.epoch else "nothing was saved yet"
         raise InputError(
             f"the training diverged: {found} in epoch {self.epoch + 1}, step {self.step + 1}",
             f"train with a lower --lr ({kept})",
         )
+
+    def _attempt(self, count: int) -> None:
+        """Forward and backward pass of ``count`` images of the last epoch, the largest ones, without an update of the weights."""
+        self.step_once.optimizer.zero_grad(set_to_none=True)
+        indices = np.arange(count) % len(self.objective)
+        inputs, truth = self._batch(indices, self.config.epochs - 1)
+        with self.hardware.autocast():
+            inputs = inputs.to(self.hardware.device, memory_format=torch.channels_last)
+            loss = self.objective.loss(self.model, inputs, truth)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def _batch(self, indices: Array, epoch: int) -> tuple[Tensor, Any]:
+        if self.batches is None:
+            return self.objective.batch(indices, epoch)
+        return self.batches.batch(torch.from_numpy(indices).to(self.hardware.device), epoch)
 
     def _save(self, folder: Path) -> None:
         if not self.group.main:
@@ -159,14 +181,7 @@ class Engine:
             average_steps=self.average.steps,
             model=self.model.state_dict(),
             average=self.average.model.state_dict(),
-            optimizer=self.optimizer.state_dict(),
+            optimizer=self.step_once.state(),
             history=self.history,
             identity=self.identity,
         ).save(folder)
-
-
-def _groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Parameter groups: no weight decay for biases and norms."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]

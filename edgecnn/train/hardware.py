@@ -20,10 +20,16 @@ class Hardware:
     device: str
     bf16: bool
 
+    @property
+    def gpu(self) -> bool:
+        """Whether the device is a GPU."""
+        return self.device.startswith("cuda")
+
     @contextmanager
     def autocast(self) -> Iterator[None]:
         """A block with mixed precision, where it is on."""
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+        # no cache of converted weights: a captured graph would use those of its first step
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=not self.gpu):
             yield
 
 
@@ -32,6 +38,13 @@ def detect_hardware(amp: Amp) -> Hardware:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_bf16()
     return Hardware(device, native if amp == "auto" else amp == "bf16")
+
+
+def tune(device: str) -> None:
+    """Choose deterministic kernels on the CPU, and on a GPU the quickest ones for each shape."""
+    gpu = device.startswith("cuda")
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = not gpu, gpu
+    torch.set_float32_matmul_precision("high" if gpu else "highest")
 
 
 def _cpu_bf16() -> bool:

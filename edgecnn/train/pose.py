@@ -126,6 +126,39 @@ def pose_targets(points: Float32, crowd: Array, size: tuple[int, int], reach: fl
     return centre[None], offset, weight
 
 
+def device_targets(points: Tensor, crowd: Tensor, size: tuple[int, int], reach: float) -> PoseTruth:
+    """``pose_targets`` for a batch: points (B, n, K, 3) and ``crowd`` (B, n) on the training device."""
+    rows, columns = size[0] // STRIDE, size[1] // STRIDE
+    labelled = points[..., 2] > 0
+    count = labelled.sum(-1).clamp(min=1)
+    there = labelled.any(-1)
+    xy = points[..., :2]
+    middle = (xy * labelled[..., None]).sum(2) / count[..., None]
+    far = 1e6
+    high = torch.where(labelled[..., None], xy, -far).amax(2)
+    low = torch.where(labelled[..., None], xy, far).amin(2)
+    spread = (SPREAD * (high - low).amax(-1) / STRIDE).clamp(min=LEAST_SPREAD)
+    column, row = (middle / STRIDE).floor().unbind(-1)
+    y = torch.arange(rows, device=points.device).view(1, 1, -1, 1)
+    x = torch.arange(columns, device=points.device).view(1, 1, 1, -1)
+    away = (x - column[..., None, None]) ** 2 + (y - row[..., None, None]) ** 2
+    peak = torch.exp(-away / (2 * spread[..., None, None] ** 2))  # (B, n, h, w)
+    peak = peak * there[..., None, None]
+    hidden = crowd[..., None, None]
+    ignored = (hidden & (peak > NEAR / 2)).any(1)
+    best, which = torch.where(hidden, 0.0, peak).max(1)
+    centre = torch.where(ignored & (best < 1), -1.0, best)
+    own = (best > NEAR)[:, None]  # (B, 1, h, w)
+    flat = which.flatten(1)
+    keys = points.gather(1, flat[:, :, None, None].expand(-1, -1, *points.shape[2:]))  # (B, h w, K, 3)
+    cell = torch.stack([x.expand(1, 1, rows, columns), y.expand(1, 1, rows, columns)], -1).flatten(0, 3)
+    offset = (keys[..., :2] - ((cell + 0.5) * STRIDE)[None, :, None]) / reach
+    offset = offset.flatten(2).transpose(1, 2).reshape(len(points), -1, rows, columns) * own
+    weight = (keys[..., 2] > 0).float().repeat_interleave(2, -1)
+    weight = weight.transpose(1, 2).reshape(len(points), -1, rows, columns) * own
+    return PoseTruth(centre[:, None], offset, weight)
+
+
 def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
     """The focal loss of arXiv:1904.07850, equation 1, with alpha 2 and beta 4, for each object; targets below 0 do not count."""
     score, counts = logits.sigmoid(), target >= 0

@@ -26,11 +26,11 @@ from edgecnn.train import batch_memory, hardware, transfer
 from edgecnn.train.cleanup import remove_if_failed
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.datasets import TrainingData, channels, load_datasets
+from edgecnn.train.device_batches import device_batches
 from edgecnn.train.distributed import ProcessGroup, join_group
 from edgecnn.train.engine import Engine
 from edgecnn.train.hooks import TrainHooks
 from edgecnn.train.in_memory import load
-from edgecnn.train.objective import Objective
 from edgecnn.train.objectives import trained
 from edgecnn.train.recorder import CHECKPOINT, TrainRecorder
 from edgecnn.train.state import STATE
@@ -61,17 +61,20 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     with group.main_first():
         data = load_datasets(config, task, teachers, to_stderr if group.main else _silent)
     torch.manual_seed(config.seed)
-    torch.backends.cudnn.deterministic = True
     model, card = _existing(hooks.initial, data, config) if hooks.initial else _new(config, data, task)
     hooks.check(card)
     reused, card = transfer.initialize(model, card, config)
     hooks = dataclasses.replace(hooks, record={**hooks.record, **reused.record})
     machine = hardware.detect_hardware(config.amp)
+    hardware.tune(machine.device)
     for line in (_summary(card, data, model, machine, group), *reused.lines):
         say(line)
     with batch_memory.explain_out_of_memory(config.batch):
-        objective = hooks.objective(_objective(config, data, card), card, machine)
-        engine = Engine(hooks.network(model, card, objective), objective, config, machine, hooks.record, group)
+        images = load(data.train, trained(card.task).loaded(card), workers=config.workers, strict=config.strict)
+        objective = hooks.objective(trained(card.task).objective(images, card, config), card, machine)
+        batches = device_batches(images, card, config, machine, group)
+        network = hooks.network(model, card, objective)
+        engine = Engine(network, objective, config, machine, hooks.record, group, batches, say)
     if config.resume:
         engine.resume(config.out)
         say(f"resumed after epoch {engine.epoch} of {config.epochs}")
@@ -153,11 +156,6 @@ def _model_options(config: TrainConfig, data: TrainingData, task: TaskName) -> d
         size = (height, width) if max(height, width) <= MAX_DEFAULT_SIDE else (MAX_DEFAULT_SIDE, MAX_DEFAULT_SIDE)
         found |= {"channels": channels(data.train), "size": size, "head": task}
     return found | config.network()
-
-
-def _objective(config: TrainConfig, data: TrainingData, card: ModelCard) -> Objective:
-    images = load(data.train, trained(card.task).loaded(card), workers=config.workers, strict=config.strict)
-    return trained(card.task).objective(images, card, config)
 
 
 def _summary(card: ModelCard, data: TrainingData, model: nn.Module, machine: hardware.Hardware, group: ProcessGroup) -> str:

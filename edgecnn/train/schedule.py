@@ -6,7 +6,7 @@ import copy
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 FINAL_LR = 0.02  # of the peak
 WARM_UP = 0.05  # of all steps
@@ -32,17 +32,26 @@ class WeightAverage:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
 
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the weights of ``model``."""
+    def next_share(self) -> float:
+        """Count a step, and give the share of the new weights in the average."""
         self.steps += 1
         # 1/11, 2/12, 3/13, ...: the average covers about the last tenth of the steps so far until ``decay`` is reached
-        decay = min(self.decay, self.steps / (self.steps + 10))
+        return 1 - min(self.decay, self.steps / (self.steps + 10))
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, share: float | Tensor) -> None:
+        """Move the average towards the weights of ``model`` by ``share``, a number or a tensor () on their device."""
         now = model.state_dict()
         kept = self.model.state_dict()
         floats = [key for key, value in kept.items() if value.is_floating_point()]  # not the counters of batch-norm
-        # one fused call: a loop over the tensors takes as long as a step of a small network
-        torch._foreach_lerp_([kept[key] for key in floats], [now[key] for key in floats], 1 - decay)
-        for key, value in kept.items():
-            if not value.is_floating_point():
-                value.copy_(now[key])
+        others = [key for key, value in kept.items() if not value.is_floating_point()]
+        mine, new = [kept[key] for key in floats], [now[key] for key in floats]
+        # fused calls: a loop over the tensors takes as long as a step of a small network
+        if isinstance(share, Tensor):
+            way = torch._foreach_sub(new, mine)
+            torch._foreach_mul_(way, share)
+            torch._foreach_add_(mine, way)
+        else:
+            torch._foreach_lerp_(mine, new, share)
+        if others:
+            torch._foreach_copy_([kept[key] for key in others], [now[key] for key in others])

@@ -66,4 +66,4 @@ def segmentation_loss(logits: Tensor, truth: Tensor) -> Tensor:
     both, sizes = (share * own).sum((0, 2, 3)), (share + own).sum((0, 2, 3))
     there = own.sum((0, 2, 3)) > 0
     dice = 1 - 2 * both / sizes.clamp(min=1e-6)
-    return entropy + dice[there].sum() / there.sum().clamp(min=1)
+    return entropy + (dice * there).sum() / there.sum().clamp(min=1)
