@@ -19,10 +19,10 @@ from edgecnn.errors import ArtifactError, InputError
 from edgecnn.models import load_checkpoint, read_card
 from edgecnn.train import recorder
 from edgecnn.train.config import TrainConfig
-from edgecnn.train.engine import Engine
 from edgecnn.train.run import train
 from edgecnn.train.schedule import WeightAverage, learning_rate
 from edgecnn.train.state import STATE, TrainState
+from edgecnn.train.step import TrainingStep
 
 TINY = {"widths": (8, 8, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head_depth": 1, "size": (64, 96)}
 
@@ -163,12 +163,13 @@ def test_another_training_is_not_overwritten(digits: Path, tmp_path: Path) -> No
 def test_diverging_loss_stops_and_keeps_the_last_good_weights(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = Engine._train
+    right, steps = TrainingStep.__call__, []
 
-    def spoil(self: Engine, network: torch.nn.Module, inputs: torch.Tensor, truth: object) -> float:
-        return step(self, network, inputs * float("nan") if self.epoch == 2 else inputs, truth)
+    def spoil(self: TrainingStep, network: torch.nn.Module, inputs: torch.Tensor, *more: Any) -> torch.Tensor:
+        steps.append(1)
+        return right(self, network, inputs * float("nan") if len(steps) > 2 * 9 else inputs, *more)
 
-    monkeypatch.setattr(Engine, "_train", spoil)
+    monkeypatch.setattr(TrainingStep, "__call__", spoil)
     with pytest.raises(
         InputError, match=r"the loss is nan in epoch 3, step \d+; train with a lower --lr \(the checkpoint of epoch 2"
     ):
@@ -185,18 +186,19 @@ def test_a_learning_rate_that_blows_up_is_one_line(digits: Path, tmp_path: Path)
 def test_a_gradient_that_overflows_in_the_last_step_spoils_no_checkpoint(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = Engine._train
+    right, steps = TrainingStep.__call__, []
 
-    def spoil(self: Engine, network: torch.nn.Module, inputs: torch.Tensor, truth: object) -> float:
-        last = self.step == self.steps - 1
+    def spoil(self: TrainingStep, *more: Any) -> torch.Tensor:
+        steps.append(1)
+        last = len(steps) == 2 * 9
         hook = next(self.model.parameters()).register_hook(lambda gradient: gradient * float("inf")) if last else None
         try:
-            return step(self, network, inputs, truth)
+            return right(self, *more)
         finally:
             if hook is not None:
                 hook.remove()
 
-    monkeypatch.setattr(Engine, "_train", spoil)
+    monkeypatch.setattr(TrainingStep, "__call__", spoil)
     with pytest.raises(InputError, match=r"the gradient is (inf|nan) in epoch 2, .*the checkpoint of epoch 1 is kept"):
         train(options(digits, tmp_path / "run"))
     weights = load_file(tmp_path / "run/model.safetensors")
@@ -217,7 +219,7 @@ def test_exhausted_memory_is_one_line(
     def fail(*_: object) -> float:
         raise error
 
-    monkeypatch.setattr(Engine, "_train", fail)
+    monkeypatch.setattr(TrainingStep, "__call__", fail)
     with pytest.raises(InputError, match=message):
         train(options(digits, tmp_path / "run"))
 
@@ -238,6 +240,51 @@ def test_average_follows_the_weights_and_not_the_gradients() -> None:
     with torch.no_grad():
         model.weight.fill_(1.0)
     for _ in range(200):
-        average.update(model)
+        average.update(model, average.next_share())
     assert torch.allclose(average.model.weight, torch.ones(1, 1), atol=1e-4)
     assert not average.model.weight.requires_grad
+
+
+@pytest.mark.parametrize(("model", "options_of_it"), [("lecture", {}), ("edgedet", TINY)])
+def test_batches_made_on_the_device_train_as_well(
+    digits: Path, boxes: Path, tmp_path: Path, model: str, options_of_it: dict[str, Any]
+) -> None:
+    detector = model == "edgedet"
+    wanted = options(
+        boxes if detector else digits,
+        tmp_path / "run",
+        model=model,
+        model_options=options_of_it,
+        epochs=24 if detector else 5,
+        batch=8 if detector else 32,
+        lr=8e-3,
+        multiscale_fraction=0.2,
+        flip=detector,
+        augment="light",
+        loader="device",
+        val_fraction=0.0,
+    )
+    run_training(wanted)
+    assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0] * 0.7
+    assert "--loader device" in read_card(tmp_path / "run/model.safetensors").training["command"]
+    parts = dataclasses.replace(wanted, out=tmp_path / "parts")
+
+    epochs: list[int] = []
+
+    def stop(*_: object) -> dict[str, float]:
+        epochs.append(1)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder.TrainRecorder, "after_epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(parts, lambda _: None)
+    train(dataclasses.replace(parts, resume=True), lambda _: None)
+    assert same(tmp_path / "run", tmp_path / "parts")
+
+
+def test_a_diverged_training_on_the_device_says_so(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="diverged"):
+        train(options(digits, tmp_path / "run", lr=1e30, loader="device", augment="none"), lambda _: None)
