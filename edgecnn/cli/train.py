@@ -131,6 +131,11 @@ TRANSFER = (
 OPTIMIZATION = (
     optgroup.group("Optimization"),
     optgroup.option("--epochs", type=click.IntRange(1), default=10, show_default=True),
+    optgroup.option(
+        "--max-minutes",
+        type=click.FloatRange(0, min_open=True),
+        help="Train as many epochs, at most --epochs, as fit into this time; the learning rate falls to its end with the time.",
+    ),
     optgroup.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Batch size."),
     optgroup.option("--lr", type=click.FloatRange(0, min_open=True), default=2e-3, show_default=True, help="Peak learning rate."),
     optgroup.option("--weight-decay", type=click.FloatRange(0), default=0.02, show_default=True),

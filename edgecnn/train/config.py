@@ -18,7 +18,7 @@ Loader = Literal["auto", "workers", "device"]
 
 NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict")  # without effect on the weights
 SHOWN = ("epochs", "batch", "lr", "weight_decay", "seed", "val_fraction", "multiscale_fraction", "ema", "augment")
-SHOWN_LAST = ("limit", "val_limit", "amp", "loader")
+SHOWN_LAST = ("limit", "val_limit", "amp", "loader", "max_minutes")
 ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where they have their defaults
 
 
@@ -40,7 +40,8 @@ class TrainConfig:
     fraction of the epochs, the first ones, that a detector trains at three quarters of its input size: progressive learning,
     EfficientNetV2, arXiv:2104.00298. ``augment`` names an augmentation policy (``augment_policy``), ``flip`` False switches mirroring
     off. ``amp`` is the precision of matrix products. ``loader`` is where batches are made: in ``workers`` processes, or on the training
-    device with all images in its memory; "auto" is the device where that is a GPU and the task allows it.
+    device with all images in its memory; "auto" is the device where that is a GPU and the task allows it. ``max_minutes`` limits the
+    time: fewer epochs are trained, and the schedule ends with the time.
     """
 
     model: str
@@ -71,6 +72,7 @@ class TrainConfig:
     val_limit: int | None = None
     amp: Amp = "auto"
     loader: Loader = "auto"
+    max_minutes: float | None = None
     workers: int = 2
     resume: bool = False
     download: bool = False

@@ -52,7 +52,7 @@ class DeviceLoop:
             self.say(f"training without a CUDA graph, which is slower: {first_line(error)}")
         self._captured = key
 
-    def run(self, network: nn.Module, epoch: int, order: Sequence[Array], rates: Iterator[float]) -> Iterator[list[float] | None]:
+    def run(self, network: nn.Module, epoch: int, order: Sequence[Array], rates: Sequence[float]) -> Iterator[list[float] | None]:
         """Train on the batches of ``order``; yields after each step, every ``LOOK`` steps and at the end with the sums so far of
         the losses and of the norms of the gradients.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 from edgecnn.train.on_device import DeviceBatches
 from edgecnn.train.prefetch import Prefetch
-from edgecnn.train.schedule import WeightAverage, learning_rate
+from edgecnn.train.schedule import Progress, WeightAverage, learning_rate
 from edgecnn.train.state import TrainState
 from edgecnn.train.step import TrainingStep
 from edgecnn.types import Array
@@ -59,6 +60,7 @@ class Engine:
         self.batches = batches
         self._loop = DeviceLoop(self.step_once, batches, config.batch, say) if batches else None
         self.epoch, self.step = 0, 0
+        self.progress = Progress(config.epochs, config.max_minutes)
         self.history: list[dict[str, float]] = []
 
     @property
@@ -78,6 +80,9 @@ class Engine:
         self.step_once.load_state(state.optimizer)
         self.epoch, self.step, self.average.steps = state.epoch, state.step, state.average_steps
         self.history = state.history
+        self.progress.restore(
+            self.epoch, self.history[-1].get("progress", self.epoch / self.config.epochs) if self.history else 0.0
+        )
 
     def run(self, folder: Path, after_epoch: AfterEpoch, after_save: AfterSave) -> None:
         """Train to the last epoch; ``after_epoch(model, history)`` gets the averaged model and gives numbers for the history.
@@ -86,29 +91,35 @@ class Engine:
 
         Raises ``InputError`` where the loss is not finite or the memory too small; what was saved before is kept.
         """
-        if self.epoch < self.config.epochs:
+        if not self.progress.finished:
             batch_memory.check_memory(self.model, self.objective, self.config.batch, self.hardware, self.config.epochs - 1)
         attempt = self._attempt if self.group.size == 1 else None  # the other processes would wait for gradients forever
         with Prefetch(self.objective, 1 if self._loop else self.config.workers) as prefetch:
-            while self.epoch < self.config.epochs:
+            while not self.progress.finished:
+                began, share = time.perf_counter(), self.progress.share
                 with batch_memory.explain_out_of_memory(self.config.batch, attempt):
-                    loss = self._epoch(prefetch)
+                    loss = self._epoch(prefetch, share)
                 self.epoch += 1
                 self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.step_once.rate()})
                 self.history[-1].update(after_epoch(self.average.model, self.history))
+                self.progress.advance(share, time.perf_counter() - began)
+                if self.progress.timed:
+                    self.history[-1]["progress"] = self.progress.done
                 self._save(folder)
                 after_save(self.average.model, self.history)
 
-    def _epoch(self, prefetch: Prefetch) -> float:
+    def _epoch(self, prefetch: Prefetch, share: float) -> float:
         self.model.train()
         order = self._order()
         if self._loop:
-            self._loop.prepare(self.epoch, order[0])
+            self._loop.prepare(self.progress.epoch, order[0])
         # seeded by epoch, like order and augmentation: a resumed training continues with the same random numbers
         torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         # wrapped anew each epoch: DistributedDataParallel fixes which parameters are trained, and layers may have been unfrozen
         network = self.group.wrap(self.model)
-        sums = self._on_device(self._loop, network, order) if self._loop else self._by_workers(prefetch, network, order)
+        rates = self._rates(share, len(order))
+        loop = self._loop
+        sums = self._on_device(loop, network, order, rates) if loop else self._by_workers(prefetch, network, order, rates)
         hidden, title, total = None if self.group.main else True, f"epoch {self.epoch + 1}/{self.config.epochs}", 0.0
         with tqdm(sums, total=self._batches, desc=title, unit="batch", leave=False, disable=hidden) as bar:
             for count, found in enumerate(bar, 1):
@@ -117,20 +128,27 @@ class Engine:
                     bar.set_postfix(loss=f"{total / count:.4f}", refresh=False)
         return total / self._batches
 
-    def _on_device(self, loop: DeviceLoop, network: nn.Module, order: list[Array]) -> Iterator[float | None]:
+    def _rates(self, share: float, count: int) -> list[float]:
+        """The learning rates of the steps of an epoch that has ``share`` of the whole."""
+        if self.progress.timed:
+            start, stride = self.progress.done * self.steps, share * self.steps / count
+        else:
+            start, stride = self.step, 1
+        return [learning_rate(start + index * stride, self.steps, self.config.lr) for index in range(count)]
+
+    def _on_device(self, loop: DeviceLoop, network: nn.Module, order: list[Array], rates: list[float]) -> Iterator[float | None]:
         """Train on the batches of an epoch; gives the sum of the losses so far from time to time."""
-        rates = (learning_rate(self.step + index, self.steps, self.config.lr) for index in range(len(order)))
-        for sums in loop.run(network, self.epoch, order, rates):
+        for sums in loop.run(network, self.progress.epoch, order, rates):
             self.step += 1
             if sums is not None:
                 self._check(*sums)
             yield sums[0] if sums else None
 
-    def _by_workers(self, prefetch: Prefetch, network: nn.Module, order: list[Array]) -> Iterator[float]:
+    def _by_workers(self, prefetch: Prefetch, network: nn.Module, order: list[Array], rates: list[float]) -> Iterator[float]:
         """Train on the batches of an epoch; gives the sum of the losses so far after each."""
         total = 0.0
-        for inputs, truth in prefetch.batches(self.epoch, order):
-            self.step_once.set_rate(learning_rate(self.step, self.steps, self.config.lr))
+        for (inputs, truth), rate in zip(prefetch.batches(self.progress.epoch, order), rates, strict=True):
+            self.step_once.set_rate(rate)
             moved = inputs.to(self.hardware.device, memory_format=torch.channels_last)
             # one wait for the device, not two
             value, length = self.step_once(network, moved, truth, self.average.next_share()).tolist()

@@ -51,7 +51,8 @@ class TrainRecorder:
         self._epoch_started = time.perf_counter()
         last = history[-1] | found
         shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
-        self.say(f"epoch {last['epoch']}/{self.config.epochs}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
+        of = "" if self.config.max_minutes else f"/{self.config.epochs}"
+        self.say(f"epoch {last['epoch']}{of}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
         if time.perf_counter() - self._drawn > REDRAW_S:
             self._curves([*history[:-1], last])
         return found

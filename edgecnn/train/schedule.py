@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
+import time
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +15,63 @@ WARM_UP = 0.05  # of all steps
 MAX_WARM_UP_STEPS = 500
 
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
+def learning_rate(step: float, steps: int, peak: float) -> float:
     """Linear warm-up over the first 5 % (at most 500 steps), then half a cosine down to 2 % of ``peak``: SGDR, arXiv:1608.03983."""
     warm = min(max(int(steps * WARM_UP), 1), MAX_WARM_UP_STEPS)
     if step < warm:
         return peak * (step + 1) / warm
     done = (step - warm) / max(steps - warm, 1)
     return peak * (FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class Progress:
+    """How much of a training is done, 0..1, by its epochs or by its time.
+
+    With ``minutes`` the number of epochs follows from the time that they take, at most ``epochs``; it is estimated anew after each.
+    The share of an epoch in the whole then changes, and schedules go by ``done``, so that they end where the time does.
+    """
+
+    def __init__(self, epochs: int, minutes: float | None = None) -> None:
+        self.epochs, self.done, self._count = epochs, 0.0, 0
+        self._end = None if minutes is None else time.monotonic() + 60 * minutes
+        self._times: list[float] = []
+
+    def restore(self, epoch: int, done: float) -> None:
+        """Go on after ``epoch`` epochs."""
+        self._count, self.done = epoch, done
+
+    @property
+    def timed(self) -> bool:
+        """Whether time limits the training."""
+        return self._end is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no epoch left."""
+        return self._count >= self.epochs or self.done >= 1
+
+    @property
+    def epoch(self) -> int:
+        """The epoch to train, of ``epochs`` in all: in a shorter training epochs are left out evenly."""
+        return min(int(self.done * self.epochs + 1e-6), self.epochs - 1) if self.timed else self._count
+
+    @property
+    def share(self) -> float:
+        """The share of the next epoch in the whole."""
+        if self._end is None or not self._times:
+            return 1 / self.epochs
+        # the first epoch allocates and captures: it takes longer
+        each = statistics.median(self._times[-3:] if len(self._times) < 4 else self._times[1:][-3:])
+        left = max(int((self._end - time.monotonic()) / each), 1)
+        return max((1 - self.done) / left, 1 / self.epochs)
+
+    def advance(self, share: float, seconds: float) -> None:
+        """Count an epoch that had ``share`` of the whole and took ``seconds``."""
+        self._count += 1
+        self._times.append(seconds)
+        self.done = min(self.done + share, 1.0) if self.timed else self._count / self.epochs
+        if self.done > 1 - 1e-6:
+            self.done = 1.0
 
 
 class WeightAverage:

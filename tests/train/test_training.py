@@ -20,7 +20,7 @@ from edgecnn.models import load_checkpoint, read_card
 from edgecnn.train import recorder
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.run import train
-from edgecnn.train.schedule import WeightAverage, learning_rate
+from edgecnn.train.schedule import Progress, WeightAverage, learning_rate
 from edgecnn.train.state import STATE, TrainState
 from edgecnn.train.step import TrainingStep
 
@@ -288,3 +288,40 @@ def test_batches_made_on_the_device_train_as_well(
 def test_a_diverged_training_on_the_device_says_so(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="diverged"):
         train(options(digits, tmp_path / "run", lr=1e30, loader="device", augment="none"), lambda _: None)
+
+
+def test_a_limit_of_time_ends_the_schedule_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("edgecnn.train.schedule.time.monotonic", lambda: now[0])
+    progress, seen, shares = Progress(100, minutes=1.0), [], []
+    while not progress.finished:
+        share = progress.share
+        seen.append(progress.epoch)
+        shares.append(share)
+        took = (
+            5.0 if not seen[:-1] else 2.0 if len(seen) < 10 else 3.0
+        )  # the first is slower, and later ones are of larger images
+        now[0] += took
+        progress.advance(share, took)
+    assert progress.done == 1
+    assert 50 < now[0] <= 61
+    assert seen == sorted(set(seen))
+    assert seen[-1] < 100
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_a_limit_of_time_trains_fewer_epochs(digits: Path, tmp_path: Path) -> None:
+    lines = run_training(options(digits, tmp_path / "run", epochs=4000, max_minutes=0.05, augment="none"))
+    card = read_card(tmp_path / "run/model.safetensors")
+    history = card.training["history"]
+    assert len(history) < 4000
+    assert history[-1]["progress"] == 1
+    assert history[-1]["lr"] < history[len(history) // 2]["lr"]
+    assert any(line.startswith("epoch 1  loss") for line in lines)
+
+
+def test_a_training_that_has_time_left_trains_all_epochs(digits: Path, tmp_path: Path) -> None:
+    run_training(options(digits, tmp_path / "run", epochs=2, max_minutes=10))
+    run_training(options(digits, tmp_path / "same", epochs=2))
+    assert len(losses(tmp_path / "run")) == 2
+    assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "same"), rel=1e-5)
