@@ -13,13 +13,14 @@ from edgecnn.card import Precision
 from edgecnn.cpus import usable_cpus
 from edgecnn.export.graph import IMAGE, Deployable
 from edgecnn.export.quantize.histogram import METHODS, Histogram
-from edgecnn.export.quantize.layers import tflite_operators
+from edgecnn.export.quantize.layers import inner_operators, tflite_operators
 from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.export.quantize.saturation import narrowed, useful_ranges
 from edgecnn.export.quantize.tflite_finite import finite
 from edgecnn.export.quantize.tflite_histograms import histograms
 from edgecnn.export.quantize.tflite_ranges import as_ends, ranges
+from edgecnn.export.quantize.tflite_scales import widened, with_fitting_biases
 from edgecnn.types import Tensors
 
 SUFFIX = ".tflite"
@@ -83,7 +84,7 @@ def lower_trained(program: bytes, trained_ranges: TrainedRanges) -> bytes:
     job = _int8_job(program)
     for name in free:
         keep_float(job, name)
-    return bytes(job.quantize(found).quantized_model)
+    return with_fitting_biases(bytes(job.quantize(found).quantized_model), program)
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +95,7 @@ class TfliteCalibration:
     feeds: list[Tensors]
     ends: Any = None  # minimum and maximum of each tensor, in the quantizer's format
     histograms: dict[str, Histogram] = field(default_factory=dict)
-    infinite: list[str] = field(default_factory=list)  # operators with infinite values, which stay in float
+    kept: list[str] = field(default_factory=list)  # operators that can't be int8
 
     def ranges(self, method: str) -> Any:
         """The range of each tensor by one of ``histogram.METHODS``, in the quantizer's format."""
@@ -105,17 +106,21 @@ class TfliteCalibration:
         if method != "min-max":
             for name in found.keys() & self.histograms.keys():
                 found[name] |= as_ends(self.histograms[name].range(method))
-        useful = useful_ranges(tflite_operators(self.program))
+        operators = tflite_operators(self.program)
+        useful = useful_ranges(operators)
         for name in found.keys() & useful.keys():
-            ends = float(found[name]["min"].min()), float(found[name]["max"].max())
-            found[name] |= as_ends(narrowed({name: ends}, useful)[name])
+            found[name] |= as_ends(narrowed({name: _pair(found[name])}, useful)[name])
+        for name, ends in widened(operators, {name: _pair(one) for name, one in found.items()}).items():
+            found[name] |= as_ends(ends)
         return found
 
     def measure(self) -> None:
         """Measure the minimum and maximum of each tensor, once, and make ``program`` finite."""
         if self.ends is None:
             measured = _ranges(self.program, _int8_job(self.program).get_quantization_recipe(), self.feeds)
-            self.program, self.ends, self.infinite = finite(self.program, measured)
+            scalar = {name: as_ends(_pair(ends)) for name, ends in measured.items()}
+            self.program, self.ends, infinite = finite(self.program, scalar)
+            self.kept = [*infinite, *inner_operators(self.program)]
 
 
 def calibrate(program: bytes, feeds: list[Tensors]) -> TfliteCalibration:
@@ -127,9 +132,13 @@ def int8(calibration: TfliteCalibration, plan: QuantizationPlan = PLAIN) -> byte
     """Static int8: activations per tensor, weights per channel; the operators that ``plan`` keeps stay in float."""
     calibration.measure()
     job = _int8_job(calibration.program)
-    for name in sorted(plan.float_operators(tflite_operators(calibration.program)) | {*calibration.infinite}):
+    for name in sorted(plan.float_operators(tflite_operators(calibration.program)) | {*calibration.kept}):
         keep_float(job, name)
-    return bytes(job.quantize(calibration.ranges(plan.ranges)).quantized_model)
+    return with_fitting_biases(bytes(job.quantize(calibration.ranges(plan.ranges)).quantized_model), calibration.program)
+
+
+def _pair(ends: Any) -> tuple[float, float]:
+    return float(ends["min"].min()), float(ends["max"].max())
 
 
 def keep_float(job: Any, name: str) -> None:

@@ -171,6 +171,17 @@ def tflite_operators(program: bytes) -> list[LayerOperator]:
     return [operator(node) for node in graph.operators]
 
 
+def inner_operators(program: bytes) -> list[str]:
+    """Names of the operators in the graphs that operators of a flatbuffer call, such as the sum of a reduction over windows.
+
+    No ranges are measured there.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(program))
+    return [graph.tensors[node.outputs[0]].name.decode() for graph in model.subgraphs[1:] for node in graph.operators]
+
+
 def _with_weights(operator: LayerOperator, layers: Sequence[str], weights: Array | None, of: str) -> LayerOperator:
     """``operator``, as a layer where it is of the kinds ``layers`` and no arithmetic."""
     if operator.kind not in layers or (weights is not None and _is_arithmetic(weights)):

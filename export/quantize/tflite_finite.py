@@ -51,7 +51,7 @@ def _pad(model: Any, graph: Any, operator: Any, names: list[str], ends: dict[str
     buffer.data = np.array([low], np.float32).view(np.uint8)
     ends[names[operator.outputs[0]]] = {key: np.array(end, np.float32) for key, end in ends[names[source]].items()}
     if names[value] in ends:
-        ends[names[value]] = {key: np.full((1,), low, np.float32) for key in ("min", "max")}
+        ends[names[value]] = {key: np.array(low, np.float32) for key in ("min", "max")}
     return True
 
 

@@ -71,5 +71,5 @@ def _lacks(operator: Any, real: Mapping[int, str], known: Mapping[str, Range]) -
 
 
 def as_ends(ends: Range) -> dict[str, Array]:
-    """A range in the quantizer's format."""
-    return {"min": np.array([ends[0]], np.float32), "max": np.array([ends[1]], np.float32)}
+    """A range in the quantizer's format; scalars, because it takes an array of one for a value per channel."""
+    return {"min": np.array(ends[0], np.float32), "max": np.array(ends[1], np.float32)}
