@@ -20,7 +20,7 @@ class Sprite:
 
     ``area`` counts the outline in square cm of the image plane. ``bend`` (h, w, 2) float32, for a transparent object, is the refraction:
     the displacement of the background in cm. ``handle`` (n, 2) float32 are the pixels of a handle's middle that the body
-    does not hide.
+    does not hide, ``thick`` is its thickness in pixels.
     """
 
     pixels: Array
@@ -31,6 +31,7 @@ class Sprite:
     area: float
     bend: Array | None = None
     handle: Array | None = None
+    thick: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

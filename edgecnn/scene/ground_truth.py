@@ -29,7 +29,8 @@ class SceneGroundTruth:
     visible pixels has no box. ``boxes.identity`` is constant during a cut and unique over all cuts.
     ``boxes.crowd`` marks boxes that evaluation ignores: less than LEAST_VISIBLE is visible, or a side is under LEAST_SIDE pixels.
     ``visible`` (n,) float32 is the share of the object's own pixels that show, the part outside the image counted as hidden.
-    ``handle_visible`` (n,) float32 is the share of a mug's handle that shows; 0 where there is none.
+    ``handle_visible`` (n,) float32 is the share of a mug's handle that shows; 0 where there is none. ``handles`` (n, 4) float32 are the
+    boxes of these parts of the handles, within the boxes of the mugs.
     ``mask`` (H, W) uint8 has 0 for the background and an object's class + 1 where it shows.
     ``points`` (n, 4, 3) float32 are x, y and the visibility of KEY_POINTS, 0 outside the image, HIDDEN behind another object.
     """
@@ -37,6 +38,7 @@ class SceneGroundTruth:
     boxes: Boxes
     visible: Float32
     handle_visible: Float32
+    handles: Float32
     mask: Image
     points: Float32
 
@@ -45,8 +47,8 @@ class SceneGroundTruth:
 class PaintedObject:
     """A painted object with a label: number, label, identity, full area in pixels, and the image part ``box`` that contains it.
 
-    ``handle`` (n, 2) are pixels on the centre line of its handle that its body does not hide, out of ``handle_points``.
-    ``points`` (4, 2) are the pixels of KEY_POINTS.
+    ``handle`` (n, 2) are pixels on the centre line of its handle that its body does not hide, out of ``handle_points``;
+    ``handle_thick`` is its thickness in pixels. ``points`` (4, 2) are the pixels of KEY_POINTS.
     """
 
     number: int
@@ -56,6 +58,7 @@ class PaintedObject:
     box: tuple[int, int, int, int]
     handle: Array | None
     handle_points: int
+    handle_thick: float
     points: Array
 
 
@@ -84,9 +87,11 @@ def ground_truth(ids: Image, painted: list[PaintedObject]) -> SceneGroundTruth:
         np.array([item.identity for item in kept], np.int64),
         (share < LEAST_VISIBLE) | (sides < LEAST_SIDE),
     )
-    handles = np.array([_handle(ids, item) for item in kept], np.float32)
+    handles = [_shown_handle(ids, item) for item in kept]
+    shares = np.array([len(shown) / max(item.handle_points, 1) for shown, item in zip(handles, kept, strict=True)], np.float32)
+    around = np.array([_around(*each) for each in zip(handles, kept, rows, strict=True)], np.float32).reshape(-1, 4)
     points = np.array([_points(ids, item) for item in kept], np.float32).reshape(-1, len(KEY_POINTS), 3)
-    return SceneGroundTruth(boxes, share, handles, _mask(ids, painted), points)
+    return SceneGroundTruth(boxes, share, shares, around, _mask(ids, painted), points)
 
 
 def _mask(ids: Image, painted: list[PaintedObject]) -> Image:
@@ -108,10 +113,21 @@ def _points(ids: Image, item: PaintedObject) -> Float32:
     return np.column_stack([(item.points + 0.5) * within[:, None], seen]).astype(np.float32)
 
 
-def _handle(ids: Image, item: PaintedObject) -> float:
-    if item.handle is None or not len(item.handle):
-        return 0.0
+def _shown_handle(ids: Image, item: PaintedObject) -> Array:
+    """The pixels (n, 2) of the middle of its handle that show."""
+    if item.handle is None:
+        return np.zeros((0, 2))
     height, width = ids.shape
     x, y = np.round(item.handle).astype(np.int64).T
     within = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    return float((ids[y[within], x[within]] == item.number + 1).sum() / item.handle_points)
+    shows = ids[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] == item.number + 1
+    return np.asarray(item.handle[within & shows])
+
+
+def _around(handle: Array, item: PaintedObject, box: tuple[float, float, float, float]) -> Array:
+    """The box of the part of a handle with that middle, within the ``box`` of its mug; zeros where nothing shows."""
+    if not len(handle):
+        return np.zeros(4)
+    # pixel centres have whole coordinates in ``handle``, and halves in boxes
+    low, high = handle.min(0) + 0.5 - item.handle_thick / 2, handle.max(0) + 0.5 + item.handle_thick / 2
+    return np.concatenate([np.clip(part, box[:2], box[2:]) for part in (low, high)])

@@ -43,7 +43,7 @@ class RevolvedBody:
         colour, outline = self._with_handle(self._body(levels, seen), seen.mask, points, thick, yaw)
         sprite = cropped(colour, outline, (seen.ox, seen.oy, seen.scale))
         shown = points if np.sin(yaw) > 0 else _outside(points, seen.mask)
-        return replace(sprite, handle=shown + np.array([sprite.ox - seen.ox, sprite.oy - seen.oy], np.float32))
+        return replace(sprite, handle=shown + np.array([sprite.ox - seen.ox, sprite.oy - seen.oy], np.float32), thick=thick)
 
     def _body(self, texture: Array, seen: View) -> Array:
         return cv2.GaussianBlur(cv2.remap(texture, *seen.near, cv2.INTER_LINEAR), (3, 3), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,11 +100,13 @@ class CutRenderer:
         if box is None or item.label < 0:
             return None
         # the determinant of an affine map is its change of area
-        area = sprite.area * sprite.scale**2 * abs(float(affine[0, 0] * affine[1, 1] - affine[0, 1] * affine[1, 0]))
+        grown = abs(float(affine[0, 0] * affine[1, 1] - affine[0, 1] * affine[1, 0]))
+        area = sprite.area * sprite.scale**2 * grown
         handle = None if sprite.handle is None else sprite.handle @ affine[:, :2].T + affine[:, 2]
         identity = self._world.number * MAX_IDENTITIES + item.number
         points = _key_points(item.shape, sprite, prepared.pitch) @ affine[:, :2].T + affine[:, 2]
-        return PaintedObject(item.number, item.label, identity, area, box, handle, HANDLE_POINTS, points)
+        thick = sprite.thick * math.sqrt(grown)
+        return PaintedObject(item.number, item.label, identity, area, box, handle, HANDLE_POINTS, thick, points)
 
     def _block(self, canvas: Canvas, camera: PinholeCamera, item: SceneObject, foot: Float64, t: float) -> None:
         prepared = self._prepare(item)

@@ -228,3 +228,23 @@ def test_the_mask_shows_each_object_within_its_box_and_key_points_lie_on_it() ->
         assert left[0] < right[0]
         if rim[2] == 2:
             assert known.mask[int(rim[1]), int(rim[0])] == class_id + 1
+
+
+def test_the_box_of_a_handle_lies_beside_the_body_and_in_the_box_of_its_mug() -> None:
+    checked = 0
+    for world, item in labelled(("mug",)):
+        if not item.handle:
+            continue
+        turned = [alone(world, replace(item, handle=handle, yaw=Motion(0.0))) for handle in (True, False)]
+        found, bare = (shown(each) for each in turned)
+        if not len(found.boxes) or found.visible[0] < 0.9 or found.handle_visible[0] < 0.7:
+            continue
+        mug, body, handle = found.boxes.xyxy[0], bare.boxes.xyxy[0], found.handles[0]
+        assert (handle[:2] >= mug[:2]).all()
+        assert (handle[2:] <= mug[2:]).all()
+        # the mug's box is the union of the body's and the handle's, up to the rounding of pixels
+        np.testing.assert_allclose(np.minimum(body[:2], handle[:2]), mug[:2], atol=2)
+        np.testing.assert_allclose(np.maximum(body[2:], handle[2:]), mug[2:], atol=2)
+        assert (bare.handles == 0).all()
+        checked += 1
+    assert checked > 5
