@@ -66,7 +66,8 @@ class GraphOptions:
     ``layout`` is "nhwc" (images as cameras give them) or "nchw". ``input_dtype`` is "uint8", with colour order and scale in the graph,
     or "float32": the input of the network itself, in its colour order and scaled as the card says. ``batch`` is the number of images
     of an input, -1 for any number. ``dynamic_size``: any height and width; the card keeps the size it was trained with.
-    ``opset`` is the version of the operators of ONNX files, by default one that engines of two years ago read.
+    ``opset`` is the version of the operators of ONNX files, by default one that engines of two years ago read. ``nms``: boxes are
+    decoded and suppressed in the graph, by the thresholds of the card.
     Raises ``InputError`` for values that do not exist.
     """
 
@@ -75,6 +76,7 @@ class GraphOptions:
     batch: int = 1
     dynamic_size: bool = False
     opset: int | None = None
+    nms: bool = False
 
     def __post_init__(self) -> None:
         for option, value, known in (
@@ -90,6 +92,8 @@ class GraphOptions:
 
         if self.opset is not None and not OPSETS[0] <= self.opset <= OPSETS[1]:
             raise InputError(f"--opset: {self.opset} is not {OPSETS[0]} to {OPSETS[1]}", "leave it out, or give another one")
+        if self.nms and (self.batch != 1 or self.dynamic_size):
+            raise InputError("--nms is for one image of a fixed size", "leave out --batch and --dynamic-size")
 
     @property
     def is_dynamic(self) -> bool:
@@ -98,6 +102,10 @@ class GraphOptions:
 
     def check_format(self, format: str) -> None:
         """Raise ``InputError`` for what a file of that format can't be."""
+        if self.nms and format == "executorch":
+            raise InputError(
+                "--nms is not possible in executorch, which has no operator for it", "use --format onnx,tflite,openvino"
+            )
         if self.is_dynamic and format in FIXED_SHAPES:
             option, instead = ("--batch dynamic", "--batch N") if self.batch == -1 else ("--dynamic-size", "one file per size")
             raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -16,6 +16,8 @@ from edgecnn.errors import BackendError, InputError, ParityError
 from edgecnn.export.config import FORMATS, GraphOptions, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
 from edgecnn.export.graph import Deployable, example, inference_copy, wrap
+from edgecnn.export.nms.attach import save_program, with_nms
+from edgecnn.export.nms.decoders import check_decoder
 from edgecnn.export.publish import publish, report_write_errors, staging_folder
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.quantize.qat_ranges import RECORD, TrainedRanges, trained_ranges
@@ -158,17 +160,24 @@ def prepare(
     """
     mine = inference_copy(model)
     found = trained_ranges(mine, card) if isinstance(mine, QuantizedModel) and precision == "int8" else None
-    if found and options not in (None, GraphOptions()):
+    if found and replace(options or GraphOptions(), nms=False) != GraphOptions():
         raise InputError(
             "a network trained for int8 keeps the usual input in int8",
             "leave out --layout, --input-dtype, --batch and --dynamic-size",
         )
     plain = mine.plain() if isinstance(mine, QuantizedModel) else mine
     shape = (1, card.preprocess.channels, *card.preprocess.size)
-    graph, artifact_card = wrap(plain if found else fused(plain, shape), card, options)
+    deployed = plain if found else fused(plain, shape)
+    if options is not None and options.nms:
+        check_decoder(card)
+    graph, artifact_card = wrap(deployed, card, options)
+    names, final = graph.names, None
+    if options is not None and options.nms:
+        graph, artifact_card = with_nms(deployed, card, artifact_card, graph)
+        final = artifact_card.decode
     graph = fold_preprocessing(graph, example(card, graph.options))
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
-    source, unrounded = (Reference(net, card, graph.names) for net in (mine if found else plain, plain))
+    source, unrounded = (Reference(net, card, names, final) for net in (mine if found else plain, plain))
     return PreparedModel(graph, artifact_card.replace(training=training), source, {}, found, unrounded if found else None)
 
 
@@ -286,7 +295,7 @@ class _ArtifactBuilder:
 
     def _save(self, program: Any, card: ModelCard, out: Path) -> None:
         with report_write_errors(out), quiet():
-            import_module(FORMATS[self.format]).save(program, self.path)
+            save_program(program, self.path, self.format, card)
         self._seal(card, {}, out)
 
     def _seal(self, card: ModelCard, texts: dict[str, str], out: Path) -> ModelCard:

@@ -39,6 +39,7 @@ from edgecnn.parity import table
 from edgecnn.tasks import find
 
 Report = Callable[[str], None]
+NMS_LINE = "decoder and NMS are in the graph: the files give final boxes\n"
 
 
 def _ignore(text: str) -> None:
@@ -54,7 +55,7 @@ def run_exports(config: ExportConfig, report: Report = _ignore, warn: Report = _
     failed, or ``FailedExportsError`` for several.
     """
     model, card = load_model(config.model, config.model_options)
-    report(describe(card))
+    report(describe(card) + (NMS_LINE if config.graph.nms else ""))
     return export_all(config, model, card, report, warn)
 
 

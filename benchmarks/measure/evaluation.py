@@ -10,10 +10,12 @@ from typing import Any
 
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.card import ModelCard
 from edgecnn.data import Problem
 from edgecnn.data.recognition import report_lines
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
+from edgecnn.postprocess.final_boxes import NMS_OF
 from edgecnn.runtime.backends import Device, file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
@@ -101,7 +103,7 @@ def evaluate_file(
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)
         score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.data.strict)
-        score = dataclasses.replace(score, notes=(*score.notes, *warnings))
+        score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *warnings))
         if predictor.monitor.not_finite:
             note = f"the outputs held NaN or infinity for {predictor.monitor.not_finite} of {len(opened)} images"
             score = dataclasses.replace(score, notes=(*score.notes, note))
@@ -118,6 +120,14 @@ def evaluate_file(
         problems=tuple(opened.problems),
         score=score,
     )
+
+
+def _graph_note(card: ModelCard) -> tuple[str, ...]:
+    """What NMS in the graph leaves out of the precision-recall curve, else ()."""
+    own = card.decode.options
+    if NMS_OF not in own or own["score_threshold"] <= EVALUATION_SCORE:
+        return ()
+    return (f"NMS in the graph keeps boxes from a score of {own['score_threshold']:g} on, so the curve ends there",)
 
 
 def whole_curve(options: CardOptions) -> CardOptions:

@@ -48,7 +48,7 @@ def parse_batch(value: str) -> int:
 @optgroup.option("--out", type=click.Path(path_type=Path), default=Path(), help="Output folder.  [default: here]")
 @optgroup.option("--name", help="Base name of the files: NAME-PRECISION.onnx.  [default: the model's name]")
 @optgroup.option("--force", is_flag=True, help="Overwrite existing files.")
-@optgroup.group("Input of the files")
+@optgroup.group("Input and operators of the files")
 @optgroup.option(
     "--layout",
     type=click.Choice(["nhwc", "nchw"]),
@@ -73,6 +73,9 @@ def parse_batch(value: str) -> int:
 )
 @optgroup.option(
     "--opset", type=int, help="Version of the operators of ONNX files.  [default: 18, read by ONNX Runtime 1.14 and later]"
+)
+@optgroup.option(
+    "--nms", is_flag=True, help="Decode and suppress boxes in the graph, so that a device needs no post-processing (detectors)."
 )
 @optgroup.option("--dynamic-size", is_flag=True, help="Accept images of any height and width (ONNX, OpenVINO).")
 @optgroup.group("Calibration of int8")
@@ -117,7 +120,7 @@ def command(model: str, **values: Any) -> None:
     from edgecnn.export.config import ExportConfig, GraphOptions
 
     options = model_source(values)
-    graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size", "opset")})
+    graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size", "opset", "nms")})
     config = ExportConfig(model=model, model_options=options, graph=graph, **values)
     from edgecnn.export.run import run_exports
 

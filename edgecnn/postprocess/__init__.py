@@ -14,6 +14,7 @@ from edgecnn.postprocess.detr import detr
 from edgecnn.postprocess.embedding import embedding
 from edgecnn.postprocess.fastestdet import fastestdet
 from edgecnn.postprocess.fcos import fcos
+from edgecnn.postprocess.final_boxes import FINAL_BOXES, final_boxes
 from edgecnn.postprocess.heatmaps import heatmaps
 from edgecnn.postprocess.movenet import movenet
 from edgecnn.postprocess.nanodet import nanodet
@@ -54,6 +55,7 @@ DETECTORS: Mapping[str, Callable[[Tensors, ModelCard], Detections]] = {
     "blazeface": blazeface,
     "detr": detr,
     "nanodet": nanodet,
+    FINAL_BOXES: final_boxes,
 }
 CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {
     "softmax": softmax,

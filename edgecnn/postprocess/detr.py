@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from edgecnn.card import ModelCard
@@ -36,16 +38,26 @@ def detr(outputs: Tensors, card: ModelCard) -> Detections:
     return Detections(np.ascontiguousarray(xyxy, np.float32), score[best].astype(np.float32), class_id[best].astype(np.int64))
 
 
-def _pair(outputs: Tensors, classes: int) -> tuple[Float32, Float32]:
-    """Boxes (Q, 4) and scores; of two outputs of four columns the name decides, else the first are the scores."""
-    fitting = {name: array for name, array in outputs.items() if array.ndim == 3}
-    boxes = [name for name, array in fitting.items() if array.shape[2] == 4]
+def output_names(shapes: Mapping[str, Sequence[int]], classes: int) -> tuple[str, str]:
+    """The names of boxes and scores among outputs of these ``shapes``, "" for what is missing.
+
+    Of two outputs of four columns the name decides, else the first are the scores.
+    """
+    fitting = {name: shape for name, shape in shapes.items() if len(shape) == 3}
+    boxes = [name for name, shape in fitting.items() if shape[2] == 4]
     if len(boxes) > 1:
         boxes = [name for name in boxes if "box" in name.lower()] or boxes[-1:]
-    scores = [name for name, array in fitting.items() if name not in boxes and array.shape[2] in (classes, classes + 1)]
-    if len(outputs) != 2 or not boxes or not scores or fitting[boxes[0]].shape[1] != fitting[scores[0]].shape[1]:
+    scores = [name for name, shape in fitting.items() if name not in boxes and shape[2] in (classes, classes + 1)]
+    if len(shapes) != 2 or not boxes or not scores or fitting[boxes[0]][1] != fitting[scores[0]][1]:
+        return "", ""
+    return boxes[0], scores[0]
+
+
+def _pair(outputs: Tensors, classes: int) -> tuple[Float32, Float32]:
+    boxes, scores = output_names({name: array.shape for name, array in outputs.items()}, classes)
+    if not boxes:
         raise unexpected_outputs("detr", f"boxes (1, Q, 4) and scores (1, Q, {classes} or {classes + 1})", outputs)
-    return first_image(fitting[boxes[0]]), first_image(fitting[scores[0]])
+    return first_image(outputs[boxes]), first_image(outputs[scores])
 
 
 def _softmax(logits: Float32) -> Float32:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edgecnn.card import ModelCard
-from edgecnn.errors import InputError
+from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.preprocess import Geometry
 from edgecnn.task_names import TaskName
 from edgecnn.tasks.classify import Classify
@@ -24,7 +26,7 @@ from edgecnn.tasks.restore import Restore
 from edgecnn.tasks.segment import Segment
 from edgecnn.tasks.signal import Signal
 from edgecnn.tasks.wrong import OutputsError
-from edgecnn.types import Prediction, TensorSpec
+from edgecnn.types import Array, Prediction, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from edgecnn.parity import Agreement, Tolerance
@@ -69,6 +71,22 @@ def to_source(prediction: Prediction, place: Geometry) -> Prediction:
     """A prediction from model-input pixels to pixels of the source; unchanged where it has no places."""
     moved: Prediction = for_prediction(prediction).to_source(prediction, place)
     return moved
+
+
+def in_order(outputs: Tensors, card: ModelCard, expected: Prediction | None, place: Geometry | None, iou: float) -> Tensors:
+    """``outputs`` with rows in the order of ``expected`` where they have no fixed one, see ``Task.in_order``."""
+    if expected is None:
+        return outputs
+    try:
+        ordered: Tensors = for_prediction(expected).in_order(outputs, card, expected, place, iou)
+    except EdgeCnnError:  # outputs that can't be decoded have no rows
+        return outputs
+    return ordered
+
+
+def filled(ordered: Tensors, expected: Tensors) -> dict[str, Array]:
+    """Outputs of ``in_order``, with the expected value where there is nothing to compare."""
+    return {name: np.where(np.isnan(array), expected[name], array) for name, array in ordered.items()}
 
 
 def for_decoder(decoder: str) -> Task[Any]:

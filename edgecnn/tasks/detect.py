@@ -11,12 +11,13 @@ import numpy as np
 from edgecnn.card import ModelCard
 from edgecnn.labels import label_of
 from edgecnn.postprocess import DETECTORS
+from edgecnn.postprocess.final_boxes import FINAL_BOXES, final_boxes, rows_in_order
 from edgecnn.preprocess import Geometry
 from edgecnn.schema import SchemaError
 from edgecnn.tasks.interface import Accumulator, Picker, Task
 from edgecnn.tasks.text import named_score
 from edgecnn.tasks.wrong import check_label_count, wrong_task
-from edgecnn.types import Array, Detections, TensorSpec
+from edgecnn.types import Array, Detections, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from edgecnn.metrics.average_precision import DetectionAccumulator
@@ -65,6 +66,16 @@ class Detect(Task[Detections]):
         same = int(expected_kept[left].sum() + got_kept[right].sum())
         gaps = np.abs(found.score_difference[expected_kept[left]])
         return Agreement(same, int(expected_kept.sum() + got_kept.sum()), tuple(float(gap) for gap in gaps))
+
+    def in_order(self, outputs: Tensors, card: ModelCard, expected: Detections, place: Geometry | None, iou: float) -> Tensors:
+        """The rows of a graph that ends in NMS: nearly equal scores may change places in another engine."""
+        from edgecnn.metrics.match import match
+
+        if card.decode.name != FINAL_BOXES:
+            return outputs
+        found = final_boxes(outputs, card)
+        pairs = match(expected, found if place is None else self.to_source(found, place), iou=iou).pairs
+        return rows_in_order(found, pairs, outputs)
 
     def record(self, prediction: Detections, labels: Sequence[str]) -> dict[str, Any]:
         """All boxes: class, score, corners in pixels, track."""

@@ -109,6 +109,14 @@ class Task(ABC, Generic[P]):
     def compare(self, expected: P, got: P, tolerance: Tolerance) -> Agreement:
         """How far the predictions of two engines for one image agree."""
 
+    def in_order(self, outputs: Tensors, card: ModelCard, expected: P, place: Geometry | None, iou: float) -> Tensors:
+        """Outputs whose rows have no fixed order, in the order of ``expected``; NaN where a row has no partner there.
+
+        ``expected`` is in pixels of the source at ``place`` (None: of the input); a partner overlaps by at least ``iou``. Other outputs
+        are returned unchanged, as the same object.
+        """
+        return outputs
+
     @abstractmethod
     def record(self, prediction: P, labels: Sequence[str]) -> dict[str, Any]:
         """Plain JSON values under one key, such as {"detections": [...]}: a list with one record for each part."""

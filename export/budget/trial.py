@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.export.budget.noise import MOST_DB, signal_to_noise
-from edgecnn.export.config import FORMATS, SUFFIXES
+from edgecnn.export.config import SUFFIXES
+from edgecnn.export.nms.attach import save_program
 from edgecnn.export.quiet import quiet
 from edgecnn.export.verify.accuracy import Accuracy
-from edgecnn.export.verify.parity import verify
+from edgecnn.export.verify.parity import comparable, verify
 from edgecnn.export.verify.probes import REAL_KINDS
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.integrity.digest import sealed
@@ -64,7 +64,7 @@ class Judge:
         """The program as a file with a card."""
         path = self.folder / f"{name}{SUFFIXES[self.format]}"
         with quiet():
-            import_module(FORMATS[self.format]).save(program, path)
+            save_program(program, path, self.format, self.card)
         _, content = sealed(path, self.card.replace(precision=precision), {})
         path.write_bytes(content)
         return path
@@ -74,7 +74,7 @@ class Judge:
         path = self.write(program, name, precision)
         parity, outputs = verify(path, self.evidence)
         real = [
-            (want.outputs, have.outputs)
+            (want.outputs, comparable(self.evidence, want, have))
             for probe, want, have in zip(self.evidence.probes, self.evidence.outputs, outputs, strict=True)
             if probe.kind in REAL_KINDS
         ]

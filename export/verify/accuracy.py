@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.card import Decode, ModelCard
+from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
 from edgecnn.export.verify.reference import Reference
 from edgecnn.metrics import Score
@@ -54,9 +54,7 @@ class Accuracy:
 
     def __init__(self, reference: Reference, dataset: Dataset, allowed: float | None = None) -> None:
         # the same thresholds for both sides; the card may have higher ones, which would cut off the precision-recall curve
-        options = {**reference.card.decode.options, **EVALUATION}
-        card = reference.card.replace(decode=Decode(reference.card.decode.name, options))
-        self._reference = Reference(reference.model, card, reference.names)
+        self._reference = reference.measured_with(EVALUATION)
         self._dataset, self._allowed = dataset, allowed
         self._score: Score | None = None
 

@@ -16,7 +16,7 @@ from edgecnn.export.verify.reference import Evidence, ModelOutput, Reference
 from edgecnn.parity import TOLERANCES, TensorError, judge_row, tensor_error, tensor_violations
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry
-from edgecnn.tasks import to_source
+from edgecnn.tasks import compare, to_source
 from edgecnn.types import Array, Image
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}  # torchvision's, in pixel units
@@ -57,7 +57,8 @@ def diagnose(
     named was checked: PyTorch's decoder reads the tensors of the file rightly (decode), the fp32 file is right (precision), or PyTorch
     with the fault gives what the file gives, within its tolerance (faults of the input).
     """
-    fails_on_real = any(row.violations for row in parity.rows if row.kind in REAL_KINDS)
+    is_final = evidence.reference.final is not None  # boxes that NMS in the graph left: there is nothing before them to compare
+    fails_on_real = not is_final and any(row.violations for row in parity.rows if row.kind in REAL_KINDS)
     if fails_on_real and parity.tensors_agree and _decodes_rightly(evidence, parity, outputs):
         return Cause(
             "decode", "PyTorch's decoder options and resize rule read the right predictions from the tensors of this file"
@@ -78,7 +79,7 @@ def diagnose(
 
 def _decodes_rightly(evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput]) -> bool:
     """Whether the tensors of the file give the right predictions by the decoder, the options and the resize rule of PyTorch."""
-    tolerance, card = TOLERANCES[parity.precision], evidence.reference.card
+    tolerance, card = TOLERANCES[parity.precision], evidence.reference.output_card
     found = []
     for probe, expected, got in zip(evidence.probes, evidence.outputs, outputs, strict=True):
         if probe.kind in REAL_KINDS:
@@ -127,6 +128,9 @@ def _reproduces(evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutpu
     """Whether PyTorch with the fault and the file agree on real images as a right file does with PyTorch."""
     kept = [index for index, probe in enumerate(evidence.probes) if probe.kind in REAL_KINDS]
     probes = [evidence.probes[index] for index in kept]
+    if evidence.reference.final is not None:
+        others = [_simulate(evidence.reference, fault, probe.image) for probe in probes]
+        return _missing_boxes(evidence, kept, outputs, others) <= (1 - TOLERANCES[parity.precision].agree) * SLACK
     simulated = [_simulate(evidence.reference, fault, probe.image) for probe in probes]
     faulty = dataclasses.replace(evidence, probes=probes, outputs=simulated)
     tolerance = TOLERANCES[parity.precision].loosened(SLACK)
@@ -141,7 +145,9 @@ def _simulate(reference: Reference, fault: Fault, image: Image) -> ModelOutput:
 
 
 def _distance(evidence: Evidence, few: Sequence[int], outputs: Sequence[ModelOutput], others: Sequence[ModelOutput]) -> float:
-    """Mean error over all outputs and the images with the indices ``few``."""
+    """Mean error over all outputs and the images with the indices ``few``; the share of boxes without a match where NMS is in the graph."""
+    if evidence.reference.final is not None:
+        return _missing_boxes(evidence, few, outputs, others)
     errors = [
         tensor_error(
             part.pick(other.outputs[part.output]), part.pick(outputs[index].outputs[part.output]), evidence.spreads[part.name]
@@ -151,6 +157,19 @@ def _distance(evidence: Evidence, few: Sequence[int], outputs: Sequence[ModelOut
         if part.output in outputs[index].outputs
     ]
     return float(np.mean(errors)) if errors else float("inf")
+
+
+def _missing_boxes(
+    evidence: Evidence, few: Sequence[int], outputs: Sequence[ModelOutput], others: Sequence[ModelOutput]
+) -> float:
+    """The share of boxes of both sides that the other side does not have, in pixels of the input."""
+    card = evidence.reference.output_card
+    found = [
+        compare(decode(other.outputs, card), decode(outputs[index].outputs, card), TOLERANCES["int8"])
+        for index, other in zip(few, others, strict=True)
+    ]
+    total = sum(agreement.total for agreement in found)
+    return 1 - sum(agreement.same for agreement in found) / total if total else 0.0
 
 
 def faults(right: Preprocess) -> Iterator[Fault]:

@@ -31,7 +31,10 @@ from edgecnn.postprocess.parts import OutputPart
 from edgecnn.preprocess import Preprocessor
 from edgecnn.runtime.backends import Backend, open_backend
 from edgecnn.runtime.backends.one_image import one_image
-from edgecnn.tasks import compare, to_source
+from edgecnn.tasks import compare, filled, in_order, to_source
+from edgecnn.types import Tensors
+
+PARTNER_IOU = 0.5  # boxes that overlap so are the same object
 
 _Triple = tuple[Probe, ModelOutput, ModelOutput]
 
@@ -133,7 +136,20 @@ def tensor_rows(evidence: Evidence, outputs: Sequence[ModelOutput]) -> list[Pari
 
 def _errors(group: list[_Triple], evidence: Evidence) -> dict[str, TensorError]:
     real = group[0][0].kind in REAL_KINDS
+    if evidence.reference.final is not None:
+        group = [
+            (probe, expected, ModelOutput(comparable(evidence, expected, got), got.prediction)) for probe, expected, got in group
+        ]
     return {part.name: _error(part, group, evidence.spreads[part.name], real=real) for part in evidence.parts}
+
+
+def comparable(evidence: Evidence, expected: ModelOutput, got: ModelOutput) -> Tensors:
+    """The outputs of a file row by row like the expected ones. What has no partner counts as a missing box, not as an error."""
+    card = evidence.reference.output_card
+    if evidence.reference.final is None:
+        return got.outputs
+    ordered = in_order(got.outputs, card, decode(expected.outputs, card), None, PARTNER_IOU)
+    return got.outputs if ordered is got.outputs else filled(ordered, expected.outputs)
 
 
 def _row(kind: str, group: list[_Triple], evidence: Evidence, tolerance: Tolerance) -> ParityRow:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from edgecnn.card import ModelCard, Preprocess
+from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.export.inference_check import flatten
 from edgecnn.export.verify.probes import REAL_KINDS, Probe
 from edgecnn.parity import value_range
-from edgecnn.postprocess import decode
+from edgecnn.postprocess import DETECTORS, decode
+from edgecnn.postprocess.final_boxes import OUTPUTS, as_outputs
+from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.parts import OutputPart, output_parts
 from edgecnn.preprocess import Geometry, Preprocessor
 from edgecnn.tasks import to_source
@@ -28,16 +31,29 @@ class ModelOutput:
 
 
 class Reference:
-    """PyTorch as the reference; ``card`` is the checkpoint's, ``names`` are those of the outputs."""
+    """PyTorch as the reference; ``card`` is the checkpoint's, ``names`` are those of its outputs.
 
-    def __init__(self, model: nn.Module, card: ModelCard, names: tuple[str, ...]) -> None:
-        self.model, self.card, self.names = model, card, names
+    For a file with NMS in the graph ``final`` is what reads it: the outputs are then those of decoder and NMS in NumPy.
+    """
+
+    def __init__(self, model: nn.Module, card: ModelCard, names: tuple[str, ...], final: Decode | None = None) -> None:
+        self.model, self.card, self.final = model, card, final
+        self._own_names = names
+        self.names = names if final is None else OUTPUTS
+        self.output_card = card if final is None else card.replace(decode=final)
+
+    def measured_with(self, options: Mapping[str, Any]) -> Reference:
+        """The same reference with other options of the decoder; NMS in the graph keeps those of its file."""
+        if self.final is not None:
+            return self
+        card = self.card.replace(decode=Decode(self.card.decode.name, {**self.card.decode.options, **options}))
+        return Reference(self.model, card, self._own_names)
 
     def __call__(self, image: Image) -> ModelOutput:
         """Outputs and prediction for ``image`` (H, W, 3) uint8 BGR."""
         tensor, place = self.tensor(image, self.card.preprocess)
         outputs = self.forward(tensor)
-        return ModelOutput(outputs, to_source(decode(outputs, self.card), place))
+        return ModelOutput(outputs, to_source(decode(outputs, self.output_card), place))
 
     def tensor(self, image: Image, preprocess: Preprocess) -> tuple[Array, Geometry]:
         """(1, C, h, w) float32 made by ``preprocess``, which in a diagnosis differs from the card's."""
@@ -50,7 +66,11 @@ class Reference:
         """Outputs by name for a float NCHW tensor."""
         with torch.no_grad():
             found = flatten(self.model(torch.from_numpy(tensor)))
-        return {name: output.float().numpy() for name, output in zip(self.names, found, strict=True)}
+        outputs = {name: output.float().numpy() for name, output in zip(self._own_names, found, strict=True)}
+        if self.final is None:
+            return outputs
+        boxes = DETECTORS[self.card.decode.name](outputs, self.card)
+        return as_outputs(boxes, NmsOptions.from_card(self.final.options).max_detections)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +96,6 @@ def collect_evidence(reference: Reference, probes: Sequence[Probe], source: str)
     """Run PyTorch on all images; ``source`` describes the origin of the real images."""
     outputs = [reference(probe.image) for probe in probes]
     real = [output.outputs for probe, output in zip(probes, outputs, strict=True) if probe.kind in REAL_KINDS]
-    parts = output_parts({name: array.shape for name, array in real[0].items()}, reference.card)
+    parts = output_parts({name: array.shape for name, array in real[0].items()}, reference.output_card)
     spreads = {part.name: value_range([part.pick(one[part.output]) for one in real]) for part in parts}
     return Evidence(reference, probes, outputs, parts, spreads, source)

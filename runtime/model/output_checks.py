@@ -8,6 +8,7 @@ import numpy as np
 
 from edgecnn.card import ACCEPTED, ModelCard
 from edgecnn.errors import EdgeCnnError
+from edgecnn.postprocess.final_boxes import FINAL_BOXES
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.tensors import dequantize
 from edgecnn.postprocess.yolo import layout_of
@@ -20,7 +21,7 @@ from edgecnn.types import Tensors, TensorSpec
 # Values of a score that are further apart than this leave about three of them: 0, 0.5 and 1.
 COARSE_STEP = 0.25
 # Outputs of a graph that ends in NMS are empty for an image without objects.
-ENDS_IN_NMS = ("ssd",)
+ENDS_IN_NMS = ("ssd", FINAL_BOXES)
 
 
 def output_warnings(backend: Backend, card: ModelCard, path: Path, *, probe: bool = False) -> tuple[str, ...]:

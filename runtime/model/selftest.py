@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgecnn.card import ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden
@@ -22,7 +24,7 @@ from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.engine_record import ENGINE_KEY, EngineComparison, conditions
 from edgecnn.runtime.model.engine_record import compare as compare_engine
 from edgecnn.runtime.model.output_checks import output_warnings
-from edgecnn.tasks import compare, to_source
+from edgecnn.tasks import compare, in_order, to_source
 from edgecnn.types import Tensors
 
 SCHEMA, VERSION = "edgecnn.selftest", 2  # version 1 was a list of the rows
@@ -70,7 +72,8 @@ def selftest(backend: Backend, card: ModelCard, path: Path, device: Device = "cp
     outputs = [run_golden(golden, backend, card) for golden in goldens]
     rows = [judge_golden(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
     record = backend.metadata.get(ENGINE_KEY)
-    engine = None if record is None else compare_engine(record, outputs, conditions(file_format(path), device), str(path))
+    ordered = [comparable_outputs(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
+    engine = None if record is None else compare_engine(record, ordered, conditions(file_format(path), device), str(path))
     return SelftestResult(rows, engine, digests)
 
 
@@ -109,19 +112,35 @@ def run_golden(golden: Golden, backend: Backend, card: ModelCard) -> Tensors:
     return backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
 
 
+def outputs_in_order(golden: Golden, outputs: Tensors, card: ModelCard) -> Tensors:
+    """The outputs with rows in the order of the golden's prediction, where they have no fixed order; NaN where a box is missing."""
+    height, width = golden.image.shape[:2]
+    return in_order(outputs, card, golden.prediction, geometry(card.preprocess, width, height), TOLERANCES[card.precision].iou)
+
+
+def comparable_outputs(golden: Golden, outputs: Tensors, card: ModelCard) -> Tensors:
+    """The outputs for the comparison of two engines: rows in the order of the golden's prediction, zero where a box is missing."""
+    ordered = outputs_in_order(golden, outputs, card)
+    return outputs if ordered is outputs else {name: np.nan_to_num(array) for name, array in ordered.items()}
+
+
 def judge_golden(golden: Golden, outputs: Tensors, card: ModelCard) -> ParityRow:
     """Compare the outputs for a golden with those of PyTorch, within the tolerances of precision and golden."""
     tolerance = TOLERANCES[card.precision].loosened(golden.tolerance_factor)
-    errors = {name: _error(golden, name, outputs) for name in golden.outputs}
+    ordered = outputs_in_order(golden, outputs, card)
+    errors = {name: _error(golden, name, ordered, is_ordered=ordered is not outputs) for name in golden.outputs}
     return judge_row(golden.kind, errors, [_agreement(golden, outputs, card)], tolerance)
 
 
-def _error(golden: Golden, name: str, outputs: Tensors) -> TensorError:
+def _error(golden: Golden, name: str, outputs: Tensors, *, is_ordered: bool) -> TensorError:
     kept = golden.outputs[name]
     if name not in outputs:
         # A missing output fails the comparison instead of raising, so that the report shows the other outputs, too.
         return UNUSABLE
-    return tensor_error(kept.values, kept.pick(outputs[name]), kept.spread)
+    found = kept.pick(outputs[name])
+    if is_ordered:  # a missing box counts in the agreement of predictions
+        found = np.where(np.isnan(found), kept.values, found)
+    return tensor_error(kept.values, found, kept.spread)
 
 
 def _agreement(golden: Golden, outputs: Tensors, card: ModelCard) -> Agreement:

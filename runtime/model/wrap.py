@@ -19,12 +19,14 @@ from edgecnn.integrity.digest import sealed_parts
 from edgecnn.integrity.sections import PREFIX, BrokenFileError, format_of, has_sections, ordered, read_body, split
 from edgecnn.parity import value_range
 from edgecnn.postprocess import decode
+from edgecnn.postprocess.final_boxes import FINAL_BOXES
 from edgecnn.preprocess import resize_into, to_tensor
 from edgecnn.runtime.backends import Backend, file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model import engine_record
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.output_checks import output_warnings
+from edgecnn.runtime.model.selftest import comparable_outputs
 from edgecnn.runtime.model.stored_precision import stored_precision
 from edgecnn.synthetic_inputs import pattern
 from edgecnn.tasks import for_prediction
@@ -159,8 +161,9 @@ def _goldens(backend: Backend, card: ModelCard, real: Sequence[Image]) -> tuple[
             outputs = _run(backend, card, image)
             prediction = decode(outputs, card)
         kept = {name: sample_output(outputs[name], spreads[name], limit) for name in names if outputs[name].size}
-        goldens.append(Golden(kind, image, kept, prediction if kind == "real" else None))
-        found.append(outputs)
+        by_boxes = card.decode.name == FINAL_BOXES  # rows of boxes have no fixed order
+        goldens.append(Golden(kind, image, kept, prediction if kind == "real" or by_boxes else None))
+        found.append(comparable_outputs(goldens[-1], outputs, card))
     return goldens, found, predictions[chosen[0]] if real else None
 
 

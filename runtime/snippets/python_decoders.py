@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from edgecnn.card import ModelCard
+from edgecnn.postprocess.final_boxes import FINAL_BOXES, OUTPUTS
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.yolo import layout_of
 from edgecnn.types import TensorSpec
@@ -122,6 +123,17 @@ def _yolo(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, st
     ]
 
 
+def _final(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str]) -> list[str]:
+    if set(named) != set(OUTPUTS):
+        return []
+    boxes, scores, classes, count = (named[name] for name in OUTPUTS)
+    return [
+        f"count = int({count}[0])  # NMS is in the graph: corners in pixels of the input, best first",
+        f"xyxy, score, class_id = {boxes}[0][:count], {scores}[0][:count], {classes}[0][:count]",
+        *_printed(),
+    ]
+
+
 def _pixels(card: ModelCard) -> list[str]:
     rows, columns = card.preprocess.size
     return [
@@ -182,4 +194,5 @@ _WRITERS: Mapping[str, Writer] = {
     "fcos": _fcos,
     "yolox": _yolox,
     "yolo": _yolo,
+    FINAL_BOXES: _final,
 }
