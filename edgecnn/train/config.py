@@ -16,7 +16,8 @@ from edgecnn.train.augment_policy import AugmentPolicy, parse_policy
 Amp = Literal["auto", "fp32", "bf16"]
 Loader = Literal["auto", "workers", "device"]
 
-NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict")  # without effect on the weights
+# without effect on the weights, but for the limit of time, of which a resumed training has a new one
+NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict", "max_minutes")
 SHOWN = ("epochs", "batch", "lr", "weight_decay", "seed", "val_fraction", "multiscale_fraction", "ema", "augment")
 SHOWN_LAST = ("limit", "val_limit", "amp", "loader", "max_minutes")
 ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where they have their defaults
