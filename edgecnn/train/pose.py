@@ -137,7 +137,8 @@ def device_targets(points: Tensor, crowd: Tensor, size: tuple[int, int], reach: 
     far = 1e6
     high = torch.where(labelled[..., None], xy, -far).amax(2)
     low = torch.where(labelled[..., None], xy, far).amin(2)
-    spread = (SPREAD * (high - low).amax(-1) / STRIDE).clamp(min=LEAST_SPREAD)
+    extent = (high - low).amax(-1)
+    spread = (SPREAD * extent / STRIDE).clamp(min=LEAST_SPREAD)
     column, row = (middle / STRIDE).floor().unbind(-1)
     y = torch.arange(rows, device=points.device).view(1, 1, -1, 1)
     x = torch.arange(columns, device=points.device).view(1, 1, 1, -1)
@@ -154,7 +155,8 @@ def device_targets(points: Tensor, crowd: Tensor, size: tuple[int, int], reach: 
     cell = torch.stack([x.expand(1, 1, rows, columns), y.expand(1, 1, rows, columns)], -1).flatten(0, 3)
     offset = (keys[..., :2] - ((cell + 0.5) * STRIDE)[None, :, None]) / reach
     offset = offset.flatten(2).transpose(1, 2).reshape(len(points), -1, rows, columns) * own
-    weight = (keys[..., 2] > 0).float().repeat_interleave(2, -1)
+    share = reach / extent.clamp(min=STRIDE).gather(1, flat)
+    weight = ((keys[..., 2] > 0) * share[..., None]).repeat_interleave(2, -1)
     weight = weight.transpose(1, 2).reshape(len(points), -1, rows, columns) * own
     return PoseTruth(centre[:, None], offset, weight)
 
