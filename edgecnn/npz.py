@@ -52,13 +52,15 @@ def read_npz(data: bytes, *, most_arrays: int, most_bytes: int) -> Mapping[str, 
     return arrays
 
 
-def picked(arrays: Mapping[str, Array], name: str, dtype: type, columns: int = 0, *, prefix: str = "") -> Any:
-    """The array ``prefix + name``: (n,), or (n, ``columns``), of ``dtype`` with finite values; else ``SchemaError`` is raised."""
+def picked(arrays: Mapping[str, Array], name: str, dtype: type, columns: int | tuple[int, ...] = 0, *, prefix: str = "") -> Any:
+    """The array ``prefix + name``: (n,), or (n, ``columns``) of ``dtype`` with finite values; else ``SchemaError``
+    is raised. Several ``columns`` are alternatives."""
     name = prefix + name
     if name not in arrays:
         raise SchemaError(f"the array {name} is missing")
     array = arrays[name]
-    if array.dtype != dtype or array.shape[1:] != ((columns,) if columns else ()) or not array.ndim:
+    shapes = [(number,) if number else () for number in ((columns,) if isinstance(columns, int) else columns)]
+    if array.dtype != dtype or array.shape[1:] not in shapes or not array.ndim:
         raise SchemaError(f"the array {name} is {array.dtype} of shape {array.shape}, not {np.dtype(dtype)} of n values")
     if not np.isfinite(array).all():
         raise SchemaError(f"the array {name} has values that are not finite")

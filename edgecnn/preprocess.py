@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from edgecnn.card import Preprocess
+from edgecnn.rotated import moved
 from edgecnn.types import Array, Detections, Float32, Image, TensorSpec
 
 
@@ -28,7 +30,10 @@ class Geometry:
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         limit = np.array([self.width, self.height] * 2, np.float32)
         xyxy = np.clip((detections.xyxy - offset) / scale, 0, limit)
-        return Detections(xyxy, detections.score, detections.class_id, detections.track_id)
+        xywhr = detections.xywhr
+        if xywhr is not None:  # not clipped: half a rotated box is none
+            xywhr = moved(xywhr, lambda points: (points - offset[:2]) / scale[:2])
+        return dataclasses.replace(detections, xyxy=xyxy, xywhr=xywhr)
 
     def to_input(self, xyxy: Float32) -> Float32:
         """Boxes (n, 4) from source pixels to model-input pixels."""

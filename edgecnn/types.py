@@ -79,6 +79,7 @@ class Prediction:
 class Detections(Prediction):
     """Boxes of one image: xyxy (n, 4) float32 pixels, score (n,) float32, class_id (n,) int64, track_id (n,) int64 or None.
 
+    ``xywhr`` (n, 5) float32 are those of a detector of rotated boxes, as in ``edgecnn.rotated``; ``xyxy`` then encloses them.
     Indexing with a mask, a slice or indices gives Detections again. Raises ``ValueError`` where shapes or dtypes differ.
     """
 
@@ -86,6 +87,7 @@ class Detections(Prediction):
     score: Float32
     class_id: Int64
     track_id: Int64 | None = None
+    xywhr: Float32 | None = None
 
     def __post_init__(self) -> None:
         _check(self.xyxy, "xyxy", (None, 4), np.float32)
@@ -94,6 +96,8 @@ class Detections(Prediction):
         _check(self.class_id, "class_id", (n,), np.int64)
         if self.track_id is not None:
             _check(self.track_id, "track_id", (n,), np.int64)
+        if self.xywhr is not None:
+            _check(self.xywhr, "xywhr", (n, 5), np.float32)
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -101,7 +105,8 @@ class Detections(Prediction):
     def __getitem__(self, index: Any) -> Detections:
         index = np.atleast_1d(index) if np.isscalar(index) else index
         track_id = None if self.track_id is None else self.track_id[index]
-        return Detections(self.xyxy[index], self.score[index], self.class_id[index], track_id)
+        xywhr = None if self.xywhr is None else self.xywhr[index]
+        return Detections(self.xyxy[index], self.score[index], self.class_id[index], track_id, xywhr)
 
     @classmethod
     def empty(cls) -> Detections:
@@ -110,15 +115,17 @@ class Detections(Prediction):
 
     @classmethod
     def merge(cls, parts: Sequence[Detections]) -> Detections:
-        """All boxes of ``parts`` in order; track ids are kept only where every part has them."""
+        """All boxes of ``parts`` in order; track ids and rotated boxes are kept only where every part has them."""
         if not parts:
             return cls.empty()
         tracks = [part.track_id for part in parts if part.track_id is not None]
+        rotated = [part.xywhr for part in parts if part.xywhr is not None]
         return cls(
             np.concatenate([part.xyxy for part in parts]),
             np.concatenate([part.score for part in parts]),
             np.concatenate([part.class_id for part in parts]),
             np.concatenate(tracks) if len(tracks) == len(parts) else None,
+            np.concatenate(rotated) if len(rotated) == len(parts) else None,
         )
 
 
@@ -350,6 +357,7 @@ class Latency:
 class Boxes:
     """True boxes of one image: xyxy (n, 4) float32 pixels, class_id (n,) int64, identity (n,) int64 or None, crowd (n,) bool or None.
 
+    ``corners`` (n, 4, 2) float32 are those of rotated boxes, in pixels and around each box; ``xyxy`` then encloses them.
     ``crowd`` marks boxes that count neither as missed nor as false positives (COCO iscrowd, VOC difficult). ``area`` (n,) float32 is
     the area of the object in square pixels where the dataset has it (COCO: of its segmentation, which decides small, medium or large).
     """
@@ -359,6 +367,7 @@ class Boxes:
     identity: Int64 | None = None
     crowd: NDArray[np.bool_] | None = None
     area: Float32 | None = None
+    corners: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -371,4 +380,5 @@ class Boxes:
             None if self.identity is None else self.identity[kept],
             None if self.crowd is None else self.crowd[kept],
             None if self.area is None else self.area[kept],
+            None if self.corners is None else self.corners[kept],
         )

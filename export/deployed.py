@@ -16,6 +16,7 @@ from edgecnn.card import ModelCard
 from edgecnn.export.inference_check import flatten
 from edgecnn.postprocess.cells import cell_count, cells
 from edgecnn.postprocess.yolo import STRIDES, layout_of
+from edgecnn.postprocess.yolo_obb import class_axis
 
 KEY = "head"  # in the training record of the card: what was taken
 MOST_BINS = 32  # of the distribution of a distance
@@ -65,7 +66,7 @@ class DecodedMaps(nn.Module):
 
 def deployed(model: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCard]:
     """``model`` in its deployed form, and the card with a sentence on what was taken; both unchanged where there is nothing to do."""
-    if card.decode.name not in ("yolo", "yolox"):
+    if card.decode.name not in ("yolo", "yolox", "yolo-obb"):
         return model, card
     shapes = _shapes(model, card)
     if len(shapes) < 2:
@@ -118,6 +119,8 @@ def _fits(shape: tuple[int, ...], card: ModelCard) -> bool:
     size, classes = card.preprocess.size, len(card.labels)
     if card.decode.name == "yolox":
         return shape == (1, cell_count(size, STRIDES), 5 + classes)
+    if card.decode.name == "yolo-obb":
+        return class_axis(shape, classes) is not None
     return bool(layout_of(shape, size, classes))
 
 

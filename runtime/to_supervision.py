@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import InputError
+from edgecnn.rotated import corners
 from edgecnn.types import Detections
 
 
@@ -21,6 +22,8 @@ def to_supervision(found: Detections, labels: Sequence[str] = ()) -> Any:
     except ImportError as error:
         raise InputError("supervision is not installed", "run: pip install supervision") from error
     names = {"class_name": np.array([labels[index] for index in found.class_id])} if len(labels) else {}
+    if found.xywhr is not None:
+        names["xyxyxyxy"] = corners(found.xywhr)  # supervision's name for the corners of rotated boxes
     return Theirs(
         xyxy=found.xyxy.copy(),
         confidence=found.score.copy(),

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgecnn.data.sample import Problem
-from edgecnn.types import Boxes
+from edgecnn.types import Boxes, Float32
+
+Corners = tuple[tuple[float, float], ...]
 
 # Rounded coordinates, and formats that count pixels from 1, reach this far outside an image without being wrong.
 SLACK_PX = 1.0
@@ -25,11 +27,21 @@ class BoxList:
     _classes: list[int] = field(default_factory=list)
     _crowd: list[bool] = field(default_factory=list)
     _areas: list[float] = field(default_factory=list)
+    _corners: list[Corners | None] = field(default_factory=list)
 
     def add(
-        self, xyxy: tuple[float, float, float, float], class_id: int, where: str, *, crowd: bool = False, area: float = math.nan
+        self,
+        xyxy: tuple[float, float, float, float],
+        class_id: int,
+        where: str,
+        *,
+        crowd: bool = False,
+        area: float = math.nan,
+        corners: Corners | None = None,
     ) -> bool:
         """Add a box in pixels, clipped to the image; an empty box is left out. Both are reported as problems at ``where``.
+
+        ``corners`` are those of a rotated box.
 
         Returns whether the box was kept.
         """
@@ -50,6 +62,7 @@ class BoxList:
         self._classes.append(class_id)
         self._crowd.append(crowd)
         self._areas.append(area)
+        self._corners.append(corners)
         return True
 
     def done(self) -> Boxes:
@@ -61,7 +74,14 @@ class BoxList:
             crowd=np.array(self._crowd, np.bool_),
             # formats other than COCO give no area: evaluation then uses that of the box
             area=None if np.isnan(area).any() else area,
+            corners=self._rotated(),
         )
+
+    def _rotated(self) -> Float32 | None:
+        """The corners (n, 4, 2) where every box has some; an image without boxes has no upright ones."""
+        if any(corners is None for corners in self._corners):
+            return None
+        return np.array(self._corners, np.float32).reshape(-1, 4, 2)
 
 
 def _shown(xyxy: tuple[float, float, float, float]) -> str:

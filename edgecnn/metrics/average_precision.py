@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +15,9 @@ from edgecnn.errors import InputError
 from edgecnn.metrics.bootstrap import intervals
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
+from edgecnn.rotated import from_corners, overlap
 from edgecnn.system_errors import missing_extra
-from edgecnn.types import Array, Detections, Float32
+from edgecnn.types import Array, Detections, Float32, Int64
 
 # the order of pycocotools' areaRng: small is below 32 x 32 pixels, large above 96 x 96
 AREAS = {"all": 0, "small": 1, "medium": 2, "large": 3}
@@ -39,10 +42,17 @@ class DetectionAccumulator:
     _images: int = 0
     _truth: list[dict[str, Any]] = field(default_factory=list)
     _predicted: list[dict[str, Any]] = field(default_factory=list)
+    _rotated: dict[tuple[int, int], float] = field(default_factory=dict)  # IoU by the numbers of a detection and a true box
+    _rotated_images: set[int] = field(default_factory=set)
 
     def add(self, predicted: Detections, truth: GroundTruthBoxes) -> None:
-        """Add one image: boxes in source pixels, class ids of the dataset."""
+        """Add one image: boxes in source pixels, class ids of the dataset.
+
+        Where both sides have rotated boxes their exact IoU counts, else that of the upright ones.
+        """
         self._images += 1
+        if predicted.xywhr is not None and truth.corners is not None:
+            self._add_rotated(predicted.xywhr, predicted.class_id, truth)
         area = _area(truth.xyxy) if truth.area is None else truth.area
         crowd = np.zeros(len(truth.xyxy), np.bool_) if truth.crowd is None else truth.crowd
         self._truth += [
@@ -55,6 +65,15 @@ class DetectionAccumulator:
                 zip(predicted.xyxy, predicted.class_id, _area(predicted.xyxy), predicted.score, strict=True), 1
             )
         ]
+
+    def _add_rotated(self, boxes: Float32, class_id: Int64, truth: GroundTruthBoxes) -> None:
+        """Keep the IoU of each pair of a class, by the numbers that its records get."""
+        shapes = from_corners(truth.corners)
+        found = overlap(boxes, shapes)
+        first, second = len(self._predicted) + 1, len(self._truth) + 1
+        for row, column in zip(*np.nonzero(class_id[:, None] == truth.class_id[None]), strict=True):
+            self._rotated[first + int(row), second + int(column)] = float(found[row, column])
+        self._rotated_images.add(self._images)
 
     def _record(self, xyxy: Float32, class_id: int, number: int, **more: float) -> dict[str, Any]:
         """One COCO annotation; ids begin at 1, because 0 means "no match" inside pycocotools."""
@@ -84,7 +103,7 @@ class DetectionAccumulator:
             per_class={self.labels[index]: _mean(precision[:, :, index, AREAS["all"], -1]) for index in present},
             ap50_per_class={self.labels[index]: _mean(precision[AP50, :, index, AREAS["all"], -1]) for index in present},
             support={self.labels[index]: int(support[index]) for index in present},
-            notes=notes,
+            notes=(*notes, *(["rotated boxes are compared by the IoU of the rotated rectangles"] if self._rotated else [])),
         )
 
     def _run(self) -> Any:
@@ -95,9 +114,20 @@ class DetectionAccumulator:
         coco, evaluator = load_pycocotools()
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
             run = evaluator(self._index(coco, self._truth), self._index(coco, self._predicted), "bbox")
+            if self._rotated:
+                run.computeIoU = functools.partial(self._overlaps, run, run.computeIoU)
             run.evaluate()
             run.accumulate()
         return run
+
+    def _overlaps(self, run: Any, upright: Callable[[int, int], Any], image: int, category: int) -> Any:
+        """In place of COCOeval.computeIoU: (detections, true boxes) of one class in one image, the best detections first."""
+        if image not in self._rotated_images:
+            return upright(image, category)
+        truth, found = run._gts[image, category], run._dts[image, category]
+        best = np.argsort([-one["score"] for one in found], kind="mergesort")[: run.params.maxDets[-1]]
+        rows = [[self._rotated.get((found[index]["id"], one["id"]), 0.0) for one in truth] for index in best]
+        return np.array(rows) if truth and found else []
 
     def _index(self, coco: Any, annotations: list[dict[str, Any]]) -> Any:
         index = coco()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class ClassMap:
         self._check(int(predicted.class_id.max(initial=-1)) + 1)
         ids = self.dataset_class[predicted.class_id]
         kept = predicted[ids >= 0]
-        return Detections(kept.xyxy, kept.score, ids[ids >= 0], kept.track_id)
+        return dataclasses.replace(kept, class_id=ids[ids >= 0])
 
     def scores(self, predicted: Classes | LabelScores) -> Float32:
         """Scores (C,) in the order of the dataset's classes: the highest of the classes mapped to it, -inf for none."""

@@ -28,6 +28,11 @@ class GroundTruthBoxes(Protocol):
         ...
 
     @property
+    def corners(self) -> Any:
+        """Corners (n, 4, 2) of rotated boxes; None where boxes are upright."""
+        ...
+
+    @property
     def area(self) -> Float32 | None:
         """Area of the object in pixels, which may be less than that of its box."""
         ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecnn.rotated import overlap as rotated_overlap
 from edgecnn.types import Detections, Float32, Int64
 
 
@@ -40,9 +41,10 @@ def iou_matrix(a: Float32, b: Float32) -> Float32:
 def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool = True) -> Matches:
     """Match boxes of ``a`` to boxes of ``b`` with an IoU of at least ``iou`` and, if ``class_aware``, the same class.
 
-    Greedy: boxes of ``a`` in the order of their scores, each gets the unmatched box of ``b`` with the highest IoU.
+    Rotated boxes are matched by the IoU of the rotated rectangles. Greedy: boxes of ``a`` in the order of their scores, each gets the
+    unmatched box of ``b`` with the highest IoU.
     """
-    overlap = iou_matrix(a.xyxy, b.xyxy)
+    overlap = _overlap(a, b)
     if class_aware:
         # -1 is below every threshold, also 0
         overlap = np.where(a.class_id[:, None] == b.class_id[None, :], overlap, np.float32(-1))
@@ -55,6 +57,12 @@ def match(a: Detections, b: Detections, *, iou: float = 0.5, class_aware: bool =
         np.setdiff1d(np.arange(len(a)), first),
         np.setdiff1d(np.arange(len(b)), second),
     )
+
+
+def _overlap(a: Detections, b: Detections) -> Float32:
+    if a.xywhr is not None and b.xywhr is not None:
+        return rotated_overlap(a.xywhr, b.xywhr)
+    return iou_matrix(a.xyxy, b.xyxy)
 
 
 def greedy(overlap: Float32, order: Int64, threshold: float) -> Int64:

@@ -26,6 +26,7 @@ from edgecnn.postprocess.ultraface import ultraface
 from edgecnn.postprocess.values import values
 from edgecnn.postprocess.window_classes import window_classes
 from edgecnn.postprocess.yolo import yolo
+from edgecnn.postprocess.yolo_obb import yolo_obb
 from edgecnn.postprocess.yolo_pose import yolo_pose
 from edgecnn.postprocess.yolox import yolox
 from edgecnn.types import (
@@ -49,6 +50,7 @@ DETECTORS: Mapping[str, Callable[[Tensors, ModelCard], Detections]] = {
     "fcos": fcos,
     "yolox": yolox,
     "yolo": yolo,
+    "yolo-obb": yolo_obb,
     "ssd": ssd,
     "ultraface": ultraface,
     "fastestdet": fastestdet,

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edgecnn.rotated import enclosing, probabilistic_overlap, regular
 from edgecnn.thresholds import MAX_DETECTIONS, NMS_IOU, NMS_SCORE
 from edgecnn.types import Detections, Float32, Int64
 
@@ -81,6 +82,21 @@ def suppress(xyxy: Float32, score: Float32, class_id: Int64, options: NmsOptions
         kept = kept[: options.max_detections]
         xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]
     return Detections(np.ascontiguousarray(xyxy, np.float32), score.astype(np.float32), class_id.astype(np.int64))
+
+
+def suppress_rotated(boxes: Float32, score: Float32, class_id: Int64, options: NmsOptions) -> Detections:
+    """Greedy NMS of rotated boxes (n, 5), as in ``edgecnn.rotated``, per class by their probabilistic IoU; otherwise as ``suppress``."""
+    order = top_scores(score)
+    order = order[np.isfinite(boxes[order]).all(axis=1)]
+    ordered = boxes[order]
+    same = class_id[order][:, None] == class_id[order][None]
+    close = same & (probabilistic_overlap(ordered, ordered) >= options.iou_threshold)
+    kept: list[int] = []
+    for place in range(len(order)):
+        if len(kept) < options.max_detections and not close[place, kept].any():
+            kept.append(place)
+    chosen, ordered = order[kept], regular(ordered[kept])
+    return Detections(enclosing(ordered), score[chosen].astype(np.float32), class_id[chosen].astype(np.int64), xywhr=ordered)
 
 
 def kept_boxes(xyxy: Float32, score: Float32, options: NmsOptions) -> Int64:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgecnn.card import ModelCard
 from edgecnn.postprocess.yolo import layout_of
+from edgecnn.postprocess.yolo_obb import class_axis
 from edgecnn.types import Array
 
 BOX = 4  # numbers of a box, in front of its scores
@@ -40,8 +41,12 @@ def _yolox(shape: Sequence[int], card: ModelCard) -> int | None:
     return 2 if len(shape) == 3 else None
 
 
+def _yolo_obb(shape: Sequence[int], card: ModelCard) -> int | None:
+    return class_axis(shape, len(card.labels))
+
+
 # The axis along which one output holds boxes and scores, None for an output that does not.
-_AXES: Mapping[str, Callable[[Sequence[int], ModelCard], int | None]] = {"yolo": _yolo, "yolox": _yolox}
+_AXES: Mapping[str, Callable[[Sequence[int], ModelCard], int | None]] = {"yolo": _yolo, "yolox": _yolox, "yolo-obb": _yolo_obb}
 
 
 def output_parts(shapes: Mapping[str, Sequence[int]], card: ModelCard) -> tuple[OutputPart, ...]:
@@ -54,5 +59,7 @@ def output_parts(shapes: Mapping[str, Sequence[int]], card: ModelCard) -> tuple[
             found.append(OutputPart(name, name))
         else:
             found.append(OutputPart(f"{name} boxes", name, axis, 0, BOX))
-            found.append(OutputPart(f"{name} scores", name, axis, BOX))
+            angle = card.decode.name == "yolo-obb"
+            found.append(OutputPart(f"{name} scores", name, axis, BOX, -1 if angle else None))
+            found += [OutputPart(f"{name} angles", name, axis, -1)] if angle else []
     return tuple(found)

@@ -87,11 +87,11 @@ def _dense(table: Float32, options: NmsOptions, size: tuple[int, int], *, has_ob
     else:
         likely, scores = np.arange(len(table)), table[:, start:]
     kept, class_id, score = best_class(scores, options.score_threshold)
-    unit = _unit(table[:, :2], size)
+    factor = unit(table[:, :2], size)
     boxes = table[likely[kept], :4]
     # rows are centre x, centre y, width, height
     half = boxes[:, 2:] / 2
-    return suppress(np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1) * unit, score, class_id, options)
+    return suppress(np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1) * factor, score, class_id, options)
 
 
 def _end2end(table: Float32, options: NmsOptions, card: ModelCard) -> Detections:
@@ -99,11 +99,11 @@ def _end2end(table: Float32, options: NmsOptions, card: ModelCard) -> Detections
     # Rows without a score fill the table; their other columns mean nothing.
     table = table[(table[:, 4] >= options.score_threshold) & (table[:, 4] > 0) & np.isfinite(table).all(axis=1)]
     table = table[top_scores(table[:, 4], options.max_detections)]
-    xyxy = np.ascontiguousarray(table[:, :4] * _unit(table[:, :4], card.preprocess.size))
+    xyxy = np.ascontiguousarray(table[:, :4] * unit(table[:, :4], card.preprocess.size))
     return Detections(xyxy, table[:, 4].copy(), class_ids(table[:, 5], len(card.labels)))
 
 
-def _unit(coordinates: Float32, size: tuple[int, int]) -> Float32:
+def unit(coordinates: Float32, size: tuple[int, int]) -> Float32:
     """The factor from coordinates to pixels. Dense outputs cover the whole input, so a maximum of at most 2 means 0..1."""
     if not coordinates.size or coordinates.max() > 2:
         return np.ones(4, np.float32)

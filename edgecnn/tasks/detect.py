@@ -13,6 +13,7 @@ from edgecnn.labels import label_of
 from edgecnn.postprocess import DETECTORS
 from edgecnn.postprocess.final_boxes import FINAL_BOXES, final_boxes, rows_in_order
 from edgecnn.preprocess import Geometry
+from edgecnn.rotated import corners
 from edgecnn.schema import SchemaError
 from edgecnn.tasks.interface import Accumulator, Picker, Task
 from edgecnn.tasks.text import named_score
@@ -78,7 +79,7 @@ class Detect(Task[Detections]):
         return rows_in_order(found, pairs, outputs)
 
     def record(self, prediction: Detections, labels: Sequence[str]) -> dict[str, Any]:
-        """All boxes: class, score, corners in pixels, track."""
+        """All boxes: class, score, corners in pixels, track; of rotated boxes also the four corners and the angle in radians."""
         return {"detections": [_box(prediction, labels, index) for index in range(len(prediction))]}
 
     def headline(self, prediction: Detections, labels: Sequence[str]) -> str:
@@ -97,16 +98,18 @@ class Detect(Task[Detections]):
         return float(prediction.score.max(initial=0.0))
 
     def to_arrays(self, prediction: Detections) -> dict[str, Array]:
-        """``boxes`` (n, 6) float32: corners, score, class."""
+        """``boxes`` (n, 6) float32: corners, score, class; (n, 11) with the rotated boxes."""
         rows = np.column_stack([prediction.xyxy, prediction.score, prediction.class_id])
+        rows = rows if prediction.xywhr is None else np.column_stack([rows, prediction.xywhr])
         return {"boxes": rows.astype(np.float32)}
 
     def from_arrays(self, pick: Picker) -> Detections:
-        """From ``boxes`` (n, 6) float32."""
-        rows = pick("boxes", np.float32, 6)
+        """From ``boxes`` (n, 6) or (n, 11) float32."""
+        rows = pick("boxes", np.float32, (6, 11))
         if not (np.abs(rows) < 2**31).all():
             raise SchemaError("the array boxes has boxes out of any image")
-        return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64))
+        xywhr = rows[:, 6:] if rows.shape[1] > 6 else None
+        return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), xywhr=xywhr)
 
     def check_measure(self) -> None:
         """Needs pycocotools."""
@@ -115,7 +118,7 @@ class Detect(Task[Detections]):
         load_pycocotools()
 
     def accumulator(self, labels: tuple[str, ...]) -> Accumulator[Detections]:
-        """MAP, AP50, AP75, AP by size, AR."""
+        """MAP, AP50, AP75, AP by size, AR; by the IoU of rotated boxes where both sides have them."""
         from edgecnn.metrics.average_precision import DetectionAccumulator
 
         self.check_measure()
@@ -144,6 +147,9 @@ def _labelled(predicted: Detections, unlabelled: frozenset[int]) -> Detections:
 def _box(found: Detections, labels: Sequence[str], index: int) -> dict[str, Any]:
     record = named_score(labels, int(found.class_id[index]), found.score[index])
     record["xyxy"] = [round(edge, 2) for edge in found.xyxy[index].tolist()]
+    if found.xywhr is not None:
+        record["corners"] = np.round(corners(found.xywhr[index : index + 1])[0].astype(np.float64), 2).tolist()
+        record["angle"] = round(float(found.xywhr[index, 4]), 4)
     if found.track_id is not None:
         record["track_id"] = int(found.track_id[index])
     return record
@@ -156,6 +162,7 @@ def _lines(found: Detections, labels: Sequence[str]) -> list[str]:
     lines = []
     for index in order[:SHOWN]:
         left, top, right, bottom = (round(edge) for edge in found.xyxy[index].tolist())
-        lines.append(f"  {names[index]:<{wide}}  {found.score[index]:.2f}  {left},{top} to {right},{bottom}")
+        angle = "" if found.xywhr is None else f", {np.rad2deg(found.xywhr[index, 4]):.0f}°"
+        lines.append(f"  {names[index]:<{wide}}  {found.score[index]:.2f}  {left},{top} to {right},{bottom}{angle}")
     more = len(order) - SHOWN
     return [*lines, f"  and {more} more with lower scores"] if more > 0 else lines

@@ -25,9 +25,9 @@ P_contra = TypeVar("P_contra", bound=Prediction, contravariant=True)
 
 
 class Picker(Protocol):
-    """Gives an array of a golden by its name, see ``edgecnn.npz.picked``; ``columns`` is 0 for (n,), else (n, columns)."""
+    """Gives an array of a golden by its name, see ``edgecnn.npz.picked``; ``columns`` is 0 for (n,), else (n, columns), or alternatives."""
 
-    def __call__(self, name: str, dtype: type, columns: int = 0) -> Array: ...  # noqa: D102
+    def __call__(self, name: str, dtype: type, columns: int | tuple[int, ...] = 0) -> Array: ...  # noqa: D102
 
 
 class Accumulator(Protocol[P_contra]):

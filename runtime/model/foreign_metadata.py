@@ -104,12 +104,14 @@ def _literal(source: str) -> Any:
 
 
 def from_ultralytics(content: Mapping[str, Any], path: Path) -> CardFields:
-    """Convert the metadata of Ultralytics. Raises ``ArtifactError`` for a task other than detect and classify."""
+    """Convert the metadata of Ultralytics. Raises ``ArtifactError`` for a task other than detect, obb and classify."""
     names, task = content["names"], content.get("task", "detect")
-    if task not in ("detect", "classify"):
+    decoder = {"detect": "yolo", "obb": "yolo-obb", "classify": "probabilities"}.get(str(task))
+    if decoder is None:
         raise ArtifactError(
             f"{path} is a model for the unsupported task {_one_line(str(task))[:40]}", "export a detector or a classifier"
         )
+    task = "classify" if task == "classify" else "detect"
     # Some tools write the mapping as a text inside of JSON.
     names = _literal(names) if isinstance(names, str) else names
     found: CardFields = {"task": task, "labels": ordered_names(names, str(path)), "color": "rgb", "mean": (0.0,), "std": (255.0,)}
@@ -118,8 +120,8 @@ def from_ultralytics(content: Mapping[str, Any], path: Path) -> CardFields:
         found["size"] = tuple(size[:2]) if isinstance(size, list | tuple) and len(size) > 1 else (_single(size), _single(size))
     if task == "detect":
         # 114 is the grey with which Ultralytics pads images.
-        return {**found, "decode": "yolo", "resize": "letterbox", "align": "center", "pad_value": 114}
-    return {**found, "decode": "probabilities", "resize": "crop"}
+        return {**found, "decode": decoder, "resize": "letterbox", "align": "center", "pad_value": 114}
+    return {**found, "decode": decoder, "resize": "crop"}
 
 
 def _single(size: Any) -> Any:

@@ -35,6 +35,15 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "std": (255.0,),
         "iou_threshold": 0.7,
     },
+    "yolo-obb": {
+        "resize": "letterbox",
+        "align": "center",
+        "pad_value": 114,
+        "color": "rgb",
+        "mean": (0.0,),
+        "std": (255.0,),
+        "iou_threshold": 0.7,
+    },
     "ssd": {"resize": "stretch", "color": "rgb", "mean": (127.5,), "std": (127.5,)},
     "ultraface": {
         "resize": "stretch",
@@ -198,6 +207,8 @@ def _class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> t
         return _detr_classes(list(shapes.values()))
     if decoder == "yolo":
         return class_counts(only, size)
+    if decoder == "yolo-obb":  # one number more in each row, the angle
+        return tuple(count - 1 for count in class_counts(only, size) if count > 1)
     # the axis that holds a value for each class, and how many other values it holds
     axes = {
         "fcos": (shapes.get("scores", ())[-1:], 0),

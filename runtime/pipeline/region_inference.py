@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from time import perf_counter
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
-from edgecnn.postprocess.nms import NmsOptions, suppress
+from edgecnn.postprocess.nms import NmsOptions, suppress, suppress_rotated
 from edgecnn.runtime.pipeline.camera_stream import InferFunction
 from edgecnn.runtime.steps.shapes import Shape, area, check_length, parse_shape
 from edgecnn.tasks import find
@@ -162,6 +163,9 @@ def merge(found: Detections, cut: NDArray[np.bool_], limits: NmsOptions) -> Dete
     ``cut`` (n,) marks boxes that end at an edge of their tile that is no edge of the image.
     """
     pieces = np.flatnonzero(cut & ~_covered(found, found[~cut]))
+    if found.xywhr is not None:  # parts of a rotated box have other angles and are not joined
+        left = np.setdiff1d(np.arange(len(found)), np.setdiff1d(np.flatnonzero(cut), pieces))
+        return suppress_rotated(found.xywhr[left], found.score[left], found.class_id[left], limits)
     joined = _joined(found[pieces])
     alone = pieces[~_covered(found[pieces], joined)]
     everything = Detections.merge([found[~cut], found[alone], joined])
@@ -205,7 +209,10 @@ def _cut(xyxy: Float32, tile: Rectangle, shape: tuple[int, ...]) -> NDArray[np.b
 
 
 def _moved(found: Detections, x: int, y: int) -> Detections:
-    return Detections(found.xyxy + np.array([x, y, x, y], np.float32), found.score, found.class_id) if x or y else found
+    if not (x or y):
+        return found
+    xywhr = None if found.xywhr is None else found.xywhr + np.array([x, y, 0, 0, 0], np.float32)
+    return dataclasses.replace(found, xyxy=found.xyxy + np.array([x, y, x, y], np.float32), xywhr=xywhr)
 
 
 def _parts(length: int, count: int, overlap: float) -> list[tuple[int, int]]:

@@ -75,7 +75,11 @@ class Smoother:
             state = self._states[track]
             self._update(state, found.xyxy[row], float(found.score[row]), int(found.class_id[row]), at)
             xyxy[row], score[row], class_id[row] = state.box, state.score, state.votes.most_common(1)[0][0]
-        return Detections(xyxy, score, class_id, found.track_id)
+        xywhr = found.xywhr
+        if xywhr is not None:  # the centre follows the smoothed box
+            middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (found.xyxy, xyxy)]
+            xywhr = np.concatenate([xywhr[:, :2] + middles[1] - middles[0], xywhr[:, 2:]], 1)
+        return Detections(xyxy, score, class_id, found.track_id, xywhr)
 
     def _update(self, state: _TrackState, box: Float32, score: float, class_id: int, at: float) -> None:
         if state.box is None:

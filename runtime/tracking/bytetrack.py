@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -112,7 +113,7 @@ class ByteTrack:
         self._continue(found, owner, at)
         self._add(found, owner, at, confirmed=first or self.options.confirm == 1)
         kept = owner >= 0
-        return Detections(found.xyxy[kept], found.score[kept], found.class_id[kept], owner[kept])
+        return dataclasses.replace(found[kept], track_id=owner[kept])
 
     # matching: the row of each box's track, -1 for none
 

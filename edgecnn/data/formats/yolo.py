@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from edgecnn.data.boxes import BoxList
+from edgecnn.data.boxes import BoxList, Corners
 from edgecnn.data.formats.darknet import NAME_FILES as DARKNET_NAME_FILES
 from edgecnn.data.formats.darknet import folders_with_labels_beside, is_list, read_obj_data
 from edgecnn.data.formats.yolo_layout import NAME_FILES, Layout, Part, are_of_another_format, usual_folders
-from edgecnn.data.formats.yolo_rows import BOX, LabelRow, Meaning, RowRule, corners, read_rows
+from edgecnn.data.formats.yolo_rows import BOX, LabelRow, Meaning, RowRule, around, read_rows
 from edgecnn.data.formats.yolo_yaml import FIRST, DataYaml, read_data_yaml
 from edgecnn.data.image_files import ImageError, image_size, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
@@ -152,8 +152,16 @@ def read_boxes(file: Path, shown: str, classes: int, boxes: BoxList, rule: RowRu
             boxes.problems.append(Problem(where, f"{reason}; left out"))
             continue
         values = row.values or ()
-        x1, y1, x2, y2 = corners(values, rule.meaning(len(values)))
-        boxes.add((x1 * boxes.width, y1 * boxes.height, x2 * boxes.width, y2 * boxes.height), int(row.class_id), where)
+        x1, y1, x2, y2 = around(values, rule.meaning(len(values)))
+        corners = _rotated(values, boxes) if rule.meaning(len(values)) is Meaning.POLYGON else None
+        edges = (x1 * boxes.width, y1 * boxes.height, x2 * boxes.width, y2 * boxes.height)
+        boxes.add(edges, int(row.class_id), where, corners=corners)
+
+
+def _rotated(values: Sequence[float], boxes: BoxList) -> Corners | None:
+    """The corners in pixels of a rotated box: a polygon of four points."""
+    points = tuple((x * boxes.width, y * boxes.height) for x, y in zip(values[::2], values[1::2], strict=True))
+    return points if len(points) == 4 else None
 
 
 def _wrong(row: LabelRow, classes: int, rule: RowRule) -> str:

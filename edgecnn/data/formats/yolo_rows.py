@@ -23,7 +23,7 @@ POINT_SLACK, BOX_SLACK = 0.25, 0.02
 MOST = 0.5
 
 KeyPoints = tuple[int, int]  # number of points, and 2 or 3 numbers for each
-Corners = tuple[float, float, float, float]
+Edges = tuple[float, float, float, float]
 
 
 class Meaning(Enum):
@@ -117,7 +117,7 @@ class RowRule:
         return rows, visible, even, inside
 
 
-def corners(values: tuple[float, ...], meaning: Meaning) -> Corners:
+def around(values: tuple[float, ...], meaning: Meaning) -> Edges:
     """x1, y1, x2, y2 as fractions of the image: of the box, or around the polygon."""
     if meaning is Meaning.POLYGON:
         return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
@@ -133,7 +133,7 @@ def _has_visibilities(values: tuple[float, ...]) -> bool:
 
 def _has_points_inside(values: tuple[float, ...]) -> bool:
     """Whether the first four numbers can be a box inside the image that holds all points after it; (0, 0) is a missing point."""
-    x1, y1, x2, y2 = corners(values, Meaning.BOX)
+    x1, y1, x2, y2 = around(values, Meaning.BOX)
     if not (-BOX_SLACK <= x1 < x2 <= 1 + BOX_SLACK and -BOX_SLACK <= y1 < y2 <= 1 + BOX_SLACK):
         return False
     dx, dy = POINT_SLACK * (x2 - x1), POINT_SLACK * (y2 - y1)
