@@ -19,7 +19,7 @@ from edgecnn.train.classify import MIXUP_ALPHA, NO_MIXUP
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.detect import FLIPS_ONLY, collate
 from edgecnn.train.device_color import ColorAugment
-from edgecnn.train.device_geometry import Canvas, Cells, Layout, Sampler, draw_canvas
+from edgecnn.train.device_geometry import CanvasMotion, Cells, BatchLayout, Sampler, draw_canvas
 from edgecnn.train.distributed import ProcessGroup
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.in_memory import InMemoryImages
@@ -47,7 +47,7 @@ class _Base:
     def _size(self, epoch: int) -> tuple[int, int]:
         return training_size(self.card.preprocess.size, epoch, self.config)
 
-    def _one(self, indices: Tensor, size: tuple[int, int], policy: AugmentPolicy) -> Layout:
+    def _one(self, indices: Tensor, size: tuple[int, int], policy: AugmentPolicy) -> BatchLayout:
         return self.images.whole(indices, draw_canvas(policy, len(indices), size, self.images.device))
 
 
@@ -142,12 +142,12 @@ class DetectionBatches(_Base):
         real = found.there & ~found.crowd
         return inputs, GroundTruth(found.xyxy, found.class_id, real, found.crowd & found.there, self._labelled[indices])
 
-    def _layout(self, indices: Tensor, size: tuple[int, int], policy: AugmentPolicy) -> Layout:
+    def _layout(self, indices: Tensor, size: tuple[int, int], policy: AugmentPolicy) -> BatchLayout:
         if not policy.mosaic:
             return self._one(indices, size, policy)
         canvas = draw_canvas(policy, len(indices), size, self.images.device)
         four = torch.cat([indices[:, None], self._partners(indices, 3)], 1)
-        return Layout(canvas, Cells.mosaic(four, self._content, policy.mosaic, size, self.images.size))
+        return BatchLayout(canvas, Cells.mosaic(four, self._content, policy.mosaic, size, self.images.size))
 
     def _partners(self, indices: Tensor, count: int) -> Tensor:
         """(B, count) images in which the same classes are labelled."""
@@ -156,7 +156,7 @@ class DetectionBatches(_Base):
         place = (torch.rand(len(indices), count, device=indices.device) * several[:, None]).long()
         return self._members[self._starts[group][:, None] + torch.minimum(place, several[:, None] - 1)]
 
-    def _moved(self, layout: Layout) -> _Objects:
+    def _moved(self, layout: BatchLayout) -> _Objects:
         """The objects of a layout's images in the output; an object that is mostly cut off becomes a crowd."""
         cells, canvas = layout.cells, layout.canvas
         xyxy = self._objects.xyxy[cells.index] * cells.scale.repeat(1, 1, 2)[:, :, None]
@@ -181,7 +181,7 @@ def _clip(xyxy: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     return clipped, (clipped[..., 2:] - clipped[..., :2]).clamp(min=0).prod(-1) / full
 
 
-def _around_ellipses(xyxy: Tensor, canvas: Canvas) -> Tensor:
+def _around_ellipses(xyxy: Tensor, canvas: CanvasMotion) -> Tensor:
     """Boxes (B, n, 4) around the transformed inscribed ellipses of boxes: arXiv:2109.13488."""
     middle, half = (xyxy[..., :2] + xyxy[..., 2:]) / 2, (xyxy[..., 2:] - xyxy[..., :2]) / 2
     middle = canvas.move(middle)

@@ -21,7 +21,7 @@ AFFINE_CHANCE, CROP_CHANCE = 0.8, 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Canvas:
+class CanvasMotion:
     """The movement of a batch of canvases of ``size`` (height, width): ``matrix`` (B, 3, 3) maps a canvas to the output."""
 
     size: tuple[int, int]
@@ -37,7 +37,7 @@ class Canvas:
         return points @ self.matrix[:, :2, :2].transpose(1, 2) + self.matrix[:, None, :2, 2]
 
 
-def draw_canvas(policy: AugmentPolicy, count: int, size: tuple[int, int], device: torch.device) -> Canvas:
+def draw_canvas(policy: AugmentPolicy, count: int, size: tuple[int, int], device: torch.device) -> CanvasMotion:
     """Random movements of ``count`` canvases by a policy."""
     height, width = size
     matrix = torch.eye(3, device=device).repeat(count, 1, 1)
@@ -51,7 +51,7 @@ def draw_canvas(policy: AugmentPolicy, count: int, size: tuple[int, int], device
         matrix = _affine(policy, count, size, device) @ matrix
     elif policy.shift:  # by whole pixels, which does not blur small images
         matrix = _whole_pixels(policy.shift, count, size, device) @ matrix
-    return Canvas(size, matrix)
+    return CanvasMotion(size, matrix)
 
 
 def _uniform(count: int, low: float, high: float, device: torch.device) -> Tensor:
@@ -172,10 +172,10 @@ def _sides(size: tuple[int, int], device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layout:
+class BatchLayout:
     """Canvases, how they move to the output, and the images on them."""
 
-    canvas: Canvas
+    canvas: CanvasMotion
     cells: Cells
 
 
@@ -185,7 +185,7 @@ class Sampler:
     def __init__(self, size: tuple[int, int], source: tuple[int, int]) -> None:
         self.size, self.source = size, source
 
-    def __call__(self, pixels: Tensor, layout: Layout, pad: float) -> Tensor:
+    def __call__(self, pixels: Tensor, layout: BatchLayout, pad: float) -> Tensor:
         """The batch (B, H, W, C) float32 of images (n, h, w, c) uint8, interpolated bilinearly; ``pad`` outside of the images."""
         index, x, y, inside = self._places(layout)
         table = pixels.flatten(0, 2)
@@ -200,7 +200,7 @@ class Sampler:
         found = torch.where(inside[..., None], found, pad)
         return found.view(len(found), *self.size, -1)
 
-    def nearest(self, maps: Tensor, layout: Layout, pad: int) -> Tensor:
+    def nearest(self, maps: Tensor, layout: BatchLayout, pad: int) -> Tensor:
         """The values (B, H, W) of the maps (n, h, w) at the nearest pixels; ``pad`` outside of the images."""
         index, x, y, inside = self._places(layout)
         taken = maps.flatten()[self._flat(index, x.floor(), y.floor())]
@@ -211,13 +211,13 @@ class Sampler:
         column, row = column.clamp(0, width - 1).long(), row.clamp(0, height - 1).long()
         return (index * height + row) * width + column
 
-    def _places(self, layout: Layout) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _places(self, layout: BatchLayout) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """For each output pixel (B, H W): the image, x and y in it, and whether it lies in it."""
         cells, canvas = layout.cells, layout.canvas
         device = cells.split.device
         rows, columns = (torch.arange(side, device=device) + 0.5 for side in self.size)
         grid = torch.stack([columns.repeat(self.size[0]), rows.repeat_interleave(self.size[1])], -1)
-        points = Canvas(self.size, _inverse(canvas.matrix)).move(grid[None].expand(len(cells.split), -1, -1))
+        points = CanvasMotion(self.size, _inverse(canvas.matrix)).move(grid[None].expand(len(cells.split), -1, -1))
         side = _sides(canvas.size, device)
         inside = ((points >= 0) & (points < side)).all(-1)
         if cells.index.shape[1] == 1:

@@ -22,7 +22,7 @@ from edgecnn.train.hardware import Hardware
 from edgecnn.train.objective import Objective
 from edgecnn.train.on_device import DeviceBatches
 from edgecnn.train.prefetch import Prefetch
-from edgecnn.train.schedule import Progress, WeightAverage, learning_rate
+from edgecnn.train.schedule import TrainingProgress, WeightAverage, learning_rate
 from edgecnn.train.state import TrainState
 from edgecnn.train.step import TrainingStep
 from edgecnn.types import Array
@@ -60,7 +60,7 @@ class Engine:
         self.batches = batches
         self._loop = DeviceLoop(self.step_once, batches, config.batch, say) if batches else None
         self.epoch, self.step = 0, 0
-        self.progress = Progress(config.epochs, config.max_minutes)
+        self.progress = TrainingProgress(config.epochs, config.max_minutes)
         self.history: list[dict[str, float]] = []
 
     @property

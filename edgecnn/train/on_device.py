@@ -17,7 +17,7 @@ from torch import Tensor
 
 from edgecnn.card import Preprocess
 from edgecnn.train.device_color import ColorAugment
-from edgecnn.train.device_geometry import Canvas, Cells, Layout, Sampler, content_boxes
+from edgecnn.train.device_geometry import CanvasMotion, Cells, BatchLayout, Sampler, content_boxes
 from edgecnn.train.in_memory import InMemoryImages
 
 
@@ -62,13 +62,13 @@ class DeviceImages:
         """(n, 4) left, top, right, bottom of each image without the bars of its letterbox, in pixels."""
         return content_boxes(self.pixels, self.preprocess.pad_value)
 
-    def sample(self, layout: Layout, size: tuple[int, int], color: ColorAugment | None) -> Tensor:
+    def sample(self, layout: BatchLayout, size: tuple[int, int], color: ColorAugment | None) -> Tensor:
         """The batch of a layout at ``size`` with changed colors, as input (B, C, H, W)."""
         found = Sampler(size, self.size)(self.pixels, layout, float(self.preprocess.pad_value))
         found = color(found) if color else found
         # (B, H, W, C) seen as (B, C, H, W) is channels-last memory
         return ((found - self.mean) / self.std).permute(0, 3, 1, 2)
 
-    def whole(self, indices: Tensor, canvas: Canvas) -> Layout:
+    def whole(self, indices: Tensor, canvas: CanvasMotion) -> BatchLayout:
         """The layout of one image for each canvas."""
-        return Layout(canvas, Cells.whole(indices, canvas.size, self.size))
+        return BatchLayout(canvas, Cells.whole(indices, canvas.size, self.size))

@@ -24,7 +24,7 @@ def learning_rate(step: float, steps: int, peak: float) -> float:
     return peak * (FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-class Progress:
+class TrainingProgress:
     """How much of a training is done, 0..1, by its epochs or by its time.
 
     With ``minutes`` the number of epochs follows from the time that they take, at most ``epochs``; it is estimated anew after each.

@@ -20,7 +20,7 @@ from edgecnn.models import load_checkpoint, read_card
 from edgecnn.train import recorder
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.run import train
-from edgecnn.train.schedule import Progress, WeightAverage, learning_rate
+from edgecnn.train.schedule import TrainingProgress, WeightAverage, learning_rate
 from edgecnn.train.state import STATE, TrainState
 from edgecnn.train.step import TrainingStep
 
@@ -293,7 +293,7 @@ def test_a_diverged_training_on_the_device_says_so(digits: Path, tmp_path: Path)
 def test_a_limit_of_time_ends_the_schedule_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("edgecnn.train.schedule.time.monotonic", lambda: now[0])
-    progress, seen, shares = Progress(100, minutes=1.0), [], []
+    progress, seen, shares = TrainingProgress(100, minutes=1.0), [], []
     while not progress.finished:
         share = progress.share
         seen.append(progress.epoch)
