@@ -19,7 +19,7 @@ from edgecnn.train.classify import MIXUP_ALPHA, NO_MIXUP
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.detect import FLIPS_ONLY, collate
 from edgecnn.train.device_color import ColorAugment
-from edgecnn.train.device_geometry import CanvasMotion, Cells, BatchLayout, Sampler, draw_canvas
+from edgecnn.train.device_geometry import BatchLayout, CanvasMotion, Cells, Sampler, draw_canvas
 from edgecnn.train.distributed import ProcessGroup
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.in_memory import InMemoryImages

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from edgecnn.card import Preprocess
 from edgecnn.train.device_color import ColorAugment
-from edgecnn.train.device_geometry import CanvasMotion, Cells, BatchLayout, Sampler, content_boxes
+from edgecnn.train.device_geometry import BatchLayout, CanvasMotion, Cells, Sampler, content_boxes
 from edgecnn.train.in_memory import InMemoryImages
 
 
