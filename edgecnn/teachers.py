@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.data.address import parse_query
-from edgecnn.data.pseudo_labels import Predict, PseudoLabeler
+from edgecnn.data.ensemble import Trust
+from edgecnn.data.pseudo_labels import LOWER, Predict, PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_renames, rename
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -19,7 +20,8 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.tasks import find
 from edgecnn.types import Detections, Image
 
-OWN = ("threshold", "lower", "rename")
+USUAL = Trust()
+OWN = ("threshold", "lower", "alone", "weight", "rename")
 CARD = tuple(item.name for item in dataclasses.fields(CardOptions) if item.name != "score_threshold")  # that one is ``lower``
 
 
@@ -43,20 +45,24 @@ READERS: dict[str, Callable[[str], Any]] = {
     "max_detections": int,
     "threshold": float,
     "lower": float,
+    "alone": float,
+    "weight": float,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherAddress:
-    """``FILE?threshold=0.5&lower=0.2&rename=car,bus,truck:vehicle&decode=yolox``.
+    """``FILE?threshold=0.5&lower=0.2&alone=0.8&weight=1&rename=car,bus,truck:vehicle&decode=yolox``.
 
-    ``threshold`` and ``lower`` are those of ``PseudoLabeler``, ``rename`` maps its class names, and ``card`` holds what the file itself
-    does not say, named like the options of `edgecnn run`.
+    ``lower`` is that of ``PseudoLabeler``, ``threshold``, ``alone`` and ``weight`` those of its ``Trust``, ``rename`` maps its class
+    names, and ``card`` holds what the file itself does not say, named like the options of `edgecnn run`.
     """
 
     path: Path
-    threshold: float = 0.5
-    lower: float = 0.2
+    threshold: float = USUAL.threshold
+    lower: float = LOWER
+    alone: float = USUAL.alone
+    weight: float = USUAL.weight
     rename: str = ""
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -74,12 +80,14 @@ def parse_teacher(text: str) -> TeacherAddress:
         except ValueError as error:
             raise InputError(f"{value!r} is not a value for {key} of {Path(place).name}", "correct it") from error
     own = {name: values.pop(name) for name in OWN if name in values}
+    # a threshold above the usual score for a box alone is meant for that, too
+    own.setdefault("alone", max(USUAL.alone, own.get("threshold", USUAL.threshold)))
     address = TeacherAddress(Path(place), **own, card=values)
-    if not 0 < address.lower <= address.threshold <= 1:
-        raise InputError(
-            f"lower={address.lower:g} and threshold={address.threshold:g} of {address.path.name} are out of order",
-            "choose 0 < lower <= threshold <= 1",
-        )
+    if not 0 < address.lower <= address.threshold <= address.alone <= 1:
+        scores = f"lower={address.lower:g}, threshold={address.threshold:g} and alone={address.alone:g}"
+        raise InputError(f"{scores} of {address.path.name} are out of order", "choose 0 < lower <= threshold <= alone <= 1")
+    if not 0 < address.weight < float("inf"):
+        raise InputError(f"weight={address.weight:g} of {address.path.name} is not above 0", "correct it")
     return address
 
 
@@ -104,7 +112,8 @@ def _teacher(address: TeacherAddress, predictor: Predictor) -> PseudoLabeler:
         raise InputError(f"{address.path.name} can't label images: it is not a detector", "name a detector with --pseudo")
     labels = rename(labels, parse_renames(address.rename)) if address.rename else labels
     digest = hashlib.sha256(address.path.read_bytes()).hexdigest()
-    return PseudoLabeler(_predict(predictor), labels, address.path.name, digest, address.threshold, address.lower)
+    trust = Trust(address.threshold, address.alone, address.weight)
+    return PseudoLabeler(_predict(predictor), labels, address.path.name, digest, address.lower, trust)
 
 
 def _predict(predictor: Predictor) -> Predict:

@@ -17,6 +17,9 @@ def test_an_address_overrides_the_card_of_the_file() -> None:
         "m/t.onnx?threshold=0.4&lower=0.1&rename=car,bus:vehicle&decode=yolox&color=bgr&mean=1,2,3&pad-value=3"
     )
     assert (address.path, address.threshold, address.lower, address.rename) == (Path("m/t.onnx"), 0.4, 0.1, "car,bus:vehicle")
+    assert (address.alone, address.weight) == (0.8, 1.0)
+    assert parse_teacher("t.onnx?threshold=0.9").alone == 0.9  # never below the threshold
+    assert parse_teacher("t.onnx?alone=0.6&weight=2").weight == 2
     assert address.card == {"decode": "yolox", "color": "bgr", "mean": (1.0, 2.0, 3.0), "pad_value": 3}
 
 
@@ -24,14 +27,25 @@ def test_an_address_overrides_the_card_of_the_file() -> None:
     ("text", "message"),
     [
         pytest.param(
-            "t.onnx?treshold=1", "'treshold' is not a parameter of a teacher; use one of threshold, lower, rename", id="unknown"
+            "t.onnx?treshold=1",
+            "'treshold' is not a parameter of a teacher; use one of threshold, lower, alone, weight, rename",
+            id="unknown",
         ),
         pytest.param("t.onnx?threshold=high", "'high' is not a value for threshold of t.onnx", id="no number"),
         pytest.param("t.onnx?size=axb", "'axb' is not a value for size of t.onnx", id="no size"),
         pytest.param(
             "t.onnx?threshold=0.1",
-            "lower=0.2 and threshold=0.1 of t.onnx are out of order; choose 0 < lower <= threshold <= 1",
+            "lower=0.2, threshold=0.1 and alone=0.8 of t.onnx are out of order; choose 0 < lower <= threshold <= alone <= 1",
             id="order",
+        ),
+        pytest.param("t.onnx?threshold=0.5&alone=0.4", "threshold=0.5 and alone=0.4 of t.onnx are out of order", id="alone"),
+        pytest.param("t.onnx?weight=0", "weight=0 of t.onnx is not above 0", id="weight"),
+        pytest.param("t.onnx?weight=nan", "weight=nan of t.onnx is not above 0", id="no weight"),
+        pytest.param("t.onnx?alone=nan", "alone=nan of t.onnx are out of order", id="no score"),
+        pytest.param(
+            "t.onnx?lower=high",
+            "'high' is not a value for lower of t.onnx",
+            id="no lower",
         ),
     ],
 )
@@ -52,8 +66,7 @@ def test_a_third_party_detector_labels_vehicles(real_data: Path) -> None:
     people = open_dataset(f"{real_data}/coco-subset/instances_val_first128.json?classes=person", limit=40)
     dataset = to_classes(people, ("person", "vehicle"))
     with open_teachers([f"{file}?threshold=0.4&rename=car,bus,truck:vehicle"]) as (teacher,):
-        classes = {own: wanted for own, wanted in teacher.classes(dataset.labels).items() if wanted in dataset.unlabelled}
-        labelled = pseudo_label(dataset, teacher.predict, classes, teacher.threshold, lower=teacher.lower)
+        labelled = pseudo_label(dataset, [teacher])
     assert teacher.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert labelled.boxes["vehicle"] >= 3
     assert labelled.dataset.unlabelled == frozenset()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.options import split_names
 from edgecnn.cli.train import (
     AUGMENTATION,
     DATA,
@@ -17,7 +18,6 @@ from edgecnn.cli.train import (
     data_options,
     needs_train_extra,
     option_groups,
-    split_names,
 )
 
 if TYPE_CHECKING:

@@ -42,6 +42,12 @@ class ModelFile(click.Path):
         return artifact(Path(str(super().convert(value, param, ctx))))
 
 
+def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Comma-separated names, each once, in order."""
+    words = text.split(",") if isinstance(text, str) else text
+    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+
 def parsed_by(parse: Parser) -> Callable[[Any], Any]:
     """``parse`` as a click type: an error is printed with the name of the option."""
 
@@ -79,9 +85,38 @@ DATA_FORMAT: Option = (
     {
         "metavar": "FORMAT",
         "default": "",
-        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, masks, values, signals, labels, mot, folders "
-        "or images; as format= in its address.",
+        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, masks, values, signals, labels, video, mot, "
+        "folders or images; as format= in its address.",
     },
+)
+PSEUDO_OPTIONS: Options = (
+    (
+        ("--pseudo",),
+        {
+            "multiple": True,
+            "metavar": "FILE[?PARAMETERS]",
+            "help": "Pseudo-labels: a model file that labels the classes a dataset lacks; threshold=0.5, lower=0.2, alone=0.8, weight=1, "
+            "rename=car,bus:vehicle, decode=...; may be repeated.",
+        },
+    ),
+    (
+        ("--pseudo-votes",),
+        {
+            "type": click.IntRange(1),
+            "default": 2,
+            "show_default": True,
+            "help": "Teachers of a class that must agree on a box, where there are several.",
+        },
+    ),
+    (
+        ("--pseudo-iou",),
+        {
+            "type": click.FloatRange(0, 1, min_open=True, max_open=True),
+            "default": 0.5,
+            "show_default": True,
+            "help": "Overlap from which boxes of teachers agree.",
+        },
+    ),
 )
 DATASET_OPTIONS: Options = (
     DATA_FORMAT,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import DATA_FORMAT, parsed_by, with_format
+from edgecnn.cli.options import DATA_FORMAT, PSEUDO_OPTIONS, parsed_by, split_names, with_format
 from edgecnn.live.config import CARD_PARSERS
 from edgecnn.models.registry import MODELS
 
@@ -36,12 +36,6 @@ EPILOG = "\n\n".join(
         _models("Models for signals, trained on folders of .csv or .wav files", "signal"),
     )
 )
-
-
-def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Comma-separated names, each once, in order."""
-    words = text.split(",") if isinstance(text, str) else text
-    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
 DATA = (
@@ -83,13 +77,7 @@ DATA = (
     optgroup.option("--strict", is_flag=True, help="Stop at the first problem in a dataset."),
 )
 TRAIN_DATA = (
-    optgroup.option(
-        "--pseudo",
-        multiple=True,
-        metavar="FILE[?PARAMETERS]",
-        help="Pseudo-labels: a model file that labels the classes a dataset lacks; threshold=0.5, lower=0.2, rename=car,bus:vehicle, "
-        "decode=...",
-    ),
+    *(optgroup.option(*names, **settings) for names, settings in PSEUDO_OPTIONS),
     optgroup.option("--download", is_flag=True, help="Download Fashion-MNIST into --data first."),
 )
 OUTPUT = (

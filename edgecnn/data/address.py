@@ -2,16 +2,18 @@
 
 ``DIR?group=^(\\d+)_&split=train&val_fraction=0.2&seed=0&rename=car,bus:vehicle&classes=person,face,vehicle``
 
-format        idx, coco, voc, yolo, masks, values, labels, mot, folders or images, where the files can be read as several formats
+format        idx, coco, voc, yolo, masks, values, labels, video, mot, folders or images, where the files can be read as several formats
 task          detect, segment or pose, where the dataset has boxes, masks and key points; otherwise the model's task decides
 labels        names of classes 0, 1, ... where the files have numbers only: a,b,c or a file with one name per line
 list          a file with the names of the images to use, one per line
+every         use each N-th image only: frames of a video that are apart in time
 group         regular expression on the file name; images with the same first (...) form a group, which a split never divides;
               @content groups copies of an image
 split         train, val, test or another part of the dataset; without it, all images
 val_fraction  divide the images into train and val: the fraction of them that becomes val
 seed          of that random split (0); refused where nothing is split at random
 rename        a:b,c:d for other names; several classes with one new name become one class, and a,c:d renames both
+ignore        a:b makes boxes of class a ignored boxes of class b, which count neither as objects nor as background
 merge         one name for all classes, which become one class
 classes       the list of classes to use, in this order: others are left out, those that the dataset lacks are unlabelled in it
 crops         class or identity: a square crop of each box instead of the images, labelled by the box's class or by its track
@@ -24,9 +26,9 @@ The rule for ``split``:
   val splits are then ignored, and split= must say train or val.
 - A dataset that has splits, but not the one asked for, is not divided unless ``val_fraction`` says so.
 
-Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes task, rename,
-merge, classes and crops. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays as it is, but a
-shell needs quotes around the address.
+Parameters apply in the order of the list, and each may be given once. A scene has its own parameters; of these it takes task,
+rename, ignore, merge, classes and crops. In a regular expression ``&`` is written %26 and ``%`` is written %25; everything else stays
+as it is, but a shell needs quotes around the address.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ from edgecnn.labels import parse_labels, parse_renames
 from edgecnn.task_names import TaskName
 
 SCENE = "scene:"
-SCENE_PARAMETERS = ("task", "rename", "merge", "classes", "crops")
+SCENE_PARAMETERS = ("task", "rename", "ignore", "merge", "classes", "crops")
 VAL_FRACTION = 0.2
 SEED_DIGITS = 18
 FOLDERS = re.compile(r"(?<![^&])(labels|list)=[^&]*/")  # up to the name of the file
@@ -65,11 +67,13 @@ class Address:
     task: TaskName | None = None
     labels: str | None = None
     list: str | None = None
+    every: int | None = None
     group: str | None = None
     split: str | None = None
     val_fraction: float | None = None
     seed: int | None = None
     rename: str | None = None
+    ignore: str | None = None
     merge: str | None = None
     classes: tuple[str, ...] = ()
     crops: str | None = None
@@ -182,6 +186,12 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _every(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= SEED_DIGITS and int(text)):
+        raise InputError(f"every={short(text)} is not a whole number from 1", "correct it")
+    return int(text)
+
+
 def check_pattern(text: str) -> str:
     """The regular expression ``text``; raises ``InputError`` where it is none."""
     try:
@@ -219,7 +229,9 @@ _CHECKS: dict[str, Any] = {
     "task": _task,
     "val_fraction": _fraction,
     "seed": _seed,
+    "every": _every,
     "group": check_pattern,
     "rename": _rename,
+    "ignore": _rename,
     "crops": _crops,
 }

@@ -12,7 +12,7 @@ from edgecnn.data.crops import crops
 from edgecnn.data.join import join
 from edgecnn.data.problems import problem_line, short
 from edgecnn.data.recognition import recognize
-from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
+from edgecnn.data.relabel import ignore_classes, merge_classes, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
 from edgecnn.data.split_names import HELD_OUT, TEST, TRAIN, VAL, part_of
 from edgecnn.data.splits import assign_groups, filter_by_list, train_val_split
@@ -54,6 +54,7 @@ def _open(address: Address, split: str | None, labels: Sequence[str] | str | Non
     dataset = _stored(address, own_split, labels or address.labels)
     if address.listing:
         dataset = filter_by_list(dataset, address.listing)
+    dataset = dataset.take(address.every or 1)
     if address.group:
         dataset = assign_groups(dataset, address.group)
     dataset = _with_classes(dataset, address)
@@ -119,6 +120,8 @@ def _each_once(dataset: Dataset) -> Dataset:
 def _with_classes(dataset: Dataset, address: Address) -> Dataset:
     if address.rename:
         dataset = rename_classes(dataset, parse_renames(address.rename))
+    if address.ignore:
+        dataset = ignore_classes(dataset, parse_renames(address.ignore))
     if address.merge:
         dataset = merge_classes(dataset, address.merge)
     return to_classes(dataset, address.classes) if address.classes else dataset

@@ -38,5 +38,6 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
         notes=tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes)),
         split=splits.pop() if len(splits) == 1 else "",
         left_out=sum((Counter(dataset.left_out) for dataset in datasets), Counter()),
+        sources=tuple(source for dataset in datasets for source in dataset.sources),
         unlabelled=frozenset.intersection(*(dataset.unlabelled for dataset in datasets)),  # samples keep their own
     )

@@ -1,9 +1,9 @@
-"""Pseudo-labels (Lee 2013): a detector adds boxes of the classes that a dataset does not label."""
+"""Pseudo-labels (Lee 2013): detectors add boxes of the classes that a dataset does not label; several of them must agree."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,34 +11,39 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.data.ensemble import SAME_OBJECT_IOU, Agreement, Combined, Trust, combine
+from edgecnn.data.prediction_cache import PredictionCache
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
-from edgecnn.files import write_error, write_file
-from edgecnn.json_text import dump_json
 from edgecnn.labels import normalize
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.tasks import find
-from edgecnn.types import Array, Boxes, Detections, Image
+from edgecnn.types import Boxes, Detections, Image
 
-SAME_OBJECT_IOU = 0.5  # the usual threshold for a match, as in AP50
 Predict = Callable[[Image], Detections]
 Progress = Callable[[int, int], None]
+AGREEMENT = Agreement()
+LOWER = 0.2  # weaker boxes of a teacher do not count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PseudoLabeler:
     """A detector that labels images, with its class names as in the dataset, its file name and SHA-256.
 
-    Boxes with a score of at least ``threshold`` become objects; those from ``lower`` up to it become crowd boxes, which training
-    ignores because they are uncertain.
+    Boxes below ``lower`` do not count. ``trust`` has the scores from which a box is a label; other boxes become crowd boxes, which
+    training ignores because they are uncertain. Raises ``ValueError`` unless 0 < lower <= threshold <= alone <= 1 and weight > 0.
     """
 
     predict: Predict
     labels: tuple[str, ...]
     name: str
     sha256: str = ""
-    threshold: float = 0.5
-    lower: float = 0.2
+    lower: float = LOWER
+    trust: Trust = field(default_factory=Trust)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lower <= self.trust.threshold <= self.trust.alone <= 1 or not self.trust.weight > 0:
+            raise ValueError(f"lower {self.lower} and {self.trust} are not 0 < lower <= threshold <= alone <= 1 and weight > 0")
 
     def classes(self, labels: Sequence[str]) -> dict[int, int]:
         """Map the detector's class ids to the ids of the same names in ``labels``; raises ``InputError`` if no name matches."""
@@ -51,152 +56,162 @@ class PseudoLabeler:
             )
         return found
 
+    def record(self) -> dict[str, Any]:
+        """Plain values for a card."""
+        scores = {"lower": self.lower, **dataclasses.asdict(self.trust)}
+        return {"teacher": self.name, "sha256": self.sha256, **scores}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PseudoLabelled:
-    """A dataset with pseudo-labels: ``boxes`` objects and ``ignored`` crowd boxes were added by class name, in ``images`` images."""
+    """A dataset with pseudo-labels: by class name ``boxes`` objects, of which ``agreed`` were found by several teachers, and
+    ``ignored`` crowd boxes were added, in ``images`` images. ``record`` has this and the teachers as plain values, for a card; it is
+    empty where nothing was to be filled.
+    """
 
     dataset: Dataset
     boxes: Mapping[str, int] = field(default_factory=dict)
+    agreed: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     images: int = 0
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 def pseudo_label(
     dataset: Dataset,
-    predict: Predict,
-    classes: Mapping[int, int],
-    threshold: float,
+    teachers: Sequence[PseudoLabeler],
+    agreement: Agreement = AGREEMENT,
     *,
-    lower: float | None = None,
-    cache: Path | None = None,
-    key: str = "",
+    cache: Callable[[PseudoLabeler], Path] | None = None,
     progress: Progress | None = None,
 ) -> PseudoLabelled:
-    """Add the boxes that ``predict`` finds of the classes that are not labelled in an image.
+    """Add the boxes that ``teachers`` find of the classes that are not labelled in an image.
 
-    ``classes`` maps classes of the predictor to classes of the dataset; others are left out. A box with an IoU of at least 0.5 with
-    a true box of its class is the same object. ``cache`` is a COCO .json file with predictions; it is ignored and written again if it
-    is of another predictor (``key``), threshold ``lower`` or other classes.
-    Raises ``ValueError`` for thresholds that are not 0 < lower <= threshold <= 1, ``InputError`` for a dataset without boxes.
+    Where several teachers know a class, ``agreement`` says which boxes become objects (``edgecnn.data.ensemble.combine``). A box with an
+    IoU of at least 0.5 with a true box of its class is the same object. ``cache`` gives a .json file for the predictions of each teacher.
+    Raises ``InputError`` for a dataset without boxes, and for a teacher that knows none of its classes.
     """
-    lower = threshold if lower is None else lower
-    if not 0 < lower <= threshold <= 1:
-        raise ValueError(f"lower {lower} and threshold {threshold} are not 0 < lower <= threshold <= 1")
     if not find(dataset.task).has_boxes:
         raise InputError(f"pseudo-labels need a dataset of boxes, but {dataset.name} is one to {dataset.task}", "name another")
-    info = {"key": key, "lower": lower, "classes": {str(own): wanted for own, wanted in sorted(classes.items())}}
-    found = _Cache(cache, info, dataset.labels)
-    filled = frozenset(classes.values())
+    open_classes = dataset.unlabelled.union(*(sample.unlabelled for sample in dataset.samples))
+    known = [_Known.of(teacher, dataset, open_classes, cache) for teacher in teachers]
+    filler = _Filler([one for one in known if one.fills], agreement)
+    if not filler.filled:
+        return PseudoLabelled(dataset)
     samples = []
     for index, sample in enumerate(dataset.samples):
-        wanted = sample.unlabelled & filled
-        samples.append(_fill(sample, found.get(sample, predict, classes, lower), wanted, threshold) if wanted else sample)
+        samples.append(filler.fill(sample))
         if progress is not None:
             progress(index + 1, len(dataset))
-    found.write()
-    return _counted(dataset, samples, filled)
+    filler.write()
+    return filler.result(dataset, samples)
 
 
-def _fill(sample: Sample, found: Detections, wanted: frozenset[int], threshold: float) -> Sample:
-    assert sample.boxes is not None
-    true = sample.boxes
-    # boxes of other classes may overlap: only a true box of the same class is the same object
-    overlap = iou_matrix(found.xyxy, true.xyxy) * (found.class_id[:, None] == true.class_id[None])
-    new = found[np.isin(found.class_id, list(wanted)) & (overlap.max(1, initial=0) < SAME_OBJECT_IOU)]
-    crowd = np.zeros(len(true), np.bool_) if true.crowd is None else true.crowd
-    boxes = Boxes(
-        np.concatenate([true.xyxy, new.xyxy]).astype(np.float32),
-        np.concatenate([true.class_id, new.class_id]),
-        # uncertain boxes become crowds: the loss ignores these regions, as the object may be real or not
-        crowd=np.concatenate([crowd, new.score < threshold]),
-    )
-    return dataclasses.replace(sample, boxes=boxes, unlabelled=sample.unlabelled - wanted)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A teacher, its classes as those of the dataset, and which of the latter it ``fills``."""
+
+    teacher: PseudoLabeler
+    classes: dict[int, int]
+    fills: frozenset[int]
+    cache: PredictionCache
+
+    @classmethod
+    def of(
+        cls, teacher: PseudoLabeler, dataset: Dataset, wanted: frozenset[int], cache: Callable[[PseudoLabeler], Path] | None
+    ) -> _Known:
+        classes = teacher.classes(dataset.labels)
+        fills = wanted & set(classes.values())
+        key = f"{teacher.sha256} {', '.join(teacher.labels)}"
+        path = cache(teacher) if cache and fills else None
+        return cls(teacher, classes, fills, PredictionCache(path, key, classes, teacher.lower, dataset.labels))
+
+    def find(self, sample: Sample, image: Callable[[], Image]) -> Detections:
+        """Its boxes in classes of the dataset."""
+        found = self.cache.get(sample)
+        if found is None:
+            found = _mapped(self.teacher.predict(image()), self.classes)
+            self.cache.add(sample, found)
+        return found[found.score >= self.teacher.lower]
 
 
-def _counted(dataset: Dataset, samples: list[Sample], filled: frozenset[int]) -> PseudoLabelled:
-    boxes, ignored, images = dict.fromkeys(sorted(filled), 0), dict.fromkeys(sorted(filled), 0), 0
-    for before, after in zip(dataset.samples, samples, strict=True):
-        if after.unlabelled == before.unlabelled or after.boxes is None or before.boxes is None:
-            continue
-        images += 1
-        added = after.boxes.pick(np.arange(len(before.boxes), len(after.boxes)))
-        assert added.crowd is not None
-        for class_id, is_crowd in zip(added.class_id.tolist(), added.crowd.tolist(), strict=True):
-            (ignored if is_crowd else boxes)[class_id] += 1
-    named = [{dataset.labels[index]: count for index, count in counts.items()} for counts in (boxes, ignored)]
-    whole = dataclasses.replace(dataset, samples=samples, unlabelled=dataset.unlabelled - filled)
-    return PseudoLabelled(whole, named[0], named[1], images)
+def _mapped(found: Detections, classes: Mapping[int, int]) -> Detections:
+    ids = np.array([classes.get(int(class_id), -1) for class_id in found.class_id], np.int64)
+    return Detections(found.xyxy[ids >= 0], found.score[ids >= 0], ids[ids >= 0])
 
 
-class _Cache:
-    """A cache of predictions by image name, stored as a COCO .json file whose annotations also have a score."""
+class _Filler:
+    """Fills the classes that are not labelled, and counts what was added."""
 
-    def __init__(self, path: Path | None, info: dict[str, Any], labels: tuple[str, ...]) -> None:
-        self._path, self._info, self._labels = path, info, labels
-        self._found = _read(path, info) if path is not None and path.is_file() else {}
-        self._changed = False
+    def __init__(self, known: Sequence[_Known], agreement: Agreement) -> None:
+        self._known, self._agreement = known, agreement
+        self.filled = frozenset[int]().union(*(one.fills for one in known))
+        self._by_class = {target: [one for one in known if target in one.fills] for target in sorted(self.filled)}
+        self._boxes, self._agreed, self._ignored = Counter[int](), Counter[int](), Counter[int]()
+        self._images = 0
 
-    def get(self, sample: Sample, predict: Predict, classes: Mapping[int, int], lower: float) -> Detections:
-        """Boxes of the dataset's classes with a score of at least ``lower``, predicted if they are not cached."""
-        if sample.name not in self._found:
-            self._found[sample.name] = _known(predict(sample.read()), classes, lower)
-            self._changed = True
-        return self._found[sample.name]
+    def fill(self, sample: Sample) -> Sample:
+        """The sample with the teachers' boxes of its unlabelled classes."""
+        wanted = sample.unlabelled & self.filled
+        if not wanted or sample.boxes is None:
+            return sample
+        self._images += 1
+        image = _ReadOnce(sample)
+        found = {id(one): one.find(sample, image) for one in self._known}
+        boxes = sample.boxes
+        for target in sorted(wanted):
+            knowing = self._by_class[target]
+            of_class = [found[id(one)][found[id(one)].class_id == target] for one in knowing]
+            boxes = self._added(boxes, target, combine(of_class, [one.teacher.trust for one in knowing], self._agreement))
+        return dataclasses.replace(sample, boxes=boxes, unlabelled=sample.unlabelled - wanted)
+
+    def _added(self, true: Boxes, target: int, found: Combined) -> Boxes:
+        # boxes of other classes may overlap: only a true box of the same class is the same object
+        same = iou_matrix(found.xyxy, true.xyxy[true.class_id == target]).max(1, initial=0) >= SAME_OBJECT_IOU
+        xyxy, sure, votes = found.xyxy[~same], found.sure[~same], found.votes[~same]
+        self._boxes[target] += int(sure.sum())
+        self._agreed[target] += int((sure & (votes > 1)).sum())
+        self._ignored[target] += int((~sure).sum())
+        crowd = np.zeros(len(true), np.bool_) if true.crowd is None else true.crowd
+        return Boxes(
+            np.concatenate([true.xyxy, xyxy]).astype(np.float32),
+            np.concatenate([true.class_id, np.full(len(xyxy), target, np.int64)]),
+            # uncertain boxes become crowds: the loss ignores these regions, as the object may be real or not
+            crowd=np.concatenate([crowd, ~sure]),
+        )
 
     def write(self) -> None:
-        """Write the file atomically if predictions were added; raises ``InputError``."""
-        if self._path is None or not self._changed:
-            return
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(self._path, error) from error
-        write_file(self._path, dump_json(self._record()))
+        """Write the predictions of all teachers that have a file for them; raises ``InputError``."""
+        for one in self._known:
+            one.cache.write()
 
-    def _record(self) -> dict[str, Any]:
-        rows = [(number, *row) for number, found in enumerate(self._found.values(), 1) for row in _rows(found)]
-        return {
-            "info": self._info,
-            "images": [{"id": number, "file_name": name} for number, name in enumerate(self._found, 1)],
-            "categories": [{"id": number, "name": name} for number, name in enumerate(self._labels)],
-            "annotations": [
-                {"id": number, "image_id": image, "category_id": class_id, "bbox": bbox, "score": score}
-                for number, (image, class_id, score, bbox) in enumerate(rows, 1)
-            ],
+    def result(self, dataset: Dataset, samples: list[Sample]) -> PseudoLabelled:
+        """The dataset of the filled samples with all counts."""
+        counts = {"boxes": self._boxes, "agreed": self._agreed, "ignored": self._ignored}
+        named = {
+            kind: {dataset.labels[target]: count[target] for target in sorted(self.filled)} for kind, count in counts.items()
         }
+        record = {
+            "teachers": [
+                {**one.teacher.record(), "classes": [dataset.labels[target] for target in sorted(one.fills)]}
+                for one in self._known
+            ],
+            **dataclasses.asdict(self._agreement),
+            "images": self._images,
+            **named,
+        }
+        whole = dataclasses.replace(dataset, samples=samples, unlabelled=dataset.unlabelled - self.filled)
+        return PseudoLabelled(whole, **named, images=self._images, record=record)
 
 
-def _known(found: Detections, classes: Mapping[int, int], lower: float) -> Detections:
-    ids = np.array([classes.get(int(class_id), -1) for class_id in found.class_id], np.int64)
-    kept = (ids >= 0) & (found.score >= lower)
-    return Detections(found.xyxy[kept], found.score[kept], ids[kept])
+class _ReadOnce:
+    """Reads the image of a sample when the first teacher needs it."""
 
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self._image: Image | None = None
 
-def _rows(found: Detections) -> list[tuple[int, float, list[float]]]:
-    sizes = np.concatenate([found.xyxy[:, :2], found.xyxy[:, 2:] - found.xyxy[:, :2]], 1)
-    # two decimals of a pixel and four of a score keep the JSON small
-    numbers: Array = np.round(sizes.astype(np.float64), 2)
-    scores = np.round(found.score.astype(np.float64), 4)
-    return list(zip(found.class_id.tolist(), scores.tolist(), numbers.tolist(), strict=True))
-
-
-def _read(path: Path, info: dict[str, Any]) -> dict[str, Detections]:
-    """Boxes by image name; {} if the file is of another predictor or other classes. Raises ``InputError`` for a broken file."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["info"] != info:
-            return {}
-        names = {image["id"]: image["file_name"] for image in record["images"]}
-        rows: dict[str, list[Any]] = {name: [] for name in names.values()}
-        for one in record["annotations"]:
-            x, y, w, h = one["bbox"]
-            rows[names[one["image_id"]]].append(((x, y, x + w, y + h), one["score"], one["category_id"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"the pseudo-labels {path} can't be read ({error})", "delete the file, it will be made again") from error
-    return {name: _detections(found) for name, found in rows.items()}
-
-
-def _detections(rows: list[Any]) -> Detections:
-    xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
-    return Detections(xyxy, np.array([row[1] for row in rows], np.float32), np.array([row[2] for row in rows], np.int64))
+    def __call__(self) -> Image:
+        if self._image is None:
+            self._image = self._sample.read()
+        return self._image

@@ -13,6 +13,7 @@ from edgecnn.data.formats.left_out import as_text, other_files
 from edgecnn.data.paths import exists, sub_folders
 from edgecnn.data.problems import LINE, counted, problem_lines, short
 from edgecnn.data.sample import Dataset
+from edgecnn.data.video_frames import VIDEO_SUFFIXES
 from edgecnn.errors import InputError
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
@@ -66,6 +67,7 @@ KINDS = (
     Kind("values", "values", "images with values.csv"),
     Kind("signals", "signals", "a folder of .csv or .wav files for each class"),
     Kind("labels", "labels", "images with labels.csv: several labels for an image"),
+    Kind("video", "frames of a video", "a video file"),
     Kind("mot", "MOT Challenge", "MOT Challenge: gt/gt.txt with img1/ or a video"),
 )
 FOLDERS = Kind("folders", "class folders", "a folder of images for each class")
@@ -81,8 +83,9 @@ def recognize(path: Path, name: str | None = None) -> tuple[Kind, str]:
     """
     if not exists(path):
         raise InputError(f"the dataset {short(path, LINE)} does not exist", "check the path")
-    if path.is_file() and path.suffix.lower() != ".json":
-        raise InputError(f"{path} is a file, but neither a folder nor a COCO .json file", "name the folder of the dataset")
+    if path.is_file() and path.suffix.lower() not in (".json", *VIDEO_SUFFIXES):
+        problem = f"{path} is a file, but neither a folder nor a COCO .json file or a video"
+        raise InputError(problem, "name the folder of the dataset")
     if name:
         return _named(path, name)
     found = [(kind, evidence) for kind in KINDS if (evidence := kind.loader().evidence(path))]

@@ -34,6 +34,25 @@ def rename_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
     return dataclasses.replace(changed, labels=labels, unlabelled=_still_unlabelled(dataset.unlabelled, new_of))
 
 
+def ignore_classes(dataset: Dataset, renames: Mapping[str, str]) -> Dataset:
+    """The dataset with the boxes of the classes of ``renames`` as ignored (crowd) boxes of the classes that they are renamed to.
+
+    Raises ``InputError`` for a class that it does not have, and for a dataset without boxes.
+    """
+    if not find(dataset.task).has_boxes:
+        raise InputError(f"ignore= is for boxes, but {dataset.name} is a dataset to {dataset.task}", "leave it out")
+    names = {normalize(name) for name in renames}
+    ignored = [index for index, name in enumerate(dataset.labels) if normalize(name) in names]
+
+    def change(sample: Sample) -> Sample:
+        if sample.boxes is None:
+            return sample
+        crowd = np.isin(sample.boxes.class_id, ignored) | (False if sample.boxes.crowd is None else sample.boxes.crowd)
+        return dataclasses.replace(sample, boxes=dataclasses.replace(sample.boxes, crowd=crowd))
+
+    return rename_classes(dataset.map(change), renames)
+
+
 def _refuse_key_points(dataset: Dataset) -> None:
     if dataset.task == "pose":
         raise InputError(f"the labels of {dataset.name} are key points, which can't be selected or renamed", "leave classes= out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, overload
 
 from edgecnn.card import SignalInput
 from edgecnn.task_names import TaskName
@@ -84,7 +84,8 @@ class Dataset:
     ``split`` is the requested split, "" for all images. ``samples`` may be lazy: index it instead of copying it.
     ``unlabelled`` are the classes that are not labelled in any of the images. ``kind`` and ``evidence`` say which format the files
     were taken for and why; ``left_out`` counts files in its folders that were not read, by what they are (".txt").
-    ``signal`` describes windows of signals, whose images have a row for each channel.
+    ``signal`` describes windows of signals, whose images have a row for each channel. ``sources`` says what a dataset that `edgecnn data
+    convert` wrote was made of, in plain values.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Dataset:
     evidence: str = ""
     left_out: Mapping[str, int] = field(default_factory=dict)
     signal: SignalInput | None = None
+    sources: tuple[Mapping[str, Any], ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -13,6 +13,8 @@ from edgecnn.videos.capture import VideoCapture, open_file
 
 TIMEOUT_S = 5.0  # of a read, as in a run
 
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
+
 
 class VideoFrames:
     """The frames of a video by number; safe for threads and forked processes, fast for reading in order.

@@ -19,7 +19,7 @@ Loader = Literal["auto", "workers", "device"]
 # without effect on the weights, but for the limit of time, of which a resumed training has a new one
 NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict", "max_minutes")
 SHOWN = ("epochs", "batch", "lr", "weight_decay", "seed", "val_fraction", "multiscale_fraction", "ema", "augment")
-SHOWN_LAST = ("limit", "val_limit", "amp", "loader", "max_minutes")
+SHOWN_LAST = ("limit", "val_limit", "amp", "loader", "max_minutes", "pseudo_votes", "pseudo_iou")
 ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where they have their defaults
 
 
@@ -30,7 +30,8 @@ class TrainConfig:
     Data: ``data`` are dataset addresses (``edgecnn.data.address``), concatenated in this order. ``val`` are evaluated after each epoch;
     without them ``val_fraction`` (0..1) of each dataset is split off, in whole groups. ``group_by`` is a regular expression on file
     names, for addresses without their own. ``classes`` are the class names that all datasets are mapped to. ``pseudo`` are the model
-    files that label the classes that a dataset lacks. ``limit`` and ``val_limit`` bound the number of images. ``strict`` raises at the
+    files that label the classes that a dataset lacks; where several know one, ``pseudo_votes`` of them must agree by an IoU of
+    ``pseudo_iou``. ``limit`` and ``val_limit`` bound the number of images. ``strict`` raises at the
     first problem in a dataset.
 
     Network: ``model_options`` are arguments of the model's class, ``model_option`` more of them as text, such as "width=0.5". ``init`` is
@@ -53,6 +54,8 @@ class TrainConfig:
     classes: tuple[str, ...] = ()
     group_by: str = ""
     pseudo: tuple[str, ...] = ()
+    pseudo_votes: int = 2
+    pseudo_iou: float = 0.5
     strict: bool = False
     model_options: Mapping[str, Any] = field(default_factory=dict)
     model_option: tuple[str, ...] = ()

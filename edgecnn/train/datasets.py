@@ -13,6 +13,7 @@ from tqdm import tqdm
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import shown_address, with_default
 from edgecnn.data.cache import cache_samples
+from edgecnn.data.ensemble import Agreement
 from edgecnn.data.for_task import labels_of_boxes
 from edgecnn.data.formats.unlabelled import to_unlabelled_boxes
 from edgecnn.data.join import join
@@ -78,8 +79,8 @@ def load_datasets(
     if not val and config.val_fraction:
         train, val = _split_each(train, config, warn)
     sources = [_source(dataset) for dataset in train]
-    for teacher in teachers:
-        train = [_pseudo_labelled(dataset, teacher, config.out, index, sources[index]) for index, dataset in enumerate(train)]
+    if teachers:
+        train = [_pseudo_labelled(dataset, teachers, config, index, sources[index]) for index, dataset in enumerate(train)]
     _check_labelled(train)
     # validation images are used after each epoch: they are read once
     return TrainingData(tuple(train), cache_samples(join(val)) if val else None, _test(config, task, warn), tuple(sources))
@@ -143,31 +144,27 @@ def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str],
     return left, held
 
 
-def _pseudo_labelled(dataset: Dataset, teacher: PseudoLabeler, out: Path, index: int, source: dict[str, Any]) -> Dataset:
-    """The dataset with a teacher's boxes for the classes it does not label; their number is added to ``source``."""
-    classes = {own: target for own, target in teacher.classes(dataset.labels).items() if target in dataset.unlabelled}
-    if not classes:
-        return dataset
-    cache = out / f"pseudo-{index}-{dataset.name}-{Path(teacher.name).stem}.json"
+def _pseudo_labelled(
+    dataset: Dataset, teachers: Sequence[PseudoLabeler], config: TrainConfig, index: int, source: dict[str, Any]
+) -> Dataset:
+    """The dataset with the teachers' boxes for the classes it does not label; their number is added to ``source``."""
+
+    def cache(teacher: PseudoLabeler) -> Path:
+        return config.out / f"pseudo-{index}-{dataset.name}-{Path(teacher.name).stem}.json"
+
     with tqdm(total=len(dataset), desc=f"pseudo-labels for {dataset.name}", unit="image", disable=None, leave=False) as bar:
-        found = pseudo_label(
-            dataset,
-            teacher.predict,
-            classes,
-            teacher.threshold,
-            lower=teacher.lower,
-            cache=cache,
-            key=f"{teacher.sha256} {', '.join(teacher.labels)}",
-            progress=lambda done, total: bar.update(),
-        )
-    note = {"teacher": teacher.name, "sha256": teacher.sha256, "threshold": teacher.threshold, "lower": teacher.lower}
-    source["pseudo"] = [*source.get("pseudo", []), {**note, "boxes": dict(found.boxes), "ignored": dict(found.ignored)}]
+        agreement = Agreement(config.pseudo_votes, config.pseudo_iou)
+        found = pseudo_label(dataset, teachers, agreement, cache=cache, progress=lambda done, total: bar.update())
+    if found.record:
+        source["pseudo"] = dict(found.record)
     return found.dataset
 
 
 def _source(dataset: Dataset) -> dict[str, Any]:
     """The description of a training dataset for a card; plain values."""
     found: dict[str, Any] = {"dataset": dataset.name, "split": dataset.split, "images": len(dataset)}
+    if dataset.sources:
+        found["made_of"] = [dict(source) for source in dataset.sources]
     if dataset.unlabelled:
         found["unlabelled"] = [dataset.labels[index] for index in sorted(dataset.unlabelled)]
     return found | ({"problems": len(dataset.problems)} if dataset.problems else {})

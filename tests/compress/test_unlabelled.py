@@ -43,7 +43,7 @@ def test_boxes_of_the_teacher_are_the_ground_truth_and_none_is_for_validation(pi
     samples = list(data.train[0].samples)
     assert [len(sample.boxes) for sample in samples if sample.boxes is not None] == [0, 0, 0, 1, 1, 1]
     assert all(not sample.unlabelled for sample in samples)
-    assert data.sources[0]["pseudo"][0]["boxes"] == {"person": 3}
+    assert data.sources[0]["pseudo"]["boxes"] == {"person": 3}
 
 
 def test_a_class_that_no_teacher_knows_is_refused(pictures: Path) -> None:

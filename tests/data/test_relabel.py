@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes, Dataset, Sample
-from edgecnn.data.relabel import merge_classes, rename_classes, to_classes
+from edgecnn.data.relabel import ignore_classes, merge_classes, rename_classes, to_classes
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_renames
 
@@ -31,6 +31,21 @@ def test_rename_joins_classes_of_one_name() -> None:
     assert renamed.labels == ("ok", "wrong")
     assert boxes is not None
     assert boxes.class_id.tolist() == [0, 1, 1]
+
+
+def test_an_ignored_class_becomes_ignored_boxes_of_another() -> None:
+    changed = ignore_classes(dataset(), {"Badly": "without"})
+    boxes = changed.samples[0].boxes
+    assert changed.labels == ("with_mask", "without")
+    assert boxes is not None
+    assert boxes.class_id.tolist() == [0, 1, 1]
+    assert boxes.crowd is not None
+    assert boxes.crowd.tolist() == [False, True, True]
+
+
+def test_only_boxes_can_be_ignored() -> None:
+    with pytest.raises(InputError, match="ignore= is for boxes, but x is a dataset to classify; leave it out"):
+        ignore_classes(Dataset("x", "classify", ("a", "b"), []), {"a": "b"})
 
 
 def test_a_label_is_renamed_too() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from edgecnn.card import Preprocess
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.cache import cache_samples
+from edgecnn.data.convert import ConvertConfig, convert
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.data.splits import train_val_split
 from edgecnn.errors import InputError
@@ -129,19 +131,40 @@ def test_teacher_fills_what_a_dataset_does_not_label(boxes: Path, tmp_path: Path
         return Detections(np.float32([[2, 2, 9, 9], [20, 2, 29, 9]]), np.float32([0.9, 0.3]), np.array([1, 1]))
 
     wanted = options(str(boxes), classes=("dark", "red"), val_fraction=0.25, pseudo=("t.onnx",), out=tmp_path)
-    teacher = PseudoLabeler(teach, ("dark", "Red"), "t.onnx", "abc", 0.5, 0.2)
+    teacher = PseudoLabeler(teach, ("dark", "Red"), "t.onnx", "abc", 0.2)
     data = load_datasets(wanted, "detect", (teacher,))
     pixels = load(data.train, Preprocess((64, 96)))
     assert pixels.labelled.all()
     assert all((item.class_id == 1).sum() == 2 for item in pixels.boxes)
     assert all(item.crowd is not None and item.crowd.sum() == 1 for item in pixels.boxes)
-    assert data.sources[0]["pseudo"] == [
-        {"teacher": "t.onnx", "sha256": "abc", "threshold": 0.5, "lower": 0.2, "boxes": {"red": 12}, "ignored": {"red": 12}}
-    ]
+    found = data.sources[0]["pseudo"]
+    assert [one["teacher"] for one in found["teachers"]] == ["t.onnx"]
+    assert (found["boxes"], found["ignored"]) == ({"red": 12}, {"red": 12})
     assert data.val is not None
     assert all(sample.unlabelled == {1} for sample in data.val.samples)
     load_datasets(wanted, "detect", (teacher,))
     assert len(calls) == 12  # the second time from the file
+
+
+def test_several_teachers_must_agree_as_configured(boxes: Path, tmp_path: Path) -> None:
+    def teach(high: float) -> PseudoLabeler:
+        found = Detections(np.float32([[2, 2, 12, high]]), np.float32([0.6]), np.array([0]))
+        return PseudoLabeler(lambda image: found, ("red",), f"{high}.onnx", str(high))
+
+    teachers = (teach(12), teach(9))  # IoU 0.7
+    wanted = options(str(boxes), classes=("dark", "red"), val_fraction=0.0, pseudo=("a", "b"), out=tmp_path)
+    for iou, count in ((0.5, 16), (0.8, 0)):
+        data = load_datasets(dataclasses.replace(wanted, pseudo_iou=iou), "detect", teachers)
+        assert data.sources[0]["pseudo"]["boxes"] == {"red": count}
+    assert "--pseudo-iou 0.8" in dataclasses.replace(wanted, pseudo_iou=0.8).command()
+    assert "--pseudo" not in options(str(boxes)).command()
+
+
+def test_the_card_says_what_a_converted_dataset_was_made_of(boxes: Path, tmp_path: Path) -> None:
+    convert(ConvertConfig((str(boxes),), tmp_path / "packed"))
+    data = load_datasets(options(str(tmp_path / "packed"), val_fraction=0.0), "detect")
+    [made_of] = data.sources[0]["made_of"]
+    assert (made_of["images"], made_of["boxes"]) == (16, {"dark": 8, "bright": 8})
 
 
 def test_problems_are_reported_and_stop_a_strict_training(boxes: Path, tmp_path: Path) -> None:

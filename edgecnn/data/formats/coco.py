@@ -65,7 +65,15 @@ def _load(file: Path, top: Path, labels: tuple[str, ...] | None, used: Counter[P
     reader = _CocoSamples(ImageFinder(file), categories, problems, used, top if top != file else file.parent, complete)
     found = (reader.sample(image, index) for index, image in enumerate(images))
     samples = [sample for sample in found if sample is not None]
-    return Dataset(file.stem, "detect", categories.names, samples, tuple(problems))
+    nowhere = frozenset.intersection(*(sample.unlabelled for sample in samples)) if samples else frozenset()
+    return Dataset(file.stem, "detect", categories.names, samples, tuple(problems), unlabelled=nowhere, sources=_sources(record))
+
+
+def _sources(record: Record) -> tuple[Record, ...]:
+    """What the dataset was made of, where edgecnn wrote the file."""
+    info = record.get("info")
+    found = info.get("sources") if isinstance(info, dict) else None
+    return tuple(one for one in found if isinstance(one, dict)) if isinstance(found, list) else ()
 
 
 def _left_out(used: Counter[Path]) -> dict[str, int]:
@@ -112,7 +120,10 @@ class _CocoSamples:
         for where, annotation in image.annotations:
             self._add(annotation, where, boxes)
         image_id = image.key if isinstance(image.key, int) else index
-        made = Sample(self._shown(path, name), partial(read_image, path), boxes=boxes.done(), image_id=image_id)
+        unlabelled = frozenset(one for key in image.open_categories if (one := self._categories.find(key)) is not None)
+        made = Sample(
+            self._shown(path, name), partial(read_image, path), boxes=boxes.done(), image_id=image_id, unlabelled=unlabelled
+        )
         return self._complete(made, image, self._categories, size)
 
     def _shown(self, path: Path, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,18 +16,24 @@ from edgecnn.errors import InputError
 Record: TypeAlias = dict[str, Any]
 Key: TypeAlias = int | str
 LISTS = ("images", "annotations", "categories")
+OPEN = "not_exhaustive_category_ids"  # of an image
 NO_PARENT = ("", "none", "None")
 
 
 @dataclass(slots=True)
 class CocoImage:
-    """An entry of "images": its id, ``file_name``, its stated (width, height) in pixels or None, and its annotations by ``where``."""
+    """An entry of "images": its id, ``file_name``, its stated (width, height) in pixels or None, and its annotations by ``where``.
+
+    ``open_categories`` are the ids of categories of which the image may show unlabelled objects, as in LVIS (Gupta et al. 2019,
+    arXiv:1908.03195).
+    """
 
     key: Key
     where: str
     file_name: str
     size: tuple[float, float] | None
     annotations: list[tuple[str, Record]] = field(default_factory=list)
+    open_categories: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,8 @@ def read_images(record: Record, file: Path, shown: str, problems: list[Problem])
         names.add(name)
         width, height = number(fields.get("width")), number(fields.get("height"))
         size = (width, height) if width and height and width > 0 and height > 0 else None
-        images[keys[0]] = CocoImage(keys[0], where, name, size)
+        listed = fields.get(OPEN)
+        images[keys[0]] = CocoImage(keys[0], where, name, size, open_categories=listed if isinstance(listed, list) else ())
     _attach(record, images, shown, problems)
     return list(images.values())
 

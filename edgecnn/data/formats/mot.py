@@ -21,12 +21,12 @@ import numpy as np
 from edgecnn.data.boxes import BoxList
 from edgecnn.data.image_files import ImageError, image_size, list_images, read_image
 from edgecnn.data.sample import Dataset, Problem, Sample
-from edgecnn.data.video_frames import VideoFrames
+from edgecnn.data.video_frames import VIDEO_SUFFIXES, VideoFrames
 from edgecnn.text_files import decode_text
 from edgecnn.types import Boxes, Image
 
 LABEL = "person"
-TRUTH, INFO, VIDEOS = Path("gt/gt.txt"), "seqinfo.ini", ("*.mp4", "*.avi", "*.mkv", "*.webm", "*.mov")
+TRUTH, INFO = Path("gt/gt.txt"), "seqinfo.ini"
 FRAMES = "img1"  # the folder of images where seqinfo.ini names none, or one that is not there
 PEDESTRIAN, NO_CLASS = 1, -1
 LARGEST = 2**53  # whole numbers below it are exact as floats
@@ -176,7 +176,7 @@ def _images(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _videos(folder: Path) -> list[Path]:
-    return [file for pattern in VIDEOS for file in sorted(folder.glob(pattern))]
+    return [file for suffix in VIDEO_SUFFIXES for file in sorted(folder.glob(f"*{suffix}"))]
 
 
 def _info(folder: Path) -> dict[str, str]:
