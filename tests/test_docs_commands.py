@@ -224,6 +224,7 @@ OPTIONS = sorted(
 def option_values(name: str) -> list[click.Option]:
     """The options of all commands that are called ``name``."""
     found = [main.get_command(click.Context(main), each) for each in COMMANDS]
+    found += [below for each in found if isinstance(each, click.Group) for below in each.commands.values()]
     commands = [each for each in found if each is not None] + [
         each for line in LINES if line.text.startswith("python -m edgecnn") for each in [command_of(line)[0]]
     ]

@@ -44,11 +44,11 @@ def command(addresses: tuple[str, ...], data_format: str, pseudo: tuple[str, ...
     """
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.data.convert import ConvertConfig, convert, problem_text, result_text
-    from edgecnn.data.ensemble import Agreement
+    from edgecnn.data.ensemble import Consensus
     from edgecnn.teachers import open_teachers
 
-    agreement = Agreement(values.pop("pseudo_votes"), values.pop("pseudo_iou"))
-    config = ConvertConfig(tuple(with_format(uri, data_format) for uri in addresses), agreement=agreement, **values)
+    consensus = Consensus(values.pop("pseudo_votes"), values.pop("pseudo_iou"))
+    config = ConvertConfig(tuple(with_format(uri, data_format) for uri in addresses), consensus=consensus, **values)
     with open_teachers(pseudo) as teachers, ProgressLine() as line:
         made = convert(
             config, teachers, say=line.above, progress=lambda what, done, total: line(f"{what}: {done:,} of {total:,}")

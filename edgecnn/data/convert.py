@@ -18,7 +18,7 @@ from edgecnn.data.address import parse_address, shown_address
 from edgecnn.data.calibration import fingerprint
 from edgecnn.data.coco_writer import Written, coco_record, count_boxes
 from edgecnn.data.dataset_kinds import open_dataset
-from edgecnn.data.ensemble import Agreement
+from edgecnn.data.ensemble import Consensus
 from edgecnn.data.formats.unlabelled import to_unlabelled_boxes
 from edgecnn.data.image_files import ImageError
 from edgecnn.data.licence_files import copy_licences
@@ -48,7 +48,7 @@ class ConvertConfig:
     """``data`` are addresses, ``out`` a new folder. Images with a side above ``max_side`` pixels are scaled down, others keep their size.
 
     ``image_format`` is one of ``FORMATS``, ``quality`` (1..100) that of the image files. ``classes`` are the class names that all
-    datasets are mapped to, () for those of the datasets. ``agreement`` is for pseudo-labels; ``cache`` is a folder that keeps the
+    datasets are mapped to, () for those of the datasets. ``consensus`` is for pseudo-labels; ``cache`` is a folder that keeps the
     predictions of the teachers. Raises ``InputError`` for a value out of range.
     """
 
@@ -59,7 +59,7 @@ class ConvertConfig:
     image_format: str = "jpeg"
     quality: int = 90
     limit: int | None = None
-    agreement: Agreement = field(default_factory=Agreement)
+    consensus: Consensus = field(default_factory=Consensus)
     cache: Path | None = None
 
     def __post_init__(self) -> None:
@@ -222,7 +222,7 @@ class _Writer:
         labelled = pseudo_label(
             kept,
             teachers,
-            self._config.agreement,
+            self._config.consensus,
             cache=cache if folder else None,
             progress=lambda done, total: self._progress(f"pseudo-labels for {kept.name}", done, total),
         )

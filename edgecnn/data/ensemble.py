@@ -19,7 +19,7 @@ SAME_OBJECT_IOU = 0.5  # the usual threshold for a match, as in AP50
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Consensus:
     """When detectors agree: boxes of at least ``votes`` of them overlap by an IoU of ``iou``.
 
     Raises ``ValueError`` for votes below 1 or an IoU outside 0..1.
@@ -73,14 +73,14 @@ class _Group:
         self.mean = np.average(np.stack(self.boxes), axis=0, weights=self.weights).astype(np.float32)
 
 
-def combine(found: Sequence[Detections], trust: Sequence[Trust], agreement: Agreement) -> Combined:
+def combine(found: Sequence[Detections], trust: Sequence[Trust], consensus: Consensus) -> Combined:
     """The boxes of one class that several detectors found in one image as labels and uncertain boxes, the best first.
 
     ``found`` and ``trust`` have an entry for each detector that knows the class; one that found nothing counts, too.
     """
-    groups = _groups(found, trust, agreement.iou)
+    groups = _groups(found, trust, consensus.iou)
     groups.sort(key=lambda group: (-len(group.members), -max(group.scores)))
-    sure = [_is_sure(group, trust, min(agreement.votes, len(found))) for group in groups]
+    sure = [_is_sure(group, trust, min(consensus.votes, len(found))) for group in groups]
     labels, unsure = _each_once([group for group, yes in zip(groups, sure, strict=True) if yes], []), []
     unsure = _each_once([group for group, yes in zip(groups, sure, strict=True) if not yes], labels)
     chosen = [*labels, *unsure]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.data.ensemble import SAME_OBJECT_IOU, Agreement, Combined, Trust, combine
+from edgecnn.data.ensemble import SAME_OBJECT_IOU, Combined, Consensus, Trust, combine
 from edgecnn.data.prediction_cache import PredictionCache
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
@@ -22,7 +22,7 @@ from edgecnn.types import Boxes, Detections, Image
 
 Predict = Callable[[Image], Detections]
 Progress = Callable[[int, int], None]
-AGREEMENT = Agreement()
+CONSENSUS = Consensus()
 LOWER = 0.2  # weaker boxes of a teacher do not count
 
 
@@ -80,14 +80,14 @@ class PseudoLabelled:
 def pseudo_label(
     dataset: Dataset,
     teachers: Sequence[PseudoLabeler],
-    agreement: Agreement = AGREEMENT,
+    consensus: Consensus = CONSENSUS,
     *,
     cache: Callable[[PseudoLabeler], Path] | None = None,
     progress: Progress | None = None,
 ) -> PseudoLabelled:
     """Add the boxes that ``teachers`` find of the classes that are not labelled in an image.
 
-    Where several teachers know a class, ``agreement`` says which boxes become objects (``edgecnn.data.ensemble.combine``). A box with an
+    Where several teachers know a class, ``consensus`` says which boxes become objects (``edgecnn.data.ensemble.combine``). A box with an
     IoU of at least 0.5 with a true box of its class is the same object. ``cache`` gives a .json file for the predictions of each teacher.
     Raises ``InputError`` for a dataset without boxes, and for a teacher that knows none of its classes.
     """
@@ -95,7 +95,7 @@ def pseudo_label(
         raise InputError(f"pseudo-labels need a dataset of boxes, but {dataset.name} is one to {dataset.task}", "name another")
     open_classes = dataset.unlabelled.union(*(sample.unlabelled for sample in dataset.samples))
     known = [_Known.of(teacher, dataset, open_classes, cache) for teacher in teachers]
-    filler = _Filler([one for one in known if one.fills], agreement)
+    filler = _Filler([one for one in known if one.fills], consensus)
     if not filler.filled:
         return PseudoLabelled(dataset)
     samples = []
@@ -143,8 +143,8 @@ def _mapped(found: Detections, classes: Mapping[int, int]) -> Detections:
 class _Filler:
     """Fills the classes that are not labelled, and counts what was added."""
 
-    def __init__(self, known: Sequence[_Known], agreement: Agreement) -> None:
-        self._known, self._agreement = known, agreement
+    def __init__(self, known: Sequence[_Known], consensus: Consensus) -> None:
+        self._known, self._consensus = known, consensus
         self.filled = frozenset[int]().union(*(one.fills for one in known))
         self._by_class = {target: [one for one in known if target in one.fills] for target in sorted(self.filled)}
         self._boxes, self._agreed, self._ignored = Counter[int](), Counter[int](), Counter[int]()
@@ -162,7 +162,7 @@ class _Filler:
         for target in sorted(wanted):
             knowing = self._by_class[target]
             of_class = [found[id(one)][found[id(one)].class_id == target] for one in knowing]
-            boxes = self._added(boxes, target, combine(of_class, [one.teacher.trust for one in knowing], self._agreement))
+            boxes = self._added(boxes, target, combine(of_class, [one.teacher.trust for one in knowing], self._consensus))
         return dataclasses.replace(sample, boxes=boxes, unlabelled=sample.unlabelled - wanted)
 
     def _added(self, true: Boxes, target: int, found: Combined) -> Boxes:
@@ -196,7 +196,7 @@ class _Filler:
                 {**one.teacher.record(), "classes": [dataset.labels[target] for target in sorted(one.fills)]}
                 for one in self._known
             ],
-            **dataclasses.asdict(self._agreement),
+            **dataclasses.asdict(self._consensus),
             "images": self._images,
             **named,
         }

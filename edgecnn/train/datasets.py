@@ -13,7 +13,7 @@ from tqdm import tqdm
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import shown_address, with_default
 from edgecnn.data.cache import cache_samples
-from edgecnn.data.ensemble import Agreement
+from edgecnn.data.ensemble import Consensus
 from edgecnn.data.for_task import labels_of_boxes
 from edgecnn.data.formats.unlabelled import to_unlabelled_boxes
 from edgecnn.data.join import join
@@ -153,8 +153,8 @@ def _pseudo_labelled(
         return config.out / f"pseudo-{index}-{dataset.name}-{Path(teacher.name).stem}.json"
 
     with tqdm(total=len(dataset), desc=f"pseudo-labels for {dataset.name}", unit="image", disable=None, leave=False) as bar:
-        agreement = Agreement(config.pseudo_votes, config.pseudo_iou)
-        found = pseudo_label(dataset, teachers, agreement, cache=cache, progress=lambda done, total: bar.update())
+        consensus = Consensus(config.pseudo_votes, config.pseudo_iou)
+        found = pseudo_label(dataset, teachers, consensus, cache=cache, progress=lambda done, total: bar.update())
     if found.record:
         source["pseudo"] = dict(found.record)
     return found.dataset

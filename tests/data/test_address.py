@@ -183,7 +183,7 @@ def test_a_folder_with_a_question_mark_is_a_folder(tmp_path: Path, write_image: 
     [
         pytest.param(
             "sead=1",
-            "no parameter 'sead'; use one of format, task, labels, list, group, split, val_fraction",
+            "no parameter 'sead'; use one of format, task, labels, list, every, group, split, val_fraction",
             id="unknown parameter",
         ),
         pytest.param("val_fraction=1.5", "val_fraction=1.5 is not a number between 0 and 1", id="fraction"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.data.ensemble import Agreement, Combined, Trust, combine
+from edgecnn.data.ensemble import Combined, Consensus, Trust, combine
 from edgecnn.types import Detections
 
 Row = tuple[float, float, float, float, float]
@@ -16,8 +16,8 @@ def found(*rows: Row) -> Detections:
     return Detections(table[:, :4], table[:, 4], np.zeros(len(table), np.int64))
 
 
-def combined(*by_detector: list[Row], agreement: Agreement | None = None, trust: list[Trust] | None = None) -> Combined:
-    return combine([found(*rows) for rows in by_detector], trust or [USUAL] * len(by_detector), agreement or Agreement())
+def combined(*by_detector: list[Row], consensus: Consensus | None = None, trust: list[Trust] | None = None) -> Combined:
+    return combine([found(*rows) for rows in by_detector], trust or [USUAL] * len(by_detector), consensus or Consensus())
 
 
 def test_boxes_that_agree_are_one_label_at_their_weighted_mean() -> None:
@@ -50,7 +50,7 @@ def test_where_one_detector_knows_the_class_its_threshold_decides() -> None:
 @pytest.mark.parametrize(("votes", "sure"), [(2, True), (3, False)])
 def test_votes_are_counted_by_detector(votes: int, sure: bool) -> None:
     # two boxes of one detector on one object are one vote
-    result = combined([(0, 0, 10, 10, 0.7), (0, 0, 10, 6, 0.6)], [(0, 0, 10, 9, 0.6)], [], agreement=Agreement(votes))
+    result = combined([(0, 0, 10, 10, 0.7), (0, 0, 10, 6, 0.6)], [(0, 0, 10, 9, 0.6)], [], consensus=Consensus(votes))
     assert result.sure[0] == sure
     assert result.votes[0] == 2
 
@@ -58,7 +58,7 @@ def test_votes_are_counted_by_detector(votes: int, sure: bool) -> None:
 def test_boxes_that_overlap_too_little_do_not_agree() -> None:
     rows = [(0, 0, 10, 10, 0.6)], [(0, 0, 10, 4.5, 0.6)]
     assert not combined(*rows).sure.any()
-    assert combined(*rows, agreement=Agreement(iou=0.4)).sure.tolist() == [True]
+    assert combined(*rows, consensus=Consensus(iou=0.4)).sure.tolist() == [True]
 
 
 def test_a_detector_that_sees_two_classes_of_one_name_gives_one_box() -> None:
@@ -75,7 +75,7 @@ def test_two_objects_close_to_each_other_stay_two() -> None:
 
 def test_an_uncertain_box_on_a_label_is_left_out() -> None:
     # the third box fits the first two less than an IoU of 0.5 before they are averaged, but lies on their mean
-    result = combined([(0, 0, 10, 10, 0.9)], [(0, 0, 10, 16, 0.9)], [(0, 0, 10, 14, 0.3)], agreement=Agreement(2, 0.6))
+    result = combined([(0, 0, 10, 10, 0.9)], [(0, 0, 10, 16, 0.9)], [(0, 0, 10, 14, 0.3)], consensus=Consensus(2, 0.6))
     assert result.sure.tolist() == [True]
 
 
@@ -88,4 +88,4 @@ def test_nothing_found_is_nothing() -> None:
 @pytest.mark.parametrize(("votes", "iou"), [(0, 0.5), (2, 0.0), (2, 1.0)])
 def test_values_out_of_range_are_refused(votes: int, iou: float) -> None:
     with pytest.raises(ValueError, match="are not votes >= 1 and 0 < iou < 1"):
-        Agreement(votes, iou)
+        Consensus(votes, iou)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes, Dataset, Sample
-from edgecnn.data.ensemble import Agreement, Trust
+from edgecnn.data.ensemble import Consensus, Trust
 from edgecnn.data.pseudo_labels import PseudoLabeler, PseudoLabelled, pseudo_label
 from edgecnn.errors import InputError
 from edgecnn.types import Detections, Image
@@ -98,7 +98,7 @@ def test_where_all_is_labelled_nobody_is_asked(finder: Finder) -> None:
 
 
 def test_the_record_names_the_teachers_and_what_they_gave(finder: Finder) -> None:
-    record = pseudo_label(faces(), [teacher(finder)], Agreement(votes=3, iou=0.6)).record
+    record = pseudo_label(faces(), [teacher(finder)], Consensus(votes=3, iou=0.6)).record
     assert record == {
         "teachers": [
             {
