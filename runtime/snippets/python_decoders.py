@@ -8,6 +8,8 @@ from edgecnn.card import ModelCard
 from edgecnn.postprocess.final_boxes import FINAL_BOXES, OUTPUTS
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.yolo import layout_of
+from edgecnn.runtime.snippets import python_places
+from edgecnn.thresholds import LABEL_SCORE
 from edgecnn.types import TensorSpec
 
 PRINTED_CLASSES = 5
@@ -24,7 +26,10 @@ def decoding(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str,
 def _unknown(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str]) -> list[str]:
     """The outputs themselves."""
     lines = [f"# decoder {card.decode.name}: see edgecnn/postprocess" if card.decode.name not in ("raw", "") else "# the outputs"]
-    return lines + [f"print({spec.name!r}, {named[spec.name]}.shape, {named[spec.name]}.dtype)" for spec in outputs]
+    return lines + [
+        f"print({spec.name!r}, {named[spec.name]}.shape, {named[spec.name]}.dtype, {named[spec.name]}.min(), {named[spec.name]}.max())"
+        for spec in outputs
+    ]
 
 
 def _classes(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str], *, logits: bool) -> list[str]:
@@ -47,6 +52,31 @@ def _softmax(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str,
 
 def _probabilities(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str]) -> list[str]:
     return _classes(card, outputs, named, logits=False)
+
+
+def _label_scores(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str]) -> list[str]:
+    """The labels that apply."""
+    fitting = [spec for spec in outputs if len(outputs) == 1 or _size(spec) == len(card.labels)]
+    if len(fitting) != 1:
+        return []
+    output = f"{named[fitting[0].name]}[0].reshape(-1)"
+    return [
+        f"score = 1 / (1 + np.exp(-{output}))  # sigmoid" if card.decode.name == "sigmoid" else f"score = {output}",
+        "for index in np.argsort(-score, kind='stable'):",
+        f"    if score[index] >= {card.decode.options.get('label_threshold', LABEL_SCORE)}:",
+        "        print(f'{score[index]:.5f} {labels[index]}')",
+    ]
+
+
+def _embedding(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str]) -> list[str]:
+    """The vector; two images are as similar as the sum of the products of their numbers."""
+    if len(outputs) != 1:
+        return []
+    return [
+        f"vector = {named[outputs[0].name]}.reshape(-1)",
+        "vector = vector / (np.linalg.norm(vector) or 1)  # similarity of two images: vector_a @ vector_b",
+        "print(*(f'{value:.6f}' for value in vector))",
+    ]
 
 
 def _values(card: ModelCard, outputs: Sequence[TensorSpec], named: Mapping[str, str]) -> list[str]:
@@ -195,4 +225,14 @@ _WRITERS: Mapping[str, Writer] = {
     "yolox": _yolox,
     "yolo": _yolo,
     FINAL_BOXES: _final,
+    "sigmoid": _label_scores,
+    "label-scores": _label_scores,
+    "embedding": _embedding,
+    "window-softmax": _softmax,
+    "argmax": python_places.mask,
+    "centres": python_places.centres,
+    "heatmaps": python_places.heatmaps,
+    "movenet": python_places.movenet,
+    "yolo-pose": python_places.yolo_pose,
+    "picture": python_places.picture,
 }

@@ -9,6 +9,8 @@ from edgecnn.card import Preprocess
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.model.description import ModelDescription
 from edgecnn.runtime.snippets.python_decoders import decoding
+from edgecnn.runtime.snippets.python_loops import in_tiles, in_windows
+from edgecnn.tasks import find
 from edgecnn.types import TensorSpec
 
 WRITTEN_LABELS = 24  # more are read from the card in the file
@@ -50,6 +52,14 @@ ENGINES: Mapping[str, _EngineCode] = {
         ],
         lambda outputs, image: [_assigned(outputs, "engine(tensor).to_tuple()")],
         "str(model.get_rt_info(['edgecnn', 'card']).value)",
+    ),
+    "executorch": _EngineCode(
+        "executorch",
+        ("import torch", "from executorch.runtime import Runtime"),
+        lambda file: [f"engine = Runtime.get().load_program({file!r}).load_method('forward')"],
+        lambda outputs, image: [_assigned(outputs, "(output.numpy() for output in engine.execute([torch.from_numpy(tensor)]))")],
+        "zipfile.ZipFile({file!r}).read('edgecnn.card')",
+        "import zipfile",
     ),
     "tflite": _EngineCode(
         "ai-edge-litert",
@@ -94,14 +104,29 @@ def write(description: ModelDescription) -> str:
         *engine.load(description.file.name),
         f"labels = {labels}",
         "",
-        "image = cv2.imread(sys.argv[1])  # (height, width, 3) uint8 BGR",
-        *preprocessing(card.preprocess, description.inputs[0]),
-        *engine.run(names, description.inputs[0].name),
-        *_real_values(description.outputs, named),
-        "",
-        *decoding(card, description.outputs, named),
+        *_whole(description, engine, names, named),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _whole(description: ModelDescription, engine: _EngineCode, names: Sequence[str], named: Mapping[str, str]) -> list[str]:
+    """From the file that is the argument to the printed results."""
+    card, spec = description.card, description.inputs[0]
+    assert card is not None
+    decoded = decoding(card, description.outputs, named)
+    run = [*engine.run(names, spec.name), *_real_values(description.outputs, named)]
+    if card.preprocess.signal is not None:
+        return in_windows(card.preprocess, [*_as_tensor(card.preprocess, spec), *run], decoded)
+    if find(card.task).tiled:
+        inner = [*_colored(card.preprocess), *_as_tensor(card.preprocess, spec), *run, *decoded]
+        return in_tiles(card, description.outputs, inner)
+    return [
+        "image = cv2.imread(sys.argv[1])  # (height, width, 3) uint8 BGR",
+        *preprocessing(card.preprocess, spec),
+        *run,
+        "",
+        *decoded,
+    ]
 
 
 def _list(labels: Sequence[str]) -> str:

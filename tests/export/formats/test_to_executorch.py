@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
+import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,8 +20,10 @@ from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.integrity.digest import check_digests
 from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.model.description import describe
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.model.selftest import selftest_file
+from edgecnn.runtime.snippets.program import snippet
 from edgecnn.types import Image
 
 pytest.importorskip("executorch")
@@ -111,3 +118,20 @@ def test_files_that_are_no_programs(tmp_path: Path, classifier_fp32: Artifact) -
 def test_fp16_is_refused_before_any_work() -> None:
     with pytest.raises(InputError, match="an ExecuTorch file is fp32 or int8"):
         check_names(["onnx", "executorch"], ["fp32", "fp16"])
+
+
+def test_the_snippet_runs_the_program_without_edgecnn(
+    classifier_fp32: Artifact, images: list[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "picture.png"
+    cv2.imwrite(str(picture), images[0])
+    monkeypatch.chdir(classifier_fp32.path.parent)
+    monkeypatch.setattr(sys, "argv", ["program.py", str(picture)])
+    text = snippet(describe(classifier_fp32.path), "python")
+    with redirect_stdout(io.StringIO()) as output, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "This API is experimental"
+        exec(compile(text, "program.py", "exec"), {"__name__": "__main__"})
+    with Predictor(classifier_fp32.path) as predictor:
+        score = predictor(images[0]).score  # type: ignore[union-attr]
+    labels = classifier_fp32.card.labels
+    assert output.getvalue().splitlines() == [f"{score[index]:.5f} {labels[index]}" for index in np.argsort(-score)]

@@ -157,7 +157,7 @@ def test_outputs_without_a_known_decoder_are_shown() -> None:
     lines = decoding(card_of("detect", "blazeface"), [TensorSpec("boxes", (1, 9, 16), "float32")], {"boxes": "v"})
     with redirect_stdout(io.StringIO()) as printed:
         exec("\n".join(lines), {"v": np.zeros((1, 9, 16), np.float32)})
-    assert printed.getvalue().strip() == "boxes (1, 9, 16) float32"
+    assert printed.getvalue().strip() == "boxes (1, 9, 16) float32 0.0 0.0"
 
 
 def test_refuses_a_file_without_a_card(tmp_path: Path) -> None:
