@@ -26,6 +26,12 @@ from edgecnn.cli.options import DATA_FORMAT, PSEUDO_OPTIONS, add_options, split_
 )
 @click.option("--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="Quality of the image files.")
 @click.option("--classes", type=split_names, default="", metavar="A,B,...", help="Class names that all datasets are mapped to.")
+@click.option(
+    "--apart-from",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Images to evaluate on: leave out what looks like one of them; may be repeated.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Use only the first images of each dataset.")
 @partial(add_options, options=(DATA_FORMAT,))
 @partial(add_options, options=PSEUDO_OPTIONS)

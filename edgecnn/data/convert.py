@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 from edgecnn.data.address import parse_address, shown_address
 from edgecnn.data.calibration import fingerprint
+from edgecnn.data.check.duplicates import Fingerprints
 from edgecnn.data.coco_writer import Written, coco_record, count_boxes
 from edgecnn.data.dataset_kinds import open_dataset
 from edgecnn.data.ensemble import Consensus
@@ -49,7 +50,8 @@ class ConvertConfig:
 
     ``image_format`` is one of ``FORMATS``, ``quality`` (1..100) that of the image files. ``classes`` are the class names that all
     datasets are mapped to, () for those of the datasets. ``consensus`` is for pseudo-labels; ``cache`` is a folder that keeps the
-    predictions of the teachers. Raises ``InputError`` for a value out of range.
+    predictions of the teachers. ``apart_from`` are addresses of images to evaluate on: what looks like one of them is left out.
+    Raises ``InputError`` for a value out of range.
     """
 
     data: tuple[str, ...]
@@ -61,6 +63,7 @@ class ConvertConfig:
     limit: int | None = None
     consensus: Consensus = field(default_factory=Consensus)
     cache: Path | None = None
+    apart_from: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -134,7 +137,7 @@ def _open(uri: str, config: ConvertConfig, taught: bool, say: Say) -> Dataset:
     return to_classes(dataset, config.classes) if config.classes else dataset
 
 
-@contextmanager
+@contextlib.contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
     """A hidden folder beside ``out`` that is renamed to it at the end, or removed after an error."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -160,6 +163,7 @@ class _Writer:
         self._folder, self._config, self._progress = folder, config, progress
         self._names: set[str] = set()
         self._contents: set[str] = set()
+        self._held_out = _HeldOut(config.apart_from, progress)
         self.problems: list[Problem] = []
 
     def add(
@@ -197,6 +201,9 @@ class _Writer:
             self.problems.append(Problem(sample.name, "the same pixels as an earlier image; left out"))
             return None
         self._contents.add(content)
+        if other := self._held_out.like(image):
+            self.problems.append(Problem(sample.name, f"looks the same as {other}; left out"))
+            return None
         small = scaled_down(image, self._config.max_side)
         suffix, options = FORMATS[self._config.image_format]
         name = self._name(sample.name, suffix)
@@ -229,6 +236,25 @@ class _Writer:
         if labelled.record:
             source["pseudo"] = dict(labelled.record)
         return labelled.dataset
+
+
+class _HeldOut:
+    """Images to evaluate on, which must not be among those that are written."""
+
+    def __init__(self, addresses: Sequence[str], progress: Progress) -> None:
+        self._prints = Fingerprints()
+        self._names: list[str] = []
+        for dataset in map(open_dataset, addresses):
+            for number, sample in enumerate(dataset.samples, 1):
+                progress(f"images of {dataset.name}", number, len(dataset))
+                with contextlib.suppress(ImageError):
+                    self._prints.add(sample.read())
+                    self._names.append(f"{sample.name} of {dataset.name}")
+
+    def like(self, image: Image) -> str:
+        """The name of one that looks the same as ``image``, "" if none does."""
+        found = self._prints.like(image) if self._names else None
+        return "" if found is None else self._names[found]
 
 
 def scaled_down(image: Image, max_side: int | None) -> Image:

@@ -166,6 +166,20 @@ def test_bad_images_and_copies_are_left_out(animals: Path, tmp_path: Path) -> No
     assert not check_dataset(tmp_path / "out").faults()
 
 
+def test_what_looks_like_an_image_to_evaluate_on_is_left_out(animals: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    held.mkdir()
+    ramp = np.tile(np.linspace(0, 255, 90, dtype=np.uint8)[None, :, None], (60, 1, 3)).copy()
+    ramp[10:30, 20:50] = 200
+    cv2.imwrite(str(animals / "images/clip1_a.png"), ramp)
+    cv2.imwrite(str(held / "other.jpg"), cv2.resize(ramp, (180, 120)))
+    made = converted(tmp_path / "out", animals, apart_from=(str(held),))
+    assert [(problem.where, problem.what) for problem in made.problems] == [
+        ("images/clip1_a.png", "looks the same as other.jpg of held; left out")
+    ]
+    assert [image["file_name"] for image in made.record["images"]] == ["clip0_a.jpg", "clip2_a.jpg"]
+
+
 def test_file_names_keep_their_stem_and_are_used_once(animals: Path, tmp_path: Path) -> None:
     others = [write_yolo(tmp_path / f"more{seed}", seed=seed) for seed in (1, 2)]
     made = converted(tmp_path / "out", animals, *others)

@@ -47,6 +47,21 @@ class Fingerprints:
     def __len__(self) -> int:
         return len(self._digests)
 
+    def like(self, image: Image) -> int | None:
+        """The index of an added image that looks the same as ``image``, or has equal pixels; None where there is none."""
+        one = Fingerprints()
+        one.add(image)
+        hashes, small = self._pictures()
+        own_hash, own_small = one._pictures()
+        near = np.nonzero(_bits(hashes ^ own_hash).sum(1, dtype=np.int64) <= MOST_BITS)[0]
+        gap = np.abs(small[near].astype(np.int16) - own_small).mean(1)
+        return next(iter(near[gap <= MOST_GRAY].tolist()), None)
+
+    def _pictures(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+        """The hashes (n, 4) and the small pictures (n, 64)."""
+        hashes = np.frombuffer(bytes(self._hashes), np.uint64).reshape(-1, SIDE * SIDE // 64)
+        return hashes, np.frombuffer(bytes(self._small), np.uint8).reshape(-1, SMALL * SMALL)
+
     def copies(self) -> list[list[int]]:
         """The images with equal pixels: lists of two or more indices."""
         found: dict[bytes, list[int]] = defaultdict(list)
@@ -61,10 +76,9 @@ class Fingerprints:
         """
         first = {digest: index for index, digest in reversed(list(enumerate(self._digests)))}
         indices = np.array(sorted(first.values()), np.int64)
-        hashes = np.frombuffer(self._hashes, np.uint64).reshape(len(self), -1)[indices]
-        small = np.frombuffer(self._small, np.uint8).reshape(len(self), -1)[indices]
+        hashes, small = self._pictures()
         pairs: list[tuple[int, int]] = []
-        for one, other in _similar(hashes, small):
+        for one, other in _similar(hashes[indices], small[indices]):
             pair = int(indices[one]), int(indices[other])
             if groups and groups[pair[0]] and groups[pair[0]] == groups[pair[1]]:
                 continue
