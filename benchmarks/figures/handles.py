@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,36 +30,53 @@ DATA = "scene:cups?seed=9001&count=250&fps=1&cut=1"
 MUG = "mug"
 LEAST_SHOWN = 0.25  # of a handle's length: less is hardly a visible handle
 LEAST_HELD = 0.9  # of the area of the handle's box
+BESIDE = 0.1  # of the rim's width: a handle that reaches farther beyond the rim is beside the body, not in front of it
 
 
 @dataclass(slots=True)
 class HandleCount:
-    """Mugs with a visible handle, those of them with a detected mug (IoU 0.5), and those whose detected box holds the handle."""
+    """Mugs with a visible handle, those of them with a detected mug (IoU 0.5), and those whose detected box holds the handle.
+
+    ``beside`` are the mugs whose handle is beside the body, where a box of the body alone does not hold it; ``beside_held`` those held.
+    """
 
     mugs: int = 0
     found: int = 0
     held: int = 0
+    beside: int = 0
+    beside_held: int = 0
 
     def add(self, detected: Float32, truth: SceneGroundTruth, label: int) -> None:
         """Add an image: boxes (n, 4) detected as mugs, and the ground truth, in which mugs have the class ``label``."""
         assert truth.boxes.crowd is not None
         wanted = (truth.boxes.class_id == label) & ~truth.boxes.crowd & (truth.handle_visible >= LEAST_SHOWN)
         overlaps = iou_matrix(truth.boxes.xyxy[wanted], detected)
-        for handle, overlap in zip(truth.handles[wanted], overlaps, strict=True):
+        for handle, points, overlap in zip(truth.handles[wanted], truth.points[wanted], overlaps, strict=True):
+            beside = is_beside(handle, points)
             self.mugs += 1
+            self.beside += beside
             best = int(overlap.argmax()) if len(overlap) else -1
             if best < 0 or not overlap[best]:
                 continue
+            held = share_inside(handle, detected[best]) >= LEAST_HELD
             self.found += bool(overlap[best] >= 0.5)
-            self.held += share_inside(handle, detected[best]) >= LEAST_HELD
+            self.held += held
+            self.beside_held += held and beside
 
     def to_json(self) -> dict[str, Any]:
         """Counts and shares; the shares are None without a mug."""
-        shares = {name: round(count / self.mugs, 4) if self.mugs else None for name, count in self._shares().items()}
-        return {"mugs": self.mugs, "found": self.found, "held": self.held, "shares": shares}
+        parts = {"found": (self.found, self.mugs), "held": (self.held, self.mugs), "beside_held": (self.beside_held, self.beside)}
+        shares = {name: round(count / total, 4) if total else None for name, (count, total) in parts.items()}
+        return {**dataclasses.asdict(self), "shares": shares}
 
-    def _shares(self) -> dict[str, int]:
-        return {"found": self.found, "held": self.held}
+
+def is_beside(handle: Float32, points: Float32) -> bool:
+    """Whether the box (4,) of a handle reaches beyond the ends of the rim, the second and third of the key points (4, 3)."""
+    if (points[1:3, 2] == 0).any():
+        return False
+    left, right = sorted(points[1:3, 0].tolist())
+    slack = BESIDE * (right - left)
+    return bool(handle[0] < left - slack or handle[2] > right + slack)
 
 
 def share_inside(box: Float32, outer: Float32) -> float:
@@ -118,8 +136,11 @@ def _measure(file: str, options: SceneOptions, status: Progress) -> dict[str, An
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as a table."""
-    head = ["model", "mugs with a visible handle", "found at IoU 0.5", "box holds the handle"]
-    shown = [[row["file"], f"{row['mugs']:,}", *(_percent(row["shares"][name]) for name in ("found", "held"))] for row in rows]
+    head = ["model", "mugs with a visible handle", "found at IoU 0.5", "box holds the handle", "handles beside the body", "held"]
+    shown = []
+    for row in rows:
+        found, held, beside_held = (_percent(row["shares"][name]) for name in ("found", "held", "beside_held"))
+        shown.append([row["file"], f"{row['mugs']:,}", found, held, f"{row['beside']:,}", beside_held])
     return align_columns([head, *shown], left=1)
 
 

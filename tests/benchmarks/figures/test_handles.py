@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.benchmarks.figures.handles import HandleCount, command, count_handles, share_inside, table
+from edgecnn.benchmarks.figures.handles import HandleCount, command, count_handles, is_beside, share_inside, table
 from edgecnn.errors import InputError
 from edgecnn.scene import Scene, SceneGroundTruth, SceneOptions
 from edgecnn.types import Boxes, Detections, Image
@@ -56,6 +56,14 @@ def test_hidden_handles_and_crowds_do_not_count() -> None:
     assert counts([[10, 10, 50, 40]], truth(crowd=True)) == (0, 0, 0)
 
 
+def test_a_handle_beyond_the_rim_is_beside_the_body() -> None:
+    points = np.float32([[25, 12, 2], [10, 12, 2], [40, 12, 1], [25, 38, 2]])
+    assert is_beside(HANDLE, points)
+    assert is_beside(np.float32([5, 15, 12, 35]), points)
+    assert not is_beside(np.float32([20, 15, 42, 35]), points)
+    assert not is_beside(HANDLE, points * np.float32([1, 1, 0]))  # the ends of the rim are not known
+
+
 class Replay:
     """A detector that gives known answers one after the other."""
 
@@ -96,10 +104,10 @@ def test_a_scene_without_an_end_is_refused() -> None:
 
 
 def test_the_table_and_the_record(tmp_path: Path) -> None:
-    count = HandleCount(4, 3, 2).to_json()
-    assert count["shares"] == {"found": 0.75, "held": 0.5}
+    count = HandleCount(4, 3, 2, 2, 0).to_json()
+    assert count["shares"] == {"found": 0.75, "held": 0.5, "beside_held": 0.0}
     assert "50.0%" in table([{"file": "a.onnx", **count}])
-    assert HandleCount().to_json()["shares"] == {"found": None, "held": None}
+    assert HandleCount().to_json()["shares"] == {"found": None, "held": None, "beside_held": None}
     record = tmp_path / "handles.json"
     done = CliRunner().invoke(command, ["cups", "--data", "scene:cups?seed=1&count=2&fps=1&cut=1", "--json", str(record)])
     assert done.exit_code == 0, done.output
