@@ -39,12 +39,16 @@ Results = dict[str, dict[str, Any]]  # by network and format
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How each network is exported: precisions, words for `edgecnn export`, labelled images of detectors and seconds at most."""
+    """How each network is exported: precisions, words for `edgecnn export`, labelled images of detectors and seconds at most.
+
+    ``logs`` is the folder for what each export says.
+    """
 
     precisions: tuple[str, ...]
     options: tuple[str, ...]
     evaluate: str | None
     seconds: int
+    logs: Path | None = None
 
     def command(self, one: Architecture, formats: Sequence[str], folder: str) -> list[str]:
         """The command line of one network."""
@@ -61,7 +65,8 @@ def try_export(one: Architecture, formats: Sequence[str], trial: Trial) -> Resul
     """Export one network: for each format the precisions with "kept", or the lines that say why not, and what int8 cost."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         began = perf_counter()
-        code, said = _run(trial.command(one, formats, folder), trial.seconds)
+        log = Path(trial.logs or folder, f"{one.name}.txt")
+        code, said = _run(trial.command(one, formats, folder), trial.seconds, log)
         seconds = round(perf_counter() - began, 1)
         found: Results = {}
         for format in formats:
@@ -81,19 +86,18 @@ def try_export(one: Architecture, formats: Sequence[str], trial: Trial) -> Resul
     return found
 
 
-def _run(command: Sequence[str], seconds: int) -> tuple[int, str]:
-    """Exit code and output; a command that takes too long is ended with its helpers."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    ) as process:
+def _run(command: Sequence[str], seconds: int, log: Path) -> tuple[int, str]:
+    """Exit code and output, which is written to ``log``; a command that takes too long is ended with its helpers."""
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process:
+        late = ""
         try:
-            said, _ = process.communicate(timeout=seconds)
+            process.wait(seconds)
         except BaseException as error:
             os.killpg(process.pid, signal.SIGKILL)
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
-            said = f"{process.communicate()[0]}\nerror: did not finish in {seconds} s"
-    return process.returncode, said
+            late = f"\nerror: did not finish in {seconds} s"
+    return process.returncode, log.read_text() + late
 
 
 def _reason(said: str, file: str) -> str:
@@ -172,11 +176,12 @@ def counts(results: Results) -> dict[str, int]:
 )
 @click.option("--max-drop", type=float, help="The budget of int8, as for `edgecnn export`.")
 @click.option("--timeout", "seconds", default=3600, show_default=True, help="Seconds for one network.")
+@click.option("--logs", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder for what each export says.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), required=True, help="Record, also of a stopped run.")
 def command(
     precisions: str, formats: str, nine: bool, only: str, again: str, others: tuple[Path, ...],
     verify_data: str | None, verify_count: int, calibration: str | None, calibration_count: int, evaluate: str | None,
-    max_drop: float | None, seconds: int, json_path: Path,
+    max_drop: float | None, seconds: int, logs: Path | None, json_path: Path,
 ) -> None:  # fmt: skip
     """Export every network of the list and record which files are kept."""
     check_writable(json_path)
@@ -188,7 +193,7 @@ def command(
         "--max-drop": max_drop,
     }
     words = tuple(word for name, value in data.items() if value is not None for word in (name, str(value)))
-    trial = Trial(tuple(precisions.split(",")), words, evaluate, seconds)
+    trial = Trial(tuple(precisions.split(",")), words, evaluate, seconds, logs)
     results: Results = {}
     for path in (*others, *([json_path] if json_path.exists() else [])):
         results.update(json.loads(path.read_text())["results"])

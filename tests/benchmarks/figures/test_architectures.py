@@ -53,8 +53,10 @@ def test_a_file_that_is_not_kept_has_its_own_reason() -> None:
     assert architectures._reason("", "net-fp32.onnx") == "ended without a word"
 
 
-def test_a_command_that_does_not_end_is_ended() -> None:
-    code, said = architectures._run([sys.executable, "-c", "print(1, flush=True); import time; time.sleep(60)"], 1)
+def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    code, said = architectures._run(
+        [sys.executable, "-c", "print(1, flush=True); import time; time.sleep(60)"], 1, tmp_path / "a.txt"
+    )
     assert (code, said.split()[-1]) == (-9, "s")
 
 
