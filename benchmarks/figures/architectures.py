@@ -117,14 +117,18 @@ def _cost(path: Path) -> dict[str, Any]:
     card = ModelCard.from_json(split(path).texts[CARD_KEY].decode(), path.name)
     record: dict[str, Any] = card.calibration.get("budget", {})
     real: dict[str, Any] = next((row for row in card.parity.get("rows", ()) if row["input"].startswith("real")), {})
+    method, kept, tried = card.calibration.get("method"), len(record.get("layers_in_float", ())), record.get("tried", ())
+    mine = [one["outputs_db"] for one in tried if (one["method"], one["layers_in_float"]) == (method, kept)]
     return {
+        "budget_points": record.get("points"),
         "of": record.get("of"),
         "drop_points": record.get("drop_points"),
         "agree": real.get("agree"),
-        "layers_in_float": len(record.get("layers_in_float", ())),
+        "outputs_db": mine[0] if mine else None,
+        "layers_in_float": kept,
         "layers": record.get("layers"),
-        "method": card.calibration.get("method"),
-        "tried": len(record.get("tried", ())),
+        "method": method,
+        "tried": len(tried),
         "costs": record.get("costs"),
     }
 
