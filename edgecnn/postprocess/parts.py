@@ -5,23 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgecnn.card import ModelCard
 from edgecnn.postprocess.yolo import layout_of
 from edgecnn.postprocess.yolo_obb import class_axis
 from edgecnn.types import Array
 
+SEEN = 0.001  # boxes with lower scores are neither shown nor counted in mAP
 BOX = 4  # numbers of a box, in front of its scores
 
 
 @dataclass(frozen=True, slots=True)
+class ScorePlace:
+    """The places ``start`` to ``stop`` that hold the scores of a box; the first of them is its objectness where there is one."""
+
+    start: int
+    stop: int | None
+    has_objectness: bool
+
+    def best(self, rows: Array) -> Array:
+        """The highest score of each box, whose values are the last axis of ``rows``."""
+        scores = rows[..., self.start : self.stop]
+        best: Array = (scores[..., :1] * scores[..., 1:] if self.has_objectness else scores).max(-1)
+        return best
+
+
+@dataclass(frozen=True, slots=True)
 class OutputPart:
-    """The values ``start`` to ``stop`` (None: the end) along ``axis`` of the output ``output``; ``axis`` holds one channel each."""
+    """The values ``start`` to ``stop`` (None: the end) along ``axis`` of the output ``output``; ``axis`` holds one channel each.
+
+    ``scores`` is where the output holds the scores of these boxes; None where this part is none of a box.
+    """
 
     name: str
     output: str
     axis: int = -1
     start: int = 0
     stop: int | None = None
+    scores: ScorePlace | None = None
 
     def pick(self, array: Array) -> Array:
         """The part of ``array``, which is the whole output."""
@@ -30,6 +52,13 @@ class OutputPart:
         index = [slice(None)] * array.ndim
         index[self.axis] = slice(self.start, self.stop)
         return array[tuple(index)]
+
+    def seen(self, array: Array) -> Array | None:
+        """Which places of ``array``, without ``axis``, hold a box whose score is at least ``SEEN``; None for a part without scores.
+
+        The numbers of other boxes mean nothing: no training has looked at them.
+        """
+        return None if self.scores is None else self.scores.best(np.moveaxis(array, self.axis, -1)) >= SEEN
 
 
 def _yolo(shape: Sequence[int], card: ModelCard) -> int | None:
@@ -45,6 +74,12 @@ def _yolo_obb(shape: Sequence[int], card: ModelCard) -> int | None:
     return class_axis(shape, len(card.labels))
 
 
+def _has_objectness(shape: Sequence[int], card: ModelCard) -> bool:
+    if card.decode.name == "yolo":
+        return layout_of(shape, card.preprocess.size, len(card.labels)) == "objectness"
+    return card.decode.name == "yolox"
+
+
 # The axis along which one output holds boxes and scores, None for an output that does not.
 _AXES: Mapping[str, Callable[[Sequence[int], ModelCard], int | None]] = {"yolo": _yolo, "yolox": _yolox, "yolo-obb": _yolo_obb}
 
@@ -58,8 +93,9 @@ def output_parts(shapes: Mapping[str, Sequence[int]], card: ModelCard) -> tuple[
         if axis is None:
             found.append(OutputPart(name, name))
         else:
-            found.append(OutputPart(f"{name} boxes", name, axis, 0, BOX))
             angle = card.decode.name == "yolo-obb"
-            found.append(OutputPart(f"{name} scores", name, axis, BOX, -1 if angle else None))
-            found += [OutputPart(f"{name} angles", name, axis, -1)] if angle else []
+            scores = ScorePlace(BOX, -1 if angle else None, _has_objectness(shape, card))
+            found.append(OutputPart(f"{name} boxes", name, axis, 0, BOX, scores))
+            found.append(OutputPart(f"{name} scores", name, axis, scores.start, scores.stop))
+            found += [OutputPart(f"{name} angles", name, axis, -1, None, scores)] if angle else []
     return tuple(found)

@@ -177,9 +177,15 @@ def _error(part: OutputPart, group: list[_Triple], spread: float, *, real: bool)
     if any(a.shape != b.shape for a, b in pairs):
         return UNUSABLE
     expected, got = (np.stack(side) for side in zip(*pairs, strict=True))
+    axis = part.axis % (expected.ndim - 1) + 1 if expected.ndim > 1 else None
+    seen = [part.seen(output.outputs[part.output]) for _, output, _ in group]
+    chosen = np.stack([one for one in seen if one is not None]) if seen[0] is not None else None
+    if axis is not None and chosen is not None and chosen.any():
+        expected, got = (np.moveaxis(side, axis, -1)[chosen] for side in (expected, got))
+        axis = 1
     # A synthetic image may give values far outside the range of photos, which rounding errors follow.
     scale = spread if real else max(spread, value_range([expected]))
-    return tensor_error(expected, got, scale, part.axis % (expected.ndim - 1) + 1 if expected.ndim > 1 else None)
+    return tensor_error(expected, got, scale, axis)
 
 
 def _plain(row: ParityRow) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from edgecnn.export.verify.parity import Parity, judged
 from edgecnn.export.verify.probes import REAL_KINDS, probes
 from edgecnn.export.verify.reference import Evidence, ModelOutput, Reference, collect_evidence
 from edgecnn.postprocess import decode
+from edgecnn.postprocess.parts import SEEN
 from edgecnn.preprocess import geometry
 from edgecnn.tasks import to_source
 from edgecnn.types import Array, Image, Tensors
@@ -101,6 +102,17 @@ def one_value() -> Callable[[Array, str], Array]:
     return change
 
 
+def wrong_boxes(*, seen: bool) -> Callable[[Array, str], Array]:
+    """The widths of all boxes that have a score, or of all that have none, are wrong by a twentieth of the range."""
+
+    def change(output: Array, kind: str) -> Array:
+        has_score = output[:, 4:].max(1) >= SEEN
+        output[:, 2] += 0.05 * SIZE * (has_score == seen)
+        return output
+
+    return change
+
+
 def shifted(output: Array, kind: str) -> Array:
     output[:, 0] += 8.0
     return output
@@ -166,6 +178,12 @@ def test_a_fault_in_one_part_is_refused_in_every_precision(
 )
 def test_small_faults_are_refused_in_fp32(change: Callable[[Array, str], Array], evidence: Evidence) -> None:
     assert not parity(evidence, change, "fp32").passed
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_boxes_are_compared_where_a_score_says_that_there_is_one(precision: str, evidence: Evidence) -> None:
+    assert not parity(evidence, wrong_boxes(seen=True), precision).passed
+    assert parity(evidence, wrong_boxes(seen=False), precision).passed
 
 
 def test_a_single_value_does_not_refuse_half_precision(evidence: Evidence) -> None:
