@@ -27,8 +27,8 @@ Classifiers are measured by top-1 accuracy and confusion, detectors by mAP, regr
 All boxes count for mAP: --score-threshold is {EVALUATION_SCORE} and --max-detections is {MAX_DETECTIONS} if not given.
 
 PARAMETERS of a dataset address select a split and classes, for example "DIR?split=val&val_fraction=0.2&merge=face": split,
-labels, group (a regular expression), val_fraction, seed, rename (a:b,c:d), merge and classes (a,b,c); format says how files are
-read that can be read in several ways.
+labels, group (a regular expression), val_fraction, seed, rename and ignore (a:b,c:d), merge and classes (a,b,c); format says how
+files are read that can be read in several ways.
 """
 
 

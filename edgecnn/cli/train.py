@@ -221,8 +221,9 @@ def command(model: str, size: tuple[int, int] | None, **values: Any) -> None:
     edgecnn train edgedet --data "scene:cups?seed=1&count=2000" --val "scene:cups?seed=9001&count=200" --out runs/cups
     edgecnn train edgedet --data "faces?merge=face&split=train" --val "faces?merge=face&split=val" --out runs/faces
 
-    PARAMETERS select a split and classes of a dataset, in this order: format=FORMAT, labels=a,b or FILE, list=FILE, group=REGEX,
-    split=NAME with val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, merge=NAME, classes=a,b.
+    PARAMETERS select a split and classes of a dataset, in this order: format=FORMAT, labels=a,b or FILE, list=FILE, every=N,
+    group=REGEX, split=NAME with val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, ignore=a:b, merge=NAME,
+    classes=a,b.
     """
     with needs_train_extra():
         from edgecnn.teachers import open_teachers

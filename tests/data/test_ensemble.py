@@ -50,7 +50,7 @@ def test_where_one_detector_knows_the_class_its_threshold_decides() -> None:
 @pytest.mark.parametrize(("votes", "sure"), [(2, True), (3, False)])
 def test_votes_are_counted_by_detector(votes: int, sure: bool) -> None:
     # two boxes of one detector on one object are one vote
-    result = combined([(0, 0, 10, 10, 0.7), (0, 0, 10, 6, 0.6)], [(0, 0, 10, 9, 0.6)], [], consensus=Consensus(votes))
+    result = combined([(0, 0, 10, 10, 0.7), (0, 0, 10, 5.5, 0.6)], [(0, 0, 10, 9, 0.6)], [], consensus=Consensus(votes))
     assert result.sure[0] == sure
     assert result.votes[0] == 2
 

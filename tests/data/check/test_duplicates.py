@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from edgecnn.data.check import duplicates
@@ -45,3 +46,16 @@ def test_plain_images_of_other_brightness_are_not_alike() -> None:
         prints.add(np.full((20, 20, 3), level, np.uint8))
     assert prints.copies() == [[1, 2]]
     assert prints.near_copies() == []
+
+
+def test_one_image_is_looked_for_among_many() -> None:
+    random = np.random.default_rng(3)
+    images = [cv2.resize(random.integers(0, 255, (6, 6, 3), np.uint8), (90, 60)) for _ in range(20)]
+    prints = Fingerprints()
+    assert prints.like(images[0]) is None
+    for image in images:
+        prints.add(image)
+    assert prints.like(images[7]) == 7
+    assert prints.like(cv2.resize(images[11], (45, 30), interpolation=cv2.INTER_AREA)) == 11
+    assert prints.like(np.ascontiguousarray(images[7][::-1])) is None
+    assert prints.like(np.asarray(images[7] // 2, np.uint8)) is None  # a similar hash, but another brightness

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edgecnn.data import dataset_splits, open_dataset
+from edgecnn.data.relabel import to_classes
 from edgecnn.errors import InputError
 
 Writer = Callable[..., Path]
@@ -350,3 +351,41 @@ def test_images_without_an_entry_are_counted(tmp_path: Path, write_image: Writer
     (tmp_path / "images" / "notes.txt").touch()
     dataset = open_dataset(record(tmp_path))
     assert {what: count for what, count in dataset.left_out.items() if count} == {".txt": 1, "images without an entry": 1}
+
+
+@pytest.mark.parametrize(
+    ("listed", "unlabelled"),
+    [
+        pytest.param([7], {1}, id="one"),
+        pytest.param(["3", 7.0], {0, 1}, id="other forms of ids"),
+        pytest.param([99, None, {}], set(), id="no categories"),
+        pytest.param("7", set(), id="no list"),
+    ],
+)
+def test_categories_that_are_not_exhaustive_are_unlabelled_in_an_image(
+    tmp_path: Path, write_coco: Writer, listed: Any, unlabelled: set[int]
+) -> None:
+    path = write_coco(tmp_path, [box()])
+    record = json.loads(path.read_text())
+    record["images"][0]["not_exhaustive_category_ids"] = listed
+    path.write_text(json.dumps(record))
+    dataset = open_dataset(path)
+    assert [sample.unlabelled for sample in dataset.samples] == [unlabelled, frozenset()]
+    assert dataset.unlabelled == frozenset()
+
+
+def test_a_category_that_no_image_is_labelled_with_is_unlabelled_in_the_dataset(tmp_path: Path, write_coco: Writer) -> None:
+    path = write_coco(tmp_path, [box()])
+    record = json.loads(path.read_text())
+    for image, listed in zip(record["images"], ([3, 7], [3]), strict=True):
+        image["not_exhaustive_category_ids"] = listed
+    path.write_text(json.dumps(record))
+    assert open_dataset(path).unlabelled == {0}
+    assert to_classes(open_dataset(path), ("bird", "dog", "cat")).unlabelled == {0, 2}
+
+
+@pytest.mark.parametrize("info", [None, [], {"sources": 3}, {"sources": [1, {"dataset": "a"}]}])
+def test_the_sources_of_a_converted_dataset_are_read(tmp_path: Path, write_coco: Writer, info: Any) -> None:
+    path = write_coco(tmp_path, [box()])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "info": info}))
+    assert open_dataset(path).sources == (({"dataset": "a"},) if info and "sources" in info and info["sources"] != 3 else ())
