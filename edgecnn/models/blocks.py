@@ -23,6 +23,19 @@ def separable(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
+def separable_stages(channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> tuple[nn.Sequential, nn.ModuleList]:
+    """A stem to ``widths[0]`` channels and a stage for each of the other widths, each of which halves the size.
+
+    ``depths`` are the numbers of separable convolutions of the stages.
+    """
+    last, *others = widths
+    stem, stages = conv_bn_relu(channels, last, 3, 2), nn.ModuleList()
+    for width, depth in zip(others, depths, strict=True):
+        stages.append(nn.Sequential(separable(last, width, 2), *(separable(width, width) for _ in range(depth - 1))))
+        last = width
+    return stem, stages
+
+
 def scale_channels(channels: int, width: float) -> int:
     """``channels`` times ``width``, rounded to a multiple of 8, at least 8; raises ``ValueError`` for a width that is not above 0."""
     if not width > 0:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecnn.models.blocks import conv_bn_relu, separable
+from edgecnn.models.blocks import conv_bn_relu, separable, separable_stages
 from edgecnn.task_names import TaskName
 
 STRIDES = (8, 16, 32)
@@ -20,13 +20,7 @@ class Backbone(nn.Module):
 
     def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
-        stem, *stages = widths
-        self.stem = conv_bn_relu(channels, stem, 3, 2)
-        self.stages = nn.ModuleList()
-        last = stem
-        for width, depth in zip(stages, depths, strict=True):
-            self.stages.append(nn.Sequential(separable(last, width, 2), *(separable(width, width) for _ in range(depth - 1))))
-            last = width
+        self.stem, self.stages = separable_stages(channels, widths, depths)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, channels, H, W) to three feature maps, finest first."""

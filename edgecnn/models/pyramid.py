@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgecnn.models.blocks import conv_bn_relu, separable
+from edgecnn.models.blocks import conv_bn_relu, separable, separable_stages
 
 STRIDE = 4  # of the finest map
 MULTIPLE = 32  # of the input's sides: the stride of the coarsest map
@@ -19,15 +19,9 @@ class Pyramid(nn.Module):
 
     def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], neck: int) -> None:
         super().__init__()
-        stem, *stages = widths
-        self.stem = conv_bn_relu(channels, stem, 3, 2)
-        self.stages = nn.ModuleList()
-        last = stem
-        for width, depth in zip(stages, depths, strict=True):
-            self.stages.append(nn.Sequential(separable(last, width, 2), *(separable(width, width) for _ in range(depth - 1))))
-            last = width
-        self.lateral = nn.ModuleList(conv_bn_relu(width, neck, 1) for width in stages)
-        self.fuse = nn.ModuleList(separable(neck, neck) for _ in stages[1:])
+        self.stem, self.stages = separable_stages(channels, widths, depths)
+        self.lateral = nn.ModuleList(conv_bn_relu(width, neck, 1) for width in widths[1:])
+        self.fuse = nn.ModuleList(separable(neck, neck) for _ in widths[2:])
 
     def forward(self, x: Tensor) -> Tensor:
         """The finest map, which has seen the coarser ones."""
