@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.models import ModelLoader, is_live, model_file
+from edgecnn.tasks import find
 from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
@@ -186,7 +187,15 @@ class ActiveCameras:
     def join_view(self, camera: ActiveCamera) -> None:
         """Show a camera in the live view, if there is one."""
         if self.view is not None:
-            self.view.add_camera(camera.config.name, camera.predictor.card.labels, camera.painter, camera.config.analytics.only)
+            card, task = camera.predictor.card, find(camera.predictor.card.task)
+            self.view.add_camera(
+                camera.config.name,
+                card.labels,
+                camera.painter,
+                camera.config.analytics.only,
+                by_class=task.has_boxes,
+                by_score=task.has_threshold,
+            )
 
     def _prepare_all(self, cameras: Sequence[CameraConfig]) -> dict[str, ActiveCamera]:
         prepared: dict[str, ActiveCamera] = {}

@@ -1,4 +1,4 @@
-"""Filters boxes by class and score."""
+"""Filters boxes by class and score, and objects with key points by score."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.controls import Controls
-from edgecnn.types import Detections, Result
+from edgecnn.types import Detections, Poses, Result
 
 
 class ClassFilter:
-    """Keeps boxes of the labels ``only`` (None: all) with a score of at least ``score_threshold``.
+    """Keeps boxes of the labels ``only`` (None: all), and boxes and poses with a score of at least ``score_threshold``.
 
     The settings of ``controls`` take precedence. Tracked boxes are filtered by class alone: the tracker keeps boxes with low
-    scores on purpose, to continue a track. Predictions of classifiers and regression models are not changed. Raises
+    scores on purpose, to continue a track. Other predictions are not changed. Raises
     ``InputError`` for a label that the model does not have.
     """
 
@@ -37,7 +37,7 @@ class ClassFilter:
     def __call__(self, result: Result) -> Result:
         """Return the result with the boxes that pass, and their trails."""
         found = result.prediction
-        if not isinstance(found, Detections):
+        if not isinstance(found, Detections | Poses):
             return result
         only, threshold = self._only, self._score_threshold
         from_controls = False
@@ -46,6 +46,9 @@ class ClassFilter:
             only = only if setting.only is None else self._ids(setting.only)
             from_controls = setting.score_threshold is not None
             threshold = setting.score_threshold if from_controls else threshold
+        if isinstance(found, Poses):  # their labels are the key points
+            shown = np.ones(len(found), np.bool_) if threshold is None else found.score >= threshold
+            return result if shown.all() else replace(result, prediction=found[shown])
         kept = np.ones(len(found), np.bool_) if only is None else np.isin(found.class_id, sorted(only))
         # A threshold that a viewer sets hides tracked boxes, too; it changes the display and not the tracks.
         if threshold is not None and (found.track_id is None or from_controls):

@@ -187,7 +187,7 @@ async function watch(name, card) {
 // ---- controls
 
 function showControls() {
-  const { score_threshold, floor, labels, only, paused } = state.controls;
+  const { scored, score_threshold, floor, labels, only, paused } = state.controls;
   for (const [name, card] of cards) {
     card.pause.ariaPressed = paused.includes(name);
     text(card.pause, paused.includes(name) ? "Resume" : "Pause");
@@ -199,6 +199,8 @@ function showControls() {
     text($("score-value"), score_threshold.toFixed(2));
   }
   $("filter").hidden = labels.length < 2;
+  $("threshold").hidden = !scored;
+  $("controls").hidden = !scored && labels.length < 2;
   $("search").hidden = labels.length < 20;
   const buttons = [...$("classes").children];
   if (buttons.map((button) => button.textContent).join("\n") !== labels.join("\n")) $("classes").replaceChildren(...labels.map(chip));

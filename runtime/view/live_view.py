@@ -74,8 +74,22 @@ class LiveView:
         if self.server is not None:
             self.server.close()
 
-    def add_camera(self, camera: str, labels: Sequence[str], painter: ResultPainter, only: Iterable[str] | None = None) -> None:
-        """Add a camera, or replace its model; only the labels ``only`` are shown initially (None: all)."""
+    def add_camera(
+        self,
+        camera: str,
+        labels: Sequence[str],
+        painter: ResultPainter,
+        only: Iterable[str] | None = None,
+        *,
+        by_class: bool = True,
+        by_score: bool = True,
+    ) -> None:
+        """Add a camera, or replace its model; only the labels ``only`` are shown initially (None: all).
+
+        ``by_class`` and ``by_score`` tell whether its results can be filtered so.
+        """
+        self.context.unclassed = self.context.unclassed - {camera} | (frozenset() if by_class else {camera})
+        self.context.unscored = self.context.unscored - {camera} | (frozenset() if by_score else {camera})
         if only is not None:
             names = {label.casefold() for label in only}
             shown = frozenset(label for label in labels if label.casefold() in names)

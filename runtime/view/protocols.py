@@ -103,14 +103,17 @@ class ViewContext:
     """The run and the settings of its view.
 
     ``labels`` are the classes of each camera's model by camera name; they may change during the run. ``only`` are the classes
-    shown initially, for cameras that do not show all. ``sinks`` is called at each request. ``score_threshold`` is the initial
-    one, ``floor`` the score below which the models return no boxes.
+    shown initially, for cameras that do not show all. ``unclassed`` are cameras whose results can't be filtered by class, ``unscored``
+    those without scores of objects. ``sinks`` is called at each request. ``score_threshold`` is the initial one, ``floor`` the score
+    below which the models return no boxes.
     """
 
     run: MonitoredRun
     controls: Controls = field(default_factory=Controls)
     labels: dict[str, Sequence[str]] = field(default_factory=dict)
     only: dict[str, frozenset[str]] = field(default_factory=dict)
+    unclassed: frozenset[str] = frozenset()
+    unscored: frozenset[str] = frozenset()
     sinks: Callable[[], Sequence[MonitoredSink]] = tuple
     title: str = ""
     score_threshold: float = SHOWN_SCORE

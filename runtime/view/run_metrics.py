@@ -188,8 +188,10 @@ class RunMetrics:
 
     def _controls(self) -> dict[str, Any]:
         setting, context = self.context.controls.setting, self.context
-        labels = dict.fromkeys(label for name in context.run.cameras for label in context.labels.get(name, ()))
+        classed = [name for name in context.run.cameras if name not in context.unclassed]
+        labels = dict.fromkeys(label for name in classed for label in context.labels.get(name, ()))
         return {
+            "scored": any(name not in context.unscored for name in context.run.cameras),
             "score_threshold": context.score_threshold if setting.score_threshold is None else setting.score_threshold,
             "floor": context.floor,
             "labels": list(labels),

@@ -8,7 +8,7 @@ import pytest
 from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.steps.class_filter import ClassFilter
-from edgecnn.types import Detections, Frame, Result
+from edgecnn.types import Detections, Frame, Poses, Result
 from tests.runtime.steps.results import IMAGE, LABELS, box, detections, result
 
 
@@ -53,3 +53,15 @@ def test_unknown_classes_are_listed_with_the_first_of_many() -> None:
     assert str(caught.value) == (f"--only: the model has no class x, y; choose from {', '.join(names[:12])}, ... (13 in all)")
     with pytest.raises(InputError, match=r"c11$"):
         ClassFilter(names[:12], ["x"])
+
+
+def test_poses_are_filtered_by_score_alone() -> None:
+    poses = Poses(np.zeros((2, 3, 3), np.float32), np.float32([0.5, 0.2]), np.zeros((2, 4), np.float32))
+    result = Result(Frame(0, 0.0, IMAGE), poses, {}, 0.0)
+    keys = ["nose", "left eye", "right eye"]
+    assert ClassFilter(keys, None, 0.3)(result).prediction.score.tolist() == [0.5]
+    assert ClassFilter(keys, ["nose"])(result) is result
+    controls = Controls()
+    step = ClassFilter(keys, None, 0.3, controls)
+    controls.change(score_threshold=0.1)
+    assert step(result) is result

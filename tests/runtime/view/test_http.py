@@ -160,7 +160,7 @@ def test_the_controls_take_effect_at_once() -> None:
         answer = run.ask("/api/controls", {"score_threshold": 0.75, "only": ["thing"]})
         assert answer[0] == 200
         assert json.loads(answer[2]) == {
-            "score_threshold": 0.75, "floor": 0.0, "labels": ["thing", "other"], "only": ["thing"], "paused": [],
+            "scored": True, "score_threshold": 0.75, "floor": 0.0, "labels": ["thing", "other"], "only": ["thing"], "paused": [],
         }  # fmt: skip
         setting = run.multi_camera.controls.setting
         assert (setting.score_threshold, setting.only) == (0.75, frozenset({"thing"}))
@@ -176,6 +176,18 @@ def test_classes_that_the_run_began_with_are_chosen_until_somebody_chooses() -> 
         assert run.state()["controls"]["only"] == ["other"]
         run.view.remove_camera("door")
         assert run.state()["controls"]["labels"] == []
+
+
+def test_controls_are_of_what_the_model_finds() -> None:
+    with watching() as run:
+        run.view.add_camera("door", ("nose", "left eye"), run.painters["door"], by_class=False)
+        controls = run.state()["controls"]
+        assert (controls["scored"], controls["labels"]) == (True, [])
+        run.view.add_camera("door", ("wall", "sky"), run.painters["door"], by_class=False, by_score=False)
+        assert run.state()["controls"]["scored"] is False
+        run.view.add_camera("door", ("thing", "other"), run.painters["door"])
+        controls = run.state()["controls"]
+        assert (controls["scored"], controls["labels"]) == (True, ["thing", "other"])
 
 
 def test_what_was_counted_on_lines_and_in_zones_is_told() -> None:
