@@ -16,6 +16,7 @@ from edgecnn.data.problems import check_strict
 from edgecnn.errors import EdgeCnnError
 from edgecnn.export import deployed, weights_record
 from edgecnn.export.budget.auto import quickest
+from edgecnn.export.budget.shared import SharedSensitivities
 from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
 from edgecnn.export.config import AUTO, ExportConfig, check_overwrite, check_targets, file_name
 from edgecnn.export.exporter import (
@@ -103,7 +104,17 @@ def export_all(
         run_targets(
             config.targets,
             lambda target, note: _export_one(
-                _FileJob(config, name, lambda precision: sources[_kind(model, precision)], selection, draft, note, warn), target
+                _FileJob(
+                    config,
+                    name,
+                    lambda precision: sources[_kind(model, precision)],
+                    selection,
+                    draft,
+                    note,
+                    warn,
+                    SharedSensitivities(draft),
+                ),
+                target,
             ),
             finish,
         )
@@ -164,6 +175,7 @@ class _FileJob:
     draft: Path | None
     note: Note
     progress: Report
+    shared: SharedSensitivities | None = None
 
 
 def _export_one(job: _FileJob, target: tuple[str, str]) -> Artifact:
@@ -185,6 +197,7 @@ def _export_one(job: _FileJob, target: tuple[str, str]) -> Artifact:
                 name=job.name,
                 force=config.force,
                 draft=job.draft,
+                shared=job.shared,
             ),
             job.progress,
         )

@@ -10,6 +10,7 @@ from edgecnn.errors import InputError, first_line
 from edgecnn.export.budget.methods import BIASES, Candidates, Method
 from edgecnn.export.budget.search import Keep, fewest
 from edgecnn.export.budget.sensitivity import Sensitivities, measure
+from edgecnn.export.budget.shared import SharedSensitivities
 from edgecnn.export.budget.trial import Judge, TrialResult
 from edgecnn.export.quantize.plan import QuantizationPlan
 
@@ -29,12 +30,13 @@ class Attempt:
     @property
     def rank(self) -> tuple[bool, float, float, int]:
         """Better attempts first: verified, small drop, high signal to noise, few layers in float."""
-        return bool(self.outcome.violations), self.outcome.drop, -self.outcome.decibels, len(self.keep)
+        drop = 0.0 if self.outcome.drop is None else self.outcome.drop
+        return bool(self.outcome.violations), drop, -self.outcome.decibels, len(self.keep)
 
 
 @dataclass(slots=True, eq=False)
 class BudgetSearch:
-    """The search for one file; ``attempts`` are all candidates so far."""
+    """The search for one file; ``attempts`` are all candidates so far. ``shared`` holds sensitivities that other formats measured."""
 
     candidates: Candidates
     judge: Judge
@@ -42,6 +44,7 @@ class BudgetSearch:
     say: Say
     attempts: list[Attempt] = field(default_factory=list)
     sensitivities: Sensitivities | None = None
+    shared: SharedSensitivities | None = None
 
     def run(self) -> Attempt:
         """The attempt to keep: the first free method within the budget, else the one with the fewest layers in float; if none is within
@@ -98,7 +101,7 @@ class BudgetSearch:
     def measured(self) -> Sensitivities:
         """The sensitivity of each layer, measured at the first call."""
         if self.sensitivities is None:
-            self.sensitivities = self._measure()
+            self.sensitivities = self._measure() if self.shared is None else self.shared.get(self._measure)
         return self.sensitivities
 
     def _measure(self) -> Sensitivities:
@@ -133,5 +136,6 @@ def _line(format: str, attempt: Attempt) -> str:
     found = attempt.outcome
     left = f", {len(attempt.keep)} layers in float" if attempt.keep else ""
     verdict = f"; {found.violations[0]}" if found.violations else ""
-    lost = f"{found.drop:.2f} points of {found.measure} lost, outputs {found.decibels:.1f} dB"
+    lost = f"{found.points} points of {found.measure} lost, " if found.drop is not None else ""
+    lost += f"outputs {found.decibels:.1f} dB"
     return f"{format} int8, {attempt.method}{left}: {lost}{verdict}"

@@ -13,6 +13,11 @@ from edgecnn.export.budget.sensitivity import Sensitivities
 SHOWN = 12  # layers in float that are named
 
 
+def rounded(drop: float | None) -> float | None:
+    """Points for the card."""
+    return None if drop is None else round(drop, 3)
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """One file beside others on this machine; ``drop`` in points, None where it was not measured."""
@@ -28,7 +33,7 @@ class Cost:
         return {
             "file": self.name,
             "layers_in_float": self.layers,
-            "drop_points": None if self.drop is None else round(self.drop, 3),
+            "drop_points": rounded(self.drop),
             "size_bytes": self.size,
             "latency_ms": round(self.latency_ms, 3),
         }
@@ -41,7 +46,7 @@ def tried_table(attempts: Sequence[Attempt]) -> str:
     rows += [
         [
             str(one.method),
-            f"{one.outcome.drop:.2f}",
+            one.outcome.points,
             f"{one.outcome.decibels:.1f}",
             str(len(one.keep)),
             "; ".join(one.outcome.violations[:1]),
@@ -92,7 +97,7 @@ def budget_record(
         "budget": {
             "points": budget,
             "of": attempt.outcome.measure,
-            "drop_points": round(attempt.outcome.drop, 3),
+            "drop_points": rounded(attempt.outcome.drop),
             "layers": len(found.layers) if found is not None else None,
             "layers_in_float": kept,
             "sensitivity_db": {name: round(found.decibels(name), 1) for name in kept} if found is not None else {},
@@ -100,7 +105,7 @@ def budget_record(
                 {
                     "method": str(one.method),
                     "layers_in_float": len(one.keep),
-                    "drop_points": round(one.outcome.drop, 3),
+                    "drop_points": rounded(one.outcome.drop),
                     "outputs_db": round(one.outcome.decibels, 1),
                 }
                 for one in attempts

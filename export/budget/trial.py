@@ -26,9 +26,10 @@ class TrialResult:
     """What a file loses against PyTorch: ``drop`` in points of ``measure``, signal to noise of its outputs in decibels.
 
     ``violations`` are what the verification finds out of tolerance, ``size`` the bytes of the file, 0 where none could be made.
+    ``drop`` is None for a file out of tolerance that was not measured on the dataset, because it will not be kept anyway.
     """
 
-    drop: float
+    drop: float | None
     measure: str
     decibels: float
     size: int
@@ -36,7 +37,12 @@ class TrialResult:
 
     def within(self, budget: float) -> bool:
         """Whether the file is verified and loses at most ``budget`` points."""
-        return not self.violations and self.drop <= budget
+        return not self.violations and self.drop is not None and self.drop <= budget
+
+    @property
+    def points(self) -> str:
+        """The drop as text."""
+        return "-" if self.drop is None else f"{self.drop:.2f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,14 +87,21 @@ class Judge:
         names = self.evidence.reference.names
         expected, got = ([np.concatenate([pair[side][name] for pair in real]) for name in names] for side in (0, 1))
         rows = [row for row in parity.rows if row.kind in REAL_KINDS]
+        drop: float | None
         if self.accuracy is not None:
-            found = self.accuracy.measure(path)
-            drop = (found.pytorch - found.artifact) * 100
+            drop = None if parity.violations else self.accuracy_drop(path)
         elif not find(self.card.task).by_parts:
             drop = max(row.worst.mean for row in rows) * 100
         else:
             drop = max(1 - row.agree if row.agree is not None else 0.0 for row in rows) * 100
         return TrialResult(drop, self.measure, signal_to_noise(expected, got), size_of(path), tuple(parity.violations))
+
+    def accuracy_drop(self, path: Path) -> float | None:
+        """Points that the file at ``path`` loses on the dataset, None without one."""
+        if self.accuracy is None:
+            return None
+        found = self.accuracy.measure(path)
+        return (found.pytorch - found.artifact) * 100
 
 
 def size_of(path: Path) -> int:

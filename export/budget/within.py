@@ -14,6 +14,7 @@ from edgecnn.export.budget.fit import Attempt, BudgetSearch
 from edgecnn.export.budget.latency import latencies_ms
 from edgecnn.export.budget.methods import Candidates
 from edgecnn.export.budget.report import Cost, budget_record, cost_table, kept_line, tried_table
+from edgecnn.export.budget.shared import SharedSensitivities
 from edgecnn.export.budget.trial import Judge, size_of
 from edgecnn.export.config import SUFFIXES, check_overwrite
 from edgecnn.export.exporter import Artifact, Lowered, PreparedModel, export
@@ -51,6 +52,7 @@ class BudgetJob:
     name: str
     force: bool
     draft: Path | None = None
+    shared: SharedSensitivities | None = None
 
     @property
     def over_name(self) -> str:
@@ -67,13 +69,14 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         judge = Judge(job.format, job.prepared.card, job.evidence, job.accuracy, Path(folder))
         candidates = Candidates(job.prepared, job.format, job.calibration.feeds(job.prepared.card))
-        fit = BudgetSearch(candidates, judge, job.points, say)
+        fit = BudgetSearch(candidates, judge, job.points, say, shared=job.shared)
         found = fit.run()
         if not found.outcome.size:
             raise InputError(
                 f"the {job.format} model can't be made int8: {found.outcome.violations[0]}", "export it in another precision"
             )
         program = fit.program(found)
+        found = _measured(found, judge, program)
         costs = _costs(job, fit, found, judge)
         notes = _text(job, fit, found, costs)
         record = budget_record(found, job.points, fit.attempts, costs, fit.sensitivities)
@@ -96,6 +99,14 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
     return dataclasses.replace(artifact, notes=notes)
 
 
+def _measured(found: Attempt, judge: Judge, program: Any) -> Attempt:
+    """The attempt with what it loses on the dataset, also where the search did not ask because it is out of tolerance."""
+    if found.outcome.drop is not None:
+        return found
+    drop = judge.accuracy_drop(judge.write(program, "nearest"))
+    return dataclasses.replace(found, outcome=dataclasses.replace(found.outcome, drop=drop))
+
+
 def _costs(job: BudgetJob, fit: BudgetSearch, found: Attempt, judge: Judge) -> list[Cost]:
     """fp32, int8 as it is made without a budget, and the file within the budget, measured in turns."""
     plain = fit.attempts[0]
@@ -104,12 +115,13 @@ def _costs(job: BudgetJob, fit: BudgetSearch, found: Attempt, judge: Judge) -> l
     files["fp32"] = (judge.write(job.prepared.program(job.format), "fp32", "fp32"), layers, None)
     if plain.outcome.size:
         files["int8"] = (judge.write(fit.program(plain), "int8"), 0, plain.outcome.drop)
-    if found is not plain:
+    if (found.method, found.keep) != (plain.method, plain.keep):
         name = "int8 within the budget" if found.outcome.within(job.points) else "int8 nearest to the budget"
         files[name] = (judge.write(fit.program(found), "found"), len(found.keep), found.outcome.drop)
     times = latencies_ms([path for path, _, _ in files.values()])
     return [
-        Cost(name, kept, drop, size_of(path), ms) for (name, (path, kept, drop)), ms in zip(files.items(), times, strict=True)
+        Cost(name, kept, judge.accuracy_drop(path) if drop is None and name != "fp32" else drop, size_of(path), ms)
+        for (name, (path, kept, drop)), ms in zip(files.items(), times, strict=True)
     ]
 
 
@@ -128,7 +140,7 @@ def _kept_over_budget(
         path = Judge(job.format, card, job.evidence, job.accuracy, draft).write(fit.program(found), Path(job.over_name).stem)
         publish(draft, job.out, [part.name for part in sorted(draft.iterdir())])
     outcome = found.outcome
-    lost = f"loses {outcome.drop:.2f} points of {outcome.measure}"
+    lost = f"loses {outcome.points} points of {outcome.measure}"
     lost += f" with {len(found.keep)} of {len(fit.sensitivities.layers)} layers in float" if fit.sensitivities else ""
     wrong = f", and is out of tolerance ({outcome.violations[0]})" if outcome.violations else ""
     return OverBudgetError(
