@@ -28,6 +28,7 @@ from edgecnn.postprocess.window_classes import window_classes
 from edgecnn.postprocess.yolo import yolo
 from edgecnn.postprocess.yolo_obb import yolo_obb
 from edgecnn.postprocess.yolo_pose import yolo_pose
+from edgecnn.postprocess.yolov5 import yolov5
 from edgecnn.postprocess.yolox import yolox
 from edgecnn.types import (
     Classes,
@@ -50,6 +51,7 @@ DETECTORS: Mapping[str, Callable[[Tensors, ModelCard], Detections]] = {
     "fcos": fcos,
     "yolox": yolox,
     "yolo": yolo,
+    "yolov5": yolov5,
     "yolo-obb": yolo_obb,
     "ssd": ssd,
     "ultraface": ultraface,

@@ -27,7 +27,7 @@ def yolo(outputs: Tensors, card: ModelCard) -> Detections:
         table = output.astype(np.float32, copy=False) if output.ndim == 2 else first_image(output)
         return _end2end(table, options, card)
     table = first_image(output).T if layout == "columns" else first_image(output)
-    return _dense(table, options, card.preprocess.size, has_objectness=layout == "objectness")
+    return dense(table, options, card.preprocess.size, has_objectness=layout == "objectness")
 
 
 def layout_of(shape: Sequence[int], size: tuple[int, int], classes: int) -> str:
@@ -77,8 +77,8 @@ def is_dense(length: int, size: tuple[int, int]) -> bool:
     return length > 0 and length % cell_count(size, STRIDES) == 0
 
 
-def _dense(table: Float32, options: NmsOptions, size: tuple[int, int], *, has_objectness: bool) -> Detections:
-    """``table`` (N, 4 + C) or (N, 5 + C), one row per cell or anchor."""
+def dense(table: Float32, options: NmsOptions, size: tuple[int, int], *, has_objectness: bool) -> Detections:
+    """Boxes of ``table`` (N, 4 + C) or (N, 5 + C), one row per cell or anchor: centre, size and scores."""
     start = 5 if has_objectness else 4
     if has_objectness:
         # the product can't exceed the objectness: rows below the threshold are dropped before the multiplication

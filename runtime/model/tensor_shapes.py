@@ -11,6 +11,7 @@ from edgecnn.postprocess.cells import cell_count
 from edgecnn.postprocess.nanodet import BINS, LAYOUTS
 from edgecnn.postprocess.ultraface import MIN_BOXES
 from edgecnn.postprocess.yolo import STRIDES, class_counts, is_dense, layout_of
+from edgecnn.postprocess.yolov5 import map_order
 from edgecnn.types import TensorSpec
 
 Size = tuple[int, int]
@@ -43,6 +44,15 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "mean": (0.0,),
         "std": (255.0,),
         "iou_threshold": 0.7,
+    },
+    "yolov5": {
+        "resize": "letterbox",
+        "align": "center",
+        "pad_value": 114,
+        "color": "rgb",
+        "mean": (0.0,),
+        "std": (255.0,),
+        "iou_threshold": 0.45,
     },
     "ssd": {"resize": "stretch", "color": "rgb", "mean": (127.5,), "std": (127.5,)},
     "ultraface": {
@@ -110,6 +120,7 @@ def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | 
         "ultraface": _is_ultraface(shapes, size),
         "blazeface": _is_blazeface(shapes, size),
         "detr": _is_detr(shapes, classes),
+        "yolov5": bool(map_order(shapes, size, classes or len(COCO_80))),
         "nanodet": len(shapes) == 1 and _is_nanodet(shapes[0], size, classes or len(COCO_80)),
     }
     found = next((name for name, fits in fitting.items() if fits), "")
@@ -214,6 +225,7 @@ def _class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> t
         "fcos": (shapes.get("scores", ())[-1:], 0),
         "yolox": (only[-1:], 5),
         "nanodet": (only[-1:], 4 * BINS),
+        "yolov5": (next((shape[4:] for shape in shapes.values() if len(shape) == 5), ()), 5),
         "fastestdet": (only[1:2], 5),
     }
     return _known(*axes[decoder]) if decoder in axes else ()
