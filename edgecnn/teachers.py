@@ -113,7 +113,9 @@ def _teacher(address: TeacherAddress, predictor: Predictor) -> PseudoLabeler:
     labels = rename(labels, parse_renames(address.rename)) if address.rename else labels
     digest = hashlib.sha256(address.path.read_bytes()).hexdigest()
     trust = Trust(address.threshold, address.alone, address.weight)
-    return PseudoLabeler(_predict(predictor), labels, address.path.name, digest, address.lower, trust)
+    # class names are in ``labels`` already, and their file may be at a private path
+    settings = {name: value for name, value in address.card.items() if name != "labels"}
+    return PseudoLabeler(_predict(predictor), labels, address.path.name, digest, address.lower, trust, settings)
 
 
 def _predict(predictor: Predictor) -> Predict:

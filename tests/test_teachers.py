@@ -9,6 +9,7 @@ from edgecnn.data import open_dataset
 from edgecnn.data.pseudo_labels import pseudo_label
 from edgecnn.data.relabel import to_classes
 from edgecnn.errors import InputError
+from edgecnn.shipped import artifact
 from edgecnn.teachers import open_teachers, parse_teacher
 
 
@@ -57,6 +58,15 @@ def test_a_mistake_is_one_line(text: str, message: str) -> None:
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"), open_teachers([f"{tmp_path}/nowhere.onnx"]):
         pass
+
+
+def test_what_changes_the_predictions_is_noted() -> None:
+    pytest.importorskip("onnxruntime")
+    file = artifact(Path("cups"))
+    with open_teachers([str(file), f"{file}?iou_threshold=0.3&threshold=0.4"]) as (plain, changed):
+        assert (plain.settings, changed.settings) == ({}, {"iou_threshold": 0.3})
+        assert plain.key() != changed.key()
+        assert plain.labels == changed.labels
 
 
 @pytest.mark.real_data

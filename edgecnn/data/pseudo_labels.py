@@ -30,8 +30,9 @@ LOWER = 0.2  # weaker boxes of a teacher do not count
 class PseudoLabeler:
     """A detector that labels images, with its class names as in the dataset, its file name and SHA-256.
 
-    Boxes below ``lower`` do not count. ``trust`` has the scores from which a box is a label; other boxes become crowd boxes, which
-    training ignores because they are uncertain. Raises ``ValueError`` unless 0 < lower <= threshold <= alone <= 1 and weight > 0.
+    ``settings`` are plain values that change its predictions, such as a decoder that the file does not name. Boxes below ``lower`` do
+    not count. ``trust`` has the scores from which a box is a label; other boxes become crowd boxes, which training ignores because they
+    are uncertain. Raises ``ValueError`` unless 0 < lower <= threshold <= alone <= 1 and weight > 0.
     """
 
     predict: Predict
@@ -40,6 +41,7 @@ class PseudoLabeler:
     sha256: str = ""
     lower: float = LOWER
     trust: Trust = field(default_factory=Trust)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.lower <= self.trust.threshold <= self.trust.alone <= 1 or not self.trust.weight > 0:
@@ -59,7 +61,17 @@ class PseudoLabeler:
     def record(self) -> dict[str, Any]:
         """Plain values for a card."""
         scores = {"lower": self.lower, **dataclasses.asdict(self.trust)}
-        return {"teacher": self.name, "sha256": self.sha256, **scores}
+        return {
+            "teacher": self.name,
+            "sha256": self.sha256,
+            **scores,
+            **({"settings": dict(self.settings)} if self.settings else {}),
+        }
+
+    def key(self) -> str:
+        """What its predictions depend on."""
+        settings = [f"{name}={value}" for name, value in sorted(self.settings.items())]
+        return " ".join([self.sha256, ", ".join(self.labels), *settings])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,11 +111,13 @@ def pseudo_label(
     if not filler.filled:
         return PseudoLabelled(dataset)
     samples = []
-    for index, sample in enumerate(dataset.samples):
-        samples.append(filler.fill(sample))
-        if progress is not None:
-            progress(index + 1, len(dataset))
-    filler.write()
+    try:
+        for index, sample in enumerate(dataset.samples):
+            samples.append(filler.fill(sample))
+            if progress is not None:
+                progress(index + 1, len(dataset))
+    finally:
+        filler.write()  # predictions take long: those of a stopped run are used by the next
     return filler.result(dataset, samples)
 
 
@@ -122,9 +136,8 @@ class _Known:
     ) -> _Known:
         classes = teacher.classes(dataset.labels)
         fills = wanted & set(classes.values())
-        key = f"{teacher.sha256} {', '.join(teacher.labels)}"
         path = cache(teacher) if cache and fills else None
-        return cls(teacher, classes, fills, PredictionCache(path, key, classes, teacher.lower, dataset.labels))
+        return cls(teacher, classes, fills, PredictionCache(path, teacher.key(), classes, teacher.lower, dataset.labels))
 
     def find(self, sample: Sample, image: Callable[[], Image]) -> Detections:
         """Its boxes in classes of the dataset."""

@@ -56,7 +56,8 @@ NAMES = ("a", "b", "car", "d", "e", "dog", "g", "Face")
 
 
 def teacher(found: Finder, threshold: float = 0.5, lower: float = 0.2, name: str = "t.onnx", **more: Any) -> PseudoLabeler:
-    return PseudoLabeler(found, NAMES, name, more.pop("sha256", "abc"), lower, Trust(threshold, **more))
+    own = {key: more.pop(key) for key in ("sha256", "settings") if key in more}
+    return PseudoLabeler(found, NAMES, name, **{"sha256": "abc", **own}, lower=lower, trust=Trust(threshold, **more))
 
 
 def boxes_of(labelled: PseudoLabelled, index: int = 0) -> Boxes:
@@ -120,6 +121,11 @@ def test_the_record_names_the_teachers_and_what_they_gave(finder: Finder) -> Non
     }
 
 
+def test_settings_are_in_the_record(finder: Finder) -> None:
+    [one] = pseudo_label(faces(1), [teacher(finder, settings={"decode": "yolox"})]).record["teachers"]
+    assert one["settings"] == {"decode": "yolox"}
+
+
 def test_several_teachers_of_a_class_must_agree(finder: Finder) -> None:
     other = Finder(((1, 1, 10.25, 8), 0.3, THEIR_CAR), ((1, 20, 10, 29), 0.7, THEIR_CAR))
     labelled = pseudo_label(faces(1), [teacher(finder), teacher(other, name="u.onnx")])
@@ -164,12 +170,24 @@ def test_it_is_done_once(finder: Finder, tmp_path: Path) -> None:
     [
         pytest.param({"sha256": "other"}, id="another teacher"),
         pytest.param({"lower": 0.1}, id="a lower threshold"),
+        pytest.param({"settings": {"decode": "yolox"}}, id="other settings"),
     ],
 )
 def test_what_another_asked_for_is_not_used(finder: Finder, tmp_path: Path, change: dict[str, Any]) -> None:
     for more in ({}, change):
         pseudo_label(faces(), [teacher(finder, **more)], **options(tmp_path / "pseudo.json"))
     assert finder.asked == 6
+
+
+def test_predictions_of_a_stopped_run_are_kept(finder: Finder, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pseudo_label(faces(), [teacher(finder)], progress=stop, **options(tmp_path / "pseudo.json"))
+    pseudo_label(faces(), [teacher(finder)], **options(tmp_path / "pseudo.json"))
+    assert finder.asked == 3
 
 
 def test_predictions_for_other_classes_are_not_used(finder: Finder, tmp_path: Path) -> None:
