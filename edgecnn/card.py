@@ -27,11 +27,13 @@ from edgecnn.schema import (
     unchanged,
 )
 from edgecnn.task_names import TASK_NAMES, TaskName
+from edgecnn.tensor_pack import pack_size
 from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 
 CARD_KEY = "edgecnn.card"
 ACCEPTED = "accepted"  # key in the parity of a file that was kept out of tolerance: a list of what is
 CARD_VERSION = 1
+READ = "outputs"  # key in the options of a decoder: the names of the outputs that it reads, where the file has more
 WRAPPED_KEY = "wrapped"  # in the record ``model`` of a card that was written into another tool's file: the name of that file
 
 Resize = Literal["letterbox", "stretch", "crop"]
@@ -71,7 +73,8 @@ class Preprocess:
     ``size`` is (height, width) of the input. ``letterbox`` keeps the aspect ratio and pads with ``pad_value``; ``align`` places the
     image in the centre or in the top-left corner. ``stretch`` ignores the aspect ratio. ``crop`` scales the image until it covers
     the input and crops the centre. ``input_dtype`` is uint8 for a model that takes raw pixels. ``signal`` describes the input of a model
-    of signals: a grey image with a row for each channel (``edgecnn.signals.window_image``).
+    of signals: a grey image with a row for each channel (``edgecnn.signals.window_image``). ``tensors`` are the inputs of a model that
+    takes tensors instead of an image; ``size`` is then that of the image that holds their bytes (``edgecnn.tensor_pack``).
     Raises ``ValueError`` for an unknown resize rule, alignment or colour order, and for values that do not fit.
     """
 
@@ -84,6 +87,7 @@ class Preprocess:
     std: tuple[float, ...] = (1.0,)
     input_dtype: str = "float32"
     signal: SignalInput | None = None
+    tensors: tuple[TensorSpec, ...] = ()
 
     def __post_init__(self) -> None:
         _one_of(self.resize, Resize, "a resize rule")
@@ -99,6 +103,8 @@ class Preprocess:
             raise ValueError(f"mean {self.mean} or std {self.std} is no finite number")
         if self.signal is not None and (self.color != "gray" or len(self.signal.channels) != self.size[0]):
             raise ValueError(f"a signal of {len(self.signal.channels)} channels is a grey image of that height, not {self.size}")
+        if self.tensors and (self.color != "gray" or self.size != pack_size(self.tensors) or not self.is_raw):
+            raise ValueError(f"the size {self.size} is not that of the bytes of the inputs")
         if any(len(values) not in (1, self.channels) for values in (self.mean, self.std)) or 0 in self.std:
             raise ValueError(
                 f"mean {self.mean} and std {self.std} do not fit {self.channels} channels: "
@@ -164,8 +170,9 @@ class ModelCard:
     def to_json(self) -> str:
         """The card as one line of JSON, keys in field order."""
         record = dataclasses.asdict(self)
-        if self.preprocess.signal is None:
-            del record["preprocess"]["signal"]  # a card of images stays as it was
+        for key in ("signal", "tensors"):
+            if not record["preprocess"][key]:
+                del record["preprocess"][key]  # a card of images stays as it was
         return dump_json({"version": CARD_VERSION, **record}, separators=(",", ":"))
 
     @classmethod
@@ -190,7 +197,8 @@ class ModelCard:
 
 def _preprocess(record: Mapping[str, Any]) -> Preprocess:
     signal = record.get("signal")
-    return Preprocess(**{**record, "signal": None if signal is None else SignalInput(**signal)})
+    tensors = tuple(TensorSpec(**spec) for spec in record.get("tensors", ()))
+    return Preprocess(**{**record, "signal": None if signal is None else SignalInput(**signal), "tensors": tensors})
 
 
 def _supported(record: Any, where: str) -> Any:
@@ -224,6 +232,10 @@ _SPEC = record(
     {"layout": one_of(*LAYOUTS), "scale": nullable(number(1e-30)), "zero_point": nullable(integer(-(2**31), 2**31))},
 )
 _SIGNAL = record({"rate_hz": number(0), "hop": integer(1, 2**31), "channels": items(text(), least=1, most=65535)})
+_TENSOR = record(  # fixed sizes of float32, at most as many bytes as an image has pixels
+    {"name": text(), "shape": items(integer(1, MAX_PIXELS), least=1, most=8), "dtype": one_of("float32")},
+    {"layout": one_of(""), "scale": nullable(number(1e-30)), "zero_point": nullable(integer(-(2**31), 2**31))},
+)
 _PREPROCESS = record(
     {"size": items(_SIZE, least=2, most=2)},
     {
@@ -235,6 +247,7 @@ _PREPROCESS = record(
         "std": _PER_CHANNEL,
         "input_dtype": one_of(*DTYPES),
         "signal": _SIGNAL,
+        "tensors": items(_TENSOR, least=1, most=64),
     },
 )
 _DECODE_OPTIONS = record(
@@ -251,6 +264,7 @@ _DECODE_OPTIONS = record(
         "match_threshold": number(-1, 1),
         "upscale": integer(1, 16),
         "noise": number(0, 255),
+        READ: items(text(), least=1, most=64),
     },
     others=plain,
 )

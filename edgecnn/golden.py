@@ -219,6 +219,11 @@ def _real_image(png: Array, block: int, height: int, width: int, channels: int) 
     return _enlarged(_from_png(png, channels), block, height, width)
 
 
+def png_size(image: Image) -> int:
+    """How many bytes an image takes in a golden."""
+    return len(_png(image))
+
+
 def _png(image: Image) -> bytes:
     return bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
 

@@ -52,6 +52,11 @@ def read_npz(data: bytes, *, most_arrays: int, most_bytes: int) -> Mapping[str, 
     return arrays
 
 
+def read_npy(data: bytes) -> Array:
+    """The array of an .npy, which can't be written to; raises ``SchemaError`` for anything else."""
+    return _array(data, "npy")
+
+
 def picked(arrays: Mapping[str, Array], name: str, dtype: type, columns: int | tuple[int, ...] = 0, *, prefix: str = "") -> Any:
     """The array ``prefix + name``: (n,), or (n, ``columns``) of ``dtype`` with finite values; else ``SchemaError``
     is raised. Several ``columns`` are alternatives."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 
 from edgecnn.card import Preprocess
 from edgecnn.rotated import moved
+from edgecnn.tensor_pack import unpack
 from edgecnn.types import Array, Detections, Float32, Image, TensorSpec
 
 
@@ -183,6 +185,30 @@ def _as_dtype(real: Float32, spec: TensorSpec) -> Array:
     if spec.scale is not None:
         real = real / np.float32(spec.scale) + np.float32(spec.zero_point or 0)
     return np.clip(np.rint(real), limits.min, limits.max).astype(spec.dtype)
+
+
+def preparer(
+    preprocess: Preprocess, inputs: Sequence[TensorSpec], buffers: Mapping[str, Array] | None = None
+) -> Preprocessor | TensorPreparer:
+    """What turns frames into the inputs of a model, in ``buffers`` by name where they are given."""
+    if preprocess.tensors:
+        return TensorPreparer(preprocess, buffers)
+    return Preprocessor(preprocess, inputs[0], None if buffers is None else buffers[inputs[0].name])
+
+
+class TensorPreparer:
+    """Turns the packed tensors of a frame into the inputs of a model."""
+
+    def __init__(self, preprocess: Preprocess, buffers: Mapping[str, Array] | None = None) -> None:
+        self._specs, self._buffers = preprocess.tensors, buffers
+
+    def __call__(self, image: Image) -> tuple[dict[str, Array], Geometry]:
+        """The tensors by name; raises ``InputError`` for a frame that is an image."""
+        feeds = unpack(image, self._specs)
+        for name, buffer in (self._buffers or {}).items():
+            np.copyto(buffer, feeds[name])
+        height, width = image.shape[:2]
+        return feeds, Geometry(1.0, 1.0, 0.0, 0.0, width, height)
 
 
 class Preprocessor:

@@ -35,26 +35,39 @@ AUTO = "auto"  # in place of precisions: the quickest file that is verified
 
 
 @dataclass(frozen=True, slots=True)
+class InputTensor:
+    """An input of a model of tensors; without a ``name`` it is called as in the forward method of the model."""
+
+    shape: tuple[int, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelOptions:
     """Options for a model that has no card.
 
     ``card`` holds task, labels, preprocessing and decoding; ``weights`` is a file for ``package.module:factory``, and ``weights_key``
-    the dictionary in it where it holds several; ``input_shape`` is (1, C, H, W); ``output_names`` name the output tensors in order.
+    the dictionary in it where it holds several; ``input_shape`` is (1, C, H, W), ``input_tensors`` are the inputs of a model of tensors
+    instead; ``output_names`` name the output tensors in order; of these the decoder reads ``decode_outputs``
+    (default: all), and the others are kept in the file as they are.
     """
 
     card: CardOptions = field(default_factory=CardOptions)
     weights: Path | None = None
     weights_key: str = ""
     input_shape: tuple[int, ...] | None = None
+    input_tensors: tuple[InputTensor, ...] = ()
     output_names: tuple[str, ...] = ()
+    decode_outputs: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
         """The options that are set, by their names on the command line; labels as a tuple of names."""
         own = {
             "weights": self.weights,
             "weights_key": self.weights_key,
-            "input": self.input_shape,
+            "input": self.input_shape or self.input_tensors,
             "output_names": self.output_names,
+            "decode_outputs": self.decode_outputs,
         }
         return {name: value for name, value in own.items() if value} | self.card.given()
 

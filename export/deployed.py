@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecnn.card import ModelCard
+from edgecnn.card import READ, ModelCard
 from edgecnn.export.inference_check import flatten
 from edgecnn.postprocess.cells import cell_count, cells
 from edgecnn.postprocess.yolo import STRIDES, layout_of
@@ -66,7 +66,7 @@ class DecodedMaps(nn.Module):
 
 def deployed(model: nn.Module, card: ModelCard) -> tuple[nn.Module, ModelCard]:
     """``model`` in its deployed form, and the card with a sentence on what was taken; both unchanged where there is nothing to do."""
-    if card.decode.name not in ("yolo", "yolox", "yolo-obb"):
+    if READ in card.decode.options or card.decode.name not in ("yolo", "yolox", "yolo-obb"):
         return model, card
     shapes = _shapes(model, card)
     if len(shapes) < 2:

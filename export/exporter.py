@@ -15,7 +15,7 @@ from edgecnn.card import ACCEPTED, ModelCard, Precision
 from edgecnn.errors import BackendError, InputError, ParityError
 from edgecnn.export.config import FORMATS, GraphOptions, check_overwrite, check_targets, file_name
 from edgecnn.export.fold import fold_preprocessing
-from edgecnn.export.graph import Deployable, example, inference_copy, wrap
+from edgecnn.export.graph import Deployable, example, examples, inference_copy, output_names, wrap
 from edgecnn.export.nms.attach import save_program, with_nms
 from edgecnn.export.nms.decoders import check_decoder
 from edgecnn.export.publish import publish, report_write_errors, staging_folder
@@ -25,6 +25,7 @@ from edgecnn.export.quiet import quiet
 from edgecnn.export.refusal import refused
 from edgecnn.export.reparametrize import fused
 from edgecnn.export.steps import ExportStep, Note, ignore, tools
+from edgecnn.export.tensor_graph import TensorGraph, wrap_tensors
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.diagnose import Cause, diagnose
 from edgecnn.export.verify.goldens import golden_texts, select_goldens
@@ -92,7 +93,7 @@ class PreparedModel:
     exported in int8, and ``unrounded`` is the reference without rounding.
     """
 
-    graph: Deployable
+    graph: Deployable | TensorGraph
     card: ModelCard
     reference: Reference
     programs: dict[str, Any] = field(default_factory=dict)
@@ -113,7 +114,7 @@ class PreparedModel:
             try:
                 with quiet():
                     self.programs[format] = import_module(FORMATS[format]).convert(
-                        self.graph, example(self.card, self.graph.options)
+                        self.graph, *examples(self.card, self.graph.options)
                     )
             except (KeyboardInterrupt, MemoryError, InputError):
                 raise
@@ -166,6 +167,8 @@ def prepare(
             "leave out --layout, --input-dtype, --batch and --dynamic-size",
         )
     plain = mine.plain() if isinstance(mine, QuantizedModel) else mine
+    if card.preprocess.tensors:
+        return _prepare_tensors(plain, card, options)
     shape = (1, card.preprocess.channels, *card.preprocess.size)
     deployed = plain if found else fused(plain, shape)
     if options is not None and options.nms:
@@ -179,6 +182,13 @@ def prepare(
     training = {key: value for key, value in card.training.items() if key != "history"}  # long, and in the checkpoint
     source, unrounded = (Reference(net, card, names, final) for net in (mine if found else plain, plain))
     return PreparedModel(graph, artifact_card.replace(training=training), source, {}, found, unrounded if found else None)
+
+
+def _prepare_tensors(model: nn.Module, card: ModelCard, options: GraphOptions | None) -> PreparedModel:
+    """``prepare`` for a model that takes tensors."""
+    deployed = fused(model, *(spec.shape for spec in card.preprocess.tensors))
+    graph, artifact_card = wrap_tensors(deployed, card, options, output_names)
+    return PreparedModel(graph, artifact_card, Reference(model, card, graph.names))
 
 
 @one_thread()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +16,9 @@ from torch.nn.parameter import is_lazy
 from edgecnn.errors import InputError
 from edgecnn.export.inference_check import all_same, check_inference, flatten, same
 from edgecnn.export.weights_record import FACTORY, RANDOM
+from edgecnn.models.factories import build_model
 from edgecnn.models.fit_weights import LoadedWeights, load_weights_file
 from edgecnn.models.misfit import listed
-from edgecnn.models.weights_file import reason_of
-
-
-def build_model(target: str) -> nn.Module:
-    """The model that ``package.module:factory`` returns, in eval mode; the working directory is searched too.
-
-    Raises ``InputError`` for a missing module or factory, for a factory that fails, and for a result that is not a model.
-    """
-    module_name, _, factory_name = target.partition(":")
-    module = _import_module(module_name)
-    factory = getattr(module, factory_name, None)
-    if not callable(factory):
-        raise InputError(f"{module_name} has no function or class {factory_name!r}", "name it as package.module:factory")
-    try:
-        model = factory()
-    except Exception as error:
-        raise InputError(f"{target}() failed: {reason_of(error)}", "make it callable without arguments") from error
-    if not isinstance(model, nn.Module):
-        raise InputError(f"{target}() returned {type(model).__name__}, not a torch.nn.Module", "return the model itself")
-    return model.eval()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +30,26 @@ class BuiltModel:
     record: dict[str, Any]
 
 
-def load(target: str, weights: Path | None, key: str, shape: tuple[int, ...]) -> BuiltModel:
-    """The model of a factory for an input of ``shape``, filled with ``weights``.
+def load(target: str, weights: Path | None, key: str, *shapes: tuple[int, ...]) -> BuiltModel:
+    """The model of a factory for inputs of ``shapes``, filled with ``weights``.
 
     It is made twice: what differs between the two is left to chance. With weights that is refused, without it is told.
     Raises ``InputError`` as ``build_model`` and ``load_weights`` do.
     """
-    model, twin = (_with_layers_made(build_model(target), shape) for _ in range(2))
+    model, twin = (_with_layers_made(build_model(target), shapes) for _ in range(2))
     if weights is None:
         return BuiltModel(model, "", {"source": RANDOM if _differing(model, twin) else FACTORY})
     loaded, digest = load_weights(model, weights, key)
     load_weights(twin, weights, key)
-    _check_nothing_random(target, model, twin, shape)
+    _check_nothing_random(target, model, twin, shapes)
     return BuiltModel(model, digest, loaded.record())
 
 
-def _with_layers_made(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+def _with_layers_made(model: nn.Module, shapes: Sequence[tuple[int, ...]]) -> nn.Module:
     """``model``, run once if it has layers that take their shapes from the first input."""
     if any(is_lazy(value) for value in (*model.parameters(), *model.buffers())):
         with torch.no_grad(), suppress(Exception):  # what is wrong with the input is said when the model is exported
-            model(torch.zeros(shape))
+            model(*(torch.zeros(shape) for shape in shapes))
         if any(is_lazy(value) for value in (*model.parameters(), *model.buffers())):
             raise InputError("the model has lazy layers that its input does not make", "give the input of the model with --input")
     return model
@@ -85,38 +65,23 @@ def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
     return [(name, value.detach()) for name, value in (*model.named_parameters(), *model.named_buffers())]
 
 
-def _check_nothing_random(target: str, model: nn.Module, twin: nn.Module, shape: tuple[int, ...]) -> None:
-    image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+def _check_nothing_random(target: str, model: nn.Module, twin: nn.Module, shapes: Sequence[tuple[int, ...]]) -> None:
+    inputs = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for shape in shapes]
     try:
         with torch.no_grad():
-            outputs = [flatten(one(image)) for one in (model, twin)]
+            outputs = [flatten(one(*inputs)) for one in (model, twin)]
     except InputError:
         raise
     except Exception:  # a model that does not take this input is refused later, with the reason
         return
     if not all_same(*outputs):
-        check_inference(model, shape)  # a forward pass that is random itself has its own message
+        check_inference(model, *shapes)  # a forward pass that is random itself has its own message
         names = _differing(model, twin)
         raise InputError(
             f"{target}() leaves numbers to chance that are not in --weights{f' ({listed(names)})' if names else ''}: "
             "made twice, the model gives two outputs",
             "make them parameters or buffers of the state dict, or give them fixed values",
         )
-
-
-def _import_module(name: str) -> Any:
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        fix = (
-            "run the command where it can be imported" if error.name and name.startswith(error.name) else f"install {error.name}"
-        )
-        raise InputError(f"{name} can't be imported: no module named {error.name}", fix) from error
-    except Exception as error:
-        raise InputError(f"{name} can't be imported: {reason_of(error)}", "correct the module") from error
-    finally:
-        sys.path.remove(str(Path.cwd()))
 
 
 def load_weights(model: nn.Module, path: Path, key: str = "") -> tuple[LoadedWeights, str]:

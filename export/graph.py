@@ -15,6 +15,7 @@ from edgecnn.errors import InputError, first_line
 from edgecnn.export.config import GraphOptions
 from edgecnn.export.inference_check import check_inference, flatten
 from edgecnn.export.quiet import quiet
+from edgecnn.export.tensor_graph import needed_inputs, tensor_examples
 from edgecnn.tasks import check_outputs, find
 from edgecnn.types import TensorSpec
 
@@ -36,7 +37,7 @@ class Deployable(nn.Module):
         self, model: nn.Module, preprocess: Preprocess, names: tuple[str, ...], options: GraphOptions | None = None
     ) -> None:
         super().__init__()
-        self.model, self.names = model, names
+        self.model, self.names, self.input_names = model, names, (IMAGE,)
         self.options = options or GraphOptions()
         if self.options.input_dtype == "float32":  # colour order and scale are left to the caller
             preprocess = dataclasses.replace(
@@ -121,6 +122,11 @@ def example(card: ModelCard, options: GraphOptions | None = None) -> Tensor:
     return pixels if spec.dtype == "uint8" else pixels.float() / 127.5 - 1
 
 
+def examples(card: ModelCard, options: GraphOptions | None = None) -> tuple[Tensor, ...]:
+    """Example inputs of the exported graph: an image, or the tensors of a model that takes tensors."""
+    return tensor_examples(card) if card.preprocess.tensors else (example(card, options),)
+
+
 def wrap(model: nn.Module, card: ModelCard, options: GraphOptions | None = None) -> tuple[Deployable, ModelCard]:
     """The deployable graph around ``model`` (a copy that may be changed) and the card of its artifacts.
 
@@ -163,6 +169,12 @@ def _dry_run(model: nn.Module, card: ModelCard, options: GraphOptions) -> Any:
         with torch.no_grad():
             return model(torch.zeros(shape))
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
+        needed = needed_inputs(model)
+        if len(needed) > 1:
+            raise InputError(
+                f"the model takes {len(needed)} inputs ({', '.join(needed)}), not one image",
+                "give --task raw and the shape of each: --input 1x3x64x64,1x6",
+            ) from error
         raise InputError(
             f"the model does not accept a {'x'.join(map(str, shape))} float32 input: {first_line(error)}",
             "give its input shape as --input 1x3xHxW, and --color gray for one channel"

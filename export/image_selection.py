@@ -20,6 +20,8 @@ from edgecnn.data.recognition import report_lines
 from edgecnn.data.split_names import HELD_OUT, TRAIN
 from edgecnn.errors import InputError
 from edgecnn.export.quantize.calibration import Calibration
+from edgecnn.export.tensor_selection import select_tensors
+from edgecnn.tasks import find
 from edgecnn.types import Image
 
 SCENE = "scene:"
@@ -54,6 +56,12 @@ def select_images(
     Raises ``InputError`` for data that can't be read, is too small or is not for training (the last two unless ``force``), and, with
     ``strict``, for problems in it.
     """
+    if card.preprocess.tensors:
+        if evaluate:
+            find(card.task).check_measure()
+        return ImageSelection(
+            *select_tensors(card.preprocess.tensors, calibration, count, seed, verify, verify_count, force=force)
+        )
     calibration, verify, evaluate = (uri and _with_class_numbers(uri) for uri in (calibration, verify, evaluate))
     checking = None if verify is None else for_task(_to_verify(verify, verify_count), card)
     if strict and checking is not None:

@@ -43,18 +43,22 @@ def check_program(program: ExportedProgram, path: object) -> None:
         raise InputError(f"{path} changes its own buffers with each image ({changed[0]}), as in training mode", EVAL)
 
 
-def check_inference(model: nn.Module, shape: Sequence[int]) -> None:
+def check_inference(model: nn.Module, *shapes: Sequence[int]) -> None:
     """Raise ``InputError`` where the output for an image depends on chance, on training or on the other images of a batch.
 
-    ``shape`` is (1, C, H, W). A model that does not take such an input is left for the caller to report.
+    ``shapes`` are those of the inputs, for most models one of (1, C, H, W). A model that does not take them is left for the caller
+    to report.
     """
-    one, partner = (torch.rand(tuple(shape), generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    one, partner = (
+        [torch.rand(tuple(shape), generator=torch.Generator().manual_seed(seed)) for shape in shapes] for seed in (0, 1)
+    )
+    batched = all(len(shape) > 1 and shape[0] == 1 for shape in shapes)
     watcher = _Watcher()
     with torch.no_grad():
         try:
             with watcher:
-                first = flatten(model(one))
-            second = flatten(model(one))
+                first = flatten(model(*one))
+            second = flatten(model(*one))
         except InputError:
             raise
         except Exception:  # the caller runs it, too, and gives the reason
@@ -65,7 +69,9 @@ def check_inference(model: nn.Module, shape: Sequence[int]) -> None:
             raise InputError("the model gives two outputs for the same image", MAKE_FIXED)
         others: list[list[Tensor]] = []
         with suppress(Exception):  # many models take one image only
-            others = [flatten(model(torch.cat([one, other]))) for other in (partner, torch.zeros_like(partner))]
+            zeros = [torch.zeros_like(tensor) for tensor in partner]
+            pairs = [[torch.cat(pair) for pair in zip(one, other, strict=True)] for other in (partner, zeros)] if batched else []
+            others = [flatten(model(*pair)) for pair in pairs]
     if others and not all_same(*([value[:1] for value in outputs if value.ndim and len(value) == 2] for outputs in others)):
         raise InputError("the model's output for an image depends on the other images of the batch", MAKE_FIXED)
 

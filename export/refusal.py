@@ -9,24 +9,32 @@ from pathlib import Path
 from edgecnn.errors import InputError, first_line
 
 _SOURCE = re.compile(r'File "([^"]+)", line (\d+), in \w+\n\s*([^\n]+)')
+_COLORS = re.compile(r"\x1b\[[0-9;]*m|\\x1b\[[0-9;]*m")
 _OPERATORS = (
     re.compile(r"aten(?:::|\.)(\w+)"),
     re.compile(r"operat(?:or|ion|ions|ors)?:? ['\"<]?((?:\w+[.:]+)?\w*[A-Z_.]\w+)['\">]?"),
 )
-DATA_DEPENDENT = ("data-dependent", "GuardOnDataDependent", "Dynamic control flow")
+DATA_DEPENDENT = ("data-dependent", "GuardOnDataDependent", "Dynamic control flow", "ConcretizationTypeError")
 
 
 def refused(what: str, error: Exception, otherwise: str) -> InputError:
     """``what`` was refused with ``error``; ``otherwise`` is the fix where the error names neither an operator nor a line."""
-    texts = [f"{type(one).__name__}: {one}" for one in _chain(error)]
-    return InputError(f"{what}: {type(error).__name__}: {first_line(error)}", _fix("\n".join(texts)) or otherwise)
+    text = "\n".join(f"{type(one).__name__}: {one}" for one in _chain(error))
+    if _depends_on_values(text):
+        return InputError(f"{what}: what it computes depends on the values of its input", _fix(text))
+    reason = _COLORS.sub("", first_line(error))
+    return InputError(f"{what}: {type(error).__name__}: {reason}", _fix(text) or otherwise)
+
+
+def _depends_on_values(text: str) -> bool:
+    return any(word in text for word in DATA_DEPENDENT)
 
 
 def _fix(text: str) -> str:
     line = _SOURCE.findall(text)
-    if any(word in text for word in DATA_DEPENDENT):
+    if _depends_on_values(text):
         where = _place(line[-1]) if line else "the forward pass"
-        return f"remove what depends on the values of the image, a branch or a shape: {where}"
+        return f"remove what depends on the values of the input, a branch or a shape: {where}"
     for pattern in _OPERATORS:
         found = pattern.search(text)
         if found:

@@ -17,19 +17,20 @@ from edgecnn.export.quiet import quiet
 METHODS = ("switch_to_deploy", "reparameterize", "fuse", "fuse_repvgg_block")
 
 
-def fused(model: nn.Module, shape: Sequence[int]) -> nn.Module:
+def fused(model: nn.Module, *shapes: Sequence[int]) -> nn.Module:
     """A copy of ``model`` with fused branches, or ``model`` itself where it has none or its outputs would change.
 
-    ``shape`` is that of an input, (1, C, H, W). The model is as exact as before, but quicker, and rounds better to 8 bits.
+    ``shapes`` are those of the inputs, for most models one of (1, C, H, W). The model is as exact as before, but quicker, and rounds
+    better to 8 bits.
     """
     if not any(_method(module) for module in model.modules()):
         return model
-    image = torch.rand(tuple(shape), generator=torch.Generator().manual_seed(0))
+    inputs = [torch.rand(tuple(shape), generator=torch.Generator().manual_seed(0)) for shape in shapes]
     try:
         with quiet(), torch.no_grad():
             result = copy.deepcopy(model)
             result = _fuse(result)
-            return result if all_same(flatten(model(image)), flatten(result.eval()(image))) else model
+            return result if all_same(flatten(model(*inputs)), flatten(result.eval()(*inputs))) else model
     except Exception:  # a method of that name with another purpose
         return model
 

@@ -13,7 +13,7 @@ from edgecnn.card import ACCEPTED, ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.for_task import for_task
 from edgecnn.data.problems import check_strict
-from edgecnn.errors import EdgeCnnError
+from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.export import deployed, weights_record
 from edgecnn.export.budget.auto import quickest
 from edgecnn.export.budget.shared import SharedSensitivities
@@ -64,6 +64,8 @@ def export_all(
     config: ExportConfig, model: nn.Module, card: ModelCard, report: Report = _ignore, warn: Report = _ignore
 ) -> list[Artifact]:
     """``run_exports`` for a model that is loaded already; ``card`` is the checkpoint's."""
+    if card.preprocess.tensors and config.max_drop is not None:
+        raise InputError("--max-drop needs one image as the input of the model", "leave it out for a model of tensors")
     check_targets(config.formats, config.tried, calibrated=config.calibration is not None or has_trained_ranges(model))
     name = config.name or card.name
     files = [file_name(name, format, precision) for format in config.formats for precision in config.tried]
@@ -129,9 +131,9 @@ class FailedExportsError(EdgeCnnError):
     def __init__(self, errors: Mapping[str, EdgeCnnError], count: int) -> None:
         self.errors = errors
         reasons = ", ".join(f"{file} ({error.problem})" for file, error in errors.items())
-        super().__init__(
-            f"{len(errors)} of {count} files were not exported: {reasons}", "what helps is written above, below each of them"
-        )
+        fixes = {error.fix for error in errors.values()}
+        fix = fixes.pop() if len(fixes) == 1 else "what helps is written above, below each of them"
+        super().__init__(f"{len(errors)} of {count} files were not exported: {reasons}", fix)
         if all(error.exit_code == 1 for error in errors.values()):
             self.exit_code = 1
 
@@ -261,6 +263,9 @@ def _labels(card: ModelCard) -> str:
 def describe(card: ModelCard) -> str:
     """Input, preprocessing, decoder and origin of the weights: what to check first when an exported file is wrong."""
     pre = card.preprocess
+    if pre.tensors:
+        inputs = ", ".join(f"{spec.name} {'x'.join(map(str, spec.shape))}" for spec in pre.tensors)
+        return f"{card.name}: {card.task}, inputs {inputs}\n{weights_record.line(card)}"
     size, scale = "x".join(map(str, pre.size)), f"(pixel - {_numbers(pre.mean)}) / {_numbers(pre.std)}"
     image = f"input {size} {pre.color}, {pre.resize}, {scale}"
     first = f"{card.name}: {card.task}, {_labels(card)}{image}, decoder {card.decode.name}"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from edgecnn.card import Decode, ModelCard, Preprocess
-from edgecnn.errors import InputError
+from edgecnn.card import READ, Decode, ModelCard, Preprocess
+from edgecnn.errors import ArtifactError, InputError
 from edgecnn.export import factory, program, weights_record
 from edgecnn.export.config import ModelOptions
 from edgecnn.export.deployed import deployed
-from edgecnn.models import load_checkpoint
+from edgecnn.export.tensor_graph import tensor_card
+from edgecnn.models.checkpoint import SUFFIX, load_checkpoint, read_card
+from edgecnn.models.factories import is_factory, name_factory
 from edgecnn.postprocess import find
 from edgecnn.tasks import TASKS, for_decoder
 from edgecnn.thresholds import DECODE_OPTIONS
@@ -30,16 +33,33 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
     """
     if Path(target).suffix == program.SUFFIX:
         return _from_program(Path(target), options)
-    # a path may contain a colon, too (C:\model.safetensors)
-    if ":" in target and not Path(target).exists():
+    if is_factory(target):
         return _from_factory(target, options)
-    model, card = load_checkpoint(target)
+    return _with_options(*load_checkpoint(target), options)
+
+
+def _with_options(model: nn.Module, card: ModelCard, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
+    """A checkpoint, whose card has all settings but the thresholds of the decoder."""
     given = options.given()
     refused = [name for name in given if name not in DECODE_OPTIONS]
     if refused:
         option = refused[0].replace("_", "-")
         raise InputError(f"--{option} can't be used with a checkpoint, whose card already has this setting", "remove the option")
     return model, card.replace(decode=Decode(card.decode.name, {**card.decode.options, **given}))
+
+
+def _checkpoint_of(target: str, weights: Path) -> tuple[nn.Module, ModelCard] | None:
+    """The checkpoint at ``weights``, where it holds the weights of the factory ``target``, as `edgecnn compress` writes it."""
+    if weights.suffix != SUFFIX or not weights.is_file():
+        return None
+    try:
+        card = read_card(weights)
+    except ArtifactError:  # weights without a card
+        return None
+    if card.model.get("name") != target:
+        return None
+    name_factory(target)
+    return load_checkpoint(weights)
 
 
 def _from_program(path: Path, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
@@ -56,6 +76,11 @@ def _from_program(path: Path, options: ModelOptions) -> tuple[nn.Module, ModelCa
 
 
 def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
+    if options.weights is not None and (found := _checkpoint_of(target, options.weights)) is not None:
+        rest = dataclasses.replace(options, weights=None)
+        return _with_options(*found, rest)
+    if options.input_tensors:
+        return _of_tensors(target, options)
     if options.input_shape is None:
         raise InputError("the input shape of the model is unknown", "give it, for example --input 1x3x224x224")
     card = make_card(target.partition(":")[2], options.input_shape, options)
@@ -63,12 +88,29 @@ def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelC
     return deployed(built.model, card.replace(sha256=built.sha256, training={weights_record.KEY: built.record}))
 
 
+def _of_tensors(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
+    given, shapes = options.card.given(), [one.shape for one in options.input_tensors]
+    if given.get("task", "raw") != "raw":
+        shown = ", ".join("x".join(map(str, shape)) for shape in shapes)
+        raise InputError(
+            f"--task {given['task']} needs one image as its input, 1xCxHxW with 1 or 3 channels, not {shown}",
+            "give --task raw, which takes any inputs",
+        )
+    refused = [name for name in given if name not in ("task", "decode")]
+    if refused:
+        option = refused[0].replace("_", "-")
+        raise InputError(f"--{option} can't be used with a model of tensors, which are not prepared", "remove the option")
+    built = factory.load(target, options.weights, options.weights_key, *shapes)
+    card = tensor_card(target.partition(":")[2], built.model, options.input_tensors, options.output_names)
+    return built.model, card.replace(sha256=built.sha256, training={weights_record.KEY: built.record})
+
+
 def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> ModelCard:
     """A card for a model without one; defaults: RGB, pixels scaled to 0..1, resize rule and decoder of the task."""
     if len(shape) != 4 or shape[0] != 1 or shape[1] not in (1, 3):
         raise InputError(
             f"input shape {'x'.join(map(str, shape))} is not 1xCxHxW with 1 or 3 channels",
-            "give it, for example --input 1x3x224x224",
+            "give it, for example --input 1x3x224x224, or --task raw for a model whose input is no image",
         )
     given = options.card.given()
     if "task" not in given:
@@ -78,7 +120,8 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
         raise InputError("the class names are unknown", "give them with --labels a,b,c or --labels FILE, one name per line")
     if "decode" not in given and not task.default_decoder:
         raise InputError("the decoder of the outputs is unknown", "name it with --decode, for example yolox or yolo")
-    decode = Decode(given.get("decode", task.default_decoder), _only(given, DECODE_OPTIONS))
+    limits = _only(given, DECODE_OPTIONS) | ({READ: list(options.decode_outputs)} if options.decode_outputs else {})
+    decode = Decode(given.get("decode", task.default_decoder), limits)
     find(decode.name)
     if decode.name not in task.decoders:
         raise InputError(

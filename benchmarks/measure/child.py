@@ -53,7 +53,7 @@ def cold_start(setup: dict[str, Any]) -> tuple[Predictor, dict[str, Any]]:
     options = card_options(setup["options"])
     predictor = Predictor(path, setup["device"], threads=setup["threads"], requests=setup["requests"], options=options)
     loaded = monotonic()
-    image = _gray_frame()
+    image = _first_frame(predictor)
     worker = predictor.worker()
     worker(image)
     first = monotonic()
@@ -101,10 +101,12 @@ def peak_memory_mib() -> float:
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def _gray_frame() -> Any:
+def _first_frame(predictor: Predictor) -> Any:
+    """A grey image, or zeros for a model of tensors."""
     import numpy as np
 
-    return np.full(FRAME, 114, np.uint8)
+    tensors = predictor.card.preprocess.tensors
+    return np.zeros((*predictor.card.preprocess.size, 3), np.uint8) if tensors else np.full(FRAME, 114, np.uint8)
 
 
 def _connect(setup: dict[str, Any]) -> Any:

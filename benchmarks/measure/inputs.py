@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.scene_dataset import RENDERED
-from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
+from edgecnn.tensor_pack import sample as random_tensors
 from edgecnn.types import Image
 
 SCENE = "scene:cups?seed=7001&every=15"
@@ -25,9 +26,12 @@ class BenchmarkInputs:
     description: str
 
 
-def default_inputs(task: TaskName, count: int) -> BenchmarkInputs:
+def default_inputs(card: ModelCard, count: int) -> BenchmarkInputs:
     """The built-in scene where the time of decoding depends on what an image shows; noise for all others."""
-    if find(task).truth in RENDERED:
+    if card.preprocess.tensors:
+        tensors = tuple(random_tensors("noise", card.preprocess.tensors, seed) for seed in range(count))
+        return BenchmarkInputs(tensors, f"{count} samples of random tensors")
+    if find(card.task).truth in RENDERED:
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
     images = tuple(random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count))

@@ -109,7 +109,7 @@ def _store_inputs(
     count = config.protocol.input_count
     unscored = [""] * len(processes)
     if config.data is None:
-        inputs = default_inputs(processes[0].load_report.card.task, count)
+        inputs = default_inputs(processes[0].load_report.card, count)
     else:
         dataset = config.data.open(count)
         for line in report_lines(dataset):

@@ -14,9 +14,9 @@ from edgecnn.benchmarks.measure.frame_age import FrameAgeRound, live_round
 from edgecnn.benchmarks.measure.inputs import MAX_INPUT_BYTES, load_stored
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
 from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, warm_up
-from edgecnn.card import Decode
+from edgecnn.card import Decode, ModelCard
 from edgecnn.metrics import Score
-from edgecnn.preprocess import Preprocessor
+from edgecnn.preprocess import preparer
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
 from edgecnn.tasks import find
@@ -47,7 +47,7 @@ class ModelUnderTest:
     def use(self, folder: str) -> int:
         """Load the stored images and preprocess the feeds of the model clock; returns the number of feeds."""
         self.images = load_stored(Path(folder))
-        prepare = Preprocessor(self.predictor.card.preprocess, self.predictor.backend.inputs[0])
+        prepare = preparer(self.predictor.card.preprocess, self.predictor.backend.inputs)
         self.feeds = []
         for image in self.images:
             # the preprocessor reuses its output buffer
@@ -91,7 +91,7 @@ class ModelUnderTest:
             thread.start()
         for thread in threads:
             thread.join()
-        images = max(self.predictor.card.inputs[0].shape[0], 1) if clock == "model" else 1  # in one run of the file
+        images = _images(self.predictor.card) if clock == "model" else 1  # in one run of the file
         return images * sum(counts) / (perf_counter() - started)
 
     def warnings(self) -> tuple[str, ...]:
@@ -137,3 +137,8 @@ class ModelUnderTest:
         # not synchronised between threads: it does not matter if two of them take the same image
         self._turn += 1
         return self._turn % count
+
+
+def _images(card: ModelCard) -> int:
+    """The images in one input of a file."""
+    return 1 if card.preprocess.tensors else max(card.inputs[0].shape[0], 1)

@@ -147,7 +147,9 @@ class Record:
         notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
         notes += [f"warning: {warning}" for own in self.files for warning in own.warnings]
         notes += [f"no accuracy of {own.name}: {own.no_score_because}" for own in self.files if own.no_score_because]
-        batches = [(own.name, own.card.inputs[0].shape[0]) for own in self.files if own.card.inputs]
+        batches = [
+            (own.name, own.card.inputs[0].shape[0]) for own in self.files if own.card.inputs and not own.card.preprocess.tensors
+        ]
         notes += [
             f"{name} computes {images} images at once: its times are those of a batch" for name, images in batches if images > 1
         ]

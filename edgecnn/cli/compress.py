@@ -9,6 +9,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.options import split_names
+from edgecnn.cli.source_options import NETWORK_OPTIONS, network_source, network_words, take_network_options
 from edgecnn.cli.train import (
     AUGMENTATION,
     DATA,
@@ -71,6 +72,10 @@ QAT = (
     optgroup.option("--qat", is_flag=True, help="Quantization-aware training for int8 at the end."),
     optgroup.option("--qat-epochs", type=click.IntRange(1), default=3, show_default=True, help="Its epochs, at a tenth of --lr."),
 )
+OWN_CODE = (
+    optgroup.group("A network of your own code (package.module:factory as CHECKPOINT), with --qat"),
+    *NETWORK_OPTIONS,
+)
 REPORT = (
     optgroup.group("Report"),
     optgroup.option(
@@ -92,7 +97,7 @@ REPORT = (
 
 @click.command("compress")
 @click.argument("checkpoint", default="", metavar="[CHECKPOINT]")
-@option_groups(DISTILLATION, PRUNING, QAT, REPORT, DATA, OUTPUT, NETWORK, OPTIMIZATION, AUGMENTATION)
+@option_groups(DISTILLATION, PRUNING, QAT, OWN_CODE, REPORT, DATA, OUTPUT, NETWORK, OPTIMIZATION, AUGMENTATION)
 def command(
     measure: str | None, measure_limit: int | None, full: bool, threads: int | None, compare: tuple[Path, ...], **values: Any
 ) -> None:
@@ -101,6 +106,7 @@ def command(
     \b
     edgecnn compress --student resnet-xs --teacher big.safetensors --data fashion-mnist --epochs 30 --out runs/small
     edgecnn compress big.safetensors --target-macs 4x --qat --data fashion-mnist --epochs 20 --out runs/pruned
+    edgecnn compress package.module:factory --weights net.pth --input 1x3x96x96 --task classify --labels a,b --qat --data DIR --out runs/q
     edgecnn compress --compare runs/small --compare runs/pruned --data fashion-mnist --out runs/both
 
     The steps run in this order: distillation, pruning, quantization-aware training. --resume continues a stopped run.
@@ -110,6 +116,7 @@ def command(
         from edgecnn.train.hardware import use_all_cpus
         from edgecnn.variants import VariantConfig, compress_and_report, named_checkpoints, write_report
 
+    own = take_network_options(values)
     values = data_options(values)
     variants = VariantConfig(
         formats=None if measure is None else tuple(name for name in split_names(measure) if name != "none"),
@@ -122,9 +129,27 @@ def command(
     if compare:
         write_report(named_checkpoints(compare), variants, values["out"], say=click.echo)
         return
-    config = _config(**values)
+    config = _config(**values, factory_options=_open_factory(values["checkpoint"], own))
     use_all_cpus()
     compress_and_report(config, variants, click.echo)
+
+
+def _open_factory(target: str, given: dict[str, Any]) -> tuple[str, ...]:
+    """Open ``package.module:factory`` with its options, and return these as words; () for a checkpoint.
+
+    Raises ``InputError`` for options beside a checkpoint, and for a network that can't be trained here.
+    """
+    from edgecnn.errors import InputError
+    from edgecnn.export.for_training import open_factory
+    from edgecnn.models.factories import is_factory
+
+    words = network_words(given)
+    if not is_factory(target):
+        if words:
+            raise InputError(f"{words[0]} is for package.module:factory, not for a checkpoint", "remove the option")
+        return ()
+    open_factory(target, network_source(given))
+    return words
 
 
 def _config(
@@ -137,6 +162,7 @@ def _config(
     temperature: float,
     beta: float,
     size: tuple[int, int] | None,
+    factory_options: tuple[str, ...],
     **values: Any,
 ) -> CompressConfig:
     """The configuration; teachers that are exported files label images instead of being distilled."""
@@ -150,6 +176,7 @@ def _config(
     return CompressConfig(
         train=TrainConfig(model=student, pseudo=artifacts, model_options={"size": size} if size else {}, **values),
         checkpoint=checkpoint,
+        factory_options=factory_options,
         teachers=tuple(name for name in teachers if name not in artifacts),
         distill=DistillConfig(
             method=method or "",

@@ -27,10 +27,12 @@ class CompressConfig:
     """The options of `edgecnn compress`.
 
     ``train`` holds data, folder and hyperparameters of every step; its ``model`` is the name of the student, "" for none.
-    ``checkpoint`` is the network to compress. ``teachers`` are checkpoints; without any, the network to compress is the teacher,
-    unless ``train.pseudo`` names model files that label the images. ``target_macs`` and ``target_latency`` ask for pruning in ``rounds``
-    rounds, with ``round_epochs`` epochs of fine-tuning after each but the last and ``train.epochs`` after the last. ``qat`` asks for
-    ``qat_epochs`` epochs of quantization-aware training at a tenth of the learning rate.
+    ``checkpoint`` is the network to compress, or ``package.module:factory`` that was opened in this process
+    (``edgecnn.models.factories``); ``factory_options`` are the words of the command line that opened it. ``teachers`` are checkpoints;
+    without any, the network to compress is the teacher, unless ``train.pseudo`` names model files that label the images.
+    ``target_macs`` and ``target_latency`` ask for pruning in ``rounds`` rounds, with ``round_epochs`` epochs of fine-tuning after each
+    but the last and ``train.epochs`` after the last. ``qat`` asks for ``qat_epochs`` epochs of quantization-aware training at a tenth of
+    the learning rate.
     Raises ``InputError`` where a network, a teacher or a step is missing, or two targets are given.
     """
 
@@ -42,6 +44,7 @@ class CompressConfig:
     target_latency: str = ""
     rounds: int = 4
     round_epochs: int = 1
+    factory_options: tuple[str, ...] = ()
     qat: bool = False
     qat_epochs: int = 3
 
@@ -52,6 +55,11 @@ class CompressConfig:
             raise InputError("--student: there is no teacher to learn from", "name a checkpoint with --teacher")
         if not self.steps:
             raise InputError("there is nothing to do", "give --student, --target-macs, --target-latency or --qat")
+        if self.factory_options and self.steps != ("qat",):
+            raise InputError(
+                "a network of your own code can only be trained for int8",
+                "give --qat without --student, --target-macs and --target-latency",
+            )
         if self.target_macs and self.target_latency:
             raise InputError("--target-macs and --target-latency exclude each other", "leave one of them out")
         if self.target_latency:
@@ -90,6 +98,7 @@ class CompressConfig:
         """The command line that gives the same networks, with folders by name only."""
         words = ["edgecnn compress"]
         words += [shlex.quote(shown_address(self.checkpoint))] if self.checkpoint else []
+        words += map(shlex.quote, self.factory_options)
         words += [f"--student {self.train.model}"] if self.train.model else []
         words += [f"--teacher {shlex.quote(shown_address(teacher))}" for teacher in (*self.teachers, *self.train.pseudo)]
         words += _changed(self.distill, DISTILL_FIELDS)

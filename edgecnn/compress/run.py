@@ -11,7 +11,8 @@ from edgecnn.compress.progress import START, ProgressFile
 from edgecnn.compress.steps import LatencyOf, PipelineContext, Say, publish
 from edgecnn.compress.teacher import DistillationTeacher
 from edgecnn.data.pseudo_labels import PseudoLabeler
-from edgecnn.models.checkpoint import SUFFIX, find_checkpoint, load_checkpoint
+from edgecnn.models.checkpoint import SUFFIX, find_checkpoint, load_checkpoint, save_checkpoint
+from edgecnn.models.factories import is_factory
 from edgecnn.train.cleanup import remove_if_failed
 from edgecnn.train.distributed import join_group
 from edgecnn.train.state import STATE
@@ -69,7 +70,12 @@ def _copy_start(config: CompressConfig, progress: ProgressFile) -> list[Path]:
         return []
     path = progress.checkpoint(START)
     if not progress.finished(START):
-        publish(find_checkpoint(config.checkpoint), path, progress.group)
+        if is_factory(config.checkpoint):
+            if progress.group.main:
+                save_checkpoint(path, *load_checkpoint(config.checkpoint))
+            progress.group.wait()
+        else:
+            publish(find_checkpoint(config.checkpoint), path, progress.group)
         progress.finish(START, {})
     return [path]
 

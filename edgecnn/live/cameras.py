@@ -250,7 +250,7 @@ class ActiveCameras:
         from edgecnn.runtime.draw.shared_painter import SharedPainter
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
-        fit_signal(source, predictor.card)
+        fit_source(source, predictor.card)
         labels = predictor.card.labels
         check_analytics(config.analytics, predictor.card)
         gallery = build_gallery(config.analytics, predictor, self._warn)
@@ -316,12 +316,18 @@ class ActiveCameras:
         close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
 
 
-def fit_signal(source: Source, card: ModelCard) -> None:
-    """Cut a signal as the model needs it; raises ``InputError`` where one is a signal and the other is for images."""
+def fit_source(source: Source, card: ModelCard) -> None:
+    """Cut a signal and read tensors as the model needs it; raises ``InputError`` where the other is for images."""
     from edgecnn.runtime.sources.signals import SignalSource
+    from edgecnn.runtime.sources.tensors import TensorFiles
 
-    if isinstance(source, SignalSource):
+    if isinstance(source, SignalSource | TensorFiles):
         source.fit(card)
+    elif card.preprocess.tensors:
+        names = ", ".join(spec.name for spec in card.preprocess.tensors)
+        raise InputError(
+            f"the model {card.name} takes tensors ({names}), but {source.name} is none", "name a .npz file or a folder of them"
+        )
     elif card.preprocess.signal is not None:
         raise InputError(
             f"the model {card.name} is for signals, but {source.name} is none", "name a .csv or .wav file, or serial:PORT"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError, InputError, MissingExtraError
 from edgecnn.files import write_error, write_file
+from edgecnn.models.factories import is_factory, network_of, opened
 from edgecnn.models.registry import create
 from edgecnn.shipped import checkpoint, names
 
@@ -72,14 +73,18 @@ def load_checkpoint(name_or_path: str | Path) -> tuple[nn.Module, ModelCard]:
     """The model in eval mode on the CPU, and its card.
 
     A network whose card says ``pruned`` has fewer channels than its options give: the shapes of the tensors say how many. One whose
-    card says ``quantized`` was trained for int8, and is loaded as ``edgecnn.models.quantized.QuantizedModel``.
+    card says ``quantized`` was trained for int8, and is loaded as ``edgecnn.models.quantized.QuantizedModel``. A network of other
+    people's code is made only where the caller named its factory (``edgecnn.models.factories``); ``name_or_path`` may be that name, too.
     Raises ``InputError`` for a missing file, ``ArtifactError`` for one that is truncated, has no card or does not fit its card.
     """
+    if is_factory(name_or_path):
+        return opened(str(name_or_path))
     path = find_checkpoint(name_or_path)
     weights, card = read_weights(path)
     if "name" not in card.model:
         raise ArtifactError(f"the card in {path} does not name its model", AGAIN)
-    model = create(card.model["name"], **card.model.get("options", {}))
+    name = card.model["name"]
+    model = network_of(name, path) if is_factory(name) else create(name, **card.model.get("options", {}))
     if card.model.get("quantized"):
         model = _with_fake_quant(model, card)
     if card.model.get("pruned"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from edgecnn.card import ModelCard
-from edgecnn.errors import InputError
+from edgecnn.card import READ, ModelCard
+from edgecnn.errors import ArtifactError, InputError
 from edgecnn.postprocess.argmax import argmax
 from edgecnn.postprocess.blazeface import blazeface
 from edgecnn.postprocess.centres import centres
@@ -111,4 +111,16 @@ def decode(outputs: Tensors, card: ModelCard) -> Prediction:
     Quantized outputs are dequantized by the scale and zero-point of the card's output specs first.
     Raises ``InputError`` for an unknown decoder, ``ArtifactError`` for outputs of a shape that the decoder does not support.
     """
-    return find(card.decode.name)(dequantize(outputs, card.outputs), card)
+    return find(card.decode.name)(dequantize(_read(outputs, card), card.outputs), card)
+
+
+def _read(outputs: Tensors, card: ModelCard) -> Tensors:
+    """The outputs that the decoder reads: those that the card names, else all."""
+    names = card.decode.options.get(READ)
+    if not names:
+        return outputs
+    missing = [name for name in names if name not in outputs]
+    if missing:
+        problem = f"the card reads the output {missing[0]}, but the outputs are {', '.join(outputs)}"
+        raise ArtifactError(problem, "export the model again")
+    return {name: outputs[name] for name in names}

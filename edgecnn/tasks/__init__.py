@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgecnn.card import ModelCard
+from edgecnn.card import READ, ModelCard
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.preprocess import Geometry
 from edgecnn.task_names import TaskName
@@ -98,6 +98,14 @@ def for_decoder(decoder: str) -> Task[Any]:
 
 def check_outputs(outputs: Sequence[TensorSpec], card: ModelCard) -> None:
     """Raise ``InputError`` where the outputs of a model can't be those of its task; the fix names a task that they resemble."""
+    names = [spec.name for spec in outputs]
+    chosen = card.decode.options.get(READ) or names
+    for name in chosen:
+        if name not in names:
+            raise InputError(
+                f"--decode-outputs: there is no output {name!r}, only {', '.join(names)}", "name outputs with --output-names"
+            )
+    outputs = [spec for spec in outputs if spec.name in chosen]
     try:
         find(card.task).check_outputs(outputs, card)
     except OutputsError as error:

@@ -61,7 +61,9 @@ class Candidates:
             return self.prepared
         if changes not in self.networks:
             before = self.network(changes[:-1])
-            graph = None if before is None else CHANGES[changes[-1]](before.graph, self.feeds)
+            graph = None
+            if before is not None and isinstance(before.graph, Deployable):  # a budget is refused for models of tensors
+                graph = CHANGES[changes[-1]](before.graph, self.feeds)
             self.networks[changes] = None if graph is None else PreparedModel(graph, self.prepared.card, self.prepared.reference)
         return self.networks[changes]
 

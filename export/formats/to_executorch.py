@@ -11,19 +11,20 @@ from typing import Any
 from edgecnn.card import Precision
 from edgecnn.errors import InputError
 from edgecnn.export.config import NO_HALF
-from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.graph import Deployable
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
+from edgecnn.export.tensor_graph import TensorGraph
 from edgecnn.types import Tensors
 
 SUFFIX = ".pte"
 
 
-def convert(graph: Deployable, image: Any) -> Any:
+def convert(graph: Deployable | TensorGraph, *inputs: Any) -> Any:
     """The ``ExportedProgram`` of a graph, which ``save`` lowers to XNNPACK."""
     import torch
 
     with torch.no_grad():
-        return torch.export.export(graph, (image,))
+        return torch.export.export(graph, inputs)
 
 
 def lower(program: Any, precision: Precision, feeds: list[Tensors]) -> Any:
@@ -62,10 +63,10 @@ def _int8(program: Any, feeds: list[Tensors]) -> Any:
         quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
         with torch.no_grad():
             observed = prepare_pt2e(_own_weights(program.module()), quantizer)
-            images = [torch.from_numpy(feed[IMAGE]) for feed in feeds]
-            for image in images:
-                observed(image)
-            return torch.export.export(convert_pt2e(observed), (images[0],))
+            samples = [tuple(torch.from_numpy(array) for array in feed.values()) for feed in feeds]
+            for inputs in samples:
+                observed(*inputs)
+            return torch.export.export(convert_pt2e(observed), samples[0])
 
 
 def _own_weights(module: Any) -> Any:

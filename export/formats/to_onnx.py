@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.card import Precision
 from edgecnn.errors import InputError
-from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.graph import Deployable
 from edgecnn.export.quantize import qdq_calibration
 from edgecnn.export.quantize.histogram import METHODS
 from edgecnn.export.quantize.pair_limits import RECORD, RECORD_UNSIGNED, make_unsigned
@@ -19,6 +19,7 @@ from edgecnn.export.quantize.qat_ranges import TrainedRanges
 from edgecnn.export.quantize.qdq import simplify_qdq
 from edgecnn.export.quantize.qdq_calibration import OnnxCalibration
 from edgecnn.export.quantize.qdq_ranges import quantize_trained
+from edgecnn.export.tensor_graph import TensorGraph
 from edgecnn.types import Tensors
 
 SUFFIX = ".onnx"
@@ -30,16 +31,16 @@ INT8_RECORD, TRAINED_RECORD = RECORD, RECORD_UNSIGNED  # how an int8 file keeps 
 SMALL = 64  # tensors with fewer elements, such as biases, stay float32: nothing to gain
 
 
-def convert(graph: Deployable, image: Any) -> Any:
+def convert(graph: Deployable | TensorGraph, *inputs: Any) -> Any:
     """The single-precision ``onnx.ModelProto`` of a graph, without notes about Python source lines."""
     import torch
 
     opset = graph.options.opset or OPSET
     program = torch.onnx.export(
         graph,
-        (image,),
+        inputs,
         dynamo=True,
-        input_names=[IMAGE],
+        input_names=list(graph.input_names),
         output_names=list(graph.names),
         opset_version=opset,
         dynamic_shapes=graph.free_axes(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from edgecnn.export.quantize.histogram import KEPT
 from edgecnn.export.quantize.layers import openvino_operators
 from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
 from edgecnn.export.quantize.qat_ranges import TrainedRanges
+from edgecnn.export.tensor_graph import TensorGraph
 from edgecnn.types import Tensors
 
 SUFFIX = ".xml"
@@ -25,20 +26,25 @@ CORRECTS_BIASES = True  # NNCF does so itself, for each plan
 HALF = "half"  # rt_info flag read by save: weights are compressed on writing, the graph itself stays fp32
 
 
-def convert(graph: Deployable, image: Any) -> Any:
+def convert(graph: Deployable | TensorGraph, *inputs: Any) -> Any:
     """The single-precision ``openvino.Model`` of a graph, shapes fixed, tensors named."""
     import openvino
     import torch
 
     with torch.no_grad():
-        model = openvino.convert_model(torch.export.export(graph, (image,), dynamic_shapes=graph.free_axes()))
+        model = openvino.convert_model(torch.export.export(graph, inputs, dynamic_shapes=graph.free_axes()))
     free = (graph.free_axes() or {}).get(IMAGE, {})
-    return _named(model, [-1 if axis in free else size for axis, size in enumerate(image.shape)], graph.names)
+    shapes = {
+        name: [-1 if axis in free else size for axis, size in enumerate(tensor.shape)]
+        for name, tensor in zip(graph.input_names, inputs, strict=True)
+    }
+    return _named(model, shapes, graph.names)
 
 
-def _named(model: Any, shape: list[int], names: Sequence[str]) -> Any:
-    model.reshape({model.inputs[0]: shape})
-    model.inputs[0].get_tensor().set_names({IMAGE})
+def _named(model: Any, inputs: Mapping[str, list[int]], names: Sequence[str]) -> Any:
+    model.reshape(dict(zip(model.inputs, inputs.values(), strict=True)))
+    for port, name in zip(model.inputs, inputs, strict=True):
+        port.get_tensor().set_names({name})
     for port, name in zip(model.outputs, names, strict=True):
         port.get_tensor().set_names({name})
     return model
@@ -66,7 +72,7 @@ def lower_trained(program: Any, trained_ranges: TrainedRanges) -> Any:
         path = Path(folder) / "int8.onnx"
         onnx.save(to_onnx.trained_qdq(program, trained_ranges, drop_cast=False), path)
         model = openvino.convert_model(path)
-    return _named(model, list(trained_ranges.image.shape), [output.name for output in program.graph.output])
+    return _named(model, {IMAGE: list(trained_ranges.image.shape)}, [output.name for output in program.graph.output])
 
 
 def save(program: Any, path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import Precision
 from edgecnn.cpus import usable_cpus
-from edgecnn.export.graph import IMAGE, Deployable
+from edgecnn.export.graph import Deployable
 from edgecnn.export.quantize.histogram import METHODS, Histogram
 from edgecnn.export.quantize.layers import inner_operators, tflite_operators
 from edgecnn.export.quantize.plan import PLAIN, QuantizationPlan
@@ -21,6 +22,7 @@ from edgecnn.export.quantize.tflite_finite import finite
 from edgecnn.export.quantize.tflite_histograms import histograms
 from edgecnn.export.quantize.tflite_ranges import as_ends, ranges
 from edgecnn.export.quantize.tflite_scales import widened, with_fitting_biases
+from edgecnn.export.tensor_graph import TensorGraph
 from edgecnn.types import Tensors
 
 SUFFIX = ".tflite"
@@ -28,22 +30,27 @@ RANGES = METHODS
 SIGNATURE = "serving_default"
 
 
-def convert(graph: Deployable, image: Any) -> bytes:
+def convert(graph: Deployable | TensorGraph, *inputs: Any) -> bytes:
     """The single-precision flatbuffer of a graph; its signature holds the names of the tensors."""
     import litert_torch
 
-    model = litert_torch.convert(graph, (), {IMAGE: image})
+    model = litert_torch.convert(graph, inputs)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / "model.tflite"
         model.export(str(path))
-        return _named_briefly(path.read_bytes())
+        return _named(path.read_bytes(), graph.input_names)
 
 
-def _named_briefly(program: bytes) -> bytes:
-    """Short names for intermediate tensors: the converter's module paths are a tenth of an int8 file."""
+def _named(program: bytes, inputs: Sequence[str]) -> bytes:
+    """The names of the inputs, and short ones for other tensors: the converter's module paths are a tenth of an int8 file."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(program))
+    for signature in model.signatureDefs:
+        for place in signature.inputs:
+            name = inputs[int(bytes(place.name).rpartition(b"_")[2])]  # the converter calls them args_0, args_1, ...
+            model.subgraphs[signature.subgraphIndex].tensors[place.tensorIndex].name = f"{SIGNATURE}_{name}".encode()
+            place.name = name.encode()
     for graph in model.subgraphs:
         ends = {*graph.inputs, *graph.outputs}
         for index, tensor in enumerate(graph.tensors):

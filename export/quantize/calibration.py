@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.card import ModelCard
 from edgecnn.data.calibration import MINIMUM
 from edgecnn.errors import InputError
-from edgecnn.preprocess import Preprocessor
+from edgecnn.preprocess import preparer
 from edgecnn.types import Image, Tensors
 
 
@@ -40,8 +40,10 @@ class Calibration:
 
     def feeds(self, card: ModelCard) -> list[Tensors]:
         """One feed per image, or per batch of images for a file with a batch, preprocessed by the artifact's ``card``."""
+        prepare = preparer(card.preprocess, card.inputs)
+        if card.preprocess.tensors:
+            return [prepare(image)[0] for image in self.images]
         (spec,) = card.inputs
-        prepare = Preprocessor(card.preprocess, spec)
         single = [prepare(image)[0][spec.name].copy() for image in self.images]
         batch = max(spec.shape[0], 1)
         if batch == 1:

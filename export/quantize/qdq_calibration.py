@@ -39,7 +39,8 @@ def calibrate(program: Any, feeds: Sequence[Tensors]) -> OnnxCalibration:
     names, session = _session(model)
     histograms: dict[str, Histogram] = {}
     for feed in feeds:
-        for name, values in zip(names, session.run(names, dict(feed)), strict=True):
+        made = zip(names, session.run(names, dict(feed)), strict=True)
+        for name, values in (*feed.items(), *made):
             if isinstance(values, np.ndarray) and values.dtype == np.float32:
                 histograms.setdefault(name, Histogram()).add(values)
     return OnnxCalibration(model, histograms)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgecnn.export.quantize.histogram import Histogram
-from edgecnn.export.quantize.tflite_ranges import open_and_run
+from edgecnn.export.quantize.tflite_ranges import open_and_run, set_inputs
 from edgecnn.types import Tensors
 
 
@@ -22,10 +22,8 @@ def histograms(program: bytes, feeds: Sequence[Tensors]) -> dict[str, Histogram]
         if detail["index"] in made and detail["dtype"] is np.float32
     }
     found = {name: Histogram() for name in details.values()}
-    image = interpreter.get_input_details()[0]["index"]
     for feed in (first, *others):
-        (values,) = feed.values()
-        interpreter.set_tensor(image, values)
+        set_inputs(interpreter, *feed.values())
         interpreter.invoke()
         for index, name in details.items():
             found[name].add(interpreter.get_tensor(index))

@@ -36,8 +36,8 @@ def ranges(program: bytes, trained_ranges: TrainedRanges) -> tuple[dict[str, dic
     return {name: as_ends(ends) for name, ends in known.items()}, free
 
 
-def open_and_run(program: bytes, image: Array) -> Any:
-    """An interpreter after one run, with all intermediate tensors preserved."""
+def open_and_run(program: bytes, *inputs: Array) -> Any:
+    """An interpreter after one run on the inputs in the order of the signature, with all intermediate tensors preserved."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with warnings.catch_warnings():
@@ -49,9 +49,18 @@ def open_and_run(program: bytes, image: Array) -> Any:
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
+    set_inputs(interpreter, *inputs)
     interpreter.invoke()
     return interpreter
+
+
+def set_inputs(interpreter: Any, *inputs: Array) -> None:
+    """Feed inputs by their shapes where those differ, else in the order of the graph."""
+    details = interpreter.get_input_details()
+    for array in inputs:
+        place = next((one for one in details if tuple(one["shape"]) == array.shape), details[0])
+        details.remove(place)
+        interpreter.set_tensor(place["index"], array)
 
 
 def _links(operators: list[Any], made: Mapping[int, str]) -> list[tuple[str, str]]:

@@ -105,6 +105,8 @@ def _worst(parity: Parity) -> float:
 def _input_fault(evidence: Evidence, parity: Parity, outputs: Sequence[ModelOutput]) -> Cause | None:
     """The fault with which PyTorch gives what the file gives, on a few images and then within tolerance on all real ones; or None."""
     reference = evidence.reference
+    if reference.card.preprocess.tensors:  # nothing is prepared
+        return None
     few = _few(evidence)
     before = _distance(evidence, few, outputs, [evidence.outputs[index] for index in few])
     best, least = None, EXPLAINED * before

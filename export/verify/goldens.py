@@ -10,7 +10,7 @@ import numpy as np
 from edgecnn.card import CARD_KEY, ModelCard, Preprocess
 from edgecnn.export.verify.probes import REAL_KINDS
 from edgecnn.export.verify.reference import Evidence, ModelOutput
-from edgecnn.golden import GOLDENS_KEY, Golden, encode, sample_output, shrink_to_budget
+from edgecnn.golden import GOLDENS_KEY, Golden, encode, png_size, sample_output, shrink_to_budget
 from edgecnn.parity import TOLERANCES, tolerance_factor
 from edgecnn.preprocess import resize_into
 from edgecnn.runtime.backends import file_format, open_backend
@@ -18,9 +18,11 @@ from edgecnn.runtime.model import engine_record
 from edgecnn.runtime.model.selftest import comparable_outputs, judge_golden, run_golden
 from edgecnn.synthetic_inputs import pattern
 from edgecnn.tasks import for_prediction
+from edgecnn.tensor_pack import held, sample
 from edgecnn.types import Image
 
 SYNTHETIC = ("black", "noise")
+HELD = (1, 2, 4, 8, 16, 32, 64)  # values of a tensor that are made equal
 SHARE = 0.025  # of the bytes of an int8 file, before base64 adds a third
 MIN_BYTES, MAX_BYTES = 8_000, 60_000
 MARGIN = 2.0  # other devices round differently: allow twice the error measured on the exporting machine
@@ -32,10 +34,25 @@ def select_goldens(evidence: Evidence, preprocess: Preprocess, parameters: int) 
     Half of the budget is for the real image, half for the outputs.
     """
     budget = int(np.clip(parameters * SHARE, MIN_BYTES, MAX_BYTES))
-    images = {"real": shrink_to_budget(_best(evidence, preprocess), budget // 2)}
-    images |= {kind: pattern(kind, *preprocess.size, preprocess.channels) for kind in SYNTHETIC}
+    images = _tensor_images(evidence, budget // 2) if preprocess.tensors else _images(evidence, preprocess, budget // 2)
     values = budget // 2 // 2 // (len(images) * len(evidence.reference.names))  # 2 bytes each
     return [_golden(kind, image, preprocess, evidence, values) for kind, image in images.items()]
+
+
+def _images(evidence: Evidence, preprocess: Preprocess, budget: int) -> dict[str, Image]:
+    images = {"real": shrink_to_budget(_best(evidence, preprocess), budget)}
+    return images | {kind: pattern(kind, *preprocess.size, preprocess.channels) for kind in SYNTHETIC}
+
+
+def _tensor_images(evidence: Evidence, budget: int) -> dict[str, Image]:
+    """A real sample, with repeated values until it fits the budget, and zeros; patterns of pixels are no numbers."""
+    specs = evidence.reference.card.preprocess.tensors
+    whole = next(probe.image for probe in evidence.probes if probe.kind in REAL_KINDS)
+    for block in HELD:
+        real = held(whole, specs, block)[:, :, :1]
+        if png_size(real) <= budget:
+            break
+    return {"real": real, "black": sample("black", specs)[:, :, :1]}
 
 
 def golden_texts(goldens: list[Golden], path: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ from edgecnn.parity import (
 )
 from edgecnn.postprocess import decode
 from edgecnn.postprocess.parts import OutputPart
-from edgecnn.preprocess import Preprocessor
+from edgecnn.preprocess import preparer
 from edgecnn.runtime.backends import Backend, open_backend
 from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.tasks import compare, filled, in_order, to_source
@@ -112,7 +112,7 @@ def judged(evidence: Evidence, outputs: Sequence[ModelOutput], precision: str) -
 
 def run_artifact(backend: Backend, card: ModelCard, probe: Probe) -> ModelOutput:
     """The artifact's output for one image, by the same code path as ``edgecnn run``."""
-    feeds, place = Preprocessor(card.preprocess, backend.inputs[0])(probe.image)
+    feeds, place = preparer(card.preprocess, backend.inputs)(probe.image)
     outputs = backend.run(feeds)
     try:
         prediction = to_source(decode(outputs, card), place)

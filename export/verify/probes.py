@@ -9,7 +9,8 @@ import cv2
 
 from edgecnn.card import Preprocess
 from edgecnn.synthetic_inputs import PATTERNS, pattern
-from edgecnn.types import Image
+from edgecnn.tensor_pack import sample
+from edgecnn.types import Image, TensorSpec
 
 REAL, NOISE_ONLY = "real", "noise only"
 EXTREME_SHAPES = {"wide": (40, 1000), "tall": (1000, 40)}
@@ -29,6 +30,8 @@ def probes(real: Sequence[Image], preprocess: Preprocess) -> list[Probe]:
 
     Without real images, blurred noise of the kind "noise only" is used instead.
     """
+    if preprocess.tensors:
+        return _tensor_probes(real, preprocess.tensors)
     height, width = preprocess.size
     fallback = [] if real else [Probe(NOISE_ONLY, _blurred(height, width, sigma)) for sigma in (1, 2, 4, 8)]
     synthetic = [Probe(kind, pattern(kind, height, width)) for kind in PATTERNS]
@@ -36,6 +39,12 @@ def probes(real: Sequence[Image], preprocess: Preprocess) -> list[Probe]:
     extremes = {} if preprocess.signal else EXTREME_SHAPES
     shapes = [Probe(kind, pattern("gradient", *size)) for kind, size in extremes.items()]
     return [Probe(REAL, image) for image in real] + fallback + synthetic + shapes
+
+
+def _tensor_probes(real: Sequence[Image], specs: Sequence[TensorSpec]) -> list[Probe]:
+    """Packed tensors: ``real`` ones, or normally distributed values, then zeros, ones and other random values."""
+    found = [Probe(REAL, image) for image in real] or [Probe(NOISE_ONLY, sample("noise", specs, seed)) for seed in range(1, 9)]
+    return [*found, *(Probe(kind, sample(kind, specs, 99)) for kind in ("black", "white", "noise"))]
 
 
 def _blurred(height: int, width: int, sigma: float) -> Image:

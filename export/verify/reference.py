@@ -17,7 +17,7 @@ from edgecnn.postprocess import DETECTORS, decode
 from edgecnn.postprocess.final_boxes import OUTPUTS, as_outputs
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.parts import OutputPart, output_parts
-from edgecnn.preprocess import Geometry, Preprocessor
+from edgecnn.preprocess import Geometry, Preprocessor, preparer
 from edgecnn.tasks import to_source
 from edgecnn.types import Array, Image, Prediction, Tensors, TensorSpec
 
@@ -51,8 +51,12 @@ class Reference:
 
     def __call__(self, image: Image) -> ModelOutput:
         """Outputs and prediction for ``image`` (H, W, 3) uint8 BGR."""
-        tensor, place = self.tensor(image, self.card.preprocess)
-        outputs = self.forward(tensor)
+        if self.card.preprocess.tensors:
+            feeds, place = preparer(self.card.preprocess, ())(image)
+            outputs = self.forward(*feeds.values())
+        else:
+            tensor, place = self.tensor(image, self.card.preprocess)
+            outputs = self.forward(tensor)
         return ModelOutput(outputs, to_source(decode(outputs, self.output_card), place))
 
     def tensor(self, image: Image, preprocess: Preprocess) -> tuple[Array, Geometry]:
@@ -62,10 +66,10 @@ class Reference:
         feeds, place = Preprocessor(preprocess, spec)(image)
         return feeds["image"], place
 
-    def forward(self, tensor: Array) -> dict[str, Array]:
-        """Outputs by name for a float NCHW tensor."""
+    def forward(self, *tensors: Array) -> dict[str, Array]:
+        """Outputs by name for a float NCHW tensor, or the tensors of a model that takes several."""
         with torch.no_grad():
-            found = flatten(self.model(torch.from_numpy(tensor)))
+            found = flatten(self.model(*map(torch.from_numpy, tensors)))
         outputs = {name: output.float().numpy() for name, output in zip(self._own_names, found, strict=True)}
         if self.final is None:
             return outputs

@@ -24,6 +24,8 @@ def one_image(backend: Backend, rows: int = 0) -> Backend:
 
     ``rows`` is the batch that a file with a free batch is run with; by default it gets one image.
     """
+    if len(backend.inputs) > 1:  # tensors, of which no axis is known to be a batch
+        return backend
     batch = batch_of(backend)
     rows = rows if batch == -1 else batch
     return _OneImage(backend, rows) if rows > 1 else backend

@@ -117,6 +117,11 @@ def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:
             raise ArtifactError(
                 f"the {kind} of {path} are {_shown(actual)}, but its card says {_shown(declared)}", "export the model again"
             )
+    if card.preprocess.tensors:
+        if not _same(card.preprocess.tensors, backend.inputs):
+            shown = _shown(card.preprocess.tensors)
+            raise ArtifactError(f"{path} takes {_shown(backend.inputs)}, not {shown} of its card", "export the model again")
+        return
     if len(backend.inputs) != 1:
         raise ArtifactError(f"{path} has the inputs {_shown(backend.inputs)} instead of one image", "export it with one input")
     if not takes(card.preprocess, backend.inputs[0]):

@@ -115,7 +115,7 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("name", card.name),
         ("task", card.task),
         ("labels", _labels(card.labels)),
-        ("image", f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
+        ("image", "" if pre.tensors else f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
         ("decoder", " ".join([card.decode.name, _options(card.decode.options)]).strip()),
         ("precision", card.precision),
         ("calibration", _options(card.calibration)),

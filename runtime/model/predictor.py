@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.postprocess import decode
-from edgecnn.preprocess import Preprocessor, tensor_shape
+from edgecnn.preprocess import preparer, tensor_shape
 from edgecnn.runtime.arguments import check_arguments
 from edgecnn.runtime.backends import Backend, Device
 from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
@@ -37,12 +37,12 @@ class Trial:
 def bind_inputs(backend: Backend, card: ModelCard) -> IoBinding:
     """Create buffers for one preprocessed image.
 
-    Raises ``BackendError`` if the input of the model differs from the card, or if there is more than one input.
+    Raises ``BackendError`` if the inputs of the model differ from the card.
     """
     spec = backend.inputs[0]
-    shape = tensor_shape(card.preprocess, spec)
-    check_feeds({spec.name: np.empty(shape, spec.dtype)}, backend.inputs)
-    return bind_io(backend, {spec.name: shape})
+    shapes = {one.name: one.shape for one in card.preprocess.tensors} or {spec.name: tensor_shape(card.preprocess, spec)}
+    check_feeds({name: np.empty(shape, spec.dtype) for name, shape in shapes.items()}, backend.inputs)
+    return bind_io(backend, shapes)
 
 
 class OutputMonitor:
@@ -70,8 +70,7 @@ class PredictorWorker:
         self._card = card
         self._monitor = monitor or OutputMonitor()
         self._binding = bind_inputs(backend, card)
-        spec = backend.inputs[0]
-        self._preprocess = Preprocessor(card.preprocess, spec, self._binding.inputs[spec.name])
+        self._preprocess = preparer(card.preprocess, backend.inputs, self._binding.inputs)
         self._is_tiled = find(card.task).tiled
 
     def __call__(self, image: Image) -> tuple[Prediction, dict[str, float]]:

@@ -25,6 +25,7 @@ from edgecnn.runtime.model.engine_record import ENGINE_KEY, EngineComparison, co
 from edgecnn.runtime.model.engine_record import compare as compare_engine
 from edgecnn.runtime.model.output_checks import output_warnings
 from edgecnn.tasks import compare, in_order, to_source
+from edgecnn.tensor_pack import unpack
 from edgecnn.types import Tensors
 
 SCHEMA, VERSION = "edgecnn.selftest", 2  # version 1 was a list of the rows
@@ -108,6 +109,8 @@ def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = N
 def run_golden(golden: Golden, backend: Backend, card: ModelCard) -> Tensors:
     """The outputs for the input of a golden."""
     backend = one_image(backend)
+    if card.preprocess.tensors:
+        return backend.run(unpack(golden.image, card.preprocess.tensors))
     spec = backend.inputs[0]
     return backend.run({spec.name: to_tensor(golden.image, card.preprocess, spec)})
 

@@ -23,6 +23,6 @@ def snippet(description: ModelDescription, language: str) -> str:
             f"{description.file.name} has no card, and none can be inferred: {description.card_problem}",
             "export it with edgecnn, which writes one",
         )
-    if len(description.inputs) != 1 or len(description.inputs[0].shape) != 4:
+    if description.card.preprocess.tensors or len(description.inputs) != 1 or len(description.inputs[0].shape) != 4:
         raise InputError(f"{description.file.name} does not take one image", "see its tensors with: edgecnn info")
     return LANGUAGES[language](description)

@@ -42,6 +42,7 @@ def open_source(
     standard input                          - : JPEGs (ffmpeg -f mjpeg -), or what FFmpeg reads
     OpenCV's own                            gst:PIPELINE ! appsink, ffmpeg:ANYTHING
     the built-in scene                      scene:cups
+    tensors                                 a .npz file with an array for each input, a .npy file, a folder of them
     a signal                                a path of a .csv or .wav file (log.csv?columns=ax,ay&rate=1000), serial:/dev/ttyUSB0?baud=115200
     ======================================  =============================================================================
 
@@ -180,6 +181,11 @@ def _open_files(text: str, repeat: int, options: _Options) -> Source:
     if image_patterns.is_pattern(text):
         return image_patterns.open_pattern(text, repeat=repeat, max_pixels=options.max_pixels)
     path = Path(text)
+    if text.lower().endswith((".npy", ".npz")) or path.is_dir():
+        from edgecnn.runtime.sources import tensors
+
+        if tensors.holds_tensors(path):
+            return tensors.open_tensors(path, repeat)
     if path.is_dir():
         return images.open_folder(path, repeat=repeat, max_pixels=options.max_pixels)
     if not path.is_file():
