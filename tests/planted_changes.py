@@ -148,8 +148,8 @@ CHANGES = (
     Change(
         "YOLO: unit decided by sizes",
         "edgecnn/postprocess/yolo.py",
-        "_unit(table[:, :2], size)",
-        "_unit(table[:, :4], size)",
+        "unit(table[:, :2], size)",
+        "unit(table[:, :4], size)",
         DECODERS,
     ),
     Change(
