@@ -163,7 +163,10 @@ def _kind(model: nn.Module, precision: str) -> Precision:
 
 def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> _ModelSource:
     prepared = prepare(model, card, kind, config.graph)
-    return _ModelSource(prepared, evidence_of(prepared, selection.real, selection.source), _accuracy(config, prepared))
+    accuracy = _accuracy(config, prepared)
+    evidence = evidence_of(prepared, selection.real, selection.source)
+    labelled = accuracy is not None and config.max_drop is not None
+    return _ModelSource(prepared, dataclasses.replace(evidence, labelled=labelled), accuracy)
 
 
 @dataclass(frozen=True, slots=True)

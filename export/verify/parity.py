@@ -160,7 +160,8 @@ def _row(kind: str, group: list[_Triple], evidence: Evidence, tolerance: Toleran
     is_exact = tolerance is not TOLERANCES["int8"]
     if any(got.prediction is None for _, _, got in group):
         errors = errors if real else dict.fromkeys(errors, UNUSABLE)
-    return judge_row(kind, errors, found, tolerance, real=real, limited=is_exact or kind in EXTREME_SHAPES)
+    limited = is_exact or (kind in EXTREME_SHAPES and not evidence.labelled)
+    return judge_row(kind, errors, found, tolerance, real=real, limited=limited)
 
 
 def compared(expected: ModelOutput, got: ModelOutput, tolerance: Tolerance) -> Agreement:

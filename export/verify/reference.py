@@ -82,6 +82,7 @@ class Evidence:
     """Verification images with PyTorch's outputs, computed once for all artifacts of a model.
 
     ``spreads`` are the ranges of the ``parts`` of the outputs on real images, by name; synthetic ones have rare, large values.
+    ``labelled`` says that labelled data judge int8 files with a budget of their own: then synthetic images only warn of them.
     """
 
     reference: Reference
@@ -90,6 +91,7 @@ class Evidence:
     parts: Sequence[OutputPart]
     spreads: Mapping[str, float]
     source: str
+    labelled: bool = False
 
     def output_spread(self, name: str) -> float:
         """The range of a whole output."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -224,3 +225,15 @@ def test_no_fault_of_the_input_is_named_where_fp32_is_right(evidence: Evidence) 
 def _right(evidence: Evidence) -> tuple[Parity, list[ModelOutput]]:
     outputs = outputs_of(evidence, unchanged)
     return judged(evidence, outputs, "fp32"), outputs
+
+
+def test_extreme_shapes_only_warn_of_int8_where_labelled_data_decide(evidence: Evidence) -> None:
+    def broken(output: Array, kind: str) -> Array:
+        return output[..., ::-1].copy() if kind == "tall" else output
+
+    assert any(text.startswith("tall: ") for text in parity(evidence, broken, "int8").violations)
+    labelled = dataclasses.replace(evidence, labelled=True)
+    found = parity(labelled, broken, "int8")
+    assert found.passed
+    assert any(text.startswith("tall: ") for text in found.warnings)
+    assert not parity(labelled, broken, "fp32").passed
