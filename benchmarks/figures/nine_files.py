@@ -76,7 +76,6 @@ def export(tree: Path, calibration: int, seconds: float | None = None) -> Export
                 start_new_session=True,
             ) as process,
         ):
-            ended = False
             try:
                 process.wait(seconds)
             except BaseException as error:
@@ -84,7 +83,7 @@ def export(tree: Path, calibration: int, seconds: float | None = None) -> Export
                 process.wait()
                 if not isinstance(error, subprocess.TimeoutExpired):
                     raise
-                ended = True
+        ended = process.returncode < 0  # by a signal
         wall, spent = perf_counter() - began, _processor_s() - before
         kept = tuple(sorted(path.name for path in Path(folder, "files").glob("*") if path.suffix in SUFFIXES))
         if not kept and not ended:

@@ -35,7 +35,8 @@ class ScorePlace:
 class OutputPart:
     """The values ``start`` to ``stop`` (None: the end) along ``axis`` of the output ``output``; ``axis`` holds one channel each.
 
-    ``scores`` is where the output holds the scores of these boxes; None where this part is none of a box.
+    ``scores`` is where the output holds the scores of these boxes; None where this part is none of a box. ``joined``: the first of the
+    values is an objectness, and the others are multiplied by it, because a class score alone is never shown.
     """
 
     name: str
@@ -44,6 +45,7 @@ class OutputPart:
     start: int = 0
     stop: int | None = None
     scores: ScorePlace | None = None
+    joined: bool = False
 
     def pick(self, array: Array) -> Array:
         """The part of ``array``, which is the whole output."""
@@ -51,7 +53,11 @@ class OutputPart:
             return array
         index = [slice(None)] * array.ndim
         index[self.axis] = slice(self.start, self.stop)
-        return array[tuple(index)]
+        picked = array[tuple(index)]
+        if not self.joined:
+            return picked
+        rows = np.moveaxis(picked, self.axis, -1)
+        return np.moveaxis(np.concatenate([rows[..., :1], rows[..., :1] * rows[..., 1:]], -1), -1, self.axis)
 
     def seen(self, array: Array) -> Array | None:
         """Which places of ``array``, without ``axis``, hold a box whose score is at least ``SEEN``; None for a part without scores.
@@ -96,6 +102,6 @@ def output_parts(shapes: Mapping[str, Sequence[int]], card: ModelCard) -> tuple[
             angle = card.decode.name == "yolo-obb"
             scores = ScorePlace(BOX, -1 if angle else None, _has_objectness(shape, card))
             found.append(OutputPart(f"{name} boxes", name, axis, 0, BOX, scores))
-            found.append(OutputPart(f"{name} scores", name, axis, scores.start, scores.stop))
+            found.append(OutputPart(f"{name} scores", name, axis, scores.start, scores.stop, joined=scores.has_objectness))
             found += [OutputPart(f"{name} angles", name, axis, -1, None, scores)] if angle else []
     return tuple(found)

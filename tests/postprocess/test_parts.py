@@ -36,6 +36,10 @@ def test_a_box_is_seen_where_its_best_score_is_high_enough(decoder: str, shape: 
     assert seen is not None
     assert np.flatnonzero(seen).tolist() == ([5] if has_objectness else [5, 6])
     assert scores.seen(array) is None
+    shown = scores.pick(array)
+    assert float(shown.max()) == pytest.approx(0.5 if has_objectness else 10 * SEEN)
+    assert shown.shape == tuple(size if size == CELLS else size - 4 if size > 1 else 1 for size in shape)
+    assert np.count_nonzero(np.isclose(shown, 5 * SEEN)) == has_objectness
 
 
 def test_an_output_without_boxes_is_one_part() -> None:
