@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the networks that ship, side by side on one GPU, each for as many epochs as fit into the time:
 #   benchmarks/train_shipped.sh DATA OUT MINUTES [JOB...]
-# DATA holds fashion-mnist and the sets that `edgecnn data convert` wrote: faces, vehicles, sites, coco, entrance, traffic.
+# DATA holds fashion-mnist and what benchmarks/pack_shipped.sh wrote: faces, vehicles, sites, coco, entrance, traffic.
 # Run again with the same OUT it resumes what was stopped. Weights are scored elsewhere, so that no second of the GPU goes into it.
 set -u
 data=$1 out=$2 minutes=$3
@@ -64,12 +64,12 @@ job() {
       --augment 'strong?mosaic=0.6&mixup=0.1&rotate=5'
     ;;
   vehicles)
-    train vehicles "$(python3 -c "print($minutes * 0.6)")" train edgedet --name vehicles --data "$data/vehicles" --classes vehicle \
+    train vehicles "$(python3 -c "print($minutes * 0.6)")" train edgedet --name vehicles --data "$data/vehicles?classes=vehicle" \
       --size 416x416 --epochs 500 --batch 64 --lr 0.003 --seed 1 --multiscale-fraction 0 $DETECT --augment 'strong?flip_vertical=0.5&rotate=20' \
       --init person-face-vehicle
     ;;
   faces)
-    train faces "$(python3 -c "print($minutes * 0.6)")" train edgedet --name faces --data "$data/faces" --classes face --size 512x512 \
+    train faces "$(python3 -c "print($minutes * 0.6)")" train edgedet --name faces --data "$data/faces?classes=face" --size 512x512 \
       --epochs 500 --batch 64 --lr 0.003 --seed 1 --multiscale-fraction 0.3 $DETECT --augment 'strong?mosaic=0.6&rotate=10' \
       --init person-face-vehicle
     ;;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from edgecnn.models.edgedet import STRIDES
 from edgecnn.train.boxes import overlap
@@ -18,7 +19,7 @@ ALPHA, BETA = 0.5, 6.0  # as in YOLOv8; the paper has 1 and 6
 class GroundTruth:
     """Objects of a batch, padded to the same number: ``xyxy`` (B, M, 4) pixels, ``class_id`` (B, M), ``real`` and ``crowd`` (B, M) bool.
 
-    ``real`` marks objects to detect, in contrast to padding; ``crowd`` regions that the loss ignores. ``labelled`` (B, C) bool, where
+    ``real`` marks objects to detect, in contrast to padding; ``crowd`` regions in which the loss ignores the class. ``labelled`` (B, C) bool, where
     given, are the classes that are labelled in an image: the loss ignores scores of the others.
     """
 
@@ -36,7 +37,9 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """For each cell: target ``score`` (B, N, C) and ``xyxy`` (B, N, 4), whether it is ``positive``, and whether it ``counts`` (B, N)."""
+    """For each cell: target ``score`` (B, N, C) and ``xyxy`` (B, N, 4), whether it is ``positive`` (B, N), and for which classes it
+    ``counts`` (B, N, C).
+    """
 
     score: Tensor
     xyxy: Tensor
@@ -65,7 +68,7 @@ def assign(scores: Tensor, xyxy: Tensor, truths: GroundTruth, centres: Tensor, s
     # cells without an object get object 0: the loss uses boxes of positive cells only
     boxes = truths.xyxy.gather(1, which[..., None].expand(-1, -1, 4))
     target = _target_scores(align * chosen, iou * chosen, truths.class_id, scores.shape[2])
-    return Assignment(target, boxes, positive, positive | ~_in_crowd(truths, centres))
+    return Assignment(target, boxes, positive, (target > 0) | ~_in_crowd(truths, centres, scores.shape[2]))
 
 
 def _inside(truths: GroundTruth, centres: Tensor, strides: Tensor, reach: float) -> Tensor:
@@ -105,7 +108,9 @@ def _target_scores(align: Tensor, iou: Tensor, class_id: Tensor, classes: int) -
     return target.scatter_(-1, class_id.gather(1, which)[..., None], best[..., None])
 
 
-def _in_crowd(truths: GroundTruth, centres: Tensor) -> Tensor:
+def _in_crowd(truths: GroundTruth, centres: Tensor, classes: int) -> Tensor:
+    """(B, N, classes): whether the cell's centre lies in a crowd of the class."""
     low, high = truths.xyxy[:, :, None, :2], truths.xyxy[:, :, None, 2:]
     inside = ((centres >= low) & (centres <= high)).all(-1)
-    return (inside & truths.crowd[..., None]).any(1)
+    own = F.one_hot(truths.class_id, classes) * truths.crowd[..., None]
+    return inside.transpose(1, 2).float() @ own.float() > 0

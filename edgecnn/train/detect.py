@@ -107,7 +107,7 @@ def detection_loss(distances: Tensor, logits: Tensor, truth: GroundTruth, size: 
     # Divided by the sum of target scores, not by the number of positive cells: poorly aligned cells count less, as in the loss itself.
     total = global_divisor(target.score.sum(), 1.0)
     scores = F.binary_cross_entropy_with_logits(logits, target.score, reduction="none")
-    counts = target.counts[..., None]
+    counts = target.counts
     if truth.labelled is not None:
         counts = counts & truth.labelled[:, None]
     score_loss = (scores * counts).sum() / total

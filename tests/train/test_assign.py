@@ -84,13 +84,21 @@ def test_no_cell_is_asked_for_a_side_out_of_its_reach() -> None:
     assert sides[chosen].max() <= 3.0
 
 
-def test_cells_in_a_crowd_do_not_count_and_are_not_positive() -> None:
-    found = assigned(truth((0, 0, 48, 64, 0), crowd=(True,)))
+def test_the_class_of_a_crowd_does_not_count_in_it() -> None:
+    found = assigned(truth((0, 0, 48, 64, 1), crowd=(True,)))
     centres, _ = cells(SIZE)
     inside = centres[:, 0] <= 48
     assert not found.positive.any()
-    assert not found.counts[0, inside].any()
+    assert not found.counts[0, inside, 1].any()
+    assert found.counts[0, inside][:, [0, 2]].all()
     assert found.counts[0, ~inside].all()
+
+
+def test_an_object_within_a_crowd_of_its_class_counts() -> None:
+    found = assigned(truth((0, 0, 96, 64, 0), (20, 20, 60, 50, 0), crowd=(True, False)))
+    assert found.counts[0, found.positive[0], 0].all()
+    assert not found.counts[0, ~found.positive[0], 0].any()
+    assert found.counts[..., 1:].all()
 
 
 def test_an_image_without_objects_is_background() -> None:
@@ -106,8 +114,9 @@ def test_crowd_changes_no_gradient_inside_it() -> None:
     boxes = truth((0, 0, 48, 64, 0), crowd=(True,))
     detection_loss(torch.full((1, len(centres), 4), 2.0), logits, collate([boxes]), SIZE, 8.0).backward()
     assert logits.grad is not None
-    assert logits.grad[0, centres[:, 0] <= 48].abs().max() == 0
+    assert logits.grad[0, centres[:, 0] <= 48, 0].abs().max() == 0
     assert logits.grad[0, centres[:, 0] > 48].abs().min() > 0
+    assert logits.grad[0, :, 1].abs().min() > 0
 
 
 def test_loss_is_lower_for_the_right_answer() -> None:
