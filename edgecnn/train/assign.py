@@ -19,8 +19,8 @@ ALPHA, BETA = 0.5, 6.0  # as in YOLOv8; the paper has 1 and 6
 class GroundTruth:
     """Objects of a batch, padded to the same number: ``xyxy`` (B, M, 4) pixels, ``class_id`` (B, M), ``real`` and ``crowd`` (B, M) bool.
 
-    ``real`` marks objects to detect, in contrast to padding; ``crowd`` regions in which the loss ignores the class. ``labelled`` (B, C) bool, where
-    given, are the classes that are labelled in an image: the loss ignores scores of the others.
+    ``real`` marks objects to detect, in contrast to padding; ``crowd`` regions in which the loss ignores the class. ``labelled`` (B, C)
+    bool, where given, are the classes that are labelled in an image: the loss ignores scores of the others.
     """
 
     xyxy: Tensor
