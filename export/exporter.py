@@ -79,10 +79,14 @@ class OutOfToleranceError(ParityError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lowered:
-    """A program that was made int8 already, and how, for ``calibration`` in the card."""
+    """A program that was made int8 already, and how, for ``calibration`` in the card.
+
+    ``excess`` says by how much it misses what was asked for, "" where it does not; the card then tells it like another deviation.
+    """
 
     program: Any
     record: Mapping[str, Any]
+    excess: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -207,8 +211,9 @@ def export(
     draft: Path | None = None,
     lowered: Lowered | None = None,
     accept: bool = False,
+    file: str | None = None,
 ) -> Artifact:
-    """Export ``model`` to ``out``/NAME-PRECISION in ``format``, verified; ``card`` is the checkpoint's.
+    """Export ``model`` to ``out``/NAME-PRECISION (or ``file``) in ``format``, verified; ``card`` is the checkpoint's.
 
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` also measures the file on
     a dataset; ``draft`` is a staging folder of ``out`` to work in; ``lowered`` is written as it is, instead of
@@ -219,7 +224,7 @@ def export(
     """
     check_targets([format], [precision], calibrated=calibration is not None or has_trained_ranges(model))
     started = perf_counter()
-    file = file_name(name or card.name, format, precision)
+    file = file or file_name(name or card.name, format, precision)
     check_overwrite(out, [file], force=force)
     prepared = model if isinstance(model, PreparedModel) else prepare(model, card, precision)
     if prepared.trained_ranges and precision != "int8":
@@ -227,8 +232,8 @@ def export(
     evidence = verify_with if isinstance(verify_with, Evidence) else evidence_of(prepared, verify_with, "given images")
     with staging_folder(out, draft) as folder:
         program = prepared.lowered(format, precision, calibration) if lowered is None else lowered.program
-        made = {} if lowered is None else lowered.record
-        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy, made, accept)
+        made, excess = ({}, "") if lowered is None else (lowered.record, lowered.excess)
+        job = _ArtifactBuilder(prepared, evidence, format, precision, folder / file, calibration, accuracy, made, accept, excess)
         final, parity = job.write(program, out)
         publish(folder, out, [path.name for path in sorted(folder.iterdir())])
     return Artifact(out / file, format, final, parity, perf_counter() - started)
@@ -255,6 +260,7 @@ class _ArtifactBuilder:
     accuracy: Accuracy | None = None
     made: Mapping[str, Any] = field(default_factory=dict)  # how the program was made, for the card
     accept: bool = False
+    excess: str = ""  # what ``Lowered`` says
 
     def write(self, program: Any, out: Path) -> tuple[ModelCard, Parity]:
         """Write, verify, write again with the parity in its card, then run the goldens of the final file."""
@@ -269,6 +275,8 @@ class _ArtifactBuilder:
         if not parity.passed and not (self.accept and parity.usable):
             raise OutOfToleranceError(self.path.name, parity, diagnose(self.evidence, parity, outputs, self._fp32_check(out)))
         record = parity.record() | self._measured(parity)
+        if self.excess:
+            record |= {"passed": False, ACCEPTED: [self.excess]}
         if not record["passed"]:
             record[ACCEPTED] = [*parity.violations, *record.pop(ACCEPTED, [])]
         texts = golden_texts(select_goldens(self.evidence, card.preprocess, self.prepared.parameters), self.path)

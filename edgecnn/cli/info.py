@@ -13,7 +13,9 @@ from edgecnn.json_text import dump_json
 @click.command()
 @click.argument("file", type=ModelFile())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--snippet", type=click.Choice(["python"]), help="Print a short program that runs this file without edgecnn.")
+@click.option(
+    "--snippet", type=click.Choice(["python", "cpp"]), help="Print a short program that runs this file without edgecnn."
+)
 def command(file: Path, as_json: bool, snippet: str | None) -> None:
     """Print the card of the model FILE: inputs, outputs, training, calibration and parity.
 
@@ -21,6 +23,7 @@ def command(file: Path, as_json: bool, snippet: str | None) -> None:
     edgecnn info cups
     edgecnn info model.onnx --json
     edgecnn info model.onnx --snippet python > run_model.py
+    edgecnn info model.tflite --snippet cpp > run_model.cpp
 
     A file from another tool has no card: its tensors and metadata are printed, and the card that edgecnn infers from them.
     """

@@ -17,8 +17,7 @@ from edgecnn.export.budget.report import Cost, budget_record, cost_table, kept_l
 from edgecnn.export.budget.shared import SharedSensitivities
 from edgecnn.export.budget.trial import Judge, size_of
 from edgecnn.export.config import SUFFIXES, check_overwrite
-from edgecnn.export.exporter import Artifact, Lowered, PreparedModel, export
-from edgecnn.export.publish import publish, staging_folder
+from edgecnn.export.exporter import Artifact, Lowered, OutOfToleranceError, PreparedModel, export
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence
@@ -81,7 +80,7 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
         notes = _text(job, fit, found, costs)
         record = budget_record(found, job.points, fit.attempts, costs, fit.sensitivities)
         if not found.outcome.within(job.points):
-            raise _kept_over_budget(job, judge, fit, found, record, notes)
+            raise _kept_over_budget(job, fit, found, record, notes)
     artifact = export(
         job.prepared,
         job.prepared.reference.card,
@@ -131,20 +130,35 @@ def _text(job: BudgetJob, fit: BudgetSearch, found: Attempt, costs: list[Cost]) 
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _kept_over_budget(
-    job: BudgetJob, judge: Judge, fit: BudgetSearch, found: Attempt, record: dict[str, Any], notes: str
-) -> OverBudgetError:
-    """Keep the best file, and return the error that says how near it came."""
-    card = judge.card.replace(calibration={**job.calibration.record(), **record, "within_budget": False})
-    with staging_folder(job.out, job.draft) as draft:
-        path = Judge(job.format, card, job.evidence, job.accuracy, draft).write(fit.program(found), Path(job.over_name).stem)
-        publish(draft, job.out, [part.name for part in sorted(draft.iterdir())])
+def _kept_over_budget(job: BudgetJob, fit: BudgetSearch, found: Attempt, record: dict[str, Any], notes: str) -> OverBudgetError:
+    """Keep the best file, with goldens and its deviation in its card, and return the error that says how near it came."""
     outcome = found.outcome
     lost = f"loses {outcome.points} points of {outcome.measure}"
     lost += f" with {len(found.keep)} of {len(fit.sensitivities.layers)} layers in float" if fit.sensitivities else ""
     wrong = f", and is out of tolerance ({outcome.violations[0]})" if outcome.violations else ""
+    try:
+        export(
+            job.prepared,
+            job.prepared.reference.card,
+            job.out,
+            format=job.format,
+            precision="int8",
+            calibration=job.calibration,
+            verify_with=job.evidence,
+            accuracy=job.accuracy,
+            force=job.force,
+            draft=job.draft,
+            lowered=Lowered(fit.program(found), {**record, "within_budget": False}, f"{lost}, {job.points:g} allowed"),
+            accept=True,
+            file=job.over_name,
+        )
+        kept = f"it is kept as {job.over_name}"
+    except OutOfToleranceError as error:
+        kept = (
+            f"it is not kept, because its outputs can't be used ({error.violations[0] if error.violations else error.cause.why})"
+        )
     return OverBudgetError(
-        f"no int8 {job.format} file of {job.name} is within {job.points:g} points: the nearest {lost}{wrong}; it is kept as {path.name}",
+        f"no int8 {job.format} file of {job.name} is within {job.points:g} points: the nearest {lost}{wrong}; {kept}",
         "export fp16, or raise --max-drop",
         notes,
     )

@@ -69,7 +69,9 @@ class ModelDescription:
         rows += [(_shortened(key), _shortened(text)) for key, text in self.metadata.items()]
         rows += [("warning", text) for text in self.warnings]
         if self.card is not None:
-            rows.append(("alone", "edgecnn info FILE --snippet python prints a program that runs this file without edgecnn"))
+            rows.append(
+                ("alone", "edgecnn info FILE --snippet python (or cpp) prints a program that runs this file without edgecnn")
+            )
         width = max(len(key) for key, _ in rows)
         return [f"{key.ljust(width)}  {text}" for key, text in rows]
 

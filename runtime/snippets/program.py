@@ -7,16 +7,19 @@ from typing import Final
 
 from edgecnn.errors import InputError
 from edgecnn.runtime.model.description import ModelDescription
-from edgecnn.runtime.snippets import python_program
+from edgecnn.runtime.snippets import cpp_program, python_program
 
-LANGUAGES: Final[Mapping[str, Callable[[ModelDescription], str]]] = {"python": python_program.write}
+LANGUAGES: Final[Mapping[str, Callable[[ModelDescription], str]]] = {
+    "python": python_program.write,
+    "cpp": cpp_program.write,
+}
 
 
 def snippet(description: ModelDescription, language: str) -> str:
     """A program in ``language`` that runs the described file without edgecnn and prints a line for each label, value or box.
 
-    Its argument is an image file; it is started in the folder of the model file. Raises ``InputError`` for a file without a card,
-    and for one that such a program can't feed.
+    Its argument is an image file (a PPM file in C++, a CSV file for signals); it is started in the folder of the model file. Raises
+    ``InputError`` for a file without a card, and for one that such a program can't feed.
     """
     if description.card is None:
         raise InputError(

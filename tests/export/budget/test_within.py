@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.card import ACCEPTED, CARD_KEY, ModelCard
 from edgecnn.errors import InputError
 from edgecnn.export import Calibration
 from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
@@ -18,6 +18,7 @@ from edgecnn.export.formats import to_onnx
 from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.model.selftest import selftest_file
 from tests.export.budget.conftest import SENSITIVE, uneven
 
 
@@ -56,12 +57,17 @@ def test_the_layers_that_int8_breaks_stay_in_float(
 def test_a_budget_that_cannot_be_met_keeps_the_best_file_under_another_name(
     uneven_model: PreparedModel, uneven_calibration: Calibration, uneven_evidence: Evidence, tmp_path: Path
 ) -> None:
-    hopeless = dataclasses.replace(uneven_evidence, spreads={"logits": 1e-9})  # every error is out of tolerance
+    hopeless = dataclasses.replace(uneven_evidence, spreads={"logits": 1e-3})  # every error is out of tolerance
     with pytest.raises(
         OverBudgetError, match=r"is within 1 points: the nearest loses .* it is kept as uneven-int8-over-budget\.onnx"
     ):
         export_within(job(uneven_model, uneven_calibration, hopeless, tmp_path, "onnx", 1.0), lambda _: None)
-    assert [path.name for path in tmp_path.iterdir()] == ["uneven-int8-over-budget.onnx"]
+    names = ["uneven-int8-over-budget.onnx", "uneven-int8-over-budget.onnx.parity.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    card, result = selftest_file(tmp_path / names[0])
+    assert not result.violations
+    assert card.parity["passed"] is False
+    assert any(text.startswith("loses ") and text.endswith(", 1 allowed") for text in card.parity[ACCEPTED])
     backend = open_backend(tmp_path / "uneven-int8-over-budget.onnx")
     record = ModelCard.from_json(backend.metadata[CARD_KEY], "file").calibration
     backend.close()
