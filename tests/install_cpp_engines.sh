@@ -14,13 +14,15 @@ if ! command -v apt-get > /dev/null || ! command -v dpkg > /dev/null; then
   echo "no apt-get: the C++ programs are not compiled with their engines"
   exit 0
 fi
+# the mirror that this system takes its packages from
+mirror=$(apt-get indextargets --format '$(REPO_URI)' "Origin: Debian" 2> /dev/null | grep -v security | head -1)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 complete=1
 headers() { # suite, package
   mkdir -p "$work/$1/lists/partial" "$work/$1/cache/archives/partial" "$work/$1/debs"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -1) $1 main" > "$work/$1/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main" > "$work/$1/sources.list"
   local options=(-q -o "Dir::Etc::SourceList=$work/$1/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o "Dir::State::lists=$work/$1/lists" -o "Dir::Cache=$work/$1/cache")
   (cd "$work/$1/debs" && timeout 180 apt-get "${options[@]}" update > /dev/null && timeout 60 apt-get "${options[@]}" download "$2") \
