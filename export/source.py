@@ -90,7 +90,7 @@ def _from_factory(target: str, options: ModelOptions) -> tuple[nn.Module, ModelC
 
 def _of_tensors(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
     given, shapes = options.card.given(), [one.shape for one in options.input_tensors]
-    if given.get("task", "raw") != "raw":
+    if "task" in given and not TASKS[given["task"]].any_input:
         shown = ", ".join("x".join(map(str, shape)) for shape in shapes)
         raise InputError(
             f"--task {given['task']} needs one image as its input, 1xCxHxW with 1 or 3 channels, not {shown}",

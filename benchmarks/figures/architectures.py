@@ -38,7 +38,7 @@ Results = dict[str, dict[str, Any]]  # by network and format
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ArchitectureTrial:
     """How each network is exported: precisions, words for `edgecnn export`, labelled images of detectors and seconds at most.
 
     ``logs`` is the folder for what each export says.
@@ -61,7 +61,7 @@ class Trial:
         ]  # fmt: skip
 
 
-def try_export(one: Architecture, formats: Sequence[str], trial: Trial) -> Results:
+def try_export(one: Architecture, formats: Sequence[str], trial: ArchitectureTrial) -> Results:
     """Export one network: for each format the precisions with "kept", or the lines that say why not, and what int8 cost."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         began = perf_counter()
@@ -197,7 +197,7 @@ def command(
         "--max-drop": max_drop,
     }
     words = tuple(word for name, value in data.items() if value is not None for word in (name, str(value)))
-    trial = Trial(tuple(precisions.split(",")), words, evaluate, seconds, logs)
+    trial = ArchitectureTrial(tuple(precisions.split(",")), words, evaluate, seconds, logs)
     results: Results = {}
     for path in (*others, *([json_path] if json_path.exists() else [])):
         results.update(json.loads(path.read_text())["results"])
@@ -216,7 +216,7 @@ def command(
     click.echo(table(results, trial.precisions))
 
 
-def _has(results: Results, one: Architecture, format: str, trial: Trial) -> bool:
+def _has(results: Results, one: Architecture, format: str, trial: ArchitectureTrial) -> bool:
     return set(trial.precisions) <= set(results.get(f"{one.name} {format}", {}).get("cells", ()))
 
 

@@ -62,9 +62,11 @@ def model_source(values: dict[str, Any]) -> ModelOptions:
 def _inputs(values: dict[str, Any]) -> dict[str, Any]:
     """``--input`` as an image, or as tensors: several inputs, or one of the task raw that is no image."""
     from edgecnn.export.config import InputTensor
+    from edgecnn.tasks import TASKS
 
+    task = TASKS.get(values["task"]) if values.get("task") else None  # of a wrong name the card's parsers tell
     given: tuple[tuple[str, tuple[int, ...]], ...] = values.pop("inputs") or ()
-    if len(given) == 1 and not given[0][0] and (is_image(given[0][1]) or values.get("task") != "raw"):
+    if len(given) == 1 and not given[0][0] and (is_image(given[0][1]) or task is None or not task.any_input):
         return {"input_shape": given[0][1]}
     return {"input_tensors": tuple(InputTensor(shape, name) for name, shape in given)}
 

@@ -130,7 +130,7 @@ def _open(uri: str, config: ConvertConfig, taught: bool, say: Say) -> Dataset:
         if not config.classes:
             raise InputError(f"{dataset.name} has no classes", "name them with --classes; --pseudo labels them")
         return to_unlabelled_boxes(dataset, config.classes)
-    if not find(dataset.task).has_boxes or dataset.task != "detect":
+    if not find(dataset.task).has_boxes:
         raise InputError(
             f"{dataset.name} is a dataset to {dataset.task}, but only boxes are converted", "name a dataset of boxes"
         )

@@ -61,7 +61,8 @@ class Task(ABC, Generic[P]):
     of which a dataset may lack some. ``has_threshold``: parts of a prediction with a low score are left out, which a measure needs.
     ``needs_labels``: a model without names can't be used. ``in_rows``: the parts of a record are rows of a CSV file, with its columns.
     ``tiled``: the input is never resized; an image of another size is worked on in tiles of the size of the input.
-    ``has_tensors``: ``tensors`` gives arrays. ``resize`` is the resize rule where nothing else is known.
+    ``has_tensors``: ``tensors`` gives arrays. ``any_input``: the input may be something else than one image.
+    ``resize`` is the resize rule where nothing else is known.
     """
 
     name: ClassVar[TaskName]
@@ -83,6 +84,7 @@ class Task(ABC, Generic[P]):
     needs_labels: ClassVar[bool] = True
     in_rows: ClassVar[bool] = True
     has_tensors: ClassVar[bool] = False
+    any_input: ClassVar[bool] = False
     resize: ClassVar[Resize] = "crop"
 
     # --- a model file -----------------------------------------------------------------------------

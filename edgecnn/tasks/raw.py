@@ -27,7 +27,7 @@ class Raw(Task[RawTensors]):
     decoders, default_decoder = tuple(RAW), "raw"
     compared = "tensors"
     has_classes = needs_labels = in_rows = by_parts = False
-    has_tensors = True
+    has_tensors = any_input = True
 
     def output_names(self, decoder: str, count: int) -> tuple[str, ...]:
         """None are usual."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgecnn.card import Preprocess
 from edgecnn.errors import InputError
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.model.description import ModelDescription
 from edgecnn.runtime.snippets.cpp_decoders import BOX, HAS_BOXES, decoding
 from edgecnn.tasks import find
@@ -119,13 +119,13 @@ def write(description: ModelDescription) -> str:
 
 def _text(text: str) -> str:
     """A string literal; letters other than ASCII as their bytes, so that the encoding of the source does not matter."""
-    shown = json.dumps(text)[1:-1] if text.isascii() else "".join(_letter(letter) for letter in text)
+    shown = dump_json(text)[1:-1] if text.isascii() else "".join(_letter(letter) for letter in text)
     return f'"{shown}"'
 
 
 def _letter(letter: str) -> str:
     if letter.isascii():
-        return json.dumps(letter)[1:-1]
+        return dump_json(letter)[1:-1]
     return "".join(f"\\{byte:03o}" for byte in letter.encode())  # octal: a hexadecimal digit may follow
 
 

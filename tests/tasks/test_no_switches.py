@@ -21,6 +21,7 @@ NAMES = {
     "edgecnn.runtime.model.foreign_metadata": "the names of tasks in other tools' files",
     "edgecnn.runtime.model.inferred_card": "the task of a file without a card",
     "edgecnn.runtime.snippets.python_decoders": "the decoders as text",
+    "edgecnn.runtime.snippets.cpp_decoders": "the decoders as text",
 }
 TYPES = {
     "edgecnn.teachers": "boxes become labels",
