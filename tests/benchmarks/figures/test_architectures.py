@@ -16,7 +16,7 @@ from torch import nn
 
 from edgecnn.benchmarks.figures import architecture_settle, architectures
 from edgecnn.benchmarks.figures.architecture_list import ARCHITECTURES, Architecture
-from edgecnn.benchmarks.figures.architectures import Trial
+from edgecnn.benchmarks.figures.architectures import ArchitectureTrial
 
 
 def test_there_are_30_networks_of_three_packages_with_names_of_their_own() -> None:
@@ -72,7 +72,7 @@ def test_the_words_of_a_table_tell_layers_in_float_refusals_and_failures() -> No
 def test_what_a_record_holds_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def pretend(one: Architecture, formats: Sequence[str], trial: Trial) -> dict[str, Any]:
+    def pretend(one: Architecture, formats: Sequence[str], trial: ArchitectureTrial) -> dict[str, Any]:
         asked.extend(f"{one.name} {format}" for format in formats)
         return {f"{one.name} {name}": {"cells": {"fp32": "kept" if name == "onnx" else "error: no"}} for name in formats}
 
