@@ -11,6 +11,7 @@ from edgecnn.scene import Scene, parse_scene
 COUNT = 24  # images for the statistics of the batch norms
 SHARE = 0.3  # mean scale of a branch that starts at nothing
 LITTLE = 1e-2
+GAIN = 0.5  # of the batch norms in networks with SiLU
 
 
 def settle(network: nn.Module, size: int) -> None:
@@ -23,6 +24,10 @@ def settle(network: nn.Module, size: int) -> None:
     """
     _open_branches(network)
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if any(isinstance(module, nn.SiLU) for module in network.modules()):
+        # SiLU makes small values smaller: over 50 layers one image then gives a thousand times the values of another
+        for norm in norms:
+            nn.init.constant_(norm.weight, float(norm.weight.detach().mean()) * GAIN)
     hooks = [norm.register_forward_pre_hook(_take_scale) for norm in norms]
     with torch.no_grad():
         network.eval()(pictures(COUNT, size))
