@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -66,13 +67,15 @@ def _streams_off() -> Iterator[None]:
         for descriptor in (1, 2):
             stack.callback(_restore, descriptor, os.dup(descriptor))
             os.dup2(sink.fileno(), descriptor)
-        stack.enter_context(contextlib.redirect_stdout(_writer(sink)))
-        stack.enter_context(contextlib.redirect_stderr(_writer(sink)))
+        stack.enter_context(contextlib.redirect_stdout(_nowhere()))
+        stack.enter_context(contextlib.redirect_stderr(_nowhere()))
         yield
 
 
-def _writer(sink: IO[bytes]) -> IO[str]:
-    return open(os.dup(sink.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: PTH123
+@functools.cache
+def _nowhere() -> IO[str]:
+    """A stream for Python code, never closed: loggers made in a quiet block keep it."""
+    return open(os.devnull, "w", encoding="utf-8", errors="replace")  # noqa: PTH123
 
 
 def _restore(descriptor: int, saved: int) -> None:

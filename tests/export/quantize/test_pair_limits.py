@@ -97,7 +97,7 @@ def converted() -> Any:
     net = Layers().eval()
     net.options = GraphOptions()
     net.free_axes = lambda: None  # type: ignore[assignment]
-    net.names = ("scores",)
+    net.names, net.input_names = ("scores",), ("image",)
     with quiet():
         return to_onnx.convert(net, torch.zeros(1, 3, 8, 8))  # type: ignore[arg-type]
 

@@ -65,6 +65,7 @@ class ReadAsNchw(nn.Module):
     def __init__(self, graph: Deployable) -> None:
         super().__init__()
         self.right, self.names, self.options, self.free_axes = graph, graph.names, graph.options, graph.free_axes
+        self.input_names = graph.input_names
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """The right preprocessing up to the layout."""
