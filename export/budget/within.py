@@ -81,7 +81,12 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
         record = budget_record(found, job.points, fit.attempts, costs, fit.sensitivities)
         if not found.outcome.within(job.points):
             raise _kept_over_budget(job, fit, found, record, notes)
-    artifact = export(
+    return dataclasses.replace(_write(job, Lowered(program, record), name=job.name), notes=notes)
+
+
+def _write(job: BudgetJob, lowered: Lowered, **more: Any) -> Artifact:
+    """Export the program that was found; ``more`` are further arguments of ``export``."""
+    return export(
         job.prepared,
         job.prepared.reference.card,
         job.out,
@@ -90,12 +95,11 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
         calibration=job.calibration,
         verify_with=job.evidence,
         accuracy=job.accuracy,
-        name=job.name,
         force=job.force,
         draft=job.draft,
-        lowered=Lowered(program, record),
+        lowered=lowered,
+        **more,
     )
-    return dataclasses.replace(artifact, notes=notes)
 
 
 def _measured(found: Attempt, judge: Judge, program: Any) -> Attempt:
@@ -137,21 +141,8 @@ def _kept_over_budget(job: BudgetJob, fit: BudgetSearch, found: Attempt, record:
     lost += f" with {len(found.keep)} of {len(fit.sensitivities.layers)} layers in float" if fit.sensitivities else ""
     wrong = f", and is out of tolerance ({outcome.violations[0]})" if outcome.violations else ""
     try:
-        export(
-            job.prepared,
-            job.prepared.reference.card,
-            job.out,
-            format=job.format,
-            precision="int8",
-            calibration=job.calibration,
-            verify_with=job.evidence,
-            accuracy=job.accuracy,
-            force=job.force,
-            draft=job.draft,
-            lowered=Lowered(fit.program(found), {**record, "within_budget": False}, f"{lost}, {job.points:g} allowed"),
-            accept=True,
-            file=job.over_name,
-        )
+        lowered = Lowered(fit.program(found), {**record, "within_budget": False}, f"{lost}, {job.points:g} allowed")
+        _write(job, lowered, accept=True, file=job.over_name)
         kept = f"it is kept as {job.over_name}"
     except OutOfToleranceError as error:
         kept = (

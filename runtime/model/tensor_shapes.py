@@ -16,6 +16,7 @@ from edgecnn.types import TensorSpec
 
 Size = tuple[int, int]
 
+_YOLO = {"resize": "letterbox", "align": "center", "pad_value": 114, "color": "rgb", "mean": (0.0,), "std": (255.0,)}
 # Preprocessing and NMS threshold of each family's own code. For a quantized input, mean and std come from its scale and zero-point.
 CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     "yolox": {
@@ -27,33 +28,9 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "std": (1.0,),
         "iou_threshold": 0.45,
     },
-    "yolo": {
-        "resize": "letterbox",
-        "align": "center",
-        "pad_value": 114,
-        "color": "rgb",
-        "mean": (0.0,),
-        "std": (255.0,),
-        "iou_threshold": 0.7,
-    },
-    "yolo-obb": {
-        "resize": "letterbox",
-        "align": "center",
-        "pad_value": 114,
-        "color": "rgb",
-        "mean": (0.0,),
-        "std": (255.0,),
-        "iou_threshold": 0.7,
-    },
-    "yolov5": {
-        "resize": "letterbox",
-        "align": "center",
-        "pad_value": 114,
-        "color": "rgb",
-        "mean": (0.0,),
-        "std": (255.0,),
-        "iou_threshold": 0.45,
-    },
+    "yolo": {**_YOLO, "iou_threshold": 0.7},
+    "yolo-obb": {**_YOLO, "iou_threshold": 0.7},
+    "yolov5": {**_YOLO, "iou_threshold": 0.45},
     "ssd": {"resize": "stretch", "color": "rgb", "mean": (127.5,), "std": (127.5,)},
     "ultraface": {
         "resize": "stretch",
