@@ -9,18 +9,18 @@ from edgecnn.lazy import lazy_names
 
 # Imported on first use: a program that only builds an ExportConfig does not wait for torch.
 _PUBLIC = {
-    "Artifact": "edgecnn.export.exporter",
+    "Artifact": "edgecnn.export.artifact",
     "ExportConfig": "edgecnn.export.config",
     "ModelOptions": "edgecnn.export.config",
     "run_exports": "edgecnn.export.run",
     "Calibration": "edgecnn.export.quantize.calibration",
     "FORMATS": "edgecnn.export.config",
-    "FailedExportsError": "edgecnn.export.run",
-    "OutOfToleranceError": "edgecnn.export.exporter",
+    "FailedExportsError": "edgecnn.export.failures",
+    "OutOfToleranceError": "edgecnn.export.failures",
     "PRECISIONS": "edgecnn.export.config",
     "evidence_of": "edgecnn.export.exporter",
     "export": "edgecnn.export.exporter",
-    "prepare": "edgecnn.export.exporter",
+    "prepare": "edgecnn.export.prepared",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _PUBLIC)

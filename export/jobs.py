@@ -9,8 +9,8 @@ from functools import partial
 
 from edgecnn.cpus import usable_cpus
 from edgecnn.errors import BackendError, EdgeCnnError, first_line
+from edgecnn.export.artifact import Artifact
 from edgecnn.export.child import Child, ChildLostError, Send, can_fork, wait
-from edgecnn.export.exporter import Artifact
 from edgecnn.export.steps import ExportStep, Note, ignore
 from edgecnn.system_errors import explain
 

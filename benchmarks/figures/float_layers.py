@@ -28,8 +28,9 @@ from edgecnn.export.budget.latency import latencies_ms
 from edgecnn.export.budget.methods import Candidates, Method
 from edgecnn.export.budget.search import Keep, fewest
 from edgecnn.export.budget.trial import Judge, size_of
-from edgecnn.export.exporter import evidence_of, prepare
+from edgecnn.export.exporter import evidence_of
 from edgecnn.export.image_selection import select_images
+from edgecnn.export.prepared import prepare
 from edgecnn.export.source import load_model
 from edgecnn.files import check_writable
 

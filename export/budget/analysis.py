@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from edgecnn.errors import InputError
 from edgecnn.export.budget.sensitivity import Progress, measure
 from edgecnn.export.config import ModelOptions
-from edgecnn.export.exporter import has_trained_ranges, prepare
 from edgecnn.export.extras import require
 from edgecnn.export.image_selection import select_images
+from edgecnn.export.prepared import has_trained_ranges, prepare
 from edgecnn.export.source import load_model
 from edgecnn.layer_sensitivity import SensitivityReport
 

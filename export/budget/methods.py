@@ -10,8 +10,8 @@ from typing import Any
 from edgecnn.export.budget.bias_correction import corrected
 from edgecnn.export.budget.equalize import equalized
 from edgecnn.export.config import FORMATS
-from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.graph import Deployable
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.quiet import quiet
 from edgecnn.types import Tensors

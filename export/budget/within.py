@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.export.artifact import Artifact, Lowered
 from edgecnn.export.budget.fit import Attempt, BudgetSearch
 from edgecnn.export.budget.latency import latencies_ms
 from edgecnn.export.budget.methods import Candidates
@@ -17,7 +18,9 @@ from edgecnn.export.budget.report import Cost, budget_record, cost_table, kept_l
 from edgecnn.export.budget.shared import SharedSensitivities
 from edgecnn.export.budget.trial import Judge, size_of
 from edgecnn.export.config import SUFFIXES, check_overwrite
-from edgecnn.export.exporter import Artifact, Lowered, OutOfToleranceError, PreparedModel, export
+from edgecnn.export.exporter import export
+from edgecnn.export.failures import OutOfToleranceError
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.reference import Evidence

@@ -10,7 +10,7 @@ import pytest
 
 from edgecnn.card import CARD_KEY, ModelCard, Precision
 from edgecnn.export import Artifact, Calibration, export
-from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.model.card_inference import CardOptions, card_for

@@ -11,8 +11,8 @@ from torch import nn
 
 from edgecnn.card import ACCEPTED
 from edgecnn.export import Calibration, OutOfToleranceError, export
-from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.graph import inference_copy, wrap
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.model.output_checks import accepted_deviation
 from edgecnn.runtime.model.predictor import Predictor

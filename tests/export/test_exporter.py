@@ -20,7 +20,7 @@ from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, Sample
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.export import Calibration, OutOfToleranceError, export
-from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.publish import publish, staging_folder
 from edgecnn.export.quiet import quiet
 from edgecnn.export.verify.accuracy import Accuracy
@@ -159,7 +159,7 @@ def test_an_interruption_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgecnn.export.exporter.verify", interrupted)
+    monkeypatch.setattr("edgecnn.export.artifact_builder.verify", interrupted)
     with pytest.raises(KeyboardInterrupt):
         one(prepared_classifier, classifier_evidence, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -14,10 +14,11 @@ from torch import nn
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import BackendError, EdgeCnnError, InputError, LimitError
-from edgecnn.export import ExportConfig, child, exporter, jobs
-from edgecnn.export.exporter import Artifact
+from edgecnn.export import ExportConfig, artifact_builder, child, jobs
+from edgecnn.export.artifact import Artifact
+from edgecnn.export.failures import FailedExportsError
 from edgecnn.export.jobs import Outcome, Target, run_targets
-from edgecnn.export.run import FailedExportsError, export_all
+from edgecnn.export.run import export_all
 from edgecnn.export.steps import ExportStep, Note
 from edgecnn.export.verify.parity import Parity
 
@@ -122,12 +123,12 @@ def test_an_error_costs_its_own_file(
 def test_a_crash_of_an_engine_leaves_the_other_formats_and_nothing_hidden(
     classifier: tuple[nn.Module, ModelCard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = exporter.verify
+    right = artifact_builder.verify
 
     def verify(path: Path, evidence: Any) -> Any:
         return right(path, evidence) if "fp32" in path.name else die("SIGSEGV")
 
-    monkeypatch.setattr(exporter, "verify", verify)
+    monkeypatch.setattr(artifact_builder, "verify", verify)
     reports: list[str] = []
     config = ExportConfig(model="x", formats=("onnx",), precisions=("fp16", "fp32"), out=tmp_path, name="net")
     with pytest.raises(BackendError, match=r"ONNX Runtime crashed \(SIGSEGV\) while it runs the file"):

@@ -15,7 +15,7 @@ from edgecnn.cli.export import command
 from edgecnn.errors import InputError
 from edgecnn.export import Calibration, OutOfToleranceError, evidence_of, export, prepare
 from edgecnn.export.config import GraphOptions
-from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.parity import judged, verify
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.metrics.match import match

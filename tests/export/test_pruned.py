@@ -11,7 +11,7 @@ import torch
 from edgecnn.compress.cost import count_macs
 from edgecnn.compress.prune import mark_pruned, prune_to
 from edgecnn.export import export
-from edgecnn.export.exporter import PreparedModel, prepare
+from edgecnn.export.prepared import PreparedModel, prepare
 from edgecnn.models import create, load_checkpoint, save_checkpoint
 from edgecnn.models.new_card import new_card
 from edgecnn.runtime.backends import open_backend

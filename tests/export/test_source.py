@@ -19,8 +19,8 @@ from edgecnn.export import prepare
 from edgecnn.export.config import ModelOptions
 from edgecnn.export.graph import output_names
 from edgecnn.export.program import read_program
-from edgecnn.export.run import describe
 from edgecnn.export.source import load_model
+from edgecnn.export.summary import describe
 from edgecnn.models import create, save_checkpoint
 from edgecnn.models.new_card import new_card
 from edgecnn.runtime.model.card_inference import CardOptions

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.export import Calibration, evidence_of, prepare
-from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.types import Image
 

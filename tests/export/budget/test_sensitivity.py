@@ -11,7 +11,7 @@ from edgecnn.benchmarks.report.sensitivity_page import sensitivity_page
 from edgecnn.export import Calibration
 from edgecnn.export.budget.noise import signal_to_noise
 from edgecnn.export.budget.sensitivity import Sensitivities, measure
-from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.layer_sensitivity import SensitivityReport
 from tests.export.budget.conftest import SENSITIVE
 

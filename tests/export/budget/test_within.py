@@ -13,8 +13,8 @@ from edgecnn.errors import InputError
 from edgecnn.export import Calibration
 from edgecnn.export.budget.within import BudgetJob, OverBudgetError, export_within
 from edgecnn.export.config import DEFAULT_FORMATS, ExportConfig
-from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.formats import to_onnx
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.quantize.plan import QuantizationPlan
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.runtime.backends import open_backend

@@ -16,7 +16,7 @@ import pytest
 from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.export import Artifact, Calibration, export
 from edgecnn.export.config import check_names
-from edgecnn.export.exporter import PreparedModel
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.reference import Evidence
 from edgecnn.integrity.digest import check_digests
 from edgecnn.runtime.backends import open_backend

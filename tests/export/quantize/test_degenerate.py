@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.export import Calibration, prepare
-from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.formats import to_onnx, to_openvino, to_tflite
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.runtime.backends import open_backend
 
 CARD = ModelCard(name="net", task="raw", labels=(), preprocess=Preprocess(size=(24, 24), std=(255.0,)), decode=Decode("raw"))

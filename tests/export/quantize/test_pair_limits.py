@@ -17,8 +17,8 @@ from torch import nn
 
 from edgecnn.export import Calibration
 from edgecnn.export.config import GraphOptions
-from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.formats import to_onnx
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.quantize import qdq_calibration
 from edgecnn.export.quantize.pair_limits import limit_weights, limited, make_unsigned, saturating
 from edgecnn.export.quiet import quiet

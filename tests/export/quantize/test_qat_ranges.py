@@ -21,7 +21,8 @@ from edgecnn.compress.cost import count_macs
 from edgecnn.compress.prune import mark_pruned, prune_to
 from edgecnn.errors import InputError
 from edgecnn.export import Artifact, Calibration
-from edgecnn.export.exporter import PreparedModel, evidence_of, export, prepare
+from edgecnn.export.exporter import evidence_of, export
+from edgecnn.export.prepared import PreparedModel, prepare
 from edgecnn.export.quantize.pair_limits import RECORD_UNSIGNED
 from edgecnn.export.quantize.qat_ranges import trained_ranges
 from edgecnn.models import create, load_checkpoint, save_checkpoint

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from edgecnn.card import Decode, Precision, Preprocess
 from edgecnn.export import Calibration, OutOfToleranceError, export
-from edgecnn.export.exporter import PreparedModel
 from edgecnn.export.graph import Deployable, inference_copy, wrap
+from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.diagnose import faults
 from edgecnn.export.verify.reference import Evidence
 
