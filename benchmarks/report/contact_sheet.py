@@ -14,9 +14,10 @@ from edgecnn.data.check.dataset import DatasetCheck, Place
 from edgecnn.data.check.text import odd_line
 from edgecnn.data.sample import Sample
 from edgecnn.errors import InputError
+from edgecnn.rotated import from_corners
 from edgecnn.runtime.draw.captions import class_color
 from edgecnn.runtime.draw.painter import draw
-from edgecnn.types import Boxes, Detections, Float32, Image
+from edgecnn.types import Boxes, Detections, Image
 
 MOST_PICTURES = 120  # of all classes together
 PER_CLASS = 6
@@ -106,11 +107,15 @@ def _whole(check: DatasetCheck, place: Place) -> SheetTile | None:
         return _picture(_scaled(image)[0], f"{own}: {words}" if own else words)
     scaled, factor = _scaled(image)
     captions = len(sample.boxes) <= MOST_CAPTIONS
-    return _picture(_drawn(scaled, sample.boxes.xyxy * factor, sample.boxes, check.labels, captions), words)
+    return _picture(_drawn(scaled, sample.boxes, (0, 0), factor, check.labels, captions), words)
 
 
-def _drawn(image: Image, xyxy: Float32, boxes: Boxes, labels: Sequence[str], captions: bool) -> Image:
-    truth = Detections(xyxy.astype(np.float32), np.full(len(xyxy), np.nan, np.float32), boxes.class_id)
+def _drawn(image: Image, boxes: Boxes, corner: tuple[int, int], factor: float, labels: Sequence[str], captions: bool) -> Image:
+    """The boxes in an image that begins at ``corner`` and was enlarged by ``factor``."""
+    start = np.array(corner, np.float32)
+    xyxy = ((boxes.xyxy - np.tile(start, 2)) * factor).astype(np.float32)
+    turned = None if boxes.corners is None else from_corners((boxes.corners - start) * factor)
+    truth = Detections(xyxy, np.full(len(xyxy), np.nan, np.float32), boxes.class_id, xywhr=turned)
     return draw(image, truth, labels, captions=captions)
 
 
@@ -133,7 +138,7 @@ def _close_up(image: Image, boxes: Boxes, index: int, labels: Sequence[str]) -> 
     part = np.ascontiguousarray(image[top : int((y1 + y2) / 2 + reach) + 1, left : int((x1 + x2) / 2 + reach) + 1])
     scaled, factor = _scaled(part)
     one = boxes.pick(np.array([index]))
-    return _drawn(scaled, (one.xyxy - np.array([left, top, left, top], np.float32)) * factor, one, labels, captions=True)
+    return _drawn(scaled, one, (left, top), factor, labels, captions=True)
 
 
 def _picture(image: Image, words: str) -> SheetTile:

@@ -85,8 +85,8 @@ DATA_FORMAT: Option = (
     {
         "metavar": "FORMAT",
         "default": "",
-        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, yolo, masks, values, signals, labels, video, mot, "
-        "folders or images; as format= in its address.",
+        "help": "Format of a dataset that can be read in several ways: idx, coco, voc, dota, yolo, masks, values, signals, labels, video, "
+        "mot, folders or images; as format= in its address.",
     },
 )
 PSEUDO_OPTIONS: Options = (

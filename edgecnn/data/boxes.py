@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgecnn.data.sample import Problem
+from edgecnn.rotated import from_corners
 from edgecnn.types import Boxes, Float32
 
 Corners = tuple[tuple[float, float], ...]
@@ -82,6 +83,12 @@ class BoxList:
         if any(corners is None for corners in self._corners):
             return None
         return np.array(self._corners, np.float32).reshape(-1, 4, 2)
+
+
+def has_extent(corners: Corners) -> bool:
+    """Whether the smallest rotated box around four points has a width and a height; False where a coordinate is no number."""
+    points = np.array([corners], np.float32)
+    return bool(np.isfinite(points).all() and from_corners(points)[0, 2:4].all())
 
 
 def _shown(xyxy: tuple[float, float, float, float]) -> str:

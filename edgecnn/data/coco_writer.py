@@ -61,7 +61,7 @@ def _image(one: Written, number: int) -> dict[str, Any]:
 
 
 def _annotations(one: Written, image: int) -> Iterator[dict[str, Any]]:
-    """The boxes of an image; one that is equal to an earlier one after rounding is written once."""
+    """The boxes of an image, rotated ones with a polygon of four points; one equal to an earlier one after rounding is written once."""
     boxes = one.sample.boxes
     if boxes is None:
         return
@@ -76,4 +76,8 @@ def _annotations(one: Written, image: int) -> Iterator[dict[str, Any]]:
             continue
         seen.add(key)
         area = bbox[2] * bbox[3] if boxes.area is None else float(boxes.area[index]) * across * down
-        yield {"image_id": image, "category_id": category, "bbox": bbox, "area": round(area, DECIMALS), "iscrowd": crowd}
+        row = {"image_id": image, "category_id": category, "bbox": bbox, "area": round(area, DECIMALS), "iscrowd": crowd}
+        if boxes.corners is not None:
+            polygon = (boxes.corners[index].astype(float) * (across, down)).round(DECIMALS).reshape(-1).tolist()
+            row["segmentation"] = [polygon]
+        yield row

@@ -62,6 +62,7 @@ KINDS = (
     Kind("idx", "IDX", "IDX files (train-images-idx3-ubyte.gz, t10k-...)"),
     Kind("coco", "COCO", "a COCO .json file, or a folder with one for each split"),
     Kind("voc", "Pascal VOC", "Annotations/*.xml with JPEGImages/ or images/, or .xml files beside the images"),
+    Kind("dota", "DOTA", "images/ with labelTxt/*.txt"),
     Kind("yolo", "YOLO", "images/ with labels/*.txt, or .txt files beside the images"),
     Kind("masks", "images with masks", "images/ and masks/ with a .png for each image, and classes.txt"),
     Kind("values", "values", "images with values.csv"),

@@ -51,9 +51,11 @@ class DetectionAccumulator:
         Where both sides have rotated boxes their exact IoU counts, else that of the upright ones.
         """
         self._images += 1
+        found = _area(predicted.xyxy)
         if predicted.xywhr is not None and truth.corners is not None:
+            found = predicted.xywhr[:, 2:4].prod(axis=1)
             self._add_rotated(predicted.xywhr, predicted.class_id, truth)
-        area = _area(truth.xyxy) if truth.area is None else truth.area
+        area = _area(truth.xyxy, truth.corners) if truth.area is None else truth.area
         crowd = np.zeros(len(truth.xyxy), np.bool_) if truth.crowd is None else truth.crowd
         self._truth += [
             self._record(row, class_id, len(self._truth) + index, area=float(size), iscrowd=int(is_crowd))
@@ -62,7 +64,7 @@ class DetectionAccumulator:
         self._predicted += [
             self._record(row, class_id, len(self._predicted) + index, area=float(size), iscrowd=0, score=float(score))
             for index, (row, class_id, size, score) in enumerate(
-                zip(predicted.xyxy, predicted.class_id, _area(predicted.xyxy), predicted.score, strict=True), 1
+                zip(predicted.xyxy, predicted.class_id, found, predicted.score, strict=True), 1
             )
         ]
 
@@ -158,6 +160,8 @@ def _mean(values: Array) -> float:
     return float(measured.mean()) if measured.size else float("nan")
 
 
-def _area(xyxy: Float32) -> Float32:
-    area: Float32 = (xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1)
+def _area(xyxy: Float32, corners: Float32 | None = None) -> Float32:
+    """Of the rotated boxes where there are corners, else of the upright ones."""
+    sides = xyxy[:, 2:] - xyxy[:, :2] if corners is None else from_corners(corners)[:, 2:4]
+    area: Float32 = sides.prod(axis=1)
     return area

@@ -154,7 +154,7 @@ def test_a_format_that_the_files_have_not_is_refused(tmp_path: Path, name: str) 
 
 
 def test_an_unknown_format_names_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="format=tfrecord is not a format of datasets; use one of idx, coco, voc, yolo"):
+    with pytest.raises(InputError, match="format=tfrecord is not a format of datasets; use one of idx, coco, voc, dota, yolo"):
         open_dataset(f"{tmp_path}?format=tfrecord")
 
 
@@ -173,6 +173,6 @@ def test_a_folder_of_no_kind_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(
-        InputError, match=r"is not a known kind of dataset: it holds 1 \.txt, 1 folder; .* COCO, Pascal VOC, YOLO"
+        InputError, match=r"is not a known kind of dataset: it holds 1 \.txt, 1 folder; .* COCO, Pascal VOC, DOTA, YOLO"
     ):
         open_dataset(tmp_path)

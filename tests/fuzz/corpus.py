@@ -146,6 +146,15 @@ def voc() -> Files:
     }
 
 
+def dota() -> Files:
+    return {
+        "train/images/a.png": image(seed=1),
+        "train/labelTxt/a.txt": b"imagesource:GoogleEarth\ngsd:0.146\n2 3 20 3 20 15 2 15 ship 0\n30 5 36 9 30 14 25 9 large-plane 1\n",
+        "val/images/b.png": image(seed=2),
+        "val/labelTxt/b.txt": b"30.0 5.0 36.0 9.0 30.0 14.0 25.0 9.0 ship 0\n",
+    }
+
+
 def yolo() -> Files:
     return {
         "data.yaml": b"path: .\ntrain: images/train\nval: images/val\nnc: 2\nnames:\n  0: cat\n  1: 'dog'\n",

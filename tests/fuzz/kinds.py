@@ -225,6 +225,7 @@ KINDS: Mapping[str, Kind] = {
     "voc": Kind(
         _dict(corpus.voc), _pairs((".xml", in_text), (".txt", in_text), (".png", in_bytes)), dataset_steps("?split=train")
     ),
+    "dota": Kind(_dict(corpus.dota), _pairs((".txt", in_text), (".png", in_bytes)), dataset_steps("?split=train")),
     "idx": Kind(_dict(corpus.idx), _pairs(("ubyte", in_bytes)), dataset_steps("?split=train", "?split=test")),
     "mot": Kind(_dict(corpus.mot), _pairs((".ini", in_text), (".txt", in_text), (".png", in_bytes)), dataset_steps("/street")),
     "folders": Kind(_dict(corpus.folders), _pairs((".png", in_bytes)), dataset_steps("?split=val")),

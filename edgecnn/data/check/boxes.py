@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from edgecnn.metrics.match import iou_matrix
+from edgecnn.rotated import from_corners
+from edgecnn.rotated import overlap as rotated_overlap
 from edgecnn.types import Boxes
 
 TINY_PX = 4.0
@@ -23,7 +25,8 @@ def odd_boxes(boxes: Boxes, width: int, height: int) -> Iterator[tuple[int, str]
     if not len(boxes):
         return
     counts = np.ones(len(boxes), np.bool_) if boxes.crowd is None else ~boxes.crowd
-    sides = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]
+    turned = None if boxes.corners is None else from_corners(boxes.corners)
+    sides = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2] if turned is None else turned[:, 2:4]
     short, long = sides.min(1), sides.max(1)
     kinds = {
         TINY: short < TINY_PX,
@@ -32,7 +35,8 @@ def odd_boxes(boxes: Boxes, width: int, height: int) -> Iterator[tuple[int, str]
     }
     for kind, found in kinds.items():
         yield from ((int(index), kind) for index in np.flatnonzero(found & counts))
-    overlap = np.triu(iou_matrix(boxes.xyxy, boxes.xyxy), 1)
+    pairs = iou_matrix(boxes.xyxy, boxes.xyxy) if turned is None else rotated_overlap(turned, turned)
+    overlap = np.triu(pairs, 1)
     same = boxes.class_id[:, None] == boxes.class_id[None, :]
     both = counts[:, None] & counts[None, :]
     for kind, found in ((TWICE, same & (overlap >= SAME_IOU)), (TWO_CLASSES, ~same & (overlap >= OTHER_IOU))):

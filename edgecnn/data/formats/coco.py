@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from edgecnn.data.boxes import BoxList
+from edgecnn.data.boxes import BoxList, Corners, has_extent
 from edgecnn.data.formats.coco_files import ImageFinder, annotation_files, choose
 from edgecnn.data.formats.coco_record import Categories, CocoImage, Record, number, read_categories, read_images, read_record
 from edgecnn.data.formats.left_out import other_files
@@ -146,4 +147,14 @@ class _CocoSamples:
         # "area" is that of the segmentation, which AP by size uses; tools that have none write 0 or null
         area = number(annotation.get("area")) or 0.0
         crowd = bool(number(annotation.get("iscrowd") or 0))
-        boxes.add((x, y, x + w, y + h), category, where, crowd=crowd, area=area if area > 0 else w * h)
+        corners = _four_points(annotation.get("segmentation"))
+        boxes.add((x, y, x + w, y + h), category, where, crowd=crowd, area=area if area > 0 else w * h, corners=corners)
+
+
+def _four_points(segmentation: Any) -> Corners | None:
+    """The corners of a rotated box: those of a segmentation that is one polygon of four points."""
+    polygon = segmentation[0] if isinstance(segmentation, list) and len(segmentation) == 1 else None
+    values = [number(value) for value in polygon] if isinstance(polygon, list) and len(polygon) == 8 else []
+    found = [value for value in values if value is not None]
+    corners = tuple(zip(found[::2], found[1::2], strict=True)) if len(found) == 8 else None
+    return corners if corners and has_extent(corners) else None

@@ -17,8 +17,8 @@ MASKS_BESIDE_IMAGES = {"labels", "annotations", "mask", "masks"}
 NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 # Geiger et al. 2012: type, truncated, occluded, alpha, 4 of the box, 3 + 3 + 1 in the world, and a score in results
 KITTI = re.compile(rf"[A-Za-z_]+(?: {NUMBER}){{14,15}}\s*")
-# Xia et al. 2018: four corners, class, difficult
-DOTA = re.compile(rf"(?:{NUMBER}[ ,]+){{8}}[A-Za-z][\w -]*[ ,]+[0-2]\s*")
+# Xia et al. 2018: four corners, class, difficult; some writers leave the last one out
+DOTA = re.compile(rf"(?:{NUMBER}[ ,]+){{8}}[A-Za-z][\w -]*?(?:[ ,]+[0-2])?\s*")
 VISDRONE = re.compile(r"\d+(?:,-?\d+){7},?\s*")
 YOLO = re.compile(r"\d+(?: +(?:0?\.\d+|[01](?:\.0*)?)){4}\s*")
 WIDER = re.compile(r"\d+(?: +-?\d+){9}\s*")
@@ -50,6 +50,7 @@ YOLO_APART = "YOLO labels that belong to no image; put the images in images/ and
 VOC_APART = (
     "Pascal VOC without its images; put the .xml files into Annotations/ and the images into JPEGImages/, with equal names"
 )
+DOTA_APART = "DOTA labels that belong to no image; put the images in images/ and the labels in labelTxt/, with equal names"
 APART = (YOLO_APART, VOC_APART)
 XML_WORDS = (
     (VOC_APART, ("<annotation>", "<object>", "<bndbox>")),
@@ -107,7 +108,7 @@ def _txt(_name: str, head: str) -> str:
     if len(lines) == 3 and _is_image(first) and lines[1].strip().isdigit() and WIDER.fullmatch(lines[2]):
         return "WIDER FACE"
     if first.startswith("imagesource:") or DOTA.fullmatch(first):
-        return "DOTA (rotated boxes)"
+        return DOTA_APART
     if VISDRONE.fullmatch(first):
         return "VisDrone"
     if YOLO.fullmatch(first):

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from edgecnn.data.boxes import BoxList, Corners
+from edgecnn.data.boxes import BoxList, Corners, has_extent
 from edgecnn.data.formats.darknet import NAME_FILES as DARKNET_NAME_FILES
 from edgecnn.data.formats.darknet import folders_with_labels_beside, is_list, read_obj_data
 from edgecnn.data.formats.yolo_layout import NAME_FILES, Layout, Part, are_of_another_format, usual_folders
@@ -161,7 +161,7 @@ def read_boxes(file: Path, shown: str, classes: int, boxes: BoxList, rule: RowRu
 def _rotated(values: Sequence[float], boxes: BoxList) -> Corners | None:
     """The corners in pixels of a rotated box: a polygon of four points."""
     points = tuple((x * boxes.width, y * boxes.height) for x, y in zip(values[::2], values[1::2], strict=True))
-    return points if len(points) == 4 else None
+    return points if len(points) == 4 and has_extent(points) else None
 
 
 def _wrong(row: LabelRow, classes: int, rule: RowRule) -> str:

@@ -142,8 +142,9 @@ def are_of_another_format(folders: Iterable[Path]) -> bool:
     others = False
     for entry in (entry for place in places for entry in visible(place) if entry.is_file()):
         file = Path(entry.path)
-        if file.suffix.lower() == ".txt" and file.name.lower() not in NAME_FILES:
-            return is_row_of_another_format(first_line(file))
+        is_text = file.suffix.lower() == ".txt" and file.name.lower() not in NAME_FILES
+        if is_text and (line := first_line(file)):  # an image without objects may have an empty file
+            return is_row_of_another_format(line)
         others = others or file.suffix.lower() in (".xml", ".json", ".csv") or is_image(file)
     return others
 
