@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from edgecnn.errors import InputError
+from edgecnn.runtime.backends.engines import parse_engine
 from edgecnn.schema import Check, SchemaError, integer, nullable, number, one_of
 
 _MOST = 1 << 62
@@ -27,11 +28,21 @@ def check_arguments(**given: Any) -> None:
         if name in ("model", "source"):
             _check_place(name, value)
             continue
+        if name == "engine":
+            _check_engine(value)
+            continue
         try:
             # numbers of NumPy count as those of Python
             _CHECKS[name](value.item() if hasattr(value, "item") else value, name)
         except (SchemaError, ValueError) as error:
             raise InputError(f"the argument {error}", "correct it") from error
+
+
+def _check_engine(value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"the argument engine is {type(value).__name__}, not a name", "correct it")
+    if value is not None:
+        parse_engine(value)
 
 
 def _check_place(name: str, value: Any) -> None:

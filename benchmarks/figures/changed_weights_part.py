@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from edgecnn.errors import EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden, decode
 from edgecnn.json_text import dump_json
 from edgecnn.postprocess import decode as decode_outputs
-from edgecnn.runtime.backends import OPENERS, Backend, file_format, open_backend
+from edgecnn.runtime.backends import Backend, file_format, open_backend
+from edgecnn.runtime.backends.engines import engine_for, engine_module
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.selftest import judge_golden, run_golden, selftest_file
 from edgecnn.thresholds import SHOWN_SCORE
@@ -86,7 +86,8 @@ def notices(path: Path) -> bool:
 def without_check(path: Path, model: Model) -> dict[str, bool]:
     """What the engine makes of the file when nobody checks its digests."""
     try:
-        backend = import_module(OPENERS[file_format(path)]).open_file(path, "cpu", threads=1, requests=1)
+        engine = engine_module(engine_for(path, file_format(path), None).name)
+        backend = engine.open_file(path, "cpu", threads=1, requests=1)
     except Exception:
         return {"loads": False}
     try:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -43,15 +42,17 @@ def cold_start(setup: dict[str, Any]) -> tuple[Predictor, dict[str, Any]]:
     ``spawned`` of the setup is the parent's monotonic clock just before it started this process: CLOCK_MONOTONIC is the same in
     all processes of a machine.
     """
-    from edgecnn.runtime.backends import OPENERS, file_format
+    from edgecnn.runtime.backends import file_format
+    from edgecnn.runtime.backends.engines import engine_for, engine_module
     from edgecnn.runtime.model.predictor import Predictor
 
     path = Path(setup["path"])
     with suppress(ImportError):
-        import_module(OPENERS[file_format(path)])
+        engine_module(engine_for(path, file_format(path), setup["engine"]).name)
     imported = monotonic()
     options = card_options(setup["options"])
-    predictor = Predictor(path, setup["device"], threads=setup["threads"], requests=setup["requests"], options=options)
+    names = ("threads", "requests", "engine")
+    predictor = Predictor(path, setup["device"], options=options, **{name: setup[name] for name in names})
     loaded = monotonic()
     image = _first_frame(predictor)
     worker = predictor.worker()
@@ -60,8 +61,8 @@ def cold_start(setup: dict[str, Any]) -> tuple[Predictor, dict[str, Any]]:
     for _ in range(9):  # peak memory is settled after about ten predictions
         worker(image)
     moments = (setup["spawned"], STARTED, imported, loaded, first)
-    names = ("python_ms", "import_ms", "load_ms", "first_prediction_ms")
-    stages = {name: (after - before) * 1e3 for name, before, after in zip(names, moments, moments[1:], strict=False)}
+    stage_names = ("python_ms", "import_ms", "load_ms", "first_prediction_ms")
+    stages = {name: (after - before) * 1e3 for name, before, after in zip(stage_names, moments, moments[1:], strict=False)}
     return predictor, {"cold_start": stages, "peak_memory_mib": peak_memory_mib()}
 
 

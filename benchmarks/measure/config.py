@@ -18,6 +18,7 @@ class BenchmarkConfig:
     """Model files to measure, load options, clocks, data and reports.
 
     ``files``: the first, or a checkpoint (.safetensors), is the reference that speedups refer to.
+    ``engine``: engine of all files, see ``open_backend``; None: that of each format.
     ``threads``: CPU threads of every engine; None: all processors that this process may use, so that engines compare.
     ``clocks``: model (inference alone), task (frame to boxes), age (capture to result, live).
     ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
@@ -28,6 +29,7 @@ class BenchmarkConfig:
 
     files: tuple[Path, ...]
     device: Device = "cpu"
+    engine: str | None = None
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
     clocks: tuple[Clock, ...] = CLOCKS
@@ -56,4 +58,4 @@ class BenchmarkConfig:
 
     def load_options(self, requests: int) -> LoadOptions:
         """The load options for ``requests`` inferences in flight."""
-        return LoadOptions(self.device, self.engine_threads, requests, self.options)
+        return LoadOptions(self.device, self.engine_threads, requests, self.options, self.engine)

@@ -31,6 +31,7 @@ SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor ve
 class EvaluationConfig:
     """A model file, a dataset, and how the file is loaded.
 
+    ``engine``: see ``open_backend``; None: that of the format.
     ``threads``: CPU threads; None: the engine's choice.
     ``require_signature``: public key that must have signed the file.
     """
@@ -38,6 +39,7 @@ class EvaluationConfig:
     file: Path
     data: DatasetSelection
     device: Device = "cpu"
+    engine: str | None = None
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
     require_signature: Path | None = None
@@ -92,7 +94,8 @@ def evaluate_file(
     """
     require_signature(artifact(config.file), config.require_signature)
     file_format(config.file)  # a wrong path is reported before a large dataset is read
-    with Predictor(config.file, config.device, threads=config.threads, options=whole_curve(config.options)) as predictor:
+    options = whole_curve(config.options)
+    with Predictor(config.file, config.device, threads=config.threads, options=options, engine=config.engine) as predictor:
         card = predictor.card
         find(card.task).check_measure()
         opened = config.data.open(task=card.task)

@@ -26,12 +26,16 @@ from edgecnn.runtime.model.card_inference import CardOptions
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """Load options of a model file: device, total CPU threads, requests in flight, and the user's card options."""
+    """Load options of a model file: device, total CPU threads, requests in flight, the user's card options, and the engine.
+
+    ``engine``: None for the default of the format, see ``open_backend``.
+    """
 
     device: Device = "cpu"
     threads: int | None = None
     requests: int = 1
     options: CardOptions = field(default_factory=CardOptions)
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class ModelProcess:
 def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.Popen[bytes]:
     options = {name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(load.options).items()}
     setup = {"path": str(path), "device": load.device, "threads": load.threads, "requests": load.requests, "options": options}
+    setup["engine"] = load.engine
     text = dump_json({**setup, "pipe": pipe, "spawned": monotonic()})
     command = module_command("edgecnn.benchmarks.measure.child", text)
     # not multiprocessing, whose child would import the main module of the parent and so distort the cold start

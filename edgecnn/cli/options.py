@@ -127,6 +127,11 @@ DATASET_OPTIONS: Options = (
 )
 DEVICE_OPTIONS: Options = (
     config_option("device", "Device; auto falls back to cpu."),
+    config_option(
+        "engine",
+        "Engine that opens the file: onnxruntime, openvino, litert, executorch or pytorch; openvino:bf16 computes in bfloat16 where "
+        "the processor has it.  [default: that of the format]",
+    ),
     config_option("threads", "CPU threads.  [default: the engine's choice]"),
     config_option(
         "require-signature", "Refuse a model file that is not signed by the owner of this public key (see edgecnn sign)."

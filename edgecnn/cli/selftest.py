@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("file", type=ModelFile())
 @device_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: Path, device: Any, threads: int | None, require_signature: Path | None, as_json: bool) -> None:
+def command(
+    file: Path, device: Any, engine: str | None, threads: int | None, require_signature: Path | None, as_json: bool
+) -> None:
     """Run the goldens (stored test inputs) of FILE on this device and compare the outputs with those of PyTorch.
 
     \b
@@ -39,7 +41,7 @@ def command(file: Path, device: Any, threads: int | None, require_signature: Pat
     from edgecnn.tasks import find
 
     require(file, require_signature)
-    card, result = selftest_file(file, device, threads=threads)
+    card, result = selftest_file(file, device, threads=threads, engine=engine)
     violations = result.violations
     if as_json:
         click.echo(dump_json(result.to_document(), indent=1))

@@ -230,8 +230,9 @@ class ViewConfig(Checked):
 class RunConfig(Checked):
     """Configuration of a run: either ``cameras``, or a ``cameras_file`` in TOML that is reloaded on change.
 
-    ``defaults``: values of keys that are missing in the file; its source and name are not used. ``requests``: number of
-    concurrent inferences. ``autotune``: measure threads and requests at the start; None does so for live cameras without limits.
+    ``defaults``: values of keys that are missing in the file; its source and name are not used. ``engine``: engine of
+    all models, and the precision it computes in, see ``open_backend``. ``requests``: number of concurrent inferences.
+    ``autotune``: measure threads and requests at the start; None does so for live cameras without limits.
     ``max_frames``: number of results after which each camera ends. ``duration_s``: seconds after which the run ends. ``stats``:
     JSON file of statistics.
     ``log``: format of status and events. ``metrics_port``: port of 127.0.0.1 for Prometheus. Raises ``InputError`` that names the
@@ -242,6 +243,7 @@ class RunConfig(Checked):
     cameras_file: Path | None = option(None, p.File("TOML"), "cameras")
     defaults: CameraConfig = field(default_factory=CameraConfig)
     device: Device = option("cpu", p.OneOf("cpu", "gpu", "auto"))
+    engine: str | None = option(None, p.EngineName())
     threads: int | None = option(None, p.Integer(least=1))
     requests: int | None = option(None, p.Integer(least=1))
     autotune: bool | None = option(None, p.Flag())

@@ -50,7 +50,7 @@ class ModelLoader:
             check_signature(camera)
         # A set: cameras with the same model load it once.
         for file in {model_file(camera) for camera in cameras}:
-            self._preloader.start(file, self._config.device, threads=threads, requests=requests)
+            self._preloader.start(file, self._config.device, threads=threads, requests=requests, engine=self._config.engine)
 
     def acquire(self, config: CameraConfig, options: CardOptions) -> Predictor:
         """Return the predictor of a camera's model; each call needs a ``release``. Raises what loading raises.
@@ -107,10 +107,16 @@ class ModelLoader:
         from edgecnn.runtime.model.predictor import Predictor
 
         if self.autotunes:
-            return self._autotuner.open(file, self._config.device, goal=self._goal, options=options)
+            return self._autotuner.open(file, self._config.device, goal=self._goal, options=options, engine=self._config.engine)
         threads, requests = self._first_setting
         return Predictor(
-            file, self._config.device, threads=threads, requests=requests, options=options, preloader=self._preloader
+            file,
+            self._config.device,
+            threads=threads,
+            requests=requests,
+            options=options,
+            engine=self._config.engine,
+            preloader=self._preloader,
         )
 
 

@@ -77,6 +77,18 @@ class OneOf(Parser):
         return str(value)
 
 
+class EngineName(Text):
+    """Parses the name of an engine, with the precision that it computes in: openvino, openvino:bf16."""
+
+    def __init__(self) -> None:
+        super().__init__("ENGINE[:PRECISION]")
+
+    def _parse(self, value: Any) -> str:
+        from edgecnn.runtime.backends.engines import parse_engine  # imports NumPy
+
+        return str(parse_engine(super()._parse(value)))
+
+
 class Flag(Parser):
     """Parses true or false."""
 

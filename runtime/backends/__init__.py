@@ -1,13 +1,12 @@
 """Runs models in different inference engines behind one interface.
 
-``open_backend`` selects the engine by the format of the file and imports only that engine.
+``open_backend`` selects the engine by the format of the file, or takes the one that is asked for, and imports only that engine.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -15,18 +14,12 @@ from edgecnn.backend_errors import load_error
 from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.files import stamp
 from edgecnn.integrity.load_check import LoadCheck
+from edgecnn.runtime.backends.engines import engine_for, engine_module
 from edgecnn.shipped import artifact, names
 from edgecnn.types import Array, Tensors, TensorSpec
 
 Device = Literal["cpu", "gpu", "auto"]
 
-OPENERS: dict[str, str] = {
-    "onnx": "edgecnn.runtime.backends.ort",
-    "openvino": "edgecnn.runtime.backends.ov",
-    "tflite": "edgecnn.runtime.backends.litert",
-    "executorch": "edgecnn.runtime.backends.executorch",
-    "torch": "edgecnn.models.backend",  # the checkpoint itself, for comparison; found by name so that the runtime never imports torch
-}
 SUFFIXES: Mapping[str, str] = {
     ".onnx": "onnx",
     ".xml": "openvino",
@@ -84,19 +77,26 @@ def model_stamps(path: Path) -> tuple[tuple[int, ...], ...]:
     return stamp(path), stamp(path.with_suffix(".bin"))
 
 
-def open_backend(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
+def open_backend(
+    path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+) -> Backend:
     """Load a model file, or a shipped model by its name ("cups"), in the engine for its format.
 
+    ``engine`` is another engine that opens the format, and the precision that it computes in: "openvino", "openvino:bf16".
+
     ``threads`` is the total number of CPU threads (None: default of the engine), ``requests`` the number of concurrent inferences
-    (1: lowest latency), which becomes ``concurrency`` of the backend. Raises ``InputError`` for a missing file,
+    (1: lowest latency), which becomes ``concurrency`` of the backend. Raises ``InputError`` for a missing file and
+    an engine that does not open it,
     ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file that the engine cannot load or a device
     that does not exist, and ``ArtifactError`` for a file that is not the one that was verified at export.
     """
     path = artifact(path)
-    opener = import_module(OPENERS[file_format(path)])
+    choice = engine_for(path, file_format(path), engine)
+    opener = engine_module(choice.name)
+    more = {"precision": choice.precision} if choice.precision else {}
     check = LoadCheck(path)
     try:
-        backend: Backend = opener.open_file(path, device, threads=threads, requests=requests)
+        backend: Backend = opener.open_file(path, device, threads=threads, requests=requests, **more)
     except BackendError:
         # A changed file is the better reason.
         check.finish()

@@ -16,6 +16,7 @@ from edgecnn.backend_errors import closed_error, inference_error, load_error
 from edgecnn.errors import BackendError
 from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
+from edgecnn.runtime.backends.onnx_metadata import onnx_texts
 from edgecnn.runtime.backends.pool import ResourcePool
 from edgecnn.system_errors import missing_extra
 from edgecnn.tensors import check_feeds, image_layout
@@ -27,6 +28,7 @@ ENGINE = "OpenVINO"
 # other the reverse. So the first one runs alone.
 _FIRST_INFERENCE = threading.Lock()
 _is_initialized = False  # an inference has ended in this process
+_HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
 
 
@@ -118,19 +120,28 @@ def engine_version() -> str:
     return f"{ENGINE} {openvino.__version__}"
 
 
-def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OvBackend:
-    """Load an IR (.xml with its .bin). Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
+def open_file(path: Path, device: Device, *, threads: int | None, requests: int, precision: str = "") -> OvBackend:
+    """Load an IR (.xml with its .bin) or an ONNX file.
+
+    ``precision`` is what the device computes in, "" that of the file. Raises ``BackendError`` if the engine cannot load the file, and
+    where the device does not exist or does not compute in that precision.
+    """
     try:
         import openvino
     except ImportError as error:
         raise missing_extra(error, "openvino", "openvino") from error
     core = openvino.Core()
     place = _device(core, device)
-    _check_is_ir(path)
+    if path.suffix.lower() == ".xml":
+        _check_is_ir(path)
     try:
         model = core.read_model(str(path))
-        metadata = dict(_texts(model.get_rt_info()))
-        compiled = core.compile_model(model, place, _config(core, place, metadata, threads, requests))
+        # OpenVINO does not show the texts of an ONNX file
+        metadata = onnx_texts(path) if path.suffix.lower() == ".onnx" else dict(_texts(model.get_rt_info()))
+        hint = _precision_hint(core, place, metadata, precision)
+        compiled = core.compile_model(model, place, _config(place, hint, threads, requests))
+    except BackendError:
+        raise
     except Exception as error:
         raise load_error(path, ENGINE, error) from error
     return OvBackend(compiled, metadata, requests)
@@ -157,17 +168,23 @@ def _device(core: Any, device: Device) -> str:
     return found[0] if found else "CPU"
 
 
-def _config(core: Any, place: str, metadata: Mapping[str, str], threads: int | None, requests: int) -> dict[str, Any]:
+def _precision_hint(core: Any, place: str, metadata: Mapping[str, str], asked: str) -> str:
+    """The value of INFERENCE_PRECISION_HINT. Raises ``BackendError`` for a precision that the device does not compute in."""
+    native = core.get_property(place, "OPTIMIZATION_CAPABILITIES")
+    if asked and asked.upper() not in native:
+        known = [name.lower() for name in native if name.lower() in _HINTS]
+        raise BackendError(f"OpenVINO's {place} here does not compute in {asked}", f"use {' or '.join(known)}")
+    # Searched as text: the card is parsed and checked only after the model is compiled.
+    is_fp16 = '"precision":"fp16"' in metadata.get("edgecnn.card", "") and "FP16" in native
+    return _HINTS[asked or ("fp16" if is_fp16 else "fp32")]
+
+
+def _config(place: str, hint: str, threads: int | None, requests: int) -> dict[str, Any]:
     config: dict[str, Any] = {
         "PERFORMANCE_HINT": "THROUGHPUT" if requests > 1 else "LATENCY",
         "PERFORMANCE_HINT_NUM_REQUESTS": requests,
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": hint,
     }
-    # Searched as text: the card is parsed and checked only after the model is compiled.
-    if '"precision":"fp16"' in metadata.get("edgecnn.card", "") and "FP16" in core.get_property(
-        place, "OPTIMIZATION_CAPABILITIES"
-    ):
-        config["INFERENCE_PRECISION_HINT"] = "f16"
     if threads is not None and place == "CPU":
         config["INFERENCE_NUM_THREADS"] = threads
     return config

@@ -15,14 +15,15 @@ import math
 import os
 import signal
 import sys
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from edgecnn.child_process import can_start, data_bytes, limit_resource, module_command
 from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
-from edgecnn.runtime.backends import OPENERS, Backend, Device, file_format, model_stamps, open_backend
+from edgecnn.runtime.backends import Backend, Device, file_format, model_stamps, open_backend
+from edgecnn.runtime.backends.engines import engine_for, engine_module
 from edgecnn.shipped import FOLDER, artifact
 from edgecnn.system_errors import limit_met
 from edgecnn.types import TensorSpec
@@ -39,41 +40,48 @@ _CRASHES: Final = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP"
 _AGAIN: Final = "the file is damaged: export or copy it again"
 
 
-def open_checked(path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
+def open_checked(
+    path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+) -> Backend:
     """``open_backend`` for a file of unknown origin: one that is new on this machine is loaded in a helper process first.
 
     Raises what ``open_backend`` raises, and ``BackendError`` for a file that crashes its engine, or overruns time or memory.
     """
     path = artifact(path)
-    _check_loads(path)
-    return open_backend(path, device, threads=threads, requests=requests)
+    _check_loads(path, engine)
+    return open_backend(path, device, threads=threads, requests=requests, engine=engine)
 
 
-def remember(path: Path) -> None:
+def remember(path: Path, engine: str | None = None) -> None:
     """Note that this process has loaded and run the file without a helper."""
     if not _is_off():
-        _touch(_mark(path))
+        _touch(_mark(path, engine))
 
 
-def _check_loads(path: Path) -> None:
+def _check_loads(path: Path, engine: str | None) -> None:
     # No helper for checkpoints, which no engine reads, for the files of the package, and where none can be started.
-    if _is_off() or file_format(path) == "torch" or path.parent == FOLDER or not can_start():
+    if _is_off() or file_format(path) == "torch" or _shipped(path, engine) or not can_start():
         return
-    mark = _mark(path)
-    if (mark is None or not mark.exists()) and _load_in_helper(path):
+    mark = _mark(path, engine)
+    if (mark is None or not mark.exists()) and _load_in_helper(path, engine):
         _touch(mark)
+
+
+def _shipped(path: Path, engine: str | None) -> bool:
+    """Whether a file of the package is opened in the engine that it was verified with."""
+    return path.parent == FOLDER and not engine
 
 
 def _is_off() -> bool:
     return os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false")
 
 
-def _mark(path: Path) -> Path | None:
+def _mark(path: Path, engine: str | None = None) -> Path | None:
     """The empty file that says that ``path`` loaded before, as it is now; None without a cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - Path.home() raises without HOME
     if not cache.is_absolute():
         return None
-    version = import_module(OPENERS[file_format(path)]).engine_version()
+    version = _engine(path, engine).engine_version()
     kept = [each[:-1] for each in model_stamps(path)]  # without the time that a new name changes, too
     key = dump_json([kept, version])
     return cache / "edgecnn" / "loaded" / hashlib.sha256(key.encode()).hexdigest()
@@ -91,11 +99,11 @@ def _touch(mark: Path | None) -> None:
             old.unlink(missing_ok=True)
 
 
-def _load_in_helper(path: Path) -> bool:
+def _load_in_helper(path: Path, engine: str | None) -> bool:
     """Whether a helper loaded the file; False where none could be started or it met something else. Raises ``BackendError``."""
     import subprocess  # here, since most starts of edgecnn need no helper
 
-    command = module_command(MODULE, str(path.absolute()))
+    command = module_command(MODULE, str(path.absolute()), *filter(None, [engine]))
     environment, nothing = {**os.environ, SWITCH: "off"}, subprocess.DEVNULL
     try:
         # errors of the engine come as JSON on stdout; what it prints itself goes nowhere
@@ -104,55 +112,57 @@ def _load_in_helper(path: Path) -> bool:
                 output, _ = helper.communicate(timeout=_WALL_S)
             except subprocess.TimeoutExpired:
                 helper.kill()
-                raise _endless(path) from None
+                raise _endless(path, engine) from None
             except BaseException:
                 helper.kill()
                 raise
     except OSError:  # no process can be started here
         return False
-    _judge(path, helper.returncode, output)
+    _judge(path, engine, helper.returncode, output)
     return helper.returncode == 0
 
 
-def _judge(path: Path, code: int, output: bytes) -> None:
+def _judge(path: Path, engine: str | None, code: int, output: bytes) -> None:
     """Raise ``BackendError`` for what the helper met. Any other end, such as a Python that can't import edgecnn, says nothing."""
     name = signal.Signals(-code).name if code < 0 else ""
     if name == "SIGXCPU":
-        raise _endless(path)
+        raise _endless(path, engine)
     if name in _CRASHES:
-        raise BackendError(f"{_engine(path)} crashes when it loads {path} ({name})", _AGAIN)
+        raise BackendError(f"{_engine(path, engine).ENGINE} crashes when it loads {path} ({name})", _AGAIN)
     if name == "SIGKILL":
-        raise BackendError(f"loading {path} with {_engine(path)} was ended by the system, which is short of memory", _AGAIN)
+        raise BackendError(
+            f"loading {path} with {_engine(path, engine).ENGINE} was ended by the system, which is short of memory", _AGAIN
+        )
     if code == 0 and output:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             reported = json.loads(output)
             raise BackendError(reported["problem"], reported["fix"])
 
 
-def _endless(path: Path) -> BackendError:
-    return BackendError(f"{_engine(path)} does not finish loading {path}", f"{_AGAIN}; {SWITCH}=off waits longer")
+def _endless(path: Path, engine: str | None) -> BackendError:
+    return BackendError(f"{_engine(path, engine).ENGINE} does not finish loading {path}", f"{_AGAIN}; {SWITCH}=off waits longer")
 
 
-def _engine(path: Path) -> str:
-    return str(import_module(OPENERS[file_format(path)]).ENGINE)
+def _engine(path: Path, engine: str | None) -> ModuleType:
+    return engine_module(engine_for(path, file_format(path), engine).name)
 
 
-def main(path: Path) -> None:
+def main(path: Path, engine: str | None = None) -> None:
     """The helper: load the file and run it once; report a ``BackendError`` as JSON on standard output."""
     output = os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
-    engine = import_module(OPENERS[file_format(path)])
-    getattr(engine, "import_engine", lambda: None)()  # before the limits, which are those of the file
+    module = _engine(path, engine)
+    getattr(module, "import_engine", lambda: None)()  # before the limits, which are those of the file
     size = sum(part.stat().st_size for part in (path, path.with_suffix(".bin")) if part.exists())
     limit_resource("RLIMIT_CPU", int(sum(os.times()[:2])) + _CPU_S + size // _MIB)
     limit_resource("RLIMIT_DATA", data_bytes() + _MEMORY + 8 * size)
     try:
-        _run_once(path, size)
+        _run_once(path, engine, size)
     except Exception as error:
         found = error if isinstance(error, BackendError) else None
         if limit_met(error) is not None and _AGAIN not in str(found):
-            found = BackendError(f"{_engine(path)} asks for too much memory to load {path}", _AGAIN)
+            found = BackendError(f"{module.ENGINE} asks for too much memory to load {path}", _AGAIN)
         # anything else, such as an engine that is not installed, the caller meets as well
         if found is not None:
             output.write(dump_json({"problem": found.problem, "fix": found.fix}))
@@ -160,10 +170,10 @@ def main(path: Path) -> None:
     os._exit(0)  # an engine that loaded a damaged file may crash when it is freed
 
 
-def _run_once(path: Path, size: int) -> None:
+def _run_once(path: Path, engine: str | None, size: int) -> None:
     import numpy as np
 
-    backend = open_backend(path, threads=1)
+    backend = open_backend(path, threads=1, engine=engine)
     feeds = {
         spec.name: np.zeros([max(length, 1) for length in spec.shape], spec.dtype) for spec in backend.inputs if _small(spec)
     }
@@ -176,7 +186,7 @@ def _run_once(path: Path, size: int) -> None:
         # any other failure may be due to these zeros
         if limit_met(error) is not None:
             raise BackendError(
-                f"{_engine(path)} asks for too much memory to run {path}", f"{_AGAIN}; {SWITCH}=off sets no limit"
+                f"{_engine(path, engine).ENGINE} asks for too much memory to run {path}", f"{_AGAIN}; {SWITCH}=off sets no limit"
             ) from error
 
 
@@ -185,4 +195,4 @@ def _small(spec: TensorSpec) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

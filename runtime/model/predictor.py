@@ -110,9 +110,10 @@ class PredictorWorker:
 class Predictor:
     """Predicts images with a model file, or a shipped model by its name ("cups"); can be called from any thread.
 
-    ``threads`` is the total number of CPU threads, ``requests`` the number of concurrent predictions. ``trials`` are the
-    measurements of an ``Autotuner``. ``preloader`` may already hold the backend. Raises ``InputError`` for a wrong argument,
-    and the errors of ``open_checked`` and ``card_for``. ``monitor`` counts the images whose outputs held NaN or infinity.
+    ``threads`` is the total number of CPU threads, ``requests`` the number of concurrent predictions, ``engine`` another engine than
+    the default of the format (see ``open_backend``). ``trials`` are the measurements of an ``Autotuner``. ``preloader`` may already
+    hold the backend. Raises ``InputError`` for a wrong argument, and the errors of ``open_checked`` and ``card_for``. ``monitor``
+    counts the images whose outputs held NaN or infinity.
     """
 
     backend: Backend
@@ -128,13 +129,14 @@ class Predictor:
         threads: int | None = None,
         requests: int = 1,
         options: CardOptions | None = None,
+        engine: str | None = None,
         preloader: BackendPreloader | None = None,
     ) -> None:
-        check_arguments(model=path, device=device, threads=threads, requests=requests)
+        check_arguments(model=path, device=device, threads=threads, requests=requests, engine=engine)
         self.path, self.threads = artifact(path), threads
         self.monitor = OutputMonitor()
         open_file = open_checked if preloader is None else preloader.open
-        self.backend = open_file(self.path, device, threads=threads, requests=requests)
+        self.backend = open_file(self.path, device, threads=threads, requests=requests, engine=engine)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())
             self.backend = one_image(self.backend)

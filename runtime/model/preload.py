@@ -13,7 +13,7 @@ PRELOADED_FORMATS = (
     "openvino",
 )  # LiteRT prints to stderr while it loads, which only the caller's own thread can suppress
 
-Key = tuple[Path, Device, int | None, int]
+Key = tuple[Path, Device, int | None, int, str | None]
 
 
 class BackendPreloader:
@@ -25,18 +25,22 @@ class BackendPreloader:
     def __init__(self) -> None:
         self._loading: dict[Key, _LoadThread] = {}
 
-    def start(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> None:
+    def start(
+        self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+    ) -> None:
         """Start to load a file in a background thread, if its format allows that; errors are raised by ``open``."""
-        key = (path, device, threads, requests)
+        key = (path, device, threads, requests, engine)
         if SUFFIXES.get(path.suffix.lower()) in PRELOADED_FORMATS and key not in self._loading:
             self._loading[key] = _LoadThread(key)
 
-    def open(self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1) -> Backend:
+    def open(
+        self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+    ) -> Backend:
         """Return the preloaded backend for exactly these arguments, else a new one. Raises the errors of ``open_checked``."""
-        loading = self._loading.pop((path, device, threads, requests), None)
+        loading = self._loading.pop((path, device, threads, requests, engine), None)
         if loading is not None:
             return loading.result()
-        return open_checked(path, device, threads=threads, requests=requests)
+        return open_checked(path, device, threads=threads, requests=requests, engine=engine)
 
     def close(self) -> None:
         """Wait for loads that are still running and free the backends that were not used."""
@@ -62,9 +66,9 @@ class _LoadThread:
         self._thread.start()
 
     def _load(self) -> None:
-        path, device, threads, requests = self._key
+        path, device, threads, requests, engine = self._key
         try:
-            self._backend = open_checked(path, device, threads=threads, requests=requests)
+            self._backend = open_checked(path, device, threads=threads, requests=requests, engine=engine)
         # Stored for `result`: an error in this thread would be lost and the caller would wait in vain.
         except BaseException as error:
             self._error = error

@@ -18,6 +18,7 @@ from edgecnn.parity import TOLERANCES, UNUSABLE, Agreement, ParityRow, TensorErr
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
 from edgecnn.runtime.backends import Backend, Device, file_format
+from edgecnn.runtime.backends.engines import engine_for, own_format
 from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -59,8 +60,10 @@ class SelftestResult:
         }
 
 
-def selftest(backend: Backend, card: ModelCard, path: Path, device: Device = "cpu") -> SelftestResult:
-    """Check the digests of the file at ``path`` and run all its goldens.
+def selftest(
+    backend: Backend, card: ModelCard, path: Path, device: Device = "cpu", *, engine: str | None = None
+) -> SelftestResult:
+    """Check the digests of the file at ``path`` and run all its goldens; ``engine`` is that of ``backend``, see ``open_backend``.
 
     Raises ``ArtifactError`` if the file has changed since its export, or holds no goldens.
     """
@@ -74,8 +77,9 @@ def selftest(backend: Backend, card: ModelCard, path: Path, device: Device = "cp
     rows = [judge_golden(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
     record = backend.metadata.get(ENGINE_KEY)
     ordered = [comparable_outputs(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
-    engine = None if record is None else compare_engine(record, ordered, conditions(file_format(path), device), str(path))
-    return SelftestResult(rows, engine, digests)
+    here = conditions(own_format(engine_for(path, file_format(path), engine).name), device)
+    compared = None if record is None else compare_engine(record, ordered, here, str(path))
+    return SelftestResult(rows, compared, digests)
 
 
 def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
@@ -91,9 +95,11 @@ def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
         raise ArtifactError(f"the goldens in {path} can't be used: {problem}", "export the model again")
 
 
-def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = None) -> tuple[ModelCard, SelftestResult]:
+def selftest_file(
+    path: Path, device: Device = "cpu", *, threads: int | None = None, engine: str | None = None
+) -> tuple[ModelCard, SelftestResult]:
     """Load a model file and run ``selftest``; return its card and the result. Raises the errors of loading and ``selftest``."""
-    backend = open_checked(path, device, threads=threads)
+    backend = open_checked(path, device, threads=threads, engine=engine)
     try:
         card = card_for(backend, path, CardOptions())
         if GOLDENS_KEY not in backend.metadata:
@@ -101,7 +107,7 @@ def selftest_file(path: Path, device: Device = "cpu", *, threads: int | None = N
             for warning in output_warnings(backend, card, path, probe=True):
                 problem, _, fix = warning.rpartition("; ")
                 raise ArtifactError(problem, fix)
-        return card, selftest(backend, card, path, device)
+        return card, selftest(backend, card, path, device, engine=engine)
     finally:
         backend.close()
 

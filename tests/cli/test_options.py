@@ -44,7 +44,14 @@ def test_the_choices_are_those_of_the_card() -> None:
 
 def test_nothing_given() -> None:
     assert call().exit_code == 0
-    expected = {"file": "file", "device": "cpu", "threads": None, "require_signature": None, "options": CardOptions()}
+    expected = {
+        "file": "file",
+        "device": "cpu",
+        "engine": None,
+        "threads": None,
+        "require_signature": None,
+        "options": CardOptions(),
+    }
     assert seen == expected
 
 
@@ -56,11 +63,10 @@ def test_everything_given() -> None:
         *shlex.split(
             "--pad-value 0 --color bgr --mean 1,2.5,3 --std 255 --score-threshold 0.3 --iou-threshold 0.5 --max-detections 7"
         ),
-        "--label-threshold",
-        "0.6",
+        *shlex.split("--label-threshold 0.6 --engine openvino:bf16"),
     )
     assert done.exit_code == 0, done.output
-    assert (seen["device"], seen["threads"]) == ("auto", 3)
+    assert (seen["device"], seen["engine"], seen["threads"]) == ("auto", "openvino:bf16", 3)
     assert seen["options"] == CardOptions(
         task="detect",
         decode="yolox",

@@ -104,6 +104,7 @@ TEXTS = {
 }
 OF_THE_RUN = {
     "device": "auto",
+    "engine": "openvino:bf16",
     "threads": "2",
     "requests": "3",
     "autotune": False,
