@@ -56,8 +56,8 @@ def model_sources(config: ExportConfig, model: nn.Module, card: ModelCard, selec
 
 def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> ModelSource:
     prepared = prepare(model, card, kind, config.graph)
-    accuracy = _accuracy(config, prepared)
     evidence = evidence_of(prepared, selection.real, selection.source)
+    accuracy = _accuracy(config, prepared)
     labelled = accuracy is not None and config.max_drop is not None
     return ModelSource(prepared, dataclasses.replace(evidence, labelled=labelled), accuracy)
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgecnn.card import Decode, ModelCard, Preprocess
 from edgecnn.export.inference_check import flatten
+from edgecnn.export.verify.finite_outputs import check_finite
 from edgecnn.export.verify.probes import REAL_KINDS, Probe
 from edgecnn.parity import value_range
 from edgecnn.postprocess import DETECTORS, decode
@@ -51,12 +52,19 @@ class Reference:
 
     def __call__(self, image: Image) -> ModelOutput:
         """Outputs and prediction for ``image`` (H, W, 3) uint8 BGR."""
+        return self.decoded(*self.raw(image))
+
+    def raw(self, image: Image) -> tuple[Tensors, Geometry]:
+        """What the model itself returns for ``image``, by name, and where the image lies in its input."""
         if self.card.preprocess.tensors:
             feeds, place = preparer(self.card.preprocess, ())(image)
-            outputs = self.forward(*feeds.values())
-        else:
-            tensor, place = self.tensor(image, self.card.preprocess)
-            outputs = self.forward(tensor)
+            return self._run(*feeds.values()), place
+        tensor, place = self.tensor(image, self.card.preprocess)
+        return self._run(tensor), place
+
+    def decoded(self, raw: Tensors, place: Geometry) -> ModelOutput:
+        """The outputs that a file should give where the model returns ``raw``, and the prediction."""
+        outputs = self._finished(raw)
         return ModelOutput(outputs, to_source(decode(outputs, self.output_card), place))
 
     def tensor(self, image: Image, preprocess: Preprocess) -> tuple[Array, Geometry]:
@@ -66,14 +74,20 @@ class Reference:
         feeds, place = Preprocessor(preprocess, spec)(image)
         return feeds["image"], place
 
-    def forward(self, *tensors: Array) -> dict[str, Array]:
+    def forward(self, *tensors: Array) -> Tensors:
         """Outputs by name for a float NCHW tensor, or the tensors of a model that takes several."""
+        return self._finished(self._run(*tensors))
+
+    def _run(self, *tensors: Array) -> Tensors:
         with torch.no_grad():
             found = flatten(self.model(*map(torch.from_numpy, tensors)))
-        outputs = {name: output.float().numpy() for name, output in zip(self._own_names, found, strict=True)}
+        return {name: output.float().numpy() for name, output in zip(self._own_names, found, strict=True)}
+
+    def _finished(self, raw: Tensors) -> Tensors:
+        """Decoder and NMS in NumPy where the file has them, else ``raw``."""
         if self.final is None:
-            return outputs
-        boxes = DETECTORS[self.card.decode.name](outputs, self.card)
+            return raw
+        boxes = DETECTORS[self.card.decode.name](raw, self.card)
         return as_outputs(boxes, NmsOptions.from_card(self.final.options).max_detections)
 
 
@@ -99,8 +113,13 @@ class Evidence:
 
 
 def collect_evidence(reference: Reference, probes: Sequence[Probe], source: str) -> Evidence:
-    """Run PyTorch on all images; ``source`` describes the origin of the real images."""
-    outputs = [reference(probe.image) for probe in probes]
+    """Run PyTorch on all images; ``source`` describes the origin of the real images.
+
+    Raises ``InputError`` where the model itself returns NaN or infinite values.
+    """
+    raw = [reference.raw(probe.image) for probe in probes]
+    check_finite(reference.model, probes, [tensors for tensors, _ in raw])
+    outputs = [reference.decoded(*one) for one in raw]
     real = [output.outputs for probe, output in zip(probes, outputs, strict=True) if probe.kind in REAL_KINDS]
     parts = output_parts({name: array.shape for name, array in real[0].items()}, reference.output_card)
     spreads = {part.name: value_range([part.pick(one[part.output]) for one in real]) for part in parts}
