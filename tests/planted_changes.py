@@ -238,6 +238,20 @@ CHANGES = (
         "tests/test_parity.py",
     ),
     Change(
+        "parity: the same wrong score in every image is not seen",
+        "export/verify/parity.py",
+        "if real and part.holds_scores and len(group) >= MANY else 0.0",
+        "if False else 0.0",
+        "tests/export/verify/test_judgement.py -k appears_in_every_image",
+    ),
+    Change(
+        "verification: NaN of PyTorch is not refused",
+        "export/verify/finite_outputs.py",
+        "    if not any(broken):\n",
+        "    if True:\n",
+        "tests/export/verify/test_finite_outputs.py",
+    ),
+    Change(
         "parity: tensors of zeros are alike whatever their cosine",
         "edgecnn/parity.py",
         "float(a @ b) / lengths if lengths else 0.0",

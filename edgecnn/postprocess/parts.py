@@ -47,6 +47,11 @@ class OutputPart:
     scores: ScorePlace | None = None
     joined: bool = False
 
+    @property
+    def holds_scores(self) -> bool:
+        """Whether the values are scores of boxes."""
+        return self.name.endswith("scores")
+
     def pick(self, array: Array) -> Array:
         """The part of ``array``, which is the whole output."""
         if not array.ndim:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -32,8 +33,9 @@ from edgecnn.preprocess import preparer
 from edgecnn.runtime.backends import Backend, open_backend
 from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.tasks import compare, filled, in_order, to_source
-from edgecnn.types import Tensors
+from edgecnn.types import Array, Tensors
 
+MANY = 8  # images, of which an average says something
 PARTNER_IOU = 0.5  # boxes that overlap so are the same object
 
 _Triple = tuple[Probe, ModelOutput, ModelOutput]
@@ -178,6 +180,7 @@ def _error(part: OutputPart, group: list[_Triple], spread: float, *, real: bool)
     if any(a.shape != b.shape for a, b in pairs):
         return UNUSABLE
     expected, got = (np.stack(side) for side in zip(*pairs, strict=True))
+    place = place_error(expected, got, spread) if real and part.holds_scores and len(group) >= MANY else 0.0
     axis = part.axis % (expected.ndim - 1) + 1 if expected.ndim > 1 else None
     seen = [part.seen(output.outputs[part.output]) for _, output, _ in group]
     chosen = np.stack([one for one in seen if one is not None]) if seen[0] is not None else None
@@ -186,7 +189,15 @@ def _error(part: OutputPart, group: list[_Triple], spread: float, *, real: bool)
         axis = 1
     # A synthetic image may give values far outside the range of photos, which rounding errors follow.
     scale = spread if real else max(spread, value_range([expected]))
-    return tensor_error(expected, got, scale, axis)
+    return dataclasses.replace(tensor_error(expected, got, scale, axis), place=place)
+
+
+def place_error(expected: Array, got: Array, spread: float) -> float:
+    """The largest error of one place on average over the images, the first axis, as a share of ``spread``.
+
+    The rounding of int8 differs from image to image; a score that is wrong in all of them is none.
+    """
+    return float(np.abs(np.mean(np.subtract(got, expected, dtype=np.float64), axis=0)).max(initial=0.0)) / (spread or 1.0)
 
 
 def _plain(row: ParityRow) -> dict[str, Any]:
