@@ -9,7 +9,7 @@ from edgecnn.card import ModelCard
 from edgecnn.postprocess.final_boxes import FINAL_BOXES, OUTPUTS
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.yolo import layout_of
-from edgecnn.runtime.snippets.python_decoders import PRINTED_CLASSES
+from edgecnn.runtime.snippets.python_decoders import DECODED, PRINTED_CLASSES
 from edgecnn.thresholds import LABEL_SCORE
 from edgecnn.types import TensorSpec
 
@@ -25,7 +25,11 @@ def decoding(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> li
 
 
 def _unknown(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> list[str]:
-    lines = [] if card.decode.name == "raw" else [f"// decoder {card.decode.name}: see edgecnn/postprocess"]
+    lines = []
+    if card.decode.name != "raw":
+        lines.append(f"// For the decoder {card.decode.name} there is no code in C++: this prints the range of each output.")
+    if card.decode.name in DECODED:
+        lines.append("// The program in Python decodes them: edgecnn info FILE --snippet python")
     for index, spec in enumerate(outputs):
         name, size = named[spec.name], _size(spec)
         shape = " x ".join(map(str, spec.shape))
