@@ -52,12 +52,12 @@ def measure(
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         processes = load_all(config, 1, stack, progress)
         check(processes)
-        inputs, unscored = _store_inputs(config, processes, Path(folder), progress, report)
+        inputs, unscored = store_inputs(config, processes, Path(folder), progress, report)
         cold = _cold_starts(config, processes, progress)
         _use(folder, processes)
         found = {clock: measure_clock(clock, config.protocol, processes, progress) for clock in config.clocks}
         scores = [
-            None if reason else _score(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
+            None if reason else score_file(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
         ]
         warnings = [process.ask("warnings") for process in processes]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
@@ -98,7 +98,7 @@ def _cold_starts(config: BenchmarkConfig, processes: list[ModelProcess], progres
     return reports
 
 
-def _store_inputs(
+def store_inputs(
     config: BenchmarkConfig, processes: list[ModelProcess], folder: Path, progress: Progress, report: Progress
 ) -> tuple[BenchmarkInputs, list[str]]:
     """Read the inputs once, for all processes, and say why the accuracy of a file can't be measured ("" where it can).
@@ -140,7 +140,7 @@ def _use(folder: str, processes: list[ModelProcess]) -> None:
         process.ask("use", folder=folder)
 
 
-def _score(config: BenchmarkConfig, process: ModelProcess, progress: Progress) -> Score | None:
+def score_file(config: BenchmarkConfig, process: ModelProcess, progress: Progress) -> Score | None:
     """Accuracy of the same loaded file that was timed."""
     if config.data is None:
         return None

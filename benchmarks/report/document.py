@@ -75,7 +75,9 @@ def _file(record: Record, own: FileRecord) -> dict[str, Any]:
         "cold_start_totals_ms": [start.total_ms for start in own.cold_starts],
         "throughput_fps": None if own.throughput is None else own.throughput.fps,
         "throughput_concurrency": None if own.throughput is None else own.throughput.concurrency,
-        "accuracy": None if own.score is None else {**own.score.to_dict(), "primary": own.score.primary},
+        "accuracy": None
+        if own.score is None
+        else {**own.score.to_dict(), "metric": own.score.metric, "primary": own.score.primary},
         "no_accuracy_because": own.no_score_because or None,
         "verdict": str(own.verdict),
         "reasons": own.verdict.reasons,
