@@ -238,6 +238,13 @@ CHANGES = (
         "tests/test_parity.py",
     ),
     Change(
+        "output checks: coarse steps of scores are not told",
+        "runtime/model/output_checks.py",
+        "COSTLY_STEP = 0.1",
+        "COSTLY_STEP = 0.25",
+        "tests/runtime/model/test_output_checks.py",
+    ),
+    Change(
         "parity: the same wrong score in every image is not seen",
         "export/verify/parity.py",
         "if real and part.holds_scores and len(group) >= MANY else 0.0",

@@ -36,12 +36,14 @@ SCHEMA, VERSION = "edgecnn.selftest", 2  # version 1 was a list of the rows
 class SelftestResult:
     """One row for each golden; the comparison with the outputs of the verifying engine (int8 only), and the digests of the file.
 
-    ``digests`` is None for a file that was exported before there were any.
+    ``digests`` is None for a file that was exported before there were any. ``warnings`` say why the results can't be right although
+    they are those of the goldens, which another tool's file has made itself.
     """
 
     rows: list[ParityRow]
     engine: EngineComparison | None
     digests: Digests | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def violations(self) -> list[str]:
@@ -57,6 +59,7 @@ class SelftestResult:
             "graph_sha256": None if self.digests is None else self.digests.graph,
             "rows": [asdict(row) for row in self.rows],
             "engine": None if self.engine is None else asdict(self.engine),
+            "warnings": list(self.warnings),
         }
 
 
@@ -79,7 +82,7 @@ def selftest(
     ordered = [comparable_outputs(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
     here = conditions(own_format(engine_for(path, file_format(path), engine).name), device)
     compared = None if record is None else compare_engine(record, ordered, here, str(path))
-    return SelftestResult(rows, compared, digests)
+    return SelftestResult(rows, compared, digests, output_warnings(backend, card, path))
 
 
 def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:

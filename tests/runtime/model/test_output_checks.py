@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edgecnn.cli import main
 from edgecnn.errors import ArtifactError
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -16,6 +18,7 @@ from edgecnn.runtime.model.description import describe
 from edgecnn.runtime.model.output_checks import output_warnings
 from edgecnn.runtime.model.output_ranges import output_ranges
 from edgecnn.runtime.model.selftest import selftest_file
+from edgecnn.runtime.model.wrap import WrapConfig, wrap
 from tests.contracts.tiny import Graph, write
 
 CELLS = 84  # of 64 x 64 pixels
@@ -67,6 +70,31 @@ def test_one_scale_for_boxes_and_scores_is_told(kind: str, tmp_path: Path) -> No
     assert "\n" not in found
 
 
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "tflite"])
+def test_coarse_steps_of_scores_are_told_in_one_line(kind: str, tmp_path: Path) -> None:
+    path = file(tmp_path, (1, CELLS, 7), (0.12, -40), kind)
+    (found,) = warnings(path, labels=Path("a,b"))
+    assert found.startswith(
+        f"the results of {path.name} are worse than those of its float model: boxes and scores share one quantization scale, "
+        "so the smallest step of a score is 0.12; quantize the file again"
+    )
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "tflite"])
+def test_a_wrapped_file_still_says_it(kind: str, tmp_path: Path) -> None:
+    """Its goldens are its own outputs, with which it agrees."""
+    out = tmp_path / "out"
+    out.mkdir()
+    given = CardOptions(color="rgb", mean=(0.0,), std=(1.0,), labels=Path("a,b"))
+    done = wrap(WrapConfig(file=file(tmp_path, (1, CELLS, 7), (0.12, -40), kind, gain=1.0), out=out, options=given))
+    _, result = selftest_file(done.path)
+    assert not result.violations
+    assert result.warnings == done.warnings == describe(done.path).warnings
+    (said,) = [line for line in CliRunner().invoke(main, ["selftest", str(done.path)]).output.splitlines() if "warning" in line]
+    assert said == f"warning: {result.warnings[0]}"
+
+
 @pytest.mark.parametrize(
     ("shape", "quantized", "options", "cause"),
     [
@@ -74,7 +102,9 @@ def test_one_scale_for_boxes_and_scores_is_told(kind: str, tmp_path: Path) -> No
         pytest.param((1, CELLS, 7), (0.05, -40), {"labels": Path("a,b")}, "", id="yolox"),
         pytest.param((1, 6, CELLS), (2.5, -128), {"labels": Path("a,b")}, "hardly be other than 0 or 1", id="yolo-scores-coarse"),
         pytest.param((1, 6, CELLS), (0.1, -128), {"labels": Path("a,b")}, "but boxes reach 64 pixels", id="yolo-boxes-cut"),
-        pytest.param((1, 6, CELLS), (0.24, -128), {"labels": Path("a,b")}, "", id="yolo-fine-enough"),
+        pytest.param((1, 6, CELLS), (0.24, -128), {"labels": Path("a,b")}, "smallest step of a score is 0.24", id="yolo-steps"),
+        pytest.param((1, CELLS, 7), (0.12, -40), {"labels": Path("a,b")}, "smallest step of a score is 0.12", id="yolox-steps"),
+        pytest.param((1, CELLS, 7), (0.09, -40), {"labels": Path("a,b")}, "", id="yolox-fine-enough"),
         pytest.param((1, 6, CELLS), UNIT, {"labels": Path("a,b")}, "", id="yolo-fractions"),
         pytest.param((1, 6, CELLS), (0.0005, -128), {"labels": Path("a,b")}, "no score reaches the threshold", id="yolo-below"),
         pytest.param((1, 3), UNIT, {"labels": Path("a,b,c")}, "", id="probabilities"),
