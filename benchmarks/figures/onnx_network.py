@@ -65,7 +65,7 @@ class OnnxNetwork(nn.Module):
             self.layers[name] = LAYERS[kind](weights, given)
             kind, inputs = name, inputs[:1]
         elif kind not in OPERATORS:
-            raise InputError(f"the ONNX operator {kind} is not known here", "add it to edgecnn.benchmarks.figures.onnx_network")
+            raise _unknown(kind)
         self.steps.append((kind, inputs, outputs, given))
 
     def forward(self, image: Tensor) -> Any:
@@ -77,6 +77,10 @@ class OnnxNetwork(nn.Module):
             values |= zip(outputs, made if isinstance(made, tuple) else (made,), strict=False)
         results = tuple(values[name] for name in self.results)
         return results[0] if len(results) == 1 else results
+
+
+def _unknown(kind: str) -> InputError:
+    return InputError(f"the ONNX operator {kind} is not known here", "add it to edgecnn.benchmarks.figures.onnx_network")
 
 
 def _convolution(weights: Values, given: Attributes) -> nn.Module:
@@ -122,16 +126,34 @@ def _binary(function: Callable[[Any, Any], Any], read: Values, given: Attributes
     return function(*(torch.from_numpy(one) if isinstance(one, np.ndarray) else one for one in read))
 
 
+def _window(kind: str, given: Attributes) -> tuple[Any, Any, Any]:
+    """Kernel, strides and pads of a pool."""
+    pads = list(given.get("pads", (0, 0, 0, 0)))
+    plain = (
+        given.get("auto_pad", b"NOTSET") == b"NOTSET" and set(given.get("dilations", (1,))) == {1} and not given.get("ceil_mode")
+    )
+    if pads[:2] != pads[2:] or not plain:
+        raise _unknown(f"{kind} with different pads, auto_pad, ceil_mode or dilations")
+    return given["kernel_shape"], given.get("strides", (1, 1)), pads[:2]
+
+
 def _pooled(read: Values, given: Attributes) -> Tensor:
-    return F.max_pool2d(read[0], given["kernel_shape"], given.get("strides"), given.get("pads", (0, 0))[:2])
+    return F.max_pool2d(read[0], *_window("MaxPool", given))
 
 
 def _averaged(read: Values, given: Attributes) -> Tensor:
-    return F.avg_pool2d(read[0], given["kernel_shape"], given.get("strides"), given.get("pads", (0, 0))[:2])
+    window = _window("AveragePool", given)
+    return F.avg_pool2d(read[0], *window, count_include_pad=bool(given.get("count_include_pad", 0)))
 
 
 def _resized(read: Values, given: Attributes) -> Tensor:
+    places = given.get("coordinate_transformation_mode", b"half_pixel"), given.get("nearest_mode", b"round_prefer_floor")
+    if given.get("mode", b"nearest") != b"nearest" or len(read) < 3 or read[2] is None or not len(read[2]):
+        raise _unknown("Resize other than nearest by factors")
     factors = [float(one) for one in np.asarray(read[2])[2:]]
+    # PyTorch takes the floor of the asymmetric place; for whole factors the usual half-pixel rule gives the same pixels
+    if places != (b"asymmetric", b"floor") and not all(one >= 1 and one.is_integer() for one in factors):
+        raise _unknown("Resize by these factors and places")
     return F.interpolate(read[0], scale_factor=factors, mode="nearest")
 
 
