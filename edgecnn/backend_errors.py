@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgecnn.engine_device import Device
 from edgecnn.errors import BackendError
 from edgecnn.system_errors import limit_met
 
@@ -22,6 +23,14 @@ def inference_error(engine: str, error: Exception) -> BackendError:
     if met is not None:
         return BackendError(f"the inference by {engine} failed: {met.problem}", met.fix)
     return BackendError(f"the inference by {engine} failed: {reason(error)}", "check the model and its input")
+
+
+def check_cpu(device: Device, engine: str) -> None:
+    """Raise ``BackendError`` for a device that an engine of processors can't use."""
+    if device.hardware not in ("cpu", "auto") or device.through:
+        raise BackendError(
+            f"--device {device}: edgecnn runs {engine} on the CPU only", "use --device cpu, or the ONNX or OpenVINO file"
+        )
 
 
 def closed_error() -> BackendError:

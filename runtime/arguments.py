@@ -12,7 +12,6 @@ from edgecnn.schema import Check, SchemaError, integer, nullable, number, one_of
 
 _MOST = 1 << 62
 _CHECKS: Mapping[str, Check] = {
-    "device": one_of("cpu", "gpu", "auto"),
     "threads": nullable(integer(1, 4096)),
     "requests": integer(1, 4096),
     "score_threshold": nullable(number(0, 1)),

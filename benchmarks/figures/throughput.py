@@ -23,6 +23,7 @@ import click
 from edgecnn.benchmarks.figures import figure
 from edgecnn.card import CARD_KEY
 from edgecnn.columns import align_columns
+from edgecnn.engine_device import CPU
 from edgecnn.errors import BackendError, InputError
 from edgecnn.files import check_writable
 from edgecnn.runtime.backends import file_format
@@ -152,7 +153,7 @@ def engine_precision(model: Path) -> str:
     """The precision hint that ``edgecnn run`` gives OpenVINO for this file, f32 or f16; raises what opening it raises."""
     if file_format(model) != "openvino":
         raise InputError(f"{model.name} is not an OpenVINO file (.xml)", "export one with --format openvino")
-    backend = open_file(model, "cpu", threads=None, requests=1)
+    backend = open_file(model, CPU, threads=None, requests=1)
     backend.close()
     if '"precision":"fp16"' not in backend.metadata.get(CARD_KEY, ""):
         return "f32"

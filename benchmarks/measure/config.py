@@ -9,7 +9,7 @@ from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.process import LoadOptions
 from edgecnn.benchmarks.measure.protocol import CLOCKS, FULL, Clock, Protocol
 from edgecnn.cpus import usable_cpus
-from edgecnn.runtime.backends import Device
+from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.runtime.model.card_inference import CardOptions
 
 
@@ -28,7 +28,7 @@ class BenchmarkConfig:
     """
 
     files: tuple[Path, ...]
-    device: Device = "cpu"
+    device: Device = CPU
     engine: str | None = None
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
@@ -42,6 +42,7 @@ class BenchmarkConfig:
     require_signature: Path | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", parse_device(self.device))
         if not self.files:
             raise ValueError("a benchmark needs at least one model file; name one in files")
         unknown = [clock for clock in self.clocks if clock not in CLOCKS]

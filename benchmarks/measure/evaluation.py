@@ -13,10 +13,11 @@ from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.card import ModelCard
 from edgecnn.data import Problem
 from edgecnn.data.recognition import report_lines
+from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
 from edgecnn.postprocess.final_boxes import NMS_OF
-from edgecnn.runtime.backends import Device, file_format
+from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
@@ -38,11 +39,14 @@ class EvaluationConfig:
 
     file: Path
     data: DatasetSelection
-    device: Device = "cpu"
+    device: Device = CPU
     engine: str | None = None
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
     require_signature: Path | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", parse_device(self.device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,7 @@ class Evaluation:
             "file": str(self.file),
             "format": self.format,
             "precision": self.precision,
-            "device": self.device,
+            "device": str(self.device),
             "decode": {"name": self.decoder, "options": dict(self.decoder_options)},
             "dataset": {
                 "name": self.dataset,

@@ -69,7 +69,7 @@ def measure(
         protocol=config.protocol,
         device=probe(),
         environment=before,
-        engine_device=config.device,
+        engine_device=str(config.device),
         threads=config.engine_threads,
         inputs=inputs.description,
         data=str(config.data or ""),

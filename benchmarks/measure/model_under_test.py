@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +17,7 @@ from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, warm_up
 from edgecnn.card import Decode, ModelCard
 from edgecnn.metrics import Score
 from edgecnn.preprocess import preparer
+from edgecnn.runtime.backends.io_binding import bind_device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
 from edgecnn.tasks import find
@@ -28,7 +29,7 @@ Step = Callable[[], object]
 
 @dataclass(slots=True)
 class RoundSamples:
-    """Raw samples of one round in milliseconds; the stages of each sample for the task clock, the ledger for the age clock."""
+    """Raw samples of one round in milliseconds; the stages of each sample for the task clock and on a GPU, the ledger for the age clock."""
 
     samples_ms: list[float]
     stages_ms: dict[str, list[float]] = field(default_factory=dict)
@@ -113,30 +114,41 @@ class ModelUnderTest:
         return evaluate(lambda image: worker(image)[0], dataset, classes=classes, strict=data.strict)
 
     def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:
-        """The call that one sample of ``clock`` times; stage times of the task clock are added to ``stages``."""
+        """The call that one sample of ``clock`` times; stage times, where it has any, are added to ``stages``."""
         if clock == "model":
-            return self._model_step()
+            return self._model_step(stages)
         worker = self.predictor.worker()
 
         def task() -> None:
             _, spent = worker(self.images[self._next(len(self.images))])
-            for name, value in spent.items():
-                stages.setdefault(name, []).append(value)
+            _add(stages, spent)
 
         return task
 
-    def _model_step(self) -> Step:
+    def _model_step(self, stages: dict[str, list[float]]) -> Step:
+        """One run from and to arrays in the host's memory; on a GPU with its transfers and computation as stages."""
         run = self.predictor.backend.run
+        on_device = bind_device(self.predictor.backend, {name: array.shape for name, array in self.feeds[0].items()})
 
         def model() -> None:
             run(self.feeds[self._next(len(self.feeds))])
 
-        return model
+        def model_on_device() -> None:
+            assert on_device is not None
+            on_device.run(self.feeds[self._next(len(self.feeds))])
+            _add(stages, on_device.spent_ms)
+
+        return model if on_device is None else model_on_device
 
     def _next(self, count: int) -> int:
         # not synchronised between threads: it does not matter if two of them take the same image
         self._turn += 1
         return self._turn % count
+
+
+def _add(stages: dict[str, list[float]], spent: Mapping[str, float]) -> None:
+    for name, value in spent.items():
+        stages.setdefault(name, []).append(value)
 
 
 def _images(card: ModelCard) -> int:

@@ -17,9 +17,9 @@ from typing import Any
 from edgecnn import errors
 from edgecnn.card import ModelCard
 from edgecnn.child_process import module_command
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import BackendError, EdgeCnnError
 from edgecnn.json_text import dump_json
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.trial_load import SWITCH as TRIAL_LOAD
 from edgecnn.runtime.model.card_inference import CardOptions
 
@@ -31,7 +31,7 @@ class LoadOptions:
     ``engine``: None for the default of the format, see ``open_backend``.
     """
 
-    device: Device = "cpu"
+    device: Device = CPU
     threads: int | None = None
     requests: int = 1
     options: CardOptions = field(default_factory=CardOptions)
@@ -120,8 +120,8 @@ class ModelProcess:
 
 def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.Popen[bytes]:
     options = {name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(load.options).items()}
-    setup = {"path": str(path), "device": load.device, "threads": load.threads, "requests": load.requests, "options": options}
-    setup["engine"] = load.engine
+    setup: dict[str, Any] = {"path": str(path), "device": str(load.device), "threads": load.threads, "requests": load.requests}
+    setup |= {"options": options, "engine": load.engine}
     text = dump_json({**setup, "pipe": pipe, "spawned": monotonic()})
     command = module_command("edgecnn.benchmarks.measure.child", text)
     # not multiprocessing, whose child would import the main module of the parent and so distort the cold start

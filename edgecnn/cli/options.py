@@ -126,7 +126,10 @@ DATASET_OPTIONS: Options = (
     (("--merge",), {"metavar": "NAME", "help": "Merge all classes of the dataset into one of this name."}),
 )
 DEVICE_OPTIONS: Options = (
-    config_option("device", "Device; auto falls back to cpu."),
+    config_option(
+        "device",
+        "Device: cpu, gpu, npu, cuda, tensorrt, openvino:gpu, or auto, which falls back to cpu; cuda:1 is the second GPU.",
+    ),
     config_option(
         "engine",
         "Engine that opens the file: onnxruntime, openvino, litert, executorch or pytorch; openvino:bf16 computes in bfloat16 where "

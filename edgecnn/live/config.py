@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import InputError
 from edgecnn.live import parsers as p
 from edgecnn.live.camera_names import name_of, unique
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from edgecnn.runtime.steps.shapes import Shape
 
 Policy = Literal["latest", "all"]
-Device = Literal["cpu", "gpu", "auto"]
 LogForm = Literal["auto", "text", "json", "off"]
 Anchor = Literal["bottom", "center", "top"]
 
@@ -242,7 +242,7 @@ class RunConfig(Checked):
     cameras: tuple[CameraConfig, ...] = ()
     cameras_file: Path | None = option(None, p.File("TOML"), "cameras")
     defaults: CameraConfig = field(default_factory=CameraConfig)
-    device: Device = option("cpu", p.OneOf("cpu", "gpu", "auto"))
+    device: Device = option(CPU, p.EngineDevice())
     engine: str | None = option(None, p.EngineName())
     threads: int | None = option(None, p.Integer(least=1))
     requests: int | None = option(None, p.Integer(least=1))

@@ -183,7 +183,7 @@ def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Seque
         return config.autotune
     # A limited run is too short to gain back the time of the measurements.
     limits = (config.threads, config.requests, config.max_frames, config.duration_s)
-    if config.device != "cpu" or any(limit is not None for limit in limits):
+    if not config.device.is_cpu or any(limit is not None for limit in limits):
         return False
     return any(is_live(camera, source) for camera, source in zip(cameras, sources, strict=True))
 

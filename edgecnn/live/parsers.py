@@ -14,6 +14,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.engine_device import Device, parse_device
 from edgecnn.errors import InputError
 from edgecnn.runtime.event_kinds import EVENT_KINDS
 
@@ -87,6 +88,15 @@ class EngineName(Text):
         from edgecnn.runtime.backends.engines import parse_engine  # imports NumPy
 
         return str(parse_engine(super()._parse(value)))
+
+
+class EngineDevice(Parser):
+    """Parses the device that an engine computes on."""
+
+    metavar = "DEVICE"
+
+    def _parse(self, value: Any) -> Device:
+        return parse_device(value)
 
 
 class Flag(Parser):

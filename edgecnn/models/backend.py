@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgecnn.backend_errors import closed_error, inference_error
 from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.engine_device import Device
 from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.models.checkpoint import load_checkpoint
 from edgecnn.tasks import find
@@ -16,6 +17,8 @@ from edgecnn.types import Array, Tensors, TensorSpec
 
 try:
     import torch
+
+    from edgecnn.models.cuda_binding import CudaBinding
 except ModuleNotFoundError as error:
     raise MissingExtraError("torch", "train") from error
 
@@ -31,7 +34,7 @@ class TorchBackend:
     metadata: Mapping[str, str]
     concurrency: int
 
-    def __init__(self, model: torch.nn.Module, card: ModelCard, device: str, requests: int) -> None:
+    def __init__(self, model: torch.nn.Module, card: ModelCard, device: torch.device, requests: int) -> None:
         self._model: torch.nn.Module | None = model.to(device).eval()
         self._device = device
         self.inputs = (TensorSpec("image", (1, card.preprocess.channels, *card.preprocess.size), "float32", "NCHW"),)
@@ -51,6 +54,15 @@ class TorchBackend:
         except RuntimeError as error:
             raise inference_error(ENGINE, error) from error
 
+    def bind_device(self, shapes: Mapping[str, tuple[int, ...]]) -> CudaBinding | None:
+        """Create buffers in the memory of the GPU, and capture the forward pass as a CUDA graph; None on the CPU."""
+        model = self._model
+        if model is None:
+            raise closed_error()
+        if self._device.type != "cuda":
+            return None
+        return CudaBinding(lambda image: _named(model(image), self._card), shapes["image"], self._device)
+
     def close(self) -> None:
         """Free the model; calling it again does nothing."""
         self._model = None
@@ -61,17 +73,35 @@ class TorchBackend:
         return {name: tensor.cpu().numpy() for name, tensor in _named(found, self._card).items()}
 
 
-def open_file(path: Path, device: Literal["cpu", "gpu", "auto"], *, threads: int | None, requests: int) -> TorchBackend:
+def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> TorchBackend:
     """Load a checkpoint; raises ``ArtifactError`` for a broken one, ``BackendError`` where the device is not available.
 
     ``threads`` applies to the whole process: PyTorch has one thread pool.
     """
     model, card = load_checkpoint(path)
-    if device == "gpu" and not torch.cuda.is_available():
-        raise BackendError("--device gpu: PyTorch finds no GPU", "install its driver and a CUDA build, or use --device cpu")
+    place = _place(device)
     if threads is not None:
         torch.set_num_threads(threads)
-    return TorchBackend(model, card, "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu", requests)
+    return TorchBackend(model, card, place, requests)
+
+
+def _place(device: Device) -> torch.device:
+    """The device in PyTorch's terms. Raises ``BackendError`` for one that it does not have."""
+    if device.hardware not in ("cpu", "gpu", "auto") or device.through not in ("", "cuda"):
+        raise BackendError(f"--device {device}: edgecnn runs {ENGINE} on the CPU and on CUDA only", "use --device cpu or cuda")
+    if device.is_cpu or (device.hardware == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.index < count:
+        return torch.device("cuda", device.index)
+    if torch.version.cuda is None:
+        raise BackendError(
+            f"--device {device}: the installed PyTorch {torch.__version__} is built without CUDA",
+            "install a CUDA build (https://pytorch.org/get-started/locally), or use --device cpu",
+        )
+    if not count:
+        raise BackendError(f"--device {device}: PyTorch finds no GPU", "install the driver of the GPU, or use --device cpu")
+    raise BackendError(f"--device {device}: PyTorch finds {count} GPU{'s' if count > 1 else ''}", "they are counted from cuda:0")
 
 
 def _named(found: Any, card: ModelCard) -> dict[str, torch.Tensor]:

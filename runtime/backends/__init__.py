@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from edgecnn.backend_errors import load_error
+from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.files import stamp
 from edgecnn.integrity.load_check import LoadCheck
 from edgecnn.runtime.backends.engines import engine_for, engine_module
 from edgecnn.shipped import artifact, names
 from edgecnn.types import Array, Tensors, TensorSpec
-
-Device = Literal["cpu", "gpu", "auto"]
 
 SUFFIXES: Mapping[str, str] = {
     ".onnx": "onnx",
@@ -78,11 +77,12 @@ def model_stamps(path: Path) -> tuple[tuple[int, ...], ...]:
 
 
 def open_backend(
-    path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+    path: Path | str, device: Device | str = CPU, *, threads: int | None = None, requests: int = 1, engine: str | None = None
 ) -> Backend:
     """Load a model file, or a shipped model by its name ("cups"), in the engine for its format.
 
     ``engine`` is another engine that opens the format, and the precision that it computes in: "openvino", "openvino:bf16".
+    ``device`` is a ``Device`` or its name, such as "cpu", "auto" or "cuda:1" (``edgecnn.engine_device``).
 
     ``threads`` is the total number of CPU threads (None: default of the engine), ``requests`` the number of concurrent inferences
     (1: lowest latency), which becomes ``concurrency`` of the backend. Raises ``InputError`` for a missing file and
@@ -90,8 +90,8 @@ def open_backend(
     ``MissingExtraError`` for an engine that is not installed, ``BackendError`` for a file that the engine cannot load or a device
     that does not exist, and ``ArtifactError`` for a file that is not the one that was verified at export.
     """
-    path = artifact(path)
-    choice = engine_for(path, file_format(path), engine)
+    path, device = artifact(path), parse_device(device)
+    choice = engine_for(path, file_format(path), engine, device)
     opener = engine_module(choice.name)
     more = {"precision": choice.precision} if choice.precision else {}
     check = LoadCheck(path)

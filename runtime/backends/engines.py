@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Final
 
 from edgecnn.devices.probe import installed_formats
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import InputError
 
 MODULES: Final[Mapping[str, str]] = {
@@ -55,14 +56,15 @@ def parse_engine(text: str) -> EngineChoice:
     return EngineChoice(name, precision)
 
 
-def engine_for(path: Path, file_format: str, engine: str | None) -> EngineChoice:
-    """The engine that opens the file at ``path``: the default of its format, or the one asked for.
+def engine_for(path: Path, file_format: str, engine: str | None, device: Device = CPU) -> EngineChoice:
+    """The engine that opens the file at ``path``: the one asked for, OpenVINO for its devices, else the default of the format.
 
     Raises ``InputError`` for an engine that does not open the format.
     """
     opened_by = OPENED_BY[file_format]
     if not engine:
-        return EngineChoice(opened_by[0])
+        is_openvino = "openvino" in opened_by and (device.through == "openvino" or device.hardware == "npu")
+        return EngineChoice("openvino" if is_openvino else opened_by[0])
     choice = parse_engine(engine)
     if choice.name not in opened_by:
         raise InputError(

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgecnn.backend_errors import inference_error, load_error
+from edgecnn.backend_errors import check_cpu, inference_error, load_error
 from edgecnn.cpus import usable_cpus
+from edgecnn.engine_device import Device
 from edgecnn.errors import BackendError
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.appended_zip import zip_texts
 from edgecnn.runtime.backends.native_lines import without_lines
 from edgecnn.runtime.backends.pool import ResourcePool
@@ -79,14 +79,11 @@ def engine_version() -> str:
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> ExecuTorchBackend:
-    """Load a .pte file. Raises ``BackendError`` if the engine cannot load it, and for the device "gpu".
+    """Load a .pte file. Raises ``BackendError`` if the engine cannot load it, and for a device that is not the CPU.
 
     All methods share one pool of ``threads``, which belongs to the process.
     """
-    if device == "gpu":
-        raise BackendError(
-            f"edgecnn runs {ENGINE} on the CPU only, not on a GPU", "use --device cpu, or the ONNX or OpenVINO file"
-        )
+    check_cpu(device, ENGINE)
     runtime = import_engine()
     with path.open("rb") as file:
         # a FlatBuffer begins with the offset of its root table (4 bytes), then the file identifier: ET and a version

@@ -10,7 +10,7 @@ import numpy as np
 from edgecnn.backend_errors import inference_error
 from edgecnn.errors import EdgeCnnError
 from edgecnn.runtime.backends import Backend
-from edgecnn.types import Array
+from edgecnn.types import Array, Tensors
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -34,12 +34,40 @@ class SupportsBinding(Protocol):
         ...
 
 
-def bind_io(backend: Backend, shapes: Shapes) -> IoBinding:
-    """Create buffers of ``backend`` for inputs of ``shapes``; without IO binding, each run copies the arrays.
+class DeviceBinding(IoBinding, Protocol):
+    """Buffers in the memory of a GPU. ``spent_ms``: milliseconds of the last run for upload, compute and download."""
 
+    spent_ms: Mapping[str, float]
+
+    def run(self, feeds: Tensors | None = None) -> Mapping[str, Array]:
+        """Run inference on ``feeds`` in place of ``inputs``."""
+        ...
+
+
+@runtime_checkable
+class SupportsDeviceBinding(Protocol):
+    """A backend that can keep inputs and outputs in the memory of a GPU."""
+
+    def bind_device(self, shapes: Shapes) -> DeviceBinding | None:
+        """Create such buffers; None where the model runs on a processor."""
+        ...
+
+
+def bind_device(backend: Backend, shapes: Shapes) -> DeviceBinding | None:
+    """Create buffers in the memory of a GPU, whose runs say how long each step took; None where ``backend`` does not use one."""
+    return backend.bind_device(shapes) if isinstance(backend, SupportsDeviceBinding) else None
+
+
+def bind_io(backend: Backend, shapes: Shapes) -> IoBinding:
+    """Create buffers of ``backend`` for inputs of ``shapes``, in the memory of its GPU where it uses one.
+
+    Without IO binding, each run copies the arrays.
     Raises ``BackendError`` for shapes that the engine refuses.
     """
     try:
+        on_device = bind_device(backend, shapes)
+        if on_device is not None:
+            return on_device
         return backend.bind(shapes) if isinstance(backend, SupportsBinding) else _CopyingBinding(backend, shapes)
     except EdgeCnnError:
         raise

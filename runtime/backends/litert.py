@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.backend_errors import inference_error, load_error
+from edgecnn.backend_errors import check_cpu, inference_error, load_error
 from edgecnn.cpus import usable_cpus
+from edgecnn.engine_device import Device
 from edgecnn.errors import BackendError, MissingExtraError
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.appended_zip import zip_texts
 from edgecnn.runtime.backends.native_lines import without_lines
 from edgecnn.runtime.backends.pool import ResourcePool
@@ -118,15 +118,12 @@ def _package_name() -> str:
 
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> LiteRtBackend:
-    """Load a .tflite file. Raises ``BackendError`` if the engine cannot load it, and for the device "gpu".
+    """Load a .tflite file. Raises ``BackendError`` if the engine cannot load it, and for a device that is not the CPU.
 
     Each of the ``requests`` interpreters gets an equal share of ``threads``, or of all CPUs.
     """
     interpreter_class = _interpreter_class()
-    if device == "gpu":
-        raise BackendError(
-            f"edgecnn runs {ENGINE} on the CPU only, not on a GPU", "use --device cpu, or the ONNX or OpenVINO file"
-        )
+    check_cpu(device, ENGINE)
     _check_is_tflite(path)
     metadata = zip_texts(path)
     # At least one thread each, even if there are more interpreters than threads.

@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 
 from edgecnn.backend_errors import closed_error, inference_error, load_error
 from edgecnn.cpus import usable_cpus
+from edgecnn.engine_device import Device
 from edgecnn.errors import BackendError
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
+from edgecnn.runtime.backends.ort_binding import ENGINE, OrtBinding, OrtDeviceBinding
+from edgecnn.runtime.backends.ort_providers import Provider, open_session
 from edgecnn.tensors import check_feeds, image_layout
 from edgecnn.types import Array, Tensors, TensorSpec
 
-ENGINE = "ONNX Runtime"
-GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -37,8 +36,8 @@ class OrtBackend:
     metadata: Mapping[str, str]
     concurrency: int
 
-    def __init__(self, session: Any, concurrency: int) -> None:
-        self._session = session
+    def __init__(self, session: Any, concurrency: int, provider: Provider | None = None) -> None:
+        self._session, self._provider = session, provider
         self.inputs = tuple(_spec(node, is_input=True) for node in session.get_inputs())
         self.outputs = tuple(_spec(node) for node in session.get_outputs())
         self.metadata = dict(session.get_modelmeta().custom_metadata_map)
@@ -61,6 +60,14 @@ class OrtBackend:
             raise closed_error()
         return OrtBinding(self, self._session, shapes)
 
+    def bind_device(self, shapes: Shapes) -> OrtDeviceBinding | None:
+        """Create buffers in the memory of the GPU; None where the session computes in the host's."""
+        if self._session is None:
+            raise closed_error()
+        if self._provider is None or not self._provider.memory:
+            return None
+        return OrtDeviceBinding(self, self._session, shapes, self._provider.memory, self._provider.index)
+
     @property
     def is_closed(self) -> bool:
         """Whether ``close`` was called."""
@@ -71,50 +78,6 @@ class OrtBackend:
         self._session = None
 
 
-class OrtBinding:
-    """Binds the inputs and outputs of a session to arrays.
-
-    Output arrays are bound after the first run, because a file may declare wrong shapes. From then on, outputs of the declared
-    shape are written into the same array; the others are allocated by each run.
-    """
-
-    inputs: Mapping[str, Array]
-
-    def __init__(self, backend: OrtBackend, session: Any, shapes: Shapes) -> None:
-        self._backend, self._session, self._binding = backend, session, session.io_binding()
-        self.inputs = {spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in backend.inputs}
-        self._outputs: dict[str, Array] | None = None
-        for name, array in self.inputs.items():
-            # On the CPU the OrtValue shares the memory of the array: what is written to the array is the input of the next run.
-            self._binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
-        for spec in backend.outputs:
-            self._binding.bind_output(spec.name)
-
-    def run(self) -> dict[str, Array]:
-        """Run inference; return outputs by name, valid until the next run. Raises ``BackendError``."""
-        if self._backend.is_closed:
-            raise closed_error()
-        try:
-            self._session.run_with_iobinding(self._binding)
-            if self._outputs is not None and len(self._outputs) == len(self._backend.outputs):
-                return self._outputs
-            made = [value.numpy() for value in self._binding.get_outputs()]
-        except Exception as error:
-            raise inference_error(ENGINE, error) from error
-        found = dict(zip((spec.name for spec in self._backend.outputs), made, strict=True))
-        if self._outputs is None:
-            self._outputs = self._bind_outputs(found)
-        return found
-
-    def _bind_outputs(self, found: Mapping[str, Array]) -> dict[str, Array]:
-        kept = {}
-        for spec in self._backend.outputs:
-            if found[spec.name].shape == spec.shape:
-                kept[spec.name] = np.zeros(spec.shape, spec.dtype)
-                self._binding.bind_ortvalue_output(spec.name, ort.OrtValue.ortvalue_from_numpy(kept[spec.name]))
-        return kept
-
-
 def engine_version() -> str:
     """The version of ONNX Runtime."""
     return f"{ENGINE} {ort.__version__}"
@@ -122,15 +85,13 @@ def engine_version() -> str:
 
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OrtBackend:
     """Load an .onnx file. Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
-    providers = _providers(device)
     try:
-        session = ort.InferenceSession(str(path), _options(threads, requests), providers=providers)
+        session, provider = open_session(path, _options(threads, requests), device)
+    except BackendError:
+        raise
     except Exception as error:
         raise load_error(path, ENGINE, error) from error
-    # ONNX Runtime continues on the CPU if a provider can't start, for example for lack of a driver.
-    if device == "gpu" and session.get_providers()[0] not in GPU_PROVIDERS:
-        raise BackendError(f"{providers[0]} did not start", "check the driver of the GPU, or use --device cpu")
-    return OrtBackend(session, requests)
+    return OrtBackend(session, requests, provider)
 
 
 def _options(threads: int | None, requests: int) -> Any:
@@ -148,17 +109,6 @@ def _options(threads: int | None, requests: int) -> Any:
     # frame; 11.9 ms without spinning) and takes 17 ms of processor time per frame instead of 43.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
-
-
-def _providers(device: Device) -> list[str]:
-    available = [name for name in GPU_PROVIDERS if name in ort.get_available_providers()] if device != "cpu" else []
-    if device == "gpu" and not available:
-        raise BackendError(
-            "the installed ONNX Runtime has no GPU provider",
-            "install onnxruntime-gpu in place of onnxruntime, or use --device cpu",
-        )
-    # The CPU runs the operators that the GPU provider does not support.
-    return [*available[:1], "CPUExecutionProvider"]
 
 
 def _spec(node: Any, is_input: bool = False) -> TensorSpec:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.backend_errors import closed_error, inference_error, load_error
+from edgecnn.engine_device import Device
 from edgecnn.errors import BackendError
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.backends.io_binding import Shapes
 from edgecnn.runtime.backends.onnx_metadata import onnx_texts
 from edgecnn.runtime.backends.pool import ResourcePool
@@ -158,14 +158,22 @@ def _check_is_ir(path: Path) -> None:
 
 
 def _device(core: Any, device: Device) -> str:
-    if device == "cpu":
-        return "CPU"
-    found = [name for name in core.available_devices if name.startswith("GPU")]
-    if device == "gpu" and not found:
+    if device.through not in ("", "openvino"):
         raise BackendError(
-            f"OpenVINO finds no GPU, only {', '.join(core.available_devices)}", "install the GPU's driver, or use --device cpu"
+            f"--device {device}: {ENGINE} computes on the CPU and on Intel GPUs and NPUs only",
+            "use the ONNX file, or --device openvino:gpu",
         )
-    return found[0] if found else "CPU"
+    if device.is_cpu:
+        return "CPU"
+    hardware = "GPU" if device.hardware == "auto" else device.hardware.upper()
+    found = [name for name in core.available_devices if name.partition(".")[0] == hardware]  # GPU, or GPU.0 and GPU.1
+    if device.index < len(found):
+        return str(found[device.index])
+    if device.hardware == "auto":
+        return "CPU"
+    fix = f"install the driver of the {hardware}, or use --device cpu" if not found else "they are counted from 0"
+    count = f"{len(found)} {hardware}{'s' if len(found) > 1 else ''}" if found else f"no {hardware}"
+    raise BackendError(f"--device {device}: OpenVINO finds {count}, only {', '.join(core.available_devices)}", fix)
 
 
 def _precision_hint(core: Any, place: str, metadata: Mapping[str, str], asked: str) -> str:
@@ -176,7 +184,8 @@ def _precision_hint(core: Any, place: str, metadata: Mapping[str, str], asked: s
         raise BackendError(f"OpenVINO's {place} here does not compute in {asked}", f"use {' or '.join(known)}")
     # Searched as text: the card is parsed and checked only after the model is compiled.
     is_fp16 = '"precision":"fp16"' in metadata.get("edgecnn.card", "") and "FP16" in native
-    return _HINTS[asked or ("fp16" if is_fp16 else "fp32")]
+    # an NPU does not compute in float32
+    return _HINTS[asked or ("fp16" if is_fp16 or "FP32" not in native else "fp32")]
 
 
 def _config(place: str, hint: str, threads: int | None, requests: int) -> dict[str, Any]:

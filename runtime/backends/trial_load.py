@@ -20,9 +20,10 @@ from types import ModuleType
 from typing import Final
 
 from edgecnn.child_process import can_start, data_bytes, limit_resource, module_command
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
-from edgecnn.runtime.backends import Backend, Device, file_format, model_stamps, open_backend
+from edgecnn.runtime.backends import Backend, file_format, model_stamps, open_backend
 from edgecnn.runtime.backends.engines import engine_for, engine_module
 from edgecnn.shipped import FOLDER, artifact
 from edgecnn.system_errors import limit_met
@@ -41,7 +42,7 @@ _AGAIN: Final = "the file is damaged: export or copy it again"
 
 
 def open_checked(
-    path: Path | str, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+    path: Path | str, device: Device | str = CPU, *, threads: int | None = None, requests: int = 1, engine: str | None = None
 ) -> Backend:
     """``open_backend`` for a file of unknown origin: one that is new on this machine is loaded in a helper process first.
 

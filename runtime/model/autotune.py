@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.cpus import usable_cpus
-from edgecnn.runtime.backends import Device
+from edgecnn.engine_device import CPU, Device
 from edgecnn.runtime.model.parallelism import Goal, Parallelism, candidates
 from edgecnn.runtime.model.predictor import Predictor, Trial, bind_inputs
 from edgecnn.runtime.model.preload import BackendPreloader
@@ -32,7 +32,7 @@ class Autotuner:
         self._preloader = preloader
         self._measured: dict[Key, tuple[Parallelism, tuple[Trial, ...]]] = {}
 
-    def open(self, path: Path | str, device: Device = "cpu", *, goal: Goal, **options: Any) -> Predictor:
+    def open(self, path: Path | str, device: Device = CPU, *, goal: Goal, **options: Any) -> Predictor:
         """Open a predictor with the fastest setting for ``goal``; its ``trials`` are the measurements.
 
         ``options`` are further arguments of ``Predictor``. Raises the errors of ``Predictor`` and of inference.

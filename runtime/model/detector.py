@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import InputError
 from edgecnn.runtime.arguments import check_arguments
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.tasks import find
@@ -25,7 +25,7 @@ class Detector:
     def __init__(
         self,
         model: Path | str,
-        device: Device = "cpu",
+        device: Device | str = CPU,
         *,
         score_threshold: float | None = SHOWN_SCORE,
         threads: int | None = None,

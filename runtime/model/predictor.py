@@ -10,10 +10,11 @@ from time import perf_counter
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import preparer, tensor_shape
 from edgecnn.runtime.arguments import check_arguments
-from edgecnn.runtime.backends import Backend, Device
+from edgecnn.runtime.backends import Backend
 from edgecnn.runtime.backends.io_binding import IoBinding, bind_io
 from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.runtime.backends.trial_load import open_checked
@@ -118,13 +119,14 @@ class Predictor:
 
     backend: Backend
     card: ModelCard
+    device: Device
     threads: int | None
     trials: tuple[Trial, ...] = ()
 
     def __init__(
         self,
         path: Path | str,
-        device: Device = "cpu",
+        device: Device | str = CPU,
         *,
         threads: int | None = None,
         requests: int = 1,
@@ -132,11 +134,11 @@ class Predictor:
         engine: str | None = None,
         preloader: BackendPreloader | None = None,
     ) -> None:
-        check_arguments(model=path, device=device, threads=threads, requests=requests, engine=engine)
-        self.path, self.threads = artifact(path), threads
+        check_arguments(model=path, threads=threads, requests=requests, engine=engine)
+        self.path, self.device, self.threads = artifact(path), parse_device(device), threads
         self.monitor = OutputMonitor()
         open_file = open_checked if preloader is None else preloader.open
-        self.backend = open_file(self.path, device, threads=threads, requests=requests, engine=engine)
+        self.backend = open_file(self.path, self.device, threads=threads, requests=requests, engine=engine)
         try:
             self.card = card_for(self.backend, self.path, options or CardOptions())
             self.backend = one_image(self.backend)

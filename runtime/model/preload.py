@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from edgecnn.runtime.backends import SUFFIXES, Backend, Device
+from edgecnn.engine_device import CPU, Device
+from edgecnn.runtime.backends import SUFFIXES, Backend
 from edgecnn.runtime.backends.trial_load import open_checked
 
 PRELOADED_FORMATS = (
@@ -26,15 +27,16 @@ class BackendPreloader:
         self._loading: dict[Key, _LoadThread] = {}
 
     def start(
-        self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+        self, path: Path, device: Device = CPU, *, threads: int | None = None, requests: int = 1, engine: str | None = None
     ) -> None:
         """Start to load a file in a background thread, if its format allows that; errors are raised by ``open``."""
         key = (path, device, threads, requests, engine)
-        if SUFFIXES.get(path.suffix.lower()) in PRELOADED_FORMATS and key not in self._loading:
+        # what a GPU provider prints while it starts is caught, too, which only the caller's own thread may do
+        if device.is_cpu and SUFFIXES.get(path.suffix.lower()) in PRELOADED_FORMATS and key not in self._loading:
             self._loading[key] = _LoadThread(key)
 
     def open(
-        self, path: Path, device: Device = "cpu", *, threads: int | None = None, requests: int = 1, engine: str | None = None
+        self, path: Path, device: Device = CPU, *, threads: int | None = None, requests: int = 1, engine: str | None = None
     ) -> Backend:
         """Return the preloaded backend for exactly these arguments, else a new one. Raises the errors of ``open_checked``."""
         loading = self._loading.pop((path, device, threads, requests, engine), None)

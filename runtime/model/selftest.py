@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden
 from edgecnn.golden import decode as decode_goldens
@@ -17,7 +18,7 @@ from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.parity import TOLERANCES, UNUSABLE, Agreement, ParityRow, TensorError, judge_row, tensor_error
 from edgecnn.postprocess import decode
 from edgecnn.preprocess import geometry, to_tensor
-from edgecnn.runtime.backends import Backend, Device, file_format
+from edgecnn.runtime.backends import Backend, file_format
 from edgecnn.runtime.backends.engines import engine_for, own_format
 from edgecnn.runtime.backends.one_image import one_image
 from edgecnn.runtime.backends.trial_load import open_checked
@@ -63,9 +64,7 @@ class SelftestResult:
         }
 
 
-def selftest(
-    backend: Backend, card: ModelCard, path: Path, device: Device = "cpu", *, engine: str | None = None
-) -> SelftestResult:
+def selftest(backend: Backend, card: ModelCard, path: Path, device: Device = CPU, *, engine: str | None = None) -> SelftestResult:
     """Check the digests of the file at ``path`` and run all its goldens; ``engine`` is that of ``backend``, see ``open_backend``.
 
     Raises ``ArtifactError`` if the file has changed since its export, or holds no goldens.
@@ -80,7 +79,7 @@ def selftest(
     rows = [judge_golden(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
     record = backend.metadata.get(ENGINE_KEY)
     ordered = [comparable_outputs(golden, found, card) for golden, found in zip(goldens, outputs, strict=True)]
-    here = conditions(own_format(engine_for(path, file_format(path), engine).name), device)
+    here = conditions(own_format(engine_for(path, file_format(path), engine, device).name), str(device))
     compared = None if record is None else compare_engine(record, ordered, here, str(path))
     return SelftestResult(rows, compared, digests, output_warnings(backend, card, path))
 
@@ -99,7 +98,7 @@ def _check_fit(goldens: Sequence[Golden], card: ModelCard, path: Path) -> None:
 
 
 def selftest_file(
-    path: Path, device: Device = "cpu", *, threads: int | None = None, engine: str | None = None
+    path: Path, device: Device = CPU, *, threads: int | None = None, engine: str | None = None
 ) -> tuple[ModelCard, SelftestResult]:
     """Load a model file and run ``selftest``; return its card and the result. Raises the errors of loading and ``selftest``."""
     backend = open_checked(path, device, threads=threads, engine=engine)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgecnn.engine_device import CPU, Device
 from edgecnn.runtime.arguments import check_arguments
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.pipeline.camera_stream import CameraSetup, Policy
@@ -23,7 +23,7 @@ def stream(
     *,
     steps: Sequence[Step] = (),
     policy: Policy | None = None,
-    device: Device = "cpu",
+    device: Device | str = CPU,
     threads: int | None = None,
     requests: int = 1,
     score_threshold: float | None = SHOWN_SCORE,

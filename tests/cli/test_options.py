@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from edgecnn.card import Align, Color, Resize
 from edgecnn.cli.options import CONFIG_OPTIONS, model_options
+from edgecnn.engine_device import CPU
 from edgecnn.live.config import CARD_PARSERS
 from edgecnn.live.parsers import OneOf
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.task_names import TaskName
 
@@ -35,7 +35,7 @@ def call(*arguments: str) -> Any:
 
 
 def test_the_choices_are_those_of_the_card() -> None:
-    for name, kind in (("task", TaskName), ("resize", Resize), ("align", Align), ("color", Color), ("device", Device)):
+    for name, kind in (("task", TaskName), ("resize", Resize), ("align", Align), ("color", Color)):
         parser = CONFIG_OPTIONS[name].parse
         assert isinstance(parser, OneOf)
         assert parser.words == get_args(kind)
@@ -46,7 +46,7 @@ def test_nothing_given() -> None:
     assert call().exit_code == 0
     expected = {
         "file": "file",
-        "device": "cpu",
+        "device": CPU,
         "engine": None,
         "threads": None,
         "require_signature": None,
@@ -66,7 +66,7 @@ def test_everything_given() -> None:
         *shlex.split("--label-threshold 0.6 --engine openvino:bf16"),
     )
     assert done.exit_code == 0, done.output
-    assert (seen["device"], seen["engine"], seen["threads"]) == ("auto", "openvino:bf16", 3)
+    assert (str(seen["device"]), seen["engine"], seen["threads"]) == ("auto", "openvino:bf16", 3)
     assert seen["options"] == CardOptions(
         task="detect",
         decode="yolox",

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
-from edgecnn.errors import MissingExtraError
+from edgecnn.errors import BackendError, MissingExtraError
 from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.backends.io_binding import bind_device
 from tests.contracts.backend import BackendContract, Tiny, one_line
 
 torch = pytest.importorskip("torch")
@@ -43,6 +44,35 @@ class TestTorch(BackendContract):
         return Tiny(
             tmp_path / "model" / "tiny.safetensors", sample, expected, (CARD_KEY, card.to_json()), torch.cuda.is_available()
         )
+
+    @pytest.mark.parametrize("device", ["npu", "tensorrt", "openvino:cpu"])
+    def test_devices_that_pytorch_does_not_have(self, tiny: Tiny, device: str) -> None:
+        with pytest.raises(BackendError, match=f"--device {device}: edgecnn runs PyTorch on the CPU and on CUDA only"):
+            open_backend(tiny.path, device)
+
+    def test_cuda_that_is_not_there_has_its_reason(self, tiny: Tiny) -> None:
+        if torch.cuda.is_available():
+            pytest.skip("this machine has it")
+        said = "is built without CUDA" if torch.version.cuda is None else "PyTorch finds no GPU"
+        with pytest.raises(BackendError, match=f"--device cuda:1: .*{said}; install"):
+            open_backend(tiny.path, "cuda:1")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU for a CUDA graph")
+class TestCuda(TestTorch):
+    """The same checkpoint on a GPU."""
+
+    def test_a_graph_gives_the_numbers_of_a_plain_run(self, tiny: Tiny) -> None:
+        backend = open_backend(tiny.path, "cuda")
+        binding = bind_device(backend, {"image": (1, 1, 8, 8)})
+        assert binding is not None
+        assert binding.is_graph  # type: ignore[attr-defined]
+        for seed in range(3):
+            sample = tiny.sample(seed)
+            np.testing.assert_allclose(
+                binding.run({"image": sample})["logits"], tiny.expected(sample)["logits"], rtol=1e-3, atol=1e-4
+            )
+            assert list(binding.spent_ms) == ["upload", "compute", "download"]
 
 
 def test_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

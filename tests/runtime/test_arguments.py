@@ -19,7 +19,6 @@ from edgecnn.runtime.sources import open_source
 @pytest.mark.parametrize(
     ("call", "problem"),
     [
-        pytest.param(lambda: Detector("cups", device="tpu"), "device is 'tpu', not one of cpu, gpu, auto", id="device"),  # type: ignore[arg-type]
         pytest.param(lambda: Detector(None), "model is NoneType, not a path or an address", id="no-model"),  # type: ignore[arg-type]
         pytest.param(lambda: Detector("cups", threads="two"), "threads is 'two', not a whole number from 1", id="threads"),  # type: ignore[arg-type]
         pytest.param(lambda: Detector("cups", requests=0), "requests is 0, not a whole number from 1 to 4096", id="requests"),
