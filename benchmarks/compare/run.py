@@ -22,9 +22,9 @@ from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.protocol import Clock
 from edgecnn.benchmarks.report.document import json_values, to_json
 from edgecnn.devices import environment, probe
+from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_file
-from edgecnn.runtime.backends import Device
 from edgecnn.runtime.model.card_inference import CardOptions
 
 RECORD = ".json"
@@ -44,7 +44,7 @@ class CompareConfig:
     force: bool = False
     clocks: tuple[Clock, ...] = ("model",)
     pairs: int = PairPlan().looks[-1]
-    device: Device = "cpu"
+    device: Device = CPU
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
     data: DatasetSelection | None = None
@@ -120,7 +120,7 @@ def _of_models(config: CompareConfig, progress: Progress, report: Progress) -> t
     extra = {
         "device": {**dataclasses.asdict(device), "slug": device.slug},
         "environment": dataclasses.asdict(before),
-        "engine_device": own.device,
+        "engine_device": str(own.device),
         "threads": own.engine_threads,
         "plan": dataclasses.asdict(config.plan),
         "measured": [one.to_document() for one in found],
