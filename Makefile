@@ -70,7 +70,7 @@ mutation: $(READY)
 	$(BIN)/python tests/mutation_run.py $(PLACES)
 
 planted: $(READY)
-	$(BIN)/python tests/planted_changes.py $(WORDS)
+	$(BIN)/python -m tests.planted.run $(WORDS)
 
 COUNT ?= 100
 SEED ?= 1
