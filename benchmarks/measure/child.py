@@ -31,9 +31,9 @@ def main(setup: dict[str, Any]) -> None:
         try:
             opened = cold_start(setup)
         except Exception as error:
-            _connect(setup).send(_failure(error))
+            connect(setup).send(_failure(error))
         else:
-            serve(_connect(setup), *opened)
+            serve(connect(setup), *opened)
 
 
 def cold_start(setup: dict[str, Any]) -> tuple[Predictor, dict[str, Any]]:
@@ -110,7 +110,8 @@ def _first_frame(predictor: Predictor) -> Any:
     return np.zeros((*predictor.card.preprocess.size, 3), np.uint8) if tensors else np.full(FRAME, 114, np.uint8)
 
 
-def _connect(setup: dict[str, Any]) -> Any:
+def connect(setup: dict[str, Any]) -> Any:
+    """The child's end of the pipe to the parent."""
     from multiprocessing.connection import Connection
 
     return Connection(setup["pipe"])

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
@@ -51,19 +51,23 @@ class LoadReport:
     concurrency: int
 
 
+CHILD = ("edgecnn.benchmarks.measure.child",)
+
+
 class ModelProcess:
     """A fresh process with one loaded model file; leaving its ``with`` block ends it.
 
+    ``program`` is the module that the process runs, with words that come before the setup.
     Raises what loading the file raises, and ``BackendError`` where the process dies.
     """
 
-    def __init__(self, path: Path, options: LoadOptions) -> None:
+    def __init__(self, path: Path, options: LoadOptions, program: Sequence[str] = CHILD) -> None:
         self.path = path
         # a file, not a pipe: an unread pipe fills up and blocks an engine that logs a lot
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, child_end = Pipe()
         try:
-            self._child = _start(path, options, child_end.fileno(), self._stderr.fileno())
+            self._child = _start(path, options, program, child_end.fileno(), self._stderr.fileno())
         finally:
             child_end.close()  # otherwise recv() would not raise EOFError when the child dies
         try:
@@ -118,12 +122,12 @@ class ModelProcess:
         )
 
 
-def _start(path: Path, load: LoadOptions, pipe: int, stderr: int) -> subprocess.Popen[bytes]:
+def _start(path: Path, load: LoadOptions, program: Sequence[str], pipe: int, stderr: int) -> subprocess.Popen[bytes]:
     options = {name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(load.options).items()}
     setup: dict[str, Any] = {"path": str(path), "device": str(load.device), "threads": load.threads, "requests": load.requests}
     setup |= {"options": options, "engine": load.engine}
     text = dump_json({**setup, "pipe": pipe, "spawned": monotonic()})
-    command = module_command("edgecnn.benchmarks.measure.child", text)
+    command = module_command(*program, text)
     # not multiprocessing, whose child would import the main module of the parent and so distort the cold start
     return subprocess.Popen(
         command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=_child_environment()
