@@ -119,7 +119,7 @@ class ModelUnderTest:
             card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **limits}))
         worker = PredictorWorker(self.predictor.backend, card)
         score = evaluate(lambda image: worker(image)[0], dataset, classes=classes, strict=data.strict)
-        return dataclasses.replace(score, notes=(*score.notes, *graph_note(self.predictor.card)))
+        return dataclasses.replace(score, notes=(*score.notes, *graph_note(self.predictor.card, self.predictor.path, options)))
 
     def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:
         """The call that one sample of ``clock`` times; stage times, where it has any, are added to ``stages``."""
