@@ -19,7 +19,6 @@ from edgecnn.metrics import Score
 from edgecnn.postprocess.final_boxes import NMS_OF
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.card_inference import CardOptions
-from edgecnn.runtime.model.graph_limits import limit_warnings
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
 from edgecnn.tasks import find
@@ -106,12 +105,12 @@ def evaluate_file(
         opened = config.data.open(task=card.task)
         for line in report_lines(opened):
             report(line)
-        warnings = (*predictor.warnings(probe=True), *limit_warnings(card, predictor.path, config.options))
+        warnings = predictor.warnings(probe=True)
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)
         score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.data.strict)
-        score = dataclasses.replace(score, notes=(*score.notes, *graph_note(card, predictor.path, config.options), *warnings))
+        score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *warnings))
         if predictor.monitor.not_finite:
             note = f"the outputs held NaN or infinity for {predictor.monitor.not_finite} of {len(opened)} images"
             score = dataclasses.replace(score, notes=(*score.notes, note))
@@ -130,14 +129,12 @@ def evaluate_file(
     )
 
 
-def graph_note(card: ModelCard, path: Path, asked: CardOptions) -> tuple[str, ...]:
-    """What NMS in the graph leaves out of the precision-recall curve, where the user has asked for no threshold, else ()."""
+def _graph_note(card: ModelCard) -> tuple[str, ...]:
+    """What NMS in the graph leaves out of the precision-recall curve, else ()."""
     own = card.decode.options
-    if NMS_OF not in own or asked.score_threshold is not None or own["score_threshold"] <= EVALUATION_SCORE:
+    if NMS_OF not in own or own["score_threshold"] <= EVALUATION_SCORE:
         return ()
-    return (
-        f"NMS in the graph of {path.name} keeps boxes from a score of {own['score_threshold']:g} on, so the curve ends there",
-    )
+    return (f"NMS in the graph keeps boxes from a score of {own['score_threshold']:g} on, so the curve ends there",)
 
 
 def whole_curve(options: CardOptions) -> CardOptions:

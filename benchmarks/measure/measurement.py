@@ -59,7 +59,7 @@ def measure(
         scores = [
             None if reason else score_file(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
         ]
-        warnings = [process.ask("warnings", options=config.options) for process in processes]
+        warnings = [process.ask("warnings") for process in processes]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
         throughput = _throughput(config, folder, progress)
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]

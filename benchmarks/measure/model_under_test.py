@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-from edgecnn.benchmarks.measure.evaluation import graph_note, whole_curve
+from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.frame_age import FrameAgeRound, live_round
 from edgecnn.benchmarks.measure.inputs import MAX_INPUT_BYTES, load_stored
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
@@ -21,11 +20,11 @@ from edgecnn.metrics import Score
 from edgecnn.preprocess import preparer
 from edgecnn.runtime.backends.io_binding import bind_device
 from edgecnn.runtime.model.card_inference import CardOptions
-from edgecnn.runtime.model.graph_limits import limit_warnings, within_graph
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
+from edgecnn.runtime.model.stored_precision import stored_precision
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
-from edgecnn.types import Array, Image
+from edgecnn.types import Array, Image, Prediction
 
 Step = Callable[[], object]
 
@@ -100,10 +99,19 @@ class ModelUnderTest:
         images = _images(self.predictor.card) if clock == "model" else 1  # in one run of the file
         return images * sum(counts) / (perf_counter() - started)
 
-    def warnings(self, options: CardOptions) -> tuple[str, ...]:
-        """Why the results of the file can't be right, and which of the ``options`` it does not follow."""
-        found = self.predictor.warnings(probe=True)
-        return (*found, *limit_warnings(self.predictor.card, self.predictor.path, options))
+    def precision(self) -> str:
+        """The precision of the file: that of its card, else what its graph stores."""
+        known = self.predictor.card.precision
+        return stored_precision(self.predictor.backend, self.predictor.path) if known == "unknown" else known
+
+    def predictions(self) -> list[Prediction]:
+        """The predictions for the stored images, in their order."""
+        worker = self.predictor.worker()
+        return [worker(image)[0] for image in self.images]
+
+    def warnings(self) -> tuple[str, ...]:
+        """Why the results of the file can't be right."""
+        return self.predictor.warnings(probe=True)
 
     def accuracy(self, data: DatasetSelection, options: CardOptions) -> Score | None:
         """Accuracy of the file that was timed; None on a dataset without labels. Thresholds are those of ``whole_curve``."""
@@ -114,12 +122,10 @@ class ModelUnderTest:
         dataset, classes = data.match_classes(dataset, card)
         if find(card.task).has_threshold:
             chosen = whole_curve(options)
-            asked = {"score_threshold": chosen.score_threshold, "max_detections": chosen.max_detections}
-            limits = within_graph(card, asked, self.predictor.path)
+            limits = {"score_threshold": chosen.score_threshold, "max_detections": chosen.max_detections}
             card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **limits}))
         worker = PredictorWorker(self.predictor.backend, card)
-        score = evaluate(lambda image: worker(image)[0], dataset, classes=classes, strict=data.strict)
-        return dataclasses.replace(score, notes=(*score.notes, *graph_note(self.predictor.card, self.predictor.path, options)))
+        return evaluate(lambda image: worker(image)[0], dataset, classes=classes, strict=data.strict)
 
     def _step(self, clock: Clock, stages: dict[str, list[float]]) -> Step:
         """The call that one sample of ``clock`` times; stage times, where it has any, are added to ``stages``."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click_option_group import optgroup
+from click.core import ParameterSource
+from click_option_group import OptionGroup, optgroup
 
-from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, dataset_options, model_options, with_help
+from edgecnn.cli.choose_options import CHOOSE_OPTIONS, LIMITS, option, take_limits
+from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
 
 if TYPE_CHECKING:
+    from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
     from edgecnn.runtime.model.card_inference import CardOptions
 
 CLOCKS = ("model", "task", "age")  # a copy of protocol.CLOCKS, so that `--help` does not import NumPy
@@ -40,6 +44,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     callback=parse_clocks,
     help="Clocks to measure, separated by commas.",
 )
+@partial(add_options, options=CHOOSE_OPTIONS, decorator=OptionGroup("Choice").option)
 @optgroup.group("Reports")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
 @optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
@@ -57,17 +62,30 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
 )
 @partial(model_options, table=with_help(MODEL_OPTIONS, "--threads", "CPU threads of every engine.  [default: all processors]"))
-def command(data: str, selection: dict[str, Any], strict: bool, quick: bool, options: CardOptions, **values: Any) -> None:
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    data: str,
+    selection: dict[str, Any],
+    strict: bool,
+    quick: bool,
+    options: CardOptions,
+    **values: Any,
+) -> None:
     """Measure model files on this device in interleaved rounds.
 
     \b
     edgecnn benchmark cups-fp32.onnx cups-int8.onnx cups-int8.xml
     edgecnn benchmark cups --data "scene:cups?count=200" --quick --html report.html
     edgecnn benchmark model.safetensors model-int8.onnx --clock model --threads 1 --json result.json
+    edgecnn benchmark exported/ --choose --data DIR --max-latency 20ms --min-map 0.55
 
     Latency is measured by three clocks: model (inference alone), task (frame to boxes) and age (capture to result in a live run).
     Also measured: cold start, peak memory, file size, throughput, and with --data accuracy. Speedups are relative to the checkpoint
     (.safetensors) if there is one, otherwise to the first FILE.
+
+    With --choose, exit code 1: no candidate keeps to the limits.
     """
     from edgecnn.benchmarks.measure.config import BenchmarkConfig
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
@@ -78,6 +96,13 @@ def command(data: str, selection: dict[str, Any], strict: bool, quick: bool, opt
     from edgecnn.errors import InputError
 
     chosen = DatasetSelection(data, strict=strict, **selection) if data else None
+    if values["choose"]:
+        _choose(context, chosen, options, values)
+        return
+    without = [name for name in (*LIMITS, "again") if values[name]]
+    if without:
+        raise InputError(f"{option(without[0])} does nothing without --choose", "add --choose")
+    values = {name: value for name, value in values.items() if name not in (*LIMITS, "again", "choose")}
     config = BenchmarkConfig(data=chosen, protocol=QUICK if quick else FULL, options=options, **values)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
     try:
@@ -88,3 +113,29 @@ def command(data: str, selection: dict[str, Any], strict: bool, quick: bool, opt
     click.echo(to_table(record))
     for path in filter(None, (config.json_path, config.html_path)):
         click.echo(f"\nwrote {path}")
+
+
+def _choose(context: click.Context, data: DatasetSelection | None, options: CardOptions, values: dict[str, Any]) -> None:
+    """`edgecnn benchmark --choose`."""
+    from edgecnn.benchmarks.choose.choose import choose
+    from edgecnn.benchmarks.choose.config import ChooseConfig
+    from edgecnn.benchmarks.measure.progress import ProgressLine
+    from edgecnn.errors import InputError
+
+    for name, shown in (("quick", "quick"), ("clocks", "clock"), ("html_path", "html"), ("image", "picture")):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"--{shown} does nothing with --choose", "leave it out")
+    budget = take_limits(values)
+    names = ("files", "device", "engine", "threads", "again", "json_path", "require_signature")
+    config = ChooseConfig(budget=budget, data=data, options=options, **{name: values[name] for name in names})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ProgressLine() as progress:
+            outcome = choose(config, progress, progress.above)
+    except KeyboardInterrupt:
+        raise InputError("the choice was interrupted, nothing was kept", "run it again") from None
+    click.echo(outcome.text)
+    if config.json_path is not None:
+        click.echo(f"\nwrote {config.json_path}")
+    if not outcome.met:
+        sys.exit(1)

@@ -54,6 +54,12 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
                 {},
             ),
             (
+                "auto",
+                "Run the file, engine, precision and threads that were chosen for this device (edgecnn benchmark --choose); FILE may be a "
+                "folder. Measured first where no choice is kept.",
+                {},
+            ),
+            (
                 "autotune",
                 "Measure at the start which number of threads and requests is fastest.  "
                 "[default: for live sources on the CPU without --threads, --requests, --max-frames, --duration]",

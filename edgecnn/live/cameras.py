@@ -248,12 +248,9 @@ class ActiveCameras:
         from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps, check_analytics
         from edgecnn.runtime.draw.painter import Painter
         from edgecnn.runtime.draw.shared_painter import SharedPainter
-        from edgecnn.runtime.model.graph_limits import limit_warnings
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
         fit_source(source, predictor.card)
-        for warning in limit_warnings(predictor.card, predictor.path, config.card):
-            self._warn(warning)
         labels = predictor.card.labels
         check_analytics(config.analytics, predictor.card)
         gallery = build_gallery(config.analytics, predictor, self._warn)

@@ -232,6 +232,8 @@ class RunConfig(Checked):
 
     ``defaults``: values of keys that are missing in the file; its source and name are not used. ``engine``: engine of
     all models, and the precision it computes in, see ``open_backend``. ``requests``: number of concurrent inferences.
+    ``auto``: run the file, engine, precision and threads that were chosen for this device; ``chosen_threads`` are those, which hold
+    where one inference is in flight at a time.
     ``autotune``: measure threads and requests at the start; None does so for live cameras without limits.
     ``max_frames``: number of results after which each camera ends. ``duration_s``: seconds after which the run ends. ``stats``:
     JSON file of statistics.
@@ -245,7 +247,9 @@ class RunConfig(Checked):
     device: Device = option(CPU, p.EngineDevice())
     engine: str | None = option(None, p.EngineName())
     threads: int | None = option(None, p.Integer(least=1))
+    chosen_threads: int | None = None
     requests: int | None = option(None, p.Integer(least=1))
+    auto: bool = option(False, p.Flag())
     autotune: bool | None = option(None, p.Flag())
     max_frames: int | None = option(None, p.Integer(least=1))
     duration_s: float | None = option(None, p.Seconds(above=0))
@@ -264,6 +268,13 @@ class RunConfig(Checked):
         set_by_hand = [f"--{name}" for name in ("threads", "requests") if getattr(self, name) is not None]
         if self.autotune and set_by_hand:
             raise InputError(f"--autotune and {' and '.join(set_by_hand)} exclude each other", "leave one of them out")
+        if self.auto and (self.autotune or self.engine or self.device != CPU or set_by_hand):
+            raise InputError(
+                "--auto chooses engine, threads and requests itself",
+                "leave --engine, --threads, --requests, --device and --autotune out",
+            )
+        if self.auto and self.cameras_file is not None:
+            raise InputError("--auto does not work with --cameras", "name the model and its sources on the command line")
         if self.view.token is not None and self.view.serve is None:
             raise InputError("--token does nothing without --serve", "add --serve, or leave --token out")
         # A frozen dataclass can set its own fields only in this way.

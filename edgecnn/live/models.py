@@ -91,7 +91,8 @@ class ModelLoader:
     def _first_setting(self) -> tuple[int | None, int]:
         """Threads and requests with which a model is opened before it is measured."""
         if not self.autotunes:
-            return self._config.threads, self.requests
+            chosen = self._config.chosen_threads if self.requests == 1 else None
+            return self._config.threads or chosen, self.requests
         from edgecnn.runtime.model.parallelism import default_parallelism
 
         first = default_parallelism(self._goal)
@@ -182,7 +183,7 @@ def autotunes(config: RunConfig, cameras: Sequence[CameraConfig], sources: Seque
     if config.autotune is not None:
         return config.autotune
     # A limited run is too short to gain back the time of the measurements.
-    limits = (config.threads, config.requests, config.max_frames, config.duration_s)
+    limits = (config.threads, config.chosen_threads, config.requests, config.max_frames, config.duration_s)
     if not config.device.is_cpu or any(limit is not None for limit in limits):
         return False
     return any(is_live(camera, source) for camera, source in zip(cameras, sources, strict=True))

@@ -102,6 +102,10 @@ class Session:
         from edgecnn.live.systemd import Notifier
         from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 
+        if self.config.auto:
+            from edgecnn.live.auto import with_choice
+
+            self.config = with_choice(self.config, lambda text: self._reporter.say("choice", text, values={"text": text}))
         config, notifier = self.config, Notifier()
         if config.stats is not None:
             # Fails at the start and not hours later, when the statistics are written.

@@ -11,8 +11,8 @@ from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.labels import parse_labels
 from edgecnn.postprocess import find
+from edgecnn.postprocess.final_boxes import NMS_OF
 from edgecnn.runtime.backends import Backend
-from edgecnn.runtime.model.graph_limits import within_graph
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -85,13 +85,29 @@ def _changed(card: ModelCard, given: dict[str, Any], path: Path) -> ModelCard:
     except ValueError as error:
         raise InputError(f"the preprocessing options do not fit together: {error}", "correct --color, --mean or --std") from error
     limits: dict[str, Any] = {name: given[name] for name in DECODE_OPTIONS if name in given}
-    limits = within_graph(card, limits, path)
+    if NMS_OF in card.decode.options:
+        limits = _within_graph(card, limits, path)
     return card.replace(
         task=given.get("task", card.task),
         labels=given.get("labels", card.labels),
         preprocess=preprocess,
         decode=Decode(given.get("decode", card.decode.name), {**card.decode.options, **limits}),
     )
+
+
+def _within_graph(card: ModelCard, limits: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The limits that a file with NMS in its graph can follow: it may give fewer boxes than it holds, but not others."""
+    own = card.decode.options
+    if limits.get("iou_threshold", own["iou_threshold"]) != own["iou_threshold"]:
+        raise InputError(
+            f"--iou-threshold can't change {path.name}, whose graph suppresses boxes with {own['iou_threshold']:g}",
+            "leave it out, or export the model again with it",
+        )
+    if "score_threshold" in limits:
+        limits["score_threshold"] = max(limits["score_threshold"], own["score_threshold"])
+    if "max_detections" in limits:
+        limits["max_detections"] = min(limits["max_detections"], own["max_detections"])
+    return limits
 
 
 def check_fit(card: ModelCard, backend: Backend, path: Path) -> None:

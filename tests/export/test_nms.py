@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from torch import nn
 
-from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, evaluate_file
 from edgecnn.card import ModelCard
 from edgecnn.cli.export import command
 from edgecnn.errors import InputError
@@ -22,7 +18,6 @@ from edgecnn.export.config import GraphOptions
 from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.verify.parity import judged, verify
 from edgecnn.export.verify.reference import Evidence
-from edgecnn.live import CameraConfig, RunConfig, run
 from edgecnn.metrics.match import match
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
@@ -141,40 +136,6 @@ def test_thresholds_of_a_run_stay_within_the_graph(file: Path) -> None:
     with pytest.raises(InputError, match=r"--iou-threshold can't change .*suppresses boxes with 0.5"):
         Predictor(file, options=CardOptions(iou_threshold=0.7))
     Predictor(file, options=CardOptions(iou_threshold=0.5)).close()
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({}, []),
-        ({"score_threshold": 0.2, "max_detections": 50}, []),
-        ({"score_threshold": 0.4, "max_detections": 10}, []),
-        ({"score_threshold": 0.1}, ["a score threshold of 0.1 has no effect: NMS in the graph of FILE keeps boxes from 0.2 on"]),
-        ({"max_detections": 60}, ["at most 60 boxes are asked for, but the graph of FILE gives 50"]),
-    ],
-)
-def test_a_run_says_which_options_the_graph_does_not_follow(
-    asked: dict[str, Any], said: list[str], file: Path, tmp_path: Path
-) -> None:
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 96, 3), np.uint8))
-    camera = CameraConfig(source=str(tmp_path / "a.png"), model=file, card=CardOptions(**asked))
-    log = io.StringIO()
-    run(RunConfig(cameras=(camera,), log="text"), out=io.StringIO(), err=log)
-    found = [line for line in log.getvalue().splitlines() if "warning: " in line]
-    assert len(found) == len(said)
-    assert all(text.replace("FILE", file.name) + "; export it again with" in line for text, line in zip(said, found, strict=True))
-
-
-def test_an_evaluation_says_it_or_where_the_curve_ends(file: Path) -> None:
-    data, lines = DatasetSelection("scene:cups?seed=5&count=2", renames="mug:red"), list[str]()
-    asked = EvaluationConfig(file=file, data=data, options=CardOptions(score_threshold=0.1))
-    told = f"a score threshold of 0.1 has no effect: NMS in the graph of {file.name} keeps boxes from 0.2 on"
-    notes = evaluate_file(asked, report=lines.append).score.notes
-    assert len([line for line in lines if line.startswith(f"warning: {told}")]) == 1
-    assert len([note for note in notes if file.name in note]) == 1
-    usual = evaluate_file(EvaluationConfig(file=file, data=data), report=lines.append).score.notes
-    ends = f"NMS in the graph of {file.name} keeps boxes from a score of 0.2 on, so the curve ends there"
-    assert [note for note in usual if file.name in note] == [ends]
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,13 @@ def test_every_field_of_a_camera_is_reached_from_the_command_line_and_from_toml(
 def test_every_field_of_the_run_is_reached_from_the_command_line() -> None:
     config = from_command_line("cups.onnx", "--source", "0", *words_of(OF_THE_RUN))
     plain = leaves(RunConfig(cameras_file=Path("x.toml")))
-    own = {name: value for name, value in leaves(config).items() if name not in ("cameras", "cameras_file", "defaults")}
+    own = {
+        name: value
+        for name, value in leaves(config).items()
+        if name not in ("cameras", "cameras_file", "defaults", "chosen_threads")
+    }
+    assert own.pop("auto") is False  # excludes the others
+    assert from_command_line("cups.onnx", "--source", "0", "--auto").auto
     assert [name for name, value in own.items() if value == plain[name]] == []
     assert from_command_line("--cameras", "x.toml").cameras_file == Path("x.toml")
 

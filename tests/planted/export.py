@@ -49,13 +49,6 @@ CHANGES = (
         "tests/test_parity.py",
     ),
     Change(
-        "NMS in the graph: a lower score threshold is taken without a word",
-        "runtime/model/graph_limits.py",
-        'score < own["score_threshold"]',
-        "False",
-        "tests/export/test_nms.py -k says",
-    ),
-    Change(
         "output checks: coarse steps of scores are not told",
         "runtime/model/output_checks.py",
         "COSTLY_STEP = 0.1",

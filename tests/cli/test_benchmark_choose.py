@@ -1,0 +1,160 @@
+"""`edgecnn benchmark --choose` and `edgecnn run --auto` on tiny models, and what they say to bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecnn.benchmarks.choose import race
+from edgecnn.cli import main
+from tests.benchmarks.conftest import make_classifier, make_detector
+
+
+@pytest.fixture(autouse=True)
+def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    for name, value in {"SHORT_S": 0.001, "LONG_S": 0.001, "SCREENED": 1, "LEAST_TURNS": 1, "MOST_TURNS": 1}.items():
+        monkeypatch.setattr(race, name, value)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_classifier(tmp_path_factory.mktemp("models") / "tiny-fp32.onnx")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset in class folders."""
+    import cv2
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("digits")
+    for index, name in enumerate(("mug", "glass", "bowl", "plate")):
+        (folder / name).mkdir()
+        for number in range(2):
+            image = np.random.default_rng(10 * index + number).integers(0, 256, (64, 64, 3), np.uint8)
+            cv2.imwrite(str(folder / name / f"{number}.png"), image)
+    return folder
+
+
+def edgecnn(*words: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def choose(*words: object) -> Result:
+    return edgecnn("benchmark", *words, "--choose", "--engine", "onnxruntime", "--threads", "1")
+
+
+def failure(result: Result) -> str:
+    assert result.exit_code == 2, result.output
+    lines = [line for line in result.output.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1
+    assert "Traceback" not in result.output
+    return lines[0]
+
+
+def test_a_choice_is_printed_written_kept_and_used_again(model: Path, digits: Path, tmp_path: Path) -> None:
+    told = tmp_path / "choice.json"
+    words = (model, "--data", digits, "--max-latency", "10s", "--max-memory", "2GB", "--json", told)
+    first = choose(*words)
+    assert first.exit_code == 0, first.output
+    lines = first.output.splitlines()
+    assert any(line.startswith("choice: tiny-fp32.onnx in onnxruntime, 1 thread, ") for line in lines)
+    assert any("top-1" in line for line in lines)
+    document = json.loads(told.read_text())
+    assert document["schema"] == "edgecnn.choice"
+    assert document["chosen"]["path"] == str(model.resolve())
+    assert (document["chosen"]["metric"], document["chosen"]["images"]) == ("top1", 8)
+    assert [len(one["rounds_ms"]) >= 2 for one in document["candidates"]] == [True]
+    (kept,) = (tmp_path / "home").rglob("*.json")
+    assert json.loads(kept.read_text()) == document
+    second = choose(*words)
+    assert second.exit_code == 0
+    assert "kept from" in second.output
+    assert json.loads(kept.read_text())["made"] == document["made"]
+    kept.write_text(kept.read_text().replace(document["made"], "2020-01-01"))
+    assert "kept from 2020-01-01" in choose(*words).output
+    assert "kept from" not in choose(*words, "--again").output
+    assert json.loads(kept.read_text())["made"] > "2026"
+
+
+def test_nothing_keeps_to_the_limits(model: Path, tmp_path: Path) -> None:
+    result = choose(model, "--max-memory", "1MB")
+    assert result.exit_code == 1
+    assert "nothing keeps to the limits" in result.output
+    assert "nearest: tiny-fp32.onnx in onnxruntime" in result.output
+    assert " MB is above --max-memory by " in result.output
+    assert not [*(tmp_path / "home").rglob("*.json")]
+
+
+def test_files_of_two_models_are_refused(model: Path, tmp_path: Path) -> None:
+    detector = make_detector(tmp_path / "boxes.onnx")
+    other = make_classifier(tmp_path / "other.onnx", ("a", "b"))
+    assert "not the same model: one is for classify, the other for detect" in failure(choose(model, detector))
+    assert "not the same model: their classes differ" in failure(choose(model, other))
+
+
+def test_data_that_do_not_fit_are_refused(model: Path, digits: Path) -> None:
+    assert "--min-map is no limit for a classifier" in failure(choose(model, "--data", digits, "--min-map", "0.5"))
+    assert "needs labelled data; add --data" in failure(choose(model, "--min-top1", "50%"))
+    assert "does not exist" in failure(choose(model, "--data", digits / "missing"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-latency", "fast"), "--max-latency: 'fast' is not a time; write one such as 100ms"),
+        (("--min-map", "55"), "--min-map: 55 is above 1; write a share such as 0.55 or 55%"),
+        (("--min-top1", "high"), "--min-top1: 'high' is not a number"),
+        (("--max-memory", "little"), "--max-memory: 'little' is not a size"),
+        (("--min-map", "0.5", "--min-accuracy", "0.5"), "--min-accuracy and --min-map exclude each other"),
+        (("--quick",), "--quick does nothing with --choose; leave it out"),
+        (("--html", "x.html"), "--html does nothing with --choose; leave it out"),
+    ],
+)
+def test_limits_that_are_none(words: tuple[str, ...], said: str, model: Path) -> None:
+    assert said in failure(choose(model, *words))
+
+
+def test_limits_without_choose_and_candidates_without_an_engine(model: Path, tmp_path: Path) -> None:
+    assert "--max-latency does nothing without --choose; add --choose" in failure(
+        edgecnn("benchmark", model, "--max-latency", "9ms")
+    )
+    assert "holds no model file" in failure(choose(tmp_path))
+    assert "litert does not open it" in failure(edgecnn("benchmark", model, "--choose", "--engine", "litert"))
+
+
+def run_auto(model: Path, *words: object) -> Result:
+    return edgecnn("run", model, "--auto", "--source", "scene:cups?count=3", "--log", "text", *words)
+
+
+def test_run_auto_uses_the_kept_choice(model: Path) -> None:
+    assert choose(model).exit_code == 0
+    result = run_auto(model)
+    assert result.exit_code == 0, result.output
+    assert "choice: tiny-fp32.onnx in onnxruntime, 1 thread" in result.output
+    assert "measuring" not in result.output
+
+
+def test_run_auto_measures_first_and_again_when_the_file_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecnn.benchmarks.choose.candidates.installed_engines", lambda _: ("onnxruntime",))
+    monkeypatch.setattr("edgecnn.benchmarks.choose.config.thread_counts", lambda _: (1,))
+    file = make_classifier(tmp_path / "net.onnx")
+    first = run_auto(file)
+    assert first.exit_code == 0, first.output
+    assert "no choice is kept for this model on this device: measuring its candidates" in first.output
+    make_classifier(file, precision="int8")
+    again = run_auto(file)
+    assert again.exit_code == 0, again.output
+    assert "does not hold any more, since a file changed: measuring again" in again.output
+    assert "measuring" not in run_auto(file).output
+
+
+def test_run_auto_refuses_what_contradicts_it(model: Path, tmp_path: Path) -> None:
+    assert "--auto chooses engine, threads and requests itself" in failure(run_auto(model, "--threads", "1"))
+    assert "--auto chooses engine, threads and requests itself" in failure(run_auto(model, "--engine", "openvino"))
+    (tmp_path / "cameras.toml").write_text("")
+    assert "--auto does not work with --cameras" in failure(edgecnn("run", "--auto", "--cameras", tmp_path / "cameras.toml"))
