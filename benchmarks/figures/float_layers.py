@@ -107,7 +107,7 @@ def compare(fit: BudgetSearch) -> list[Way]:
     if passes(NONE):
         raise InputError("int8 is within the budget without any layer in float", "lower --max-drop")
     found = {
-        "by sensitivity": fewest(passes, fit.measured().order, len(names)),
+        "by sensitivity": fewest(passes, fit.measured().order(), len(names)),
         "greedy by latency": shortest_prefix(passes, by_latency(fit, method, names)),
     }
     files = {"fp32": fit.judge.write(fit.candidates.prepared.program(fit.judge.format), "fp32", "fp32")}

@@ -95,7 +95,7 @@ class BudgetSearch:
             attempt = self.attempt(method, keep)
             return attempt is not None and attempt.outcome.within(self.budget)
 
-        keep = fewest(passes, found.order, len(found.layers) // 2)
+        keep = fewest(passes, found.order(self.candidates.first_layer_bits), len(found.layers) // 2)
         return next((one for one in self.attempts if one.keep == keep and one.method == method), None)
 
     def measured(self) -> Sensitivities:

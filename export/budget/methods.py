@@ -55,6 +55,11 @@ class Candidates:
         methods: tuple[str, ...] = import_module(FORMATS[self.format]).RANGES
         return methods
 
+    @property
+    def first_layer_bits(self) -> int:
+        """Bits of the weights of the first layer."""
+        return int(getattr(import_module(FORMATS[self.format]), "FIRST_LAYER_BITS", 8))
+
     def network(self, changes: tuple[str, ...]) -> PreparedModel | None:
         """The model after ``changes``; None where there is nothing to change."""
         if not changes:

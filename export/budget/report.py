@@ -82,7 +82,7 @@ def kept_line(attempt: Attempt, found: Sensitivities | None) -> str:
     """The layers in float, the most sensitive first; "" where there are none."""
     if not attempt.keep or found is None:
         return ""
-    names = [f"{name} ({found.decibels(name):.1f} dB)" for name in found.order if name in attempt.keep]
+    names = [f"{name} ({found.decibels(name):.1f} dB)" for name in found.order() if name in attempt.keep]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"in float: {', '.join(names[:SHOWN])}{more}"
 
@@ -91,7 +91,7 @@ def budget_record(
     attempt: Attempt, budget: float, attempts: Sequence[Attempt], costs: Sequence[Cost], found: Sensitivities | None
 ) -> dict[str, Any]:
     """Plain values for ``calibration`` in the card."""
-    kept = [name for name in found.order if name in attempt.keep] if found is not None else []
+    kept = [name for name in found.order() if name in attempt.keep] if found is not None else []
     return {
         "method": str(attempt.method),
         "budget": {

@@ -18,6 +18,7 @@ from edgecnn.layer_sensitivity import LayerSensitivity
 from edgecnn.types import Array, Tensors
 
 Progress = Callable[[int, int], None]
+DECIBELS_PER_BIT = 6.02  # 20 log10(2): half the steps, twice the error
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class Sensitivities:
     found: tuple[LayerSensitivity, ...]
     whole_db: float  # with all layers in int8
 
-    @property
-    def order(self) -> list[str]:
-        """Names of the layers, the most sensitive first."""
-        return [one.name for one in sorted(self.found, key=lambda one: one.decibels)]
+    def order(self, first_layer_bits: int = 8) -> list[str]:
+        """Names of the layers, the most sensitive first. A quantizer that gives the first layer fewer bits adds 6 dB of noise for each."""
+        more = {self.found[0].name: (8 - first_layer_bits) * DECIBELS_PER_BIT} if self.found else {}
+        return [one.name for one in sorted(self.found, key=lambda one: one.decibels - more.get(one.name, 0))]
 
     def decibels(self, name: str) -> float:
         """The sensitivity of the layer ``name``."""

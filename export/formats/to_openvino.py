@@ -21,7 +21,9 @@ from edgecnn.types import Tensors
 SUFFIX = ".xml"
 NOTES = ("nncf", "conversion_parameters")  # metadata that the tools add
 TRAINED_FROM = "onnx"  # format of the fp32 program that lower_trained takes
-RANGES = ("min-max", "percentile", "mse")  # the methods that NNCF has
+PER_TENSOR = "min-max per tensor"  # NNCF's usual ranges are per channel in front of depthwise convolutions, and clip rare values there
+RANGES = ("min-max", PER_TENSOR, "percentile", "mse")  # the methods that NNCF has
+FIRST_LAYER_BITS = 7  # of weights: NNCF halves them, so that 16-bit sums do not saturate on processors without VNNI
 CORRECTS_BIASES = True  # NNCF does so itself, for each plan
 HALF = "half"  # rt_info flag read by save: weights are compressed on writing, the graph itself stays fp32
 
@@ -108,15 +110,19 @@ def calibrate(program: Any, feeds: list[Tensors]) -> OpenvinoCalibration:
 def int8(calibration: OpenvinoCalibration, plan: QuantizationPlan = PLAIN) -> Any:
     """Preset MIXED: symmetric weights, asymmetric activations where needed; more accurate than PERFORMANCE, as fast with VNNI."""
     import nncf
+    from nncf.quantization.advanced_parameters import QuantizationParameters
 
     keep = plan.float_operators(openvino_operators(calibration.model))
+    advanced = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_estimator(plan.ranges))
+    if plan.ranges == PER_TENSOR:
+        advanced.activations_quantization_params = QuantizationParameters(per_channel=False)
     return nncf.quantize(
         calibration.model.clone(),
         nncf.Dataset(calibration.feeds),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(calibration.feeds),
         ignored_scope=nncf.IgnoredScope(names=sorted(keep), validate=False),
-        advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_estimator(plan.ranges)),
+        advanced_parameters=advanced,
     )
 
 
@@ -128,7 +134,7 @@ def _estimator(method: str) -> Any:
     from nncf.quantization import range_estimator as nncf_ranges
 
     kinds, merged = nncf_ranges.StatisticsType, nncf_ranges.AggregatorType
-    if method == "min-max":
+    if method in ("min-max", PER_TENSOR):
         return nncf_ranges.RangeEstimatorParametersSet.MINMAX
     if method == "mse":
         return nncf_ranges.RangeEstimatorParametersSet.HISTOGRAM

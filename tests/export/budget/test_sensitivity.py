@@ -12,7 +12,7 @@ from edgecnn.export import Calibration
 from edgecnn.export.budget.noise import signal_to_noise
 from edgecnn.export.budget.sensitivity import Sensitivities, measure
 from edgecnn.export.prepared import PreparedModel
-from edgecnn.layer_sensitivity import SensitivityReport
+from edgecnn.layer_sensitivity import LayerSensitivity, SensitivityReport
 from tests.export.budget.conftest import SENSITIVE
 
 LAYERS = ["early", "wide", "mix", "late", "head"]
@@ -25,9 +25,16 @@ def found(uneven_model: PreparedModel, uneven_calibration: Calibration) -> Sensi
 
 def test_the_layers_around_the_uneven_tensor_are_the_most_sensitive(found: Sensitivities) -> None:
     assert [layer.name for layer in found.found] == LAYERS
-    assert {*found.order[:2]} == SENSITIVE
-    assert found.decibels(found.order[1]) < found.decibels(found.order[2])
+    assert {*found.order()[:2]} == SENSITIVE
+    assert found.decibels(found.order()[1]) < found.decibels(found.order()[2])
     assert found.whole_db < 10
+
+
+def test_a_first_layer_of_seven_bits_counts_six_decibels_more() -> None:
+    layers = tuple(LayerSensitivity(name, 9, decibels) for name, decibels in (("stem", 25.0), ("middle", 20.0), ("head", 30.0)))
+    found = Sensitivities((), layers, 15.0)
+    assert found.order() == ["middle", "stem", "head"]
+    assert found.order(first_layer_bits=7) == ["stem", "middle", "head"]
 
 
 def test_the_report_is_text_json_and_a_page(found: Sensitivities) -> None:
