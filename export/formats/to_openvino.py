@@ -21,7 +21,9 @@ from edgecnn.types import Tensors
 SUFFIX = ".xml"
 NOTES = ("nncf", "conversion_parameters")  # metadata that the tools add
 TRAINED_FROM = "onnx"  # format of the fp32 program that lower_trained takes
-PER_TENSOR = "min-max per tensor"  # NNCF's usual ranges are per channel in front of depthwise convolutions, and clip rare values there
+PER_TENSOR = (
+    "min-max per tensor"  # NNCF's usual ranges are per channel in front of depthwise convolutions, and clip rare values there
+)
 RANGES = ("min-max", PER_TENSOR, "percentile", "mse")  # the methods that NNCF has
 FIRST_LAYER_BITS = 7  # of weights: NNCF halves them, so that 16-bit sums do not saturate on processors without VNNI
 CORRECTS_BIASES = True  # NNCF does so itself, for each plan

@@ -39,7 +39,9 @@ def test_a_depthwise_convolution_can_have_one_range_for_all_channels() -> None:
     with quiet():
         program = to_openvino.convert(Deployable(layers, Preprocess((16, 16), std=(255.0,)), ("map",)), image)
         calibration = to_openvino.calibrate(program, [{IMAGE: image.numpy()}])
-        counts = [_ranges_before_depthwise(to_openvino.int8(calibration, QuantizationPlan(ranges))) for ranges in to_openvino.RANGES]
+        counts = [
+            _ranges_before_depthwise(to_openvino.int8(calibration, QuantizationPlan(ranges))) for ranges in to_openvino.RANGES
+        ]
     assert dict(zip(to_openvino.RANGES, counts, strict=True)) == {
         "min-max": 8,
         to_openvino.PER_TENSOR: 1,
