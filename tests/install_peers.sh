@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what some tests talk to: ffmpeg, an RTSP server, a browser, an MQTT broker, tools for network faults. Tests whose peer is absent are skipped and say so.
+# Installs what some tests talk to: ffmpeg, an RTSP server, a browser, an MQTT broker, an SSH server, tools for network faults. Tests whose peer is absent are skipped and say so.
 # Usage: bash tests/install_peers.sh    (root, or a user who may sudo without a password)
 set -uo pipefail
 
@@ -8,6 +8,7 @@ command -v ffprobe > /dev/null || missing+=(ffmpeg)
 command -v chromium > /dev/null || missing+=(chromium)
 command -v chromedriver > /dev/null || missing+=(chromium-driver)
 command -v mosquitto > /dev/null || [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
+command -v sshd > /dev/null || [ -x /usr/sbin/sshd ] || missing+=(openssh-server openssh-client)
 command -v tmux > /dev/null || missing+=(tmux)
 command -v tc > /dev/null || [ -x /sbin/tc ] || [ -x /usr/sbin/tc ] || missing+=(iproute2)
 /usr/bin/python3 -c "import gi; gi.require_version('GstRtspServer', '1.0')" 2> /dev/null \

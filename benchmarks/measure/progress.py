@@ -1,13 +1,16 @@
-"""A progress line on a terminal; nothing is shown where the output is not a terminal."""
+"""A progress line on a terminal; nothing is shown where the output is not a terminal, unless another program asks for lines."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from time import monotonic
-from typing import TextIO
+from typing import Final, TextIO
 
+PROGRESS_VARIABLE: Final = "EDGECNN_PROGRESS"  # "lines": one marked line for each step, for a program that shows them elsewhere
+PROGRESS_MARK: Final = "\x1eprogress "
 Progress = Callable[[str], None]
 
 
@@ -21,6 +24,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._is_terminal = self._stream.isatty()
+        self._as_lines = not self._is_terminal and os.environ.get(PROGRESS_VARIABLE) == "lines"
         self._started = monotonic()
 
     def __call__(self, text: str) -> None:
@@ -29,6 +33,9 @@ class ProgressLine:
             width = shutil.get_terminal_size().columns - 1
             line = f"{monotonic() - self._started:4.0f} s  {text}"
             self._stream.write(f"\r\x1b[2K{line[:width]}")  # carriage return, then ECMA-48 "erase in line"
+            self._stream.flush()
+        elif self._as_lines:
+            self._stream.write(f"{PROGRESS_MARK}{text}\n")
             self._stream.flush()
 
     def above(self, text: str) -> None:

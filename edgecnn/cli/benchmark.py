@@ -14,6 +14,7 @@ from click_option_group import OptionGroup, optgroup
 
 from edgecnn.cli.choose_options import CHOOSE_OPTIONS, LIMITS, option, take_limits
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
+from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 
 if TYPE_CHECKING:
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
@@ -31,7 +32,9 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     return tuple(clock for clock in CLOCKS if clock in given)
 
 
-@click.command(name="benchmark", short_help="Measure latency, memory and accuracy of model files on this device.")
+@click.command(
+    name="benchmark", cls=RemoteCommand, short_help="Measure latency, memory and accuracy of model files on this device."
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ModelFile())
 @optgroup.group("Measurement")
 @optgroup.option("--quick", is_flag=True, help="Quick protocol: 64 runs per clock instead of 662 runs and 10 s.")
@@ -62,6 +65,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
 )
 @partial(model_options, table=with_help(MODEL_OPTIONS, "--threads", "CPU threads of every engine.  [default: all processors]"))
+@remote_options(several=True)
 @click.pass_context
 def command(
     context: click.Context,
@@ -80,6 +84,7 @@ def command(
     edgecnn benchmark cups --data "scene:cups?count=200" --quick --html report.html
     edgecnn benchmark model.safetensors model-int8.onnx --clock model --threads 1 --json result.json
     edgecnn benchmark exported/ --choose --data DIR --max-latency 20ms --min-map 0.55
+    edgecnn benchmark cups --host pi@door --host pi@yard:2222 --json "result-{host}.json"
 
     Latency is measured by three clocks: model (inference alone), task (frame to boxes) and age (capture to result in a live run).
     Also measured: cold start, peak memory, file size, throughput, and with --data accuracy. Speedups are relative to the checkpoint
@@ -95,6 +100,14 @@ def command(
     from edgecnn.benchmarks.run import benchmark
     from edgecnn.errors import InputError
 
+    place = remote_place(values)
+    if place is not None:
+        if values["choose"]:
+            raise InputError("--choose measures on the machine it runs on", "leave --host out, and run it on the board")
+        from edgecnn.cli.remote_benchmark import benchmark_boards
+
+        benchmark_boards(context, place, values, extras={"measure"} if data or values["html_path"] else set())
+        return
     chosen = DatasetSelection(data, strict=strict, **selection) if data else None
     if values["choose"]:
         _choose(context, chosen, options, values)

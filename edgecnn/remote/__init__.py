@@ -1,0 +1,1 @@
+"""Boards that are reached by SSH: benchmarks, runs and services there, from here."""

@@ -1,0 +1,158 @@
+"""Installs the runtime: a virtual environment of other packages, found by the digest of their wheels, and edgecnn's code beside it.
+
+Both get a mark as their last step; what has no mark is never used, and removed by the next installation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecnn.errors import InputError
+from edgecnn.remote.agent.files import read_json, write_json
+from edgecnn.remote.agent.places import check_space, inside, made, root_of
+
+MARK = ".complete"
+UNUSED_DAYS = 30
+PROOF = "import numpy, cv2, click, onnxruntime"
+
+
+def find(request: dict[str, Any]) -> dict[str, Any]:
+    """Whether the environment and the code of these digests are installed; their folders."""
+    root = root_of(request)
+    environment, code = root / "envs" / request["environment"], root / "code" / request["code"]
+    return {
+        "environment": _used(environment),
+        "code": _used(code),
+        "python": str(environment / "bin" / "python"),
+        "code_folder": str(code),
+    }
+
+
+def install(request: dict[str, Any]) -> dict[str, Any]:
+    """Make the environment ``environment`` of the wheels ``wheels``, of which one is pip; paths are below the root."""
+    root = root_of(request)
+    folder = root / "envs" / request["environment"]
+    wheels = [inside(root, name) for name in request["wheels"]]
+    with _locked(folder):
+        if not _used(folder):
+            check_space(folder, sum(map(_unpacked_bytes, wheels)))
+            with _removed_after_failure(folder):
+                _make(folder, wheels)
+            _remove_unused(root)
+    for wheel in wheels:
+        shutil.rmtree(wheel.parent, ignore_errors=True)
+    return {"environment": True}
+
+
+def unpack(request: dict[str, Any]) -> dict[str, Any]:
+    """Unpack edgecnn's wheel into the folder of its digest."""
+    root = root_of(request)
+    folder, wheel = root / "code" / request["code"], inside(root, request["wheel"])
+    with _locked(folder):
+        if not _used(folder):
+            check_space(folder, _unpacked_bytes(wheel))
+            with _removed_after_failure(folder), zipfile.ZipFile(wheel) as packed:
+                packed.extractall(folder)
+                write_json(folder / MARK, {"time": time.time()})
+    wheel.unlink(missing_ok=True)
+    return {"code": True}
+
+
+def _make(folder: Path, wheels: Sequence[Path]) -> None:
+    import venv
+
+    print(f"installing {len(wheels)} packages into {folder}", file=sys.stderr, flush=True)
+    venv.EnvBuilder(symlinks=True).create(folder)
+    python = str(folder / "bin" / "python")
+    pip = next(wheel for wheel in wheels if wheel.name.startswith("pip-"))
+    others = [str(wheel) for wheel in wheels if wheel != pip]
+    options = ["--no-index", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "-q"]
+    # a wheel is an archive that Python can run from, so the board needs neither pip nor ensurepip
+    done = _run([python, f"{pip}/pip", "install", *options, *others])
+    if done.returncode:
+        raise InputError(f"pip can't install the runtime: {_last_line(done.stderr)}", "build the wheelhouse again")
+    done = _run([python, "-c", PROOF])
+    if done.returncode:
+        raise InputError(f"the packages were installed, but can't be loaded there: {_why(done)}", _mend(done))
+    write_json(folder / MARK, {"time": time.time(), "wheels": [wheel.name for wheel in wheels]})
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    environment["ORT_DISABLE_TELEMETRY"] = "1"  # as edgecnn does before it imports the engine
+    return subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode == -signal.SIGILL:
+        return "the processor lacks an instruction that they use (SIGILL)"
+    return _last_line(done.stderr)
+
+
+def _mend(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode == -signal.SIGILL:
+        return "use older versions of onnxruntime and numpy in the wheelhouse"
+    return "install the system library that is named, or other versions in the wheelhouse"
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("ERROR: ")[:300].rstrip(".") if lines else "no message"
+
+
+def _used(folder: Path) -> bool:
+    """Whether an installation is complete; the time of its last use is kept for ``_remove_unused``."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / MARK)
+        return True
+    return False
+
+
+def _remove_unused(root: Path) -> None:
+    """Remove what no service uses and nobody has used for a month."""
+    held = {
+        part
+        for path in root.glob("services/*/releases/*/release.json")
+        for part in ((read_json(path) or {}).get("environment"), (read_json(path) or {}).get("code"))
+    }
+    for folder in [*root.glob("envs/*"), *root.glob("code/*")]:
+        mark = folder / MARK
+        unused = mark.is_file() and time.time() - mark.stat().st_mtime > UNUSED_DAYS * 86400
+        if unused and folder.name not in held:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpacked_bytes(wheel: Path) -> int:
+    with zipfile.ZipFile(wheel) as packed:
+        # a file of a few bytes takes a block of 4 kB, and each .py gets a .pyc
+        return sum(-(-each.file_size // 4096) * 4096 * (2 if each.filename.endswith(".py") else 1) for each in packed.infolist())
+
+
+@contextlib.contextmanager
+def _removed_after_failure(folder: Path) -> Iterator[None]:
+    shutil.rmtree(folder, ignore_errors=True)  # the rest of an installation that was killed
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One installation at a time of each digest; the others wait."""
+    made(folder.parent)
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

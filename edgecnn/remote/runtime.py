@@ -1,0 +1,123 @@
+"""The runtime of edgecnn on a board: found by its digests, else installed there from a wheelhouse, offline."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import edgecnn
+from edgecnn.errors import BackendError, InputError
+from edgecnn.remote.board import Board
+from edgecnn.remote.job import JobSpec, RemoteJob
+from edgecnn.remote.packing import own_wheel
+from edgecnn.remote.wheelhouse import board_requirements, cached_wheelhouse
+from edgecnn.remote.wheels import Wheel, choose, digest, read_wheelhouse
+
+Told = Callable[[str], None]
+EXTRA_OF_SUFFIX = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch"}
+
+
+@dataclass(frozen=True)
+class BoardRuntime:
+    """How edgecnn is called on a board: Python, the variables it needs, the digests of environment and code ("" if not ours)."""
+
+    python: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
+    code: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """The command ``edgecnn``."""
+        return [self.python, "-m", "edgecnn"]
+
+
+def engine_extras(files: Iterable[Path]) -> set[str]:
+    """The extras whose engines run these model files; a checkpoint is refused, because boards have no PyTorch."""
+    for path in files:
+        if path.suffix == ".safetensors":
+            raise InputError(f"{path.name} is a checkpoint, and boards run exported files only", "export it with edgecnn export")
+    return {EXTRA_OF_SUFFIX[path.suffix] for path in files if path.suffix in EXTRA_OF_SUFFIX}
+
+
+def existing_runtime(board: Board, python: str) -> BoardRuntime:
+    """The edgecnn that is installed for ``python`` on the board. Raises ``InputError`` where it is absent or of another version."""
+    job = RemoteJob(board, "look-" + hashlib.sha256(python.encode()).hexdigest()[:12])
+    text: list[bytes] = []
+    try:
+        job.start(JobSpec(words=[python, "-c", "import edgecnn; print(edgecnn.__version__)"]))
+        end = job.follow(lambda name, block: text.append(block) if name == "stdout" else None)
+    finally:
+        job.remove()
+    version = b"".join(text).decode(errors="replace").strip()
+    if end.exit_code or version != edgecnn.__version__:
+        found = f"edgecnn {version}" if version else "no edgecnn"
+        raise InputError(
+            f"--remote-python: {python} of {board.address} has {found}, this is {edgecnn.__version__}",
+            "install this version there, or leave --remote-python out",
+        )
+    return BoardRuntime(python)
+
+
+def installed_runtime(board: Board, extras: Iterable[str], wheelhouse: Path | None, told: Told) -> BoardRuntime:
+    """Find the runtime with ``extras`` on the board, or install it from ``wheelhouse`` (default: the one built for its platform).
+
+    Raises ``InputError`` where the wheelhouse lacks what this board needs; nothing is downloaded.
+    """
+    platform = board.platform
+    folder = wheelhouse or cached_wheelhouse(platform)
+    if not folder.is_dir():
+        if wheelhouse is not None:
+            raise InputError(f"--wheelhouse: {folder} is not a folder", "make one with edgecnn wheelhouse")
+        names = "".join(f" --extra {extra}" for extra in sorted(set(extras)))
+        raise InputError(
+            f"there are no wheels to install on {board.address} ({platform})",
+            f"download them with: edgecnn wheelhouse --host {board.address}{names}",
+        )
+    wheels = choose(board_requirements(extras), read_wheelhouse(folder), platform, f"the wheelhouse {folder}")
+    environment = digest(wheels, platform, str(board.facts["executable"]))
+    name, data = own_wheel()
+    code = hashlib.sha256(data).hexdigest()[:24]
+    found = board.ask("environment", environment=environment, code=code)
+    if not found["environment"]:
+        _install(board, environment, wheels, told)
+    if not found["code"]:
+        told(f"{board.address}: copying edgecnn {edgecnn.__version__}")
+        board.upload(data, f"wheels/{code}/{name}")
+        board.ask("unpack", code=code, wheel=f"wheels/{code}/{name}")
+    return BoardRuntime(str(found["python"]), {"PYTHONPATH": str(found["code_folder"])}, environment, code)
+
+
+def _install(board: Board, environment: str, wheels: list[Wheel], told: Told) -> None:
+    size = sum(wheel.path.stat().st_size for wheel in wheels) / 1e6
+    told(f"{board.address}: copying {len(wheels)} packages, {size:.0f} MB")
+    paths = [f"wheels/{environment}/{wheel.path.name}" for wheel in wheels]
+    for wheel, path in zip(wheels, paths, strict=True):
+        board.upload(wheel.path, path)
+    told(f"{board.address}: installing them")
+    job = RemoteJob(board, f"install-{environment}")
+    said: list[bytes] = []
+    try:
+        # a job, because pip takes minutes on a slow board and the connection may break meanwhile
+        job.start(JobSpec(verb="install", request={"environment": environment, "wheels": paths}))
+        end = job.follow(lambda _, block: said.append(block))
+    finally:
+        job.remove()
+    if end.exit_code:
+        answer = _refusal(b"".join(said))
+        if answer is not None:
+            raise board.refusal(answer)
+        lines = b"".join(said).decode(errors="replace").strip().splitlines()
+        raise BackendError(f"{board.address}: the installation failed: {lines[-1] if lines else end.why}", "try it again")
+
+
+def _refusal(said: bytes) -> dict[str, str] | None:
+    import json
+
+    for line in reversed(said.decode(errors="replace").splitlines()):
+        if line.startswith('{"problem"'):
+            found: dict[str, str] = json.loads(line)
+            return found
+    return None

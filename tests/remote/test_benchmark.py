@@ -1,0 +1,114 @@
+"""`edgecnn benchmark --host` as a user calls it, on boards behind a real SSH server."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecnn.cli import main
+from edgecnn.cli.remote_options import forwarded_words
+from edgecnn.remote.agent_archive import agent_name
+from tests.remote.slow_link import SlowLink
+from tests.remote.ssh_board import SshBoard
+
+QUICK = ("--quick", "--clock", "model", "--threads", 1, "--remote-python", sys.executable)
+
+
+def benchmark(*words: object) -> Result:
+    return CliRunner().invoke(main, ["benchmark", *map(str, words)])
+
+
+def cut_while_it_runs(link: SlowLink, jobs: Path, times: int) -> None:
+    """Cut the link so many times, each time when it stands and a benchmark runs on its board."""
+    for number in range(times):
+        while link.accepted <= number or not any(jobs.glob("benchmark-*/stdout")):
+            time.sleep(0.01)
+        link.cut()
+
+
+def test_two_boards_in_one_table_and_cuts(ssh_board: SshBoard, tmp_path: Path) -> None:
+    link = SlowLink(ssh_board.port)
+    cutting = threading.Thread(target=cut_while_it_runs, args=(link, ssh_board.home / ".local/share/edgecnn/jobs", 3))
+    cutting.start()
+    found = benchmark(
+        "bearing", "--host", ssh_board.address, "--host", link.address, *QUICK, "--json", tmp_path / "result-{host}.json"
+    )
+    assert found.exit_code == 0, found.output
+    cutting.join()
+    assert link.cuts == 3
+    link.close()
+    lines = [line for line in found.stdout.splitlines() if "bearing.onnx" in line]
+    assert [line.split()[0] for line in lines] == [ssh_board.address, link.address]
+    for place in (ssh_board.address, link.address):
+        document = json.loads((tmp_path / f"result-{place.replace(':', '-')}.json").read_text())
+        assert document["host"] == place
+        assert document["schema"] == "edgecnn.benchmark"
+        assert len(document["files"][0]["clocks"]["model"]["samples_ms"]) >= 64
+    assert sorted(path.name for path in (ssh_board.home / ".local/share/edgecnn").iterdir()) == ["files", "jobs"]
+    assert not list((ssh_board.home / ".local/share/edgecnn/jobs").iterdir())
+    assert ssh_board.wait_until_idle() == []
+
+
+def test_a_board_that_fails_does_not_end_the_others(ssh_board: SshBoard) -> None:
+    found = benchmark("bearing", "--host", "nobody.invalid", "--host", ssh_board.address, *QUICK)
+    assert found.exit_code == 2
+    assert "bearing.onnx" in found.stdout
+    assert "nobody.invalid: no result: --host: there is no machine called nobody.invalid" in found.stdout
+
+
+def failure(*words: object) -> str:
+    found = benchmark(*words)
+    assert found.exit_code == 2, found.output
+    lines = [line for line in found.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, found.output
+    return lines[0]
+
+
+def test_an_error_of_the_board_is_one_line(ssh_board: SshBoard, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"nothing")
+    said = failure(broken, "--host", ssh_board.address, *QUICK)
+    assert said.startswith(f"error: {ssh_board.address}: ")
+    assert "broken.onnx" in said
+
+
+def test_a_board_without_wheels_is_not_installed(ssh_board: SshBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    said = failure("bearing", "--host", ssh_board.address)
+    assert f"download them with: edgecnn wheelhouse --host {ssh_board.address}" in said
+
+
+def test_wrong_calls(tmp_path: Path) -> None:
+    assert "belong to --host" in failure("bearing", "--remote-dir", "x")
+    assert "boards run exported files only" in failure_of_checkpoint(tmp_path)
+    said = failure("bearing", "--host", "a", "--host", "b", "--json", tmp_path / "one.json")
+    assert "would hold the results of several boards; write {host} into its name" in said
+
+
+def failure_of_checkpoint(folder: Path) -> str:
+    (folder / "model.safetensors").write_bytes(b"")
+    return failure(folder / "model.safetensors", "--host", "a")
+
+
+def test_another_python_there(ssh_board: SshBoard) -> None:
+    said = failure("bearing", "--host", ssh_board.address, "--remote-python", "/no/python")
+    assert "--remote-python: /no/python of" in said
+    assert "has no edgecnn" in said
+
+
+def test_words_for_the_board(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("a\nb\n")
+    command = main.get_command(None, "benchmark")  # type: ignore[arg-type]
+    assert command is not None
+    words = ["cups", f"--labels={names}", "--host", "x", "--quick", "--json=r.json", "--data", "scene:cups", "--", "bearing"]
+    context = command.make_context("benchmark", words)
+    found = forwarded_words(context, {"hosts", "json_path"}, {"labels"}, [Path("m.onnx")])
+    assert found == [Path("m.onnx"), "--labels", names, "--quick", "--data", "scene:cups"]
+    assert agent_name().endswith(".pyz")
