@@ -133,6 +133,6 @@ def test_folded_preprocess_leaves_only_the_resize() -> None:
         pytest.param({"size": (0, 10)}, r"size \(0, 10\) is not \(height, width\) above zero", id="size"),
     ],
 )
-def test_wrong_preprocess_is_refused(change: dict[str, object], problem: str) -> None:
+def test_wrong_preprocess_is_refused(change: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        Preprocess(**{"size": (8, 8), **change})  # type: ignore[arg-type]
+        Preprocess(**{"size": (8, 8), **change})

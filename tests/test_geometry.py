@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,9 +23,9 @@ def source_mask(height: int = 120, width: int = 200) -> np.ndarray:
 
 
 @pytest.mark.parametrize("resize", RULES)
-def test_a_mask_comes_back_but_for_its_borders(resize: str) -> None:
+def test_a_mask_comes_back_but_for_its_borders(resize: Any) -> None:
     mask = source_mask()
-    place = geometry(Preprocess((64, 64), resize=resize), 200, 120)  # type: ignore[arg-type]
+    place = geometry(Preprocess((64, 64), resize=resize), 200, 120)
     small = mask_to_input(mask, place, (64, 64))
     back = mask_to_source(small, place)
     assert back.shape == mask.shape
@@ -51,8 +53,8 @@ def test_a_mask_is_not_shifted() -> None:
 
 
 @pytest.mark.parametrize("resize", RULES)
-def test_points_come_back(resize: str) -> None:
-    place = geometry(Preprocess((64, 96), resize=resize), 200, 120)  # type: ignore[arg-type]
+def test_points_come_back(resize: Any) -> None:
+    place = geometry(Preprocess((64, 96), resize=resize), 200, 120)
     points = np.array([[[10, 20, 0.5], [199, 119, 1.0]]], np.float32)
     moved = points_to_input(points, place)
     back = poses_to_source(Poses(moved, np.ones(1, np.float32), np.array([[1, 1, 5, 5]], np.float32)), place)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -87,8 +88,8 @@ def test_odd_padding_puts_the_smaller_half_first(
         pytest.param("crop", "corner", 200, 64, Geometry(1.0, 1.0, -52, 0, 200, 64), id="crop-is-central-whatever-align-says"),
     ],
 )
-def test_geometry(resize: str, align: str, width: int, height: int, expected: Geometry) -> None:
-    found = geometry(Preprocess((64, 96), resize=resize, align=align), width, height)  # type: ignore[arg-type]
+def test_geometry(resize: Any, align: Any, width: int, height: int, expected: Geometry) -> None:
+    found = geometry(Preprocess((64, 96), resize=resize, align=align), width, height)
     np.testing.assert_allclose(astuple(found), astuple(expected), rtol=1e-12)
 
 
@@ -125,8 +126,8 @@ def test_rgb_and_gray() -> None:
 @pytest.mark.parametrize("resize", ["letterbox", "stretch", "crop"])
 @pytest.mark.parametrize("shape", [(480, 640), (101, 33), (1, 500), (500, 1), (7, 7)], ids=str)
 @pytest.mark.parametrize("color", ["rgb", "gray"])
-def test_any_shape_fills_the_whole_buffer(resize: str, shape: tuple[int, int], color: str) -> None:
-    preprocess = Preprocess((24, 40), resize=resize, color=color, pad_value=200)  # type: ignore[arg-type]
+def test_any_shape_fills_the_whole_buffer(resize: Any, shape: tuple[int, int], color: Any) -> None:
+    preprocess = Preprocess((24, 40), resize=resize, color=color, pad_value=200)
     for start in (0, 255):
         out = np.full((24, 40, preprocess.channels), start, np.uint8)
         resize_into(np.full((*shape, 3), 200, np.uint8), preprocess, out)
@@ -135,8 +136,8 @@ def test_any_shape_fills_the_whole_buffer(resize: str, shape: tuple[int, int], c
 
 @pytest.mark.parametrize("resize", ["letterbox", "stretch", "crop"])
 @pytest.mark.parametrize("align", ["center", "corner"])
-def test_boxes_go_there_and_back(resize: str, align: str) -> None:
-    place = geometry(Preprocess((64, 96), resize=resize, align=align), 200, 300)  # type: ignore[arg-type]
+def test_boxes_go_there_and_back(resize: Any, align: Any) -> None:
+    place = geometry(Preprocess((64, 96), resize=resize, align=align), 200, 300)
     boxes = np.array([[10, 20, 110, 220], [0, 0, 200, 300]], np.float32)
     there = Detections(place.to_input(boxes), np.ones(2, np.float32), np.zeros(2, np.int64))
     np.testing.assert_allclose(place.to_source(there).xyxy, boxes, atol=1e-3)
@@ -186,9 +187,9 @@ def test_a_buffer_of_another_size_is_refused() -> None:
     ],
 )
 def test_float_input_is_exactly_pixel_less_mean_over_std(
-    layout: str, dtype: str, color: str, mean: tuple[float, ...], std: tuple[float, ...]
+    layout: str, dtype: str, color: Any, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> None:
-    preprocess = Preprocess((16, 24), color=color, mean=mean, std=std)  # type: ignore[arg-type]
+    preprocess = Preprocess((16, 24), color=color, mean=mean, std=std)
     pixels = np.random.default_rng(0).integers(0, 256, (16, 24, preprocess.channels), np.uint8)
     found = to_tensor(pixels, preprocess, TensorSpec("x", (), dtype, layout))
     exact = ((pixels.astype(np.float32) - np.float32(mean)) / np.float32(std)).astype(dtype)[None]

@@ -80,12 +80,17 @@ def trained_qdq(program: Any, trained_ranges: TrainedRanges, *, drop_cast: bool)
 
 
 def save(program: Any, path: Path) -> None:
-    """Write ``program`` without metadata, checked by the rules of ONNX."""
+    """Write ``program`` without metadata, checked by the rules of ONNX, in the oldest version of the file format that its opset allows."""
     import onnx
 
     copy = _copied(program)
     del copy.metadata_props[:]
     copy.producer_name = "edgecnn"
+    used = {node.domain or "ai.onnx" for node in copy.graph.node} | {"ai.onnx"}
+    imports = [entry for entry in program.opset_import if (entry.domain or "ai.onnx") in used]
+    del copy.opset_import[:]
+    copy.opset_import.extend(imports)  # the quantizer lists domains that old engines do not know
+    copy.ir_version = onnx.helper.find_min_ir_version_for(imports, ignore_unknown=True)
     onnx.checker.check_model(copy)
     path.write_bytes(copy.SerializeToString())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,8 +55,8 @@ class Pair(Own):
         return logits, logits
 
 
-def options(**more: object) -> ModelOptions:
-    card = CardOptions(**{"task": "classify", "labels": ",".join(LABELS), **more})  # type: ignore[arg-type]
+def options(**more: Any) -> ModelOptions:
+    card = CardOptions(**{"task": "classify", "labels": ",".join(LABELS), **more})
     return ModelOptions(card=card, input_shape=(1, 3, 16, 16))
 
 

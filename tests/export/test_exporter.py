@@ -200,7 +200,7 @@ def labelled(images: list[Image], reference: Any, wrong: int = 0) -> Dataset:
     samples = [
         Sample(str(index), lambda image=image: image, label=label)
         for index, (image, label) in enumerate(zip(images, truths, strict=True))
-    ]  # type: ignore[misc]
+    ]
     return Dataset("blocks", "classify", ("red", "blue", "green"), samples)
 
 

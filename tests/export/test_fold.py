@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,12 +13,12 @@ from edgecnn.export.fold import fold_preprocessing
 from edgecnn.export.graph import Deployable, example, inference_copy, wrap
 
 
-def card(**preprocess: object) -> ModelCard:
+def card(**preprocess: Any) -> ModelCard:
     return ModelCard(
         name="net",
         task="classify",
         labels=("a", "b"),
-        preprocess=Preprocess(size=(16, 24), **preprocess),  # type: ignore[arg-type]
+        preprocess=Preprocess(size=(16, 24), **preprocess),
         decode=Decode("softmax"),
     )
 
@@ -63,7 +65,7 @@ IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
         pytest.param({"color": "rgb"}, id="rgb-pixels"),
     ],
 )
-def test_the_numbers_stay_and_the_operators_go(preprocess: dict[str, object]) -> None:
+def test_the_numbers_stay_and_the_operators_go(preprocess: dict[str, Any]) -> None:
     model_card = card(**preprocess)
     before, after = graphs(Net(), model_card)
     assert after.is_plain

@@ -25,7 +25,7 @@ class Branches(nn.Module):
     def switch_to_deploy(self) -> None:
         """Add the 1x1 kernel to the middle of the 3x3 kernel."""
         self.wide.weight.data += nn.functional.pad(self.narrow.weight.data, (1, 1, 1, 1)) + self.error
-        self.wide.bias.data += self.narrow.bias.data  # type: ignore[operator,union-attr]
+        self.wide.bias.data += self.narrow.bias.data  # type: ignore[union-attr]
         del self.narrow
 
 

@@ -85,7 +85,7 @@ def network() -> nn.Sequential:
 
 def options(**changes: Any) -> ModelOptions:
     given = {"task": "classify", "labels": Path("labels.txt")} | {key: changes.pop(key) for key in list(changes) if key in CARD}
-    return ModelOptions(**{"card": CardOptions(**given), "weights": Path("w.pt"), "input_shape": (1, 3, 32, 48), **changes})  # type: ignore[arg-type]
+    return ModelOptions(**{"card": CardOptions(**given), "weights": Path("w.pt"), "input_shape": (1, 3, 32, 48), **changes})
 
 
 CARD = CardOptions.__slots__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +47,10 @@ class Difference(nn.Module):
         return (left - right) * 2
 
 
-def config(out: Path, data: Path, **more: object) -> ExportConfig:
+def config(out: Path, data: Path, **more: Any) -> ExportConfig:
     options = ModelOptions(card=CardOptions(task="raw"), input_tensors=INPUTS)
     given = {"model": f"{__name__}:Driver", "model_options": options, "calibration": str(data), "force_calibration": True}
-    return ExportConfig(**{**given, "out": out, **more})  # type: ignore[arg-type]
+    return ExportConfig(**{**given, "out": out, **more})
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +138,10 @@ def test_inputs_of_one_shape_keep_their_order(format: str, tmp_path: Path) -> No
         pytest.param({"card": CardOptions(task="raw", color="bgr")}, "--color can't be used with a model of tensors", id="color"),
     ],
 )
-def test_what_does_not_fit_is_one_line(more: dict[str, object], said: str) -> None:
+def test_what_does_not_fit_is_one_line(more: dict[str, Any], said: str) -> None:
     given = {"card": CardOptions(task="raw"), "input_tensors": INPUTS, **more}
     with pytest.raises(InputError, match=said):
-        load_model(f"{__name__}:Driver", ModelOptions(**given))  # type: ignore[arg-type]
+        load_model(f"{__name__}:Driver", ModelOptions(**given))
 
 
 def test_an_image_model_that_takes_more_says_so(data: Path, tmp_path: Path) -> None:

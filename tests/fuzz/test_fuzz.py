@@ -52,7 +52,7 @@ def test_what_counts_as_a_failure(
     monkeypatch.setattr(worker, "MOST_MIB", 50)
     if detail == "took":  # the others may be slow here
         monkeypatch.setattr(worker, "MOST_CPU_S", 0.05)
-    monkeypatch.setitem(KINDS, "card", Kind(lambda: [], lambda _, files: files, lambda _: (step,)))  # type: ignore[arg-type]
+    monkeypatch.setitem(KINDS, "card", Kind(lambda: [], lambda _, files: files, lambda _: (step,)))
     found = worker.read_input("card", tmp_path)
     assert found["result"] == result
     assert found["detail"].startswith(detail)

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ from edgecnn.live.systemd import Notifier
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-def service(*run: str, **others: object) -> Service:
-    return Service(name="door", run=run or ("cups", "--source", "0"), program=("/bin/true",), wheel="edgecnn-1.whl", **others)  # type: ignore[arg-type]
+def service(*run: str, **others: Any) -> Service:
+    return Service(name="door", run=run or ("cups", "--source", "0"), program=("/bin/true",), wheel="edgecnn-1.whl", **others)
 
 
 def verified(text: str, folder: Path) -> str:
@@ -83,9 +84,9 @@ def test_limits_are_in_both() -> None:
         pytest.param({"name": "../x"}, "name", id="name"),
     ],
 )
-def test_what_the_files_cannot_hold_is_refused(others: dict[str, object], named: str) -> None:
+def test_what_the_files_cannot_hold_is_refused(others: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=named) as caught:
-        Service(**{"name": "door", "run": ("cups",), **others})  # type: ignore[arg-type]
+        Service(**{"name": "door", "run": ("cups",), **others})
     assert "secret" not in str(caught.value)
 
 

@@ -237,7 +237,12 @@ def test_only_detection_needs_pycocotools(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setitem(sys.modules, name, None)
     assert evaluate(two_classes, Dataset("d", "classify", ("a", "b"), [Sample("a", image(0), label=0)])).n == 1
     read: list[int] = []
-    sample = Sample("a", lambda: read.append(1) or np.zeros((4, 4, 3), np.uint8), boxes=ONE)  # type: ignore[func-returns-value]
+
+    def reading() -> Image:
+        read.append(1)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    sample = Sample("a", reading, boxes=ONE)
     with pytest.raises(MissingExtraError, match="pycocotools is not installed"):
         evaluate(lambda _: RIGHT, Dataset("d", "detect", ("cup",), [sample]))
     assert read == []  # it is said before the first image is read

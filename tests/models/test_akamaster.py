@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,9 +80,9 @@ def _no_weights(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_nothing, _other_network, _one_tensor_less, _no_weights])
-def test_another_file_is_refused(tmp_path: Path, spoil: object) -> None:
+def test_another_file_is_refused(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     path = tmp_path / "net.th"
-    spoil(path)  # type: ignore[operator]
+    spoil(path)
     with pytest.raises(ArtifactError, match="akamaster"):
         convert(path, tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()

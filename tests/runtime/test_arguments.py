@@ -25,7 +25,7 @@ from edgecnn.runtime.sources import open_source
         pytest.param(lambda: Detector("cups", score_threshold=[1]), "score_threshold is a list", id="threshold"),  # type: ignore[arg-type]
         pytest.param(
             lambda: next(stream("scene:cups", "cups", policy="al")), "policy is 'al', not one of latest, all", id="policy"
-        ),  # type: ignore[arg-type]
+        ),
         pytest.param(lambda: next(stream("scene:cups", "cups", max_frames=-1)), "max_frames is -1", id="max-frames"),
         pytest.param(lambda: next(stream("scene:cups", "cups", timeout=None)), "timeout is null", id="timeout"),  # type: ignore[arg-type]
         pytest.param(lambda: next(stream(None, "cups")), "source is NoneType", id="no-source"),  # type: ignore[arg-type]

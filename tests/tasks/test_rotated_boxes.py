@@ -130,12 +130,13 @@ def test_they_are_drawn_as_they_lie() -> None:
     found = rotated([200, 160, 120, 40, np.pi / 6])
     image = draw(np.zeros((320, 400, 3), np.uint8), found, LABELS, captions=False)
     lit = image.any(2)
-    for x, y in corners(found.xywhr)[0]:  # type: ignore[arg-type]
+    assert found.xywhr is not None
+    for x, y in corners(found.xywhr)[0]:
         assert lit[round(float(y)) - 2 : round(float(y)) + 3, round(float(x)) - 2 : round(float(x)) + 3].any()
     left, top, right, bottom = (round(float(edge)) for edge in found.xyxy[0])
     assert not lit[top : top + 8, left : left + 8].any()
     assert not lit[bottom - 8 : bottom, right - 8 : right].any()
-    inside = cv2.fillConvexPoly(np.zeros((320, 400), np.uint8), np.rint(corners(found.xywhr)[0]).astype(int), 1)  # type: ignore[arg-type]
+    inside = cv2.fillConvexPoly(np.zeros((320, 400), np.uint8), np.rint(corners(found.xywhr)[0]).astype(int), 1)
     assert not lit[inside == 0][: lit.size // 4].any()
 
 
@@ -149,7 +150,9 @@ def test_a_track_keeps_the_rotated_box() -> None:
 def test_tiles_keep_one_box_of_each_object() -> None:
     found = rotated([50, 40, 40, 10, 0.5], [50, 40, 40, 10, 0.5], [120, 40, 40, 10, 0.5])
     merged = merge(found, np.array([False, False, True]), NmsOptions())
-    assert overlap(merged.xywhr, found.xywhr).max(0).tolist() == pytest.approx([1, 1, 1], abs=1e-3)  # type: ignore[arg-type]
+    assert merged.xywhr is not None
+    assert found.xywhr is not None
+    assert overlap(merged.xywhr, found.xywhr).max(0).tolist() == pytest.approx([1, 1, 1], abs=1e-3)
     assert len(merged) == 2
 
 

@@ -85,8 +85,8 @@ def test_each_prediction_is_drawn_and_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_golden_holds_the_prediction(name: str) -> None:
-    task = TASKS[name]  # type: ignore[index]
+def test_a_golden_holds_the_prediction(name: TaskName) -> None:
+    task = TASKS[name]
     arrays = task.to_arrays(EXAMPLES[name])
     assert tuple(arrays) == task.golden
     if not arrays:

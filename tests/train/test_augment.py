@@ -46,7 +46,7 @@ def test_box_stays_on_its_object(policy: AugmentPolicy, seed: int) -> None:
     assert changed.shape == (*SIZE, 3)
     if changed.max() < 128:
         assert not len(moved)
-    elif not moved.crowd[0]:  # type: ignore[index]
+    elif moved.crowd is not None and not moved.crowd[0]:
         cut = (white(changed) == [0, 0, SIZE[1], SIZE[0]]) | (moved.xyxy[0] == [0, 0, SIZE[1], SIZE[0]])
         assert np.abs(moved.xyxy[0] - white(changed))[~cut].max(initial=0) <= 1.5
 
@@ -132,7 +132,8 @@ def test_resize_moves_edges_not_centres() -> None:
 def test_mosaic_shows_four_images_with_their_boxes(seed: int) -> None:
     parts = [picture(left, top) for left, top in ((30, 20), (10, 20), (30, 10), (10, 10))]
     canvas, boxes = mosaic(parts, np.random.default_rng(seed), 0)
-    seen = boxes.xyxy[~boxes.crowd]  # type: ignore[operator]
+    assert boxes.crowd is not None
+    seen = boxes.xyxy[~boxes.crowd]
     assert canvas.shape == (*SIZE, 3)
     assert len(boxes) >= 3
     assert len(seen) >= 2
@@ -148,7 +149,9 @@ def test_mosaic_shows_four_images_with_their_boxes(seed: int) -> None:
 def test_joined_boxes_keep_their_crowd_flags() -> None:
     a, b = picture()[1], picture(5, 5)[1]
     crowd = Boxes(b.xyxy, b.class_id, None, np.array([True]))
-    assert concatenate([a, crowd]).crowd.tolist() == [False, True]  # type: ignore[union-attr]
+    joined = concatenate([a, crowd])
+    assert joined.crowd is not None
+    assert joined.crowd.tolist() == [False, True]
 
 
 def test_a_policy_is_a_name_and_changes_of_it() -> None:

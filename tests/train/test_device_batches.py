@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,12 +56,12 @@ def ellipses(count: int, seed: int = 0) -> tuple[Image, tuple[Boxes, ...]]:
 
 
 def loaded(
-    images: Image, boxes: tuple[Boxes, ...] = (), labelled: NDArray[np.bool_] | None = None, **more: object
+    images: Image, boxes: tuple[Boxes, ...] = (), labelled: NDArray[np.bool_] | None = None, **more: Any
 ) -> InMemoryImages:
     count = len(images)
     labelled = np.ones((count, 2), np.bool_) if labelled is None else labelled
     none = np.zeros((count, 2), np.bool_)
-    return InMemoryImages(images, np.arange(count) % 2, boxes, np.zeros(count, np.float32), labelled, none, **more)  # type: ignore[arg-type]
+    return InMemoryImages(images, np.arange(count) % 2, boxes, np.zeros(count, np.float32), labelled, none, **more)
 
 
 def detector(size: tuple[int, int] = SIZE) -> ModelCard:

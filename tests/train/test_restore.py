@@ -51,8 +51,8 @@ def denoiser(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_untrained_network_without_its_last_layer_repeats_the_pixels() -> None:
     model = create("superres", **{**TINY, "upscale": 2})
     with torch.no_grad():
-        model.head.weight.zero_()  # type: ignore[union-attr, operator]
-        model.head.bias.zero_()  # type: ignore[union-attr, operator]
+        model.head.weight.zero_()
+        model.head.bias.zero_()
         x = torch.rand(1, 3, 6, 8)
         assert torch.equal(model(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
 

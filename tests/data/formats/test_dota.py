@@ -51,7 +51,8 @@ def test_corners_classes_and_difficult_objects(tmp_path: Path, write_dota: Write
     assert len(background) == 0
     assert full.class_id.tolist() == [1, 0, 1]
     assert full.xyxy.tolist() == [[6, 5, 20, 18], [25, 10, 35, 20], [1, 2, 9, 8]]
-    assert full.crowd.tolist() == [False, True, False]  # type: ignore[union-attr]
+    assert full.crowd is not None
+    assert full.crowd.tolist() == [False, True, False]
     assert full.corners is not None
     assert full.corners[0].tolist() == [[10, 5], [20, 10], [16, 18], [6, 13]]
 
@@ -117,4 +118,5 @@ def test_converted_to_coco_the_boxes_stay_rotated(tmp_path: Path, write_dota: Wr
     assert before is not None
     assert after is not None
     np.testing.assert_allclose(after.corners, before.corners, atol=0.01)
-    assert after.crowd.tolist() == [False, True]  # type: ignore[union-attr]
+    assert after.crowd is not None
+    assert after.crowd.tolist() == [False, True]

@@ -132,6 +132,6 @@ def test_the_snippet_runs_the_program_without_edgecnn(
         warnings.simplefilter("ignore")  # "This API is experimental"
         exec(compile(text, "program.py", "exec"), {"__name__": "__main__"})
     with Predictor(classifier_fp32.path) as predictor:
-        score = predictor(images[0]).score  # type: ignore[union-attr]
+        score = predictor(images[0]).score
     labels = classifier_fp32.card.labels
     assert output.getvalue().splitlines() == [f"{score[index]:.5f} {labels[index]}" for index in np.argsort(-score)]

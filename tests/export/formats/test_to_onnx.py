@@ -49,6 +49,12 @@ class TestOnnx(ExporterContract):
         readers = {node.op_type for node in graph.node if set(node.input) & halves}
         assert readers == {"Cast"}
 
+    def test_old_engines_know_the_version_of_the_file_and_its_operators(self, artifacts: Artifacts) -> None:
+        for artifact in artifacts.values():
+            model = onnx.load(artifact.path)
+            assert model.ir_version == 8  # the oldest one for opset 18; ONNX Runtime 1.14 reads it
+            assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+
     def test_no_path_of_the_machine_is_inside(self, artifacts: Artifacts) -> None:
         content = artifacts["detect", "fp32"].path.read_bytes()
         assert b"site-packages" not in content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_a_card_with_another_resize_rule(
     ],
 )
 def test_a_card_with_other_decoder_options(
-    options: dict[str, object], prepared_detector: PreparedModel, detector_evidence: Evidence, tmp_path: Path
+    options: dict[str, Any], prepared_detector: PreparedModel, detector_evidence: Evidence, tmp_path: Path
 ) -> None:
     card = prepared_detector.card
     broken = dataclasses.replace(prepared_detector, card=card.replace(decode=Decode("fcos", {**card.decode.options, **options})))
@@ -176,9 +177,9 @@ def test_weights_too_large_for_half_precision(
     def blow_up(graph: Deployable) -> None:
         head = graph.model.get_submodule("head")
         before = graph.model.get_submodule("features.2")
-        head.weight.data /= 1e6  # type: ignore[operator, union-attr]
-        before.weight.data *= 1e6  # type: ignore[operator, union-attr]
-        before.bias.data *= 1e6  # type: ignore[operator, union-attr]
+        head.weight.data /= 1e6  # type: ignore[operator]
+        before.weight.data *= 1e6  # type: ignore[operator]
+        before.bias.data *= 1e6  # type: ignore[operator]
 
     error = refuse(with_graph(prepared_classifier, blow_up), classifier_evidence, tmp_path, "fp16")
     assert error.cause.name == "precision"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,11 @@ def test_onnx_metadata_that_is_no_utf_8_is_one_line(tmp_path: Path) -> None:
         pytest.param(lambda end: end[:8], "truncated", id="cut"),
     ],
 )
-def test_a_tflite_zip_with_a_damaged_end_is_one_line(tmp_path: Path, damage: object, problem: str) -> None:
+def test_a_tflite_zip_with_a_damaged_end_is_one_line(tmp_path: Path, damage: Callable[[bytes], bytes], problem: str) -> None:
     path = write(tmp_path, "tflite", GRAPH)
     data = path.read_bytes()
     end = data.rindex(b"PK\x05\x06")
-    path.write_bytes(data[:end] + damage(data[end:]))  # type: ignore[operator]
+    path.write_bytes(data[:end] + damage(data[end:]))
     with pytest.raises((BackendError, ArtifactError), match=problem) as error:
         open_backend(path)
     assert "\n" not in str(error.value)

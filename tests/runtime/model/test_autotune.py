@@ -40,7 +40,7 @@ def test_candidates(cpus: int, goal: Goal, expected: tuple[Parallelism, ...]) ->
 def test_the_winner_is_open_and_the_trial_is_not_repeated(goal: Goal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, tuner = classifier(tmp_path), Autotuner()
     with tuner.open(path, goal=goal) as predictor:
-        assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1  # type: ignore[union-attr]
+        assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1
         chosen = Parallelism(predictor.threads, predictor.backend.concurrency)
     assert [Parallelism(trial.threads, trial.requests) for trial in predictor.trials] == list(
         candidates(usable_cpus(), goal) if usable_cpus() > 1 else ()
@@ -84,7 +84,7 @@ def test_the_first_candidate_is_the_preloaded_backend(tmp_path: Path, monkeypatc
     with preloader, Autotuner(preloader).open(path, goal="throughput") as predictor:
         assert predictor.backend.concurrency == 2
         preloader.close()  # closes what was not taken
-        assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1  # type: ignore[union-attr]
+        assert predictor(np.zeros((9, 9, 3), np.uint8)).top1 == 1
 
 
 def test_a_model_that_fails_its_trial_is_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, str]]:
     found: list[tuple[object, str]] = []
     real = preload.open_checked
 
-    def record(*args: object, **options: object) -> object:
-        found.append((real(*args, **options), threading.current_thread().name))  # type: ignore[arg-type]
+    def record(*args: Any, **options: Any) -> object:
+        found.append((real(*args, **options), threading.current_thread().name))
         return found[-1][0]
 
     monkeypatch.setattr(preload, "open_checked", record)

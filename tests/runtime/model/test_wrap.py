@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,16 +25,16 @@ PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "tflite": "ai_edge_li
 LABELS = "day,night,dusk"
 
 
-def foreign(folder: Path, kind: str = "onnx", **changes: object) -> Path:
+def foreign(folder: Path, kind: str = "onnx", **changes: Any) -> Path:
     """A classifier without a card, as another tool makes it: the mean of the image decides."""
     pytest.importorskip(PACKAGES[kind])
     folder.mkdir(exist_ok=True)
-    return write(folder, kind, Graph({"scores": np.array([[0.0, 1.0, 0.5]], np.float32)}, **changes))  # type: ignore[arg-type]
+    return write(folder, kind, Graph({"scores": np.array([[0.0, 1.0, 0.5]], np.float32)}, **changes))
 
 
-def options(**changes: object) -> CardOptions:
+def options(**changes: Any) -> CardOptions:
     given = {"task": "classify", "labels": Path(LABELS), "color": "rgb", "mean": (0.0,), "std": (1.0,)}
-    return CardOptions(**{**given, **changes})  # type: ignore[arg-type]
+    return CardOptions(**{**given, **changes})
 
 
 @pytest.mark.parametrize("kind", KINDS)

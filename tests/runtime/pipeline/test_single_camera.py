@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,6 +269,6 @@ def test_stats_of_a_run_without_frames() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"max_frames": 0}], ids=str)
-def test_wrong_numbers_are_refused(wrong: dict[str, int]) -> None:
+def test_wrong_numbers_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be at least 1"):
-        Pipeline(FakeSource(1), FakePredictor(), **wrong)  # type: ignore[arg-type]
+        Pipeline(FakeSource(1), FakePredictor(), **wrong)

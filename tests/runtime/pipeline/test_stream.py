@@ -27,7 +27,7 @@ def test_leaving_the_loop_stops_every_thread() -> None:
     for result in results:
         if result.frame.index >= 2:
             break
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert {thread.name for thread in threading.enumerate()} <= before
 
 
@@ -40,7 +40,7 @@ def test_steps_change_results() -> None:
             return Result(result.frame, result.prediction[:0], result.stage_ms, result.age_ms)
 
     results = list(edgecnn.stream(SCENE, "cups", policy="all", steps=[Half()]))
-    assert [len(result.prediction) for result in results] == [0] * 6  # type: ignore[arg-type]
+    assert [len(result.prediction) for result in results] == [0] * 6
 
 
 def test_a_predictor_stays_open() -> None:
@@ -98,7 +98,7 @@ def test_detections_to_supervision_and_back() -> None:
     assert theirs.data["class_name"].tolist() == ["bowl", "cup"]
     back = edgecnn.from_supervision(theirs[theirs.confidence > 0.7])
     assert back.xyxy.tolist() == [[5, 6, 9, 9]]
-    assert (back.class_id.tolist(), back.track_id.tolist()) == ([0], [8])  # type: ignore[union-attr]
+    assert (back.class_id.tolist(), back.track_id.tolist()) == ([0], [8])
 
 
 def test_supervision_without_ids_or_scores_comes_back() -> None:

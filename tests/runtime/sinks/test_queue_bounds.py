@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,9 +56,9 @@ def eventually(what: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def held(sink: Sink, **options: object) -> QueuedSink:
+def held(sink: Sink, **options: Any) -> QueuedSink:
     """A queue whose sink has the first result in its hands and does not let go of it."""
-    queued = QueuedSink(sink, name="x", say=lambda text: None, **options)  # type: ignore[arg-type]
+    queued = QueuedSink(sink, name="x", say=lambda text: None, **options)
     queued.write(result(0))
     assert sink.busy.wait(20)
     return queued

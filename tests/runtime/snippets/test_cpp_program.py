@@ -206,7 +206,7 @@ def test_runs_the_file_without_edgecnn(kind: str, engine: Any, tmp_path: Path) -
     path, image = ppm(tmp_path, 8, 8)
     rows = output_of(compiled(tmp_path, snippet(describe(file), "cpp"), *options), path)
     with Predictor(file) as predictor:
-        score = predictor(image).score  # type: ignore[union-attr]
+        score = predictor(image).score
     assert rows == [f"{score[index]:.5f} {'abc'[index]}" for index in np.argsort(-score)]
 
 

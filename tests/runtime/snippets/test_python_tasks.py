@@ -104,7 +104,7 @@ def test_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row for row in rows if row[0] == "sample"] == [["sample", str(start)] for start in (0, 16, 32)]
     with Predictor(file) as predictor:
         for index, start in enumerate((0, 16, 32)):
-            score = predictor(to_image(samples[start : start + 32, [0, 2]])).score  # type: ignore[union-attr]
+            score = predictor(to_image(samples[start : start + 32, [0, 2]])).score
             best = np.argsort(-score)
             assert rows[4 * index + 1 : 4 * index + 4] == [[f"{score[one]:.5f}", "abc"[one]] for one in best]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -138,8 +140,10 @@ def test_failures_of_an_endless_run_do_not_pile_up_nor_end_it(folder: Path) -> N
         ),
     ],
 )
-def test_what_is_no_source_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str], make: object, message: str) -> None:
-    make(tmp_path / "source.mp4")  # type: ignore[operator]
+def test_what_is_no_source_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], make: Callable[[Path], Any], message: str
+) -> None:
+    make(tmp_path / "source.mp4")
     with pytest.raises(SourceError, match=message) as caught:
         list(open_source(tmp_path / "source.mp4"))
     assert "\n" not in str(caught.value)
@@ -240,9 +244,9 @@ def test_a_live_source_can_not_be_repeated() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"timeout": 0.0}, {"repeat": -1}], ids=str)
-def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_numbers_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="timeout must be above 0 and repeat 0 or more"):
-        open_source("0", **wrong)  # type: ignore[arg-type]
+        open_source("0", **wrong)
 
 
 def test_images_of_kinds_that_can_not_be_read_are_counted(folder: Path) -> None:

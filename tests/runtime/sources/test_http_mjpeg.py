@@ -47,13 +47,28 @@ LOGINS = {
 }
 
 
+class CameraServer(http.server.ThreadingHTTPServer):
+    """Keeps the requests that it has seen; ``elsewhere`` is where /away points to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Camera)
+        self.seen: list[tuple[str, dict[str, str]]] = []
+        self.elsewhere = ""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 class Camera(http.server.BaseHTTPRequestHandler):
     """Paths named after a login want ann's password, /moved points to /live, /away elsewhere, /still is a single image."""
 
     protocol_version = "HTTP/1.1"
+    server: CameraServer
 
     def do_GET(self) -> None:
-        self.server.seen.append((self.path, dict(self.headers)))  # type: ignore[attr-defined]
+        self.server.seen.append((self.path, dict(self.headers)))
         path = self.path.partition("?")[0]
         try:
             if path in LOGINS and not self._allowed(path):
@@ -67,7 +82,7 @@ class Camera(http.server.BaseHTTPRequestHandler):
             elif path == "/moved":
                 self._head(302, ("Location", "/live"), ("Content-Length", "0"))
             elif path == "/away":
-                self._head(302, ("Location", self.server.elsewhere), ("Content-Length", "0"))  # type: ignore[attr-defined]
+                self._head(302, ("Location", self.server.elsewhere), ("Content-Length", "0"))
             elif path == "/round":
                 self._head(302, ("Location", "/round"), ("Content-Length", "0"))
             elif path == "/still":
@@ -116,13 +131,11 @@ class Camera(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., http.server.ThreadingHTTPServer]]:
-    servers: list[http.server.ThreadingHTTPServer] = []
+def start() -> Iterator[Callable[..., CameraServer]]:
+    servers: list[CameraServer] = []
 
-    def begin(context: ssl.SSLContext | None = None) -> http.server.ThreadingHTTPServer:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
-        server.seen, server.elsewhere, server.daemon_threads = [], "", True  # type: ignore[attr-defined]
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    def begin(context: ssl.SSLContext | None = None) -> CameraServer:
+        server = CameraServer()
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -151,38 +164,38 @@ def first(address: str, timeout: float = 5.0) -> np.ndarray:
         "/moved", "/moved-to-digest", "/chunked", "/live", "/a%20b",
     ],
 )  # fmt: skip
-def test_http_cameras_as_they_are(start: Callable[..., http.server.ThreadingHTTPServer], path: str) -> None:
+def test_http_cameras_as_they_are(start: Callable[..., CameraServer], path: str) -> None:
     assert first(f"http://ann:s3cr%40t@127.0.0.1:{start().server_port}{path}").shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("path", ["/basic", "/digest", "/sha256", "/no-qop", "/endless-401"])
-def test_a_wrong_password_is_one_clear_line(start: Callable[..., http.server.ThreadingHTTPServer], path: str) -> None:
+def test_a_wrong_password_is_one_clear_line(start: Callable[..., CameraServer], path: str) -> None:
     server = start()
     with pytest.raises(SourceError, match=r"it refuses the user and password \(401\); check them") as caught:
         first(f"http://ann:guess@127.0.0.1:{server.server_port}{path}")
     assert "\n" not in str(caught.value)
     assert "guess" not in str(caught.value)
-    assert len(server.seen) == 2  # type: ignore[attr-defined]
+    assert len(server.seen) == 2
 
 
 @pytest.mark.parametrize("path", ["/basic", "/digest"])
-def test_without_a_password_it_says_where_to_write_it(start: Callable[..., http.server.ThreadingHTTPServer], path: str) -> None:
+def test_without_a_password_it_says_where_to_write_it(start: Callable[..., CameraServer], path: str) -> None:
     with pytest.raises(SourceError, match=r"requires a user and password \(401\); write them into the address"):
         first(f"http://127.0.0.1:{start().server_port}{path}")
 
 
-def test_a_login_that_is_not_supported_is_named(start: Callable[..., http.server.ThreadingHTTPServer]) -> None:
+def test_a_login_that_is_not_supported_is_named(start: Callable[..., CameraServer]) -> None:
     with pytest.raises(SourceError, match="login by NTLM, Negotiate is not supported; set the camera to Basic or Digest"):
         first(f"http://ann:guess@127.0.0.1:{start().server_port}/ntlm")
 
 
-def test_the_password_does_not_follow_to_another_place(start: Callable[..., http.server.ThreadingHTTPServer]) -> None:
+def test_the_password_does_not_follow_to_another_place(start: Callable[..., CameraServer]) -> None:
     here, there = start(), start()
-    here.elsewhere = f"http://127.0.0.1:{there.server_port}/digest"  # type: ignore[attr-defined]
+    here.elsewhere = f"http://127.0.0.1:{there.server_port}/digest"
     with pytest.raises(SourceError, match="401"):
         first(f"http://ann:s3cr%40t@127.0.0.1:{here.server_port}/away")
-    assert there.seen  # type: ignore[attr-defined]
-    assert all("Authorization" not in headers for _, headers in there.seen)  # type: ignore[attr-defined]
+    assert there.seen
+    assert all("Authorization" not in headers for _, headers in there.seen)
 
 
 @pytest.mark.parametrize(
@@ -204,14 +217,12 @@ def test_a_login_stays_with_its_origin_or_goes_to_its_https_side(to: str, may: b
         pytest.param("/still", "is a single image, not a stream", id="still"),
     ],
 )
-def test_what_is_no_stream_is_said(start: Callable[..., http.server.ThreadingHTTPServer], path: str, message: str) -> None:
+def test_what_is_no_stream_is_said(start: Callable[..., CameraServer], path: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         first(f"http://127.0.0.1:{start().server_port}{path}")
 
 
-def test_https_wants_a_good_certificate_unless_told(
-    start: Callable[..., http.server.ThreadingHTTPServer], tmp_path: Path
-) -> None:
+def test_https_wants_a_good_certificate_unless_told(start: Callable[..., CameraServer], tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to make a certificate with")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -278,17 +289,13 @@ def test_a_camera_by_ipv6() -> None:
         thread.join(10)
 
 
-def test_proxies_of_the_environment_are_not_used(
-    start: Callable[..., http.server.ThreadingHTTPServer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxies_of_the_environment_are_not_used(start: Callable[..., CameraServer], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert first(f"http://127.0.0.1:{start().server_port}/live").shape == (48, 64, 3)
 
 
-def test_the_log_of_httpx_shows_no_secret(
-    start: Callable[..., http.server.ThreadingHTTPServer], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_of_httpx_shows_no_secret(start: Callable[..., CameraServer], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         first(f"http://ann:s3cr%40t@127.0.0.1:{start().server_port}/live/{SECRET}0123456789abcdef?token={SECRET}")
     assert "GET http://127.0.0.1" in caplog.text
@@ -336,16 +343,14 @@ def test_closing_ends_a_read_that_waits() -> None:
         assert len(finishes(lambda: list(frames))) <= 1
 
 
-def test_a_secret_is_used_all_the_same(
-    start: Callable[..., http.server.ThreadingHTTPServer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_is_used_all_the_same(start: Callable[..., CameraServer], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMERA_KEY", SECRET)
     server = start()
     address = f"http://127.0.0.1:{server.server_port}/live/${{CAMERA_KEY}}/main?token=${{CAMERA_KEY}}"
     source = open_source(address)
     next(frames := iter(source))
     frames.close()
-    assert server.seen[0][0] == f"/live/{SECRET}/main?token={SECRET}"  # type: ignore[attr-defined]
+    assert server.seen[0][0] == f"/live/{SECRET}/main?token={SECRET}"
     assert source.name == f"http://127.0.0.1:{server.server_port}/live/***/main?token=***"
 
 

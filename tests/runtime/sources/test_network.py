@@ -28,15 +28,25 @@ PASS = "Basic " + base64.b64encode(b"ann:s3cret").decode()
 ENOUGH = 30  # FFmpeg looks at a few frames before it gives the first
 
 
+class FilmServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, film: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), Camera)
+        self.film, self.stop = film, threading.Event()
+
+
 class Camera(BaseHTTPRequestHandler):
     """/live sends 60 frames and ends; /stall sends 30 and falls silent; /secret wants a password; /film.avi is a file."""
+
+    server: FilmServer
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         try:
             if path == "/film.avi":
-                self._begin(200, "Content-Length", str(len(self.server.film)))  # type: ignore[attr-defined]
-                self.wfile.write(self.server.film)  # type: ignore[attr-defined]
+                self._begin(200, "Content-Length", str(len(self.server.film)))
+                self.wfile.write(self.server.film)
             elif path == "/secret" and self.headers.get("Authorization") != PASS:
                 self._begin(401, "WWW-Authenticate", "Basic realm=camera")
             elif path in ("/live", "/stall", "/secret"):
@@ -56,7 +66,7 @@ class Camera(BaseHTTPRequestHandler):
         for index in range(frames):
             self._send(np.full((48, 64, 3), index * 4, np.uint8))
         if then_stall:
-            self.server.stop.wait(20)  # type: ignore[attr-defined]
+            self.server.stop.wait(20)
 
     def _send(self, image: np.ndarray) -> None:
         jpeg = cv2.imencode(".jpg", image)[1].tobytes()
@@ -75,13 +85,11 @@ def camera(tmp_path: Path) -> Iterator[str]:
     for index in range(10):
         writer.write(np.full((48, 64, 3), index * 20, np.uint8))
     writer.release()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
-    server.film = (tmp_path / "film.avi").read_bytes()  # type: ignore[attr-defined]
-    server.daemon_threads, server.stop = True, threading.Event()  # type: ignore[attr-defined]
+    server = FilmServer((tmp_path / "film.avi").read_bytes())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
-    server.stop.set()  # type: ignore[attr-defined]
+    server.stop.set()
     server.shutdown()
     server.server_close()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ def in_turn(sources: Sequence[Source]) -> Callable[[], Source]:
     return lambda: next(left)
 
 
-def live(count: int | None, **more: object) -> FakeSource:
-    return FakeSource(count, fps=200.0, **more)  # type: ignore[arg-type]
+def live(count: int | None, **more: Any) -> FakeSource:
+    return FakeSource(count, fps=200.0, **more)
 
 
 def kinds(source: Source) -> list[str]:
@@ -46,7 +46,7 @@ class Pictures(Source):
         super().__init__("pictures", live=True)
         self._shades, self._sizes = shades, sizes
 
-    def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+    def _frames(self) -> Generator[Frame, None, None]:
         for index, shade in enumerate(self._shades):
             size = self._sizes[index % len(self._sizes)]
             yield Frame(index, time.perf_counter(), np.full((*size, 3), shade, np.uint8))
@@ -114,12 +114,12 @@ def test_patience_ends() -> None:
 def test_an_error_that_time_does_not_heal_is_raised_at_once() -> None:
     wrong = InputError("that is not a number", "correct it")
     with pytest.raises(InputError):
-        list(ReconnectingSource(in_turn([live(0, error=wrong)]), ReconnectOptions(connect_timeout_s=math.inf)))  # type: ignore[arg-type]
+        list(ReconnectingSource(in_turn([live(0, error=wrong)]), ReconnectOptions(connect_timeout_s=math.inf)))
 
 
 def test_a_decoder_that_raises_is_survived_and_its_text_shows_no_password() -> None:
     broken = RuntimeError("can't decode rtsp://ann:s3cret@cam/x\nat all")
-    source = ReconnectingSource(in_turn([live(2, error=broken), live(2)]), QUICK)  # type: ignore[arg-type]
+    source = ReconnectingSource(in_turn([live(2, error=broken), live(2)]), QUICK)
     assert len(list(source)) == 4
     assert source.take_events()[0].details["reason"] == "RuntimeError: can't decode rtsp://***@cam/x at all"
 
@@ -225,7 +225,7 @@ class Unreadable(Source):
         super().__init__("unreadable", live=True)
         self._names = names
 
-    def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+    def _frames(self) -> Generator[Frame, None, None]:
         yield Frame(0, time.perf_counter(), np.zeros((4, 4, 3), np.uint8))
         for name in self._names:
             self.fail(name, "broken")
@@ -301,7 +301,7 @@ class Recorded(ReconnectOptions):
 
 def test_only_a_connection_that_held_begins_to_count_anew() -> None:
     class SlowToFail(FakeSource):
-        def _frames(self) -> Iterator[Frame]:  # type: ignore[override]
+        def _frames(self) -> Generator[Frame, None, None]:
             time.sleep(0.1)
             raise GONE
             yield
@@ -330,6 +330,6 @@ def test_a_file_is_refused() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"max_silence_s": 0}, {"jitter": 2}, {"connect_timeout_s": -1}, {"frozen_after_s": 0}], ids=str
 )
-def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_numbers_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="times must be above 0 and jitter from 0 to 1"):
-        ReconnectOptions(**wrong)  # type: ignore[arg-type]
+        ReconnectOptions(**wrong)

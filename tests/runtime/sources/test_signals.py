@@ -7,6 +7,7 @@ import threading
 import time
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +25,8 @@ def card(channels: tuple[str, ...] = ("a", "b"), rate_hz: float = 100.0, length:
     return ModelCard(name="s", task="signal", labels=("x",), preprocess=preprocess, decode=Decode("window-softmax"))
 
 
-def opened(text: str, of: ModelCard | None = None, **options: float) -> SignalSource:
-    source = open_source(text, **options)  # type: ignore[arg-type]
+def opened(text: str, of: ModelCard | None = None, **options: Any) -> SignalSource:
+    source = open_source(text, **options)
     assert isinstance(source, SignalSource)
     source.fit(of or card())
     return source

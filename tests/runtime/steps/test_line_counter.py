@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from edgecnn.types import Detections, Event, Overlay
 from tests.runtime.steps.results import EARLIER, LABELS, box, new_events, new_overlays, result
 
 
-def lines(text: str = "gate:100,100,300,100", **options: object) -> LineCounter:
-    return LineCounter([parse_line(text)], LABELS, **options)  # type: ignore[arg-type]
+def lines(text: str = "gate:100,100,300,100", **options: Any) -> LineCounter:
+    return LineCounter([parse_line(text)], LABELS, **options)
 
 
 def walk(step: LineCounter, places: Sequence[tuple[float, float]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from tests.runtime.steps.results import EARLIER, LABELS, box, new_events, new_ov
 # zones: "desk" is 100 to 300 wide and 50 to 150 high
 
 
-def zones(*texts: str, **options: float) -> ZoneCounter:
+def zones(*texts: str, **options: Any) -> ZoneCounter:
     made = [parse_zone(text) for text in texts or ("desk:100,50,300,50,300,150,100,150",)]
-    return ZoneCounter(made, LABELS, **options)  # type: ignore[arg-type]
+    return ZoneCounter(made, LABELS, **options)
 
 
 def test_a_zone_gives_whole_events_and_overlays_after_those_before_it() -> None:

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +41,7 @@ class SilentSource(Source):
     def __init__(self) -> None:
         super().__init__("rtsp://***@camera/stream", live=True, timeout=60.0)
 
-    def _frames(self) -> Iterator[Any]:  # type: ignore[override]
+    def _frames(self) -> Generator[Any, None, None]:
         while not self._closed.wait(0.05):
             pass
         return
