@@ -19,9 +19,9 @@ from edgecnn.parity import TOLERANCES
 from edgecnn.tasks import find
 from edgecnn.types import Prediction
 
-IMAGES: Final = (500, 200, 100)  # at most so many, without --limit: the most that the reference works on within READING_S
+IMAGES: Final = (5000, 2000, 1000, 500, 200, 100)  # at most so many, without --limit: the most that take the reference READING_S
 READING_S: Final = 12.0
-DECODE_MS: Final = 15.0  # of an image file, roughly
+MS_PER_MEGAPIXEL: Final = 40.0  # of decoding or rendering an image, roughly
 
 
 class Accuracies:
@@ -61,7 +61,8 @@ class Accuracies:
             )
         if budget.needs_accuracy and not self._inputs.labelled:
             raise InputError("a limit of the accuracy needs labelled data", "add --data with labels, or leave the limit out")
-        self._limit = next((count for count in IMAGES if count * (entry.estimate_ms + DECODE_MS) <= 1e3 * READING_S), IMAGES[-1])
+        image_ms = entry.estimate_ms + MS_PER_MEGAPIXEL * self._inputs.megapixels
+        self._limit = next((count for count in IMAGES if count * image_ms <= 1e3 * READING_S), IMAGES[-1])
         found = self.found[variant] = self._measure(variant)
         if budget.min_accuracy is not None and budget.min_accuracy > 1 and task.metric not in IN_UNITS:
             raise InputError(f"a limit of {budget.min_accuracy:g} is above 100 %", "give a fraction such as 0.55, or 55%")

@@ -11,7 +11,7 @@ from typing import Any
 from edgecnn.benchmarks.choose import kept
 from edgecnn.benchmarks.choose.candidates import model_paths
 from edgecnn.benchmarks.choose.config import ChooseConfig
-from edgecnn.benchmarks.choose.document import to_document
+from edgecnn.benchmarks.choose.document import to_document, without_folders
 from edgecnn.benchmarks.choose.report import to_text
 from edgecnn.benchmarks.choose.run import measure_choice
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
@@ -58,7 +58,7 @@ def choose(config: ChooseConfig, progress: Progress = no_progress, report: Repor
     else:
         outcome = _measured(config, now, progress, report)
     if config.json_path is not None:
-        write_file(config.json_path, dump_json(outcome.document, indent=1))
+        write_file(config.json_path, dump_json(without_folders(outcome.document), indent=1))
     return outcome
 
 

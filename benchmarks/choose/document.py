@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from edgecnn.benchmarks.choose.decision import Decision, Option
 from edgecnn.benchmarks.choose.kept import SCHEMA, VERSION
-from edgecnn.benchmarks.choose.report import decision_lines
+from edgecnn.benchmarks.choose.report import COMMAND, decision_lines
 from edgecnn.benchmarks.choose.run import Choice
+from edgecnn.data.address import shown_address
 
 
 def to_document(choice: Choice, circumstances: Mapping[str, Any], made: str) -> dict[str, Any]:
@@ -29,6 +31,21 @@ def to_document(choice: Choice, circumstances: Mapping[str, Any], made: str) -> 
         "candidates": [_option(option, decision) for option in decision.options],
         "untried": list(choice.untried),
     }
+
+
+def without_folders(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the names of the files instead of their paths, and without the command that names one: reports are shared."""
+    found = {
+        name: {**value, "path": Path(value["path"]).name} if isinstance(value, dict) and "path" in value else value
+        for name, value in document.items()
+    }
+    circumstances = dict(document["circumstances"])
+    circumstances["files"] = {Path(path).name: digest for path, digest in circumstances["files"].items()}
+    if circumstances["data"] is not None:
+        circumstances["data"] = {**circumstances["data"], "uri": shown_address(circumstances["data"]["uri"])}
+    candidates = [{**one, "path": Path(one["path"]).name} for one in document["candidates"]]
+    lines = [line for line in document["lines"] if not line.startswith(COMMAND)]
+    return {**found, "circumstances": circumstances, "candidates": candidates, "lines": lines}
 
 
 def _named(option: Option | None, decision: Decision) -> dict[str, Any] | None:

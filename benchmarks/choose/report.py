@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 import shlex
+from typing import Final
 
 from edgecnn.benchmarks.choose.budget import PERCENTILE, Budget
 from edgecnn.benchmarks.choose.decision import MB, Decision, Option
 from edgecnn.benchmarks.choose.run import Choice
 from edgecnn.columns import align_columns
 
+COMMAND: Final = "run it: "
+
 
 def to_text(choice: Choice, budget: Budget) -> str:
     """The table of all candidates, then the choice with its reasons, or how near the nearest came."""
     decision, device = choice.decision, choice.device
-    head = f"{device.name}, {device.usable_cpus} processors; {choice.inputs}; {choice.seconds:.0f} s"
+    measured = next((option.accuracy for option in decision.options if option.accuracy is not None), None)
+    images = f"; accuracy on {measured.images:,} images" if measured is not None and measured.value is not None else ""
+    head = f"{device.name}, {device.usable_cpus} processors; {choice.inputs}{images}; {choice.seconds:.0f} s"
     return "\n".join(
         [head, "", _table(decision), "", *decision_lines(decision, labelled=choice.labelled), *map(_untried, choice.untried)]
     )
@@ -35,7 +40,7 @@ def decision_lines(decision: Decision, *, labelled: bool) -> list[str]:
         lines.append(f"second: {described(decision.second)}, {decision.second.times(chosen):.2f} times the time")
     if not labelled:
         lines.append("accuracy was not measured; add --data")
-    return [*lines, f"run it: {command(chosen)}"]
+    return [*lines, f"{COMMAND}{command(chosen)}"]
 
 
 def described(option: Option) -> str:
