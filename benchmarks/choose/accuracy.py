@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final
 
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate, exactness
@@ -19,9 +20,8 @@ from edgecnn.parity import TOLERANCES
 from edgecnn.tasks import find
 from edgecnn.types import Prediction
 
-IMAGES: Final = (5000, 2000, 1000, 500, 200, 100)  # at most so many, without --limit: the most that take the reference READING_S
+IMAGES: Final = (5000, 2000, 1000, 500, 200, 100)  # without --limit: the most that take the reference no more than READING_S
 READING_S: Final = 12.0
-MS_PER_MEGAPIXEL: Final = 40.0  # of decoding or rendering an image, roughly
 
 
 class Accuracies:
@@ -61,12 +61,20 @@ class Accuracies:
             )
         if budget.needs_accuracy and not self._inputs.labelled:
             raise InputError("a limit of the accuracy needs labelled data", "add --data with labels, or leave the limit out")
-        image_ms = entry.estimate_ms + MS_PER_MEGAPIXEL * self._inputs.megapixels
-        self._limit = next((count for count in IMAGES if count * image_ms <= 1e3 * READING_S), IMAGES[-1])
-        found = self.found[variant] = self._measure(variant)
+        found = self.found[variant] = self._measure_first(variant)
         if budget.min_accuracy is not None and budget.min_accuracy > 1 and task.metric not in IN_UNITS:
             raise InputError(f"a limit of {budget.min_accuracy:g} is above 100 %", "give a fraction such as 0.55, or 55%")
         self.judgement = Judgement(budget, found, max(task.allowed_drop, self.judgement.allowed_drop))
+
+    def _measure_first(self, variant: EngineVariant) -> VariantAccuracy:
+        """Measure a few images, then as many as the time allows, which become the limit of all variants."""
+        self._limit, started = IMAGES[-1], monotonic()
+        found = self._measure(variant)
+        image_s = (monotonic() - started) / max(found.images, 1)
+        if found.images < IMAGES[-1] or self._config.data is None or self._config.data.limit is not None:
+            return found
+        self._limit = next((count for count in IMAGES if count * image_s <= READING_S), IMAGES[-1])
+        return found if self._limit == IMAGES[-1] else self._measure(variant)
 
     def _exactness(self, variant: EngineVariant) -> int:
         return exactness(self._processes.precisions[variant], variant.computes_in)

@@ -22,11 +22,10 @@ class Inputs:
     """Reads the inputs for the first candidate, stores them in ``folder``, and gives them to each process.
 
     ``description`` says what they are, "" before. ``labelled``: whether accuracy can be measured with the data.
-    ``megapixels``: of an image, on average.
     """
 
     def __init__(self, config: ChooseConfig, folder: Path, report: Callable[[str], None] = no_progress) -> None:
-        self.description, self.labelled, self.megapixels = "", False, 0.0
+        self.description, self.labelled = "", False
         self._config, self._folder, self._report = config, folder, report
         self._first: tuple[str, ModelCard] | None = None
 
@@ -53,7 +52,6 @@ class Inputs:
                 data.check(dataset, card)
             inputs = dataset_inputs(dataset, str(data), COUNT)
         store(inputs, self._folder)
-        self.megapixels = sum(image.shape[0] * image.shape[1] for image in inputs.images) / len(inputs.images) / 1e6
         self.description = inputs.description
 
 

@@ -24,6 +24,7 @@ CONFIDENCE: Final = 0.99  # of each interval: candidates are compared many times
 # Factor by which a candidate must be slower in each of so few turns to be dropped; from eight on its interval decides.
 MARGINS: Final = {1: 2.0, 2: 1.5, 3: 1.3, 4: 1.2, 5: 1.15, 6: 1.12, 7: 1.1}
 ALIKE: Final = 1.02  # candidates whose times differ by less are equally fast
+NEAR: Final = 1.5  # how much slower a candidate may be that is tried with other numbers of threads
 SURE: Final = 1.03  # the race ends when no other candidate can be faster by more
 SCREENED, LEAST_TURNS, MOST_TURNS = 4, 8, 24  # turns before a candidate is judged, and in the final
 SHORT_S, LONG_S = 0.1, 0.25  # seconds of one candidate in one turn, while screening and in the final
@@ -131,8 +132,9 @@ class Race:
         self._turn += 1
         while self._judge_next():
             pass
-        contenders = self._contenders()
-        self._try_threads(contenders, threads[1:])
+        self._try_threads(threads[1:])
+        while self._judge_next():
+            pass
         return self._final(self._contenders())
 
     def compare(self, entries: Sequence[Racer]) -> None:
@@ -212,13 +214,15 @@ class Race:
             entries = _still_in(entries)
         return entries
 
-    def _try_threads(self, contenders: Sequence[Racer], threads: Sequence[int]) -> None:
-        """Enter the variants of ``contenders`` with other numbers of threads, in one turn with themselves."""
-        if not threads:
+    def _try_threads(self, threads: Sequence[int]) -> None:
+        """Enter the variants that are not far behind with other numbers of threads, in one turn with themselves."""
+        leader = fastest(self._contenders())
+        if leader is None or not threads:
             return
-        self._time(contenders, SHORT_S)
+        near = [entry for entry in self.usable() if entry is leader or ratio(entry, leader).value <= NEAR]
+        self._time(near, SHORT_S)
         self._turn -= 1
-        for entry in contenders:
+        for entry in near:
             for count in threads:
                 self._enter(RunCandidate(entry.candidate.variant, count))
         self._turn += 1
