@@ -250,7 +250,7 @@ def test_the_extras_exist(line: Line) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for word in line.words[2:]:
         name, _, extras = word.partition("[")
-        assert name == "edgecnn" or word.startswith("-") or "--no-deps" in line.words
+        assert name in ("edgecnn", ".") or word.startswith("-") or "--no-deps" in line.words
         assert set(filter(None, extras.rstrip("]").split(","))) <= set(project["optional-dependencies"])
 
 
