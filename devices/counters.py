@@ -10,6 +10,8 @@ from pathlib import Path
 from edgecnn.cpus import read_int, read_text
 
 # get_throttled of a Raspberry Pi: bits 16 to 19 are sticky since boot (firmware documentation of vcgencmd).
+# soc on a Raspberry Pi 4, soc@107c000000 on a Raspberry Pi 5
+PI_THROTTLED = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
 PI_FLAGS = {16: "under-voltage", 17: "frequency capped", 18: "throttled", 19: "soft temperature limit"}
 BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 # Columns of the first line of /proc/stat, proc(5).
@@ -48,7 +50,6 @@ class Disturbance:
 def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
     """The counters now; ``own`` are the ids of other processes that belong to the measurement, in addition to this one."""
     ticks = _stat_line(root)
-    throttled = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
     return Counters(
         total=sum(ticks.values()),
         busy=sum(ticks.get(name, 0) for name in BUSY),
@@ -56,8 +57,17 @@ def read_counters(own: Iterable[int] = (), root: Path = Path("/")) -> Counters:
         own=sum(_process_ticks(pid, root) for pid in {os.getpid(), *own}),
         thermal=_thermal_throttles(root),
         quota=_quota_throttles(root),
-        pi_flags=int(throttled, 16) if throttled else 0,
+        pi_flags=pi_flags(root),
     )
+
+
+def pi_flags(root: Path = Path("/")) -> int:
+    """The throttling flags of a Raspberry Pi's firmware, 0 on other machines: bits 0 to 3 hold now, 16 to 19 since the start."""
+    text = next(map(read_text, root.glob(PI_THROTTLED)), "")
+    try:
+        return int(text, 16) if text else 0
+    except ValueError:
+        return 0
 
 
 def between(before: Counters, after: Counters) -> Disturbance:

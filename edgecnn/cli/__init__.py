@@ -24,6 +24,7 @@ COMMANDS = {
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
     "compare": "Compare measurements or model files: faster, slower or no difference shown.",
     "devices": "List known boards, or describe this machine: processor, memory, GPU, cameras, engines.",
+    "doctor": "Say what is missing or slow on this machine, and the line that mends it.",
     "wheelhouse": "Collect the wheels that a board needs to install edgecnn offline.",
     "selftest": "Run the goldens of a model file on this device and compare with PyTorch.",
     "models": "List the models that ship with edgecnn, their accuracy and weaknesses.",
