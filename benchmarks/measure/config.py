@@ -8,6 +8,7 @@ from pathlib import Path
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.process import LoadOptions
 from edgecnn.benchmarks.measure.protocol import CLOCKS, FULL, Clock, Protocol
+from edgecnn.benchmarks.measure.scenario import ScenarioOptions
 from edgecnn.cpus import usable_cpus
 from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -21,6 +22,7 @@ class BenchmarkConfig:
     ``engine``: engine of all files, see ``open_backend``; None: that of each format.
     ``threads``: CPU threads of every engine; None: all processors that this process may use, so that engines compare.
     ``clocks``: model (inference alone), task (frame to boxes), age (capture to result, live).
+    ``scenarios``: further load to measure after the clocks, by the task clock where it is among ``clocks``.
     ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
     ``json_path``, ``html_path``: reports to write; ``image`` is a PNG or JPEG to show in the HTML report.
     ``require_signature``: public key that must have signed all files.
@@ -34,6 +36,7 @@ class BenchmarkConfig:
     options: CardOptions = field(default_factory=CardOptions)
     clocks: tuple[Clock, ...] = CLOCKS
     protocol: Protocol = FULL
+    scenarios: ScenarioOptions = field(default_factory=ScenarioOptions)
     data: DatasetSelection | None = None
     throughput: bool = True
     json_path: Path | None = None
@@ -48,6 +51,8 @@ class BenchmarkConfig:
         unknown = [clock for clock in self.clocks if clock not in CLOCKS]
         if unknown or not self.clocks:
             raise ValueError(f"clocks {self.clocks!r} are not valid; name one or more of {', '.join(CLOCKS)}")
+        if self.scenarios.extra and self.clocks == ("age",):
+            raise ValueError("scenarios are measured by the clock model or task; add one of them to clocks")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}; give 1 or more, or None for all processors")
 

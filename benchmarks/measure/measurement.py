@@ -25,6 +25,7 @@ from edgecnn.benchmarks.measure.record import (
     sha256_of,
 )
 from edgecnn.benchmarks.measure.rounds import measure_clock, measure_throughput
+from edgecnn.benchmarks.measure.scenarios import FileScenarios, run_scenarios
 from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
 from edgecnn.devices import environment, probe
@@ -62,8 +63,11 @@ def measure(
         warnings = [process.ask("warnings") for process in processes]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
         throughput = _throughput(config, folder, progress)
+        loads = run_scenarios(config, lambda requests, own: _load_for_use(config, requests, folder, own, progress), progress)
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
-    files = map(_file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored, warnings)
+    files = map(
+        _file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored, warnings, loads
+    )
     return Record(
         started=started,
         protocol=config.protocol,
@@ -149,14 +153,21 @@ def score_file(config: BenchmarkConfig, process: ModelProcess, progress: Progres
     return score
 
 
+def _load_for_use(
+    config: BenchmarkConfig, requests: int, folder: str, stack: ExitStack, progress: Progress
+) -> list[ModelProcess]:
+    processes = load_all(config, requests, stack, progress)
+    _use(folder, processes)
+    return processes
+
+
 def _throughput(config: BenchmarkConfig, folder: str, progress: Progress) -> list[Throughput | None]:
     clocks = [clock for clock in config.clocks if clock != "age"]
     if not config.throughput or not clocks:
         return [None] * len(config.files)
     with ExitStack() as stack:
         # loaded anew: engines fix the number of requests in flight when they load a model
-        processes = load_all(config, config.engine_threads, stack, progress)
-        _use(folder, processes)
+        processes = _load_for_use(config, config.engine_threads, folder, stack, progress)
         return [*measure_throughput(config.protocol, clocks, processes, progress)]
 
 
@@ -169,6 +180,7 @@ def _file_record(
     score: Score | None,
     no_score_because: str,
     warnings: tuple[str, ...],
+    loads: FileScenarios,
 ) -> FileRecord:
     return FileRecord(
         path=path,
@@ -184,4 +196,6 @@ def _file_record(
         score=score,
         no_score_because=no_score_because,
         warnings=warnings,
+        scenarios=loads.records,
+        sustained=loads.sustained,
     )

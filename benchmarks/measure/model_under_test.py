@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from time import perf_counter
 
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.frame_age import FrameAgeRound, live_round
 from edgecnn.benchmarks.measure.inputs import MAX_INPUT_BYTES, load_stored
+from edgecnn.benchmarks.measure.load import LoadSamples, Step, closed_loop, multi_stream, offline, paced
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
 from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, warm_up
 from edgecnn.card import Decode, ModelCard
@@ -25,8 +24,6 @@ from edgecnn.runtime.model.stored_precision import stored_precision
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Array, Image, Prediction
-
-Step = Callable[[], object]
 
 
 @dataclass(slots=True)
@@ -80,24 +77,30 @@ class ModelUnderTest:
 
     def throughput(self, clock: Clock, seconds: float) -> float:
         """Frames per second with as many threads as the backend supports, for ``seconds`` seconds and at least one frame per thread."""
-        until = perf_counter() + seconds
-        counts = [0] * self.predictor.backend.concurrency
-        steps = [self._step(clock, {}) for _ in counts]
+        done = self.offline(clock, seconds)
+        return done.inferences / done.seconds
 
-        def work(index: int) -> None:
-            while not counts[index] or perf_counter() < until:
-                steps[index]()
-                counts[index] += 1
-
-        # each thread has its own step: workers and their input buffers are not thread-safe
-        threads = [threading.Thread(target=work, args=(index,), name=f"throughput-{index}") for index in range(len(counts))]
-        started = perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    def offline(self, clock: Clock, seconds: float) -> LoadSamples:
+        """As many frames as possible for ``seconds`` seconds."""
+        done = offline(self._steps(clock), seconds)
         images = _images(self.predictor.card) if clock == "model" else 1  # in one run of the file
-        return images * sum(counts) / (perf_counter() - started)
+        return LoadSamples([], done.inferences * images, done.seconds)
+
+    def closed_loop(self, clock: Clock, seconds: float) -> LoadSamples:
+        """One frame after the other."""
+        return closed_loop(self._step(clock, {}), seconds)
+
+    def multi_stream(self, clock: Clock, streams: int, queries: int, seconds: float) -> LoadSamples:
+        """Queries of one frame from each stream."""
+        return multi_stream(self._steps(clock), streams, queries, seconds)
+
+    def paced(self, clock: Clock, interval_s: float, frames: int) -> LoadSamples:
+        """Frames at a fixed rate."""
+        return paced(self._steps(clock), interval_s, frames)
+
+    def _steps(self, clock: Clock) -> list[Step]:
+        """A step for each thread that may call the backend: workers and their input buffers are not thread-safe."""
+        return [self._step(clock, {}) for _ in range(self.predictor.backend.concurrency)]
 
     def precision(self) -> str:
         """The precision of the file: that of its card, else what its graph stores."""

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
+from edgecnn.benchmarks.measure.scenario import Scenario, ScenarioRecord, SustainedRecord
 from edgecnn.benchmarks.measure.statistics import speedup
 from edgecnn.benchmarks.measure.timing import WarmUp
 from edgecnn.benchmarks.measure.verdict import Verdict
@@ -69,7 +70,7 @@ class FileRecord:
     """All measurements of one file; ``cold_starts`` and ``peak_memory_mib`` have one value per fresh process.
 
     ``no_score_because``: why the accuracy of this file could not be measured, "" where it was or was not asked for; ``warnings``: why
-    its results can't be right.
+    its results can't be right; ``scenarios``, ``sustained``: further load, where it was asked for.
     """
 
     path: Path
@@ -85,6 +86,8 @@ class FileRecord:
     score: Score | None = None
     no_score_because: str = ""
     warnings: tuple[str, ...] = ()
+    scenarios: Mapping[Scenario, ScenarioRecord] = field(default_factory=dict)
+    sustained: SustainedRecord | None = None
 
     @property
     def precision(self) -> str:

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import FileRecord, Record
+from edgecnn.benchmarks.report.names import ellipsize, format_ms
+from edgecnn.benchmarks.report.scenarios import scenario_tables
 from edgecnn.columns import align_columns
 
-NAME_WIDTH = 30
+__all__ = ["ellipsize", "format_ms", "format_threads", "to_table"]
 
 
 def to_table(record: Record) -> str:
     """The whole result: latency by clock, then size, memory, throughput and accuracy by file, then reasons for NOISY verdicts."""
-    parts = [_head(record), _latency(record), _files(record), *_noise(record), _legend(record)]
+    parts = [_head(record), _latency(record), _files(record), *scenario_tables(record), *_noise(record), _legend(record)]
     return "\n\n".join(part for part in parts if part)
-
-
-def ellipsize(name: str, width: int = NAME_WIDTH) -> str:
-    """A name no longer than ``width``; it is cut in the middle because file names differ at their ends."""
-    if len(name) <= width:
-        return name
-    keep = (width - 1) // 2
-    return f"{name[: width - 1 - keep]}…{name[-keep:]}"
-
-
-def format_ms(value: float) -> str:
-    """Milliseconds with three significant digits."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
 def format_threads(record: Record) -> str:

@@ -15,6 +15,7 @@ from click_option_group import OptionGroup, optgroup
 from edgecnn.cli.choose_options import CHOOSE_OPTIONS, LIMITS, option, take_limits
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
+from edgecnn.cli.scenario_options import SCENARIO_OPTIONS, SHOWN, take_scenarios
 
 if TYPE_CHECKING:
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
@@ -48,6 +49,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     help="Clocks to measure, separated by commas.",
 )
 @partial(add_options, options=CHOOSE_OPTIONS, decorator=OptionGroup("Choice").option)
+@partial(add_options, options=SCENARIO_OPTIONS, decorator=OptionGroup("Scenarios").option)
 @optgroup.group("Reports")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
 @optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
@@ -85,6 +87,8 @@ def command(
     edgecnn benchmark model.safetensors model-int8.onnx --clock model --threads 1 --json result.json
     edgecnn benchmark exported/ --choose --data DIR --max-latency 20ms --min-map 0.55
     edgecnn benchmark cups --host pi@door --host pi@yard:2222 --json "result-{host}.json"
+    edgecnn benchmark cups --scenario multi-stream,paced --streams 4 --rate 30
+    edgecnn benchmark cups --scenario sustained --minutes 30 --quick --clock task --json sustained.json
 
     Latency is measured by three clocks: model (inference alone), task (frame to boxes) and age (capture to result in a live run).
     Also measured: cold start, peak memory, file size, throughput, and with --data accuracy. Speedups are relative to the checkpoint
@@ -116,7 +120,8 @@ def command(
     if without:
         raise InputError(f"{option(without[0])} does nothing without --choose", "add --choose")
     values = {name: value for name, value in values.items() if name not in (*LIMITS, "again", "choose")}
-    config = BenchmarkConfig(data=chosen, protocol=QUICK if quick else FULL, options=options, **values)
+    scenarios = take_scenarios(values)
+    config = BenchmarkConfig(data=chosen, scenarios=scenarios, protocol=QUICK if quick else FULL, options=options, **values)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
     try:
         with ProgressLine() as progress:
@@ -135,7 +140,7 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.errors import InputError
 
-    for name, shown in (("quick", "quick"), ("clocks", "clock"), ("html_path", "html"), ("image", "picture")):
+    for name, shown in (("quick", "quick"), ("clocks", "clock"), ("html_path", "html"), ("image", "picture"), *SHOWN):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise InputError(f"--{shown} does nothing with --choose", "leave it out")
     budget = take_limits(values)
