@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgecnn.benchmarks.compare.history import make_history, store
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.measurement import measure
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import Record
 from edgecnn.benchmarks.report.document import to_document, to_json
-from edgecnn.benchmarks.report.page import data_uri, load_jinja, to_html
+from edgecnn.benchmarks.report.page import data_uri, to_html
+from edgecnn.benchmarks.report.record_tables import to_csv, to_markdown
+from edgecnn.benchmarks.report.template import load_jinja
 from edgecnn.files import check_writable, write_file
 
 
@@ -23,18 +26,31 @@ def benchmark(config: BenchmarkConfig, progress: Progress = no_progress, report:
     """
     check_reports(config)
     record = measure(config, progress, report=report)
+    write_reports(record, config)
+    return record
+
+
+def write_reports(record: Record, config: BenchmarkConfig) -> None:
+    """Write all reports that ``config`` names, and the record into its history; raises as ``benchmark``."""
     if config.json_path is not None:
         write_json(record, config.json_path)
     if config.html_path is not None:
         write_html(record, config.html_path, config.image)
-    return record
+    if config.markdown_path is not None:
+        write_file(config.markdown_path, to_markdown(record))
+    if config.csv_path is not None:
+        write_file(config.csv_path, to_csv(record))
+    if config.history is not None:
+        store(config.history, to_document(record))
 
 
 def check_reports(config: BenchmarkConfig) -> None:
     """Raise errors of the reports before the long measurement instead of after it."""
-    for path in (config.json_path, config.html_path):
+    for path in (config.json_path, config.html_path, config.markdown_path, config.csv_path):
         if path is not None:
             check_writable(path)
+    if config.history is not None:
+        make_history(config.history)
     if config.html_path is not None:
         load_jinja()
     if config.image is not None:

@@ -106,10 +106,13 @@ def temperature(root: Path = Path("/")) -> float | None:
 
 def commit(checkout: Path) -> str:
     """The git revision of ``checkout``, "" where edgecnn does not run from a checkout or git is absent."""
-    if not (checkout / ".git").exists():
-        return ""
-    found = _git(checkout, "rev-parse", "--short=12", "HEAD")
-    changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
+    return revision(checkout) if (checkout / ".git").exists() else ""
+
+
+def revision(folder: Path) -> str:
+    """The git revision of the repository that holds ``folder``, with ``+changes`` for a modified one; "" where there is none."""
+    found = _git(folder, "rev-parse", "--short=12", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return f"{found}+changes" if found and changed else found
 
 

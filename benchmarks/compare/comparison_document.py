@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgecnn.benchmarks.compare.comparison import Comparison
 from edgecnn.benchmarks.compare.finding import Finding, Limits, PointsInterval
+from edgecnn.benchmarks.compare.history import Series
 from edgecnn.benchmarks.compare.interval import CONFIDENCE
 
 SCHEMA, VERSION = "edgecnn.comparison", 1
 
 
-def to_document(comparisons: Sequence[Comparison], limits: Limits, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All comparisons; ``extra`` fields come first, such as device and environment of a measurement in alternation."""
+def to_document(
+    comparisons: Sequence[Comparison], limits: Limits, series: Sequence[Series] = (), extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """All comparisons and series; ``extra`` fields come first, such as device and environment of a measurement in alternation."""
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -33,7 +37,12 @@ def to_document(comparisons: Sequence[Comparison], limits: Limits, extra: Mappin
             }
             for one in comparisons
         ],
+        "history": [_series(own) for own in series],
     }
+
+
+def _series(own: Series) -> dict[str, Any]:
+    return {**dataclasses.asdict(own), "changes": [dataclasses.asdict(change) for change in own.changes]}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class BenchmarkConfig:
     ``clocks``: model (inference alone), task (frame to boxes), age (capture to result, live).
     ``scenarios``: further load to measure after the clocks, by the task clock where it is among ``clocks``.
     ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
-    ``json_path``, ``html_path``: reports to write; ``image`` is a PNG or JPEG to show in the HTML report.
+    ``json_path``, ``html_path``, ``markdown_path``, ``csv_path``: reports to write; ``history``: a folder that keeps the record, by
+    device and time. ``image`` is a PNG or JPEG to show in the HTML report.
     ``require_signature``: public key that must have signed all files.
     Raises ``ValueError`` without files or clocks, for an unknown clock and for fewer than one thread.
     """
@@ -41,6 +42,9 @@ class BenchmarkConfig:
     throughput: bool = True
     json_path: Path | None = None
     html_path: Path | None = None
+    markdown_path: Path | None = None
+    csv_path: Path | None = None
+    history: Path | None = None
     image: Path | None = None
     require_signature: Path | None = None
 

@@ -29,6 +29,7 @@ from edgecnn.benchmarks.measure.scenarios import FileScenarios, run_scenarios
 from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
 from edgecnn.devices import environment, probe
+from edgecnn.devices.environment import revision
 from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
@@ -79,6 +80,7 @@ def measure(
         data=str(config.data or ""),
         disturbance={clock: disturbance for clock, (_, disturbance) in found.items()},
         files=tuple(files),
+        revision=revision(Path.cwd()),
     )
 
 

@@ -115,7 +115,7 @@ class FileRecord:
 class Record:
     """One benchmark run; ``engine_device`` and ``threads`` hold for every engine, ``inputs`` and ``data`` describe the images.
 
-    ``started`` is UTC in ISO 8601.
+    ``started`` is UTC in ISO 8601; ``revision`` is the git revision of the folder in which the command ran, "" where it has none.
     """
 
     started: str
@@ -128,6 +128,7 @@ class Record:
     data: str
     disturbance: Mapping[Clock, Disturbance]
     files: tuple[FileRecord, ...] = ()
+    revision: str = ""
 
     @property
     def clocks(self) -> tuple[Clock, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 from edgecnn.benchmarks.report.contact_sheet import class_pictures, copy_pictures, legend, odd_pictures
-from edgecnn.benchmarks.report.page import load_jinja
+from edgecnn.benchmarks.report.template import render
 from edgecnn.data.check.dataset import DatasetCheck
 from edgecnn.data.check.text import class_rows, findings, part_facts, reading, verdict
 
@@ -14,12 +12,11 @@ SHOWN = 100  # lines of each kind of finding; --json has all
 
 def dataset_page(check: DatasetCheck) -> str:
     """The page as text; raises ``MissingExtraError`` without jinja2."""
-    jinja2 = load_jinja()
-    template = resources.files("edgecnn.benchmarks.report").joinpath("dataset.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     rows = class_rows(check) if check.about.has_classes else []
     most = max((sum(counts) for _, counts in rows), default=0) or 1
-    page: str = environment.from_string(template).render(
+    return render(
+        "edgecnn.benchmarks.report",
+        "dataset.html",
         check=check,
         verdict=verdict(check),
         reading=reading(check),
@@ -33,4 +30,3 @@ def dataset_page(check: DatasetCheck) -> str:
         odd=odd_pictures(check),
         copies=copy_pictures(check),
     )
-    return page

@@ -26,6 +26,7 @@ def to_document(record: Record) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": VERSION,
         "started": record.started,
+        "revision": record.revision,
         "protocol": dataclasses.asdict(record.protocol),
         "clocks": {clock: CLOCK_MEANING[clock] for clock in record.clocks},
         "device": {**dataclasses.asdict(record.device), "slug": record.device.slug, "int8_path": record.device.int8_path},

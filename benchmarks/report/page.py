@@ -1,26 +1,27 @@
-"""A Record as one self-contained HTML page with tables, plots and the environment; no scripts, no external resources."""
+"""A Record as one self-contained HTML page with tables, plots and the environment."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import ClockRecord, FileRecord, Record
+from edgecnn.benchmarks.measure.scenario import SustainedRecord
 from edgecnn.benchmarks.measure.statistics import early_stopping_bound
+from edgecnn.benchmarks.report.class_table import class_table
 from edgecnn.benchmarks.report.plot_bars import BarStack, sparkline, stacked_bars
 from edgecnn.benchmarks.report.plot_distribution import SampleSeries, distribution_plot
 from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, scatter_plot
+from edgecnn.benchmarks.report.plot_sustained import sustained_plot
+from edgecnn.benchmarks.report.plot_waterfall import WAITING, Waterfall, WaterfallStage, waterfall_plot
 from edgecnn.benchmarks.report.table import format_ms, format_threads
+from edgecnn.benchmarks.report.template import WIDE, render, responsive
 from edgecnn.errors import InputError
-from edgecnn.system_errors import missing_extra
+from edgecnn.types import nearest_rank
 
-WIDE, NARROW = 1000.0, 352.0  # pixels: a desktop page, a phone
 KINDS = {  # first bytes of a file
     b"\x89PNG": "png",
     b"\xff\xd8\xff": "jpeg",
@@ -32,15 +33,6 @@ COLD_PARTS = {
     "load_ms": "load and compile",
     "first_prediction_ms": "first prediction",
 }
-
-
-def load_jinja() -> Any:
-    """The package jinja2; raises ``MissingExtraError`` where it is not installed."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise missing_extra(error, "jinja2", "measure") from error
-    return jinja2
 
 
 def data_uri(path: Path) -> str:
@@ -57,11 +49,9 @@ def data_uri(path: Path) -> str:
 
 def to_html(record: Record, image: Path | None = None) -> str:
     """The page as text; raises ``MissingExtraError`` without jinja2, ``InputError`` where ``image`` is not a PNG or JPEG."""
-    jinja2 = load_jinja()
-    template = resources.files("edgecnn.benchmarks.report").joinpath("report.html").read_text(encoding="utf-8")
-    # StrictUndefined: a misspelt field raises instead of printing nothing
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    page: str = environment.from_string(template).render(
+    return render(
+        "edgecnn.benchmarks.report",
+        "report.html",
         record=record,
         started=record.started[:16].replace("T", " ") + " UTC",
         threads=format_threads(record),
@@ -69,19 +59,15 @@ def to_html(record: Record, image: Path | None = None) -> str:
         image=data_uri(image) if image else "",
         rows=[_row(record, own) for own in record.files],
         clocks=[_clock(record, clock) for clock in record.clocks],
-        scatter=_responsive(_scatter(record)),
-        stages=_responsive(_stages(record)),
-        cold=_responsive(_cold(record)),
+        scatter=responsive(_scatter(record)),
+        waterfall=responsive(_waterfall(record)),
+        cold=responsive(_cold(record)),
+        per_class=class_table(record),
+        sustained=[_sustained(own.name, own.sustained) for own in record.files if own.sustained is not None],
         facts=_facts(record),
         meaning=CLOCK_MEANING,
         notes=record.notes(),
     )
-    return page
-
-
-def _responsive(plot: Callable[[float], str] | None) -> dict[str, str]:
-    """A plot drawn for wide and for narrow pages: a scaled plot has text too small to read."""
-    return {} if plot is None else {"wide": plot(WIDE), "narrow": plot(NARROW)}
 
 
 def _css_classes(own: FileRecord) -> str:
@@ -132,7 +118,7 @@ def _clock(record: Record, clock: Clock) -> dict[str, Any]:
         "name": clock,
         "title": title,
         "meaning": CLOCK_MEANING[clock],
-        "plot": _responsive(lambda width: distribution_plot(series, width, f"{title} latency by file")),
+        "plot": responsive(lambda width: distribution_plot(series, width, f"{title} latency by file")),
         "rows": [_latency_row(record, own, own.clocks[clock]) for own in record.files],
     }
 
@@ -170,15 +156,29 @@ def _scatter(record: Record) -> Callable[[float], str] | None:
     return lambda width: scatter_plot(points, width, 400.0 if width == WIDE else 340.0, x_title, y_title)
 
 
-def _stages(record: Record) -> Callable[[float], str] | None:
-    """Mean times of the task clock's stages."""
-    if "task" not in record.clocks:
+def _waterfall(record: Record) -> Callable[[float], str] | None:
+    """The stages of a frame: of the age clock with the time that a frame waits, else of the task clock."""
+    clock = next((clock for clock in ("age", "task") if clock in record.clocks), None)
+    if clock is None or not all(own.clocks[clock].stages for own in record.files):
         return None
-    stacks = [
-        BarStack(own.name, {name: float(np.mean(values)) for name, values in own.clocks["task"].stages.items()})
-        for own in record.files
+    files = [Waterfall(own.name, tuple(_stages(own.clocks[clock]))) for own in record.files]
+    return lambda width: waterfall_plot(files, width, f"Stages of a frame, {CLOCK_TITLE[clock].lower()} clock")
+
+
+def _stages(measured: ClockRecord) -> list[WaterfallStage]:
+    found = [WaterfallStage(name, nearest_rank(values, 50), nearest_rank(values, 99)) for name, values in measured.stages.items()]
+    rest = [
+        max(age - sum(spent), 0.0) for age, *spent in zip(measured.latency.samples_ms, *measured.stages.values(), strict=False)
     ]
-    return lambda width: stacked_bars(stacks, width, "Mean time of each stage of the task clock")
+    if measured.clock == "age":
+        place = 1 if "capture" in measured.stages else 0
+        found.insert(place, WaterfallStage(WAITING, nearest_rank(rest, 50), nearest_rank(rest, 99)))
+    return found
+
+
+def _sustained(name: str, own: SustainedRecord) -> tuple[str, tuple[str, ...], dict[str, str]]:
+    """Name, findings and curve of a sustained run."""
+    return name, own.findings, responsive(lambda width: sustained_plot(own.curve, width, f"Sustained run of {name}"))
 
 
 def _cold(record: Record) -> Callable[[float], str]:

@@ -47,15 +47,35 @@ def scatter_plot(points: Sequence[ScatterPoint], width: float, height: float, x_
     spots = [(axis(point.p50), place(point.accuracy)) for point in points]
     ends = [axis(point.p99) for point in points]
     parts = [*_x_grid(axis, width, height, x_title), *_y_grid(low, high, place, width, y_title)]
+    front = pareto_front(points)
+    parts += _front([spots[index] for index in front])
     for point, (x, y), end in zip(points, spots, ends, strict=True):
         parts.append(line(x, y, end, y, f"whisker {point.css_classes}"))
         parts.append(line(end, y - 4, end, y + 4, f"whisker {point.css_classes}"))
-    parts += [
-        element("circle", cx=x, cy=y, r=RADIUS, class_=f"point {point.css_classes}")
-        for point, (x, y) in zip(points, spots, strict=True)
-    ]
+    for index, (point, (x, y)) in enumerate(zip(points, spots, strict=True)):
+        behind = "" if index in front else "behind "
+        parts.append(element("circle", cx=x, cy=y, r=RADIUS, class_=f"point {behind}{point.css_classes}"))
     names = [shorten(point.name, width * 0.55, SMALL) for point in points]
     return svg_document(width, height, f"{y_title} against {x_title}", [*parts, *_labels(names, spots, ends, width, height)])
+
+
+def pareto_front(points: Sequence[ScatterPoint]) -> list[int]:
+    """Indices of the points to which no other is both as fast and as accurate and better in one, from fast to slow."""
+    order = sorted(range(len(points)), key=lambda index: (points[index].p50, -points[index].accuracy))
+    best, front = float("-inf"), []
+    for index in order:
+        if points[index].accuracy > best:
+            best = points[index].accuracy
+            front.append(index)
+    return front
+
+
+def _front(spots: Sequence[tuple[float, float]]) -> list[str]:
+    """The front as steps: between two of its files, the faster one is the best that there is."""
+    if len(spots) < 2:
+        return []
+    steps = [f"M{spots[0][0]:.1f} {spots[0][1]:.1f}", *(f"H{x:.1f}V{y:.1f}" for x, y in spots[1:])]
+    return [element("path", d="".join(steps), class_="front")]
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

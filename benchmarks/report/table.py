@@ -13,7 +13,7 @@ __all__ = ["ellipsize", "format_ms", "format_threads", "to_table"]
 
 def to_table(record: Record) -> str:
     """The whole result: latency by clock, then size, memory, throughput and accuracy by file, then reasons for NOISY verdicts."""
-    parts = [_head(record), _latency(record), _files(record), *scenario_tables(record), *_noise(record), _legend(record)]
+    parts = [heading(record), _latency(record), _files(record), *scenario_tables(record), *_noise(record), _legend(record)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -22,15 +22,21 @@ def format_threads(record: Record) -> str:
     return "1 thread" if record.threads == 1 else f"{record.threads} threads"
 
 
-def _head(record: Record) -> str:
+def heading(record: Record) -> str:
+    """Device, threads, protocol and inputs in one line."""
     machine = f"{record.device.name}, {format_threads(record)}, {record.engine_device}"
     return f"{machine} · {record.protocol.name} protocol · inputs: {record.inputs}"
 
 
 def _latency(record: Record) -> str:
+    return align_columns(latency_rows(record), left=2)
+
+
+def latency_rows(record: Record) -> list[list[str]]:
+    """Latency by file and clock, with a head; the speedups are left out where there is one file."""
     rows = [["latency in ms", "clock", "p50", "p90", "p95", "p99", "max", "mean", "runs", "speedup"]]
     rows += [_latency_row(record, own, clock, first=clock == record.clocks[0]) for own in record.files for clock in record.clocks]
-    return align_columns(rows if len(record.files) > 1 else [row[:-1] for row in rows], left=2)
+    return rows if len(record.files) > 1 else [row[:-1] for row in rows]
 
 
 def _latency_row(record: Record, own: FileRecord, clock: Clock, *, first: bool) -> list[str]:
@@ -48,11 +54,15 @@ def _speedup(record: Record, own: FileRecord, clock: Clock) -> str:
 
 
 def _files(record: Record) -> str:
+    return align_columns(file_rows(record), left=2)
+
+
+def file_rows(record: Record) -> list[list[str]]:
+    """Precision, size, memory, cold start, throughput, accuracy and verdict by file, with a head."""
     scores = [own.score for own in record.files if own.score is not None]
     head = ["file", "precision", "size MB", "memory MiB", "cold start ms", "frames/s", "concurrency"]
     head += [scores[0].primary_title] if scores else []
-    rows = [[*head, "verdict"], *([*_file_row(own, scored=bool(scores)), str(own.verdict)] for own in record.files)]
-    return align_columns(rows, left=2)
+    return [[*head, "verdict"], *([*_file_row(own, scored=bool(scores)), str(own.verdict)] for own in record.files)]
 
 
 def _file_row(own: FileRecord, *, scored: bool) -> list[str]:

@@ -53,6 +53,14 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 @optgroup.group("Reports")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
 @optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
+@optgroup.option("--markdown", "markdown_path", type=click.Path(path_type=Path), help="Write the tables as Markdown.")
+@optgroup.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the numbers as CSV.")
+@optgroup.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the record in this folder, for edgecnn compare --history.",
+)
 @optgroup.option("--picture", "image", type=click.Path(path_type=Path), help="PNG or JPEG image for the HTML report.")
 @dataset_options(
     (
@@ -129,7 +137,7 @@ def command(
     except KeyboardInterrupt:
         raise InputError("the benchmark was interrupted, no report was written", "run it again") from None
     click.echo(to_table(record))
-    for path in filter(None, (config.json_path, config.html_path)):
+    for path in filter(None, (config.json_path, config.html_path, config.markdown_path, config.csv_path)):
         click.echo(f"\nwrote {path}")
 
 

@@ -35,7 +35,7 @@ def parse_percent(_context: click.Context, _option: click.Parameter, value: str 
 
 
 @click.command(name="compare", short_help="Compare measurements or model files: faster, slower or no difference shown.")
-@click.argument("files", metavar="FILE FILE...", nargs=-1, required=True, type=ModelFile())
+@click.argument("files", metavar="[FILE FILE...]", nargs=-1, type=ModelFile())
 @optgroup.group("Limits")
 @optgroup.option(
     "--max-regression",
@@ -62,6 +62,10 @@ def parse_percent(_context: click.Context, _option: click.Parameter, value: str 
 )
 @optgroup.group("Reports")
 @optgroup.option("--json", "json_path", type=PATH, help="Write the comparison as JSON.")
+@optgroup.option("--html", "html_path", type=PATH, help="Write a page: intervals, records side by side, trends of the history.")
+@optgroup.option(
+    "--history", type=PATH, metavar="DIR", help="Show the records of this folder over time, with changes that are sure."
+)
 @optgroup.option("--markdown", "markdown_path", type=PATH, help="Write the comparison as Markdown tables.")
 @optgroup.option("--csv", "csv_path", type=PATH, help="Write the comparison as CSV.")
 @optgroup.option("--junit", "junit_path", type=PATH, help="Write the comparison as JUnit XML; a regression is a failure.")
@@ -86,13 +90,13 @@ def command(data: str, selection: dict[str, Any], strict: bool, options: CardOpt
     edgecnn compare run.json                                          # the files of one record with its reference
     edgecnn compare before.onnx after.onnx --max-regression 5%        # measures both in alternation on this machine
     edgecnn compare before.json after.json --junit compare.xml --annotations github
+    edgecnn compare --history measured --html trend.html              # what edgecnn benchmark --history measured kept
 
     The first FILE is the one before. Each ratio is after/before with its 99 % confidence interval; "faster" or "slower" means that
     the interval excludes 1. Model files show differences of about 1 % on a quiet machine, records of separate runs about 8 %.
     Exit code 1: a regression above the limits.
     """
     from edgecnn.benchmarks.compare.finding import Limits
-    from edgecnn.benchmarks.compare.rows import to_text
     from edgecnn.benchmarks.compare.run import CompareConfig, compare
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
     from edgecnn.benchmarks.measure.progress import ProgressLine
@@ -101,19 +105,21 @@ def command(data: str, selection: dict[str, Any], strict: bool, options: CardOpt
     limits = Limits(values.pop("max_regression"), values.pop("max_drop"))
     annotations = values.pop("annotations")
     chosen = DatasetSelection(data, strict=strict, **selection) if data else None
+    if not values["files"] and values["history"] is None:
+        raise click.UsageError("nothing to compare; name two records, two model files, or a folder with --history")
     config = CompareConfig(limits=limits, data=chosen, options=options, **values)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
     try:
         with ProgressLine() as progress:
-            comparisons = compare(config, progress, progress.above)
+            result = compare(config, progress, progress.above)
     except KeyboardInterrupt:
         raise InputError("the comparison was interrupted, nothing was written", "run it again") from None
-    click.echo(to_text(comparisons))
+    click.echo(result.text)
     if annotations:
         from edgecnn.benchmarks.compare.ci_outputs import to_github
 
-        click.echo(to_github(comparisons))
-    _finish(config, comparisons)
+        click.echo(to_github(result.comparisons))
+    _finish(config, result.comparisons)
 
 
 def _finish(config: CompareConfig, comparisons: Sequence[Any]) -> None:

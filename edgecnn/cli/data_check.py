@@ -41,7 +41,7 @@ def command(
     Problems are: problems in the files, the same image in two splits, and copies of an image that are labelled differently.
     """
     from edgecnn.benchmarks.measure.progress import ProgressLine
-    from edgecnn.benchmarks.report.page import load_jinja
+    from edgecnn.benchmarks.report.template import load_jinja
     from edgecnn.data.check.dataset import check_dataset
     from edgecnn.data.check.text import to_document, to_lines
     from edgecnn.files import check_writable, write_file

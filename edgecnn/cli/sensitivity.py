@@ -33,7 +33,7 @@ def command(model: str, html_path: Path | None, json_path: Path | None, **values
     with the lowest signal to noise, are what `edgecnn export --max-drop` leaves in float first. CHECKPOINT is what `edgecnn export` takes.
     """
     from edgecnn.benchmarks.measure.progress import ProgressLine
-    from edgecnn.benchmarks.report.page import load_jinja
+    from edgecnn.benchmarks.report.template import load_jinja
     from edgecnn.export.budget.analysis import SensitivityConfig, analyse
     from edgecnn.files import check_writable, write_file
 

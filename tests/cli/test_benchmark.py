@@ -52,8 +52,9 @@ def benchmark(*words: object) -> Result:
 
 def test_table_json_and_page_come_from_one_run(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
-    told, page = tmp_path / "out.json", tmp_path / "out.html"
-    result = benchmark(model, "--quick", "--clock", "model", "--threads", 1, "--json", told, "--html", page)
+    told, page, history = tmp_path / "out.json", tmp_path / "out.html", tmp_path / "history"
+    tables = ["--markdown", tmp_path / "out.md", "--csv", tmp_path / "out.csv", "--history", history]
+    result = benchmark(model, "--quick", "--clock", "model", "--threads", 1, "--json", told, "--html", page, *tables)
     assert result.exit_code == 0, result.output
     assert "tiny.onnx" in result.output
     assert max(len(line) for line in result.output.splitlines() if not line.startswith("wrote")) <= 120
@@ -62,7 +63,9 @@ def test_table_json_and_page_come_from_one_run(model: Path, tmp_path: Path) -> N
     assert len(found["files"][0]["clocks"]["model"]["samples_ms"]) >= 64
     assert str(model.parent) not in told.read_text()
     assert page.read_text().startswith("<!doctype html>")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history", "out.csv", "out.html", "out.json", "out.md"]
+    (kept,) = history.glob("*/*.json")
+    assert json.loads(kept.read_text()) == found
 
 
 def failure(*words: object) -> str:
@@ -89,7 +92,7 @@ def test_garbage_is_said(tmp_path: Path) -> None:
     assert "garbage.onnx" in failure(tmp_path / "garbage.onnx", "--quick")
 
 
-@pytest.mark.parametrize("option", ["--json", "--html"])
+@pytest.mark.parametrize("option", ["--json", "--html", "--markdown", "--csv"])
 def test_a_report_that_can_t_be_written_is_said_before_any_file_is_opened(tmp_path: Path, option: str) -> None:
     pytest.importorskip("jinja2")
     (tmp_path / "garbage.onnx").write_bytes(b"garbage" * 100)

@@ -109,6 +109,23 @@ def test_the_table_fits_a_terminal(tmp_path: Path) -> None:
     assert max(map(len, table)) <= 120
 
 
+def test_a_history_is_shown_alone_or_beside_a_comparison(tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    folder, page = tmp_path / "history", tmp_path / "page.html"
+    folder.mkdir()
+    for day in range(12):
+        write_record(folder / f"{day}.json", 5.0 if day < 6 else 6.0, day, started=f"2026-01-{day + 1:02d}T00:00:00+00:00")
+    result = compare("--history", folder, "--html", page)
+    assert result.exit_code == 0, result.output
+    assert "1.20x, slower since 2026-01-07 abc" in result.output
+    assert page.read_text().startswith("<!doctype html>")
+    both = compare(folder / "0.json", folder / "1.json", "--history", folder, "--json", tmp_path / "out.json")
+    assert both.exit_code == 0, both.output
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert len(document["comparisons"]) == len(document["history"]) == 1
+    assert document["history"][0]["changes"][0]["index"] == 6
+
+
 def failure(*words: object) -> str:
     """The one line of a failed comparison."""
     result = compare(*words)
@@ -132,6 +149,8 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     assert "one model file is no comparison" in failure("cups")
     assert "--clock age" in failure("cups", "cups", "--clock", "age")
     assert "give one such as 5%" in failure(record, record, "--max-regression", "5")
+    assert "nothing to compare" in failure()
+    assert "is no folder" in failure("--history", tmp_path / "missing")
     assert "does not exist" in failure(record, record, "--json", tmp_path / "missing" / "out.json")
 
 
