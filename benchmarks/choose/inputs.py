@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +11,10 @@ from edgecnn.benchmarks.measure.inputs import dataset_inputs, default_inputs, st
 from edgecnn.benchmarks.measure.process import ModelProcess
 from edgecnn.benchmarks.measure.progress import no_progress
 from edgecnn.benchmarks.measure.record import other_weights
-from edgecnn.card import ModelCard
+from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.data.recognition import report_lines
-from edgecnn.errors import InputError
+from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.integrity.sections import BrokenFileError, has_sections, split
 
 COUNT: Final = 32
 
@@ -55,12 +56,29 @@ class Inputs:
         self.description = inputs.description
 
 
+def check_cards(paths: Sequence[Path], *, compared: bool) -> None:
+    """``check_same_model`` by the cards in the files, before an engine is started; a file without a card is checked when it is loaded."""
+    found = [(path.name, card) for path in paths if (card := card_in(path)) is not None]
+    for name, card in found[1:]:
+        check_same_model(*found[0], name, card, compared=compared)
+
+
+def card_in(path: Path) -> ModelCard | None:
+    """The card in a model file, read without an engine; None where there is none, or it can't be read in this way."""
+    try:
+        text = split(path).texts.get(CARD_KEY) if has_sections(path) else None
+        return None if text is None else ModelCard.from_json(text.decode(), str(path))
+    except (BrokenFileError, OSError, UnicodeDecodeError, EdgeCnnError):
+        return None  # loading it says why
+
+
 def check_same_model(first: str, card: ModelCard, name: str, other: ModelCard, *, compared: bool) -> None:
     """Raise ``InputError`` where two files can't be of one model; other weights pass where their accuracy is ``compared``."""
     fix = "choose between files of one model"
     if card.task != other.task:
         raise InputError(f"{first} and {name} are not the same model: one is for {card.task}, the other for {other.task}", fix)
-    if card.labels and other.labels and card.labels != other.labels:
+    # the same classes may have other names in the file of another tool
+    if len(card.labels) != len(other.labels) or (card.labels and not set(card.labels) & set(other.labels)):
         raise InputError(f"{first} and {name} are not the same model: their classes differ", fix)
     if not compared and other_weights(card, other):
         raise InputError(f"{first} and {name} have other weights", f"{fix}, or add --data, which compares their accuracy")

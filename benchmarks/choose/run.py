@@ -11,7 +11,7 @@ from edgecnn.benchmarks.choose.accuracy import Accuracies
 from edgecnn.benchmarks.choose.candidates import EngineVariant, further_precisions, model_paths, variants_of
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.decision import Decision, Option, best_of, decide
-from edgecnn.benchmarks.choose.inputs import Inputs
+from edgecnn.benchmarks.choose.inputs import Inputs, check_cards
 from edgecnn.benchmarks.choose.race import Race, Racer
 from edgecnn.benchmarks.choose.trials import Processes, RealTrials
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
@@ -45,6 +45,7 @@ def measure_choice(config: ChooseConfig, progress: Progress = no_progress, repor
     paths, device = model_paths(config.files), probe()
     for path in paths:
         require_signature(path, config.require_signature)
+    check_cards(paths, compared=config.data is not None)
     first = [variant for path in paths for variant in variants_of(path, config.engine)]
     untried = tuple(f"{path.name}: {_why_untried(path, config.engine)}" for path in paths if not variants_of(path, config.engine))
     if not first:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgecnn.benchmarks.choose import race
+from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.cli import main
 from tests.benchmarks.conftest import make_classifier, make_detector
 
@@ -96,9 +97,29 @@ def test_nothing_keeps_to_the_limits(model: Path, tmp_path: Path) -> None:
 
 def test_files_of_two_models_are_refused(model: Path, tmp_path: Path) -> None:
     detector = make_detector(tmp_path / "boxes.onnx")
-    other = make_classifier(tmp_path / "other.onnx", ("a", "b"))
+    other, renamed = (
+        make_classifier(tmp_path / "other.onnx", ("a", "b")),
+        make_classifier(tmp_path / "renamed.onnx", ("p", "q", "r", "s")),
+    )
     assert "not the same model: one is for classify, the other for detect" in failure(choose(model, detector))
     assert "not the same model: their classes differ" in failure(choose(model, other))
+    assert "not the same model: their classes differ" in failure(choose(model, renamed))
+
+
+def test_files_with_other_weights_need_data(model: Path, digits: Path, tmp_path: Path) -> None:
+    files = [make_weights(tmp_path / f"{name}.onnx", name) for name in ("a", "b")]
+    assert "a.onnx and b.onnx have other weights" in failure(choose(*files))
+    assert choose(*files, "--data", digits).exit_code == 0
+
+
+def make_weights(path: Path, sha256: str) -> Path:
+    """A classifier whose card says that it comes from these weights."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(make_classifier(path))
+    (card,) = (one for one in model.metadata_props if one.key == CARD_KEY)
+    card.value = ModelCard.from_json(card.value, "").replace(sha256=64 * sha256).to_json()
+    onnx.save(model, path)
+    return path
 
 
 def test_data_that_do_not_fit_are_refused(model: Path, digits: Path) -> None:
