@@ -27,9 +27,10 @@ def to_document(choice: Choice, circumstances: Mapping[str, Any], made: str) -> 
         "second": _named(decision.second, decision),
         "nearest": _named(decision.nearest, decision),
         "reasons": list(decision.reasons),
-        "lines": decision_lines(decision, labelled=choice.labelled),
+        "lines": decision_lines(choice),
         "candidates": [_option(option, decision) for option in decision.options],
         "untried": list(choice.untried),
+        "noise": list(choice.noise),
     }
 
 

@@ -20,13 +20,16 @@ def to_text(choice: Choice, budget: Budget) -> str:
     measured = next((option.accuracy for option in decision.options if option.accuracy is not None), None)
     images = f"; accuracy on {measured.images:,} images" if measured is not None and measured.value is not None else ""
     head = f"{device.name}, {device.usable_cpus} processors; {choice.inputs}{images}; {choice.seconds:.0f} s"
-    return "\n".join(
-        [head, "", _table(decision), "", *decision_lines(decision, labelled=choice.labelled), *map(_untried, choice.untried)]
-    )
+    return "\n".join([head, "", _table(decision), "", *decision_lines(choice), *map(_untried, choice.untried)])
 
 
-def decision_lines(decision: Decision, *, labelled: bool) -> list[str]:
-    """The choice, the reasons, the second; or the nearest."""
+def decision_lines(choice: Choice) -> list[str]:
+    """The choice, the reasons, the second; or the nearest. Then what speaks against trusting it."""
+    noise = [f"NOISY: {'; '.join(choice.noise)}; measure again on a quiet machine"] if choice.noise else []
+    return [*_lines(choice.decision, labelled=choice.labelled), *noise]
+
+
+def _lines(decision: Decision, *, labelled: bool) -> list[str]:
     chosen = decision.chosen
     if chosen is None:
         assert decision.nearest is not None

@@ -16,7 +16,9 @@ from edgecnn.benchmarks.choose.race import Race, Racer
 from edgecnn.benchmarks.choose.trials import Processes, RealTrials
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import display_names, file_size
+from edgecnn.benchmarks.measure.verdict import disturbance_reasons
 from edgecnn.devices import DeviceProfile, probe
+from edgecnn.devices.counters import between, read_counters
 from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.runtime.backends import file_format
@@ -25,7 +27,10 @@ from edgecnn.runtime.backends.engines import OPENED_BY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A decision with what it was made of: ``inputs`` that were timed, ``seconds`` it took, engines that were not tried."""
+    """A decision with what it was made of: ``inputs`` that were timed, ``seconds`` it took, files that were not tried.
+
+    ``noise``: reasons why the times may be wrong, such as other programs that took much of the processors.
+    """
 
     decision: Decision
     device: DeviceProfile
@@ -34,6 +39,7 @@ class Choice:
     labelled: bool
     seconds: float
     untried: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
 
 
 def measure_choice(config: ChooseConfig, progress: Progress = no_progress, report: Callable[[str], None] = no_progress) -> Choice:
@@ -50,6 +56,7 @@ def measure_choice(config: ChooseConfig, progress: Progress = no_progress, repor
     untried = tuple(f"{path.name}: {_why_untried(path, config.engine)}" for path in paths if not variants_of(path, config.engine))
     if not first:
         raise InputError(f"nothing can be tried: {untried[0]}", "install an engine, or name another file")
+    before = read_counters()
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder, Processes(config) as processes:
         inputs = Inputs(config, Path(folder), report)
         accuracies = Accuracies(config, processes, inputs, lambda: race.entries)
@@ -69,6 +76,8 @@ def measure_choice(config: ChooseConfig, progress: Progress = no_progress, repor
         labelled=inputs.labelled,
         seconds=seconds,
         untried=untried,
+        # the candidates' processes have ended, so that their time counts as that of this one
+        noise=tuple(reason for reason, holds in disturbance_reasons(between(before, read_counters())).items() if holds),
     )
 
 

@@ -11,6 +11,8 @@ from edgecnn.benchmarks.choose.decision import Option, decide
 from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy
 from edgecnn.benchmarks.choose.race import Racer
 from edgecnn.benchmarks.choose.report import command, decision_lines
+from edgecnn.benchmarks.choose.run import Choice
+from edgecnn.devices import DeviceProfile
 
 FULL = VariantAccuracy(200, "map", 0.600)
 
@@ -34,6 +36,11 @@ def decided(options: list[Option], budget: Budget | None = None, reference: Vari
     budget = budget or Budget()
     finalists = sorted((one for one in options if not one.entry.out), key=lambda one: one.p50_ms)
     return decide(options, [one.entry for one in finalists], budget, Judgement(budget, reference))
+
+
+def choice(decision: Any, *, labelled: bool = True, noise: tuple[str, ...] = ()) -> Choice:
+    device = DeviceProfile("Board", "aarch64", "CPU", 4, 4)
+    return Choice(decision=decision, device=device, paths=(), inputs="", labelled=labelled, seconds=9, noise=noise)
 
 
 def test_int8_that_gains_is_chosen_with_what_it_loses() -> None:
@@ -78,7 +85,7 @@ def test_the_limit_of_latency_is_on_the_90th_percentile() -> None:
     assert found.chosen is None
     assert found.nearest is full
     assert found.reasons == ("latency (p90) 12.00 ms is above --max-latency by 9.1 %",)
-    assert decision_lines(found, labelled=True)[0] == "nothing keeps to the limits"
+    assert decision_lines(choice(found))[0] == "nothing keeps to the limits"
 
 
 def test_the_nearest_is_the_one_with_the_smallest_excess() -> None:
@@ -115,13 +122,14 @@ def test_memory_and_size(limit: dict[str, int], said: str) -> None:
 
 def test_lines_and_command() -> None:
     full = option(10.0, engine="openvino:bf16", threads=1)
-    lines = decision_lines(decided([full]), labelled=False)
+    lines = decision_lines(choice(decided([full]), labelled=False, noise=("other programs took 9 % of the processors",)))
     assert (
         lines[0]
         == "choice: net-fp32.onnx in openvino:bf16, 1 thread, 10.00 ms (p90 12.00), mAP@50-95 60.0 %, 100 MB of memory, 4.00 MB"
     )
     assert lines[1] == "  it is the only candidate"
     assert "accuracy was not measured; add --data" in lines
+    assert lines[-1] == "NOISY: other programs took 9 % of the processors; measure again on a quiet machine"
     assert command(full) == "edgecnn run /models/net-fp32.onnx --engine openvino:bf16 --threads 1"
 
 
