@@ -143,7 +143,7 @@ def command(
 
 def _choose(context: click.Context, data: DatasetSelection | None, options: CardOptions, values: dict[str, Any]) -> None:
     """`edgecnn benchmark --choose`."""
-    from edgecnn.benchmarks.choose.choose import choose
+    from edgecnn.benchmarks.choose.choice import choose
     from edgecnn.benchmarks.choose.config import ChooseConfig
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.errors import InputError

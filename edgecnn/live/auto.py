@@ -16,7 +16,7 @@ def with_choice(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     """
     from pathlib import Path
 
-    from edgecnn.benchmarks.choose.choose import choice_for_run
+    from edgecnn.benchmarks.choose.choice import choice_for_run
     from edgecnn.benchmarks.choose.config import ChooseConfig
 
     models = {(str(camera.model), camera.card, camera.require_signature) for camera in config.cameras}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.benchmarks.choose import choose
+from edgecnn.benchmarks.choose import choice
 from edgecnn.errors import InputError
 from edgecnn.live.auto import with_choice
 from edgecnn.live.config import CameraConfig, RunConfig
@@ -19,13 +19,13 @@ def cameras(*models: str) -> tuple[CameraConfig, ...]:
 
 
 @pytest.fixture
-def chosen(monkeypatch: pytest.MonkeyPatch) -> choose.Chosen:
-    found = choose.Chosen(Path("/m/cups.xml"), "openvino:bf16", 3, "choice: cups.xml")
-    monkeypatch.setattr(choose, "choice_for_run", lambda *_: found)
+def chosen(monkeypatch: pytest.MonkeyPatch) -> choice.Chosen:
+    found = choice.Chosen(Path("/m/cups.xml"), "openvino:bf16", 3, "choice: cups.xml")
+    monkeypatch.setattr(choice, "choice_for_run", lambda *_: found)
     return found
 
 
-def test_all_cameras_run_the_chosen_file(chosen: choose.Chosen) -> None:
+def test_all_cameras_run_the_chosen_file(chosen: choice.Chosen) -> None:
     said: list[str] = []
     config = with_choice(RunConfig(cameras=cameras("cups", "cups"), auto=True), said.append)
     assert [camera.model for camera in config.cameras] == [chosen.path, chosen.path]
@@ -34,6 +34,6 @@ def test_all_cameras_run_the_chosen_file(chosen: choose.Chosen) -> None:
     assert not autotunes(config, config.cameras, [open_source(camera.source) for camera in config.cameras])
 
 
-def test_several_models_are_refused(chosen: choose.Chosen) -> None:
+def test_several_models_are_refused(chosen: choice.Chosen) -> None:
     with pytest.raises(InputError, match="--auto chooses for one model, not for several"):
         with_choice(RunConfig(cameras=cameras("cups", "bearing"), auto=True), print)

@@ -26,4 +26,25 @@ CHANGES = (
         "",
         "tests/benchmarks/measure/test_rounds.py",
     ),
+    Change(
+        "choose: candidates are compared across turns",
+        "benchmarks/choose/race.py",
+        "    turns = other.rounds.keys() & leader.rounds.keys()",
+        "    return [math.log(other.estimate_ms / leader.estimate_ms)] * 10",
+        "tests/benchmarks/choose/test_race.py",
+    ),
+    Change(
+        "choose: the fastest wins although fp32 is as fast",
+        "benchmarks/choose/decision.py",
+        "key=lambda option: (option.exactness, option.candidate.threads, option.p50_ms)",
+        "key=lambda option: option.p50_ms",
+        "tests/benchmarks/choose/test_decision.py",
+    ),
+    Change(
+        "choose: a changed file keeps its choice",
+        "benchmarks/choose/kept.py",
+        "{str(path): sha256_of(path) for path in paths}",
+        '{str(path): "" for path in paths}',
+        "tests/benchmarks/choose/test_kept.py",
+    ),
 )
