@@ -15,20 +15,22 @@ _TITLES = {"limit": "Limits", "memory": "Memory", "heat": "Heat", "power": "Powe
 
 def board_table(boards: Mapping[str, Board]) -> str:
     """One row for each board: its name, processor, cores, memory, int8 instructions and accelerators."""
-    rows = [["name", "board", "processor", "cores", "MHz", "memory", "int8", "beside the processor"]]
+    rows = [["name", "processor", "cores", "MHz", "memory", "int8", "GPU, NPU"]]
     rows += [_row(name, board) for name, board in boards.items()]
-    return align_columns(rows, left=8)
+    return align_columns(rows, left=7)
 
 
 def _row(name: str, board: Board) -> list[str]:
     profile = board.profile
     highest = max((one.max_mhz for one in board.clusters if one.max_mhz), default=None)
     int8 = profile.int8_path
-    beside = [f"{one.name.partition(',')[0].partition(' (')[0]}{'' if one.device else ' *'}" for one in board.accelerators]
+    beside = [
+        f"{one.name.removeprefix('Intel ').partition(',')[0].partition(' (')[0]}{'' if one.device else ' *'}"
+        for one in board.accelerators
+    ]
     cores = "+".join(str(one.cores) for one in board.clusters) if len(board.clusters) > 1 else str(profile.cores)
     return [
         name,
-        profile.name,
         profile.cpu,
         "-" if board.is_family and not board.clusters else cores,
         str(highest or "-"),

@@ -133,7 +133,7 @@ def test_the_table_and_the_page_of_a_board() -> None:
         given_by={"cpu": "a"},
     )
     assert board_table({"board": board}).splitlines()[1].split() == [
-        *(["board", "Board", "Cortex-A76", "4+4", "2400", "1", "to", "2", "GiB", "dotprod", "NPU", "*,", "Mali"]),
+        *(["board", "Cortex-A76", "4+4", "2400", "1", "to", "2", "GiB", "dotprod", "NPU", "*,", "Mali"]),
     ]
     lines = board_lines(board)
     assert "  Cortex-A76, aarch64, 8 cores [1]" in lines

@@ -16,14 +16,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.planted import decoding, export, measuring, outputs, running, training
+from tests.planted import decoding, devices, export, measuring, outputs, running, training
 from tests.planted.change import Change
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("edgecnn", "runtime", "export", "devices", "benchmarks", "tests", "examples", "docs")
 FILES = ("pyproject.toml", "README.md", "Makefile", "LICENSE")
 TIMEOUT_S = 300
-CHANGES = tuple(change for table in (decoding, export, training, running, outputs, measuring) for change in table.CHANGES)
+CHANGES = tuple(
+    change for table in (decoding, devices, export, training, running, outputs, measuring) for change in table.CHANGES
+)
 
 
 def copy_of_the_tree(folder: Path) -> Path:
