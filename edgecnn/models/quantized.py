@@ -28,6 +28,7 @@ PASS_THROUGH: tuple[Any, ...] = (
     *(torch.squeeze, torch.unsqueeze, torch.chunk, torch.split, operator.getitem),
     *("permute", "flatten", "view", "reshape", "transpose", "squeeze", "unsqueeze", "contiguous", "chunk", "split", "float"),
 )
+CHECKS: tuple[Any, ...] = (torch._assert, operator.eq, getattr)  # of shapes, without a result
 RELU: tuple[Any, ...] = (nn.ReLU, nn.ReLU6, F.relu, F.relu6, torch.relu, "relu", "relu_")
 
 
@@ -121,12 +122,49 @@ def insert_fake_quant(model: nn.Module, example: Tensor) -> QuantizedModel:
 
 def _traced(root: nn.Module, training: bool) -> fx.Graph:
     try:
-        return fx.Tracer().trace(root.train(training))
+        graph = fx.Tracer().trace(root.train(training))
+        _name_norms(root, graph)
+        return graph
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(
             f"the network can't be traced for quantization ({reason})", "use one whose control flow does not depend on its data"
         ) from error
+
+
+def _name_norms(root: nn.Module, graph: fx.Graph) -> None:
+    """Make calls of ``F.batch_norm`` with the tensors of a layer calls of a ``nn.BatchNorm2d``, and remove what computes nothing.
+
+    They come from subclasses, such as timm's BatchNormAct2d, which are traced into, check shapes and also apply a ReLU.
+    """
+    for node in [node for node in graph.nodes if node.target is F.batch_norm]:
+        owners = {str(tensor.target).rpartition(".")[0] for tensor in node.all_input_nodes[1:] if tensor.op == "get_attr"}
+        layer = root.get_submodule(next(iter(owners))) if len(owners) == 1 else None
+        if not isinstance(layer, nn.BatchNorm2d):
+            continue
+        name = f"{owners.pop()}.batch_norm"
+        root.set_submodule(name, _plain_norm(layer))
+        with graph.inserting_before(node):
+            node.replace_all_uses_with(graph.call_module(name, (node.args[0],)))
+        graph.erase_node(node)
+    for node in reversed(graph.nodes):
+        if isinstance(_layer(root, node), nn.Identity):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+        elif not node.users and (node.op == "get_attr" or node.target in CHECKS or _counts_batches(node)):
+            graph.erase_node(node)
+
+
+def _plain_norm(layer: nn.BatchNorm2d) -> nn.BatchNorm2d:
+    plain = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
+    plain.load_state_dict(layer.state_dict(), strict=False)
+    return plain.train(layer.training)
+
+
+def _counts_batches(node: fx.Node) -> bool:
+    """Whether a subclass counts a batch itself: the layer that takes its place does, too."""
+    counted = node.args[0] if node.target == "add_" else None
+    return isinstance(counted, fx.Node) and str(counted.target).endswith("num_batches_tracked")
 
 
 def _layer(root: nn.Module, node: fx.Node) -> nn.Module | None:

@@ -103,6 +103,38 @@ def test_rounding_sits_where_files_round() -> None:
     ]
 
 
+class NormWithRelu(nn.BatchNorm2d):
+    """Like timm's BatchNormAct2d: checks the shape, normalizes by the function, and applies its own activation."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.drop, self.act = nn.Identity(), nn.ReLU()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalized and activated (B, C, H, W)."""
+        torch._assert(input.ndim == 4, "four dimensions")
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        normed = F.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum or 0.1, self.eps
+        )
+        return self.act(self.drop(normed))  # type: ignore[no-any-return]
+
+
+def test_a_norm_that_also_activates_is_folded_like_the_two_layers() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), NormWithRelu(4), nn.Conv2d(4, 2, 1))
+    for _ in range(3):
+        model.train()(torch.rand(8, 3, 6, 6) * 5)
+    batch = torch.rand(2, 3, 6, 6)
+    net = insert_fake_quant(model.eval(), batch[:1])
+    assert list(net.points) == ["_1_act", "_2"]
+    assert [type(layer.norm) for layer in net.modules() if isinstance(layer, FusedLayer)] == [nn.BatchNorm2d, type(None)]
+    with torch.no_grad():
+        torch.testing.assert_close(net.plain()(batch), model(batch), rtol=1e-4, atol=1e-5)
+    assert not any("num_batches" in str(node.target) for node in net._train_net[0].graph.nodes)
+
+
 def test_weights_are_on_the_grid_of_each_channel() -> None:
     torch.manual_seed(1)
     weight = torch.randn(4, 3, 3, 3) * torch.tensor([1e-3, 1.0, 30.0, 0.0]).reshape(4, 1, 1, 1)
