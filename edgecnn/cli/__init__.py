@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "Compare measurements or model files: faster, slower or no difference shown.",
     "devices": "List known boards, or describe this machine: processor, memory, GPU, cameras, engines.",
     "doctor": "Say what is missing or slow on this machine, and the line that mends it.",
+    "deploy": "Run a model file as a service on a board, tested there; the version before is the fallback.",
     "wheelhouse": "Collect the wheels that a board needs to install edgecnn offline.",
     "selftest": "Run the goldens of a model file on this device and compare with PyTorch.",
     "models": "List the models that ship with edgecnn, their accuracy and weaknesses.",

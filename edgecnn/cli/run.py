@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edgecnn.cli.options import ModelFile
+from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 from edgecnn.cli.run_options import run_options
 from edgecnn.cli.signals import StopSignals
 from edgecnn.thresholds import SHOWN_SCORE
@@ -28,6 +29,7 @@ edgecnn run person-face-vehicle --source rtsp://camera/door --only person --line
 edgecnn run model.onnx --source video.mp4 --out annotated.mp4 --csv boxes.csv
 edgecnn run person-face-vehicle --source 0 --clips clips --mqtt mqtt://broker/home
 edgecnn run --cameras cameras.toml --stats stats.json
+edgecnn run cups --host pi@door --source 0
 
 Boxes scored {SHOWN_SCORE} or more are shown and written, unless --score-threshold says otherwise. For images, the objects are printed to
 standard output; status and summary go to standard error. Exit code 0 at the end of the sources, 130 after Ctrl-C (SIGINT), 143
@@ -35,9 +37,10 @@ after SIGTERM, both with all outputs finished; 2 after an error.
 """
 
 
-@click.command("run", help=HELP)
+@click.command("run", cls=RemoteCommand, help=HELP)
 @click.argument("file", type=ModelFile(), required=False)
 @run_options
+@remote_options(several=False)
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, **values: Any) -> None:
     """``edgecnn run``."""
@@ -45,6 +48,11 @@ def command(context: click.Context, /, file: Path | None, **values: Any) -> None
     from edgecnn.live.memory import limit_pools
     from edgecnn.live.session import Session
 
+    place = remote_place(values)
+    if place is not None:
+        from edgecnn.cli.remote_run import run_remote
+
+        run_remote(context, place, file, values)
     limit_pools()
     with StopSignals() as signals:
         session = Session(run_config(context, file, values))

@@ -54,7 +54,7 @@ def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: A
         name=name,
         run=run,
         program=program,
-        extras=_extras(run),
+        extras=extras_of_run(run),
         wheel=f"edgecnn-{edgecnn.__version__}-py3-none-any.whl",
         files=[str(path) for path in files],
         **values,
@@ -86,7 +86,7 @@ def _owner_of_home(program: tuple[str, ...]) -> str:
     return Path(program[0]).owner() if home else ""
 
 
-def _extras(run: tuple[str, ...]) -> tuple[str, ...]:
+def extras_of_run(run: tuple[str, ...]) -> tuple[str, ...]:
     """The extras that the model files and options need at run time, also those that a cameras file names."""
     run = (*run, *(line for word in run if word.endswith(".toml") for line in _lines(Path(word.rpartition("=")[2]))))
     named = {EXTRAS[suffix] for word in run if (suffix := Path(word).suffix.lower()) in EXTRAS}

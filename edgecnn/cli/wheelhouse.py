@@ -38,7 +38,7 @@ def command(
     """
     from edgecnn.errors import InputError
     from edgecnn.remote.address import parse_address
-    from edgecnn.remote.board import Board
+    from edgecnn.remote.board import RemoteBoard
     from edgecnn.remote.board_platform import parse_platform
     from edgecnn.remote.packing import own_wheel
     from edgecnn.remote.wheelhouse import cached_wheelhouse, download, pack_installed
@@ -48,7 +48,7 @@ def command(
             "the board is not named" if host is None else "--host and --platform contradict each other", "give one of both"
         )
     if host is not None:
-        with Board(parse_address(host)) as board:
+        with RemoteBoard(parse_address(host)) as board:
             platform = board.platform
     else:
         platform = parse_platform(str(platform_text))

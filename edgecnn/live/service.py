@@ -25,8 +25,9 @@ class Service:
 
     ``run`` are the arguments of `edgecnn run`, with absolute paths. ``program`` is the command that starts edgecnn. ``memory``
     ("512M", "2G") and ``cpus`` are limits. ``port`` of 127.0.0.1 serves the page and /health; a container installs ``extras`` of
-    ``wheel`` and copies ``files``, the model files among the arguments, from the folder of the Containerfile. Raises
-    ``InputError`` for a name, limit or argument that these files can't hold, and for an address with a password, because all
+    ``wheel`` and copies ``files``, the model files among the arguments, from the folder of the Containerfile. ``start`` is a command
+    that runs in place of ``program`` with ``run``; ``folder`` makes it a service of the user, with this working folder, and not of the
+    system. Raises ``InputError`` for a name, limit or argument that these files can't hold, and for an address with a password, because all
     users can read them.
     """
 
@@ -40,6 +41,8 @@ class Service:
     extras: Sequence[str] = field(default=("live",))
     wheel: str = ""
     files: Sequence[str] = ()
+    start: str = ""
+    folder: str = ""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -65,13 +68,14 @@ class Service:
 
 def unit(service: Service) -> str:
     """Return the text of a systemd unit with restarts, watchdog, sandbox and limits."""
-    command = " ".join(_escaped(word) for word in (*service.program, "run", *service.words, "--log", "json"))
-    who = [f"User={service.user}"] if service.user else ["DynamicUser=yes"]
+    words = (service.start,) if service.start else (*service.program, "run", *service.words, "--log", "json")
+    command = " ".join(_escaped(word) for word in words)
+    of_user = bool(service.folder)
     lines = [
         "[Unit]",
         f"Description=edgecnn {service.name}",
-        "After=network-online.target",
-        "Wants=network-online.target",
+        # the systemd of a user does not know the network's target
+        *([] if of_user else ["After=network-online.target", "Wants=network-online.target"]),
         # 0 disables the start limit: systemd would give up after five quick failures, for example without network.
         "StartLimitIntervalSec=0",
         "",
@@ -81,7 +85,7 @@ def unit(service: Service) -> str:
         f"ExecStart={command}",
         "# addresses with passwords belong in this file, readable by root alone: EDGECNN_SOURCE=rtsp://...",
         # The leading "-" allows the file to be missing.
-        f"EnvironmentFile=-/etc/edgecnn/{service.name}.env",
+        f"EnvironmentFile=-{'%h/.config' if of_user else '/etc'}/edgecnn/{service.name}.env",
         "Restart=always",
         "RestartSec=5",
         # A run that sends no WATCHDOG=1 for this long is killed and restarted.
@@ -94,7 +98,18 @@ def unit(service: Service) -> str:
         f"MemoryMax={service.memory}",
         f"CPUQuota={round(service.cpus * 100)}%",
         "TasksMax=256",
-        *who,
+        *([f"WorkingDirectory={_escaped(service.folder)}", "NoNewPrivileges=yes"] if of_user else _of_system(service)),
+        "",
+        "[Install]",
+        f"WantedBy={'default' if of_user else 'multi-user'}.target",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _of_system(service: Service) -> list[str]:
+    """User, folders and sandbox of a service of the system; the systemd of a user may set none of them."""
+    return [
+        f"User={service.user}" if service.user else "DynamicUser=yes",
         # The devices /dev/video* belong to this group.
         "SupplementaryGroups=video",
         f"StateDirectory=edgecnn/{service.name}",
@@ -110,11 +125,7 @@ def unit(service: Service) -> str:
         "ProtectKernelTunables=yes",
         "ProtectControlGroups=yes",
         "RestrictSUIDSGID=yes",
-        "",
-        "[Install]",
-        "WantedBy=multi-user.target",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def containerfile(service: Service) -> str:

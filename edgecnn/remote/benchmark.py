@@ -11,7 +11,7 @@ from typing import Any, Final
 from edgecnn.columns import align_columns
 from edgecnn.errors import BackendError, EdgeCnnError
 from edgecnn.remote.address import BoardAddress
-from edgecnn.remote.board import Board, Told
+from edgecnn.remote.board import RemoteBoard, Told
 from edgecnn.remote.command import BoardCommand, RunningCommand, local_paths
 from edgecnn.remote.runtime import BoardRuntime, engine_extras, existing_runtime, installed_runtime
 
@@ -27,7 +27,7 @@ class RemotePlace:
     folder: str = ""
     python: str = ""
 
-    def runtime(self, board: Board, extras: set[str], told: Told) -> BoardRuntime:
+    def runtime(self, board: RemoteBoard, extras: set[str], told: Told) -> BoardRuntime:
         """edgecnn on ``board``, installed if it is absent. Raises ``InputError``."""
         return existing_runtime(board, self.python) if self.python else installed_runtime(board, extras, self.wheelhouse, told)
 
@@ -63,7 +63,7 @@ def _benchmark(
 ) -> HostRecord:
     progress(f"{address}: connecting")
     printed: list[bytes] = []
-    with Board(address, place.folder, told) as board:
+    with RemoteBoard(address, place.folder, told) as board:
         runtime = place.runtime(board, extras, told)
         command = BoardCommand(words=["benchmark", *words, "--json", RESULT])
         with RunningCommand(board, runtime, command, told, lambda text: progress(f"{address}: {text}")) as running:

@@ -44,7 +44,7 @@ Told = Callable[[str], None]
 Answer = TypeVar("Answer")
 
 
-class Board:
+class RemoteBoard:
     """A board by SSH; enter it to connect. ``root`` is the folder of edgecnn there, "" for the usual one.
 
     ``told`` gets one line at each cut and each new connection. ``cuts`` counts them. Raises ``InputError`` at once where keys, names
@@ -63,7 +63,7 @@ class Board:
         # two users or machines do not mix their unfinished copies and jobs
         self.client = hashlib.sha256(f"{getpass.getuser()}@{socket.gethostname()}".encode()).hexdigest()[:12]
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> RemoteBoard:
         try:
             try:
                 self.link.connect()
@@ -96,6 +96,10 @@ class Board:
     def ask(self, verb: str, /, **request: Any) -> dict[str, Any]:
         """The answer of the agent, however often the connection breaks meanwhile."""
         return self.persist(lambda: self._ask(verb, request))
+
+    def ask_once(self, verb: str, /, **request: Any) -> dict[str, Any]:
+        """The answer of the agent. Raises ``LinkLostError`` where the connection breaks; for other threads than the one that follows."""
+        return self._ask(verb, request)
 
     def upload(self, source: Path | bytes, path: str, progress: Told = lambda _: None) -> str:
         """Copy a file, or bytes, to ``path`` below the root, unless it is there; the path on the board. A cut copy goes on."""

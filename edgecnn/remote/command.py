@@ -13,7 +13,7 @@ from edgecnn.benchmarks.measure.progress import PROGRESS_MARK, PROGRESS_VARIABLE
 from edgecnn.benchmarks.measure.record import model_files
 from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.files import check_writable
-from edgecnn.remote.board import Board, Told
+from edgecnn.remote.board import RemoteBoard, Told
 from edgecnn.remote.job import LEASE_S, JobEnd, JobSpec, RemoteJob
 from edgecnn.remote.runtime import BoardRuntime
 
@@ -31,7 +31,7 @@ class BoardCommand:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def upload_file(board: Board, path: Path, folder: str, progress: Told = lambda _: None) -> str:
+def upload_file(board: RemoteBoard, path: Path, folder: str, progress: Told = lambda _: None) -> str:
     """Copy a model file with the files that belong to it into ``folder`` below the root; its path there."""
     parts = model_files(path) if path.is_file() else []
     if not parts:
@@ -57,7 +57,13 @@ class RunningCommand:
     """
 
     def __init__(
-        self, board: Board, runtime: BoardRuntime, command: BoardCommand, told: Told, progress: Told, lease_s: float = LEASE_S
+        self,
+        board: RemoteBoard,
+        runtime: BoardRuntime,
+        command: BoardCommand,
+        told: Told,
+        progress: Told,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._board, self._told, self._progress = board, told, progress
         self._errors: list[str] = []

@@ -6,15 +6,16 @@ import base64
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from edgecnn.remote.board import Board
+from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.link import LinkLostError, finish
 
-LEASE_S: Final = 180.0  # more than Board's patience: a run still is there when the connection is
+LEASE_S: Final = 180.0  # more than the board's patience: a run still is there when the connection is
 GRACE_S: Final = 20.0
 HEARTBEAT_S: Final = 5.0
 Sink = Callable[[str, bytes], None]  # "stdout" or "stderr", and what was printed
@@ -46,7 +47,7 @@ class JobEnd:
 class RemoteJob:
     """The job ``name`` on ``board``. ``remove`` ends it and removes what is left; call it in any case."""
 
-    def __init__(self, board: Board, name: str) -> None:
+    def __init__(self, board: RemoteBoard, name: str) -> None:
         self.board, self.name = board, f"{name}-{board.client}"
         self._offsets = {"stdout": 0, "stderr": 0}
 
@@ -78,8 +79,15 @@ class RemoteJob:
         return self.board.persist(attached)
 
     def stop(self, signal: str = "INT") -> None:
-        """Ask it to end by INT, TERM or KILL."""
-        self.board.ask("stop", id=self.name, signal=signal)
+        """Ask it to end by INT, TERM or KILL, from any thread; tried again while another thread connects anew."""
+        until = time.monotonic() + LEASE_S
+        while time.monotonic() < until:
+            try:
+                self.board.ask_once("stop", id=self.name, signal=signal)
+            except LinkLostError:
+                time.sleep(0.2)
+            else:
+                return
 
     def remove(self) -> None:
         """End it, and remove its folder."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import edgecnn
 from edgecnn.errors import BackendError, InputError
-from edgecnn.remote.board import Board
+from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.job import JobSpec, RemoteJob
 from edgecnn.remote.packing import own_wheel
 from edgecnn.remote.wheelhouse import board_requirements, cached_wheelhouse
-from edgecnn.remote.wheels import Wheel, choose, digest, read_wheelhouse
+from edgecnn.remote.wheels import MissingWheelError, Wheel, choose, digest, read_wheelhouse
 
 Told = Callable[[str], None]
 EXTRA_OF_SUFFIX = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch"}
@@ -42,7 +43,7 @@ def engine_extras(files: Iterable[Path]) -> set[str]:
     return {EXTRA_OF_SUFFIX[path.suffix] for path in files if path.suffix in EXTRA_OF_SUFFIX}
 
 
-def existing_runtime(board: Board, python: str) -> BoardRuntime:
+def existing_runtime(board: RemoteBoard, python: str) -> BoardRuntime:
     """The edgecnn that is installed for ``python`` on the board. Raises ``InputError`` where it is absent or of another version."""
     job = RemoteJob(board, "look-" + hashlib.sha256(python.encode()).hexdigest()[:12])
     text: list[bytes] = []
@@ -61,7 +62,7 @@ def existing_runtime(board: Board, python: str) -> BoardRuntime:
     return BoardRuntime(python)
 
 
-def installed_runtime(board: Board, extras: Iterable[str], wheelhouse: Path | None, told: Told) -> BoardRuntime:
+def installed_runtime(board: RemoteBoard, extras: Iterable[str], wheelhouse: Path | None, told: Told) -> BoardRuntime:
     """Find the runtime with ``extras`` on the board, or install it from ``wheelhouse`` (default: the one built for its platform).
 
     Raises ``InputError`` where the wheelhouse lacks what this board needs; nothing is downloaded.
@@ -71,12 +72,12 @@ def installed_runtime(board: Board, extras: Iterable[str], wheelhouse: Path | No
     if not folder.is_dir():
         if wheelhouse is not None:
             raise InputError(f"--wheelhouse: {folder} is not a folder", "make one with edgecnn wheelhouse")
-        names = "".join(f" --extra {extra}" for extra in sorted(set(extras)))
-        raise InputError(
-            f"there are no wheels to install on {board.address} ({platform})",
-            f"download them with: edgecnn wheelhouse --host {board.address}{names}",
-        )
-    wheels = choose(board_requirements(extras), read_wheelhouse(folder), platform, f"the wheelhouse {folder}")
+        problem = f"there are no wheels to install on {board.address} ({platform})"
+        raise InputError(problem, f"download them with: {_collecting(board, extras, wheelhouse)}")
+    try:
+        wheels = choose(board_requirements(extras), read_wheelhouse(folder), platform, f"the wheelhouse {folder}")
+    except MissingWheelError as missing:
+        raise InputError(missing.problem, f"download it with: {_collecting(board, extras, wheelhouse)}") from missing
     environment = digest(wheels, platform, str(board.facts["executable"]))
     name, data = own_wheel()
     code = hashlib.sha256(data).hexdigest()[:24]
@@ -90,7 +91,13 @@ def installed_runtime(board: Board, extras: Iterable[str], wheelhouse: Path | No
     return BoardRuntime(str(found["python"]), {"PYTHONPATH": str(found["code_folder"])}, environment, code)
 
 
-def _install(board: Board, environment: str, wheels: list[Wheel], told: Told) -> None:
+def _collecting(board: RemoteBoard, extras: Iterable[str], folder: Path | None) -> str:
+    """The command that collects what this board needs."""
+    names = "".join(f" --extra {extra}" for extra in sorted(set(extras)))
+    return f"edgecnn wheelhouse --host {board.address}{names}" + ("" if folder is None else f" --out {folder}")
+
+
+def _install(board: RemoteBoard, environment: str, wheels: list[Wheel], told: Told) -> None:
     size = sum(wheel.path.stat().st_size for wheel in wheels) / 1e6
     told(f"{board.address}: copying {len(wheels)} packages, {size:.0f} MB")
     paths = [f"wheels/{environment}/{wheel.path.name}" for wheel in wheels]
@@ -106,15 +113,15 @@ def _install(board: Board, environment: str, wheels: list[Wheel], told: Told) ->
     finally:
         job.remove()
     if end.exit_code:
-        answer = _refusal(b"".join(said))
+        answer = refusal_in(b"".join(said))
         if answer is not None:
             raise board.refusal(answer)
         lines = b"".join(said).decode(errors="replace").strip().splitlines()
         raise BackendError(f"{board.address}: the installation failed: {lines[-1] if lines else end.why}", "try it again")
 
 
-def _refusal(said: bytes) -> dict[str, str] | None:
-    import json
+def refusal_in(said: bytes) -> dict[str, str] | None:
+    """The problem with which a verb of the agent ended, by what it printed."""
 
     for line in reversed(said.decode(errors="replace").splitlines()):
         if line.startswith('{"problem"'):

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("packaging")
 
 from edgecnn.remote.address import parse_address
-from edgecnn.remote.board import Board
+from edgecnn.remote.board import RemoteBoard
 from tests.remote.ssh_board import SSHD, SshBoard, python_path
 
 needs_ssh = pytest.mark.skipif(
@@ -39,12 +39,12 @@ def ssh_board(server: SshBoard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ssh
 
 
 @pytest.fixture
-def connect(ssh_board: SshBoard) -> Iterator[Callable[..., Board]]:
+def connect(ssh_board: SshBoard) -> Iterator[Callable[..., RemoteBoard]]:
     """Connects to the board; all connections are closed at the end."""
-    opened: list[Board] = []
+    opened: list[RemoteBoard] = []
 
-    def made(**options: object) -> Board:
-        board = Board(parse_address(ssh_board.address), **options)  # type: ignore[arg-type]
+    def made(**options: object) -> RemoteBoard:
+        board = RemoteBoard(parse_address(ssh_board.address), **options)  # type: ignore[arg-type]
         opened.append(board.__enter__())
         return board
 
@@ -54,18 +54,18 @@ def connect(ssh_board: SshBoard) -> Iterator[Callable[..., Board]]:
 
 
 @pytest.fixture(scope="session")
-def lasting(server: SshBoard) -> Iterator[Board]:
+def lasting(server: SshBoard) -> Iterator[RemoteBoard]:
     """One connection for many tests, because to connect takes longest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGECNN_SSH", server.ssh)
-        board = Board(parse_address(server.address))
+        board = RemoteBoard(parse_address(server.address))
         board.__enter__()
     yield board
     board.link.close()
 
 
 @pytest.fixture
-def board(lasting: Board, ssh_board: SshBoard) -> Board:
+def board(lasting: RemoteBoard, ssh_board: SshBoard) -> RemoteBoard:
     """The lasting connection to the board."""
     return lasting
 

@@ -12,14 +12,14 @@ import pytest
 
 from edgecnn.errors import InputError
 from edgecnn.remote.address import parse_address
-from edgecnn.remote.board import Board
+from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.link import SSH
 from tests.remote.slow_link import SlowLink
 from tests.remote.ssh_board import SshBoard
 
 
 def refusal(address: str) -> str:
-    with pytest.raises(InputError) as raised, Board(parse_address(address)):
+    with pytest.raises(InputError) as raised, RemoteBoard(parse_address(address)):
         pass
     return str(raised.value)
 
@@ -84,7 +84,7 @@ def test_a_board_without_python(ssh_board: SshBoard) -> None:
     assert "has no Python 3; install it there" in refusal(ssh_board.address)
 
 
-def test_the_facts_of_the_board(board: Board, ssh_board: SshBoard) -> None:
+def test_the_facts_of_the_board(board: RemoteBoard, ssh_board: SshBoard) -> None:
     assert board.root == str(ssh_board.home / ".local/share/edgecnn")
     assert board.platform.machine
 
@@ -94,7 +94,7 @@ def test_a_copy_goes_on_after_each_cut(ssh_board: SshBoard, tmp_path: Path) -> N
     source.write_bytes(random.Random(1).randbytes(1_500_000))
     link = SlowLink(ssh_board.port, rate=2e6, cut_at=(500_000, 1_000_000, 1_400_000))
     rest: list[float] = []
-    with Board(parse_address(link.address)) as board:
+    with RemoteBoard(parse_address(link.address)) as board:
         there = Path(board.upload(source, "files/a/model.bin", lambda text: rest.append(float(text.split()[-2]))))
         assert there.read_bytes() == source.read_bytes()
         assert [path.name for path in there.parent.iterdir()] == ["model.bin"]
@@ -106,14 +106,14 @@ def test_a_copy_goes_on_after_each_cut(ssh_board: SshBoard, tmp_path: Path) -> N
 
 def test_a_slow_link(ssh_board: SshBoard) -> None:
     link = SlowLink(ssh_board.port, rate=200_000)
-    with Board(parse_address(link.address)) as board:
+    with RemoteBoard(parse_address(link.address)) as board:
         there = Path(board.upload(bytes(100_000), "files/slow/model.bin"))
         assert there.read_bytes() == bytes(100_000)
         assert board.cuts == 0
     link.close()
 
 
-def test_a_file_that_was_damaged_on_the_way_is_sent_again(board: Board) -> None:
+def test_a_file_that_was_damaged_on_the_way_is_sent_again(board: RemoteBoard) -> None:
     folder = Path(board.root) / "files/damaged"
     folder.mkdir(parents=True)
     (folder / f".model.bin.{board.client}.part").write_bytes(b"x" * 10)
@@ -124,14 +124,14 @@ def test_a_file_that_was_damaged_on_the_way_is_sent_again(board: Board) -> None:
 def test_a_link_that_stays_cut(ssh_board: SshBoard) -> None:
     link = SlowLink(ssh_board.port)
     told: list[str] = []
-    with Board(parse_address(link.address), told=told.append, patience_s=0.5) as board:
+    with RemoteBoard(parse_address(link.address), told=told.append, patience_s=0.5) as board:
         link.close()
         with pytest.raises(InputError, match=r"was cut and could not be made again in 0 s|run the same command again to go on"):
             board.ask("probe")
     assert told == [f"{link.address}: the connection was cut, connecting again"]
 
 
-def test_a_disk_that_is_full(connect: Callable[..., Board], small_disk: Callable[[int], Path]) -> None:
+def test_a_disk_that_is_full(connect: Callable[..., RemoteBoard], small_disk: Callable[[int], Path]) -> None:
     folder = small_disk(40 << 20)
     board = connect(root=str(folder / "edgecnn"))
     with pytest.raises(
@@ -142,6 +142,6 @@ def test_a_disk_that_is_full(connect: Callable[..., Board], small_disk: Callable
     assert board.upload(b"small", "files/a/model.bin").endswith("files/a/model.bin")
 
 
-def test_no_path_leads_out_of_the_folder(board: Board) -> None:
+def test_no_path_leads_out_of_the_folder(board: RemoteBoard) -> None:
     with pytest.raises(InputError, match="is not below"):
         board.upload(b"x", "../../x")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.errors import BackendError
-from edgecnn.remote.board import Board
+from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.job import JobEnd, JobSpec, RemoteJob
 from tests.remote.ssh_board import SshBoard
 
@@ -53,7 +53,7 @@ class Seen:
                 self._then(number)
 
 
-def test_ten_cuts_lose_nothing(connect: Callable[..., Board], ssh_board: SshBoard, tmp_path: Path) -> None:
+def test_ten_cuts_lose_nothing(connect: Callable[..., RemoteBoard], ssh_board: SshBoard, tmp_path: Path) -> None:
     board = connect()
     job = RemoteJob(board, "counting")
 
@@ -75,7 +75,7 @@ def test_ten_cuts_lose_nothing(connect: Callable[..., Board], ssh_board: SshBoar
     assert ssh_board.wait_until_idle() == []
 
 
-def test_a_job_is_taken_up_again_by_its_name(connect: Callable[..., Board], ssh_board: SshBoard, tmp_path: Path) -> None:
+def test_a_job_is_taken_up_again_by_its_name(connect: Callable[..., RemoteBoard], ssh_board: SshBoard, tmp_path: Path) -> None:
     spec = JobSpec(words=python(COUNTING, 2, tmp_path))
     first = connect()
     assert RemoteJob(first, "again").start(spec)
@@ -91,7 +91,7 @@ def test_a_job_is_taken_up_again_by_its_name(connect: Callable[..., Board], ssh_
 
 
 @pytest.mark.parametrize("how", ["remove", "TERM", "lease"])
-def test_no_process_is_left(how: str, connect: Callable[..., Board], ssh_board: SshBoard) -> None:
+def test_no_process_is_left(how: str, connect: Callable[..., RemoteBoard], ssh_board: SshBoard) -> None:
     board = connect()
     job = RemoteJob(board, "family")
     job.start(JobSpec(words=python(FAMILY), lease_s=1.0 if how == "lease" else 60.0, grace_s=0.5))
@@ -108,7 +108,7 @@ def test_no_process_is_left(how: str, connect: Callable[..., Board], ssh_board: 
     assert ssh_board.wait_until_idle() == []
 
 
-def test_a_job_that_was_killed_is_told(board: Board, ssh_board: SshBoard) -> None:
+def test_a_job_that_was_killed_is_told(board: RemoteBoard, ssh_board: SshBoard) -> None:
     job = RemoteJob(board, "killed")
     job.start(JobSpec(words=python(FAMILY)))
     ssh_board.kill("supervise")
@@ -117,14 +117,14 @@ def test_a_job_that_was_killed_is_told(board: Board, ssh_board: SshBoard) -> Non
     ssh_board.kill("sleep(600)")
 
 
-def test_a_command_that_does_not_exist(board: Board) -> None:
+def test_a_command_that_does_not_exist(board: RemoteBoard) -> None:
     job = RemoteJob(board, "absent")
     job.start(JobSpec(words=["/no/such/command"]))
     assert job.follow(Seen()) == JobEnd(2, "the command can't be started: no such file or directory")
     job.remove()
 
 
-def test_environment_and_folder_of_a_job(board: Board) -> None:
+def test_environment_and_folder_of_a_job(board: RemoteBoard) -> None:
     job = RemoteJob(board, "environment")
     job.start(JobSpec(words=["sh", "-c", 'echo "$SECRET" $(basename $PWD)'], environment={"SECRET": "a b"}))
     seen = Seen()
@@ -133,12 +133,12 @@ def test_environment_and_folder_of_a_job(board: Board) -> None:
     job.remove()
 
 
-def test_a_board_whose_agent_breaks(board: Board) -> None:
+def test_a_board_whose_agent_breaks(board: RemoteBoard) -> None:
     with pytest.raises(BackendError, match="no-such-verb failed there with exit code 1: KeyError"):
         board.ask("no-such-verb")
 
 
-def test_a_quiet_job_is_kept_alive(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_job_is_kept_alive(board: RemoteBoard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgecnn.remote.job.HEARTBEAT_S", 0.2)
     job = RemoteJob(board, "quiet")
     started = time.monotonic()

@@ -30,6 +30,7 @@ def start(request: dict[str, Any]) -> dict[str, Any]:
     check_space(root, 0)
     shutil.rmtree(folder, ignore_errors=True)
     made(folder / "out")
+    folder.parent.chmod(0o700)  # variables of a job may be secrets
     spec = {name: request[name] for name in ("words", "environment", "lease_s", "grace_s")}
     if request.get("verb"):
         write_json(folder / "request.json", request["request"])

@@ -35,6 +35,15 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def port(_: dict[str, Any]) -> dict[str, Any]:
+    """A port of 127.0.0.1 that is free at the moment."""
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return {"port": found.getsockname()[1]}
+
+
 def _machine() -> str:
     """The architecture of this Python, which may be 32 bits wide on a 64-bit kernel."""
     found = platform.machine().lower()

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from edgecnn.remote.agent import environments, files, follow, jobs, machine, supervisor
+from edgecnn.remote.agent import activate, environments, files, follow, jobs, machine, releases, supervisor
 from edgecnn.system_errors import explain
 
 REFUSED: Final = 3
 VERBS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "probe": machine.probe,
+    "port": machine.port,
     "received": files.received,
     "receive": files.receive,
     "listing": files.listing,
@@ -27,6 +28,12 @@ VERBS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "follow": follow.follow,
     "stop": jobs.stop,
     "remove": jobs.remove,
+    "prepare": releases.prepare,
+    "complete": releases.complete,
+    "discard": releases.discard,
+    "before": releases.before,
+    "check_systemd": activate.check_systemd,
+    "activate": activate.activate,
 }
 
 
