@@ -64,7 +64,7 @@ def measure(
         warnings = [process.ask("warnings") for process in processes]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
         throughput = _throughput(config, folder, progress)
-        loads = run_scenarios(config, lambda requests, own: _load_for_use(config, requests, folder, own, progress), progress)
+        loads = run_scenarios(config, lambda requests, own: load_for_use(config, requests, folder, own, progress), progress)
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
     files = map(
         _file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored, warnings, loads
@@ -155,9 +155,8 @@ def score_file(config: BenchmarkConfig, process: ModelProcess, progress: Progres
     return score
 
 
-def _load_for_use(
-    config: BenchmarkConfig, requests: int, folder: str, stack: ExitStack, progress: Progress
-) -> list[ModelProcess]:
+def load_for_use(config: BenchmarkConfig, requests: int, folder: str, stack: ExitStack, progress: Progress) -> list[ModelProcess]:
+    """A fresh process for each file, with the inputs stored in ``folder``."""
     processes = load_all(config, requests, stack, progress)
     _use(folder, processes)
     return processes
@@ -169,7 +168,7 @@ def _throughput(config: BenchmarkConfig, folder: str, progress: Progress) -> lis
         return [None] * len(config.files)
     with ExitStack() as stack:
         # loaded anew: engines fix the number of requests in flight when they load a model
-        processes = _load_for_use(config, config.engine_threads, folder, stack, progress)
+        processes = load_for_use(config, config.engine_threads, folder, stack, progress)
         return [*measure_throughput(config.protocol, clocks, processes, progress)]
 
 

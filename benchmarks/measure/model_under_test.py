@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import whole_curve
@@ -24,6 +25,9 @@ from edgecnn.runtime.model.stored_precision import stored_precision
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Array, Image, Prediction
+
+if TYPE_CHECKING:
+    from edgecnn.benchmarks.measure.tools.report import ToolReport
 
 
 @dataclass(slots=True)
@@ -97,6 +101,13 @@ class ModelUnderTest:
     def paced(self, clock: Clock, interval_s: float, frames: int) -> LoadSamples:
         """Frames at a fixed rate."""
         return paced(self._steps(clock), interval_s, frames)
+
+    def as_tool(self, tool: str, variant: str, scale: float, engine: str | None) -> ToolReport:
+        """The measurement by another tool's definition."""
+        from edgecnn.benchmarks.measure.tools.engine import LoadedFile
+        from edgecnn.benchmarks.measure.tools.registry import TOOLS
+
+        return TOOLS[tool][variant].measure(LoadedFile(self.predictor, self.feeds, self.images, engine, scale))
 
     def _steps(self, clock: Clock) -> list[Step]:
         """A step for each thread that may call the backend: workers and their input buffers are not thread-safe."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 from click_option_group import OptionGroup, optgroup
 
 from edgecnn.cli.choose_options import CHOOSE_OPTIONS, LIMITS, option, take_limits
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 from edgecnn.cli.scenario_options import SCENARIO_OPTIONS, SHOWN, take_scenarios
+from edgecnn.cli.tool_options import TOOL_OPTIONS, benchmark_as, refuse_given
 
 if TYPE_CHECKING:
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
@@ -50,6 +50,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 )
 @partial(add_options, options=CHOOSE_OPTIONS, decorator=OptionGroup("Choice").option)
 @partial(add_options, options=SCENARIO_OPTIONS, decorator=OptionGroup("Scenarios").option)
+@partial(add_options, options=TOOL_OPTIONS, decorator=OptionGroup("Other definitions").option)
 @optgroup.group("Reports")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results with raw samples as JSON.")
 @optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a self-contained HTML report.")
@@ -96,6 +97,7 @@ def command(
     edgecnn benchmark exported/ --choose --data DIR --max-latency 20ms --min-map 0.55
     edgecnn benchmark cups --host pi@door --host pi@yard:2222 --json "result-{host}.json"
     edgecnn benchmark cups --scenario multi-stream,paced --streams 4 --rate 30
+    edgecnn benchmark net-int8.xml --as benchmark_app:latency
     edgecnn benchmark cups --scenario sustained --minutes 30 --quick --clock task --json sustained.json
 
     Latency is measured by three clocks: model (inference alone), task (frame to boxes) and age (capture to result in a live run).
@@ -128,8 +130,11 @@ def command(
     if without:
         raise InputError(f"{option(without[0])} does nothing without --choose", "add --choose")
     values = {name: value for name, value in values.items() if name not in (*LIMITS, "again", "choose")}
-    scenarios = take_scenarios(values)
+    scenarios, tool = take_scenarios(values), values.pop("as_tool")
     config = BenchmarkConfig(data=chosen, scenarios=scenarios, protocol=QUICK if quick else FULL, options=options, **values)
+    if tool:
+        benchmark_as(context, config, tool)
+        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
     try:
         with ProgressLine() as progress:
@@ -148,12 +153,11 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.errors import InputError
 
-    for name, shown in (("quick", "quick"), ("clocks", "clock"), ("html_path", "html"), ("image", "picture"), *SHOWN):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise InputError(f"--{shown} does nothing with --choose", "leave it out")
+    names = (("quick", "quick"), ("clocks", "clock"), ("html_path", "html"), ("image", "picture"), *SHOWN, ("as_tool", "as"))
+    refuse_given(context, names, "--choose")
     budget = take_limits(values)
-    names = ("files", "device", "engine", "threads", "again", "json_path", "require_signature")
-    config = ChooseConfig(budget=budget, data=data, options=options, **{name: values[name] for name in names})
+    fields = ("files", "device", "engine", "threads", "again", "json_path", "require_signature")
+    config = ChooseConfig(budget=budget, data=data, options=options, **{name: values[name] for name in fields})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ProgressLine() as progress:

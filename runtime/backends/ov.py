@@ -66,6 +66,13 @@ class OvBackend:
             raise closed_error()
         return OvBinding(self._compiled.create_infer_request(), self, shapes)
 
+    def inference_only(self, feeds: Tensors) -> OvInference:
+        """Create an infer request with ``feeds`` as its inputs."""
+        if self._compiled is None:
+            raise closed_error()
+        shapes = {name: array.shape for name, array in feeds.items()}
+        return OvInference(OvBinding(self._compiled.create_infer_request(), self, shapes), feeds)
+
     def close(self) -> None:
         """Free the requests; calling it again does nothing."""
         self._compiled = None
@@ -78,7 +85,7 @@ class OvBinding:
     inputs: Mapping[str, Array]
 
     def __init__(self, request: Any, backend: OvBackend, shapes: Shapes) -> None:
-        self._request, self._backend = request, backend
+        self.request, self._backend = request, backend
         tensors = [request.get_input_tensor(index) for index in range(len(backend.inputs))]
         for spec, tensor in zip(backend.inputs, tensors, strict=True):
             # A tensor with a dynamic shape has no memory until it gets a size.
@@ -91,7 +98,27 @@ class OvBinding:
         """Run inference; return outputs by name, valid until the next run. Raises ``BackendError``."""
         if self._backend.is_closed:
             raise closed_error()
-        return _infer(self._request, None, self._backend.outputs)
+        return _infer(self.request, None, self._backend.outputs)
+
+
+class OvInference:
+    """Runs one infer request on inputs that were set before; outputs are not read."""
+
+    def __init__(self, binding: OvBinding, feeds: Tensors) -> None:
+        for name, array in feeds.items():
+            binding.inputs[name][...] = array
+        if not _is_initialized:
+            binding.run()  # the first inference of a process is guarded there
+        self._binding, self._request = binding, binding.request
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Milliseconds of the last inference from start to completion, as OpenVINO counts them."""
+        return float(self._request.latency)
+
+    def __call__(self) -> object:
+        """Run inference."""
+        return self._request.infer()
 
 
 def _infer(request: Any, arrays: Mapping[int, Array] | None, outputs: Sequence[TensorSpec]) -> dict[str, Array]:

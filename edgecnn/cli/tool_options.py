@@ -1,0 +1,64 @@
+"""`edgecnn benchmark --as`: the definitions of other benchmark tools."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from edgecnn.cli.options import Options
+from edgecnn.cli.scenario_options import SHOWN
+from edgecnn.errors import InputError
+
+if TYPE_CHECKING:
+    from edgecnn.benchmarks.measure.config import BenchmarkConfig
+
+TOOL_OPTIONS: Options = (
+    (
+        ("--as", "as_tool"),
+        {
+            "metavar": "TOOL[:VARIANT]",
+            "default": "",
+            "help": "Measure by the definition of another tool, under its names: benchmark_app[:latency], trtexec, tflite, "
+            "mlperf[:multistream|offline|tiny] or ultralytics[:profile]. Durations are the tool's; --quick takes a tenth.",
+        },
+    ),
+)
+NOT_WITH_TOOL = (("clocks", "clock"), ("html_path", "html"), ("image", "picture"), *SHOWN)
+
+
+def refuse_given(context: click.Context, names: tuple[tuple[str, str], ...], other: str) -> None:
+    """Raise ``InputError`` for an option of ``names`` (keyword argument, option) that was given although ``other`` does not use it."""
+    for name, shown in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"--{shown} does nothing with {other}", "leave it out")
+
+
+def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> None:
+    """`edgecnn benchmark --as`: print the values of the tool, write them as JSON."""
+    from edgecnn.benchmarks.measure.progress import ProgressLine
+    from edgecnn.benchmarks.measure.tools.registry import parse_tool
+    from edgecnn.benchmarks.measure.tools.run import measure_as
+    from edgecnn.benchmarks.report.document import to_json
+    from edgecnn.benchmarks.report.tool_report import tool_document, tool_text
+    from edgecnn.files import check_writable, write_file
+
+    refuse_given(context, NOT_WITH_TOOL, "--as")
+    try:
+        tool, variant = parse_tool(name)
+    except InputError as error:
+        raise InputError(f"--as: {error.problem}", error.fix) from None
+    if config.json_path is not None:
+        check_writable(config.json_path)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
+    try:
+        with ProgressLine() as progress:
+            record = measure_as(config, tool, variant, progress)
+    except KeyboardInterrupt:
+        raise InputError("the benchmark was interrupted, no report was written", "run it again") from None
+    click.echo(tool_text(record))
+    if config.json_path is not None:
+        write_file(config.json_path, to_json(tool_document(record)))
+        click.echo(f"\nwrote {config.json_path}")
