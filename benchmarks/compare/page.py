@@ -12,7 +12,7 @@ from edgecnn.benchmarks.compare.history import Series
 from edgecnn.benchmarks.compare.interval import CONFIDENCE
 from edgecnn.benchmarks.compare.ratio_plot import ratio_plot
 from edgecnn.benchmarks.compare.record_file import MeasuredFile, MeasuredRun
-from edgecnn.benchmarks.compare.rows import cells, note_lines
+from edgecnn.benchmarks.compare.rows import HEAD, cells, note_lines
 from edgecnn.benchmarks.compare.trend_plot import change_text, trend_plot
 from edgecnn.benchmarks.report.table import format_ms
 from edgecnn.benchmarks.report.template import render, responsive
@@ -46,6 +46,7 @@ def comparison_page(
         "compare.html",
         title=", ".join(f"{one.before} → {one.after}" for one in comparisons) or "history",
         confidence=f"{CONFIDENCE:.0%}",
+        head=HEAD[1:],
         comparisons=[_comparison(one) for one in comparisons],
         runs=[run.name for run in runs] if len(runs) > 1 else [],
         files=_side_by_side(runs),

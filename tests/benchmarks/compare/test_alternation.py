@@ -86,6 +86,29 @@ def test_a_planted_difference_is_found(factor: float, deviation: float, least: i
     assert found >= least
 
 
+def test_rounds_go_a_b_b_a_and_pairs_begin_with_the_other_file() -> None:
+    order: list[str] = []
+
+    class Noted(MadeUpProcess):
+        name = ""
+
+        def ask(self, name: str, **values: Any) -> Any:
+            order.extend([self.name] if name == "measure" else [])
+            return super().ask(name, **values)
+
+    def opener(name: str) -> Callable[[], Any]:
+        def start() -> Noted:
+            order.append(f"start {name}")
+            process = Noted(Machine(1, 0.01), 1.0)
+            process.name = name
+            return process
+
+        return start
+
+    measure_alternation(opener("a"), opener("b"), "", ("model",), PairPlan(looks=(2,), rounds=2))
+    assert order == ["start a", "start b", "a", "b", "b", "a", "start b", "start a", "b", "a", "a", "b"]
+
+
 def test_measuring_ends_as_soon_as_the_result_is_certain() -> None:
     quiet = measured(Machine(1, 0.001), 1.3, PLAN)
     assert len(quiet.ratios) == PLAN.looks[0]
