@@ -46,6 +46,8 @@ CHANGES = (
         "{str(path): sha256_of(path) for path in paths}",
         '{str(path): "" for path in paths}',
         "tests/benchmarks/choose/test_kept.py",
+    ),
+    Change(
         "compare: one file is always measured first",
         "benchmarks/compare/alternation.py",
         "start = first if turn % 2 == 0 else 1 - first",
