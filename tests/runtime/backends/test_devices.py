@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
@@ -11,7 +13,7 @@ import pytest
 
 from edgecnn.engine_device import parse_device
 from edgecnn.errors import BackendError, InputError
-from edgecnn.runtime.backends import open_backend
+from edgecnn.runtime.backends import open_backend, ov
 from edgecnn.runtime.backends.io_binding import bind_device, bind_io
 from edgecnn.runtime.backends.ort import OrtBackend
 from edgecnn.runtime.backends.ort_binding import OrtDeviceBinding
@@ -90,6 +92,34 @@ def test_a_provider_that_does_not_start_says_why(tmp_path: Path, monkeypatch: py
     assert automatic.run({automatic.inputs[0].name: np.zeros(SHAPE, np.uint8)})
 
 
+LOG = (
+    b"\x1b[1;31m2026-11-27 22:50:58 [E:onnxruntime:Default, provider_bridge_ort.cc:2458 operator()] FAIL : Failed to load library "
+    b"libonnxruntime_providers_cuda.so with error: libcublasLt.so.13: cannot open shared object file: No such file or directory\n\x1b[m\n"
+)
+
+
+def test_a_session_that_fell_back_to_the_processor_is_refused_with_the_reason_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What onnxruntime-gpu 1.31.1 does without CUDA: a session on the processor, and lines on standard error."""
+    session_class, path = ort.InferenceSession, tiny(tmp_path)
+
+    def open_session(file: str, options: object, *, providers: list[object], **_: object) -> object:
+        if len(providers) > 1:
+            os.write(2, LOG)
+            print("*************** EP Error ***************")
+        return session_class(file, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(ort, "InferenceSession", open_session)
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    with pytest.raises(
+        BackendError, match=r"did not start: libcublasLt\.so\.13: cannot open shared object file: No such file or directory; "
+    ):
+        open_backend(path, "cuda:1")
+    assert open_backend(path, "auto").concurrency == 1
+    assert capfd.readouterr() == ("", ""), "nothing of that reaches the terminal"
+
+
 def test_a_broken_file_is_the_reason_also_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
     path = tmp_path / "broken.onnx"
@@ -110,6 +140,26 @@ def test_a_broken_file_is_the_reason_also_on_a_gpu(tmp_path: Path, monkeypatch: 
 def test_openvino_names_the_devices_that_it_finds(device: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=said):
         open_backend(tiny(tmp_path, "openvino"), device)
+
+
+@pytest.mark.parametrize(
+    ("device", "place"),
+    [
+        ("gpu", "GPU.0"),
+        ("openvino:gpu:1", "GPU.1"),
+        ("auto", "GPU.0"),
+        ("npu", "NPU"),
+        ("openvino:cpu", "CPU"),
+        ("gpu:2", "OpenVINO finds 2 GPUs, only CPU, GPU.0, GPU.1, NPU; they are counted from 0"),
+    ],
+)
+def test_the_devices_of_openvino_by_their_numbers(device: str, place: str) -> None:
+    core = SimpleNamespace(available_devices=["CPU", "GPU.0", "GPU.1", "NPU"])
+    try:
+        found = ov._device(core, parse_device(device))
+    except BackendError as error:
+        found = str(error).removeprefix(f"--device {device}: ")
+    assert found == place
 
 
 @needs_openvino
