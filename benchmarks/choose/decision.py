@@ -123,7 +123,9 @@ def _none(options: Sequence[Option], budget: Budget) -> Decision:
     if not near:
         return Decision(chosen=None, options=tuple(options))
     nearest, excesses = min(near, key=lambda one: max(one[1].values()))
-    lines = tuple(f"{text} by {100 * share:.1f} %" for text, share in excesses.items())
+    lines = tuple(
+        f"{text} by {100 * share:.1f} %" if share < 1 else f"{text}, {1 + share:.1f} times it" for text, share in excesses.items()
+    )
     return Decision(chosen=None, nearest=nearest, reasons=lines, options=tuple(options))
 
 

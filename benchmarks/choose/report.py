@@ -20,7 +20,17 @@ def to_text(choice: Choice, budget: Budget) -> str:
     measured = next((option.accuracy for option in decision.options if option.accuracy is not None), None)
     images = f"; accuracy on {measured.images:,} images" if measured is not None and measured.value is not None else ""
     head = f"{device.name}, {device.usable_cpus} processors; {choice.inputs}{images}; {choice.seconds:.0f} s"
-    return "\n".join([head, "", _table(decision), "", *decision_lines(choice), *map(_untried, choice.untried)])
+    return "\n".join(
+        [
+            head,
+            "",
+            _table(decision),
+            "",
+            *decision_lines(choice),
+            *_failures(decision),
+            *(f"not tried: {line}" for line in choice.untried),
+        ]
+    )
 
 
 def decision_lines(choice: Choice) -> list[str]:
@@ -68,8 +78,9 @@ def _threads(option: Option) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
-def _untried(line: str) -> str:
-    return f"not tried: {line}"
+def _failures(decision: Decision) -> list[str]:
+    failed = [option for option in decision.options if option.entry.out and not option.entry.rounds]
+    return [f"not run: {option.name} in {option.candidate.variant.engine}: {option.entry.out}" for option in failed]
 
 
 def _table(decision: Decision) -> str:
@@ -105,4 +116,4 @@ def _row(option: Option, decision: Decision) -> list[str]:
 
 def _remark(option: Option, decision: Decision) -> str:
     named = {id(decision.chosen): "chosen", id(decision.second): "second", id(decision.nearest): "nearest"}
-    return named.get(id(option), option.entry.out)
+    return named.get(id(option), option.entry.out if option.entry.rounds else "not run")

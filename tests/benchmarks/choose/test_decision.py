@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate
 from edgecnn.benchmarks.choose.decision import Option, decide
 from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy
 from edgecnn.benchmarks.choose.race import Racer
-from edgecnn.benchmarks.choose.report import command, decision_lines
+from edgecnn.benchmarks.choose.report import command, decision_lines, to_text
 from edgecnn.benchmarks.choose.run import Choice
 from edgecnn.devices import DeviceProfile
 
@@ -86,6 +87,7 @@ def test_the_limit_of_latency_is_on_the_90th_percentile() -> None:
     assert found.nearest is full
     assert found.reasons == ("latency (p90) 12.00 ms is above --max-latency by 9.1 %",)
     assert decision_lines(choice(found))[0] == "nothing keeps to the limits"
+    assert decided([full], Budget(max_latency_ms=4.0)).reasons == ("latency (p90) 12.00 ms is above --max-latency, 3.0 times it",)
 
 
 def test_the_nearest_is_the_one_with_the_smallest_excess() -> None:
@@ -165,3 +167,12 @@ def test_judgement_in_decibels_and_by_agreement() -> None:
 def test_a_limit_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="max_latency_ms is -1"):
         Budget(max_latency_ms=-1)
+
+
+def test_the_table_names_what_was_chosen_and_below_it_what_did_not_run() -> None:
+    full, small = option(10.0), option(2.0, "int8", out="loses 3.0 points, more than 1.0 points")
+    broken = dataclasses.replace(full, entry=Racer(full.candidate, out="it is damaged"))
+    lines = to_text(choice(decided([full, small, broken])), Budget()).splitlines()
+    rows = [line for line in lines if line.startswith("net-")]
+    assert [row.split("  ")[-1].strip() for row in rows] == ["chosen", "loses 3.0 points, more than 1.0 points", "not run"]
+    assert "not run: net-fp32.onnx in onnxruntime: it is damaged" in lines
