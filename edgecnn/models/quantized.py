@@ -29,7 +29,10 @@ PASS_THROUGH: tuple[Any, ...] = (
     *("permute", "flatten", "view", "reshape", "transpose", "squeeze", "unsqueeze", "contiguous", "chunk", "split", "float"),
 )
 CHECKS: tuple[Any, ...] = (torch._assert, operator.eq, getattr)  # of shapes, without a result
-RELU: tuple[Any, ...] = (nn.ReLU, nn.ReLU6, F.relu, F.relu6, torch.relu, "relu", "relu_")
+# activations that files compute with the operator before them: a hard sigmoid is a sum, which goes into the bias, and a ReLU6
+RELU: tuple[Any, ...] = (
+    *(nn.ReLU, nn.ReLU6, nn.Hardsigmoid, F.relu, F.relu6, F.hardsigmoid, torch.relu, "relu", "relu_"),
+)
 
 
 class QuantizedModel(nn.Module):

@@ -103,6 +103,11 @@ def test_rounding_sits_where_files_round() -> None:
     ]
 
 
+def test_a_hard_sigmoid_is_rounded_with_its_convolution() -> None:
+    gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1), nn.Hardsigmoid(), nn.Conv2d(4, 2, 1))
+    assert list(insert_fake_quant(gate.eval(), torch.rand(1, 4, 6, 6)).points) == ["_0", "_2", "_3"]
+
+
 class NormWithRelu(nn.BatchNorm2d):
     """Like timm's BatchNormAct2d: checks the shape, normalizes by the function, and applies its own activation."""
 
