@@ -30,9 +30,7 @@ PASS_THROUGH: tuple[Any, ...] = (
 )
 CHECKS: tuple[Any, ...] = (torch._assert, operator.eq, getattr)  # of shapes, without a result
 # activations that files compute with the operator before them: a hard sigmoid is a sum, which goes into the bias, and a ReLU6
-RELU: tuple[Any, ...] = (
-    *(nn.ReLU, nn.ReLU6, nn.Hardsigmoid, F.relu, F.relu6, F.hardsigmoid, torch.relu, "relu", "relu_"),
-)
+RELU: tuple[Any, ...] = (*(nn.ReLU, nn.ReLU6, nn.Hardsigmoid, F.relu, F.relu6, F.hardsigmoid, torch.relu, "relu", "relu_"),)
 
 
 class QuantizedModel(nn.Module):
