@@ -23,6 +23,7 @@ class BenchmarkConfig:
     ``threads``: CPU threads of every engine; None: all processors that this process may use, so that engines compare.
     ``clocks``: model (inference alone), task (frame to boxes), age (capture to result, live).
     ``scenarios``: further load to measure after the clocks, by the task clock where it is among ``clocks``.
+    ``profile``: time by operator, where the engine gives it.
     ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
     ``json_path``, ``html_path``, ``markdown_path``, ``csv_path``: reports to write; ``history``: a folder that keeps the record, by
     device and time. ``image`` is a PNG or JPEG to show in the HTML report.
@@ -38,6 +39,7 @@ class BenchmarkConfig:
     clocks: tuple[Clock, ...] = CLOCKS
     protocol: Protocol = FULL
     scenarios: ScenarioOptions = field(default_factory=ScenarioOptions)
+    profile: bool = False
     data: DatasetSelection | None = None
     throughput: bool = True
     json_path: Path | None = None

@@ -34,6 +34,7 @@ from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
+from edgecnn.runtime.profile.operators import Profile
 
 Check = Callable[[Sequence[ModelProcess]], None]
 
@@ -62,12 +63,23 @@ def measure(
             None if reason else score_file(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
         ]
         warnings = [process.ask("warnings") for process in processes]
+        profiles = [process.ask("profile", engine=config.engine) if config.profile else None for process in processes]
         stack.close()  # so that the throughput measurement has the machine's memory to itself
         throughput = _throughput(config, folder, progress)
         loads = run_scenarios(config, lambda requests, own: load_for_use(config, requests, folder, own, progress), progress)
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
     files = map(
-        _file_record, config.files, display_names(config.files), cold, clocks, throughput, scores, unscored, warnings, loads
+        _file_record,
+        config.files,
+        display_names(config.files),
+        cold,
+        clocks,
+        throughput,
+        scores,
+        unscored,
+        warnings,
+        loads,
+        profiles,
     )
     return Record(
         started=started,
@@ -182,6 +194,7 @@ def _file_record(
     no_score_because: str,
     warnings: tuple[str, ...],
     loads: FileScenarios,
+    profile: Profile | None,
 ) -> FileRecord:
     return FileRecord(
         path=path,
@@ -199,4 +212,5 @@ def _file_record(
         warnings=warnings,
         scenarios=loads.records,
         sustained=loads.sustained,
+        profile=profile,
     )

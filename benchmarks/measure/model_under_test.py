@@ -22,6 +22,8 @@ from edgecnn.runtime.backends.io_binding import bind_device
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
 from edgecnn.runtime.model.stored_precision import stored_precision
+from edgecnn.runtime.profile import profile_file
+from edgecnn.runtime.profile.operators import Profile
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Array, Image, Prediction
@@ -101,6 +103,11 @@ class ModelUnderTest:
     def paced(self, clock: Clock, interval_s: float, frames: int) -> LoadSamples:
         """Frames at a fixed rate."""
         return paced(self._steps(clock), interval_s, frames)
+
+    def profile(self, engine: str | None) -> Profile:
+        """Time by operator."""
+        own = self.predictor
+        return profile_file(own.path, own.device, engine, own.threads, self.feeds[0])
 
     def as_tool(self, tool: str, variant: str, scale: float, engine: str | None) -> ToolReport:
         """The measurement by another tool's definition."""

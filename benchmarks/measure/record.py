@@ -17,6 +17,7 @@ from edgecnn.card import ModelCard
 from edgecnn.devices import DeviceProfile, Environment
 from edgecnn.devices.counters import Disturbance
 from edgecnn.metrics import Score
+from edgecnn.runtime.profile.operators import Profile
 from edgecnn.types import Latency
 
 Stages = Mapping[str, tuple[float, ...]]
@@ -70,7 +71,8 @@ class FileRecord:
     """All measurements of one file; ``cold_starts`` and ``peak_memory_mib`` have one value per fresh process.
 
     ``no_score_because``: why the accuracy of this file could not be measured, "" where it was or was not asked for; ``warnings``: why
-    its results can't be right; ``scenarios``, ``sustained``: further load, where it was asked for.
+    its results can't be right; ``scenarios``, ``sustained``: further load, where it was asked for;
+    ``profile``: time by operator, likewise.
     """
 
     path: Path
@@ -88,6 +90,7 @@ class FileRecord:
     warnings: tuple[str, ...] = ()
     scenarios: Mapping[Scenario, ScenarioRecord] = field(default_factory=dict)
     sustained: SustainedRecord | None = None
+    profile: Profile | None = None
 
     @property
     def precision(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import ClockRecord, FileRecord, Record
 from edgecnn.benchmarks.measure.statistics import coefficient_of_variation, drift, early_stopping_bound, round_spread
+from edgecnn.benchmarks.report.profile_report import profile_field
 from edgecnn.benchmarks.report.scenarios import scenario_fields
 from edgecnn.json_text import dump_json
 from edgecnn.types import nearest_rank
@@ -85,6 +86,7 @@ def _file(record: Record, own: FileRecord) -> dict[str, Any]:
         "reasons": own.verdict.reasons,
         "clocks": {clock: _clock(record, own, clock) for clock in own.clocks},
         **scenario_fields(own),
+        "profile": profile_field(own),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import FileRecord, Record
 from edgecnn.benchmarks.report.names import ellipsize, format_ms
+from edgecnn.benchmarks.report.profile_report import profile_tables
 from edgecnn.benchmarks.report.scenarios import scenario_tables
 from edgecnn.columns import align_columns
 
@@ -13,7 +14,15 @@ __all__ = ["ellipsize", "format_ms", "format_threads", "to_table"]
 
 def to_table(record: Record) -> str:
     """The whole result: latency by clock, then size, memory, throughput and accuracy by file, then reasons for NOISY verdicts."""
-    parts = [heading(record), _latency(record), _files(record), *scenario_tables(record), *_noise(record), _legend(record)]
+    parts = [
+        heading(record),
+        _latency(record),
+        _files(record),
+        *scenario_tables(record),
+        *profile_tables(record),
+        *_noise(record),
+        _legend(record),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -48,6 +48,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     callback=parse_clocks,
     help="Clocks to measure, separated by commas.",
 )
+@optgroup.option("--profile", is_flag=True, help="Time by operator, where the engine gives it; fallbacks are named.")
 @partial(add_options, options=CHOOSE_OPTIONS, decorator=OptionGroup("Choice").option)
 @partial(add_options, options=SCENARIO_OPTIONS, decorator=OptionGroup("Scenarios").option)
 @partial(add_options, options=TOOL_OPTIONS, decorator=OptionGroup("Other definitions").option)
@@ -153,7 +154,15 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.errors import InputError
 
-    names = (("quick", "quick"), ("clocks", "clock"), ("html_path", "html"), ("image", "picture"), *SHOWN, ("as_tool", "as"))
+    names = (
+        ("quick", "quick"),
+        ("clocks", "clock"),
+        ("html_path", "html"),
+        ("image", "picture"),
+        *SHOWN,
+        ("as_tool", "as"),
+        ("profile", "profile"),
+    )
     refuse_given(context, names, "--choose")
     budget = take_limits(values)
     fields = ("files", "device", "engine", "threads", "again", "json_path", "require_signature")

@@ -26,7 +26,7 @@ TOOL_OPTIONS: Options = (
         },
     ),
 )
-NOT_WITH_TOOL = (("clocks", "clock"), ("html_path", "html"), ("image", "picture"), *SHOWN)
+NOT_WITH_TOOL = (("clocks", "clock"), ("html_path", "html"), ("image", "picture"), ("profile", "profile"), *SHOWN)
 
 
 def refuse_given(context: click.Context, names: tuple[tuple[str, str], ...], other: str) -> None:

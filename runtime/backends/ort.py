@@ -86,7 +86,7 @@ def engine_version() -> str:
 def open_file(path: Path, device: Device, *, threads: int | None, requests: int) -> OrtBackend:
     """Load an .onnx file. Raises ``BackendError`` if the engine cannot load it or the device does not exist."""
     try:
-        session, provider = open_session(path, _options(threads, requests), device)
+        session, provider = open_session(path, session_options(threads, requests), device)
     except BackendError:
         raise
     except Exception as error:
@@ -94,7 +94,7 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int)
     return OrtBackend(session, requests, provider)
 
 
-def _options(threads: int | None, requests: int) -> Any:
+def session_options(threads: int | None, requests: int) -> Any:
     """Return session options without log output and with at most ``threads`` active threads, including the callers of ``run``.
 
     Each caller computes, too, and ONNX Runtime counts one caller as part of the pool. So with ``requests`` callers the pool gets

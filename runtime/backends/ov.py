@@ -147,9 +147,12 @@ def engine_version() -> str:
     return f"{ENGINE} {openvino.__version__}"
 
 
-def open_file(path: Path, device: Device, *, threads: int | None, requests: int, precision: str = "") -> OvBackend:
+def open_file(
+    path: Path, device: Device, *, threads: int | None, requests: int, precision: str = "", profiling: bool = False
+) -> OvBackend:
     """Load an IR (.xml with its .bin) or an ONNX file.
 
+    ``profiling`` counts the time of each operator.
     ``precision`` is what the device computes in, "" that of the file. Raises ``BackendError`` if the engine cannot load the file, and
     where the device does not exist or does not compute in that precision.
     """
@@ -166,7 +169,8 @@ def open_file(path: Path, device: Device, *, threads: int | None, requests: int,
         # OpenVINO does not show the texts of an ONNX file
         metadata = onnx_texts(path) if path.suffix.lower() == ".onnx" else dict(_texts(model.get_rt_info()))
         hint = _precision_hint(core, place, metadata, precision)
-        compiled = core.compile_model(model, place, _config(place, hint, threads, requests))
+        config = _config(place, hint, threads, requests) | ({"PERF_COUNT": True} if profiling else {})
+        compiled = core.compile_model(model, place, config)
     except BackendError:
         raise
     except Exception as error:

@@ -18,7 +18,7 @@ def test_values_definition_and_samples_are_printed_and_written(tmp_path: Path, m
     target = tmp_path / "out.json"
     words = [
         "benchmark",
-        str(artifact("fashion-resnet-xs")),
+        str(artifact("cups")),
         "--as",
         "trtexec",
         "--quick",
