@@ -11,6 +11,7 @@ from edgecnn.devices import limits
 from edgecnn.devices.boards.board import Board, OperatingSystem, UsableResources
 from edgecnn.devices.engine_queries import engines
 from edgecnn.devices.environment import os_name
+from edgecnn.devices.known_board import known_board
 from edgecnn.devices.probe import probe
 from edgecnn.devices.topology import clusters
 from edgecnn.devices.v4l2 import Ioctl, cameras
@@ -25,6 +26,7 @@ def probe_machine(root: Path = Path("/"), *, with_cameras: bool = True, ioctl: I
     given = ("arch", "cpu", "cores", "features", "memory_mib")
     return Board(
         profile=profile,
+        known_as=known_board(profile, root),
         clusters=clusters(root),
         systems=(system(root),),
         accelerators=accelerators,

@@ -134,15 +134,18 @@ class UsableResources:
 class Board:
     """A board, computer or probed machine.
 
-    ``is_family``: several devices of one processor architecture, whose number of cores and memory differ.
-    ``memory_sizes_mib``: the sizes that are sold. ``sources``: addresses by key; ``given_by``: the key of the source of each field of
-    ``profile``. ``cameras``, ``engines`` and ``limits`` are those of a probed machine.
+    ``is_family``: several devices of one processor architecture, whose number of cores and memory differ. ``memory_sizes_mib``: the
+    sizes that are sold. ``identified_by``: patterns (``fnmatch``) of the names in the device tree and of the processor's name;
+    ``known_as``: the known board that a probed machine is. ``sources``: addresses by key; ``given_by``: the key of the source of each
+    field of ``profile``. ``cameras``, ``engines`` and ``limits`` are those of a probed machine.
     """
 
     profile: DeviceProfile
     is_family: bool = False
     summary: str = ""
     memory_sizes_mib: tuple[int, ...] = ()
+    identified_by: tuple[str, ...] = ()
+    known_as: str = ""
     clusters: tuple[Cluster, ...] = ()
     systems: tuple[OperatingSystem, ...] = ()
     accelerators: tuple[Accelerator, ...] = ()

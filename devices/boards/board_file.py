@@ -82,6 +82,7 @@ _TABLES: Mapping[str, tuple[type[Any], Check]] = {
         record({"name": _word, "version": _line}, {"formats": _words, "devices": _words, "text": _line}),
     ),
 }
+_PLAIN = ("is_family", "summary", "memory_sizes_mib", "identified_by", "known_as")
 _limits = record(
     {},
     {"affinity_cpus": _count, "cpu_quota_cpus": number(0, 4096), "memory_limit_mib": _count, "swap_mib": _count},
@@ -93,6 +94,8 @@ _board = record(
         "is_family": flag,
         "summary": _line,
         "memory_sizes_mib": items(_count, most=_MOST),
+        "identified_by": _words,
+        "known_as": _line,
         **{name: items(check, most=_MOST) for name, (_, check) in _TABLES.items()},
         "limits": _limits,
         "sources": mapping(_line, most=_MOST),
@@ -122,7 +125,7 @@ def _built(table: Mapping[str, Any]) -> Board:
     if unknown is not None:
         raise SchemaError(f"the source {unknown} is not listed in [sources]")
     limits = UsableResources(**table["limits"]) if "limits" in table else None
-    plain: dict[str, Any] = {name: table[name] for name in ("is_family", "summary", "memory_sizes_mib") if name in table}
+    plain: dict[str, Any] = {name: table[name] for name in _PLAIN if name in table}
     return Board(profile, limits=limits, sources=sources, given_by=given_by, **plain, **rows)
 
 

@@ -59,6 +59,8 @@ def board_lines(board: Board) -> list[str]:
     lines = [board.profile.name]
     if board.summary:
         lines += _wrapped(board.summary, "  ")
+    if board.known_as:
+        lines += _wrapped(f"known as {board.known_as}; what pays there and its limits: edgecnn devices {board.known_as}", "  ")
     sections = {
         "Processor": [*_processor(board, numbers)],
         "GPU, NPU": [

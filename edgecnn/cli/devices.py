@@ -46,7 +46,17 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(dump_json({name: to_document(board) for name, board in known.items()}, indent=1))
     else:
-        click.echo("\n".join([board_table(known), "", *TABLE_NOTES]))
+        click.echo("\n".join([board_table(known), "", *TABLE_NOTES, _this_machine()]))
+
+
+def _this_machine() -> str:
+    from edgecnn.devices.known_board import known_board
+    from edgecnn.devices.probe import probe
+
+    name = known_board(probe())
+    return (
+        f"this machine is {name}; edgecnn devices probe describes it" if name else "edgecnn devices probe describes this machine"
+    )
 
 
 @command.command("show")

@@ -26,20 +26,23 @@ def command(as_json: bool) -> None:
     something slow.
     """
     from edgecnn.devices.doctor import Machine, examine
+    from edgecnn.devices.known_board import known_board
 
     machine = Machine.here(Path("/"))
     findings = examine(machine)
+    known = known_board(machine.profile, machine.root)
     if as_json:
         rows = [dataclasses.asdict(one) for one in findings]
-        click.echo(dump_json({"schema": SCHEMA, "version": VERSION, "device": machine.profile.name, "findings": rows}, indent=1))
+        about = {"schema": SCHEMA, "version": VERSION, "device": machine.profile.name, "board": known}
+        click.echo(dump_json({**about, "findings": rows}, indent=1))
     else:
-        click.echo("\n".join(lines(machine.profile.name, findings)))
+        click.echo("\n".join(lines(machine.profile.name, findings, known)))
     sys.exit(1 if any(one.level != "note" for one in findings) else 0)
 
 
-def lines(device: str, findings: tuple[Finding, ...]) -> list[str]:
-    """The findings as text; what mends one stands alone in its line, so that it can be copied."""
-    shown = [device]
+def lines(device: str, findings: tuple[Finding, ...], known: str = "") -> list[str]:
+    """The findings as text; what mends one stands alone in its line, so that it can be copied. ``known``: the name of the board."""
+    shown = [f"{device}; its limits and what pays on it: edgecnn devices {known}" if known else device]
     for one in findings:
         shown += ["", f"{one.level + ':':9}{one.text}"]
         if one.fix:

@@ -27,6 +27,7 @@ def test_the_table_of_boards() -> None:
     row = next(line for line in done.output.splitlines() if line.startswith("raspberry-pi-5 "))
     assert "Cortex-A76" in row
     assert "dotprod" in row
+    assert "this machine" in done.output.splitlines()[-1]
 
 
 @pytest.mark.parametrize("arguments", [("raspberry-pi-5",), ("show", "raspberry-pi-5")])

@@ -37,6 +37,17 @@ def test_the_line_that_mends_stands_alone(found: list[Finding]) -> None:
     ]
 
 
+def test_a_known_board_is_named(found: list[Finding], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found.append(NOTE)
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/compatible").write_bytes(b"raspberrypi,5-model-b\0brcm,bcm2712\0")
+    machine = Machine(root=tmp_path, profile=DeviceProfile("Pi", "aarch64", "Cortex-A76", 4, 4), packages={})
+    monkeypatch.setattr(Machine, "here", classmethod(lambda cls, root: machine))
+    first = CliRunner().invoke(main, ["doctor"]).output.splitlines()[0]
+    assert first == "Pi; its limits and what pays on it: edgecnn devices raspberry-pi-5"
+    assert json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)["board"] == "raspberry-pi-5"
+
+
 def test_notes_alone_are_no_failure(found: list[Finding]) -> None:
     found.append(NOTE)
     assert CliRunner().invoke(main, ["doctor"]).exit_code == 0

@@ -105,6 +105,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         DeviceProfile('A "board"\\ü', "aarch64", "X", 8, 6, ("neon",), 2048, ("onnx",), virtual=True),
         is_family=True,
         memory_sizes_mib=(1024, 2048),
+        identified_by=("acme,board-[12]",),
+        known_as="acme-board",
         clusters=(Cluster("Big", 4, "4-7", 600, 2400, "performance", "s"),),
         accelerators=(Accelerator("npu", "N", "npu"),),
         notes=(Note("limit", "°C", "s"),),

@@ -51,6 +51,20 @@ CHANGES = (
         "tests/devices/test_boards.py",
     ),
     Change(
+        "boards: the chip decides before the board",
+        "devices/known_board.py",
+        'yield from filter(None, read_text(root / "proc/device-tree/compatible").split("\\0"))',
+        'yield from filter(None, reversed(read_text(root / "proc/device-tree/compatible").split("\\0")))',
+        "tests/devices/test_known_board.py",
+    ),
+    Change(
+        "boards: a PC with AVX-VNNI is one without int8 instructions",
+        "devices/known_board.py",
+        'family.int8_path != "none" or profile.int8_path == "none"',
+        "True",
+        "tests/devices/test_known_board.py",
+    ),
+    Change(
         "doctor: powersave of intel_pstate is a fault",
         "devices/doctor/processor.py",
         'governor == "powersave" and not drivers & set(_SCALE_IN_POWERSAVE)',
