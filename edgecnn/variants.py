@@ -23,6 +23,7 @@ from edgecnn.compress.report import CompressionReport, MeasuredFile, variant
 from edgecnn.errors import EdgeCnnError, InputError, MissingExtraError
 from edgecnn.export.config import ExportConfig, check_targets, file_name
 from edgecnn.export.run import export_all
+from edgecnn.files import write_error
 from edgecnn.models import find_checkpoint, load_checkpoint
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.predictor import Predictor
@@ -145,6 +146,23 @@ def measure_variants(
     for (name, _), own in zip(files, record.files, strict=True):
         found.setdefault(name, []).append(_measured(own))
     return found, record
+
+
+def export_variants(checkpoint: Path, out: Path, calibration: str = "", say: Say = print) -> list[Path]:
+    """Export a checkpoint into ``out`` in all installed formats, in fp32 and fp16 and, with a dataset for ``calibration``, in int8.
+
+    Returns the files that were made; the others are reported through ``say``. Raises ``InputError`` where none could be made.
+    """
+    precisions = ("fp32", "fp16", "int8") if calibration else ("fp32", "fp16")
+    config = VariantConfig(calibration=calibration, precisions=precisions, formats=())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(out, error) from error
+    found = [path for _, path in _exported(checkpoint.stem, checkpoint, out, config, installed_formats(say), say)]
+    if not found:
+        raise InputError(f"{checkpoint.name} could be exported to no format", "run edgecnn export, which says more")
+    return found
 
 
 def _exported(

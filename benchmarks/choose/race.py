@@ -24,7 +24,7 @@ CONFIDENCE: Final = 0.99  # of each interval: candidates are compared many times
 # Factor by which a candidate must be slower in each of so few turns to be dropped; from eight on its interval decides.
 MARGINS: Final = {1: 2.0, 2: 1.5, 3: 1.3, 4: 1.2, 5: 1.15, 6: 1.12, 7: 1.1}
 ALIKE: Final = 1.02  # candidates whose times differ by less are equally fast
-NEAR: Final = 1.5  # how much slower a candidate may be that is tried with other numbers of threads
+NEAR: Final = 2.0  # how much slower a candidate may be that is tried with fewer threads, which suffer less from other work
 SURE: Final = 1.03  # the race ends when no other candidate can be faster by more
 SCREENED, LEAST_TURNS, MOST_TURNS = 4, 8, 24  # turns before a candidate is judged, and in the final
 SHORT_S, LONG_S = 0.1, 0.25  # seconds of one candidate in one turn, while screening and in the final

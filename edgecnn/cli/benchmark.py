@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import OptionGroup, optgroup
 
-from edgecnn.cli.choose_options import CHOOSE_OPTIONS, LIMITS, option, take_limits
+from edgecnn.cli.choose_options import CHOOSE_OPTIONS, OPTIONS_OF_CHOOSE, candidates, option, take_limits
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 from edgecnn.cli.scenario_options import SCENARIO_OPTIONS, SHOWN, take_scenarios
@@ -127,10 +127,10 @@ def command(
     if values["choose"]:
         _choose(context, chosen, options, values)
         return
-    without = [name for name in (*LIMITS, "again") if values[name]]
+    without = [name for name in OPTIONS_OF_CHOOSE if values[name]]
     if without:
         raise InputError(f"{option(without[0])} does nothing without --choose", "add --choose")
-    values = {name: value for name, value in values.items() if name not in (*LIMITS, "again", "choose")}
+    values = {name: value for name, value in values.items() if name not in (*OPTIONS_OF_CHOOSE, "choose")}
     scenarios, tool = take_scenarios(values), values.pop("as_tool")
     config = BenchmarkConfig(data=chosen, scenarios=scenarios, protocol=QUICK if quick else FULL, options=options, **values)
     if tool:
@@ -165,11 +165,14 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     )
     refuse_given(context, names, "--choose")
     budget = take_limits(values)
-    fields = ("files", "device", "engine", "threads", "again", "json_path", "require_signature")
-    config = ChooseConfig(budget=budget, data=data, options=options, **{name: values[name] for name in fields})
+    fields = ("device", "engine", "threads", "again", "json_path", "require_signature")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ProgressLine() as progress:
+            files = candidates(values, progress.above)
+            config = ChooseConfig(
+                files=files, budget=budget, data=data, options=options, **{name: values[name] for name in fields}
+            )
             outcome = choose(config, progress, progress.above)
     except KeyboardInterrupt:
         raise InputError("the choice was interrupted, nothing was kept", "run it again") from None

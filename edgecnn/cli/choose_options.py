@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from edgecnn.cli.options import Options, parsed_by
 from edgecnn.errors import InputError
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
 ACCURACIES = ("min_accuracy", "min_map", "min_top1")
 LIMITS = ("max_latency", *ACCURACIES, "max_drop", "max_memory", "max_size")
+OPTIONS_OF_CHOOSE = (*LIMITS, "export_to", "calibration", "again")
 
 
 class Share(Number):
@@ -57,6 +62,18 @@ CHOOSE_OPTIONS: Options = (
     ),
     _limit("--max-memory", Bytes(), "The choice takes at most so much memory, with Python and the engine (200MB)."),
     _limit("--max-size", Bytes(), "The file is at most so large (2MB)."),
+    (
+        ("--export", "export_to"),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "DIR",
+            "help": "Export the checkpoint FILE to this folder first, in all installed formats in fp32 and fp16, and choose from that.",
+        },
+    ),
+    (
+        ("--calibration",),
+        {"metavar": "ADDRESS", "default": "", "help": "With --export: also in int8, with ranges from this dataset."},
+    ),
     (("--again",), {"is_flag": True, "help": "Measure even where a choice is kept."}),
 )
 
@@ -80,6 +97,24 @@ def take_limits(values: dict[str, Any]) -> Budget:
     )
 
 
+def candidates(values: dict[str, Any], say: Callable[[str], None]) -> tuple[Path, ...]:
+    """The files to choose from, exported first with --export. Raises ``InputError`` for --export of what is no single checkpoint."""
+    files, out, calibration = (values.pop(name) for name in ("files", "export_to", "calibration"))
+    if out is None:
+        if calibration:
+            raise InputError("--calibration does nothing without --export", "add --export DIR, or leave it out")
+        return tuple(files)
+    from edgecnn import shipped
+    from edgecnn.variants import export_variants
+
+    (checkpoint, *others) = (file.with_suffix(shipped.CHECKPOINT) if file.parent == shipped.FOLDER else file for file in files)
+    if others or checkpoint.suffix != shipped.CHECKPOINT or not checkpoint.is_file():
+        raise InputError("--export takes one checkpoint (.safetensors), or the name of a shipped model", "name one FILE")
+    return tuple(export_variants(checkpoint, out, calibration, say))
+
+
 def option(name: str) -> str:
     """The option of a keyword argument."""
+    if name == "export_to":
+        return "--export"
     return f"--{name.replace('_', '-')}"

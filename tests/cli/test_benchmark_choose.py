@@ -91,7 +91,7 @@ def test_nothing_keeps_to_the_limits(model: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "nothing keeps to the limits" in result.output
     assert "nearest: tiny-fp32.onnx in onnxruntime" in result.output
-    assert " MB is above --max-memory by " in result.output
+    assert " MB is above --max-memory" in result.output
     assert not [*(tmp_path / "home").rglob("*.json")]
 
 
@@ -150,6 +150,26 @@ def test_limits_without_choose_and_candidates_without_an_engine(model: Path, tmp
     )
     assert "holds no model file" in failure(choose(tmp_path))
     assert "litert does not open it" in failure(edgecnn("benchmark", model, "--choose", "--engine", "litert"))
+
+
+def test_a_checkpoint_is_exported_first(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def exported(*words: object) -> list[Path]:
+        asked.extend(words[:3])
+        return [model]
+
+    pytest.importorskip("torch")
+    monkeypatch.setattr("edgecnn.variants.export_variants", exported)
+    checkpoint = tmp_path / "net.safetensors"
+    checkpoint.touch()
+    result = choose(checkpoint, "--export", tmp_path / "out", "--calibration", "digits")
+    assert result.exit_code == 0, result.output
+    assert asked == [checkpoint, tmp_path / "out", "digits"]
+    assert "--export takes one checkpoint" in failure(choose(model, "--export", tmp_path / "out"))
+    assert "--export takes one checkpoint" in failure(choose(checkpoint, checkpoint, "--export", tmp_path / "out"))
+    assert "--calibration does nothing without --export" in failure(choose(model, "--calibration", "digits"))
+    assert "--export does nothing without --choose" in failure(edgecnn("benchmark", checkpoint, "--export", "out"))
 
 
 def run_auto(model: Path, *words: object) -> Result:
