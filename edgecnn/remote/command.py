@@ -83,9 +83,7 @@ class RunningCommand:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        # after a connection that could not be made again, the board ends the run by itself, and the same command takes it up before
-        if self._board.link.is_up or not isinstance(error, EdgeCnnError):
-            self.job.remove()
+        self.job.__exit__(kind, error, trace)
 
     def follow(self, out: Print, on_connected: Callable[[], None] = lambda: None) -> JobEnd:
         """Print what it prints until it ends. Raises the error that ended it."""

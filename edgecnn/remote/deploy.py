@@ -77,13 +77,10 @@ def activated(board: RemoteBoard, asked: Deployment, scope: str, port: int, numb
     """Switch to a release on the board, in a job, so that a cut connection does not stop it half way."""
     request: dict[str, Any] = {"service": asked.name, "number": number, "port": port, "seconds": asked.healthy_s, "new": new}
     request |= {"scope": scope if asked.service else "", "unit_name": _unit_name(asked.name)}
-    job = RemoteJob(board, f"activate-{asked.name}")
     said = bytearray()
-    try:
+    with RemoteJob(board, f"activate-{asked.name}") as job:
         job.start(JobSpec(verb="activate", request=request, lease_s=4 * asked.healthy_s + 300))
         end = job.follow(lambda name, block: said.extend(block) if name == "stdout" else None)
-    finally:
-        job.remove()
     problem = refusal_in(bytes(said))
     if problem is not None:
         raise board.refusal(problem)

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any, Final
 
+from edgecnn.errors import EdgeCnnError
 from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.link import LinkLostError, finish
 
@@ -45,11 +47,24 @@ class JobEnd:
 
 
 class RemoteJob:
-    """The job ``name`` on ``board``. ``remove`` ends it and removes what is left; call it in any case."""
+    """The job ``name`` on ``board``; leaving its ``with`` block ends it and removes what is left of it."""
 
     def __init__(self, board: RemoteBoard, name: str) -> None:
         self.board, self.name = board, f"{name}-{board.client}"
         self._offsets = {"stdout": 0, "stderr": 0}
+
+    def __enter__(self) -> RemoteJob:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Where the connection could not be made again, the board ends it by its lease, and the same command may take it up before."""
+        if error is None:
+            self.remove()
+        elif self.board.link.is_up or not isinstance(error, EdgeCnnError):
+            with suppress(LinkLostError, EdgeCnnError):
+                if not self.board.link.is_up:
+                    self.board.link.connect()
+                self.board.ask_once("remove", id=self.name)
 
     @property
     def folder(self) -> str:

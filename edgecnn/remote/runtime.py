@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import edgecnn
-from edgecnn.errors import BackendError, InputError
+from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.job import JobSpec, RemoteJob
 from edgecnn.remote.packing import own_wheel
@@ -45,15 +45,8 @@ def engine_extras(files: Iterable[Path]) -> set[str]:
 
 def existing_runtime(board: RemoteBoard, python: str) -> BoardRuntime:
     """The edgecnn that is installed for ``python`` on the board. Raises ``InputError`` where it is absent or of another version."""
-    job = RemoteJob(board, "look-" + hashlib.sha256(python.encode()).hexdigest()[:12])
-    text: list[bytes] = []
-    try:
-        job.start(JobSpec(words=[python, "-c", "import edgecnn; print(edgecnn.__version__)"]))
-        end = job.follow(lambda name, block: text.append(block) if name == "stdout" else None)
-    finally:
-        job.remove()
-    version = b"".join(text).decode(errors="replace").strip()
-    if end.exit_code or version != edgecnn.__version__:
+    version = str(board.ask("look", python=python)["version"])
+    if version != edgecnn.__version__:
         found = f"edgecnn {version}" if version else "no edgecnn"
         raise InputError(
             f"--remote-python: {python} of {board.address} has {found}, this is {edgecnn.__version__}",
@@ -99,19 +92,22 @@ def _collecting(board: RemoteBoard, extras: Iterable[str], folder: Path | None) 
 
 def _install(board: RemoteBoard, environment: str, wheels: list[Wheel], told: Told) -> None:
     size = sum(wheel.path.stat().st_size for wheel in wheels) / 1e6
+    board.ask("room", bytes=sum(wheel.path.stat().st_size + wheel.unpacked_bytes for wheel in wheels))
     told(f"{board.address}: copying {len(wheels)} packages, {size:.0f} MB")
     paths = [f"wheels/{environment}/{wheel.path.name}" for wheel in wheels]
-    for wheel, path in zip(wheels, paths, strict=True):
-        board.upload(wheel.path, path)
-    told(f"{board.address}: installing them")
-    job = RemoteJob(board, f"install-{environment}")
-    said: list[bytes] = []
     try:
-        # a job, because pip takes minutes on a slow board and the connection may break meanwhile
+        for wheel, path in zip(wheels, paths, strict=True):
+            board.upload(wheel.path, path)
+    except EdgeCnnError:
+        if board.link.is_up:  # else the same command goes on with them
+            board.ask("drop", folder=f"wheels/{environment}")
+        raise
+    told(f"{board.address}: installing them")
+    said: list[bytes] = []
+    # a job, because pip takes minutes on a slow board and the connection may break meanwhile
+    with RemoteJob(board, f"install-{environment}") as job:
         job.start(JobSpec(verb="install", request={"environment": environment, "wheels": paths}))
         end = job.follow(lambda _, block: said.append(block))
-    finally:
-        job.remove()
     if end.exit_code:
         answer = refusal_in(b"".join(said))
         if answer is not None:
@@ -122,7 +118,6 @@ def _install(board: RemoteBoard, environment: str, wheels: list[Wheel], told: To
 
 def refusal_in(said: bytes) -> dict[str, str] | None:
     """The problem with which a verb of the agent ended, by what it printed."""
-
     for line in reversed(said.decode(errors="replace").splitlines()):
         if line.startswith('{"problem"'):
             found: dict[str, str] = json.loads(line)

@@ -16,6 +16,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import Version
 
 from edgecnn.errors import InputError
+from edgecnn.remote.agent.environments import unpacked_bytes
 from edgecnn.remote.board_platform import BoardPlatform
 
 
@@ -43,6 +44,12 @@ class Wheel:
             metadata = next(name for name in packed.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1)
             text = packed.read(metadata).decode("utf-8", "replace")
         return [Requirement(line) for line in email.parser.HeaderParser().parsestr(text).get_all("Requires-Dist") or []]
+
+    @cached_property
+    def unpacked_bytes(self) -> int:
+        """What it takes on the disk where it is installed."""
+        with zipfile.ZipFile(self.path) as packed:
+            return unpacked_bytes(packed)
 
     @cached_property
     def sha256(self) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edgecnn.benchmarks.figures.relay import SlowLink
 from edgecnn.cli import main
 from edgecnn.cli.remote_options import forwarded_words
 from edgecnn.remote.agent_archive import agent_name
-from tests.remote.slow_link import SlowLink
 from tests.remote.ssh_board import SshBoard
 
 QUICK = ("--quick", "--clock", "model", "--threads", 1, "--remote-python", sys.executable)

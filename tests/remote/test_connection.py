@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edgecnn.benchmarks.figures.relay import SlowLink
 from edgecnn.errors import InputError
 from edgecnn.remote.address import parse_address
 from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.link import SSH
-from tests.remote.slow_link import SlowLink
 from tests.remote.ssh_board import SshBoard
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -138,11 +139,27 @@ def test_a_board_whose_agent_breaks(board: RemoteBoard) -> None:
         board.ask("no-such-verb")
 
 
-def test_a_quiet_job_is_kept_alive(board: RemoteBoard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn.remote.job.HEARTBEAT_S", 0.2)
+def test_the_lease_of_a_quiet_job_is_renewed(board: RemoteBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecnn.remote.job.HEARTBEAT_S", 0.05)
     job = RemoteJob(board, "quiet")
-    started = time.monotonic()
-    job.start(JobSpec(words=["sleep", "2"], lease_s=1.0))
+    job.start(
+        JobSpec(
+            words=python(
+                "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)", tmp_path / "end"
+            )
+        )
+    )
+    lease = Path(board.root, "jobs", job.name, "lease")
+
+    def end_after_two_renewals() -> None:
+        times = {lease.stat().st_mtime_ns}
+        while len(times) < 3:
+            times.add(lease.stat().st_mtime_ns)
+            time.sleep(0.01)
+        (tmp_path / "end").touch()
+
+    watching = threading.Thread(target=end_after_two_renewals)
+    watching.start()
     assert job.follow(Seen()) == JobEnd(0, "ended")
-    assert time.monotonic() - started > 1.9
+    watching.join()
     job.remove()

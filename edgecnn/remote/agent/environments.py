@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
-from edgecnn.remote.agent.files import read_json, write_json
+from edgecnn.remote.agent.files import write_json
 from edgecnn.remote.agent.places import check_space, inside, made, root_of
+from edgecnn.remote.agent.tidy import MARK
 
-MARK = ".complete"
-UNUSED_DAYS = 30
 PROOF = "import numpy, cv2, click, onnxruntime"
 
 
@@ -39,19 +38,35 @@ def find(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def look(request: dict[str, Any]) -> dict[str, Any]:
+    """The version of edgecnn that ``python`` has installed; "" for none."""
+    try:
+        done = _run([request["python"], "-c", "import edgecnn; print(edgecnn.__version__)"], clean=False)
+    except OSError:
+        return {"version": ""}
+    return {"version": "" if done.returncode else done.stdout.strip()}
+
+
+def room(request: dict[str, Any]) -> dict[str, Any]:
+    """Raise ``InputError`` where ``bytes`` do not fit on the disk."""
+    check_space(root_of(request), request["bytes"])
+    return {"bytes": request["bytes"]}
+
+
 def install(request: dict[str, Any]) -> dict[str, Any]:
     """Make the environment ``environment`` of the wheels ``wheels``, of which one is pip; paths are below the root."""
     root = root_of(request)
     folder = root / "envs" / request["environment"]
     wheels = [inside(root, name) for name in request["wheels"]]
-    with _locked(folder):
-        if not _used(folder):
-            check_space(folder, sum(map(_unpacked_bytes, wheels)))
-            with _removed_after_failure(folder):
-                _make(folder, wheels)
-            _remove_unused(root)
-    for wheel in wheels:
-        shutil.rmtree(wheel.parent, ignore_errors=True)
+    try:
+        with _locked(folder):
+            if not _used(folder):
+                check_space(folder, sum(map(_unpacked_bytes, wheels)))
+                with _removed_after_failure(folder):
+                    _make(folder, wheels)
+    finally:
+        for wheel in wheels:
+            shutil.rmtree(wheel.parent, ignore_errors=True)
     return {"environment": True}
 
 
@@ -59,13 +74,16 @@ def unpack(request: dict[str, Any]) -> dict[str, Any]:
     """Unpack edgecnn's wheel into the folder of its digest."""
     root = root_of(request)
     folder, wheel = root / "code" / request["code"], inside(root, request["wheel"])
-    with _locked(folder):
-        if not _used(folder):
+    if _used(folder):
+        return {"code": True}
+    try:
+        with _locked(folder):
             check_space(folder, _unpacked_bytes(wheel))
             with _removed_after_failure(folder), zipfile.ZipFile(wheel) as packed:
                 packed.extractall(folder)
                 write_json(folder / MARK, {"time": time.time()})
-    wheel.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(wheel.parent, ignore_errors=True)
     return {"code": True}
 
 
@@ -88,8 +106,9 @@ def _make(folder: Path, wheels: Sequence[Path]) -> None:
     write_json(folder / MARK, {"time": time.time(), "wheels": [wheel.name for wheel in wheels]})
 
 
-def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+def _run(words: list[str], *, clean: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command, ``clean`` without settings for pip and Python that this user may have."""
+    environment = {name: value for name, value in os.environ.items() if not clean or not name.startswith(("PIP_", "PYTHON"))}
     environment["ORT_DISABLE_TELEMETRY"] = "1"  # as edgecnn does before it imports the engine
     return subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
@@ -112,31 +131,22 @@ def _last_line(text: str) -> str:
 
 
 def _used(folder: Path) -> bool:
-    """Whether an installation is complete; the time of its last use is kept for ``_remove_unused``."""
+    """Whether an installation is complete; the time of its last use is kept for ``tidy``."""
     with contextlib.suppress(OSError):
         os.utime(folder / MARK)
         return True
     return False
 
 
-def _remove_unused(root: Path) -> None:
-    """Remove what no service uses and nobody has used for a month."""
-    held = {
-        part
-        for path in root.glob("services/*/releases/*/release.json")
-        for part in ((read_json(path) or {}).get("environment"), (read_json(path) or {}).get("code"))
-    }
-    for folder in [*root.glob("envs/*"), *root.glob("code/*")]:
-        mark = folder / MARK
-        unused = mark.is_file() and time.time() - mark.stat().st_mtime > UNUSED_DAYS * 86400
-        if unused and folder.name not in held:
-            shutil.rmtree(folder, ignore_errors=True)
+def unpacked_bytes(packed: zipfile.ZipFile) -> int:
+    """What the files of a wheel take on a disk."""
+    # a file of a few bytes takes a block of 4 kB, and each .py gets a .pyc
+    return sum(-(-each.file_size // 4096) * 4096 * (2 if each.filename.endswith(".py") else 1) for each in packed.infolist())
 
 
 def _unpacked_bytes(wheel: Path) -> int:
     with zipfile.ZipFile(wheel) as packed:
-        # a file of a few bytes takes a block of 4 kB, and each .py gets a .pyc
-        return sum(-(-each.file_size // 4096) * 4096 * (2 if each.filename.endswith(".py") else 1) for each in packed.infolist())
+        return unpacked_bytes(packed)
 
 
 @contextlib.contextmanager

@@ -53,6 +53,12 @@ def receive(request: dict[str, Any]) -> dict[str, Any]:
     return {"size": size, "complete": True}
 
 
+def drop(request: dict[str, Any]) -> dict[str, Any]:
+    """Remove ``folder`` with all that is in it."""
+    shutil.rmtree(inside(root_of(request), request["folder"]), ignore_errors=True)
+    return {"folder": request["folder"]}
+
+
 def listing(request: dict[str, Any]) -> dict[str, Any]:
     """All regular files below ``folder``: name, size and SHA-256."""
     folder = inside(root_of(request), request["folder"])

@@ -14,6 +14,7 @@ from typing import Any
 from edgecnn.errors import BackendError
 from edgecnn.remote.agent.files import read_json, write_json
 from edgecnn.remote.agent.places import check_space, inside, made, root_of
+from edgecnn.remote.agent.tidy import tidy
 
 START_S = 20.0
 
@@ -27,6 +28,7 @@ def start(request: dict[str, Any]) -> dict[str, Any]:
     root, folder = root_of(request), job_folder(request)
     if (folder / "spec.json").exists() and (is_alive(folder) or (folder / "state.json").exists()):
         return {"new": False}
+    tidy(root)
     check_space(root, 0)
     shutil.rmtree(folder, ignore_errors=True)
     made(folder / "out")

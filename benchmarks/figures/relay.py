@@ -1,4 +1,4 @@
-"""A link between this machine and a board, with a limited rate, that can be cut after a number of bytes."""
+"""A TCP relay to a board with a limited rate, which can be cut: for the figure `remote` and for tests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ BLOCK = 4096
 
 
 class SlowLink:
-    """Relays TCP connections to ``port`` of this machine; at most ``rate`` bytes per second to the board.
+    """Relays TCP connections to ``port`` of ``host``; at most ``rate`` bytes per second to the board.
 
     ``cut_at`` are numbers of bytes sent to the board, over all connections, at which all connections are cut.
     """
 
-    def __init__(self, port: int, rate: float | None = None, cut_at: tuple[int, ...] = ()) -> None:
-        self._target, self._rate, self._cut_at = port, rate, list(cut_at)
+    def __init__(self, port: int, rate: float | None = None, cut_at: tuple[int, ...] = (), host: str = "127.0.0.1") -> None:
+        self._target = (host, port)
+        self._rate, self._cut_at = rate, list(cut_at)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.sent = self.cuts = self.accepted = 0
@@ -27,9 +28,11 @@ class SlowLink:
 
     @property
     def address(self) -> str:
+        """What --host takes."""
         return f"127.0.0.1:{self.port}"
 
     def cut(self) -> None:
+        """End all connections; new ones are relayed."""
         with self._lock:
             for each in self._open:
                 with suppress(OSError):
@@ -38,6 +41,7 @@ class SlowLink:
             self.cuts += 1
 
     def close(self) -> None:
+        """End all connections, and take no new ones."""
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits
         self._listening.close()
@@ -47,7 +51,7 @@ class SlowLink:
         while True:
             try:
                 near, _ = self._listening.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.create_connection(self._target)
             except OSError:
                 return
             with self._lock:
