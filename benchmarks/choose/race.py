@@ -143,21 +143,16 @@ class Race:
             self._time([entry for entry in entries if not entry.out or entry.rounds], LONG_S)
 
     def usable(self) -> list[Racer]:
-        """The candidates that ran and were not found inexact, the fastest first."""
-        return sorted((entry for entry in self.entries if entry.rounds and not entry.out), key=lambda entry: entry.estimate_ms)
+        """The candidates that ran and were not found inexact."""
+        return [entry for entry in self.entries if entry.rounds and not entry.out]
 
-    def second(self, chosen: Sequence[Racer], tries: int = 3) -> Racer | None:
-        """The fastest candidate of another variant than those ``chosen`` that is exact enough; None without one.
-
-        At most so many are judged.
-        """
-        variants = {entry.candidate.variant for entry in chosen}
+    def second(self, chosen: Racer, tries: int = 3) -> Racer | None:
+        """The fastest candidate of another variant than ``chosen`` that is exact enough; None without one. So many are judged at most."""
         for _ in range(tries):
-            others = [entry for entry in self.usable() if entry.candidate.variant not in variants]
-            if not others:
-                return None
-            if self._is_exact(others[0].candidate):
-                return others[0]
+            others = [entry for entry in self.usable() if entry.candidate.variant != chosen.candidate.variant]
+            best = min(others, key=lambda entry: ratio(entry, chosen).value, default=None)
+            if best is None or self._is_exact(best.candidate):
+                return best
         return None
 
     def _enter(self, candidate: RunCandidate) -> None:

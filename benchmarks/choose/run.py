@@ -12,7 +12,7 @@ from edgecnn.benchmarks.choose.candidates import EngineVariant, further_precisio
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.decision import Decision, Option, best_of, decide
 from edgecnn.benchmarks.choose.inputs import Inputs, check_cards
-from edgecnn.benchmarks.choose.race import Race, Racer
+from edgecnn.benchmarks.choose.race import ALIKE, Race, Racer, ratio
 from edgecnn.benchmarks.choose.trials import Processes, RealTrials
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import display_names, file_size
@@ -97,12 +97,13 @@ def _variants(
 
 
 def _complete(race: Race, finalists: Sequence[Racer], options: Callable[[], Sequence[Option]]) -> None:
-    """Find the second, and time it and the best file of each precision with the fastest finalist: the report compares them."""
+    """Find the second, and time it and the best file of each precision with the fastest finalists: the report compares them."""
     if not finalists:
         return
-    second = race.second(finalists[:1])
+    first, second = finalists[0], race.second(finalists[0])
+    alike = [entry for entry in finalists if ratio(entry, first).value <= ALIKE]
     best = [best_of(options(), precision) for precision in ("fp32", "int8")]
-    compared = [finalists[0], second, *(option.entry for option in best if option is not None)]
+    compared = [*alike, second, *(option.entry for option in best if option is not None)]
     race.compare(list({id(entry): entry for entry in compared if entry is not None}.values()))
 
 

@@ -35,7 +35,7 @@ def test_only_what_may_win_is_judged() -> None:
     made, finalists = race(trials)
     assert finalists == [RunCandidate(INT8, 2)]
     assert trials.judged == [INT8]
-    second = made.second([made.entries[1]])
+    second = made.second(made.entries[1])
     assert second is not None
     assert second.candidate.variant == BF16
 
