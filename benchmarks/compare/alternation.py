@@ -3,6 +3,9 @@
 The unit of the statistics is a pair of processes, not a round: each start of a process places its memory anew, which shifts all of
 its samples by up to some percent, and rounds of one pair share that shift. Within a pair, neighbouring rounds share the state of
 the machine, and the order A B B A cancels a steady drift (Kalibera and Jones, Rigorous Benchmarking in Reasonable Time, ISMM 2013).
+
+Beside the latency, the processor time of the same calls is compared: where other programs take the processor away in most calls, a
+latency says little, and the processor time still shows whether a file computes more.
 """
 
 from __future__ import annotations
@@ -25,14 +28,20 @@ from edgecnn.types import nearest_rank
 
 Opener = Callable[[], ModelProcess]
 Values = Mapping[str, float]
-"""Medians of one process by quantity: clocks and ``cold_start`` in milliseconds, ``memory`` in MiB."""
+"""Medians of one process by quantity: clocks, their processor times and ``cold_start`` in milliseconds, ``memory`` in MiB."""
+
+
+def processor(clock: Clock) -> str:
+    """The name of the processor time of a clock."""
+    return f"{clock}_processor"
 
 
 @dataclass(frozen=True, slots=True)
 class PairPlan:
     """How long to measure: after each number of pairs in ``looks`` the result is judged, and measuring ends once it is certain.
 
-    Certain is a difference that is shown, or an interval within ``precise`` of its middle (a share). The error that the
+    Certain is a latency that shows a difference, or has an interval within ``precise`` of its middle (a share); and where the
+    interval of the latency stays beyond ``hopeless``, a processor time that does one of these. The error that the
     confidence allows is shared among the looks, so that looking several times does not raise it (Bonferroni). ``rounds`` are those
     of each file in each pair, an even number.
     """
@@ -43,6 +52,7 @@ class PairPlan:
     round_s: float = 0.1
     warm_up_s: float = 0.3
     precise: float = 0.01
+    hopeless: float = 0.05
     confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
@@ -116,9 +126,20 @@ def measure_alternation(
 
 
 def certain(found: Alternation, clocks: Sequence[Clock], plan: PairPlan) -> bool:
-    """Whether each clock shows a difference or has a narrow interval."""
-    intervals = [found.interval(clock, plan.look_confidence) for clock in clocks]
-    return all(one is not None and (one.shown or one.reach < 1 + plan.precise) for one in intervals)
+    """Whether measuring on would add little: see ``PairPlan``."""
+    return all(_clock_certain(found, clock, plan) for clock in clocks)
+
+
+def _clock_certain(found: Alternation, clock: Clock, plan: PairPlan) -> bool:
+    latency, spent = (found.interval(name, plan.look_confidence) for name in (clock, processor(clock)))
+    if latency is None or spent is None:
+        return False
+    hopeless = latency.reach > 1 + plan.hopeless
+    return _decided(latency, plan) or (hopeless and _decided(spent, plan))
+
+
+def _decided(change: RatioInterval, plan: PairPlan) -> bool:
+    return change.shown or change.reach < 1 + plan.precise
 
 
 def _so_far(found: Alternation, clocks: Sequence[Clock], plan: PairPlan) -> str:
@@ -142,25 +163,29 @@ def _measure_pair(
         medians = [_load_values(sides[side]) for side in (0, 1)]
         ratios = {name: medians[1][name] / medians[0][name] for name in medians[0]}
         for clock in clocks:
-            rounds = _rounds(sides, clock, first, plan)
-            for side in (0, 1):
-                medians[side][clock] = nearest_rank(rounds[side], 50)
-            ratios[clock] = math.exp(float(np.median(np.log(rounds[1]) - np.log(rounds[0]))))
+            for name, rounds in _rounds(sides, clock, first, plan).items():
+                for side in (0, 1):
+                    medians[side][name] = nearest_rank(rounds[side], 50)
+                ratios[name] = math.exp(float(np.median(np.log(rounds[1]) - np.log(rounds[0]))))
     found.before.append(medians[0])
     found.after.append(medians[1])
     found.ratios.append(ratios)
 
 
-def _rounds(sides: Mapping[int, ModelProcess], clock: Clock, first: int, plan: PairPlan) -> list[list[float]]:
-    """The medians of the rounds of both files, in milliseconds, in the order A B B A."""
+def _rounds(
+    sides: Mapping[int, ModelProcess], clock: Clock, first: int, plan: PairPlan
+) -> dict[str, tuple[list[float], list[float]]]:
+    """The medians of the rounds of both files in milliseconds, in the order A B B A, of the clock and of its processor time."""
     for process in sides.values():
         process.ask("warm_up", clock=clock, protocol=plan.protocol)
-    medians: list[list[float]] = [[], []]
+    medians: dict[str, tuple[list[float], list[float]]] = {clock: ([], []), processor(clock): ([], [])}
     for turn in range(plan.rounds):
         start = first if turn % 2 == 0 else 1 - first
         for side in (start, 1 - start):
-            samples = sides[side].ask("measure", clock=clock, protocol=plan.protocol).samples_ms
-            medians[side].append(nearest_rank(samples, 50))
+            times = sides[side].ask("measure_with_processor", clock=clock, protocol=plan.protocol)
+            for name, samples in zip(medians, times, strict=True):
+                # a clock that counts in steps may show none: a tiny time instead of zero, which has no logarithm
+                medians[name][side].append(max(nearest_rank(samples, 50), 1e-6))
     return medians
 
 

@@ -14,6 +14,7 @@ Direction = Literal["better", "worse", "none", "unknown"]
 WORDS = {
     "latency": ("faster", "slower"),
     "start": ("faster", "slower"),
+    "processor": ("less", "more"),
     "throughput": ("higher", "lower"),
     "size": ("smaller", "larger"),
     "memory": ("less", "more"),

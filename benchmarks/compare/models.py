@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, measure_alternation
+from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, measure_alternation, processor
 from edgecnn.benchmarks.compare.comparison import Comparison, undecided_notes
 from edgecnn.benchmarks.compare.finding import Finding, Limits
 from edgecnn.benchmarks.compare.quantities import accuracy_findings, exact, latency_finding, plain, ratio_direction
@@ -18,10 +18,14 @@ from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.measurement import load_all, score_file, store_inputs
 from edgecnn.benchmarks.measure.process import ModelProcess
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.protocol import Clock
 from edgecnn.benchmarks.measure.record import display_names, file_size
 from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.runtime.backends import file_format
+
+# A share: peaks of memory hardly vary, so an interval shows a few pages, which mean nothing.
+TINY_MEMORY = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +85,40 @@ def _compare_two(
     if accuracies[0] is not None and accuracies[1] is not None:
         findings += accuracy_findings(file, accuracies[0], accuracies[1])
     method = f"{len(found.ratios)} pairs of processes in alternation, {config.engine_threads} threads, {config.device}"
-    judged = tuple(map(limits.judge, findings))
+    judged = judge_all(findings, limits)
     notes = (*_notes(found, config, plan), *undecided_notes(judged, limits))
     comparison = Comparison(names[0], names[1], method, judged, notes, found.noise)
     return ModelComparison(comparison, found, inputs)
 
 
-def latency_findings(file: str, found: Alternation, clocks: tuple[str, ...], plan: PairPlan) -> list[Finding]:
+def latency_findings(file: str, found: Alternation, clocks: tuple[Clock, ...], plan: PairPlan) -> list[Finding]:
     """The findings of what was measured in alternation: clocks, cold start and memory."""
     rows = []
     for clock in clocks:
         rows.append(latency_finding(file, f"{clock} p50", *found.medians(clock), found.interval(clock, plan.look_confidence)))
+        spent = found.interval(processor(clock), plan.look_confidence)
+        row = plain(file, "processor", f"{clock} processor time", "ms", *found.medians(processor(clock)))
+        rows.append(replace(row, change=spent, direction=ratio_direction(spent)))
     for name, kind, title, unit in (("cold_start", "start", "cold start", "ms"), ("memory", "memory", "peak memory", "MiB")):
         change = found.interval(name, plan.look_confidence)
         row = plain(file, kind, title, unit, *found.medians(name))
-        rows.append(replace(row, change=change, direction=ratio_direction(change)))
+        tiny = kind == "memory" and change is not None and abs(change.value - 1) < TINY_MEMORY
+        rows.append(replace(row, change=change, direction="none" if tiny else ratio_direction(change)))
     return rows
+
+
+def judge_all(findings: Sequence[Finding], limits: Limits) -> tuple[Finding, ...]:
+    """The findings judged; a processor time counts only where the latency before it shows nothing.
+
+    More processor time in less time is the aim of more threads; where the latency is lost in noise, it is the best that is known.
+    """
+    judged: list[Finding] = []
+    for finding in findings:
+        own = limits.judge(finding)
+        if own.kind == "processor" and judged[-1].direction in {"better", "worse"}:
+            own = replace(own, regression=False)
+        judged.append(own)
+    return tuple(judged)
 
 
 def _inputs_and_accuracy(

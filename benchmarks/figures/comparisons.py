@@ -32,8 +32,10 @@ from edgecnn.benchmarks.measure.process import CHILD, LoadOptions, ModelProcess
 from edgecnn.benchmarks.measure.protocol import FULL
 from edgecnn.benchmarks.report.document import to_document
 from edgecnn.columns import align_columns
+from edgecnn.errors import InputError
 from edgecnn.files import check_writable
 from edgecnn.shipped import artifact
+from edgecnn.text_files import read_text
 
 SLOWED = "edgecnn.benchmarks.figures.slow_child"
 SEPARATE = dataclasses.replace(FULL, name="separate", duration_s=4.0, cold_starts=1)
@@ -52,7 +54,8 @@ def in_alternation(file: Path, planted: float, count: int, plan: PairPlan, threa
             started = monotonic()
             openers = partial(ModelProcess, file, load), partial(ModelProcess, file, load, program)
             found = measure_alternation(*openers, folder, ("model",), plan)
-            rows.append(_row(latency_findings(file.name, found, ("model",), plan)[0], monotonic() - started, found))
+            latency, spent, *_ = latency_findings(file.name, found, ("model",), plan)
+            rows.append({**_row(latency, monotonic() - started, found), "processor": _interval(spent)})
             click.echo(line(rows[-1]))
     return rows
 
@@ -72,33 +75,62 @@ def separately(file: Path, count: int, threads: int) -> list[Row]:
 
 
 def _row(finding: Finding, seconds: float, found: Alternation | None = None) -> Row:
-    change = finding.change
-    assert change is not None
-    row = {"verdict": finding.verdict, "ratio": change.value, "low": change.low, "high": change.high, "seconds": seconds}
+    row = {**_interval(finding), "seconds": seconds}
     if found is None:
         return row
     return {**row, "pairs": len(found.ratios), "noise": list(found.noise), "ratios": [own["model"] for own in found.ratios]}
 
 
+def _interval(finding: Finding) -> Row:
+    change = finding.change
+    assert change is not None
+    return {"verdict": finding.verdict, "ratio": change.value, "low": change.low, "high": change.high}
+
+
 def line(row: Row) -> str:
     """One comparison for a terminal."""
     words = [f"{row['ratio']:.4f}", f"{row['low']:.4f} to {row['high']:.4f}", f"{row['seconds']:.0f} s", row["verdict"]]
-    return align_columns([[*words, "; ".join(row.get("noise", []))]], left=5)
+    if "processor" in row:
+        own = row["processor"]
+        words.append(f"processor time {own['ratio']:.4f}, {own['low']:.4f} to {own['high']:.4f}, {own['verdict']}")
+    return align_columns([[*words, "; ".join(row.get("noise", []))]], left=len(words) + 1)
 
 
 def right(rows: Sequence[Row], planted: float) -> int:
-    """How many verdicts are right: slower where a slowdown was planted, else neither faster nor slower."""
-    return sum(row["verdict"] == "slower" if planted else row["verdict"] not in {"faster", "slower"} for row in rows)
+    """How many comparisons are right: slower where a slowdown was planted, else neither faster nor slower."""
+    words = {"slower", "more"} if planted else {"faster", "slower", "less", "more"}
+    return sum((said(row) in words) == bool(planted) for row in rows)
+
+
+def said(row: Row) -> str:
+    """The verdict on the latency, or where that shows no difference, the one on the processor time."""
+    if row["verdict"] in {"faster", "slower"} or "processor" not in row:
+        return str(row["verdict"])
+    return str(row["processor"]["verdict"])
+
+
+def _added(path: Path, settings: Row) -> list[Row]:
+    """The rows of a record; raises ``InputError`` where it was made with other settings."""
+    found = json.loads(read_text(path))
+    if any(found.get(key) != value for key, value in settings.items()):
+        raise InputError(f"--add: {path} was made with other settings", "add records of the same kind")
+    rows: list[Row] = found["rows"]
+    return rows
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--planted", type=click.FloatRange(0), default=0.0, metavar="PERCENT", help="Planted slowdown of the second side.")
-@click.option("--count", type=click.IntRange(1), default=20, show_default=True, help="Comparisons.")
+@click.option("--count", type=click.IntRange(0), default=20, show_default=True, help="Comparisons.")
 @click.option("--separate", is_flag=True, help="Compare two whole runs, as from two records.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of the engine.")
+@click.option(
+    "--add", type=click.Path(path_type=Path, exists=True), multiple=True, help="Records of the same kind whose rows are added."
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Record everything here.")
-def command(file: Path, planted: float, count: int, separate: bool, threads: int, json_path: Path | None) -> None:
+def command(
+    file: Path, planted: float, count: int, separate: bool, threads: int, add: tuple[Path, ...], json_path: Path | None
+) -> None:
     """Compare FILE, a model file or the name of a shipped model, with itself."""
     if separate and planted:
         raise click.UsageError("--separate compares a file with itself; leave --planted out")
@@ -107,10 +139,11 @@ def command(file: Path, planted: float, count: int, separate: bool, threads: int
     plan = PairPlan()
     own = artifact(file)
     rows = separately(own, count, threads) if separate else in_alternation(own, planted / 100, count, plan, threads)
-    click.echo(f"right: {right(rows, planted)} of {count}")
+    settings = {"file": own.name, "planted_percent": planted, "separate": separate, "threads": threads}
+    rows += [row for path in add for row in _added(path, settings)]
+    click.echo(f"right: {right(rows, planted)} of {len(rows)}")
     if json_path is not None:
-        settings = {"file": own.name, "planted_percent": planted, "separate": separate, "threads": threads}
-        content = {**settings, "right": right(rows, planted), "count": count, "plan": dataclasses.asdict(plan), "rows": rows}
+        content = {**settings, "right": right(rows, planted), "count": len(rows), "plan": dataclasses.asdict(plan), "rows": rows}
         figure.record(json_path, "comparisons", content)
 
 

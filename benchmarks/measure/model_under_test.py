@@ -14,7 +14,7 @@ from edgecnn.benchmarks.measure.frame_age import FrameAgeRound, live_round
 from edgecnn.benchmarks.measure.inputs import MAX_INPUT_BYTES, load_stored
 from edgecnn.benchmarks.measure.load import LoadSamples, Step, closed_loop, multi_stream, offline, paced
 from edgecnn.benchmarks.measure.protocol import Clock, Protocol
-from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, warm_up
+from edgecnn.benchmarks.measure.timing import WarmUp, measure_round, measure_with_processor, warm_up
 from edgecnn.card import Decode, ModelCard
 from edgecnn.metrics import Score
 from edgecnn.preprocess import preparer
@@ -80,6 +80,10 @@ class ModelUnderTest:
         stages: dict[str, list[float]] = {}
         samples = measure_round(self._step(clock, stages), runs, seconds)
         return RoundSamples(samples, {name: values[-len(samples) :] for name, values in stages.items()})
+
+    def measure_with_processor(self, clock: Clock, protocol: Protocol) -> tuple[list[float], list[float]]:
+        """One round of the model or task clock: milliseconds of each call, and of processor time."""
+        return measure_with_processor(self._step(clock, {}), protocol.runs_per_round, protocol.seconds_per_round)
 
     def throughput(self, clock: Clock, seconds: float) -> float:
         """Frames per second with as many threads as the backend supports, for ``seconds`` seconds and at least one frame per thread."""

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, certain, measure_alternation
-from edgecnn.benchmarks.compare.finding import Limits
-from edgecnn.benchmarks.compare.models import compare_models
+from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, certain, measure_alternation, processor
+from edgecnn.benchmarks.compare.finding import Finding, Limits
+from edgecnn.benchmarks.compare.interval import RatioInterval
+from edgecnn.benchmarks.compare.models import compare_models, judge_all
+from edgecnn.benchmarks.compare.quantities import latency_finding
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
-from edgecnn.benchmarks.measure.model_under_test import RoundSamples
 from edgecnn.benchmarks.measure.process import LoadReport
 from edgecnn.errors import InputError
 
@@ -42,10 +43,11 @@ class MadeUpProcess:
         self.load_report = LoadReport(cold, 80 + machine.random.normal(), None, 1)  # type: ignore[arg-type]
 
     def ask(self, name: str, **_: Any) -> Any:
-        if name == "measure":
+        if name == "measure_with_processor":
             shift, random = self.machine.step(), self.machine.random
             samples = self.level * np.exp(shift) * (1 + random.gamma(2, 0.01, 30))
-            return RoundSamples((samples * np.where(random.random(30) < 0.1, 1 + random.pareto(1.2, 30), 1)).tolist())
+            samples *= np.where(random.random(30) < 0.1, 1 + random.pareto(1.2, 30), 1)
+            return samples.tolist(), (self.level * (1 + random.gamma(2, 0.01, 30))).tolist()
         return None
 
     def __enter__(self) -> MadeUpProcess:
@@ -65,14 +67,22 @@ def measured(machine: Machine, factor: float, plan: PairPlan) -> Alternation:
 PLAN = PairPlan()
 
 
+def said(found: Alternation) -> int:
+    """1 for slower, -1 for faster, 0 for no difference: by the latency, else by the processor time."""
+    for name in ("model", processor("model")):
+        own = found.interval(name, PLAN.look_confidence)
+        assert own is not None
+        if own.shown:
+            return 1 if own.value > 1 else -1
+    return 0
+
+
 @pytest.mark.parametrize("deviation", [0.002, 0.05, 0.3])
 def test_equal_files_are_rarely_called_different(deviation: float) -> None:
     """99 % confidence: at most 4 of 100 by chance (a probability of 0.4 % to have more)."""
     found = 0
     for seed in range(100):
-        own = measured(Machine(seed, deviation), 1.0, PLAN).interval("model", PLAN.look_confidence)
-        assert own is not None
-        found += own.shown
+        found += said(measured(Machine(seed, deviation), 1.0, PLAN)) != 0
     assert found <= 4
 
 
@@ -80,9 +90,7 @@ def test_equal_files_are_rarely_called_different(deviation: float) -> None:
 def test_a_planted_difference_is_found(factor: float, deviation: float, least: int) -> None:
     found = 0
     for seed in range(20):
-        own = measured(Machine(seed, deviation), factor, PLAN).interval("model", PLAN.look_confidence)
-        assert own is not None
-        found += own.shown and (own.value > 1) == (factor > 1)
+        found += said(measured(Machine(seed, deviation), factor, PLAN)) == (1 if factor > 1 else -1)
     assert found >= least
 
 
@@ -93,7 +101,7 @@ def test_rounds_go_a_b_b_a_and_pairs_begin_with_the_other_file() -> None:
         name = ""
 
         def ask(self, name: str, **values: Any) -> Any:
-            order.extend([self.name] if name == "measure" else [])
+            order.extend([self.name] if name == "measure_with_processor" else [])
             return super().ask(name, **values)
 
     def opener(name: str) -> Callable[[], Any]:
@@ -113,7 +121,31 @@ def test_measuring_ends_as_soon_as_the_result_is_certain() -> None:
     quiet = measured(Machine(1, 0.001), 1.3, PLAN)
     assert len(quiet.ratios) == PLAN.looks[0]
     assert certain(quiet, ("model",), PLAN)
-    assert len(measured(Machine(1, 0.3), 1.0, PLAN).ratios) == PLAN.looks[-1]
+    assert len(measured(Machine(1, 0.02), 1.0, PLAN).ratios) == PLAN.looks[-1]
+
+
+def test_where_noise_hides_the_latency_the_processor_time_shows_a_slowdown() -> None:
+    noisy = measured(Machine(1, 0.4), 1.1, PLAN)
+    latency, spent = (noisy.interval(name, PLAN.look_confidence) for name in ("model", processor("model")))
+    assert latency is not None
+    assert spent is not None
+    assert not latency.shown
+    assert spent.low > 1.05
+    assert len(noisy.ratios) == PLAN.looks[0]  # the latency would stay as uncertain
+
+
+def test_a_processor_time_is_a_regression_only_where_the_latency_shows_nothing() -> None:
+    def rows(latency: RatioInterval) -> list[bool]:
+        spent = RatioInterval(1.2, 1.15, 1.25)
+        found = (
+            latency_finding("a", "model p50", 1.0, latency.value, latency),
+            Finding("a", "processor", "model processor time", "ms", 1.0, 1.2, spent, "worse"),
+        )
+        return [one.regression for one in judge_all(found, Limits(0.05))]
+
+    assert rows(RatioInterval(1.1, 0.8, 1.5)) == [False, True]  # lost in noise
+    assert rows(RatioInterval(0.7, 0.6, 0.8)) == [False, False]  # faster with more threads
+    assert rows(RatioInterval(1.2, 1.1, 1.3)) == [True, False]
 
 
 def test_the_confidence_is_shared_among_the_looks() -> None:
@@ -137,7 +169,9 @@ def test_two_files_are_measured_in_alternation(classifier: Path, tmp_path: Path)
     (found,) = compare_models(config, Limits(0.05), BRIEF)
     assert [one.title for one in found.comparison.findings] == [
         "model p50",
+        "model processor time",
         "task p50",
+        "task processor time",
         "cold start",
         "peak memory",
         "file size",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import perf_counter, sleep
+from time import process_time
 from typing import Any
 
 import pytest
@@ -13,21 +13,24 @@ from click.testing import CliRunner
 from edgecnn.benchmarks.compare.alternation import PairPlan
 from edgecnn.benchmarks.figures import comparisons, harness_overhead
 from edgecnn.benchmarks.figures.slow_child import SlowedBackend
+from edgecnn.errors import InputError
 
 
-class Sleeper:
+class Worker:
     concurrency = 3
 
     def run(self, _: Any) -> str:
-        sleep(0.01)
+        until = process_time() + 0.01
+        while process_time() < until:
+            pass
         return "outputs"
 
 
 def test_a_slowed_backend_computes_on_for_its_share() -> None:
-    slowed = SlowedBackend(Sleeper(), 2.0)
-    started = perf_counter()
+    slowed = SlowedBackend(Worker(), 2.0)
+    started = process_time()
     assert slowed.run({}) == "outputs"
-    assert perf_counter() - started >= 0.03
+    assert process_time() - started >= 0.03
     assert slowed.concurrency == 3
 
 
@@ -35,6 +38,9 @@ def test_right_verdicts() -> None:
     rows = [{"verdict": word} for word in ("slower", "faster", "no difference shown", "too noisy to say")]
     assert comparisons.right(rows, 0) == 2
     assert comparisons.right(rows, 10) == 1
+    hidden = {"verdict": "no difference shown", "processor": {"verdict": "more"}}
+    assert (comparisons.right([hidden], 0), comparisons.right([hidden], 10)) == (0, 1)
+    assert comparisons.said({"verdict": "faster", "processor": {"verdict": "more"}}) == "faster"
 
 
 def test_a_planted_slowdown_shows_and_is_recorded(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +54,17 @@ def test_a_planted_slowdown_shows_and_is_recorded(classifier: Path, tmp_path: Pa
     record = json.loads(out.read_text())
     assert (record["figure"], record["right"], record["rows"][0]["verdict"]) == ("comparisons", 1, "slower")
     assert record["rows"][0]["ratio"] > 2
+    again = tmp_path / "again.json"
+    words = [str(classifier), "--planted", "2000", "--count", "0", "--add", str(out), "--add", str(out), "--json", str(again)]
+    assert CliRunner().invoke(comparisons.command, words, catch_exceptions=False).exit_code == 0
+    assert json.loads(again.read_text())["count"] == 2
+    with pytest.raises(InputError, match="other settings"):
+        CliRunner().invoke(
+            comparisons.command,
+            [str(classifier), "--count", "0", "--add", str(out)],
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
 
 
 def test_the_overhead_is_measured_on_a_real_session(tmp_path: Path) -> None:
