@@ -52,11 +52,12 @@ class Trials(Protocol):
 
 @dataclass(slots=True)
 class Racer:
-    """A candidate with its rounds by turn in milliseconds; ``out`` says why it can't be chosen, "" while it can."""
+    """A candidate with its rounds by turn in milliseconds; ``out``: why it can't be chosen, "" while it can; ``fix``: what mends it."""
 
     candidate: RunCandidate
     rounds: dict[int, tuple[float, ...]] = field(default_factory=dict)
     out: str = ""
+    fix: str = ""
 
     @property
     def latency(self) -> Latency:
@@ -171,7 +172,7 @@ class Race:
         except InputError:
             raise
         except EdgeCnnError as error:
-            entry.out = error.problem
+            entry.out, entry.fix = error.problem, error.fix
 
     def _contenders(self) -> list[Racer]:
         """Usable entries that are not clearly slower than the fastest one known to be exact enough, or than any where none is known."""

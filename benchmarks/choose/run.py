@@ -126,5 +126,5 @@ def _options(race: Race, processes: Processes, accuracies: Accuracies) -> tuple[
 def _check_any(decision: Decision) -> None:
     """Raise ``InputError`` where no candidate could be run at all."""
     if decision.chosen is None and decision.nearest is None:
-        first = decision.options[0]
-        raise InputError(f"no candidate can be run here: {first.entry.out}", "name other files of the model")
+        first = decision.options[0].entry
+        raise InputError(f"no candidate can be run here: {first.out}", first.fix or "name other files of the model")

@@ -95,6 +95,12 @@ def test_nothing_keeps_to_the_limits(model: Path, tmp_path: Path) -> None:
     assert not [*(tmp_path / "home").rglob("*.json")]
 
 
+def test_a_device_that_is_not_there_is_named_with_what_mends_it(model: Path, tmp_path: Path) -> None:
+    said = failure(choose(model, "--device", "cuda", "--json", tmp_path / "x.json"))
+    assert said.startswith("error: no candidate can be run here: --device cuda: ")
+    assert "onnxruntime-gpu" in said
+
+
 def test_files_of_two_models_are_refused(model: Path, tmp_path: Path) -> None:
     detector = make_detector(tmp_path / "boxes.onnx")
     other, renamed = (
