@@ -20,6 +20,8 @@ from click.testing import CliRunner
 import edgecnn
 from edgecnn.cli import COMMANDS, main
 from edgecnn.shipped import artifact
+from edgecnn.sweep.cells import cells_of
+from edgecnn.sweep.config import read_sweep
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -280,7 +282,21 @@ def test_a_program_uses_what_there_is(source: str) -> None:
             inspect.signature(called).bind(*node.args, **{str(word.arg): word.value for word in node.keywords})
 
 
-@pytest.mark.parametrize("text", [pytest.param(body, id=f"{name}-{at}") for at, (name, body) in enumerate(fences("toml"))])
+def is_sweep(text: str) -> bool:
+    return text.startswith("models = ")
+
+
+@pytest.mark.parametrize("text", [body for _, body in fences("toml") if is_sweep(body)])
+def test_a_sweep_is_read(text: str, folder: Path) -> None:
+    for name in re.findall(r'"([\w-]+\.(?:onnx|tflite|xml|safetensors))"', text):
+        (folder / name).touch()
+    (folder / "sweep.toml").write_text(text)
+    assert len(cells_of(read_sweep(folder / "sweep.toml"))) > 1
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(body, id=f"{name}-{at}") for at, (name, body) in enumerate(fences("toml")) if not is_sweep(body)]
+)
 def test_a_file_of_cameras_runs(text: str, folder: Path, model: Path) -> None:
     pytest.importorskip("lap")
     for name in re.findall(r'"([\w-]+\.onnx)"', text):

@@ -101,22 +101,22 @@ def _pair(
 ) -> ThroughputPair:
     if engine_first:
         engine = engine_alone(model, precision, seconds)
-        return ThroughputPair(engine, whole_run(model, video, seconds, run_options))
-    run = whole_run(model, video, seconds, run_options)
+        return ThroughputPair(engine, wholerun_program(model, video, seconds, run_options))
+    run = wholerun_program(model, video, seconds, run_options)
     return ThroughputPair(engine_alone(model, precision, seconds), run)
 
 
 def engine_alone(model: Path, precision: str, seconds: int) -> float:
     """Frames per second by benchmark_app; raises ``BackendError`` where it fails."""
     arguments = ["-m", str(model), "-d", "CPU", "-hint", "throughput", "-t", str(seconds), "-infer_precision", precision]
-    done = _run([sys.executable, "-c", BENCHMARK_APP, *arguments], "benchmark_app")
+    done = run_program([sys.executable, "-c", BENCHMARK_APP, *arguments], "benchmark_app")
     rate = re.search(r"Throughput:\s+([\d.]+) FPS", done)
     if rate is None:
         raise BackendError(f"benchmark_app printed no throughput: {done.strip()[-200:] or 'no output'}", "run it manually")
     return float(rate[1])
 
 
-def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ...]) -> float:
+def wholerun_program(model: Path, video: Path, seconds: int, run_options: tuple[str, ...]) -> float:
     """Frames per second of a whole ``edgecnn run``, from the first decoded frame to the last boxes; raises ``BackendError``."""
     with tempfile.TemporaryDirectory() as folder:
         stats = Path(folder) / "stats.json"
@@ -132,7 +132,7 @@ def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ..
             "--stats",
             str(stats),
         ]
-        _run([sys.executable, "-m", "edgecnn", "run", str(model), *arguments, *run_options], "edgecnn run")
+        run_program([sys.executable, "-m", "edgecnn", "run", str(model), *arguments, *run_options], "edgecnn run")
         record: dict[str, Any] = json.loads(stats.read_text())
     ledger = record["ledger"]
     # frames that were still in the pipeline when --duration ended are dropped, too
@@ -141,7 +141,8 @@ def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ..
     return float(record["throughput_fps"])
 
 
-def _run(command: list[str], name: str) -> str:
+def run_program(command: list[str], name: str) -> str:
+    """What a program printed. Raises ``BackendError`` where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]

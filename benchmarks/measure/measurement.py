@@ -34,7 +34,7 @@ from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
 from edgecnn.runtime.backends import file_format
-from edgecnn.runtime.profile.operators import Profile
+from edgecnn.runtime.profile.operators import OperatorProfile
 
 Check = Callable[[Sequence[ModelProcess]], None]
 
@@ -194,7 +194,7 @@ def _file_record(
     no_score_because: str,
     warnings: tuple[str, ...],
     loads: FileScenarios,
-    profile: Profile | None,
+    profile: OperatorProfile | None,
 ) -> FileRecord:
     return FileRecord(
         path=path,

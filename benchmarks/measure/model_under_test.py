@@ -23,7 +23,7 @@ from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor, PredictorWorker
 from edgecnn.runtime.model.stored_precision import stored_precision
 from edgecnn.runtime.profile import profile_file
-from edgecnn.runtime.profile.operators import Profile
+from edgecnn.runtime.profile.operators import OperatorProfile
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.types import Array, Image, Prediction
@@ -108,7 +108,7 @@ class ModelUnderTest:
         """Frames at a fixed rate."""
         return paced(self._steps(clock), interval_s, frames)
 
-    def profile(self, engine: str | None) -> Profile:
+    def profile(self, engine: str | None) -> OperatorProfile:
         """Time by operator."""
         own = self.predictor
         return profile_file(own.path, own.device, engine, own.threads, self.feeds[0])

@@ -17,7 +17,7 @@ from edgecnn.card import ModelCard
 from edgecnn.devices import DeviceProfile, Environment
 from edgecnn.devices.counters import Disturbance
 from edgecnn.metrics import Score
-from edgecnn.runtime.profile.operators import Profile
+from edgecnn.runtime.profile.operators import OperatorProfile
 from edgecnn.types import Latency
 
 Stages = Mapping[str, tuple[float, ...]]
@@ -90,7 +90,7 @@ class FileRecord:
     warnings: tuple[str, ...] = ()
     scenarios: Mapping[Scenario, ScenarioRecord] = field(default_factory=dict)
     sustained: SustainedRecord | None = None
-    profile: Profile | None = None
+    profile: OperatorProfile | None = None
 
     @property
     def precision(self) -> str:

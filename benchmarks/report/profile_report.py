@@ -7,7 +7,7 @@ from typing import Any
 from edgecnn.benchmarks.measure.record import FileRecord, Record
 from edgecnn.benchmarks.report.names import ellipsize, format_ms
 from edgecnn.columns import align_columns
-from edgecnn.runtime.profile.operators import Profile
+from edgecnn.runtime.profile.operators import OperatorProfile
 
 TOP = 10
 
@@ -44,7 +44,7 @@ def profile_tables(record: Record) -> list[str]:
     return [_table(own.name, own.profile) for own in record.files if own.profile is not None]
 
 
-def _table(name: str, profile: Profile) -> str:
+def _table(name: str, profile: OperatorProfile) -> str:
     if profile.problem:
         return f"no operators of {name}: {profile.problem}"
     head = [f"operators of {ellipsize(name)}", "type", "precision", "ms", "share"]

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Measure the accuracy of a model file on a dataset.",
     "service": "Write a systemd unit and container files for a permanent run.",
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
+    "sweep": "Measure all combinations of models, formats, precisions, threads and hosts of a TOML file.",
     "compare": "Compare measurements or model files: faster, slower or no difference shown.",
     "devices": "List known boards, or describe this machine: processor, memory, GPU, cameras, engines.",
     "doctor": "Say what is missing or slow on this machine, and the line that mends it.",

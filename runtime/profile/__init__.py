@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edgecnn.engine_device import Device
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.engines import engine_for
-from edgecnn.runtime.profile.operators import Profile
+from edgecnn.runtime.profile.operators import OperatorProfile
 
 if TYPE_CHECKING:
     from edgecnn.types import Tensors
@@ -24,7 +24,7 @@ RUNS = 20
 
 def profile_file(
     path: Path, device: Device, engine: str | None, threads: int | None, feeds: Tensors, runs: int = RUNS
-) -> Profile:
+) -> OperatorProfile:
     """Load the file once more with its engine's profiler, run it ``runs`` times on ``feeds``, and give the median time by operator.
 
     Times include the profiler itself, so their sum is above the latency. Raises what loading the file raises.
@@ -38,4 +38,4 @@ def profile_file(
         from edgecnn.runtime.profile.ov import profile_openvino
 
         return profile_openvino(path, device, threads, feeds, runs, choice.precision)
-    return Profile(choice.name, problem=WITHOUT[choice.name])
+    return OperatorProfile(choice.name, problem=WITHOUT[choice.name])

@@ -50,7 +50,7 @@ class OperatorTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class OperatorProfile:
     """The operators of a file, in the order in which they run. ``problem``: why there are none, "" where there are."""
 
     engine: str

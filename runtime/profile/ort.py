@@ -12,14 +12,14 @@ from typing import Any
 from edgecnn.engine_device import Device
 from edgecnn.runtime.backends.ort import OrtBackend, session_options
 from edgecnn.runtime.backends.ort_providers import open_session
-from edgecnn.runtime.profile.operators import OperatorTime, Profile, fill_batch
+from edgecnn.runtime.profile.operators import OperatorProfile, OperatorTime, fill_batch
 from edgecnn.types import Tensors
 
 _PRECISIONS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "int8", "int8": "int8"}
 _SUFFIX = "_kernel_time"
 
 
-def profile_onnx(path: Path, device: Device, threads: int | None, feeds: Tensors, runs: int) -> Profile:
+def profile_onnx(path: Path, device: Device, threads: int | None, feeds: Tensors, runs: int) -> OperatorProfile:
     """Run a session with profiling; the profile is written to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-profile-") as folder:
         options = session_options(threads, 1)
@@ -30,7 +30,7 @@ def profile_onnx(path: Path, device: Device, threads: int | None, feeds: Tensors
         for _ in range(runs + 1):
             session.run(None, whole)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return Profile("onnxruntime", runs, operators_of(events))
+    return OperatorProfile("onnxruntime", runs, operators_of(events))
 
 
 def operators_of(events: Iterable[Mapping[str, Any]]) -> tuple[OperatorTime, ...]:

@@ -9,13 +9,15 @@ from typing import Any
 
 from edgecnn.engine_device import Device
 from edgecnn.runtime.backends.ov import open_file
-from edgecnn.runtime.profile.operators import OperatorTime, Profile, fill_batch
+from edgecnn.runtime.profile.operators import OperatorProfile, OperatorTime, fill_batch
 from edgecnn.types import Tensors
 
 _PRECISIONS = {"i8": "int8", "u8": "int8", "f32": "fp32", "fp32": "fp32", "f16": "fp16", "fp16": "fp16", "bf16": "bf16"}
 
 
-def profile_openvino(path: Path, device: Device, threads: int | None, feeds: Tensors, runs: int, precision: str) -> Profile:
+def profile_openvino(
+    path: Path, device: Device, threads: int | None, feeds: Tensors, runs: int, precision: str
+) -> OperatorProfile:
     """Run an infer request with performance counters."""
     backend = open_file(path, device, threads=threads, requests=1, precision=precision, profiling=True)
     try:
@@ -29,7 +31,7 @@ def profile_openvino(path: Path, device: Device, threads: int | None, feeds: Ten
             counters.append(binding.request.get_profiling_info())
     finally:
         backend.close()
-    return Profile("openvino", runs, operators_of(counters))
+    return OperatorProfile("openvino", runs, operators_of(counters))
 
 
 def operators_of(runs: Iterable[Iterable[Any]]) -> tuple[OperatorTime, ...]:

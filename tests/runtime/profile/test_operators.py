@@ -11,10 +11,10 @@ import pytest
 
 from edgecnn.engine_device import CPU
 from edgecnn.runtime.profile import WITHOUT, ort, ov, profile_file
-from edgecnn.runtime.profile.operators import OperatorTime, Profile, fill_batch
+from edgecnn.runtime.profile.operators import OperatorProfile, OperatorTime, fill_batch
 from edgecnn.types import TensorSpec
 
-INT8 = Profile(
+INT8 = OperatorProfile(
     "onnxruntime",
     20,
     (
@@ -40,12 +40,14 @@ def test_float_operators_of_an_int8_graph_are_named_by_their_time_and_conversion
 
 
 def test_a_float_graph_has_no_fallback() -> None:
-    assert Profile("onnxruntime", 1, (OperatorTime("c", "Conv", 3.0, "fp32", "CPU"),)).fallbacks() == []
+    assert OperatorProfile("onnxruntime", 1, (OperatorTime("c", "Conv", 3.0, "fp32", "CPU"),)).fallbacks() == []
 
 
 def test_operators_on_the_processor_beside_a_gpu_are_named() -> None:
     operators = (OperatorTime("a", "Conv", 1.0, "fp32", "CUDA"), OperatorTime("b", "NonMaxSuppression", 3.0, "fp32", "CPU"))
-    assert Profile("onnxruntime", 1, operators).fallbacks() == ["1 x NonMaxSuppression (75% of the time) on the CPU, not on CUDA"]
+    assert OperatorProfile("onnxruntime", 1, operators).fallbacks() == [
+        "1 x NonMaxSuppression (75% of the time) on the CPU, not on CUDA"
+    ]
 
 
 def event(name: str, duration: int, kind: str = "uint8", index: int = 0) -> dict[str, Any]:
