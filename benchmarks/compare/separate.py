@@ -18,7 +18,7 @@ from edgecnn.benchmarks.compare.record_file import MeasuredClock
 from edgecnn.benchmarks.measure.statistics import Rounds
 from edgecnn.types import Array, nearest_rank
 
-# Standard deviations of the logarithm of a median; benchmarks/README.md says how they were measured.
+# Standard deviations of the logarithm of a median. A STABLE median is reproduced within about 5 % (verdict.py): 0.02 for each run.
 RUN_TO_RUN = 0.02
 PROCESS_TO_PROCESS = 0.01
 LEAST_ROUNDS = 4

@@ -11,8 +11,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -42,36 +43,30 @@ SEPARATE = dataclasses.replace(FULL, name="separate", duration_s=4.0, cold_start
 Row = dict[str, Any]
 
 
-def in_alternation(file: Path, planted: float, count: int, plan: PairPlan, threads: int) -> list[Row]:
+def in_alternation(file: Path, planted: float, count: int, plan: PairPlan, threads: int) -> Iterator[Row]:
     """``count`` comparisons of ``file`` with itself, the second side slowed by the share ``planted``."""
     load = LoadOptions(threads=threads)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         with ModelProcess(file, load) as process:
             store(default_inputs(process.load_report.card, 64), Path(folder))
         program = (SLOWED, str(planted)) if planted else CHILD
-        rows = []
         for _ in range(count):
             started = monotonic()
             openers = partial(ModelProcess, file, load), partial(ModelProcess, file, load, program)
             found = measure_alternation(*openers, folder, ("model",), plan)
             latency, spent, *_ = latency_findings(file.name, found, ("model",), plan)
-            rows.append({**_row(latency, monotonic() - started, found), "processor": _interval(spent)})
-            click.echo(line(rows[-1]))
-    return rows
+            yield {**_row(latency, monotonic() - started, found), "processor": _interval(spent)}
 
 
-def separately(file: Path, count: int, threads: int) -> list[Row]:
+def separately(file: Path, count: int, threads: int) -> Iterator[Row]:
     """``count`` comparisons of two whole runs of ``file``, one after the other."""
     config = BenchmarkConfig(files=(file,), clocks=("model",), protocol=SEPARATE, threads=threads, throughput=False)
-    rows = []
     for _ in range(count):
         started = monotonic()
         documents = [json.loads(json.dumps(to_document(measure(config)))) for _ in range(2)]
         runs = [measured_run(document, name) for document, name in zip(documents, ("before", "after"), strict=True)]
         found = compare_records(runs[0], runs[1], Limits()).findings[0]
-        rows.append(_row(found, monotonic() - started) | {"load_average": documents[0]["environment"]["load_average"]})
-        click.echo(line(rows[-1]))
-    return rows
+        yield _row(found, monotonic() - started) | {"load_average": documents[0]["environment"]["load_average"]}
 
 
 def _row(finding: Finding, seconds: float, found: Alternation | None = None) -> Row:
@@ -138,13 +133,17 @@ def command(
         check_writable(json_path)
     plan = PairPlan()
     own = artifact(file)
-    rows = separately(own, count, threads) if separate else in_alternation(own, planted / 100, count, plan, threads)
     settings = {"file": own.name, "planted_percent": planted, "separate": separate, "threads": threads}
-    rows += [row for path in add for row in _added(path, settings)]
+    rows = [row for path in add for row in _added(path, settings)]
+    made = separately(own, count, threads) if separate else in_alternation(own, planted / 100, count, plan, threads)
+    for row in chain([None], made):  # once without a new row: records may only be joined
+        if row is not None:
+            rows.append(row)
+            click.echo(line(row))
+        if json_path is not None and rows:  # after each, because many take hours
+            content = {"right": right(rows, planted), "count": len(rows), "plan": dataclasses.asdict(plan), "rows": rows}
+            figure.record(json_path, "comparisons", settings | content)
     click.echo(f"right: {right(rows, planted)} of {len(rows)}")
-    if json_path is not None:
-        content = {**settings, "right": right(rows, planted), "count": len(rows), "plan": dataclasses.asdict(plan), "rows": rows}
-        figure.record(json_path, "comparisons", content)
 
 
 if __name__ == "__main__":
