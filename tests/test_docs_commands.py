@@ -35,8 +35,8 @@ SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LOOP = re.compile(r"for (\w+) in ([^;]+); do")
 STARTS = ("edgecnn ", "python -m edgecnn", "pip install ", "make ")
 SCENE = "scene:cups?seed=1&size=320x240"
-# another machine, a screen, a port of its own, a broker, a server, a model of vectors, one of signals
-NEEDS_MORE_THAN_A_MACHINE = {"--host", "--show", "--serve", "--mqtt", "--webhook", "--gallery", "--class-score"}
+# another machine, a cluster, a screen, a port of its own, a broker, a server, a model of vectors, one of signals
+NEEDS_MORE_THAN_A_MACHINE = {"--host", "--ray", "--show", "--serve", "--mqtt", "--webhook", "--gallery", "--class-score"}
 
 
 @dataclass(frozen=True)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.card import ModelCard
-from edgecnn.data import Problem
+from edgecnn.data import Dataset, Problem
 from edgecnn.data.recognition import report_lines
 from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.integrity.signature import require_signature
 from edgecnn.metrics import Score
+from edgecnn.metrics.ground_truth import GroundTruthSample
 from edgecnn.postprocess.final_boxes import NMS_OF
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
 from edgecnn.tasks import find
-from edgecnn.tasks.evaluate import evaluate
+from edgecnn.tasks.evaluate import Outcome, outcomes, score_outcomes
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor version
@@ -85,15 +86,26 @@ class Evaluation:
         }
 
 
+class Outcomes(Protocol):
+    """What a model says of each sample of a dataset, in order; ``not_finite`` counts the outputs elsewhere with NaN or infinity."""
+
+    @property
+    def not_finite(self) -> int: ...  # noqa: D102
+
+    def __iter__(self) -> Iterator[tuple[GroundTruthSample, Outcome]]: ...
+
+
 def evaluate_file(
     config: EvaluationConfig,
     *,
+    predicted: Callable[[Dataset], Outcomes] | None = None,
     report: Progress = no_progress,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure the accuracy of a model file on a dataset; classes are matched by name.
 
     ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
+    ``predicted`` gives what the same file says elsewhere; None: it runs here.
     Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
     """
     require_signature(artifact(config.file), config.require_signature)
@@ -109,10 +121,13 @@ def evaluate_file(
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)
-        score = evaluate(predictor, dataset, classes=classes, progress=progress, strict=config.data.strict)
+        found = _Local(predictor, dataset) if predicted is None else predicted(dataset)
+        score = score_outcomes(found, dataset, classes=classes, progress=progress, strict=config.data.strict)
         score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *warnings))
-        if predictor.monitor.not_finite:
-            note = f"the outputs held NaN or infinity for {predictor.monitor.not_finite} of {len(opened)} images"
+        # those of the trial for warnings, and those of images
+        not_finite = predictor.monitor.not_finite + found.not_finite
+        if not_finite:
+            note = f"the outputs held NaN or infinity for {not_finite} of {len(opened)} images"
             score = dataclasses.replace(score, notes=(*score.notes, note))
     return Evaluation(
         file=config.file,
@@ -127,6 +142,18 @@ def evaluate_file(
         problems=tuple(opened.problems),
         score=score,
     )
+
+
+class _Local:
+    """What ``predictor`` says in this process; it counts itself what is not finite."""
+
+    not_finite = 0
+
+    def __init__(self, predictor: Predictor, dataset: Dataset) -> None:
+        self._predictor, self._dataset = predictor, dataset
+
+    def __iter__(self) -> Iterator[tuple[GroundTruthSample, Outcome]]:
+        return outcomes(self._predictor, self._dataset.samples)
 
 
 def _graph_note(card: ModelCard) -> tuple[str, ...]:

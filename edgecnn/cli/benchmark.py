@@ -13,6 +13,7 @@ from click_option_group import OptionGroup, optgroup
 
 from edgecnn.cli.choose_options import CHOOSE_OPTIONS, OPTIONS_OF_CHOOSE, candidates, option, take_limits
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
+from edgecnn.cli.ray_options import RAY, take_cluster
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 from edgecnn.cli.scenario_options import SCENARIO_OPTIONS, SHOWN, take_scenarios
 from edgecnn.cli.tool_options import TOOL_OPTIONS, benchmark_as, refuse_given
@@ -78,6 +79,7 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
 )
 @partial(model_options, table=with_help(MODEL_OPTIONS, "--threads", "CPU threads of every engine.  [default: all processors]"))
 @remote_options(several=True)
+@partial(add_options, options=RAY, decorator=OptionGroup("On several machines").option)
 @click.pass_context
 def command(
     context: click.Context,
@@ -97,6 +99,7 @@ def command(
     edgecnn benchmark model.safetensors model-int8.onnx --clock model --threads 1 --json result.json
     edgecnn benchmark exported/ --choose --data DIR --max-latency 20ms --min-map 0.55
     edgecnn benchmark cups --host pi@door --host pi@yard:2222 --json "result-{host}.json"
+    edgecnn benchmark cups --ray head:6379 --json "result-{host}.json"
     edgecnn benchmark cups --scenario multi-stream,paced --streams 4 --rate 30
     edgecnn benchmark net-int8.xml --as benchmark_app:latency
     edgecnn benchmark cups --scenario sustained --minutes 30 --quick --clock task --json sustained.json
@@ -115,7 +118,9 @@ def command(
     from edgecnn.benchmarks.run import benchmark
     from edgecnn.errors import InputError
 
-    place = remote_place(values)
+    cluster, place = take_cluster(values), remote_place(values)
+    if cluster is not None and (place is not None or values["choose"]):
+        raise InputError(f"--ray and {'--choose' if place is None else '--host'} exclude each other", "leave one of them out")
     if place is not None:
         if values["choose"]:
             raise InputError("--choose measures on the machine it runs on", "leave --host out, and run it on the board")
@@ -137,6 +142,11 @@ def command(
         benchmark_as(context, config, tool)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
+    if cluster is not None:
+        from edgecnn.cli.ray_benchmark import benchmark_cluster
+
+        benchmark_cluster(config, cluster)
+        return
     try:
         with ProgressLine() as progress:
             record = benchmark(config, progress, progress.above)

@@ -9,6 +9,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.cli.ray_options import ray_options, take_cluster
 from edgecnn.json_text import dump_json
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
@@ -21,6 +22,7 @@ HELP = f"""Measure the accuracy of the model FILE on a dataset.
 \b
 edgecnn evaluate cups --data "scene:cups?seed=5&count=200"
 edgecnn evaluate model-int8.onnx --data fashion-mnist --json scores.json
+edgecnn evaluate yolox.onnx --data instances_val.json --ray head:6379
 edgecnn evaluate yolox.onnx --labels coco.txt --data instances_val.json --map car=vehicle,bus=vehicle
 
 Classifiers are measured by top-1 accuracy and confusion, detectors by mAP, regression by R². Classes are matched by name.
@@ -49,6 +51,7 @@ files are read that can be read in several ways.
 @model_options
 @optgroup.group("Output")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
+@ray_options
 def command(
     file: Path,
     data: str,
@@ -62,6 +65,7 @@ def command(
     threads: int | None,
     require_signature: Path | None,
     options: CardOptions,
+    **cluster_options: Any,
 ) -> None:
     """``edgecnn evaluate``."""
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
@@ -82,12 +86,18 @@ def command(
     )
     if json_path is not None:
         check_writable(json_path)
+    cluster = take_cluster(cluster_options)
     with ProgressLine() as line:
-        evaluation = evaluate_file(
-            config,
-            report=line.above,
-            progress=lambda done, total: line(f"image {done} of {total}"),
-        )
+        if cluster is None:
+            evaluation = evaluate_file(
+                config,
+                report=line.above,
+                progress=lambda done, total: line(f"image {done} of {total}"),
+            )
+        else:
+            from edgecnn.cluster.evaluation import evaluate_on_cluster
+
+            evaluation = evaluate_on_cluster(config, cluster, report=line.above, progress=line)
     click.echo(to_table(evaluation))
     if json_path is not None:
         write_file(json_path, dump_json(evaluation.to_document(), indent=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -14,10 +14,7 @@ from edgecnn.benchmarks.report.document import to_json
 from edgecnn.cli.remote_options import PLACE_NAMES, forwarded_words
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_file
-from edgecnn.remote.benchmark import HostRecord, RemotePlace, benchmark_hosts, hosts_table
-
-if TYPE_CHECKING:
-    from edgecnn.remote.address import BoardAddress
+from edgecnn.remote.benchmark import HostName, HostRecord, RemotePlace, benchmark_hosts, hosts_table
 
 REPORT: Final = "report.html"
 LEFT_OUT: Final = {*PLACE_NAMES, "json_path", "html_path"}
@@ -38,10 +35,15 @@ def benchmark_boards(context: click.Context, place: RemotePlace, values: dict[st
             records = benchmark_hosts(place, words, extras, progress.above, progress)
     except KeyboardInterrupt:
         raise InputError("the benchmark was interrupted, and was ended on the board", "run it again") from None
+    finish(records, reports, several=len(place.hosts) > 1)
+
+
+def finish(records: list[HostRecord], reports: dict[str, Path], *, several: bool) -> None:
+    """Print one table, write the reports; ends with the exit code of the first host that failed."""
     _print(records)
     for record in records:
         if record.document is not None and record.files is not None:
-            _write(record, reports, several=len(place.hosts) > 1)
+            _write(record, reports, several=several)
     errors = [record.error for record in records if record.error is not None]
     if errors and len(records) == 1:
         raise errors[0]
@@ -49,7 +51,7 @@ def benchmark_boards(context: click.Context, place: RemotePlace, values: dict[st
         sys.exit(errors[0].exit_code)
 
 
-def report_path(path: Path, address: BoardAddress, *, several: bool) -> Path:
+def report_path(path: Path, address: HostName, *, several: bool) -> Path:
     """The report of one board: {host} in its name is replaced. Raises ``InputError`` where several boards would write one file."""
     if several and "{host}" not in path.name:
         raise InputError(f"{path} would hold the results of several boards", "write {host} into its name: result-{host}.json")

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edgecnn.cli.options import ModelFile
+from edgecnn.cli.ray_options import ray_options, take_cluster
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 from edgecnn.cli.run_options import run_options
 from edgecnn.cli.signals import StopSignals
@@ -30,6 +31,7 @@ edgecnn run model.onnx --source video.mp4 --out annotated.mp4 --csv boxes.csv
 edgecnn run person-face-vehicle --source 0 --clips clips --mqtt mqtt://broker/home
 edgecnn run --cameras cameras.toml --stats stats.json
 edgecnn run cups --host pi@door --source 0
+edgecnn run model.onnx --source archive/ --csv boxes.csv --ray
 
 Boxes scored {SHOWN_SCORE} or more are shown and written, unless --score-threshold says otherwise. For images, the objects are printed to
 standard output; status and summary go to standard error. Exit code 0 at the end of the sources, 130 after Ctrl-C (SIGINT), 143
@@ -41,19 +43,26 @@ after SIGTERM, both with all outputs finished; 2 after an error.
 @click.argument("file", type=ModelFile(), required=False)
 @run_options
 @remote_options(several=False)
+@ray_options
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, **values: Any) -> None:
     """``edgecnn run``."""
-    from edgecnn.errors import EdgeCnnError
+    from edgecnn.errors import EdgeCnnError, InputError
     from edgecnn.live.memory import limit_pools
     from edgecnn.live.session import Session
 
-    place = remote_place(values)
+    cluster, place = take_cluster(values), remote_place(values)
     if place is not None:
+        if cluster is not None:
+            raise InputError("--host and --ray exclude each other", "leave one of them out")
         from edgecnn.cli.remote_run import run_remote
 
         run_remote(context, place, file, values)
     limit_pools()
+    if cluster is not None:
+        from edgecnn.cli.ray_run import run_files
+
+        run_files(run_config(context, file, values), cluster)
     with StopSignals() as signals:
         session = Session(run_config(context, file, values))
 

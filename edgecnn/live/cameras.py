@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.live.config import CameraConfig, RunConfig
@@ -32,6 +32,7 @@ def no_warning(text: str) -> None:
     """Ignore a warning."""
 
 
+SourceOpener: TypeAlias = Callable[[CameraConfig], "Source"]
 VIEW_FLOOR = WEAK_TRACK_SCORE  # the lowest score threshold that a viewer of the page can set
 
 
@@ -61,12 +62,20 @@ class ActiveCameras:
     """Manages the cameras of a run: ``active`` by name, and ``removed``.
 
     ``several``: the run has, or may get, more than one camera. ``say`` is called with a line if an output fails, ``warn`` if the
-    results of a model can't be right. Use it as a context manager, which closes outputs and models. ``lock`` protects ``active``:
-    results arrive in the thread of the caller, a changed cameras file in another thread.
+    results of a model can't be right. ``models`` loads the models, and ``open_source`` the source of a camera. Use it as a
+    context manager, which closes outputs and models. ``lock`` protects ``active``: results arrive in the thread of the caller, a
+    changed cameras file in another thread.
     """
 
     def __init__(
-        self, config: RunConfig, *, several: bool, say: Callable[[str], None], warn: Callable[[str], None] = no_warning
+        self,
+        config: RunConfig,
+        *,
+        several: bool,
+        say: Callable[[str], None],
+        warn: Callable[[str], None] = no_warning,
+        models: ModelLoader | None = None,
+        open_source: SourceOpener | None = None,
     ) -> None:
         from edgecnn.live.outputs import Outputs
         from edgecnn.runtime.pipeline.controls import Controls
@@ -78,7 +87,8 @@ class ActiveCameras:
         self.controls, self.outputs = Controls(), Outputs(say)
         self.view: LiveView | None = None
         self.multi_camera: MultiCamera | None = None
-        self.models = ModelLoader(config, warn)
+        self.models = models or ModelLoader(config, warn)
+        self._open = open_source or open_camera_source
 
     @property
     def all(self) -> list[ActiveCamera]:
@@ -172,7 +182,7 @@ class ActiveCameras:
 
     def _open_source(self, config: CameraConfig) -> Source:
         with self._naming(config):
-            return open_camera_source(config)
+            return self._open(config)
 
     def _restore(self, cameras: Sequence[CameraConfig], *, started: Collection[str], waiting: Sequence[ActiveCamera]) -> None:
         """Undo a failed update: remove the cameras it started, and open those it removed again."""
@@ -182,7 +192,7 @@ class ActiveCameras:
         for name in [name for name in started if name in self.active]:
             self._remove(name)
         for config in cameras:
-            self.multi_camera.add(self._start(self._prepare(config, open_camera_source(config))).setup)
+            self.multi_camera.add(self._start(self._prepare(config, self._open(config))).setup)
 
     def join_view(self, camera: ActiveCamera) -> None:
         """Show a camera in the live view, if there is one."""
@@ -202,7 +212,7 @@ class ActiveCameras:
         try:
             for config in cameras:
                 with self._naming(config):
-                    prepared[config.name] = self._prepare(config, open_camera_source(config))
+                    prepared[config.name] = self._prepare(config, self._open(config))
         except BaseException:
             # The cameras prepared before the error are not used, so their models are not needed.
             for camera in prepared.values():
@@ -212,8 +222,8 @@ class ActiveCameras:
 
     def _prepare(self, config: CameraConfig, source: Source) -> ActiveCamera:
         """Prepare a camera with its model and steps, without opening its outputs."""
-        shown = SHOWN_SCORE if config.card.score_threshold is None else config.card.score_threshold
-        predictor = self.models.acquire(config, self._card_options(config, shown))
+        shown = shown_score(config)
+        predictor = self.models.acquire(config, card_options(self._config, config))
         try:
             return self._built(config, source, predictor, shown)
         except BaseException:
@@ -231,18 +241,6 @@ class ActiveCameras:
         with self.lock:
             self.active[camera.config.name] = camera
         return camera
-
-    def _card_options(self, config: CameraConfig, shown: float) -> CardOptions:
-        """Return the options of the model file, with a score threshold low enough for tracking and for the slider of the page."""
-        import dataclasses
-
-        from edgecnn.live.analytics import lowest_score
-
-        lowest = lowest_score(config.analytics, shown)
-        # The slider of the page can lower the threshold to VIEW_FLOOR during the run.
-        if self._config.view.serve is not None:
-            lowest = min(lowest, VIEW_FLOOR)
-        return dataclasses.replace(config.card, score_threshold=lowest)
 
     def _built(self, config: CameraConfig, source: Source, predictor: Predictor, shown: float) -> ActiveCamera:
         from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps, check_analytics
@@ -314,6 +312,24 @@ class ActiveCameras:
                 camera.window.close()
         # The outputs of removed cameras are closed already.
         close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
+
+
+def shown_score(camera: CameraConfig) -> float:
+    """The lowest score of a box of ``camera`` that is shown."""
+    return SHOWN_SCORE if camera.card.score_threshold is None else camera.card.score_threshold
+
+
+def card_options(config: RunConfig, camera: CameraConfig) -> CardOptions:
+    """The options of the model file, with a score threshold low enough for tracking and for the slider of the page."""
+    import dataclasses
+
+    from edgecnn.live.analytics import lowest_score
+
+    lowest = lowest_score(camera.analytics, shown_score(camera))
+    # The slider of the page can lower the threshold to VIEW_FLOOR during the run.
+    if config.view.serve is not None:
+        lowest = min(lowest, VIEW_FLOOR)
+    return dataclasses.replace(camera.card, score_threshold=lowest)
 
 
 def fit_source(source: Source, card: ModelCard) -> None:

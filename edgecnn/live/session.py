@@ -17,8 +17,9 @@ from edgecnn.live.report import Reporter
 from edgecnn.live.summary import RunSummary, summarise, write_stats
 
 if TYPE_CHECKING:
-    from edgecnn.live.cameras import ActiveCamera
+    from edgecnn.live.cameras import ActiveCamera, SourceOpener
     from edgecnn.live.cameras_file import CamerasFile
+    from edgecnn.live.models import ModelLoader
     from edgecnn.live.systemd import Notifier
     from edgecnn.runtime.pipeline.multi_camera import MultiCamera
     from edgecnn.runtime.view.live_view import LiveView
@@ -51,8 +52,10 @@ def run(
 class Session:
     """A run that other threads can stop; the arguments are those of ``run``. The method ``run`` can be called once.
 
-    ``playing`` is true after the start of the capture. ``stuck`` are the names of threads that hang in a driver at the end; a
-    normal exit of the process would free memory that they still use.
+    ``playing`` is true after the start of the capture. ``summary`` is that of the run when it has ended, also after an error.
+    ``stuck`` are the names of threads that hang in a driver at the end; a normal exit of the process would free memory that they
+    still use. ``models`` loads the models, and ``open_source`` a source, for a program that makes several runs with one model, or of
+    parts of a file.
     """
 
     def __init__(
@@ -64,9 +67,13 @@ class Session:
         stop: threading.Event | None = None,
         out: TextIO | None = None,
         err: TextIO | None = None,
+        models: ModelLoader | None = None,
+        open_source: SourceOpener | None = None,
     ) -> None:
         self.config = config
+        self._models, self._open_source = models, open_source
         self.playing = False
+        self.summary: RunSummary | None = None
         self.stuck: list[str] = []
         self._on_result, self._on_event = on_result, on_event
         self._out, self._err = out or sys.stdout, err or sys.stderr
@@ -91,7 +98,7 @@ class Session:
             self._run()
         except EdgeCnnError as problem:
             error = problem
-        summary = self._finish(error)
+        summary = self.summary = self._finish(error)
         if error is not None:
             raise error
         return summary
@@ -121,7 +128,14 @@ class Session:
             if self._stop_event is not None and self._stop_event.is_set():
                 self.stop()
 
-        with ActiveCameras(config, several=self._several, say=self._say_output, warn=self._warn) as cameras:
+        with ActiveCameras(
+            config,
+            several=self._several,
+            say=self._say_output,
+            warn=self._warn,
+            models=self._models,
+            open_source=self._open_source,
+        ) as cameras:
             setups = cameras.open(first)
             self._multi_camera = cameras.multi_camera = MultiCamera(
                 setups,

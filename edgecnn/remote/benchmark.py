@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from edgecnn.columns import align_columns
 from edgecnn.errors import BackendError, EdgeCnnError
@@ -32,11 +32,20 @@ class RemotePlace:
         return existing_runtime(board, self.python) if self.python else installed_runtime(board, extras, self.wheelhouse, told)
 
 
+class HostName(Protocol):
+    """How a host is called in a table, and in the name of a file."""
+
+    @property
+    def file_name(self) -> str: ...  # noqa: D102
+
+    def __str__(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class HostRecord:
     """What one board measured: its JSON document, what it printed, its files; or the error that ended it."""
 
-    address: BoardAddress
+    address: HostName
     document: dict[str, Any] | None = None
     printed: str = ""
     files: dict[str, bytes] | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from edgecnn.errors import InputError
 from edgecnn.metrics.classmap import ClassMap, identity, shown
@@ -15,6 +15,7 @@ from edgecnn.tasks.wrong import wrong_task
 from edgecnn.types import Image, Prediction
 
 SHOWN_UNREADABLE = 3
+Outcome: TypeAlias = Prediction | InputError  # of one image: what the model says, or why it can't be read
 
 
 def evaluate(
@@ -31,6 +32,18 @@ def evaluate(
     ``progress(done, total)`` is called after each image. An unreadable image is skipped and noted; with ``strict`` its error is raised.
     Raises ``InputError`` where the task, the classes or the ground truth do not match; ``MissingExtraError`` for mAP without pycocotools.
     """
+    return score_outcomes(outcomes(predict, dataset.samples), dataset, classes=classes, progress=progress, strict=strict)
+
+
+def score_outcomes(
+    found: Iterable[tuple[GroundTruthSample, Outcome]],
+    dataset: GroundTruthDataset,
+    *,
+    classes: ClassMap | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    strict: bool = False,
+) -> Score:
+    """The accuracy of what a model says of all samples of ``dataset``, in their order; the rest is as of ``evaluate``."""
     if not dataset.labels and find(dataset.task).truth != "read":
         raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
     if not dataset.samples:
@@ -39,28 +52,31 @@ def evaluate(
     task = find(dataset.task)
     accumulator = task.accumulator(dataset.labels)
     unreadable: list[str] = []
-    for sample, image in _images(dataset, unreadable, progress, strict):
-        accumulator.add(_checked(predict(image), task), sample, mapping)
+    for done, (sample, outcome) in enumerate(found, 1):
+        if not isinstance(outcome, InputError):
+            accumulator.add(_checked(outcome, task), sample, mapping)
+        elif strict:
+            raise outcome
+        else:
+            unreadable.append(f"{sample.name} ({outcome.problem})")
+        if progress is not None:
+            progress(done, len(dataset.samples))
     if len(unreadable) == len(dataset.samples):
         raise InputError(f"no image of the dataset can be read: {unreadable[0]}", "check the dataset")
     return accumulator.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
 
 
-def _images(
-    dataset: GroundTruthDataset, unreadable: list[str], progress: Callable[[int, int], None] | None, strict: bool
-) -> Iterator[tuple[GroundTruthSample, Image]]:
-    total = len(dataset.samples)
-    for done, sample in enumerate(dataset.samples, 1):
+def outcomes(
+    predict: Callable[[Image], Prediction], samples: Iterable[GroundTruthSample]
+) -> Iterator[tuple[GroundTruthSample, Outcome]]:
+    """Each sample with what ``predict`` says of its image, or why it can't be read."""
+    for sample in samples:
         try:
             image = sample.read()
         except InputError as error:
-            if strict:
-                raise
-            unreadable.append(f"{sample.name} ({error.problem})")
+            yield sample, error
         else:
-            yield sample, image
-        if progress is not None:
-            progress(done, total)
+            yield sample, predict(image)
 
 
 def _checked(prediction: Prediction, task: Task[Any]) -> Prediction:

@@ -13,6 +13,8 @@ class VideoCapture(Protocol):
 
     fps: float | None
     """Frames per second by the header; None where it says none or nonsense."""
+    frame_count: int | None
+    """Number of frames by the header, which may be wrong; None where it says none."""
     time: float | None
     """When the grabbed frame is shown, in seconds from the first one; None where the time stamps are not known."""
 

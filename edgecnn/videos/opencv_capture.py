@@ -97,6 +97,7 @@ class OpenCvCapture:
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture, self._read = capture, 0
         self.fps = frame_rate(capture)
+        self.frame_count = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0) or None
         self.time: float | None = None
         self.shown_s: float | None = None
         self.counted = True

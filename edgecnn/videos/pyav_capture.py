@@ -79,6 +79,7 @@ class PyAvCapture:
         self._container, self._stream = container, stream
         # the average of a variable rate is far below the rate at which its frames follow each other
         self.fps = _sensible(stream.guessed_rate, _HIGHEST_GUESS) or _sensible(stream.average_rate)
+        self.frame_count = stream.frames or self._frames_by_length()
         self.time: float | None = None
         self._clock = MediaClock()
         self._end = 0.0  # when the last frame is over, in seconds from the start that the header gives
@@ -154,6 +155,10 @@ class PyAvCapture:
         """The first time stamp by the header, in seconds."""
         base = self._stream.time_base
         return float((self._stream.start_time or 0) * base) if base else 0.0
+
+    def _frames_by_length(self) -> int | None:
+        seconds = self._seconds()
+        return None if seconds is None or self.fps is None else round(seconds * self.fps)
 
     def _seconds(self) -> float | None:
         """How long the stream lasts by the header."""

@@ -37,6 +37,8 @@ class Source(ABC):
     end of the run. ``missed`` counts the frames that arrived and were dropped unread because newer ones were there. ``state`` is
     "live", "waiting", "lost", "stalled" or "frozen" where a source monitors itself, "" elsewhere, and ``detail`` is the reason in one
     line. ``stuck`` names threads that hang in a driver and can't be stopped.
+    ``span`` are the first frame that is given and the one before which the source ends (None: none); only images and video files
+    that are played once keep to it, and their frames keep their numbers.
     Iterating raises ``SourceError`` for a source that can't be opened, breaks, or is silent for longer than the timeout.
     """
 
@@ -49,6 +51,7 @@ class Source(ABC):
         self.failures: list[Failure] = []
         self.notes: list[str] = []
         self._closed = threading.Event()
+        self.span: tuple[int, int | None] = (0, None)
 
     @abstractmethod
     def _frames(self) -> Generator[Frame, None, None]:

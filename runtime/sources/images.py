@@ -48,7 +48,7 @@ class ImageFiles(Source):
         rounds = 0
         while not self._repeat or rounds < self._repeat:
             failed = self.failed
-            for place, path in enumerate(self._paths, rounds * len(self._paths)):
+            for place, path in list(enumerate(self._paths, rounds * len(self._paths)))[slice(*self.span)]:
                 started = time.perf_counter()
                 image = read_image(path, self._max_pixels)
                 if isinstance(image, str):
@@ -57,6 +57,11 @@ class ImageFiles(Source):
                     yield Frame(place, started, image)
             self._check_any(self.failed - failed)
             rounds += 1
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files in order."""
+        return tuple(self._paths)
 
     def _check_any(self, failed: int) -> None:
         if failed == len(self._paths):

@@ -44,6 +44,14 @@ class VideoFile(Source):
                 capture.release()
             rounds += 1
 
+    def count(self) -> int | None:
+        """The number of frames by the header; None where it says none. Raises as iterating."""
+        capture = self._open()
+        try:
+            return capture.frame_count
+        finally:
+            capture.release()
+
     def _open(self) -> VideoCapture:
         try:
             capture = open_file(str(self._path), self.timeout, self._max_pixels)
@@ -58,8 +66,13 @@ class VideoFile(Source):
         first, media_time = index, None
         while True:
             started = time.perf_counter()
+            if index == self.span[1]:
+                return index
             if not capture.grab():
                 break
+            if index < self.span[0]:  # decoded, since later frames are made from it, but not converted
+                index += 1
+                continue
             media_time = None if capture.time is None else self._start + capture.time
             if pacer is not None:
                 # a camera captures a frame when it is shown
