@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edgecnn.benchmarks.measure.tools import benchmark_app, mlperf, tflite, trtexec, ultralytics
+from edgecnn.benchmarks.measure.tools import benchmark_app, benchmark_model, mlperf, trtexec, ultralytics
 from edgecnn.benchmarks.measure.tools.engine import LoadedFile
 from edgecnn.benchmarks.measure.tools.report import ToolDefinition, ToolReport
 from edgecnn.errors import InputError
@@ -26,7 +26,7 @@ TOOLS: Mapping[str, Mapping[str, Tool]] = {
         "latency": Tool(benchmark_app.LATENCY, benchmark_app.measure_latency),
     },
     "trtexec": {"": Tool(trtexec.DEFINITION, trtexec.measure)},
-    "tflite": {"": Tool(tflite.DEFINITION, tflite.measure)},
+    "tflite": {"": Tool(benchmark_model.DEFINITION, benchmark_model.measure)},
     "mlperf": {
         "singlestream": Tool(mlperf.SINGLE, mlperf.single_stream),
         "multistream": Tool(mlperf.MULTI, mlperf.streams_of_eight, parallel=True),

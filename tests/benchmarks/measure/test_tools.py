@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn.benchmarks.measure.tools import benchmark_app, mlperf, tflite, trtexec, ultralytics
+from edgecnn.benchmarks.measure.tools import benchmark_app, benchmark_model, mlperf, trtexec, ultralytics
 from edgecnn.benchmarks.measure.tools.engine import LoadedFile
 from edgecnn.benchmarks.measure.tools.registry import TOOLS, names, parse_tool
 from edgecnn.errors import InputError
@@ -40,7 +40,7 @@ def predictor(classifier: Path) -> Iterator[Predictor]:
 def file(predictor: Predictor) -> LoadedFile:
     image = np.full((64, 64, 3), 7, np.uint8)
     feed = {name: array.copy() for name, array in preparer(predictor.card.preprocess, predictor.backend.inputs)(image)[0].items()}
-    return LoadedFile(predictor, [feed, feed], [image] * 3, now=Ticking(), scale=0.01)
+    return LoadedFile(predictor, [feed, feed], [image] * 3, now=Ticking(), scale=0.001)
 
 
 @pytest.mark.parametrize(("tool", "variant"), [(tool, variant) for tool, variants in TOOLS.items() for variant in variants])
@@ -55,7 +55,7 @@ def test_every_definition_measures_and_reports_numbers(file: LoadedFile, tool: s
 def test_benchmark_app_ends_by_time_and_divides_by_wall_time(file: LoadedFile) -> None:
     report = benchmark_app.measure_latency(file)
     assert report.values["Median (ms)"] == pytest.approx(1)
-    assert report.values["Duration (ms)"] >= 600  # a hundredth of 60 s
+    assert report.values["Duration (ms)"] >= 60  # a thousandth of 60 s
     assert report.values["Throughput (FPS)"] == pytest.approx(len(report.samples_ms) / report.seconds)
     assert report.notes  # ONNX Runtime has no latency of its own
 
@@ -71,13 +71,12 @@ def test_percentiles_are_those_of_each_tool() -> None:
 
 
 def test_trtexec_needs_both_time_and_iterations(file: LoadedFile) -> None:
-    brief = LoadedFile(file.predictor, file.feeds, file.images, now=Ticking(), scale=0.001)
-    assert len(trtexec.measure(brief).samples_ms) == 10  # a thousandth of 3 s is over before ten iterations
+    assert len(trtexec.measure(file).samples_ms) == 10  # a thousandth of 3 s is over before ten iterations
 
 
 def test_tflite_needs_fifty_runs_and_reports_microseconds(file: LoadedFile) -> None:
     whole = LoadedFile(file.predictor, file.feeds, file.images, now=Ticking())
-    report = tflite.measure(whole)
+    report = benchmark_model.measure(whole)
     assert report.values["count"] >= 50
     assert report.values["Inference (avg) (us)"] == pytest.approx(1000)
 
