@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import statistics
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -19,6 +19,7 @@ import click
 from edgecnn.benchmarks.figures import figure
 from edgecnn.benchmarks.figures.throughput import BENCHMARK_APP, engine_precision, run_program
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
+from edgecnn.benchmarks.measure.protocol import QUICK
 from edgecnn.benchmarks.measure.tools.benchmark_app import DURATION_S
 from edgecnn.benchmarks.measure.tools.run import measure_as
 from edgecnn.columns import align_columns
@@ -27,6 +28,7 @@ from edgecnn.errors import BackendError
 from edgecnn.files import check_writable
 
 TARGET = 0.05  # largest difference of a ratio from 1
+ONE_IMAGE = replace(QUICK, input_count=1)  # the inputs of benchmark_app are random, images need not be read
 HINTS = ("latency", "throughput")
 _MEDIAN = re.compile(r"Median:\s+([\d.]+) (ms|us)")
 _RATE = re.compile(r"Throughput:\s+([\d.]+) FPS")
@@ -133,7 +135,7 @@ def parsed(text: str) -> tuple[float, float]:
 
 def by_edgecnn(path: Path, hint: str, seconds: int) -> tuple[float, float]:
     """The same two numbers by edgecnn."""
-    record = measure_as(BenchmarkConfig(files=(path,)), "benchmark_app", hint, scale=seconds / DURATION_S)
+    record = measure_as(BenchmarkConfig(files=(path,), protocol=ONE_IMAGE), "benchmark_app", hint, scale=seconds / DURATION_S)
     values = record.files[0].report.values
     return float(values["Median (ms)"]), float(values["Throughput (FPS)"])
 
