@@ -40,7 +40,7 @@ def write_reports(record: Record, config: BenchmarkConfig) -> None:
         write_file(config.markdown_path, to_markdown(record))
     if config.csv_path is not None:
         write_file(config.csv_path, to_csv(record))
-    if config.history is not None:
+    if config.history is not None and not record.partial:
         store(config.history, to_document(record))
 
 

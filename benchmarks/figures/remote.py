@@ -110,10 +110,11 @@ def run_with_cuts(model: Path, address: BoardAddress, cuts: int) -> dict[str, An
         time.sleep(1)
         left = board.persist(lambda: board.link.run("exec sh -s", LEFT.encode())).stdout.decode().strip().splitlines()
         jobs_left = [path.name for path in jobs.iterdir()] if jobs.is_dir() else []
+    made = link.cuts
     link.close()
     clock = record["files"][0]["clocks"]["model"]
     return {
-        "cuts": link.cuts,
+        "cuts": made,
         "samples": len(clock["samples_ms"]),
         "samples_expected": record["protocol"]["runs"],
         "left_running": left,

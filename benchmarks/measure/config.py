@@ -27,6 +27,7 @@ class BenchmarkConfig:
     ``data``: gives inputs and accuracy; None: built-in inputs and no accuracy.
     ``json_path``, ``html_path``, ``markdown_path``, ``csv_path``: reports to write; ``history``: a folder that keeps the record, by
     device and time. ``image`` is a PNG or JPEG to show in the HTML report.
+    ``keep_partial``: after an interrupt the clocks that are complete make a partial record.
     ``require_signature``: public key that must have signed all files.
     Raises ``ValueError`` without files or clocks, for an unknown clock and for fewer than one thread.
     """
@@ -49,6 +50,7 @@ class BenchmarkConfig:
     history: Path | None = None
     image: Path | None = None
     require_signature: Path | None = None
+    keep_partial: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "device", parse_device(self.device))

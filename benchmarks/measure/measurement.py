@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from edgecnn.benchmarks.measure.scenarios import FileScenarios, run_scenarios
 from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
 from edgecnn.devices import environment, probe
+from edgecnn.devices.counters import Disturbance
 from edgecnn.devices.environment import revision
 from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
@@ -58,15 +60,16 @@ def measure(
         inputs, unscored = store_inputs(config, processes, Path(folder), progress, report)
         cold = _cold_starts(config, processes, progress)
         _use(folder, processes)
-        found = {clock: measure_clock(clock, config.protocol, processes, progress) for clock in config.clocks}
-        scores = [
-            None if reason else score_file(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
-        ]
-        warnings = [process.ask("warnings") for process in processes]
-        profiles = [process.ask("profile", engine=config.engine) if config.profile else None for process in processes]
-        stack.close()  # so that the throughput measurement has the machine's memory to itself
-        throughput = _throughput(config, folder, progress)
-        loads = run_scenarios(config, lambda requests, own: load_for_use(config, requests, folder, own, progress), progress)
+        found = _clocks(config, processes, progress)
+        later = _Later.nothing(len(config.files))
+        partial = len(found) < len(config.clocks)
+        try:
+            if not partial:
+                later.measure(config, processes, unscored, folder, stack, progress)
+        except KeyboardInterrupt:
+            if not config.keep_partial:
+                raise
+            partial = True
     clocks = [{clock: records[index] for clock, (records, _) in found.items()} for index in range(len(config.files))]
     files = map(
         _file_record,
@@ -74,12 +77,12 @@ def measure(
         display_names(config.files),
         cold,
         clocks,
-        throughput,
-        scores,
+        later.throughput,
+        later.scores,
         unscored,
-        warnings,
-        loads,
-        profiles,
+        later.warnings,
+        later.loads,
+        later.profiles,
     )
     return Record(
         started=started,
@@ -93,7 +96,58 @@ def measure(
         disturbance={clock: disturbance for clock, (_, disturbance) in found.items()},
         files=tuple(files),
         revision=revision(Path.cwd()),
+        partial=partial,
     )
+
+
+@dataclass
+class _Later:
+    """What is measured after the clocks, by file."""
+
+    scores: list[Score | None]
+    warnings: list[tuple[str, ...]]
+    profiles: list[Profile | None]
+    throughput: list[Throughput | None]
+    loads: list[FileScenarios]
+
+    @classmethod
+    def nothing(cls, count: int) -> _Later:
+        """Nothing of ``count`` files."""
+        return cls([None] * count, [()] * count, [None] * count, [None] * count, [FileScenarios() for _ in range(count)])
+
+    def measure(
+        self,
+        config: BenchmarkConfig,
+        processes: list[ModelProcess],
+        unscored: list[str],
+        folder: str,
+        stack: ExitStack,
+        progress: Progress,
+    ) -> None:
+        """Measure all of it; what is complete stays where this is interrupted."""
+        self.warnings = [process.ask("warnings") for process in processes]
+        self.scores = [
+            None if reason else score_file(config, process, progress) for process, reason in zip(processes, unscored, strict=True)
+        ]
+        if config.profile:
+            self.profiles = [process.ask("profile", engine=config.engine) for process in processes]
+        stack.close()  # so that the throughput measurement has the machine's memory to itself
+        self.throughput = _throughput(config, folder, progress)
+        self.loads = run_scenarios(config, lambda requests, own: load_for_use(config, requests, folder, own, progress), progress)
+
+
+def _clocks(
+    config: BenchmarkConfig, processes: list[ModelProcess], progress: Progress
+) -> dict[Clock, tuple[list[ClockRecord], Disturbance]]:
+    """All clocks; after an interrupt those that are complete, where ``config`` keeps them."""
+    found: dict[Clock, tuple[list[ClockRecord], Disturbance]] = {}
+    try:
+        for clock in config.clocks:
+            found[clock] = measure_clock(clock, config.protocol, processes, progress)
+    except KeyboardInterrupt:
+        if not found or not config.keep_partial:
+            raise
+    return found
 
 
 def load_all(config: BenchmarkConfig, requests: int, stack: ExitStack, progress: Progress) -> list[ModelProcess]:

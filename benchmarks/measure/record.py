@@ -119,6 +119,7 @@ class Record:
     """One benchmark run; ``engine_device`` and ``threads`` hold for every engine, ``inputs`` and ``data`` describe the images.
 
     ``started`` is UTC in ISO 8601; ``revision`` is the git revision of the folder in which the command ran, "" where it has none.
+    ``partial``: it was interrupted, and holds the clocks that were complete; nothing was measured after them.
     """
 
     started: str
@@ -132,6 +133,7 @@ class Record:
     disturbance: Mapping[Clock, Disturbance]
     files: tuple[FileRecord, ...] = ()
     revision: str = ""
+    partial: bool = False
 
     @property
     def clocks(self) -> tuple[Clock, ...]:
@@ -151,7 +153,8 @@ class Record:
         """Notes on the numbers: files with other weights than the checkpoint's, images and classes excluded from the accuracy."""
         base = self.reference
         differing = [own.name for own in self.files if base.format == "torch" and other_weights(base.card, own.card)]
-        notes = [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
+        notes = ["this record is partial: the benchmark was interrupted before its end"] if self.partial else []
+        notes += [f"{name} was exported from other weights than {base.name}: compare time and size only" for name in differing]
         notes += [f"warning: {warning}" for own in self.files for warning in own.warnings]
         notes += [f"no accuracy of {own.name}: {own.no_score_because}" for own in self.files if own.no_score_because]
         batches = [

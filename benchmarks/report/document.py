@@ -28,6 +28,7 @@ def to_document(record: Record) -> dict[str, Any]:
         "version": VERSION,
         "started": record.started,
         "revision": record.revision,
+        "partial": record.partial,
         "protocol": dataclasses.asdict(record.protocol),
         "clocks": {clock: CLOCK_MEANING[clock] for clock in record.clocks},
         "device": {**dataclasses.asdict(record.device), "slug": record.device.slug, "int8_path": record.device.int8_path},

@@ -64,6 +64,9 @@ def parse_clocks(_context: click.Context, _option: click.Parameter, value: str) 
     metavar="DIR",
     help="Keep the record in this folder, for edgecnn compare --history.",
 )
+@optgroup.option(
+    "--keep-partial", is_flag=True, help="After an interrupt, report the clocks that are complete, marked as partial."
+)
 @optgroup.option("--picture", "image", type=click.Path(path_type=Path), help="PNG or JPEG image for the HTML report.")
 @dataset_options(
     (
@@ -155,6 +158,8 @@ def command(
     click.echo(to_table(record))
     for path in filter(None, (config.json_path, config.html_path, config.markdown_path, config.csv_path)):
         click.echo(f"\nwrote {path}")
+    if record.partial:
+        raise InputError("the benchmark was interrupted; its reports are partial", "run it again")
 
 
 def _choose(context: click.Context, data: DatasetSelection | None, options: CardOptions, values: dict[str, Any]) -> None:

@@ -9,43 +9,49 @@ from typing import Any, Final
 
 import click
 
+from edgecnn.benchmarks.compare.history import make_history, store
 from edgecnn.benchmarks.measure.progress import ProgressLine
 from edgecnn.benchmarks.report.document import to_json
 from edgecnn.cli.remote_options import PLACE_NAMES, forwarded_words
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_file
-from edgecnn.remote.benchmark import HostName, HostRecord, RemotePlace, benchmark_hosts, hosts_table
+from edgecnn.remote.benchmark import RESULT, HostName, HostRecord, RemotePlace, benchmark_hosts, hosts_table
 
-REPORT: Final = "report.html"
-LEFT_OUT: Final = {*PLACE_NAMES, "json_path", "html_path"}
+# Reports by their parameter, with their names on the board.
+REPORTS: Final = {"json_path": RESULT, "html_path": "report.html", "markdown_path": "report.md", "csv_path": "report.csv"}
+LEFT_OUT: Final = {*PLACE_NAMES, *REPORTS, "history", "keep_partial"}
 READ: Final = {"labels", "image", "require_signature"}
 
 
 def benchmark_boards(context: click.Context, place: RemotePlace, values: dict[str, Any], extras: set[str]) -> None:
     """Measure on all boards of ``place``, print one table, write the reports; ends with the exit code of the first board that failed."""
     words = forwarded_words(context, LEFT_OUT, READ, [Path(path) for path in values["files"]])
-    reports = {name: values[name] for name in ("json_path", "html_path") if values[name] is not None}
-    for path in reports.values():
+    reports = {name: values[name] for name in REPORTS if values[name] is not None}
+    several = len(place.hosts) > 1
+    for name, path in reports.items():
         for address in place.hosts:
-            check_writable(report_path(path, address, several=len(place.hosts) > 1))
-    words += ["--html", REPORT] if "html_path" in reports else []
+            check_writable(report_path(path, address, several=several))
+        if name != "json_path":
+            words += [_option(context, name), REPORTS[name]]
+    if values["history"] is not None:
+        make_history(values["history"])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the run on the board is ended
     try:
         with ProgressLine() as progress:
             records = benchmark_hosts(place, words, extras, progress.above, progress)
     except KeyboardInterrupt:
         raise InputError("the benchmark was interrupted, and was ended on the board", "run it again") from None
-    finish(records, reports, several=len(place.hosts) > 1)
+    finish(records, reports, several=several, history=values["history"])
 
 
-def finish(records: list[HostRecord], reports: dict[str, Path], *, several: bool) -> None:
+def finish(records: list[HostRecord], reports: dict[str, Path], *, several: bool, history: Path | None = None) -> None:
     """Print one table, write the reports; ends with the exit code of the first host that failed."""
-    _print(records)
+    _print(records, several=several)
     for record in records:
         if record.document is not None and record.files is not None:
-            _write(record, reports, several=several)
+            _write(record, reports, history, several=several)
     errors = [record.error for record in records if record.error is not None]
-    if errors and len(records) == 1:
+    if errors and not several:
         raise errors[0]
     if errors:
         sys.exit(errors[0].exit_code)
@@ -58,18 +64,26 @@ def report_path(path: Path, address: HostName, *, several: bool) -> Path:
     return path.with_name(path.name.replace("{host}", address.file_name))
 
 
-def _print(records: list[HostRecord]) -> None:
-    if len(records) == 1:
-        click.echo(records[0].printed, nl=bool(records[0].printed))
-    else:
+def _option(context: click.Context, name: str) -> str:
+    """The option of a parameter."""
+    return next(one.opts[0] for one in context.command.params if one.name == name)
+
+
+def _print(records: list[HostRecord], *, several: bool) -> None:
+    if several:
         click.echo(hosts_table(records))
+    else:
+        click.echo(records[0].printed, nl=bool(records[0].printed))
 
 
-def _write(record: HostRecord, reports: dict[str, Path], *, several: bool) -> None:
-    contents = {"json_path": to_json(record.document or {}), "html_path": (record.files or {}).get(REPORT)}
+def _write(record: HostRecord, reports: dict[str, Path], history: Path | None, *, several: bool) -> None:
+    document, files = record.document or {}, record.files or {}
+    contents = {name: files.get(there) for name, there in REPORTS.items()}
     for name, path in reports.items():
-        content = contents[name]
+        content = to_json(document) if name == "json_path" else contents[name]
         if content is not None:
             target = report_path(path, record.address, several=several)
             write_file(target, content)
             click.echo(f"\nwrote {target}")
+    if history is not None and not document.get("partial"):
+        store(history, document)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from edgecnn.columns import align_columns
-from edgecnn.errors import BackendError, EdgeCnnError
+from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.remote.address import BoardAddress
 from edgecnn.remote.board import RemoteBoard, Told
 from edgecnn.remote.command import BoardCommand, RunningCommand, local_paths
@@ -41,9 +41,13 @@ class HostName(Protocol):
     def __str__(self) -> str: ...
 
 
+class InterruptedBenchmarkError(InputError):
+    """Ctrl-C or SIGTERM ended a benchmark."""
+
+
 @dataclass(frozen=True)
 class HostRecord:
-    """What one board measured: its JSON document, what it printed, its files; or the error that ended it."""
+    """What one board measured: its JSON document, what it printed, its files; the error that ended it, beside a partial result or alone."""
 
     address: HostName
     document: dict[str, Any] | None = None
@@ -56,7 +60,10 @@ class HostRecord:
 def benchmark_hosts(
     place: RemotePlace, words: Sequence[str | Path], extras: set[str], told: Told, progress: Told
 ) -> list[HostRecord]:
-    """Run `edgecnn benchmark WORDS` on each board. A board that fails does not end the others; its error is in its record."""
+    """Run `edgecnn benchmark WORDS` on each board. A board that fails does not end the others; its error is in its record.
+
+    After Ctrl-C the last record holds what that board had complete, and an error.
+    """
     needed = extras | engine_extras(path for path in local_paths(words) if path.suffix != ".pub")
     found = []
     for address in place.hosts:
@@ -64,6 +71,8 @@ def benchmark_hosts(
             found.append(_benchmark(place, address, words, needed, told, progress))
         except EdgeCnnError as error:
             found.append(HostRecord(address, error=error))
+        if isinstance(found[-1].error, InterruptedBenchmarkError):
+            break
     return found
 
 
@@ -72,18 +81,27 @@ def _benchmark(
 ) -> HostRecord:
     progress(f"{address}: connecting")
     printed: list[bytes] = []
+    error: EdgeCnnError | None = None
     with RemoteBoard(address, place.folder, told) as board:
         runtime = place.runtime(board, extras, told)
-        command = BoardCommand(words=["benchmark", *words, "--json", RESULT])
+        command = BoardCommand(words=["benchmark", *words, "--json", RESULT, "--keep-partial"])
         with RunningCommand(board, runtime, command, told, lambda text: progress(f"{address}: {text}")) as running:
-            running.follow(printed.append)
+            try:
+                running.follow(printed.append)
+            except KeyboardInterrupt:
+                running.end(printed.append)
+                error = InterruptedBenchmarkError("the benchmark was interrupted, and was ended on the board", "run it again")
+            except EdgeCnnError as problem:
+                if not board.link.is_up:
+                    raise
+                error = problem
             files = running.job.files()
     if RESULT not in files:
-        raise BackendError(f"{address} sent no result", "run it again")
+        raise error or BackendError(f"{address} sent no result", "run it again")
     document: dict[str, Any] = json.loads(files[RESULT])
     document["host"] = str(address)
     text = "\n".join(line for line in b"".join(printed).decode(errors="replace").splitlines() if not line.startswith("wrote "))
-    return HostRecord(address, document, text.strip(), files, board.cuts)
+    return HostRecord(address, document, text.strip(), files, board.cuts, error)
 
 
 def hosts_table(records: Sequence[HostRecord]) -> str:
@@ -92,7 +110,11 @@ def hosts_table(records: Sequence[HostRecord]) -> str:
     for record in records:
         for own in (record.document or {}).get("files", ()):
             rows += [_row(record, own, clock) for clock in own["clocks"]]
-    failed = [f"{record.address}: no result: {record.error}" for record in records if record.error is not None]
+    failed = [
+        f"{record.address}: {'no' if record.document is None else 'partial'} result: {record.error}"
+        for record in records
+        if record.error is not None
+    ]
     return "\n\n".join(filter(None, [align_columns(rows, left=3) if len(rows) > 1 else "", "\n".join(failed)]))
 
 

@@ -97,12 +97,18 @@ class RunningCommand:
         end = self.job.follow(sink, on_connected)
         self._take_errors(b"\n" if self._line else b"")
         if end.why == "left alone":
-            raise BackendError(f"{self._board.address} ended the run, because it was not heard from for too long", "run it again")
+            text = f"{self._board.address} ended the run, because this side was not heard for too long"
+            raise BackendError(text, "run it again")
         if end.why == "lost":
             raise BackendError(f"{self._board.address} lost the run: it was restarted, or ran out of memory", "run it again")
         if end.exit_code and end.why != "stopped":
             raise self._error(end)
         return end
+
+    def end(self, out: Print) -> None:
+        """Ask it to end by SIGTERM, and print what it prints until then."""
+        self.job.stop("TERM")
+        self.job.follow(lambda name, block: out(block) if name == "stdout" else None)
 
     def fetch(self, folder: Path) -> list[Path]:
         """Write the files that it made to ``folder``; their paths."""

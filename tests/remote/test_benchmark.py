@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -52,6 +54,32 @@ def test_two_boards_in_one_table_and_cuts(ssh_board: SshBoard, tmp_path: Path) -
         assert len(document["files"][0]["clocks"]["model"]["samples_ms"]) >= 64
     assert sorted(path.name for path in (ssh_board.home / ".local/share/edgecnn").iterdir()) == ["files", "jobs"]
     assert not list((ssh_board.home / ".local/share/edgecnn/jobs").iterdir())
+    assert ssh_board.wait_until_idle() == []
+
+
+def interrupt_in_the_task_clock(jobs: Path) -> None:
+    """Press Ctrl-C when the model clock is complete."""
+    while not any(b"task clock: warm-up" in path.read_bytes() for path in jobs.glob("benchmark-*/stderr")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_keeps_what_is_complete_and_ends_the_run_there(ssh_board: SshBoard, tmp_path: Path) -> None:
+    pressing = threading.Thread(target=interrupt_in_the_task_clock, args=(ssh_board.home / ".local/share/edgecnn/jobs",))
+    pressing.start()
+    options = ("--clock", "model,task", "--threads", 1, "--remote-python", sys.executable)
+    found = benchmark(
+        "bearing", "--host", ssh_board.address, *options, "--json", tmp_path / "r.json", "--csv", tmp_path / "r.csv"
+    )
+    pressing.join()
+    assert found.exit_code == 2, found.output
+    assert "error: the benchmark was interrupted, and was ended on the board; run it again" in found.stderr
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert document["partial"] is True
+    assert next(iter(document["files"][0]["clocks"])) == "model"
+    assert document["files"][0]["throughput_fps"] is None
+    assert "this record is partial" in found.stdout
+    assert "bearing.onnx" in (tmp_path / "r.csv").read_text()
     assert ssh_board.wait_until_idle() == []
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,47 @@ def test_only_the_clocks_asked_for_are_measured(classifier: Path, brief: Protoco
     assert found.clocks == ("model",)
     assert found.files[0].throughput is None
     assert "random" in found.inputs
+
+
+def interrupted(text: str) -> None:
+    """A progress that breaks off in the task clock, as a signal does."""
+    if text.startswith("task clock: round 2"):
+        raise KeyboardInterrupt
+
+
+def interrupted_in_throughput(text: str) -> None:
+    if text.startswith("throughput"):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_clocks_that_are_complete_where_asked(classifier: Path, classes: Path, brief: Protocol) -> None:
+    config = BenchmarkConfig(
+        files=(classifier, classifier),
+        protocol=brief,
+        threads=1,
+        clocks=("model", "task"),
+        data=DatasetSelection(str(classes)),
+        keep_partial=True,
+        profile=True,
+    )
+    found = measure(config, interrupted)
+    assert found.partial
+    assert found.clocks == ("model",)
+    for own in found.files:
+        assert len(own.clocks["model"].latency.samples_ms) >= brief.runs
+        assert own.throughput is None
+        assert own.score is None
+    assert found.notes()[0] == "this record is partial: the benchmark was interrupted before its end"
+    assert to_document(found)["partial"] is True
+    later = measure(config, interrupted_in_throughput)
+    assert later.partial
+    assert later.clocks == ("model", "task")
+    assert later.files[0].throughput is None
+    assert later.files[0].score is not None
+    with pytest.raises(KeyboardInterrupt):
+        measure(dataclasses.replace(config, keep_partial=False), interrupted)
+    with pytest.raises(KeyboardInterrupt):  # nothing is complete
+        measure(dataclasses.replace(config, clocks=("task",)), interrupted)
 
 
 def test_accuracy_is_that_of_the_timed_file(classifier: Path, classes: Path, brief: Protocol) -> None:
