@@ -106,7 +106,7 @@ class _Later:
 
     scores: list[Score | None]
     warnings: list[tuple[str, ...]]
-    profiles: list[Profile | None]
+    profiles: list[OperatorProfile | None]
     throughput: list[Throughput | None]
     loads: list[FileScenarios]
 
