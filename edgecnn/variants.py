@@ -19,7 +19,7 @@ from edgecnn.benchmarks.measure.record import FileRecord, Record
 from edgecnn.compress import compress
 from edgecnn.compress.config import CompressConfig
 from edgecnn.compress.progress import step_checkpoints
-from edgecnn.compress.report import CompressionReport, MeasuredFile, variant
+from edgecnn.compress.report import CompressionReport, MeasuredVariant, variant
 from edgecnn.errors import EdgeCnnError, InputError, MissingExtraError
 from edgecnn.export.config import ExportConfig, check_targets, file_name
 from edgecnn.export.run import export_all
@@ -129,7 +129,7 @@ def installed_formats(say: Say) -> tuple[str, ...]:
 
 def measure_variants(
     checkpoints: Sequence[Named], config: VariantConfig, say: Say = print
-) -> tuple[dict[str, list[MeasuredFile]], Record | None]:
+) -> tuple[dict[str, list[MeasuredVariant]], Record | None]:
     """The measured files of each named checkpoint, and the record of the benchmark, None where nothing was exported.
 
     All files are measured in turns in one run, so that throttling or other load affects all of them. A checkpoint that can't be exported is
@@ -142,7 +142,7 @@ def measure_variants(
             return {}, None
         say(f"measuring {len(files)} files in turns")
         record = _measure([path for _, path in files], config)
-    found: dict[str, list[MeasuredFile]] = {}
+    found: dict[str, list[MeasuredVariant]] = {}
     for (name, _), own in zip(files, record.files, strict=True):
         found.setdefault(name, []).append(_measured(own))
     return found, record
@@ -202,8 +202,8 @@ def _measure(files: Sequence[Path], config: VariantConfig) -> Record:
     return measure(benchmark)
 
 
-def _measured(own: FileRecord) -> MeasuredFile:
-    return MeasuredFile(
+def _measured(own: FileRecord) -> MeasuredVariant:
+    return MeasuredVariant(
         format=own.format,
         precision=own.precision,
         size_bytes=own.size_bytes,

@@ -79,7 +79,7 @@ class CompareConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ComparisonRun:
     """What was compared: comparisons, the records they came from, the series of the history, notes on its files."""
 
     comparisons: tuple[Comparison, ...] = ()
@@ -105,7 +105,7 @@ class Result:
         return to_csv(self.comparisons) if self.comparisons else history_csv(self.series)
 
 
-def compare(config: CompareConfig, progress: Progress = no_progress, report: Progress = no_progress) -> Result:
+def compare(config: CompareConfig, progress: Progress = no_progress, report: Progress = no_progress) -> ComparisonRun:
     """Compare the files of ``config``, read its history and write its reports.
 
     Raises ``InputError`` for records that can't be read or compared and for reports that can't be written, ``MissingExtraError``
@@ -121,7 +121,7 @@ def compare(config: CompareConfig, progress: Progress = no_progress, report: Pro
             "records and model files can't be compared with each other", "give only .json files, or only model files"
         )
     series, notes = read_history(config.history) if config.history is not None else ([], [])
-    found = Result()
+    found = ComparisonRun()
     if records:
         found = _of_records(config) if all(records) else _of_models(config, progress, report)
     found = replace(found, series=tuple(series), notes=tuple(notes))
@@ -129,7 +129,7 @@ def compare(config: CompareConfig, progress: Progress = no_progress, report: Pro
     return found
 
 
-def write_reports(found: Result, config: CompareConfig) -> None:
+def write_reports(found: ComparisonRun, config: CompareConfig) -> None:
     """Write the reports that ``config`` names; raises ``InputError`` where that fails."""
     writers: Sequence[tuple[Path | None, Callable[[], str]]] = (
         (
@@ -146,16 +146,16 @@ def write_reports(found: Result, config: CompareConfig) -> None:
             write_file(target, text())
 
 
-def _of_records(config: CompareConfig) -> Result:
+def _of_records(config: CompareConfig) -> ComparisonRun:
     runs = [read_record(path) for path in config.files]
     runs = [replace(run, name=name) for run, name in zip(runs, display_names(config.files), strict=True)]
     if len(runs) == 1:
-        return Result(tuple(compare_files(runs[0], config.limits)), tuple(runs))
+        return ComparisonRun(tuple(compare_files(runs[0], config.limits)), tuple(runs))
     comparisons = [compare_records(runs[0], run, config.limits, force=config.force) for run in runs[1:]]
-    return Result(tuple(comparisons), tuple(runs))
+    return ComparisonRun(tuple(comparisons), tuple(runs))
 
 
-def _of_models(config: CompareConfig, progress: Progress, report: Progress) -> Result:
+def _of_models(config: CompareConfig, progress: Progress, report: Progress) -> ComparisonRun:
     if len(config.files) < 2:
         raise InputError("one model file is no comparison", "name a second one, or measure it with edgecnn benchmark")
     if "age" in config.clocks:
@@ -181,4 +181,4 @@ def _of_models(config: CompareConfig, progress: Progress, report: Progress) -> R
         "plan": dataclasses.asdict(config.plan),
         "measured": [one.to_document() for one in found],
     }
-    return Result(tuple(one.comparison for one in found), extra=extra)
+    return ComparisonRun(tuple(one.comparison for one in found), extra=extra)

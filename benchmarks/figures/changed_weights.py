@@ -38,7 +38,7 @@ WAIT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WeightChange:
     """One change: its number, its kind, the part of the model (suffix of the file), where and how many bytes."""
 
     number: int
@@ -70,7 +70,7 @@ class Change:
 class Outcome:
     """What became of one changed file; ``other_outputs`` and ``other_detections`` are False for a file that does not load."""
 
-    change: Change
+    change: WeightChange
     noticed: bool = False
     noticed_by_goldens: bool = False
     loads: bool = False
@@ -79,7 +79,7 @@ class Outcome:
     other_detections: bool = False
 
 
-def changes(parts: dict[str, int], seed: int) -> Iterator[Change]:
+def changes(parts: dict[str, int], seed: int) -> Iterator[WeightChange]:
     """Endless changes of files of these sizes in bytes, by suffix; a part is drawn by its share of all bytes."""
     chance = random.Random(seed)
     number = 0
@@ -87,7 +87,7 @@ def changes(parts: dict[str, int], seed: int) -> Iterator[Change]:
         kind = KINDS[number % len(KINDS)]
         (part,) = chance.choices(list(parts), list(parts.values()))
         length = 1 if kind == "flip" else min(int(2 ** chance.uniform(2, 12)), BLOCK_BYTES, parts[part] // 4)
-        yield Change(number, kind, part, chance.randrange(0, parts[part] - length), length)
+        yield WeightChange(number, kind, part, chance.randrange(0, parts[part] - length), length)
         number += 1
 
 
@@ -98,7 +98,7 @@ class Examiner:
         self._original = original
         self._process: subprocess.Popen[bytes] | None = None
 
-    def examine(self, path: Path, change: Change) -> Outcome:
+    def examine(self, path: Path, change: WeightChange) -> Outcome:
         """The outcome for the changed file at ``path``."""
         outcome = Outcome(change)
         process = self._running()

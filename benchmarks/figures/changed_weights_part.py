@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.engine_device import CPU
 from edgecnn.errors import EdgeCnnError
 from edgecnn.golden import GOLDENS_KEY, Golden, decode
 from edgecnn.json_text import dump_json
@@ -87,7 +88,7 @@ def without_check(path: Path, model: Model) -> dict[str, bool]:
     """What the engine makes of the file when nobody checks its digests."""
     try:
         engine = engine_module(engine_for(path, file_format(path), None).name)
-        backend = engine.open_file(path, "cpu", threads=1, requests=1)
+        backend = engine.open_file(path, CPU, threads=1, requests=1)
     except Exception:
         return {"loads": False}
     try:

@@ -35,6 +35,7 @@ from edgecnn.benchmarks.report.document import to_document
 from edgecnn.columns import align_columns
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
+from edgecnn.json_text import dump_json
 from edgecnn.shipped import artifact
 from edgecnn.text_files import read_text
 
@@ -63,7 +64,7 @@ def separately(file: Path, count: int, threads: int) -> Iterator[Row]:
     config = BenchmarkConfig(files=(file,), clocks=("model",), protocol=SEPARATE, threads=threads, throughput=False)
     for _ in range(count):
         started = monotonic()
-        documents = [json.loads(json.dumps(to_document(measure(config)))) for _ in range(2)]
+        documents = [json.loads(dump_json(to_document(measure(config)))) for _ in range(2)]
         runs = [measured_run(document, name) for document, name in zip(documents, ("before", "after"), strict=True)]
         found = compare_records(runs[0], runs[1], Limits()).findings[0]
         yield _row(found, monotonic() - started) | {"load_average": documents[0]["environment"]["load_average"]}

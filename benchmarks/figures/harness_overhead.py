@@ -28,6 +28,7 @@ from edgecnn.benchmarks.measure.protocol import Protocol
 from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
 from edgecnn.child_process import module_command
 from edgecnn.files import check_writable
+from edgecnn.json_text import dump_json
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.types import nearest_rank
 
@@ -118,7 +119,7 @@ def one_process(path: Path, rounds: int, seconds: float) -> dict[str, list[float
 def command(channels: int, processes: int, rounds: int, seconds: float, part: Path | None, json_path: Path | None) -> None:
     """Compare the model clock with a bare loop."""
     if part is not None:
-        click.echo(json.dumps(one_process(part, rounds, seconds)))
+        click.echo(dump_json(one_process(part, rounds, seconds)))
         return
     if json_path is not None:
         check_writable(json_path)

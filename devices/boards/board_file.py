@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from edgecnn.devices.boards.board import (
 from edgecnn.devices.probe import ENGINES, FEATURES
 from edgecnn.devices.profile import DeviceProfile
 from edgecnn.errors import InputError
+from edgecnn.json_text import dump_json
 from edgecnn.schema import Check, SchemaError, flag, integer, items, mapping, number, one_of, record, text
 from edgecnn.text_files import read_text
 
@@ -172,4 +172,4 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(_pairs(value)) + " }"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return dump_json(value, ensure_ascii=False).replace("\x7f", "\\u007f")

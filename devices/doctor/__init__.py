@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgecnn.devices.doctor import accelerators, container, packages, processor, system
-from edgecnn.devices.doctor.finding import Finding, Level, Machine
+from edgecnn.devices.doctor.finding import DeviceFinding, Level, Machine
 
-__all__ = ["Finding", "Level", "Machine", "examine"]
+__all__ = ["DeviceFinding", "Level", "Machine", "examine"]
 
 _CHECKS = (system.check, processor.check, container.check, packages.check, accelerators.check)
 _ORDER: tuple[Level, ...] = ("problem", "slow", "note")
 
 
-def examine(machine: Machine | None = None) -> tuple[Finding, ...]:
+def examine(machine: Machine | None = None) -> tuple[DeviceFinding, ...]:
     """All findings on this machine, the most serious first; takes some seconds, since the engines are asked."""
     machine = machine or Machine.here(Path("/"))
     found = [finding for check in _CHECKS for finding in check(machine)]

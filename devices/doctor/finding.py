@@ -19,7 +19,7 @@ Level = Literal["problem", "slow", "note"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DeviceFinding:
     """``level``: "problem" for what does not work, "slow" for what costs time, "note" for what need not be mended.
 
     ``name`` identifies the check, ``fix`` is a command line or a sentence, "" where nothing mends it.

@@ -12,7 +12,7 @@ import click
 from edgecnn.json_text import dump_json
 
 if TYPE_CHECKING:
-    from edgecnn.devices.doctor import Finding
+    from edgecnn.devices.doctor import DeviceFinding
 
 SCHEMA, VERSION = "edgecnn.doctor", 1
 
@@ -40,7 +40,7 @@ def command(as_json: bool) -> None:
     sys.exit(1 if any(one.level != "note" for one in findings) else 0)
 
 
-def lines(device: str, findings: tuple[Finding, ...], known: str = "") -> list[str]:
+def lines(device: str, findings: tuple[DeviceFinding, ...], known: str = "") -> list[str]:
     """The findings as text; what mends one stands alone in its line, so that it can be copied. ``known``: the name of the board."""
     shown = [f"{device}; its limits and what pays on it: edgecnn devices {known}" if known else device]
     for one in findings:

@@ -20,7 +20,7 @@ SCHEMA_VERSION = 2  # of report.json; 1 had no version, and fields without units
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredFile:
+class MeasuredVariant:
     """One exported file of a variant, with what was measured on this device, None where it was not.
 
     The latencies are medians: of the inference alone, and from image to result. ``noisy_because`` are the reasons for which the
@@ -45,7 +45,7 @@ class Variant:
     metric: str
     accuracy: float | None
     data: str
-    files: tuple[MeasuredFile, ...] = ()
+    files: tuple[MeasuredVariant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class CompressionReport:
             rows.append([own.name, file.format, file.precision, percent(file.accuracy), size(file.size_bytes), *times])
         return rows
 
-    def _pairs(self) -> Iterable[tuple[Variant, MeasuredFile]]:
+    def _pairs(self) -> Iterable[tuple[Variant, MeasuredVariant]]:
         return ((own, file) for own in self.variants for file in own.files)
 
     def _noise(self) -> list[str]:
@@ -115,7 +115,7 @@ class CompressionReport:
         return {title: points for title, points in found.items() if points}
 
 
-def variant(checkpoint: Path, name: str = "", files: Sequence[MeasuredFile] = ()) -> Variant:
+def variant(checkpoint: Path, name: str = "", files: Sequence[MeasuredVariant] = ()) -> Variant:
     """A row of a report; raises what ``load_checkpoint`` raises."""
     cost, card = cost_of(checkpoint)
     metric, accuracy, data = _score(card)

@@ -11,7 +11,7 @@ from pathlib import Path
 import edgecnn
 from edgecnn.remote import agent
 
-SHARED = ("errors.py", "system_errors.py", "files.py")
+SHARED = ("errors.py", "system_errors.py", "files.py", "json_text.py")
 MAIN = "import sys\nfrom edgecnn.remote.agent.main import main\nsys.exit(main())\n"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edgecnn.errors import BackendError, InputError
+from edgecnn.json_text import dump_json
 from edgecnn.remote.address import BoardAddress
 from edgecnn.remote.agent.main import REFUSED
 from edgecnn.remote.agent_archive import agent_archive, agent_name
@@ -205,7 +206,7 @@ class RemoteBoard:
         return answer
 
     def _line(self, request: dict[str, Any]) -> bytes:
-        return json.dumps({"root": self.root, **request}).encode() + b"\n"
+        return dump_json({"root": self.root, **request}).encode() + b"\n"
 
     def _command(self, verb: str) -> str:
         return f"exec {self._agent} {verb}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from edgecnn.benchmarks.measure.progress import PROGRESS_MARK, PROGRESS_VARIABLE
 from edgecnn.benchmarks.measure.record import model_files
 from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.files import check_writable
+from edgecnn.json_text import dump_json
 from edgecnn.remote.board import RemoteBoard, Told
 from edgecnn.remote.job import LEASE_S, JobEnd, JobSpec, RemoteJob
 from edgecnn.remote.runtime import BoardRuntime
@@ -74,7 +74,7 @@ class RunningCommand:
         variables = {**runtime.variables, **command.variables, PROGRESS_VARIABLE: "lines", "PYTHONUNBUFFERED": "1"}
         self._spec = JobSpec(words=[*runtime.words, *words], environment=variables, lease_s=lease_s)
         # the same command of this user finds its run again, if this side was ended while it went on
-        name = hashlib.sha256(json.dumps([self._spec.words, sorted(variables.items())]).encode()).hexdigest()[:16]
+        name = hashlib.sha256(dump_json([self._spec.words, sorted(variables.items())]).encode()).hexdigest()[:16]
         self.job = RemoteJob(board, f"{command.words[0]}-{name}")
 
     def __enter__(self) -> RunningCommand:

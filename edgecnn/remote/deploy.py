@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgecnn.errors import BackendError, EdgeCnnError
+from edgecnn.json_text import dump_json
 from edgecnn.remote.benchmark import RemotePlace
 from edgecnn.remote.board import RemoteBoard, Told
 from edgecnn.remote.command import BoardCommand, RunningCommand, file_folder, upload_file
@@ -103,7 +104,7 @@ class _Release:
         asked, board = self._asked, self._board
         words = [file_folder(word) + word.name if isinstance(word, Path) else word for word in asked.words]
         digest = hashlib.sha256(
-            json.dumps([words, self._runtime.words, dict(self._runtime.variables), asked.port]).encode()
+            dump_json([words, self._runtime.words, dict(self._runtime.variables), asked.port]).encode()
         ).hexdigest()
         draft = board.ask("prepare", service=asked.name, digest=digest)
         number, folder = int(draft["number"]), str(draft["folder"])

@@ -8,23 +8,23 @@ from click.testing import CliRunner
 
 from edgecnn.cli import main
 from edgecnn.devices import doctor
-from edgecnn.devices.doctor import Finding, Machine
+from edgecnn.devices.doctor import DeviceFinding, Machine
 from edgecnn.devices.profile import DeviceProfile
 
-SLOW = Finding("slow", "governor", "it is slow", "echo performance | sudo tee /sys/x")
-NOTE = Finding("note", "glibc", "it is old")
+SLOW = DeviceFinding("slow", "governor", "it is slow", "echo performance | sudo tee /sys/x")
+NOTE = DeviceFinding("note", "glibc", "it is old")
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
-    findings: list[Finding] = []
+def found(monkeypatch: pytest.MonkeyPatch) -> list[DeviceFinding]:
+    findings: list[DeviceFinding] = []
     machine = Machine(root=Path("/absent"), profile=DeviceProfile("Board", "aarch64", "X", 4, 4), packages={})
     monkeypatch.setattr(Machine, "here", classmethod(lambda cls, root: machine))
     monkeypatch.setattr(doctor, "examine", lambda machine: tuple(findings))
     return findings
 
 
-def test_the_line_that_mends_stands_alone(found: list[Finding]) -> None:
+def test_the_line_that_mends_stands_alone(found: list[DeviceFinding]) -> None:
     found += [SLOW, NOTE]
     done = CliRunner().invoke(main, ["doctor"])
     assert done.exit_code == 1
@@ -37,7 +37,7 @@ def test_the_line_that_mends_stands_alone(found: list[Finding]) -> None:
     ]
 
 
-def test_a_known_board_is_named(found: list[Finding], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_board_is_named(found: list[DeviceFinding], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found.append(NOTE)
     (tmp_path / "proc/device-tree").mkdir(parents=True)
     (tmp_path / "proc/device-tree/compatible").write_bytes(b"raspberrypi,5-model-b\0brcm,bcm2712\0")
@@ -48,7 +48,7 @@ def test_a_known_board_is_named(found: list[Finding], tmp_path: Path, monkeypatc
     assert json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)["board"] == "raspberry-pi-5"
 
 
-def test_notes_alone_are_no_failure(found: list[Finding]) -> None:
+def test_notes_alone_are_no_failure(found: list[DeviceFinding]) -> None:
     found.append(NOTE)
     assert CliRunner().invoke(main, ["doctor"]).exit_code == 0
 
@@ -59,7 +59,7 @@ def test_nothing_to_mend() -> None:
     assert (done.exit_code, done.output.splitlines()[-1]) == (0, "nothing to mend")
 
 
-def test_json(found: list[Finding]) -> None:
+def test_json(found: list[DeviceFinding]) -> None:
     found.append(SLOW)
     done = CliRunner().invoke(main, ["doctor", "--json"])
     document = json.loads(done.stdout)

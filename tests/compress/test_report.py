@@ -9,7 +9,7 @@ import pytest
 
 from edgecnn.compress.cost import NetworkCost
 from edgecnn.compress.pareto import ParetoPoint, draw, pareto_front
-from edgecnn.compress.report import CompressionReport, MeasuredFile, Variant, variant
+from edgecnn.compress.report import CompressionReport, MeasuredVariant, Variant, variant
 from edgecnn.models import load_checkpoint, save_checkpoint
 
 Make = Callable[..., Path]
@@ -17,7 +17,7 @@ Make = Callable[..., Path]
 
 def report() -> CompressionReport:
     """Two networks; of the second an exported file was measured, in a noisy hour."""
-    file = MeasuredFile("onnx", "int8", 20_000, 0.91, 0.05, 0.0712, ("drifted by +20%",))
+    file = MeasuredVariant("onnx", "int8", 20_000, 0.91, 0.05, 0.0712, ("drifted by +20%",))
     return CompressionReport(
         (
             Variant("00-start", NetworkCost(50_000, 600_000, 200_000), "top-1", 0.925, "digits test"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgecnn.errors import InputError
 from edgecnn.files import sync
+from edgecnn.json_text import dump_json
 from edgecnn.remote.agent.places import check_space, inside, made, root_of
 
 BLOCK = 1 << 16
@@ -82,7 +83,7 @@ def send(request: dict[str, Any]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """A small file that is there whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(value), encoding="utf-8")
+    draft.write_text(dump_json(value), encoding="utf-8")
     draft.replace(path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import select
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
+from edgecnn.json_text import dump_json
 from edgecnn.remote.agent.jobs import is_alive, job_folder, state
 
 STEP_S = 0.25
@@ -65,5 +65,5 @@ def _read(path: Path, offset: int) -> bytes:
 
 
 def _say(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.write(dump_json(line) + "\n")
     sys.stdout.flush()

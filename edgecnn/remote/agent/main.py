@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from edgecnn.json_text import dump_json
 from edgecnn.remote.agent import activate, environments, files, follow, jobs, machine, releases, supervisor
 from edgecnn.system_errors import explain
 
@@ -59,5 +60,5 @@ def main() -> int:
 
 
 def _say(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.write(dump_json(answer) + "\n")
     sys.stdout.flush()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgecnn.benchmarks.figures.changed_weights import Change, Examiner, Outcome, changes, command, summary
+from edgecnn.benchmarks.figures.changed_weights import Examiner, Outcome, WeightChange, changes, command, summary
 from edgecnn.benchmarks.figures.changed_weights_part import differ, same_outputs
 from edgecnn.types import Classes, Detections
 from tests.integrity.files import exported
@@ -51,7 +51,7 @@ def test_what_a_user_would_see_decides() -> None:
 
 
 def test_a_crash_counts_as_noticed_and_the_next_file_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, change = exported(tmp_path, "onnx"), Change(0, "flip", ".onnx", 0, 1)
+    path, change = exported(tmp_path, "onnx"), WeightChange(0, "flip", ".onnx", 0, 1)
     examiner = Examiner(path)
     try:
         whole = examiner.examine(path, change)
@@ -72,7 +72,7 @@ def _killed(process: subprocess.Popen[str]) -> None:
 
 
 def test_counts_of_those_that_load() -> None:
-    change = Change(0, "flip", ".onnx", 0, 1)
+    change = WeightChange(0, "flip", ".onnx", 0, 1)
     found = summary(
         [
             Outcome(change, noticed=True, loads=True, other_outputs=True, other_detections=True),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgecnn.devices.boards.board import EngineFound
-from edgecnn.devices.doctor import Finding, Machine, examine, finding
+from edgecnn.devices.doctor import DeviceFinding, Machine, examine, finding
 from edgecnn.devices.profile import DeviceProfile
 
 CPU = "sys/devices/system/cpu"
@@ -21,10 +21,10 @@ OPENCV = "  GUI:                           GTK2\n    FFMPEG:                    
 
 
 @pytest.fixture
-def found(tree: Callable[[Mapping[str, str]], Path]) -> Callable[..., list[Finding]]:
+def found(tree: Callable[[Mapping[str, str]], Path]) -> Callable[..., list[DeviceFinding]]:
     """The findings on a machine where nothing is wrong but what is given."""
 
-    def examined(files: Mapping[str, str] | None = None, *, cores: int = 4, usable: int = 4, **own: Any) -> list[Finding]:
+    def examined(files: Mapping[str, str] | None = None, *, cores: int = 4, usable: int = 4, **own: Any) -> list[DeviceFinding]:
         root = tree({f"{CPU}/online": "0-3", f"{CPU}/present": "0-3", **(files or {})})
         profile = DeviceProfile(
             "Board",
@@ -41,7 +41,7 @@ def found(tree: Callable[[Mapping[str, str]], Path]) -> Callable[..., list[Findi
     return examined
 
 
-def test_a_machine_without_faults(found: Callable[..., list[Finding]]) -> None:
+def test_a_machine_without_faults(found: Callable[..., list[DeviceFinding]]) -> None:
     assert found() == []
 
 
@@ -122,14 +122,14 @@ def governors(name: str, driver: str = "cpufreq-dt") -> dict[str, str]:
     ],
 )
 def test_what_the_tree_shows(
-    files: Mapping[str, str], level: str, said: str, fix: str, found: Callable[..., list[Finding]]
+    files: Mapping[str, str], level: str, said: str, fix: str, found: Callable[..., list[DeviceFinding]]
 ) -> None:
     (one, *more) = found(files)
     assert (one.level, said in one.text, fix in one.fix) == (level, True, True), one
     assert [other.level for other in more if other.level != "slow"] == []
 
 
-def test_powersave_of_a_driver_that_scales_with_the_load_is_no_fault(found: Callable[..., list[Finding]]) -> None:
+def test_powersave_of_a_driver_that_scales_with_the_load_is_no_fault(found: Callable[..., list[DeviceFinding]]) -> None:
     assert [one.level for one in found(governors("powersave", "intel_pstate"))] == ["note"]
 
 
@@ -182,17 +182,17 @@ def test_powersave_of_a_driver_that_scales_with_the_load_is_no_fault(found: Call
     ],
 )
 def test_what_is_installed_and_allowed(
-    own: Mapping[str, Any], level: str, said: str, fix: str, found: Callable[..., list[Finding]]
+    own: Mapping[str, Any], level: str, said: str, fix: str, found: Callable[..., list[DeviceFinding]]
 ) -> None:
     (one,) = found(**own)
     assert (one.level, said in one.text, fix in one.fix) == (level, True, True), one
 
 
-def test_pyav_reads_videos_in_place_of_opencv(found: Callable[..., list[Finding]]) -> None:
+def test_pyav_reads_videos_in_place_of_opencv(found: Callable[..., list[DeviceFinding]]) -> None:
     assert found(opencv=OPENCV.replace("YES", "NO"), packages={"av": "17"}) == []
 
 
-def test_devices_without_permission_are_one_finding_for_each_group(found: Callable[..., list[Finding]]) -> None:
+def test_devices_without_permission_are_one_finding_for_each_group(found: Callable[..., list[DeviceFinding]]) -> None:
     files = {"dev/video0": "", "dev/video1": "", "dev/dri/renderD128": ""}
     findings = found(files, may_use=lambda path: path.name == "video1")
     assert [(one.level, one.text, one.fix) for one in findings] == [
@@ -205,12 +205,12 @@ def test_devices_without_permission_are_one_finding_for_each_group(found: Callab
     ]
 
 
-def test_a_gpu_that_an_engine_uses_is_no_finding(found: Callable[..., list[Finding]]) -> None:
+def test_a_gpu_that_an_engine_uses_is_no_finding(found: Callable[..., list[DeviceFinding]]) -> None:
     engines = (*ALL, EngineFound("torch", "2", ("torch",), ("cpu", "cuda")))
     assert found({"dev/nvidia0": ""}, engines=engines) == []
 
 
-def test_problems_come_first(found: Callable[..., list[Finding]]) -> None:
+def test_problems_come_first(found: Callable[..., list[DeviceFinding]]) -> None:
     assert [one.level for one in found({PI: "50005"}, bits=32, virtual=True)] == ["problem", "slow", "slow", "note"]
 
 
