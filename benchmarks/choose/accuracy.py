@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Final
@@ -13,6 +14,7 @@ from edgecnn.benchmarks.choose.inputs import Inputs
 from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy
 from edgecnn.benchmarks.choose.race import Racer
 from edgecnn.benchmarks.choose.trials import Processes
+from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score
 from edgecnn.metrics.score import IN_UNITS, TITLES
@@ -86,8 +88,9 @@ class Accuracies:
         if is_new:
             self._inputs.give(process)
         if data is not None and self._inputs.labelled:
-            limited = data if data.limit is not None else dataclasses.replace(data, limit=self._limit)
-            score: Score | None = process.ask("accuracy", data=limited, options=self._config.options)
+            score: Score | None = process.ask(
+                "accuracy", data=spread(data, self._limit, self._inputs.available), options=self._config.options
+            )
             if score is not None:
                 return VariantAccuracy(score.n, score.metric, score.primary)
         predictions: list[Prediction] = process.ask("predictions")
@@ -97,3 +100,13 @@ class Accuracies:
         pairs = [task.compare(a, b, TOLERANCES["int8"]) for a, b in zip(self._expected, predictions, strict=True)]
         same, total = sum(one.same for one in pairs), sum(one.total for one in pairs)
         return VariantAccuracy(len(pairs), agreement=same / total if total else None)
+
+
+def spread(data: DatasetSelection, limit: int | None, available: int) -> DatasetSelection:
+    """At most ``limit`` of the ``available`` images, from the whole dataset: the first ones may be all of one class.
+
+    A limit of the user is kept as it is.
+    """
+    if data.limit is not None or limit is None:
+        return data
+    return dataclasses.replace(data, limit=limit, every=data.every * max(math.ceil(available / limit), 1))

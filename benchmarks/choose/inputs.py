@@ -22,11 +22,11 @@ COUNT: Final = 32
 class Inputs:
     """Reads the inputs for the first candidate, stores them in ``folder``, and gives them to each process.
 
-    ``description`` says what they are, "" before. ``labelled``: whether accuracy can be measured with the data.
+    ``description`` says what they are, "" before. ``labelled``: whether accuracy can be measured with the ``available`` images of the data.
     """
 
     def __init__(self, config: ChooseConfig, folder: Path, report: Callable[[str], None] = no_progress) -> None:
-        self.description, self.labelled = "", False
+        self.description, self.labelled, self.available = "", False, 0
         self._config, self._folder, self._report = config, folder, report
         self._first: tuple[str, ModelCard] | None = None
 
@@ -48,7 +48,7 @@ class Inputs:
             dataset = data.open(COUNT, task=card.task)
             for line in report_lines(dataset):
                 self._report(line)
-            self.labelled = bool(dataset.labels)
+            self.labelled, self.available = bool(dataset.labels), len(dataset)
             if self.labelled:
                 data.check(dataset, card)
             inputs = dataset_inputs(dataset, str(data), COUNT)

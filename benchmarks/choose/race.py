@@ -25,8 +25,13 @@ CONFIDENCE: Final = 0.99  # of each interval: candidates are compared many times
 MARGINS: Final = {1: 2.0, 2: 1.5, 3: 1.3, 4: 1.2, 5: 1.15, 6: 1.12, 7: 1.1}
 ALIKE: Final = 1.02  # candidates whose times differ by less are equally fast
 NEAR: Final = 2.0  # how much slower a candidate may be that is tried with fewer threads, which suffer less from other work
+MOST_NEAR: Final = 6
 SURE: Final = 1.03  # the race ends when no other candidate can be faster by more
-SCREENED, LEAST_TURNS, MOST_TURNS = 4, 8, 24  # turns before a candidate is judged, and in the final
+SCREENED, CERTAIN = (
+    4,
+    10,
+)  # turns before the first candidate is judged, and before each further one: timing is quicker than judging
+LEAST_TURNS, MOST_TURNS = 8, 24  # in the final
 SHORT_S, LONG_S = 0.1, 0.25  # seconds of one candidate in one turn, while screening and in the final
 
 
@@ -136,7 +141,7 @@ class Race:
         self._try_threads(threads[1:])
         while self._judge_next():
             pass
-        return self._final(self._contenders())
+        return self._final([entry for entry in self._contenders() if self._judged.get(entry.candidate.variant) == ""])
 
     def compare(self, entries: Sequence[Racer]) -> None:
         """Time candidates together a few more times, so that they can be compared with each other."""
@@ -148,9 +153,14 @@ class Race:
         return [entry for entry in self.entries if entry.rounds and not entry.out]
 
     def second(self, chosen: Racer, tries: int = 3) -> Racer | None:
-        """The fastest candidate of another variant than ``chosen`` that is exact enough; None without one. So many are judged at most."""
+        """The fastest candidate of another variant than ``chosen`` that is exact enough; None without one.
+
+        So many are judged at most, and none when the time is over.
+        """
         for _ in range(tries):
             others = [entry for entry in self.usable() if entry.candidate.variant != chosen.candidate.variant]
+            if self._trials.now() > self._seconds:
+                others = [entry for entry in others if entry.candidate.variant in self._judged]
             best = min(others, key=lambda entry: ratio(entry, chosen).value, default=None)
             if best is None or self._is_exact(best.candidate):
                 return best
@@ -181,11 +191,14 @@ class Race:
         return [entry for entry in usable if leader and not clearly_slower(entry, leader)]
 
     def _judge_next(self) -> bool:
-        """Judge the fastest variant that may win and was not judged yet; False where there is none.
+        """Judge the fastest variant that may win and was not judged yet; False where there is none, or the time is over.
 
         Slow candidates are timed again, and judged, only where the faster ones are not exact enough.
         """
-        contenders = self._catch_up(self._contenders())
+        found = "" in self._judged.values()
+        if found and self._trials.now() > self._seconds:
+            return False
+        contenders = self._catch_up(self._contenders(), CERTAIN if found else SCREENED)
         entry = fastest(one for one in contenders if one.candidate.variant not in self._judged)
         if entry is None:
             return False
@@ -203,9 +216,12 @@ class Race:
                 one.out = one.out or self._judged[variant]
         return not self._judged[variant]
 
-    def _catch_up(self, entries: list[Racer]) -> list[Racer]:
-        """Time ``entries`` until each has SCREENED rounds; returns those that are still in."""
-        while entries and min(len(entry.rounds) for entry in entries) < SCREENED:
+    def _catch_up(self, entries: list[Racer], turns: int) -> list[Racer]:
+        """Time ``entries`` until each has so many rounds, or all are judged; returns those that are still in."""
+        while (
+            any(entry.candidate.variant not in self._judged for entry in entries)
+            and min(len(one.rounds) for one in entries) < turns
+        ):
             self._time(entries, SHORT_S)
             entries = _still_in(entries)
         return entries
@@ -215,7 +231,8 @@ class Race:
         leader = fastest(self._contenders())
         if leader is None or not threads:
             return
-        near = [entry for entry in self.usable() if entry is leader or ratio(entry, leader).value <= NEAR]
+        behind = sorted((entry for entry in self.usable() if entry is not leader), key=lambda entry: ratio(entry, leader).value)
+        near = [leader, *(entry for entry in behind if ratio(entry, leader).value <= NEAR)][:MOST_NEAR]
         self._time(near, SHORT_S)
         self._turn -= 1
         for entry in near:

@@ -9,7 +9,6 @@ is the fastest of those that lose at most a point.
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from typing import Any
 
 import click
 
+from edgecnn.benchmarks.choose.accuracy import spread
 from edgecnn.benchmarks.choose.budget import Budget
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate, exactness
 from edgecnn.benchmarks.choose.config import ChooseConfig
@@ -72,7 +72,7 @@ def by_hand(config: ChooseConfig, choice: Choice, protocol: Protocol, progress: 
         for candidate, process in zip(candidates, processes, strict=True):
             if candidate.variant not in found:
                 progress(f"accuracy of {candidate.variant.path.name} in {candidate.variant.engine}")
-                found[candidate.variant] = _accuracy(config, process, images)
+                found[candidate.variant] = _accuracy(config, process, images, inputs.available)
     times = {one.variant: record.latency.p50 for one, record in zip(candidates, records, strict=True)}
     reference = min(found, key=lambda variant: (exactness(precisions[variant], variant.computes_in), times[variant]))
     judgement = Judgement(Budget(), found[reference])
@@ -91,9 +91,9 @@ def _loaded(config: ChooseConfig, candidate: RunCandidate, inputs: Inputs, stack
     return process
 
 
-def _accuracy(config: ChooseConfig, process: ModelProcess, images: int) -> VariantAccuracy:
+def _accuracy(config: ChooseConfig, process: ModelProcess, images: int, available: int) -> VariantAccuracy:
     assert config.data is not None
-    score = process.ask("accuracy", data=dataclasses.replace(config.data, limit=images), options=config.options)
+    score = process.ask("accuracy", data=spread(config.data, images, available), options=config.options)
     if score is None:
         raise InputError(f"{config.data} has no labels", "name a dataset with labels")
     return VariantAccuracy(score.n, score.metric, score.primary)

@@ -99,6 +99,24 @@ def test_the_time_limit_ends_the_final() -> None:
     assert MOST_TURNS * 0.3 * 6 < long.seconds < 2 * MOST_TURNS * 0.3 * 6 + 60
 
 
+def test_when_the_time_is_over_no_more_candidates_are_judged() -> None:
+    times = {variant(f"file{index}"): 5.0 + index / 1000 for index in range(12)}
+    patient, hurried = MadeUpTrials(times, noise=0.1), MadeUpTrials(times, noise=0.1)
+    race(patient, seconds=1e6)
+    made, finalists = race(hurried, seconds=15)
+    assert len(hurried.judged) < len(patient.judged)
+    assert {one.variant for one in finalists} <= set(hurried.judged)
+    assert finalists
+    second = made.second(made.entries[0])
+    assert second is None or second.candidate.variant in hurried.judged
+
+
+def test_more_turns_come_before_a_second_judgement() -> None:
+    trials = MadeUpTrials({FP32: 5.0, INT8: 5.4}, noise=0.03)  # four turns can't tell them apart, ten can
+    race(trials)
+    assert trials.judged == [FP32]
+
+
 def test_candidates_are_compared_by_the_turns_of_both() -> None:
     quiet, busy = entry(10, 10, 10, first=0), entry(9, 9, 9, 27, 27, 27, first=0)
     late = entry(30, 30, 30, first=3)
