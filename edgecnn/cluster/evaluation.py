@@ -12,6 +12,7 @@ from edgecnn.benchmarks.measure.evaluation import Evaluation, EvaluationConfig, 
 from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
 from edgecnn.cluster.kept import KeptParts, model_digest, part_name, tree_digest
 from edgecnn.cluster.part_file import pack_values, unpack_values
+from edgecnn.cluster.paths import absolute, absolute_file, absolute_options
 from edgecnn.cluster.pool import NodeWorkers
 from edgecnn.cluster.versions import Node, this_node
 from edgecnn.data import Dataset
@@ -119,7 +120,13 @@ def evaluate_on_cluster(
     digest = model_digest(artifact(config.file))
     place = Path(config.data.uri.partition("?")[0])
     stamp = tree_digest(place if place.is_dir() else place.parent) if place.exists() else ""
-    work = [digest, stamp, dataclasses.asdict(config), dict(this_node().versions)]
+    theirs = dataclasses.replace(
+        config,
+        file=absolute_file(config.file),
+        data=dataclasses.replace(config.data, uri=absolute(config.data.uri)),
+        options=absolute_options(config.options),
+    )
+    work = [digest, stamp, dataclasses.asdict(theirs), dict(this_node().versions)]
     kept = KeptParts(options.parts)
     names: list[str] = []
 
@@ -131,7 +138,7 @@ def evaluate_on_cluster(
     progress("starting workers")
     with connected(options.address) as ray:
         pool: NodeWorkers[None, Range] = NodeWorkers(
-            ray, EvaluationWorker, (config, digest), count=options.workers, cpus=config.threads or 1, told=report
+            ray, EvaluationWorker, (theirs, digest), count=options.workers, cpus=config.threads or 1, told=report
         )
         evaluation = evaluate_file(config, report=report, predicted=predicted)
     kept.remove(names)

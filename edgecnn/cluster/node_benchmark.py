@@ -14,6 +14,7 @@ from edgecnn.benchmarks.report.document import to_document
 from edgecnn.benchmarks.report.page import to_html
 from edgecnn.benchmarks.report.table import to_table
 from edgecnn.cluster.connection import ClusterOptions, connected
+from edgecnn.cluster.paths import absolute, absolute_file, absolute_options
 from edgecnn.errors import BackendError, EdgeCnnError, InputError, first_line
 from edgecnn.remote.benchmark import HostRecord
 
@@ -52,6 +53,9 @@ def benchmark_nodes(
     paths on all nodes. Raises ``InputError`` for a cluster that can't be used.
     """
     plain = dataclasses.replace(config, json_path=None, html_path=None, markdown_path=None, csv_path=None, history=None)
+    files = tuple(map(absolute_file, config.files))
+    data = None if config.data is None else dataclasses.replace(config.data, uri=absolute(config.data.uri))
+    plain = dataclasses.replace(plain, files=files, data=data, options=absolute_options(config.options))
     with connected(options.address) as ray:
         nodes = [node for node in ray.nodes() if node["Alive"] and int(node["Resources"].get("CPU", 0)) > 0]
         names = _names([str(node["NodeManagerHostname"]) for node in nodes])

@@ -74,7 +74,7 @@ class NodeWorkers(Generic[Common, Task]):
         asked = {actor.hello.remote(): actor for actor in self._actors}
         ready, late = self._ray.wait(list(asked), num_returns=len(asked), timeout=TOLD_AFTER_S)
         if not ready:
-            told("waiting for free processors of the cluster")
+            told("waiting for workers to start")
             ready, late = self._ray.wait(list(asked), num_returns=1, timeout=None)
         if late:
             more, late = self._ray.wait(late, num_returns=len(late), timeout=LATE_S)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
 from edgecnn.cluster.kept import KeptParts, model_digest, part_name, source_digest
 from edgecnn.cluster.part_file import PartReader
+from edgecnn.cluster.paths import absolute_camera
 from edgecnn.cluster.pool import NodeWorkers
 from edgecnn.cluster.run_outputs import RunOutputs
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, with_videos, without_outputs
@@ -70,6 +71,7 @@ def run_on_cluster(
     load_ray()
     check_config(config)
     config = with_videos(config)
+    config = dataclasses.replace(config, cameras=tuple(map(absolute_camera, config.cameras)))
     config = dataclasses.replace(config, threads=config.threads or 1, requests=1, autotune=False)
     sources = [open_camera_source(camera) for camera in config.cameras]
     for camera, source in zip(config.cameras, sources, strict=True):

@@ -15,6 +15,7 @@ import pytest
 
 from edgecnn.cluster.kept import KeptParts, part_name, source_digest, tree_digest
 from edgecnn.cluster.part_file import PartEnd, PartReader, PartWriter, pack_values, unpack_values
+from edgecnn.cluster.paths import absolute, absolute_file
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, state_of, with_videos
 from edgecnn.cluster.versions import Node, check_same, this_node
 from edgecnn.errors import InputError
@@ -201,3 +202,14 @@ def test_nodes_with_other_versions_are_refused() -> None:
 def test_a_part_has_a_title() -> None:
     camera = CameraConfig(source="a.avi", model=Path("cups"), name="a")
     assert [RunPart(0, camera).title, RunPart(0, camera, 0, 9).title] == ["a", "a, frames 0 to 8"]
+
+
+def test_paths_are_absolute_for_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.avi").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert absolute("a.avi") == str(tmp_path / "a.avi")
+    assert absolute("a.avi?rate=3") == f"{tmp_path / 'a.avi'}?rate=3"
+    assert absolute("*.avi") == str(tmp_path / "*.avi")
+    for other in ("scene:cups?seed=1", "rtsp://door/1", "fashion-mnist"):
+        assert absolute(other) == other
+    assert absolute_file(Path("cups")) == Path("cups")
