@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def absolute(text: str) -> str:
-    """An absolute path where ``text`` is that of a file or folder, or a pattern in one; parameters after a ``?`` stay."""
+    """An absolute path where ``text`` is that of a file or folder; parameters after a ``?`` stay."""
     path, mark, parameters = text.partition("?")
-    if Path(text).exists() or ("://" not in text and is_pattern(text)):
+    if Path(text).exists():
         return str(Path(text).absolute())
     return f"{Path(path).absolute()}{mark}{parameters}" if Path(path).exists() else text
 
@@ -33,10 +33,12 @@ def absolute_options(options: CardOptions) -> CardOptions:
 
 def absolute_camera(camera: CameraConfig) -> CameraConfig:
     """A camera with absolute paths of all that workers read."""
+    source = camera.source
+    pattern = ":" not in source.partition("/")[0] and is_pattern(source)
     key, gallery = camera.require_signature, camera.analytics.gallery
     return dataclasses.replace(
         camera,
-        source=absolute(camera.source),
+        source=str(Path(source).absolute()) if pattern else absolute(source),
         model=absolute_file(Path(camera.model)),
         require_signature=None if key is None else key.absolute(),
         analytics=dataclasses.replace(camera.analytics, gallery=None if gallery is None else gallery.absolute()),

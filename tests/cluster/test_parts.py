@@ -15,7 +15,7 @@ import pytest
 
 from edgecnn.cluster.kept import KeptParts, part_name, source_digest, tree_digest
 from edgecnn.cluster.part_file import PartEnd, PartReader, PartWriter, pack_values, unpack_values
-from edgecnn.cluster.paths import absolute, absolute_file
+from edgecnn.cluster.paths import absolute, absolute_camera, absolute_file
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, state_of, with_videos
 from edgecnn.cluster.versions import Node, check_same, this_node
 from edgecnn.errors import InputError
@@ -209,7 +209,11 @@ def test_paths_are_absolute_for_workers(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert absolute("a.avi") == str(tmp_path / "a.avi")
     assert absolute("a.avi?rate=3") == f"{tmp_path / 'a.avi'}?rate=3"
-    assert absolute("*.avi") == str(tmp_path / "*.avi")
-    for other in ("scene:cups?seed=1", "rtsp://door/1", "fashion-mnist"):
+    assert [absolute_camera(camera).source for camera in config("*.avi", "a.avi", "scene:cups?seed=1").cameras] == [
+        str(tmp_path / "*.avi"),
+        str(tmp_path / "a.avi"),
+        "scene:cups?seed=1",
+    ]
+    for other in ("scene:cups?seed=1", "rtsp://door/1", "fashion-mnist?split=val"):
         assert absolute(other) == other
     assert absolute_file(Path("cups")) == Path("cups")
