@@ -124,6 +124,8 @@ def command(
     cluster, place = take_cluster(values), remote_place(values)
     if cluster is not None and (place is not None or values["choose"]):
         raise InputError(f"--ray and {'--choose' if place is None else '--host'} exclude each other", "leave one of them out")
+    if values["as_tool"] and (place is not None or cluster is not None):
+        raise InputError("--as measures on the machine it runs on", "leave --host and --ray out, and run it there")
     if place is not None:
         if values["choose"]:
             raise InputError("--choose measures on the machine it runs on", "leave --host out, and run it on the board")

@@ -46,6 +46,7 @@ def test_values_definition_and_samples_are_printed_and_written(tmp_path: Path, m
         (["--as", "tflite", "--clock", "task"], "--clock does nothing with --as; leave it out"),
         (["--as", "tflite", "--html", "x.html"], "--html does nothing with --as"),
         (["--as", "tflite", "--scenario", "paced"], "--scenario does nothing with --as"),
+        (["--as", "tflite", "--host", "pi@board"], "--as measures on the machine it runs on; leave --host and --ray out"),
         (["--as", "tflite", "--choose"], "--as does nothing with --choose"),
     ],
 )
