@@ -86,7 +86,7 @@ def _of_integers(dtype: str, scale: float | None, zero_point: int | None) -> Out
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class _GraphNode:
     operator: str
     inputs: tuple[str, ...]
 
@@ -114,12 +114,12 @@ def _onnx(path: Path, names: list[str]) -> dict[str, OutputRange]:
         return found
 
 
-def _dequantize_before(data: Any, nodes: Mapping[str, tuple[int, int]], name: str) -> _Node | None:
+def _dequantize_before(data: Any, nodes: Mapping[str, tuple[int, int]], name: str) -> _GraphNode | None:
     for _ in range(_MOST_MOVES):
         if name not in nodes:
             return None
         start, end = nodes[name]
-        node = _Node("".join(_texts(data, start, end, 4)), tuple(_texts(data, start, end, 1)))
+        node = _GraphNode("".join(_texts(data, start, end, 4)), tuple(_texts(data, start, end, 1)))
         if node.operator == "DequantizeLinear":
             return node
         if node.operator.lower() not in MOVES or not node.inputs:

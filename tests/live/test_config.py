@@ -12,6 +12,7 @@ import click
 import pytest
 
 from edgecnn.card import Align, Color, Resize
+from edgecnn.cli.ray_options import NAMES as RAY_NAMES
 from edgecnn.cli.remote_options import PLACE_NAMES
 from edgecnn.cli.run import command
 from edgecnn.errors import InputError
@@ -176,7 +177,7 @@ def test_every_field_of_the_run_is_reached_from_the_command_line() -> None:
 def test_every_option_of_the_command_is_a_field_and_has_help() -> None:
     options = [one for one in command.params if isinstance(one, click.Option) and one.opts and one.name != "help"]
     fields = {option.field for config in (RunConfig, CameraConfig) for option in options_of(config)} - {"model"}
-    assert {one.name for one in options} == fields | set(PLACE_NAMES)
+    assert {one.name for one in options} == fields | {*PLACE_NAMES, *RAY_NAMES}
     assert [one.name for one in options if not one.help] == []
 
 
