@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,11 +57,15 @@ def connected(address: str) -> Iterator[Any]:
     _check_reachable(address)
     if address == LOCAL:  # as nice as a run without Ray, whose workers have niceness 15 by default
         os.environ.setdefault("RAY_worker_niceness", "0")
+    on_stop = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, **_SETTINGS, **(_local_settings() if address == LOCAL else {}))
     except Exception as error:  # Ray raises a plain Exception for a node that does not start
         ray.shutdown()
         raise _refusal(address, error) from error
+    # Ray ends the process by a handler of its own, with exit code 15
+    if threading.current_thread() is threading.main_thread() and on_stop is not None:
+        signal.signal(signal.SIGTERM, on_stop)
     try:
         yield ray
     finally:
