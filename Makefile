@@ -13,7 +13,7 @@ FRAMES ?= 150
 OUT ?= demo
 DATA := scene:cups?seed=9001&every=40
 
-.PHONY: demo test lint format check mutation planted kills soak fuzz wheel constraints clean help
+.PHONY: demo test lint format check mutation planted kills soak fuzz arm64 wheel constraints clean help
 
 help:
 	@echo "make demo    export, verify, run and benchmark the scene detector (SOURCE=0 for a webcam); results in demo/"
@@ -24,6 +24,7 @@ help:
 	@echo "make planted   plants changes into the code, one at a time, each of which a test has to notice"
 	@echo "make kills     kills export, train, compress and record COUNT=100 times each and counts what is lost"
 	@echo "make fuzz HOURS=8 SEED=1  reads damaged models, datasets, images and settings; what fails is kept in build/fuzz/"
+	@echo "make arm64     selftests and the runtime's tests on an emulated CPU=cortex-a72 (a53, a76); the root is kept in build/arm64/"
 	@echo "make soak HOURS=8  a run on four cameras that fail, with outputs that hang; readings and plot in build/soak/"
 	@echo "make wheel   the wheel, in dist/"
 
@@ -84,6 +85,10 @@ soak: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz.run --hours $(HOURS) --seed $(SEED)
+
+CPU ?= cortex-a72
+arm64: $(READY)
+	$(BIN)/python -m tests.arm64.run --cpu $(CPU)
 
 wheel: $(READY)
 	rm -rf build dist
