@@ -95,7 +95,17 @@ def cpu_info(root: Path) -> dict[str, str]:
             fields[key] = f"{fields.get(key, '')} {value}".strip()
         elif separator:
             fields.setdefault(key, value)
-    return fields
+    return of_program(fields, platform.machine()) if root == Path("/") else fields
+
+
+def of_program(info: dict[str, str], machine: str) -> dict[str, str]:
+    """What ``info`` says of the processor that this program sees: nothing, where an Arm program reads the file of an x86 machine.
+
+    That is so in an emulated container (docker --platform linux/arm64), as qemu-user passes the file through before version 8.1.
+    """
+    if not machine.startswith(("aarch64", "arm")) or "CPU part" in info or "flags" not in info:
+        return info
+    return {"model name": f"{machine} emulated on {cpu_name(info)}", "flags": "hypervisor"}
 
 
 def cpu_name(info: dict[str, str]) -> str:

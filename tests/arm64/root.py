@@ -43,8 +43,10 @@ def make(folder: Path, processor: Processor, told: Callable[[str], None]) -> Emu
     site = emulator.root / SITE
     if not (folder / "packages").exists():
         told("packages for aarch64")
-        engines = download(PLATFORM, ("tflite",), folder / "wheels", REPOSITORY / "constraints.txt", told)
-        _unpack([*(wheel.path for wheel in engines), *_download(TEST_TOOLS, folder / "wheels-of-tests")], site)
+        versions = REPOSITORY / "constraints.txt"
+        engines = download(PLATFORM, ("tflite",), folder / "wheels", versions, told)
+        tools = _download(TEST_TOOLS, folder / "wheels-of-tests", "-c", str(versions))
+        _unpack([*(wheel.path for wheel in engines), *tools], site)
         (folder / "packages").touch()
     shutil.rmtree(site / "edgecnn", ignore_errors=True)
     with zipfile.ZipFile(BytesIO(own_wheel()[1])) as wheel:
@@ -68,7 +70,7 @@ def copy_tests(emulator: Emulator) -> None:
     shutil.copy(REPOSITORY / "pyproject.toml", emulator.root / "srv")
 
 
-def _download(packages: Sequence[str], folder: Path) -> list[Path]:
+def _download(packages: Sequence[str], folder: Path, *options: str) -> list[Path]:
     """Wheels for the root with what they need, by pip of this machine and its own configuration."""
     words = [
         sys.executable,
@@ -84,7 +86,7 @@ def _download(packages: Sequence[str], folder: Path) -> list[Path]:
     ]
     words += ["--python-version", "3.11", "--disable-pip-version-check"]
     words += [word for name in PLATFORM.platforms for word in ("--platform", name)]
-    done = subprocess.run([*words, *packages], capture_output=True, text=True, check=False)
+    done = subprocess.run([*words, *options, *packages], capture_output=True, text=True, check=False)
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:] or ["no message"]
         raise InputError(f"packages for aarch64 can't be had: {last[0]}", "try again with a network")

@@ -1,7 +1,7 @@
 """Runs edgecnn's wheel with ONNX Runtime and LiteRT on an emulated Arm processor, and compares with this one.
 
     python -m tests.arm64.run                         make arm64
-    python -m tests.arm64.run OUT/*.onnx OUT/*.tflite --data cups=scene:cups?seed=9001 --json FILE
+    python -m tests.arm64.run OUT/*.onnx OUT/*.tflite --data "cups=scene:cups?seed=9001&count=64" --json FILE
     python -m tests.arm64.run --short --or-skip       what CI runs
 
 Made once in ``build/arm64``: a Debian arm64 root with Python, the engines and this edgecnn. Then: what the probe says there, selftests

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.devices import DeviceProfile, probe
-from edgecnn.devices.probe import cpu_info, cpu_name, features
+from edgecnn.devices.probe import cpu_info, cpu_name, features, of_program
 
 Tree = Callable[[Mapping[str, str]], Path]
 PI5 = (
@@ -61,6 +61,13 @@ def test_this_machine_has_the_base_format_and_a_usable_thread() -> None:
 
 def test_a_virtual_machine_is_recognised(tree: Tree) -> None:
     assert probe(tree({"proc/cpuinfo": CLOUD})).virtual
+
+
+def test_an_emulated_arm_program_does_not_have_the_features_of_the_x86_machine(tree: Tree) -> None:
+    info = of_program(cpu_info(tree({"proc/cpuinfo": CLOUD})), "aarch64")
+    assert (cpu_name(info), features(info)) == ("aarch64 emulated on AMD EPYC (family 25 model 17)", ())
+    board = cpu_info(tree({"proc/cpuinfo": PI5}))
+    assert of_program(board, "aarch64") == board
 
 
 def test_a_profile_without_cores_is_refused() -> None:
