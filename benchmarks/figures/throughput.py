@@ -101,8 +101,8 @@ def _pair(
 ) -> ThroughputPair:
     if engine_first:
         engine = engine_alone(model, precision, seconds)
-        return ThroughputPair(engine, wholerun_program(model, video, seconds, run_options))
-    run = wholerun_program(model, video, seconds, run_options)
+        return ThroughputPair(engine, whole_run(model, video, seconds, run_options))
+    run = whole_run(model, video, seconds, run_options)
     return ThroughputPair(engine_alone(model, precision, seconds), run)
 
 
@@ -116,7 +116,7 @@ def engine_alone(model: Path, precision: str, seconds: int) -> float:
     return float(rate[1])
 
 
-def wholerun_program(model: Path, video: Path, seconds: int, run_options: tuple[str, ...]) -> float:
+def whole_run(model: Path, video: Path, seconds: int, run_options: tuple[str, ...]) -> float:
     """Frames per second of a whole ``edgecnn run``, from the first decoded frame to the last boxes; raises ``BackendError``."""
     with tempfile.TemporaryDirectory() as folder:
         stats = Path(folder) / "stats.json"
