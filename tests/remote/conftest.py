@@ -53,7 +53,7 @@ def connect(ssh_board: SshBoard) -> Iterator[Callable[..., RemoteBoard]]:
         board.link.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lasting(server: SshBoard) -> Iterator[RemoteBoard]:
     """One connection for many tests, because to connect takes longest."""
     with pytest.MonkeyPatch.context() as patch:
