@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,15 @@ def interrupt_in_the_task_clock(jobs: Path) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """A shell starts background jobs with SIGINT ignored, and Python leaves it so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_interrupts")
 def test_an_interrupt_keeps_what_is_complete_and_ends_the_run_there(ssh_board: SshBoard, tmp_path: Path) -> None:
     pressing = threading.Thread(target=interrupt_in_the_task_clock, args=(ssh_board.home / ".local/share/edgecnn/jobs",))
     pressing.start()
