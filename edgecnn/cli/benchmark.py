@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import click
 from click_option_group import OptionGroup, optgroup
 
 from edgecnn.cli.choose_options import CHOOSE_OPTIONS, OPTIONS_OF_CHOOSE, candidates, option, take_limits
+from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, add_options, dataset_options, model_options, with_help
 from edgecnn.cli.ray_options import RAY, take_cluster
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
@@ -19,6 +20,7 @@ from edgecnn.cli.scenario_options import SCENARIO_OPTIONS, SHOWN, take_scenarios
 from edgecnn.cli.tool_options import TOOL_OPTIONS, benchmark_as, refuse_given
 
 if TYPE_CHECKING:
+    from edgecnn.benchmarks.measure.config import BenchmarkConfig
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
     from edgecnn.runtime.model.card_inference import CardOptions
 
@@ -115,20 +117,11 @@ def command(
     """
     from edgecnn.benchmarks.measure.config import BenchmarkConfig
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-    from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.benchmarks.measure.protocol import FULL, QUICK
-    from edgecnn.benchmarks.report.table import to_table
-    from edgecnn.benchmarks.run import benchmark
-    from edgecnn.errors import InputError
 
     cluster, place = take_cluster(values), remote_place(values)
-    if cluster is not None and (place is not None or values["choose"]):
-        raise InputError(f"--ray and {'--choose' if place is None else '--host'} exclude each other", "leave one of them out")
-    if values["as_tool"] and (place is not None or cluster is not None):
-        raise InputError("--as measures on the machine it runs on", "leave --host and --ray out, and run it there")
+    _check_place(values, on_boards=place is not None, on_cluster=cluster is not None)
     if place is not None:
-        if values["choose"]:
-            raise InputError("--choose measures on the machine it runs on", "leave --host out, and run it on the board")
         from edgecnn.cli.remote_benchmark import benchmark_boards
 
         benchmark_boards(context, place, values, extras={"measure"} if data or values["html_path"] else set())
@@ -137,26 +130,49 @@ def command(
     if values["choose"]:
         _choose(context, chosen, options, values)
         return
-    without = [name for name in OPTIONS_OF_CHOOSE if values[name]]
-    if without:
-        raise InputError(f"{option(without[0])} does nothing without --choose", "add --choose")
-    values = {name: value for name, value in values.items() if name not in (*OPTIONS_OF_CHOOSE, "choose")}
+    values = _without_choose(values)
     scenarios, tool = take_scenarios(values), values.pop("as_tool")
     config = BenchmarkConfig(data=chosen, scenarios=scenarios, protocol=QUICK if quick else FULL, options=options, **values)
     if tool:
         benchmark_as(context, config, tool)
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
-    if cluster is not None:
+    elif cluster is not None:
         from edgecnn.cli.ray_benchmark import benchmark_cluster
 
         benchmark_cluster(config, cluster)
-        return
-    try:
-        with ProgressLine() as progress:
-            record = benchmark(config, progress, progress.above)
-    except KeyboardInterrupt:
-        raise InputError("the benchmark was interrupted, no report was written", "run it again") from None
+    else:
+        _benchmark_here(config)
+
+
+def _check_place(values: Mapping[str, Any], *, on_boards: bool, on_cluster: bool) -> None:
+    """Raise ``InputError`` for options that exclude --host or --ray."""
+    from edgecnn.errors import InputError
+
+    if on_cluster and (on_boards or values["choose"]):
+        raise InputError(f"--ray and {'--host' if on_boards else '--choose'} exclude each other", "leave one of them out")
+    if values["as_tool"] and (on_boards or on_cluster):
+        raise InputError("--as measures on the machine it runs on", "leave --host and --ray out, and run it there")
+    if values["choose"] and on_boards:
+        raise InputError("--choose measures on the machine it runs on", "leave --host out, and run it on the board")
+
+
+def _without_choose(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The other values. Raises ``InputError`` where an option of --choose was given without it."""
+    from edgecnn.errors import InputError
+
+    given = [name for name in OPTIONS_OF_CHOOSE if values[name]]
+    if given:
+        raise InputError(f"{option(given[0])} does nothing without --choose", "add --choose")
+    return {name: value for name, value in values.items() if name not in (*OPTIONS_OF_CHOOSE, "choose")}
+
+
+def _benchmark_here(config: BenchmarkConfig) -> None:
+    """Measure on this machine, print the table and name the reports."""
+    from edgecnn.benchmarks.report.table import to_table
+    from edgecnn.benchmarks.run import benchmark
+    from edgecnn.errors import InputError
+
+    with interruptible("the benchmark was interrupted, no report was written") as progress:
+        record = benchmark(config, progress, progress.above)
     click.echo(to_table(record))
     for path in filter(None, (config.json_path, config.html_path, config.markdown_path, config.csv_path)):
         click.echo(f"\nwrote {path}")
@@ -168,8 +184,6 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     """`edgecnn benchmark --choose`."""
     from edgecnn.benchmarks.choose.choice import choose
     from edgecnn.benchmarks.choose.config import ChooseConfig
-    from edgecnn.benchmarks.measure.progress import ProgressLine
-    from edgecnn.errors import InputError
 
     names = (
         ("quick", "quick"),
@@ -183,16 +197,10 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     refuse_given(context, names, "--choose")
     budget = take_limits(values)
     fields = ("device", "engine", "threads", "again", "json_path", "require_signature")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with ProgressLine() as progress:
-            files = candidates(values, progress.above)
-            config = ChooseConfig(
-                files=files, budget=budget, data=data, options=options, **{name: values[name] for name in fields}
-            )
-            outcome = choose(config, progress, progress.above)
-    except KeyboardInterrupt:
-        raise InputError("the choice was interrupted, nothing was kept", "run it again") from None
+    with interruptible("the choice was interrupted, nothing was kept") as progress:
+        files = candidates(values, progress.above)
+        config = ChooseConfig(files=files, budget=budget, data=data, options=options, **{name: values[name] for name in fields})
+        outcome = choose(config, progress, progress.above)
     click.echo(outcome.text)
     if config.json_path is not None:
         click.echo(f"\nwrote {config.json_path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.benchmark import parse_clocks
+from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, dataset_options, model_options, with_help
 
 if TYPE_CHECKING:
@@ -99,8 +99,6 @@ def command(data: str, selection: dict[str, Any], strict: bool, options: CardOpt
     from edgecnn.benchmarks.compare.finding import Limits
     from edgecnn.benchmarks.compare.run import CompareConfig, compare
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-    from edgecnn.benchmarks.measure.progress import ProgressLine
-    from edgecnn.errors import InputError
 
     limits = Limits(values.pop("max_regression"), values.pop("max_drop"))
     annotations = values.pop("annotations")
@@ -108,12 +106,8 @@ def command(data: str, selection: dict[str, Any], strict: bool, options: CardOpt
     if not values["files"] and values["history"] is None:
         raise click.UsageError("nothing to compare; name two records, two model files, or a folder with --history")
     config = CompareConfig(limits=limits, data=chosen, options=options, **values)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
-    try:
-        with ProgressLine() as progress:
-            result = compare(config, progress, progress.above)
-    except KeyboardInterrupt:
-        raise InputError("the comparison was interrupted, nothing was written", "run it again") from None
+    with interruptible("the comparison was interrupted, nothing was written") as progress:
+        result = compare(config, progress, progress.above)
     click.echo(result.text)
     if annotations:
         from edgecnn.benchmarks.compare.ci_outputs import to_github

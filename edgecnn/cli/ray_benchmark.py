@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.remote_benchmark import finish, report_path
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 def benchmark_cluster(config: BenchmarkConfig, options: ClusterOptions) -> None:
     """Measure on all nodes, print one table, write the reports; ends with the exit code of the first node that failed."""
-    from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.cluster.node_benchmark import NodeName, benchmark_nodes
 
     if config.markdown_path is not None or config.csv_path is not None or config.history is not None:
@@ -27,16 +27,13 @@ def benchmark_cluster(config: BenchmarkConfig, options: ClusterOptions) -> None:
             for node in nodes:
                 check_writable(report_path(path, node, several=len(nodes) > 1))
 
-    try:
-        with ProgressLine() as progress:
-            records = benchmark_nodes(
-                config,
-                options,
-                html=config.html_path is not None,
-                check=check,
-                told=progress.above,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        raise InputError("the benchmark was interrupted, no report was written", "run it again") from None
+    with interruptible("the benchmark was interrupted, no report was written") as progress:
+        records = benchmark_nodes(
+            config,
+            options,
+            html=config.html_path is not None,
+            check=check,
+            told=progress.above,
+            progress=progress,
+        )
     finish(records, reports, several=len(records) > 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -10,8 +9,8 @@ from typing import Any, Final
 import click
 
 from edgecnn.benchmarks.compare.history import make_history, store
-from edgecnn.benchmarks.measure.progress import ProgressLine
 from edgecnn.benchmarks.report.document import to_json
+from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.remote_options import PLACE_NAMES, forwarded_words
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable, write_file
@@ -35,12 +34,8 @@ def benchmark_boards(context: click.Context, place: RemotePlace, values: dict[st
             words += [_option(context, name), REPORTS[name]]
     if values["history"] is not None:
         make_history(values["history"])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the run on the board is ended
-    try:
-        with ProgressLine() as progress:
-            records = benchmark_hosts(place, words, extras, progress.above, progress)
-    except KeyboardInterrupt:
-        raise InputError("the benchmark was interrupted, and was ended on the board", "run it again") from None
+    with interruptible("the benchmark was interrupted, and was ended on the board") as progress:
+        records = benchmark_hosts(place, words, extras, progress.above, progress)
     finish(records, reports, several=several, history=values["history"])
 
 

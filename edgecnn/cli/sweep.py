@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
 import click
+
+from edgecnn.cli.interruptible import interruptible
 
 
 @click.command(name="sweep", short_help="Measure models x formats x precisions x threads x hosts from one TOML file; resumable.")
@@ -29,21 +30,15 @@ def command(file: Path, out: Path | None) -> None:
     written when it is measured. Run the same line again to go on: cells whose model and settings are unchanged are not measured again,
     those that failed are. At the end there are one table, sweep.json and sweep.csv. Exit code 1: a cell failed.
     """
-    from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.benchmarks.report.document import json_values, to_json
-    from edgecnn.errors import InputError
     from edgecnn.files import write_file
     from edgecnn.sweep.config import read_sweep
     from edgecnn.sweep.report import to_csv, to_sweep_document, to_sweep_table
     from edgecnn.sweep.run import run_sweep
 
     config = read_sweep(file, out)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
-    try:
-        with ProgressLine() as progress:
-            results = run_sweep(config, progress, progress.above)
-    except KeyboardInterrupt:
-        raise InputError("the sweep was interrupted, its measured cells are kept", "run it again to go on") from None
+    with interruptible("the sweep was interrupted, its measured cells are kept", "run it again to go on") as progress:
+        results = run_sweep(config, progress, progress.above)
     click.echo(to_sweep_table(results))
     for name, text in (("sweep.json", to_json(json_values(to_sweep_document(results)))), ("sweep.csv", to_csv(results))):
         write_file(config.out / name, text)

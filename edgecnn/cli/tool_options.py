@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.options import Options
 from edgecnn.cli.scenario_options import SHOWN
 from edgecnn.errors import InputError
@@ -38,7 +38,6 @@ def refuse_given(context: click.Context, names: tuple[tuple[str, str], ...], oth
 
 def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> None:
     """`edgecnn benchmark --as`: print the values of the tool, write them as JSON."""
-    from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.benchmarks.measure.tools.registry import parse_tool
     from edgecnn.benchmarks.measure.tools.run import measure_as
     from edgecnn.benchmarks.report.document import to_json
@@ -52,12 +51,8 @@ def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> 
         raise InputError(f"--as: {error.problem}", error.fix) from None
     if config.json_path is not None:
         check_writable(config.json_path)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that measuring processes and temporary files are removed
-    try:
-        with ProgressLine() as progress:
-            record = measure_as(config, tool, variant, progress)
-    except KeyboardInterrupt:
-        raise InputError("the benchmark was interrupted, no report was written", "run it again") from None
+    with interruptible("the benchmark was interrupted, no report was written") as progress:
+        record = measure_as(config, tool, variant, progress)
     click.echo(tool_text(record))
     if config.json_path is not None:
         write_file(config.json_path, to_json(tool_document(record)))
