@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from edgecnn.devices.environment import packages
 from edgecnn.errors import EdgeCnnError
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
+from edgecnn.user_folders import data_folder
 
 SCHEMA, VERSION = "edgecnn.choice", 1
 # What a run depends on; limits, data and options of the card belong to the choice alone.
@@ -38,12 +38,6 @@ SHOWN: Final = {
     "data": "the data",
     "options": "the options",
 }
-
-
-def data_folder() -> Path | None:
-    """The user's folder of edgecnn, $XDG_DATA_HOME/edgecnn or ~/.local/share/edgecnn; None without a home."""
-    base = Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"))  # noqa: PTH111 - Path.home() raises without HOME
-    return base / "edgecnn" if base.is_absolute() else None
 
 
 def circumstances(config: ChooseConfig, paths: Sequence[Path], device: DeviceProfile) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from edgecnn.files import write_error, write_file
 from edgecnn.json_text import dump_json
+from edgecnn.user_folders import needed_cache_folder
 
 FIX: Final = "name another folder with --ray-parts"
 _SAMPLE: Final = 1 << 20
@@ -23,7 +23,7 @@ class KeptParts:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.folder = folder or _cache()
+        self.folder = folder or needed_cache_folder(FIX) / "cluster"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,8 +90,3 @@ def _hashed(parts: Iterable[bytes]) -> str:
     for part in parts:
         total.update(hashlib.sha256(part).digest())
     return total.hexdigest()
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - Path.home() raises without HOME
-    return Path(base) / "edgecnn" / "cluster"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from edgecnn.files import write_file
 from edgecnn.remote.board_platform import BoardPlatform
 from edgecnn.remote.packing import installed_wheel, own_requirements
 from edgecnn.remote.wheels import MissingWheelError, Wheel, choose, read_wheelhouse
+from edgecnn.user_folders import needed_cache_folder
 
 # pip evaluates markers for the machine it runs on, so what only the board needs is found afterwards, a package at a time.
 MOST_LATER = 40
@@ -26,9 +26,8 @@ Fetch = Callable[[Requirement, Path], None]
 
 
 def cached_wheelhouse(platform: BoardPlatform) -> Path:
-    """The usual folder of the wheelhouse of a platform on this machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "edgecnn" / "wheelhouse" / platform.slug
+    """The usual folder of the wheelhouse of a platform on this machine. Raises ``InputError`` without a home."""
+    return needed_cache_folder("name a folder with --out or --wheelhouse") / "wheelhouse" / platform.slug
 
 
 def board_requirements(extras: Iterable[str]) -> list[Requirement]:

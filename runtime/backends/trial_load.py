@@ -28,6 +28,7 @@ from edgecnn.runtime.backends.engines import engine_for, engine_module
 from edgecnn.shipped import FOLDER, artifact
 from edgecnn.system_errors import limit_met
 from edgecnn.types import TensorSpec
+from edgecnn.user_folders import cache_folder
 
 SWITCH: Final = "EDGECNN_TRIAL_LOAD"
 MODULE: Final = "edgecnn.runtime.backends.trial_load"
@@ -79,13 +80,13 @@ def _is_off() -> bool:
 
 def _mark(path: Path, engine: str | None = None) -> Path | None:
     """The empty file that says that ``path`` loaded before, as it is now; None without a cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - Path.home() raises without HOME
-    if not cache.is_absolute():
+    cache = cache_folder()
+    if cache is None:
         return None
     version = _engine(path, engine).engine_version()
     kept = [each[:-1] for each in model_stamps(path)]  # without the time that a new name changes, too
     key = dump_json([kept, version])
-    return cache / "edgecnn" / "loaded" / hashlib.sha256(key.encode()).hexdigest()
+    return cache / "loaded" / hashlib.sha256(key.encode()).hexdigest()
 
 
 def _touch(mark: Path | None) -> None:
