@@ -52,6 +52,11 @@ def control_groups(root: Path = Path("/")) -> list[Path]:
     return [inner, *(parent for parent in inner.parents if parent == base or base in parent.parents)]
 
 
+def threads_text(count: int) -> str:
+    """A number of threads in words: "1 thread", "2 threads"."""
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def read_text(path: Path) -> str:
     """A kernel file as text, "" where it is absent or not readable."""
     try:

@@ -15,6 +15,7 @@ from edgecnn.benchmarks.compare.change_points import Change, changes
 from edgecnn.benchmarks.compare.record_file import MeasuredClock, MeasuredRun, read_record
 from edgecnn.benchmarks.measure.protocol import Clock
 from edgecnn.benchmarks.report.document import to_json
+from edgecnn.cpus import threads_text
 from edgecnn.errors import InputError
 from edgecnn.files import write_error, write_file
 from edgecnn.types import nearest_rank
@@ -103,7 +104,9 @@ def series_of(runs: list[MeasuredRun]) -> list[Series]:
 
 def _points(run: MeasuredRun) -> Iterator[tuple[tuple[str, str, Clock, str], HistoryPoint]]:
     document = run.document
-    place = f"{document['threads']} threads, {document['engine_device']}, {document['protocol']['name']}, {document['inputs']}"
+    place = (
+        f"{threads_text(document['threads'])}, {document['engine_device']}, {document['protocol']['name']}, {document['inputs']}"
+    )
     for own in run.files:
         for clock, measured in own.clocks.items():
             yield (document["device"]["name"], own.name, clock, place), _point(document, measured)

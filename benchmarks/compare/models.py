@@ -20,6 +20,7 @@ from edgecnn.benchmarks.measure.process import ModelProcess
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.protocol import Clock
 from edgecnn.benchmarks.measure.record import display_names, file_size
+from edgecnn.cpus import threads_text
 from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.runtime.backends import file_format
@@ -84,7 +85,7 @@ def _compare_two(
     findings = [*latency_findings(file, found, config.clocks, plan), *_size(file, config)]
     if accuracies[0] is not None and accuracies[1] is not None:
         findings += accuracy_findings(file, accuracies[0], accuracies[1])
-    method = f"{len(found.ratios)} pairs of processes in alternation, {config.engine_threads} threads, {config.device}"
+    method = f"{len(found.ratios)} pairs of processes in alternation, {threads_text(config.engine_threads)}, {config.device}"
     judged = judge_all(findings, limits)
     notes = (*_notes(found, config, plan), *undecided_notes(judged, limits))
     comparison = Comparison(names[0], names[1], method, judged, notes, found.noise)

@@ -17,8 +17,9 @@ from edgecnn.benchmarks.report.plot_distribution import SampleSeries, distributi
 from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, scatter_plot
 from edgecnn.benchmarks.report.plot_sustained import sustained_plot
 from edgecnn.benchmarks.report.plot_waterfall import WAITING, Waterfall, WaterfallStage, waterfall_plot
-from edgecnn.benchmarks.report.table import format_ms, format_threads
+from edgecnn.benchmarks.report.table import format_ms
 from edgecnn.benchmarks.report.template import WIDE, render, responsive
+from edgecnn.cpus import threads_text
 from edgecnn.errors import InputError
 from edgecnn.types import nearest_rank
 
@@ -54,7 +55,7 @@ def to_html(record: Record, image: Path | None = None) -> str:
         "report.html",
         record=record,
         started=record.started[:16].replace("T", " ") + " UTC",
-        threads=format_threads(record),
+        threads=threads_text(record.threads),
         noise_reasons=record.noise_reasons(),
         image=data_uri(image) if image else "",
         rows=[_row(record, own) for own in record.files],
@@ -205,7 +206,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         "Instruction sets": ", ".join(device.features),
         "Int8 runs on": device.int8_path,
         "Memory": f"{device.memory_mib} MiB",
-        "Used": f"{record.engine_device}, {format_threads(record)} for every engine",
+        "Used": f"{record.engine_device}, {threads_text(record.threads)} for every engine",
         "Frequency": ""
         if now.cpu_mhz is None
         else f"{now.cpu_mhz[0]}-{now.cpu_mhz[1]} MHz, governor {now.cpu_governor or 'unknown'}",

@@ -8,8 +8,9 @@ from edgecnn.benchmarks.report.names import ellipsize, format_ms
 from edgecnn.benchmarks.report.profile_report import profile_tables
 from edgecnn.benchmarks.report.scenarios import scenario_tables
 from edgecnn.columns import align_columns
+from edgecnn.cpus import threads_text
 
-__all__ = ["ellipsize", "format_ms", "format_threads", "to_table"]
+__all__ = ["ellipsize", "format_ms", "to_table"]
 
 
 def to_table(record: Record) -> str:
@@ -26,14 +27,9 @@ def to_table(record: Record) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def format_threads(record: Record) -> str:
-    """The number of threads for a heading."""
-    return "1 thread" if record.threads == 1 else f"{record.threads} threads"
-
-
 def heading(record: Record) -> str:
     """Device, threads, protocol and inputs in one line."""
-    machine = f"{record.device.name}, {format_threads(record)}, {record.engine_device}"
+    machine = f"{record.device.name}, {threads_text(record.threads)}, {record.engine_device}"
     return f"{machine} · {record.protocol.name} protocol · inputs: {record.inputs}"
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from edgecnn.benchmarks.measure.tools.run import FileByTool, ToolRecord
 from edgecnn.benchmarks.report.document import json_values
 from edgecnn.columns import align_columns
+from edgecnn.cpus import threads_text
 
 SCHEMA, VERSION = "edgecnn.benchmark_as", 1
 
 
 def tool_text(record: ToolRecord) -> str:
     """The values under the tool's own names, then its definition."""
-    threads = "1 thread" if record.threads == 1 else f"{record.threads} threads"
-    head = f"as {record.title} · {record.device.name}, {threads} · inputs: {record.inputs}"
+    head = f"as {record.title} · {record.device.name}, {threads_text(record.threads)} · inputs: {record.inputs}"
     names = list(dict.fromkeys(name for own in record.files for name in own.report.values))
     rows = [[record.tool, *(own.name for own in record.files)]]
     rows += [[name, *(_shown(own, name) for own in record.files)] for name in names]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edgecnn.card import Precision
+from edgecnn.cpus import threads_text
 from edgecnn.errors import InputError
 from edgecnn.json_text import dump_json
 from edgecnn.sweep.config import MOST_CELLS, SweepConfig, is_exported
@@ -36,7 +37,7 @@ class SweepCell:
     def title(self) -> str:
         """The cell for a line of text."""
         size = f"{self.size[0]}x{self.size[1]}" if self.size else None
-        threads = f"{self.threads} threads" if self.threads and self.threads > 1 else "1 thread" if self.threads else None
+        threads = threads_text(self.threads) if self.threads else None
         parts = (self.model_name, self.format, self.precision, size, threads, self.engine, self.host)
         return " ".join(part for part in parts if part)
 

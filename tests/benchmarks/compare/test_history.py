@@ -91,7 +91,7 @@ def test_other_definitions_are_other_series(folder: Path, document: Callable[...
     own.update(threads=1, started="2026-02-01T00:00:00+00:00")
     store(folder, own)
     found = [one for one in read_history(folder)[0] if one.clock == "model"]
-    assert [(one.definition.split(",")[0], len(one.points)) for one in found] == [("4 threads", 20), ("1 threads", 1)]
+    assert [(one.definition.split(",")[0], len(one.points)) for one in found] == [("4 threads", 20), ("1 thread", 1)]
 
 
 def test_text_markdown_and_csv_name_the_change(folder: Path) -> None:
