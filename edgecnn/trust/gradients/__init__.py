@@ -1,0 +1,1 @@
+"""What needs gradients, and so PyTorch: imported only when a PyTorch model is examined."""
