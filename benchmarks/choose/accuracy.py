@@ -11,7 +11,7 @@ from typing import Final
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate, exactness
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.inputs import Inputs
-from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy
+from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy
 from edgecnn.benchmarks.choose.race import Racer
 from edgecnn.benchmarks.choose.trials import Processes
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
@@ -36,7 +36,7 @@ class Accuracies:
         self, config: ChooseConfig, processes: Processes, inputs: Inputs, entries: Callable[[], Sequence[Racer]]
     ) -> None:
         self.found: dict[EngineVariant, VariantAccuracy] = {}
-        self.judgement = Judgement(config.budget, VariantAccuracy(0))
+        self.judgement = LossJudgement(config.budget, VariantAccuracy(0))
         self.reference: EngineVariant | None = None
         self._config, self._processes, self._inputs, self._entries = config, processes, inputs, entries
         self._expected: list[Prediction] = []
@@ -66,7 +66,7 @@ class Accuracies:
         found = self.found[variant] = self._measure_first(variant)
         if budget.min_accuracy is not None and budget.min_accuracy > 1 and task.metric not in IN_UNITS:
             raise InputError(f"a limit of {budget.min_accuracy:g} is above 100 %", "give a fraction such as 0.55, or 55%")
-        self.judgement = Judgement(budget, found, max(task.allowed_drop, self.judgement.allowed_drop))
+        self.judgement = LossJudgement(budget, found, max(task.allowed_drop, self.judgement.allowed_drop))
 
     def _measure_first(self, variant: EngineVariant) -> VariantAccuracy:
         """Measure a few images, then as many as the time allows, which become the limit of all variants."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgecnn.benchmarks.choose.budget import PERCENTILE, Budget
 from edgecnn.benchmarks.choose.candidates import RunCandidate, exactness
-from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy, difference, shown
+from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy, difference, shown
 from edgecnn.benchmarks.choose.race import ALIKE, Racer, ratio
 
 MB = 1_000_000
@@ -88,7 +88,7 @@ class Decision:
     options: tuple[Option, ...] = ()
 
 
-def decide(options: Sequence[Option], finalists: Sequence[Racer], budget: Budget, judgement: Judgement) -> Decision:
+def decide(options: Sequence[Option], finalists: Sequence[Racer], budget: Budget, judgement: LossJudgement) -> Decision:
     """Choose the most exact of the equally fast ``finalists`` that keep to the budget."""
     by_entry = {id(option.entry): option for option in options}
     found = [by_entry[id(entry)] for entry in finalists]
@@ -104,7 +104,7 @@ def decide(options: Sequence[Option], finalists: Sequence[Racer], budget: Budget
     return Decision(chosen=chosen, second=second, reasons=tuple(filter(None, reasons)), options=tuple(options))
 
 
-def _inexact(options: Sequence[Option], budget: Budget, judgement: Judgement) -> Decision | None:
+def _inexact(options: Sequence[Option], budget: Budget, judgement: LossJudgement) -> Decision | None:
     """The most exact candidate that keeps to the limits of the user, where the default loss can't be kept to; None without one."""
     measured = [option for option in options if option.accuracy is not None and option.entry.rounds]
     kept = [option for option in measured if not option.excesses(budget)]
@@ -135,7 +135,7 @@ def _second(options: Sequence[Option], chosen: Option) -> Option | None:
     return min(others, key=lambda option: option.times(chosen), default=None)
 
 
-def _why(chosen: Option, fastest: Option, options: Sequence[Option], judgement: Judgement) -> str:
+def _why(chosen: Option, fastest: Option, options: Sequence[Option], judgement: LossJudgement) -> str:
     count = sum(bool(option.entry.rounds) for option in options)
     if chosen is not fastest:
         other = f"{fastest.name} in {fastest.candidate.variant.engine}"
@@ -159,7 +159,7 @@ def _better(chosen: Option, other: Option) -> str:
     return "content with fewer threads" if chosen.candidate.threads < other.candidate.threads else "slightly faster"
 
 
-def _precision_line(chosen: Option, options: Sequence[Option], judgement: Judgement) -> list[str]:
+def _precision_line(chosen: Option, options: Sequence[Option], judgement: LossJudgement) -> list[str]:
     """What int8 gains or loses against fp32 on this device."""
     full, small = best_of(options, "fp32"), best_of(options, "int8")
     if full is None or small is None:
@@ -176,7 +176,7 @@ def _precision_line(chosen: Option, options: Sequence[Option], judgement: Judgem
     return [f"keep fp32: int8 is not faster here ({small.p50_ms:.2f} against {full.p50_ms:.2f} ms)"]
 
 
-def _loss(option: Option, judgement: Judgement) -> str:
+def _loss(option: Option, judgement: LossJudgement) -> str:
     accuracy = option.accuracy
     if accuracy is None or accuracy.value is None or judgement.reference.value is None:
         return ""

@@ -32,7 +32,7 @@ class VariantAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class LossJudgement:
     """Judges against ``reference``, the accuracy of the most exact candidate."""
 
     budget: Budget

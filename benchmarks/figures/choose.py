@@ -23,7 +23,7 @@ from edgecnn.benchmarks.choose.budget import Budget
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate, exactness
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.inputs import Inputs
-from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy
+from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy
 from edgecnn.benchmarks.choose.report import to_text
 from edgecnn.benchmarks.choose.run import Choice, measure_choice
 from edgecnn.benchmarks.figures import figure
@@ -75,7 +75,7 @@ def by_hand(config: ChooseConfig, choice: Choice, protocol: Protocol, progress: 
                 found[candidate.variant] = _accuracy(config, process, images, inputs.available)
     times = {one.variant: record.latency.p50 for one, record in zip(candidates, records, strict=True)}
     reference = min(found, key=lambda variant: (exactness(precisions[variant], variant.computes_in), times[variant]))
-    judgement = Judgement(Budget(), found[reference])
+    judgement = LossJudgement(Budget(), found[reference])
     return [
         HandRow(one, record, found[one.variant], judgement.reason(found[one.variant]))
         for one, record in zip(candidates, records, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from edgecnn.data import Dataset, Problem
 from edgecnn.data.recognition import report_lines
 from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.integrity.signature import require_signature
-from edgecnn.metrics import Score
+from edgecnn.metrics import ClassMap, Score
 from edgecnn.metrics.ground_truth import GroundTruthSample
 from edgecnn.postprocess.final_boxes import NMS_OF
 from edgecnn.runtime.backends import file_format
@@ -95,18 +96,31 @@ class Outcomes(Protocol):
     def __iter__(self) -> Iterator[tuple[GroundTruthSample, Outcome]]: ...
 
 
-def evaluate_file(
-    config: EvaluationConfig,
-    *,
-    predicted: Callable[[Dataset], Outcomes] | None = None,
-    report: Progress = no_progress,
-    progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
-    """Measure the accuracy of a model file on a dataset; classes are matched by name.
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A model file that is loaded with a dataset that fits it.
 
-    ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
-    ``predicted`` gives what the same file says elsewhere; None: it runs here.
-    Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
+    ``opened`` is the dataset as it was read, ``dataset`` has the classes that are measured, ``classes`` maps the model's to those.
+    ``warnings`` say why the results of the file can't be right.
+    """
+
+    predictor: Predictor
+    opened: Dataset
+    dataset: Dataset
+    classes: ClassMap
+    warnings: tuple[str, ...]
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the file."""
+        return self.predictor.card
+
+
+@contextmanager
+def opened_model(config: EvaluationConfig, report: Progress = no_progress) -> Iterator[OpenedModel]:
+    """Load the file, an artifact or a PyTorch checkpoint, and open the dataset; raises what these raise.
+
+    ``report`` gets lines about problems of the dataset and the file. Detectors keep all boxes that the measure of mAP needs.
     """
     require_signature(artifact(config.file), config.require_signature)
     file_format(config.file)  # a wrong path is reported before a large dataset is read
@@ -121,11 +135,29 @@ def evaluate_file(
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)
-        found = _Local(predictor, dataset) if predicted is None else predicted(dataset)
-        score = score_outcomes(found, dataset, classes=classes, progress=progress, strict=config.data.strict)
-        score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *warnings))
+        yield OpenedModel(predictor, opened, dataset, classes, warnings)
+
+
+def evaluate_file(
+    config: EvaluationConfig,
+    *,
+    predicted: Callable[[Dataset], Outcomes] | None = None,
+    report: Progress = no_progress,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure the accuracy of a model file on a dataset; classes are matched by name.
+
+    ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
+    ``predicted`` gives what the same file says elsewhere; None: it runs here.
+    Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
+    """
+    with opened_model(config, report) as model:
+        card, opened = model.card, model.opened
+        found = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
+        score = score_outcomes(found, model.dataset, classes=model.classes, progress=progress, strict=config.data.strict)
+        score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *model.warnings))
         # those of the trial for warnings, and those of images
-        not_finite = predictor.monitor.not_finite + found.not_finite
+        not_finite = model.predictor.monitor.not_finite + found.not_finite
         if not_finite:
             note = f"the outputs held NaN or infinity for {not_finite} of {len(opened)} images"
             score = dataclasses.replace(score, notes=(*score.notes, note))
@@ -144,8 +176,8 @@ def evaluate_file(
     )
 
 
-class _Local:
-    """What ``predictor`` says in this process; it counts itself what is not finite."""
+class Local:
+    """What ``predictor`` says in this process of the samples of ``dataset``; the predictor itself counts what is not finite."""
 
     not_finite = 0
 

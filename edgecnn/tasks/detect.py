@@ -133,13 +133,13 @@ class _BoxAccumulator:
         if sample.boxes is None:
             raise wrong_task(Detect.data, Detect.model, Detect.model)
         # after mapping: ``unlabelled`` holds ids of the dataset
-        self._inner.add(_labelled(classes.detections(prediction), sample.unlabelled), sample.boxes)
+        self._inner.add(labelled_only(classes.detections(prediction), sample.unlabelled), sample.boxes)
 
     def score(self, notes: tuple[str, ...]) -> Score:
         return self._inner.score(notes)
 
 
-def _labelled(predicted: Detections, unlabelled: frozenset[int]) -> Detections:
+def labelled_only(predicted: Detections, unlabelled: frozenset[int]) -> Detections:
     """The detections of classes that are labelled in this image; the others can be neither true nor false positives."""
     return predicted[~np.isin(predicted.class_id, list(unlabelled))] if unlabelled else predicted
 

@@ -9,7 +9,7 @@ import pytest
 from edgecnn.benchmarks.choose.budget import Budget
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate
 from edgecnn.benchmarks.choose.decision import Option, decide
-from edgecnn.benchmarks.choose.judgement import Judgement, VariantAccuracy
+from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy
 from edgecnn.benchmarks.choose.race import Racer
 from edgecnn.benchmarks.choose.report import command, decision_lines, to_text
 from edgecnn.benchmarks.choose.run import Choice
@@ -36,7 +36,7 @@ def option(
 def decided(options: list[Option], budget: Budget | None = None, reference: VariantAccuracy = FULL) -> Any:
     budget = budget or Budget()
     finalists = sorted((one for one in options if not one.entry.out), key=lambda one: one.p50_ms)
-    return decide(options, [one.entry for one in finalists], budget, Judgement(budget, reference))
+    return decide(options, [one.entry for one in finalists], budget, LossJudgement(budget, reference))
 
 
 def choice(decision: Any, *, labelled: bool = True, noise: tuple[str, ...] = ()) -> Choice:
@@ -147,18 +147,19 @@ def test_lines_and_command() -> None:
     ],
 )
 def test_judgement_on_labelled_data(budget: Budget, reached: float, reason: str) -> None:
-    assert Judgement(budget, FULL).reason(VariantAccuracy(200, "map", reached)) == reason
+    assert LossJudgement(budget, FULL).reason(VariantAccuracy(200, "map", reached)) == reason
 
 
 def test_judgement_in_decibels_and_by_agreement() -> None:
     reference = VariantAccuracy(50, "psnr", 31.0)
-    assert Judgement(Budget(max_drop=0.5), reference).reason(VariantAccuracy(50, "psnr", 30.6)) == ""
+    assert LossJudgement(Budget(max_drop=0.5), reference).reason(VariantAccuracy(50, "psnr", 30.6)) == ""
     assert (
-        Judgement(Budget(max_drop=0.5), reference).reason(VariantAccuracy(50, "psnr", 30.4)) == "loses 0.60 dB, more than 0.50 dB"
+        LossJudgement(Budget(max_drop=0.5), reference).reason(VariantAccuracy(50, "psnr", 30.4))
+        == "loses 0.60 dB, more than 0.50 dB"
     )
-    assert Judgement(Budget(), VariantAccuracy(0)).reason(VariantAccuracy(32, agreement=0.9)) == ""
+    assert LossJudgement(Budget(), VariantAccuracy(0)).reason(VariantAccuracy(32, agreement=0.9)) == ""
     assert (
-        Judgement(Budget(), VariantAccuracy(0))
+        LossJudgement(Budget(), VariantAccuracy(0))
         .reason(VariantAccuracy(32, agreement=0.8))
         .startswith("only 80 % of its predictions")
     )
