@@ -6,6 +6,7 @@ on CPUs that have it; its outputs would differ from those that were verified at 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -27,6 +28,7 @@ ENGINE = "OpenVINO"
 # and acquires the GIL meanwhile. Two threads that do so at the same time deadlock: one holds the GIL and waits for the static, the
 # other the reverse. So the first one runs alone.
 _FIRST_INFERENCE = threading.Lock()
+_CORES: dict[int, Any] = {}  # by process
 _is_initialized = False  # an inference has ended in this process
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
@@ -156,11 +158,7 @@ def open_file(
     ``precision`` is what the device computes in, "" that of the file. Raises ``BackendError`` if the engine cannot load the file, and
     where the device does not exist or does not compute in that precision.
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise missing_extra(error, "openvino", "openvino") from error
-    core = openvino.Core()
+    core = _core()
     place = _device(core, device)
     if path.suffix.lower() == ".xml":
         _check_is_ir(path)
@@ -176,6 +174,20 @@ def open_file(
     except Exception as error:
         raise load_error(path, ENGINE, error) from error
     return OvBackend(compiled, metadata, requests)
+
+
+def _core() -> Any:
+    """The ``openvino.Core`` of this process, which lives as long as the process.
+
+    OpenVINO's CPU plugin gives the thread that starts it a stack for signal handlers, and the thread that frees it takes the memory away.
+    Where these are two threads, the next signal of the first one, such as Ctrl-C, ends the process with a segmentation fault.
+    A fork has a core of its own: the threads of the first one are not there.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise missing_extra(error, "openvino", "openvino") from error
+    return _CORES.get(os.getpid()) or _CORES.setdefault(os.getpid(), openvino.Core())
 
 
 def _check_is_ir(path: Path) -> None:

@@ -209,3 +209,28 @@ def test_a_name_that_is_no_utf8_is_the_cause_that_is_told(tmp_path: Path, suffix
     path.write_bytes(b"1")
     with pytest.raises(InputError, match=r"the name of the model file .* is not UTF-8 text; rename it"):
         open_backend(path)
+
+
+INTERRUPTED = """
+import signal, sys, threading
+from edgecnn.engine_device import CPU
+from edgecnn.runtime.backends import open_backend
+backend = [open_backend(sys.argv[1], CPU)]
+closing = threading.Thread(target=lambda: backend.pop().close())
+closing.start()
+closing.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "tflite"])
+def test_an_interrupt_after_another_thread_closed_the_model(kind: str, tmp_path: Path) -> None:
+    if kind != "onnx":
+        pytest.importorskip({"openvino": "openvino", "tflite": "ai_edge_litert"}[kind])
+    path = write(tmp_path, kind, Graph(OUTPUTS))
+    command = [sys.executable, "-c", INTERRUPTED, str(path)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "interrupted\n"), ended.stderr
