@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn.benchmarks.compare.definition import check_definition, environment_notes
-from edgecnn.benchmarks.compare.finding import Finding, Limits
+from edgecnn.benchmarks.compare.finding import Finding, Limits, PointsInterval
 from edgecnn.benchmarks.compare.matching import Match, match_files
 from edgecnn.benchmarks.compare.quantities import pair_findings
 from edgecnn.benchmarks.compare.record_file import MeasuredRun
@@ -50,12 +50,12 @@ def compare_records(before: MeasuredRun, after: MeasuredRun, limits: Limits, *, 
     same = [match.name for match in matches if match.before.sha256 and match.before.sha256 == match.after.sha256]
     notes += [f"the same file in both: {', '.join(same)}"] if same else []
     judged = tuple(map(limits.judge, findings))
-    notes += undecided_notes(judged, limits)
+    notes += [*undecided_notes(judged, limits), *accuracy_notes(judged)]
     return Comparison(
         before.name,
         after.name,
         SEPARATE,
-        tuple(map(limits.judge, findings)),
+        judged,
         (*notes, *unmatched),
         _noise(matches, before, after),
     )
@@ -73,7 +73,8 @@ def compare_files(run: MeasuredRun, limits: Limits) -> list[Comparison]:
         findings = list(pair_findings(match, same_run_ratio))
         _check_length(findings, run.name)
         noise = _noise([match], run, run)
-        found.append(Comparison(base.name, own.name, SAME_RUN, tuple(map(limits.judge, findings)), (), noise))
+        judged = tuple(map(limits.judge, findings))
+        found.append(Comparison(base.name, own.name, SAME_RUN, judged, tuple(accuracy_notes(judged)), noise))
     return found
 
 
@@ -83,6 +84,11 @@ def undecided_notes(findings: Sequence[Finding], limits: Limits) -> list[str]:
     if not open_ones or limits.ratio is None:
         return []
     return [f"not precise enough to exclude a regression above {100 * limits.ratio:g} %: {', '.join(open_ones)}"]
+
+
+def accuracy_notes(findings: Sequence[Finding]) -> list[str]:
+    """How the differences of accuracies were found, each way once."""
+    return list(dict.fromkeys(one.change.how for one in findings if isinstance(one.change, PointsInterval) and one.change.how))
 
 
 def _check_length(findings: Sequence[Finding], names: str) -> None:

@@ -24,11 +24,12 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class PointsInterval:
-    """A difference of an accuracy in points of a hundred, or in the units of the metric, with its interval."""
+    """A difference of an accuracy in points of a hundred, or in the units of the metric, with its interval; ``how`` it was found."""
 
     value: float
     low: float | None = None
     high: float | None = None
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)

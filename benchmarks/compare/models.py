@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, measure_alternation, processor
-from edgecnn.benchmarks.compare.comparison import Comparison, undecided_notes
+from edgecnn.benchmarks.compare.accuracy import accuracy_findings
+from edgecnn.benchmarks.compare.comparison import Comparison, accuracy_notes, undecided_notes
 from edgecnn.benchmarks.compare.finding import Finding, Limits
-from edgecnn.benchmarks.compare.quantities import accuracy_findings, exact, latency_finding, plain, ratio_direction
+from edgecnn.benchmarks.compare.quantities import exact, latency_finding, plain, ratio_direction
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.measurement import load_all, score_file, store_inputs
 from edgecnn.benchmarks.measure.process import ModelProcess
@@ -87,7 +88,7 @@ def _compare_two(
         findings += accuracy_findings(file, accuracies[0], accuracies[1])
     method = f"{len(found.ratios)} pairs of processes in alternation, {threads_text(config.engine_threads)}, {config.device}"
     judged = judge_all(findings, limits)
-    notes = (*_notes(found, config, plan), *undecided_notes(judged, limits))
+    notes = (*_notes(found, config, plan), *undecided_notes(judged, limits), *accuracy_notes(judged))
     comparison = Comparison(names[0], names[1], method, judged, notes, found.noise)
     return ModelComparison(comparison, found, inputs)
 

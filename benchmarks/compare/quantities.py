@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from edgecnn.benchmarks.compare.finding import Direction, Finding, PointsInterval
-from edgecnn.benchmarks.compare.interval import CONFIDENCE, WIDEST, RatioInterval, t_quantile
+from edgecnn.benchmarks.compare.accuracy import accuracy_findings
+from edgecnn.benchmarks.compare.finding import Direction, Finding
+from edgecnn.benchmarks.compare.interval import WIDEST, RatioInterval
 from edgecnn.benchmarks.compare.matching import Match
 from edgecnn.benchmarks.compare.record_file import MeasuredClock
-from edgecnn.metrics.score import TITLES, points
 from edgecnn.types import nearest_rank
 
 RatioOf = Callable[[MeasuredClock, MeasuredClock], RatioInterval | None]
-STORED_CONFIDENCE = 0.95  # of the intervals of an accuracy in a record
 # A peak of memory varies with the allocator's pages from one process to the next.
 MEMORY_MARGIN = 0.05
 
@@ -57,41 +54,3 @@ def exact(file: str, kind: str, title: str, unit: str, before: float, after: flo
     ratio = after / before
     change = RatioInterval(ratio, ratio / (1 + margin), ratio * (1 + margin))
     return Finding(file, kind, title, unit, before, after, change, ratio_direction(change))
-
-
-def accuracy_findings(file: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
-    """The primary metric of two accuracies of one dataset."""
-    key = _primary(before)
-    if key is None or key != _primary(after):
-        return
-    title = TITLES[key]
-    a, b = points(title, before["primary"]), points(title, after["primary"])
-    change = _difference(key, before["values"], after["values"])
-    shown = change.low is not None and change.high is not None and not change.low <= 0 <= change.high
-    direction: Direction = "none" if a == b or not shown else "better" if b > a else "worse"
-    yield Finding(file, "accuracy", title, "%" if points(title, 1.0) == 100 else "", a, b, change, direction)
-
-
-def _primary(accuracy: Mapping[str, Any]) -> str | None:
-    """The key of the primary metric; older records hold its value only."""
-    return accuracy.get("metric") or next(
-        (key for key, value in accuracy["values"].items() if key in TITLES and value == accuracy["primary"]), None
-    )
-
-
-def _difference(key: str, before: Mapping[str, float], after: Mapping[str, float]) -> PointsInterval:
-    """The difference after - before with an interval from the intervals of both.
-
-    Zou and Donner, Statistics in Medicine 27 (2008), p. 1693. Both are taken as independent; on the same images they are not, and the
-    true interval is narrower.
-    """
-    title = TITLES[key]
-    a, b = points(title, before[key]), points(title, after[key])
-    names = (f"{key}_low", f"{key}_high")
-    if any(values.get(name) is None for values in (before, after) for name in names):
-        return PointsInterval(b - a)
-    (a_low, a_high), (b_low, b_high) = ([points(title, values[name]) for name in names] for values in (before, after))
-    wider = t_quantile((1 + CONFIDENCE) / 2, 1e6) / t_quantile((1 + STORED_CONFIDENCE) / 2, 1e6)
-    return PointsInterval(
-        b - a, b - a - wider * math.hypot(b - b_low, a_high - a), b - a + wider * math.hypot(b_high - b, a - a_low)
-    )

@@ -31,7 +31,7 @@ CLOCK = record(
 )
 ACCURACY = record(
     {"primary": number(), "n": integer(0, MOST), "values": mapping(nullable(number()), most=1000)},
-    {"per_class": mapping(nullable(number()), most=100_000)},
+    {"per_class": mapping(nullable(number()), most=100_000), "left_out": items(number(), most=1000), "images_digest": text()},
     others=_anything,
 )
 FILE = record(

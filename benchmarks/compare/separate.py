@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgecnn.benchmarks.compare.interval import CONFIDENCE, RatioInterval, t_quantile
+from edgecnn.benchmarks.compare.interval import CONFIDENCE, RatioInterval
 from edgecnn.benchmarks.compare.record_file import MeasuredClock
 from edgecnn.benchmarks.measure.statistics import Rounds
+from edgecnn.metrics.student import t_quantile
 from edgecnn.types import Array, nearest_rank
 
 # Standard deviations of the logarithm of a median. A STABLE median is reproduced within about 5 % (verdict.py): 0.02 for each run.

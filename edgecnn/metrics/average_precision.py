@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import InputError
-from edgecnn.metrics.bootstrap import intervals
+from edgecnn.metrics.bootstrap import intervals, precision_without
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
 from edgecnn.rotated import from_corners, overlap
@@ -105,6 +105,7 @@ class DetectionAccumulator:
             per_class={self.labels[index]: _mean(precision[:, :, index, AREAS["all"], -1]) for index in present},
             ap50_per_class={self.labels[index]: _mean(precision[AP50, :, index, AREAS["all"], -1]) for index in present},
             support={self.labels[index]: int(support[index]) for index in present},
+            left_out=precision_without(run),
             notes=(*notes, *(["rotated boxes are compared by the IoU of the rotated rectangles"] if self._rotated else [])),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.metrics.left_out import left_out
 from edgecnn.types import Array, Int64
 
 MAX_RESAMPLES, MIN_RESAMPLES = 200, 50
@@ -70,6 +71,17 @@ def intervals(run: Any, seed: int = 0) -> dict[str, float]:
             samples.append((mean.mean(), mean[0]))
     low, high = np.percentile(np.array(samples), PERCENTILES, axis=0)
     return {"map_low": float(low[0]), "map_high": float(high[0]), "ap50_low": float(low[1]), "ap50_high": float(high[1])}
+
+
+def precision_without(run: Any) -> tuple[float, ...]:
+    """AP, the mean over IoU thresholds and classes, of an evaluated COCOeval without each group of images (``left_out.py``)."""
+    classes = class_matches(run)
+
+    def mean(kept: NDArray[np.bool_]) -> float:
+        values = [value for item in classes if (value := item.precision(kept.astype(np.int64))) is not None]
+        return float(np.mean(values)) if values else float("nan")
+
+    return left_out(len(run.params.imgIds), mean)
 
 
 def class_matches(run: Any) -> list[ClassMatches]:

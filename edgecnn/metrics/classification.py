@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgecnn.metrics.left_out import left_out
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Float32, Int64
 
@@ -60,6 +61,7 @@ class ClassificationAccumulator:
             support={self.labels[index]: int(support[index]) for index in present},
             confusion=confusion_matrix(truth, np.array(self._predicted, np.int64), len(self.labels)),
             notes=notes,
+            left_out=left_out(len(correct), lambda kept: correct[kept].mean()),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from edgecnn.metrics.left_out import left_out
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Image
 
@@ -29,9 +30,17 @@ class QualityAccumulator:
     def score(self, notes: tuple[str, ...]) -> Score:
         """The means over all pictures added."""
         names = ("psnr", "ssim", "psnr_input", "ssim_input")
-        values = dict(zip(names, np.mean(self._rows, 0).tolist(), strict=True))
+        rows = np.array(self._rows)
         return Score(
-            task="restore", n=len(self._rows), labels=(), values=values, per_class={}, support={}, notes=notes, metric="psnr"
+            task="restore",
+            n=len(rows),
+            labels=(),
+            values=dict(zip(names, rows.mean(0).tolist(), strict=True)),
+            per_class={},
+            support={},
+            notes=notes,
+            metric="psnr",
+            left_out=left_out(len(rows), lambda kept: rows[kept, 0].mean()),
         )
 
 

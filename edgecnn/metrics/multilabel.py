@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.errors import InputError
+from edgecnn.metrics.left_out import left_out
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Float32
 
@@ -40,7 +41,7 @@ class MultiLabelAccumulator:
         present = [index for index, count in enumerate(support) if count]
         if not present:
             raise InputError("no image of the dataset has a label", "name a dataset or split with labels")
-        precision = {index: average_precision(scores[columns[index], index], truth[columns[index], index]) for index in present}
+        precision = precisions(scores, truth, known)
         hits = [(chosen & truth & known)[:, index].sum() for index in range(len(self.labels))]
         found = [(chosen & known)[:, index].sum() for index in range(len(self.labels))]
         values = {
@@ -59,7 +60,22 @@ class MultiLabelAccumulator:
             per_class={self.labels[index]: precision[index] for index in present},
             support={self.labels[index]: support[index] for index in present},
             notes=notes,
+            left_out=left_out(len(truth), lambda kept: mean_precision(scores[kept], truth[kept], known[kept])),
         )
+
+
+def precisions(scores: Array, truth: Array, known: Array) -> dict[int, float]:
+    """Average precision of each label that an image has; scores, truth and whether an image is labelled for it, each (n, C)."""
+    columns = [(index, known[:, index]) for index in range(truth.shape[1])]
+    return {
+        index: average_precision(scores[rows, index], truth[rows, index]) for index, rows in columns if truth[rows, index].any()
+    }
+
+
+def mean_precision(scores: Array, truth: Array, known: Array) -> float:
+    """The mean of ``precisions``; NaN where no image has a label."""
+    found = precisions(scores, truth, known)
+    return float(np.mean(list(found.values()))) if found else float("nan")
 
 
 def average_precision(scores: Array, truth: Array) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.metrics.average_precision import load_pycocotools
+from edgecnn.metrics.bootstrap import precision_without
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.key_points import sigmas
 from edgecnn.metrics.score import Score
@@ -56,7 +57,8 @@ class PoseAccumulator:
         counted = sum(1 for record in self._truth if record["num_keypoints"] and not record["iscrowd"])
         if not counted:
             raise InputError("the dataset has no key points to measure with", "name a dataset or split with key points")
-        stats = self._stats()
+        run = self._run()
+        stats = run.stats
         values = {name: float(stats[place]) for name, place in STATS.items() if stats[place] > -1}
         return Score(
             task="pose",
@@ -68,10 +70,12 @@ class PoseAccumulator:
             values=values,
             per_class={},
             support={},
+            left_out=precision_without(run),
             notes=(*notes, f"{counted:,} objects with key points"),
         )
 
-    def _stats(self) -> Any:
+    def _run(self) -> Any:
+        """An evaluated COCOeval with its ``stats``."""
         coco, evaluator = load_pycocotools()
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
             run = evaluator(self._index(coco, self._truth), self._index(coco, self._predicted), "keypoints")
@@ -79,7 +83,7 @@ class PoseAccumulator:
             run.evaluate()
             run.accumulate()
             run.summarize()
-        return run.stats
+        return run
 
     def _index(self, coco: Any, annotations: list[dict[str, Any]]) -> Any:
         index = coco()

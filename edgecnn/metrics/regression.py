@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgecnn.metrics.left_out import left_out
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Float32
 
@@ -38,6 +39,7 @@ class RegressionAccumulator:
             support={},
             notes=notes,
             pairs=pairs,
+            left_out=left_out(len(truth), lambda kept: regression_metrics(truth[kept], predicted[kept])["r2"]),
         )
 
 

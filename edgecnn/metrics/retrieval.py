@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgecnn.errors import InputError
+from edgecnn.metrics.left_out import left_out
 from edgecnn.metrics.score import Score
 from edgecnn.types import Array, Embedding, Float32, Int64
 
@@ -42,6 +43,8 @@ class RetrievalAccumulator:
             notes += (f"classes with a single image are not searched for, only among: {alone}",)
         values, hits = retrieval_metrics(vectors, classes)
         searched = support[classes] > 1
+        first = np.full(len(classes), np.nan)
+        first[searched] = hits
         per_class = {
             name: float(hits[classes[searched] == index].mean()) for index, name in enumerate(self.labels) if support[index] > 1
         }
@@ -56,6 +59,8 @@ class RetrievalAccumulator:
             notes=notes,
             measured="recall@1",
             metric="recall1",
+            # without the searches of a group of images; the others still search among all of them
+            left_out=left_out(len(classes), lambda kept: np.nanmean(first[kept])),
         )
 
 

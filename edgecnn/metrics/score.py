@@ -66,7 +66,8 @@ class Score:
     ``values`` has the keys of ``TITLES`` that apply, ``metric`` is the key of the primary one. ``per_class`` is the metric by label
     that ``measured`` names, ``ap50_per_class`` AP50 by label (detection), ``support`` the number of what is ``counted`` by label.
     ``confusion`` (C, C) int64 has true classes as rows, predicted classes as columns (classification). ``pairs`` (n, 2) float32 are
-    true and predicted values (regression).
+    true and predicted values (regression). ``left_out`` is the primary metric without each group of images, see ``left_out.py``;
+    ``images_digest`` tells which images they are, "" where unknown.
     """
 
     task: TaskName
@@ -82,6 +83,8 @@ class Score:
     counted: str = "images"
     measured: str = "accuracy"
     metric: str = field(kw_only=True)
+    left_out: tuple[float, ...] = ()
+    images_digest: str = ""
 
     @property
     def primary(self) -> float:
@@ -107,5 +110,7 @@ class Score:
             "support": dict(self.support),
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "notes": list(self.notes),
+            "left_out": list(self.left_out),
+            "images_digest": self.images_digest,
             **own,
         }

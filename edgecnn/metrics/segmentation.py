@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgecnn.errors import InputError
+from edgecnn.metrics.left_out import GROUPS, LEAST
 from edgecnn.metrics.score import Score
 from edgecnn.types import NO_CLASS, Image, Int64
 
@@ -51,28 +52,29 @@ def segmentation_metrics(counts: Int64) -> dict[str, float]:
 
 @dataclass(slots=True)
 class SegmentationAccumulator:
-    """Accumulates the confusion matrix of pixels image by image."""
+    """Accumulates the confusion matrix of pixels image by image, for each group of images (``left_out.py``) on its own."""
 
     labels: tuple[str, ...]
     _images: int = 0
     _counts: Int64 = field(init=False)
 
     def __post_init__(self) -> None:
-        self._counts = np.zeros((len(self.labels), len(self.labels) + 1), np.int64)
+        self._counts = np.zeros((GROUPS, len(self.labels), len(self.labels) + 1), np.int64)
 
     def add(self, predicted: Image, truth: Image) -> None:
         """Add one image: two masks (H, W) with class ids of the dataset; raises ``ValueError`` for different sizes."""
         if predicted.shape != truth.shape:
             raise ValueError(f"a mask of {predicted.shape} can't be compared with one of {truth.shape}")
+        self._counts[self._images % GROUPS] += confusion(truth, predicted, len(self.labels))
         self._images += 1
-        self._counts += confusion(truth, predicted, len(self.labels))
 
     def score(self, notes: tuple[str, ...]) -> Score:
         """The score of all images added. Raises ``InputError`` where no pixel of the dataset has a class that counts."""
-        iou, _ = shares(self._counts)
+        counts = self._counts.sum(0)
+        iou, _ = shares(counts)
         if not iou:
             raise InputError("the masks of the dataset have no pixel with a class", "name a dataset with other masks")
-        pixels = self._counts.sum(1)
+        pixels = counts.sum(1)
         return Score(
             task="segment",
             metric="miou",
@@ -80,8 +82,16 @@ class SegmentationAccumulator:
             measured="IoU",
             n=self._images,
             labels=self.labels,
-            values=segmentation_metrics(self._counts),
+            values=segmentation_metrics(counts),
             per_class={self.labels[c]: value for c, value in iou.items()},
             support={self.labels[c]: int(pixels[c]) for c in iou},
             notes=notes,
+            left_out=self._left_out(counts),
         )
+
+    def _left_out(self, counts: Int64) -> tuple[float, ...]:
+        """The mean IoU without each group."""
+        if self._images < LEAST:
+            return ()
+        found = [segmentation_metrics(counts - own)["miou"] for own in self._counts[: self._images]]
+        return tuple(found) if np.isfinite(found).all() else ()

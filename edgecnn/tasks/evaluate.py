@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -52,9 +54,11 @@ def score_outcomes(
     task = find(dataset.task)
     accumulator = task.accumulator(dataset.labels)
     unreadable: list[str] = []
+    images = hashlib.sha256()
     for done, (sample, outcome) in enumerate(found, 1):
         if not isinstance(outcome, InputError):
             accumulator.add(_checked(outcome, task), sample, mapping)
+            images.update(f"{sample.name}\n".encode(errors="surrogateescape"))
         elif strict:
             raise outcome
         else:
@@ -63,7 +67,8 @@ def score_outcomes(
             progress(done, len(dataset.samples))
     if len(unreadable) == len(dataset.samples):
         raise InputError(f"no image of the dataset can be read: {unreadable[0]}", "check the dataset")
-    return accumulator.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
+    score = accumulator.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
+    return dataclasses.replace(score, images_digest=images.hexdigest()[:16])
 
 
 def outcomes(

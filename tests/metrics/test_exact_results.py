@@ -272,6 +272,8 @@ def test_a_score_as_json() -> None:
         "support": {"a": 1},
         "confusion": [[1, 0], [1, 0]],
         "notes": ["n"],
+        "left_out": [],
+        "images_digest": "",
     }
     assert (score.primary, score.primary_title) == (0.5, "top-1")
     made = RegressionAccumulator(("level",))

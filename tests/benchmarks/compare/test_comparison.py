@@ -76,6 +76,43 @@ def test_a_drop_of_accuracy_is_judged_in_points(run: Run) -> None:
     assert not compare_records(before, far, Limits(points=25)).regressions
 
 
+def paired(values: list[float], digest: str = "d", images: int = 3200) -> Callable[[dict[str, Any]], None]:
+    """A record of a detector with its mAP without each group of images."""
+
+    def change(document: dict[str, Any]) -> None:
+        own, middle = document["files"][0]["accuracy"], sum(values) / len(values)
+        own |= {"primary": middle, "left_out": values, "images_digest": digest, "n": images}
+        own["values"] |= {"map": middle, "map_low": middle - 0.05, "map_high": middle + 0.05}
+
+    return change
+
+
+def test_accuracies_of_the_same_images_are_compared_by_pairs(run: Run) -> None:
+    # images differ much, and the second file loses one point in all groups: only pairs show it
+    hard = [0.55 + 0.001 * (group % 5) for group in range(32)]
+    before = run("a.json", paired(hard), scored=True)
+    lower = [value - 0.01 for value in hard]
+    own = compare_records(before, run("b.json", paired(lower), scored=True), Limits())
+    assert finding(own, "mAP@50-95").verdict == "lower"
+    assert "accuracy is compared by pairs: both were measured on the same 3,200 images" in own.notes
+    other = compare_records(before, run("b.json", paired(lower, digest="e"), scored=True), Limits())
+    assert finding(other, "mAP@50-95").verdict == "no difference shown"
+    assert "not by pairs: the records do not hold results of the same images" in "; ".join(other.notes)
+
+
+def test_an_older_record_without_intervals_says_that_it_is_not_certain(run: Run) -> None:
+    def plain_accuracy(document: dict[str, Any]) -> None:
+        own = document["files"][0]["accuracy"]
+        own["values"] = {"map": own["primary"]}
+        del own["left_out"], own["images_digest"]
+
+    own = compare_records(
+        run("a.json", plain_accuracy, scored=True), run("b.json", plain_accuracy, scored=True), Limits()
+    )
+    assert finding(own, "mAP@50-95").verdict == "equal"
+    assert "without an interval" in "; ".join(own.notes)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
