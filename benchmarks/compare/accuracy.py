@@ -58,7 +58,9 @@ def _of_intervals(key: str, before: Mapping[str, Any], after: Mapping[str, Any])
     a, b = points(title, before["primary"]), points(title, after["primary"])
     sides = [[own["values"].get(f"{key}_{end}") for end in ("low", "high")] for own in (before, after)]
     if any(end is None for side in sides for end in side):
-        return PointsInterval(b - a, how="accuracy is compared without an interval: the records hold nothing that tells how certain it is")
+        return PointsInterval(
+            b - a, how="accuracy is compared without an interval: the records hold nothing that tells how certain it is"
+        )
     (a_low, a_high), (b_low, b_high) = ([points(title, end) for end in side] for side in sides)
     wider = t_quantile((1 + CONFIDENCE) / 2, 1e6) / t_quantile((1 + STORED_CONFIDENCE) / 2, 1e6)
     return PointsInterval(

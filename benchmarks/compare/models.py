@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, measure_alternation, processor
 from edgecnn.benchmarks.compare.accuracy import accuracy_findings
+from edgecnn.benchmarks.compare.alternation import Alternation, PairPlan, measure_alternation, processor
 from edgecnn.benchmarks.compare.comparison import Comparison, accuracy_notes, undecided_notes
 from edgecnn.benchmarks.compare.finding import Finding, Limits
 from edgecnn.benchmarks.compare.quantities import exact, latency_finding, plain, ratio_direction

@@ -106,9 +106,7 @@ def test_an_older_record_without_intervals_says_that_it_is_not_certain(run: Run)
         own["values"] = {"map": own["primary"]}
         del own["left_out"], own["images_digest"]
 
-    own = compare_records(
-        run("a.json", plain_accuracy, scored=True), run("b.json", plain_accuracy, scored=True), Limits()
-    )
+    own = compare_records(run("a.json", plain_accuracy, scored=True), run("b.json", plain_accuracy, scored=True), Limits())
     assert finding(own, "mAP@50-95").verdict == "equal"
     assert "without an interval" in "; ".join(own.notes)
 
