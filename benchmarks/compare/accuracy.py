@@ -39,8 +39,8 @@ def _of_pairs(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     """The difference on the same images; None where the records do not hold what tells it."""
     if not before.get("images_digest") or any(before.get(name) != after.get(name) for name in ("images_digest", "n")):
         return None
-    value, sides = after["primary"] - before["primary"], [own.get("left_out", ()) for own in (before, after)]
-    found = paired_difference(value, *sides, before["n"], CONFIDENCE, share=key not in IN_UNITS)
+    value, share = after["primary"] - before["primary"], key not in IN_UNITS
+    found = paired_difference(value, before.get("left_out", ()), after.get("left_out", ()), before["n"], CONFIDENCE, share=share)
     if found is None:
         return None
     value, low, high = (points(TITLES[key], each) for each in (found.value, found.low, found.high))
