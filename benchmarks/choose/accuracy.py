@@ -1,29 +1,35 @@
-"""Measures how exact a variant is, at the first time it is asked for."""
+"""Measures how exact a variant is, at the first time it is asked for, on as many images as the verdict takes.
+
+Reference and variant are compared on the same images. While the interval of the difference holds the limit, both are measured on more
+images, as long as there are more and the time suffices.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from time import monotonic
 from typing import Final
 
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate, exactness
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.inputs import Inputs
-from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy
-from edgecnn.benchmarks.choose.race import Racer
+from edgecnn.benchmarks.choose.judgement import CONFIDENCE, LossJudgement, VariantAccuracy, is_share
+from edgecnn.benchmarks.choose.race import NOT_MEASURED, Racer
 from edgecnn.benchmarks.choose.trials import Processes
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.benchmarks.measure.process import OutOfTimeError
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score
+from edgecnn.metrics.left_out import paired_difference
 from edgecnn.metrics.score import IN_UNITS, TITLES
 from edgecnn.parity import TOLERANCES
 from edgecnn.tasks import find
 from edgecnn.types import Prediction
 
-IMAGES: Final = (5000, 2000, 1000, 500, 200, 100)  # without --limit: the most that take the reference no more than READING_S
-READING_S: Final = 12.0
+IMAGES: Final = (25, 50, 100, 200, 600, 2000, 6000, 20_000)  # how many are measured, without --limit
+FIRST_SHARE: Final = 0.04  # of the limit of time, for the first measurement of the reference
+GROWING_SHARE: Final = 0.5  # of the time that is left, for one measurement of a variant on more images
 
 
 class Accuracies:
@@ -40,20 +46,30 @@ class Accuracies:
         self.reference: EngineVariant | None = None
         self._config, self._processes, self._inputs, self._entries = config, processes, inputs, entries
         self._expected: list[Prediction] = []
+        self._references: dict[int | None, VariantAccuracy] = {}  # by the limit of the images
         self._limit: int | None = None
+        self._image_s: dict[EngineVariant, float] = {}
 
     def __call__(self, variant: EngineVariant) -> str:
         """Measure a variant, the reference before the first one. Raises ``InputError`` for data without labels that a limit needs."""
-        if self.reference is None:
-            self._measure_reference()
-        if variant not in self.found:
-            self.found[variant] = self._measure(variant)
-        return self.judgement.reason(self.found[variant])
+        try:
+            if self.reference is None:
+                self._measure_reference()
+            if variant not in self.found:
+                self._limit = self._affordable_limit(variant)
+                self.found[variant] = self._compared(variant)
+            self._measure_more(variant)
+        except OutOfTimeError:
+            pass
+        if variant in self.found:
+            return self.judgement.reason(self.found[variant])
+        # the most exact candidate loses nothing against itself
+        return "" if variant == self.reference and self._config.budget.min_accuracy is None else NOT_MEASURED
 
     def _measure_reference(self) -> None:
         timed = [entry for entry in self._entries() if entry.rounds]
         entry = min(timed, key=lambda one: (self._exactness(one.candidate.variant), one.estimate_ms))
-        self.reference = variant = entry.candidate.variant
+        variant = entry.candidate.variant
         card, budget = self._processes.cards[variant], self._config.budget
         task = find(card.task)
         if budget.metric and budget.metric != task.metric:
@@ -63,23 +79,79 @@ class Accuracies:
             )
         if budget.needs_accuracy and not self._inputs.labelled:
             raise InputError("a limit of the accuracy needs labelled data", "add --data with labels, or leave the limit out")
-        found = self.found[variant] = self._measure_first(variant)
+        self.reference = variant
+        self._limit = self._first_limit(entry.estimate_ms / 1e3)
+        found = self.found[variant] = self._compared(variant)
         if budget.min_accuracy is not None and budget.min_accuracy > 1 and task.metric not in IN_UNITS:
             raise InputError(f"a limit of {budget.min_accuracy:g} is above 100 %", "give a fraction such as 0.55, or 55%")
         self.judgement = LossJudgement(budget, found, max(task.allowed_drop, self.judgement.allowed_drop))
 
-    def _measure_first(self, variant: EngineVariant) -> VariantAccuracy:
-        """Measure a few images, then as many as the time allows, which become the limit of all variants."""
-        self._limit, started = IMAGES[-1], monotonic()
-        found = self._measure(variant)
-        image_s = (monotonic() - started) / max(found.images, 1)
-        if found.images < IMAGES[-1] or self._config.data is None or self._config.data.limit is not None:
-            return found
-        self._limit = next((count for count in IMAGES if count * image_s <= READING_S), IMAGES[-1])
-        return found if self._limit == IMAGES[-1] else self._measure(variant)
+    def _first_limit(self, image_s: float) -> int | None:
+        """How many images are measured first: at most 200, fewer where the reference is slow; None where the user said how many."""
+        if self._config.data is None or self._config.data.limit is not None:
+            return None
+        affordable = FIRST_SHARE * 60 * self._config.max_minutes / max(image_s, 1e-6)
+        return max((count for count in IMAGES if count <= min(affordable, 200)), default=IMAGES[0])
+
+    def _affordable_limit(self, variant: EngineVariant) -> int | None:
+        """The most images that the reference was measured on and that the time allows for a variant, by its latency."""
+        known = sorted(limit for limit in self._references if limit is not None)
+        timed = [entry.estimate_ms for entry in self._entries() if entry.candidate.variant == variant and entry.rounds]
+        if not known or not timed:
+            return self._limit
+        image_s, left = min(timed) / 1e3, GROWING_SHARE * self._processes.seconds_left
+        return max((limit for limit in known if min(limit, self._inputs.available) * image_s <= left), default=known[0])
+
+    def _measure_more(self, variant: EngineVariant) -> None:
+        """Measure reference and variant on more images while the verdict is open; a variant as exact as the reference needs no proof."""
+        budget = self._config.budget
+        while self.judgement.is_open(self.found[variant]) and not (
+            self.found[variant].equally_exact and budget.min_accuracy is None
+        ):
+            limit = self._next_limit(variant)
+            if limit is None:
+                return
+            self._limit = limit
+            self.found[variant] = self._compared(variant)
+
+    def _next_limit(self, variant: EngineVariant) -> int | None:
+        """The next number of images; None where there are no more, or the time does not suffice."""
+        available = self._inputs.available
+        if self._limit is None or self._limit >= available:
+            return None
+        limit = next((count for count in IMAGES if count > self._limit), None)
+        if limit is None:
+            return None
+        both = {variant} if limit in self._references else {variant, self.reference}
+        needed = sum(self._image_s.get(one, 0.0) for one in both if one is not None) * min(limit, available)
+        return limit if needed <= GROWING_SHARE * self._processes.seconds_left else None
 
     def _exactness(self, variant: EngineVariant) -> int:
         return exactness(self._processes.precisions[variant], variant.computes_in)
+
+    def _compared(self, variant: EngineVariant) -> VariantAccuracy:
+        """The accuracy of a variant on the current number of images, compared with that of the reference on the same ones."""
+        assert self.reference is not None
+        if variant == self.reference:
+            if self._limit not in self._references:
+                self._references[self._limit] = dataclasses.replace(self._measure(variant), equally_exact=True)
+            return self._references[self._limit]
+        reference = self.found[self.reference] = self._compared(self.reference)
+        self.judgement = dataclasses.replace(self.judgement, reference=reference)
+        found = self._measure(variant)
+        equal = self._exactness(variant) == self._exactness(self.reference)
+        found = dataclasses.replace(found, equally_exact=equal)
+        if found.value is None or reference.value is None:
+            return found
+        change = paired_difference(
+            found.value - reference.value,
+            reference.left_out,
+            found.left_out,
+            found.images,
+            CONFIDENCE,
+            share=is_share(found.metric),
+        )
+        return dataclasses.replace(found, change=change)
 
     def _measure(self, variant: EngineVariant) -> VariantAccuracy:
         data = self._config.data
@@ -88,11 +160,11 @@ class Accuracies:
         if is_new:
             self._inputs.give(process)
         if data is not None and self._inputs.labelled:
-            score: Score | None = process.ask(
-                "accuracy", data=spread(data, self._limit, self._inputs.available), options=self._config.options
-            )
+            chosen, before = spread(data, self._limit, self._inputs.available), self._processes.seconds
+            score: Score | None = process.ask("accuracy", data=chosen, options=self._config.options)
             if score is not None:
-                return VariantAccuracy(score.n, score.metric, score.primary)
+                self._image_s[variant] = (self._processes.seconds - before) / max(score.n, 1)
+                return VariantAccuracy(score.n, score.metric, score.primary, left_out=score.left_out)
         predictions: list[Prediction] = process.ask("predictions")
         if variant == self.reference:
             self._expected = predictions

@@ -17,9 +17,9 @@ from edgecnn.runtime.model.card_inference import CardOptions
 class ChooseConfig:
     """Model files of one model, or folders of them, and what the choice has to keep to.
 
-    ``engine``, ``threads``: try only these; None: all. ``data``: gives inputs and accuracy. ``seconds``: about how long the times of the
-    finalists may take, from the start on. ``again``: measure even where a choice is kept. ``require_signature``: public key that must
-    have signed all files. Raises ``ValueError`` without files and for fewer than one thread.
+    ``engine``, ``threads``: try only these; None: all. ``data``: gives inputs and accuracy. ``max_minutes``: what is not measured then is
+    left out, and said to be. ``again``: measure even where a choice is kept. ``require_signature``: public key that must
+    have signed all files. Raises ``ValueError`` without files, for fewer than one thread and without time.
     """
 
     files: tuple[Path, ...]
@@ -29,7 +29,7 @@ class ChooseConfig:
     engine: str | None = None
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
-    seconds: float = 100.0
+    max_minutes: float = 3.0
     again: bool = False
     json_path: Path | None = None
     require_signature: Path | None = None
@@ -39,6 +39,9 @@ class ChooseConfig:
             raise ValueError("a choice needs at least one model file; name one in files")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}; give 1 or more, or None to try several numbers")
+
+        if not self.max_minutes > 0:
+            raise ValueError(f"max_minutes is {self.max_minutes}; give more than 0")
 
     @property
     def thread_counts(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgecnn.benchmarks.choose.budget import PERCENTILE, Budget
 from edgecnn.benchmarks.choose.candidates import RunCandidate, exactness
-from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy, difference, shown
+from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy, change_text, difference, shown
 from edgecnn.benchmarks.choose.race import ALIKE, Racer, ratio
 
 MB = 1_000_000
@@ -100,7 +100,8 @@ def decide(options: Sequence[Option], finalists: Sequence[Racer], budget: Budget
     alike = [option for option in fitting if option.times(fitting[0]) <= ALIKE]
     chosen = min(alike, key=lambda option: (option.exactness, option.candidate.threads, option.p50_ms))
     second = _second(options, chosen)
-    reasons = [_why(chosen, fitting[0], options, judgement), *_precision_line(chosen, options, judgement)]
+    doubt = "" if chosen.accuracy is None else judgement.doubt(chosen.accuracy)
+    reasons = [_why(chosen, fitting[0], options, judgement), *_precision_line(chosen, options, judgement), doubt]
     return Decision(chosen=chosen, second=second, reasons=tuple(filter(None, reasons)), options=tuple(options))
 
 
@@ -181,6 +182,8 @@ def _loss(option: Option, judgement: LossJudgement) -> str:
     if accuracy is None or accuracy.value is None or judgement.reference.value is None:
         return ""
     drop = judgement.drop(accuracy)
+    if accuracy.change is not None:
+        return f" and loses {change_text(accuracy)}"
     return f" and loses {difference(drop, accuracy.metric)}" if drop > 0 else " and loses nothing"
 
 

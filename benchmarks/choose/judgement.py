@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgecnn.benchmarks.choose.budget import Budget
+from edgecnn.metrics.left_out import LEAST, Difference, paired_difference
 from edgecnn.metrics.score import IN_UNITS, TITLES
 
+CONFIDENCE: Final = 0.9  # of both ends of an interval: a loss is above its upper end with 5 %
+MAY_LOSE: Final = "may lose more than"
 DROP: Final = 0.01  # of the primary metric, without a limit of the user
 AGREEMENT: Final = 0.85  # the share of labels or boxes that an int8 file must share with PyTorch at export
 
@@ -17,13 +20,18 @@ class VariantAccuracy:
     """How exact a variant is.
 
     ``value`` of the primary ``metric`` (a key of TITLES) on ``images`` labelled images; without data None, and ``agreement`` is the share
-    of the predictions for ``images`` inputs that are those of the reference.
+    of the predictions for ``images`` inputs that are those of the reference. ``left_out``: see ``edgecnn.metrics.left_out``.
+    ``change``: its value minus that of the reference on the same images, None where it was not compared. ``equally_exact``: in a
+    precision that is as exact as that of the reference.
     """
 
     images: int
     metric: str = ""
     value: float | None = None
     agreement: float | None = None
+    left_out: tuple[float, ...] = ()
+    change: Difference | None = None
+    equally_exact: bool = False
 
     def __str__(self) -> str:
         if self.value is not None:
@@ -49,11 +57,30 @@ class LossJudgement:
         if least is not None:
             reached = shown(found.value, found.metric)
             return "" if found.value >= least else f"{TITLES[found.metric]} {reached} is below {shown(least, found.metric)}"
-        drop = self.drop(found)
-        limit = self.limit
-        return (
-            "" if drop <= limit + 1e-9 else f"loses {difference(drop, found.metric)}, more than {difference(limit, found.metric)}"
-        )
+        drop, limit = self.drop(found), self.limit
+        if drop > limit + 1e-9:
+            return f"loses {difference(drop, found.metric)}, more than {difference(limit, found.metric)}"
+        if found.equally_exact or not self.is_open(found):
+            return ""
+        return f"{MAY_LOSE} {difference(limit, found.metric)}: {change_text(found)}"
+
+    def is_open(self, found: VariantAccuracy) -> bool:
+        """Whether other images could turn the verdict: the limit lies within the interval of what is limited."""
+        least = self.budget.min_accuracy
+        if found.value is None or found.images < LEAST:
+            return found.value is not None and least is None
+        if least is not None:
+            own = interval(found)
+            return own is not None and own.low < least <= own.high
+        return found.change is not None and -found.change.high <= self.limit + 1e-9 < -found.change.low
+
+    def doubt(self, found: VariantAccuracy) -> str:
+        """What is not certain of an accuracy that has a lower limit, "" where it is."""
+        least, own = self.budget.min_accuracy, interval(found)
+        if least is None or own is None or not self.is_open(found):
+            return ""
+        low, high = (shown(value, found.metric) for value in (own.low, own.high))
+        return f"{found.images:,} images do not show for certain that it reaches {shown(least, found.metric)} ({low} to {high})"
 
     @property
     def limit(self) -> float:
@@ -64,10 +91,34 @@ class LossJudgement:
         return given if self.reference.metric in IN_UNITS else given / 100
 
     def drop(self, found: VariantAccuracy) -> float:
-        """How much a variant loses against the reference; 0 without labelled data."""
+        """How much a variant loses against the reference, on the same images where it can be; 0 without labelled data."""
+        if found.change is not None:
+            return -found.change.value
         if found.value is None or self.reference.value is None:
             return 0.0
         return self.reference.value - found.value
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of 1."""
+    return metric not in IN_UNITS
+
+
+def interval(found: VariantAccuracy) -> Difference | None:
+    """The accuracy of a variant with its interval; None where it was measured on too few images."""
+    if found.value is None:
+        return None
+    nothing = [0.0] * len(found.left_out)
+    return paired_difference(found.value, nothing, found.left_out, found.images, CONFIDENCE, share=is_share(found.metric))
+
+
+def change_text(found: VariantAccuracy) -> str:
+    """What a variant loses with the interval: ``0.4 points (-0.3 to 1.1) on 500 images``."""
+    if found.change is None:
+        return f"{found.images} images are too few to say"
+    low, high = (difference(value, found.metric) for value in (-found.change.high, -found.change.low))
+    low = low.removesuffix(" points").removesuffix(" dB")
+    return f"{difference(0.0 - found.change.value, found.metric)} ({low} to {high}) on {found.images:,} images"
 
 
 def shown(value: float, metric: str) -> str:

@@ -28,6 +28,7 @@ from edgecnn.user_folders import data_folder
 SCHEMA, VERSION = "edgecnn.choice", 1
 # What a run depends on; limits, data and options of the card belong to the choice alone.
 OF_THE_RUN: Final = ("files", "device", "processors", "engines", "edgecnn")
+OF_THE_SEARCH: Final = ("percentile", "threads", "engine", "max_minutes")  # among the limits, but not of the budget
 SHOWN: Final = {
     "files": "a file",
     "device": "the device",
@@ -50,7 +51,12 @@ def circumstances(config: ChooseConfig, paths: Sequence[Path], device: DevicePro
         "processors": device.usable_cpus,
         "engines": packages(),
         "edgecnn": edgecnn.__version__,
-        "limits": {**config.budget.to_document(), "threads": config.threads, "engine": config.engine},
+        "limits": {
+            **config.budget.to_document(),
+            "threads": config.threads,
+            "engine": config.engine,
+            "max_minutes": config.max_minutes,
+        },
         "data": data,
         "options": {**options, "device": str(config.device)},
     }
@@ -68,7 +74,7 @@ def restored(config: ChooseConfig, kept: Mapping[str, Any], paths: Sequence[Path
     """``config`` with the limits and data of a kept choice, among ``paths``, too; those of ``config`` where they can't be read."""
     before = kept["circumstances"]
     with suppress(TypeError, ValueError, KeyError):
-        limits = {name: value for name, value in before["limits"].items() if name not in ("percentile", "threads", "engine")}
+        limits = {name: value for name, value in before["limits"].items() if name not in OF_THE_SEARCH}
         data = None if before["data"] is None else DatasetSelection(**before["data"])
         files = tuple(dict.fromkeys([*config.files, *paths]))
         return dataclasses.replace(config, files=files, budget=Budget(**limits), data=data)

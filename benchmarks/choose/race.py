@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate
 from edgecnn.benchmarks.compare.interval import RatioInterval
 from edgecnn.benchmarks.compare.signed_rank import signed_rank_interval
+from edgecnn.benchmarks.measure.process import OutOfTimeError
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.types import Latency, nearest_rank
@@ -32,6 +33,7 @@ SCREENED, CERTAIN = (
     10,
 )  # turns before the first candidate is judged, and before each further one: timing is quicker than judging
 LEAST_TURNS, MOST_TURNS = 8, 24  # in the final
+NOT_MEASURED: Final = "not measured, as the time of --max-minutes was over"
 SHORT_S, LONG_S = 0.1, 0.25  # seconds of one candidate in one turn, while screening and in the final
 
 
@@ -39,11 +41,14 @@ class Trials(Protocol):
     """What a race asks of the world."""
 
     def load(self, candidate: RunCandidate) -> None:
-        """Load and warm up a candidate. Raises ``EdgeCnnError`` where it can't be run, or may not; ``InputError`` ends the race."""
+        """Load and warm up a candidate.
+
+        Raises ``EdgeCnnError`` where it can't be run, or may not; ``InputError`` ends the race; ``OutOfTimeError`` when ``over``.
+        """
         ...
 
     def time(self, candidate: RunCandidate, seconds: float) -> Sequence[float]:
-        """Milliseconds of some runs that take about ``seconds``."""
+        """Milliseconds of some runs that take about ``seconds``; raises what ``load`` raises."""
         ...
 
     def judge(self, variant: EngineVariant) -> str:
@@ -52,6 +57,10 @@ class Trials(Protocol):
 
     def now(self) -> float:
         """Seconds since the start of the choice."""
+        ...
+
+    def over(self) -> bool:
+        """Whether nothing more can be measured."""
         ...
 
 
@@ -167,9 +176,12 @@ class Race:
         return None
 
     def _enter(self, candidate: RunCandidate) -> None:
-        """Load a candidate and time it in the current turn; one that can't be loaded is out."""
+        """Load a candidate and time it in the current turn; one that can't be loaded is out, and so is one for which no time is left."""
         entry = Racer(candidate)
         self.entries.append(entry)
+        if self._trials.now() > self._seconds and any(other.rounds for other in self.entries):
+            entry.out = NOT_MEASURED
+            return
         self._progress(f"loading {_name(candidate)}")
         self._sample(entry, SHORT_S, load=True)
 
@@ -181,6 +193,8 @@ class Race:
             entry.rounds[self._turn] = tuple(self._trials.time(entry.candidate, seconds))
         except InputError:
             raise
+        except OutOfTimeError:
+            entry.out = entry.out if entry.rounds else NOT_MEASURED
         except EdgeCnnError as error:
             entry.out, entry.fix = error.problem, error.fix
 
@@ -221,6 +235,7 @@ class Race:
         while (
             any(entry.candidate.variant not in self._judged for entry in entries)
             and min(len(one.rounds) for one in entries) < turns
+            and not self._trials.over()
         ):
             self._time(entries, SHORT_S)
             entries = _still_in(entries)
@@ -243,7 +258,8 @@ class Race:
     def _final(self, finalists: list[Racer]) -> list[Racer]:
         """Time the finalists until nothing more can be gained, dropping those that are clearly slower."""
         for turn in range(MOST_TURNS):
-            if turn >= LEAST_TURNS and (_settled(finalists) or self._trials.now() > self._seconds):
+            hurried = self._trials.now() > self._seconds
+            if self._trials.over() or (turn >= LEAST_TURNS and (hurried or _settled(finalists))):
                 break
             self._time(finalists, LONG_S)
             finalists = _still_in(finalists)
@@ -252,6 +268,8 @@ class Race:
     def _time(self, entries: Sequence[Racer], seconds: float) -> None:
         """One turn of ``entries``, forwards and backwards alternately, so that none always follows the same other one."""
         for number, entry in enumerate(entries if self._turn % 2 == 0 else reversed(entries), 1):
+            if self._trials.over():
+                break
             self._progress(f"turn {self._turn + 1}, {number} of {len(entries)}: {_name(entry.candidate)}")
             self._sample(entry, seconds)
         self._turn += 1

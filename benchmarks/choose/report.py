@@ -8,17 +8,24 @@ from typing import Final
 
 from edgecnn.benchmarks.choose.budget import PERCENTILE, Budget
 from edgecnn.benchmarks.choose.decision import MB, Decision, Option
+from edgecnn.benchmarks.choose.judgement import MAY_LOSE
+from edgecnn.benchmarks.choose.race import NOT_MEASURED
 from edgecnn.benchmarks.choose.run import Choice
 from edgecnn.columns import align_columns
 
 COMMAND: Final = "run it: "
+OPEN: Final = "a loss that is not certain keeps the more exact file; more images, --max-minutes or --max-drop can decide"
 
 
 def to_text(choice: Choice, budget: Budget) -> str:
     """The table of all candidates, then the choice with its reasons, or how near the nearest came."""
     decision, device = choice.decision, choice.device
-    measured = next((option.accuracy for option in decision.options if option.accuracy is not None), None)
-    images = f"; accuracy on {measured.images:,} images" if measured is not None and measured.value is not None else ""
+    counts = sorted(
+        {one.accuracy.images for one in decision.options if one.accuracy is not None and one.accuracy.value is not None}
+    )
+    images = (
+        f"; accuracy on {' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} images" if counts else ""
+    )
     head = f"{device.name}, {device.usable_cpus} processors; {choice.inputs}{images}; {choice.seconds:.0f} s"
     return "\n".join(
         [
@@ -36,7 +43,8 @@ def to_text(choice: Choice, budget: Budget) -> str:
 def decision_lines(choice: Choice) -> list[str]:
     """The choice, the reasons, the second; or the nearest. Then what speaks against trusting it."""
     noise = [f"NOISY: {'; '.join(choice.noise)}; measure again on a quiet machine"] if choice.noise else []
-    return [*_lines(choice.decision, labelled=choice.labelled), *noise]
+    few = [OPEN] if any(option.entry.out.startswith(MAY_LOSE) for option in choice.decision.options) else []
+    return [*_lines(choice.decision, labelled=choice.labelled), *few, *noise]
 
 
 def _lines(decision: Decision, *, labelled: bool) -> list[str]:
@@ -80,7 +88,14 @@ def _threads(option: Option) -> str:
 
 def _failures(decision: Decision) -> list[str]:
     failed = [option for option in decision.options if option.entry.out and not option.entry.rounds]
-    return [f"not run: {option.name} in {option.candidate.variant.engine}: {option.entry.out}" for option in failed]
+    late = [option for option in failed if option.entry.out == NOT_MEASURED]
+    lines = [
+        f"not run: {option.name} in {option.candidate.variant.engine}: {option.entry.out}"
+        for option in failed
+        if option not in late
+    ]
+    names = dict.fromkeys(f"{one.name} in {one.candidate.variant.engine}, {_threads(one)}" for one in late)
+    return [*lines, f"{NOT_MEASURED}: {'; '.join(names)}"] if late else lines
 
 
 def _table(decision: Decision) -> str:

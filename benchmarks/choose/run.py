@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edgecnn.benchmarks.choose.accuracy import Accuracies
 from edgecnn.benchmarks.choose.candidates import EngineVariant, further_precisions, model_paths, variants_of
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.decision import Decision, Option, best_of, decide
 from edgecnn.benchmarks.choose.inputs import Inputs, check_cards
-from edgecnn.benchmarks.choose.race import ALIKE, Race, Racer, ratio
+from edgecnn.benchmarks.choose.race import ALIKE, NOT_MEASURED, Race, Racer, ratio
 from edgecnn.benchmarks.choose.trials import Processes, RealTrials
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import display_names, file_size
@@ -23,6 +24,8 @@ from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.engines import OPENED_BY
+
+TIMING: Final = 0.55  # of the limit of time: then no further candidate is tried or timed, and accuracy has the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +64,13 @@ def measure_choice(config: ChooseConfig, progress: Progress = no_progress, repor
         inputs = Inputs(config, Path(folder), report)
         accuracies = Accuracies(config, processes, inputs, lambda: race.entries)
         trials = RealTrials(processes, inputs, config.budget, accuracies)
-        race = Race(trials, config.seconds, progress)
+        race = Race(trials, TIMING * 60 * config.max_minutes, progress)
         finalists = race.run(_variants(first, processes, device, config.engine), config.thread_counts)
         _complete(race, finalists, lambda: _options(race, processes, accuracies))
         options = _options(race, processes, accuracies)
         decision = decide(options, finalists, config.budget, accuracies.judgement)
         seconds = trials.now()
-    _check_any(decision)
+    _check_any(decision, config.max_minutes)
     return Choice(
         decision=decision,
         device=device,
@@ -123,8 +126,12 @@ def _options(race: Race, processes: Processes, accuracies: Accuracies) -> tuple[
     )
 
 
-def _check_any(decision: Decision) -> None:
-    """Raise ``InputError`` where no candidate could be run at all."""
+def _check_any(decision: Decision, minutes: float) -> None:
+    """Raise ``InputError`` where no candidate could be run at all, or none could be measured in time."""
     if decision.chosen is None and decision.nearest is None:
         first = decision.options[0].entry
+        late = [option.entry for option in decision.options if option.entry.out == NOT_MEASURED]
+        if late:
+            what = "the accuracy of no candidate" if any(entry.rounds for entry in late) else "no candidate"
+            raise InputError(f"{what} could be measured in {minutes:g} minutes", "raise --max-minutes")
         raise InputError(f"no candidate can be run here: {first.out}", first.fix or "name other files of the model")

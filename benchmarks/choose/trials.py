@@ -22,12 +22,14 @@ from edgecnn.errors import BackendError
 MIB: Final = 1 << 20
 SHARE: Final = 0.5  # of the memory, for all processes together
 LEAST_RUNS: Final = 3
+ENDING_S: Final = 3.0  # of the limit of time: ending the processes, the decision, the report
 WARM_UP: Final = Protocol("choose", 5, 0, 1, 1, 0, warm_up_runs=5, warm_up_s=0.2, warm_up_limit_s=1.5)
 
 
 class Processes:
     """Loaded candidates; the one that was not used for the longest time ends when the memory is needed. Leaving ``with`` ends all.
 
+    Their processes raise ``OutOfTimeError`` when the time of the choice is over.
     ``peaks`` are bytes, the peak of each candidate's first process; ``cards`` and ``precisions`` are those of the files.
     """
 
@@ -36,7 +38,9 @@ class Processes:
         self.cards: dict[EngineVariant, ModelCard] = {}
         self.precisions: dict[EngineVariant, str] = {}
         self._config = config
+        self._limit_s = max(60 * config.max_minutes - ENDING_S, 0.5 * 60 * config.max_minutes)
         self._open: OrderedDict[RunCandidate, ModelProcess] = OrderedDict()
+        self._started = monotonic()
         self._memory = (memory_mib() or 2048) * MIB * SHARE
 
     def get(self, candidate: RunCandidate) -> tuple[ModelProcess, bool]:
@@ -49,12 +53,22 @@ class Processes:
             self._open.popitem(last=False)[1].close()
         config, variant = self._config, candidate.variant
         load = LoadOptions(config.device, candidate.threads, 1, config.options, variant.engine)
-        process = self._open[candidate] = ModelProcess(variant.path, load)
+        process = self._open[candidate] = ModelProcess(variant.path, load, deadline=self._started + self._limit_s)
         self.peaks.setdefault(candidate, int(process.load_report.peak_memory_mib * MIB))
         if variant not in self.precisions:
             self.cards[variant] = process.load_report.card
             self.precisions[variant] = process.ask("precision")
         return process, True
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start of the choice."""
+        return monotonic() - self._started
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until nothing more can be measured, 0 from then on."""
+        return max(self._limit_s - self.seconds, 0.0)
 
     def close(self) -> None:
         """End all processes."""
@@ -73,7 +87,6 @@ class RealTrials:
 
     def __init__(self, processes: Processes, inputs: Inputs, budget: Budget, judge: Any) -> None:
         self._processes, self._inputs, self._budget, self._judge = processes, inputs, budget, judge
-        self._started = monotonic()
 
     def load(self, candidate: RunCandidate) -> None:
         """Load and warm up a candidate. Raises ``BackendError`` for one that is too large, or takes too much memory."""
@@ -98,7 +111,11 @@ class RealTrials:
 
     def now(self) -> float:
         """Seconds since the start."""
-        return monotonic() - self._started
+        return self._processes.seconds
+
+    def over(self) -> bool:
+        """Whether nothing more can be measured."""
+        return self._processes.seconds_left == 0
 
     def _ready(self, candidate: RunCandidate) -> ModelProcess:
         process, is_new = self._processes.get(candidate)

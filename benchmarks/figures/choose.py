@@ -96,7 +96,7 @@ def _accuracy(config: ChooseConfig, process: ModelProcess, images: int, availabl
     score = process.ask("accuracy", data=spread(config.data, images, available), options=config.options)
     if score is None:
         raise InputError(f"{config.data} has no labels", "name a dataset with labels")
-    return VariantAccuracy(score.n, score.metric, score.primary)
+    return VariantAccuracy(score.n, score.metric, score.primary, left_out=score.left_out)
 
 
 def compared(choice: Choice, rows: Sequence[HandRow]) -> dict[str, Any]:

@@ -54,15 +54,23 @@ class LoadReport:
 CHILD = ("edgecnn.benchmarks.measure.child",)
 
 
+class OutOfTimeError(BackendError):
+    """A process that did not answer before its deadline, and was ended."""
+
+
 class ModelProcess:
     """A fresh process with one loaded model file; leaving its ``with`` block ends it.
 
     ``program`` is the module that the process runs, with words that come before the setup.
-    Raises what loading the file raises, and ``BackendError`` where the process dies.
+    Raises what loading the file raises, ``BackendError`` where the process dies, and ``OutOfTimeError`` where it has no
+    answer at the ``deadline``, a time of ``monotonic``.
     """
 
-    def __init__(self, path: Path, options: LoadOptions, program: Sequence[str] = CHILD) -> None:
+    def __init__(
+        self, path: Path, options: LoadOptions, program: Sequence[str] = CHILD, *, deadline: float | None = None
+    ) -> None:
         self.path = path
+        self._deadline = deadline
         # a file, not a pipe: an unread pipe fills up and blocks an engine that logs a lot
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._pipe, child_end = Pipe()
@@ -104,6 +112,9 @@ class ModelProcess:
 
     def _receive(self) -> Any:
         try:
+            if self._deadline is not None and not self._pipe.poll(max(self._deadline - monotonic(), 0)):
+                self._child.kill()
+                raise OutOfTimeError(f"{self.path.name} did not answer in time", "allow more time")
             kind, *rest = self._pipe.recv()
         except (EOFError, OSError):
             raise self._died() from None

@@ -199,7 +199,9 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     fields = ("device", "engine", "threads", "again", "json_path", "require_signature")
     with interruptible("the choice was interrupted, nothing was kept") as progress:
         files = candidates(values, progress.above)
-        config = ChooseConfig(files=files, budget=budget, data=data, options=options, **{name: values[name] for name in fields})
+        given = {name: values[name] for name in fields}
+        given |= {} if values["max_minutes"] is None else {"max_minutes": values["max_minutes"]}
+        config = ChooseConfig(files=files, budget=budget, data=data, options=options, **given)
         outcome = choose(config, progress, progress.above)
     click.echo(outcome.text)
     if config.json_path is not None:

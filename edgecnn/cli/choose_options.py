@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ACCURACIES = ("min_accuracy", "min_map", "min_top1")
 LIMITS = ("max_latency", *ACCURACIES, "max_drop", "max_memory", "max_size")
-OPTIONS_OF_CHOOSE = (*LIMITS, "export_to", "calibration", "again")
+OPTIONS_OF_CHOOSE = (*LIMITS, "export_to", "calibration", "again", "max_minutes")
 
 
 class Share(Number):
@@ -73,6 +73,14 @@ CHOOSE_OPTIONS: Options = (
     (
         ("--calibration",),
         {"metavar": "ADDRESS", "default": "", "help": "With --export: also in int8, with ranges from this dataset."},
+    ),
+    (
+        ("--max-minutes",),
+        {
+            "type": parsed_by(Number(above=0)),
+            "metavar": "NUMBER",
+            "help": "The choice ends after so many minutes; what was not measured then is named (--export comes before).  [default: 3]",
+        },
     ),
     (("--again",), {"is_flag": True, "help": "Measure even where a choice is kept."}),
 )

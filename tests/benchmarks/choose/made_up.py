@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate
+from edgecnn.benchmarks.measure.process import OutOfTimeError
 from edgecnn.errors import BackendError
 
 
@@ -21,7 +22,8 @@ class MadeUpTrials:
     """``times``: milliseconds by variant, or by variant and number of threads. ``inexact``: variants that are refused.
 
     ``noise``: deviation of the logarithm of each run. ``busy``: factor on all candidates, by time, as other work on the machine.
-    ``broken``: variants that don't load; ``dies_after``: runs after which a variant fails.
+    ``limit``: seconds after which nothing is measured any more. ``broken``: variants that don't load.
+    ``dies_after``: runs after which a variant fails.
     """
 
     times: Mapping[EngineVariant, float | Mapping[int, float]]
@@ -32,6 +34,7 @@ class MadeUpTrials:
     dies_after: Mapping[EngineVariant, int] = field(default_factory=dict)
     seed: int = 0
     seconds: float = 0.0
+    limit: float = float("inf")
 
     def __post_init__(self) -> None:
         self.judged: list[EngineVariant] = []
@@ -39,11 +42,13 @@ class MadeUpTrials:
         self._random = np.random.default_rng(self.seed)
 
     def load(self, candidate: RunCandidate) -> None:
+        self._check_time()
         self.seconds += 0.5
         if candidate.variant in self.broken:
             raise BackendError("it can't be loaded", "export it again")
 
     def time(self, candidate: RunCandidate, seconds: float) -> list[float]:
+        self._check_time()
         true = self.times[candidate.variant]
         true_ms = true[candidate.threads] if isinstance(true, Mapping) else true
         slow = self.busy if int(self.seconds / 3) % 3 == 1 else 1.0  # three seconds of nine the machine is busy
@@ -62,3 +67,10 @@ class MadeUpTrials:
 
     def now(self) -> float:
         return self.seconds
+
+    def over(self) -> bool:
+        return self.seconds >= self.limit
+
+    def _check_time(self) -> None:
+        if self.over():
+            raise OutOfTimeError("late", "allow more")

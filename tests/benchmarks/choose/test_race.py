@@ -5,7 +5,7 @@ import math
 import pytest
 
 from edgecnn.benchmarks.choose.candidates import RunCandidate
-from edgecnn.benchmarks.choose.race import MARGINS, MOST_TURNS, Race, Racer, by_speed, clearly_slower, ratio
+from edgecnn.benchmarks.choose.race import MARGINS, MOST_TURNS, NOT_MEASURED, Race, Racer, by_speed, clearly_slower, ratio
 from edgecnn.errors import InputError
 from tests.benchmarks.choose.made_up import MadeUpTrials, variant
 
@@ -109,6 +109,27 @@ def test_when_the_time_is_over_no_more_candidates_are_judged() -> None:
     assert finalists
     second = made.second(made.entries[0])
     assert second is None or second.candidate.variant in hurried.judged
+
+
+@pytest.mark.parametrize("limit", [2, 6, 9, 14, 20, 40])
+def test_the_hard_limit_of_time_ends_everything(limit: float) -> None:
+    times = {variant(f"file{index}"): 500.0 + index for index in range(12)}
+    trials = MadeUpTrials(times, noise=0.1, limit=limit)
+    made, finalists = race(trials, threads=(2, 1), seconds=0.55 * limit)
+    assert trials.seconds < limit + 7  # the step in progress: a turn of 1.6 s, or a judgement of 5 s
+    assert {one.out for one in made.entries if not one.rounds} <= {NOT_MEASURED}
+    assert [one for one in made.entries if one.rounds]
+    assert finalists
+    made.compare(made.entries[:2])
+    made.second(made.entries[0])
+    assert trials.seconds < limit + 7
+
+
+def test_a_candidate_that_runs_out_of_time_keeps_what_was_timed() -> None:
+    trials = MadeUpTrials({FP32: 5.0, INT8: 5.0}, limit=7)
+    made, finalists = race(trials)
+    assert [one.out for one in made.entries] == ["", ""]
+    assert {one.variant for one in finalists} <= {FP32, INT8}
 
 
 def test_more_turns_come_before_a_second_judgement() -> None:
