@@ -32,6 +32,46 @@ class SupportsInferenceOnly(Protocol):
         ...
 
 
+class RequestQueue(Protocol):
+    """Inferences that one thread starts and the engine's own threads run, on inputs that were set before."""
+
+    def idle(self) -> int:
+        """Wait until a request is idle; its number."""
+        ...
+
+    def start(self) -> None:
+        """Start the idle request."""
+        ...
+
+    def latency_ms(self, request: int) -> float:
+        """Milliseconds of the last inference of a request by the engine's own count."""
+        ...
+
+    def wait(self) -> None:
+        """Wait until all requests are idle. Raises ``BackendError``."""
+        ...
+
+
+@runtime_checkable
+class SupportsRequestQueue(Protocol):
+    """A backend whose engine runs several inferences at the same time in threads of its own."""
+
+    def request_queue(self, feeds: Tensors, count: int) -> RequestQueue:
+        """``count`` requests with the same inputs."""
+        ...
+
+
+def request_queue(backend: Backend, feeds: Tensors, count: int) -> RequestQueue | None:
+    """``count`` requests with ``feeds`` as their inputs; None where the engine has no threads of its own for them.
+
+    Raises ``BackendError`` for feeds that do not fit.
+    """
+    if not isinstance(backend, SupportsRequestQueue):
+        return None
+    check_feeds(feeds, backend.inputs)
+    return backend.request_queue(feeds, count)
+
+
 def inference_only(backend: Backend, feeds: Tensors) -> Inference:
     """Set ``feeds`` once, and return the call that runs the model on them; one for each thread.
 

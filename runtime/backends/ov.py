@@ -75,6 +75,12 @@ class OvBackend:
         shapes = {name: array.shape for name, array in feeds.items()}
         return OvInference(OvBinding(self._compiled.create_infer_request(), self, shapes), feeds)
 
+    def request_queue(self, feeds: Tensors, count: int) -> OvQueue:
+        """Create ``count`` infer requests that run at the same time, each with ``feeds`` as its inputs."""
+        if self._compiled is None:
+            raise closed_error()
+        return OvQueue(self, self._compiled, feeds, count)
+
     def close(self) -> None:
         """Free the requests; calling it again does nothing."""
         self._compiled = None
@@ -121,6 +127,37 @@ class OvInference:
     def __call__(self) -> object:
         """Run inference."""
         return self._request.infer()
+
+
+class OvQueue:
+    """Infer requests that one thread starts and OpenVINO's own threads run; inputs were set before, outputs are not read."""
+
+    def __init__(self, backend: OvBackend, compiled: Any, feeds: Tensors, count: int) -> None:
+        from openvino import AsyncInferQueue
+
+        self._queue: Any = AsyncInferQueue(compiled, count)
+        for request in self._queue:
+            for name, array in OvBinding(request, backend, {name: array.shape for name, array in feeds.items()}).inputs.items():
+                array[...] = feeds[name]
+
+    def idle(self) -> int:
+        """Wait until a request is idle; its number."""
+        return int(self._queue.get_idle_request_id())
+
+    def start(self) -> None:
+        """Start the idle request."""
+        self._queue.start_async()
+
+    def latency_ms(self, request: int) -> float:
+        """Milliseconds of the last inference of a request, from start to completion, as OpenVINO counts them."""
+        return float(self._queue[request].latency)
+
+    def wait(self) -> None:
+        """Wait until all requests are idle. Raises ``BackendError``."""
+        try:
+            self._queue.wait_all()
+        except Exception as error:
+            raise inference_error(ENGINE, error) from error
 
 
 def _infer(request: Any, arrays: Mapping[int, Array] | None, outputs: Sequence[TensorSpec]) -> dict[str, Array]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from edgecnn.benchmarks.measure.tools.engine import LoadedFile
 from edgecnn.benchmarks.measure.tools.report import ToolDefinition, ToolReport, Values
-from edgecnn.runtime.backends.inference_only import Inference, inference_only
+from edgecnn.runtime.backends.inference_only import Inference, RequestQueue, inference_only, request_queue
 
 DURATION_S = 60.0
 _TIMED = "each infer request from start to completion, as the engine counts it; inputs are set once, before"
@@ -29,25 +29,65 @@ LATENCY = ToolDefinition(
 
 
 def measure_throughput(file: LoadedFile) -> ToolReport:
-    """All requests busy; each thread starts its request again when it is complete."""
-    return _measure(file, file.backend.concurrency)
+    """All requests busy: by the engine's own queue, else by a thread for each."""
+    count = file.backend.concurrency
+    backend, compiled_ms = file.open_again(count)
+    try:
+        feed = file.random_feed()
+        queue = request_queue(backend, feed, count)
+        if queue is None:
+            return _blocking(file, [inference_only(backend, feed) for _ in range(count)], compiled_ms)
+        first, samples, seconds = _first_of(queue), *_queue_loop(file, queue, count)
+    finally:
+        backend.close()
+    return _report(file, _head(compiled_ms, first), samples, seconds, count)
 
 
 def measure_latency(file: LoadedFile) -> ToolReport:
     """One request after the other."""
-    return _measure(file, 1)
-
-
-def _measure(file: LoadedFile, count: int) -> ToolReport:
-    backend, compiled_ms = file.open_again(count)
+    backend, compiled_ms = file.open_again(1)
     try:
-        feed = file.random_feed()
-        requests = [inference_only(backend, feed) for _ in range(count)]
-        first = _once(file, requests[0])
-        samples, seconds = _main_loop(file, requests)
+        return _blocking(file, [inference_only(backend, file.random_feed())], compiled_ms)
     finally:
         backend.close()
-    return _report(file, {"Compile model took (ms)": compiled_ms, "First inference took (ms)": first}, samples, seconds, requests)
+
+
+def _first_of(queue: RequestQueue) -> float:
+    request = queue.idle()
+    queue.start()
+    queue.wait()
+    return queue.latency_ms(request)
+
+
+def _queue_loop(file: LoadedFile, queue: RequestQueue, count: int) -> tuple[list[float], float]:
+    """Latencies and wall time, as ``async_inference_only`` of benchmark.py: one thread starts whichever request is idle."""
+    limit = DURATION_S * file.scale
+    samples: list[float] = []
+    started_once = set[int]()
+    runs = 0
+    started, spent = file.now(), 0.0
+    while spent < limit or runs % count:
+        request = queue.idle()
+        if request in started_once:
+            samples.append(queue.latency_ms(request))
+        started_once.add(request)
+        queue.start()
+        runs += 1
+        spent = file.now() - started
+    queue.wait()
+    seconds = file.now() - started
+    return samples + [queue.latency_ms(request) for request in started_once], seconds
+
+
+def _blocking(file: LoadedFile, requests: Sequence[Inference], compiled_ms: float) -> ToolReport:
+    first = _once(file, requests[0])
+    samples, seconds = _main_loop(file, requests)
+    notes = ("the engine does not count its own latency: calls were timed from outside",) if requests[0].latency_ms is None else ()
+    return _report(file, _head(compiled_ms, first), [value for own in samples for value in own], seconds, len(requests), notes)
+
+
+def _head(compiled_ms: float, first_ms: float) -> Values:
+    return {"Compile model took (ms)": compiled_ms, "First inference took (ms)": first_ms}
 
 
 def _main_loop(file: LoadedFile, requests: Sequence[Inference]) -> tuple[list[list[float]], float]:
@@ -82,13 +122,12 @@ def _once(file: LoadedFile, request: Inference) -> float:
 
 
 def _report(
-    file: LoadedFile, head: Values, samples: Sequence[Sequence[float]], seconds: float, requests: Sequence[Inference]
+    file: LoadedFile, head: Values, times: Sequence[float], seconds: float, requests: int, notes: tuple[str, ...] = ()
 ) -> ToolReport:
-    times = [value for own in samples for value in own]
     ordered = sorted(times)
     values: Values = {
         **head,
-        "Number of infer requests": len(requests),
+        "Number of infer requests": requests,
         "Count (iterations)": len(times),
         "Duration (ms)": seconds * 1e3,
         "Median (ms)": percentile(ordered, 50),
@@ -97,8 +136,6 @@ def _report(
         "Max (ms)": ordered[-1],
         "Throughput (FPS)": file.batch * len(times) / seconds,
     }
-    own = requests[0].latency_ms is not None
-    notes = () if own else ("the engine does not count its own latency: calls were timed from outside",)
     return ToolReport(values, tuple(times), seconds, notes)
 
 

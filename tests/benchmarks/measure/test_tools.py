@@ -15,7 +15,7 @@ from edgecnn.benchmarks.measure.tools.engine import LoadedFile
 from edgecnn.benchmarks.measure.tools.registry import TOOLS, names, parse_tool
 from edgecnn.errors import InputError
 from edgecnn.preprocess import preparer
-from edgecnn.runtime.backends.inference_only import inference_only
+from edgecnn.runtime.backends.inference_only import inference_only, request_queue
 from edgecnn.runtime.model.predictor import Predictor
 
 
@@ -131,3 +131,32 @@ def test_inference_alone_computes_on_the_inputs_that_were_set(classifier: Path, 
         run = inference_only(predictor.backend, feed)
         run()
         assert (run.latency_ms is not None) == (package == "openvino")
+
+
+def test_throughput_of_benchmark_app_keeps_the_engines_own_requests_busy(classifier: Path) -> None:
+    pytest.importorskip("openvino")
+    with Predictor(classifier, threads=1, engine="openvino") as predictor:
+        spec = predictor.backend.inputs[0]
+        feed = {spec.name: np.full(spec.shape, 9, np.uint8)}
+        report = benchmark_app.measure_throughput(LoadedFile(predictor, [feed], [], "openvino", 0.001, Ticking()))
+        assert report.values["Number of infer requests"] == predictor.backend.concurrency
+        assert report.values["Count (iterations)"] == len(report.samples_ms) >= 60  # a millisecond at each look, 60 ms in all
+        assert all(value > 0 for value in report.samples_ms)  # by the engine's count, which does not tick
+        assert not report.notes
+
+
+def test_each_request_of_a_queue_computes_on_the_inputs_that_were_set(classifier: Path) -> None:
+    pytest.importorskip("openvino")
+    with Predictor(classifier, threads=1, engine="openvino") as predictor:
+        spec = predictor.backend.inputs[0]
+        image = np.random.default_rng(3).integers(0, 256, spec.shape, np.uint8)
+        queue = request_queue(predictor.backend, {spec.name: image}, 2)
+        assert queue is not None
+        seen = set()
+        for _ in range(8):
+            seen.add(queue.idle())
+            queue.start()
+        queue.wait()
+        assert seen <= {0, 1}
+        assert all(queue.latency_ms(request) > 0 for request in seen)
+        assert all((array == image).all() for request in queue._queue for array in [request.get_input_tensor(0).data])
