@@ -82,7 +82,9 @@ def _queue_loop(file: LoadedFile, queue: RequestQueue, count: int) -> tuple[list
 def _blocking(file: LoadedFile, requests: Sequence[Inference], compiled_ms: float) -> ToolReport:
     first = _once(file, requests[0])
     samples, seconds = _main_loop(file, requests)
-    notes = ("the engine does not count its own latency: calls were timed from outside",) if requests[0].latency_ms is None else ()
+    notes = (
+        ("the engine does not count its own latency: calls were timed from outside",) if requests[0].latency_ms is None else ()
+    )
     return _report(file, _head(compiled_ms, first), [value for own in samples for value in own], seconds, len(requests), notes)
 
 
