@@ -8,12 +8,13 @@ from edgecnn.benchmarks.compare.history import make_history, store
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.measurement import measure
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
-from edgecnn.benchmarks.measure.record import Record
+from edgecnn.benchmarks.measure.record import Record, model_files
 from edgecnn.benchmarks.report.document import to_document, to_json
 from edgecnn.benchmarks.report.page import data_uri, to_html
 from edgecnn.benchmarks.report.record_tables import to_csv, to_markdown
 from edgecnn.benchmarks.report.template import load_jinja
-from edgecnn.files import check_writable, write_file
+from edgecnn.files import check_reports as check_paths
+from edgecnn.files import write_file
 
 
 def benchmark(config: BenchmarkConfig, progress: Progress = no_progress, report: Progress = no_progress) -> Record:
@@ -46,9 +47,8 @@ def write_reports(record: Record, config: BenchmarkConfig) -> None:
 
 def check_reports(config: BenchmarkConfig) -> None:
     """Raise errors of the reports before the long measurement instead of after it."""
-    for path in (config.json_path, config.html_path, config.markdown_path, config.csv_path):
-        if path is not None:
-            check_writable(path)
+    read = [part for path in config.files for part in model_files(path)]
+    check_paths((config.json_path, config.html_path, config.markdown_path, config.csv_path), read)
     if config.history is not None:
         make_history(config.history)
     if config.html_path is not None:

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, cast, overload
 
@@ -77,6 +77,18 @@ def check_writable(path: Path | str, *, in_place: bool = False, fix: str = ANOTH
         _check(path, fix)
         if not _is_special(path) and not (in_place and path.exists()):
             _new(temporary_path(_target(path))).unlink()
+
+
+def check_reports(reports: Iterable[Path | None], inputs: Iterable[Path] = ()) -> None:
+    """Raise ``InputError`` where a report can't be written, is a file that is read (``inputs``), or is named twice."""
+    named, read = list[Path](), [path for path in inputs if path.is_file()]
+    for path in filter(None, reports):
+        check_writable(path)
+        if path.is_file() and any(path.samefile(one) for one in read):
+            raise InputError(f"can't write {path}: it is a file that is read", "name another file")
+        if not _is_special(path) and path.resolve() in named:
+            raise InputError(f"two reports can't be written to {path}", "name a file for each")
+        named.append(path.resolve())
 
 
 def replace(draft: Path, target: Path) -> None:

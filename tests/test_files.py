@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.errors import InputError
-from edgecnn.files import atomic_path, atomic_write, check_writable, write_file
+from edgecnn.files import atomic_path, atomic_write, check_reports, check_writable, write_file
 
 KILLED = """
 import os, signal, sys
@@ -210,3 +210,16 @@ def test_a_dash_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(InputError, match=r"^can't write -: standard output takes the text here; name a file$"):
             write()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_report_is_no_file_that_is_read_and_no_other_report(tmp_path: Path) -> None:
+    model, linked, new = tmp_path / "net.onnx", tmp_path / "link.json", tmp_path / "new.json"
+    model.write_bytes(b"graph")
+    linked.symlink_to(model)
+    check_reports([new, None, tmp_path / "new.html", Path(os.devnull), Path(os.devnull)], [model, tmp_path / "missing.onnx"])
+    for path in (model, linked):
+        with pytest.raises(InputError, match=rf"can't write {path}: it is a file that is read"):
+            check_reports([path], [model])
+    with pytest.raises(InputError, match="two reports can't be written to"):
+        check_reports([new, tmp_path / "." / "new.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "net.onnx"]

@@ -15,9 +15,10 @@ from edgecnn.benchmarks.choose.document import to_document, without_folders
 from edgecnn.benchmarks.choose.report import to_text
 from edgecnn.benchmarks.choose.run import measure_choice
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import model_files
 from edgecnn.devices import probe
 from edgecnn.errors import InputError
-from edgecnn.files import check_writable, write_file
+from edgecnn.files import check_reports, write_file
 from edgecnn.json_text import dump_json
 
 Report = Callable[[str], None]
@@ -47,9 +48,8 @@ def choose(config: ChooseConfig, progress: Progress = no_progress, report: Repor
 
     Raises what ``measure_choice`` raises, and ``InputError`` for a JSON file that can't be written.
     """
-    if config.json_path is not None:
-        check_writable(config.json_path)
     device, paths = probe(), model_paths(config.files)
+    check_reports([config.json_path], [part for path in paths for part in model_files(path)])
     now = kept.circumstances(config, paths, device)
     before = kept.read(device, paths)
     if before is not None and not config.again and not kept.differences(before, now):

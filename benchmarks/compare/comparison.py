@@ -45,6 +45,8 @@ def compare_records(before: MeasuredRun, after: MeasuredRun, limits: Limits, *, 
     findings = [finding for match in matches for finding in pair_findings(match, separate_ratio)]
     _check_length(findings, f"{before.name} and {after.name}")
     notes = [f"compared by --force: {', '.join(different)}"] if different else []
+    partial = [run.name for run in (before, after) if run.document.get("partial")]
+    notes += [f"interrupted, so only the clocks that were complete are compared: {' and '.join(partial)}"] if partial else []
     changed = environment_notes(before, after)
     notes += [f"differs: {', '.join(changed)}"] if changed else []
     same = [match.name for match in matches if match.before.sha256 and match.before.sha256 == match.after.sha256]

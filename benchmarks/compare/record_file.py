@@ -66,6 +66,7 @@ DOCUMENT = record(
         "reference": text(),
         "files": items(FILE, least=1, most=10_000),
     },
+    {"clocks": mapping(text(), most=len(CLOCKS))},
     others=_anything,
 )
 

@@ -23,13 +23,13 @@ from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.protocol import Clock
-from edgecnn.benchmarks.measure.record import display_names
+from edgecnn.benchmarks.measure.record import display_names, model_files
 from edgecnn.benchmarks.report.document import json_values, to_json
 from edgecnn.benchmarks.report.template import load_jinja
 from edgecnn.devices import environment, probe
 from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import InputError
-from edgecnn.files import check_writable, write_file
+from edgecnn.files import check_reports, write_file
 from edgecnn.runtime.model.card_inference import CardOptions
 
 RECORD = ".json"
@@ -111,8 +111,7 @@ def compare(config: CompareConfig, progress: Progress = no_progress, report: Pro
     Raises ``InputError`` for records that can't be read or compared and for reports that can't be written, ``MissingExtraError``
     without jinja2 for HTML, and for model files what ``compare_models`` raises.
     """
-    for path in config.reports:
-        check_writable(path)
+    check_reports(config.reports, [part for path in config.files for part in model_files(path)])
     if config.html_path is not None:
         load_jinja()
     records = [path.suffix.lower() == RECORD for path in config.files]

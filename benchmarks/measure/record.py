@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -185,9 +185,15 @@ def other_weights(checkpoint: ModelCard, artifact: ModelCard) -> bool:
 
 
 def display_names(paths: Sequence[Path]) -> list[str]:
-    """A short name for each file: its own, with its folder in front where two files have the same."""
-    own = [path.name for path in paths]
-    return [name if own.count(name) == 1 else f"{path.parent.name}/{name}" for path, name in zip(paths, own, strict=True)]
+    """A short name for each file: its own, with as many of its folders in front as tell it from files of the same name."""
+    own = [path.absolute().parts for path in paths]
+    return [_display_name(parts, {*own} - {parts}) for parts in own]
+
+
+def _display_name(parts: tuple[str, ...], others: Set[tuple[str, ...]]) -> str:
+    same = [other for other in others if other[-1] == parts[-1]]
+    depth = next(n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in same))
+    return str(Path(*parts[-depth:]))
 
 
 def model_files(path: Path) -> list[Path]:

@@ -13,7 +13,8 @@ _SAME_MODULE = {
     "OpenCV": ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
 }
 _EXTRAS = {"openvino": ("OpenVINO files (.xml)", "openvino"), "tflite": ("TFLite files", "tflite")}
-_BROKEN = ("can't be loaded", "ended by signal", "ended with exit code", "did not answer")
+_BROKEN = ("can't be loaded", "ended by signal", "ended with exit code")
+_SILENT = "did not answer"  # broken or only slow: a busy machine, a cold disk
 
 
 def check(machine: Machine) -> Iterator[DeviceFinding]:
@@ -30,6 +31,10 @@ def _engines(machine: Machine) -> Iterator[DeviceFinding]:
             package = engine.name.replace("_", "-")
             fix = f"pip install --force-reinstall {package}"
             yield DeviceFinding("problem", "engine", f"{engine.name} is installed, but {engine.text}", fix)
+        elif engine.text.startswith(_SILENT):
+            text = f"{engine.name} {engine.text}: it is broken, or the machine is busy"
+            fix = f"run edgecnn doctor again while nothing else runs, or see how far it gets: python -v -c 'import {engine.name}'"
+            yield DeviceFinding("note", "engine", text, fix)
     formats = {name for engine in machine.engines for name in engine.formats}
     if "onnx" not in formats:
         yield DeviceFinding(

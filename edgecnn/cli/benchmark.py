@@ -173,9 +173,8 @@ def _benchmark_here(config: BenchmarkConfig) -> None:
 
     with interruptible("the benchmark was interrupted, no report was written") as progress:
         record = benchmark(config, progress, progress.above)
-    click.echo(to_table(record))
-    for path in filter(None, (config.json_path, config.html_path, config.markdown_path, config.csv_path)):
-        click.echo(f"\nwrote {path}")
+    written = [f"wrote {path}" for path in (config.json_path, config.html_path, config.markdown_path, config.csv_path) if path]
+    click.echo("\n".join([to_table(record), "", *written]).rstrip())
     if record.partial:
         raise InputError("the benchmark was interrupted; its reports are partial", "run it again")
 

@@ -13,12 +13,15 @@ from click_option_group import optgroup
 from edgecnn.cli.benchmark import parse_clocks
 from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.options import MODEL_OPTIONS, ModelFile, dataset_options, model_options, with_help
+from edgecnn.cli.tool_options import refuse_given
 
 if TYPE_CHECKING:
     from edgecnn.benchmarks.compare.run import CompareConfig
     from edgecnn.runtime.model.card_inference import CardOptions
 
 PATH = click.Path(path_type=Path)
+# Parameter and option of what only the measurement of model files uses.
+OF_MODEL_FILES = (("clocks", "clock"), *((name, name) for name in ("pairs", "data", "device", "engine", "threads")))
 
 
 def parse_percent(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
@@ -97,7 +100,7 @@ def command(data: str, selection: dict[str, Any], strict: bool, options: CardOpt
     Exit code 1: a regression above the limits.
     """
     from edgecnn.benchmarks.compare.finding import Limits
-    from edgecnn.benchmarks.compare.run import CompareConfig, compare
+    from edgecnn.benchmarks.compare.run import RECORD, CompareConfig, compare
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 
     limits = Limits(values.pop("max_regression"), values.pop("max_drop"))
@@ -105,6 +108,8 @@ def command(data: str, selection: dict[str, Any], strict: bool, options: CardOpt
     chosen = DatasetSelection(data, strict=strict, **selection) if data else None
     if not values["files"] and values["history"] is None:
         raise click.UsageError("nothing to compare; name two records, two model files, or a folder with --history")
+    if values["files"] and all(path.suffix.lower() == RECORD for path in values["files"]):
+        refuse_given(click.get_current_context(), OF_MODEL_FILES, "records")
     config = CompareConfig(limits=limits, data=chosen, options=options, **values)
     with interruptible("the comparison was interrupted, nothing was written") as progress:
         result = compare(config, progress, progress.above)

@@ -71,8 +71,9 @@ def command(
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
     from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, evaluate_file
     from edgecnn.benchmarks.measure.progress import ProgressLine
+    from edgecnn.benchmarks.measure.record import model_files
     from edgecnn.benchmarks.report.evaluation_table import to_table
-    from edgecnn.files import check_writable, write_file
+    from edgecnn.files import check_reports, write_file
 
     chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
     config = EvaluationConfig(
@@ -84,8 +85,7 @@ def command(
         options=options,
         require_signature=require_signature,
     )
-    if json_path is not None:
-        check_writable(json_path)
+    check_reports([json_path], model_files(file))
     cluster = take_cluster(cluster_options)
     with ProgressLine() as line:
         if cluster is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgecnn.benchmarks.measure.record import model_files
 from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.remote_benchmark import finish, report_path
 from edgecnn.errors import InputError
-from edgecnn.files import check_writable
+from edgecnn.files import check_reports
 
 if TYPE_CHECKING:
     from edgecnn.benchmarks.measure.config import BenchmarkConfig
@@ -23,9 +24,8 @@ def benchmark_cluster(config: BenchmarkConfig, options: ClusterOptions) -> None:
     reports = {name: path for name in ("json_path", "html_path") if (path := getattr(config, name)) is not None}
 
     def check(nodes: list[NodeName]) -> None:
-        for path in reports.values():
-            for node in nodes:
-                check_writable(report_path(path, node, several=len(nodes) > 1))
+        written = [report_path(path, node, several=len(nodes) > 1) for path in reports.values() for node in nodes]
+        check_reports(written, [part for path in config.files for part in model_files(path)])
 
     with interruptible("the benchmark was interrupted, no report was written") as progress:
         records = benchmark_nodes(

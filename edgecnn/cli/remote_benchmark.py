@@ -9,11 +9,12 @@ from typing import Any, Final
 import click
 
 from edgecnn.benchmarks.compare.history import make_history, store
+from edgecnn.benchmarks.measure.record import model_files
 from edgecnn.benchmarks.report.document import to_json
 from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.remote_options import PLACE_NAMES, forwarded_words
 from edgecnn.errors import InputError
-from edgecnn.files import check_writable, write_file
+from edgecnn.files import check_reports, write_file
 from edgecnn.remote.benchmark import RESULT, HostName, HostRecord, RemotePlace, benchmark_hosts, hosts_table
 
 # Reports by their parameter, with their names on the board.
@@ -27,11 +28,9 @@ def benchmark_boards(context: click.Context, place: RemotePlace, values: dict[st
     words = forwarded_words(context, LEFT_OUT, READ, [Path(path) for path in values["files"]])
     reports = {name: values[name] for name in REPORTS if values[name] is not None}
     several = len(place.hosts) > 1
-    for name, path in reports.items():
-        for address in place.hosts:
-            check_writable(report_path(path, address, several=several))
-        if name != "json_path":
-            words += [_option(context, name), REPORTS[name]]
+    written = [report_path(path, address, several=several) for path in reports.values() for address in place.hosts]
+    check_reports(written, [part for path in values["files"] for part in model_files(Path(path))])
+    words += [word for name in reports if name != "json_path" for word in (_option(context, name), REPORTS[name])]
     if values["history"] is not None:
         make_history(values["history"])
     with interruptible("the benchmark was interrupted, and was ended on the board") as progress:

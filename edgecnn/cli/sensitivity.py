@@ -35,11 +35,10 @@ def command(model: str, html_path: Path | None, json_path: Path | None, **values
     from edgecnn.benchmarks.measure.progress import ProgressLine
     from edgecnn.benchmarks.report.template import load_jinja
     from edgecnn.export.budget.analysis import SensitivityConfig, analyse
-    from edgecnn.files import check_writable, write_file
+    from edgecnn.files import check_reports, write_file
 
     options = model_source(values)
-    for path in filter(None, (html_path, json_path)):
-        check_writable(path)
+    check_reports((html_path, json_path), [Path(model)])
     if html_path is not None:
         load_jinja()
     with ProgressLine() as line:

@@ -38,19 +38,19 @@ def refuse_given(context: click.Context, names: tuple[tuple[str, str], ...], oth
 
 def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> None:
     """`edgecnn benchmark --as`: print the values of the tool, write them as JSON."""
+    from edgecnn.benchmarks.measure.record import model_files
     from edgecnn.benchmarks.measure.tools.registry import parse_tool
     from edgecnn.benchmarks.measure.tools.run import measure_as
     from edgecnn.benchmarks.report.document import to_json
     from edgecnn.benchmarks.report.tool_report import tool_document, tool_text
-    from edgecnn.files import check_writable, write_file
+    from edgecnn.files import check_reports, write_file
 
     refuse_given(context, NOT_WITH_TOOL, "--as")
     try:
         tool, variant = parse_tool(name)
     except InputError as error:
         raise InputError(f"--as: {error.problem}", error.fix) from None
-    if config.json_path is not None:
-        check_writable(config.json_path)
+    check_reports([config.json_path], [part for path in config.files for part in model_files(path)])
     with interruptible("the benchmark was interrupted, no report was written") as progress:
         record = measure_as(config, tool, variant, progress)
     click.echo(tool_text(record))

@@ -154,3 +154,16 @@ def test_help_is_quick_to_import() -> None:
         "CliRunner().invoke(main, ['benchmark', '--help']); sys.exit('numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("--quick",), ("--choose",), ("--as", "tflite")])
+def test_a_report_does_not_replace_the_model_file(model: Path, words: tuple[str, ...]) -> None:
+    content = model.read_bytes()
+    assert "it is a file that is read; name another file" in failure(model, "--json", model, *words)
+    assert model.read_bytes() == content
+
+
+def test_two_reports_do_not_take_one_name(model: Path, tmp_path: Path) -> None:
+    both = tmp_path / "out.txt"
+    assert "name a file for each" in failure(model, "--json", both, "--csv", both)
+    assert not both.exists()

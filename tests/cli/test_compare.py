@@ -165,3 +165,28 @@ def test_help_is_quick_to_import() -> None:
 def test_no_training_framework_is_imported(name: str) -> None:
     code = f"import sys, {name}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("--data", "scene:cups"), ("--clock", "task"), ("--pairs", 12), ("--threads", 1), ("--device", "cpu")]
+)
+def test_options_of_model_files_are_refused_for_records(tmp_path: Path, words: tuple[object, ...]) -> None:
+    before, after = write_record(tmp_path / "a.json"), write_record(tmp_path / "b.json", seed=1)
+    assert f"{words[0]} does nothing with records; leave it out" in failure(before, after, *words)
+
+
+def test_a_record_is_not_overwritten_by_the_comparison(tmp_path: Path) -> None:
+    before, after = write_record(tmp_path / "a.json"), write_record(tmp_path / "b.json", seed=1)
+    text = before.read_text()
+    assert "it is a file that is read; name another file" in failure(before, after, "--json", before)
+    assert before.read_text() == text
+
+
+def test_a_record_whose_clocks_are_no_texts_is_damaged(tmp_path: Path) -> None:
+    before, after = write_record(tmp_path / "a.json"), write_record(tmp_path / "b.json", seed=1, clocks=7)
+    assert "b.json is a damaged record: clocks is 7, not an object" in failure(before, after)
+
+
+def test_a_record_of_an_interrupted_run_is_named(tmp_path: Path) -> None:
+    before, after = write_record(tmp_path / "a.json"), write_record(tmp_path / "b.json", seed=1, partial=True)
+    assert "interrupted, so only the clocks that were complete are compared: b.json" in compare(before, after).output

@@ -30,6 +30,10 @@ def test_the_cold_start_is_the_median_and_memory_the_highest(record_of: Callable
 
 def test_files_of_one_name_get_their_folder() -> None:
     assert display_names([Path("a/x.onnx"), Path("b/x.onnx"), Path("b/y.onnx")]) == ["a/x.onnx", "b/x.onnx", "y.onnx"]
+    assert display_names([Path("a/n/x.onnx"), Path("b/n/x.onnx"), Path("/x.onnx")]) == ["a/n/x.onnx", "b/n/x.onnx", "/x.onnx"]
+    here = Path.cwd().name
+    assert display_names([Path("x.onnx"), Path("a/x.onnx")]) == [f"{here}/x.onnx", "a/x.onnx"]
+    assert display_names([Path("x.onnx"), Path("x.onnx")]) == ["x.onnx", "x.onnx"]
 
 
 def test_size_and_digest_cover_the_weights_beside(tmp_path: Path) -> None:

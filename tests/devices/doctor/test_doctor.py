@@ -152,6 +152,13 @@ def test_powersave_of_a_driver_that_scales_with_the_load_is_no_fault(found: Call
             id="broken",
         ),
         pytest.param(
+            {"engines": (*ENGINES, EngineFound("ai_edge_litert", "1", ("tflite",), (), "did not answer within 60 s"))},
+            "note",
+            "ai_edge_litert did not answer within 60 s: it is broken, or the machine is busy",
+            "run edgecnn doctor again while nothing else runs",
+            id="slow to answer",
+        ),
+        pytest.param(
             {"packages": {"onnxruntime": "1", "onnxruntime-gpu": "1"}},
             "problem",
             "onnxruntime and onnxruntime-gpu are installed together",
