@@ -8,16 +8,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecnn.data import Boxes
+from edgecnn.data.moved_boxes import ellipse_boxes, ellipse_points, keep_visible
 from edgecnn.errors import MissingExtraError
 from edgecnn.train.augment_policy import AugmentPolicy
 from edgecnn.types import NO_CLASS, Array, Float32, Image
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would look for a newer version online when imported
 
-VISIBLE = 0.3  # fraction of its area: an object of which less remains becomes a crowd box, which the loss ignores
 BLUR, NOISE = (3, 5), (0.02, 0.08)
 MIN_SCALE, MAX_SCALE = 0.5, 1.5  # of an image in a mosaic, to cover its cell
 
@@ -41,8 +40,8 @@ class Augmenter:
 
     def with_boxes(self, image: Image, boxes: Boxes, seed: int) -> tuple[Image, Boxes]:
         """The augmented image and its boxes; an object that is mostly cut off becomes a crowd box."""
-        changed, points = self._run(image, _ellipse_points(boxes), seed)
-        return changed, keep_visible(boxes, _ellipse_boxes(points), (image.shape[0], image.shape[1]))
+        changed, points = self._run(image, ellipse_points(boxes.xyxy), seed)
+        return changed, keep_visible(boxes, ellipse_boxes(points), (image.shape[0], image.shape[1]))
 
     def with_mask(self, image: Image, mask: Image, seed: int) -> tuple[Image, Image]:
         """The augmented image and its mask (h, w), NO_CLASS outside of it."""
@@ -131,38 +130,6 @@ def _photometric(A: Any, policy: AugmentPolicy, channels: int) -> list[Any]:
     if policy.erase:  # random erasing, arXiv:1708.04896
         steps.append(A.Erasing(scale=(0.02, 0.3), fill="random_uniform", p=policy.erase))
     return steps
-
-
-def _ellipse_points(boxes: Boxes) -> Float32:
-    """Centre, and middles of the right and of the lower side of each box, (3 n, 2): they define its inscribed ellipse."""
-    low, high = boxes.xyxy[:, :2], boxes.xyxy[:, 2:]
-    middle, half = (low + high) / 2, (high - low) / 2
-    right, below = middle + half * [1, 0], middle + half * [0, 1]
-    return np.stack([middle, right, below], 1).reshape(-1, 2).astype(np.float32)
-
-
-def _ellipse_boxes(points: Float32) -> Float32:
-    """Boxes (n, 4) around transformed inscribed ellipses, which are tighter than boxes around rotated corners.
-
-    Kalra et al. 2021, arXiv:2109.13488.
-    """
-    middle, right, below = points.reshape(-1, 3, 2).transpose(1, 0, 2)
-    half = np.sqrt((right - middle) ** 2 + (below - middle) ** 2)
-    return np.concatenate([middle - half, middle + half], 1).astype(np.float32)
-
-
-def keep_visible(boxes: Boxes, xyxy: Float32, size: tuple[int, int]) -> Boxes:
-    """``boxes`` at their new positions ``xyxy``, clipped to ``size`` (height, width).
-
-    Boxes of which less than ``VISIBLE`` remains become crowd boxes; boxes outside of the image are dropped.
-    """
-    # the lower bound avoids a division by zero for empty boxes
-    full = np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1e-3).prod(1)
-    clipped = np.clip(xyxy, 0, np.array([size[1], size[0]] * 2, np.float32))
-    share = np.maximum(clipped[:, 2:] - clipped[:, :2], 0).prod(1) / full
-    crowd = np.zeros(len(boxes), bool) if boxes.crowd is None else boxes.crowd
-    kept: NDArray[np.bool_] = share > 0
-    return Boxes(clipped[kept], boxes.class_id[kept], None, (crowd | (share < VISIBLE))[kept])
 
 
 def resize(image: Image, boxes: Boxes, size: tuple[int, int]) -> tuple[Image, Boxes]:

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from edgecnn.card import ModelCard
+from edgecnn.data.moved_boxes import VISIBLE
 from edgecnn.errors import InputError
 from edgecnn.train.assign import GroundTruth
-from edgecnn.train.augment import VISIBLE
 from edgecnn.train.augment_policy import AugmentPolicy
 from edgecnn.train.classify import MIXUP_ALPHA, NO_MIXUP
 from edgecnn.train.config import TrainConfig

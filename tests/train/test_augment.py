@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from edgecnn.data import Boxes
+from edgecnn.data.moved_boxes import keep_visible
 from edgecnn.errors import InputError, MissingExtraError
-from edgecnn.train.augment import Augmenter, concatenate, keep_visible, mosaic, resize
+from edgecnn.train.augment import Augmenter, concatenate, mosaic, resize
 from edgecnn.train.augment_policy import LIMITS, NAMES, AugmentPolicy, parse_policy
 from edgecnn.types import Float32, Image
 
