@@ -20,6 +20,7 @@ COMMANDS = {
     "sensitivity": "Measure how much each layer of a model loses in int8.",
     "run": "Run a model on cameras, videos, folders or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
+    "robustness": "Measure how accuracy holds under rotation, shift, scale, occlusion, light, blur, noise, compression and weather.",
     "service": "Write a systemd unit and container files for a permanent run.",
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
     "sweep": "Measure all combinations of models, formats, precisions, threads and hosts of a TOML file.",

@@ -33,6 +33,8 @@ class SceneOptions:
     count     >= 1 or None  frames until the camera ends; None never ends
     every     >= 1          a dataset takes every n-th frame; a stream takes all
     vary      0..1          share of the cuts with colours, tables and a camera that are out of the ordinary
+    turn      0..360        degrees by which every object is turned around its own axis; the scene stays the same otherwise
+    pitch     10..89, None  degrees that the camera looks down at the middle of the same table; None: another one in each cut
     """
 
     seed: int = 0
@@ -50,6 +52,8 @@ class SceneOptions:
     count: int | None = None
     every: int = 1
     vary: float = 0.0
+    turn: float = 0.0
+    pitch: float | None = None
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -75,6 +79,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "count": (1, 2**31),
     "every": (1, 2**31),
     "vary": (0, 1),
+    "turn": (0, 360),
+    "pitch": (10, 89),
 }
 
 

@@ -101,6 +101,11 @@ def build_world(options: SceneOptions, number: int) -> World:
         placed = _place_object(rng, item, objects, camera, options, table, middle)
         if placed is not None:
             objects.append(placed)
+    # after everything was placed: the same table, seen otherwise
+    if options.pitch is not None:
+        way = replace(way, pitch=Motion(math.radians(options.pitch)))
+    if options.turn:
+        objects = [replace(item, yaw=replace(item.yaw, start=item.yaw.start + math.radians(options.turn))) for item in objects]
     reaches = rng.random() < (0.1 + 0.3 * options.occlude if options.occlude else 0)
     return World(number, way, lamp, table, tuple(objects), sample_hand(rng, options.speed) if reaches else None, middle)
 

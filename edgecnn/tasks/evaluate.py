@@ -46,29 +46,49 @@ def score_outcomes(
     strict: bool = False,
 ) -> Score:
     """The accuracy of what a model says of all samples of ``dataset``, in their order; the rest is as of ``evaluate``."""
-    if not dataset.labels and find(dataset.task).truth != "read":
-        raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
-    if not dataset.samples:
-        raise InputError("the dataset holds no images", "name another dataset")
-    mapping = classes or identity(len(dataset.labels))
-    task = find(dataset.task)
-    accumulator = task.accumulator(dataset.labels)
-    unreadable: list[str] = []
-    images = hashlib.sha256()
+    scoring = Scoring(dataset, classes=classes, strict=strict)
     for done, (sample, outcome) in enumerate(found, 1):
-        if not isinstance(outcome, InputError):
-            accumulator.add(_checked(outcome, task), sample, mapping)
-            images.update(f"{sample.name}\n".encode(errors="surrogateescape"))
-        elif strict:
-            raise outcome
-        else:
-            unreadable.append(f"{sample.name} ({outcome.problem})")
+        scoring.add(sample, outcome)
         if progress is not None:
             progress(done, len(dataset.samples))
-    if len(unreadable) == len(dataset.samples):
-        raise InputError(f"no image of the dataset can be read: {unreadable[0]}", "check the dataset")
-    score = accumulator.score(mapping.notes + _unlabelled_note(dataset) + _unreadable_note(unreadable))
-    return dataclasses.replace(score, images_digest=images.hexdigest()[:16])
+    return scoring.score()
+
+
+class Scoring:
+    """Adds up what a model says, image by image: for callers that run several models in turn on each image.
+
+    The arguments and the errors are those of ``score_outcomes``.
+    """
+
+    def __init__(self, dataset: GroundTruthDataset, *, classes: ClassMap | None = None, strict: bool = False) -> None:
+        if not dataset.labels and find(dataset.task).truth != "read":
+            raise InputError("the dataset has images, but no labels or boxes", "name a labelled dataset")
+        if not dataset.samples:
+            raise InputError("the dataset holds no images", "name another dataset")
+        self._dataset, self._strict = dataset, strict
+        self.classes = classes or identity(len(dataset.labels))
+        self._task = find(dataset.task)
+        self._accumulator = self._task.accumulator(dataset.labels)
+        self._unreadable: list[str] = []
+        self._images = hashlib.sha256()
+
+    def add(self, sample: GroundTruthSample, outcome: Outcome) -> None:
+        """Count what the model says of the next sample of the dataset."""
+        if not isinstance(outcome, InputError):
+            self._accumulator.add(_checked(outcome, self._task), sample, self.classes)
+            self._images.update(f"{sample.name}\n".encode(errors="surrogateescape"))
+        elif self._strict:
+            raise outcome
+        else:
+            self._unreadable.append(f"{sample.name} ({outcome.problem})")
+
+    def score(self) -> Score:
+        """The score of all samples added."""
+        if len(self._unreadable) == len(self._dataset.samples):
+            raise InputError(f"no image of the dataset can be read: {self._unreadable[0]}", "check the dataset")
+        notes = _unlabelled_note(self._dataset) + _unreadable_note(self._unreadable)
+        score = self._accumulator.score(self.classes.notes + notes)
+        return dataclasses.replace(score, images_digest=self._images.hexdigest()[:16])
 
 
 def outcomes(

@@ -1,0 +1,53 @@
+"""Whether a model says the same of a changed image as of the image itself (Zhang 2019, arXiv:1904.11486, section 4.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgecnn.data.moved_boxes import move_boxes
+from edgecnn.metrics.match import match
+from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.types import Array, Boxes, Classes, Detections, Prediction
+
+
+class Consistency:
+    """Counts answers that stay: the best class of an image, or each box that is found again where the change moved it."""
+
+    def __init__(self) -> None:
+        self._same = self._all = 0
+
+    def add(self, before: Prediction | None, after: Prediction, matrix: Array | None, size: tuple[int, int]) -> None:
+        """The answers for one image of (height, width) ``before`` the change, which moved its pixels by ``matrix``, and ``after``."""
+        if isinstance(before, Classes) and isinstance(after, Classes):
+            self._same += int(before.top1 == after.top1)
+            self._all += 1
+        elif isinstance(before, Detections) and isinstance(after, Detections):
+            expected, got = _moved(_shown(before), matrix, size), _shown(after)
+            self._same += 2 * len(match(expected, got))
+            self._all += len(expected) + len(got)
+
+    @property
+    def share(self) -> float | None:
+        """The share of answers that stay; None where nothing was counted."""
+        return self._same / self._all if self._all else None
+
+
+def compared(found: Prediction) -> Prediction | None:
+    """What is kept of an answer to compare with: classes, and boxes that would be shown; None for other tasks."""
+    if isinstance(found, Detections):
+        return _shown(found)
+    return found if isinstance(found, Classes) else None
+
+
+def _shown(found: Detections) -> Detections:
+    """Weak boxes come and go with the noise of any image."""
+    return found[found.score >= SHOWN_SCORE]
+
+
+def _moved(found: Detections, matrix: Array | None, size: tuple[int, int]) -> Detections:
+    """The boxes at their places in the moved image, without those that are mostly cut off."""
+    if matrix is None:
+        return found
+    moved, kept = move_boxes(Boxes(found.xyxy, found.class_id), matrix, size)
+    crowd = np.zeros(len(moved), bool) if moved.crowd is None else moved.crowd
+    return Detections(moved.xyxy, found.score[kept], moved.class_id)[~crowd]

@@ -1,0 +1,102 @@
+"""What each image contributes to the accuracy, so that images can be drawn again for intervals of any figure made of accuracies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from edgecnn.metrics.bootstrap import PERCENTILES, ClassMatches
+from edgecnn.task_names import TaskName
+from edgecnn.tasks import find
+from edgecnn.trust.judgement import Judgement
+from edgecnn.types import Int64
+
+MAX_RESAMPLES, MIN_RESAMPLES = 200, 50
+BUDGET = 20_000  # resamples times precision-recall curves
+
+
+class ImageEvidence(Protocol):
+    """The judgements of one model under one condition, image by image."""
+
+    def add(self, judgement: Judgement) -> None:
+        """The next image."""
+        ...
+
+    def value(self, weight: Int64) -> float:
+        """The accuracy with each image counted ``weight`` (images,) times."""
+        ...
+
+
+class LabelEvidence:
+    """Classification: top-1."""
+
+    def __init__(self) -> None:
+        self._right: list[bool] = []
+
+    def add(self, judgement: Judgement) -> None:
+        """The next image."""
+        self._right.append(bool(judgement.right[0]))
+
+    def value(self, weight: Int64) -> float:
+        """Top-1."""
+        return float(np.array(self._right) @ weight / max(int(weight.sum()), 1))
+
+
+class BoxEvidence:
+    """Detection: AP50, the mean of the classes that have objects."""
+
+    def __init__(self) -> None:
+        self._images = 0
+        self._found: dict[int, list[tuple[int, float, bool]]] = defaultdict(list)
+        self._objects: dict[int, list[int]] = defaultdict(list)
+        self._matches: list[ClassMatches] = []
+
+    def add(self, judgement: Judgement) -> None:
+        """The next image."""
+        for class_id, right, score in zip(
+            judgement.truth.tolist(), judgement.right.tolist(), judgement.score.tolist(), strict=True
+        ):
+            self._objects[class_id].append(self._images)
+            if right:
+                self._found[class_id].append((self._images, score, True))
+        for class_id, score in zip(judgement.extra.class_id.tolist(), judgement.extra.score.tolist(), strict=True):
+            self._found[class_id].append((self._images, score, False))
+        self._images += 1
+        self._matches = []
+
+    def value(self, weight: Int64) -> float:
+        """AP50; NaN where the weighted images hold no object."""
+        self._matches = self._matches or [self._class(class_id) for class_id in sorted(self._objects)]
+        values = [float(found[0]) for one in self._matches if (found := one.precision(weight)) is not None]
+        return float(np.mean(values)) if values else float("nan")
+
+    def _class(self, class_id: int) -> ClassMatches:
+        rows = sorted(self._found[class_id], key=lambda row: -row[1])
+        image, right = np.array([row[0] for row in rows], np.int64), np.array([[row[2] for row in rows]], bool).reshape(1, -1)
+        return ClassMatches(image, right, ~right, np.bincount(self._objects[class_id], minlength=self._images))
+
+
+def evidence_for(task: TaskName) -> ImageEvidence | None:
+    """For the judgements of a task; None where images have no judgement."""
+    truth = find(task).truth
+    return LabelEvidence() if truth == "label" else BoxEvidence() if find(task).has_boxes else None
+
+
+def interval(figure: Callable[[Int64], float], images: int, cost: int, seed: int = 0) -> tuple[float, float] | None:
+    """The 95 % percentile interval of ``figure`` (of weights of the images) over images drawn with replacement (Efron 1979).
+
+    ``cost`` is the number of accuracies in the figure. None with fewer than two images.
+    """
+    if images < 2:
+        return None
+    draw = np.random.default_rng(seed)
+    count = int(np.clip(BUDGET // max(cost, 1), MIN_RESAMPLES, MAX_RESAMPLES))
+    values = [figure(np.bincount(draw.integers(0, images, images), minlength=images)) for _ in range(count)]
+    known = [value for value in values if np.isfinite(value)]
+    if len(known) < MIN_RESAMPLES // 2:
+        return None
+    low, high = np.percentile(np.array(known), PERCENTILES)
+    return float(low), float(high)
