@@ -40,7 +40,7 @@ def match_objects(predicted: Detections, truth: GroundTruthBoxes, *, iou: float 
     detection that only fits a crowd box is ignored. What is left is an error of one kind (TIDE: Bolya et al. 2020, section 2.2).
     """
     crowd = np.zeros(len(truth.xyxy), np.bool_) if truth.crowd is None else np.asarray(truth.crowd, np.bool_)
-    shared, inside = _overlaps(predicted, truth)
+    shared, inside = box_overlaps(predicted, truth)
     same = predicted.class_id[:, None] == truth.class_id[None]
     order = np.argsort(-predicted.score, kind="stable")
     found = _greedy(np.where(same & ~crowd, shared, -1.0), order, iou)
@@ -76,7 +76,7 @@ def _kinds(overlap: Array, same: NDArray[np.bool_], iou: float) -> tuple[Int64, 
     return kind, charged.astype(np.int64)
 
 
-def _overlaps(predicted: Detections, truth: GroundTruthBoxes) -> tuple[Array, Array]:
+def box_overlaps(predicted: Detections, truth: GroundTruthBoxes) -> tuple[Array, Array]:
     """Of each detection with each true box (n, m): intersection over union, and over the area of the detection (for crowd boxes)."""
     if predicted.xywhr is not None and truth.corners is not None:
         shared = rotated_overlap(predicted.xywhr, from_corners(truth.corners)).astype(np.float64)

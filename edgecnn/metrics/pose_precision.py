@@ -11,15 +11,26 @@ from typing import Any
 import numpy as np
 
 from edgecnn.errors import InputError
-from edgecnn.metrics.average_precision import load_pycocotools
 from edgecnn.metrics.bootstrap import precision_without
+from edgecnn.metrics.box_matches import ClassMatches
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.key_points import sigmas
 from edgecnn.metrics.score import Score
+from edgecnn.system_errors import missing_extra
 from edgecnn.types import Float32, Poses
 
 # positions in COCOeval.stats for key points; -1 in a value means that there was nothing to measure
 STATS = {"oks_ap": 0, "oks_ap50": 1, "oks_ap75": 2, "oks_ap_medium": 3, "oks_ap_large": 4, "oks_ar": 5}
+
+
+def load_pycocotools() -> tuple[Any, Any]:
+    """The classes COCO and COCOeval; raises ``MissingExtraError`` without pycocotools."""
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise missing_extra(error, "pycocotools", "measure") from error
+    return COCO, COCOeval
 
 
 @dataclass(slots=True)
@@ -70,7 +81,7 @@ class PoseAccumulator:
             values=values,
             per_class={},
             support={},
-            left_out=precision_without(run),
+            left_out=precision_without([class_matches(run)], self._images),
             notes=(*notes, f"{counted:,} objects with key points"),
         )
 
@@ -94,3 +105,19 @@ class PoseAccumulator:
         }
         index.createIndex()
         return index
+
+
+def class_matches(run: Any) -> ClassMatches:
+    """The matches of the only class of an evaluated COCOeval, over objects of all sizes."""
+    # evalImgs is a flat list in the order area range, image; area range 0 is "all"
+    row = run.evalImgs[: len(run.params.imgIds)]
+    objects = np.array([0 if item is None else int((np.asarray(item["gtIgnore"]) == 0).sum()) for item in row], np.int64)
+    levels = len(run.params.iouThrs)
+    found = [(index, item) for index, item in enumerate(row) if item is not None and len(item["dtScores"])]
+    image = np.concatenate([np.zeros(0, np.int64), *(np.full(len(item["dtScores"]), index) for index, item in found)])
+    score = np.concatenate([np.zeros(0), *(item["dtScores"] for _, item in found)])
+    matched = np.concatenate([np.zeros((levels, 0)), *(item["dtMatches"] for _, item in found)], 1) > 0
+    ignored = np.concatenate([np.zeros((levels, 0)), *(item["dtIgnore"] for _, item in found)], 1) > 0
+    order = np.argsort(-score, kind="stable")  # keeps the order of ties, as in pycocotools
+    right, aside = matched[:, order], ignored[:, order]
+    return ClassMatches(image[order].astype(np.int64), score[order].astype(np.float32), right & ~aside, ~right & ~aside, objects)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecnn.task_names import TaskName
 from edgecnn.types import Float32, Int64
+
+if TYPE_CHECKING:
+    from edgecnn.metrics.box_matches import BoxMatches
 
 IN_UNITS = ("mae", "rmse", "threshold", "psnr", "psnr_input", "ssim", "ssim_input")  # in the units of the value, not fractions
 TITLES = {
@@ -67,7 +70,7 @@ class Score:
     that ``measured`` names, ``ap50_per_class`` AP50 by label (detection), ``support`` the number of what is ``counted`` by label.
     ``confusion`` (C, C) int64 has true classes as rows, predicted classes as columns (classification). ``pairs`` (n, 2) float32 are
     true and predicted values (regression). ``left_out`` is the primary metric without each group of images, see ``left_out.py``;
-    ``images_digest`` tells which images they are, "" where unknown.
+    ``images_digest`` tells which images they are, "" where unknown. ``matches`` says which detections are right (detection).
     """
 
     task: TaskName
@@ -83,6 +86,7 @@ class Score:
     counted: str = "images"
     measured: str = "accuracy"
     metric: str = field(kw_only=True)
+    matches: BoxMatches | None = None
     left_out: tuple[float, ...] = ()
     images_digest: str = ""
 

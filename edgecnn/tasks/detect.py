@@ -111,17 +111,10 @@ class Detect(Task[Detections]):
         xywhr = rows[:, 6:] if rows.shape[1] > 6 else None
         return Detections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), xywhr=xywhr)
 
-    def check_measure(self) -> None:
-        """Needs pycocotools."""
-        from edgecnn.metrics.average_precision import load_pycocotools
-
-        load_pycocotools()
-
     def accumulator(self, labels: tuple[str, ...]) -> Accumulator[Detections]:
         """MAP, AP50, AP75, AP by size, AR; by the IoU of rotated boxes where both sides have them."""
         from edgecnn.metrics.average_precision import DetectionAccumulator
 
-        self.check_measure()
         return _BoxAccumulator(DetectionAccumulator(labels))
 
 

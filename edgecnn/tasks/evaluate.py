@@ -32,7 +32,8 @@ def evaluate(
 
     ``classes`` maps the model's classes to the dataset's (``match_labels``); None means that the ids are the same.
     ``progress(done, total)`` is called after each image. An unreadable image is skipped and noted; with ``strict`` its error is raised.
-    Raises ``InputError`` where the task, the classes or the ground truth do not match; ``MissingExtraError`` for mAP without pycocotools.
+    Raises ``InputError`` where the task, the classes or the ground truth do not match; ``MissingExtraError`` where the
+    measure needs a package that is not installed.
     """
     return score_outcomes(outcomes(predict, dataset.samples), dataset, classes=classes, progress=progress, strict=strict)
 

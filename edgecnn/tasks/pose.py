@@ -112,7 +112,7 @@ class Pose(Task[Poses]):
 
     def check_measure(self) -> None:
         """AP needs pycocotools."""
-        from edgecnn.metrics.average_precision import load_pycocotools
+        from edgecnn.metrics.pose_precision import load_pycocotools
 
         load_pycocotools()
 

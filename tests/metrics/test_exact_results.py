@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -133,7 +132,6 @@ def test_of_equal_scores_the_first_chooses_first() -> None:
 
 
 def accumulated(labels: tuple[str, ...], *images: tuple[Detections, Boxes]) -> DetectionAccumulator:
-    pytest.importorskip("pycocotools")
     made = DetectionAccumulator(labels)
     for found, truth in images:
         made.add(found, truth)
@@ -172,23 +170,9 @@ def test_one_image_has_no_interval() -> None:
     assert "map_low" not in accumulated(("cup",), (RIGHT, ONE)).score(()).values
 
 
-@pytest.mark.parametrize(("classes", "resamples"), [(1, 200), (20, 200), (30, 133), (80, 50), (100, 50)])
-def test_many_classes_get_fewer_resamples(classes: int, resamples: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-
-    def precision(weight: Any) -> Any:
-        drawn.append(weight.tolist())
-        return np.zeros(10)
-
-    monkeypatch.setattr(bootstrap, "class_matches", lambda run: [SimpleNamespace(precision=precision)] * classes)
-    assert set(bootstrap.intervals(SimpleNamespace(params=SimpleNamespace(imgIds=[1, 2, 3])))) == {
-        "map_low",
-        "map_high",
-        "ap50_low",
-        "ap50_high",
-    }
-    assert len(drawn) == resamples * classes
-    assert all(len(weight) == 3 and sum(weight) == 3 for weight in drawn)
+@pytest.mark.parametrize(("detections", "resamples"), [(0, 200), (200_000, 200), (400_000, 100), (800_000, 50), (10**8, 50)])
+def test_many_detections_get_fewer_resamples(detections: int, resamples: int) -> None:
+    assert bootstrap.resample_count(detections) == resamples
 
 
 def test_more_boxes_than_one_limit_of_detections_count() -> None:
@@ -232,10 +216,9 @@ def test_three_unreadable_images_are_listed(count: int, listed: str) -> None:
     assert score.notes == (f"images that could not be read are left out {listed}",)
 
 
-def test_only_detection_needs_pycocotools(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_key_points_need_pycocotools(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("pycocotools", "pycocotools.coco", "pycocotools.cocoeval"):
         monkeypatch.setitem(sys.modules, name, None)
-    assert evaluate(two_classes, Dataset("d", "classify", ("a", "b"), [Sample("a", image(0), label=0)])).n == 1
     read: list[int] = []
 
     def reading() -> Image:
@@ -243,13 +226,13 @@ def test_only_detection_needs_pycocotools(monkeypatch: pytest.MonkeyPatch) -> No
         return np.zeros((4, 4, 3), np.uint8)
 
     sample = Sample("a", reading, boxes=ONE)
+    assert evaluate(lambda _: RIGHT, Dataset("d", "detect", ("cup",), [sample])).primary == pytest.approx(1)
     with pytest.raises(MissingExtraError, match="pycocotools is not installed"):
-        evaluate(lambda _: RIGHT, Dataset("d", "detect", ("cup",), [sample]))
-    assert read == []  # it is said before the first image is read
+        evaluate(lambda _: RIGHT, Dataset("d", "pose", ("tip",), [sample]))
+    assert read == [1]  # it is said before the first image is read
 
 
 def test_detections_for_a_sample_without_boxes_are_refused() -> None:
-    pytest.importorskip("pycocotools")
     with pytest.raises(InputError, match="a dataset of boxes needs a detector"):
         evaluate(lambda _: RIGHT, Dataset("d", "detect", ("cup",), [Sample("a", image(0))]))
     with pytest.raises(InputError, match="a dataset of boxes needs a detector, but the model is a classifier"):

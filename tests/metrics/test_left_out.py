@@ -45,7 +45,6 @@ def restored() -> tuple[Any, Sequence[tuple[Any, ...]]]:
 
 
 def detected() -> tuple[Any, Sequence[tuple[Any, ...]]]:
-    pytest.importorskip("pycocotools")
     from edgecnn.metrics.average_precision import DetectionAccumulator
 
     def image() -> tuple[Detections, Boxes]:

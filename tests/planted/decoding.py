@@ -79,9 +79,9 @@ CHANGES = (
     ),
     Change(
         "metrics: crowds count",
-        "edgecnn/metrics/average_precision.py",
-        "iscrowd=int(is_crowd)",
-        "iscrowd=0",
+        "edgecnn/metrics/box_matches.py",
+        "aside = crowd | _outside(size)",
+        "aside = _outside(size)",
         "tests/metrics/test_average_precision.py",
     ),
     Change(

@@ -41,7 +41,6 @@ def test_names_of_the_model_decide() -> None:
 
 
 def test_detection() -> None:
-    pytest.importorskip("pycocotools")
     xyxy = np.float32([[0, 0, 3, 3]])
     samples = [Sample(str(number), image(number), boxes=Boxes(xyxy, np.array([0]))) for number in range(3)]
     dataset = Dataset("boxes", "detect", ("cup",), samples)
@@ -50,7 +49,6 @@ def test_detection() -> None:
 
 
 def test_a_class_that_is_not_labelled_is_not_counted() -> None:
-    pytest.importorskip("pycocotools")
     xyxy = np.float32([[0, 0, 3, 3], [1, 1, 4, 4]])
     found = Detections(xyxy, np.float32([0.5, 0.9]), np.array([0, 1]))
     second = Boxes(xyxy[1:], np.array([1]))

@@ -38,6 +38,7 @@ TYPES = {
     "edgecnn.runtime.steps.smoother": "smooths boxes by track",
     "edgecnn.runtime.steps.tracker": "tracks boxes",
     "edgecnn.runtime.steps.zone_counter": "counts boxes",
+    "edgecnn.trust.judgement": "the classes of an image or of its boxes are what is right or wrong",
 }
 OWN = ("edgecnn.tasks", "edgecnn.task_names", "edgecnn.postprocess", "edgecnn.metrics", "edgecnn.benchmarks.figures")
 

@@ -108,7 +108,6 @@ def test_boxes_go_back_to_the_source() -> None:
 
 
 def test_accuracy_is_measured_by_the_rotated_rectangles() -> None:
-    pytest.importorskip("pycocotools")
     boxes = np.float32([[100, 100, 80, 20, 0.4], [200, 100, 80, 20, 1.0]])
     truth = Boxes(enclosing(boxes), np.int64([0, 0]), corners=corners(boxes))
     scores = {}

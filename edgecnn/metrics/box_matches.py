@@ -1,0 +1,242 @@
+"""Which detections are right, for all IoU thresholds and object sizes of the COCO metrics, kept in a few bytes for each detection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn.metrics.ground_truth import GroundTruthBoxes
+from edgecnn.metrics.object_match import box_overlaps
+from edgecnn.rotated import from_corners
+from edgecnn.types import Array, Detections, Float32, Int64
+
+THRESHOLDS: Final = np.linspace(0.5, 0.95, 10)  # IoU
+# sizes of objects in pixels, both ends belong to it: small is below 32 x 32, large above 96 x 96
+AREAS: Final = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+MAX_DETECTIONS: Final = 100  # of one class in one image: the limit of the COCO metrics
+RECALL_LEVELS: Final = np.linspace(0, 1, 101)
+_BITS: Final = (1 << np.arange(len(THRESHOLDS))).astype(np.uint16)
+_FOLD: Final = 512  # images that are joined to one part
+_RANGES: Final = np.array(list(AREAS.values()))
+
+Bits = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMatches:
+    """All detections of one class by descending score: ``image`` (n,), ``score`` (n,), and for T IoU thresholds true and false
+    positives (T, n) bool.
+
+    ``objects`` (images,) is the number of ground truth objects in each image. Ignored detections are neither true nor false.
+    """
+
+    image: Int64
+    score: Float32
+    true_positive: NDArray[np.bool_]
+    false_positive: NDArray[np.bool_]
+    objects: Int64
+
+    def recall(self) -> Array:
+        """The share of the objects that are found (T,)."""
+        found: Array = self.true_positive.sum(axis=1) / max(int(self.objects.sum()), 1)
+        return found
+
+    def precision(self, weight: Int64) -> Array:
+        """Average precision (R, T), interpolated at 101 recall levels, with each image counted ``weight`` (R, images) times.
+
+        NaN where the weighted images hold no object.
+        """
+        objects = weight @ self.objects
+        # drawing an image twice is the same as counting its detections twice: nothing is matched again
+        each = weight[:, self.image]
+        columns = [
+            _average_precision(each, true, true | false, objects)
+            for true, false in zip(self.true_positive, self.false_positive, strict=True)
+        ]
+        return np.where(objects[:, None] > 0, np.stack(columns, 1), np.nan)
+
+    def curve(self, threshold: int = 0) -> tuple[Array, Array, Array]:
+        """Recall, precision and score (n,) while the score falls, at the IoU threshold of this place."""
+        true, false = np.cumsum(self.true_positive[threshold]), np.cumsum(self.false_positive[threshold])
+        return true / max(int(self.objects.sum()), 1), true / np.maximum(true + false, 1), self.score
+
+
+def _average_precision(each: Int64, true: NDArray[np.bool_], counted: NDArray[np.bool_], objects: Int64) -> Array:
+    """Average precision (R,) of detections that count ``each`` (R, n) times."""
+    # precision falls between true positives: only there can it be the highest of what follows
+    places = np.flatnonzero(true)
+    if not len(places):
+        return np.zeros(len(each))
+    end = places[-1] + 1
+    hits = np.cumsum(each[:, places], 1)
+    precision = hits / np.maximum(np.cumsum(each[:, :end] * counted[:end], 1)[:, places], 1)
+    # The precision at a recall is the highest at that recall or above (as in pycocotools).
+    envelope = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
+    # how many of the recall levels are reached by each true positive; levels that are never reached have precision 0
+    reached = np.searchsorted(RECALL_LEVELS, hits / np.maximum(objects, 1)[:, None], side="right")
+    found: Array = (np.diff(reached, axis=1, prepend=0) * envelope).sum(axis=1) / len(RECALL_LEVELS)
+    return found
+
+
+@dataclass(slots=True)
+class BoxMatches:
+    """Collects the matches of detections image by image, with class ids below ``classes``."""
+
+    classes: int
+    images: int = 0
+    _recent: list[_Part] = field(default_factory=list)
+    _parts: list[_Part] = field(default_factory=list)
+
+    def add(self, predicted: Detections, truth: GroundTruthBoxes) -> None:
+        """Add one image: boxes in source pixels, class ids of the dataset.
+
+        Where both sides have rotated boxes their exact IoU counts, else that of the upright ones.
+        """
+        self._recent.append(_matched(predicted, truth, self.images))
+        self.images += 1
+        if len(self._recent) == _FOLD:
+            self._fold()
+
+    def support(self) -> Int64:
+        """The number of objects of each class that are not ignored (classes,)."""
+        objects = self._all().objects
+        return np.bincount(objects[objects[:, 2] == 0, 1], minlength=self.classes)
+
+    def of_class(self, class_id: int, area: str = "all") -> ClassMatches:
+        """The matches of one class, for objects of one of the sizes in AREAS."""
+        everything, place = self._all(), list(AREAS).index(area)
+        own = everything.objects[(everything.objects[:, 1] == class_id) & (everything.objects[:, 2] == place)]
+        rows = np.flatnonzero(everything.class_id == class_id)
+        # a stable sort keeps the order of ties, as in pycocotools
+        rows = rows[np.argsort(-everything.score[rows], kind="stable")]
+        right, ignored = (_unpacked(bits[place, rows]) for bits in (everything.matched, everything.ignored))
+        return ClassMatches(
+            everything.image[rows].astype(np.int64),
+            everything.score[rows],
+            right & ~ignored,
+            ~right & ~ignored,
+            np.bincount(own[:, 0], minlength=self.images),
+        )
+
+    def _fold(self) -> None:
+        self._parts.append(_Part.joined(self._recent))
+        self._recent = []
+
+    def _all(self) -> _Part:
+        if self._recent or len(self._parts) != 1:
+            self._parts = [_Part.joined([*self._parts, *self._recent])]
+            self._recent = []
+        return self._parts[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Detections (n,) of some images, bits of IoU thresholds (areas, n), and a row image, class, area for each object of that area."""
+
+    image: NDArray[np.int32]
+    class_id: NDArray[np.int32]
+    score: Float32
+    matched: Bits
+    ignored: Bits
+    objects: NDArray[np.int32]
+
+    @classmethod
+    def joined(cls, parts: list[_Part]) -> _Part:
+        none = np.zeros((len(AREAS), 0), np.uint16)
+        return cls(
+            np.concatenate([np.zeros(0, np.int32), *(part.image for part in parts)]),
+            np.concatenate([np.zeros(0, np.int32), *(part.class_id for part in parts)]),
+            np.concatenate([np.zeros(0, np.float32), *(part.score for part in parts)]),
+            np.concatenate([none, *(part.matched for part in parts)], 1),
+            np.concatenate([none, *(part.ignored for part in parts)], 1),
+            np.concatenate([np.zeros((0, 3), np.int32), *(part.objects for part in parts)]),
+        )
+
+
+def _matched(predicted: Detections, truth: GroundTruthBoxes, image: int) -> _Part:
+    predicted = predicted[_best_of_each_class(predicted)]
+    turned = predicted.xywhr is not None and truth.corners is not None
+    size = (
+        truth.area
+        if truth.area is not None
+        else _size(truth.xyxy, from_corners(truth.corners) if truth.corners is not None else None)
+    )
+    outside = _outside(_size(predicted.xyxy, predicted.xywhr if turned else None))
+    crowd = np.zeros(len(truth.xyxy), np.bool_) if truth.crowd is None else np.asarray(truth.crowd, np.bool_)
+    aside = crowd | _outside(size)
+    shared, inside = box_overlaps(predicted, truth)
+    same = predicted.class_id[:, None] == truth.class_id[None]
+    overlap = np.where(same, np.where(crowd, inside, shared), -1.0)
+    matched, on_ignored = _assigned(overlap, aside, crowd)
+    ignored = np.where(matched, on_ignored, outside[:, None])
+    area, number = np.nonzero(~aside)
+    objects = np.stack([np.full(len(area), image), truth.class_id[number], area], 1)
+    return _Part(
+        np.full(len(predicted), image, np.int32),
+        predicted.class_id.astype(np.int32),
+        predicted.score,
+        _packed(matched),
+        _packed(ignored),
+        objects.astype(np.int32),
+    )
+
+
+def _best_of_each_class(predicted: Detections) -> Int64:
+    """Indices by descending score, of each class at most MAX_DETECTIONS."""
+    order = np.argsort(-predicted.score, kind="stable")
+    if len(order) <= MAX_DETECTIONS:
+        return order
+    ids = predicted.class_id[order]
+    rank = np.zeros(len(ids), np.int64)
+    for class_id in np.unique(ids):
+        rank[ids == class_id] = np.arange(np.count_nonzero(ids == class_id))
+    kept: Int64 = order[rank < MAX_DETECTIONS]
+    return kept
+
+
+def _assigned(overlap: Array, aside: NDArray[np.bool_], crowd: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each of n detections, best first, has a true box, and whether that is one that does not count: (areas, T, n).
+
+    ``overlap`` (n, m), ``aside`` (areas, m): true boxes that do not count, which are taken last; a crowd box can be taken many times. Of
+    equal overlaps the last box is taken, as in pycocotools.
+    """
+    count, areas, levels = len(overlap), len(aside), np.minimum(THRESHOLDS, 1 - 1e-10)
+    matched = np.zeros((areas, len(levels), count), np.bool_)
+    on_ignored = np.zeros_like(matched)
+    taken = np.zeros((areas, len(levels), overlap.shape[1]), np.bool_)
+    area, level = np.indices((areas, len(levels)))
+    for row in np.flatnonzero(overlap.max(axis=1, initial=-1.0) >= levels[0]):
+        near = overlap[row] >= levels[:, None]
+        # those that count come before those that do not: 2 is above every overlap
+        value = np.where(near & ~taken, np.where(aside, overlap[row], overlap[row] + 2)[:, None], -1.0)
+        best = value.shape[2] - 1 - value[..., ::-1].argmax(axis=2)
+        found = value[area, level, best] > 0
+        matched[..., row], on_ignored[..., row] = found, found & aside[area, best]
+        taken[area, level, best] |= found & ~crowd[best]
+    return matched, on_ignored
+
+
+def _size(xyxy: Float32, xywhr: Float32 | None) -> Float32:
+    """The area of each box, of the rotated one where there is one."""
+    sides = xyxy[:, 2:] - xyxy[:, :2] if xywhr is None else xywhr[:, 2:4]
+    size: Float32 = sides.prod(axis=1)
+    return size
+
+
+def _outside(size: Float32) -> NDArray[np.bool_]:
+    """Whether each size is out of each of the AREAS: (areas, n)."""
+    return (size < _RANGES[:, :1]) | (size > _RANGES[:, 1:])
+
+
+def _packed(flags: NDArray[np.bool_]) -> Bits:
+    """Flags (areas, T, n) as bits (areas, n)."""
+    bits: Bits = np.where(flags, _BITS[:, None], np.uint16(0)).sum(axis=1, dtype=np.uint16)
+    return bits
+
+
+def _unpacked(bits: Bits) -> NDArray[np.bool_]:
+    """Bits (n,) as flags (T, n)."""
+    return (bits & _BITS[:, None]) > 0
