@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from edgecnn.metrics.bootstrap import PERCENTILES, ClassMatches
+from edgecnn.metrics.bootstrap import PERCENTILES
+from edgecnn.metrics.box_matches import ClassMatches
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.trust.judgement import Judgement
@@ -70,13 +71,15 @@ class BoxEvidence:
     def value(self, weight: Int64) -> float:
         """AP50; NaN where the weighted images hold no object."""
         self._matches = self._matches or [self._class(class_id) for class_id in sorted(self._objects)]
-        values = [float(found[0]) for one in self._matches if (found := one.precision(weight)) is not None]
-        return float(np.mean(values)) if values else float("nan")
+        values = np.array([one.precision(weight[None])[0, 0] for one in self._matches])
+        known = values[~np.isnan(values)]
+        return float(known.mean()) if len(known) else float("nan")
 
     def _class(self, class_id: int) -> ClassMatches:
         rows = sorted(self._found[class_id], key=lambda row: -row[1])
         image, right = np.array([row[0] for row in rows], np.int64), np.array([[row[2] for row in rows]], bool).reshape(1, -1)
-        return ClassMatches(image, right, ~right, np.bincount(self._objects[class_id], minlength=self._images))
+        score = np.array([row[1] for row in rows], np.float32)
+        return ClassMatches(image, score, right, ~right, np.bincount(self._objects[class_id], minlength=self._images))
 
 
 def evidence_for(task: TaskName) -> ImageEvidence | None:
