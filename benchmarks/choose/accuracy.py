@@ -14,14 +14,13 @@ from typing import Final
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate, exactness
 from edgecnn.benchmarks.choose.config import ChooseConfig
 from edgecnn.benchmarks.choose.inputs import Inputs
-from edgecnn.benchmarks.choose.judgement import CONFIDENCE, LossJudgement, VariantAccuracy, is_share
+from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy
 from edgecnn.benchmarks.choose.race import NOT_MEASURED, Racer
 from edgecnn.benchmarks.choose.trials import Processes
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.process import OutOfTimeError
 from edgecnn.errors import InputError
 from edgecnn.metrics import Score
-from edgecnn.metrics.left_out import paired_difference
 from edgecnn.metrics.score import IN_UNITS, TITLES
 from edgecnn.parity import TOLERANCES
 from edgecnn.tasks import find
@@ -140,18 +139,7 @@ class Accuracies:
         self.judgement = dataclasses.replace(self.judgement, reference=reference)
         found = self._measure(variant)
         equal = self._exactness(variant) == self._exactness(self.reference)
-        found = dataclasses.replace(found, equally_exact=equal)
-        if found.value is None or reference.value is None:
-            return found
-        change = paired_difference(
-            found.value - reference.value,
-            reference.left_out,
-            found.left_out,
-            found.images,
-            CONFIDENCE,
-            share=is_share(found.metric),
-        )
-        return dataclasses.replace(found, change=change)
+        return dataclasses.replace(found, equally_exact=equal).compared_with(reference)
 
     def _measure(self, variant: EngineVariant) -> VariantAccuracy:
         data = self._config.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edgecnn.benchmarks.choose.budget import Budget
@@ -32,6 +32,14 @@ class VariantAccuracy:
     left_out: tuple[float, ...] = ()
     change: Difference | None = None
     equally_exact: bool = False
+
+    def compared_with(self, reference: VariantAccuracy) -> VariantAccuracy:
+        """The same with its ``change`` against the ``reference`` on the same images; unchanged where one has no value."""
+        if self.value is None or reference.value is None:
+            return self
+        drops = reference.left_out, self.left_out
+        share = is_share(self.metric)
+        return replace(self, change=paired_difference(self.value - reference.value, *drops, self.images, CONFIDENCE, share=share))
 
     def __str__(self) -> str:
         if self.value is not None:

@@ -4,7 +4,7 @@
 
 DIR holds the exported files of one model. By hand, every file in every engine, precision and number of threads is measured with the
 full protocol in interleaved rounds, and the accuracy of every file in every engine on the images that ``--choose`` used; the best one
-is the fastest of those that lose at most a point.
+is the fastest of those that lose at most a point for certain, by the same paired intervals as the choice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,9 @@ def by_hand(config: ChooseConfig, choice: Choice, protocol: Protocol, progress: 
                 found[candidate.variant] = _accuracy(config, process, images, inputs.available)
     times = {one.variant: record.latency.p50 for one, record in zip(candidates, records, strict=True)}
     reference = min(found, key=lambda variant: (exactness(precisions[variant], variant.computes_in), times[variant]))
+    for variant, own in found.items():
+        equal = exactness(precisions[variant], variant.computes_in) == exactness(precisions[reference], reference.computes_in)
+        found[variant] = replace(own, equally_exact=equal).compared_with(found[reference])
     judgement = LossJudgement(Budget(), found[reference])
     return [
         HandRow(one, record, found[one.variant], judgement.reason(found[one.variant]))
