@@ -26,8 +26,15 @@ from edgecnn.parity import TOLERANCES
 from edgecnn.tasks import find
 from edgecnn.types import Prediction
 
-IMAGES: Final = (25, 50, 100, 200, 600, 2000, 6000, 20_000)  # how many are measured, without --limit
-FIRST_SHARE: Final = 0.04  # of the limit of time, for the first measurement of the reference
+IMAGES: Final = (
+    25,
+    200,
+    600,
+    2000,
+    6000,
+    20_000,
+)  # how many are measured, without --limit; the first ones tell how long the others take
+FEWER: Final = (100, 50)  # where the time suffices for no more
 GROWING_SHARE: Final = 0.5  # of the time that is left, for one measurement of a variant on more images
 
 
@@ -79,18 +86,11 @@ class Accuracies:
         if budget.needs_accuracy and not self._inputs.labelled:
             raise InputError("a limit of the accuracy needs labelled data", "add --data with labels, or leave the limit out")
         self.reference = variant
-        self._limit = self._first_limit(entry.estimate_ms / 1e3)
+        self._limit = None if self._config.data is None or self._config.data.limit is not None else IMAGES[0]
         found = self.found[variant] = self._compared(variant)
         if budget.min_accuracy is not None and budget.min_accuracy > 1 and task.metric not in IN_UNITS:
             raise InputError(f"a limit of {budget.min_accuracy:g} is above 100 %", "give a fraction such as 0.55, or 55%")
         self.judgement = LossJudgement(budget, found, max(task.allowed_drop, self.judgement.allowed_drop))
-
-    def _first_limit(self, image_s: float) -> int | None:
-        """How many images are measured first: at most 200, fewer where the reference is slow; None where the user said how many."""
-        if self._config.data is None or self._config.data.limit is not None:
-            return None
-        affordable = FIRST_SHARE * 60 * self._config.max_minutes / max(image_s, 1e-6)
-        return max((count for count in IMAGES if count <= min(affordable, 200)), default=IMAGES[0])
 
     def _affordable_limit(self, variant: EngineVariant) -> int | None:
         """The most images that the reference was measured on and that the time allows for a variant, by its latency."""
@@ -118,12 +118,14 @@ class Accuracies:
         available = self._inputs.available
         if self._limit is None or self._limit >= available:
             return None
-        limit = next((count for count in IMAGES if count > self._limit), None)
-        if limit is None:
-            return None
-        both = {variant} if limit in self._references else {variant, self.reference}
-        needed = sum(self._image_s.get(one, 0.0) for one in both if one is not None) * min(limit, available)
-        return limit if needed <= GROWING_SHARE * self._processes.seconds_left else None
+        known = self._limit
+        larger = [next((count for count in IMAGES if count > known), 0), *FEWER]
+        return next((count for count in larger if count > known and self._suffices(variant, min(count, available))), None)
+
+    def _suffices(self, variant: EngineVariant, count: int) -> bool:
+        """Whether the time suffices to measure reference and variant on so many images, as long as one takes them now."""
+        spent = sum(self._image_s.get(one, 0.0) for one in {variant, self.reference} if one is not None)
+        return count * spent <= GROWING_SHARE * self._processes.seconds_left
 
     def _exactness(self, variant: EngineVariant) -> int:
         return exactness(self._processes.precisions[variant], variant.computes_in)

@@ -61,6 +61,8 @@ def _lines(decision: Decision, *, labelled: bool) -> list[str]:
         lines.append(f"second: {described(decision.second)}, {decision.second.times(chosen):.2f} times the time")
     if not labelled:
         lines.append("accuracy was not measured; add --data")
+    elif chosen.accuracy is None:
+        lines.append("accuracy was not measured in the time of --max-minutes, so the most exact file is kept")
     return [*lines, f"{COMMAND}{command(chosen)}"]
 
 

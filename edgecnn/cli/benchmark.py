@@ -197,6 +197,8 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     budget = take_limits(values)
     fields = ("device", "engine", "threads", "again", "json_path", "require_signature")
     with interruptible("the choice was interrupted, nothing was kept") as progress:
+        if data is not None and values["export_to"] is not None:
+            data.open()  # a wrong address is told before an export of minutes
         files = candidates(values, progress.above)
         given = {name: values[name] for name in fields}
         given |= {} if values["max_minutes"] is None else {"max_minutes": values["max_minutes"]}

@@ -87,17 +87,17 @@ def command(
     )
     check_reports([json_path], model_files(file))
     cluster = take_cluster(cluster_options)
-    with ProgressLine() as line:
-        if cluster is None:
+    if cluster is None:
+        with ProgressLine() as line:
             evaluation = evaluate_file(
                 config,
                 report=line.above,
                 progress=lambda done, total: line(f"image {done} of {total}"),
             )
-        else:
-            from edgecnn.cluster.evaluation import evaluate_on_cluster
+    else:
+        from edgecnn.cli.ray_evaluate import evaluate_images
 
-            evaluation = evaluate_on_cluster(config, cluster, report=line.above, progress=line)
+        evaluation = evaluate_images(config, cluster)
     click.echo(to_table(evaluation))
     if json_path is not None:
         write_file(json_path, dump_json(evaluation.to_document(), indent=1))

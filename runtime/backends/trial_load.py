@@ -3,7 +3,8 @@
 A crash, an endless load or a demand for all memory then ends the helper, and the caller gets one ``BackendError``. A file that
 loaded is remembered by its inode, size and time, per version of the engine, as an empty file in the user's cache folder, so it costs
 the helper once. The files of the package, and those that were exported on this machine, are known to load.
-``EDGECNN_TRIAL_LOAD=off`` starts no helper.
+The time that loading may take goes by what importing the engine took, which tells how fast the machine is. ``EDGECNN_TRIAL_LOAD=300``
+allows 300 s of processor time, ``EDGECNN_TRIAL_LOAD=off`` starts no helper.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ SWITCH: Final = "EDGECNN_TRIAL_LOAD"
 MODULE: Final = "edgecnn.runtime.backends.trial_load"
 _MIB: Final = 1 << 20
 # Processor seconds, not those of the clock: a busy machine must not look like a damaged file. An endless load uses its processor.
-_CPU_S: Final = 7
+_CPU_S: Final = 7.0
+_IMPORTS: Final = 10  # or so many times what Python and the imports took: 0.6 s on a PC, 10 s and more on a small board
 _WALL_S: Final = 120
 _MEMORY: Final = 768 * _MIB  # beyond what Python and the engine have taken, and beyond eight times the file
 _REMEMBERED: Final = 2000  # files
@@ -106,15 +108,15 @@ def _load_in_helper(path: Path, engine: str | None) -> bool:
     import subprocess  # here, since most starts of edgecnn need no helper
 
     command = module_command(MODULE, str(path.absolute()), *filter(None, [engine]))
-    environment, nothing = {**os.environ, SWITCH: "off"}, subprocess.DEVNULL
+    environment, nothing = dict(os.environ), subprocess.DEVNULL
     try:
         # errors of the engine come as JSON on stdout; what it prints itself goes nowhere
         with subprocess.Popen(command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=environment) as helper:
             try:
-                output, _ = helper.communicate(timeout=_WALL_S)
+                output, _ = helper.communicate(timeout=max(_WALL_S, 4 * (_given_s() or 0)))
             except subprocess.TimeoutExpired:
                 helper.kill()
-                raise _endless(path, engine) from None
+                raise _too_long(path, engine) from None
             except BaseException:
                 helper.kill()
                 raise
@@ -128,7 +130,7 @@ def _judge(path: Path, engine: str | None, code: int, output: bytes) -> None:
     """Raise ``BackendError`` for what the helper met. Any other end, such as a Python that can't import edgecnn, says nothing."""
     name = signal.Signals(-code).name if code < 0 else ""
     if name == "SIGXCPU":
-        raise _endless(path, engine)
+        raise _too_long(path, engine)
     if name in _CRASHES:
         raise BackendError(f"{_engine(path, engine).ENGINE} crashes when it loads {path} ({name})", _AGAIN)
     if name == "SIGKILL":
@@ -141,8 +143,28 @@ def _judge(path: Path, engine: str | None, code: int, output: bytes) -> None:
             raise BackendError(reported["problem"], reported["fix"])
 
 
-def _endless(path: Path, engine: str | None) -> BackendError:
-    return BackendError(f"{_engine(path, engine).ENGINE} does not finish loading {path}", f"{_AGAIN}; {SWITCH}=off waits longer")
+def _too_long(path: Path, engine: str | None) -> BackendError:
+    """A damaged file may load for ever, and a large one on a slow machine for minutes: from outside both look the same."""
+    longer = math.ceil(4 * (_given_s() or 60) / 60) * 60
+    return BackendError(
+        f"{_engine(path, engine).ENGINE} took too long to load {path}, which is new here: the file is damaged, or this machine is slow",
+        f"copy it again, or set {SWITCH}={longer} to allow {longer} s, {SWITCH}=off for no limit",
+    )
+
+
+def _given_s() -> float | None:
+    """The processor seconds that the user allows; None where the limit is that of the machine."""
+    try:
+        found = float(os.environ.get(SWITCH, ""))
+    except ValueError:
+        return None
+    return found if 0 < found < 1e9 else None
+
+
+def cpu_limit_s(spent_s: float, size: int) -> int:
+    """Processor seconds at which the helper of a file of ``size`` bytes ends, if it took ``spent_s`` for Python and its imports."""
+    allowed = _given_s() or max(_CPU_S, _IMPORTS * spent_s) + size // _MIB
+    return math.ceil(spent_s + allowed)
 
 
 def _engine(path: Path, engine: str | None) -> ModuleType:
@@ -157,7 +179,7 @@ def main(path: Path, engine: str | None = None) -> None:
     module = _engine(path, engine)
     getattr(module, "import_engine", lambda: None)()  # before the limits, which are those of the file
     size = sum(part.stat().st_size for part in (path, path.with_suffix(".bin")) if part.exists())
-    limit_resource("RLIMIT_CPU", int(sum(os.times()[:2])) + _CPU_S + size // _MIB)
+    limit_resource("RLIMIT_CPU", cpu_limit_s(sum(os.times()[:2]), size))
     limit_resource("RLIMIT_DATA", data_bytes() + _MEMORY + 8 * size)
     try:
         _run_once(path, engine, size)

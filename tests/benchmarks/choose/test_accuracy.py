@@ -77,7 +77,7 @@ def test_a_clear_loss_takes_few_images() -> None:
     processes = MadeUpProcesses({FP32: full, INT8: right(20_000, 0.2, 1, full)})
     found = accuracies(processes)
     assert found(INT8).startswith("loses ")
-    assert max(count for _, count in processes.asked) == 200
+    assert max(count for _, count in processes.asked) <= 200
 
 
 def test_a_loss_near_the_limit_takes_more_images_and_is_then_right() -> None:

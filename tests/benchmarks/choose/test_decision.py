@@ -10,7 +10,7 @@ from edgecnn.benchmarks.choose.budget import Budget
 from edgecnn.benchmarks.choose.candidates import EngineVariant, RunCandidate
 from edgecnn.benchmarks.choose.decision import Option, decide
 from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy
-from edgecnn.benchmarks.choose.race import Racer
+from edgecnn.benchmarks.choose.race import NOT_MEASURED, Racer
 from edgecnn.benchmarks.choose.report import command, decision_lines, to_text
 from edgecnn.benchmarks.choose.run import Choice
 from edgecnn.devices import DeviceProfile
@@ -177,3 +177,27 @@ def test_the_table_names_what_was_chosen_and_below_it_what_did_not_run() -> None
     rows = [line for line in lines if line.startswith("net-")]
     assert [row.split("  ")[-1].strip() for row in rows] == ["chosen", "loses 3.0 points, more than 1.0 points", "not run"]
     assert "not run: net-fp32.onnx in onnxruntime: it is damaged" in lines
+
+
+def test_a_choice_without_time_for_its_accuracy_says_so() -> None:
+    found = decided([option(2.0, accuracy=None), option(1.0, "int8", accuracy=None, out=NOT_MEASURED)])
+    lines = decision_lines(choice(found))
+    assert "accuracy was not measured in the time of --max-minutes, so the most exact file is kept" in lines
+
+
+def test_what_was_not_measured_is_named_once_below_the_table() -> None:
+    late = [dataclasses.replace(option(1.0, "int8", threads=threads), entry=late_racer(threads)) for threads in (2, 1)]
+    text = to_text(choice(decided([option(2.0), *late])), Budget())
+    assert "over: net-int8.onnx in onnxruntime, 2 threads; net-int8.onnx in onnxruntime, 1 thread" in text
+    assert "not run: net-int8" not in text
+
+
+def late_racer(threads: int) -> Racer:
+    return Racer(RunCandidate(EngineVariant(Path("/models/net-int8.onnx"), "onnxruntime"), threads), {}, NOT_MEASURED)
+
+
+def test_a_loss_that_is_not_certain_keeps_fp32_and_says_what_can_decide() -> None:
+    reason = "may lose more than 1.0 points: 0.4 points (-0.3 to 1.1 points) on 200 images"
+    found = decided([option(2.0), option(1.0, "int8", out=reason)])
+    assert found.reasons[-1] == f"keep fp32: the fastest int8 file {reason}"
+    assert any("more images, --max-minutes or --max-drop can decide" in line for line in decision_lines(choice(found)))
