@@ -61,7 +61,9 @@ def test_a_changed_file_is_loaded_in_the_helper_again(file: Path, tmp_path: Path
     [
         pytest.param("os.kill(os.getpid(), signal.SIGSEGV)", r"crashes when it loads .* \(SIGSEGV\)", id="crash"),
         pytest.param(
-            "resource.setrlimit(resource.RLIMIT_CPU, (0, 9))\nwhile True: pass", "took too long to load .*damaged, or this machine is slow; .*EDGECNN_TRIAL_LOAD=240", id="endless"
+            "resource.setrlimit(resource.RLIMIT_CPU, (0, 9))\nwhile True: pass",
+            "took too long to load .*damaged, or this machine is slow; .*EDGECNN_TRIAL_LOAD=240",
+            id="endless",
         ),
         pytest.param("os.kill(os.getpid(), signal.SIGKILL)", "short of memory", id="out-of-memory"),
         pytest.param("""print('{"problem": "the engine says no", "fix": "copy"}')""", "the engine says no; copy", id="refused"),
@@ -87,9 +89,7 @@ def test_a_slow_machine_has_more_time_and_the_user_decides(monkeypatch: pytest.M
     assert trial_load.cpu_limit_s(0.5, 0) == 8
 
 
-def test_the_time_that_the_user_allows_reaches_the_helper(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_time_that_the_user_allows_reaches_the_helper(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(trial_load.SWITCH, "300")
     code = "import os; from pathlib import Path; Path('%s').write_text(os.environ['EDGECNN_TRIAL_LOAD'])"
     helper(monkeypatch, tmp_path, code % (tmp_path / "told"))
