@@ -71,7 +71,7 @@ def odd_pictures(check: DatasetCheck, most: int = 12) -> list[SheetTile]:
         image = _read(check, one.place)
         if image is None or boxes is None:
             continue
-        found.append(_picture(_close_up(image, boxes, one.box, check.labels), odd_line(check, one)))
+        found.append(sheet_tile(_close_up(image, boxes, one.box, check.labels), odd_line(check, one)))
     return found
 
 
@@ -104,10 +104,10 @@ def _whole(check: DatasetCheck, place: Place) -> SheetTile | None:
         own = ", ".join(check.labels[index] for index in sorted(sample.classes)) or (
             "" if sample.value is None else f"{sample.value:g}"
         )
-        return _picture(_scaled(image)[0], f"{own}: {words}" if own else words)
-    scaled, factor = _scaled(image)
+        return sheet_tile(to_tile_size(image)[0], f"{own}: {words}" if own else words)
+    scaled, factor = to_tile_size(image)
     captions = len(sample.boxes) <= MOST_CAPTIONS
-    return _picture(_drawn(scaled, sample.boxes, (0, 0), factor, check.labels, captions), words)
+    return sheet_tile(_drawn(scaled, sample.boxes, (0, 0), factor, check.labels, captions), words)
 
 
 def _drawn(image: Image, boxes: Boxes, corner: tuple[int, int], factor: float, labels: Sequence[str], captions: bool) -> Image:
@@ -119,7 +119,7 @@ def _drawn(image: Image, boxes: Boxes, corner: tuple[int, int], factor: float, l
     return draw(image, truth, labels, captions=captions)
 
 
-def _scaled(image: Image) -> tuple[Image, float]:
+def to_tile_size(image: Image) -> tuple[Image, float]:
     """The image with a longer side of ``SHORTEST`` to ``LONGEST`` pixels, and the factor."""
     longer = max(image.shape[:2])
     factor = min(LONGEST / longer, 1.0) if longer > SHORTEST else SHORTEST / longer
@@ -136,12 +136,13 @@ def _close_up(image: Image, boxes: Boxes, index: int, labels: Sequence[str]) -> 
     reach = max(CLOSE_UP * max(x2 - x1, y2 - y1) / 2, 24.0)
     left, top = (max(int(centre - reach), 0) for centre in ((x1 + x2) / 2, (y1 + y2) / 2))
     part = np.ascontiguousarray(image[top : int((y1 + y2) / 2 + reach) + 1, left : int((x1 + x2) / 2 + reach) + 1])
-    scaled, factor = _scaled(part)
+    scaled, factor = to_tile_size(part)
     one = boxes.pick(np.array([index]))
     return _drawn(scaled, one, (left, top), factor, labels, captions=True)
 
 
-def _picture(image: Image, words: str) -> SheetTile:
+def sheet_tile(image: Image, words: str) -> SheetTile:
+    """The image as a tile of a page, with ``words`` under it."""
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise InputError("an image can't be written as JPEG", "free some memory")

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
 
 
-HELP = f"""Measure the accuracy of the model FILE on a dataset.
+HELP = f"""Measure the accuracy of the model FILE on a dataset, or what changed from one FILE to another.
 
 \b
 edgecnn evaluate cups --data "scene:cups?seed=5&count=200"
 edgecnn evaluate model-int8.onnx --data fashion-mnist --json scores.json
 edgecnn evaluate yolox.onnx --data instances_val.json --ray head:6379
 edgecnn evaluate yolox.onnx --labels coco.txt --data instances_val.json --map car=vehicle,bus=vehicle
+edgecnn evaluate yolox-fp32.onnx yolox-int8.onnx --data instances_val.json --html changed.html
+edgecnn evaluate yolox-fp32.onnx yolox-int8.tflite --data FOLDER_OF_IMAGES          # without labels: against each other
 
 Classifiers are measured by top-1 accuracy and confusion, detectors by mAP, regression by R². Classes are matched by name.
 All boxes count for mAP: --score-threshold is {EVALUATION_SCORE} and --max-detections is {MAX_DETECTIONS} if not given.
@@ -35,7 +37,7 @@ files are read that can be read in several ways.
 
 
 @click.command(help=HELP)
-@click.argument("file", type=ModelFile())
+@click.argument("files", metavar="FILE [FILE]", nargs=-1, required=True, type=ModelFile())
 @dataset_options(
     (
         ("--data",),
@@ -51,15 +53,17 @@ files are read that can be read in several ways.
 @model_options
 @optgroup.group("Output")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
+@optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page of what changed between two files.")
 @ray_options
 def command(
-    file: Path,
+    files: tuple[Path, ...],
     data: str,
     data_labels: str | None,
     every: int,
     selection: dict[str, Any],
     strict: bool,
     json_path: Path | None,
+    html_path: Path | None,
     device: Any,
     engine: str | None,
     threads: int | None,
@@ -76,8 +80,26 @@ def command(
     from edgecnn.files import check_reports, write_file
 
     chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
+    if len(files) > 2:
+        raise click.UsageError(f"{len(files)} files are named; evaluate takes one, or two to compare")
+    if len(files) == 2:
+        from edgecnn.cli.evaluate_pair import evaluate_two
+
+        if take_cluster(cluster_options) is not None:
+            raise click.UsageError("--ray takes one file; leave it out to compare two")
+        loading = {
+            "device": device,
+            "engine": engine,
+            "threads": threads,
+            "options": options,
+            "require_signature": require_signature,
+        }
+        evaluate_two((files[0], files[1]), chosen, json_path, html_path, **loading)
+        return
+    if html_path is not None:
+        raise click.UsageError("--html shows what changed between two files; name a second one, or leave it out")
     config = EvaluationConfig(
-        file=file,
+        file=files[0],
         data=chosen,
         device=device,
         engine=engine,
@@ -85,7 +107,7 @@ def command(
         options=options,
         require_signature=require_signature,
     )
-    check_reports([json_path], model_files(file))
+    check_reports([json_path], model_files(files[0]))
     cluster = take_cluster(cluster_options)
     if cluster is None:
         with ProgressLine() as line:

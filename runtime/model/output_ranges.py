@@ -100,15 +100,15 @@ def _onnx(path: Path, names: list[str]) -> dict[str, OutputRange]:
         tensors: dict[str, tuple[int, int]] = {}
         for number, _, start, end in fields(data, *graph):  # type: ignore[arg-type]
             if number == 1:
-                nodes |= dict.fromkeys(_texts(data, start, end, 2), (start, end))
+                nodes |= dict.fromkeys(node_texts(data, start, end, 2), (start, end))
             elif number == 5:
-                tensors |= dict.fromkeys(_texts(data, start, end, 8), (start, end))
+                tensors |= dict.fromkeys(node_texts(data, start, end, 8), (start, end))
         found = {}
         for name in names:
             dequantize = _dequantize_before(data, nodes, name)
             if dequantize is not None and len(dequantize.inputs) >= 2:
-                scale = _onnx_values(data, tensors.get(dequantize.inputs[1]))
-                zero = _onnx_values(data, tensors.get(dequantize.inputs[2])) if len(dequantize.inputs) > 2 else (0, "uint8")
+                scale = onnx_number(data, tensors.get(dequantize.inputs[1]))
+                zero = onnx_number(data, tensors.get(dequantize.inputs[2])) if len(dequantize.inputs) > 2 else (0, "uint8")
                 if scale is not None and zero is not None and scale[1] == "float32" and zero[1] != "float32":
                     found[name] = _of_integers(zero[1], float(scale[0]), int(zero[0]))
         return found
@@ -119,7 +119,7 @@ def _dequantize_before(data: Any, nodes: Mapping[str, tuple[int, int]], name: st
         if name not in nodes:
             return None
         start, end = nodes[name]
-        node = _GraphNode("".join(_texts(data, start, end, 4)), tuple(_texts(data, start, end, 1)))
+        node = _GraphNode("".join(node_texts(data, start, end, 4)), tuple(node_texts(data, start, end, 1)))
         if node.operator == "DequantizeLinear":
             return node
         if node.operator.lower() not in MOVES or not node.inputs:
@@ -128,11 +128,12 @@ def _dequantize_before(data: Any, nodes: Mapping[str, tuple[int, int]], name: st
     return None
 
 
-def _texts(data: Any, start: int, end: int, wanted: int) -> list[str]:
+def node_texts(data: Any, start: int, end: int, wanted: int) -> list[str]:
+    """The texts of the fields ``wanted`` of the message from ``start`` to ``end``, such as the inputs (1) or outputs (2) of a node."""
     return [data[begin:stop].decode(errors="replace") for number, _, begin, stop in fields(data, start, end) if number == wanted]
 
 
-def _onnx_values(data: Any, place: tuple[int, int] | None) -> tuple[float, str] | None:
+def onnx_number(data: Any, place: tuple[int, int] | None) -> tuple[float, str] | None:
     """The only number of a TensorProto and its type; None where there are several, or none."""
     if place is None:
         return None

@@ -1,0 +1,40 @@
+"""`edgecnn evaluate A B`: what changed between two files of one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecnn.cli.interruptible import interruptible
+from edgecnn.json_text import dump_json
+
+if TYPE_CHECKING:
+    from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+
+
+def evaluate_two(
+    files: tuple[Path, Path], data: DatasetSelection, json_path: Path | None, html_path: Path | None, **loading: Any
+) -> None:
+    """Compare two files and write what was asked for; ``loading`` are the fields of ``PairConfig`` that say how files are loaded."""
+    from edgecnn.benchmarks.measure.record import model_files
+    from edgecnn.files import check_reports, write_file
+    from edgecnn.trust.paired.config import PairConfig
+    from edgecnn.trust.paired.page import check_page, pair_page
+    from edgecnn.trust.paired.run import evaluate_pair
+    from edgecnn.trust.paired.text import pair_table
+
+    check_reports([json_path, html_path], [*model_files(files[0]), *model_files(files[1])])
+    if html_path is not None:
+        check_page()
+    config = PairConfig(before=files[0], after=files[1], data=data, **loading)
+    with interruptible("the comparison was interrupted, nothing was written") as line:
+        found = evaluate_pair(config, report=line.above, progress=lambda done, total: line(f"image {done} of {total}"))
+        page = None if html_path is None else pair_page(found, config)
+    click.echo(pair_table(found))
+    if json_path is not None:
+        write_file(json_path, dump_json(found.to_document(), indent=1))
+    if html_path is not None and page is not None:
+        write_file(html_path, page)
+        click.echo(f"wrote {html_path}")

@@ -1,0 +1,46 @@
+"""How often the quantized values inside a network are at the ends of their range, for one image at a time.
+
+A value that is beyond the range of its tensor becomes the code at the end: what the network computes from it is wrong. Each format is
+read by its own engine, with the tensors inside as outputs: nothing but the base install, and the extra of the format, is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn.runtime.backends import file_format
+from edgecnn.trust.collapse.inner_formats import OnnxInner, OpenvinoInner, TfliteInner
+from edgecnn.trust.collapse.quantized_tensor import InnerTensors
+from edgecnn.types import Array, Tensors
+
+_READERS: Mapping[str, Callable[[Path], InnerTensors]] = {"onnx": OnnxInner, "tflite": TfliteInner, "openvino": OpenvinoInner}
+
+
+def open_inner(path: Path) -> InnerTensors | None:
+    """The quantized tensors inside an ONNX, TFLite or OpenVINO file; None where it has none, or none can be read."""
+    opened: InnerTensors | None = None
+    try:
+        reader = _READERS.get(file_format(path))
+        opened = None if reader is None else reader(path)
+    # whatever the reader of a format raises: the cause is then looked for elsewhere
+    except Exception:
+        return None
+    return opened if opened is not None and opened.tensors else None
+
+
+def end_shares(inner: InnerTensors, feeds: Tensors) -> Array:
+    """The share of values of each tensor (T,) at an end of its range that is no natural one; NaN for a tensor that is the input."""
+    size = max(array.size for array in feeds.values())
+    found = np.full(len(inner.tensors), np.nan)
+    for index, (tensor, array) in enumerate(zip(inner.tensors, inner.values(feeds), strict=True)):
+        if array.size == size and index < 2:
+            continue  # the image itself: white is 255
+        low, high = inner.ends(index)
+        slack = (high - low) * 1e-3
+        at_low = 0.0 if tensor.natural_low else float((array <= low + slack).mean())
+        at_high = 0.0 if tensor.natural_high else float((array >= high - slack).mean())
+        found[index] = at_low + at_high
+    return found

@@ -1,0 +1,131 @@
+"""Which classes pay: a paired test for each class, corrected for how many classes are tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgecnn.labels import label_of
+from edgecnn.trust.paired.image_pair import ImagePair
+from edgecnn.trust.significance import SIGNIFICANT, Interval, holm, paired_test, ratio_interval
+from edgecnn.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """What changed for one class. Counts are of things: images, or objects.
+
+    With labels ``things`` are the true ones and ``before`` and ``after`` those that are right; without labels ``before`` and ``after``
+    are what each file names, and ``things`` is ``before``. ``difference`` is (after - before) / things with its 95 % ``interval``; ``p``
+    is the p-value of the paired test over images, ``p_corrected`` that after Holm's correction for all classes. ``extra_before`` and
+    ``extra_after`` count what is named wrongly as this class.
+    """
+
+    name: str
+    things: int
+    before: int
+    after: int
+    lost: int
+    gained: int
+    interval: Interval | None
+    p: float
+    p_corrected: float
+    extra_before: int = 0
+    extra_after: int = 0
+
+    @property
+    def difference(self) -> float:
+        """Change as a fraction of the things."""
+        return (self.after - self.before) / self.things if self.things else 0.0
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the change is more than chance, with all classes tested."""
+        return self.p_corrected < SIGNIFICANT
+
+    @property
+    def pays(self) -> bool:
+        """Whether the class surely lost."""
+        return self.is_sure and self.difference < 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "name": self.name,
+            "things": self.things,
+            "before": self.before,
+            "after": self.after,
+            "lost": self.lost,
+            "gained": self.gained,
+            "difference": self.difference,
+            "interval": None if self.interval is None else list(self.interval),
+            "p": self.p,
+            "p_corrected": self.p_corrected,
+            "extra_before": self.extra_before,
+            "extra_after": self.extra_after,
+        }
+
+
+@dataclass(slots=True)
+class _ChangeCounts:
+    """By image and class: true things, right before and after (or named), wrongly named before and after."""
+
+    things: Array
+    before: Array
+    after: Array
+    lost: Array
+    gained: Array
+    extra_before: Array
+    extra_after: Array
+
+
+def class_changes(pairs: Sequence[ImagePair], labels: Sequence[str], seed: int = 0) -> list[ClassChange]:
+    """The change of each class that occurs, the surest and largest loss first."""
+    highest = max((int(ids.max(initial=-1)) for pair in pairs for ids in (pair.named_before, pair.named_after)), default=-1)
+    counts = _counts(pairs, max(len(labels), highest + 1))
+    present = np.flatnonzero(counts.things.sum(0) + counts.after.sum(0) > 0)
+    p_values = [paired_test(counts.after[:, index] - counts.before[:, index]) for index in present]
+    found = []
+    for index, p, corrected in zip(present.tolist(), p_values, holm(p_values), strict=True):
+        change = counts.after[:, index] - counts.before[:, index]
+        found.append(
+            ClassChange(
+                name=label_of(labels, index),
+                things=int(counts.things[:, index].sum()),
+                before=int(counts.before[:, index].sum()),
+                after=int(counts.after[:, index].sum()),
+                lost=int(counts.lost[:, index].sum()),
+                gained=int(counts.gained[:, index].sum()),
+                interval=ratio_interval(change, counts.things[:, index], seed),
+                p=p,
+                p_corrected=corrected,
+                extra_before=int(counts.extra_before[:, index].sum()),
+                extra_after=int(counts.extra_after[:, index].sum()),
+            )
+        )
+    return sorted(found, key=lambda change: (not change.is_sure, change.difference, change.p))
+
+
+def _counts(pairs: Sequence[ImagePair], classes: int) -> _ChangeCounts:
+    rows = {name: np.zeros((len(pairs), classes), np.int32) for name in _ChangeCounts.__slots__}
+    for row, pair in enumerate(pairs):
+        if pair.truth is None or pair.right_before is None or pair.right_after is None:
+            before, after = (np.bincount(named, minlength=classes) for named in (pair.named_before, pair.named_after))
+            rows["things"][row], rows["before"][row], rows["after"][row] = before, before, after
+            rows["lost"][row], rows["gained"][row] = np.maximum(before - after, 0), np.maximum(after - before, 0)
+            continue
+        of = {
+            "things": pair.truth,
+            "before": pair.truth[pair.right_before],
+            "after": pair.truth[pair.right_after],
+            "lost": pair.lost,
+            "gained": pair.gained,
+            "extra_before": pair.extra_before,
+            "extra_after": pair.extra_after,
+        }
+        for name, ids in of.items():
+            rows[name][row] = np.bincount(np.asarray(ids, np.int64), minlength=classes)
+    return _ChangeCounts(**rows)
