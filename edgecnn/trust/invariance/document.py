@@ -60,6 +60,7 @@ def _rows(own: FileRobustness, one: LevelResult) -> list[list[Any]]:
 def _file(own: FileRobustness) -> dict[str, Any]:
     return {
         "name": own.name,
+        "model": own.model,
         "file": own.file,
         "format": own.format,
         "precision": own.precision,

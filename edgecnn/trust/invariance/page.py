@@ -119,12 +119,13 @@ def _class_curves(found: Robustness, file: FileRobustness, own: Transformation) 
     losing = [label for label, _ in worst_classes(file, own.name, most=MOST_CLASSES)]
     shown = [label for label in found.labels if label in losing]
     series = [
-        _series(label, [one for one in curve if label in one.per_class], _accuracy_of(label), bands=False) for label in shown
+        _series(label, [one for one in curve if label in one.per_class], accuracy_of(label), bands=False) for label in shown
     ]
     series.append(_series("all classes", curve, lambda one: one.value, bands=False, strong=True))
     axes = _axes(found, own)
     return lambda width: curve_plot(series, width, TALL if width == WIDE else LOW, axes)
 
 
-def _accuracy_of(label: str) -> Callable[[LevelResult], float]:
+def accuracy_of(label: str) -> Callable[[LevelResult], float]:
+    """The accuracy of one class."""
     return lambda one: one.per_class[label]

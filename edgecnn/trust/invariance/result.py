@@ -68,9 +68,13 @@ class CorruptionError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRobustness:
-    """One file: accuracy without a change, at each level that was measured, and the robustness number where it can be had."""
+    """One file: accuracy without a change, at each level that was measured, and the robustness number where it can be had.
+
+    ``name`` is that of the file, ``model`` that in its card.
+    """
 
     name: str
+    model: str
     file: str
     format: str
     precision: str

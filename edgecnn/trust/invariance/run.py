@@ -90,14 +90,13 @@ def measure_robustness(
             report(line)
         dataset, available = _spread(opened, config.data)
         chosen, notes = _fitting(asked, dataset, cards, config)
+        for warning in _warnings(config.all_files, predictors):
+            report(f"warning: {warning}")
+            notes += (warning,)
         models = [MeasuredModel(predictor, _fit(config.data, predictor.card)) for predictor in predictors]
         run = _LevelRun(config, models, dataset, cards[0], _LevelClock(progress, 1 + sum(len(levels) for _, levels in chosen)))
         complete = run.measure(chosen)
-        notes += tuple(
-            f"{path.name}: {warning}"
-            for path, predictor in zip(config.all_files, predictors, strict=True)
-            for warning in predictor.warnings(probe=True)
-        )
+        notes += tuple(_not_finite_notes(config.all_files, predictors, dataset))
     progress("intervals of the corruption error")
     named = zip(config.all_files, file_names(config.all_files), cards, run.found, strict=True)
     files = [_file(path, name, card, found) for path, name, card, found in named]
@@ -110,7 +109,7 @@ def measure_robustness(
         seed=config.seed,
         transformations=chosen,
         files=tuple(_with_numbers(files, config) if complete else files),
-        notes=(*dict.fromkeys((*files[0].clean.notes, *notes)),),
+        notes=tuple(dict.fromkeys([*(note for file in files for note in file.clean.notes), *notes])),
         complete=complete,
     )
     return result, dataset
@@ -186,6 +185,19 @@ def _open(path: Path, config: RobustnessConfig) -> Predictor:
     return predictor
 
 
+def _warnings(files: Sequence[Path], predictors: Sequence[Predictor]) -> Iterator[str]:
+    """Why the results of a file can't be right."""
+    for path, predictor in zip(files, predictors, strict=True):
+        for warning in predictor.warnings(probe=True):
+            yield f"{path.name}: {warning}"
+
+
+def _not_finite_notes(files: Sequence[Path], predictors: Sequence[Predictor], dataset: Dataset) -> Iterator[str]:
+    for path, predictor in zip(files, predictors, strict=True):
+        if predictor.monitor.not_finite:
+            yield f"{path.name}: outputs held NaN or infinity {predictor.monitor.not_finite} times on the {len(dataset)} images"
+
+
 def _check_tasks(files: Sequence[Path], cards: Sequence[ModelCard]) -> None:
     for path, card in zip(files, cards, strict=True):
         if card.task != cards[0].task:
@@ -257,6 +269,7 @@ def file_names(paths: Sequence[Path]) -> list[str]:
 def _file(path: Path, name: str, card: ModelCard, found: Sequence[LevelResult]) -> FileRobustness:
     return FileRobustness(
         name=name,
+        model=card.name,
         file=str(path),
         format=file_format(path),
         precision=card.precision,

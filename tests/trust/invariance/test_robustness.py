@@ -18,11 +18,12 @@ from edgecnn.data import Boxes, Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.json_text import dump_json
 from edgecnn.metrics.classmap import identity
+from edgecnn.trust.invariance import run
 from edgecnn.trust.invariance.catalogue import find_transformation
 from edgecnn.trust.invariance.corruption_error import corruption_error
 from edgecnn.trust.invariance.document import to_csv, to_document
 from edgecnn.trust.invariance.evidence import BoxEvidence
-from edgecnn.trust.invariance.measure import robustness_at
+from edgecnn.trust.invariance.measure import measure_level, robustness_at
 from edgecnn.trust.invariance.page import to_html
 from edgecnn.trust.invariance.result import FileRobustness, LevelResult, Robustness
 from edgecnn.trust.invariance.text import to_table, worst_classes
@@ -126,7 +127,7 @@ def file_of(name: str, clean: float, errors: dict[str, list[float]]) -> FileRobu
 
     levels = [level(key, at, 1 - error) for key, row in errors.items() for at, error in enumerate(row, 1)]
     return FileRobustness(
-        name=name, file=name, format="onnx", precision="fp32", clean=level(None, 0, clean), levels=tuple(levels)
+        name=name, model="m", file=name, format="onnx", precision="fp32", clean=level(None, 0, clean), levels=tuple(levels)
     )
 
 
@@ -196,15 +197,45 @@ def test_the_command_measures_files_on_a_scene(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--transform", "rain,hail"], "'hail' is not a transformation"),
-        (["--transform", "turn", "--data", "DIR"], "turn is done by the renderer of a scene"),
+        (["--transform", "turn", "--data", "DIR?labels=mug"], "turn is done by the renderer of a scene"),
+        (["--transform", "jpeg", "--data", "DIR?labels=car"], "the dataset has car; map the classes"),
     ],
 )
 def test_wrong_options_are_one_line(words: list[str], message: str, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((32, 32, 3), np.uint8))
     (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
-    given = [str(tmp_path) + "?labels=mug" if word == "DIR" else word for word in words]
+    given = [word.replace("DIR", str(tmp_path)) for word in words]
     data = [] if "--data" in given else ["--data", "scene:cups?count=1&size=64x64"]
     done = CliRunner().invoke(main, ["robustness", "cups", *data, *given])
     assert done.exit_code == 2
     assert done.stderr.count("error:") == 1
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("after", "code", "message"), [(1, 2, "interrupted before one level was complete"), (2, 130, "only complete levels")]
+)
+def test_an_interrupt_keeps_complete_levels(
+    after: int, code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def interrupted(*given: object, **named: object) -> list[LevelResult]:
+        calls.append(1)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return measure_level(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "measure_level", interrupted)
+    scene = "scene:cups?seed=5&size=96x64&count=2&cut=1&fps=1"
+    words = ["robustness", "cups", "--data", scene, "--transform", "jpeg=50,25", "--threads", "1"]
+    done = CliRunner().invoke(main, [*words, "--json", str(tmp_path / "r.json")])
+    assert done.exit_code == code
+    assert message in done.stderr + done.stdout
+    if after == 2:
+        document = json.loads((tmp_path / "r.json").read_text())
+        assert not document["complete"]
+        assert [one["level"] for one in document["files"][0]["levels"]] == [50]
+        assert document["files"][0]["corruption_error"] is None
+    else:
+        assert not (tmp_path / "r.json").exists()
