@@ -49,9 +49,8 @@ _ALL = (
         neutral=0,
         low=-4096,
         high=4096,
-        parameters="whole pixels of the image along a diagonal that is drawn; the border is repeated",
+        parameters="whole pixels of the image along a diagonal that is drawn; the rest has the median colour of the border",
         placement=geometry.shift,
-        replicate=True,
     ),
     Transformation(
         name="scale",

@@ -76,7 +76,7 @@ def _moved(sample: Sample, transformation: Transformation, level: float, seed: i
 
     def image() -> Image:
         own = read()
-        return move_image(own, matrix((own.shape[0], own.shape[1])), replicate=transformation.replicate)
+        return move_image(own, matrix((own.shape[0], own.shape[1])))
 
     moved = dataclasses.replace(sample, read=_Once(image))
     if sample.mask is not None:

@@ -33,12 +33,12 @@ def zoom(size: tuple[int, int], factor: float, random: np.random.Generator) -> A
     return np.array([[width / size[1], 0, left], [0, height / size[0], top]])
 
 
-def move_image(image: Image, matrix: Array, *, replicate: bool = False) -> Image:
-    """``image`` (H, W, C) moved within its size; what comes from outside has the median colour of the border, or repeats the border."""
+def move_image(image: Image, matrix: Array) -> Image:
+    """``image`` (H, W, C) moved within its size; what comes from outside has the median colour of its border."""
     height, width = image.shape[:2]
     fill = _border_colour(image)
     if not matrix[0, 1] and not matrix[1, 0] and matrix[0, 0] > 0 and matrix[1, 1] > 0:
-        return _resized(image, matrix, None if replicate else fill)
+        return _resized(image, matrix, fill)
     moved = cv2.warpAffine(image, _by_centres(matrix), (width, height), flags=cv2.INTER_LINEAR, borderValue=fill)
     return moved.reshape(image.shape).astype(np.uint8, copy=False)
 
@@ -71,7 +71,7 @@ def _border_colour(image: Image) -> list[float]:
     return [float(value) for value in np.median(border, axis=0)]
 
 
-def _resized(image: Image, matrix: Array, fill: list[float] | None) -> Image:
+def _resized(image: Image, matrix: Array, fill: list[float]) -> Image:
     """An upright content at whole pixels: exact for shifts, and without aliasing where it becomes smaller."""
     height, width = image.shape[:2]
     wide, high = round(matrix[0, 0] * width), round(matrix[1, 1] * height)
@@ -82,12 +82,10 @@ def _resized(image: Image, matrix: Array, fill: list[float] | None) -> Image:
         content = (
             cv2.resize(image, (wide, high), interpolation=how).reshape(high, wide, image.shape[2]).astype(np.uint8, copy=False)
         )
-    content = content[max(-top, 0) : height - top, max(-left, 0) : width - left]
-    if not content.size:
-        content = image[:1, :1]
-        left, top = 0, 0
-    above, before = max(top, 0), max(left, 0)
-    below, behind = height - above - content.shape[0], width - before - content.shape[1]
-    kind, value = (cv2.BORDER_REPLICATE, (0.0,)) if fill is None else (cv2.BORDER_CONSTANT, fill)
-    whole = cv2.copyMakeBorder(content, above, below, before, behind, kind, value=value)
-    return whole.reshape(image.shape).astype(np.uint8, copy=False)
+    whole = np.empty_like(image)
+    whole[:] = np.array(fill[: image.shape[2]], np.uint8)
+    shown = content[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
+    if shown.size:
+        above, before = max(top, 0), max(left, 0)
+        whole[above : above + shown.shape[0], before : before + shown.shape[1]] = shown
+    return whole

@@ -42,7 +42,6 @@ class Transformation:
     parameters: str
     change: Change | None = None
     placement: Placement | None = None
-    replicate: bool = False
     words: Mapping[float, str] = field(default_factory=dict)
     needs_colour: bool = False
 
