@@ -27,7 +27,7 @@ from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import Outcome, outcomes, score_outcomes
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
-SCHEMA, VERSION = "edgecnn.evaluation", 2  # version 1 had neither schema nor version
+SCHEMA, VERSION = "edgecnn.evaluation", 3  # version 1 had neither schema nor version, version 2 no details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,18 +142,20 @@ def evaluate_file(
     config: EvaluationConfig,
     *,
     predicted: Callable[[Dataset], Outcomes] | None = None,
+    watch: Callable[[OpenedModel, Outcomes], Outcomes] | None = None,
     report: Progress = no_progress,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure the accuracy of a model file on a dataset; classes are matched by name.
 
     ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
-    ``predicted`` gives what the same file says elsewhere; None: it runs here.
+    ``predicted`` gives what the same file says elsewhere; None: it runs here. ``watch`` may look at the outcomes as they come.
     Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
     """
     with opened_model(config, report) as model:
         card, opened = model.card, model.opened
-        found = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
+        found: Outcomes = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
+        found = found if watch is None else watch(model, found)
         score = score_outcomes(found, model.dataset, classes=model.classes, progress=progress, strict=config.data.strict)
         score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *model.warnings))
         # those of the trial for warnings, and those of images

@@ -11,11 +11,32 @@ from typing import Final, TextIO
 
 PROGRESS_VARIABLE: Final = "EDGECNN_PROGRESS"  # "lines": one marked line for each step, for a program that shows them elsewhere
 PROGRESS_MARK: Final = "\x1eprogress "
+SOON_S: Final = 2.0  # a time that is left is told from then on
 Progress = Callable[[str], None]
 
 
 def no_progress(_: str) -> None:
     """Show nothing."""
+
+
+def time_left(show: Progress, noun: str, clock: Callable[[], float] = monotonic) -> Callable[[int, int], None]:
+    """Shows "image 30 of 200, 2 min left" for each call with (done, total); the time is that of the steps so far, from the second on."""
+    begun: list[tuple[int, float]] = []
+
+    def progress(done: int, total: int) -> None:
+        if not begun:
+            begun.append((done, clock()))
+        steps, spent = done - begun[0][0], clock() - begun[0][1]
+        left = f", {_duration(spent / steps * (total - done))} left" if steps and spent >= SOON_S and done < total else ""
+        show(f"{noun} {done} of {total}{left}")
+
+    return progress
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class ProgressLine:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from edgecnn.cli.interruptible import interruptible
 
 if TYPE_CHECKING:
-    from edgecnn.benchmarks.measure.evaluation import Evaluation, EvaluationConfig
+    from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
     from edgecnn.cluster.connection import ClusterOptions
+    from edgecnn.trust.accuracy.measure import DetailedEvaluation
 
 
-def evaluate_images(config: EvaluationConfig, options: ClusterOptions) -> Evaluation:
+def evaluate_images(config: EvaluationConfig, options: ClusterOptions) -> DetailedEvaluation:
     """Evaluate on the workers of a cluster.
 
     Raises what ``evaluate_on_cluster`` raises, and ``InputError`` after Ctrl-C or SIGTERM, which says how to go on.

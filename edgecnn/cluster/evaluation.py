@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgecnn.benchmarks.measure.evaluation import Evaluation, EvaluationConfig, Outcomes, evaluate_file, whole_curve
+from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, Outcomes, whole_curve
 from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
 from edgecnn.cluster.kept import KeptParts, model_digest, part_name, tree_digest
 from edgecnn.cluster.part_file import pack_values, unpack_values
@@ -20,6 +20,7 @@ from edgecnn.errors import ArtifactError, InputError
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
 from edgecnn.tasks.evaluate import Outcome, outcomes
+from edgecnn.trust.accuracy.measure import DetailedEvaluation, evaluate_in_detail
 
 IMAGES: Final = 32  # of a part
 Told = Callable[[str], None]
@@ -109,10 +110,10 @@ def evaluate_on_cluster(
     *,
     report: Told = lambda _: None,
     progress: Told = lambda _: None,
-) -> Evaluation:
-    """Measure the accuracy as ``evaluate_file`` does, with the same result, on the workers of a cluster.
+) -> DetailedEvaluation:
+    """Measure the accuracy as ``evaluate_in_detail`` does, with the same result, on the workers of a cluster.
 
-    Model and dataset have to be at the same paths on all nodes. Raises what ``evaluate_file`` raises, and ``InputError`` for a cluster
+    Model and dataset have to be at the same paths on all nodes. Raises what ``evaluate_in_detail`` raises, and ``InputError`` for a cluster
     that can't be used.
     """
     load_ray()
@@ -140,6 +141,6 @@ def evaluate_on_cluster(
         pool: NodeWorkers[None, Range] = NodeWorkers(
             ray, EvaluationWorker, (theirs, digest), count=options.workers, cpus=config.threads or 1, told=report
         )
-        evaluation = evaluate_file(config, report=report, predicted=predicted)
+        evaluation = evaluate_in_detail(config, report=report, predicted=predicted)
     kept.remove(names)
     return evaluation

@@ -54,7 +54,8 @@ def _greedy(overlap: Array, order: Int64, iou: float) -> Int64:
     """The column of each row, -1 for none; of equal overlaps the last column is taken, as pycocotools does."""
     found = np.full(len(overlap), -1, np.int64)
     overlap = overlap.copy()
-    for row in order if overlap.shape[1] else ():
+    near = overlap.max(axis=1, initial=-1.0) >= iou
+    for row in order[near[order]]:
         best = overlap[row].max()
         if best >= min(iou, 1 - 1e-10):
             found[row] = np.flatnonzero(overlap[row] == best)[-1]

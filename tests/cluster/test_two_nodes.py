@@ -21,7 +21,7 @@ from ray.cluster_utils import Cluster
 
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, evaluate_file
+from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
 from edgecnn.benchmarks.measure.protocol import Protocol
 from edgecnn.cluster import pool as pool_module
 from edgecnn.cluster.connection import ClusterOptions, load_ray
@@ -33,6 +33,7 @@ from edgecnn.live import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig,
 from edgecnn.remote.benchmark import hosts_table
 from edgecnn.runtime.sources import open_source
 from edgecnn.shipped import artifact
+from edgecnn.trust.accuracy.measure import evaluate_in_detail
 
 TINY = Protocol("tiny", 4, 0.0, 2, 1, 0.1, warm_up_runs=1, warm_up_s=0.0, warm_up_limit_s=1.0, input_count=2)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")]
@@ -175,7 +176,7 @@ def test_a_broken_file_ends_alone(address: str, videos: list[Path], tmp_path: Pa
 def test_an_evaluation_gives_the_document_of_one_process(address: str, tmp_path: Path) -> None:
     config = EvaluationConfig(file=artifact("cups"), data=DatasetSelection("scene:cups?seed=5&count=40&size=160x120"), threads=1)
     found = evaluate_on_cluster(config, ClusterOptions(address=address, parts=tmp_path / "parts"))
-    assert found.to_document() == evaluate_file(config).to_document()
+    assert found.to_document() == evaluate_in_detail(config).to_document()
 
 
 def test_a_benchmark_runs_on_each_node(address: str) -> None:

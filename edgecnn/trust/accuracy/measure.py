@@ -1,0 +1,110 @@
+"""Measures a model file as ``evaluate_file`` does, and keeps on the way what the details are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from edgecnn.benchmarks.measure.evaluation import Evaluation, EvaluationConfig, OpenedModel, Outcomes, evaluate_file
+from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.data import Dataset
+from edgecnn.errors import InputError
+from edgecnn.metrics.ground_truth import GroundTruthSample
+from edgecnn.metrics.score import Score
+from edgecnn.tasks import find
+from edgecnn.tasks.evaluate import Outcome
+from edgecnn.trust.accuracy.boxes import BoxCollector
+from edgecnn.trust.accuracy.estimate import AccuracyDetail
+from edgecnn.trust.accuracy.labels import LabelCollector
+from edgecnn.trust.accuracy.values import value_detail
+from edgecnn.trust.judgement import judge
+
+LABEL_METRIC = "top1"  # of tasks whose predictions are one class for each image
+Collector: TypeAlias = LabelCollector | BoxCollector
+
+
+@dataclass(frozen=True, slots=True)
+class DetailedEvaluation:
+    """The accuracy of a model file with its details (None for tasks that have none), and the dataset it was measured on."""
+
+    evaluation: Evaluation
+    detail: AccuracyDetail | None
+    dataset: Dataset
+    seed: int
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON document of `edgecnn evaluate --json`; benchmarks/README.md documents its fields."""
+        own = None if self.detail is None else {"seed": self.seed, **self.detail.to_dict()}
+        return {**self.evaluation.to_document(), "detail": own}
+
+
+class _Watched:
+    """Outcomes that a collector sees, too."""
+
+    def __init__(self, model: OpenedModel, found: Outcomes, collector: Collector | None) -> None:
+        self._model, self._found, self._collector = model, found, collector
+
+    @property
+    def not_finite(self) -> int:
+        return self._found.not_finite
+
+    def __iter__(self) -> Iterator[tuple[GroundTruthSample, Outcome]]:
+        collector, classes = self._collector, self._model.classes
+        for index, (sample, outcome) in enumerate(self._found):
+            yield sample, outcome  # first: what does not fit the task is refused there
+            if collector is not None and not isinstance(outcome, InputError):
+                collector.add(judge(outcome, sample, classes, threshold=0.0), index)
+
+
+def evaluate_in_detail(
+    config: EvaluationConfig,
+    *,
+    predicted: Callable[[Dataset], Outcomes] | None = None,
+    seed: int = 0,
+    report: Progress = no_progress,
+    progress: Callable[[int, int], None] | None = None,
+) -> DetailedEvaluation:
+    """Measure the accuracy of a model file on a dataset in detail.
+
+    The arguments are those of ``evaluate_file``; ``seed`` draws the resamples of the intervals. Raises what ``evaluate_file`` raises.
+    """
+    watched: list[tuple[OpenedModel, Collector | None]] = []
+
+    def watch(model: OpenedModel, found: Outcomes) -> Outcomes:
+        watched.append((model, _collector(model.dataset)))
+        return _Watched(model, found, watched[-1][1])
+
+    evaluation = evaluate_file(config, predicted=predicted, watch=watch, report=report, progress=progress)
+    model, collector = watched[0]
+    score = evaluation.score
+    detail: AccuracyDetail | None = None
+    if isinstance(collector, LabelCollector):
+        detail = collector.detail(score, model.dataset, seed)
+    elif collector is not None:
+        detail = collector.detail(score, seed)
+    elif score.pairs is not None:
+        detail = value_detail(score, seed)
+    if detail is not None:
+        changed = dataclasses.replace(score, values=_with_figures(score, detail), notes=(*score.notes, *detail.notes))
+        evaluation = dataclasses.replace(evaluation, score=changed)
+    return DetailedEvaluation(evaluation, detail, model.dataset, seed)
+
+
+def _with_figures(score: Score, detail: AccuracyDetail) -> dict[str, float]:
+    """The values of the score with the figures of the details, and intervals where the score has none of its own."""
+    values = dict(score.values)
+    for name, one in detail.figures.items():
+        values.setdefault(name, one.value)
+        if one.low is not None and one.high is not None:
+            values.setdefault(f"{name}_low", one.low)
+            values.setdefault(f"{name}_high", one.high)
+    return values
+
+
+def _collector(dataset: Dataset) -> Collector | None:
+    task = find(dataset.task)
+    if task.has_boxes:
+        return BoxCollector()
+    return LabelCollector() if task.metric == LABEL_METRIC else None
