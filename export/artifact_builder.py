@@ -26,9 +26,16 @@ from edgecnn.export.verify.parity import Parity, Verified, verify
 from edgecnn.export.verify.reference import Evidence, collect_evidence
 from edgecnn.integrity.digest import sealed
 from edgecnn.json_text import dump_json
+from edgecnn.reference_profile.collect import LEAST_IMAGES, collect, evenly
+from edgecnn.reference_profile.profile import PROFILE_KEY, takes_images
 from edgecnn.runtime.backends import open_backend
 from edgecnn.runtime.backends.trial_load import remember
+from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.model.selftest import selftest
+from edgecnn.thresholds import SHOWN_SCORE
+
+_PROFILE_IMAGES = 128  # more would make an export of nine files noticeably longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class ArtifactBuilder:
         parity = self._verified()
         record = self._record(parity)
         texts = golden_texts(select_goldens(self.evidence, card.preprocess, self.prepared.parameters), self.path)
-        final = self._seal(card.replace(parity=record), texts)
+        final = self._seal(card.replace(parity=record, calibration={**card.calibration, **self._profile(card)}), texts)
         self._selftest(final)
         self._report(record)
         return final, parity
@@ -92,6 +99,15 @@ class ArtifactBuilder:
             cause = Cause("precision", "labels and boxes agree on the verification images, but accuracy on the dataset drops")
             raise OutOfToleranceError(self.path.name, parity, cause, [drop.violation])
         return {"accuracy": drop.record()}
+
+    def _profile(self, card: ModelCard) -> dict[str, Any]:
+        """What the calibration images look like and what the file says of them, for `edgecnn run --drift`; {} where training has it."""
+        images = () if self.calibration is None else self.calibration.images
+        if self.calibration is None or PROFILE_KEY in card.training or len(images) < LEAST_IMAGES or not takes_images(card):
+            return {}
+        with Predictor(self.path, options=CardOptions(score_threshold=SHOWN_SCORE)) as predictor:
+            chosen = (images[place] for place in evenly(len(images), _PROFILE_IMAGES))
+            return {PROFILE_KEY: collect(chosen, predictor, "calibration", self.calibration.dataset).to_record()}
 
     def _report(self, record: dict[str, Any]) -> None:
         with report_write_errors(self.out):

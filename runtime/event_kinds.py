@@ -13,4 +13,5 @@ CAMERA_EVENTS = (
     "late",
 )
 ANALYTICS_EVENTS = ("line-crossed", "zone-entered", "zone-left", "class-changed")
-EVENT_KINDS = (*ANALYTICS_EVENTS, *CAMERA_EVENTS)
+DRIFT_EVENTS = ("drift-learnt", "drift-started", "drift-changed", "drift-ended")
+EVENT_KINDS = (*ANALYTICS_EVENTS, *DRIFT_EVENTS, *CAMERA_EVENTS)

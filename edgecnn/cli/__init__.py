@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Run a model on cameras, videos, folders or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
     "robustness": "Measure how accuracy holds under rotation, shift, scale, occlusion, light, blur, noise, compression and weather.",
+    "drift-profile": "Write into a model file what its data look like, for edgecnn run --drift.",
     "service": "Write a systemd unit and container files for a permanent run.",
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
     "sweep": "Measure all combinations of models, formats, precisions, threads and hosts of a TOML file.",
@@ -47,7 +48,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"edgecnn.cli.{cmd_name}").command
+        command: click.Command = import_module(f"edgecnn.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -100,6 +100,12 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
             ("match-threshold", "Cosine similarity below which an image is unknown.  [default: that of the model, else 0.5]", {}),
             ("class-score", "Event class-changed: from this score on, the best class of a classifier counts.", {}),
             ("class-hold", "Time that a class must stay before it is an event.", {}),
+            (
+                "drift",
+                "Tell when the camera leaves what the model was trained on: brightness, sharpness, colour, scores, classes. Without "
+                "a value: the reference profile in the model file (see edgecnn drift-profile); learn:10m learns it from the first minutes.",
+                {"is_flag": False, "flag_value": "card", "metavar": "[card|learn:TIME]"},
+            ),
             ("vectors", "Write the vectors to --jsonl in spite of --gallery.", {}),
         ),
     ),
@@ -123,6 +129,13 @@ GROUPS: tuple[tuple[str, tuple[OptionHelp, ...]], ...] = (
             ("clip-after", "Time after the event in a clip.", {}),
             ("max-clips", "Maximum number of clips; the oldest are deleted.", {}),
             ("clips-size", "Maximum size of all clips.", {}),
+            (
+                "drift-frames",
+                "Folder for frames of a drift that are worth labelling, as a COCO dataset with what the model said (--drift).",
+                {},
+            ),
+            ("max-drift-frames", "Maximum number of these frames.", {}),
+            ("drift-frames-size", "Maximum size of these frames.", {}),
             (
                 "mqtt",
                 "Publish results, events and state to mqtt[s]://user@host/topic?qos=1&send=events,results&every=1&ca=FILE; the password "

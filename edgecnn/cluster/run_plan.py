@@ -54,6 +54,7 @@ def check_config(config: RunConfig) -> None:
     for camera in config.cameras:
         given += [f"--{name}" for name in _OUTPUTS if getattr(camera.outputs, name) is not None]
         given += ["--show"] if camera.show else []
+        given += ["--drift"] if camera.analytics.drift is not None else []
     if given:
         raise InputError(f"{given[0]} does not work with --ray", "leave it out, or run on one machine")
     if len({(str(camera.model), camera.card, camera.require_signature) for camera in config.cameras}) > 1:

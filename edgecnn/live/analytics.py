@@ -29,16 +29,18 @@ def build_steps(
     *,
     shown: float = SHOWN_SCORE,
     gallery: GalleryStep | None = None,
+    drift: Step | None = None,
 ) -> list[Step]:
     """Build the steps of one camera in order; ``shown`` is the lowest score of a box that is shown, ``gallery`` names embeddings.
 
+    ``drift`` comes first, as it compares what the model itself said.
     The filter of a viewer comes last, so that it changes the display and not the counts. Raises ``InputError`` for a class that
     the model does not have, and ``MissingExtraError`` if tracking needs a package that is not installed.
     """
     from edgecnn.runtime.steps.class_filter import ClassFilter
     from edgecnn.runtime.steps.clock import clock_of
 
-    clock, anchor, steps = clock_of(source), config.anchor, list[Any]()
+    clock, anchor, steps = clock_of(source), config.anchor, list[Any]([] if drift is None else [drift])
     if config.tracks:
         from edgecnn.runtime.steps.tracker import Tracker  # here and below: unused steps must not lengthen the cold start
 
@@ -119,7 +121,9 @@ def build_regions(config: AnalyticsConfig, card: ModelCard) -> RegionInference |
 
 def lowest_score(config: AnalyticsConfig, shown: float) -> float:
     """Return the score threshold of the model: tracking also uses boxes with scores below the shown ones."""
-    return min(WEAK_TRACK_SCORE, shown) if config.tracks else shown
+    # drift is measured on the boxes that a reference profile counts, whatever is shown
+    compared = shown if config.drift is None else min(shown, SHOWN_SCORE)
+    return min(WEAK_TRACK_SCORE, compared) if config.tracks else compared
 
 
 def _track_options(shown: float, buffer_s: float) -> TrackOptions:

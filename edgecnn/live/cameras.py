@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.sinks.shared_sink import SharedSink
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.view.live_view import LiveView
+    from edgecnn.trust.drift.step import DriftStep
     from edgecnn.types import Event, Result
 
 
@@ -51,6 +52,7 @@ class ActiveCamera:
     sinks: list[SharedSink] = field(default_factory=list)
     window: Sink | None = None
     camera: CameraStream | None = None
+    drift: DriftStep | None = None
 
     @property
     def model_file(self) -> Path:
@@ -62,9 +64,9 @@ class ActiveCameras:
     """Manages the cameras of a run: ``active`` by name, and ``removed``.
 
     ``several``: the run has, or may get, more than one camera. ``say`` is called with a line if an output fails, ``warn`` if the
-    results of a model can't be right. ``models`` loads the models, and ``open_source`` the source of a camera. Use it as a
-    context manager, which closes outputs and models. ``lock`` protects ``active``: results arrive in the thread of the caller, a
-    changed cameras file in another thread.
+    results of a model can't be right, ``tell`` with other lines. ``models`` loads the models, and ``open_source`` the source of a
+    camera. Use it as a context manager, which closes outputs and models. ``lock`` protects ``active``: results arrive in the thread of
+    the caller, a changed cameras file in another thread.
     """
 
     def __init__(
@@ -74,13 +76,14 @@ class ActiveCameras:
         several: bool,
         say: Callable[[str], None],
         warn: Callable[[str], None] = no_warning,
+        tell: Callable[[str], None] = no_warning,
         models: ModelLoader | None = None,
         open_source: SourceOpener | None = None,
     ) -> None:
         from edgecnn.live.outputs import Outputs
         from edgecnn.runtime.pipeline.controls import Controls
 
-        self._config, self._several, self._warn = config, several, warn
+        self._config, self._several, self._warn, self._tell = config, several, warn, tell
         self.lock = threading.RLock()
         self.active: dict[str, ActiveCamera] = {}
         self.removed: list[ActiveCamera] = []
@@ -244,6 +247,7 @@ class ActiveCameras:
 
     def _built(self, config: CameraConfig, source: Source, predictor: Predictor, shown: float) -> ActiveCamera:
         from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps, check_analytics
+        from edgecnn.live.drift import build_drift
         from edgecnn.runtime.draw.painter import Painter
         from edgecnn.runtime.draw.shared_painter import SharedPainter
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
@@ -252,12 +256,13 @@ class ActiveCameras:
         labels = predictor.card.labels
         check_analytics(config.analytics, predictor.card)
         gallery = build_gallery(config.analytics, predictor, self._warn)
+        drift = build_drift(config.analytics.drift, predictor.path, predictor.card, source, config.name, self._tell)
         setup = CameraSetup(
             name=config.name,
             source=source,
             predictor=predictor,
             policy=config.policy,
-            steps=build_steps(config.analytics, labels, source, self.controls, shown=shown, gallery=gallery),
+            steps=build_steps(config.analytics, labels, source, self.controls, shown=shown, gallery=gallery, drift=drift),
             gate=build_gate(config.analytics, source),
             every=config.every,
             max_fps=config.max_fps,
@@ -265,8 +270,9 @@ class ActiveCameras:
             # The autotuner may have selected another number of requests than the default of the run.
             workers=predictor.backend.concurrency if self.models.autotunes else None,
             strategy=build_regions(config.analytics, predictor.card),
+            drift=None if drift is None else drift.status,
         )
-        return ActiveCamera(config, setup, predictor, SharedPainter(Painter(labels)), shown)
+        return ActiveCamera(config, setup, predictor, SharedPainter(Painter(labels)), shown, drift=drift)
 
     def _remove(self, name: str) -> None:
         assert self.multi_camera is not None
@@ -294,6 +300,7 @@ class ActiveCameras:
             live=is_live(config, source),
             several=self._several,
             source=config.source,
+            drift=camera.drift,
         )
         if config.show:
             from edgecnn.runtime.sinks.window import WindowSink

@@ -92,7 +92,8 @@ class AnalyticsConfig(Checked):
     that are inferred one by one. ``motion``: run inference only while there is motion. ``gallery``: folder of images whose
     names an embedding model gives to what it sees; below ``match_threshold`` (cosine similarity, None: that of the card) it is
     unknown. ``vectors``: results hold the vectors even with a gallery. ``class_score``:
-    a classifier's class with at least this score for ``class_hold_s`` seconds is an event. Coordinates are pixels, or fractions of
+    a classifier's class with at least this score for ``class_hold_s`` seconds is an event. ``drift``: compare with the reference profile of
+    the model (0, or "card"), or with what is learnt in these seconds. Coordinates are pixels, or fractions of
     width and height (see ``parse_line``, ``parse_zone``).
     """
 
@@ -111,6 +112,7 @@ class AnalyticsConfig(Checked):
     vectors: bool = option(False, p.Flag())
     class_score: float | None = option(None, p.Number(least=0, most=1))
     class_hold_s: float = option(0.5, p.Seconds(least=0))
+    drift: float | None = option(None, p.DriftReference())
 
     @property
     def tracks(self) -> bool:
@@ -147,6 +149,9 @@ class OutputConfig(Checked):
     mqtt: str | None = option(None, p.Text("URL"))
     webhook: str | None = option(None, p.Text("URL"))
     webhook_on: tuple[str, ...] | None = option(None, p.EventKinds())
+    drift_frames: str | None = option(None, p.Text("DIR"))
+    max_drift_frames: int = option(100, p.Integer(least=1))
+    drift_frames_size_bytes: int = option(100 * 10**6, p.Bytes())
 
     @property
     def to_stdout(self) -> bool:
@@ -200,6 +205,8 @@ class CameraConfig(Checked):
             raise InputError("--no-track contradicts --line and --zone", "leave --no-track out")
         if self.analytics.gallery is None and (self.analytics.match_threshold is not None or self.analytics.vectors):
             raise InputError("--match-threshold and --vectors do nothing without --gallery", "add --gallery DIR")
+        if self.outputs.drift_frames is not None and self.analytics.drift is None:
+            raise InputError("--drift-frames does nothing without --drift", "add --drift, or leave --drift-frames out")
         for name, needed in _NEEDS.items():
             if getattr(self.outputs, name) is not None and not any(getattr(self.outputs, other) for other in needed):
                 options = " or ".join(f"--{option_name(other)}" for other in needed)

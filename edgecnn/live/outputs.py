@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.sinks.queue import QueuedSink
     from edgecnn.runtime.sinks.records import Recorder
     from edgecnn.runtime.sinks.shared_sink import SharedSink
+    from edgecnn.trust.drift.step import DriftStep
 
 # What the model of an output has to be: the property of its task, and a name for such a model.
 _NEEDS: Mapping[str, tuple[str, str]] = {
@@ -34,6 +35,7 @@ class OutputCamera:
 
     ``title`` and ``fps`` are those of the source. ``live``: the policy is "latest". ``several``: the run has, or may get, more
     cameras. ``task`` is that of the model: detect, classify or regress. ``source`` is the address of the source.
+    ``drift`` watches it, None where it is not watched.
     """
 
     name: str
@@ -45,6 +47,7 @@ class OutputCamera:
     several: bool = False
     task: str = "detect"
     source: str = ""
+    drift: DriftStep | None = None
 
 
 class Outputs:
@@ -270,6 +273,16 @@ def _clips(request: _Request) -> Sink:
     return EventClipsSink(Path(request.target), camera.painter, options, fps=camera.fps, realtime=camera.live)
 
 
+def _drift_frames(request: _Request) -> Sink:
+    from edgecnn.trust.drift.frames_sink import DriftFramesSink
+
+    config, camera, drift = request.config, request.camera, request.camera.drift
+    assert drift is not None  # --drift-frames needs --drift
+    drift.keeps_evidence = True
+    folder = Path(request.target) / camera.name if camera.several else Path(request.target)
+    return DriftFramesSink(folder, drift, camera.labels, most=config.max_drift_frames, most_bytes=config.drift_frames_size_bytes)
+
+
 def _mqtt(request: _Request) -> Sink:
     from edgecnn.runtime.sinks.network.mqtt import MqttAddress, MqttSink
 
@@ -293,6 +306,7 @@ _MAKERS = {
     "npy": _Maker(_npy, folder=True),
     "events": _Maker(_events, shared=True, events_only=True),
     "clips": _Maker(_clips, image=True, folder=True, capacity=64),
+    "drift_frames": _Maker(_drift_frames, image=True, folder=True, capacity=16),
     "mqtt": _Maker(_mqtt, shared=True, file=False, capacity=1000),
     "webhook": _Maker(_webhook, shared=True, events_only=True, file=False, capacity=1000),
 }

@@ -20,6 +20,7 @@ from edgecnn.runtime.event_kinds import EVENT_KINDS
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _MOST_SECONDS = 1e9  # no clock or lock takes much more
+_LEAST_LEARNING_S = 60.0  # less of a camera says nothing about what is usual
 # Decimal units, as disks and cameras give sizes.
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -106,6 +107,26 @@ class Flag(Parser):
         if not isinstance(value, bool):
             raise InputError(f"{value!r} is neither true nor false", "write true or false")
         return value
+
+
+class DriftReference(Parser):
+    """Parses what a camera is compared with, as the seconds to learn it: "card" is 0, learn:10m is 600."""
+
+    metavar = "[card|learn:TIME]"
+
+    def _parse(self, value: Any) -> float:
+        if value in ("card", True) or (isinstance(value, float) and not value):
+            return 0.0
+        if isinstance(value, float):
+            return float(Seconds(least=_LEAST_LEARNING_S)(value))
+        kind, _, time = str(value).partition(":")
+        if kind != "learn" or not time:
+            raise InputError(f"{value!r} is neither card nor learn:TIME", "write card, or a time to learn in such as learn:10m")
+        return float(Seconds(least=_LEAST_LEARNING_S)(time))
+
+    def text(self, value: Any) -> str:
+        """Format as on the command line."""
+        return f"learn:{value:g}s" if value else "card"
 
 
 class Number(Parser):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from edgecnn.live.config import LogForm
 from edgecnn.live.log import JsonLog, is_json
-from edgecnn.runtime.event_kinds import CAMERA_EVENTS
+from edgecnn.runtime.event_kinds import CAMERA_EVENTS, DRIFT_EVENTS
 
 if TYPE_CHECKING:
     from edgecnn.live.cameras import ActiveCamera
@@ -90,6 +90,8 @@ class Reporter:
         elif event.kind in CAMERA_EVENTS and (several or event.kind != "camera-failed"):
             details = ", ".join(str(value) for value in event.details.values())
             self._printer.note(f"{event.camera}: {event.kind.replace('-', ' ')}{f': {details}' if details else ''}")
+        elif event.kind in DRIFT_EVENTS:
+            self._printer.note(f"{event.camera}: {event.kind.replace('-', ' ')}: {event.details.get('text', '')}")
 
     def result(self, result: Result, active: ActiveCamera) -> None:
         """Print the prediction for an image, unless an output writes to standard output."""

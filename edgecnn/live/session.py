@@ -133,6 +133,7 @@ class Session:
             several=self._several,
             say=self._say_output,
             warn=self._warn,
+            tell=self._tell,
             models=self._models,
             open_source=self._open_source,
         ) as cameras:
@@ -238,6 +239,9 @@ class Session:
 
     def _warn(self, text: str) -> None:
         self._reporter.say("model", f"warning: {text}", "warning", {"text": text})
+
+    def _tell(self, text: str) -> None:
+        self._reporter.say("note", text, values={"text": text})
 
     def _say_output(self, text: str) -> None:
         self._reporter.say("output", f"warning: {text}", "warning", {"text": text})

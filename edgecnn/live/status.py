@@ -76,7 +76,8 @@ class StatusLine(Screen):
         if not counts.captured and camera.state in ("waiting", "live"):
             return f"waiting for {camera.source.name}"
         state = "" if camera.state == "live" else f"{camera.state}{why} · "
-        return state + _rates([interval])
+        drifted = " · drift" if camera.drift is not None and camera.drift.state == "drifted" else ""
+        return state + _rates([interval]) + drifted
 
     def _since(self, camera: CameraStream) -> tuple[float, FrameCounts, FrameCounts, DurationHistogram]:
         """Return seconds since the previous line, the counts then and now, and the frame ages in between."""

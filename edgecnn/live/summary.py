@@ -13,6 +13,7 @@ from edgecnn.runtime.pipeline.statistics import Stats
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.predictor import Trial
+    from edgecnn.runtime.pipeline.drift_status import DriftStatus
     from edgecnn.runtime.sinks.queue import QueueCounts
     from edgecnn.runtime.sources import Failure
 
@@ -41,6 +42,7 @@ class CameraSummary:
     outputs: Mapping[str, OutputSummary]
     notes: tuple[str, ...]
     failures: tuple[Failure, ...]
+    drift: DriftStatus | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON document of --stats for this camera."""
@@ -57,6 +59,7 @@ class CameraSummary:
                 name: asdict(output.counts) | {"state": output.state, "detail": output.detail}
                 for name, output in self.outputs.items()
             },
+            **({} if self.drift is None else {"drift": self.drift.to_json()}),
             "notes": list(self.notes),
             "failures": [{"name": failure.name, "reason": failure.reason} for failure in self.failures],
         }
@@ -106,6 +109,7 @@ def _camera_summary(active: ActiveCamera) -> CameraSummary:
         outputs={sink.name: OutputSummary(sink.counts, sink.state, sink.detail) for sink in active.sinks},
         notes=(*source.notes, *model_notes(active)),
         failures=tuple(source.failures),
+        drift=active.camera.drift,
     )
 
 

@@ -71,6 +71,14 @@ class Classify(Task[Classes]):
         """The three best classes."""
         return [", ".join(f"{label_of(labels, index)} {prediction.score[index]:.2f}" for index in best(prediction, SHOWN))]
 
+    def measures(self, prediction: Classes, pixels: int) -> dict[str, float]:
+        """The highest score."""
+        return {"score": float(prediction.score.max())} if len(prediction.score) else {}
+
+    def said(self, prediction: Classes) -> tuple[int, ...]:
+        """The class with the highest score."""
+        return (prediction.top1,) if len(prediction.score) else ()
+
     def confidence(self, prediction: Classes) -> float:
         """The highest score."""
         return float(prediction.score.max(initial=0.0))

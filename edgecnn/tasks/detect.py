@@ -97,6 +97,22 @@ class Detect(Task[Detections]):
         """The highest score."""
         return float(prediction.score.max(initial=0.0))
 
+    def measures(self, prediction: Detections, pixels: int) -> dict[str, float]:
+        """The number of boxes, their mean score, and the root of their mean share of the image."""
+        if not len(prediction):
+            return {"boxes": 0.0}
+        left, top, right, bottom = prediction.xyxy.T
+        share = float(((right - left) * (bottom - top)).mean()) / pixels
+        return {"boxes": float(len(prediction)), "score": float(prediction.score.mean()), "box size": max(share, 0.0) ** 0.5}
+
+    def said(self, prediction: Detections) -> tuple[int, ...]:
+        """The class of each box."""
+        return tuple(prediction.class_id.tolist())
+
+    def at_least(self, prediction: Detections, score: float) -> Detections:
+        """The boxes with at least that score."""
+        return prediction[prediction.score >= score]
+
     def to_arrays(self, prediction: Detections) -> dict[str, Array]:
         """``boxes`` (n, 6) float32: corners, score, class; (n, 11) with the rotated boxes."""
         rows = np.column_stack([prediction.xyxy, prediction.score, prediction.class_id])

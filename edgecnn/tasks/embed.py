@@ -14,7 +14,7 @@ from edgecnn.tasks.classify import is_row, row_size
 from edgecnn.tasks.interface import Accumulator, Picker, Task
 from edgecnn.tasks.text import rounded
 from edgecnn.tasks.wrong import wrong_outputs, wrong_task
-from edgecnn.types import Array, Embedding, Neighbour, Tensors, TensorSpec
+from edgecnn.types import Array, Embedding, Float32, Neighbour, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from edgecnn.metrics.classmap import ClassMap
@@ -53,6 +53,10 @@ class Embed(Task[Embedding]):
         # two vectors of zeros have the same (no) direction
         cosine = float(expected.vector @ got.vector) if expected.vector.any() or got.vector.any() else 1.0
         return Agreement(int(cosine >= tolerance.cosine), 1, (max(1 - cosine, 0.0),))
+
+    def direction(self, prediction: Embedding) -> Float32 | None:
+        """The vector; None where it has no direction."""
+        return prediction.vector if prediction.vector.any() else None
 
     def record(self, prediction: Embedding, labels: Sequence[str]) -> dict[str, Any]:
         """Name, similarity and neighbours where there is a gallery, and the vector unless it is not written."""

@@ -139,6 +139,25 @@ class Task(ABC, Generic[P]):
         """How certain the model is, from 0 to 1, to choose a telling image; 0 where it does not say."""
         return 0.0
 
+    def measures(self, prediction: P, pixels: int) -> dict[str, float]:
+        """Numbers that describe what was said of an image of ``pixels`` pixels, by name, to compare a stream with a dataset; {} for none.
+
+        A number that this image does not have, such as the mean score of no boxes, is left out.
+        """
+        return {}
+
+    def said(self, prediction: P) -> tuple[int, ...]:
+        """The classes of its parts, one for each part; () where it names none."""
+        return ()
+
+    def direction(self, prediction: P) -> Float32 | None:
+        """The vector (D,) of length 1 by which the model describes the image; None where it gives none."""
+        return None
+
+    def at_least(self, prediction: P, score: float) -> P:
+        """The prediction without parts that score below ``score``; unchanged where a score leaves nothing out."""
+        return prediction
+
     def smoothed(self, prediction: P, average: Callable[[Float32], Float32]) -> P:
         """The prediction with its numbers averaged over time by ``average``; unchanged where that makes no sense."""
         return prediction

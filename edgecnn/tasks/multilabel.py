@@ -74,6 +74,15 @@ class MultiLabel(Task[LabelScores]):
         named = [f"{label_of(labels, index)} {prediction.score[index]:.2f}" for index in found[:SHOWN]]
         return [", ".join(named + ([f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else [])) or "no label"]
 
+    def measures(self, prediction: LabelScores, pixels: int) -> dict[str, float]:
+        """The number of labels that apply, and their mean score."""
+        chosen = prediction.score[prediction.chosen]
+        return {"labels": float(len(chosen)), **({"score": float(chosen.mean())} if len(chosen) else {})}
+
+    def said(self, prediction: LabelScores) -> tuple[int, ...]:
+        """The labels that apply."""
+        return tuple(np.flatnonzero(prediction.chosen).tolist())
+
     def confidence(self, prediction: LabelScores) -> float:
         """The highest score."""
         return float(prediction.score.max(initial=0.0))

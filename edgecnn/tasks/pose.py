@@ -91,6 +91,15 @@ class Pose(Task[Poses]):
         lines += [f"  and {more} more with lower scores"] if more > 0 else []
         return [_objects(len(order)), *lines]
 
+    def measures(self, prediction: Poses, pixels: int) -> dict[str, float]:
+        """The number of objects, and their mean score."""
+        scored = {"score": float(prediction.score.mean())} if len(prediction) else {}
+        return {"objects": float(len(prediction)), **scored}
+
+    def at_least(self, prediction: Poses, score: float) -> Poses:
+        """The objects with at least that score."""
+        return prediction[prediction.score >= score]
+
     def confidence(self, prediction: Poses) -> float:
         """The highest score."""
         return float(prediction.score.max(initial=0.0))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edgecnn.metrics.score import Score
     from edgecnn.parity import Agreement, Tolerance
 
+MEASURED = 10  # values whose distribution is compared
 NAMED = 4  # values in a headline
 
 
@@ -68,6 +69,10 @@ class Regress(Task[Values]):
     def text(self, prediction: Values, labels: Sequence[str]) -> list[str]:
         """All values in one line."""
         return [_named(prediction.value, labels)]
+
+    def measures(self, prediction: Values, pixels: int) -> dict[str, float]:
+        """The values, up to ten of them."""
+        return {f"value {index}": value for index, value in enumerate(prediction.value[:MEASURED].tolist())}
 
     def smoothed(self, prediction: Values, average: Callable[[Float32], Float32]) -> Values:
         """The average of the values."""

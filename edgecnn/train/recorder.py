@@ -17,6 +17,8 @@ from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
 from edgecnn.metrics import Score
 from edgecnn.models import save_checkpoint
+from edgecnn.reference_profile.collect import LEAST_IMAGES, collect, evenly
+from edgecnn.reference_profile.profile import PROFILE_KEY, takes_images
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import evaluate
 from edgecnn.train import plots, provenance
@@ -26,6 +28,7 @@ from edgecnn.train.hooks import TrainHooks
 from edgecnn.train.predict import EagerPredictor, one_thread, scoring_card
 
 CHECKPOINT, SCORES = "model.safetensors", "scores.json"
+_ENOUGH, _PROFILE_IMAGES = 100, 300  # images of the reference profile: least of a held-out part, and most
 REDRAW_S = 20.0  # between two drawings of the curves: a plot takes as long as an epoch of a tiny network
 
 
@@ -40,6 +43,7 @@ class TrainRecorder:
     hooks: TrainHooks = field(default_factory=TrainHooks)
     _epoch_started: float = field(default_factory=time.perf_counter)
     _drawn: float = field(default_factory=time.perf_counter)
+    _profile: dict[str, Any] = field(default_factory=dict)
 
     def after_epoch(self, model: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
         """Evaluate, report one line, draw the curves; returns the numbers to add to the history."""
@@ -72,10 +76,24 @@ class TrainRecorder:
         self.card = find(self.card.task).tuned(self.card, score.values)
         part = "test" if self.data.test else "val" if self.config.val else "held out"
         self.say(f"{score.primary_title} {score.primary:.4f} on {counted(score.n, 'image')} of {dataset.name} ({part})")
+        self._profile = self._measured(model)
         self._write(model, history, {"data": dataset.name, "part": part, "n": score.n, **score.values})
         record = {"part": part, **score.to_dict()}
         write_file(self.config.out / SCORES, dump_json(record, indent=1))
         self._plot(score, part)
+
+    def _measured(self, model: nn.Module) -> dict[str, Any]:
+        """The reference profile for `edgecnn run --drift`, {} of too few images.
+
+        Of held-out images where there are enough: on those of the training the scores of the model are too good.
+        """
+        held_out = [dataset for dataset in (self.data.val, self.data.test) if dataset is not None and len(dataset) >= _ENOUGH]
+        dataset = for_task([*held_out, *self.data.train][0], self.card)
+        if not takes_images(self.card) or len(dataset) < LEAST_IMAGES:
+            return {}
+        images = (dataset.samples[place].read() for place in evenly(len(dataset), _PROFILE_IMAGES))
+        with one_thread():
+            return {PROFILE_KEY: collect(images, EagerPredictor(model, self.card), "training", dataset.name).to_record()}
 
     def _plot(self, score: Score, part: str) -> None:
         folder, name = self.config.out, self.card.name
@@ -107,6 +125,7 @@ class TrainRecorder:
             "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),
             "history": [{key: round(value, 6) for key, value in row.items()} for row in history],
             "scores": scores,
+            **self._profile,
             **self.hooks.record,
             **provenance.versions(),
         }

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.card import ACCEPTED, CARD_KEY, ModelCard
-from edgecnn.errors import InputError
+from edgecnn.errors import ArtifactError, InputError
 from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.integrity.sections import PREFIX
+from edgecnn.reference_profile.profile import PROFILE_KEY, profile_of
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -120,7 +121,8 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("image", "" if pre.tensors else f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
         ("decoder", " ".join([card.decode.name, _options(card.decode.options)]).strip()),
         ("precision", card.precision),
-        ("calibration", _options(card.calibration)),
+        ("calibration", _options({key: value for key, value in card.calibration.items() if key != PROFILE_KEY})),
+        ("profile", _profile(card)),
         ("model", _options(card.model)),
         ("weights", f"sha256 {card.sha256[:16]}" if card.sha256 else ""),
         ("source", card.source_commit),
@@ -140,6 +142,15 @@ def _parity_rows(parity: Mapping[str, Any]) -> list[tuple[str, str]]:
         text = f"{got['metric']} {got['artifact'] * 100:.2f}, PyTorch {got['pytorch'] * 100:.2f}, on {got['n']:,} images of {got['data']}"
         rows.append(("accuracy", text))
     return rows
+
+
+def _profile(card: ModelCard) -> str:
+    """What a stream is compared with by --drift."""
+    try:
+        profile = profile_of(card, "the card")
+    except ArtifactError as error:
+        return error.problem
+    return "" if profile is None else f"{profile.images:,} images of {profile.source} ({profile.data}), for --drift"
 
 
 def _labels(labels: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 
 from edgecnn.errors import SourceError
 from edgecnn.runtime.pipeline.controls import Controls
+from edgecnn.runtime.pipeline.drift_status import DriftStatus
 from edgecnn.runtime.pipeline.frame_sampler import FrameSampler
 from edgecnn.runtime.pipeline.ledger import Ledger
 from edgecnn.runtime.pipeline.mailbox import Closed
@@ -49,7 +50,8 @@ class CameraSetup:
     means latest for a live source. ``every``, ``max_fps`` and ``gate`` choose the frames that are inferred (see ``FrameSampler``).
     Results older than ``max_age_ms`` milliseconds are counted in ``late``. ``workers`` is the number of frames that the predictor
     infers at once, where this camera is the first to use it; None: as the ``MultiCamera`` says. ``strategy`` replaces the inference
-    on the whole frame, for example by one per tile (see ``RegionInference``); it is called by several threads.
+    on the whole frame, for example by one per tile (see ``RegionInference``); it is called by several threads. ``drift`` says whether
+    the camera left what its model knows, where that is watched.
     """
 
     name: str
@@ -63,6 +65,7 @@ class CameraSetup:
     gate: Callable[[Image], bool] | None = None
     workers: int | None = None
     strategy: InferStrategy | None = None
+    drift: Callable[[], DriftStatus] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,11 @@ class CameraStream:
     def paused(self) -> bool:
         """Whether it is paused by ``Controls``."""
         return self.name in self._controls.setting.paused
+
+    @property
+    def drift(self) -> DriftStatus | None:
+        """Whether it left what its model knows; None where that is not watched."""
+        return None if self.setup.drift is None else self.setup.drift()
 
     def stats(self) -> Stats:
         """What was measured so far."""

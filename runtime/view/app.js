@@ -364,7 +364,7 @@ function showEvents() {
     when.dateTime = at.toISOString();
     when.textContent = at.toLocaleTimeString("en-GB");
     more.className = "more";
-    more.textContent = Object.entries(event.details).map(detail).join(",");
+    more.textContent = event.details.text ? ` ${event.details.text}` : Object.entries(event.details).map(detail).join(",");
     what.append([state.cameras.length > 1 ? event.camera : "", event.kind.replaceAll("-", " ")].filter(Boolean).join(": "), more);
     item.append(when, what);
     $("events").prepend(item);

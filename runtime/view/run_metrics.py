@@ -182,7 +182,7 @@ class RunMetrics:
             "max_age_ms": camera.setup.max_age_ms,
             "size_px": None if latest is None else list(latest.frame.image.shape[1::-1]),
             "summary": "" if latest is None else _headline(latest.prediction, self.context.labels.get(name, ())),
-            "counts": [] if latest is None else [counts_text(overlay) for overlay in latest.overlays],
+            "counts": [] if latest is None else [*(counts_text(overlay) for overlay in latest.overlays), *_drift(camera)],
             "points": [point for point in track.points if point["tick"] > tick],
         }
 
@@ -267,6 +267,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _drift(camera: MonitoredCamera) -> list[str]:
+    """What is known of the drift of a camera, in one line; nothing where it is not watched."""
+    status = getattr(camera, "drift", None)
+    return [] if status is None else [status.text]
 
 
 def _source_name(camera: MonitoredCamera) -> str:

@@ -203,7 +203,8 @@ def _event_rows(events: Sequence[dict[str, Any]], most: int, *, single: bool) ->
     rows = []
     for event in list(reversed(events))[:most]:
         at = time.strftime("%H:%M:%S", time.localtime(event["unix_time_s"]))
-        details = ", ".join(f"{key} {value}" for key, value in event["details"].items())
+        told = event["details"].get("text")  # events of drift say it in one line
+        details = told or ", ".join(f"{key} {value}" for key, value in event["details"].items())
         place = "" if single or not event["camera"] else f"{event['camera']}: "
         rows.append((_clean(f"{at}  {place}{event['kind'].replace('-', ' ')}  {details}"), _DIM))
     return rows

@@ -7,6 +7,9 @@ edgecnn_results_late_total{camera}                 results older than the camera
 edgecnn_frame_age_seconds{camera,quantile}         capture to result: p50, p90, p99, with _count and _sum
 edgecnn_stage_seconds{camera,stage,quantile}       processing time of a stage, in the same way
 edgecnn_camera_state{camera,state}                 1 for the current state, 0 for all others
+edgecnn_drift{camera}                              1 while the camera is out of what its model knows (--drift)
+edgecnn_drift_deviations{camera,measure}           where a measure lies in the reference, in standard deviations
+edgecnn_drifts_total{camera}                       drifts so far
 edgecnn_output_items_total{output,fate}            results and events: written, dropped, failed
 edgecnn_output_queue_items{output}                 results and events in the queue
 edgecnn_output_up{output}                          1 while it works
@@ -24,6 +27,7 @@ from typing import Any, Protocol, get_args
 import edgecnn
 from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.camera_stream import CameraState
+from edgecnn.runtime.pipeline.drift_status import DriftStatus
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.pipeline.statistics import DurationSummary, Stats
 from edgecnn.runtime.sinks.queue import QueueCounts
@@ -40,6 +44,9 @@ class MeasuredCamera(Protocol):
 
     @property
     def state(self) -> CameraState: ...  # noqa: D102
+
+    @property
+    def drift(self) -> DriftStatus | None: ...  # noqa: D102
 
     def stats(self) -> Stats: ...  # noqa: D102
 
@@ -93,7 +100,15 @@ class PrometheusMetrics:
         info = GaugeMetricFamily("edgecnn_build_info", "The version of edgecnn.", labels=["version"])
         info.add_metric([edgecnn.__version__], 1)
         cameras = {name: (camera.state, camera.stats()) for name, camera in dict(self._cameras()).items()}
-        return [info, *_frames(cameras), *_clocks(cameras), _states(cameras), *_outputs(list(self._outputs()))]
+        drifts = {name: status for name, camera in dict(self._cameras()).items() if (status := camera.drift) is not None}
+        return [
+            info,
+            *_frames(cameras),
+            *_clocks(cameras),
+            _states(cameras),
+            *_drifts(drifts),
+            *_outputs(list(self._outputs())),
+        ]
 
 
 Readings = Mapping[str, tuple[str, Stats]]
@@ -146,6 +161,25 @@ def _states(cameras: Readings) -> Any:
         for other in CAMERA_STATES:
             family.add_metric([name, other], float(other == state))
     return family
+
+
+def _drifts(cameras: Mapping[str, DriftStatus]) -> Iterable[Any]:
+    """Metrics of the cameras that are watched; none where no camera is."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    if not cameras:
+        return ()
+    now = GaugeMetricFamily("edgecnn_drift", "1 while the camera is out of what its model knows.", labels=["camera"])
+    far = GaugeMetricFamily(
+        "edgecnn_drift_deviations", "Where a measure lies in the reference, in standard deviations.", labels=["camera", "measure"]
+    )
+    count = CounterMetricFamily("edgecnn_drifts", "Drifts so far.", labels=["camera"])
+    for name, status in cameras.items():
+        now.add_metric([name], float(status.state == "drifted"))
+        count.add_metric([name], status.episodes)
+        for measure, position in status.positions.items():
+            far.add_metric([name, measure], position)
+    return now, far, count
 
 
 def _outputs(outputs: list[MeasuredOutput]) -> Iterable[Any]:

@@ -15,6 +15,7 @@ import pytest
 
 from edgecnn.errors import InputError, MissingExtraError
 from edgecnn.runtime.pipeline.camera_stream import CameraState
+from edgecnn.runtime.pipeline.drift_status import DriftStatus
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.pipeline.statistics import DurationHistogram, Stats
 from edgecnn.runtime.sinks.network.prometheus import CAMERA_STATES, MetricsServer, PrometheusMetrics
@@ -31,6 +32,7 @@ class Camera:
 
     state: CameraState
     ages: tuple[float, ...] = ()
+    drift: DriftStatus | None = None
 
     def stats(self) -> Stats:
         age = DurationHistogram()
@@ -104,6 +106,17 @@ def test_the_numbers_of_cameras_and_outputs(server: MetricsServer) -> None:
     }
     assert fates == {"written": 2, "dropped": 0, "failed": 1}
     assert value("process_resident_memory_bytes") > 1e6
+
+
+def test_a_camera_that_is_watched_for_drift() -> None:
+    status = DriftStatus("drifted", "drift: brightness 9", "500 images", positions={"brightness": -4.5}, episodes=2)
+    metrics = PrometheusMetrics(lambda: {"door": Camera("live", drift=status), "hall": Camera("live")}, list)
+    found = {key: value for key, value in samples(metrics.page()[0].decode()).items() if key[0].startswith("edgecnn_drift")}
+    assert found == {
+        ("edgecnn_drift", (("camera", "door"),)): 1.0,
+        ("edgecnn_drift_deviations", (("camera", "door"), ("measure", "brightness"))): -4.5,
+        ("edgecnn_drifts_total", (("camera", "door"),)): 2.0,
+    }
 
 
 def test_openmetrics_where_it_is_asked_for(server: MetricsServer) -> None:

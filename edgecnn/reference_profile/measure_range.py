@@ -1,0 +1,91 @@
+"""The distribution of one measure over the images of a reference, and how unusual a value is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from edgecnn.types import Array
+
+LEVELS = (0.0, 0.005, 0.01, 0.025, *(round(0.05 * step, 2) for step in range(1, 20)), 0.975, 0.99, 0.995, 1.0)
+FARTHEST = 8.0  # deviations: what lies beyond is not told apart
+_NORMAL = NormalDist()
+_USUAL_RANGE = (0.1, 0.9)
+
+# The smallest deviation that counts: where a reference varies less, a change of that size still means nothing to a network.
+_SMALLEST = {
+    "brightness": 4.0, "contrast": 3.0, "sharpness": 0.15, "saturation": 5.0, "warmth": 4.0, "tint": 2.5, "layout": 0.15,
+    "boxes": 0.4, "objects": 0.4, "labels": 0.4, "score": 0.04, "box size": 0.025, "classes": 0.3, "embedding": 0.03,
+}  # fmt: skip
+_SMALLEST_SHARE = 0.05  # of the median, for other measures
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRange:
+    """``values`` of a measure at the ``LEVELS`` of its distribution, among ``count`` independent images that have it.
+
+    Raises ``ValueError`` for values that do not rise.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    count: int
+    _known: tuple[Array, Array, Array] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values, np.float64)
+        if len(values) != len(LEVELS) or self.count < 1 or not np.isfinite(values).all() or (np.diff(values) < 0).any():
+            raise ValueError(f"the quantiles of {self.name} are not {len(LEVELS)} numbers that rise")
+        known, first = np.unique(values, return_index=True)
+        last = len(values) - 1 - np.unique(values[::-1], return_index=True)[1]
+        levels = np.asarray(LEVELS)
+        object.__setattr__(self, "_known", (known, levels[first], levels[last]))
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[float], independent: float = 1.0) -> MeasureRange:
+        """The distribution of ``values``, at least one, of which a share of ``independent`` counts as such."""
+        quantiles = np.quantile(np.asarray(values, np.float64), LEVELS)
+        return cls(name, tuple(float(f"{value:.6g}") for value in quantiles), max(round(len(values) * independent), 1))
+
+    @property
+    def median(self) -> float:
+        """The value in the middle."""
+        return self.values[LEVELS.index(0.5)]
+
+    @property
+    def usual(self) -> tuple[float, float]:
+        """The values between which 95 % of the images lie."""
+        return self.values[LEVELS.index(0.025)], self.values[LEVELS.index(0.975)]
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of a normal distribution with the same middle 80 %, at least the smallest one that counts."""
+        low, high = (self.values[LEVELS.index(level)] for level in _USUAL_RANGE)
+        return max((high - low) / (2 * _NORMAL.inv_cdf(_USUAL_RANGE[1])), self.smallest)
+
+    @property
+    def smallest(self) -> float:
+        """The smallest deviation that counts."""
+        return _SMALLEST.get(self.name, max(_SMALLEST_SHARE * abs(self.median), 1e-6))
+
+    def position(self, value: float) -> float:
+        """Where ``value`` lies, in standard deviations of the normal distribution of the same quantile, within ``FARTHEST``.
+
+        Beyond the values of the reference each ``deviation`` counts as one more.
+        """
+        known, first, last = self._known
+        # the middle of the levels that a repeated value has: counts of boxes are whole numbers
+        level = (float(np.interp(value, known, first)) + float(np.interp(value, known, last))) / 2
+        edge = 0.5 / (self.count + 1)
+        found = _NORMAL.inv_cdf(min(max(level, edge), 1 - edge))
+        found += (max(value - self.values[-1], 0.0) + min(value - self.values[0], 0.0)) / self.deviation
+        most = min(abs(value - self.median) / self.smallest, FARTHEST)
+        return min(max(found, -most), most)
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for the card."""
+        return {"n": self.count, "quantiles": list(self.values)}

@@ -1,0 +1,67 @@
+"""Chooses which frames of a drift are kept: few, different from each other, the newest of those that look alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecnn.types import Float32
+
+LEAST_GAP_S = 2.0  # between two frames that are kept
+_ALIKE = 0.05  # distance below which a frame shows nothing new
+_ALIKE_FOR_S = 600.0  # after this time it is kept all the same, in place of the older one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptFrame:
+    """A frame that is kept: the ``name`` of its file, ``at`` seconds, ``place`` (D,) and ``size`` in bytes.
+
+    ``place`` is empty for a frame of an earlier run.
+    """
+
+    name: str
+    at: float
+    place: Float32
+    size: int
+
+
+class FrameChoice:
+    """At most ``most`` frames of ``most_bytes`` in all; ``earlier`` are those of an earlier run, oldest first, which make room first."""
+
+    def __init__(self, most: int, most_bytes: int, earlier: list[KeptFrame] | None = None) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._kept = list(earlier or [])
+        self._last_at = -math.inf
+
+    def wants(self, at: float, place: Float32) -> bool:
+        """Whether a frame shows something that those kept do not show, or showed long ago."""
+        if 0 <= at - self._last_at < LEAST_GAP_S:
+            return False
+        near = [one for one in self._kept if one.place.shape == place.shape and distance(one.place, place) < _ALIKE]
+        return all(at - one.at > _ALIKE_FOR_S or at < one.at for one in near)
+
+    def add(self, frame: KeptFrame) -> list[str]:
+        """Keep a frame; the names of those that make room for it."""
+        self._last_at = frame.at
+        self._kept.append(frame)
+        removed = []
+        while len(self._kept) > 1 and (len(self._kept) > self._most or sum(one.size for one in self._kept) > self._most_bytes):
+            removed.append(self._kept.pop(self._least_telling()).name)
+        return removed
+
+    def _least_telling(self) -> int:
+        """The older one of the two frames that look most alike; before that, the oldest of an earlier run."""
+        own = [index for index, one in enumerate(self._kept) if one.place.size]
+        if len(own) < len(self._kept):
+            return next(index for index, one in enumerate(self._kept) if not one.place.size)
+        places = np.stack([one.place for one in self._kept])
+        gaps = np.linalg.norm(places[:, None] - places[None], axis=2)
+        gaps[np.tril_indices(len(gaps))] = math.inf
+        return int(np.unravel_index(int(gaps.argmin()), gaps.shape)[0])
+
+
+def distance(first: Float32, second: Float32) -> float:
+    """How different two frames are."""
+    return float(np.linalg.norm(first - second))
