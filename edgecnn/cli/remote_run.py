@@ -38,7 +38,6 @@ def run_remote(context: click.Context, place: RemotePlace, file: Path | None, va
         run = RemoteRun(
             place=place,
             words=words,
-            extras=frozenset({"openvino"} if str(values.get("engine") or "").startswith("openvino") else ()),
             variables=variables,
             port=_port(values["serve"]),
         )

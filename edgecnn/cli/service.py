@@ -90,6 +90,9 @@ def extras_of_run(run: tuple[str, ...]) -> tuple[str, ...]:
     """The extras that the model files and options need at run time, also those that a cameras file names."""
     run = (*run, *(line for word in run if word.endswith(".toml") for line in _lines(Path(word.rpartition("=")[2]))))
     named = {EXTRAS[suffix] for word in run if (suffix := Path(word).suffix.lower()) in EXTRAS}
+    from edgecnn.runtime.backends.engines import extras_of_options
+
+    named |= extras_of_options(run)
     named |= {"sign"} if any(word.startswith("--require-signature") for word in run) else set()
     return ("live", *sorted(named))
 

@@ -29,7 +29,11 @@ class RemotePlace:
 
     def runtime(self, board: RemoteBoard, extras: set[str], told: Told) -> BoardRuntime:
         """edgecnn on ``board``, installed if it is absent. Raises ``InputError``."""
-        return existing_runtime(board, self.python) if self.python else installed_runtime(board, extras, self.wheelhouse, told)
+        return (
+            existing_runtime(board, self.python, extras)
+            if self.python
+            else installed_runtime(board, extras, self.wheelhouse, told)
+        )
 
 
 class HostName(Protocol):
@@ -64,7 +68,7 @@ def benchmark_hosts(
 
     After Ctrl-C the last record holds what that board had complete, and an error.
     """
-    needed = extras | engine_extras(path for path in local_paths(words) if path.suffix != ".pub")
+    needed = extras | engine_extras((path for path in local_paths(words) if path.suffix != ".pub"), words)
     found = []
     for address in place.hosts:
         try:

@@ -59,6 +59,7 @@ def deploy(asked: Deployment, told: Told) -> Deployed:
         scope = _scope(asked, board)
         if asked.service:
             board.ask("check_systemd", scope=scope)
+        _settle_killed(board, asked, told)
         runtime = asked.place.runtime(board, set(asked.extras), told)
         return _Release(board, runtime, asked, scope, told).deploy()
 
@@ -68,6 +69,7 @@ def roll_back(asked: Deployment, told: Told) -> Deployed:
     (address,) = asked.place.hosts
     with RemoteBoard(address, asked.place.folder, told) as board:
         scope = _scope(asked, board)
+        _settle_killed(board, asked, told)
         found = board.ask("before", service=asked.name)
         told(f"{address}: {asked.name} goes back from version {found['current']} to {found['previous']}")
         port = int((found["record"] or {}).get("port") or asked.port)
@@ -86,12 +88,30 @@ def activated(board: RemoteBoard, asked: Deployment, scope: str, port: int, numb
     if problem is not None:
         raise board.refusal(problem)
     if end.exit_code:
-        raise BackendError(
-            f"{board.address}: the switch to version {number} ended with exit code {end.exit_code}", "try it again"
-        )
+        how = _settle(board, asked) or f"the switch to version {number} ended with exit code {end.exit_code}"
+        raise BackendError(f"{board.address}: the switch was ended from outside; {how}", "deploy again")
     answer = json.loads(said.decode().splitlines()[-1])
     start = f"{board.root}/services/{asked.name}/current/start"
     return Deployed(number, answer["previous"], start, bool(answer.get("linger", True)))
+
+
+def _settle_killed(board: RemoteBoard, asked: Deployment, told: Told) -> None:
+    """Undo a switch that was killed earlier, before anything else is done to the service. Raises ``InputError`` while one goes on."""
+    if board.ask("unsettled", service=asked.name)["number"] is not None:
+        told(f"{board.address}: {_settle(board, asked)}")
+
+
+def _settle(board: RemoteBoard, asked: Deployment) -> str:
+    """Let the release before a killed switch run again; what came of it."""
+    said = bytearray()
+    with RemoteJob(board, f"settle-{asked.name}") as job:
+        job.start(JobSpec(verb="settle", request={"service": asked.name}, lease_s=4 * asked.healthy_s + 300))
+        job.follow(lambda name, block: said.extend(block) if name == "stdout" else None)
+    problem = refusal_in(bytes(said))
+    if problem is not None:
+        raise board.refusal(problem)
+    lines = said.decode().splitlines()
+    return str(json.loads(lines[-1])["what"]) if lines else ""
 
 
 class _Release:

@@ -53,7 +53,7 @@ def run_on_board(run: RemoteRun, out: Print, told: Told, on_started: Callable[[C
     Raises ``InputError`` and what the run raised there.
     """
     (address,) = run.place.hosts
-    extras = set(run.extras) | engine_extras(path for path in local_paths(run.words) if path.suffix != ".pub")
+    extras = set(run.extras) | engine_extras((path for path in local_paths(run.words) if path.suffix != ".pub"), run.words)
     with RemoteBoard(address, run.place.folder, told) as board:
         runtime = run.place.runtime(board, extras | ({"live"} if run.page else set()), told)
         page = _Page(board, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +15,16 @@ from edgecnn.remote.job import JobSpec, RemoteJob
 from edgecnn.remote.packing import own_wheel
 from edgecnn.remote.wheelhouse import board_requirements, cached_wheelhouse
 from edgecnn.remote.wheels import MissingWheelError, Wheel, choose, digest, read_wheelhouse
+from edgecnn.runtime.backends.engines import extras_of_options
 
 Told = Callable[[str], None]
+# One of these modules is there where the extra is installed.
+MODULES_OF_EXTRA: Mapping[str, tuple[str, ...]] = {
+    "tflite": ("ai_edge_litert", "tflite_runtime"),
+    "openvino": ("openvino",),
+    "executorch": ("executorch",),
+    "live": ("uvicorn",),
+}
 EXTRA_OF_SUFFIX = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch"}
 
 
@@ -35,22 +43,38 @@ class BoardRuntime:
         return [self.python, "-m", "edgecnn"]
 
 
-def engine_extras(files: Iterable[Path]) -> set[str]:
-    """The extras whose engines run these model files; a checkpoint is refused, because boards have no PyTorch."""
+def engine_extras(files: Iterable[Path], words: Sequence[str | Path] = ()) -> set[str]:
+    """The extras whose engines run these model files, as the options among ``words`` say.
+
+    Raises ``InputError`` for a checkpoint, because boards have no PyTorch.
+    """
+    files = list(files)
     for path in files:
         if path.suffix == ".safetensors":
             raise InputError(f"{path.name} is a checkpoint, and boards run exported files only", "export it with edgecnn export")
-    return {EXTRA_OF_SUFFIX[path.suffix] for path in files if path.suffix in EXTRA_OF_SUFFIX}
+    return {EXTRA_OF_SUFFIX[path.suffix] for path in files if path.suffix in EXTRA_OF_SUFFIX} | extras_of_options(words)
 
 
-def existing_runtime(board: RemoteBoard, python: str) -> BoardRuntime:
-    """The edgecnn that is installed for ``python`` on the board. Raises ``InputError`` where it is absent or of another version."""
-    version = str(board.ask("look", python=python)["version"])
+def existing_runtime(board: RemoteBoard, python: str, extras: Iterable[str] = ()) -> BoardRuntime:
+    """The edgecnn that is installed for ``python`` on the board.
+
+    Raises ``InputError`` where it is absent, of another version or without the packages of ``extras``.
+    """
+    modules = {extra: MODULES_OF_EXTRA[extra] for extra in sorted(extras) if extra in MODULES_OF_EXTRA}
+    answer = board.ask("look", python=python, modules=modules)
+    version = str(answer["version"])
     if version != edgecnn.__version__:
         found = f"edgecnn {version}" if version else "no edgecnn"
         raise InputError(
             f"--remote-python: {python} of {board.address} has {found}, this is {edgecnn.__version__}",
             "install this version there, or leave --remote-python out",
+        )
+    if answer["missing"]:
+        names = ",".join(answer["missing"])
+        packages = ", ".join(modules[extra][0] for extra in answer["missing"])
+        raise InputError(
+            f"--remote-python: {python} of {board.address} has no {packages}, which this command needs",
+            f"install edgecnn[{names}] there, or leave --remote-python out",
         )
     return BoardRuntime(python)
 

@@ -19,6 +19,7 @@ from edgecnn.remote.packing import installed_wheel, own_requirements
 from edgecnn.remote.wheels import MissingWheelError, Wheel, choose, read_wheelhouse
 from edgecnn.user_folders import needed_cache_folder
 
+THIRTY_TWO_BIT = ("armv6l", "armv7l", "i686", "i386")
 # pip evaluates markers for the machine it runs on, so what only the board needs is found afterwards, a package at a time.
 MOST_LATER = 40
 PIP = Requirement("pip>=22")
@@ -62,9 +63,7 @@ def download(
             check=False,
         )
         if done.returncode:
-            raise InputError(
-                f"no wheels for {platform}: {_reason(done.stderr)}", "try other versions with --constraint, or another Python"
-            )
+            raise InputError(f"no wheels for {platform}: {_reason(done.stderr)}", way_out(platform))
 
     def fetch_one(requirement: Requirement, into: Path) -> None:
         told(f"downloading {requirement.name}")
@@ -131,6 +130,15 @@ def _completed(asked: list[Requirement], platform: BoardPlatform, draft: Path, f
             tried.add(str(missing.requirement))
             fetch_one(missing.requirement, draft)
     raise InputError("the wheels need more and more packages", "try other versions with --constraint")
+
+
+def way_out(platform: BoardPlatform) -> str:
+    """What helps where a package has no wheel for a platform: for some systems the engines publish none at all."""
+    if platform.libc == "musl":
+        return "inference engines publish wheels for glibc only: use Debian, Ubuntu or a container of them instead of Alpine"
+    if platform.machine in THIRTY_TWO_BIT:
+        return "inference engines publish 64-bit wheels only: install a 64-bit system on the board"
+    return "try other versions with --constraint, or another Python"
 
 
 def _extras(requirement: Requirement) -> str:

@@ -22,6 +22,7 @@ from edgecnn.benchmarks.measure.protocol import CLOCKS, Clock
 from edgecnn.card import Precision
 from edgecnn.errors import InputError
 from edgecnn.export.config import FORMATS
+from edgecnn.remote.address import parse_address
 from edgecnn.runtime.backends import SUFFIXES
 from edgecnn.runtime.backends.engines import parse_engine
 from edgecnn.schema import SchemaError, either, integer, items, one_of, record, text
@@ -53,6 +54,9 @@ _schema = record(
         "data": text(1),
         "limit": integer(1, 1 << 31),
         "out": text(1),
+        "wheelhouse": text(1),
+        "remote_dir": text(1),
+        "remote_python": text(1),
     },
 )
 
@@ -62,7 +66,8 @@ class SweepConfig:
     """A sweep: the values of each axis, and how every cell is measured.
 
     ``sizes``: (height, width) of exported inputs, None: that of the model; ``threads``: None: all processors; ``engines``: None: that
-    of the format. ``out``: the folder of cells, exported files and tables.
+    of the format. ``out``: the folder of cells, exported files and tables. ``wheelhouse``, ``remote_dir``, ``remote_python``: for the
+    hosts, as the options of `edgecnn benchmark --host`.
     """
 
     models: tuple[str, ...]
@@ -78,11 +83,17 @@ class SweepConfig:
     calibration: str = ""
     data: str = ""
     limit: int | None = None
+    wheelhouse: Path | None = None
+    remote_dir: str = ""
+    remote_python: str = ""
 
     def __post_init__(self) -> None:
         exported = [model for model in self.models if is_exported(model)]
         if exported and "int8" in self.precisions and not self.calibration:
             raise InputError("precisions has int8, which needs calibration images", 'add calibration = "ADDRESS"')
+        for host in self.hosts:
+            if host != LOCAL:
+                parse_address(host)
         for engine in filter(None, self.engines):
             parse_engine(engine)
         for name in ("models", "formats", "precisions", "sizes", "threads", "engines", "hosts"):
@@ -107,6 +118,8 @@ def read_sweep(path: Path, out: Path | None = None) -> SweepConfig:
         table: dict[str, Any] = _schema(tomllib.loads(decode_text(path.read_bytes())), "")
         table["models"] = tuple(_model(path.parent, name) for name in table["models"])
         table["out"] = out or path.parent / table.get("out", f"{path.stem}-sweep")
+        if "wheelhouse" in table:
+            table["wheelhouse"] = path.parent / table["wheelhouse"]
         if "sizes" in table:
             table["sizes"] = tuple(size if isinstance(size, tuple) else (size, size) for size in table["sizes"])
         return SweepConfig(**table)

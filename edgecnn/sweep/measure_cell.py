@@ -94,7 +94,12 @@ def _on_board(cell: SweepCell, config: SweepConfig, path: Path, progress: Progre
     words += ["--threads", str(cell.threads)] if cell.threads else []
     words += ["--engine", cell.engine] if cell.engine else []
     words += ["--data", config.data, *(["--limit", str(config.limit)] if config.limit else [])] if config.data else []
-    place = RemotePlace(hosts=(parse_address(cell.host),))
+    place = RemotePlace(
+        hosts=(parse_address(cell.host),),
+        wheelhouse=config.wheelhouse,
+        folder=config.remote_dir,
+        python=config.remote_python,
+    )
     (record,) = benchmark_hosts(place, words, {"measure"} if config.data else set(), told, progress)
     if record.error is not None:
         raise record.error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,8 @@ OPENED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "executorch": ("executorch",),
     "torch": ("pytorch",),
 }
+# The extra that installs an engine, where the base has not got it.
+EXTRA_OF: Final[Mapping[str, str]] = {"openvino": "openvino", "litert": "tflite", "executorch": "executorch"}
 # Precisions in which an engine can be asked to compute, whatever the file stores; the others follow the file.
 COMPUTES_IN: Final[Mapping[str, tuple[str, ...]]] = {"openvino": ("fp32", "bf16", "fp16")}
 
@@ -54,6 +56,16 @@ def parse_engine(text: str) -> EngineChoice:
         reason = f"does not compute in {precision!r}" if taken else "computes in the precision of the file"
         raise InputError(f"the engine {name} {reason}", fix)
     return EngineChoice(name, precision)
+
+
+def extras_of_options(words: Sequence[object]) -> set[str]:
+    """The extras that ``--engine`` and ``--device`` among the words of a command need: ``--device npu`` is one of OpenVINO."""
+    texts = [str(word) for word in words]
+    pairs = [*zip(texts, [*texts[1:], ""], strict=True), *(text.split("=", 1) for text in texts if "=" in text)]
+    given = {name: value.lower() for name, value in pairs if name in ("--engine", "--device")}
+    engine, device = (given.get(name, "").partition(":")[0] for name in ("--engine", "--device"))
+    found = {EXTRA_OF[engine]} if engine in EXTRA_OF else set()
+    return found | ({"openvino"} if device in ("openvino", "npu") else set())
 
 
 def engine_for(path: Path, file_format: str, engine: str | None, device: Device = CPU) -> EngineChoice:

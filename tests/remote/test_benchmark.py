@@ -140,6 +140,25 @@ def test_another_python_there(ssh_board: SshBoard) -> None:
     assert "has no edgecnn" in said
 
 
+def test_an_engine_that_the_python_there_lacks_is_one_line(ssh_board: SshBoard) -> None:
+    (ssh_board.home / "sitecustomize.py").write_text("import sys; sys.modules['openvino'] = None")
+    python = ssh_board.bin / "python-without"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ssh_board.home}:$PYTHONPATH" exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    said = failure("bearing", "--host", ssh_board.address, "--remote-python", python, "--engine", "openvino:bf16")
+    assert f"--remote-python: {python} of {ssh_board.address} has no openvino, which this command needs" in said
+    assert "install edgecnn[openvino] there, or leave --remote-python out" in said
+
+
+@pytest.mark.parametrize("words", [("--engine", "openvino"), ("--engine=openvino:bf16",), ("--device", "openvino:gpu")])
+def test_the_engine_of_an_option_is_installed_too(
+    words: tuple[str, ...], ssh_board: SshBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    said = failure("bearing", "--host", ssh_board.address, *words)
+    assert f"download them with: edgecnn wheelhouse --host {ssh_board.address} --extra openvino" in said
+
+
 def test_words_for_the_board(tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("a\nb\n")

@@ -6,6 +6,8 @@ import json
 import shutil
 import socket
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgecnn.cli import main
+from edgecnn.errors import InputError
+from edgecnn.json_text import dump_json
+from edgecnn.remote.agent import activate
+from edgecnn.remote.agent.activate import PENDING
+from edgecnn.remote.agent.releases import switch
 from edgecnn.shipped import artifact
 from tests.remote.fake_systemd import FakeSystemd
 from tests.remote.ssh_board import SshBoard
@@ -89,6 +96,49 @@ def test_releases_switch_and_go_back(service: SshBoard, tmp_path: Path) -> None:
     again = deploy(service, "--rollback", port=port)
     assert again.exit_code == 2
     assert f"the service {NAME} has no version before 1" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_switch_goes_back(service: SshBoard) -> None:
+    """The agent is killed while it waits for the health of version 2; once this side sees its end, once it is killed as well."""
+    port = free_port()
+    first = deploy(service, "cups", "--source", "scene:cups?size=320x240", port=port)
+    assert first.exit_code == 0, first.output
+    killing = threading.Thread(target=kill_while_switching, args=(service,))
+    killing.start()
+    killed = deploy(service, "cups", "--source", "/no/such/video.mp4", "--healthy-within", 60, port=port)
+    killing.join()
+    assert killed.exit_code == 2, killed.output
+    assert "version 2 was not confirmed as healthy: version 1 runs again; deploy again" in killed.stderr
+    assert releases(service) == ("releases/1", ["1"])
+    assert health(port) == "ok"
+
+    folder = service.home / ".local/share/edgecnn/services" / NAME
+    pending = {"service": NAME, "number": 2, "before": 1, "port": port, "seconds": 20, "new": True, "scope": "user"}
+    (folder / PENDING).write_text(dump_json({**pending, "unit_name": f"edgecnn-{NAME}"}))
+    (folder / "releases/2").mkdir()
+    switch(folder, 2)  # as a board that lost its power in the switch leaves it
+    later = deploy(service, "cups", "--source", "scene:cups?size=320x240&seed=2", port=port)
+    assert later.exit_code == 0, later.output
+    assert "version 2 was not confirmed as healthy: version 1 runs again" in later.stderr
+    assert releases(service) == ("releases/2", ["1", "2"])
+    assert not (folder / PENDING).exists()
+    assert health(port) == "ok"
+
+
+def kill_while_switching(board: SshBoard) -> None:
+    while not (board.home / ".local/share/edgecnn/services" / NAME / PENDING).exists():
+        time.sleep(0.02)
+    time.sleep(0.5)
+    board.kill(" activate ")
+
+
+def test_two_switches_at_the_same_time(tmp_path: Path) -> None:
+    request = {"root": str(tmp_path), "service": NAME}
+    with activate._alone(tmp_path / "services" / NAME), pytest.raises(InputError, match=f"another deployment of {NAME} goes on"):
+        activate.settle(request)
+    assert activate.settle(request) == {"what": ""}
+    assert activate.unsettled(request) == {"number": None}
 
 
 def damaged(data: bytes) -> bytes:

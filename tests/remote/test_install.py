@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -78,6 +81,31 @@ def test_a_wheelhouse_for_another_board(ssh_board: SshBoard, tmp_path: Path) -> 
     assert found.exit_code == 2
     assert "has numpy for cp311 on manylinux_2_28_riscv64 only, the board is " in found.stderr
     assert f"download it with: edgecnn wheelhouse --host {ssh_board.address} --out {tmp_path}" in found.stderr
+
+
+def test_cuts_while_packages_are_copied_lose_nothing(
+    connect: Callable[..., RemoteBoard], ssh_board: SshBoard, tmp_path: Path
+) -> None:
+    """What arrives after three cuts is what was sent, and is installed: here to the failure of its stand-in for pip."""
+    board = connect()
+    content = os.urandom(24 << 20)
+    (tmp_path / "large").write_bytes(content)
+    part = Path(board.root) / "wheels/cut/large"
+
+    def cut_three_times() -> None:
+        for number in range(1, 4):
+            while not any(path.stat().st_size > number * (4 << 20) for path in part.parent.glob("*large*")):
+                time.sleep(0.002)
+            ssh_board.cut()
+
+    cutting = threading.Thread(target=cut_three_times, daemon=True)
+    cutting.start()
+    board.upload(tmp_path / "large", "wheels/cut/large")
+    cutting.join(20)
+    assert part.read_bytes() == content
+    assert board.cuts >= 1
+    board.ask("drop", folder="wheels/cut")
+    assert not part.parent.exists()
 
 
 def test_a_failed_installation_leaves_nothing(ssh_board: SshBoard, connect: Callable[..., RemoteBoard], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from packaging.tags import parse_tag
 from edgecnn.errors import InputError
 from edgecnn.remote.board_platform import BoardPlatform, parse_platform
 from edgecnn.remote.packing import packed
+from edgecnn.remote.wheelhouse import download
 from edgecnn.remote.wheels import choose, digest, read_wheelhouse
 
 PI = BoardPlatform("aarch64", (3, 11), "glibc", (2, 36))
@@ -125,3 +127,24 @@ def test_a_wheel_has_a_record_of_its_files() -> None:
     record = zipfile.ZipFile(io.BytesIO(data)).read("a-1.dist-info/RECORD").decode().splitlines()
     assert record[0] == "a.py,sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE,1"
     assert record[-1] == "a-1.dist-info/RECORD,,"
+
+
+@pytest.mark.parametrize(
+    ("platform", "words"),
+    [
+        ("aarch64-3.12-musl1.2", "use Debian, Ubuntu or a container of them instead of Alpine"),
+        ("armv7l-3.11-glibc2.36", "install a 64-bit system on the board"),
+        ("aarch64-3.9-glibc2.36", "try other versions with --constraint"),
+    ],
+)
+def test_a_system_for_which_no_engine_has_wheels_is_told(
+    platform: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an index that has nothing."""
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    with pytest.raises(InputError, match="no wheels for ") as error:
+        download(parse_platform(platform), (), tmp_path, told=lambda _: None)
+    assert words in error.value.fix

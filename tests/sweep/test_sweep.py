@@ -87,6 +87,7 @@ def test_models_of_one_name_in_two_folders_are_kept_apart(tmp_path: Path, sweep_
         ('models = ["cups"]\nprecisions = ["int8"]', "precisions has int8, which needs calibration images"),
         ('models = ["a.onnx"]\nthreads = [1, 1]', "threads has 1 twice"),
         ('models = ["a.onnx"]\nengines = ["tvm"]', "there is no engine 'tvm'"),
+        ('models = ["a.onnx"]\nhosts = ["-oProxyCommand=x"]', "-oProxyCommand=x"),
         ("models = [", "is not valid TOML"),
     ],
 )

@@ -1,10 +1,13 @@
 """Lets a release run as a systemd service, and goes back to the one before where it does not become healthy.
 
-It runs under a supervisor on the board, so a cut connection can't leave a service half switched. systemctl(1), systemd.unit(5).
+It runs under a supervisor on the board, so a cut connection can't leave a service half switched. Where it was killed itself, or the
+board lost its power, ``switching.json`` names the release before, which ``settle`` lets run again. systemctl(1), systemd.unit(5).
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -12,17 +15,19 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
-from edgecnn.remote.agent.files import read_json
+from edgecnn.remote.agent.files import read_json, write_json
 from edgecnn.remote.agent.places import made
 from edgecnn.remote.agent.releases import current, discard, prune, service_folder, switch, unit_text
 
 STEADY_S = 3.0  # this long the same process has to stay healthy
 STEP_S = 0.25
 RESTORE_S = 120.0
+PENDING = "switching.json"  # the request of a switch that is not settled, with the release before it
 
 
 def check_systemd(request: dict[str, Any]) -> dict[str, Any]:
@@ -40,20 +45,72 @@ def check_systemd(request: dict[str, Any]) -> dict[str, Any]:
 def activate(request: dict[str, Any]) -> dict[str, Any]:
     """Switch the service to release ``number``; its health within ``seconds``, else the release before is restored.
 
-    Raises ``InputError`` with the reason and the last lines of its log where it was restored. ``scope`` "" leaves systemd out.
+    Raises ``InputError`` with the reason and the last lines of its log where it was restored, and while another switch of the
+    service goes on. ``scope`` "" leaves systemd out.
     """
-    service, number = service_folder(request), request["number"]
-    before = current(service)
+    service = service_folder(request)
+    with _alone(service):
+        pending = read_json(service / PENDING)
+        before = current(service) if pending is None else pending["before"]
+        write_json(service / PENDING, {**request, "before": before})
+        return _activate(request, service, before)
+
+
+def unsettled(request: dict[str, Any]) -> dict[str, Any]:
+    """The ``number`` of a release whose switch was killed, None without one."""
+    pending = read_json(service_folder(request) / PENDING)
+    return {"number": None if pending is None else pending["number"]}
+
+
+def settle(request: dict[str, Any]) -> dict[str, Any]:
+    """Let the release before a killed switch run again; ``what`` came of it, "" where there was none.
+
+    Raises ``InputError`` while the switch still goes on.
+    """
+    service = service_folder(request)
+    with _alone(service):
+        pending = read_json(service / PENDING)
+        if pending is None:
+            return {"what": ""}
+        pending |= {"root": request["root"]} if "root" in request else {}
+        what = _restore(pending, service, pending["before"])
+        _settled(service)
+        if pending["new"]:
+            discard(pending)
+    return {"what": f"version {pending['number']} was not confirmed as healthy: {what}"}
+
+
+@contextlib.contextmanager
+def _alone(service: Path) -> Iterator[None]:
+    """One switch of a service at a time. Raises ``InputError``."""
+    made(service)
+    with (service / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another deployment of {service.name} goes on", "wait for its end") from None
+        yield
+
+
+def _settled(service: Path) -> None:
+    (service / PENDING).unlink(missing_ok=True)
+
+
+def _activate(request: dict[str, Any], service: Path, before: int | None) -> dict[str, Any]:
+    number = request["number"]
     switch(service, number)
     if not request["scope"]:
+        _settled(service)
         prune(service)
         return {"number": number, "previous": before}
     problem = _run(request, service, number)
     if problem is None:
+        _settled(service)
         prune(service)
         return {"number": number, "previous": before, "linger": _lingers(request)}
     log = _log(request)
     back = _restore(request, service, before)
+    _settled(service)
     if request["new"]:
         discard(request)
     raise InputError(
@@ -65,9 +122,14 @@ def _restore(request: dict[str, Any], service: Path, before: int | None) -> str:
     """Let release ``before`` run again; what came of it."""
     if before is not None:
         switch(service, before)
+        if not request["scope"]:
+            return f"version {before} is the current one again"
         known = {**request, "port": _port_of(service, before, request["port"]), "seconds": max(request["seconds"], RESTORE_S)}
         problem = _run(known, service, before)
         return f"version {before} runs again" + ("" if problem is None else f", but is not healthy either: {problem}")
+    if not request["scope"]:
+        switch(service, None)
+        return "there is no current version"
     _systemctl(request, "disable", "--now", _unit(request))
     (_units(request) / _unit(request)).unlink(missing_ok=True)
     _systemctl(request, "daemon-reload")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -19,10 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import InputError
+from edgecnn.json_text import dump_json
 from edgecnn.remote.agent.files import write_json
 from edgecnn.remote.agent.places import check_space, inside, made, root_of
 from edgecnn.remote.agent.tidy import MARK
 
+_LOOK = """import json, sys, importlib.util, edgecnn
+missing = [name for name, modules in json.loads(sys.argv[1]).items() if not any(map(importlib.util.find_spec, modules))]
+print(json.dumps({"version": edgecnn.__version__, "missing": missing}))"""
 PROOF = "import numpy, cv2, click, onnxruntime"
 
 
@@ -39,12 +44,14 @@ def find(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
-    """The version of edgecnn that ``python`` has installed; "" for none."""
+    """The version of edgecnn that ``python`` has installed, "" for none; ``missing``: names in ``modules`` of which it has no module."""
+    none = {"version": "", "missing": []}
     try:
-        done = _run([request["python"], "-c", "import edgecnn; print(edgecnn.__version__)"], clean=False)
+        done = _run([request["python"], "-c", _LOOK, dump_json(request.get("modules", {}))], clean=False)
     except OSError:
-        return {"version": ""}
-    return {"version": "" if done.returncode else done.stdout.strip()}
+        return none
+    found: dict[str, Any] = none if done.returncode else json.loads(done.stdout.strip().splitlines()[-1])
+    return found
 
 
 def room(request: dict[str, Any]) -> dict[str, Any]:

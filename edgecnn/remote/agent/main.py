@@ -38,6 +38,8 @@ VERBS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "before": releases.before,
     "check_systemd": activate.check_systemd,
     "activate": activate.activate,
+    "unsettled": activate.unsettled,
+    "settle": activate.settle,
 }
 
 
