@@ -183,7 +183,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _scene(address: Address, split: str | None, limit: int | None) -> Dataset:
-    from edgecnn.data import bearing_dataset
+    from edgecnn.data import bearing_dataset, drawn_dataset
     from edgecnn.data.scene_dataset import dataset
     from edgecnn.scene import parse_scene
 
@@ -191,6 +191,8 @@ def _scene(address: Address, split: str | None, limit: int | None) -> Dataset:
         raise InputError(f"a scene has no splits, so no {split!r}", "leave --split out; another seed= gives other frames")
     if address.place.partition("?")[0] == bearing_dataset.NAME:
         return bearing_dataset.dataset(address.place, limit)
+    if address.place.partition("?")[0] in drawn_dataset.NAMES:
+        return drawn_dataset.dataset(address.place, address.task, limit).take(limit=limit)
     options = parse_scene(address.place)
     options = dataclasses.replace(options, count=limit) if options.count is None else options
     return dataset(options, address.task).take(limit=limit)

@@ -1,0 +1,1 @@
+"""Drawn images of three classic shortcuts: stars and moons, X-rays with a tag, cars under a blue sky."""

@@ -1,0 +1,128 @@
+"""What a change of the images does to the answers, and what that says of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgecnn.trust.attribution.evidence import MapEvidence
+from edgecnn.trust.shortcuts.changes import ImageChange
+from edgecnn.trust.shortcuts.estimate import Estimate, bootstrap, informedness
+from edgecnn.types import Array
+
+Verdict = Literal["uses", "no proof", "does not use", "not shown"]
+FALL = 0.15  # of the accuracy: a smaller fall may come from the change itself, its edges and repainted places
+REMAINS = 0.20  # of what the answers tell: less is not called a shortcut
+CHANCE = 0.05  # of the evidence beyond that of chance: less is not called evidence on the object
+LARGEST_AREA = 0.5  # of the image: boxes that cover more can't tell evidence on the object from evidence anywhere
+LEAST_IMAGES = 10
+LEAST_TOLD = 0.2  # a network whose answers tell less of the classes has nothing to lose
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTrial:
+    """One image before and after a change: the true class of a classified image (-1 for a detector), the classes that were said, and
+    how many of its ``things`` (the image, or its objects) were right.
+    """
+
+    truth: int
+    said_before: int
+    said_after: int
+    things: int
+    right_before: int
+    right_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change did: ``before`` and ``after`` are accuracies (recall for a detector) on the ``images`` that could be changed.
+
+    ``effect``: where the class is kept, the change of the accuracy; where the object is gone, how much the answers still tell of the
+    classes (``informedness``), and for a detector the share of the found objects that are still reported.
+    """
+
+    change: ImageChange
+    images: int
+    before: float
+    after: float
+    effect: Estimate
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSummary:
+    """Attribution by one method on images whose boxes cover at most half: means of the share ``inside`` the boxes and of their ``area``,
+    of ``gain`` = (inside - area) / (1 - area), which is 0 for evidence anywhere and 1 for evidence in the boxes only, and of the
+    pointing game.
+    """
+
+    method: str
+    images: int
+    inside: Estimate
+    area: float
+    gain: Estimate
+    pointed: Estimate
+    verdict: Literal["on the object", "elsewhere", "not shown"]
+
+
+def effect_of(change: ImageChange, trials: Sequence[ChangeTrial], seed: int) -> Effect:
+    """The effect of ``change`` over the images ``trials``, of which there must be one."""
+    table = np.array([[t.truth, t.said_before, t.said_after, t.things, t.right_before, t.right_after] for t in trials], np.int64)
+    truth, said_before, said_after, things, before, after = table.T
+    is_detector = bool((truth < 0).all())
+    total = int(things.sum())
+    told_before = float(before.sum() / total) if is_detector else informedness(truth, said_before, np.unique(truth))
+    if change.truth == "kept":
+        effect = bootstrap(lambda i: float((after[i] - before[i]).sum() / things[i].sum()), len(trials), seed)
+        verdict = _verdict(-effect.high, -effect.low, FALL)
+    else:
+        figure = _still_found(before, after) if is_detector else _still_told(truth, said_after)
+        effect = bootstrap(figure, len(trials), seed)
+        verdict = _verdict(effect.low, effect.high, REMAINS)
+    if len(trials) < LEAST_IMAGES or told_before < LEAST_TOLD:
+        verdict = "not shown"
+    elif verdict == "uses" and change.doubt:
+        verdict = "no proof"
+    return Effect(change, len(trials), float(before.sum() / total), float(after.sum() / total), effect, verdict)
+
+
+def _still_told(truth: Array, said: Array) -> Callable[[Array], float]:
+    classes = np.unique(truth)
+    return lambda index: informedness(truth[index], said[index], classes)
+
+
+def summary_of(method: str, found: Sequence[MapEvidence], seed: int) -> EvidenceSummary | None:
+    """The evidence over several images; None where all boxes are too large."""
+    kept = [one for one in found if one.area <= LARGEST_AREA]
+    if not kept:
+        return None
+    inside, area, pointed = (np.array([getattr(one, name) for one in kept], np.float64) for name in ("inside", "area", "pointed"))
+    gain = _mean((inside - area) / (1 - area), seed)
+    verdict: Literal["on the object", "elsewhere", "not shown"] = "not shown"
+    if len(kept) >= LEAST_IMAGES and gain.low > CHANCE:
+        verdict = "on the object"
+    elif len(kept) >= LEAST_IMAGES and gain.high < CHANCE:
+        verdict = "elsewhere"
+    return EvidenceSummary(method, len(kept), _mean(inside, seed), float(area.mean()), gain, _mean(pointed, seed), verdict)
+
+
+def _mean(values: Array, seed: int) -> Estimate:
+    return bootstrap(lambda index: float(values[index].mean()), len(values), seed)
+
+
+def _still_found(before: Array, after: Array) -> Callable[[Array], float]:
+    def figure(index: Array) -> float:
+        found = int(before[index].sum())
+        return float(np.minimum(before, after)[index].sum() / found) if found else float("nan")
+
+    return figure
+
+
+def _verdict(low: float, high: float, limit: float) -> Verdict:
+    """By the interval of a size that a network without the shortcut keeps under ``limit``."""
+    if low > limit:
+        return "uses"
+    return "does not use" if high < limit else "not shown"

@@ -1,0 +1,111 @@
+"""The result of a search for shortcuts in one file: figures, findings, and pictures for a page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.trust.shortcuts.effect import Effect, EvidenceSummary
+from edgecnn.trust.shortcuts.estimate import Estimate
+from edgecnn.types import Float32, Image
+
+SCHEMA, VERSION = "edgecnn.shortcuts", 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChangedImage:
+    """A changed image with what the model says of it; ``good``: whether a network that looks at the object would say so, None: unknown."""
+
+    title: str
+    image: Image
+    boxes: Float32
+    words: str
+    good: bool | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShortcutExample:
+    """An image with its true class, what the model says, its attribution maps by method, and its variants."""
+
+    name: str
+    truth: str
+    image: Image
+    boxes: Float32
+    words: str
+    heat: Mapping[str, Float32]
+    variants: tuple[ChangedImage, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShortcutsReport:
+    """Effects of all changes and the evidence by method, on ``images`` images; ``accuracy`` is recall for a detector."""
+
+    file: Path
+    format: str
+    precision: str
+    task: str
+    dataset: str
+    split: str
+    seed: int
+    images: int
+    accuracy: Estimate
+    effects: tuple[Effect, ...]
+    evidence: tuple[EvidenceSummary, ...]
+    notes: tuple[str, ...]
+    examples: tuple[ShortcutExample, ...] = ()
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """A sentence for each shortcut that was shown. A map of evidence alone shows none: maps are too uncertain for that."""
+        return tuple(_sentence(one) for one in self.effects if one.verdict == "uses")
+
+    @property
+    def verdict(self) -> str:
+        """ "shortcut", "no shortcut found", or "not shown" where no change could be judged."""
+        if self.findings:
+            return "shortcut"
+        return "no shortcut found" if any(one.verdict == "does not use" for one in self.effects) else "not shown"
+
+    def to_document(self) -> dict[str, Any]:
+        """What the JSON document says of this file."""
+        return {
+            "file": self.file.name,
+            "format": self.format,
+            "precision": self.precision,
+            "dataset": {"name": self.dataset, "split": self.split},
+            "seed": self.seed,
+            "images": self.images,
+            "accuracy": dataclasses.asdict(self.accuracy),
+            "verdict": self.verdict,
+            "findings": list(self.findings),
+            "changes": [_change(one) for one in self.effects],
+            "evidence": [dataclasses.asdict(one) for one in self.evidence],
+            "notes": list(self.notes),
+        }
+
+
+def document(reports: Sequence[ShortcutsReport]) -> dict[str, Any]:
+    """The JSON document of `edgecnn shortcuts --json`; docs/trust.md explains its fields."""
+    return {"schema": SCHEMA, "version": VERSION, "files": [one.to_document() for one in reports]}
+
+
+def _change(one: Effect) -> dict[str, Any]:
+    return {
+        "name": one.change.name,
+        "truth": one.change.truth,
+        "images": one.images,
+        "before": one.before,
+        "after": one.after,
+        "effect": dataclasses.asdict(one.effect),
+        "verdict": one.verdict,
+    }
+
+
+def _sentence(one: Effect) -> str:
+    if one.change.truth == "gone":
+        return f"uses {one.change.where}: with the {one.change.title} the answers still tell {one.effect.shown()} of the classes"
+    fall = f"accuracy {one.before:.2f} becomes {one.after:.2f}"
+    return f"uses {one.change.where}: with the {one.change.title}, {fall}, change {one.effect.shown('+')}"
