@@ -171,6 +171,14 @@ AUGMENTATION = (
         help="Fraction of a detector's epochs, the first ones, trained at 3/4 of its input size.",
     ),
 )
+ROBUSTNESS = (
+    optgroup.option(
+        "--adversarial",
+        default="",
+        metavar="EPS[:STEPS]",
+        help="Adversarial training of a classifier: each image is attacked by up to EPS grey levels of 255 (PGD, 3 steps).",
+    ),
+)
 NAME = (optgroup.option("--name", default="", help="Name in the card.  [default: MODEL]"),)
 
 
@@ -212,7 +220,7 @@ def needs_train_extra() -> Iterator[None]:
 
 @click.command("train", epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
-@option_groups(DATA, TRAIN_DATA, OUTPUT, NAME, NETWORK, TRANSFER, OPTIMIZATION, AUGMENTATION)
+@option_groups(DATA, TRAIN_DATA, OUTPUT, NAME, NETWORK, TRANSFER, OPTIMIZATION, AUGMENTATION, ROBUSTNESS)
 def command(model: str, size: tuple[int, int] | None, **values: Any) -> None:
     """Train MODEL on images; the models are listed at the end.
 

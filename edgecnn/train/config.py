@@ -19,7 +19,7 @@ Loader = Literal["auto", "workers", "device"]
 # without effect on the weights, but for the limit of time, of which a resumed training has a new one
 NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict", "max_minutes")
 SHOWN = ("epochs", "batch", "lr", "weight_decay", "seed", "val_fraction", "multiscale_fraction", "ema", "augment")
-SHOWN_LAST = ("limit", "val_limit", "amp", "loader", "max_minutes", "pseudo_votes", "pseudo_iou")
+SHOWN_LAST = ("adversarial", "limit", "val_limit", "amp", "loader", "max_minutes", "pseudo_votes", "pseudo_iou")
 ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where they have their defaults
 
 
@@ -43,7 +43,8 @@ class TrainConfig:
     EfficientNetV2, arXiv:2104.00298. ``augment`` names an augmentation policy (``augment_policy``), ``flip`` False switches mirroring
     off. ``amp`` is the precision of matrix products. ``loader`` is where batches are made: in ``workers`` processes, or on the training
     device with all images in its memory; "auto" is the device where that is a GPU and the task allows it. ``max_minutes`` limits the
-    time: fewer epochs are trained, and the schedule ends with the time.
+    time: fewer epochs are trained, and the schedule ends with the time. ``adversarial`` is the strength of adversarial training, as text:
+    grey levels of 255 and steps, such as "8:3" (``edgecnn.train.adversarial``); "" for none.
     """
 
     model: str
@@ -72,6 +73,7 @@ class TrainConfig:
     ema: float = 0.998
     augment: str = "standard"
     flip: bool = True
+    adversarial: str = ""
     limit: int | None = None
     val_limit: int | None = None
     amp: Amp = "auto"

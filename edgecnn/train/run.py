@@ -23,6 +23,7 @@ from edgecnn.models.registry import defaults, task_of
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.train import batch_memory, hardware, transfer
+from edgecnn.train.adversarial import adversarial, parse_adversary
 from edgecnn.train.cleanup import remove_if_failed
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.datasets import TrainingData, channels, load_datasets
@@ -57,6 +58,7 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     prepare(config, group)
     task = hooks.initial[1].task if hooks.initial else _task(config)
     config.policy(task)  # an unknown policy is reported before datasets are read
+    adversary = parse_adversary(config.adversarial, task)
     find(task).check_measure()
     with group.main_first():
         data = load_datasets(config, task, teachers, to_stderr if group.main else _silent)
@@ -64,14 +66,16 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     model, card = _existing(hooks.initial, data, config) if hooks.initial else _new(config, data, task)
     hooks.check(card)
     reused, card = transfer.initialize(model, card, config)
-    hooks = dataclasses.replace(hooks, record={**hooks.record, **reused.record})
+    attacked = adversary.record if adversary else {}
+    hooks = dataclasses.replace(hooks, record={**hooks.record, **reused.record, **attacked})
     machine = hardware.detect_hardware(config.amp)
     hardware.tune(machine.device)
     for line in (_summary(card, data, model, machine, group), *reused.lines):
         say(line)
     with batch_memory.explain_out_of_memory(config.batch):
         images = load(data.train, trained(card.task).loaded(card), workers=config.workers, strict=config.strict)
-        objective = hooks.objective(trained(card.task).objective(images, card, config), card, machine)
+        own = adversarial(trained(card.task).objective(images, card, config), card, adversary)
+        objective = hooks.objective(own, card, machine)
         batches = device_batches(images, card, config, machine, group)
         network = hooks.network(model, card, objective)
         engine = Engine(network, objective, config, machine, hooks.record, group, batches, say)

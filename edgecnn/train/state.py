@@ -63,7 +63,8 @@ def _compare(state: TrainState, version: int, identity: dict[str, Any], path: Pa
             f"--resume: {path} was written by another version of edgecnn (format {version}, not {VERSION})",
             "start again without --resume",
         )
-    other = [name for name in identity if state.identity.get(name) != identity[name]]
+    # an option that the version before did not have was not set
+    other = [name for name, value in identity.items() if state.identity.get(name, None if value else value) != value]
     if other:
         name = other[0]
         raise InputError(
