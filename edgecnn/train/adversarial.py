@@ -77,7 +77,12 @@ class AdversarialObjective:
         start = pixels + (torch.rand_like(pixels) * 2 - 1) * eps
         with in_eval_mode(network):
             attacked = ascend(
-                lambda moved: self.own.loss(network, (moved - mean) / std, truth), pixels, start, eps, steps, step_size(eps, steps)
+                lambda moved: self.own.loss(network, (moved - mean) / std, truth),
+                pixels,
+                start,
+                eps,
+                steps,
+                step_size(eps, steps),
             )
         return self.own.loss(model, (attacked - mean) / std, truth)
 

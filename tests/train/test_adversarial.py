@@ -124,9 +124,10 @@ def test_a_stopped_adversarial_training_goes_on_bit_for_bit(
     assert all(torch.equal(first[key], second[key]) for key in first)
     train(options(digits, tmp_path / "plain"), lambda _: None)
     assert "adversarial_training" not in read_card(tmp_path / "plain/model.safetensors").training
-    assert not torch.equal(first["layers.0.weight"] if "layers.0.weight" in first else next(iter(first.values())), next(
-        iter(load_file(tmp_path / "plain/model.safetensors").values())
-    ))
+    assert not torch.equal(
+        first["layers.0.weight"] if "layers.0.weight" in first else next(iter(first.values())),
+        next(iter(load_file(tmp_path / "plain/model.safetensors").values())),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Accuracy under attack: noise, gradients of the checkpoint, queries of the file alone, and what smoothing certifies."""

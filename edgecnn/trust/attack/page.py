@@ -1,0 +1,96 @@
+"""The result of an attack as one self-contained HTML page: curves, certificates, attacked images."""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+from typing import Any
+
+import cv2
+
+from edgecnn.benchmarks.report.template import render, responsive
+from edgecnn.metrics.score import TITLES
+from edgecnn.trust.attack.attackers import NOISE
+from edgecnn.trust.attack.attackers import TITLES as METHOD_TITLES
+from edgecnn.trust.attack.plot import COLOURS, Curve, curves_plot
+from edgecnn.trust.attack.result import NONE, AttackedFile, AttackPicture, AttackReport
+from edgecnn.trust.attack.text import certified_rows, certified_text, detail, heading, left_out, rows
+from edgecnn.types import Image
+
+WIDTH = 150  # of a small picture on the page, in pixels
+LARGE = 300  # of one that has more pixels
+
+
+def attack_page(report: AttackReport) -> str:
+    """The page as text; raises ``MissingExtraError`` without jinja2."""
+    certified = [one for one in report.files if one.certified is not None]
+    return render(
+        "edgecnn.trust.attack",
+        "attack.html",
+        title=", ".join(one.name for one in report.files),
+        heading=heading(report),
+        warnings=report.warnings,
+        left_out=left_out(report),
+        files=[(one.name, number % COLOURS) for number, one in enumerate(report.files)],
+        methods=[_method(report, method) for method in report.methods if method != NOISE or report.methods == (NOISE,)],
+        certified={
+            "lines": [f"{one.name} {certified_text(one.certified)}." for one in certified if one.certified],
+            "rows": certified_rows(certified) if certified else [],
+            "plot": _certified_plot(certified),
+        },
+        pictures=[(name, truth, [_picture(one) for one in images]) for name, truth, images in report.pictures],
+    )
+
+
+def _method(report: AttackReport, method: str) -> dict[str, Any]:
+    ticks = [str(eps) for eps in (0, *sorted(report.strengths))]
+    curves = [_curve(one, method, number) for number, one in enumerate(report.files)]
+    if method != NOISE:
+        curves += [_curve(one, NOISE, number, control=True) for number, one in enumerate(report.files)]
+    name = METHOD_TITLES[method]
+    axis = "strength in grey levels of 255"
+    draw = partial(curves_plot, curves, ticks, axis, f"{TITLES[report.metric]} against strength: {name}")
+    return {
+        "title": name[0].upper() + name[1:] + detail(report, method),
+        "plot": responsive(draw),
+        "rows": rows(report, method),
+    }
+
+
+def _curve(one: AttackedFile, method: str, number: int, *, control: bool = False) -> Curve:
+    points = [
+        (level.value, level.value if level.low is None else level.low, level.value if level.high is None else level.high)
+        for level in one.curve(method)
+    ]
+    return Curve(f"{one.name}, {method}", points, number, control)
+
+
+def _certified_plot(files: list[AttackedFile]) -> dict[str, str]:
+    found = [(one.name, one.certified) for one in files if one.certified is not None]
+    if not found:
+        return {}
+    curves = [
+        Curve(name, list(zip(own.accuracy, own.low, own.high, strict=True)), number) for number, (name, own) in enumerate(found)
+    ]
+    ticks = [f"{radius:.2f}" for radius in found[0][1].radii]
+    axis = "L2 radius in fractions of the pixel range"
+    return responsive(partial(curves_plot, curves, ticks, axis, "certified accuracy against the radius"))
+
+
+def _picture(one: AttackPicture) -> dict[str, Any]:
+    title = "without attack" if one.method == NONE else f"{one.method} {one.eps}/255"
+    width = WIDTH if one.pixels.shape[1] <= WIDTH else LARGE
+    return {
+        "title": title,
+        "uri": _uri(one.pixels),
+        "difference": "" if one.difference is None else _uri(one.difference),
+        "width": width,
+        "height": round(width * one.pixels.shape[0] / one.pixels.shape[1]),
+        "said": one.said,
+    }
+
+
+def _uri(pixels: Image) -> str:
+    # PNG: a JPEG would not show the attack as the file got it
+    data = cv2.imencode(".png", pixels)[1]
+    return f"data:image/png;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
