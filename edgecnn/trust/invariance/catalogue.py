@@ -185,6 +185,10 @@ def parse_transformations(words: Sequence[str], *, scene: bool) -> Levels:
     chosen: dict[str, tuple[float, ...]] = {}
     for word in words:
         name, given, levels = word.partition("=")
+        if given and "," in name:
+            raise InputError(
+                f"{word!r} gives levels to several transformations", "name one with its levels, and the others apart"
+            )
         if given:
             own = find_transformation(name.strip())
             chosen[own.name] = tuple(dict.fromkeys(own.check(level) for level in _levels(own.name, levels)))

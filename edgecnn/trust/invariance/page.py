@@ -11,12 +11,12 @@ from edgecnn.benchmarks.report.template import WIDE, render, responsive
 from edgecnn.data import Dataset
 from edgecnn.trust.invariance.examples import example_strip
 from edgecnn.trust.invariance.result import FileRobustness, LevelResult, Robustness
-from edgecnn.trust.invariance.text import number_text, with_interval, worst_classes
+from edgecnn.trust.invariance.text import LEAST_SUPPORT, number_text, with_interval, worst_classes
 from edgecnn.trust.invariance.transformation import Transformation
 
 MOST_CLASSES = 10  # lines in a plot of classes: with more classes those that lose most
 TALL, LOW = 300.0, 250.0
-FULL_TURN = 360.0
+FULL_TURN, QUARTER_TURN = 360.0, 90.0
 
 
 def to_html(found: Robustness, dataset: Dataset) -> str:
@@ -26,6 +26,7 @@ def to_html(found: Robustness, dataset: Dataset) -> str:
         "edgecnn.trust.invariance",
         "robustness.html",
         found=found,
+        least=LEAST_SUPPORT,
         heading=", ".join(own.name for own in found.files),
         clean=[(own.name, with_interval(own.clean), own.clean.too_few) for own in found.files],
         numbers=[(own.name, number_text(own.corruption_error)) for own in found.files if own.corruption_error is not None],
@@ -41,7 +42,8 @@ def _row(found: Robustness, own: Transformation) -> dict[str, Any]:
         curve = file.curve(own.name)
         worst = min(curve, key=lambda one: one.value)
         mean = sum(one.value for one in curve) / len(curve)
-        cells.append((f"{100 * mean:.1f}", f"{100 * worst.value:.1f}", own.level_text(worst.level), round(100 * (1 - mean))))
+        at = f"{100 * worst.value:.1f} at" if len(curve) > 1 else "at"
+        cells.append((f"{100 * mean:.1f}", f"{at} {own.level_text(worst.level)}", round(100 * (1 - mean))))
     return {"title": own.title, "name": own.name, "cells": cells}
 
 
@@ -74,7 +76,9 @@ def _section(found: Robustness, dataset: Dataset, own: Transformation, levels: S
 
 def _axes(found: Robustness, own: Transformation) -> CurveAxes:
     names = tuple(own.words.items())
-    ticks = tuple(float(value) for value in range(0, 361, 45)) if own.unit == "degrees" and own.neutral == 0 else ()
+    levels = [one.level for one in found.files[0].curve(own.name)]
+    quarters = own.unit == "degrees" and max(levels) - min(levels) > QUARTER_TURN
+    ticks = tuple(float(value) for value in range(-360, 361, 45)) if quarters else ()
     mark = own.neutral if own.low < own.neutral < own.high and own.levels[0] != own.neutral else None
     unit = "" if own.words else f" ({own.unit})" if own.unit != own.title else ""
     return CurveAxes(f"{own.title}{unit}", f"{found.title} in %", names=names, mark=mark, ticks=ticks)
@@ -116,7 +120,8 @@ def _series(
 def _class_curves(found: Robustness, file: FileRobustness, own: Transformation) -> Callable[[float], str]:
     """A line for each class and a thicker one for the mean of all; of many classes those that lose most."""
     curve = points(file, own)
-    losing = [label for label, _ in worst_classes(file, own.name, most=MOST_CLASSES)]
+    least = LEAST_SUPPORT if len(file.clean.per_class) > MOST_CLASSES else 0
+    losing = [label for label, _ in worst_classes(file, own.name, most=MOST_CLASSES, least=least)]
     shown = [label for label in found.labels if label in losing]
     series = [
         _series(label, [one for one in curve if label in one.per_class], accuracy_of(label), bands=False) for label in shown

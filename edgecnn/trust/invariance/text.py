@@ -10,6 +10,7 @@ from edgecnn.trust.invariance.result import CorruptionError, FileRobustness, Lev
 from edgecnn.trust.invariance.transformation import Transformation
 
 WORST_CLASSES = 3
+LEAST_SUPPORT = 20  # true examples of a class: with fewer, one more or less is five points
 
 
 def to_table(found: Robustness) -> str:
@@ -91,22 +92,29 @@ def number_text(error: CorruptionError) -> str:
 
 
 def _class_lines(own: FileRobustness) -> Iterator[str]:
-    """The classes that lose most in each transformation, where there are several classes."""
+    """The classes that lose most in each transformation, where there are several classes with enough objects or images."""
     if len(own.clean.per_class) < 2 or not own.levels:
         return
-    yield f"classes of {own.name} that lose most (points lost, mean over the levels)"
+    if not any(count >= LEAST_SUPPORT for count in own.clean.support.values()):
+        yield f"no class has {LEAST_SUPPORT} or more true examples: too few to tell which classes lose most"
+        yield ""
+        return
+    yield f"classes of {own.name} that lose most (points lost, mean over the levels; of those with {LEAST_SUPPORT} or more true examples)"
     for name in dict.fromkeys(one.transformation.name for one in own.levels if one.transformation is not None):
-        lost = worst_classes(own, name)
+        lost = worst_classes(own, name, least=LEAST_SUPPORT)
         yield f"  {name:<12}" + ", ".join(f"{label} {100 * points:.1f}" for label, points in lost)
     yield ""
 
 
-def worst_classes(own: FileRobustness, transformation: str, most: int = WORST_CLASSES) -> list[tuple[str, float]]:
-    """The classes with the largest mean loss over the levels of a transformation, as fractions of 1, largest first."""
+def worst_classes(own: FileRobustness, transformation: str, most: int = WORST_CLASSES, least: int = 0) -> list[tuple[str, float]]:
+    """The ``most`` classes with the largest mean loss over the levels of a transformation, as fractions of 1, largest first.
+
+    Classes with fewer than ``least`` true examples are left out: their figures say nothing.
+    """
     curve = own.curve(transformation)
     lost = {}
     for label, before in own.clean.per_class.items():
         values = [one.per_class[label] for one in curve if label in one.per_class]
-        if values:
+        if values and own.clean.support.get(label, 0) >= least:
             lost[label] = before - sum(values) / len(values)
     return sorted(lost.items(), key=lambda row: -row[1])[:most]

@@ -121,7 +121,7 @@ def file_of(name: str, clean: float, errors: dict[str, list[float]]) -> FileRobu
             low=value,
             high=value,
             per_class=per_class,
-            support={},
+            support={"left": 30, "right": 12},
             images=50,
         )
 
@@ -180,6 +180,7 @@ def test_table_document_csv_and_page_say_the_same() -> None:
 def test_the_classes_that_lose_most_come_first() -> None:
     own = file_of("a.onnx", 0.9, {"noise": [0.95]})
     assert worst_classes(own, "noise") == [("left", pytest.approx(0.85)), ("right", pytest.approx(0.8))]
+    assert worst_classes(own, "noise", least=20) == [("left", pytest.approx(0.85))]
 
 
 def test_the_command_measures_files_on_a_scene(tmp_path: Path) -> None:

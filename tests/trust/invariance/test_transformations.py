@@ -175,6 +175,7 @@ def test_levels_are_numbers_or_ranges() -> None:
         ("jpeg=0", r"jpeg has no level 0; use 1 to 100 \(quality\)"),
         ("channel=7", r"channel has no level 7; use 0 \(no blue\)"),
         ("rotate=0:9:0", r"no levels of rotate"),
+        ("compact,jpeg=5", r"gives levels to several transformations"),
         (" ", r"no transformation is named"),
     ],
 )
