@@ -66,13 +66,13 @@ def command(
     """Measure how the accuracy of model files holds when the images change.
 
     \b
-    edgecnn robustness cups --data "scene:cups?seed=5&cut=1&fps=1&count=250" --html robustness.html
+    edgecnn robustness cups --data "scene:cups?seed=5&cut=1&fps=1&count=150" --html robustness.html
     edgecnn robustness model.safetensors model-int8.onnx --data fashion-mnist --transform rotate=0:345:15 --limit 1000
     edgecnn robustness model-int8.onnx --data fashion-mnist --transform corruption --baseline model-fp32.onnx
 
     Each image is rotated, shifted, scaled, occluded, made darker and brighter, blurred, made noisy, compressed, put into fog and rain, and
     robbed of a channel, at several levels; classifiers are measured by top-1, detectors by AP50, others by their own metric. In a scene
-    the renderer also turns every object, and looks at it from other angles. All files see the same images; 250 of them, evenly spread,
+    the renderer also turns every object, and looks at it from other angles. All files see the same images; 150 of them, evenly spread,
     without --limit. The corruption error is that of Hendrycks and Dietterich (2019). Transformations are described in docs/trust.md.
 
     Ctrl-C ends the measurement; levels that are complete are reported.
@@ -81,6 +81,7 @@ def command(
     from edgecnn.files import check_writable, write_file
     from edgecnn.json_text import dump_json
     from edgecnn.trust.invariance.document import to_csv, to_document
+    from edgecnn.trust.invariance.page import to_html
     from edgecnn.trust.invariance.run import RobustnessConfig, measure_robustness
     from edgecnn.trust.invariance.text import to_table
 
@@ -102,8 +103,6 @@ def command(
     with interruptible("the measurement was interrupted before one level was complete") as line:
         found, dataset = measure_robustness(config, report=line.above, progress=line)
         if html_path is not None:
-            from edgecnn.trust.invariance.page import to_html
-
             line("drawing the page")
             write_file(html_path, to_html(found, dataset))
     click.echo(to_table(found))

@@ -13,17 +13,20 @@ PATCH = 128  # grey level of what covers an object (Zeiler and Fergus 2014 cover
 
 def brightness(image: Image, boxes: Boxes | None, level: float, random: np.random.Generator) -> Image:
     """``level`` is added to the value of HSV, all 0..1: as in ImageNet-C, and darker, too."""
-    value = image.max(axis=2, keepdims=True).astype(np.float32)
-    wanted = np.clip(value + 255 * level, 0, 255)
-    # V is the largest channel: with hue and saturation kept, all channels grow as it does; black has no hue and becomes grey
-    changed = np.where(value > 0, image * (wanted / np.maximum(value, 1)), wanted)
-    return to_bytes(changed)
+    # V is the largest channel: with hue and saturation kept, all channels grow as it does
+    value = cv2.max(cv2.max(image[..., 0], image[..., 1]), image[..., 2])
+    levels = np.arange(256, dtype=np.float32)
+    factor = cv2.LUT(value, np.clip(levels + 255 * level, 0, 255).astype(np.float32) / np.maximum(levels, 1))
+    changed = np.asarray(cv2.multiply(image, cv2.merge([factor, factor, factor]), dtype=cv2.CV_8U), np.uint8)
+    changed[value == 0] = to_bytes(np.array([255 * level], np.float32))  # black has no hue and becomes grey
+    return changed
 
 
 def contrast(image: Image, boxes: Boxes | None, factor: float, random: np.random.Generator) -> Image:
     """The distance of each channel from its mean, times ``factor``."""
-    mean = image.mean(axis=(0, 1), keepdims=True, dtype=np.float32)
-    return to_bytes((image - mean) * np.float32(factor) + mean)
+    mean = np.array(cv2.mean(image)[:3], np.float32)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    return np.asarray(cv2.LUT(image, to_bytes((levels - mean) * np.float32(factor) + mean)[None]), np.uint8)
 
 
 def missing_channel(image: Image, boxes: Boxes | None, level: float, random: np.random.Generator) -> Image:
@@ -58,4 +61,4 @@ def jpeg(image: Image, boxes: Boxes | None, quality: float, random: np.random.Ge
 
 def to_bytes(image: Float32) -> Image:
     """Grey levels, rounded and clipped to 8 bits."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0)), np.uint8).reshape(image.shape)

@@ -35,7 +35,9 @@ TILT = 15.0  # degrees: rain falls at most that far from straight down
 def noise(image: Image, boxes: Boxes | None, severity: float, random: np.random.Generator) -> Image:
     """Gaussian noise."""
     sigma = 255 * at(GAUSSIAN, severity) * relative_size(image) ** 0.5
-    return to_bytes(image + np.float32(sigma) * random.standard_normal(_own_values(image), np.float32))
+    grain = random.standard_normal(_own_values(image), np.float32)
+    grain *= np.float32(sigma)
+    return to_bytes(image + grain)
 
 
 def impulse(image: Image, boxes: Boxes | None, severity: float, random: np.random.Generator) -> Image:
@@ -91,8 +93,8 @@ def rain(image: Image, boxes: Boxes | None, severity: float, random: np.random.G
     radius = max(length * scale / 2, 1.0)
     kernel = line(radius, radius, float(angle))
     streaks = cv2.filter2D(drops.astype(np.float32), -1, kernel / kernel.max(), borderType=cv2.BORDER_REFLECT)
-    cover = np.minimum(streaks, 1)[..., None] * np.float32(bright)
-    return to_bytes(image * np.float32(left) * (1 - cover) + 255 * cover)
+    cover = np.minimum(streaks, 1) * np.float32(bright)
+    return to_bytes(image * (np.float32(left) * (1 - cover))[..., None] + (255 * cover)[..., None])
 
 
 def at(values: Sequence[float], severity: float) -> float:

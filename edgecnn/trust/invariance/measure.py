@@ -77,7 +77,7 @@ def measure_level(
 
     The first call has no transformation: later ones compare their answers with those. Raises what ``score_outcomes`` raises.
     """
-    runs = [_Run(model, dataset, transformation, level, seed, strict) for model in models]
+    runs = [_ModelRun(model, dataset, transformation, level, seed, strict) for model in models]
     for index in range(len(dataset)):
         for run in runs:
             run.add(index)
@@ -86,7 +86,7 @@ def measure_level(
     return [run.result() for run in runs]
 
 
-class _Run:
+class _ModelRun:
     """One model at one level."""
 
     def __init__(

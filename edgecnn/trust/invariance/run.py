@@ -32,7 +32,9 @@ from edgecnn.trust.invariance.measure import MeasuredModel, measure_level
 from edgecnn.trust.invariance.result import FileRobustness, LevelResult, Robustness
 from edgecnn.trust.invariance.transformation import Transformation
 
-USUAL_IMAGES = 250  # evenly spread over the dataset: enough for intervals of a few points, and a few minutes for all levels
+USUAL_IMAGES = (
+    150  # evenly spread over the dataset: intervals of some points, and a few minutes for all levels of a small detector
+)
 Fitted = tuple[Dataset, ClassMap | None]
 
 

@@ -137,6 +137,28 @@ def test_noise_of_a_grey_image_stays_grey() -> None:
         assert changed.std() > 0
 
 
+@pytest.mark.parametrize("level", [-0.3, -0.1, 0.2, 0.5])
+def test_brightness_changes_the_value_and_keeps_the_hue(level: float) -> None:
+    image = np.random.default_rng(3).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    image[0, 0] = 0
+    dataset = Dataset("classes", "classify", ("a",), [Sample("x", lambda: image, label=0)])
+    changed = transformed(dataset, find_transformation("brightness"), level).samples[0].read()
+    before, after = (cv2.cvtColor(one.astype(np.float32) / 255, cv2.COLOR_BGR2HSV) for one in (image, changed))
+    assert np.abs(after[..., 2] - np.clip(before[..., 2] + level, 0, 1)).max() < 0.003
+    bright = (after[..., 2] > 0.4) & (before[..., 1] > 0.4) & (before[..., 2] > 0.2)
+    turned = np.abs(after[..., 0] - before[..., 0])[bright]
+    assert np.minimum(turned, 360 - turned).max() < 2
+    assert changed[0, 0].tolist() == [max(round(255 * level), 0)] * 3
+
+
+def test_contrast_keeps_the_mean_and_shrinks_the_deviation() -> None:
+    image = np.random.default_rng(3).integers(60, 200, (40, 40, 3)).astype(np.uint8)
+    dataset = Dataset("classes", "classify", ("a",), [Sample("x", lambda: image, label=0)])
+    changed = transformed(dataset, find_transformation("contrast"), 0.3).samples[0].read()
+    assert np.abs(changed.mean((0, 1)) - image.mean((0, 1))).max() < 0.5
+    assert changed.std((0, 1)) == pytest.approx(0.3 * image.std((0, 1)), rel=0.03)
+
+
 def test_a_missing_channel_is_black() -> None:
     sample = transformed(with_box(), find_transformation("channel"), 1).samples[0]
     assert (sample.read()[..., 1] == 0).all()
