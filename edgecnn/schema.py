@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 Check = Callable[[Any, str], Any]
@@ -140,9 +141,11 @@ def record(needed: Mapping[str, Check], optional: Mapping[str, Check] | None = N
         if not isinstance(value, dict):
             raise _wrong(value, place, "an object")
         missing = [key for key in needed if key not in value]
-        if missing:
-            raise SchemaError(f"{_at(place, missing[0])} is missing")
         unknown = [key for key in value if key not in known]
+        if missing:
+            similar = get_close_matches(missing[0], map(str, unknown), 1)
+            typo = f": {_at(place, similar[0])} is not a known field, correct its name" if similar else ""
+            raise SchemaError(f"{_at(place, missing[0])} is missing{typo}")
         if unknown and others is None:
             raise SchemaError(f"{_at(place, unknown[0])} is not a known field")
         return {key: known.get(key, others)(each, _at(place, key)) for key, each in value.items()}  # type: ignore[misc]

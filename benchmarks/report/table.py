@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+from textwrap import wrap
+
 from edgecnn.benchmarks.measure.protocol import CLOCK_MEANING, Clock
 from edgecnn.benchmarks.measure.record import FileRecord, Record
 from edgecnn.benchmarks.report.names import ellipsize, format_ms
@@ -9,6 +12,8 @@ from edgecnn.benchmarks.report.profile_report import profile_tables
 from edgecnn.benchmarks.report.scenarios import scenario_tables
 from edgecnn.columns import align_columns
 from edgecnn.cpus import threads_text
+
+REASONS_WIDTH = 80  # columns of the reasons for NOISY, beside file and clock
 
 __all__ = ["ellipsize", "format_ms", "to_table"]
 
@@ -87,7 +92,11 @@ def _file_row(own: FileRecord, *, scored: bool) -> list[str]:
 
 def _noise(record: Record) -> list[str]:
     """Reasons for NOISY verdicts, and the notes."""
-    lines = [[ellipsize(name), clock, reasons] for name, clock, reasons in record.noise_reasons()]
+    lines = [
+        [ellipsize(name) if first else "", clock if first else "", part]
+        for name, clock, reasons in record.noise_reasons()
+        for first, part in zip(chain([True], repeat(False)), wrap(reasons, REASONS_WIDTH), strict=False)
+    ]
     return [align_columns([["why NOISY", "clock", ""], *lines], left=3) if lines else "", "\n".join(record.notes())]
 
 

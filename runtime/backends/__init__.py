@@ -57,7 +57,7 @@ def file_format(path: Path) -> str:
             raise InputError(f"{path} ships as a checkpoint, not as a model file", f"run: edgecnn export {path}")
         raise InputError(f"the model file {path} does not exist", "check the path")
     if not path.is_file():
-        raise InputError(f"{path} is a folder, not a model file", "check the path")
+        raise InputError(f"{path} is a folder, not a model file", "name a file in it")
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path.name} is no model file of a supported format", f"use one of {', '.join(SUFFIXES)}")
     if not path.stat().st_size:

@@ -79,6 +79,7 @@ def test_models_of_one_name_in_two_folders_are_kept_apart(tmp_path: Path, sweep_
     [
         ("models = []", "models has 0 items, not 1 to 64"),
         ('formats = ["onnx"]', "models is missing"),
+        ('modles = ["a.onnx"]', "models is missing: modles is not a known field, correct its name"),
         ('models = ["a.onnx"]\nthread = [1]', "thread is not a known field"),
         ('models = ["a.onnx"]\nthreads = [0]', "threads[0] is 0, not a whole number from 1 to 1024"),
         ('models = ["a.onnx"]\nformats = ["tensorrt"]', "formats[0]"),

@@ -42,6 +42,16 @@ def test_doubts_stand_below_the_tables_and_those_of_all_files_once(record_of: Ca
     assert lines[start + 1 : start + 3] == ["all files    model  too hot", "b-int8.onnx  model  drifted"]
 
 
+def test_long_doubts_go_on_in_the_next_line(record_of: Callable[..., Record]) -> None:
+    record = record_of([LONG])
+    reasons = tuple(f"another program took {share} % of the processors" for share in range(10, 90, 10))
+    doubtful = dataclasses.replace(record.files[0].clocks["model"], verdict=Verdict(reasons))
+    own = dataclasses.replace(record.files[0], clocks={"model": doubtful})
+    text = to_table(dataclasses.replace(record, files=(own,)))
+    assert max(map(len, text.splitlines())) <= 120
+    assert all(reason in " ".join(text.split()) for reason in reasons)
+
+
 def test_columns_align_words_left_and_numbers_right() -> None:
     assert align_columns([["a", "p"], ["long", "1"], ["b", "10"]], left=1) == "a      p\nlong   1\nb     10"
 
