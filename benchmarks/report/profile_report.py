@@ -52,6 +52,8 @@ def _table(name: str, profile: OperatorProfile) -> str:
         [ellipsize(one.name, 40), one.type, one.precision or "-", format_ms(one.ms), f"{profile.share(one.ms):.0%}"]
         for one in profile.top(TOP)
     ]
-    types = ", ".join(f"{kind} {profile.share(ms):.0%}" for kind, ms in list(profile.by_type().items())[:6])
+    shares = [(kind, profile.share(ms)) for kind, ms in profile.by_type().items()]
+    # what rounds to 0 % says nothing
+    types = ", ".join(f"{kind} {share:.0%}" for kind, share in shares[:6] if share >= 0.005)
     lines = [f"by type: {types}", *(f"not as the rest: {line}" for line in profile.fallbacks())]
     return "\n".join([align_columns([head, *rows], left=3), *lines])

@@ -25,6 +25,7 @@ CONVERSIONS = frozenset(
     | {"Split", "Slice", "Squeeze", "Unsqueeze", "Flatten", "Gather", "Result", "Parameter", "Identity", "StridedSlice"}
     | {"VariadicSplit", "MemcpyToHost", "MemcpyFromHost"}
 )
+WEIGHTED = ("conv", "matmul", "gemm", "fullyconnected")  # in the names of types of operators that multiply by weights
 FLOATS = ("fp32", "fp16", "bf16")
 
 
@@ -84,10 +85,12 @@ class OperatorProfile:
         return [*self._in_float(), *self._elsewhere()]
 
     def _in_float(self) -> list[str]:
-        quantized = sum(one.precision == "int8" and one.type not in CONVERSIONS for one in self.operators)
-        if not quantized:
+        own = [one for one in self.operators if one.type not in CONVERSIONS]
+        # a float graph may have int8 operators, too, which prepare the bytes of the image
+        weighted = [one for one in own if any(word in one.type.lower() for word in WEIGHTED)]
+        if not any(one.precision == "int8" for one in weighted or own):
             return []
-        found = [one for one in self.operators if one.precision in FLOATS and one.type not in CONVERSIONS]
+        found = [one for one in own if one.precision in FLOATS]
         return [f"{text} in {precision}, in an int8 graph" for (_, precision), text in self._grouped(found, "precision")]
 
     def _elsewhere(self) -> list[str]:

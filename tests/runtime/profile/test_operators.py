@@ -43,6 +43,11 @@ def test_a_float_graph_has_no_fallback() -> None:
     assert OperatorProfile("onnxruntime", 1, (OperatorTime("c", "Conv", 3.0, "fp32", "CPU"),)).fallbacks() == []
 
 
+def test_a_float_graph_that_prepares_bytes_is_no_int8_graph() -> None:
+    own = (OperatorTime("a", "Subgraph", 0.01, "int8"), OperatorTime("c", "Convolution", 3.0, "fp32"))
+    assert OperatorProfile("openvino", 1, own).fallbacks() == []
+
+
 def test_operators_on_the_processor_beside_a_gpu_are_named() -> None:
     operators = (OperatorTime("a", "Conv", 1.0, "fp32", "CUDA"), OperatorTime("b", "NonMaxSuppression", 3.0, "fp32", "CPU"))
     assert OperatorProfile("onnxruntime", 1, operators).fallbacks() == [
