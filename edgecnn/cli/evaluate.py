@@ -26,6 +26,7 @@ edgecnn evaluate yolox.onnx --data instances_val.json --ray head:6379
 edgecnn evaluate yolox.onnx --labels coco.txt --data instances_val.json --map car=vehicle,bus=vehicle
 edgecnn evaluate yolox-fp32.onnx yolox-int8.onnx --data instances_val.json --html changed.html
 edgecnn evaluate yolox-fp32.onnx yolox-int8.tflite --data FOLDER_OF_IMAGES          # without labels: against each other
+edgecnn evaluate model-int8.onnx --data DIR --group-by brightness
 
 Classifiers are measured by top-1, precision, recall, F1, calibration and confusion; detectors by mAP, AP by size, and kinds of
 errors with what each costs in AP50; regression by R² and mean absolute error. Figures have 95 % intervals by bootstrap over images.
@@ -51,11 +52,21 @@ files are read that can be read in several ways.
         {"type": click.IntRange(1), "default": 1, "metavar": "N", "help": "Use every N-th image, sorted by file name."},
     ),
     (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
+    (
+        ("--group-by",),
+        {
+            "metavar": "KEY",
+            "help": "Compare groups: class, folder[:LEVEL], size[:BINS], brightness[:BINS], position, colour, a COLUMN of a CSV file "
+            "beside the data, or FILE.csv:COLUMN.",
+        },
+    ),
 )
 @model_options
 @optgroup.group("Output")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
-@optgroup.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page of what changed between two files.")
+@optgroup.option(
+    "--html", "html_path", type=click.Path(path_type=Path), help="Write a page of what changed between two files, or of groups."
+)
 @ray_options
 def command(
     files: tuple[Path, ...],
@@ -64,6 +75,7 @@ def command(
     every: int,
     selection: dict[str, Any],
     strict: bool,
+    group_by: str | None,
     json_path: Path | None,
     html_path: Path | None,
     device: Any,
@@ -86,6 +98,8 @@ def command(
     chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
     if len(files) > 2:
         raise click.UsageError(f"{len(files)} files are named; evaluate takes one, or two to compare")
+    if group_by is not None and (len(files) > 1 or cluster_options.get("ray")):
+        raise click.UsageError("--group-by takes one file and no --ray; leave the other out")
     if len(files) == 2:
         from edgecnn.cli.evaluate_pair import evaluate_two
 
@@ -100,8 +114,8 @@ def command(
         }
         evaluate_two((files[0], files[1]), chosen, json_path, html_path, **loading)
         return
-    if html_path is not None:
-        raise click.UsageError("--html shows what changed between two files; name a second one, or leave it out")
+    if html_path is not None and group_by is None:
+        raise click.UsageError("--html shows what changed between two files, or groups; name a second file or --group-by")
     config = EvaluationConfig(
         file=files[0],
         data=chosen,
@@ -111,6 +125,11 @@ def command(
         options=options,
         require_signature=require_signature,
     )
+    if group_by is not None:
+        from edgecnn.cli.evaluate_groups import evaluate_by_group
+
+        evaluate_by_group(config, group_by, json_path, html_path)
+        return
     check_reports([json_path], model_files(files[0]))
     cluster = take_cluster(cluster_options)
     if cluster is None:

@@ -18,6 +18,7 @@ def evaluate_two(
     files: tuple[Path, Path], data: DatasetSelection, json_path: Path | None, html_path: Path | None, **loading: Any
 ) -> None:
     """Compare two files and write what was asked for; ``loading`` are the fields of ``PairConfig`` that say how files are loaded."""
+    from edgecnn.benchmarks.measure.progress import time_left
     from edgecnn.benchmarks.measure.record import model_files
     from edgecnn.files import check_reports, write_file
     from edgecnn.trust.paired.config import PairConfig
@@ -30,7 +31,7 @@ def evaluate_two(
         check_page()
     config = PairConfig(before=files[0], after=files[1], data=data, **loading)
     with interruptible("the comparison was interrupted, nothing was written") as line:
-        found = evaluate_pair(config, report=line.above, progress=lambda done, total: line(f"image {done} of {total}"))
+        found = evaluate_pair(config, report=line.above, progress=time_left(line, "image"))
         page = None if html_path is None else pair_page(found, config)
     click.echo(pair_table(found))
     if json_path is not None:

@@ -135,6 +135,13 @@ OPTIMIZATION = (
         help="Decay of the exponential moving average of the weights.",
     ),
     optgroup.option(
+        "--balance",
+        type=click.Choice(["none", "weights", "sampling"]),
+        default="none",
+        show_default=True,
+        help="Make rare classes of a classifier count: by weights of the loss (effective number), or by drawing their images more often.",
+    ),
+    optgroup.option(
         "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed; the same seed gives the same weights."
     ),
     optgroup.option(

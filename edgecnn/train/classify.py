@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from edgecnn.card import Preprocess
 from edgecnn.train.augment import Augmenter, seed_of
+from edgecnn.train.balance import balanced_order, class_weights
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import generator, to_input
@@ -59,8 +60,17 @@ class ClassificationObjective:
         return self._augment.image(self.pixels.images[index], seed)
 
     def loss(self, model: nn.Module, inputs: Tensor, truth: Tensor) -> Tensor:
-        """Mean cross-entropy of the batch."""
-        return F.cross_entropy(model(inputs).float(), truth.to(inputs.device), label_smoothing=LABEL_SMOOTHING)
+        """Mean cross-entropy of the batch; with ``balance`` weights each image counts by the weight of its class."""
+        weight = self._weights.to(inputs.device) if self.config.balance == "weights" else None
+        return F.cross_entropy(model(inputs).float(), truth.to(inputs.device), weight, label_smoothing=LABEL_SMOOTHING)
+
+    def order(self, draw: np.random.Generator) -> Array:
+        """The images (n,) of an epoch in random order; with ``balance`` sampling each class is as frequent as any other."""
+        return balanced_order(self.pixels.labels, draw) if self.config.balance == "sampling" else draw.permutation(len(self))
+
+    @property
+    def _weights(self) -> Tensor:
+        return torch.from_numpy(class_weights(self.pixels.labels, self.classes))
 
 
 def mixup(inputs: Tensor, labels: Tensor, classes: int, draw: np.random.Generator) -> tuple[Tensor, Tensor]:

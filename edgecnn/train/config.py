@@ -15,11 +15,12 @@ from edgecnn.train.augment_policy import AugmentPolicy, parse_policy
 
 Amp = Literal["auto", "fp32", "bf16"]
 Loader = Literal["auto", "workers", "device"]
+Balance = Literal["none", "weights", "sampling"]
 
 # without effect on the weights, but for the limit of time, of which a resumed training has a new one
 NOT_COMPARED = ("out", "workers", "resume", "download", "val_limit", "strict", "max_minutes")
 SHOWN = ("epochs", "batch", "lr", "weight_decay", "seed", "val_fraction", "multiscale_fraction", "ema", "augment")
-SHOWN_LAST = ("adversarial", "limit", "val_limit", "amp", "loader", "max_minutes", "pseudo_votes", "pseudo_iou")
+SHOWN_LAST = ("adversarial", "balance", "limit", "val_limit", "amp", "loader", "max_minutes", "pseudo_votes", "pseudo_iou")
 ALWAYS_SHOWN = ("epochs", "batch", "lr", "seed")  # in the command even where they have their defaults
 
 
@@ -44,7 +45,8 @@ class TrainConfig:
     off. ``amp`` is the precision of matrix products. ``loader`` is where batches are made: in ``workers`` processes, or on the training
     device with all images in its memory; "auto" is the device where that is a GPU and the task allows it. ``max_minutes`` limits the
     time: fewer epochs are trained, and the schedule ends with the time. ``adversarial`` is the strength of adversarial training, as text:
-    grey levels of 255 and steps, such as "8:3" (``edgecnn.train.adversarial``); "" for none.
+    grey levels of 255 and steps, such as "8:3" (``edgecnn.train.adversarial``); "" for none. ``balance`` makes rare classes of a
+    classifier count as much as frequent ones: by ``weights`` of the loss, or by ``sampling`` their images more often.
     """
 
     model: str
@@ -71,6 +73,7 @@ class TrainConfig:
     val_fraction: float = 0.05
     multiscale_fraction: float = 0.5
     ema: float = 0.998
+    balance: Balance = "none"
     augment: str = "standard"
     flip: bool = True
     adversarial: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +28,15 @@ class Objective(Protocol):
 
     def loss(self, model: nn.Module, inputs: Tensor, truth: Any) -> Tensor:
         """The loss of a batch, a scalar; called under autocast."""
+        ...
+
+
+@runtime_checkable
+class OrderedObjective(Protocol):
+    """An objective that says itself which images an epoch sees."""
+
+    def order(self, draw: np.random.Generator) -> Array:
+        """The images of an epoch, (n,) indices in random order; an image may occur several times."""
         ...
 
 

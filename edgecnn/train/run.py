@@ -60,6 +60,8 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     config.policy(task)  # an unknown policy is reported before datasets are read
     adversary = parse_adversary(config.adversarial, task)
     find(task).check_measure()
+    if config.balance != "none" and task not in ("classify", "signal"):
+        raise InputError(f"--balance is for classifiers, but {config.model} is {find(task).model}", "leave it out")
     with group.main_first():
         data = load_datasets(config, task, teachers, to_stderr if group.main else _silent)
     torch.manual_seed(config.seed)

@@ -57,6 +57,9 @@ class TrainState:
         return state
 
 
+ADDED = {"balance": "none", "adversarial": ""}  # options that were added later, with the value that changes nothing
+
+
 def _compare(state: TrainState, version: int, identity: dict[str, Any], path: Path) -> None:
     if version != VERSION:
         raise ArtifactError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ COLLAPSED = 0.5  # less agreement than this is a collapse, whatever the cause
 SATURATED = 0.05  # share of the values of a tensor at an end of its range, on average over the images
 _CLASS_IMAGES = 2  # so many images of a class at least
 _COVERED = 0.25  # a class that was calibrated on saturates at most this share of what the others do
-_OTHERS_SATURATE = 2e-3  # mean share over all tensors, of the other classes
+_OTHERS_SATURATE = 0.01  # share of the tensor that saturates most, of the other classes
 LAYERS = "edgecnn sensitivity says which layers lose most"
 
 
@@ -76,6 +77,8 @@ def find_causes(watch: OutputWatch, compared: ImageComparison | None = None) -> 
     weights) are only named where the file does not agree with the float file: a good file may saturate a little, too.
     """
     found = [*_of_outputs(watch)]
+    if found and compared is not None and not compared.differs:
+        return [dataclasses.replace(one, fatal=False) for one in found]
     if found or compared is None or not compared.differs:
         return found
     return [_inside(watch, compared, fatal=compared.collapsed)]
@@ -90,7 +93,12 @@ def _of_outputs(watch: OutputWatch) -> list[CollapseCause]:
         return [CollapseCause("not-finite", words, True, {"images": watch.not_finite})]
     if watch.constant and not watch.changing:
         words = f"its outputs are the same for all {watch.images} images, so nothing of the image reaches them"
-        return [CollapseCause("constant", f"{words}; quantize it again, with images as in use for calibration", True)]
+        saturated = _saturation(watch, fatal=True)
+        return (
+            [saturated]
+            if saturated
+            else [CollapseCause("constant", f"{words}; quantize it again, with images as in use for calibration", True)]
+        )
     predictor = watch.predictor
     known = [] if predictor.card.parity.get("passed") else output_warnings(predictor.backend, predictor.card, predictor.path)
     return [CollapseCause("output-range", words, True) for words in known if "can't be right" in words]
@@ -129,19 +137,13 @@ def _inside(watch: OutputWatch, compared: ImageComparison, *, fatal: bool) -> Co
     if only is not None:
         name = compared.labels[only[0]] if compared.labels else f"class {only[0]}"
         words = (
-            f"it was calibrated on one class only: images of {name} stay inside the ranges ({only[1]:.2%} of the values are at an end), "
-            f"those of other classes do not ({only[2]:.2%}); quantize it again, with images of all classes for calibration"
+            f"it was calibrated on one class only: images of {name} stay inside the ranges ({only[1]:.1%} of the values of a tensor "
+            f"are at an end), those of other classes do not ({only[2]:.1%}); quantize it again, with images of all classes for calibration"
         )
         return CollapseCause("one-class-calibration", words, fatal, {"class": name, "own": only[1], "others": only[2]})
-    mean = _mean(shares)
-    if mean.size and mean.max() >= SATURATED and watch.inner is not None:
-        worst = watch.inner.tensors[int(mean.argmax())]
-        words = (
-            f"values inside saturate: {np.count_nonzero(mean >= SATURATED)} of {len(mean)} tensors have more than {SATURATED:.0%} of their "
-            f"values at an end of their range, {worst.name} ({worst.low:.3g} to {worst.high:.3g}) {mean.max():.0%}; "
-            "quantize it again, with images as in use for calibration"
-        )
-        return CollapseCause("saturation", words, fatal, {"tensor": worst.name, "share": float(mean.max())})
+    saturated = _saturation(watch, fatal=fatal)
+    if saturated is not None:
+        return saturated
     weights = starved_weights(watch.predictor.path)
     if weights.starved:
         words = (
@@ -154,22 +156,32 @@ def _inside(watch: OutputWatch, compared: ImageComparison, *, fatal: bool) -> Co
     return CollapseCause("inside", f"the loss is inside the network, not at its outputs; {LAYERS}", fatal)
 
 
-def _mean(shares: Array) -> Array:
-    """By tensor over the images; 0 where a tensor is left out."""
-    return np.nan_to_num(shares).mean(0) if len(shares) else np.zeros(0)
+def _saturation(watch: OutputWatch, *, fatal: bool) -> CollapseCause | None:
+    """Whether tensors inside have many values at an end of their range, on average over the images."""
+    mean = np.nan_to_num(np.array(watch.shares)).mean(0) if watch.shares else np.zeros(0)
+    if watch.inner is None or not mean.size or mean.max() < SATURATED:
+        return None
+    worst = watch.inner.tensors[int(mean.argmax())]
+    words = (
+        f"values inside saturate: {np.count_nonzero(mean >= SATURATED)} of {len(mean)} tensors have more than {SATURATED:.0%} of their "
+        f"values at an end of their range, {worst.name} ({worst.low:.3g} to {worst.high:.3g}) {mean.max():.0%}; "
+        "quantize it again, with images as in use for calibration"
+    )
+    return CollapseCause("saturation", words, fatal, {"tensor": worst.name, "share": float(mean.max())})
 
 
 def _calibrated_on_one(shares: Array, compared: ImageComparison) -> tuple[int, float, float] | None:
     """The class whose images hardly saturate while those of all others do, with both shares; None where there is no such class."""
-    by_image = np.nan_to_num(shares).mean(1)
+    every = np.nan_to_num(shares)
+    by_image = every[:, int(every.mean(0).argmax())]  # of the tensor that saturates most
     classes, agreement = np.array(compared.classes), np.array(compared.agreement)
     present = [index for index in set(classes.tolist()) - {-1} if np.count_nonzero(classes == index) >= _CLASS_IMAGES]
     if len(present) < 2:
         return None
     own = {index: float(by_image[classes == index].mean()) for index in present}
     best = min(own, key=lambda index: own[index])
-    others = np.array([value for index, value in own.items() if index != best])
+    others = float(np.median([value for index, value in own.items() if index != best]))
     kept, lost = (float(np.nanmean(agreement[mask])) for mask in (classes == best, (classes != best) & (classes >= 0)))
-    if others.mean() < _OTHERS_SATURATE or own[best] > _COVERED * float(np.median(others)) or kept <= lost:
+    if others < _OTHERS_SATURATE or own[best] > _COVERED * others or kept <= lost:
         return None
-    return best, own[best], float(others.mean())
+    return best, own[best], others

@@ -16,6 +16,7 @@ from edgecnn.trust.collapse.inner_formats import OnnxInner, OpenvinoInner, Tflit
 from edgecnn.trust.collapse.quantized_tensor import InnerTensors
 from edgecnn.types import Array, Tensors
 
+INPUTS = 2  # the first tensors, among which that of the image is
 _READERS: Mapping[str, Callable[[Path], InnerTensors]] = {"onnx": OnnxInner, "tflite": TfliteInner, "openvino": OpenvinoInner}
 
 
@@ -31,16 +32,21 @@ def open_inner(path: Path) -> InnerTensors | None:
     return opened if opened is not None and opened.tensors else None
 
 
-def end_shares(inner: InnerTensors, feeds: Tensors) -> Array:
-    """The share of values of each tensor (T,) at an end of its range that is no natural one; NaN for a tensor that is the input."""
+def end_shares(inner: InnerTensors, feeds: Tensors, limits: tuple[float, float]) -> Array:
+    """The share of values of each tensor (T,) at an end of its range that is no natural one.
+
+    ``limits``: the lowest and highest value that the input can have; white is right at the end of the range of the image.
+    """
     size = max(array.size for array in feeds.values())
-    found = np.full(len(inner.tensors), np.nan)
+    found = np.zeros(len(inner.tensors))
     for index, (tensor, array) in enumerate(zip(inner.tensors, inner.values(feeds), strict=True)):
-        if array.size == size and index < 2:
-            continue  # the image itself: white is 255
+        natural_low, natural_high = tensor.natural_low, tensor.natural_high
+        if array.size == size and index < INPUTS:
+            slack = 0.02 * (limits[1] - limits[0])
+            natural_low, natural_high = tensor.low <= limits[0] + slack, tensor.high >= limits[1] - slack
         low, high = inner.ends(index)
         slack = (high - low) * 1e-3
-        at_low = 0.0 if tensor.natural_low else float((array <= low + slack).mean())
-        at_high = 0.0 if tensor.natural_high else float((array >= high - slack).mean())
+        at_low = 0.0 if natural_low else float((array <= low + slack).mean())
+        at_high = 0.0 if natural_high else float((array >= high - slack).mean())
         found[index] = at_low + at_high
     return found

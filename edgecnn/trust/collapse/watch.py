@@ -26,6 +26,9 @@ class OutputWatch:
         self._binding = bind_inputs(self._backend, predictor.card)
         self._prepare = preparer(predictor.card.preprocess, self._backend.inputs, self._binding.inputs)
         self.inner: InnerTensors | None = open_inner(predictor.path)
+        own = predictor.card.preprocess
+        lowest, highest = (np.subtract(pixel, own.mean) / np.array(own.std) for pixel in (0.0, 255.0))
+        self._limits = float(np.min(lowest)), float(np.max(highest))
         self._steps = ScoreStepWatch(predictor.card)
         self.shares: list[Array] = []  # by image: the share of values at an end of the range of each inner tensor
         self.images = self.not_finite = 0
@@ -63,6 +66,6 @@ class OutputWatch:
 
     def _ends(self, inner: InnerTensors) -> Array:
         try:
-            return end_shares(inner, self._binding.inputs)
+            return end_shares(inner, self._binding.inputs, self._limits)
         except EdgeCnnError:
             return np.full(len(inner.tensors), np.nan)

@@ -50,7 +50,7 @@ def evaluate_pair(
         opened = config.data.open(task=before.card.task)
         for line in report_lines(opened):
             report(line)
-        run = _Run(config, before, after, opened)
+        run = _PairRun(config, before, after, opened)
         run.images(progress)
         return run.result()
 
@@ -78,20 +78,20 @@ def check_same_model(before: Predictor, after: Predictor) -> None:
 
 
 @dataclass(slots=True)
-class _Watched:
+class _LookedAt:
     """What the collapse looks at for the images that are watched."""
 
     classes: list[int] = field(default_factory=list)
     agreement: list[float] = field(default_factory=list)
 
 
-class _Run:
+class _PairRun:
     def __init__(self, config: PairConfig, before: Predictor, after: Predictor, opened: Dataset) -> None:
         self.config, self.before, self.after, self.opened = config, before, after, opened
         self.pairs: list[ImagePair] = []
         self.unreadable: list[str] = []
         self.notes: list[str] = []
-        self.watch, self.watched = OutputWatch(after), _Watched()
+        self.watch, self.watched = OutputWatch(after), _LookedAt()
         self.dataset: Dataset = opened
         self.classes: ClassMap | None = None
         self.measure: PairedMeasure | None = None
@@ -184,7 +184,7 @@ class _Run:
         )
 
 
-def _notes(run: _Run, mean: MeanChange | None) -> Iterator[str]:
+def _notes(run: _PairRun, mean: MeanChange | None) -> Iterator[str]:
     if len(run.pairs) < FEW:
         yield f"{len(run.pairs)} image{'' if len(run.pairs) == 1 else 's'}: too few to say anything of a class"
     if run.unreadable:

@@ -27,7 +27,7 @@ def verdict(found: PairedEvaluation) -> str:
     if any(cause.fatal for cause in found.causes):
         return f"{name} has collapsed: {found.causes[0].words}"
     if found.causes:
-        return f"{name} is worse than {found.before.file.name}: {found.causes[0].words}"
+        return f"{name} is doubtful: {found.causes[0].words}"
     paying = found.paying
     of_mean = "" if found.mean is None else f"mean {_mean_change(found)}, "
     if paying:
