@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgecnn.errors import InputError
-from edgecnn.metrics.bootstrap import intervals, precision_without
+from edgecnn.metrics.bootstrap import drawn_precision, intervals, precision_without
 from edgecnn.metrics.box_matches import AREAS, BoxMatches, ClassMatches
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
@@ -44,6 +44,7 @@ class DetectionAccumulator:
         matches = {area: [self._matches.of_class(index, area) for index in present] for area in AREAS}
         precision = {area: np.array([average_precision(item) for item in own]) for area, own in matches.items()}
         everything = precision["all"]
+        self._matches.drawn = drawn_precision(matches["all"], self._matches.images)
         return Score(
             task="detect",
             n=self._matches.images,
@@ -51,7 +52,7 @@ class DetectionAccumulator:
             metric="map",
             counted="boxes",
             measured="mAP@50-95",
-            values=_values(precision, matches["all"]) | intervals(matches["all"], self._matches.images),
+            values=_values(precision, matches["all"]) | intervals(self._matches.drawn),
             per_class={self.labels[index]: float(own.mean()) for index, own in zip(present, everything, strict=True)},
             ap50_per_class={self.labels[index]: float(own[AP50]) for index, own in zip(present, everything, strict=True)},
             support={self.labels[index]: int(support[index]) for index in present},

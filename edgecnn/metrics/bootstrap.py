@@ -46,28 +46,35 @@ def _batches(images: int, count: int, detections: int, seed: int) -> Iterator[tu
         yield first, np.array([np.bincount(draw.integers(0, images, images), minlength=images) for _ in rows], np.int64)
 
 
-def intervals(matches: Sequence[ClassMatches], images: int, seed: int = 0) -> dict[str, float]:
-    """95 % percentile intervals: ``map_low``, ``map_high``, ``ap50_low``, ``ap50_high``.
-
-    ``matches`` are those of the classes that have objects. {} with fewer than two images or without any object.
-    """
+def drawn_precision(matches: Sequence[ClassMatches], images: int, seed: int = 0) -> Array | None:
+    """Average precision (R, classes, T) of as many resamples as their time allows; None with fewer than two images."""
     if images < 2 or not matches:
+        return None
+    return resampled(matches, images, resample_count(sum(len(item.image) for item in matches)), seed)
+
+
+def intervals(drawn: Array | None) -> dict[str, float]:
+    """95 % percentile intervals of what ``drawn_precision`` gave: ``map_low``, ``map_high``, ``ap50_low``, ``ap50_high``; {} of None."""
+    if drawn is None:
         return {}
-    count = resample_count(sum(len(item.image) for item in matches))
-    # a resample without any object says nothing
-    mean = class_mean(resampled(matches, images, count, seed))
+    mean = class_mean(drawn)
     low, high = percentiles(np.stack([mean.mean(1), mean[:, 0]], 1))
     return {"map_low": float(low[0]), "map_high": float(high[0]), "ap50_low": float(low[1]), "ap50_high": float(high[1])}
 
 
 def precision_without(matches: Sequence[ClassMatches], images: int) -> tuple[float, ...]:
     """AP, the mean over IoU thresholds and classes, without each group of images (``left_out.py``)."""
+    kept: list[NDArray[np.bool_]] = []
 
-    def mean(kept: NDArray[np.bool_]) -> float:
-        weight = kept[None].astype(np.int64)
-        return float(class_mean(np.stack([item.precision(weight) for item in matches], 1)).mean())
+    def remember(mask: NDArray[np.bool_]) -> float:
+        kept.append(mask)
+        return 0.0
 
-    return left_out(images, mean) if matches else ()
+    if not matches or not left_out(images, remember):
+        return ()
+    weight = np.array(kept, np.int64)  # all groups at once take a fraction of the time
+    found = iter(class_mean(np.stack([item.precision(weight) for item in matches], 1)).mean(axis=1).tolist())
+    return left_out(images, lambda _: next(found))
 
 
 def class_mean(samples: Array) -> Array:

@@ -52,10 +52,12 @@ class ClassMatches:
         objects = weight @ self.objects
         # drawing an image twice is the same as counting its detections twice: nothing is matched again
         each = weight[:, self.image]
-        columns = [
-            _average_precision(each, true, true | false, objects)
-            for true, false in zip(self.true_positive, self.false_positive, strict=True)
-        ]
+        counted = self.true_positive | self.false_positive
+        columns: list[Array] = []
+        for place, true in enumerate(self.true_positive):
+            # of few detections the same ones are right at several thresholds
+            same = place and (true == self.true_positive[place - 1]).all() and (counted[place] == counted[place - 1]).all()
+            columns.append(columns[-1] if same else _average_precision(each, true, counted[place], objects))
         return np.where(objects[:, None] > 0, np.stack(columns, 1), np.nan)
 
     def curve(self, threshold: int = 0) -> tuple[Array, Array, Array]:
@@ -71,22 +73,28 @@ def _average_precision(each: Int64, true: NDArray[np.bool_], counted: NDArray[np
     if not len(places):
         return np.zeros(len(each))
     end = places[-1] + 1
-    hits = np.cumsum(each[:, places], 1)
-    precision = hits / np.maximum(np.cumsum(each[:, :end] * counted[:end], 1)[:, places], 1)
+    hits = each[:, places].cumsum(1)
+    precision = hits / np.maximum((each[:, :end] * counted[:end]).cumsum(1)[:, places], 1)
     # The precision at a recall is the highest at that recall or above (as in pycocotools).
     envelope = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
     # how many of the recall levels are reached by each true positive; levels that are never reached have precision 0
-    reached = np.searchsorted(RECALL_LEVELS, hits / np.maximum(objects, 1)[:, None], side="right")
-    found: Array = (np.diff(reached, axis=1, prepend=0) * envelope).sum(axis=1) / len(RECALL_LEVELS)
+    reached = RECALL_LEVELS.searchsorted(hits / np.maximum(objects, 1)[:, None], side="right")
+    gained = reached.copy()
+    gained[:, 1:] -= reached[:, :-1]
+    found: Array = (gained * envelope).sum(axis=1) / len(RECALL_LEVELS)
     return found
 
 
 @dataclass(slots=True)
 class BoxMatches:
-    """Collects the matches of detections image by image, with class ids below ``classes``."""
+    """Collects the matches of detections image by image, with class ids below ``classes``.
+
+    ``drawn`` keeps the average precision of resamples (R, classes that have objects, T) for who needs them again.
+    """
 
     classes: int
     images: int = 0
+    drawn: Array | None = None
     _recent: list[_Part] = field(default_factory=list)
     _parts: list[_Part] = field(default_factory=list)
 

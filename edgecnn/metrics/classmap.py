@@ -28,6 +28,10 @@ class ClassMap:
     dataset_class: Int64
     count: int
     notes: tuple[str, ...] = field(default_factory=tuple)
+    _same: bool = field(init=False)  # the classes of both are the same, in the same order
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_same", np.array_equal(self.dataset_class, np.arange(self.count)))
 
     def detections(self, predicted: Detections) -> Detections:
         """The detections with class ids of the dataset, without those of unmapped classes."""
@@ -39,6 +43,9 @@ class ClassMap:
     def scores(self, predicted: Classes | LabelScores) -> Float32:
         """Scores (C,) in the order of the dataset's classes: the highest of the classes mapped to it, -inf for none."""
         self._check(len(predicted.score))
+        if self._same and len(predicted.score) == self.count and not np.isnan(predicted.score).any():
+            own: Float32 = predicted.score.copy()
+            return own
         scores = np.full(self.count, -np.inf, np.float32)
         here = np.flatnonzero(self.dataset_class[: len(predicted.score)] >= 0)
         # maximum.at, because several classes of the model may share an index; NaN would win every comparison

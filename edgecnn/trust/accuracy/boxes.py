@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgecnn.metrics.average_precision import AP50, AP75, average_precision
-from edgecnn.metrics.bootstrap import class_mean, resample_count, resampled
+from edgecnn.metrics.bootstrap import class_mean, drawn_precision
 from edgecnn.metrics.box_matches import AREAS, RECALL_LEVELS, BoxMatches, ClassMatches
 from edgecnn.metrics.score import TITLES, Score
 from edgecnn.thresholds import SHOWN_SCORE
@@ -101,8 +101,7 @@ def _precisions(
     for area in AREAS:
         own = [matches.of_class(class_id, area) for class_id in ids.values()]
         values = np.stack([average_precision(item) for item in own])[None]
-        count = resample_count(sum(len(item.image) for item in own))
-        samples = resampled(own, matches.images, count, seed) if matches.images > 1 else None
+        samples = matches.drawn if area == "all" and seed == 0 else drawn_precision(own, matches.images, seed)
         mean = class_mean(values)[0]
         means = None if samples is None else class_mean(samples)
         if area != "all":
