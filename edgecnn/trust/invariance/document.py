@@ -54,7 +54,12 @@ def _rows(own: FileRobustness, one: LevelResult) -> list[list[Any]]:
     change = one.transformation
     head = [own.name, "", "", ""] if change is None else [own.name, change.name, f"{one.level:g}", change.unit]
     whole = [*head, "", one.metric, one.value, one.low, one.high, one.consistency, one.images]
-    return [whole, *([*head, label, one.metric, value, None, None, None, one.images] for label, value in one.per_class.items())]
+    return [whole, *(_class_row(head, one, label) for label in one.per_class)]
+
+
+def _class_row(head: list[Any], one: LevelResult, label: str) -> list[Any]:
+    low, high = one.class_intervals.get(label, (None, None))
+    return [*head, label, one.metric, one.per_class[label], low, high, None, one.images]
 
 
 def _file(own: FileRobustness) -> dict[str, Any]:
@@ -80,6 +85,7 @@ def _level(one: LevelResult) -> dict[str, Any]:
         "too_few_images": one.too_few,
         "consistency": one.consistency,
         "per_class": dict(one.per_class),
+        "per_class_interval": {label: list(ends) for label, ends in one.class_intervals.items()},
         "support": dict(one.support),
     }
 

@@ -13,10 +13,11 @@ from edgecnn.metrics.box_matches import ClassMatches
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.trust.judgement import Judgement
-from edgecnn.types import Int64
+from edgecnn.types import Array, Int64
 
 MAX_RESAMPLES, MIN_RESAMPLES = 200, 50
 BUDGET = 20_000  # resamples times precision-recall curves
+CLASS_RESAMPLES = 100  # for the classes of one level
 
 
 class ImageEvidence(Protocol):
@@ -30,20 +31,36 @@ class ImageEvidence(Protocol):
         """The accuracy with each image counted ``weight`` (images,) times."""
         ...
 
+    def class_values(self, weights: Int64) -> dict[int, Array]:
+        """The same for each class by its id, (R,) for R rows of ``weights`` (R, images); NaN without a true example."""
+        ...
+
 
 class LabelEvidence:
     """Classification: top-1."""
 
     def __init__(self) -> None:
         self._right: list[bool] = []
+        self._truth: list[int] = []
 
     def add(self, judgement: Judgement) -> None:
         """The next image."""
         self._right.append(bool(judgement.right[0]))
+        self._truth.append(int(judgement.truth[0]))
 
     def value(self, weight: Int64) -> float:
         """Top-1."""
         return float(np.array(self._right) @ weight / max(int(weight.sum()), 1))
+
+    def class_values(self, weights: Int64) -> dict[int, Array]:
+        """The share of each class that is right."""
+        truth, right = np.array(self._truth), np.array(self._right)
+        found = {}
+        for class_id in np.unique(truth).tolist():
+            counts = weights[:, truth == class_id].sum(1)
+            hits = weights[:, (truth == class_id) & right].sum(1)
+            found[class_id] = np.divide(hits, counts, out=np.full(len(weights), np.nan), where=counts > 0)
+        return found
 
 
 class BoxEvidence:
@@ -53,7 +70,7 @@ class BoxEvidence:
         self._images = 0
         self._found: dict[int, list[tuple[int, float, bool]]] = defaultdict(list)
         self._objects: dict[int, list[int]] = defaultdict(list)
-        self._matches: list[ClassMatches] = []
+        self._matches: dict[int, ClassMatches] = {}
 
     def add(self, judgement: Judgement) -> None:
         """The next image."""
@@ -66,14 +83,18 @@ class BoxEvidence:
         for class_id, score in zip(judgement.extra.class_id.tolist(), judgement.extra.score.tolist(), strict=True):
             self._found[class_id].append((self._images, score, False))
         self._images += 1
-        self._matches = []
+        self._matches = {}
 
     def value(self, weight: Int64) -> float:
         """AP50; NaN where the weighted images hold no object."""
-        self._matches = self._matches or [self._class(class_id) for class_id in sorted(self._objects)]
-        values = np.array([one.precision(weight[None])[0, 0] for one in self._matches])
+        values = np.array([values[0] for values in self.class_values(weight[None]).values()])
         known = values[~np.isnan(values)]
         return float(known.mean()) if len(known) else float("nan")
+
+    def class_values(self, weights: Int64) -> dict[int, Array]:
+        """AP50 of each class."""
+        self._matches = self._matches or {class_id: self._class(class_id) for class_id in sorted(self._objects)}
+        return {class_id: one.precision(weights)[:, 0] for class_id, one in self._matches.items()}
 
     def _class(self, class_id: int) -> ClassMatches:
         rows = sorted(self._found[class_id], key=lambda row: -row[1])
@@ -103,3 +124,18 @@ def interval(figure: Callable[[Int64], float], images: int, cost: int, seed: int
         return None
     low, high = np.percentile(np.array(known), PERCENTILES)
     return float(low), float(high)
+
+
+def class_intervals(evidence: ImageEvidence, images: int, seed: int = 0) -> dict[int, tuple[float, float]]:
+    """The 95 % percentile interval of each class over images drawn with replacement; {} with fewer than two images."""
+    if images < 2:
+        return {}
+    draw = np.random.default_rng(seed)
+    drawn = [np.bincount(draw.integers(0, images, images), minlength=images) for _ in range(CLASS_RESAMPLES)]
+    found = {}
+    for class_id, values in evidence.class_values(np.array(drawn)).items():
+        known = values[~np.isnan(values)]
+        if len(known) >= CLASS_RESAMPLES // 2:
+            low, high = np.percentile(known, PERCENTILES)
+            found[class_id] = (float(low), float(high))
+    return found

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgecnn.metrics.score import TITLES, Score
+from edgecnn.trust.accuracy.estimate import TOO_WIDE
 from edgecnn.trust.invariance.catalogue import Levels
-from edgecnn.trust.invariance.evidence import ImageEvidence
+from edgecnn.trust.invariance.evidence import ImageEvidence, class_intervals
 from edgecnn.trust.invariance.transformation import Transformation
-
-WIDE_INTERVAL = 0.2  # of a 95 % interval: with fewer images than this needs, a figure says nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelResult:
     """The accuracy of one file at one level; ``transformation`` is None for the images as they are.
 
+    ``class_intervals`` has the intervals of ``per_class``.
     ``value`` is a fraction of 1 of the metric with the key ``metric`` (top-1, AP50, else the task's own), ``low`` and ``high`` its
     95 % interval where there is one. ``consistency`` is the share of answers that stay what they were without the change.
     """
@@ -30,6 +30,7 @@ class LevelResult:
     per_class: Mapping[str, float]
     support: Mapping[str, int]
     images: int
+    class_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     consistency: float | None = None
     notes: tuple[str, ...] = ()
     evidence: ImageEvidence | None = field(default=None, compare=False, repr=False)
@@ -47,7 +48,7 @@ class LevelResult:
     @property
     def too_few(self) -> bool:
         """Whether there are too few images to tell: no interval, or one that is wide."""
-        return self.low is None or self.high is None or self.high - self.low > WIDE_INTERVAL
+        return self.low is None or self.high is None or self.high - self.low > TOO_WIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ def level_result(
     evidence: ImageEvidence | None = None,
 ) -> LevelResult:
     """The figures of a score that a curve shows: AP50 of boxes, because IoU at 0.95 measures how boxes were drawn, else the primary."""
+    known = {} if evidence is None else class_intervals(evidence, score.n)
     metric = "ap50" if "ap50" in score.values else score.metric
     return LevelResult(
         transformation=transformation,
@@ -133,6 +135,7 @@ def level_result(
         per_class=score.ap50_per_class if metric == "ap50" else score.per_class,
         support=score.support,
         images=score.n,
+        class_intervals={score.labels[class_id]: ends for class_id, ends in known.items()},
         consistency=consistency,
         notes=score.notes,
         evidence=evidence,

@@ -93,6 +93,8 @@ def test_the_evidence_of_boxes_gives_the_ap50_of_pycocotools() -> None:
     (clean,) = robustness_at(finds_bright, dataset, [])
     assert 0 < clean.value < 1
     assert evidence.value(np.ones(len(dataset), np.int64)) == pytest.approx(clean.value)
+    assert clean.class_intervals.keys() == clean.per_class.keys()
+    assert all(low <= clean.per_class[label] <= high for label, (low, high) in clean.class_intervals.items())
 
 
 def test_unreadable_images_are_left_out_and_noted() -> None:
