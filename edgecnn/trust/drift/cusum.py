@@ -9,16 +9,17 @@ import numpy as np
 
 from edgecnn.types import Array
 
-MOST_STEP = 1.5  # added by one window at most: a single odd window is no drift
-
 
 @dataclass(slots=True)
 class Cusum:
-    """Adds up by how much values exceed ``allowed``, on either side of 0, at most ``MOST_STEP`` for each; below, the sums shrink to 0.
+    """Adds up by how much values exceed ``allowed``, on either side of 0, at most ``most_step`` for each; below, the sums shrink to 0.
+
+    One odd window is no drift, so a limit is some steps high.
 
     ``up`` and ``down`` are the sums, ``up_since`` and ``down_since`` when each last began to grow: the estimate of when a shift began.
     """
 
+    most_step: float
     up: float = 0.0
     down: float = 0.0
     up_since: float = math.nan
@@ -30,8 +31,8 @@ class Cusum:
             self.up_since = began
         if not self.down:
             self.down_since = began
-        self.up = max(self.up + min(value - allowed, MOST_STEP), 0.0)
-        self.down = max(self.down + min(-value - allowed, MOST_STEP), 0.0)
+        self.up = max(self.up + min(value - allowed, self.most_step), 0.0)
+        self.down = max(self.down + min(-value - allowed, self.most_step), 0.0)
 
     @property
     def largest(self) -> float:
@@ -48,13 +49,13 @@ class Cusum:
         self.up = self.down = 0.0
 
 
-def largest_sums(values: Array, allowed: Array) -> Array:
-    """The largest sum of each sequence (S, ..., N) along its last axis, on either side; ``allowed`` (...) is that of each."""
+def largest_sums(values: Array, allowed: Array, most_step: float) -> Array:
+    """The largest sum of each sequence (M, S, N) along its last axis, on either side; ``allowed`` (M, 1) is that of each."""
     up = np.zeros(values.shape[:-1])
     down, most = up.copy(), up.copy()
     for step in range(values.shape[-1]):
         value = values[..., step]
-        up = np.maximum(up + np.minimum(value - allowed, MOST_STEP), 0)
-        down = np.maximum(down + np.minimum(-value - allowed, MOST_STEP), 0)
+        up = np.maximum(up + np.minimum(value - allowed, most_step), 0)
+        down = np.maximum(down + np.minimum(-value - allowed, most_step), 0)
         most = np.maximum(most, np.maximum(up, down))
     return np.asarray(most)

@@ -23,12 +23,12 @@ from edgecnn.reference_profile.measure_range import MeasureRange
 from edgecnn.reference_profile.profile import ReferenceProfile
 from edgecnn.trust.drift.cusum import Cusum
 from edgecnn.trust.drift.findings import VIEW, DriftFinding
-from edgecnn.trust.drift.own_past import OwnPast, Usual
+from edgecnn.trust.drift.own_past import MOST_STEP, OwnPast, Usual
 from edgecnn.trust.drift.view import UsualView
 from edgecnn.trust.drift.windows import Window
 
 _FALSE_CAMERAS = 0.02  # share of unchanged cameras that may lie outside, over all measures
-_OUTSIDE_LIMIT = 5.0  # of the sum: at least four windows
+_OUTSIDE_STEP, _OUTSIDE_LIMIT = 1.5, 5.0  # of the sum: at least four windows
 _INSIDE_MARGIN = 0.6  # below what is allowed, before a measure is inside again
 _EDGE = 2.0  # position from which a change within the reference counts
 _LEAST_CHANGE = 1.0  # in positions
@@ -42,8 +42,8 @@ _LEVEL_WINDOWS = 4
 class _Tracked:
     """The state of one measure; ``home`` and ``level`` are its positions before and after a change against the past."""
 
-    outside: Cusum = field(default_factory=Cusum)
-    past: Cusum = field(default_factory=Cusum)
+    outside: Cusum = field(default_factory=lambda: Cusum(_OUTSIDE_STEP))
+    past: Cusum = field(default_factory=lambda: Cusum(MOST_STEP))
     recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LEVEL_WINDOWS))  # positions, values
     finding: DriftFinding | None = None
     home: float = 0.0

@@ -18,7 +18,8 @@ LAG_WINDOWS = 12  # the last minute does not count yet: a change that begins mus
 _BLOCK = 12  # windows that are drawn together: correlation over a minute is kept
 _PATHS, _HOUR = 200, 720  # drawn sequences, and their length
 _FALSE_ALARMS_PER_HOUR = 1 / 240  # one in ten days, over all measures
-_LEAST_LIMIT, _MOST_LIMIT = 5.0, 40.0
+MOST_STEP = 3.0  # added to a sum by one window at most, in deviations
+_LEAST_LIMIT, _MOST_LIMIT = 10.0, 60.0  # at least four windows
 _SLACK, _MOST_UNCERTAIN = 0.75, 0.3  # in deviations: always allowed, and of the mean before a measure is judged at all
 _LEAST_DEVIATION = 0.35  # in positions of the reference: smaller changes mean nothing to a network
 
@@ -89,7 +90,7 @@ def usual_of(windows: Mapping[str, Array], random: np.random.Generator) -> dict[
     drawn = np.stack([_blocks((values - means[name]) / deviations[name], random) for name, values in windows.items()])
     modelled = np.stack([_autoregression(values, deviations[name], random) for name, values in windows.items()])
     least = np.asarray(list(allowed.values()))[:, None]
-    limits = np.maximum(*(_limits(largest_sums(paths, least), len(windows)) for paths in (drawn, modelled)))
+    limits = np.maximum(*(_limits(largest_sums(paths, least, MOST_STEP), len(windows)) for paths in (drawn, modelled)))
     return {
         name: Usual(means[name], deviations[name], allowed[name], float(limit))
         for name, limit in zip(windows, np.clip(limits, _LEAST_LIMIT, _MOST_LIMIT), strict=True)
