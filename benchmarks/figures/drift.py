@@ -14,7 +14,9 @@ import copy
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -89,6 +91,20 @@ def watch_hour(watched: WatchedStreams, stream: PlantedStream, profile: Referenc
     return [{**head, "reference": name, "false_alarms": alarms[name], "planted": planted[name]} for name in watches]
 
 
+def opened(model: str) -> Predictor:
+    """The model with one thread and the boxes that a profile counts."""
+    return Predictor(model, threads=1, options=CardOptions(score_threshold=SHOWN_SCORE))
+
+
+def one_stream(
+    model: str, stream: PlantedStream, profile: ReferenceProfile, minutes: float
+) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
+    """The rows of one stream, and the times of its frames; runs in a process of its own."""
+    with opened(model) as predictor:
+        watched = WatchedStreams(predictor)
+        return watch_hour(watched, stream, profile, minutes), dict(watched.ms)
+
+
 def planted_drift(
     watched: WatchedStreams, stream: PlantedStream, watches: Mapping[str, DriftWatch], first: int, drift: str
 ) -> dict[str, dict[str, Any]]:
@@ -127,25 +143,28 @@ def summary(rows: list[dict[str, Any]], ms: Mapping[str, list[float]]) -> dict[s
 @click.option("--seeds", default="1,2", show_default=True, help="Seeds of the streams of each kind.")
 @click.option("--minutes", default=60.0, show_default=True, help="Length of the time without a change.")
 @click.option("--fps", default=1.0, show_default=True, help="Frames per second of a stream.")
+@click.option("--jobs", default=1, show_default=True, help="Streams at the same time.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the record.")
-def command(model: str, seeds: str, minutes: float, fps: float, json_path: Path | None) -> None:
+def command(model: str, seeds: str, minutes: float, fps: float, jobs: int, json_path: Path | None) -> None:
     """Plant drifts into streams of the scene, and watch streams without any."""
     if json_path is not None:
         check_writable(json_path)
-    rows: list[dict[str, Any]] = []
-    with Predictor(model, threads=1, options=CardOptions(score_threshold=SHOWN_SCORE)) as predictor:
-        watched = WatchedStreams(predictor)
+    with opened(model) as predictor:
         profile = reference(predictor)
-        for seed in (int(text) for text in seeds.split(",")):
-            for kind in CUT_S:
-                new = watch_hour(watched, PlantedStream(seed, kind, fps), profile, minutes)
-                for row in new:
-                    delays = {drift: one["found_after_s"] for drift, one in row["planted"].items()}
-                    click.echo(
-                        f"{kind} {seed}, {row['reference']}: {len(row['false_alarms'])} false alarms; found after s: {delays}"
-                    )
-                rows += new
-    content = {"target": {"found_within_s": WITHIN_S, "false_alarms": 0}, "fps": fps, "rows": rows, **summary(rows, watched.ms)}
+    rows, ms = list[dict[str, Any]](), defaultdict[str, list[float]](list)
+    streams = [PlantedStream(int(seed), kind, fps) for seed in seeds.split(",") for kind in CUT_S]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for found in as_completed([pool.submit(one_stream, model, stream, profile, minutes) for stream in streams]):
+            new, times = found.result()
+            for row in new:
+                delays = {drift: one["found_after_s"] for drift, one in row["planted"].items()}
+                head = f"{row['stream']} {row['seed']}, {row['reference']}"
+                click.echo(f"{head}: {len(row['false_alarms'])} false alarms; found after s: {delays}")
+            rows += new
+            for name, values in times.items():
+                ms[name] += values
+    rows.sort(key=lambda row: (row["stream"], row["reference"], row["seed"]))
+    content = {"target": {"found_within_s": WITHIN_S, "false_alarms": 0}, "fps": fps, "rows": rows, **summary(rows, ms)}
     click.echo({key: value for key, value in content.items() if key not in ("rows", "target")})
     if json_path is not None:
         figure.record(json_path, "drift", content)

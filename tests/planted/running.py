@@ -105,7 +105,7 @@ CHANGES = (
     Change(
         "live: tracking without weak boxes",
         "edgecnn/live/analytics.py",
-        "return min(WEAK_TRACK_SCORE, shown) if config.tracks else shown",
+        "return min(WEAK_TRACK_SCORE, compared) if config.tracks else compared",
         "return shown",
         "tests/live/test_analytics.py",
     ),

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.models import load_checkpoint, read_card
+from edgecnn.reference_profile.profile import profile_of
 from edgecnn.train import recorder
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.run import train
@@ -54,6 +55,10 @@ def test_a_classifier_is_trained_and_all_files_are_written(digits: Path, tmp_pat
     assert card.training["scores"]["part"] == "test"
     assert card.training["scores"]["top1"] > 0.5
     assert card.training["images"] == 304
+    profile = profile_of(card, "it")
+    assert profile is not None
+    assert (profile.source, profile.images) == ("training", 300)
+    assert set(profile.class_shares) <= set(range(10))
     assert card.preprocess.color == "gray"
     assert sum("top-1" in line for line in lines) == 7
     scores = json.loads((tmp_path / "run/scores.json").read_text())

@@ -15,7 +15,7 @@ _TITLES = {
     "labels": "labels per frame",
     "box size": "box size (root of the share of the frame)",
     "classes": "rarity of the classes in bits",
-    "layout": "difference of the picture's layout",
+    "layout": "layout of the picture (1 is usual)",
     "embedding": "distance of the embedding",
 }
 _SOURCES = {
