@@ -20,6 +20,7 @@ from edgecnn.metrics.student import t_quantile
 from edgecnn.types import Array, nearest_rank
 
 # Standard deviations of the logarithm of a median. A STABLE median is reproduced within about 5 % (verdict.py): 0.02 for each run.
+# From process to process: the calmest of 20 comparisons of one file with itself (figures.process_spread).
 RUN_TO_RUN = 0.02
 PROCESS_TO_PROCESS = 0.01
 LEAST_ROUNDS = 4
