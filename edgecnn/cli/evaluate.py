@@ -21,7 +21,7 @@ HELP = f"""Measure the accuracy of the model FILE on a dataset, or what changed 
 
 \b
 edgecnn evaluate cups --data "scene:cups?seed=5&count=200"
-edgecnn evaluate model-int8.onnx --data fashion-mnist --json scores.json
+edgecnn evaluate model-int8.onnx --data fashion-mnist --json scores.json --html scores.html
 edgecnn evaluate yolox.onnx --data instances_val.json --ray head:6379
 edgecnn evaluate yolox.onnx --labels coco.txt --data instances_val.json --map car=vehicle,bus=vehicle
 edgecnn evaluate yolox-fp32.onnx yolox-int8.onnx --data instances_val.json --html changed.html
@@ -65,7 +65,7 @@ files are read that can be read in several ways.
 @optgroup.group("Output")
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 @optgroup.option(
-    "--html", "html_path", type=click.Path(path_type=Path), help="Write a page of what changed between two files, or of groups."
+    "--html", "html_path", type=click.Path(path_type=Path), help="Write a page: accuracy in detail, groups, or what changed."
 )
 @ray_options
 def command(
@@ -90,9 +90,11 @@ def command(
     from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
     from edgecnn.benchmarks.measure.progress import time_left
     from edgecnn.benchmarks.measure.record import model_files
+    from edgecnn.benchmarks.report.template import load_jinja
     from edgecnn.cli.interruptible import interruptible
     from edgecnn.files import check_reports, write_file
     from edgecnn.trust.accuracy.measure import evaluate_in_detail
+    from edgecnn.trust.accuracy.page import accuracy_page
     from edgecnn.trust.accuracy.text import to_text
 
     chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
@@ -114,8 +116,6 @@ def command(
         }
         evaluate_two((files[0], files[1]), chosen, json_path, html_path, **loading)
         return
-    if html_path is not None and group_by is None:
-        raise click.UsageError("--html shows what changed between two files, or groups; name a second file or --group-by")
     config = EvaluationConfig(
         file=files[0],
         data=chosen,
@@ -130,7 +130,9 @@ def command(
 
         evaluate_by_group(config, group_by, json_path, html_path)
         return
-    check_reports([json_path], model_files(files[0]))
+    check_reports([json_path, html_path], model_files(files[0]))
+    if html_path is not None:
+        load_jinja()
     cluster = take_cluster(cluster_options)
     if cluster is None:
         with interruptible("the evaluation was interrupted, nothing was written") as line:
@@ -139,6 +141,9 @@ def command(
         from edgecnn.cli.ray_evaluate import evaluate_images
 
         evaluation = evaluate_images(config, cluster)
+    page = None if html_path is None else accuracy_page(evaluation)
     click.echo(to_text(evaluation))
+    if html_path is not None and page is not None:
+        write_file(html_path, page)
     if json_path is not None:
         write_file(json_path, dump_json(evaluation.to_document(), indent=1))

@@ -21,10 +21,11 @@ def report_lines(score: Score, columns: Columns | None = None, sections: Sequenc
     ``columns`` are more columns of the table of classes, by title and label; ``sections`` are more lines before the notes.
     """
     classes = ["", *_class_lines(score, columns or {})] if score.per_class else []
-    return [*_value_lines(score), *classes, *_confusion_lines(score), *sections, *_note_lines(score)]
+    return [*value_lines(score), *classes, *_confusion_lines(score), *sections, *_note_lines(score)]
 
 
-def _value_lines(score: Score) -> Iterator[str]:
+def value_lines(score: Score) -> Iterator[str]:
+    """A line for each metric: title, value in nine columns, interval."""
     width = max((len(TITLES[name]) + 1 for name in score.values if not name.endswith(("_low", "_high"))), default=0)
     width = max(width, 24)
     for name, value in score.values.items():
