@@ -77,7 +77,7 @@ class Answers:
         if isinstance(prediction, Classes):
             index = prediction.top1
             name = self._names[index] if index < len(self._names) else f"class {index}"
-            return f"{name} {prediction.score[index]:.2f}"
+            return f"says {name} {prediction.score[index]:.2f}"
         return f"{int(judgement.right.sum())} of {len(judgement)} found"
 
 

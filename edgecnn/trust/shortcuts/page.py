@@ -28,7 +28,7 @@ def shortcuts_page(reports: Sequence[ShortcutsReport]) -> str:
     parts = [
         {
             "heading": heading(one),
-            "verdict": one.verdict,
+            "found": bool(one.findings),
             "lines": verdict_lines(one),
             "changes": change_rows(one),
             "used": [effect.verdict == "uses" for effect in one.effects],
@@ -42,7 +42,7 @@ def shortcuts_page(reports: Sequence[ShortcutsReport]) -> str:
 
 
 def _row(example: ShortcutExample) -> ExampleRow:
-    original = sheet_tile(with_boxes(example.image, example.boxes), f"says {example.words}")
+    original = sheet_tile(with_boxes(example.image, example.boxes), example.words)
     heat = [
         (sheet_tile(overlay(example.image, one, example.boxes), f"evidence: {name}"), "") for name, one in example.heat.items()
     ]
@@ -50,5 +50,5 @@ def _row(example: ShortcutExample) -> ExampleRow:
 
 
 def _variant(variant: ChangedImage) -> tuple[SheetTile, str]:
-    tile = sheet_tile(with_boxes(variant.image, variant.boxes), f"{variant.title}: says {variant.words}")
+    tile = sheet_tile(with_boxes(variant.image, variant.boxes), f"{variant.title}: {variant.words}")
     return tile, {True: "good", False: "bad", None: ""}[variant.good]

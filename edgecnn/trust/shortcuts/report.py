@@ -64,9 +64,12 @@ class ShortcutsReport:
 
     @property
     def verdict(self) -> str:
-        """ "shortcut", "no shortcut found", or "not shown" where no change could be judged."""
+        """What was found: "shortcut", "possible shortcut", "no shortcut found", or "not shown" where no change could be judged.
+
+        It is only possible where the dataset has no boxes: the object may be in the corners or at the borders.
+        """
         if self.findings:
-            return "shortcut"
+            return "shortcut" if any(one.change.needs_boxes for one in self.effects) else "possible shortcut"
         return "no shortcut found" if any(one.verdict == "does not use" for one in self.effects) else "not shown"
 
     def to_document(self) -> dict[str, Any]:

@@ -32,7 +32,10 @@ def heading(report: ShortcutsReport) -> str:
 def verdict_lines(report: ShortcutsReport) -> list[str]:
     """The verdict, and the sentence of each finding."""
     if report.findings:
-        return ["shortcut found:", *(f"  {one}" for one in report.findings)]
+        title = "shortcut found:"
+        if report.verdict == "possible shortcut":
+            title = "possible shortcut; without boxes it is not known whether the object is there:"
+        return [title, *(f"  {one}" for one in report.findings)]
     if report.verdict == "not shown":
         return ["not shown: too few images, or a network that is hardly ever right"]
     return ["no shortcut found"]

@@ -137,6 +137,8 @@ def test_a_set_without_boxes_gets_the_changes_that_need_none(tmp_path: Path) -> 
     assert set(found) == {"corners-masked", "borders-masked", "centre-masked"}
     assert found["corners-masked"] == "uses"
     assert found["centre-masked"] == "no proof"
+    assert report.verdict == "possible shortcut"
+    assert "not known whether the object is there" in report_text(report)
     assert not report.evidence
     assert any("no boxes" in note for note in report.notes)
 
