@@ -33,7 +33,7 @@ def certified_curve(
         raise InputError(f"--smooth certifies classifiers, but {model.name} is a detector", "leave --smooth out")
 
     def classify(pixels: Image) -> int:
-        prediction = model.predict(to_bgr(pixels, model.card.preprocess))
+        prediction = model.predict(to_bgr(pixels))
         assert isinstance(prediction, Classes)
         return int(model.classes.scores(prediction).argmax())
 

@@ -41,7 +41,7 @@ class AttackedModel:
     def see(self, method: str, eps: int, images: Iterable[Image]) -> None:
         """Keep what the model says of attacked pixels."""
         kept = self.answers.setdefault((method, eps), [])
-        kept += [self.predict(to_bgr(pixels, self.card.preprocess)) for pixels in images]
+        kept += [self.predict(to_bgr(pixels)) for pixels in images]
 
     def level(self, method: str, eps: int, dataset: Dataset, targets: Sequence[AttackTarget]) -> AttackLevel:
         """The accuracy of the kept answers; ``targets`` are the images of ``dataset`` that were read."""
@@ -98,7 +98,7 @@ def attacker_of(method: str, predictor: Predictor, model: Path | None, *, steps:
     if method == NOISE:
         return NoiseControl(seed)
     if method == SQUARE:
-        return SquareAttack(predictor, predictor.card.preprocess, queries, seed)
+        return SquareAttack(predictor, queries, seed)
     if method not in METHODS:
         raise InputError(f"there is no attack called {method}", f"name one of {', '.join(METHODS)}")
     source = model or (predictor.path if file_format(predictor.path) == TORCH else None)

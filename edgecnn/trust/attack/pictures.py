@@ -34,7 +34,7 @@ class PictureBook:
         for place, target in enumerate(part):
             if len(self._kept) < self._count:
                 said = self._said(NONE, 0, place - len(part), models)
-                clean = AttackPicture(NONE, 0, to_bgr(target.pixels, self._card.preprocess), None, said)
+                clean = AttackPicture(NONE, 0, to_bgr(target.pixels), None, said)
                 self._kept[target.index] = (target.sample.name, self._truth(target), [clean])
 
     def add(
@@ -46,9 +46,9 @@ class PictureBook:
         for place, (target, pixels) in enumerate(zip(part, attacked, strict=True)):
             if target.index in self._kept:
                 said = self._said(method, eps, place - len(part), models)
-                bgr = to_bgr(pixels, self._card.preprocess)
+                bgr = to_bgr(pixels)
                 difference = amplified(pixels, target.pixels, eps)
-                picture = AttackPicture(method, eps, bgr, to_bgr(difference, self._card.preprocess), said)
+                picture = AttackPicture(method, eps, bgr, to_bgr(difference), said)
                 self._kept[target.index][2].append(picture)
 
     def pages(self) -> tuple[tuple[str, str, tuple[AttackPicture, ...]], ...]:

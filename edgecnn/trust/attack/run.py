@@ -128,8 +128,7 @@ def run_attack(
             if method in WITH_GRADIENTS and config.source:
                 shared[method] = with_gradients(config.source, method, config.steps, config.seed)
         own = {
-            name: SquareAttack(predictor, card.preprocess, config.queries, config.seed)
-            for name, predictor in zip(names, predictors, strict=True)
+            name: SquareAttack(predictor, config.queries, config.seed) for name, predictor in zip(names, predictors, strict=True)
         }
         work = _Work(config, methods, source, models, shared, own, PictureBook(config.pictures, card, config.strengths))
         left_out: list[str] = []

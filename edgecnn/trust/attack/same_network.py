@@ -25,12 +25,12 @@ def check_cards(cards: Sequence[tuple[str, ModelCard]]) -> None:
             ("task", own.task, card.task),
             ("classes", own.labels, card.labels),
             ("size of the input", own.preprocess.size, card.preprocess.size),
-            ("colour of the input", own.preprocess.color, card.preprocess.color),
+            ("channels of the input", own.preprocess.channels, card.preprocess.channels),
             ("resize rule", own.preprocess.resize, card.preprocess.resize),
         ):
             if a != b:
                 raise InputError(
-                    f"{first} and {name} can't be attacked with the same images: the {what} differ ({_short(a)} and {_short(b)})",
+                    f"{first} and {name} can't be attacked with the same images: they differ in {what} ({_short(a)} and {_short(b)})",
                     "name files of one network",
                 )
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 
-from edgecnn.card import Preprocess
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.trust.attack.attackers import generator, random_signs, shifted
 from edgecnn.trust.attack.target import AttackTarget, to_bgr
@@ -26,8 +25,8 @@ class SquareAttack:
     An image that a weaker attack made wrong stays wrong, and one that is wrong without attack is left as it is.
     """
 
-    def __init__(self, predict: Callable[[Image], Prediction], preprocess: Preprocess, queries: int, seed: int) -> None:
-        self._predict, self._preprocess, self._queries, self._seed = predict, preprocess, queries, seed
+    def __init__(self, predict: Callable[[Image], Prediction], queries: int, seed: int) -> None:
+        self._predict, self._queries, self._seed = predict, queries, seed
         self._wrong: dict[int, tuple[int, Image]] = {}  # by image: the weakest attack that worked
 
     def __call__(self, targets: Sequence[AttackTarget], eps: int) -> list[Image]:
@@ -39,7 +38,7 @@ class SquareAttack:
             return self._wrong[target.index][1]
 
         def margin(pixels: Image) -> float:
-            return margin_of(self._predict(to_bgr(pixels, self._preprocess)), target)
+            return margin_of(self._predict(to_bgr(pixels)), target)
 
         found, lowest = search(margin, target.pixels, eps, self._queries, generator(self._seed, target, eps))
         if lowest < 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.card import ModelCard, Preprocess
+from edgecnn.card import ModelCard
 from edgecnn.data import Boxes, Sample
 from edgecnn.errors import InputError
 from edgecnn.metrics.classmap import ClassMap
@@ -22,9 +22,9 @@ ATTACKED_TASKS = ("classify", "detect")
 class AttackTarget:
     """An image to attack, the ``index``-th of its dataset.
 
-    ``pixels`` (h, w, channels) uint8 in the colour order of the card, at the size of the input. ``own`` (m, C) bool: the classes of the
-    model that are right for each of the m true things, the whole image or an object; ``xyxy`` (m, 4) float32 their boxes in these
-    pixels, (0, 4) for whole images. ``sample`` is the ground truth in these pixels, which it reads.
+    ``pixels`` (h, w, 3 or 1) uint8 BGR or gray, as the model is, at the size of the input: files of one network may want RGB or BGR.
+    ``own`` (m, C) bool: the classes of the model that are right for each of the m true things, the whole image or an object; ``xyxy``
+    (m, 4) float32 their boxes in these pixels, (0, 4) for whole images. ``sample`` is the ground truth in these pixels, which it reads.
     """
 
     index: int
@@ -46,10 +46,11 @@ def check_task(card: ModelCard, name: str) -> None:
 def target_of(index: int, sample: Sample, card: ModelCard, classes: ClassMap) -> AttackTarget:
     """The image of ``sample`` as the model gets it; raises ``InputError`` where it can't be read."""
     preprocess = card.preprocess
-    pixels = np.empty((*preprocess.size, preprocess.channels), np.uint8)
-    place = resize_into(sample.read(), preprocess, pixels)
+    prepared = np.empty((*preprocess.size, preprocess.channels), np.uint8)
+    place = resize_into(sample.read(), preprocess, prepared)
+    pixels = np.ascontiguousarray(prepared[..., ::-1]) if preprocess.color == "rgb" else prepared
     boxes = None if sample.boxes is None else _moved(sample.boxes, place)
-    moved = dataclasses.replace(sample, read=lambda: to_bgr(pixels, preprocess), boxes=boxes)
+    moved = dataclasses.replace(sample, read=lambda: to_bgr(pixels), boxes=boxes)
     if card.task == "classify":
         wanted, xyxy = np.array([-1 if sample.label is None else sample.label]), np.zeros((0, 4), np.float32)
     else:
@@ -60,11 +61,9 @@ def target_of(index: int, sample: Sample, card: ModelCard, classes: ClassMap) ->
     return AttackTarget(index, pixels, own, xyxy, moved)
 
 
-def to_bgr(pixels: Image, preprocess: Preprocess) -> Image:
-    """Pixels in the colour order of the card as (h, w, 3) BGR; the model gets the same pixels back from it."""
-    if preprocess.color == "gray":
-        return np.repeat(pixels, 3, axis=2)
-    return np.ascontiguousarray(pixels[..., ::-1]) if preprocess.color == "rgb" else pixels
+def to_bgr(pixels: Image) -> Image:
+    """Pixels (h, w, 3 or 1) as (h, w, 3) BGR; a model gets the same pixels back from it."""
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def _moved(boxes: Boxes, place: Geometry) -> Boxes:

@@ -74,7 +74,9 @@ class GradientAttack:
         return torch.from_numpy(np.stack(drawn).astype(np.float32)).permute(0, 3, 1, 2)
 
     def _loss(self, pixels: Tensor, targets: Sequence[AttackTarget]) -> Tensor:
-        found = self._model((pixels - self._mean) / self._std)
+        # targets are BGR
+        ordered = pixels.flip(1) if self._card.preprocess.color == "rgb" else pixels
+        found = self._model((ordered - self._mean) / self._std)
         if self._card.task == "classify":
             return self._class_loss(found, targets)
         distances, scores = found

@@ -93,7 +93,7 @@ def test_models_of_other_tasks_and_other_networks_are_refused(checkpoint: Path, 
     assert "for which there is no attack" in done.output
     done = attacked("cups", str(checkpoint), "--data", str(digits))
     assert done.exit_code == 2
-    assert "can't be attacked with the same images: the task differ" in done.output
+    assert "can't be attacked with the same images: they differ in task" in done.output
 
 
 def test_an_unreadable_image_is_left_out_and_the_rest_is_measured() -> None:

@@ -13,8 +13,6 @@ from edgecnn.trust.attack.target import AttackTarget, target_of, to_bgr
 from edgecnn.types import Classes, Detections, Image, Prediction
 from tests.trust.attack.networks import card
 
-GRAY = Preprocess(size=(8, 8), color="gray", mean=(0.0,), std=(255.0,))
-
 
 def target(value: int = 120, label: int = 1) -> AttackTarget:
     pixels = np.full((8, 8, 1), value, np.uint8)
@@ -34,7 +32,7 @@ def test_the_model_gets_the_attacked_pixels_back() -> None:
     for color, channels in (("gray", 1), ("rgb", 3), ("bgr", 3)):
         preprocess = Preprocess(size=(8, 6), color=color, mean=(0.0,), std=(1.0,), resize="letterbox")  # type: ignore[arg-type]
         pixels = random.integers(0, 256, (8, 6, channels), np.uint8)
-        read = to_bgr(pixels, preprocess)
+        read = to_bgr(pixels)
         again = target_of(0, Sample("a", lambda read=read: read, label=0), card(preprocess), identity(2))  # type: ignore[misc]
         assert np.array_equal(again.pixels, pixels)
 
@@ -105,7 +103,7 @@ def test_an_image_that_a_weak_attack_made_wrong_stays_wrong_and_asks_no_more() -
         score = np.float32(0.5 + (image.mean() - 120) / 20)
         return Classes(np.float32([1 - score, score]))
 
-    attack = SquareAttack(predict, GRAY, 100, 0)
+    attack = SquareAttack(predict, 100, 0)
     dark = attack([target(121)], 2)[0]
     assert dark.mean() < 120
     count = len(asked)

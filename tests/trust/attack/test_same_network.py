@@ -13,9 +13,9 @@ from tests.trust.attack.networks import PREPROCESS, card
 
 def test_files_with_other_classes_or_inputs_are_refused() -> None:
     check_cards([("a", card()), ("b", card())])
-    with pytest.raises(InputError, match=r"a and b can't be attacked .* the classes differ \(left, right and up, down\)"):
+    with pytest.raises(InputError, match=r"a and b can't be attacked .* they differ in classes \(left, right and up, down\)"):
         check_cards([("a", card()), ("b", card(labels=("up", "down")))])
-    with pytest.raises(InputError, match=r"size of the input differ \(8, 8 and 16, 8\)"):
+    with pytest.raises(InputError, match=r"they differ in size of the input \(8, 8 and 16, 8\)"):
         check_cards([("a", card()), ("b", card(dataclasses.replace(PREPROCESS, size=(16, 8))))])
 
 

@@ -72,6 +72,21 @@ def test_a_detector_no_longer_sees_the_true_object_and_the_rest_is_left() -> Non
     assert abs((found[20:, 20:].astype(int) - 140).mean()) < 4
 
 
+def test_the_network_gets_the_colours_in_its_own_order() -> None:
+    class Red(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            logit = x[:, 0].mean((1, 2))
+            return torch.stack([-logit, logit], 1)
+
+    color = Preprocess(size=(8, 8), color="rgb", mean=(0.0,) * 3, std=(255.0,) * 3, resize="stretch")
+    image = np.full((8, 8, 3), 100, np.uint8)
+    own = card(color)
+    target = target_of(0, Sample("a", lambda: image, label=1), own, identity(2))
+    (found,) = GradientAttack(Red(), own, "fgsm", 1, 0)([target], 5)
+    # red is the last channel of BGR; the others have no gradient
+    assert np.unique(found.reshape(-1, 3), axis=0).tolist() == [[100, 100, 95]]
+
+
 def test_images_without_objects_stay_near() -> None:
     sample = Sample(
         "a", lambda: np.full((32, 32, 3), 140, np.uint8), boxes=Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
