@@ -38,7 +38,7 @@ def ratio_plot(findings: Sequence[Finding], width: float) -> str:
     parts = _grid(axis, height, beside)
     for index, ((one, change), name) in enumerate(zip(shown, names, strict=True)):
         y = TOP + index * row + row / 2 + (0 if beside else 8)
-        words = f"{(change.value - 1) * 100:+.1f} %"
+        words = "too noisy" if one.direction == "unknown" else f"{(change.value - 1) * 100:+.1f} %"
         parts += [
             text(MARGIN, y + 4 if beside else y - 12, shorten(name, left - 14 if beside else width - 90), class_="name"),
             text(width - MARGIN, y + 4 if beside else y - 12, words, class_="number", text_anchor="end"),

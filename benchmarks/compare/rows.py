@@ -10,7 +10,7 @@ from edgecnn.benchmarks.report.table import ellipsize, format_ms
 from edgecnn.benchmarks.report.table_formats import csv_table, markdown_table
 from edgecnn.columns import align_columns
 
-HEAD = ["", "before", "after", "ratio", "interval", "verdict"]
+HEAD = ["", "before", "after", "change", "interval", "verdict"]
 CSV_HEAD = ["file", "quantity", "unit", "before", "after", "change", "low", "high", "verdict", "regression"]
 
 
@@ -46,7 +46,8 @@ def change_text(finding: Finding) -> tuple[str, str]:
     change = finding.change
     if isinstance(change, PointsInterval):
         limits = "" if change.low is None or change.high is None else f"{change.low:+.2f} to {change.high:+.2f}"
-        return f"{change.value:+.2f}", limits
+        unit = " points" if finding.unit == "%" else ""
+        return f"{change.value:+.2f}{unit}", limits
     if change is None:
         return f"{finding.after / finding.before:.3f}" if finding.before else "", ""
     return f"{change.value:.3f}", "" if change.low == change.high else f"{change.low:.3f} to {change.high:.3f}"
