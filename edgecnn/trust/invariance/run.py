@@ -100,6 +100,8 @@ def measure_robustness(
         complete = run.measure(chosen)
         notes += tuple(_not_finite_notes(config.all_files, predictors, dataset))
     progress("intervals of the corruption error")
+    if run.found[0][0].low is None:
+        notes += (f"{run.found[0][0].title} has no interval: {run.found[0][0].images} images may be too few to tell",)
     named = zip(config.all_files, file_names(config.all_files), cards, run.found, strict=True)
     files = [_file(path, name, card, found) for path, name, card, found in named]
     result = Robustness(
@@ -227,8 +229,9 @@ def _spread(dataset: Dataset, data: DatasetSelection) -> tuple[Dataset, int]:
 
 def _rendered(data: DatasetSelection, own: Transformation, level: float) -> DatasetSelection:
     """The address of the scene, rendered with a transformation of the renderer."""
-    joint = "&" if "?" in data.uri else "?"
-    return dataclasses.replace(data, uri=f"{data.uri}{joint}{own.name}={level:g}")
+    place, _, query = data.uri.partition("?")
+    others = [part for part in query.split("&") if part and not part.startswith(f"{own.name}=")]
+    return dataclasses.replace(data, uri=f"{place}?{'&'.join([*others, f'{own.name}={level:g}'])}")
 
 
 def _fitting(

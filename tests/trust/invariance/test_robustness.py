@@ -196,6 +196,13 @@ def test_the_command_measures_files_on_a_scene(tmp_path: Path) -> None:
     assert "objects turned 90°" in done.output
 
 
+def test_a_parameter_of_the_address_gives_way_to_the_level_and_a_metric_without_interval_says_so() -> None:
+    scene = "scene:cups?turn=20&size=96x64&count=2&cut=1&fps=1"
+    done = CliRunner().invoke(main, ["robustness", "cups-segment", "--data", scene, "--transform", "turn=90", "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    assert "mean IoU has no interval: 2 images may be too few to tell" in done.output
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
