@@ -23,9 +23,11 @@ from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
 from edgecnn.benchmarks.measure.protocol import Protocol
+from edgecnn.cli.ray_evaluate import evaluate_images
 from edgecnn.cluster import pool as pool_module
 from edgecnn.cluster.connection import ClusterOptions, load_ray
 from edgecnn.cluster.evaluation import evaluate_on_cluster
+from edgecnn.cluster.kept import KeptParts
 from edgecnn.cluster.node_benchmark import benchmark_nodes
 from edgecnn.cluster.run import run_on_cluster
 from edgecnn.errors import InputError, SourceError
@@ -194,3 +196,26 @@ def test_a_node_with_another_version_is_refused(
     monkeypatch.setattr(pool_module, "this_node", lambda: dataclasses.replace(here, versions={**here.versions, "numpy": "9.9"}))
     with pytest.raises(InputError, match=r"has numpy .*, this machine 9\.9; install the same versions on all nodes"):
         run_on_cluster(settings(tmp_path, videos), ClusterOptions(address=address, parts=tmp_path / "parts"))
+
+
+def test_an_interrupted_evaluation_says_how_it_goes_on(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = EvaluationConfig(file=artifact("cups"), data=DatasetSelection("scene:cups?seed=5&count=100&size=160x120"), threads=1)
+    options = ClusterOptions(address=address, parts=tmp_path / "parts")
+    put = KeptParts.put
+
+    def put_and_interrupt(self: KeptParts, name: str, content: bytes) -> None:
+        put(self, name, content)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(KeptParts, "put", put_and_interrupt)
+            with pytest.raises(
+                InputError, match=r"interrupted; its finished parts are kept in .*parts; the same command goes on"
+            ):
+                evaluate_images(config, options)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(list((tmp_path / "parts").glob("*.part"))) == 1
+    evaluate_images(config, options)
