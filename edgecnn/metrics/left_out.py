@@ -64,3 +64,13 @@ def paired_difference(
     variance = (count - 1) / count * float(((own - own.mean()) ** 2).sum())
     half = t_quantile((1 + confidence) / 2, count - 1) * math.sqrt(variance + (1 / images**2 if share else 0.0))
     return Difference(value, value - half, value + half)
+
+
+def jackknife_interval(value: float, without: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """The two-sided interval of a metric from what ``left_out`` gave; None where it gave too little."""
+    count = len(without)
+    if count < LEAST:
+        return None
+    own = np.asarray(without, np.float64)
+    half = t_quantile((1 + confidence) / 2, count - 1) * math.sqrt((count - 1) / count * float(((own - own.mean()) ** 2).sum()))
+    return value - half, value + half

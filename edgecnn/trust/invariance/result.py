@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgecnn.metrics.left_out import jackknife_interval
 from edgecnn.metrics.score import TITLES, Score
 from edgecnn.trust.accuracy.estimate import TOO_WIDE
 from edgecnn.trust.invariance.catalogue import Levels
@@ -125,13 +126,14 @@ def level_result(
     """The figures of a score that a curve shows: AP50 of boxes, because IoU at 0.95 measures how boxes were drawn, else the primary."""
     known = {} if evidence is None else class_intervals(evidence, score.n)
     metric = "ap50" if "ap50" in score.values else score.metric
+    low, high = _interval(score, metric)
     return LevelResult(
         transformation=transformation,
         level=level,
         metric=metric,
         value=score.values[metric],
-        low=score.values.get(f"{metric}_low"),
-        high=score.values.get(f"{metric}_high"),
+        low=low,
+        high=high,
         per_class=score.ap50_per_class if metric == "ap50" else score.per_class,
         support=score.support,
         images=score.n,
@@ -140,3 +142,10 @@ def level_result(
         notes=score.notes,
         evidence=evidence,
     )
+
+
+def _interval(score: Score, metric: str) -> tuple[float | None, float | None]:
+    """That of the score, else by the jackknife over groups of images; (None, None) with too few images."""
+    low, high = score.values.get(f"{metric}_low"), score.values.get(f"{metric}_high")
+    ends = jackknife_interval(score.values[metric], score.left_out) if low is None and metric == score.metric else None
+    return (low, high) if ends is None else (ends[0], min(ends[1], 1.0))

@@ -18,6 +18,7 @@ from edgecnn.data import Boxes, Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.json_text import dump_json
 from edgecnn.metrics.classmap import identity
+from edgecnn.metrics.left_out import jackknife_interval, left_out
 from edgecnn.trust.invariance import run
 from edgecnn.trust.invariance.catalogue import find_transformation
 from edgecnn.trust.invariance.corruption_error import corruption_error
@@ -95,6 +96,15 @@ def test_the_evidence_of_boxes_gives_the_ap50_of_pycocotools() -> None:
     assert evidence.value(np.ones(len(dataset), np.int64)) == pytest.approx(clean.value)
     assert clean.class_intervals.keys() == clean.per_class.keys()
     assert all(low <= clean.per_class[label] <= high for label, (low, high) in clean.class_intervals.items())
+
+
+def test_the_jackknife_gives_the_interval_of_a_mean() -> None:
+    right = np.random.default_rng(0).random(320) < 0.7
+    found = jackknife_interval(right.mean(), left_out(len(right), lambda kept: right[kept].mean()))
+    assert found is not None
+    half = 2.04 * (right.std() / 320**0.5)
+    assert found == pytest.approx((right.mean() - half, right.mean() + half), abs=0.02)
+    assert jackknife_interval(0.5, (0.5, 0.4)) is None
 
 
 def test_unreadable_images_are_left_out_and_noted() -> None:
