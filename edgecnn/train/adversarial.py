@@ -99,11 +99,13 @@ def step_size(eps: float, steps: int) -> float:
     return 1.25 * eps if steps == 1 else 2.5 * eps / steps
 
 
-def ascend(loss: Callable[[Tensor], Tensor], pixels: Tensor, start: Tensor, eps: float, steps: int, step: float) -> Tensor:
+def ascend(
+    loss: Callable[[Tensor], Tensor], pixels: Tensor, start: Tensor, eps: float | Tensor, steps: int, step: float
+) -> Tensor:
     """Images (B, C, H, W) near ``pixels`` with a high ``loss``, by ``steps`` of ``step`` along the sign of the gradient.
 
-    Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): after each step, no pixel differs by more than ``eps``, and none
-    leaves 0..255. With one step from ``pixels`` itself it is the fast gradient sign method (Goodfellow et al. 2015, arXiv:1412.6572).
+    Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): after each step, no pixel differs by more than ``eps``, which is
+    broadcast, and none leaves 0..255. With one step from ``pixels`` itself it is the fast gradient sign method (Goodfellow et al. 2015, arXiv:1412.6572).
     """
     low, high = (pixels - eps).clamp(min=0), (pixels + eps).clamp(max=255)
     moved = start.clamp(low, high)

@@ -39,7 +39,8 @@ class NoiseControl:
         return [self._one(target, eps) for target in targets]
 
     def _one(self, target: AttackTarget, eps: int) -> Image:
-        return shifted(target.pixels, eps * random_signs(generator(self._seed, target, 0), target.pixels.shape))
+        signs = random_signs(generator(self._seed, target, 0), target.pixels.shape)
+        return shifted(target.pixels, eps * signs * target.content)
 
 
 def generator(seed: int, target: AttackTarget, stream: int) -> np.random.Generator:

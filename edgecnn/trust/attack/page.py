@@ -18,7 +18,7 @@ from edgecnn.trust.attack.text import certified_rows, certified_text, detail, he
 from edgecnn.types import Image
 
 WIDTH = 150  # of a small picture on the page, in pixels
-LARGE = 300  # of one that has more pixels
+LARGE = 232  # of one that has more pixels
 
 
 def attack_page(report: AttackReport) -> str:

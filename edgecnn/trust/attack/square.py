@@ -40,24 +40,26 @@ class SquareAttack:
         def margin(pixels: Image) -> float:
             return margin_of(self._predict(to_bgr(pixels)), target)
 
-        found, lowest = search(margin, target.pixels, eps, self._queries, generator(self._seed, target, eps))
+        limit = (eps * target.content).astype(np.int16)
+        found, lowest = search(margin, target.pixels, limit, self._queries, generator(self._seed, target, eps))
         if lowest < 0:
             self._wrong[target.index] = (eps, found)
         return found
 
 
 def search(
-    margin: Callable[[Image], float], pixels: Image, eps: int, queries: int, random: np.random.Generator
+    margin: Callable[[Image], float], pixels: Image, limit: Array, queries: int, random: np.random.Generator
 ) -> tuple[Image, float]:
     """The image with the lowest ``margin`` that was found, and that margin; ends as soon as one is below 0.
 
-    It starts with vertical stripes; each step tries a square of one colour, ``eps`` higher or lower than ``pixels`` in each channel.
+    It starts with vertical stripes; each step tries a square of one colour, higher or lower than ``pixels`` in each channel by
+    ``limit`` (h, w, 1) int16.
     """
     height, width, channels = pixels.shape
     best, lowest = pixels, margin(pixels)
-    if lowest < 0 or eps == 0:
+    if lowest < 0 or not limit.any():
         return best, lowest
-    striped = shifted(pixels, eps * random_signs(random, (1, width, channels)))
+    striped = shifted(pixels, limit * random_signs(random, (1, width, channels)))
     value = margin(striped)
     # as in the paper the search goes on from the stripes, even where they are no better
     best, lowest = striped, value
@@ -66,7 +68,7 @@ def search(
             break
         side = min(max(round((share(step, queries) * height * width) ** 0.5), 1), height - 1, width - 1) or 1
         y, x = random.integers(0, height - side + 1), random.integers(0, width - side + 1)
-        tried = _with_square(best, pixels, eps, (int(y), int(x), side), random)
+        tried = _with_square(best, pixels, limit, (int(y), int(x), side), random)
         value = margin(tried)
         if value < lowest:
             best, lowest = tried, value
@@ -78,12 +80,12 @@ def share(step: int, queries: int) -> float:
     return float(FIRST_SHARE / 2 ** sum(step * 10_000 / queries > at for at in HALVINGS))
 
 
-def _with_square(best: Image, pixels: Image, eps: int, where: tuple[int, int, int], random: np.random.Generator) -> Image:
+def _with_square(best: Image, pixels: Image, limit: Array, where: tuple[int, int, int], random: np.random.Generator) -> Image:
     y, x, side = where
     area = (slice(y, y + side), slice(x, x + side))
     tried: Image = best.copy()
     for _ in range(8):  # a draw may give what is there already
-        tried[area] = shifted(pixels[area], eps * random_signs(random, (1, 1, pixels.shape[2])))
+        tried[area] = shifted(pixels[area], limit[area] * random_signs(random, (1, 1, pixels.shape[2])))
         if not np.array_equal(tried[area], best[area]):
             break
     return tried

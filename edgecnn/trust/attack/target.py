@@ -24,7 +24,8 @@ class AttackTarget:
 
     ``pixels`` (h, w, 3 or 1) uint8 BGR or gray, as the model is, at the size of the input: files of one network may want RGB or BGR.
     ``own`` (m, C) bool: the classes of the model that are right for each of the m true things, the whole image or an object; ``xyxy``
-    (m, 4) float32 their boxes in these pixels, (0, 4) for whole images. ``sample`` is the ground truth in these pixels, which it reads.
+    (m, 4) float32 their boxes in these pixels, (0, 4) for whole images. ``content`` (h, w, 1) bool: not the bars of a letterbox, which
+    nobody can change. ``sample`` is the ground truth in these pixels, which it reads.
     """
 
     index: int
@@ -32,6 +33,7 @@ class AttackTarget:
     own: NDArray[np.bool_]
     xyxy: Float32
     sample: Sample
+    content: NDArray[np.bool_]
 
 
 def check_task(card: ModelCard, name: str) -> None:
@@ -58,7 +60,16 @@ def target_of(index: int, sample: Sample, card: ModelCard, classes: ClassMap) ->
         counts = np.ones(len(boxes), np.bool_) if boxes.crowd is None else ~np.asarray(boxes.crowd, np.bool_)
         wanted, xyxy = boxes.class_id[counts], boxes.xyxy[counts]
     own = (wanted[:, None] == classes.dataset_class[None]) & (classes.dataset_class >= 0)
-    return AttackTarget(index, pixels, own, xyxy, moved)
+    return AttackTarget(index, pixels, own, xyxy, moved, content_of(place, preprocess.size))
+
+
+def content_of(place: Geometry, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which pixels (h, w, 1) of an input of ``size`` are those of the image."""
+    content = np.zeros((*size, 1), np.bool_)
+    left, top = round(place.offset_x), round(place.offset_y)
+    width, height = round(place.width * place.scale_x), round(place.height * place.scale_y)
+    content[max(top, 0) : top + height, max(left, 0) : left + width] = True
+    return content
 
 
 def to_bgr(pixels: Image) -> Image:

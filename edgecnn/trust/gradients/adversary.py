@@ -61,11 +61,12 @@ class GradientAttack:
         pixels = torch.from_numpy(np.stack([target.pixels for target in targets])).permute(0, 3, 1, 2).float()
         if eps == 0:
             return [target.pixels for target in targets]
+        content = torch.from_numpy(np.stack([target.content for target in targets])).permute(0, 3, 1, 2).float()
         start, step = pixels, float(eps)
         if self._method != FGSM:
             start, step = pixels + self._random(targets, eps), step_size(eps, self._steps)
         with torch.enable_grad():
-            moved = ascend(lambda x: self._loss(x, targets), pixels, start, eps, self._steps, step)
+            moved = ascend(lambda x: self._loss(x, targets), pixels, start, eps * content, self._steps, step)
         # rounding stays within the strength, which is a whole number
         return list(moved.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
 

@@ -13,10 +13,14 @@ from edgecnn.trust.attack.target import AttackTarget, target_of, to_bgr
 from edgecnn.types import Classes, Detections, Image, Prediction
 from tests.trust.attack.networks import card
 
+WHOLE = np.ones((8, 8, 1), bool)
+
 
 def target(value: int = 120, label: int = 1) -> AttackTarget:
     pixels = np.full((8, 8, 1), value, np.uint8)
-    return AttackTarget(0, pixels, np.eye(2, dtype=bool)[[label]], np.zeros((0, 4), np.float32), Sample("a", lambda: pixels))
+    return AttackTarget(
+        0, pixels, np.eye(2, dtype=bool)[[label]], np.zeros((0, 4), np.float32), Sample("a", lambda: pixels), WHOLE
+    )
 
 
 def test_noise_changes_each_value_by_the_strength_and_is_repeatable() -> None:
@@ -50,6 +54,22 @@ def test_boxes_move_to_the_input_and_classes_to_those_of_the_model() -> None:
     assert found.sample.read().shape == (50, 100, 3)
 
 
+def test_the_bars_of_a_letterbox_are_not_attacked() -> None:
+    preprocess = Preprocess(size=(8, 8), color="gray", mean=(0.0,), std=(1.0,), resize="letterbox")
+    sample = Sample("a", lambda: np.full((4, 8, 3), 100, np.uint8), label=1)
+    own = target_of(0, sample, card(preprocess), identity(2))
+
+    def predict(image: Image) -> Prediction:
+        return Classes(np.float32([0.1, 0.9]))
+
+    for attack in (NoiseControl(0), SquareAttack(predict, 20, 0)):
+        (found,) = attack([own], 8)
+        changed = found != own.pixels
+        assert changed[2:6].all()
+        assert not changed[:2].any()
+        assert not changed[6:].any()
+
+
 def test_the_square_attack_lowers_the_margin_within_the_strength_until_it_is_wrong() -> None:
     pixels = np.full((8, 8, 3), 100, np.uint8)
     asked = []
@@ -59,7 +79,7 @@ def test_the_square_attack_lowers_the_margin_within_the_strength_until_it_is_wro
         # wrong as soon as the left half is 4 darker on average than the right half
         return float(image[:, :4].mean() - image[:, 4:].mean()) + 4
 
-    found, lowest = search(margin, pixels, 8, 400, np.random.default_rng(0))
+    found, lowest = search(margin, pixels, np.full((8, 8, 1), 8, np.int16), 400, np.random.default_rng(0))
     assert lowest < 0
     assert len(asked) < 400
     assert np.abs(found.astype(int) - 100).max() == 8
@@ -88,7 +108,7 @@ def test_the_margin_of_boxes_is_what_is_still_found() -> None:
         return Detections(np.float32(boxes), np.float32(scores), np.int64(ids))
 
     box = [10.0, 10.0, 30.0, 30.0]
-    own = AttackTarget(0, np.zeros((40, 40, 3), np.uint8), np.array([[True, False]]), np.float32([box]), target().sample)
+    own = AttackTarget(0, np.zeros((40, 40, 3), np.uint8), np.array([[True, False]]), np.float32([box]), target().sample, WHOLE)
     assert margin_of(found((box, 0, 0.9), (box, 0, 0.4)), own) == pytest.approx(0.9)
     assert margin_of(found((box, 1, 0.9)), own) == -1
     assert margin_of(found(([100.0, 100.0, 120.0, 120.0], 0, 0.9)), own) == -1
