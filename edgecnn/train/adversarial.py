@@ -105,7 +105,8 @@ def ascend(
     """Images (B, C, H, W) near ``pixels`` with a high ``loss``, by ``steps`` of ``step`` along the sign of the gradient.
 
     Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): after each step, no pixel differs by more than ``eps``, which is
-    broadcast, and none leaves 0..255. With one step from ``pixels`` itself it is the fast gradient sign method (Goodfellow et al. 2015, arXiv:1412.6572).
+    broadcast, and none leaves 0..255. With one step from ``pixels`` itself it is the fast gradient sign method (Goodfellow et al. 2015,
+    arXiv:1412.6572).
     """
     low, high = (pixels - eps).clamp(min=0), (pixels + eps).clamp(max=255)
     moved = start.clamp(low, high)
