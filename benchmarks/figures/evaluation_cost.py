@@ -32,7 +32,7 @@ from edgecnn.trust.accuracy.measure import evaluate_in_detail
 REACH = 1.3
 
 
-class Timed:
+class TimedOutcomes:
     """Outcomes of a predictor, with the seconds of reading and of each stage."""
 
     not_finite = 0
@@ -76,11 +76,11 @@ def measured(file: Path, data: str, labels: Path | None, limit: int | None, line
     """Seconds by part, and the ratio of all but reading to the model's own work."""
     options = CardOptions(labels=labels)
     config = EvaluationConfig(file=file, data=DatasetSelection(data, limit=limit), options=options, threads=1)
-    timed: list[Timed] = []
+    timed: list[TimedOutcomes] = []
     with Predictor(file, threads=1, options=whole_curve(options)) as predictor:
 
-        def predicted(dataset: Dataset) -> Timed:
-            timed.append(Timed(predictor, dataset))
+        def predicted(dataset: Dataset) -> TimedOutcomes:
+            timed.append(TimedOutcomes(predictor, dataset))
             return timed[0]
 
         found = evaluate_in_detail(config, predicted=predicted, progress=time_left(line, "image"))

@@ -67,6 +67,12 @@ files are read that can be read in several ways.
 @optgroup.option(
     "--html", "html_path", type=click.Path(path_type=Path), help="Write a page: accuracy in detail, groups, or what changed."
 )
+@optgroup.option(
+    "--parts",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep finished parts in DIR while one file is evaluated: after an interrupt the same command goes on from them.",
+)
 @ray_options
 def command(
     files: tuple[Path, ...],
@@ -78,6 +84,7 @@ def command(
     group_by: str | None,
     json_path: Path | None,
     html_path: Path | None,
+    parts: Path | None,
     device: Any,
     engine: str | None,
     threads: int | None,
@@ -135,8 +142,10 @@ def command(
         load_jinja()
     cluster = take_cluster(cluster_options)
     if cluster is None:
-        with interruptible("the evaluation was interrupted, nothing was written") as line:
-            evaluation = evaluate_in_detail(config, report=line.above, progress=time_left(line, "image"))
+        ended = "nothing was written" if parts is None else f"its finished parts are kept in {parts}"
+        fix = "run it again" if parts is None else "the same command goes on from them"
+        with interruptible(f"the evaluation was interrupted; {ended}", fix) as line:
+            evaluation = evaluate_in_detail(config, parts=parts, report=line.above, progress=time_left(line, "image"))
     else:
         from edgecnn.cli.ray_evaluate import evaluate_images
 

@@ -18,7 +18,7 @@ def evaluate_images(config: EvaluationConfig, options: ClusterOptions) -> Detail
     Raises what ``evaluate_on_cluster`` raises, and ``InputError`` after Ctrl-C or SIGTERM, which says how to go on.
     """
     from edgecnn.cluster.evaluation import evaluate_on_cluster
-    from edgecnn.cluster.kept import KeptParts
+    from edgecnn.kept_parts import KeptParts
 
     kept = KeptParts(options.parts).folder
     with interruptible(

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, Outcomes, whole_curve
 from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
-from edgecnn.cluster.kept import KeptParts, model_digest, part_name, tree_digest
-from edgecnn.cluster.part_file import pack_values, unpack_values
 from edgecnn.cluster.paths import absolute, absolute_file, absolute_options
 from edgecnn.cluster.pool import NodeWorkers
 from edgecnn.cluster.versions import Node, this_node
 from edgecnn.data import Dataset
 from edgecnn.errors import ArtifactError, InputError
+from edgecnn.kept_parts import KeptParts, model_digest, part_name, tree_digest
+from edgecnn.packed_values import pack_values, unpack_values
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
 from edgecnn.tasks.evaluate import Outcome, outcomes

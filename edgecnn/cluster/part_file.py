@@ -7,14 +7,13 @@ import gzip
 import io
 import pickle
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from edgecnn.errors import InputError
+from edgecnn.packed_values import read_packed
 from edgecnn.types import Event, Result
 
 Item: TypeAlias = Result | Event
@@ -27,10 +26,6 @@ class PartEnd:
     summary: dict[str, Any]
     error: tuple[str, str] | None
     warnings: tuple[str, ...]
-
-
-_MODULES: Final = frozenset({"edgecnn.types", "edgecnn.errors"})
-_NAMES: Final = frozenset({"_reconstruct", "_frombuffer", "scalar", "ndarray", "dtype"})  # what an array is made of, in numpy
 
 
 class PartWriter:
@@ -75,22 +70,10 @@ class PartReader:
 
     def __iter__(self) -> Iterator[Item]:
         with gzip.open(io.BytesIO(self._content)) as stream:
-            shift = _read(stream) - (time.time() - time.perf_counter())
-            while not (isinstance(item := _read(stream), tuple) and len(item) == 3):
+            shift = read_packed(stream) - (time.time() - time.perf_counter())
+            while not (isinstance(item := read_packed(stream), tuple) and len(item) == 3):
                 yield _here(item, shift)
             self.end = PartEnd(*item)
-
-
-def pack_values(values: list[Any]) -> bytes:
-    """Predictions, errors and numbers as bytes."""
-    return gzip.compress(pickle.dumps(values, protocol=5), 1)
-
-
-def unpack_values(content: bytes) -> list[Any]:
-    """The values of ``pack_values``. Raises ``InputError`` as ``PartReader``."""
-    with gzip.open(io.BytesIO(content)) as stream:
-        found: list[Any] = _read(stream)
-    return found
 
 
 def _here(item: Any, shift: float) -> Item:
@@ -102,21 +85,3 @@ def _here(item: Any, shift: float) -> Item:
     events = tuple(dataclasses.replace(event, at=event.at + shift) for event in result.events)
     found: Result = dataclasses.replace(result, frame=frame, events=events)
     return found
-
-
-def _read(stream: Any) -> Any:
-    try:
-        return _PlainValues(stream).load()
-    except (OSError, EOFError, zlib.error, pickle.UnpicklingError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise InputError("a finished part can't be read", "delete the folder of parts, and run again") from error
-
-
-class _PlainValues(pickle.Unpickler):
-    """Reads values and arrays only: a changed file can't name a function to call."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The classes that results consist of."""
-        plain = module in _MODULES or (module.startswith("numpy") and name in _NAMES)
-        if not plain or "." in name:
-            raise pickle.UnpicklingError(f"{module}.{name} is not part of a result")
-        return super().find_class(module, name)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
-from edgecnn.cluster.kept import KeptParts, model_digest, part_name, source_digest
 from edgecnn.cluster.part_file import PartReader
 from edgecnn.cluster.paths import absolute_camera
 from edgecnn.cluster.pool import NodeWorkers
@@ -20,6 +19,7 @@ from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_p
 from edgecnn.cluster.run_worker import ModelFacts, RunWorker
 from edgecnn.cluster.versions import this_node
 from edgecnn.errors import SourceError
+from edgecnn.kept_parts import KeptParts, model_digest, part_name, source_digest
 from edgecnn.live.cameras import open_camera_source
 from edgecnn.live.config import RunConfig
 from edgecnn.live.models import check_signature, model_file

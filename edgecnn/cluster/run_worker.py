@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgecnn.cluster.kept import model_digest
 from edgecnn.cluster.part_file import PartEnd, PartWriter
 from edgecnn.cluster.run_plan import RunPart, without_outputs
 from edgecnn.cluster.versions import Node, this_node
 from edgecnn.errors import ArtifactError, EdgeCnnError
+from edgecnn.kept_parts import model_digest
 from edgecnn.live.cameras import card_options, open_camera_source
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.models import ModelLoader, model_file

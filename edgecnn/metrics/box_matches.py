@@ -95,8 +95,8 @@ class BoxMatches:
     classes: int
     images: int = 0
     drawn: Array | None = None
-    _recent: list[_Part] = field(default_factory=list)
-    _parts: list[_Part] = field(default_factory=list)
+    _recent: list[_MatchedBoxes] = field(default_factory=list)
+    _parts: list[_MatchedBoxes] = field(default_factory=list)
 
     def add(self, predicted: Detections, truth: GroundTruthBoxes) -> None:
         """Add one image: boxes in source pixels, class ids of the dataset.
@@ -130,18 +130,18 @@ class BoxMatches:
         )
 
     def _fold(self) -> None:
-        self._parts.append(_Part.joined(self._recent))
+        self._parts.append(_MatchedBoxes.joined(self._recent))
         self._recent = []
 
-    def _all(self) -> _Part:
+    def _all(self) -> _MatchedBoxes:
         if self._recent or len(self._parts) != 1:
-            self._parts = [_Part.joined([*self._parts, *self._recent])]
+            self._parts = [_MatchedBoxes.joined([*self._parts, *self._recent])]
             self._recent = []
         return self._parts[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class _MatchedBoxes:
     """Detections (n,) of some images, bits of IoU thresholds (areas, n), and a row image, class, area for each object of that area."""
 
     image: NDArray[np.int32]
@@ -152,7 +152,7 @@ class _Part:
     objects: NDArray[np.int32]
 
     @classmethod
-    def joined(cls, parts: list[_Part]) -> _Part:
+    def joined(cls, parts: list[_MatchedBoxes]) -> _MatchedBoxes:
         none = np.zeros((len(AREAS), 0), np.uint16)
         return cls(
             np.concatenate([np.zeros(0, np.int32), *(part.image for part in parts)]),
@@ -164,7 +164,7 @@ class _Part:
         )
 
 
-def _matched(predicted: Detections, truth: GroundTruthBoxes, image: int) -> _Part:
+def _matched(predicted: Detections, truth: GroundTruthBoxes, image: int) -> _MatchedBoxes:
     predicted = predicted[_best_of_each_class(predicted)]
     turned = predicted.xywhr is not None and truth.corners is not None
     size = (
@@ -182,7 +182,7 @@ def _matched(predicted: Detections, truth: GroundTruthBoxes, image: int) -> _Par
     ignored = np.where(matched, on_ignored, outside[:, None])
     area, number = np.nonzero(~aside)
     objects = np.stack([np.full(len(area), image), truth.class_id[number], area], 1)
-    return _Part(
+    return _MatchedBoxes(
         np.full(len(predicted), image, np.int32),
         predicted.class_id.astype(np.int32),
         predicted.score,

@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecnn.cluster.kept import KeptParts, part_name, source_digest, tree_digest
-from edgecnn.cluster.part_file import PartEnd, PartReader, PartWriter, pack_values, unpack_values
+from edgecnn.cluster.part_file import PartEnd, PartReader, PartWriter
 from edgecnn.cluster.paths import absolute, absolute_camera, absolute_file
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, state_of, with_videos
 from edgecnn.cluster.versions import Node, check_same, this_node
 from edgecnn.errors import InputError
+from edgecnn.kept_parts import KeptParts, part_name, source_digest, tree_digest
 from edgecnn.live import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig
+from edgecnn.packed_values import pack_values, unpack_values
 from edgecnn.runtime.sources import open_source
 from edgecnn.runtime.steps.line_counter import parse_line
 from edgecnn.types import Detections, Event, Frame, Result

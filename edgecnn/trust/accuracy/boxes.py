@@ -14,7 +14,7 @@ from edgecnn.metrics.box_matches import AREAS, RECALL_LEVELS, BoxMatches, ClassM
 from edgecnn.metrics.score import TITLES, Score
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.accuracy.error_cost import ErrorCollector, ErrorKindCost, ErrorTable
-from edgecnn.trust.accuracy.estimate import AccuracyDetail, Estimate, doubts, estimates
+from edgecnn.trust.accuracy.estimate import AccuracyDetail, AccuracyEstimate, doubts, estimates
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array
 
@@ -94,10 +94,10 @@ class BoxCollector:
 
 def _precisions(
     matches: BoxMatches, ids: Mapping[str, int], seed: int
-) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]]]:
+) -> tuple[dict[str, AccuracyEstimate], dict[str, dict[str, AccuracyEstimate]]]:
     """Means over the classes, by size, and AP by class, each with the interval of the same resamples."""
-    figures: dict[str, Estimate] = {}
-    classes: dict[str, dict[str, Estimate]] = {}
+    figures: dict[str, AccuracyEstimate] = {}
+    classes: dict[str, dict[str, AccuracyEstimate]] = {}
     for area in AREAS:
         own = [matches.of_class(class_id, area) for class_id in ids.values()]
         values = np.stack([average_precision(item) for item in own])[None]

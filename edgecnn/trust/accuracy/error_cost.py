@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgecnn.metrics.bootstrap import class_mean
 from edgecnn.metrics.box_matches import ClassMatches
 from edgecnn.metrics.object_match import CLASS, ERROR_KINDS, LOCALISATION, RIGHT
-from edgecnn.trust.accuracy.estimate import Estimate, estimates
+from edgecnn.trust.accuracy.estimate import AccuracyEstimate, estimates
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array, Int64
 
@@ -32,7 +32,7 @@ class ErrorKindCost:
 
     kind: str
     count: int
-    cost: Estimate
+    cost: AccuracyEstimate
 
 
 class ErrorCollector:

@@ -17,7 +17,7 @@ LEAST: Final = 10  # images or objects of a class
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class AccuracyEstimate:
     """A value with its 95 % bootstrap interval over images; None where there is none."""
 
     value: float
@@ -43,8 +43,8 @@ class AccuracyDetail:
     ``notes`` say where there is too little to say anything.
     """
 
-    figures: Mapping[str, Estimate]
-    classes: Mapping[str, Mapping[str, Estimate]]
+    figures: Mapping[str, AccuracyEstimate]
+    classes: Mapping[str, Mapping[str, AccuracyEstimate]]
     support: Mapping[str, int]
     counted: str
     notes: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class AccuracyDetail:
         }
 
 
-def estimates(names: Sequence[str], values: Array, samples: Array | None) -> dict[str, Estimate]:
+def estimates(names: Sequence[str], values: Array, samples: Array | None) -> dict[str, AccuracyEstimate]:
     """Estimates from values (k,) and their resamples (R, k), None without any; those that are NaN are left out."""
     found = {}
     for place, name in enumerate(names):
@@ -66,14 +66,16 @@ def estimates(names: Sequence[str], values: Array, samples: Array | None) -> dic
             continue
         column = None if samples is None else samples[:, place]
         if column is None or np.isnan(column).all():
-            found[name] = Estimate(float(values[place]))
+            found[name] = AccuracyEstimate(float(values[place]))
         else:
             low, high = percentiles(column)
-            found[name] = Estimate(float(values[place]), float(low), float(high))
+            found[name] = AccuracyEstimate(float(values[place]), float(low), float(high))
     return found
 
 
-def doubts(primary: Estimate, title: str, classes: Mapping[str, Estimate], support: Mapping[str, int], counted: str) -> list[str]:
+def doubts(
+    primary: AccuracyEstimate, title: str, classes: Mapping[str, AccuracyEstimate], support: Mapping[str, int], counted: str
+) -> list[str]:
     """Sentences on what the images are too few for."""
     found = []
     if primary.width > TOO_WIDE:

@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.data import Dataset
 from edgecnn.metrics.classification import ECE_BINS, wilson
 from edgecnn.metrics.score import TITLES, Score
-from edgecnn.trust.accuracy.estimate import AccuracyDetail, Estimate, doubts, estimates
+from edgecnn.trust.accuracy.estimate import AccuracyDetail, AccuracyEstimate, doubts, estimates
 from edgecnn.trust.judgement import MISSED, Judgement
 from edgecnn.types import Array, Int64
 
@@ -30,7 +30,7 @@ class ReliabilityBin:
     high: float
     count: int
     score: float
-    accuracy: Estimate
+    accuracy: AccuracyEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class LabelCollector:
 
 def _class_figures(
     truth: Int64, said: Int64, labels: tuple[str, ...], draw: np.random.Generator
-) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]]]:
+) -> tuple[dict[str, AccuracyEstimate], dict[str, dict[str, AccuracyEstimate]]]:
     """Means over the classes that occur, and figures by class. Resamples draw the cells of the confusion matrix, which is the same as
     drawing images and takes as long for a million of them.
     """
@@ -129,10 +129,13 @@ def _class_figures(
     means = np.stack([np.nanmean(one, axis=1) for one in (precision, recall, f1)], 1)
     figures = estimates(("precision", "balanced_accuracy", "f1"), means[0], means[1:] if rounds else None)
     by_class = np.stack([precision, recall, f1], 2)
-    classes = {
-        labels[class_id]: estimates(("precision", "recall", "f1"), by_class[0, place], by_class[1:, place] if rounds else None)
-        for place, class_id in enumerate(present.tolist())
-    }
+    classes = {}
+    for place, class_id in enumerate(present.tolist()):
+        own = estimates(("precision", "recall", "f1"), by_class[0, place], by_class[1:, place] if rounds else None)
+        # a share of independent images: resamples of a class that is always right would never be wrong
+        found = int(hits[0, class_id]), int(true[0, class_id])
+        own["recall"] = AccuracyEstimate(own["recall"].value, *wilson(*found))
+        classes[labels[class_id]] = own
     return figures, classes
 
 
@@ -143,7 +146,7 @@ def reliability(score: Array, right: Array, bins: int = ECE_BINS) -> tuple[Relia
     for place in np.unique(which).tolist():
         own = which == place
         hits, count = int(right[own].sum()), int(own.sum())
-        accuracy = Estimate(hits / count, *wilson(hits, count))
+        accuracy = AccuracyEstimate(hits / count, *wilson(hits, count))
         found.append(ReliabilityBin(place / bins, (place + 1) / bins, count, float(score[own].mean()), accuracy))
     return tuple(found)
 
@@ -155,7 +158,7 @@ def adaptive_error(score: Array, right: Array, bins: int = ECE_BINS) -> float:
     return float(sum(abs(score[part].sum() - right[part].sum()) for part in parts) / len(score))
 
 
-def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[str, Estimate]:
+def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[str, AccuracyEstimate]:
     """ECE and its adaptive form; resamples draw cells of FINE steps of the score, right and wrong, in place of images."""
     from edgecnn.metrics.classification import calibration_error
 
@@ -175,11 +178,11 @@ def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[
     return {name: _around(one) for name, one in estimates(("ece", "adaptive_ece"), values, samples).items()}
 
 
-def _around(own: Estimate) -> Estimate:
+def _around(own: AccuracyEstimate) -> AccuracyEstimate:
     """With an interval that holds the value: the calibration error of resamples is too high by chance, which the interval shows."""
     if own.low is None or own.high is None:
         return own
-    return Estimate(own.value, min(own.low, own.value), max(own.high, own.value))
+    return AccuracyEstimate(own.value, min(own.low, own.value), max(own.high, own.value))
 
 
 def _confused(truth: Int64, said: Int64, score: Array, index: Int64, dataset: Dataset) -> tuple[ConfusedPair, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from edgecnn.benchmarks.measure.evaluation import Evaluation, EvaluationConfig, OpenedModel, Outcomes, evaluate_file
+from edgecnn.benchmarks.measure.kept_outcomes import KeptOutcomes
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
@@ -62,18 +64,24 @@ def evaluate_in_detail(
     config: EvaluationConfig,
     *,
     predicted: Callable[[Dataset], Outcomes] | None = None,
+    parts: Path | None = None,
     seed: int = 0,
     report: Progress = no_progress,
     progress: Callable[[int, int], None] | None = None,
 ) -> DetailedEvaluation:
     """Measure the accuracy of a model file on a dataset in detail.
 
-    The arguments are those of ``evaluate_file``; ``seed`` draws the resamples of the intervals. Raises what ``evaluate_file`` raises.
+    The arguments are those of ``evaluate_file``; ``seed`` draws the resamples of the intervals; ``parts`` is a
+    folder that keeps what is done, for the same measurement to go on from there. Raises what ``evaluate_file`` raises.
     """
     watched: list[tuple[OpenedModel, Collector | None]] = []
+    kept: list[KeptOutcomes] = []
 
     def watch(model: OpenedModel, found: Outcomes) -> Outcomes:
         watched.append((model, _collector(model.dataset)))
+        if parts is not None and predicted is None:
+            kept.append(KeptOutcomes(config, model, parts))
+            found = kept[0]
         return _Watched(model, found, watched[-1][1])
 
     evaluation = evaluate_file(config, predicted=predicted, watch=watch, report=report, progress=progress)
@@ -89,6 +97,8 @@ def evaluate_in_detail(
     if detail is not None:
         changed = dataclasses.replace(score, values=_with_figures(score, detail), notes=(*score.notes, *detail.notes))
         evaluation = dataclasses.replace(evaluation, score=changed)
+    for one in kept:
+        one.done()
     return DetailedEvaluation(evaluation, detail, model.dataset, seed)
 
 

@@ -6,7 +6,7 @@ from edgecnn.benchmarks.report.evaluation_table import to_table
 from edgecnn.columns import align_columns
 from edgecnn.trust.accuracy.boxes import BoxDetail
 from edgecnn.trust.accuracy.error_cost import ErrorKindCost
-from edgecnn.trust.accuracy.estimate import AccuracyDetail, Estimate
+from edgecnn.trust.accuracy.estimate import AccuracyDetail, AccuracyEstimate
 from edgecnn.trust.accuracy.labels import LabelDetail
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
 
@@ -21,7 +21,7 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def interval(own: Estimate) -> str:
+def interval(own: AccuracyEstimate) -> str:
     """The ends of the interval in points."""
     return "-" if own.low is None or own.high is None else f"{percent(own.low)} to {percent(own.high)}"
 

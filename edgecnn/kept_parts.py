@@ -19,15 +19,16 @@ _SAMPLE: Final = 1 << 20
 class KeptParts:
     """Parts below ``folder`` (None: in the user's cache), by names that say all they depend on.
 
-    Raises ``InputError`` where the folder can't be written.
+    ``fix`` says in errors how to name another folder. Raises ``InputError`` where the folder can't be written.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder or needed_cache_folder(FIX) / "cluster"
+    def __init__(self, folder: Path | None, fix: str = FIX) -> None:
+        self._fix = fix
+        self.folder = folder or needed_cache_folder(fix) / "cluster"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise write_error(self.folder, error, FIX) from error
+            raise write_error(self.folder, error, fix) from error
 
     def find(self, name: str) -> bytes | None:
         """The part of this name, if it is there."""
@@ -42,7 +43,7 @@ class KeptParts:
 
     def put(self, name: str, content: bytes) -> None:
         """Keep a part. Raises ``InputError``."""
-        write_file(self._path(name), content, fix=FIX)
+        write_file(self._path(name), content, fix=self._fix)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove parts, and the folder where it is empty then."""
