@@ -27,10 +27,10 @@ from edgecnn.cli.ray_evaluate import evaluate_images
 from edgecnn.cluster import pool as pool_module
 from edgecnn.cluster.connection import ClusterOptions, load_ray
 from edgecnn.cluster.evaluation import evaluate_on_cluster
-from edgecnn.cluster.kept import KeptParts
 from edgecnn.cluster.node_benchmark import benchmark_nodes
 from edgecnn.cluster.run import run_on_cluster
 from edgecnn.errors import InputError, SourceError
+from edgecnn.kept_parts import KeptParts
 from edgecnn.live import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig, run
 from edgecnn.remote.benchmark import hosts_table
 from edgecnn.runtime.sources import open_source
