@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.trust.attribution.evidence import MapEvidence
 from edgecnn.trust.shortcuts.changes import ImageChange
-from edgecnn.trust.shortcuts.estimate import Estimate, bootstrap, informedness
+from edgecnn.trust.shortcuts.estimate import BootstrapEstimate, bootstrap, informedness
 from edgecnn.types import Array
 
 Verdict = Literal["uses", "no proof", "does not use", "not shown"]
@@ -48,7 +48,7 @@ class Effect:
     images: int
     before: float
     after: float
-    effect: Estimate
+    effect: BootstrapEstimate
     verdict: Verdict
 
 
@@ -61,10 +61,10 @@ class EvidenceSummary:
 
     method: str
     images: int
-    inside: Estimate
+    inside: BootstrapEstimate
     area: float
-    gain: Estimate
-    pointed: Estimate
+    gain: BootstrapEstimate
+    pointed: BootstrapEstimate
     verdict: Literal["on the object", "elsewhere", "not shown"]
 
 
@@ -109,7 +109,7 @@ def summary_of(method: str, found: Sequence[MapEvidence], seed: int) -> Evidence
     return EvidenceSummary(method, len(kept), _mean(inside, seed), float(area.mean()), gain, _mean(pointed, seed), verdict)
 
 
-def _mean(values: Array, seed: int) -> Estimate:
+def _mean(values: Array, seed: int) -> BootstrapEstimate:
     return bootstrap(lambda index: float(values[index].mean()), len(values), seed)
 
 

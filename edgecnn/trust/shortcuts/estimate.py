@@ -14,7 +14,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class BootstrapEstimate:
     """A figure with its 95 % interval."""
 
     value: float
@@ -26,13 +26,13 @@ class Estimate:
         return f"{self.value:{sign}.2f} ({self.low:{sign}.2f} to {self.high:{sign}.2f})"
 
 
-def bootstrap(figure: Callable[[Array], float], images: int, seed: int) -> Estimate:
+def bootstrap(figure: Callable[[Array], float], images: int, seed: int) -> BootstrapEstimate:
     """``figure`` of the indices of all images, with its interval over images drawn with replacement; NaN resamples are left out."""
     random = np.random.default_rng(seed)
     drawn = np.array([figure(random.integers(0, images, images)) for _ in range(RESAMPLES)])
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, PERCENTILES) if len(drawn) else (np.nan, np.nan)
-    return Estimate(figure(np.arange(images)), float(low), float(high))
+    return BootstrapEstimate(figure(np.arange(images)), float(low), float(high))
 
 
 def informedness(truth: Array, said: Array, classes: Array) -> float:

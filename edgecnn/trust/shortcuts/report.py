@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.trust.shortcuts.effect import Effect, EvidenceSummary
-from edgecnn.trust.shortcuts.estimate import Estimate
+from edgecnn.trust.shortcuts.estimate import BootstrapEstimate
 from edgecnn.types import Float32, Image
 
 SCHEMA, VERSION = "edgecnn.shortcuts", 1
@@ -51,7 +51,7 @@ class ShortcutsReport:
     split: str
     seed: int
     images: int
-    accuracy: Estimate
+    accuracy: BootstrapEstimate
     effects: tuple[Effect, ...]
     evidence: tuple[EvidenceSummary, ...]
     notes: tuple[str, ...]
