@@ -183,7 +183,7 @@ def _loss(option: Option, judgement: LossJudgement) -> str:
         return ""
     drop = judgement.drop(accuracy)
     if accuracy.change is not None:
-        return f" and loses {change_text(accuracy)}"
+        return f" and loses {'' if drop > 0 else 'nothing: '}{change_text(accuracy)}"
     return f" and loses {difference(drop, accuracy.metric)}" if drop > 0 else " and loses nothing"
 
 

@@ -39,7 +39,7 @@ def refuse_given(context: click.Context, names: tuple[tuple[str, str], ...], oth
 def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> None:
     """`edgecnn benchmark --as`: print the values of the tool, write them as JSON."""
     from edgecnn.benchmarks.measure.record import model_files
-    from edgecnn.benchmarks.measure.tools.registry import parse_tool
+    from edgecnn.benchmarks.measure.tools.registry import TOOLS, parse_tool
     from edgecnn.benchmarks.measure.tools.run import measure_as
     from edgecnn.benchmarks.report.document import to_json
     from edgecnn.benchmarks.report.tool_report import tool_document, tool_text
@@ -51,7 +51,10 @@ def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> 
     except InputError as error:
         raise InputError(f"--as: {error.problem}", error.fix) from None
     check_reports([config.json_path], [part for path in config.files for part in model_files(path)])
+    quick = "; --quick takes a tenth of it" if config.protocol.name == "quick" else ", shorter with --quick"
     with interruptible("the benchmark was interrupted, no report was written") as progress:
+        # ten minutes for MLPerf: without this line nothing would tell where there is no terminal
+        progress.above(f"{name} measures each file {TOOLS[tool][variant].definition.duration}{quick}")
         record = measure_as(config, tool, variant, progress)
     click.echo(tool_text(record))
     if config.json_path is not None:

@@ -14,6 +14,7 @@ from edgecnn.benchmarks.choose.race import NOT_MEASURED, Racer
 from edgecnn.benchmarks.choose.report import command, decision_lines, to_text
 from edgecnn.benchmarks.choose.run import Choice
 from edgecnn.devices import DeviceProfile
+from edgecnn.metrics.left_out import Difference
 
 FULL = VariantAccuracy(200, "map", 0.600)
 
@@ -201,3 +202,12 @@ def test_a_loss_that_is_not_certain_keeps_fp32_and_says_what_can_decide() -> Non
     found = decided([option(2.0), option(1.0, "int8", out=reason)])
     assert found.reasons[-1] == f"keep fp32: the fastest int8 file {reason}"
     assert any("more images, --max-minutes or --max-drop can decide" in line for line in decision_lines(choice(found)))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-0.004, "loses 0.4 points (-0.3 to"), (0.004, "loses nothing: -0.4 points (-1.1 to")]
+)
+def test_the_loss_is_told_with_its_interval(value: float, said: str) -> None:
+    change = Difference(value, value - 0.007, value + 0.007)
+    small = option(2.0, "int8", accuracy=VariantAccuracy(200, "map", 0.6 + value, change=change))
+    assert f" and {said}" in decided([option(10.0), small]).reasons[1]
