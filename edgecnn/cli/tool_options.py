@@ -51,10 +51,10 @@ def benchmark_as(context: click.Context, config: BenchmarkConfig, name: str) -> 
     except InputError as error:
         raise InputError(f"--as: {error.problem}", error.fix) from None
     check_reports([config.json_path], [part for path in config.files for part in model_files(path)])
-    quick = "; --quick takes a tenth of it" if config.protocol.name == "quick" else ", shorter with --quick"
+    quick = "; of that a tenth by --quick" if config.protocol.name == "quick" else ", shorter with --quick"
     with interruptible("the benchmark was interrupted, no report was written") as progress:
         # ten minutes for MLPerf: without this line nothing would tell where there is no terminal
-        progress.above(f"{name} measures each file {TOOLS[tool][variant].definition.duration}{quick}")
+        progress.above(f"{name} measures each file for {TOOLS[tool][variant].definition.duration}{quick}")
         record = measure_as(config, tool, variant, progress)
     click.echo(tool_text(record))
     if config.json_path is not None:
