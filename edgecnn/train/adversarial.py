@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from edgecnn.card import ModelCard, Preprocess
 from edgecnn.errors import InputError
-from edgecnn.train.objective import Objective
+from edgecnn.train.objective import Objective, image_order
 from edgecnn.types import Array
 
 DEFAULT_STEPS, MOST_STEPS = 3, 100
@@ -59,6 +60,10 @@ class AdversarialObjective:
 
     def __len__(self) -> int:
         return len(self.own)
+
+    def order(self, draw: np.random.Generator) -> Array:
+        """The images of an epoch, as the own objective orders them."""
+        return image_order(self.own, draw)
 
     def batch(self, indices: Array, epoch: int) -> tuple[Tensor, Any]:
         """The clean batch: it is attacked where the network is, in ``loss``."""

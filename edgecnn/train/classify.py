@@ -32,6 +32,7 @@ class ClassificationObjective:
     classes: int
     task: str = "classify"
     _made: list[Augmenter] = field(init=False, default_factory=list)
+    _placed: dict[torch.device, Tensor] = field(init=False, default_factory=dict)
 
     @property
     def _augment(self) -> Augmenter:
@@ -61,16 +62,18 @@ class ClassificationObjective:
 
     def loss(self, model: nn.Module, inputs: Tensor, truth: Tensor) -> Tensor:
         """Mean cross-entropy of the batch; with ``balance`` weights each image counts by the weight of its class."""
-        weight = self._weights.to(inputs.device) if self.config.balance == "weights" else None
+        weight = self._weights(inputs.device) if self.config.balance == "weights" else None
         return F.cross_entropy(model(inputs).float(), truth.to(inputs.device), weight, label_smoothing=LABEL_SMOOTHING)
 
     def order(self, draw: np.random.Generator) -> Array:
         """The images (n,) of an epoch in random order; with ``balance`` sampling each class is as frequent as any other."""
         return balanced_order(self.pixels.labels, draw) if self.config.balance == "sampling" else draw.permutation(len(self))
 
-    @property
-    def _weights(self) -> Tensor:
-        return torch.from_numpy(class_weights(self.pixels.labels, self.classes))
+    def _weights(self, device: torch.device) -> Tensor:
+        """Copied to the device once: a CUDA graph can't copy from the processor."""
+        if device not in self._placed:
+            self._placed[device] = torch.from_numpy(class_weights(self.pixels.labels, self.classes)).to(device)
+        return self._placed[device]
 
 
 def mixup(inputs: Tensor, labels: Tensor, classes: int, draw: np.random.Generator) -> tuple[Tensor, Tensor]:

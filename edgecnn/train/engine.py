@@ -19,7 +19,7 @@ from edgecnn.train.config import TrainConfig
 from edgecnn.train.device_loop import DeviceLoop
 from edgecnn.train.distributed import ProcessGroup, process_mean
 from edgecnn.train.hardware import Hardware
-from edgecnn.train.objective import Objective, OrderedObjective
+from edgecnn.train.objective import Objective, image_order
 from edgecnn.train.on_device import DeviceBatches
 from edgecnn.train.prefetch import Prefetch
 from edgecnn.train.schedule import TrainingProgress, WeightAverage, learning_rate
@@ -160,9 +160,7 @@ class Engine:
 
     def _order(self) -> list[Array]:
         """Indices of this epoch's batches, shuffled by seed and epoch; an incomplete last one is dropped unless it is the only one."""
-        draw = np.random.default_rng((self.config.seed, self.epoch))
-        objective = self.objective
-        order = objective.order(draw) if isinstance(objective, OrderedObjective) else draw.permutation(len(objective))
+        order = image_order(self.objective, np.random.default_rng((self.config.seed, self.epoch)))
         starts = range(0, self._batches * self.config.batch, self.config.batch)
         return [self.group.shard(order[start : start + self.config.batch]) for start in starts]
 

@@ -40,6 +40,11 @@ class OrderedObjective(Protocol):
         ...
 
 
+def image_order(objective: Objective, draw: np.random.Generator) -> Array:
+    """The images of an epoch: in the order that the objective gives, else each once in random order."""
+    return objective.order(draw) if isinstance(objective, OrderedObjective) else draw.permutation(len(objective))
+
+
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The random generator of one image in one epoch: independent of workers, batches and interruptions."""
     return np.random.default_rng((seed, epoch, index))
