@@ -14,6 +14,7 @@ from edgecnn.tasks import TASKS
 # Networks and card inference decide which task a file or an option means; the others do their work with one kind of prediction only.
 NAMES = {
     "edgecnn.data.relabel": "the labels of key points are no classes",
+    "edgecnn.data.drawn_dataset": "drawn images have classes and boxes",
     "edgecnn.data.scene_dataset": "the scene has ground truth for three tasks",
     "edgecnn.live.analytics": "a gallery is of vectors",
     "edgecnn.models.registry": "a network that classifies can have another head",
@@ -22,6 +23,12 @@ NAMES = {
     "edgecnn.runtime.model.inferred_card": "the task of a file without a card",
     "edgecnn.runtime.snippets.python_decoders": "the decoders as text",
     "edgecnn.runtime.snippets.cpp_decoders": "the decoders as text",
+    "edgecnn.trust.attack.certified": "the certificate is of a class",
+    "edgecnn.trust.attack.target": "attacks are known for classes and boxes",
+    "edgecnn.trust.gradients.adversary": "the loss of an attack on a class or on boxes",
+    "edgecnn.trust.groups.measure": "an image has one class, and boxes have positions",
+    "edgecnn.trust.shortcuts.subject": "the evidence is for a class or for a box",
+    "edgecnn.trust.shortcuts.text": "what is counted, in words",
 }
 TYPES = {
     "edgecnn.teachers": "boxes become labels",
@@ -38,6 +45,16 @@ TYPES = {
     "edgecnn.runtime.steps.smoother": "smooths boxes by track",
     "edgecnn.runtime.steps.tracker": "tracks boxes",
     "edgecnn.runtime.steps.zone_counter": "counts boxes",
+    "edgecnn.trust.attack.certified": "the certificate is of a class",
+    "edgecnn.trust.attack.pictures": "boxes are drawn, a class is written",
+    "edgecnn.trust.attack.same_network": "classes are compared, boxes are matched",
+    "edgecnn.trust.attack.square": "the score of a class or of boxes is lowered",
+    "edgecnn.trust.attribution.target": "the evidence is for a class or for a box",
+    "edgecnn.trust.invariance.consistency": "only a class can stay the same",
+    "edgecnn.trust.paired.image_pair": "classes are compared, boxes are matched",
+    "edgecnn.trust.paired.pictures": "boxes are drawn, a class is written",
+    "edgecnn.trust.paired.run": "things are known one by one for classes and boxes",
+    "edgecnn.trust.shortcuts.answers": "the score of a class or of a box",
     "edgecnn.trust.judgement": "the classes of an image or of its boxes are what is right or wrong",
 }
 OWN = ("edgecnn.tasks", "edgecnn.task_names", "edgecnn.postprocess", "edgecnn.metrics", "edgecnn.benchmarks.figures")

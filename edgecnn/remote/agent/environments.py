@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -27,7 +26,7 @@ from edgecnn.remote.agent.tidy import MARK
 
 _LOOK = """import json, sys, importlib.util, edgecnn
 missing = [name for name, modules in json.loads(sys.argv[1]).items() if not any(map(importlib.util.find_spec, modules))]
-print(json.dumps({"version": edgecnn.__version__, "missing": missing}))"""
+print(edgecnn.__version__, *missing)"""
 PROOF = "import numpy, cv2, click, onnxruntime"
 
 
@@ -50,8 +49,10 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         done = _run([request["python"], "-c", _LOOK, dump_json(request.get("modules", {}))], clean=False)
     except OSError:
         return none
-    found: dict[str, Any] = none if done.returncode else json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    if done.returncode:
+        return none
+    version, *missing = done.stdout.strip().splitlines()[-1].split()
+    return {"version": version, "missing": missing}
 
 
 def room(request: dict[str, Any]) -> dict[str, Any]:
