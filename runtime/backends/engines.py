@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -61,7 +62,7 @@ def parse_engine(text: str) -> EngineChoice:
 def extras_of_options(words: Sequence[object]) -> set[str]:
     """The extras that ``--engine`` and ``--device`` among the words of a command need: ``--device npu`` is one of OpenVINO."""
     texts = [str(word) for word in words]
-    pairs = [*zip(texts, [*texts[1:], ""], strict=True), *(text.split("=", 1) for text in texts if "=" in text)]
+    pairs = [*pairwise(texts), *(text.split("=", 1) for text in texts if "=" in text)]
     given = {name: value.lower() for name, value in pairs if name in ("--engine", "--device")}
     engine, device = (given.get(name, "").partition(":")[0] for name in ("--engine", "--device"))
     found = {EXTRA_OF[engine]} if engine in EXTRA_OF else set()

@@ -9,7 +9,7 @@ import pytest
 
 from edgecnn.errors import BackendError, InputError
 from edgecnn.runtime.backends import open_backend
-from edgecnn.runtime.backends.engines import EngineChoice, installed_engines, own_format, parse_engine
+from edgecnn.runtime.backends.engines import EngineChoice, extras_of_options, installed_engines, own_format, parse_engine
 from edgecnn.runtime.backends.onnx_metadata import onnx_texts
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.predictor import Predictor
@@ -94,3 +94,17 @@ def test_a_file_is_tried_once_for_each_engine(tmp_path: Path, monkeypatch: pytes
 
 def test_texts_of_an_onnx_file_are_read_without_an_engine(tmp_path: Path) -> None:
     assert onnx_texts(write(tmp_path, "onnx", GRAPH)) == {"edgecnn.card": "é", "names": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("words", "extras"),
+    [
+        ((), set()),
+        (("cups.onnx", "--engine"), set()),
+        (("cups.onnx", "--engine", "openvino:bf16"), {"openvino"}),
+        (("cups.onnx", "--device=npu"), {"openvino"}),
+        (("cups.onnx", "--device", "cuda:1"), set()),
+    ],
+)
+def test_engine_and_device_among_the_words_of_a_command_name_their_extra(words: tuple[str, ...], extras: set[str]) -> None:
+    assert extras_of_options(words) == extras
