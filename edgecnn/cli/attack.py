@@ -112,13 +112,13 @@ def command(
     spread evenly over the dataset.
     """
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-    from edgecnn.files import check_writable, write_file
+    from edgecnn.benchmarks.measure.record import model_files
+    from edgecnn.files import check_reports, write_file
     from edgecnn.trust.attack.run import AttackConfig, run_attack
     from edgecnn.trust.attack.text import to_text
 
-    for path in (json_path, html_path):
-        if path is not None:
-            check_writable(path)
+    read = files if model is None else (*files, Path(model))
+    check_reports([json_path, html_path], [part for path in read for part in model_files(path)])
     if html_path is not None:
         from edgecnn.benchmarks.report.template import load_jinja
 

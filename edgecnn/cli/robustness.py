@@ -78,7 +78,8 @@ def command(
     Ctrl-C ends the measurement; levels that are complete are reported.
     """
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
-    from edgecnn.files import check_writable, write_file
+    from edgecnn.benchmarks.measure.record import model_files
+    from edgecnn.files import check_reports, write_file
     from edgecnn.json_text import dump_json
     from edgecnn.trust.invariance.document import to_csv, to_document
     from edgecnn.trust.invariance.page import to_html
@@ -94,8 +95,8 @@ def command(
         options=options,
         **model,
     )
-    for path in filter(None, (json_path, csv_path, html_path)):
-        check_writable(path)
+    read = files if baseline is None else (*files, baseline)
+    check_reports([json_path, csv_path, html_path], [part for path in read for part in model_files(path)])
     if html_path is not None:
         from edgecnn.benchmarks.report.template import load_jinja
 

@@ -64,6 +64,7 @@ def command(
     for the changes that know where the object is; detectors need boxes. Several files are measured on the same images.
     """
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+    from edgecnn.benchmarks.measure.record import model_files
     from edgecnn.benchmarks.report.template import load_jinja
     from edgecnn.files import check_reports, write_file
     from edgecnn.json_text import dump_json
@@ -73,7 +74,7 @@ def command(
     from edgecnn.trust.shortcuts.text import report_text
 
     chosen = DatasetSelection(data, labels=data_labels, **selection)
-    check_reports([html_path, json_path], files)
+    check_reports([html_path, json_path], [part for path in files for part in model_files(path)])
     if html_path is not None:
         load_jinja()
     reports: list[ShortcutsReport] = []

@@ -35,10 +35,19 @@ for name in {names}; do
 done
 exit 0
 """
+# cat ends as usual where the connection is cut, so only the size says that all came over.
 PLACE: Final = """
 set -e
 folder="${{XDG_CACHE_HOME:-$HOME/.cache}}/edgecnn"
-test -s "$folder/{name}" || {{ mkdir -p "$folder" && cat > "$folder/.{name}.$$" && mv "$folder/.{name}.$$" "$folder/{name}"; }}
+part="$folder/.{name}.$$"
+is_whole() {{ test -f "$1" && test "$(wc -c < "$1")" -eq {size}; }}
+trap 'rm -f "$part"' EXIT
+if ! is_whole "$folder/{name}"; then
+  mkdir -p "$folder"
+  cat > "$part"
+  is_whole "$part"
+  mv "$part" "$folder/{name}"
+fi
 echo "$folder/{name}"
 """
 Told = Callable[[str], None]
@@ -235,7 +244,8 @@ class RemoteBoard:
         )
 
     def _place_agent(self) -> str:
-        done = self.link.run(f"exec sh -c {shlex.quote(PLACE.format(name=agent_name()))}", agent_archive())
+        archive = agent_archive()
+        done = self.link.run(f"exec sh -c {shlex.quote(PLACE.format(name=agent_name(), size=len(archive)))}", archive)
         if done.returncode:
             text = done.stderr.decode(errors="replace").strip().splitlines()
             reason = text[-1].rpartition(": ")[2].lower() if text else "no message"

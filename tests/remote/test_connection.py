@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 from edgecnn.benchmarks.figures.relay import SlowLink
 from edgecnn.errors import InputError
 from edgecnn.remote.address import parse_address
-from edgecnn.remote.board import RemoteBoard
+from edgecnn.remote.agent_archive import agent_archive, agent_name
+from edgecnn.remote.board import PLACE, RemoteBoard
 from edgecnn.remote.link import SSH
 from tests.remote.ssh_board import SshBoard
 
@@ -145,3 +147,22 @@ def test_a_disk_that_is_full(connect: Callable[..., RemoteBoard], small_disk: Ca
 def test_no_path_leads_out_of_the_folder(board: RemoteBoard) -> None:
     with pytest.raises(InputError, match="is not below"):
         board.upload(b"x", "../../x")
+
+
+def test_an_agent_that_was_cut_off_on_the_way_is_replaced(ssh_board: SshBoard) -> None:
+    there = ssh_board.home / ".cache/edgecnn" / agent_name()
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_bytes(agent_archive()[:1000])
+    with RemoteBoard(parse_address(ssh_board.address)) as board:
+        assert board.ask("probe")
+    assert there.read_bytes() == agent_archive()
+
+
+def test_an_agent_that_ends_too_early_gets_no_name(tmp_path: Path) -> None:
+    place = PLACE.format(name="agent.pyz", size=10)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    cut = subprocess.run(["sh", "-c", place], input=b"12345", env=environment, check=False)
+    assert cut.returncode
+    assert not list((tmp_path / "edgecnn").iterdir())
+    subprocess.run(["sh", "-c", place], input=b"1234567890", env=environment, check=True)
+    assert [path.name for path in (tmp_path / "edgecnn").iterdir()] == ["agent.pyz"]
