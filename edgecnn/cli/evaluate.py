@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from click_option_group import optgroup
 
 from edgecnn.cli.options import ModelFile, dataset_options, model_options
 from edgecnn.cli.ray_options import ray_options, take_cluster
-from edgecnn.json_text import dump_json
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
 if TYPE_CHECKING:
@@ -95,64 +95,37 @@ def command(
     """``edgecnn evaluate``."""
     from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
     from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
-    from edgecnn.benchmarks.measure.progress import time_left
-    from edgecnn.benchmarks.measure.record import model_files
-    from edgecnn.benchmarks.report.template import load_jinja
-    from edgecnn.cli.interruptible import interruptible
-    from edgecnn.files import check_reports, write_file
-    from edgecnn.trust.accuracy.measure import evaluate_in_detail
-    from edgecnn.trust.accuracy.page import accuracy_page
-    from edgecnn.trust.accuracy.text import to_text
+    from edgecnn.cli.evaluate_groups import evaluate_by_group
+    from edgecnn.cli.evaluate_one import evaluate_one
+    from edgecnn.cli.evaluate_pair import evaluate_two
 
-    chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
-    if len(files) > 2:
-        raise click.UsageError(f"{len(files)} files are named; evaluate takes one, or two to compare")
-    if group_by is not None and (len(files) > 1 or cluster_options.get("ray")):
-        raise click.UsageError("--group-by takes one file and no --ray; leave the other out")
-    if len(files) == 2:
-        from edgecnn.cli.evaluate_pair import evaluate_two
-
-        if take_cluster(cluster_options) is not None:
-            raise click.UsageError("--ray takes one file; leave it out to compare two")
-        loading = {
-            "device": device,
-            "engine": engine,
-            "threads": threads,
-            "options": options,
-            "require_signature": require_signature,
-        }
-        evaluate_two((files[0], files[1]), chosen, json_path, html_path, **loading)
-        return
-    config = EvaluationConfig(
-        file=files[0],
-        data=chosen,
-        device=device,
-        engine=engine,
-        threads=threads,
-        options=options,
-        require_signature=require_signature,
-    )
-    if group_by is not None:
-        from edgecnn.cli.evaluate_groups import evaluate_by_group
-
-        evaluate_by_group(config, group_by, json_path, html_path)
-        return
-    check_reports([json_path, html_path], model_files(files[0]))
-    if html_path is not None:
-        load_jinja()
     cluster = take_cluster(cluster_options)
-    if cluster is None:
-        ended = "nothing was written" if parts is None else f"its finished parts are kept in {parts}"
-        fix = "run it again" if parts is None else "the same command goes on from them"
-        with interruptible(f"the evaluation was interrupted; {ended}", fix) as line:
-            evaluation = evaluate_in_detail(config, parts=parts, report=line.above, progress=time_left(line, "image"))
+    _check_combination(len(files), {"--group-by": group_by, "--ray": cluster, "--parts": parts})
+    chosen = DatasetSelection(data, labels=data_labels, every=every, strict=strict, **selection)
+    loading: dict[str, Any] = {
+        "data": chosen,
+        "device": device,
+        "engine": engine,
+        "threads": threads,
+        "options": options,
+        "require_signature": require_signature,
+    }
+    if len(files) == 2:
+        evaluate_two((files[0], files[1]), json_path, html_path, **loading)
+        return
+    config = EvaluationConfig(file=files[0], **loading)
+    if group_by is not None:
+        evaluate_by_group(config, group_by, json_path, html_path)
     else:
-        from edgecnn.cli.ray_evaluate import evaluate_images
+        evaluate_one(config, cluster, parts, json_path, html_path)
 
-        evaluation = evaluate_images(config, cluster)
-    page = None if html_path is None else accuracy_page(evaluation)
-    click.echo(to_text(evaluation))
-    if html_path is not None and page is not None:
-        write_file(html_path, page)
-    if json_path is not None:
-        write_file(json_path, dump_json(evaluation.to_document(), indent=1))
+
+def _check_combination(files: int, given: Mapping[str, object]) -> None:
+    """Raise ``UsageError`` where options are ``given`` that do not go together."""
+    named = [name for name, value in given.items() if value is not None]
+    if files > 2:
+        raise click.UsageError(f"{files} files are named; evaluate takes one, or two to compare")
+    if files == 2 and named:
+        raise click.UsageError(f"{named[0]} takes one file; leave it out to compare two")
+    if len(named) > 1:
+        raise click.UsageError(f"{named[0]} and {named[1]} do not go together; leave one of them out")

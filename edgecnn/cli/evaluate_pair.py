@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgecnn.cli.interruptible import interruptible
 from edgecnn.json_text import dump_json
 
-if TYPE_CHECKING:
-    from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 
-
-def evaluate_two(
-    files: tuple[Path, Path], data: DatasetSelection, json_path: Path | None, html_path: Path | None, **loading: Any
-) -> None:
-    """Compare two files and write what was asked for; ``loading`` are the fields of ``PairConfig`` that say how files are loaded."""
+def evaluate_two(files: tuple[Path, Path], json_path: Path | None, html_path: Path | None, **options: Any) -> None:
+    """Compare two files and write what was asked for; ``options`` are the other fields of ``PairConfig``."""
     from edgecnn.benchmarks.measure.progress import time_left
     from edgecnn.benchmarks.measure.record import model_files
     from edgecnn.files import check_reports, write_file
@@ -29,7 +24,7 @@ def evaluate_two(
     check_reports([json_path, html_path], [*model_files(files[0]), *model_files(files[1])])
     if html_path is not None:
         check_page()
-    config = PairConfig(before=files[0], after=files[1], data=data, **loading)
+    config = PairConfig(before=files[0], after=files[1], **options)
     with interruptible("the comparison was interrupted, nothing was written") as line:
         found = evaluate_pair(config, report=line.above, progress=time_left(line, "image"))
         page = None if html_path is None else pair_page(found, config)

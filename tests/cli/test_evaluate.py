@@ -209,3 +209,19 @@ def test_an_unreadable_image_is_noted(classifier: Path, shades: Path, damage_pix
     assert result.exit_code == 0
     assert "note: images that could not be read are left out (1): test/dark/0.png" in result.output
     assert "dark/0.png" in refused(classifier, "--data", shades, "--strict")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a.onnx", "b.onnx", "c.onnx"), "3 files are named; evaluate takes one, or two to compare"),
+        (("a.onnx", "b.onnx", "--parts", "kept"), "--parts takes one file; leave it out to compare two"),
+        (("a.onnx", "b.onnx", "--group-by", "class"), "--group-by takes one file; leave it out to compare two"),
+        (("a.onnx", "--group-by", "class", "--parts", "kept"), "--group-by and --parts do not go together"),
+        (("a.onnx", "--ray=local", "--parts", "kept"), "--ray and --parts do not go together"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words: tuple[str, ...], said: str) -> None:
+    result = CliRunner().invoke(main, ["evaluate", *words, "--data", "scene:cups"])
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())

@@ -23,7 +23,7 @@ from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
 from edgecnn.benchmarks.measure.protocol import Protocol
-from edgecnn.cli.ray_evaluate import evaluate_images
+from edgecnn.cli.evaluate_one import on_cluster
 from edgecnn.cluster import pool as pool_module
 from edgecnn.cluster.connection import ClusterOptions, load_ray
 from edgecnn.cluster.evaluation import evaluate_on_cluster
@@ -214,8 +214,8 @@ def test_an_interrupted_evaluation_says_how_it_goes_on(address: str, tmp_path: P
             with pytest.raises(
                 InputError, match=r"interrupted; its finished parts are kept in .*parts; the same command goes on"
             ):
-                evaluate_images(config, options)
+                on_cluster(config, options)
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(list((tmp_path / "parts").glob("*.part"))) == 1
-    evaluate_images(config, options)
+    on_cluster(config, options)
