@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,7 @@ def compared(file: Path, labels: Path | None, annotations: Path, limit: int | No
     config = EvaluationConfig(
         file=file, data=DatasetSelection(str(annotations), limit=limit), options=CardOptions(labels=labels), threads=1
     )
-    watch = lambda model, found: _Recorded(model, found, content, results)  # noqa: E731
-    score = evaluate_file(config, watch=watch).score
+    score = evaluate_file(config, watch=partial(_Recorded, annotations=content, results=results)).score
     theirs = by_pycocotools(annotations, results, score.n if limit else None)
     ours = {name: score.values[name] for name in STATS if name in score.values}
     gap = max(abs(ours[name] - theirs[name]) for name in ours)

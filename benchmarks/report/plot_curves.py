@@ -28,7 +28,8 @@ Band = tuple[float, float]
 class CurveSeries:
     """One line: ``x`` ascending and ``y`` of the same length; ``band`` has the interval of each point, None where there is none.
 
-    ``strong`` draws it thicker and in the colour of the text, for the mean of the others.
+    ``strong`` draws it thicker and in the colour of the text, for the mean of the others. ``hue``: its colour, as the place in the
+    palette, None: its own place among the series. ``dashed``: what another line of the same colour is to be compared with.
     """
 
     name: str
@@ -36,6 +37,8 @@ class CurveSeries:
     y: tuple[float, ...]
     band: tuple[Band | None, ...] = ()
     strong: bool = False
+    hue: int | None = None
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,9 @@ def curve_plot(series: Sequence[CurveSeries], width: float, height: float, axes:
 def _class_of(index: int, own: CurveSeries) -> str:
     if own.strong:
         return "series strong"
-    dashed = " dashed" if index >= COLOURS else ""
-    return f"series series{index % COLOURS}{dashed}"
+    hue = index if own.hue is None else own.hue
+    dashed = " dashed" if own.dashed or hue >= COLOURS else ""
+    return f"series series{hue % COLOURS}{dashed}"
 
 
 def _series(own: CurveSeries, css: str, across: Callable[[float], float], up: Callable[[float], float]) -> list[str]:

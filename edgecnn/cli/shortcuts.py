@@ -13,6 +13,7 @@ from edgecnn.cli.options import ModelFile, dataset_options, model_options
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
+    from edgecnn.trust.shortcuts.config import ShortcutsConfig
     from edgecnn.trust.shortcuts.report import ShortcutsReport
 
 
@@ -70,7 +71,6 @@ def command(
     from edgecnn.json_text import dump_json
     from edgecnn.trust.shortcuts.config import ShortcutsConfig
     from edgecnn.trust.shortcuts.report import document
-    from edgecnn.trust.shortcuts.search import find_shortcuts
     from edgecnn.trust.shortcuts.text import report_text
 
     chosen = DatasetSelection(data, labels=data_labels, **selection)
@@ -80,12 +80,7 @@ def command(
     reports: list[ShortcutsReport] = []
     for file in files:
         config = ShortcutsConfig(file=file, data=chosen, options=options, examples=examples if html_path else 0, **values)
-        with interruptible("the search was interrupted") as line:
-            found = find_shortcuts(
-                config,
-                report=line.above if not reports else line,
-                progress=lambda done, total, name=file.name: line(f"{name}: image {done} of {total}"),  # type: ignore[misc]
-            )
+        found = _searched(config, is_first=not reports)
         reports.append(found)
         click.echo(("\n" if len(reports) > 1 else "") + report_text(found))
     if html_path is not None:
@@ -94,3 +89,15 @@ def command(
         write_file(html_path, shortcuts_page(reports))
     if json_path is not None:
         write_file(json_path, dump_json(document(reports), indent=1))
+
+
+def _searched(config: ShortcutsConfig, *, is_first: bool) -> ShortcutsReport:
+    """Search one file; what is said of the dataset stays on the terminal for the first one only."""
+    from edgecnn.trust.shortcuts.search import find_shortcuts
+
+    with interruptible("the search was interrupted") as line:
+
+        def progress(done: int, total: int) -> None:
+            line(f"{config.file.name}: image {done} of {total}")
+
+        return find_shortcuts(config, report=line.above if is_first else line, progress=progress)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import base64
-from functools import partial
 from typing import Any
 
 import cv2
 
+from edgecnn.benchmarks.report.plot_curves import CurveAxes, CurveSeries, curve_plot
 from edgecnn.benchmarks.report.template import render, responsive
 from edgecnn.metrics.score import TITLES
 from edgecnn.trust.attack.attackers import NOISE
 from edgecnn.trust.attack.attackers import TITLES as METHOD_TITLES
-from edgecnn.trust.attack.plot import COLOURS, Curve, curves_plot
 from edgecnn.trust.attack.result import NONE, AttackedFile, AttackPicture, AttackReport
 from edgecnn.trust.attack.text import certified_rows, certified_text, detail, heading, left_out, rows
 from edgecnn.types import Image
 
+HEIGHT = 280.0  # of a plot, in pixels
 WIDTH = 150  # of a small picture on the page, in pixels
 LARGE = 232  # of one that has more pixels
 
@@ -31,7 +31,6 @@ def attack_page(report: AttackReport) -> str:
         heading=heading(report),
         warnings=report.warnings,
         left_out=left_out(report),
-        files=[(one.name, number % COLOURS) for number, one in enumerate(report.files)],
         methods=[_method(report, method) for method in report.methods if method != NOISE or report.methods == (NOISE,)],
         certified={
             "lines": [f"{one.name} {certified_text(one.certified)}." for one in certified if one.certified],
@@ -43,26 +42,29 @@ def attack_page(report: AttackReport) -> str:
 
 
 def _method(report: AttackReport, method: str) -> dict[str, Any]:
-    ticks = [str(eps) for eps in (0, *sorted(report.strengths))]
-    curves = [_curve(one, method, number) for number, one in enumerate(report.files)]
-    if method != NOISE:
-        curves += [_curve(one, NOISE, number, control=True) for number, one in enumerate(report.files)]
+    places = [str(eps) for eps in (0, *sorted(report.strengths))]
+    shown = [method] if method == NOISE else [method, NOISE]
+    curves = [_curve(one, each, number) for each in shown for number, one in enumerate(report.files)]
     name = METHOD_TITLES[method]
-    axis = "strength in grey levels of 255"
-    draw = partial(curves_plot, curves, ticks, axis, f"{TITLES[report.metric]} against strength: {name}")
     return {
         "title": name[0].upper() + name[1:] + detail(report, method),
-        "plot": responsive(draw),
+        "plot": _plot(curves, places, "strength in grey levels of 255", f"{TITLES[report.metric]} in %"),
         "rows": rows(report, method),
     }
 
 
-def _curve(one: AttackedFile, method: str, number: int, *, control: bool = False) -> Curve:
-    points = [
-        (level.value, level.value if level.low is None else level.low, level.value if level.high is None else level.high)
-        for level in one.curve(method)
-    ]
-    return Curve(f"{one.name}, {method}", points, number, control)
+def _curve(one: AttackedFile, method: str, number: int) -> CurveSeries:
+    levels = one.curve(method)
+    bands = [None if level.low is None or level.high is None else (100 * level.low, 100 * level.high) for level in levels]
+    control = method == NOISE
+    return CurveSeries(
+        f"{one.name}, {method}",
+        tuple(map(float, range(len(levels)))),
+        tuple(100 * level.value for level in levels),
+        () if control else tuple(bands),
+        hue=number,
+        dashed=control,
+    )
 
 
 def _certified_plot(files: list[AttackedFile]) -> dict[str, str]:
@@ -70,11 +72,23 @@ def _certified_plot(files: list[AttackedFile]) -> dict[str, str]:
     if not found:
         return {}
     curves = [
-        Curve(name, list(zip(own.accuracy, own.low, own.high, strict=True)), number) for number, (name, own) in enumerate(found)
+        CurveSeries(
+            name,
+            tuple(map(float, range(len(own.radii)))),
+            tuple(100 * value for value in own.accuracy),
+            tuple((100 * low, 100 * high) for low, high in zip(own.low, own.high, strict=True)),
+            hue=number,
+        )
+        for number, (name, own) in enumerate(found)
     ]
-    ticks = [f"{radius:.2f}" for radius in found[0][1].radii]
-    axis = "L2 radius in fractions of the pixel range"
-    return responsive(partial(curves_plot, curves, ticks, axis, "certified accuracy against the radius"))
+    places = [f"{radius:.2f}" for radius in found[0][1].radii]
+    return _plot(curves, places, "L2 radius in fractions of the pixel range", "certified accuracy in %")
+
+
+def _plot(curves: list[CurveSeries], places: list[str], x_title: str, y_title: str) -> dict[str, str]:
+    """Even steps of x, because strengths and radii double."""
+    axes = CurveAxes(x_title, y_title, names=tuple((float(index), words) for index, words in enumerate(places)))
+    return responsive(lambda width: curve_plot(curves, width, HEIGHT, axes))
 
 
 def _picture(one: AttackPicture) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import overload
@@ -110,7 +111,7 @@ class _Once:
         return self._image
 
 
-class _Samples(Sequence[Sample]):
+class _Samples(Sequence[Sample], ABC):
     """Samples made of those of another sequence, one by one."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
@@ -128,8 +129,9 @@ class _Samples(Sequence[Sample]):
             return [self[i] for i in range(*index.indices(len(self)))]
         return self.made(index % len(self)) if -len(self) <= index < len(self) else self._samples[index]
 
+    @abstractmethod
     def made(self, index: int) -> Sample:
-        raise NotImplementedError
+        """The sample at an index from 0 on."""
 
 
 class _LastSample(_Samples):
