@@ -57,7 +57,8 @@ class FakeSystemd:
                 asked, _ = self._listening.accept()
             except OSError:
                 return
-            with asked, asked.makefile() as reader:
+            # a systemctl that was killed in the middle of a call ends that call, and no later one
+            with suppress(OSError, ValueError), asked, asked.makefile() as reader:
                 words = [word for word in json.loads(reader.read()) if word not in ("--user", "--no-block", "--value", "--now")]
                 asked.sendall(self._answer(words).encode())
 
