@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import shutil
 import subprocess
 import sys
@@ -47,7 +47,8 @@ def download(
 
     ``constraints`` is a file of versions. Raises ``InputError`` where pip is absent, or a wheel for this platform does not exist.
     """
-    if importlib.util.find_spec("pip") is None:
+    # find_spec("pip") would make setuptools replace distutils in this process
+    if not any(importlib.metadata.distributions(name="pip")):
         raise InputError("pip is not installed here, and it downloads the wheels", "run: python -m ensurepip")
     limits = ["-c", str(constraints)] if constraints is not None else []
     target = [word for name in platform.platforms for word in ("--platform", name)]

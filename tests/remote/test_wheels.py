@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
@@ -140,7 +142,8 @@ def test_a_wheel_has_a_record_of_its_files() -> None:
 def test_a_system_for_which_no_engine_has_wheels_is_told(
     platform: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an index that has nothing."""
+    """With an index that has nothing, in a process that has imported distutils, as PyTorch's compiler does."""
+    monkeypatch.setitem(sys.modules, "distutils", ModuleType("distutils"))
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
