@@ -10,7 +10,7 @@ from edgecnn.data.sample import Dataset, LazySamples, Sample
 from edgecnn.errors import InputError
 from edgecnn.scene.drawn.drawing import Drawn
 from edgecnn.scene.drawn.options import DrawnOptions, parse_drawn
-from edgecnn.scene.drawn.sets import SETS, drawn
+from edgecnn.scene.drawn.sets import SETS, drawn, drawn_concepts
 from edgecnn.task_names import TaskName
 from edgecnn.types import Boxes, Image
 
@@ -33,7 +33,15 @@ def dataset(uri: str, task: TaskName | None, limit: int | None) -> Dataset:
 
 def _sample(name: str, options: DrawnOptions, index: int) -> Sample:
     found = drawn(name, options, index)
-    return Sample(f"image-{index:06d}", partial(_image, found), found.label, _boxes(found), group=str(index), image_id=index)
+    return Sample(
+        f"image-{index:06d}",
+        partial(_image, found),
+        found.label,
+        _boxes(found),
+        group=str(index),
+        image_id=index,
+        concepts=partial(drawn_concepts, name, found),
+    )
 
 
 def _image(found: Drawn) -> Image:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from edgecnn.card import SignalInput
 from edgecnn.task_names import TaskName
 from edgecnn.types import Boxes, Float32, Image
+
+if TYPE_CHECKING:
+    from edgecnn.scene.pixel_concepts import PixelConcepts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +26,7 @@ class Sample:
     (H, W) uint8, NO_CLASS where it does not count. ``points`` (n, K, 3) float32 are x, y and visibility (0 not labelled, 1 hidden,
     2 visible, as in COCO) of the key points of the objects in ``boxes``.
     ``original()`` is the image that was degraded to the one of ``read`` (restoration).
+    ``concepts()`` says what each pixel shows, where what renders the image knows it.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Sample:
     points: Float32 | None = None
     original: Callable[[], Image] | None = None
     labels: frozenset[int] | None = None
+    concepts: Callable[[], PixelConcepts] | None = None
 
     @property
     def classes(self) -> frozenset[int]:

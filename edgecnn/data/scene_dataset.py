@@ -40,7 +40,14 @@ class RenderedSamples(Sequence[Sample]):
         # the modulo turns a negative index into one from the start
         frame = index % self._count * self._scene.options.every
         # frames of one cut show the same objects: a random split must not divide them
-        sample = partial(Sample, f"frame-{frame:07d}", partial(self._image, frame), group=self.group(index), image_id=frame)
+        sample = partial(
+            Sample,
+            f"frame-{frame:07d}",
+            partial(self._image, frame),
+            group=self.group(index),
+            image_id=frame,
+            concepts=partial(self._scene.concepts, frame),
+        )
         if self._task == "segment":
             return sample(mask=partial(self._mask, frame))
         ground_truth = self._scene.ground_truth(frame)

@@ -96,11 +96,7 @@ def albedo(shape: Profile, surface: Appearance) -> Float32:
     colour[:rim] = surface.outside
     colour[rim:] = surface.inside
     rng = np.random.default_rng(surface.seed)
-    # plates and shallow bowls are decorated on the inside, which is what the camera sees of them
-    flat = shape.height < 0.5 * shape.radius
-    inner = rim < POINTS and (flat or surface.pattern == "food")
-    area = colour[rim + 2 :] if inner else colour[2 : max(rim - 1, 3)]
-    _paint(area, surface.pattern, np.asarray(surface.accent, np.float32), rng)
+    _paint(colour[decorated(shape, surface)], surface.pattern, np.asarray(surface.accent, np.float32), rng)
     if surface.cap is not None:
         colour[shape.h > 0.93 * shape.height] = surface.cap
     if shape.fill < POINTS:
@@ -108,6 +104,15 @@ def albedo(shape: Profile, surface: Appearance) -> Float32:
         # the first row of the liquid is its edge at the wall: a brighter line, as of a meniscus
         colour[shape.fill] = np.asarray(surface.liquid) * 1.25 + 0.03
     return colour
+
+
+def decorated(shape: Profile, surface: Appearance) -> slice:
+    """The profile points that have the pattern of the surface."""
+    rim = min(shape.rim, POINTS)
+    # plates and shallow bowls are decorated on the inside, which is what the camera sees of them
+    flat = shape.height < 0.5 * shape.radius
+    inner = rim < POINTS and (flat or surface.pattern == "food")
+    return slice(rim + 2, None) if inner else slice(2, max(rim - 1, 3))
 
 
 def _paint(area: Float32, pattern: str, accent: Float32, rng: np.random.Generator) -> None:

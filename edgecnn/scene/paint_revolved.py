@@ -16,6 +16,7 @@ from edgecnn.scene.revolve import AZIMUTHS, View, wrap
 from edgecnn.types import Array, Float32, Image
 
 HANDLE_POINTS = 24
+HANDLE = 254  # in the images of ``profile_points``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,20 @@ class RevolvedBody:
         shown = points if np.sin(yaw) > 0 else _outside(points, seen.mask)
         return replace(sprite, handle=shown + np.array([sprite.ox - seen.ox, sprite.oy - seen.oy], np.float32), thick=thick)
 
+    def profile_points(self, yaw: float) -> tuple[Image, float, float]:
+        """What each pixel of ``sprite(yaw)`` shows, (h, w) uint8: the index of the profile point + 1, or HANDLE; 0 outside.
+
+        With it the foot's pixel (x, y); the image may be larger than the sprite.
+        """
+        if self.handle is None:
+            return points_shown(self.seen), self.seen.ox, self.seen.oy
+        thick = self._thickness(yaw)
+        seen, line = _around(self.seen, _handle_points(self.seen, self.handle, yaw), thick)
+        shown = points_shown(seen)
+        before = np.sin(yaw) > 0
+        shown[(_handle_mask(seen.mask, line, thick) > 127) & (before | (seen.mask == 0))] = HANDLE
+        return shown, seen.ox, seen.oy
+
     def _body(self, texture: Array, seen: View) -> Array:
         return cv2.GaussianBlur(cv2.remap(texture, *seen.near, cv2.INTER_LINEAR), (3, 3), 0)
 
@@ -55,8 +70,7 @@ class RevolvedBody:
 
     def _with_handle(self, body: Array, outline: Image, points: Float32, thick: float, azimuth: float) -> tuple[Array, Array]:
         """Draw the handle behind the body if it points away from the camera, else in front of it with a soft shadow."""
-        mask = np.zeros_like(outline)
-        cv2.polylines(mask, [_fixed_line(points)], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
+        mask = _handle_mask(outline, points, thick)
         joined = cv2.bitwise_or(mask, outline)
         if np.sin(azimuth) <= 0:
             return cv2.copyTo(body, outline, self._tube(body.shape, points, thick, azimuth)), joined
@@ -89,6 +103,18 @@ def revolved_body(seen: View, appearance: Appearance, lamp: Light, towards: Floa
     shade, bright = shading(seen.shape, seen.pitch, lamp, towards, appearance.gloss)
     path = handle_path(seen.shape, appearance.seed % 12) if handle else None
     return RevolvedBody(seen, appearance, lamp, towards, albedo(seen.shape, appearance), shade, bright, path)
+
+
+def points_shown(seen: View) -> Image:
+    """The index of the profile point + 1 that each pixel of a view shows, (h, w) uint8; 0 outside of the silhouette."""
+    rows = seen.near[0][..., 1].astype(np.int32) + 1
+    return np.where(seen.mask > 0, rows, 0).astype(np.uint8)
+
+
+def _handle_mask(outline: Image, points: Float32, thick: float) -> Image:
+    mask = np.zeros_like(outline)
+    cv2.polylines(mask, [_fixed_line(points)], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
+    return mask
 
 
 def _turn(texture: Float32, yaw: float) -> Float32:

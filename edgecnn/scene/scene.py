@@ -6,8 +6,10 @@ import threading
 from collections import OrderedDict
 
 from edgecnn.scene.canvas import Canvas
+from edgecnn.scene.concepts import frame_concepts
 from edgecnn.scene.ground_truth import SceneGroundTruth, ground_truth
 from edgecnn.scene.options import LABELS, SceneOptions
+from edgecnn.scene.pixel_concepts import PixelConcepts
 from edgecnn.scene.renderer import CutRenderer
 from edgecnn.scene.world import build_world
 from edgecnn.types import Image
@@ -43,20 +45,29 @@ class Scene:
         """The ground truth of frame ``index``, without the sensor stage; ``render`` of the same frame is cheap afterwards."""
         return self._paint(index)[1]
 
+    def concepts(self, index: int) -> PixelConcepts:
+        """What each pixel of frame ``index`` shows. Raises ``ValueError`` for a negative index."""
+        number, t = self._place(index)
+        return frame_concepts(self._renderer(number), t)
+
     def _paint(self, index: int) -> tuple[Canvas, SceneGroundTruth, CutRenderer, float]:
         """The painted frame; the last one is cached, because datasets use the ground truth first and then the image of a frame."""
-        if index < 0:
-            raise ValueError(f"frame numbers start at 0, but this one is {index}")
         last = self._last
         if last is not None and last[0] == index:
             return last[1]
-        number = self.cut(index)
-        t = index / self.fps - number * self.options.cut
+        number, t = self._place(index)
         renderer = self._renderer(number)
         canvas, painted = renderer.paint(t)
         made = (canvas, ground_truth(canvas.ids, painted), renderer, t)
         self._last = (index, made)
         return made
+
+    def _place(self, index: int) -> tuple[int, float]:
+        """The cut of a frame, and its time in seconds in it."""
+        if index < 0:
+            raise ValueError(f"frame numbers start at 0, but this one is {index}")
+        number = self.cut(index)
+        return number, index / self.fps - number * self.options.cut
 
     def _renderer(self, number: int) -> CutRenderer:
         """The renderer of a cut, cached for the next frames; if two threads build it at once, one of two equal ones is kept."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn.scene.camera import Float64, PinholeCamera
 from edgecnn.scene.materials import PALETTES, SIDE, grain
 from edgecnn.types import Array, Image
+
+WALL = (480, 160)  # pixels of the image of the wall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,7 +20,7 @@ class Ground:
     """A table: its pattern (2 * SIDE, 2 * SIDE) uint8, and the colours (BGR, 0..255) of the darkest and lightest parts.
 
     ``scale`` is pixels of the grain per cm, ``turn`` and ``centre`` (x, y in cm) place it, ``edge`` is the far edge's y, ``room``
-    the colours of the wall behind it.
+    the colours of the wall behind it, ``material`` the name of the pattern in PALETTES.
     """
 
     grain: Image
@@ -28,6 +31,7 @@ class Ground:
     centre: tuple[float, float]
     edge: float
     room: Image
+    material: str = ""
 
 
 def sample_ground(rng: np.random.Generator) -> Ground:
@@ -49,6 +53,7 @@ def sample_ground(rng: np.random.Generator) -> Ground:
         centre=(float(rng.uniform(-15, 15)), float(rng.uniform(-10, 25))),
         edge=float(rng.uniform(28, 75)) if rng.random() < 0.5 else float(rng.uniform(90, 160)),
         room=np.clip(room * 255, 0, 255).astype(np.uint8),
+        material=kind,
     )
 
 
@@ -92,27 +97,46 @@ def _covers(table: Ground, camera: PinholeCamera, to_image: Float64, size: tuple
 
 def _hang(image: Array, table: Ground, camera: PinholeCamera) -> None:
     """Paint the wall behind the table's far edge, if it is visible."""
-    height, width = image.shape[:2]
-    rays = _rays(camera, _corners(0, 0, width, height))
-    if not _beyond(table.edge, rays, camera).any():
+    place = _wall_place(table, camera, (image.shape[1], image.shape[0]))
+    if place is None:
         return
-    x0, y0, x1, y1 = _above(table.edge, rays, camera, (width, height))
-    if x1 <= x0 or y1 <= y0 or _rays(camera, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
-        return
-    half, tall = 3 * table.edge + 300, 2 * table.edge + 200
-    # a homography from the pixels of the wall image (480 x 160) to the cropped image: K R [a b c], like that of the table
-    lens = np.array([[camera.focal, 0, camera.centre[0] - x0], [0, camera.focal, camera.centre[1] - y0], [0, 0, 1]])
-    foot = np.array([-half, table.edge, tall]) - camera.position
-    across = np.array([[2 * half / 480, 0, foot[0]], [0, 0, foot[1]], [0, -tall / 160, foot[2]]])
-    room = cv2.resize(table.room, (480, 160), interpolation=cv2.INTER_CUBIC)
+    (x0, y0, x1, y1), to_image = place
     cv2.warpPerspective(
-        room,
-        lens @ camera.axes @ across,
+        cv2.resize(table.room, WALL, interpolation=cv2.INTER_CUBIC),
+        to_image,
         (x1 - x0, y1 - y0),
         dst=image[y0:y1, x0:x1],
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_TRANSPARENT,
     )
+
+
+def wall_mask(table: Ground, camera: PinholeCamera, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where ``lay`` shows the wall, (H, W) bool."""
+    mask = np.zeros(size[::-1], np.bool_)
+    place = _wall_place(table, camera, size)
+    if place is not None:
+        (x0, y0, x1, y1), to_image = place
+        whole = np.full(WALL[::-1], 255, np.uint8)
+        mask[y0:y1, x0:x1] = cv2.warpPerspective(whole, to_image, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR) > 127
+    return mask
+
+
+def _wall_place(table: Ground, camera: PinholeCamera, size: tuple[int, int]) -> tuple[tuple[int, int, int, int], Float64] | None:
+    """The part (x0, y0, x1, y1) of the image that can show the wall, and the homography to it from an image of WALL pixels."""
+    width, height = size
+    rays = _rays(camera, _corners(0, 0, width, height))
+    if not _beyond(table.edge, rays, camera).any():
+        return None
+    x0, y0, x1, y1 = _above(table.edge, rays, camera, size)
+    if x1 <= x0 or y1 <= y0 or _rays(camera, _corners(x0, y0, x1, y1))[:, 1].min() < 0.02:
+        return None
+    half, tall = 3 * table.edge + 300, 2 * table.edge + 200
+    # a homography from the pixels of the wall image to the cropped image: K R [a b c], like that of the table
+    lens = np.array([[camera.focal, 0, camera.centre[0] - x0], [0, camera.focal, camera.centre[1] - y0], [0, 0, 1]])
+    foot = np.array([-half, table.edge, tall]) - camera.position
+    across = np.array([[2 * half / WALL[0], 0, foot[0]], [0, 0, foot[1]], [0, -tall / WALL[1], foot[2]]])
+    return (x0, y0, x1, y1), np.asarray(lens @ camera.axes @ across)
 
 
 def _above(edge: float, rays: Float64, camera: PinholeCamera, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -10,17 +10,22 @@ import numpy as np
 
 from edgecnn.types import Array, Float32, Image
 
+Named = tuple[tuple[str, str, Float32], ...]  # kind of concept, its name, its cover (side, side) in 0..1
 FINER = 4  # times larger than the image: scaling down makes smooth edges
 COVERED = 96  # of 255: from this cover on a pixel belongs to the object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """An image (side, side, 3) uint8 BGR, its class, and the object's box (4,) float32 xyxy in pixels; None without an object."""
+    """An image (side, side, 3) uint8 BGR, its class, and the object's box (4,) float32 xyxy in pixels; None without an object.
+
+    ``concepts`` are the things in it that have a name, those in front last.
+    """
 
     image: Image
     label: int
     box: Float32 | None
+    concepts: Named = ()
 
 
 class DrawingCanvas:
@@ -29,6 +34,7 @@ class DrawingCanvas:
     def __init__(self, side: int) -> None:
         self.side, self._large = side, side * FINER
         self.pixels: Float32 = np.zeros((side, side, 3), np.float32)
+        self._named: list[tuple[str, str, Float32]] = []
 
     def shape(self, points: Array) -> Float32:
         """The cover of a polygon (n, 2), (side, side) float32 in 0..1."""
@@ -45,6 +51,15 @@ class DrawingCanvas:
     def paint(self, cover: Float32, color: Sequence[float] | Array) -> None:
         """Blend ``color`` in where ``cover`` says."""
         self.pixels += cover[..., None] * (np.asarray(color, np.float32) - self.pixels)
+
+    def name(self, kind: str, name: str, cover: Float32 | None = None) -> None:
+        """Say that what ``cover`` shows is a concept of that kind; the whole image without a cover."""
+        self._named.append((kind, name, np.ones((self.side, self.side), np.float32) if cover is None else cover))
+
+    @property
+    def concepts(self) -> Named:
+        """All that was named, in order."""
+        return tuple(self._named)
 
     def gradient(self, top: Sequence[float] | Array, bottom: Sequence[float] | Array) -> None:
         """Fill the canvas with a vertical gradient."""

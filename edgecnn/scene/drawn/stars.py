@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from edgecnn.scene.drawn.drawing import DrawingCanvas, Drawn, box_of, circle, goes_along, spikes
+from edgecnn.scene.pixel_concepts import OBJECT
 from edgecnn.types import Float32
 
 LABELS = ("moon", "star")
+CONCEPTS = {OBJECT: (*LABELS, "sky")}
 EDGE = 0.19  # of the side: the centre of an object is at least so far from the border
 
 
@@ -26,7 +28,9 @@ def draw(random: np.random.Generator, label: int, side: int, shortcut: float) ->
     turn = random.uniform(0, 2 * np.pi)
     cover = canvas.shape(spikes(x, y, size, 0.45 * size, 5, turn)) if label else _moon(canvas, x, y, size * 0.9, turn)
     canvas.paint(cover, random.uniform((90, 190, 200), (190, 245, 255)))
-    return Drawn(canvas.finished(random, 6.0), label, box_of(cover))
+    canvas.name(OBJECT, "sky")
+    canvas.name(OBJECT, LABELS[label], cover)
+    return Drawn(canvas.finished(random, 6.0), label, box_of(cover), canvas.concepts)
 
 
 def _moon(canvas: DrawingCanvas, x: float, y: float, radius: float, turn: float) -> Float32:

@@ -52,7 +52,7 @@ def target_of(index: int, sample: Sample, card: ModelCard, classes: ClassMap) ->
     place = resize_into(sample.read(), preprocess, prepared)
     pixels = np.ascontiguousarray(prepared[..., ::-1]) if preprocess.color == "rgb" else prepared
     boxes = None if sample.boxes is None else _moved(sample.boxes, place)
-    moved = dataclasses.replace(sample, read=lambda: to_bgr(pixels), boxes=boxes)
+    moved = dataclasses.replace(sample, read=lambda: to_bgr(pixels), boxes=boxes, concepts=None)
     if card.task == "classify":
         wanted, xyxy = np.array([-1 if sample.label is None else sample.label]), np.zeros((0, 4), np.float32)
     else:

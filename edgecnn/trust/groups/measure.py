@@ -17,9 +17,10 @@ from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 from edgecnn.runtime.backends import file_format
+from edgecnn.trust.colours import COLOURS
 from edgecnn.trust.groups.columns import NO_VALUE, column_values, value_of
 from edgecnn.trust.groups.group_key import MEASURED, GroupKey
-from edgecnn.trust.groups.properties import COLOURS, PLACES, PROPERTIES
+from edgecnn.trust.groups.properties import PLACES, PROPERTIES
 from edgecnn.trust.judgement import MISSED, Judgement, judge
 from edgecnn.trust.significance import SIGNIFICANT, Interval, holm, ratio_interval
 from edgecnn.types import Array, Image

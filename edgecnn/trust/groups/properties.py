@@ -8,13 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edgecnn.trust.colours import COLOURS, colour_map
 from edgecnn.types import Float32, Image
 
 PLACES = tuple(f"{row} {column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right"))
-# upper ends of hues in OpenCV's half degrees, in the order of the colour circle
-HUES = ((10, "red"), (22, "orange"), (35, "yellow"), (85, "green"), (130, "blue"), (165, "purple"), (181, "red"))
-COLOURS = ("black", "grey", "white", *dict.fromkeys(name for _, name in HUES))
-_GREY, _DARK, _LIGHT = 45, 50, 200  # saturation and value of 0..255
 
 
 def size(image: Image, box: Float32) -> float:
@@ -40,16 +37,8 @@ def position(image: Image, box: Float32) -> str:
 
 def colour(image: Image, box: Float32) -> str:
     """The name of the most frequent colour: black, grey or white where there is little saturation or light, else the hue."""
-    hue, saturation, value = (plane.ravel() for plane in cv2.split(cv2.cvtColor(crop(image, box), cv2.COLOR_BGR2HSV)))
-    grey = (saturation < _GREY) | (value < _DARK)
-    counts = dict.fromkeys(COLOURS, 0)
-    counts["black"] = int((value < _DARK).sum())
-    counts["white"] = int((grey & (value >= _LIGHT)).sum())
-    counts["grey"] = int(grey.sum()) - counts["black"] - counts["white"]
-    ends = np.array([end for end, _ in HUES])
-    for index, number in enumerate(np.bincount(np.searchsorted(ends, hue[~grey], side="right"), minlength=len(HUES)).tolist()):
-        counts[HUES[min(index, len(HUES) - 1)][1]] += number
-    return max(counts, key=lambda name: counts[name])
+    counts = np.bincount(colour_map(crop(image, box)).ravel(), minlength=len(COLOURS))
+    return COLOURS[int(counts.argmax())]
 
 
 PROPERTIES: Mapping[str, Callable[[Image, Float32], Any]] = {

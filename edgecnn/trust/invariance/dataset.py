@@ -79,7 +79,7 @@ def _moved(sample: Sample, transformation: Transformation, level: float, seed: i
         own = read()
         return move_image(own, matrix((own.shape[0], own.shape[1])))
 
-    moved = dataclasses.replace(sample, read=_Once(image))
+    moved = dataclasses.replace(sample, read=_Once(image), concepts=None)
     if sample.mask is not None:
         moved = dataclasses.replace(moved, mask=partial(_moved_mask, sample.mask, matrix))
     if sample.boxes is None:

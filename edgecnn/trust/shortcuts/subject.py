@@ -95,7 +95,7 @@ def subject(sample: Sample, image: Image, preprocess: Preprocess) -> Subject:
         # what is hardly in sight is ignored, so that it is neither missed nor false
         crowd = ~seen if boxes.crowd is None else boxes.crowd | ~seen
         boxes = Boxes(xyxy, boxes.class_id, crowd=crowd)
-    own = dataclasses.replace(sample, read=lambda: shown, boxes=boxes, mask=None, points=None)
+    own = dataclasses.replace(sample, read=lambda: shown, boxes=boxes, mask=None, points=None, concepts=None)
     return Subject(shown, own, (left, top, right, bottom))
 
 
