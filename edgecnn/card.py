@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from edgecnn.check_record import CHECK_KEY, CHECK_RECORD
 from edgecnn.errors import ArtifactError
 from edgecnn.json_text import dump_json
 from edgecnn.schema import (
@@ -213,6 +214,7 @@ _SIZE = integer(1, 65535)
 _PER_CHANNEL = items(number(), least=1, most=4)
 _PER_VALUE = either(number(), items(number(), most=65536))
 _NOTES = mapping(plain, most=1000)
+_CHECKED = record({}, {CHECK_KEY: unchanged(CHECK_RECORD)}, others=plain)  # notes with the result of a check
 _ERRORS = mapping(record({"largest": number()}, others=plain), least=1, most=64)
 _PARITY = nothing_or(
     record(
@@ -283,7 +285,8 @@ _CARD = record(
         "outputs": items(_SPEC, most=64),
         "precision": text(most=20),
         "parity": unchanged(_PARITY),
-        **dict.fromkeys(("model", "training", "calibration"), _NOTES),
+        **dict.fromkeys(("model", "training"), _NOTES),
+        "calibration": lambda value, place: _CHECKED(_NOTES(value, place), place),
         **dict.fromkeys(("source_commit", "sha256", "graph_sha256"), text()),
     },
 )

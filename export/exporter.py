@@ -12,9 +12,11 @@ from edgecnn.card import ModelCard, Precision
 from edgecnn.export.artifact import Artifact, Lowered
 from edgecnn.export.artifact_builder import ArtifactBuilder
 from edgecnn.export.config import check_overwrite, check_targets, file_name
+from edgecnn.export.policy_check import PolicyGate
 from edgecnn.export.prepared import PreparedModel, has_trained_ranges, prepare
 from edgecnn.export.publish import publish, staging_folder
 from edgecnn.export.quantize.calibration import Calibration
+from edgecnn.export.steps import ExportStep, tools
 from edgecnn.export.verify.accuracy import Accuracy
 from edgecnn.export.verify.probes import probes
 from edgecnn.export.verify.reference import Evidence, collect_evidence
@@ -39,15 +41,18 @@ def export(
     lowered: Lowered | None = None,
     accept: bool = False,
     file: str | None = None,
+    gate: PolicyGate | None = None,
 ) -> Artifact:
     """Export ``model`` to ``out``/NAME-PRECISION (or ``file``) in ``format``, verified; ``card`` is the checkpoint's.
 
     ``verify_with`` are real images, (H, W, 3) uint8 BGR; ``calibration`` is needed for int8; ``accuracy`` also measures the file on
     a dataset; ``draft`` is a staging folder of ``out`` to work in; ``lowered`` is written as it is, instead of
-    a program made here. A file out of tolerance is kept where ``accept`` says so, with the deviation in its card. ``model`` is not
+    a program made here. A file out of tolerance is kept where ``accept`` says so, with the deviation in its card. ``gate`` is a policy
+    that the file has to keep to. ``model`` is not
     modified.
     Raises ``InputError`` or ``MissingExtraError`` before any work for impossible combinations, ``OutOfToleranceError`` for a file
-    that differs from PyTorch; in that case no file is left behind, and an older file of the same name is kept.
+    that differs from PyTorch, ``RefusedByPolicyError`` for one that ``gate`` refuses; in that case no file is left behind, and an older
+    file of the same name is kept.
     """
     check_targets([format], [precision], calibrated=calibration is not None or has_trained_ranges(model))
     started = perf_counter()
@@ -61,8 +66,13 @@ def export(
         made = lowered or Lowered(prepared.lowered(format, precision, calibration))
         job = ArtifactBuilder(prepared, evidence, format, precision, folder / file, out, made, calibration, accuracy, accept)
         final, parity = job.write()
+        notes = ""
+        if gate is not None:
+            prepared.note(ExportStep(tools(format).engine, "while it is checked against the policy"))
+            verdict = gate.inspect(folder / file, format, precision)
+            final, notes = verdict.card, verdict.notes
         publish(folder, out, [path.name for path in sorted(folder.iterdir())])
-    return Artifact(out / file, format, final, parity, perf_counter() - started)
+    return Artifact(out / file, format, final, parity, perf_counter() - started, notes)
 
 
 @one_thread()

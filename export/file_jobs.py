@@ -23,6 +23,7 @@ from edgecnn.export.exporter import evidence_of, export
 from edgecnn.export.failures import in_one
 from edgecnn.export.image_selection import SCENE, ImageSelection
 from edgecnn.export.jobs import Target
+from edgecnn.export.policy_check import PolicyGate
 from edgecnn.export.prepared import PreparedModel, has_trained_ranges, prepare
 from edgecnn.export.publish import publish, staging_folder
 from edgecnn.export.quantize.calibration import Calibration
@@ -64,7 +65,7 @@ def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: 
 
 @dataclass(frozen=True, slots=True)
 class FileJob:
-    """What the files of an export are made from; ``sources`` by precision, ``progress`` gets lines during a search."""
+    """What the files of an export are made from; ``sources`` by precision, ``progress`` gets lines during a search, ``gate`` decides."""
 
     config: ExportConfig
     name: str
@@ -73,6 +74,7 @@ class FileJob:
     draft: Path | None
     progress: Report
     shared: SharedSensitivities
+    gate: PolicyGate | None = None
 
 
 def export_one(job: FileJob, target: Target, note: Note) -> Artifact:
@@ -97,6 +99,7 @@ def export_one(job: FileJob, target: Target, note: Note) -> Artifact:
         force=config.force,
         draft=job.draft,
         accept=config.accept,
+        gate=job.gate,
     )
 
 
@@ -114,6 +117,7 @@ def _export_within(job: FileJob, format: str, points: float, calibration: Calibr
         force=job.config.force,
         draft=job.draft,
         shared=job.shared,
+        gate=job.gate,
     )
     return export_within(budget, job.progress)
 

@@ -20,14 +20,16 @@ Outcome = Artifact | EdgeCnnError
 SLOWEST_FIRST = ("tflite", "onnx", "openvino")
 
 
-def run_targets(targets: Sequence[Target], export: Export, done: Callable[[Target, Outcome], None]) -> None:
+def run_targets(
+    targets: Sequence[Target], export: Export, done: Callable[[Target, Outcome], None], *, at_once: int | None = None
+) -> None:
     """Call ``export`` for each (format, precision) and ``done`` with its artifact or error, in the order in which they end.
 
     A file that fails does not stop the others. Where this process can be copied (``can_fork``), a file that crashes a converter or an
-    engine, or runs without end, fails like any other.
+    engine, or runs without end, fails like any other. ``at_once`` formats are made at the same time, None: as many as there are processors.
     """
     if can_fork():
-        _run_in_children(targets, export, done)
+        _run_in_children(targets, export, done, at_once or usable_cpus())
         return
     for target in targets:
         done(target, _attempt(target, export, ignore))
@@ -67,13 +69,13 @@ def _announce(send: Send, target: Target, step: ExportStep) -> None:
     send((target, step))
 
 
-def _run_in_children(targets: Sequence[Target], export: Export, done: Callable[[Target, Outcome], None]) -> None:
+def _run_in_children(targets: Sequence[Target], export: Export, done: Callable[[Target, Outcome], None], at_once: int) -> None:
     formats = sorted({target[0] for target in targets}, key=lambda name: (*SLOWEST_FIRST, name).index(name))
     queue = [_FormatJob([target for target in targets if target[0] == name]) for name in formats]
     running: list[_FormatJob] = []
     try:
         while queue or running:
-            while queue and len(running) < usable_cpus():
+            while queue and len(running) < at_once:
                 running.append(queue.pop(0))
                 running[-1].start(export)
             wait([job.child for job in running if job.child is not None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -16,6 +17,7 @@ from edgecnn.export.failures import in_one
 from edgecnn.export.file_jobs import FileJob, export_one, model_sources
 from edgecnn.export.image_selection import ImageSelection, select_images
 from edgecnn.export.jobs import Outcome, Target, run_targets
+from edgecnn.export.policy_check import PolicyGate, fp32_first, gate_folder
 from edgecnn.export.prepared import has_trained_ranges
 from edgecnn.export.publish import staging_folder
 from edgecnn.export.source import load_model
@@ -29,21 +31,29 @@ def _ignore(text: str) -> None:
     """Discard the text."""
 
 
-def run_exports(config: ExportConfig, report: Report = _ignore, warn: Report = _ignore) -> list[Artifact]:
+def run_exports(
+    config: ExportConfig, report: Report = _ignore, warn: Report = _ignore, gate: PolicyGate | None = None
+) -> list[Artifact]:
     """Export the model to every format and precision of ``config``; what `edgecnn export` does, from Python.
 
     ``report`` gets a description of the model and the parity table of each finished file, ``warn`` gets warnings. A file that is out
-    of tolerance is not kept; it does not stop the export of the others, nor does one that can't be converted or crashes an engine.
+    of tolerance, or refused by ``gate``, is not kept; it does not stop the export of the others, nor does one that can't be converted or
+    crashes an engine.
     Raises ``InputError``, ``ArtifactError`` or ``MissingExtraError`` before any file is written, and at the end the error of a file that
     failed, or ``FailedExportsError`` for several.
     """
     model, card = load_model(config.model, config.model_options)
     report(describe(card) + (NMS_LINE if config.graph.nms else ""))
-    return export_all(config, model, card, report, warn)
+    return export_all(config, model, card, report, warn, gate)
 
 
 def export_all(
-    config: ExportConfig, model: nn.Module, card: ModelCard, report: Report = _ignore, warn: Report = _ignore
+    config: ExportConfig,
+    model: nn.Module,
+    card: ModelCard,
+    report: Report = _ignore,
+    warn: Report = _ignore,
+    gate: PolicyGate | None = None,
 ) -> list[Artifact]:
     """``run_exports`` for a model that is loaded already; ``card`` is the checkpoint's."""
     _check(config, model, card)
@@ -53,8 +63,10 @@ def export_all(
     sources = model_sources(config, model, card, selection)
     files = _FileLog(config, card, report)
     with staging_folder(config.out) as draft:
-        job = FileJob(config, files.name, sources, selection, draft, warn, SharedSensitivities(draft))
-        run_targets(config.targets, partial(export_one, job), files.add)
+        checked = None if gate is None else dataclasses.replace(gate, folder=gate_folder(draft))
+        job = FileJob(config, files.name, sources, selection, draft, warn, SharedSensitivities(draft), checked)
+        targets = config.targets if gate is None else fp32_first(config.targets)
+        run_targets(targets, partial(export_one, job), files.add, at_once=1 if gate is not None and gate.alone else None)
     return files.artifacts()
 
 

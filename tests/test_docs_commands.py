@@ -22,6 +22,7 @@ from edgecnn.cli import COMMANDS, main
 from edgecnn.shipped import artifact
 from edgecnn.sweep.cells import cells_of
 from edgecnn.sweep.config import read_sweep
+from edgecnn.trust.gate.policy_file import read_policy
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -282,6 +283,10 @@ def test_a_program_uses_what_there_is(source: str) -> None:
             inspect.signature(called).bind(*node.args, **{str(word.arg): word.value for word in node.keywords})
 
 
+def is_policy(text: str) -> bool:
+    return text.startswith("data = ")
+
+
 def is_sweep(text: str) -> bool:
     return text.startswith("models = ")
 
@@ -295,7 +300,12 @@ def test_a_sweep_is_read(text: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [pytest.param(body, id=f"{name}-{at}") for at, (name, body) in enumerate(fences("toml")) if not is_sweep(body)]
+    "text",
+    [
+        pytest.param(body, id=f"{name}-{at}")
+        for at, (name, body) in enumerate(fences("toml"))
+        if not is_sweep(body) and not is_policy(body)
+    ],
 )
 def test_a_file_of_cameras_runs(text: str, folder: Path, model: Path) -> None:
     pytest.importorskip("lap")
@@ -304,6 +314,12 @@ def test_a_file_of_cameras_runs(text: str, folder: Path, model: Path) -> None:
     (folder / "cameras.toml").write_text(re.sub(r"^source = .*$", f'source = "{SCENE}"', text, flags=re.MULTILINE))
     done = CliRunner().invoke(main, ["run", "--cameras", "cameras.toml", "--duration", "2"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("text", [body for _, body in fences("toml") if is_policy(body)])
+def test_a_policy_is_read(text: str, folder: Path) -> None:
+    (folder / "policy.toml").write_text(text)
+    assert read_policy(folder / "policy.toml").accuracy is not None
 
 
 def test_an_option_that_does_not_exist_is_found(folder: Path, model: Path) -> None:

@@ -3,52 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree import ElementTree
 
 from edgecnn.benchmarks.compare.comparison import Comparison
 from edgecnn.benchmarks.compare.finding import Finding
 from edgecnn.benchmarks.compare.rows import note_lines, sentence
+from edgecnn.benchmarks.report.junit import JunitCase, JunitSuite, junit_xml
 
 NOT_EXCLUDED = "a regression above the limit can't be excluded"
 
 
 def to_junit(comparisons: Sequence[Comparison]) -> str:
     """One test suite per comparison, one test case per finding; a regression is a failure, a latency that says nothing is skipped."""
-    root = ElementTree.Element("testsuites")
-    for one in comparisons:
-        suite = ElementTree.SubElement(root, "testsuite", _suite(one))
-        for finding in one.findings:
-            case = ElementTree.SubElement(
-                suite, "testcase", {"classname": _xml(finding.file), "name": finding.title, "time": "0"}
-            )
-            if finding.regression:
-                ElementTree.SubElement(case, "failure", {"message": _xml(sentence(finding)), "type": "regression"})
-            elif _skipped(finding):
-                ElementTree.SubElement(case, "skipped", {"message": finding.verdict})
-            ElementTree.SubElement(case, "system-out").text = _xml(sentence(finding))
-        ElementTree.SubElement(suite, "system-out").text = _xml("\n".join([one.method, *note_lines(one)]))
-    ElementTree.indent(root)
-    text: str = ElementTree.tostring(root, encoding="unicode", xml_declaration=False)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    return junit_xml([_suite(one) for one in comparisons])
 
 
-def _suite(one: Comparison) -> dict[str, str]:
-    counts = {
-        "tests": len(one.findings),
-        "failures": len(one.regressions),
-        "errors": 0,
-        "skipped": sum(map(_skipped, one.findings)),
-    }
-    return {"name": _xml(f"edgecnn compare: {one.before} -> {one.after}"), **{name: str(count) for name, count in counts.items()}}
+def _suite(one: Comparison) -> JunitSuite:
+    return JunitSuite(
+        name=f"edgecnn compare: {one.before} -> {one.after}",
+        cases=[_case(finding) for finding in one.findings],
+        output="\n".join([one.method, *note_lines(one)]),
+    )
+
+
+def _case(finding: Finding) -> JunitCase:
+    words = sentence(finding)
+    return JunitCase(
+        of=finding.file,
+        name=finding.title,
+        output=words,
+        failure=words if finding.regression else "",
+        failure_type="regression",
+        skipped=finding.verdict if _skipped(finding) else "",
+    )
 
 
 def _skipped(finding: Finding) -> bool:
-    return finding.kind == "latency" and finding.direction == "unknown"
-
-
-def _xml(text: str) -> str:
-    """``text`` without control characters, which XML 1.0 does not allow."""
-    return "".join(letter for letter in text if letter in "\n\t" or letter >= " ")
+    return finding.kind == "latency" and finding.direction == "unknown" and not finding.regression
 
 
 def to_github(comparisons: Sequence[Comparison]) -> str:

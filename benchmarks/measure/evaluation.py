@@ -153,16 +153,23 @@ def evaluate_file(
     Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
     """
     with opened_model(config, report) as model:
-        card, opened = model.card, model.opened
         found: Outcomes = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
         found = found if watch is None else watch(model, found)
-        score = score_outcomes(found, model.dataset, classes=model.classes, progress=progress, strict=config.data.strict)
-        score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *model.warnings))
-        # those of the trial for warnings, and those of images
-        not_finite = model.predictor.monitor.not_finite + found.not_finite
-        if not_finite:
-            note = f"the outputs held NaN or infinity for {not_finite} of {len(opened)} images"
-            score = dataclasses.replace(score, notes=(*score.notes, note))
+        return evaluate_opened(config, model, found, progress=progress)
+
+
+def evaluate_opened(
+    config: EvaluationConfig, model: OpenedModel, found: Outcomes, *, progress: Callable[[int, int], None] | None = None
+) -> Evaluation:
+    """The accuracy of what the file of ``config``, opened as ``model``, says of the samples of its dataset."""
+    card, opened = model.card, model.opened
+    score = score_outcomes(found, model.dataset, classes=model.classes, progress=progress, strict=config.data.strict)
+    score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *model.warnings))
+    # those of the trial for warnings, and those of images
+    not_finite = model.predictor.monitor.not_finite + found.not_finite
+    if not_finite:
+        note = f"the outputs held NaN or infinity for {not_finite} of {len(opened)} images"
+        score = dataclasses.replace(score, notes=(*score.notes, note))
     return Evaluation(
         file=config.file,
         format=file_format(config.file),

@@ -24,6 +24,7 @@ COMMANDS = {
     "drift-profile": "Write into a model file what its data look like, for edgecnn run --drift.",
     "shortcuts": "Search a model file for shortcuts: does it look at the object?",
     "attack": "Measure the accuracy of model files under attack.",
+    "check": "Check a model file against a policy: accuracy, worst class, robustness, latency, size; exit code 1 where it fails.",
     "service": "Write a systemd unit and container files for a permanent run.",
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
     "sweep": "Measure all combinations of models, formats, precisions, threads and hosts of a TOML file.",

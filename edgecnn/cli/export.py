@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click_option_group import optgroup
 
 from edgecnn.cli.source_options import model_source, source_options, split_list
+
+if TYPE_CHECKING:
+    from edgecnn.export.policy_check import PolicyGate
 
 DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`, such as DIR?format=coco."
 
@@ -103,14 +106,21 @@ def parse_batch(value: str) -> int:
     "--accept", is_flag=True, help="Keep files that are out of tolerance; info, run and selftest tell the deviation."
 )
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
+@optgroup.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Policy of `edgecnn check`: a file that does not keep to it is not written.",
+)
 @source_options
-def command(model: str, **values: Any) -> None:
+def command(model: str, policy: Path | None, **values: Any) -> None:
     """Export CHECKPOINT and verify each file against PyTorch; a file that differs is not kept.
 
     \b
     edgecnn export cups --format onnx
     edgecnn export model.safetensors --precision fp32,int8 --calibration DIR
     edgecnn export model.safetensors --precision int8 --calibration DIR --evaluate DIR --max-drop 0.5
+    edgecnn export model.safetensors --precision fp32,int8 --calibration DIR --policy policy.toml
     edgecnn export net.pt2 --task classify --labels names.txt
 
     CHECKPOINT is a checkpoint of `edgecnn train`, the name of a shipped model (cups), a .pt2 program, or package.module:factory, a
@@ -124,7 +134,15 @@ def command(model: str, **values: Any) -> None:
     config = ExportConfig(model=model, model_options=options, graph=graph, **values)
     from edgecnn.export.run import run_exports
 
-    run_exports(config, click.echo, partial(click.echo, err=True))
+    run_exports(config, click.echo, partial(click.echo, err=True), None if policy is None else _gate(policy, config.tried))
+
+
+def _gate(policy: Path, precisions: tuple[str, ...]) -> PolicyGate:
+    """The check of --policy."""
+    from edgecnn.trust.gate.for_export import export_gate
+    from edgecnn.trust.gate.policy_file import read_policy
+
+    return export_gate(read_policy(policy), precisions)
 
 
 def _interrupt(signum: int, frame: object) -> None:

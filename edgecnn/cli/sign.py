@@ -41,7 +41,7 @@ def command(file: Path | None, key: Path | None, out: Path | None, new_key: Path
     if new_key is not None:
         if file is not None or key is not None or out is not None:
             raise InputError("--new-key makes a key and signs nothing", "sign the file in a second call")
-        public, shown = write_new_key(new_key, _ask(f"Password for {new_key}", confirm=True) if password else "")
+        public, shown = write_new_key(new_key, ask_password(f"Password for {new_key}", confirm=True) if password else "")
         click.echo(f"wrote {new_key} (keep it secret) and {public} (for the devices): {shown}")
         return
     if password:
@@ -50,11 +50,11 @@ def command(file: Path | None, key: Path | None, out: Path | None, new_key: Path
         raise InputError("a model FILE and --key are needed", "give both, or --new-key NAME to make a key")
     if out is None and file.parent == FOLDER:
         raise InputError(f"{file.name} belongs to the installed package", "write a signed copy with --out")
-    signature = sign_file(file, key, lambda: _ask(f"Password of {key}"), out)
+    signature = sign_file(file, key, lambda: ask_password(f"Password of {key}"), out)
     click.echo(f"{out or file}: signed by {signature.fingerprint}, SHA-256 {signature.digests.graph[:16]}...")
 
 
-def _ask(text: str, *, confirm: bool = False) -> str:
+def ask_password(text: str, *, confirm: bool = False) -> str:
     """Ask for a password. Raises ``InputError`` where there is no terminal."""
     from edgecnn.errors import InputError
 

@@ -6,8 +6,10 @@ digest (see ``edgecnn.integrity.digest``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, InputError
@@ -26,6 +28,9 @@ from edgecnn.integrity.sections import (
     read_body,
     split,
 )
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _MESSAGE = b"edgecnn signature 1\n"
 SIGN = "sign it with: edgecnn sign FILE --key KEY"
@@ -48,14 +53,19 @@ def sign_file(path: Path, key_file: Path, ask: Ask, out: Path | None = None) -> 
     _check_format(path)
     key = read_private_key(key_file, ask)
     body, texts = _with_digests(path)
-    signature = key.sign(_MESSAGE + texts[DIGEST_KEY])
-    signed = {**texts, SIGNATURE_KEY: signature_text.encode(raw_bytes(key.public_key()), signature)}
+    whole = signed(texts, key)
     if out is None:
         out = path
     else:
         copy_companions(path, out, body)
-    write_file(out, format_of(path).join(body, ordered(signed)))
+    write_file(out, format_of(path).join(body, ordered(whole)))
     return verify_file(out, raw_bytes(key.public_key()), fix=AGAIN)
+
+
+def signed(texts: Mapping[str, bytes], key: Ed25519PrivateKey) -> dict[str, bytes]:
+    """The texts of a file, its digest included, with the signature by ``key``."""
+    signature = key.sign(_MESSAGE + texts[DIGEST_KEY])
+    return {**texts, SIGNATURE_KEY: signature_text.encode(raw_bytes(key.public_key()), signature)}
 
 
 def require_signature(path: Path, key_file: Path | None) -> None:

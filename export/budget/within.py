@@ -20,6 +20,7 @@ from edgecnn.export.budget.trial import Judge, size_of
 from edgecnn.export.config import SUFFIXES, check_overwrite
 from edgecnn.export.exporter import export
 from edgecnn.export.failures import OutOfToleranceError
+from edgecnn.export.policy_check import PolicyGate
 from edgecnn.export.prepared import PreparedModel
 from edgecnn.export.quantize.calibration import Calibration
 from edgecnn.export.verify.accuracy import Accuracy
@@ -55,6 +56,7 @@ class BudgetJob:
     force: bool
     draft: Path | None = None
     shared: SharedSensitivities | None = None
+    gate: PolicyGate | None = None
 
     @property
     def over_name(self) -> str:
@@ -84,7 +86,8 @@ def export_within(job: BudgetJob, say: Say) -> Artifact:
         record = budget_record(found, job.points, fit.attempts, costs, fit.sensitivities)
         if not found.outcome.within(job.points):
             raise _kept_over_budget(job, fit, found, record, notes)
-    return dataclasses.replace(_write(job, Lowered(program, record), name=job.name), notes=notes)
+    made = _write(job, Lowered(program, record), name=job.name, gate=job.gate)
+    return dataclasses.replace(made, notes=f"{notes}\n{made.notes}" if made.notes else notes)
 
 
 def _write(job: BudgetJob, lowered: Lowered, **more: Any) -> Artifact:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.card import ACCEPTED, CARD_KEY, ModelCard
+from edgecnn.check_record import CHECK_KEY, check_words
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.integrity.sections import PREFIX
@@ -121,8 +122,9 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("image", "" if pre.tensors else f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
         ("decoder", " ".join([card.decode.name, _options(card.decode.options)]).strip()),
         ("precision", card.precision),
-        ("calibration", _options({key: value for key, value in card.calibration.items() if key != PROFILE_KEY})),
+        ("calibration", _options({key: value for key, value in card.calibration.items() if key not in (PROFILE_KEY, CHECK_KEY)})),
         ("profile", _profile(card)),
+        ("check", check_words(card.calibration)),
         ("model", _options(card.model)),
         ("weights", f"sha256 {card.sha256[:16]}" if card.sha256 else ""),
         ("source", card.source_commit),

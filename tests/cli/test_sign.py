@@ -109,7 +109,7 @@ def test_the_password_is_asked_for_on_a_terminal_only(tmp_path: Path, monkeypatc
     assert "a password is needed, and there is no terminal to ask for it; run the command in a terminal" in done.output
     assert not (tmp_path / "locked").exists()
     answers = iter(["secret", "secret", "wrong"])
-    monkeypatch.setattr("edgecnn.cli.sign._ask", lambda *_args, **_more: next(answers))
+    monkeypatch.setattr("edgecnn.cli.sign.ask_password", lambda *_args, **_more: next(answers))
     assert edgecnn("sign", "--new-key", tmp_path / "locked", "--password").exit_code == 0
     assert b"ENCRYPTED" in (tmp_path / "locked").read_bytes()
     out = tmp_path / "cups.onnx"

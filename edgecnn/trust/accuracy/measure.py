@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from edgecnn.benchmarks.measure.evaluation import Evaluation, EvaluationConfig, OpenedModel, Outcomes, evaluate_file
+from edgecnn.benchmarks.measure.evaluation import (
+    Evaluation,
+    EvaluationConfig,
+    Local,
+    OpenedModel,
+    Outcomes,
+    evaluate_opened,
+    opened_model,
+)
 from edgecnn.benchmarks.measure.kept_outcomes import KeptOutcomes
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data import Dataset
@@ -74,18 +82,27 @@ def evaluate_in_detail(
     The arguments are those of ``evaluate_file``; ``seed`` draws the resamples of the intervals; ``parts`` is a
     folder that keeps what is done, for the same measurement to go on from there. Raises what ``evaluate_file`` raises.
     """
-    watched: list[tuple[OpenedModel, Collector | None]] = []
-    kept: list[KeptOutcomes] = []
-
-    def watch(model: OpenedModel, found: Outcomes) -> Outcomes:
-        watched.append((model, _collector(model.dataset)))
+    with opened_model(config, report) as model:
         if parts is not None and predicted is None:
-            kept.append(KeptOutcomes(config, model, parts))
-            found = kept[0]
-        return _Watched(model, found, watched[-1][1])
+            kept = KeptOutcomes(config, model, parts)
+            done = measure_in_detail(config, model, kept, seed=seed, progress=progress)
+            kept.done()
+            return done
+        found: Outcomes = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
+        return measure_in_detail(config, model, found, seed=seed, progress=progress)
 
-    evaluation = evaluate_file(config, predicted=predicted, watch=watch, report=report, progress=progress)
-    model, collector = watched[0]
+
+def measure_in_detail(
+    config: EvaluationConfig,
+    model: OpenedModel,
+    found: Outcomes,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> DetailedEvaluation:
+    """The same of ``found``, what the file of ``config``, opened as ``model``, says of the samples of its dataset."""
+    collector = _collector(model.dataset)
+    evaluation = evaluate_opened(config, model, _Watched(model, found, collector), progress=progress)
     score = evaluation.score
     detail: AccuracyDetail | None = None
     if isinstance(collector, LabelCollector):
@@ -97,8 +114,6 @@ def evaluate_in_detail(
     if detail is not None:
         changed = dataclasses.replace(score, values=_with_figures(score, detail), notes=(*score.notes, *detail.notes))
         evaluation = dataclasses.replace(evaluation, score=changed)
-    for one in kept:
-        one.done()
     return DetailedEvaluation(evaluation, detail, model.dataset, seed)
 
 

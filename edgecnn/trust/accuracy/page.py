@@ -55,16 +55,17 @@ def accuracy_page(found: DetailedEvaluation) -> str:
             for name in names
         ],
         many=len(names) > MAX_CLASSES,
-        reliability=responsive(_reliability(labels) if labels is not None and labels.reliability else None),
+        reliability=responsive(reliability_plot(labels) if labels is not None and labels.reliability else None),
         confused=[] if labels is None else [(one, _tiles(one, found.dataset)) for one in labels.confused],
-        curves=responsive(None if boxes is None else _curves(boxes, names)),
+        curves=responsive(None if boxes is None else recall_plot(boxes)),
         threshold=0.0 if boxes is None else boxes.threshold,
         errors=[] if boxes is None else [(error_cells(one), round(100 * max(one.cost.value, 0.0))) for one in boxes.errors],
         seed=found.seed,
     )
 
 
-def _reliability(detail: LabelDetail) -> Callable[[float], str]:
+def reliability_plot(detail: LabelDetail) -> Callable[[float], str]:
+    """Accuracy against score, for a page of any width."""
     bins = detail.reliability
     band = tuple(
         (100 * one.accuracy.low, 100 * one.accuracy.high)
@@ -80,7 +81,9 @@ def _reliability(detail: LabelDetail) -> Callable[[float], str]:
     return lambda width: curve_plot(series, width, TALL if width == WIDE else LOW, axes)
 
 
-def _curves(detail: BoxDetail, names: list[str]) -> Callable[[float], str]:
+def recall_plot(detail: BoxDetail) -> Callable[[float], str]:
+    """Precision against recall of the classes with most objects, for a page of any width."""
+    names = sorted(detail.curves, key=lambda name: -detail.support[name])
     recall = tuple((100 * RECALL_LEVELS[::STEP]).tolist())
     series = [
         CurveSeries(name, recall, tuple(100 * value for value in detail.curves[name].precision[::STEP]))

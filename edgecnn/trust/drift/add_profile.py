@@ -9,11 +9,10 @@ from pathlib import Path
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.data import open_dataset
 from edgecnn.data.sample import Dataset
-from edgecnn.errors import ArtifactError, EdgeCnnError, InputError
-from edgecnn.files import check_writable, write_file
-from edgecnn.integrity.copies import copy_companions
-from edgecnn.integrity.digest import check_digests, sealed
-from edgecnn.integrity.sections import DIGEST_KEY, SIGNATURE_KEY, BrokenFileError, has_sections, read_body, split
+from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.files import check_writable
+from edgecnn.integrity.rewrite import write_with_card
+from edgecnn.integrity.sections import has_sections
 from edgecnn.reference_profile.collect import LEAST_IMAGES, MOST_IMAGES, ProfileCollector, evenly
 from edgecnn.reference_profile.profile import PROFILE_KEY, ReferenceProfile
 from edgecnn.runtime.model.card_inference import CardOptions
@@ -22,7 +21,6 @@ from edgecnn.shipped import FOLDER
 from edgecnn.thresholds import SHOWN_SCORE
 
 DATA = "data"  # the source of such a profile
-_REWRITTEN = (CARD_KEY, DIGEST_KEY, SIGNATURE_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def add_profile(
         profile, unread = _measured(predictor, dataset, data, limit, progress)
     card = card.replace(calibration={**card.calibration, PROFILE_KEY: profile.to_record()})
     card = card.replace(training={key: value for key, value in card.training.items() if key != PROFILE_KEY})
-    return AddedProfile(target, profile, unread, _write(file, target, card))
+    return AddedProfile(target, profile, unread, write_with_card(file, target, card))
 
 
 def _check_target(file: Path, target: Path) -> None:
@@ -100,18 +98,3 @@ def _measured(
             f"--data: {name} has {len(found)} images that can be read, fewer than {LEAST_IMAGES}", "name a larger set"
         )
     return found.profile(DATA, dataset.name), unread
-
-
-def _write(file: Path, target: Path, card: ModelCard) -> bool:
-    """Write the file with another card; whether it had a signature, which is lost."""
-    check_digests(file)
-    try:
-        sections = split(file)
-        texts = {key: text for key, text in sections.texts.items() if key not in _REWRITTEN}
-        _, content = sealed(file, card, texts)
-        if target != file:
-            copy_companions(file, target, read_body(file, sections))
-    except (BrokenFileError, OSError) as error:
-        raise ArtifactError(f"{file} can't be taken apart: {error}", "export the model again") from error
-    write_file(target, content)
-    return SIGNATURE_KEY in sections.texts

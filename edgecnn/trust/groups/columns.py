@@ -15,7 +15,12 @@ NO_VALUE = "(no value)"
 
 
 def column_values(key: GroupKey, address: str) -> Mapping[str, str]:
-    """The value of each image by its name in the first column; raises ``InputError`` where no file has the column."""
+    """The value of each image by its name in the first column; {} for a key of another kind.
+
+    Raises ``InputError`` where no file has the column.
+    """
+    if key.kind != "column":
+        return {}
     files = [key.file] if key.file is not None else _beside(address)
     for file in files:
         if not file.is_file():

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, opened_model
+from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, OpenedModel, opened_model
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 from edgecnn.runtime.backends import file_format
 from edgecnn.trust.colours import COLOURS
-from edgecnn.trust.groups.columns import NO_VALUE, column_values, value_of
+from edgecnn.trust.groups.collector import GroupCollector
+from edgecnn.trust.groups.columns import column_values
 from edgecnn.trust.groups.group_key import MEASURED, GroupKey
-from edgecnn.trust.groups.properties import PLACES, PROPERTIES
-from edgecnn.trust.judgement import MISSED, Judgement, judge
+from edgecnn.trust.groups.properties import PLACES
+from edgecnn.trust.judgement import judge
 from edgecnn.trust.significance import SIGNIFICANT, Interval, holm, ratio_interval
-from edgecnn.types import Array, Image
+from edgecnn.types import Array
 
 SCHEMA, VERSION = "edgecnn.groups", 1
 FEW_THINGS = 8  # a group with fewer says nothing
-JUDGED = ("classify", "detect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +124,6 @@ def _ends(interval: Interval | None) -> list[float] | None:
     return None if interval is None else list(interval)
 
 
-@dataclass(slots=True)
-class _Things:
-    """All true things: the number of their image, group value, whether they are right, and their class."""
-
-    image: list[int] = field(default_factory=list)
-    value: list[Any] = field(default_factory=list)
-    right: list[bool] = field(default_factory=list)
-    truth: list[int] = field(default_factory=list)
-
-
 def evaluate_groups(
     config: EvaluationConfig,
     key: GroupKey,
@@ -145,20 +133,10 @@ def evaluate_groups(
     progress: Callable[[int, int], None] | None = None,
 ) -> GroupEvaluation:
     """Measure one file by the groups of ``key``; raises what opening file and dataset raise, and ``InputError`` for other tasks."""
-    values = column_values(key, config.data.uri) if key.kind == "column" else {}
+    column_values(key, config.data.uri)  # told before a long loading
     with opened_model(config, report) as model:
-        dataset = model.dataset
-        if dataset.task not in JUDGED or not dataset.labels:
-            raise InputError(
-                f"--group-by counts things that are right, which needs images with classes or boxes, but {model.opened.name} has none",
-                "name a labelled dataset for a classifier or a detector",
-            )
-        if key.kind == "position" and dataset.task == "classify":
-            raise InputError(
-                "--group-by position needs boxes, but this is a dataset of whole images", "group by another property"
-            )
-        things, named, unreadable = _Things(), Counter[int](), []
-        for index, sample in enumerate(dataset.samples):
+        collector, unreadable = GroupCollector(key, config.data.uri, model), []
+        for index, sample in enumerate(model.dataset.samples):
             try:
                 image = sample.read()
             except InputError as error:
@@ -166,41 +144,19 @@ def evaluate_groups(
                     raise
                 unreadable.append(f"{sample.name} ({error.problem})")
                 continue
-            found = judge(model.predictor(image), sample, model.classes)
-            named.update(found.said[found.said != MISSED].tolist())
-            named.update(found.extra.class_id.tolist())
-            things.image += [index] * len(found)
-            things.right += found.right.tolist()
-            things.truth += found.truth.tolist()
-            things.value += [_value(key, image, found, place, dataset, values) for place in range(len(found))]
+            collector.add(index, image, judge(model.predictor(image), sample, model.classes))
             if progress is not None:
-                progress(index + 1, len(dataset.samples))
-        if not things.image:
-            raise InputError("no image of the dataset shows anything that is labelled", "name another dataset")
-        return _result(config, key, seed, model.opened.name, dataset, things, named, tuple(unreadable))
+                progress(index + 1, len(model.dataset.samples))
+        return group_result(config, collector, model, seed, tuple(unreadable))
 
 
-def _value(key: GroupKey, image: Image, found: Judgement, place: int, dataset: Dataset, values: Any) -> Any:
-    if key.kind == "class":
-        return dataset.labels[int(found.truth[place])]
-    if key.kind == "column":
-        return value_of(values, found.name)
-    if key.kind == "folder":
-        folders = PurePath(found.name).parent.parts
-        return folders[key.level - 1] if len(folders) >= key.level else NO_VALUE
-    return PROPERTIES[key.kind](image, found.xyxy[place])
-
-
-def _result(
-    config: EvaluationConfig,
-    key: GroupKey,
-    seed: int,
-    name: str,
-    dataset: Dataset,
-    things: _Things,
-    named: Counter[int],
-    unreadable: tuple[str, ...],
+def group_result(
+    config: EvaluationConfig, collector: GroupCollector, model: OpenedModel, seed: int, unreadable: tuple[str, ...]
 ) -> GroupEvaluation:
+    """The groups of what was collected; raises ``InputError`` where no image shows anything."""
+    key, things, named, dataset = collector.key, collector.things, collector.named, model.dataset
+    if not things.image:
+        raise InputError("no image of the dataset shows anything that is labelled", "name another dataset")
     groups, possible = _groups(key, things.value, dataset, config.data.uri)
     _, image = np.unique(things.image, return_inverse=True)
     right, group, count = np.array(things.right), np.array(groups), int(image.max()) + 1
@@ -213,7 +169,7 @@ def _result(
     return GroupEvaluation(
         file=config.file.name,
         format=file_format(config.file),
-        dataset=name,
+        dataset=model.opened.name,
         task=dataset.task,
         key=key,
         groups=scores,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgecnn.benchmarks.report.template import render, responsive
 from edgecnn.trust.groups.measure import FEW_THINGS, GroupEvaluation
 from edgecnn.trust.groups.text import HEADS, gap_words, group_row, group_verdict, never_named_words
@@ -10,6 +12,22 @@ from edgecnn.trust.interval_plot import IntervalRow, interval_plot
 
 def group_page(found: GroupEvaluation) -> str:
     """The page as text; raises ``MissingExtraError`` without jinja2."""
+    return render(
+        "edgecnn.trust.groups",
+        "groups.html",
+        found=found,
+        verdict=group_verdict(found),
+        bad=bool(found.behind or found.never_named),
+        facts=[gap_words(found), *never_named_words(found)],
+        heads=HEADS,
+        rows=[(group_row(group, found.things), group.is_behind) for group in found.groups],
+        few=FEW_THINGS,
+        plot=responsive(group_plot(found)),
+    )
+
+
+def group_plot(found: GroupEvaluation) -> Callable[[float], str]:
+    """The share that is right in each group, for a page of any width."""
     rows = [
         IntervalRow(
             group.name,
@@ -21,15 +39,4 @@ def group_page(found: GroupEvaluation) -> str:
         for group in found.groups
     ]
     title = "share that is right in each group, in percent, with its 95 % interval"
-    return render(
-        "edgecnn.trust.groups",
-        "groups.html",
-        found=found,
-        verdict=group_verdict(found),
-        bad=bool(found.behind or found.never_named),
-        facts=[gap_words(found), *never_named_words(found)],
-        heads=HEADS,
-        rows=[(group_row(group, found.things), group.is_behind) for group in found.groups],
-        few=FEW_THINGS,
-        plot=responsive(lambda width: interval_plot(rows, width, title, marks=(100 * found.overall,))),
-    )
+    return lambda width: interval_plot(rows, width, title, marks=(100 * found.overall,))

@@ -17,7 +17,7 @@ from edgecnn.integrity.signature import require_signature
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
-from edgecnn.trust.attribution.evidence import MapEvidence, evidence_in
+from edgecnn.trust.attribution.evidence import MapEvidence
 from edgecnn.trust.attribution.many import ManyImages
 from edgecnn.trust.attribution.methods import Explain, explainers
 from edgecnn.trust.shortcuts.answers import Answer, Answers
@@ -25,6 +25,7 @@ from edgecnn.trust.shortcuts.changes import CENTRE_MASKED, CHANGES, Donors, Imag
 from edgecnn.trust.shortcuts.config import ShortcutsConfig
 from edgecnn.trust.shortcuts.effect import ChangeTrial, effect_of, summary_of
 from edgecnn.trust.shortcuts.estimate import bootstrap
+from edgecnn.trust.shortcuts.maps import object_maps
 from edgecnn.trust.shortcuts.report import ChangedImage, ShortcutExample, ShortcutsReport
 from edgecnn.trust.shortcuts.subject import Subject, check_task, subjects
 from edgecnn.types import Array, Float32
@@ -123,17 +124,11 @@ class _Search:
             self.examples.append(ShortcutExample(name, truth, subject.image, subject.boxes, first.words, heat, variants))
 
     def _explained(self, subject: Subject, answer: Answer) -> dict[str, Float32]:
-        target = self.answers.target(answer)
-        if target is None:
-            return {}
-        maps = {name: explain(subject.image, target) for name, explain in self.explain.items()}
-        boxes = subject.boxes if target.box is None else target.box[None]
-        for name, heat in maps.items():
-            found = evidence_in(heat, boxes, subject.content) if len(boxes) else None
-            if found is not None:
-                self.evidence[name].append(found)
-            self.silent += found is None and bool(len(boxes))
-        return maps
+        maps = object_maps(subject, self.answers.target(answer), self.explain)
+        for name, found in maps.evidence.items():
+            self.evidence[name].append(found)
+        self.silent += maps.silent
+        return maps.heat
 
     def _note(self, skipped: list[str], changes: Sequence[ImageChange]) -> None:
         if skipped:
