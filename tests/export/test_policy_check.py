@@ -21,7 +21,7 @@ from edgecnn.trust.gate.write_card import own_card
 class Recorder:
     """Refuses files whose name holds a word, and keeps what it was called with."""
 
-    def __init__(self, refused: str = "-") -> None:
+    def __init__(self, refused: str = "none of them") -> None:
         self.refused, self.seen = refused, list[tuple[str, str]]()
 
     def __call__(self, path: Path, reference: Path | None) -> PolicyVerdict:

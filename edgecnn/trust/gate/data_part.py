@@ -26,11 +26,11 @@ from edgecnn.trust.gate.policy import GroupBudget, Policy
 from edgecnn.trust.gate.verdict import BudgetVerdict
 from edgecnn.trust.gate.watchers import (
     Fingerprint,
+    ImageWatcher,
     WatchedCalibration,
     WatchedGroups,
     WatchedOutcomes,
     WatchedReference,
-    Watcher,
     WorstImages,
     WrongImage,
 )
@@ -85,7 +85,7 @@ def measure_data(
         paired = None
         if policy.drop is not None and reference is not None:
             paired = WatchedReference(stack.enter_context(_opened(reference, config, model)), model)
-        watchers: list[Watcher] = [prints, *(one for one in (worst, groups, boxes, paired) if one is not None)]
+        watchers: list[ImageWatcher] = [prints, *(one for one in (worst, groups, boxes, paired) if one is not None)]
         outcomes = WatchedOutcomes(model, watchers)
         accuracy = measure_in_detail(config, model, outcomes, seed=policy.seed, progress=progress)
     unreadable = tuple(outcomes.unreadable)

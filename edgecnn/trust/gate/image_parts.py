@@ -33,7 +33,7 @@ from edgecnn.trust.shortcuts.subject import subjects
 Steps = Callable[[int, int], None]  # images done, images in all
 
 
-class Measured(NamedTuple):
+class MeasuredBudgets(NamedTuple):
     """What a part measured, and the verdicts on it."""
 
     verdicts: tuple[BudgetVerdict, ...]
@@ -65,7 +65,7 @@ def check_image_budgets(model: OpenedModel, policy: Policy) -> None:
         explainers(model.predictor, (evidence.method,), 0, evidence.masks)
 
 
-def measure_change(model: OpenedModel, budget: ChangeBudget, seed: int, progress: Steps) -> Measured:
+def measure_change(model: OpenedModel, budget: ChangeBudget, seed: int, progress: Steps) -> MeasuredBudgets:
     """The accuracy where the images are changed as ``budget`` says."""
     own = find_transformation(budget.change)
     images = transformed(spread(model.dataset, budget.images), own, budget.level, seed=seed)
@@ -82,10 +82,10 @@ def measure_change(model: OpenedModel, budget: ChangeBudget, seed: int, progress
         count=found.images,
         detail=f"{found.images:,} images",
     )
-    return Measured((verdict,), found)
+    return MeasuredBudgets((verdict,), found)
 
 
-def measure_attack(model: OpenedModel, budget: AttackBudget, seed: int, progress: Steps) -> Measured:
+def measure_attack(model: OpenedModel, budget: AttackBudget, seed: int, progress: Steps) -> MeasuredBudgets:
     """The accuracy under the attack of ``budget``."""
     found = attack_at(
         model.predictor,
@@ -111,10 +111,10 @@ def measure_attack(model: OpenedModel, budget: AttackBudget, seed: int, progress
         count=found.images,
         detail=f"{found.images:,} images",
     )
-    return Measured((verdict,), found)
+    return MeasuredBudgets((verdict,), found)
 
 
-def measure_evidence(model: OpenedModel, budget: EvidenceBudget, seed: int, progress: Steps) -> Measured:
+def measure_evidence(model: OpenedModel, budget: EvidenceBudget, seed: int, progress: Steps) -> MeasuredBudgets:
     """How much of the evidence lies on the object, in images whose boxes cover at most half of them.
 
     Raises ``InputError`` where no image has a map and boxes.
@@ -135,7 +135,7 @@ def measure_evidence(model: OpenedModel, budget: EvidenceBudget, seed: int, prog
             "most half of it",
             "name a dataset with boxes, or leave [evidence] out",
         )
-    return Measured(tuple(_evidence(budget, found)), found)
+    return MeasuredBudgets(tuple(_evidence(budget, found)), found)
 
 
 def _evidence(budget: EvidenceBudget, found: EvidenceSummary) -> list[BudgetVerdict]:

@@ -24,7 +24,7 @@ from edgecnn.types import Image, Prediction
 WORST: Final = 8  # images that are kept as evidence
 
 
-class Watcher(Protocol):
+class ImageWatcher(Protocol):
     """Looks at each image that could be read, and at what the model says of it."""
 
     def see(self, index: int, sample: Sample, image: Image, found: Prediction) -> None:
@@ -37,7 +37,7 @@ class WatchedOutcomes:
 
     not_finite = 0
 
-    def __init__(self, model: OpenedModel, watchers: Sequence[Watcher]) -> None:
+    def __init__(self, model: OpenedModel, watchers: Sequence[ImageWatcher]) -> None:
         self._model, self._watchers = model, watchers
         self.unreadable: list[str] = []
 
