@@ -1,4 +1,4 @@
-"""The models shipped in the package: names, files and cards, read without torch or safetensors."""
+"""The models that are used by name: those shipped in the package, and those of `edgecnn models get`; read without torch or safetensors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgecnn import got_models
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError
 
@@ -27,9 +28,17 @@ def checkpoint(name: str) -> Path:
 
 
 def artifact(file: str | Path) -> Path:
-    """The path ``file`` if it exists or is no shipped name; otherwise the int8 ONNX file of the shipped model of that name."""
-    inside = FOLDER / f"{file}{ARTIFACT}"
-    return inside if not Path(file).exists() and str(file) in names() and inside.exists() else Path(file)
+    """The file of the model of that name: the int8 ONNX file of a shipped one, or the file of one that was got.
+
+    ``file`` itself where it exists, or is no such name. A shipped model without ONNX file is its checkpoint, which the format `torch`
+    opens.
+    """
+    if Path(file).exists():
+        return Path(file)
+    if str(file) in names():
+        inside = FOLDER / f"{file}{ARTIFACT}"
+        return inside if inside.exists() else checkpoint(str(file))
+    return got_models.path(str(file)) or Path(file)
 
 
 def read(name: str) -> tuple[ModelCard, int]:

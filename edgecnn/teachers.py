@@ -17,6 +17,7 @@ from edgecnn.errors import InputError
 from edgecnn.labels import parse_renames, rename
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.shipped import artifact
 from edgecnn.tasks import find
 from edgecnn.types import Detections, Image
 
@@ -82,7 +83,7 @@ def parse_teacher(text: str) -> TeacherAddress:
     own = {name: values.pop(name) for name in OWN if name in values}
     # a threshold above the usual score for a box alone is meant for that, too
     own.setdefault("alone", max(USUAL.alone, own.get("threshold", USUAL.threshold)))
-    address = TeacherAddress(Path(place), **own, card=values)
+    address = TeacherAddress(artifact(place), **own, card=values)
     if not 0 < address.lower <= address.threshold <= address.alone <= 1:
         scores = f"lower={address.lower:g}, threshold={address.threshold:g} and alone={address.alone:g}"
         raise InputError(f"{scores} of {address.path.name} are out of order", "choose 0 < lower <= threshold <= alone <= 1")

@@ -61,3 +61,20 @@ def test_a_broken_file_is_one_line(content: bytes, tmp_path: Path, monkeypatch: 
     (tmp_path / "mine.safetensors").write_bytes(content)
     with pytest.raises(ArtifactError, match="install edgecnn again"):
         shipped.read("mine")
+
+
+def test_a_model_without_an_onnx_file_is_its_checkpoint() -> None:
+    without = [name for name in shipped.names() if not (shipped.FOLDER / f"{name}.onnx").exists()]
+    assert all(shipped.artifact(name) == shipped.checkpoint(name) for name in without)
+
+
+def test_a_model_that_was_got_is_its_file_but_a_shipped_one_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    place = tmp_path / "edgecnn" / "models"
+    place.mkdir(parents=True)
+    for name in ("mine.tflite", "cups.onnx", ".hidden.onnx"):
+        (place / name).write_bytes(b"x")
+    assert shipped.artifact("mine") == place / "mine.tflite"
+    assert shipped.artifact("cups").parent == shipped.FOLDER
+    for name in (".hidden", "../models/mine", ""):
+        assert shipped.artifact(name) == Path(name)

@@ -34,7 +34,7 @@ COMMANDS = {
     "deploy": "Run a model file as a service on a board, tested there; the version before is the fallback.",
     "wheelhouse": "Collect the wheels that a board needs to install edgecnn offline.",
     "selftest": "Run the goldens of a model file on this device and compare with PyTorch.",
-    "models": "List the models that ship with edgecnn, their accuracy and weaknesses.",
+    "models": "List the models that are used by name, describe one, or get one of other people.",
     "wrap": "Write a card and goldens into a model file of another tool.",
     "sign": "Sign a model file with an Ed25519 key, or make a key.",
     "verify": "Check the signature of a model file.",

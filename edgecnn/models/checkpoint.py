@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn import got_models
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError, EdgeCnnError, InputError, MissingExtraError
 from edgecnn.files import write_error, write_file
@@ -39,6 +40,12 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     if not path.is_file() and str(name_or_path) in shipped():
         return checkpoint(str(name_or_path))
     if not path.exists():
+        got = got_models.path(str(name_or_path))
+        if got is not None:
+            raise InputError(
+                f"{name_or_path} is a model file of other people ({got.name}), not a checkpoint",
+                "it can be run, evaluated, measured and teach others, but not be exported or trained",
+            )
         raise InputError(
             f"the checkpoint {name_or_path} does not exist",
             f"name a {SUFFIX} file, or one of the package: {', '.join(shipped()) or 'none'}",

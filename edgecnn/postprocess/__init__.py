@@ -30,6 +30,7 @@ from edgecnn.postprocess.yolo_obb import yolo_obb
 from edgecnn.postprocess.yolo_pose import yolo_pose
 from edgecnn.postprocess.yolov5 import yolov5
 from edgecnn.postprocess.yolox import yolox
+from edgecnn.postprocess.yunet import yunet
 from edgecnn.types import (
     Classes,
     Detections,
@@ -59,6 +60,7 @@ DETECTORS: Mapping[str, Callable[[Tensors, ModelCard], Detections]] = {
     "blazeface": blazeface,
     "detr": detr,
     "nanodet": nanodet,
+    "yunet": yunet,
     FINAL_BOXES: final_boxes,
 }
 CLASSIFIERS: Mapping[str, Callable[[Tensors, ModelCard], Classes]] = {

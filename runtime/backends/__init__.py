@@ -16,7 +16,7 @@ from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.files import stamp
 from edgecnn.integrity.load_check import LoadCheck
 from edgecnn.runtime.backends.engines import engine_for, engine_module
-from edgecnn.shipped import artifact, names
+from edgecnn.shipped import artifact
 from edgecnn.types import Array, Tensors, TensorSpec
 
 SUFFIXES: Mapping[str, str] = {
@@ -53,8 +53,6 @@ class Backend(Protocol):
 def file_format(path: Path) -> str:
     """Return the format of a model file by its suffix. Raises ``InputError`` for an unreadable file or an unknown suffix."""
     if not path.exists():
-        if str(path) in names():
-            raise InputError(f"{path} ships as a checkpoint, not as a model file", f"run: edgecnn export {path}")
         raise InputError(f"the model file {path} does not exist", "check the path")
     if not path.is_file():
         raise InputError(f"{path} is a folder, not a model file", "name a file in it")

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from edgecnn import shipped
 from edgecnn.card import ModelCard
-from edgecnn.errors import InputError
+from edgecnn.columns import align_columns
 from edgecnn.metrics.score import IN_UNITS, TITLES
 from edgecnn.tasks import find
 
 WIDTH = 100
-
-
-def check_name(name: str) -> None:
-    """Raise ``InputError`` if no shipped model has this name."""
-    if name not in shipped.names():
-        raise InputError(
-            f"no shipped model is named {name!r}", f"name one of {', '.join(shipped.names())}, or see edgecnn info FILE"
-        )
 
 
 def to_document(name: str) -> dict[str, Any]:
@@ -54,8 +47,7 @@ def table() -> list[str]:
                 _shortened(", ".join(card.labels), 40),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return align_columns(rows, len(head)).splitlines()
 
 
 def details(name: str) -> list[str]:
@@ -83,6 +75,11 @@ def details(name: str) -> list[str]:
         ("source", card.source_commit),
         ("sha256", card.sha256[:16]),
     ]
+    return as_lines(rows)
+
+
+def as_lines(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Names and values in two columns, without those that are empty; long values are wrapped."""
     width = max(len(key) for key, text in rows if text)
     return [line for key, text in rows if text for line in _wrapped(key, text, width)]
 

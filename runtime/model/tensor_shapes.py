@@ -12,6 +12,7 @@ from edgecnn.postprocess.nanodet import BINS, LAYOUTS
 from edgecnn.postprocess.ultraface import MIN_BOXES
 from edgecnn.postprocess.yolo import STRIDES, class_counts, is_dense, layout_of
 from edgecnn.postprocess.yolov5 import map_order
+from edgecnn.postprocess.yunet import is_yunet
 from edgecnn.types import TensorSpec
 
 Size = tuple[int, int]
@@ -47,6 +48,16 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "color": "rgb",
         "mean": (127.5,),
         "std": (127.5,),
+        "labels": ("face",),
+        "iou_threshold": 0.3,
+    },
+    "yunet": {
+        "resize": "letterbox",
+        "align": "corner",
+        "pad_value": 0,
+        "color": "bgr",
+        "mean": (0.0,),
+        "std": (1.0,),
         "labels": ("face",),
         "iou_threshold": 0.3,
     },
@@ -96,6 +107,7 @@ def identify_detector(outputs: Sequence[TensorSpec], size: Size, classes: int | 
         "ssd": _is_ssd(shapes),
         "ultraface": _is_ultraface(shapes, size),
         "blazeface": _is_blazeface(shapes, size),
+        "yunet": is_yunet({spec.name: spec.shape for spec in outputs}, size),
         "detr": _is_detr(shapes, classes),
         "yolov5": bool(map_order(shapes, size, classes or len(COCO_80))),
         "nanodet": len(shapes) == 1 and _is_nanodet(shapes[0], size, classes or len(COCO_80)),
@@ -189,7 +201,7 @@ def _class_choices(decoder: str, outputs: Sequence[TensorSpec], size: Size) -> t
         # A dynamic size (-1) counts as 1.
         sizes = [abs(length) for length in only[1:]]
         return (max(sizes),) if sizes and sorted(sizes)[:-1] == [1] * (len(sizes) - 1) and max(sizes) else ()
-    if decoder in ("ultraface", "blazeface"):
+    if decoder in ("ultraface", "blazeface", "yunet"):
         return (1,)
     if decoder == "detr":
         return _detr_classes(list(shapes.values()))

@@ -42,7 +42,7 @@ class WrapConfig:
 
     ``out`` None writes into the file itself, which needs ``force``; ``force`` also overwrites an existing ``out``. ``verify`` is the
     address of a dataset from which ``verify_count`` images are taken for the goldens; without one they are synthetic. ``precision``
-    None: as stored in the file.
+    None: as stored in the file. ``training`` is what is known of how the model was made, for the card.
     """
 
     file: Path
@@ -53,6 +53,7 @@ class WrapConfig:
     verify: str | None = None
     verify_count: int = 16
     force: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +131,7 @@ def _card(backend: Backend, config: WrapConfig) -> ModelCard:
         name=config.name or card.name,
         precision=config.precision or stored_precision(backend, file),
         model={WRAPPED_KEY: file.name},
+        training=config.training,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
     )
 

@@ -19,9 +19,21 @@ def run(*words: str) -> Result:
 def test_every_shipped_model_is_listed_with_its_score() -> None:
     done = run("models")
     assert done.exit_code == 0
-    lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(shipped.names())
-    assert all("%" in line or "dB" in line for line in lines[1:])
+    lines = done.stdout.partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines[2:]] == list(shipped.names())
+    assert all("%" in line or "dB" in line for line in lines[2:])
+
+
+def test_models_that_can_be_had_are_listed_with_size_and_licence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    listed = run("models").stdout.partition("to be had")[2]
+    assert "yolox-tiny*" in listed
+    (line,) = [line for line in listed.splitlines() if "ultraface-rfb-320" in line]
+    assert "1.3 MB" in line
+    assert "MIT" in line
+    assert json.loads(run("models", "yunet", "--json").stdout)["yunet"]["kind"] == "registered"
+    assert "SHA-256" not in run("models", "yunet").stdout.partition("unverified")[2]
+    assert "edgecnn models get yolox-tiny --accept-unverified" in run("models", "yolox-tiny").stdout
 
 
 @pytest.mark.parametrize("name", shipped.names())
@@ -46,7 +58,7 @@ def test_scores_of_shipped_models_have_intervals(name: str) -> None:
 def test_another_name_is_one_line() -> None:
     done = run("models", "cats")
     assert done.exit_code == 2
-    assert "no shipped model is named 'cats'" in done.stderr
+    assert "no model is named 'cats'" in done.stderr
     assert "cups" in done.stderr
 
 

@@ -58,7 +58,7 @@ def test_what_a_command_can_not_help_is_one_line(error: Exception, message: str,
     def fail(name: object) -> None:
         raise error
 
-    monkeypatch.setattr("edgecnn.runtime.model.shipped_models.check_name", fail)
+    monkeypatch.setattr("edgecnn.zoo.listing.check_name", fail)
     done = CliRunner().invoke(main, ["models", "cups"])
     assert done.exit_code == 2
     assert done.stderr.startswith(message)
@@ -69,5 +69,5 @@ def test_a_fault_of_edgecnn_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch)
     def fail(name: object) -> None:
         raise KeyError("bug")
 
-    monkeypatch.setattr("edgecnn.runtime.model.shipped_models.check_name", fail)
+    monkeypatch.setattr("edgecnn.zoo.listing.check_name", fail)
     assert isinstance(CliRunner().invoke(main, ["models", "cups"]).exception, KeyError)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.data.download import FASHION_MNIST, RemoteFile, fetch_fashion_mnist
+from edgecnn.data.download import FASHION_MNIST, fetch_fashion_mnist
+from edgecnn.download import RemoteFile
 from edgecnn.errors import InputError, MissingExtraError
 
 CONTENT = {"images.gz": b"pixels" * 30000, "labels.gz": b"labels" * 10}
