@@ -10,7 +10,7 @@ import click
 
 import edgecnn
 from edgecnn.cli.terminal import fail, finish_output, prepare_streams
-from edgecnn.system_errors import explain
+from edgecnn.system_errors import explain as known_error
 
 COMMANDS = {
     "data": "Check a dataset: counts, problems, copies, a contact sheet.",
@@ -24,6 +24,7 @@ COMMANDS = {
     "drift-profile": "Write into a model file what its data look like, for edgecnn run --drift.",
     "shortcuts": "Search a model file for shortcuts: does it look at the object?",
     "attack": "Measure the accuracy of model files under attack.",
+    "explain": "Look inside a model file: filters, feature maps, receptive fields, and what its units look for.",
     "check": "Check a model file against a policy: accuracy, worst class, robustness, latency, size; exit code 1 where it fails.",
     "service": "Write a systemd unit and container files for a permanent run.",
     "benchmark": "Measure latency, throughput, memory and accuracy of model files on this device.",
@@ -74,7 +75,7 @@ class _Commands(click.Group):
             sys.exit(finish_output() or end.code)
         except Exception as error:
             refused = finish_output(error)
-            known = explain(error)
+            known = known_error(error)
             if refused is None and known is None:
                 raise
             sys.exit(refused or (fail(known) if known is not None else 2))

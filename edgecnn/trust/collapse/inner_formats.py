@@ -7,31 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.integrity.protobuf import bytes_field, fields
+from edgecnn.integrity.protobuf import fields
 from edgecnn.runtime.model.output_ranges import node_texts, onnx_number
 from edgecnn.trust.collapse.quantized_tensor import QuantizedTensor
+from edgecnn.trust.inside.onnx_inside import inner_session
+from edgecnn.trust.inside.tflite_inside import keeping_interpreter
 from edgecnn.types import Array, Tensors
 
-_GRAPH, _NODE, _TENSOR, _OUTPUT = 7, 1, 5, 12  # fields of ONNX's ModelProto and GraphProto
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _TENSOR_NAME, _VALUE_NAME = 1, 2, 4, 8, 1
+_GRAPH, _NODE, _TENSOR = 7, 1, 5  # fields of ONNX's ModelProto and GraphProto
+_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _TENSOR_NAME = 1, 2, 4, 8
 
 
 class OnnxInner:
     """What each QuantizeLinear of an ONNX file gives; the file runs with these tensors as further outputs."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime as ort
-
         data = path.read_bytes()
         found = _quantized(data)
         self.tensors = [tensor for tensor, _ in found]
         self._codes = [codes for _, codes in found]
-        # a field of a message that occurs twice is merged: these outputs are added to those of the graph
-        outputs = b"".join(bytes_field(_OUTPUT, bytes_field(_VALUE_NAME, tensor.name.encode())) for tensor in self.tensors)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = ort.InferenceSession(data + bytes_field(_GRAPH, outputs), options, providers=["CPUExecutionProvider"])
+        self._session = inner_session(path, data, [tensor.name for tensor in self.tensors])
 
     def values(self, feeds: Tensors) -> list[Array]:
         """The codes of each tensor."""
@@ -69,15 +64,7 @@ class TfliteInner:
     """What the operators of a TFLite file give in 8 bits, computed by the reference kernels, which keep all tensors."""
 
     def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        self._interpreter = Interpreter(
-            model_content=path.read_bytes(),
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
-        self._interpreter.allocate_tensors()
+        self._interpreter = keeping_interpreter(path.read_bytes())
         made = {index for operator in self._interpreter._get_ops_details() for index in operator["outputs"]}
         details = [one for one in self._interpreter.get_tensor_details() if one["index"] in made and _has_one_scale(one)]
         self._indices = [one["index"] for one in details]

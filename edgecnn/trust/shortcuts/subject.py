@@ -11,8 +11,8 @@ import numpy as np
 from edgecnn.card import ModelCard, Preprocess
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
-from edgecnn.preprocess import resize_into
 from edgecnn.tasks import find
+from edgecnn.trust.network_view import network_view
 from edgecnn.types import Boxes, Float32, Image
 
 LEAST_SIDE = 4.0  # input pixels: of a smaller object nothing can be said
@@ -80,12 +80,7 @@ def check_task(dataset: Dataset, card: ModelCard) -> None:
 
 def subject(sample: Sample, image: Image, preprocess: Preprocess) -> Subject:
     """The image of ``sample`` resized by the rule of the card, with the boxes that remain in sight."""
-    shown = np.empty((*preprocess.size, 3), np.uint8)
-    place = resize_into(image, dataclasses.replace(preprocess, color="bgr", mean=(0.0,), std=(1.0,)), shown)
-    height, width = preprocess.size
-    left, top = max(round(place.offset_x), 0), max(round(place.offset_y), 0)
-    right = min(round(place.offset_x + place.width * place.scale_x), width)
-    bottom = min(round(place.offset_y + place.height * place.scale_y), height)
+    shown, place, (left, top, right, bottom) = network_view(image, preprocess)
     boxes = sample.boxes
     if boxes is not None:
         whole = place.to_input(boxes.xyxy)

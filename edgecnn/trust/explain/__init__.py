@@ -1,0 +1,1 @@
+"""`edgecnn explain`: filters, feature maps, receptive fields and units of any model file."""
