@@ -40,7 +40,7 @@ from tests.arm64.processors import PROCESSORS
 
 BUILD = root.REPOSITORY / "build" / "arm64"
 SHORT = ("bearing.onnx", "cups.onnx")
-TESTS = ("tests/postprocess", "tests/test_preprocess.py", "tests/test_types.py", "tests/test_card.py")
+TESTS = ("tests/runtime/backends", "tests/postprocess", "tests/test_preprocess.py", "tests/test_types.py", "tests/test_card.py")
 # A child that loads a file on trial needs longer than its limit under an emulator.
 ENVIRONMENT = {"EDGECNN_TRIAL_LOAD": "off", "OMP_NUM_THREADS": "1"}
 
