@@ -73,4 +73,6 @@ class SlowLink:
                         time.sleep(len(block) / self._rate)
         for each in (source, target):
             with suppress(OSError):
-                each.close()
+                # the thread of the other direction waits for it, and a mere close would keep the connection until that one wakes
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
