@@ -10,6 +10,7 @@ import numpy as np
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, open_dataset
 from edgecnn.data.scene_dataset import RENDERED
+from edgecnn.signals.window_image import to_image
 from edgecnn.tasks import find
 from edgecnn.tensor_pack import sample as random_tensors
 from edgecnn.types import Image
@@ -27,13 +28,16 @@ class BenchmarkInputs:
 
 
 def default_inputs(card: ModelCard, count: int) -> BenchmarkInputs:
-    """The built-in scene where the time of decoding depends on what an image shows; noise for all others."""
+    """The built-in scene where the time of decoding depends on what an image shows; noise for all others, also for signals."""
     if card.preprocess.tensors:
         tensors = tuple(random_tensors("noise", card.preprocess.tensors, seed) for seed in range(count))
         return BenchmarkInputs(tensors, f"{count} samples of random tensors")
     if find(card.task).truth in RENDERED:
         return dataset_inputs(open_dataset(SCENE, limit=count), SCENE, count)
     random = np.random.default_rng(0)
+    if card.preprocess.signal is not None:  # a window is as long as the model takes it, and is not resized
+        noise = (random.normal(size=card.preprocess.size[::-1]).astype(np.float32) for _ in range(count))
+        return BenchmarkInputs(tuple(map(to_image, noise)), f"{count} random windows of {card.preprocess.size[1]} values")
     images = tuple(random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count))
     return BenchmarkInputs(images, f"{count} random images of 320x240")
 
