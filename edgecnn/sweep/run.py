@@ -12,6 +12,7 @@ from edgecnn.errors import EdgeCnnError
 from edgecnn.files import write_error
 from edgecnn.sweep.cells import SweepCell, cell_key, cells_of
 from edgecnn.sweep.config import SweepConfig
+from edgecnn.sweep.hosts import Check, check_host, unreachable
 from edgecnn.sweep.measure_cell import Digest, measure_cell, model_digest
 from edgecnn.sweep.results import CellResult, read_result, write_result
 from edgecnn.system_errors import explain
@@ -25,11 +26,13 @@ def run_sweep(
     told: Progress = no_progress,
     *,
     measure: Measure = measure_cell,
+    check: Check = check_host,
     now: Callable[[], float] = monotonic,
 ) -> list[CellResult]:
     """Measure all cells of ``config`` that were not measured before; the results in the order of the cells.
 
-    ``progress`` gets a line at each step, with the time left; ``told`` one line for each cell that fails.
+    Boards are connected to before the first cell; the cells of one that can't be reached fail at once, and the others go on.
+    ``progress`` gets a line at each step, with the time left; ``told`` one line for each such board, and each other cell that fails.
     Raises ``InputError`` for a model that can't be read, and for an output folder that can't be written.
     """
     digest = functools.cache(model_digest)
@@ -44,6 +47,11 @@ def run_sweep(
     waiting = [cell for cell in cells if found[cell] is None]
     if len(waiting) < len(cells):
         told(f"{len(cells) - len(waiting)} of {len(cells)} cells were measured before")
+    away = unreachable((cell.host for cell in waiting), config.remote_dir, progress, told, check)
+    for cell in waiting:
+        if cell.host in away:
+            found[cell] = CellResult(cell, keys[cells.index(cell)], error=away[cell.host], is_new=True)
+    waiting = [cell for cell in waiting if cell.host not in away]
     spent: list[float] = []
     for number, cell in enumerate(waiting):
         head = f"cell {number + 1} of {len(waiting)}, {cell.title}{time_left(spent, len(waiting) - number)}"

@@ -201,3 +201,29 @@ def test_paths_of_this_machine_are_not_in_the_records(tmp_path: Path, sweep_file
     config = read_sweep(sweep_file('models = ["a.onnx"]'))
     run(config, Bench())
     assert all(str(tmp_path) not in path.read_text() for path in (config.out / "cells").iterdir())
+
+
+def test_boards_are_asked_once_before_the_first_cell_and_the_others_go_on(sweep_file: Write) -> None:
+    config = read_sweep(
+        sweep_file('models = ["a.onnx"]\nthreads = [1, 2]\nhosts = ["local", "pi@door", "pi@yard"]\nremote_dir = "/srv/e"')
+    )
+    asked: list[tuple[str, str]] = []
+    told: list[str] = []
+    bench = Bench()
+
+    def check(host: str, folder: str) -> None:
+        assert not bench.cells
+        asked.append((host, folder))
+        if host == "pi@yard":
+            raise InputError("pi@yard does not answer", "check that it is switched on")
+
+    results = run_sweep(config, told=told.append, measure=bench, check=check)
+    assert asked == [("pi@door", "/srv/e"), ("pi@yard", "/srv/e")]
+    assert told == ["pi@yard is left out: pi@yard does not answer; check that it is switched on"]
+    assert [cell.host for cell in bench.cells] == ["local", "pi@door"] * 2
+    assert [bool(result.error) for result in results] == [False, False, True] * 2
+    # what failed is tried again, and a board whose cells are there is not asked
+    asked.clear()
+    run_sweep(config, measure=bench, check=lambda host, folder: asked.append((host, folder)))
+    assert asked == [("pi@yard", "/srv/e")]
+    assert [cell.host for cell in bench.cells[4:]] == ["pi@yard"] * 2
