@@ -26,7 +26,8 @@ _ALONE: Final = {
     "duration_s": "--duration",
     "metrics_port": "--metrics-port",
 }
-_OUTPUTS: Final = ("out", "snapshot", "clips", "mqtt", "webhook")
+_PICTURES: Final = ("out", "snapshot", "clips")
+_NETWORK: Final = ("mqtt", "webhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,17 @@ def check_config(config: RunConfig) -> None:
     if config.view.serve is not None or config.view.terminal:
         given.append("--serve" if config.view.serve is not None else "--view")
     for camera in config.cameras:
-        given += [f"--{name}" for name in _OUTPUTS if getattr(camera.outputs, name) is not None]
+        given += [f"--{name}" for name in _NETWORK if getattr(camera.outputs, name) is not None]
         given += ["--show"] if camera.show else []
         given += ["--drift"] if camera.analytics.drift is not None else []
     if given:
         raise InputError(f"{given[0]} does not work with --ray", "leave it out, or run on one machine")
+    drawn = next((name for camera in config.cameras for name in _PICTURES if getattr(camera.outputs, name) is not None), None)
+    if drawn is not None:
+        raise InputError(
+            f"--{drawn} needs the images, which stay on the machines that read them with --ray",
+            "write the results with --jsonl or --csv; for pictures, run the same command without --ray",
+        )
     if len({(str(camera.model), camera.card, camera.require_signature) for camera in config.cameras}) > 1:
         raise InputError("--ray runs one model", "start a run for each model")
 

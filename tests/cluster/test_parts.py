@@ -114,7 +114,6 @@ def test_a_folder_of_videos_is_a_camera_for_each(tmp_path: Path) -> None:
     ("changes", "named"),
     [
         ({"outputs": {"mqtt": "mqtt://localhost/a"}}, "--mqtt"),
-        ({"outputs": {"out": "a.mp4"}}, "--out"),
         ({"duration_s": 3.0}, "--duration"),
         ({"auto": True}, "--auto"),
     ],
@@ -122,6 +121,13 @@ def test_a_folder_of_videos_is_a_camera_for_each(tmp_path: Path) -> None:
 def test_options_that_need_one_machine_are_refused(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=f"{named} does not work with --ray"):
         check_config(config("a.avi", **changes))
+
+
+@pytest.mark.parametrize("name", ["out", "snapshot", "clips"])
+def test_pictures_are_refused_with_what_to_do(name: str) -> None:
+    said = f"--{name} needs the images, .*; write the results with --jsonl or --csv; for pictures, run the same command without --ray"
+    with pytest.raises(InputError, match=said):
+        check_config(config("a.avi", outputs={name: "a"}))
 
 
 def test_a_live_source_is_refused() -> None:
