@@ -11,18 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn.benchmarks.choose.inputs import card_in
 from edgecnn.benchmarks.measure.config import BenchmarkConfig
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.measurement import measure
 from edgecnn.benchmarks.measure.protocol import FULL, QUICK
-from edgecnn.benchmarks.measure.record import FileRecord, Record
+from edgecnn.benchmarks.measure.record import FileRecord, Record, other_weights
+from edgecnn.card import ModelCard, Precision
 from edgecnn.compress import compress
 from edgecnn.compress.config import CompressConfig
 from edgecnn.compress.progress import step_checkpoints
 from edgecnn.compress.report import CompressionReport, MeasuredVariant, variant
 from edgecnn.errors import EdgeCnnError, InputError, MissingExtraError
 from edgecnn.export.config import ExportConfig, check_targets, file_name
-from edgecnn.export.run import export_all
+from edgecnn.export.prepared import has_trained_ranges
+from edgecnn.export.run import export_all, export_each
 from edgecnn.files import write_error
 from edgecnn.models import find_checkpoint, load_checkpoint
 from edgecnn.runtime.backends import file_format
@@ -115,15 +118,15 @@ def teacher_checkpoints(teachers: Sequence[str]) -> list[Named]:
     return [("teacher" if len(paths) == 1 else f"teacher-{number}", path) for number, path in enumerate(paths, 1)]
 
 
-def installed_formats(say: Say) -> tuple[str, ...]:
-    """The formats whose packages are installed; the others are reported through ``say``."""
+def installed_formats(formats: Sequence[str], absent: Callable[[str, MissingExtraError], None]) -> tuple[str, ...]:
+    """Those of ``formats`` whose packages are installed; ``absent`` gets the others."""
     found = []
-    for name in FORMATS:
+    for name in formats:
         try:
             check_targets([name], PRECISIONS, calibrated=True)
             found.append(name)
         except MissingExtraError as error:
-            say(f"{name} is not measured: {error}")
+            absent(name, error)
     return tuple(found)
 
 
@@ -135,7 +138,9 @@ def measure_variants(
     All files are measured in turns in one run, so that throttling or other load affects all of them. A checkpoint that can't be exported is
     reported through ``say`` and left out.
     """
-    formats = installed_formats(say) if config.formats is None else config.formats
+    formats = config.formats
+    if formats is None:
+        formats = installed_formats(FORMATS, lambda name, error: say(f"{name} is not measured: {error}"))
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         files = [file for name, path in checkpoints for file in _exported(name, path, Path(folder), config, formats, say)]
         if not files:
@@ -148,21 +153,79 @@ def measure_variants(
     return found, record
 
 
-def export_variants(checkpoint: Path, out: Path, calibration: str = "", say: Say = print) -> list[Path]:
-    """Export a checkpoint into ``out`` in all installed formats, in fp32 and fp16 and, with a dataset for ``calibration``, in int8.
+@dataclass(frozen=True, slots=True)
+class ExportedVariants:
+    """The model files of a checkpoint; ``missing``: each file that could not be made, and why."""
 
-    Returns the files that were made; the others are reported through ``say``. Raises ``InputError`` where none could be made.
+    files: tuple[Path, ...]
+    missing: tuple[str, ...] = ()
+
+
+def export_variants(
+    checkpoint: Path,
+    out: Path,
+    formats: Sequence[str],
+    precisions: Sequence[Precision],
+    calibration: str = "",
+    say: Say = print,
+) -> ExportedVariants:
+    """The files of a checkpoint in ``out``, in the installed ones of ``formats``; in int8 with ranges of ``calibration``, or its own.
+
+    Files of the same weights that are there already are taken. Raises ``InputError`` for one of other weights, and where there is none in
+    the end, and what opening ``calibration`` raises.
     """
-    precisions = ("fp32", "fp16", "int8") if calibration else ("fp32", "fp16")
-    config = VariantConfig(calibration=calibration, precisions=precisions, formats=())
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(out, error) from error
-    found = [path for _, path in _exported(checkpoint.stem, checkpoint, out, config, installed_formats(say), say)]
-    if not found:
-        raise InputError(f"{checkpoint.name} could be exported to no format", "run edgecnn export, which says more")
-    return found
+    model, card = load_checkpoint(checkpoint)
+    missing: list[str] = []
+    formats = installed_formats(formats, lambda name, error: missing.append(f"{name}: {error}"))
+    if calibration or has_trained_ranges(model):
+        precisions = (*precisions, "int8")
+    else:
+        missing.append("int8, which needs --calibration ADDRESS, a dataset for its ranges")
+    paths = {(fmt, precision): out / file_name(checkpoint.stem, fmt, precision) for fmt in formats for precision in precisions}
+    there = {target for target, path in paths.items() if path.exists()}
+    for path in (paths[target] for target in there):
+        _check_weights(path, card)
+    if there:
+        several = len(there) > 1
+        count, verb, how = (f"{len(there)} files", "are", "they are") if several else ("1 file", "is", "it is")
+        say(f"{count} of this checkpoint {verb} there already, and {verb} taken as {how}")
+    for names, wanted in _combinations([target for target in paths if target not in there]):
+        say(f"exporting {checkpoint.stem} to {', '.join(names)} in {', '.join(wanted)}")
+        config = ExportConfig(
+            model=str(checkpoint),
+            formats=names,
+            precisions=wanted,
+            out=out,
+            name=checkpoint.stem,
+            calibration=calibration or None,
+            force_calibration=True,
+        )
+        for file, failure in export_each(config, model, card)[1].items():
+            missing.append(f"{file} could not be exported: {failure}")
+            say(missing[-1])
+    files = tuple(path for path in paths.values() if path.exists())
+    if not files:
+        raise InputError(f"{checkpoint.name} could be exported to no format: {missing[0]}", "run edgecnn export, which says more")
+    return ExportedVariants(files, tuple(missing))
+
+
+def _check_weights(path: Path, card: ModelCard) -> None:
+    found = card_in(path)
+    if found is None or other_weights(card, found):
+        raise InputError(f"{path} is of another checkpoint", "name another folder with --export, or remove it")
+
+
+def _combinations(targets: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Formats and precisions whose products are the ``targets``: precisions with the same formats go together."""
+    formats: dict[str, tuple[str, ...]] = {}
+    for fmt, precision in targets:
+        formats[precision] = (*formats.get(precision, ()), fmt)
+    for names in dict.fromkeys(formats.values()):
+        yield names, tuple(precision for precision, own in formats.items() if own == names)
 
 
 def _exported(

@@ -56,6 +56,23 @@ def export_all(
     gate: PolicyGate | None = None,
 ) -> list[Artifact]:
     """``run_exports`` for a model that is loaded already; ``card`` is the checkpoint's."""
+    return _exported(config, model, card, report, warn, gate).artifacts()
+
+
+def export_each(config: ExportConfig, model: nn.Module, card: ModelCard) -> tuple[list[Artifact], dict[str, EdgeCnnError]]:
+    """``export_all`` that returns the errors of the files that failed, by file name, beside the artifacts; raises the others."""
+    files = _exported(config, model, card)
+    return files.done, files.failed
+
+
+def _exported(
+    config: ExportConfig,
+    model: nn.Module,
+    card: ModelCard,
+    report: Report = _ignore,
+    warn: Report = _ignore,
+    gate: PolicyGate | None = None,
+) -> _FileLog:
     _check(config, model, card)
     selection = _selected(config, card)
     for line in _warnings(config, model, selection):
@@ -67,7 +84,7 @@ def export_all(
         job = FileJob(config, files.name, sources, selection, draft, warn, SharedSensitivities(draft), checked)
         targets = config.targets if gate is None else fp32_first(config.targets)
         run_targets(targets, partial(export_one, job), files.add, at_once=1 if gate is not None and gate.alone else None)
-    return files.artifacts()
+    return files
 
 
 def _check(config: ExportConfig, model: nn.Module, card: ModelCard) -> None:
@@ -111,7 +128,7 @@ class _FileLog:
         self.name = config.name or card.name
         self._targets, self._card, self._report = config.targets, card, report
         self._done: dict[Target, Artifact] = {}
-        self._failed: dict[str, EdgeCnnError] = {}
+        self.failed: dict[str, EdgeCnnError] = {}
 
     def add(self, target: Target, outcome: Outcome) -> None:
         """The artifact or the error of a target."""
@@ -120,11 +137,16 @@ class _FileLog:
             self._report(artifact_text(outcome, self._card))
             return
         file = file_name(self.name, *target)
-        self._failed[file] = outcome
+        self.failed[file] = outcome
         self._report(failure_text(file, outcome, self._card))
 
     def artifacts(self) -> list[Artifact]:
         """All artifacts; raises the error of the files that failed, if any."""
-        if self._failed:
-            raise in_one(self._failed, len(self._targets))
-        return [self._done[target] for target in self._targets]
+        if self.failed:
+            raise in_one(self.failed, len(self._targets))
+        return self.done
+
+    @property
+    def done(self) -> list[Artifact]:
+        """The artifacts that were made, in the order of the targets."""
+        return [self._done[target] for target in self._targets if target in self._done]

@@ -11,13 +11,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from edgecnn.compress import CompressConfig, compress  # noqa: E402
-from edgecnn.errors import InputError  # noqa: E402
+from edgecnn.errors import BackendError, InputError  # noqa: E402
+from edgecnn.export.config import ExportConfig  # noqa: E402
 from edgecnn.models import create, read_card, save_checkpoint  # noqa: E402
 from edgecnn.models.new_card import new_card  # noqa: E402
 from edgecnn.train import TrainConfig, train  # noqa: E402
 from edgecnn.variants import (  # noqa: E402
     VariantConfig,
     compress_and_report,
+    export_variants,
     latency_meter,
     named_checkpoints,
     teacher_checkpoints,
@@ -94,9 +96,47 @@ def test_files_are_measured_and_latencies_refer_to_an_artifact(digits: Path, sta
     assert (file["format"], file["precision"]) == ("onnx", "fp32")
     assert 0 < file["model_latency_ms"] <= file["task_latency_ms"]
     assert 0 <= file["accuracy"] <= 1
-    from edgecnn.export import ExportConfig, run_exports
+    from edgecnn.export import run_exports
 
     run_exports(ExportConfig(model=str(start), formats=("onnx",), out=tmp_path, name="reference"))
     with latency_meter(tmp_path / "reference-fp32.onnx", measure) as meter:
         assert meter.target_ms is not None
         assert meter.target_ms / 3 < meter(start) < meter.target_ms * 3  # the same network: only noise lies between
+
+
+def test_variants_are_exported_once_and_what_fails_is_a_line(
+    start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx")
+    said: list[str] = []
+    first = export_variants(start, tmp_path / "out", ["onnx"], ["fp32"], say=said.append)
+    assert [path.name for path in first.files] == ["start-fp32.onnx"]
+    assert first.missing == ("int8, which needs --calibration ADDRESS, a dataset for its ranges",)
+    assert said == ["exporting start to onnx in fp32"]
+    made = first.files[0].stat().st_mtime_ns
+
+    asked: list[ExportConfig] = []
+
+    def failing(config: ExportConfig, *_: object) -> tuple[list[object], dict[str, BackendError]]:
+        asked.append(config)
+        return [], {"start-int8.onnx": BackendError("no way", "find one")}
+
+    monkeypatch.setattr("edgecnn.variants.export_each", failing)
+    second = export_variants(start, tmp_path / "out", ["onnx"], ["fp32", "fp16"], "digits", said.append)
+    assert [(one.precisions, one.calibration) for one in asked] == [(("fp16", "int8"), "digits")]
+    assert second.files == first.files
+    assert second.files[0].stat().st_mtime_ns == made
+    assert second.missing == ("start-int8.onnx could not be exported: no way; find one",)
+    assert "1 file of this checkpoint is there already, and is taken as it is" in said[1]
+
+
+def test_files_of_another_checkpoint_are_not_taken(start: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    export_variants(start, tmp_path / "out", ["onnx"], ["fp32"], say=lambda _: None)
+    torch.manual_seed(5)
+    options = {"classes": 10, "channels": 1, "size": (28, 28), "hidden": 16}
+    save_checkpoint(start, create("mlp", **options), new_card("mlp", options, tuple("0123456789")))
+    with pytest.raises(
+        InputError, match=r"start-fp32\.onnx is of another checkpoint; name another folder with --export, or remove it"
+    ):
+        export_variants(start, tmp_path / "out", ["onnx"], ["fp32"], say=lambda _: None)

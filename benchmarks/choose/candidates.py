@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from edgecnn import shipped
+from edgecnn.benchmarks.choose.budget import Budget
+from edgecnn.card import Precision
 from edgecnn.devices.profile import DeviceProfile
+from edgecnn.engine_device import Device
 from edgecnn.errors import InputError
 from edgecnn.runtime.backends import SUFFIXES, file_format
 from edgecnn.runtime.backends.engines import COMPUTES_IN, OPENED_BY, installed_engines, parse_engine
@@ -17,6 +20,8 @@ from edgecnn.runtime.backends.engines import COMPUTES_IN, OPENED_BY, installed_e
 EXACTNESS: Final = ("fp32", "fp16", "bf16", "int8")
 # Instruction sets that compute in a precision without converting each value.
 NATIVE: Final = {"bf16": {"avx512-bf16", "amx-bf16", "bf16"}, "fp16": {"avx512-fp16", "fp16"}}
+
+HALF: Final = "fp16, which this processor computes in fp32; with --max-size or --max-memory it is exported, too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,14 @@ def further_precisions(variant: EngineVariant, precision: str, device: DevicePro
     for other in COMPUTES_IN.get(variant.engine, ()):
         if NATIVE.get(other, set()) & set(device.features):
             yield EngineVariant(variant.path, f"{variant.engine}:{other}")
+
+
+def worth_exporting(device: DeviceProfile, on: Device, budget: Budget) -> tuple[tuple[Precision, ...], tuple[str, ...]]:
+    """Precisions of files without ranges that can win on a device, and a line for one that can't."""
+    smaller = budget.max_size_bytes is not None or budget.max_memory_bytes is not None
+    if smaller or not on.is_cpu or NATIVE["fp16"] & set(device.features):
+        return ("fp32", "fp16"), ()
+    return ("fp32",), (HALF,)
 
 
 def thread_counts(cpus: int) -> tuple[int, ...]:

@@ -18,8 +18,9 @@ class ChooseConfig:
     """Model files of one model, or folders of them, and what the choice has to keep to.
 
     ``engine``, ``threads``: try only these; None: all. ``data``: gives inputs and accuracy. ``max_minutes``: what is not measured then is
-    left out, and said to be. ``again``: measure even where a choice is kept. ``require_signature``: public key that must
-    have signed all files. Raises ``ValueError`` without files, for fewer than one thread and without time.
+    left out, and said to be. ``not_exported``: files that could not be made, and why. ``again``: measure even where a choice is kept.
+    ``require_signature``: public key that must have signed all files. Raises ``ValueError`` without files, for fewer than one thread and
+    without time.
     """
 
     files: tuple[Path, ...]
@@ -30,6 +31,7 @@ class ChooseConfig:
     threads: int | None = None
     options: CardOptions = field(default_factory=CardOptions)
     max_minutes: float = 3.0
+    not_exported: tuple[str, ...] = ()
     again: bool = False
     json_path: Path | None = None
     require_signature: Path | None = None

@@ -56,7 +56,9 @@ def measure_choice(config: ChooseConfig, progress: Progress = no_progress, repor
         require_signature(path, config.require_signature)
     check_cards(paths, compared=config.data is not None)
     first = [variant for path in paths for variant in variants_of(path, config.engine)]
-    untried = tuple(f"{path.name}: {_why_untried(path, config.engine)}" for path in paths if not variants_of(path, config.engine))
+    untried = config.not_exported + tuple(
+        f"{path.name}: {_why_untried(path, config.engine)}" for path in paths if not variants_of(path, config.engine)
+    )
     if not first:
         raise InputError(f"nothing can be tried: {untried[0]}", "install an engine, or name another file")
     before = read_counters()

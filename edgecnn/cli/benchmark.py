@@ -199,10 +199,10 @@ def _choose(context: click.Context, data: DatasetSelection | None, options: Card
     with interruptible("the choice was interrupted, nothing was kept") as progress:
         if data is not None and values["export_to"] is not None:
             data.open()  # a wrong address is told before an export of minutes
-        files = candidates(values, progress.above)
+        files, not_exported = candidates(values, budget, progress.above)
         given = {name: values[name] for name in fields}
         given |= {} if values["max_minutes"] is None else {"max_minutes": values["max_minutes"]}
-        config = ChooseConfig(files=files, budget=budget, data=data, options=options, **given)
+        config = ChooseConfig(files=files, not_exported=not_exported, budget=budget, data=data, options=options, **given)
         outcome = choose(config, progress, progress.above)
     click.echo(outcome.text)
     if config.json_path is not None:

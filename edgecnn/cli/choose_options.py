@@ -67,7 +67,8 @@ CHOOSE_OPTIONS: Options = (
         {
             "type": click.Path(path_type=Path),
             "metavar": "DIR",
-            "help": "Export the checkpoint FILE to this folder first, in all installed formats in fp32 and fp16, and choose from that.",
+            "help": "Export the checkpoint FILE to this folder first, in the installed formats and the precisions that can win on this "
+            "device, and choose from that. Files of it that are there already are taken.",
         },
     ),
     (
@@ -105,20 +106,32 @@ def take_limits(values: dict[str, Any]) -> Budget:
     )
 
 
-def candidates(values: dict[str, Any], say: Callable[[str], None]) -> tuple[Path, ...]:
-    """The files to choose from, exported first with --export. Raises ``InputError`` for --export of what is no single checkpoint."""
+def candidates(values: dict[str, Any], budget: Budget, say: Callable[[str], None]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The files to choose from, exported first with --export, and a line for each that could not be.
+
+    Raises ``InputError`` for --export of what is no single checkpoint, or with an engine that opens no exported format.
+    """
     files, out, calibration = (values.pop(name) for name in ("files", "export_to", "calibration"))
     if out is None:
         if calibration:
             raise InputError("--calibration does nothing without --export", "add --export DIR, or leave it out")
-        return tuple(files)
+        return tuple(files), ()
     from edgecnn import shipped
-    from edgecnn.variants import export_variants
+    from edgecnn.benchmarks.choose.candidates import worth_exporting
+    from edgecnn.devices import probe
+    from edgecnn.runtime.backends.engines import OPENED_BY, parse_engine
+    from edgecnn.variants import FORMATS, export_variants
 
     (checkpoint, *others) = (file.with_suffix(shipped.CHECKPOINT) if file.parent == shipped.FOLDER else file for file in files)
     if others or checkpoint.suffix != shipped.CHECKPOINT or not checkpoint.is_file():
         raise InputError("--export takes one checkpoint (.safetensors), or the name of a shipped model", "name one FILE")
-    return tuple(export_variants(checkpoint, out, calibration, say))
+    engine = values["engine"]
+    formats = [name for name in FORMATS if engine is None or parse_engine(engine).name in OPENED_BY[name]]
+    if not formats:
+        raise InputError(f"--engine {engine} opens none of the formats {', '.join(FORMATS)}", "leave it out")
+    precisions, left_out = worth_exporting(probe(), values["device"], budget)
+    found = export_variants(checkpoint, out, formats, precisions, calibration, say)
+    return found.files, (*left_out, *found.missing)
 
 
 def option(name: str) -> str:

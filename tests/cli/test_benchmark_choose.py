@@ -159,19 +159,28 @@ def test_limits_without_choose_and_candidates_without_an_engine(model: Path, tmp
 
 
 def test_a_checkpoint_is_exported_first(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from edgecnn.variants import ExportedVariants
+
     asked: list[object] = []
 
-    def exported(*words: object) -> list[Path]:
-        asked.extend(words[:3])
-        return [model]
+    def exported(*words: object) -> ExportedVariants:
+        asked.extend(words[:5])
+        return ExportedVariants((model,), ("net-int8.onnx could not be exported: no way; find one",))
 
-    pytest.importorskip("torch")
     monkeypatch.setattr("edgecnn.variants.export_variants", exported)
     checkpoint = tmp_path / "net.safetensors"
     checkpoint.touch()
-    result = choose(checkpoint, "--export", tmp_path / "out", "--calibration", "digits")
+    words = (checkpoint, "--export", tmp_path / "out", "--calibration", "digits", "--max-size", "9MB")
+    result = choose(*words, "--json", tmp_path / "choice.json")
     assert result.exit_code == 0, result.output
-    assert asked == [checkpoint, tmp_path / "out", "digits"]
+    assert asked == [checkpoint, tmp_path / "out", ["onnx"], ("fp32", "fp16"), "digits"]
+    assert "not tried: net-int8.onnx could not be exported: no way; find one" in result.output
+    assert json.loads((tmp_path / "choice.json").read_text())["untried"] == [
+        "net-int8.onnx could not be exported: no way; find one"
+    ]
+    none = edgecnn("benchmark", checkpoint, "--choose", "--export", tmp_path / "out", "--engine", "executorch")
+    assert "--engine executorch opens none of the formats onnx, openvino, tflite" in failure(none)
     assert "--export takes one checkpoint" in failure(choose(model, "--export", tmp_path / "out"))
     assert "--export takes one checkpoint" in failure(choose(checkpoint, checkpoint, "--export", tmp_path / "out"))
     assert "--calibration does nothing without --export" in failure(choose(model, "--calibration", "digits"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn import shipped
+from edgecnn.benchmarks.choose.budget import Budget
 from edgecnn.benchmarks.choose.candidates import (
     EngineVariant,
     exactness,
@@ -12,8 +13,10 @@ from edgecnn.benchmarks.choose.candidates import (
     model_paths,
     thread_counts,
     variants_of,
+    worth_exporting,
 )
 from edgecnn.devices import DeviceProfile
+from edgecnn.engine_device import CPU, parse_device
 from edgecnn.errors import InputError
 
 
@@ -66,6 +69,16 @@ def test_other_precisions_only_where_the_processor_has_them() -> None:
     assert list(further_precisions(one, "fp16", device("avx512-bf16"))) == []
     assert list(further_precisions(bf16, "fp32", device("avx512-bf16"))) == []
     assert list(further_precisions(EngineVariant(Path("a.onnx"), "onnxruntime"), "fp32", device("avx512-bf16"))) == []
+
+
+def test_half_precision_is_exported_where_it_can_win() -> None:
+    half = ("fp32", "fp16"), ()
+    plain, line = worth_exporting(device("avx2"), CPU, Budget())
+    assert plain == ("fp32",)
+    assert line == ("fp16, which this processor computes in fp32; with --max-size or --max-memory it is exported, too",)
+    assert worth_exporting(device("neon", "fp16"), CPU, Budget()) == half
+    assert worth_exporting(device("avx2"), parse_device("cuda"), Budget()) == half
+    assert worth_exporting(device("avx2"), CPU, Budget(max_size_bytes=10)) == half
 
 
 def test_threads_and_exactness() -> None:
