@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import json
 import os
+import secrets
 import shlex
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from edgecnn.remote.board_platform import BoardPlatform
 from edgecnn.remote.link import Link, LinkLostError, finish
 
 PATIENCE_S: Final = 150.0  # how long a cut connection is tried again; a job on the board waits somewhat longer
+MOST_ENDS: Final = 3  # of a command there that a signal ends within STEADY_S seconds
+STEADY_S: Final = 60.0
 LEAST_PYTHON: Final = (3, 10)
 PYTHONS: Final = ("python3", *(f"python3.{minor}" for minor in range(20, 9, -1)))
 # The name of the system and lines "python3.11 3.11", by sh alone, because nothing else is certain to be there.
@@ -72,6 +75,7 @@ class RemoteBoard:
         self.facts: dict[str, Any] = {}
         # two users or machines do not mix their unfinished copies and jobs
         self.client = hashlib.sha256(f"{getpass.getuser()}@{socket.gethostname()}".encode()).hexdigest()[:12]
+        self.session = secrets.token_hex(8)  # a job that another one has started is told from an own one
 
     def __enter__(self) -> RemoteBoard:
         try:
@@ -82,7 +86,7 @@ class RemoteBoard:
             except LinkLostError as lost:
                 if isinstance(lost.__cause__, InputError):
                     raise lost.__cause__ from None
-                raise InputError(f"no connection to {self.address}: {lost}", "try it again") from lost
+                raise InputError(f"no connection to {self.address}: {str(lost) or 'it was closed'}", "try it again") from lost
             self.facts = self.ask("probe")
             self.root = str(self.facts["root"])
         except BaseException:
@@ -156,12 +160,25 @@ class RemoteBoard:
         return bytes(received)
 
     def persist(self, action: Callable[[], Answer]) -> Answer:
-        """Do ``action``; where the connection breaks, make it again and repeat."""
+        """Do ``action``; where the connection breaks, make it again and repeat.
+
+        Raises ``BackendError`` where the connection stands and what was started there is ended by a signal, again and again.
+        """
+        ended = 0
         while True:
+            began = time.monotonic()
             try:
                 return action()
             except LinkLostError as lost:
-                self.reconnect(lost)
+                if not self.link.stands():
+                    self.reconnect(lost)
+                    continue
+                ended = ended + 1 if time.monotonic() - began < STEADY_S else 1
+                if ended == MOST_ENDS:
+                    raise BackendError(
+                        f"{self.address} ended what this command started there {MOST_ENDS} times",
+                        "check its memory: dmesg there names what was killed",
+                    ) from lost
 
     def reconnect(self, lost: LinkLostError) -> None:
         """Make the connection again. Raises ``InputError`` after ``patience_s`` seconds."""

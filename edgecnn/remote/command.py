@@ -72,7 +72,7 @@ class RunningCommand:
             upload_file(board, each, file_folder(each), progress) if isinstance(each, Path) else each for each in command.words
         ]
         variables = {**runtime.variables, **command.variables, PROGRESS_VARIABLE: "lines", "PYTHONUNBUFFERED": "1"}
-        self._spec = JobSpec(words=[*runtime.words, *words], environment=variables, lease_s=lease_s)
+        self._spec = JobSpec(words=[*runtime.words, *words], environment=variables, lease_s=lease_s, resumes=True)
         # the same command of this user finds its run again, if this side was ended while it went on
         name = hashlib.sha256(dump_json([self._spec.words, sorted(variables.items())]).encode()).hexdigest()[:16]
         self.job = RemoteJob(board, f"{command.words[0]}-{name}")

@@ -27,7 +27,8 @@ Sink = Callable[[str, bytes], None]  # "stdout" or "stderr", and what was printe
 class JobSpec:
     """``words`` is the command, or ``verb`` one of the agent with ``request``; ``environment`` are further variables.
 
-    The job is ended ``lease_s`` seconds after this side was heard last, and killed ``grace_s`` seconds after it was asked to end.
+    The job is ended ``lease_s`` seconds after this side was heard last, and killed ``grace_s`` seconds after it was asked to end. Where it
+    ended by itself after this side was ended, one that ``resumes`` is taken up by the same command until ``lease_s`` seconds later.
     """
 
     words: Sequence[str] = ()
@@ -36,6 +37,7 @@ class JobSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     lease_s: float = LEASE_S
     grace_s: float = GRACE_S
+    resumes: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class RemoteJob:
             "request": {"root": self.board.root, **spec.request},
         }
         values |= {"environment": dict(spec.environment), "lease_s": spec.lease_s, "grace_s": spec.grace_s}
+        values |= {"session": self.board.session, "resumes": spec.resumes}
         return bool(self.board.ask("start", id=self.name, **values)["new"])
 
     def follow(self, sink: Sink, on_connected: Callable[[], None] = lambda: None) -> JobEnd:

@@ -24,6 +24,7 @@ from edgecnn.remote.ssh_errors import connection_error, may_pass
 SSH: Final = "EDGECNN_SSH"  # another command than ssh, such as "ssh -F FILE"
 LOST: Final = 255  # the exit code of ssh for its own failures
 CONNECT_S: Final = 15
+ENDED_WITHIN_S: Final = 2.0
 ALIVE_S, ALIVE_COUNT = 5, 3  # a link that is silent for 15 s is dead
 OPTIONS: Final = (
     "BatchMode=yes",
@@ -69,6 +70,14 @@ class Link:
     def is_up(self) -> bool:
         """Whether the master connection still stands, as far as this side knows."""
         return self._master is not None and self._master.poll() is None
+
+    def stands(self) -> bool:
+        """Whether it still stands after a command of it broke; where it is cut, its process needs a moment to end."""
+        if self._master is None:
+            return False
+        with suppress(subprocess.TimeoutExpired):
+            self._master.wait(ENDED_WITHIN_S)
+        return self.is_up
 
     def connect(self) -> None:
         """Make the master connection. Raises ``InputError``, or ``LinkLostError`` where a later attempt may succeed."""

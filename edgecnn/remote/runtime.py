@@ -27,6 +27,9 @@ MODULES_OF_EXTRA: Mapping[str, tuple[str, ...]] = {
 }
 EXTRA_OF_SUFFIX = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch"}
 
+# Ends of an installation that its own last line does not explain.
+ENDS = {"lost": "the board was restarted, or ran out of memory", "left alone": "this side was not heard for too long"}
+
 
 @dataclass(frozen=True)
 class BoardRuntime:
@@ -137,7 +140,8 @@ def _install(board: RemoteBoard, environment: str, wheels: list[Wheel], told: To
         if answer is not None:
             raise board.refusal(answer)
         lines = b"".join(said).decode(errors="replace").strip().splitlines()
-        raise BackendError(f"{board.address}: the installation failed: {lines[-1] if lines else end.why}", "try it again")
+        reason = ENDS.get(end.why) or (lines[-1] if lines else end.why)
+        raise BackendError(f"{board.address}: the installation failed: {reason}", "try it again")
 
 
 def refusal_in(said: bytes) -> dict[str, str] | None:

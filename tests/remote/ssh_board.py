@@ -24,9 +24,9 @@ cd "$HOME"
 exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 """
 SERVER = """ListenAddress 127.0.0.1:{port}
-HostKey {folder}/host_key
+HostKey "{folder}/host_key"
 PidFile none
-AuthorizedKeysFile {folder}/authorized_keys
+AuthorizedKeysFile "{folder}/authorized_keys"
 StrictModes no
 UsePAM no
 PasswordAuthentication no
@@ -34,13 +34,13 @@ KbdInteractiveAuthentication no
 PermitRootLogin yes
 PrintMotd no
 MaxStartups 100
-ForceCommand {folder}/enter
+ForceCommand "{folder}/enter"
 """
 CLIENT = """Host *
-  IdentityFile {folder}/user_key
+  IdentityFile "{folder}/user_key"
   IdentitiesOnly yes
   IdentityAgent none
-  UserKnownHostsFile {folder}/known_hosts
+  UserKnownHostsFile "{folder}/known_hosts"
   GlobalKnownHostsFile /dev/null
   UpdateHostKeys no
 """
@@ -78,7 +78,12 @@ class SshBoard:
     def write_wrapper(self, variables: dict[str, str], path: str = "") -> None:
         """What each session of the board begins with."""
         more = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        text = WRAPPER.format(home=self.home, path=path or f"{self.bin}:{os.environ['PATH']}", marker=self.marker, variables=more)
+        text = WRAPPER.format(
+            home=shlex.quote(str(self.home)),
+            path=shlex.quote(path or f"{self.bin}:{os.environ['PATH']}"),
+            marker=self.marker,
+            variables=more,
+        )
         (self.folder / "enter").write_text(text)
         (self.folder / "enter").chmod(0o755)
 
@@ -93,7 +98,7 @@ class SshBoard:
 
     @property
     def ssh(self) -> str:
-        return f"ssh -F {self.folder / 'ssh_config'}"
+        return f"ssh -F {shlex.quote(str(self.folder / 'ssh_config'))}"
 
     def cut(self) -> int:
         """Kill the server's processes of all connections, not the commands of the board; how many there were."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ from edgecnn.benchmarks.figures.relay import SlowLink
 from edgecnn.cli import main
 from edgecnn.cli.remote_options import forwarded_words
 from edgecnn.remote.agent_archive import agent_name
-from tests.remote.ssh_board import SshBoard
+from edgecnn.shipped import artifact
+from tests.remote.ssh_board import SSHD, SshBoard, python_path
 
 QUICK = ("--quick", "--clock", "model", "--threads", 1, "--remote-python", sys.executable)
 
@@ -65,14 +66,6 @@ def interrupt_in_the_task_clock(jobs: Path) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.fixture
-def heeds_interrupts() -> Iterator[None]:
-    """A shell starts background jobs with SIGINT ignored, and Python leaves it so."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("heeds_interrupts")
 def test_an_interrupt_keeps_what_is_complete_and_ends_the_run_there(ssh_board: SshBoard, tmp_path: Path) -> None:
     pressing = threading.Thread(target=interrupt_in_the_task_clock, args=(ssh_board.home / ".local/share/edgecnn/jobs",))
@@ -91,6 +84,25 @@ def test_an_interrupt_keeps_what_is_complete_and_ends_the_run_there(ssh_board: S
     assert "this record is partial" in found.stdout
     assert "bearing.onnx" in (tmp_path / "r.csv").read_text()
     assert ssh_board.wait_until_idle() == []
+
+
+def test_folders_with_spaces_and_umlauts_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "Gerät über der Tür"
+    here.mkdir()
+    if SSHD is None:
+        pytest.skip("no OpenSSH server: bash tests/install_peers.sh")
+    board = SshBoard(here / "Brett am Fenster", python_path())
+    try:
+        shutil.copy(artifact("bearing"), here / "Lager für Öl.onnx")
+        monkeypatch.chdir(here)
+        monkeypatch.setenv("EDGECNN_SSH", board.ssh)
+        found = benchmark("Lager für Öl.onnx", "--host", board.address, *QUICK, "--json", "Ergebnis für Öl.json")
+        assert found.exit_code == 0, found.output
+        document = json.loads((here / "Ergebnis für Öl.json").read_text())
+        assert document["files"][0]["name"] == "Lager für Öl.onnx"
+        assert board.wait_until_idle() == []
+    finally:
+        board.close()
 
 
 def test_a_board_that_fails_does_not_end_the_others(ssh_board: SshBoard) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.benchmarks.figures.relay import SlowLink
-from edgecnn.errors import InputError
+from edgecnn.errors import BackendError, InputError
 from edgecnn.remote.address import parse_address
 from edgecnn.remote.agent_archive import agent_archive, agent_name
 from edgecnn.remote.board import PLACE, RemoteBoard
@@ -63,14 +63,14 @@ def test_ssh_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal("door").startswith("no-such-ssh is not installed; install the OpenSSH client")
 
 
-def python_of_version(board: SshBoard, version: str) -> None:
-    """Every python3 of the board says that it is of this version."""
+def python_of_version(board: SshBoard, version: str, then: str = "exit 1") -> None:
+    """Every python3 of the board says that it is of this version; what it runs does ``then``."""
     folder = board.folder / f"python-{version}"
     folder.mkdir()
-    for name in ("cat", "uname", "sh", "mkdir", "mv", "test"):
+    for name in ("cat", "uname", "sh", "mkdir", "mv", "rm", "test", "wc"):
         (folder / name).symlink_to(subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip())
     if version:
-        (folder / "python3").write_text(f"#!/bin/sh\necho python3 {version}\nexit 1\n")
+        (folder / "python3").write_text(f"#!/bin/sh\n[ $1 = -c ] && echo python3 {version} && exit 0\n{then}\n")
         (folder / "python3").chmod(0o755)
     board.write_wrapper({}, path=str(folder))
 
@@ -84,6 +84,18 @@ def test_a_python_that_is_too_old(ssh_board: SshBoard) -> None:
 def test_a_board_without_python(ssh_board: SshBoard) -> None:
     python_of_version(ssh_board, "")
     assert "has no Python 3; install it there" in refusal(ssh_board.address)
+
+
+def test_a_board_that_kills_each_command_is_not_tried_for_ever(ssh_board: SshBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one without memory does; the connection itself stands."""
+    monkeypatch.setattr("edgecnn.remote.link.ENDED_WITHIN_S", 0.2)
+    python_of_version(ssh_board, "3.11", then="kill -9 $$")
+    with pytest.raises(BackendError) as raised, RemoteBoard(parse_address(ssh_board.address)):
+        pass
+    said = (
+        f"{ssh_board.address} ended what this command started there 3 times; check its memory: dmesg there names what was killed"
+    )
+    assert str(raised.value) == said
 
 
 def test_the_facts_of_the_board(board: RemoteBoard, ssh_board: SshBoard) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 import threading
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgecnn.errors import BackendError
+from edgecnn.json_text import dump_json
 from edgecnn.remote.board import RemoteBoard
 from edgecnn.remote.job import JobEnd, JobSpec, RemoteJob
 from tests.remote.ssh_board import SshBoard
@@ -89,6 +92,33 @@ def test_a_job_is_taken_up_again_by_its_name(connect: Callable[..., RemoteBoard]
     assert job.follow(seen).exit_code == 0
     assert seen.printed["stdout"] == b"line 0\nline 1\n"
     job.remove()
+
+
+def test_an_old_result_is_taken_up_only_where_it_is_meant_to_be(connect: Callable[..., RemoteBoard], tmp_path: Path) -> None:
+    """A job that ended after its client was gone: within its lease for one that resumes; else, and for other jobs, it is started anew."""
+    spec = JobSpec(words=python("import time; print(time.time_ns())"), resumes=True)
+    first = connect()
+    job = RemoteJob(first, "old")
+    assert job.start(spec)
+    assert job.follow(Seen()).exit_code == 0
+    assert not job.start(spec)  # asked again after a cut
+    folder = Path(first.root, "jobs", job.name)
+    first.link.close()
+
+    def starts(spec: JobSpec) -> bool:
+        later = RemoteJob(connect(), "old")
+        new = later.start(spec)
+        assert later.follow(Seen()) == JobEnd(0, "ended")
+        return new
+
+    assert not starts(spec)
+    past = time.time() - spec.lease_s - 60
+    os.utime(folder / "state.json", (past, past))
+    assert starts(spec)
+    assert starts(dataclasses.replace(spec, resumes=False))
+    (folder / "state.json").write_text(dump_json({"exit": 143, "why": "left alone"}))
+    assert starts(spec)
+    RemoteJob(connect(), "old").remove()
 
 
 @pytest.mark.parametrize("how", ["remove", "TERM", "lease"])

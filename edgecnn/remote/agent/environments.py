@@ -66,15 +66,11 @@ def install(request: dict[str, Any]) -> dict[str, Any]:
     root = root_of(request)
     folder = root / "envs" / request["environment"]
     wheels = [inside(root, name) for name in request["wheels"]]
-    try:
-        with _locked(folder):
-            if not _used(folder):
-                check_space(folder, sum(map(_unpacked_bytes, wheels)))
-                with _removed_after_failure(folder):
-                    _make(folder, wheels)
-    finally:
-        for wheel in wheels:
-            shutil.rmtree(wheel.parent, ignore_errors=True)
+    with _removed_at_the_end(wheels), _locked(folder):
+        if not _used(folder):
+            check_space(folder, sum(map(_unpacked_bytes, wheels)))
+            with _removed_after_failure(folder):
+                _make(folder, wheels)
     return {"environment": True}
 
 
@@ -82,16 +78,12 @@ def unpack(request: dict[str, Any]) -> dict[str, Any]:
     """Unpack edgecnn's wheel into the folder of its digest."""
     root = root_of(request)
     folder, wheel = root / "code" / request["code"], inside(root, request["wheel"])
-    if _used(folder):
-        return {"code": True}
-    try:
-        with _locked(folder):
+    with _removed_at_the_end([wheel]), _locked(folder):
+        if not _used(folder):  # asked again after a cut, the first call may have done it
             check_space(folder, _unpacked_bytes(wheel))
             with _removed_after_failure(folder), zipfile.ZipFile(wheel) as packed:
                 packed.extractall(folder)
                 write_json(folder / MARK, {"time": time.time()})
-    finally:
-        shutil.rmtree(wheel.parent, ignore_errors=True)
     return {"code": True}
 
 
@@ -155,6 +147,22 @@ def unpacked_bytes(packed: zipfile.ZipFile) -> int:
 def _unpacked_bytes(wheel: Path) -> int:
     with zipfile.ZipFile(wheel) as packed:
         return unpacked_bytes(packed)
+
+
+@contextlib.contextmanager
+def _removed_at_the_end(wheels: Sequence[Path]) -> Iterator[None]:
+    """Remove the packages after the installation, and after one that failed; one that was ended from outside is done again with them."""
+    try:
+        yield
+    except Exception:
+        _remove_folders(wheels)
+        raise
+    _remove_folders(wheels)
+
+
+def _remove_folders(wheels: Sequence[Path]) -> None:
+    for wheel in wheels:
+        shutil.rmtree(wheel.parent, ignore_errors=True)
 
 
 @contextlib.contextmanager

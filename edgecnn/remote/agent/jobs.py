@@ -17,23 +17,30 @@ from edgecnn.remote.agent.places import check_space, inside, made, root_of
 from edgecnn.remote.agent.tidy import tidy
 
 START_S = 20.0
+TIDY_S = 12.0
 
 
 def start(request: dict[str, Any]) -> dict[str, Any]:
-    """Start the job ``id``, unless it runs or has ended already; whether it is new.
+    """Start the job ``id``, unless it runs already, or has ended and is to be taken up; whether it is new.
 
     ``words`` is the command, or ``verb`` one of this archive with the request ``request``; ``environment`` are further variables. The
-    command starts in the job's folder ``out``.
+    command starts in the job's folder ``out``. A ``session`` asks twice where the connection was cut meanwhile; one that ``resumes``
+    takes up what ended after another session was gone, for as long as a job runs on alone.
     """
+    # one start at a time: the first may still go on where the connection was cut and made again
+    with Path(sys.argv[0]).open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return {"new": not _is_there(job_folder(request), request) and _started(request)}
+
+
+def _started(request: dict[str, Any]) -> bool:
     root, folder = root_of(request), job_folder(request)
-    if (folder / "spec.json").exists() and (is_alive(folder) or (folder / "state.json").exists()):
-        return {"new": False}
     tidy(root)
     check_space(root, 0)
     shutil.rmtree(folder, ignore_errors=True)
     made(folder / "out")
     folder.parent.chmod(0o700)  # variables of a job may be secrets
-    spec = {name: request[name] for name in ("words", "environment", "lease_s", "grace_s")}
+    spec = {name: request[name] for name in ("words", "environment", "lease_s", "grace_s", "session")}
     if request.get("verb"):
         write_json(folder / "request.json", request["request"])
         spec["words"] = [sys.executable, sys.argv[0], request["verb"], str(folder / "request.json")]
@@ -49,7 +56,23 @@ def start(request: dict[str, Any]) -> dict[str, Any]:
             text = (folder / "supervisor.log").read_text(errors="replace").strip().splitlines()
             raise BackendError(f"the job could not be started: {text[-1] if text else 'no message'}", "try again")
         time.sleep(0.02)
-    return {"new": True}
+    return True
+
+
+def _is_there(folder: Path, request: dict[str, Any]) -> bool:
+    """Whether the job runs, or ended as far as this session, or one that resumes it, has to know."""
+    spec = read_json(folder / "spec.json")
+    if spec is None:
+        return False
+    if is_alive(folder):
+        return True
+    ended = state(folder)
+    if ended is None:
+        return False
+    if spec.get("session") == request["session"]:
+        return True
+    age_s = time.time() - (folder / "state.json").stat().st_mtime
+    return bool(request["resumes"]) and ended["why"] == "ended" and age_s < spec["lease_s"]
 
 
 def stop(request: dict[str, Any]) -> dict[str, Any]:
@@ -63,9 +86,14 @@ def stop(request: dict[str, Any]) -> dict[str, Any]:
 def remove(request: dict[str, Any]) -> dict[str, Any]:
     """End the job if it still runs, and remove all that is left of it."""
     folder = job_folder(request)
-    until = time.monotonic() + START_S
-    while folder.is_dir() and is_alive(folder) and time.monotonic() < until:
-        write_json(folder / "stop.json", {"signal": "KILL"})
+    began = time.monotonic()
+    asked = ""
+    while folder.is_dir() and is_alive(folder) and (spent := time.monotonic() - began) < START_S:
+        # a verb of the agent removes what it has half done
+        signal = "TERM" if (folder / "request.json").exists() and spent < TIDY_S else "KILL"
+        if signal != asked:
+            write_json(folder / "stop.json", {"signal": signal})
+            asked = signal
         time.sleep(0.05)
     shutil.rmtree(folder, ignore_errors=True)
     return {"alive": folder.exists() and is_alive(folder)}

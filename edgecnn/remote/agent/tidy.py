@@ -1,4 +1,4 @@
-"""Removes what nobody has used for long: environments, code, model files, copies that were cut, runs that were left."""
+"""Removes what nobody has used for long: environments (also half-made ones), code, model files, cut copies, runs that were left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def tidy(root: Path) -> None:
     records = [read_json(path) or {} for path in root.glob("services/*/releases/*/release.json")]
     held = {record.get(name) for record in records for name in ("environment", "code")}
     for folder in [*root.glob("envs/*"), *root.glob("code/*")]:
-        if folder.name not in held and _age(folder / MARK) > UNUSED_S:
+        unused_s, most = (_age(folder / MARK), UNUSED_S) if (folder / MARK).exists() else (_age(folder), LEFT_S)
+        if folder.name not in held and unused_s > most:
             shutil.rmtree(folder, ignore_errors=True)
     for pattern, most in (("files/*", UNUSED_S), ("wheels/*", LEFT_S), ("jobs/*", LEFT_S)):
         for folder in root.glob(pattern):
