@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.remote_options import remote_options, remote_place
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def command(run: tuple[str, ...], rollback: bool, no_service: bool, seconds: flo
     if bool(run) == rollback:
         raise InputError("--rollback takes no FILE" if rollback else "the model file is not named", "see edgecnn deploy --help")
     asked = _deployment(place, run, service=not no_service, seconds=seconds, values=values)
-    done = (roll_back if rollback else deploy)(asked, lambda text: click.echo(text, err=True))
+    with interruptible("the deployment was interrupted, and nothing was switched", "deploy again") as progress:
+        done = (roll_back if rollback else deploy)(asked, progress.above)
     was = f", before it {done.previous}" if done.previous is not None else ""
     click.echo(f"{place.hosts[0]}: {asked.name} is version {done.number}{was}")
     if no_service:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgecnn.errors import BackendError, EdgeCnnError
+from edgecnn.errors import BackendError, EdgeCnnError, InputError
 from edgecnn.json_text import dump_json
 from edgecnn.remote.benchmark import RemotePlace
 from edgecnn.remote.board import RemoteBoard, Told
@@ -77,13 +77,20 @@ def roll_back(asked: Deployment, told: Told) -> Deployed:
 
 
 def activated(board: RemoteBoard, asked: Deployment, scope: str, port: int, number: int, *, new: bool) -> Deployed:
-    """Switch to a release on the board, in a job, so that a cut connection does not stop it half way."""
+    """Switch to a release on the board, in a job, so that a cut connection does not stop it half way.
+
+    Raises ``InputError`` after an interrupt; then the version before runs again.
+    """
     request: dict[str, Any] = {"service": asked.name, "number": number, "port": port, "seconds": asked.healthy_s, "new": new}
     request |= {"scope": scope if asked.service else "", "unit_name": _unit_name(asked.name)}
     said = bytearray()
-    with RemoteJob(board, f"activate-{asked.name}") as job:
-        job.start(JobSpec(verb="activate", request=request, lease_s=4 * asked.healthy_s + 300))
-        end = job.follow(lambda name, block: said.extend(block) if name == "stdout" else None)
+    try:
+        with RemoteJob(board, f"activate-{asked.name}-{number}") as job:
+            job.start(JobSpec(verb="activate", request=request, lease_s=4 * asked.healthy_s + 300))
+            end = job.follow(lambda name, block: said.extend(block) if name == "stdout" else None)
+    except KeyboardInterrupt:
+        how = _settle(board, asked) if board.link.is_up else "the next one lets the version before run again"
+        raise InputError(f"the deployment was interrupted; {how or 'nothing was switched'}", "deploy again") from None
     problem = refusal_in(bytes(said))
     if problem is not None:
         raise board.refusal(problem)
@@ -133,7 +140,7 @@ class _Release:
             there = [upload_file(board, word, folder) if isinstance(word, Path) else word for word in asked.words]
             board.ask("complete", service=asked.name, number=number, **self._texts(folder, there))
             self._selftest(there[0], draft["current"])
-        except EdgeCnnError:
+        except (EdgeCnnError, KeyboardInterrupt):
             if board.link.is_up:  # else the same command goes on with it
                 board.ask("discard", service=asked.name, number=number)
             raise

@@ -100,8 +100,8 @@ class Link:
         try:
             out, err = process.communicate(data if isinstance(data, bytes) else data.read())
         except BaseException:
-            process.kill()
-            process.wait()
+            with process:  # closes its pipes
+                process.kill()
             raise
         if process.returncode == LOST:
             raise LinkLostError(err.decode(errors="replace"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import sys
 import threading
@@ -124,6 +126,37 @@ def test_a_killed_switch_goes_back(service: SshBoard) -> None:
     assert releases(service) == ("releases/2", ["1", "2"])
     assert not (folder / PENDING).exists()
     assert health(port) == "ok"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("heeds_interrupts")
+@pytest.mark.parametrize("when", ["copied", "switched"])
+def test_an_interrupt_leaves_the_version_before(when: str, service: SshBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    first = deploy(service, "cups", "--source", "scene:cups?size=320x240", port=port)
+    assert first.exit_code == 0, first.output
+    folder = service.home / ".local/share/edgecnn/services" / NAME
+    sign = folder / ("releases/2/release.json" if when == "copied" else PENDING)
+
+    def press() -> None:
+        while not sign.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    ended = deploy(service, "cups", "--source", "scene:cups?size=320x240&seed=2", "--healthy-within", 60, port=port)
+    pressing.join()
+    assert ended.exit_code == 2, ended.output
+    said = {
+        "copied": "error: the deployment was interrupted, and nothing was switched; deploy again",
+        "switched": "error: the deployment was interrupted; version 2 was not confirmed as healthy: version 1 runs again; deploy again",
+    }
+    assert ended.stderr.splitlines()[-1] == said[when]
+    assert releases(service) == ("releases/1", ["1"])
+    assert not (folder / PENDING).exists()
+    assert health(port) == "ok"
+    assert not list((service.home / ".local/share/edgecnn/jobs").iterdir())
 
 
 def kill_while_switching(board: SshBoard) -> None:
