@@ -135,7 +135,8 @@ class ExportConfig:
     ``evaluate`` are dataset addresses (``edgecnn.data.address``) or ``scene:cups?...``. ``calibration`` sets the ranges of int8 with
     ``calibration_count`` images chosen by ``seed``; ``force_calibration`` allows fewer than 64 images and data that is not for
     training; ``strict`` stops at a problem in any dataset. Each file is verified on ``verify_count`` real images. ``evaluate`` compares the
-    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images. ``max_drop`` is the budget in points (hundredths) of
+    accuracy of each file with PyTorch's, on at most ``evaluate_limit`` images; ``allow_overlap`` accepts such that the model was trained or
+    calibrated on. ``max_drop`` is the budget in points (hundredths) of
     that accuracy, without ``evaluate`` of agreement with PyTorch: int8 leaves as few layers in float as it needs to stay within it.
     ``precisions`` may be ("auto",), which keeps the quickest file of each format that passes.
     ``graph`` is the input of the files.
@@ -157,6 +158,7 @@ class ExportConfig:
     verify_count: int = 16
     evaluate: str | None = None
     evaluate_limit: int | None = None
+    allow_overlap: bool = False
     max_drop: float | None = None
     accept: bool = False
     model_options: ModelOptions = field(default_factory=ModelOptions)

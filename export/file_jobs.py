@@ -12,6 +12,7 @@ from torch import nn
 from edgecnn.card import ModelCard, Precision
 from edgecnn.data import held_out_split, open_dataset
 from edgecnn.data.for_task import for_task
+from edgecnn.data.overlap import OverlapWatch
 from edgecnn.data.problems import check_strict
 from edgecnn.errors import EdgeCnnError
 from edgecnn.export.artifact import Artifact
@@ -58,7 +59,8 @@ def model_sources(config: ExportConfig, model: nn.Module, card: ModelCard, selec
 def _source(config: ExportConfig, model: nn.Module, card: ModelCard, selection: ImageSelection, kind: Precision) -> ModelSource:
     prepared = prepare(model, card, kind, config.graph)
     evidence = evidence_of(prepared, selection.real, selection.source)
-    accuracy = _accuracy(config, prepared)
+    made_from = card.replace(calibration=selection.calibration.record()) if selection.calibration else card
+    accuracy = _accuracy(config, prepared, made_from)
     labelled = accuracy is not None and config.max_drop is not None
     return ModelSource(prepared, dataclasses.replace(evidence, labelled=labelled), accuracy)
 
@@ -145,7 +147,8 @@ def _export_quickest(job: FileJob, format: str, note: Note) -> Artifact:
     return dataclasses.replace(kept, path=out / kept.path.name, notes=f"{notes}\n")
 
 
-def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
+def _accuracy(config: ExportConfig, prepared: PreparedModel, card: ModelCard) -> Accuracy | None:
+    """PyTorch's accuracy on the images of --evaluate; ``card`` says on which images the model was trained and is calibrated."""
     if config.evaluate is None:
         return None
     find(prepared.reference.card.task).check_measure()
@@ -154,6 +157,8 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel) -> Accuracy | None:
     if config.strict:
         check_strict(dataset)
     allowed = None if config.max_drop is None else config.max_drop / 100
-    accuracy = Accuracy(prepared.reference, for_task(dataset, prepared.card), allowed)
+    watch = OverlapWatch({card.name: card}, for_task(dataset, prepared.card), allowed=config.allow_overlap)
+    accuracy = Accuracy(prepared.reference, watch.dataset, allowed)
     _ = accuracy.pytorch  # measured once, here, before the formats part
+    accuracy.overlap = watch.finish()
     return accuracy

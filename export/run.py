@@ -78,6 +78,8 @@ def _exported(
     for line in _warnings(config, model, selection):
         warn(f"warning: {line}")
     sources = model_sources(config, model, card, selection)
+    for line in dict.fromkeys(line for one in sources.values() if one.accuracy for line in one.accuracy.overlap.notes):
+        warn(f"warning: {line}")
     files = _FileLog(config, card, report)
     with staging_folder(config.out) as draft:
         checked = None if gate is None else dataclasses.replace(gate, folder=gate_folder(draft))

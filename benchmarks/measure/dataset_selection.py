@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, held_out_split, open_dataset
 from edgecnn.data.address import shown_address
 from edgecnn.data.for_task import for_task
+from edgecnn.data.overlap import OverlapWatch
 from edgecnn.data.problems import check_strict
 from edgecnn.data.relabel import match_classes
 from edgecnn.errors import InputError
@@ -23,7 +25,7 @@ class DatasetSelection:
     ``split``: None for the test split, else the validation split, else all images. ``limit``: maximum number of images.
     ``every``: use only every N-th image, by file name. ``renames``: "a=b,...", for classes of dataset and model. ``merge``: one
     name for all classes of the dataset. ``labels``: class names of a dataset whose files have none. ``strict``: opening it raises
-    ``InputError`` for any problem in its files.
+    ``InputError`` for any problem in its files. ``allow_overlap``: images that a model was trained or calibrated on are measured, too.
     Raises ``ValueError`` where ``limit`` or ``every`` is below 1.
     """
 
@@ -35,6 +37,7 @@ class DatasetSelection:
     labels: str | None = None
     every: int = 1
     strict: bool = False
+    allow_overlap: bool = False
 
     def __post_init__(self) -> None:
         if (self.limit is not None and self.limit < 1) or self.every < 1:
@@ -58,6 +61,10 @@ class DatasetSelection:
         Raises ``InputError`` where none matches.
         """
         return match_classes(for_task(dataset, card), card.labels, self.renames, self.merge)
+
+    def watch(self, dataset: Dataset, cards: Mapping[str, ModelCard]) -> OverlapWatch:
+        """Compares the images with those that the models were made from (by the name of their file) while they are read."""
+        return OverlapWatch(cards, dataset, allowed=self.allow_overlap)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise errors of an accuracy measurement of a model with ``card`` before a long measurement starts."""

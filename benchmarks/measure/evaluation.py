@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import measured_digest
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset, Problem
+from edgecnn.data.overlap import Overlap, OverlapWatch
 from edgecnn.data.recognition import report_lines
 from edgecnn.engine_device import CPU, Device, parse_device
 from edgecnn.integrity.signature import require_signature
@@ -66,6 +68,8 @@ class Evaluation:
     image_count: int
     problems: tuple[Problem, ...]
     score: Score
+    overlap: Overlap = field(default_factory=Overlap)
+    digest: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document of `edgecnn evaluate --json`; benchmarks/README.md documents its fields."""
@@ -75,6 +79,7 @@ class Evaluation:
             "file": str(self.file),
             "format": self.format,
             "precision": self.precision,
+            "digest": self.digest,
             "device": str(self.device),
             "decode": {"name": self.decoder, "options": dict(self.decoder_options)},
             "dataset": {
@@ -83,6 +88,7 @@ class Evaluation:
                 "image_count": self.image_count,
                 "problems": [dataclasses.asdict(problem) for problem in self.problems],
             },
+            "overlap": self.overlap.to_document(),
             "score": self.score.to_dict(),
         }
 
@@ -101,7 +107,7 @@ class OpenedModel:
     """A model file that is loaded with a dataset that fits it.
 
     ``opened`` is the dataset as it was read, ``dataset`` has the classes that are measured, ``classes`` maps the model's to those.
-    ``warnings`` say why the results of the file can't be right.
+    ``warnings`` say why the results of the file can't be right. ``overlap`` compares the images of ``dataset`` with those of the training.
     """
 
     predictor: Predictor
@@ -109,6 +115,7 @@ class OpenedModel:
     dataset: Dataset
     classes: ClassMap
     warnings: tuple[str, ...]
+    overlap: OverlapWatch
 
     @property
     def card(self) -> ModelCard:
@@ -135,7 +142,8 @@ def opened_model(config: EvaluationConfig, report: Progress = no_progress) -> It
         for warning in warnings:
             report(f"warning: {warning}")
         dataset, classes = config.data.match_classes(opened, card)
-        yield OpenedModel(predictor, opened, dataset, classes, warnings)
+        overlap = config.data.watch(dataset, {config.file.name: card})
+        yield OpenedModel(predictor, opened, overlap.dataset, classes, warnings, overlap)
 
 
 def evaluate_file(
@@ -150,21 +158,35 @@ def evaluate_file(
 
     ``report`` gets lines about problems of the dataset before the measurement, ``progress`` (done, total) after each image.
     ``predicted`` gives what the same file says elsewhere; None: it runs here. ``watch`` may look at the outcomes as they come.
-    Raises what loading the file and opening the dataset raise, and ``InputError`` where they do not fit together.
+    Raises what loading the file and opening the dataset raise, ``InputError`` where they do not fit together, and ``OverlapError`` for
+    images that the model was trained or calibrated on.
     """
     with opened_model(config, report) as model:
+        if predicted is not None:
+            model.overlap.compare()  # others read the images
         found: Outcomes = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
         found = found if watch is None else watch(model, found)
-        return evaluate_opened(config, model, found, progress=progress)
+        return evaluate_opened(config, model, found, progress=progress, is_read_here=predicted is None)
 
 
 def evaluate_opened(
-    config: EvaluationConfig, model: OpenedModel, found: Outcomes, *, progress: Callable[[int, int], None] | None = None
+    config: EvaluationConfig,
+    model: OpenedModel,
+    found: Outcomes,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    is_read_here: bool = True,
 ) -> Evaluation:
-    """The accuracy of what the file of ``config``, opened as ``model``, says of the samples of its dataset."""
+    """The accuracy of what the file of ``config``, opened as ``model``, says of the samples of its dataset.
+
+    ``is_read_here``: not where others read the images. Raises ``OverlapError``.
+    """
     card, opened = model.card, model.opened
     score = score_outcomes(found, model.dataset, classes=model.classes, progress=progress, strict=config.data.strict)
-    score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *model.warnings))
+    if is_read_here:
+        model.overlap.compare(None)  # those of parts that were kept
+    overlap = model.overlap.finish()
+    score = dataclasses.replace(score, notes=(*score.notes, *_graph_note(card), *model.warnings, *overlap.notes))
     # those of the trial for warnings, and those of images
     not_finite = model.predictor.monitor.not_finite + found.not_finite
     if not_finite:
@@ -182,6 +204,8 @@ def evaluate_opened(
         image_count=len(opened),
         problems=tuple(opened.problems),
         score=score,
+        overlap=overlap,
+        digest=measured_digest(artifact(config.file), card),
     )
 
 

@@ -214,3 +214,8 @@ def sha256_of(path: Path) -> str:
     for part in model_files(path):
         found.update(part.read_bytes())
     return found.hexdigest()
+
+
+def measured_digest(path: Path, card: ModelCard) -> str:
+    """By what a result names its file: SHA-256 of graph and weights, which a new text in the card does not change; else of the file."""
+    return card.graph_sha256 or sha256_of(path)

@@ -73,6 +73,7 @@ def _file(record: Record, own: FileRecord) -> dict[str, Any]:
         "task": own.card.task,
         "input_size": list(own.card.preprocess.size),
         "sha256": own.sha256,
+        "graph_sha256": own.card.graph_sha256 or None,
         "size_bytes": own.size_bytes,
         "peak_memory_mib": own.memory_mib,
         "cold_start": {**dataclasses.asdict(own.cold_start), "total_ms": own.cold_start.total_ms},

@@ -40,6 +40,7 @@ COMMANDS = {
     "sign": "Sign a model file with an Ed25519 key, or make a key.",
     "verify": "Check the signature of a model file.",
     "info": "Print the card, tensors and metadata of a model file.",
+    "model-card": "Write the model card that people read, of the file, its measurements and what people state.",
 }
 
 

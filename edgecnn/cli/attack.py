@@ -9,7 +9,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.interruptible import interruptible
-from edgecnn.cli.options import ModelFile, dataset_options, model_options, split_names
+from edgecnn.cli.options import ALLOW_OVERLAP, ModelFile, dataset_options, model_options, split_names
 from edgecnn.json_text import dump_json
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def parse_strengths(_context: click.Context, _option: click.Parameter, value: st
         ("--data-labels",),
         {"metavar": "NAMES", "help": "Class names of a dataset whose files have none: a,b,c or a file."},
     ),
+    ALLOW_OVERLAP,
 )
 @optgroup.group("Attack")
 @optgroup.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.cli.options import ALLOW_OVERLAP, ModelFile, dataset_options, model_options
 from edgecnn.cli.ray_options import ray_options, take_cluster
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
@@ -52,6 +52,7 @@ files are read that can be read in several ways.
         {"type": click.IntRange(1), "default": 1, "metavar": "N", "help": "Use every N-th image, sorted by file name."},
     ),
     (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
+    ALLOW_OVERLAP,
     (
         ("--group-by",),
         {

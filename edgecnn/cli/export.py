@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.options import ALLOW_OVERLAP
 from edgecnn.cli.source_options import model_source, source_options, split_list
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def parse_batch(value: str) -> int:
     "--accept", is_flag=True, help="Keep files that are out of tolerance; info, run and selftest tell the deviation."
 )
 @optgroup.option("--evaluate-limit", type=click.IntRange(1), help="Evaluate on at most N images.")
+@optgroup.option(*ALLOW_OVERLAP[0], **ALLOW_OVERLAP[1])
 @optgroup.option(
     "--policy",
     type=click.Path(path_type=Path),

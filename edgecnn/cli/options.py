@@ -118,6 +118,13 @@ PSEUDO_OPTIONS: Options = (
         },
     ),
 )
+ALLOW_OVERLAP: Option = (
+    ("--allow-overlap",),
+    {
+        "is_flag": True,
+        "help": "Measure on images that the model was trained or calibrated on, too; the results say so.  [default: refused]",
+    },
+)
 DATASET_OPTIONS: Options = (
     DATA_FORMAT,
     (("--split",), {"help": "Split of the dataset.  [default: test, else val, else all images]"}),
@@ -169,13 +176,14 @@ def card_options(values: dict[str, Any]) -> CardOptions:
 def dataset_options(*own: Option) -> Callable[[Command], Command]:
     """Add the options ``own`` and --data-format, --split, --limit, --map and --merge to a command, under the heading Dataset.
 
-    The command gets the last four as ``selection``, by the names of ``DatasetSelection``.
+    The command gets the last four, and ``ALLOW_OVERLAP`` if it is among its own, as ``selection``, by the names of ``DatasetSelection``.
     """
 
     def decorate(function: Command) -> Command:
         @functools.wraps(function)
         def collected(**values: Any) -> Any:
-            selection = {name: values.pop(name) for name in ("split", "limit", "renames", "merge")}
+            names = ("split", "limit", "renames", "merge", "allow_overlap")
+            selection = {name: values.pop(name) for name in names if name in values}
             values["data"] = with_format(values["data"], values.pop("data_format"))
             return function(selection=selection, **values)
 

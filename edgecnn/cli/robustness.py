@@ -10,7 +10,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.interruptible import interruptible
-from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.cli.options import ALLOW_OVERLAP, ModelFile, dataset_options, model_options
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
@@ -27,6 +27,7 @@ INTERRUPTED = 130  # exit code after SIGINT, as shells have it
     ),
     (("--data-labels",), {"metavar": "NAMES", "help": "Class names of a dataset whose files have none: a,b,c or a file."}),
     (("--strict",), {"is_flag": True, "help": "Stop at any problem in the dataset."}),
+    ALLOW_OVERLAP,
 )
 @model_options
 @optgroup.group("Transformations")

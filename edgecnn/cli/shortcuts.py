@@ -9,7 +9,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.interruptible import interruptible
-from edgecnn.cli.options import ModelFile, dataset_options, model_options
+from edgecnn.cli.options import ALLOW_OVERLAP, ModelFile, dataset_options, model_options
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @dataset_options(
     (("--data",), {"required": True, "metavar": "ADDRESS", "help": "Dataset with classes or boxes, as for `edgecnn evaluate`."}),
     (("--data-labels",), {"metavar": "NAMES", "help": "Class names of a dataset whose files have none: a,b,c or a file."}),
+    ALLOW_OVERLAP,
 )
 @optgroup.group("Search")
 @optgroup.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Images that are changed, at random.")

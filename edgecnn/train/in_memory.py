@@ -21,6 +21,7 @@ from edgecnn.data.problems import check_strict, problem_lines, to_stderr
 from edgecnn.errors import InputError
 from edgecnn.geometry import mask_to_input, points_to_input
 from edgecnn.preprocess import resize_into
+from edgecnn.reference_profile.content_hash import content_hash
 from edgecnn.tasks import find
 from edgecnn.train.prefetch import can_fork
 from edgecnn.types import Float32, Image, Int64
@@ -33,7 +34,8 @@ class InMemoryImages:
     """``images`` (n, h, w, c) uint8 in the card's color order, with ``labels`` (n,) int64, ``boxes``, or ``values`` (n,) float32.
 
     ``labelled`` (n, C) bool: whether a class is labelled in an image. ``masks`` are (h, w) uint8, ``points`` (objects, K, 3) float32
-    those of ``boxes``. ``label_sets`` (n, C) bool: the labels of each image, where it has any number.
+    those of ``boxes``. ``label_sets`` (n, C) bool: the labels of each image, where it has any number. ``contents`` are the content
+    hashes of the images as they were read.
     """
 
     images: Image
@@ -44,6 +46,7 @@ class InMemoryImages:
     label_sets: NDArray[np.bool_]
     masks: tuple[Image, ...] = ()
     points: tuple[Float32, ...] = ()
+    contents: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -62,6 +65,7 @@ class LoadedTarget:
     problem: Problem | None = None
     mask: Image | None = None
     points: Float32 | None = None
+    content: int = 0
 
 
 def load(
@@ -118,6 +122,7 @@ def _pixels(images: Image, truths: Sequence[LoadedTarget], classes: int) -> InMe
         label_sets,
         tuple(truth.mask for truth in truths if truth.mask is not None),
         tuple(truth.points for truth in truths if truth.points is not None),
+        tuple(truth.content for truth in truths),
     )
 
 
@@ -141,7 +146,8 @@ class _Jobs:
         """Read image ``index`` into its row of ``images``, and give its ground truth."""
         sample = self._sample(index)
         try:
-            place = resize_into(sample.read(), self.preprocess, self.images[index])
+            image = sample.read()
+            place = resize_into(image, self.preprocess, self.images[index])
             mask = None if sample.mask is None else mask_to_input(sample.mask(), place, self.preprocess.size)
         except InputError as error:
             reason = error.reason if isinstance(error, ImageError) else error.problem
@@ -153,7 +159,15 @@ class _Jobs:
             boxes = Boxes(place.to_input(boxes.xyxy).astype(np.float32), boxes.class_id, None, boxes.crowd)
         points = None if sample.points is None else points_to_input(sample.points, place)
         return LoadedTarget(
-            index, int(label), value, boxes, sample.unlabelled, labels=sample.labels or frozenset(), mask=mask, points=points
+            index,
+            int(label),
+            value,
+            boxes,
+            sample.unlabelled,
+            labels=sample.labels or frozenset(),
+            mask=mask,
+            points=points,
+            content=content_hash(image),
         )
 
     def _sample(self, index: int) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,13 +34,17 @@ REDRAW_S = 20.0  # between two drawings of the curves: a plot takes as long as a
 
 @dataclass(slots=True)
 class TrainRecorder:
-    """Evaluates the averaged weights of a training run, and writes its files into ``config.out``."""
+    """Evaluates the averaged weights of a training run, and writes its files into ``config.out``.
+
+    ``seen`` is what the card says of the training images, by which an evaluation knows them again.
+    """
 
     config: TrainConfig
     card: ModelCard
     data: TrainingData
     say: Callable[[str], None]
     hooks: TrainHooks = field(default_factory=TrainHooks)
+    seen: Mapping[str, Any] = field(default_factory=dict)
     _epoch_started: float = field(default_factory=time.perf_counter)
     _drawn: float = field(default_factory=time.perf_counter)
     _profile: dict[str, Any] = field(default_factory=dict)
@@ -125,6 +129,7 @@ class TrainRecorder:
             "seconds": round(sum(row.get("seconds", 0.0) for row in history), 1),
             "history": [{key: round(value, 6) for key, value in row.items()} for row in history],
             "scores": scores,
+            **self.seen,
             **self._profile,
             **self.hooks.record,
             **provenance.versions(),

@@ -20,6 +20,7 @@ from edgecnn.models import create
 from edgecnn.models.heads import HeadKind
 from edgecnn.models.new_card import new_card
 from edgecnn.models.registry import defaults, task_of
+from edgecnn.reference_profile.seen_images import TRAINING, earlier_records, seen_record
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.train import batch_memory, hardware, transfer
@@ -31,7 +32,7 @@ from edgecnn.train.device_batches import device_batches
 from edgecnn.train.distributed import ProcessGroup, join_group
 from edgecnn.train.engine import Engine
 from edgecnn.train.hooks import TrainHooks
-from edgecnn.train.in_memory import load
+from edgecnn.train.in_memory import InMemoryImages, load
 from edgecnn.train.objectives import trained
 from edgecnn.train.recorder import CHECKPOINT, TrainRecorder
 from edgecnn.train.state import STATE
@@ -84,7 +85,7 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     if config.resume:
         engine.resume(config.out)
         say(f"resumed after epoch {engine.epoch} of {config.epochs}")
-    recorder = TrainRecorder(config, card, data, say, hooks)
+    recorder = TrainRecorder(config, card, data, say, hooks, _seen(data, images, hooks, reused))
     reused.frozen.at(engine.epoch)
 
     def after_epoch(average: nn.Module, history: list[dict[str, float]]) -> dict[str, float]:
@@ -100,6 +101,13 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
         recorder.finish(engine.average.model, engine.history)
     group.wait()
     return config.out / CHECKPOINT
+
+
+def _seen(data: TrainingData, images: InMemoryImages, hooks: TrainHooks, reused: transfer.Transfer) -> dict[str, Any]:
+    """What the card says of the training images, and of those that the weights at the start come from."""
+    before = [hooks.initial[1]] if hooks.initial else [] if reused.reused is None else [reused.reused.card]
+    names = ", ".join(dict.fromkeys(dataset.name for dataset in data.train))
+    return seen_record(TRAINING, names, images.contents, earlier_records(before))
 
 
 def _task(config: TrainConfig) -> TaskName:

@@ -12,6 +12,8 @@ from edgecnn.card import ModelCard
 from edgecnn.data.calibration import MINIMUM
 from edgecnn.errors import InputError
 from edgecnn.preprocess import preparer
+from edgecnn.reference_profile.content_hash import content_hash
+from edgecnn.reference_profile.seen_images import CALIBRATION, seen_record
 from edgecnn.types import Image, Tensors
 
 
@@ -36,7 +38,8 @@ class Calibration:
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card."""
-        return {"dataset": self.dataset, "count": len(self.images), **self.details}
+        seen = seen_record(CALIBRATION, self.dataset, map(content_hash, self.images))
+        return {"dataset": self.dataset, "count": len(self.images), **self.details, **seen}
 
     def feeds(self, card: ModelCard) -> list[Tensors]:
         """One feed per image, or per batch of images for a file with a batch, preprocessed by the artifact's ``card``."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
+from edgecnn.data.overlap import Overlap
 from edgecnn.export.verify.reference import Reference
 from edgecnn.metrics import Score
 from edgecnn.metrics.score import points
@@ -30,6 +31,7 @@ class AccuracyDrop:
     pytorch: float
     artifact: float
     allowed: float
+    overlap: Overlap = field(default_factory=Overlap)
 
     @property
     def violation(self) -> str:
@@ -43,16 +45,19 @@ class AccuracyDrop:
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card."""
-        return dataclasses.asdict(self)
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "overlap"}
+        return {**values, "overlap": self.overlap.to_document()} if self.overlap.notes else values
 
 
 class Accuracy:
     """Measures artifacts of one model on one dataset; PyTorch is measured once, on first use.
 
-    ``allowed`` is how much an artifact may lose, as a fraction of 1; None for what is usual for the task.
+    ``allowed`` is how much an artifact may lose, as a fraction of 1; None for what is usual for the task. ``overlap`` is what the dataset
+    shares with the data of the model.
     """
 
     def __init__(self, reference: Reference, dataset: Dataset, allowed: float | None = None) -> None:
+        self.overlap = Overlap()
         # the same thresholds for both sides; the card may have higher ones, which would cut off the precision-recall curve
         self._reference = reference.measured_with(EVALUATION)
         self._dataset, self._allowed = dataset, allowed
@@ -71,7 +76,9 @@ class Accuracy:
             score = self._evaluate(predictor, predictor.card)
         before = self.pytorch
         allowed = find(score.task).allowed_drop if self._allowed is None else self._allowed
-        return AccuracyDrop(self._dataset.name, score.n, score.primary_title, before.primary, score.primary, allowed)
+        return AccuracyDrop(
+            self._dataset.name, score.n, score.primary_title, before.primary, score.primary, allowed, self.overlap
+        )
 
     def _evaluate(self, predict: Any, card: ModelCard) -> Score:
         return evaluate(predict, self._dataset, classes=find(card.task).match_labels(card.labels, self._dataset.labels))

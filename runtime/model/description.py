@@ -14,6 +14,7 @@ from edgecnn.errors import ArtifactError, InputError
 from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.integrity.sections import PREFIX
 from edgecnn.reference_profile.profile import PROFILE_KEY, profile_of
+from edgecnn.reference_profile.seen_images import SEEN_KEY, seen_images
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
@@ -22,6 +23,7 @@ from edgecnn.types import TensorSpec
 
 SHOWN_LABELS = 12
 SHOWN_CHARACTERS = 100
+_OWN_ROWS = (PROFILE_KEY, SEEN_KEY, CHECK_KEY)  # of the record of the calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +124,9 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("image", "" if pre.tensors else f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
         ("decoder", " ".join([card.decode.name, _options(card.decode.options)]).strip()),
         ("precision", card.precision),
-        ("calibration", _options({key: value for key, value in card.calibration.items() if key not in (PROFILE_KEY, CHECK_KEY)})),
+        ("calibration", _options({key: value for key, value in card.calibration.items() if key not in _OWN_ROWS})),
         ("profile", _profile(card)),
+        ("seen", _seen(card)),
         ("check", check_words(card.calibration)),
         ("model", _options(card.model)),
         ("weights", f"sha256 {card.sha256[:16]}" if card.sha256 else ""),
@@ -153,6 +156,15 @@ def _profile(card: ModelCard) -> str:
     except ArtifactError as error:
         return error.problem
     return "" if profile is None else f"{profile.images:,} images of {profile.source} ({profile.data}), for --drift"
+
+
+def _seen(card: ModelCard) -> str:
+    """The images by which an evaluation on them is refused."""
+    try:
+        found = seen_images(card, "the card")
+    except ArtifactError as error:
+        return error.problem
+    return ", ".join(f"{one.images:,} images of {one.part} ({one.data})" for one in found)
 
 
 def _labels(labels: Sequence[str]) -> str:

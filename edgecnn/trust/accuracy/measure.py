@@ -88,8 +88,10 @@ def evaluate_in_detail(
             done = measure_in_detail(config, model, kept, seed=seed, progress=progress)
             kept.done()
             return done
-        found: Outcomes = Local(model.predictor, model.dataset) if predicted is None else predicted(model.dataset)
-        return measure_in_detail(config, model, found, seed=seed, progress=progress)
+        if predicted is None:
+            return measure_in_detail(config, model, Local(model.predictor, model.dataset), seed=seed, progress=progress)
+        model.overlap.compare()  # others read the images
+        return measure_in_detail(config, model, predicted(model.dataset), seed=seed, progress=progress, is_read_here=False)
 
 
 def measure_in_detail(
@@ -99,10 +101,11 @@ def measure_in_detail(
     *,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    is_read_here: bool = True,
 ) -> DetailedEvaluation:
     """The same of ``found``, what the file of ``config``, opened as ``model``, says of the samples of its dataset."""
     collector = _collector(model.dataset)
-    evaluation = evaluate_opened(config, model, _Watched(model, found, collector), progress=progress)
+    evaluation = evaluate_opened(config, model, _Watched(model, found, collector), progress=progress, is_read_here=is_read_here)
     score = evaluation.score
     detail: AccuracyDetail | None = None
     if isinstance(collector, LabelCollector):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgecnn.data.overlap import Overlap
 from edgecnn.types import Image
 
 SCHEMA, VERSION = "edgecnn.attack", 1
@@ -61,6 +62,7 @@ class AttackedFile:
     name: str
     format: str
     precision: str
+    digest: str = ""
     levels: tuple[AttackLevel, ...]
     certified: CertifiedCurve | None = None
     agreement: float | None = None
@@ -107,6 +109,7 @@ class AttackReport:
     warnings: tuple[str, ...]
     left_out: tuple[str, ...]
     pictures: tuple[tuple[str, str, tuple[AttackPicture, ...]], ...] = ()
+    overlap: Overlap = field(default_factory=Overlap)
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document of `edgecnn attack --json`; docs/trust.md describes its fields."""
@@ -114,6 +117,7 @@ class AttackReport:
             "schema": SCHEMA,
             "version": VERSION,
             "dataset": {"name": self.dataset, "split": self.split, "image_count": self.images, "left_out": list(self.left_out)},
+            "overlap": self.overlap.to_document(),
             "metric": self.metric,
             "methods": list(self.methods),
             "strengths_grey_levels": list(self.strengths),
@@ -131,6 +135,7 @@ def _file(one: AttackedFile) -> dict[str, Any]:
         "name": one.name,
         "format": one.format,
         "precision": one.precision,
+        "digest": one.digest,
         "agreement_with_gradients": one.agreement,
         "levels": [
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from time import monotonic
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
-from edgecnn.benchmarks.measure.record import display_names, other_weights
+from edgecnn.benchmarks.measure.record import display_names, measured_digest, other_weights
 from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
 from edgecnn.engine_device import CPU, Device, parse_device
@@ -120,7 +121,9 @@ def run_attack(
             check_task(predictor.card, name)
         check_cards([(name, predictor.card) for name, predictor in zip(names, predictors, strict=True)])
         find(card.task).check_measure()
-        dataset, models = _with_data(config, names, predictors, report)
+        opened, models = _with_data(config, names, predictors, report)
+        overlap = config.data.watch(opened, {name: own.card for name, own in zip(names, predictors, strict=True)})
+        dataset = overlap.dataset
         source = names[paths.index(config.source)] if config.source else ""
         _tell_other_weights(source, names, predictors, report)
         shared: dict[str, Attacker] = {NOISE: NoiseControl(config.seed)}
@@ -133,6 +136,7 @@ def run_attack(
         work = _Work(config, methods, source, models, shared, own, PictureBook(config.pictures, card, config.strengths))
         left_out: list[str] = []
         targets = work.attack(dataset, left_out, progress)
+        shared_images = overlap.finish()
         measured = tuple(
             work.measured(model, path, dataset, targets, progress) for model, path in zip(models, paths, strict=True)
         )
@@ -148,9 +152,10 @@ def run_attack(
         queries=config.queries,
         seed=config.seed,
         files=measured,
-        warnings=findings(measured, source),
+        warnings=(*findings(measured, source), *shared_images.notes),
         left_out=tuple(left_out),
         pictures=work.book.pages(),
+        overlap=shared_images,
     )
 
 
@@ -183,7 +188,7 @@ def _all_of(data: DatasetSelection) -> DatasetSelection:
     """The selection without its limit: folders are sorted by class, so the first images would be of one class."""
     if data.uri.startswith("scene:"):
         return data
-    return DatasetSelection(data.uri, data.split, None, data.renames, data.merge, data.labels, data.every, data.strict)
+    return dataclasses.replace(data, limit=None)
 
 
 def _tell_other_weights(source: str, names: Sequence[str], predictors: Sequence[Predictor], report: Progress) -> None:
@@ -268,6 +273,7 @@ class _Work:
             name=model.name,
             format=file_format(path),
             precision=model.card.precision,
+            digest=measured_digest(path, model.card),
             levels=tuple(model.level(method, eps, dataset, targets) for method, eps in model.answers),
             certified=smoothed,
             agreement=self._agreement(model),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +12,12 @@ import numpy as np
 
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, OpenedModel, opened_model
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import measured_digest
+from edgecnn.data.overlap import Overlap
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
 from edgecnn.runtime.backends import file_format
+from edgecnn.shipped import artifact
 from edgecnn.trust.colours import COLOURS
 from edgecnn.trust.groups.collector import GroupCollector
 from edgecnn.trust.groups.columns import column_values
@@ -90,6 +93,8 @@ class GroupEvaluation:
     images: int
     unreadable: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    overlap: Overlap = field(default_factory=Overlap)
+    digest: str = ""
 
     @property
     def things(self) -> int:
@@ -108,7 +113,9 @@ class GroupEvaluation:
             "version": VERSION,
             "file": self.file,
             "format": self.format,
+            "digest": self.digest,
             "dataset": {"name": self.dataset, "image_count": self.images, "unreadable": list(self.unreadable)},
+            "overlap": self.overlap.to_document(),
             "task": self.task,
             "group_by": self.key.title,
             "overall": {"rate": self.overall, "interval": _ends(self.overall_interval), "things": self.things},
@@ -153,7 +160,7 @@ def evaluate_groups(
 def group_result(
     config: EvaluationConfig, collector: GroupCollector, model: OpenedModel, seed: int, unreadable: tuple[str, ...]
 ) -> GroupEvaluation:
-    """The groups of what was collected; raises ``InputError`` where no image shows anything."""
+    """The groups of what was collected; raises ``InputError`` where no image shows anything, and ``OverlapError``."""
     key, things, named, dataset = collector.key, collector.things, collector.named, model.dataset
     if not things.image:
         raise InputError("no image of the dataset shows anything that is labelled", "name another dataset")
@@ -166,6 +173,8 @@ def group_result(
     enough = [one for one in scores if one.things >= FEW_THINGS]
     gap, interval = (enough[-1].rate - enough[0].rate, _gap_interval(counts, enough, seed)) if len(enough) > 1 else (0.0, None)
     total = np.bincount(things.truth, minlength=len(dataset.labels))
+    overlap = model.overlap.finish()
+    unread = (f"images that could not be read are left out ({len(unreadable)}): {unreadable[0]}",) if unreadable else ()
     return GroupEvaluation(
         file=config.file.name,
         format=file_format(config.file),
@@ -181,7 +190,9 @@ def group_result(
         never_named=tuple((dataset.labels[index], int(total[index])) for index in np.flatnonzero(total) if not named[int(index)]),
         images=count,
         unreadable=unreadable,
-        notes=(f"images that could not be read are left out ({len(unreadable)}): {unreadable[0]}",) if unreadable else (),
+        notes=(*unread, *overlap.notes),
+        overlap=overlap,
+        digest=measured_digest(artifact(config.file), model.card),
     )
 
 

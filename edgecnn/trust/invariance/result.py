@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgecnn.data.overlap import Overlap
 from edgecnn.metrics.left_out import jackknife_interval
 from edgecnn.metrics.score import TITLES, Score
 from edgecnn.trust.accuracy.estimate import TOO_WIDE
@@ -72,7 +73,7 @@ class CorruptionError:
 class FileRobustness:
     """One file: accuracy without a change, at each level that was measured, and the robustness number where it can be had.
 
-    ``name`` is that of the file, ``model`` that in its card.
+    ``name`` is that of the file, ``model`` that in its card, ``digest`` says what was measured.
     """
 
     name: str
@@ -80,6 +81,7 @@ class FileRobustness:
     file: str
     format: str
     precision: str
+    digest: str = ""
     clean: LevelResult
     levels: tuple[LevelResult, ...]
     corruption_error: CorruptionError | None = None
@@ -108,6 +110,7 @@ class Robustness:
     files: tuple[FileRobustness, ...]
     notes: tuple[str, ...] = ()
     complete: bool = True
+    overlap: Overlap = field(default_factory=Overlap)
 
     @property
     def title(self) -> str:

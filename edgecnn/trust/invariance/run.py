@@ -12,6 +12,7 @@ from time import monotonic
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import display_names, measured_digest
 from edgecnn.card import ModelCard
 from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
@@ -91,6 +92,8 @@ def measure_robustness(
         for line in report_lines(opened):
             report(line)
         dataset, available = _spread(opened, config.data)
+        overlap = config.data.watch(dataset, dict(zip(display_names(config.all_files), cards, strict=True)))
+        dataset = overlap.dataset
         chosen, notes = _fitting(asked, dataset, cards, config)
         for warning in _warnings(config.all_files, predictors):
             report(f"warning: {warning}")
@@ -98,6 +101,7 @@ def measure_robustness(
         models = [MeasuredModel(predictor, _fit(config.data, predictor.card)) for predictor in predictors]
         run = _LevelRun(config, models, dataset, cards[0], _LevelClock(progress, 1 + sum(len(levels) for _, levels in chosen)))
         complete = run.measure(chosen)
+        shared = overlap.finish()
         notes += tuple(_not_finite_notes(config.all_files, predictors, dataset))
     progress("intervals of the corruption error")
     if run.found[0][0].low is None:
@@ -113,8 +117,9 @@ def measure_robustness(
         seed=config.seed,
         transformations=chosen,
         files=tuple(_with_numbers(files, config) if complete else files),
-        notes=tuple(dict.fromkeys([*(note for file in files for note in file.clean.notes), *notes])),
+        notes=tuple(dict.fromkeys([*(note for file in files for note in file.clean.notes), *notes, *shared.notes])),
         complete=complete,
+        overlap=shared,
     )
     return result, dataset
 
@@ -278,6 +283,7 @@ def _file(path: Path, name: str, card: ModelCard, found: Sequence[LevelResult]) 
         file=str(path),
         format=file_format(path),
         precision=card.precision,
+        digest=measured_digest(path, card),
         clean=found[0],
         levels=tuple(found[1:]),
     )

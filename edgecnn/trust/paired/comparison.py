@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
+from edgecnn.data.overlap import Overlap
 from edgecnn.labels import label_of
 from edgecnn.trust.collapse.causes import CollapseCause
 from edgecnn.trust.paired.class_changes import ClassChange
@@ -23,11 +24,12 @@ SCHEMA, VERSION = "edgecnn.paired_evaluation", 1
 
 @dataclass(frozen=True, slots=True)
 class PairedFile:
-    """One of the two files: path, format and precision."""
+    """One of the two files: path, format, precision, and the ``digest`` of what was measured."""
 
     file: Path
     format: str
     precision: str
+    digest: str = ""
 
     @property
     def shown(self) -> str:
@@ -60,6 +62,7 @@ class PairedEvaluation:
     causes: Sequence[CollapseCause]
     notes: tuple[str, ...]
     config: EvaluationConfig
+    overlap: Overlap = field(default_factory=Overlap)
 
     @property
     def changed(self) -> list[ImagePair]:
@@ -98,6 +101,7 @@ class PairedEvaluation:
                 "image_count": len(self.images),
                 "unreadable": list(self.unreadable),
             },
+            "overlap": self.overlap.to_document(),
             "task": self.task,
             "agreement": {"share": self.agreement, "interval": _ends(self.agreement_interval)},
             "mean": None if self.mean is None else _mean(self.mean),
@@ -126,7 +130,7 @@ class PairedEvaluation:
 
 
 def _file(file: PairedFile) -> dict[str, Any]:
-    return {"file": str(file.file), "format": file.format, "precision": file.precision}
+    return {"file": str(file.file), "format": file.format, "precision": file.precision, "digest": file.digest}
 
 
 def _ends(interval: Interval | None) -> list[float] | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import display_names, measured_digest
 from edgecnn.data.recognition import report_lines
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
@@ -103,6 +104,9 @@ class _PairRun:
             self.notes.append(
                 "the dataset has no labels: the two files are compared with each other, so what both get wrong is not seen"
             )
+        names = display_names([before.path, after.path])
+        self.overlap = config.data.watch(self.dataset, dict(zip(names, (before.card, after.card), strict=True)))
+        self.dataset = self.overlap.dataset
 
     def _with_truth(self) -> None:
         card = self.before.card
@@ -156,6 +160,7 @@ class _PairRun:
     def result(self) -> PairedEvaluation:
         """The comparison of all images."""
         config, card = self.config, self.before.card
+        overlap = self.overlap.finish()
         same, total = (np.array([getattr(pair, name) for pair in self.pairs]) for name in ("same", "total"))
         interval = ratio_interval(same, total, config.seed)
         mean = None if self.measure is None else self.measure.result()
@@ -179,8 +184,9 @@ class _PairRun:
             classes=class_changes(self.pairs, labels, config.seed) if card.task in JUDGED else (),
             drift=score_drift(self.pairs, config.seed),
             causes=find_causes(self.watch, compared),
-            notes=(*self.notes, *_notes(self, mean)),
+            notes=(*self.notes, *_notes(self, mean), *overlap.notes),
             config=config.of(config.before),
+            overlap=overlap,
         )
 
 
@@ -195,7 +201,8 @@ def _notes(run: _PairRun, mean: MeanChange | None) -> Iterator[str]:
 
 
 def _file(predictor: Predictor) -> PairedFile:
-    return PairedFile(predictor.path, file_format(predictor.path), predictor.card.precision)
+    path, card = predictor.path, predictor.card
+    return PairedFile(path, file_format(path), card.precision, measured_digest(path, card))
 
 
 def _main_class(prediction: Prediction) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecnn.data.overlap import Overlap
 from edgecnn.trust.shortcuts.effect import Effect, EvidenceSummary
 from edgecnn.trust.shortcuts.estimate import BootstrapEstimate
 from edgecnn.types import Float32, Image
@@ -56,6 +57,8 @@ class ShortcutsReport:
     evidence: tuple[EvidenceSummary, ...]
     notes: tuple[str, ...]
     examples: tuple[ShortcutExample, ...] = ()
+    digest: str = ""
+    overlap: Overlap = field(default_factory=Overlap)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -78,7 +81,9 @@ class ShortcutsReport:
             "file": self.file.name,
             "format": self.format,
             "precision": self.precision,
+            "digest": self.digest,
             "dataset": {"name": self.dataset, "split": self.split},
+            "overlap": self.overlap.to_document(),
             "seed": self.seed,
             "images": self.images,
             "accuracy": dataclasses.asdict(self.accuracy),

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
+from edgecnn.benchmarks.measure.record import measured_digest
 from edgecnn.data import Dataset
+from edgecnn.data.overlap import Overlap
 from edgecnn.data.recognition import report_lines
 from edgecnn.errors import InputError
 from edgecnn.integrity.signature import require_signature
@@ -74,7 +76,8 @@ class _Search:
     silent: int = 0  # maps without any positive value
 
     def run(self, progress: Callable[[int, int], None] | None) -> ShortcutsReport:
-        chosen = self._chosen()
+        overlap = self.config.data.watch(self._chosen(), {self.predictor.path.name: self.predictor.card})
+        chosen = overlap.dataset
         skipped: list[str] = []
         donors = self._donors(chosen)
         changes = _fitting(chosen)
@@ -89,7 +92,7 @@ class _Search:
                 "name another dataset",
             )
         self._note(skipped, changes)
-        return self._report(changes)
+        return self._report(changes, overlap.finish())
 
     def _chosen(self) -> Dataset:
         """Some of the images, at random, in the order of the dataset."""
@@ -142,7 +145,7 @@ class _Search:
         if self.silent:
             self.notes.append(f"{self.silent} attribution maps had no positive value and were left out")
 
-    def _report(self, changes: Sequence[ImageChange]) -> ShortcutsReport:
+    def _report(self, changes: Sequence[ImageChange], overlap: Overlap) -> ShortcutsReport:
         right, things = np.array(self.right, np.int64).T
         seed, card = self.config.seed, self.predictor.card
 
@@ -161,8 +164,10 @@ class _Search:
             accuracy=bootstrap(accuracy, len(right), seed),
             effects=tuple(effect_of(one, self.trials[one.name], seed) for one in changes if self.trials[one.name]),
             evidence=tuple(one for name, found in self.evidence.items() if (one := summary_of(name, found, seed)) is not None),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *overlap.notes),
             examples=tuple(self.examples),
+            digest=measured_digest(self.predictor.path, card),
+            overlap=overlap,
         )
 
 
