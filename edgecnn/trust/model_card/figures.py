@@ -206,8 +206,9 @@ def _benchmark(measured: MeasuredResult) -> Iterator[FigureTable]:
     heads = ("clock", "median", "medians of the rounds", "p99", "runs", "verdict")
     name = device["name"] or device["cpu"]
     memory = f"Peak memory {own['peak_memory_mib']:.0f} MiB, cold start {own['cold_start']['total_ms']:.0f} ms."
+    noisy = [f"Noisy ({clock}): {'; '.join(one['reasons'])}." for clock, one in own["clocks"].items() if one["reasons"]]
     threads = f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
-    yield FigureTable(f"Latency on {name}, {found['engine_device']}, {threads}", heads, tuple(rows), (memory,))
+    yield FigureTable(f"Latency on {name}, {found['engine_device']}, {threads}", heads, tuple(rows), (memory, *noisy))
 
 
 def _round_medians(samples: Sequence[float], sizes: Sequence[int]) -> list[float]:
