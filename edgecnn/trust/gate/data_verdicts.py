@@ -84,13 +84,13 @@ def _worst_class(limit: float, metric: str, found: DetailedEvaluation, score: Sc
     known = {label: figures[name] for label, figures in own.items() if name in figures}
     known = known or {label: AccuracyEstimate(value) for label, value in score.per_class.items()}
     judged = {label: one for label, one in known.items() if score.support.get(label, 0) >= LEAST}
-    title = f"worst class, {'recall' if name == 'recall' else TITLES.get(metric, name)}"
     chosen = judged or known
     if not chosen:
         raise InputError("worst_class_min_percent: no class has anything in this dataset", "name another dataset")
     worst = min(chosen, key=lambda label: chosen[label].value)
     left = [label for label in known if label not in judged]
-    detail = f"{worst}, {score.support.get(worst, 0):,} {score.counted}"
+    title = f"worst class ({worst}), {'recall' if name == 'recall' else TITLES.get(metric, name)}"
+    detail = f"{score.support.get(worst, 0):,} {score.counted}"
     if judged and left:
         detail += f"; not judged, fewer than {LEAST} {score.counted}: {', '.join(left[:3])}{', ...' if len(left) > 3 else ''}"
     lows, highs = [one.low for one in chosen.values()], [one.high for one in chosen.values()]
@@ -118,13 +118,13 @@ def group_verdicts(budget: GroupBudget, found: GroupEvaluation) -> Iterator[Budg
         whole = enough and len(ends) == len(judged)
         yield share_verdict(
             "groups.worst_min_percent",
-            f"worst group by {found.key.title}",
+            f"worst group by {found.key.title} ({worst.name})",
             budget.worst_min_percent,
             worst.rate,
             min(end.low for end in ends) if whole else None,
             min(end.high for end in ends) if whole else None,
             noun="things in a group",
-            detail=f"{worst.name}, {worst.things:,} things{few}",
+            detail=f"{worst.things:,} things{few}",
         )
     if budget.gap_max_points is not None:
         interval = found.gap_interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgecnn.benchmarks.report.junit import JunitCase, JunitSuite, junit_xml
 from edgecnn.trust.gate.report import CheckReport
-from edgecnn.trust.gate.text import doubt_lines, interval_words, needs_words, result_words, times_words, value_words
+from edgecnn.trust.gate.text import basis_words, doubt_lines, interval_words, needs_words, result_words, times_words, value_words
 from edgecnn.trust.gate.verdict import BudgetVerdict
 
 
@@ -21,7 +21,7 @@ def _case(found: CheckReport, one: BudgetVerdict) -> JunitCase:
     return JunitCase(
         of=found.file.name,
         name=one.key,
-        output="\n".join(filter(None, [words, one.detail, one.doubt])),
+        output="\n".join(filter(None, [words, basis_words(one)])),
         failure=words if one in found.broken else "",
         failure_type="budget",
     )

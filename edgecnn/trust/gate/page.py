@@ -15,6 +15,7 @@ from edgecnn.trust.gate.device_part import where_words
 from edgecnn.trust.gate.report import CheckReport
 from edgecnn.trust.gate.text import (
     HEADS,
+    basis_words,
     budget_row,
     needs_words,
     result_words,
@@ -45,8 +46,8 @@ def to_html(found: CheckReport) -> str:
         found=found,
         result=result_words(found),
         unsure=any(one.verdict == "not certain" for one in found.verdicts),
-        heads=(*HEADS, "measured on"),
-        rows=[([*budget_row(found, one), _of(one)], _colour(found, one)) for one in found.verdicts],
+        heads=HEADS,
+        rows=[(budget_row(found, one), basis_words(one), _colour(found, one)) for one in found.verdicts],
         margins=responsive(_margins(found, shares) if shares else None),
         classes=[] if data is None else list(_classes(data.accuracy))[:MOST_CLASSES],
         counted="" if detail is None else detail.counted,
@@ -57,10 +58,6 @@ def to_html(found: CheckReport) -> str:
         changes=list(_changes(found)),
         where=list(_where(found)),
     )
-
-
-def _of(one: BudgetVerdict) -> str:
-    return "; ".join(filter(None, [one.detail, one.doubt]))
 
 
 def _colour(found: CheckReport, one: BudgetVerdict) -> str:

@@ -64,10 +64,13 @@ def budget_row(found: CheckReport, one: BudgetVerdict) -> list[str]:
 
 
 def doubt_lines(found: CheckReport) -> list[str]:
-    """Why budgets can't be decided with certainty, and what the values are of."""
-    return [
-        f"{one.title}: {'; '.join(filter(None, [one.detail, one.doubt]))}" for one in found.verdicts if one.detail or one.doubt
-    ]
+    """What is behind budgets that did not pass, or not with certainty."""
+    return [f"{one.title}: {basis_words(one)}" for one in found.verdicts if one.verdict != "passed" and basis_words(one)]
+
+
+def basis_words(one: BudgetVerdict) -> str:
+    """What the value is of, and why it can't be certain."""
+    return "; ".join(filter(None, [one.detail, one.doubt]))
 
 
 def times_words(found: CheckReport) -> str:

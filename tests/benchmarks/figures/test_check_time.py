@@ -20,6 +20,6 @@ def test_the_policies_have_all_kinds_of_budgets(path: Path) -> None:
 
 
 def test_the_conclusion_names_the_limit() -> None:
-    row = {"file": "a.onnx", "seconds": 299.0, "processors": 2, "budgets": [1, 2]}
-    assert "took 299 s on 2 processors (reached: at most 300 s), 2 budgets" in check_time.conclusion(row)
+    row = {"file": "a.onnx", "seconds": 299.0, "processors": 2, "processor_seconds": 99.0, "budgets": [1, 2]}
+    assert "took 299 s on 2 processors (reached: at most 300 s), of which it used 99 s; 2 budgets" in check_time.conclusion(row)
     assert "(not reached" in check_time.conclusion({**row, "seconds": 301.0})

@@ -96,12 +96,13 @@ def test_a_class_that_pays_fails_with_exit_code_1(tmp_path: Path) -> None:
     assert found["accuracy.min_percent"]["verdict"] == "not certain"
     worst = found["accuracy.worst_class_min_percent"]
     assert (worst["verdict"], worst["value"]) == ("failed", 0)
-    assert str(worst["detail"]).startswith("grey, 12 images")
+    assert worst["title"] == "worst class (grey), recall"
+    assert str(worst["detail"]).startswith("12 images")
     assert found["groups.worst_min_percent"]["verdict"] == "failed"
     assert found["drop.max_points"]["value"] == pytest.approx(100 / 3)
     assert "failed: 5 of 8 budgets are not met" in result.output
     failures = ElementTree.parse(junit).getroot().findall(".//failure")
-    assert any("worst class, recall: 0.00 %" in str(failure.get("message")) for failure in failures)
+    assert any("worst class (grey), recall: 0.00 %" in str(failure.get("message")) for failure in failures)
     assert "grey: says" in page.read_text()
 
 
