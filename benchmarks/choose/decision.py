@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from edgecnn.benchmarks.choose.budget import PERCENTILE, Budget
 from edgecnn.benchmarks.choose.candidates import RunCandidate, exactness
-from edgecnn.benchmarks.choose.judgement import LossJudgement, VariantAccuracy, change_text, difference, shown
+from edgecnn.benchmarks.choose.judgement import (
+    NO_LOSS,
+    LossJudgement,
+    VariantAccuracy,
+    change_words,
+    difference,
+    loss_words,
+    shown,
+)
 from edgecnn.benchmarks.choose.race import ALIKE, Racer, ratio
 
 MB = 1_000_000
@@ -113,7 +121,10 @@ def _inexact(options: Sequence[Option], budget: Budget, judgement: LossJudgement
         return None
     chosen = min(kept, key=lambda option: (judgement.drop(option.accuracy or VariantAccuracy(0)), option.p50_ms))
     accuracy = chosen.accuracy or VariantAccuracy(0)
-    text = f"it is the most exact candidate within the limits, but loses {difference(judgement.drop(accuracy), accuracy.metric)}"
+    drop = judgement.drop(accuracy)
+    loss = loss_words(drop, accuracy.metric)
+    link = "and" if drop <= 0 or loss == NO_LOSS else "but"
+    text = f"it is the most exact candidate within the limits, {link} {loss}"
     return Decision(chosen=chosen, second=_second(kept, chosen), reasons=(text,), options=tuple(options))
 
 
@@ -181,10 +192,9 @@ def _loss(option: Option, judgement: LossJudgement) -> str:
     accuracy = option.accuracy
     if accuracy is None or accuracy.value is None or judgement.reference.value is None:
         return ""
-    drop = judgement.drop(accuracy)
     if accuracy.change is not None:
-        return f" and loses {'' if drop > 0 else 'nothing: '}{change_text(accuracy)}"
-    return f" and loses {difference(drop, accuracy.metric)}" if drop > 0 else " and loses nothing"
+        return f" and {change_words(accuracy)}"
+    return f" and {loss_words(judgement.drop(accuracy), accuracy.metric)}"
 
 
 def best_of(options: Sequence[Option], precision: str) -> Option | None:

@@ -11,6 +11,7 @@ from edgecnn.metrics.score import IN_UNITS, TITLES
 
 CONFIDENCE: Final = 0.9  # of both ends of an interval: a loss is above its upper end with 5 %
 MAY_LOSE: Final = "may lose more than"
+NO_LOSS: Final = "loses nothing"
 DROP: Final = 0.01  # of the primary metric, without a limit of the user
 AGREEMENT: Final = 0.85  # the share of labels or boxes that an int8 file must share with PyTorch at export
 
@@ -70,7 +71,7 @@ class LossJudgement:
             return f"loses {difference(drop, found.metric)}, more than {difference(limit, found.metric)}"
         if found.equally_exact or not self.is_open(found):
             return ""
-        return f"{MAY_LOSE} {difference(limit, found.metric)}: {change_text(found)}"
+        return f"{MAY_LOSE} {difference(limit, found.metric)}: {change_words(found)}"
 
     def is_open(self, found: VariantAccuracy) -> bool:
         """Whether other images could turn the verdict: the limit lies within the interval of what is limited."""
@@ -120,13 +121,26 @@ def interval(found: VariantAccuracy) -> Difference | None:
     return paired_difference(found.value, nothing, found.left_out, found.images, CONFIDENCE, share=is_share(found.metric))
 
 
-def change_text(found: VariantAccuracy) -> str:
-    """What a variant loses with the interval: ``0.4 points (-0.3 to 1.1) on 500 images``."""
+def change_words(found: VariantAccuracy) -> str:
+    """What a variant gains or loses with the interval, ``loses 0.4 points (from a gain of 0.3 points to a loss of 1.1 points) on 500
+    images``.
+    """
     if found.change is None:
         return f"{found.images} images are too few to say"
-    low, high = (difference(value, found.metric) for value in (-found.change.high, -found.change.low))
-    low = low.removesuffix(" points").removesuffix(" dB")
-    return f"{difference(0.0 - found.change.value, found.metric)} ({low} to {high}) on {found.images:,} images"
+    worst, best = (_amount(value, found.metric) for value in (found.change.low, found.change.high))
+    first, last = (worst, best) if found.change.value > 0 else (best, worst)
+    return f"{loss_words(-found.change.value, found.metric)} (from {first} to {last}) on {found.images:,} images"
+
+
+def loss_words(drop: float, metric: str) -> str:
+    """``loses 0.4 points``, ``gains 0.2 points`` where the drop is negative, ``loses nothing`` where it is printed as zero."""
+    size = difference(abs(drop), metric)
+    return NO_LOSS if size == difference(0.0, metric) else f"{'loses' if drop > 0 else 'gains'} {size}"
+
+
+def _amount(change: float, metric: str) -> str:
+    size = difference(abs(change), metric)
+    return "no loss" if size == difference(0.0, metric) else f"a {'gain' if change > 0 else 'loss'} of {size}"
 
 
 def shown(value: float, metric: str) -> str:

@@ -1,6 +1,6 @@
 """Planted collapses of int8 files over ten seeds: is each named with its cause, without labels, and does a clean file pass?
 
-``python -m edgecnn.benchmarks.figures.int8_collapse --json FILE``
+``python -m edgecnn.benchmarks.figures.int8_collapse --first-seed 100 --network separable --json FILE``
 
 A tiny classifier and a tiny detector are trained for each seed and quantized well and badly: one scale for boxes and scores, calibration
 on the dark class only, on images that are thirty times too dark (saturation), and on values a thousand times too large (nothing of the
@@ -41,17 +41,19 @@ PLANTED = {
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Number of seeds.")
+@click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True, help="The seeds count from here on.")
+@click.option("--network", type=click.Choice(tiny_networks.NETWORKS), default="plain", show_default=True, help="What is trained.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
-def command(seeds: int, json_path: Path | None) -> None:
+def command(seeds: int, first_seed: int, network: str, json_path: Path | None) -> None:
     """Quantize tiny networks well and badly, and look for the cause without labels."""
     if json_path is not None:
         check_writable(json_path)
     logging.getLogger().setLevel(logging.ERROR)  # ONNX Runtime's quantizer advises to prepare each graph
     rows: list[dict[str, Any]] = []
     with ProgressLine() as line:
-        for seed in range(seeds):
-            line(f"seed {seed + 1} of {seeds}")
-            rows += [{"seed": seed, **row} for row in _rows(seed)]
+        for seed in range(first_seed, first_seed + seeds):
+            line(f"seed {seed}, {seed - first_seed + 1} of {seeds}")
+            rows += [{"seed": seed, **row} for row in _rows(seed, network)]
     summary = {}
     for fault, causes in PLANTED.items():
         own = [row for row in rows if row["fault"] == fault]
@@ -61,18 +63,18 @@ def command(seeds: int, json_path: Path | None) -> None:
         words = f"named {caught}, with its cause {right}" if causes else f"passed {right}"
         click.echo(f"{fault:<32} {words} of {len(own)}")
     if json_path is not None:
-        figure.record(json_path, "int8_collapse", {"summary": summary, "rows": rows})
+        figure.record(json_path, "int8_collapse", {"network": network, "summary": summary, "rows": rows})
 
 
-def _rows(seed: int) -> Iterator[dict[str, Any]]:
+def _rows(seed: int, network: str) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="edgecnn-collapse-") as name:
         folder = Path(name)
-        yield from _classifiers(folder, seed)
-        yield from _detectors(folder, seed)
+        yield from _classifiers(folder, seed, network)
+        yield from _detectors(folder, seed, network)
 
 
-def _classifiers(folder: Path, seed: int) -> Iterator[dict[str, Any]]:
-    before = tiny_networks.write_onnx(tiny_networks.train_classifier(seed), folder / "classifier.onnx")
+def _classifiers(folder: Path, seed: int, network: str) -> Iterator[dict[str, Any]]:
+    before = tiny_networks.write_onnx(tiny_networks.train_classifier(seed, kind=network), folder / "classifier.onnx")
     images, _ = tiny_networks.patterns(IMAGES, seed + 1000)
     data = _write(folder / "patterns", images)
     options = CardOptions(labels=Path(",".join(tiny_networks.CLASSES)), color="rgb", mean=(0.0,), std=(255.0,), resize="stretch")
@@ -88,8 +90,8 @@ def _classifiers(folder: Path, seed: int) -> Iterator[dict[str, Any]]:
         yield {"fault": fault, **_compared(before, after, data, options)}
 
 
-def _detectors(folder: Path, seed: int) -> Iterator[dict[str, Any]]:
-    before = tiny_networks.write_onnx(tiny_networks.train_detector(seed), folder / "detector.onnx")
+def _detectors(folder: Path, seed: int, network: str) -> Iterator[dict[str, Any]]:
+    before = tiny_networks.write_onnx(tiny_networks.train_detector(seed, kind=network), folder / "detector.onnx")
     data = _write(folder / "scenes", tiny_networks.scenes(IMAGES, seed + 1000)[0])
     labels = Path(",".join(tiny_networks.OBJECTS))
     options = CardOptions(labels=labels, color="rgb", mean=(0.0,), std=(255.0,), resize="stretch", decode="yolo")

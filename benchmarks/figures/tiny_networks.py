@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from edgecnn.benchmarks.figures.ort_int8 import CalibrationFeeds, quantize_file
 from edgecnn.types import Array, Image
 
+NETWORKS = ("plain", "pooled", "separable")
 CLASSES = ("dark", "rows", "columns", "falling", "rising", "checks")
 OBJECTS = ("disc", "square")
 SIZE, SCENE = 32, 128  # pixels of an image to classify, and of one with objects
@@ -60,28 +61,39 @@ def as_input(images: Sequence[Image]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
 
 
-def body(widths: Sequence[int]) -> nn.Sequential:
-    """Convolutions of stride 2 with ReLU."""
+def body(widths: Sequence[int], kind: str = "plain") -> nn.Sequential:
+    """A network of one of NETWORKS that halves the image with each width.
+
+    plain: convolutions of stride 2 with ReLU; pooled: convolutions with ReLU and max-pooling; separable: depthwise convolutions of stride
+    2 and pointwise ones with ReLU6, after a plain first one.
+    """
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):
-        layers += [nn.Conv2d(before, after, 3, 2, 1), nn.ReLU()]
+        if kind == "pooled":
+            layers += [nn.Conv2d(before, after, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2)]
+        elif kind == "separable" and layers:
+            layers += [nn.Conv2d(before, before, 3, 2, 1, groups=before), nn.ReLU6(), nn.Conv2d(before, after, 1), nn.ReLU6()]
+        else:
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.ReLU6() if kind == "separable" else nn.ReLU()]
     return nn.Sequential(*layers)
 
 
-def train_classifier(seed: int, steps: int = 160) -> nn.Sequential:
-    """A classifier of ``patterns``."""
+def train_classifier(seed: int, steps: int = 160, kind: str = "plain") -> nn.Sequential:
+    """A classifier of ``patterns``, of one of NETWORKS."""
     torch.manual_seed(seed)
-    network = nn.Sequential(body((16, 24, 32)), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, len(CLASSES)))
+    network = nn.Sequential(body((16, 24, 32), kind), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, len(CLASSES)))
     images, truth = patterns(1000, seed)
     inputs, labels = as_input(images), torch.from_numpy(truth)
     _fit(network, steps, lambda chosen: F.cross_entropy(network(inputs[chosen]), labels[chosen]), len(images), seed)
     return network.eval()
 
 
-def train_detector(seed: int, steps: int = 160) -> nn.Sequential:
-    """A detector of ``scenes``: for each cell of 8 pixels four numbers of a box, and two logits."""
+def train_detector(seed: int, steps: int = 160, kind: str = "plain") -> nn.Sequential:
+    """A detector of ``scenes``, of one of NETWORKS: for each cell of 8 pixels four numbers of a box, and two logits."""
     torch.manual_seed(seed)
-    network = nn.Sequential(body((12, 24, 32)), nn.Conv2d(32, 32, 5, padding=2), nn.ReLU(), nn.Conv2d(32, 4 + len(OBJECTS), 1))
+    network = nn.Sequential(
+        body((12, 24, 32), kind), nn.Conv2d(32, 32, 5, padding=2), nn.ReLU(), nn.Conv2d(32, 4 + len(OBJECTS), 1)
+    )
     images, truth = scenes(300, seed)
     inputs = as_input(images)
     boxes = torch.zeros(len(images), 4, CELLS, CELLS)
@@ -127,6 +139,9 @@ def write_onnx(network: nn.Sequential, path: Path) -> Path:
             inputs += [f"w{number}", f"b{number}"]
             assert layer.bias is not None
             constants |= {inputs[1]: layer.weight.detach().numpy(), inputs[2]: layer.bias.detach().numpy()}
+        elif isinstance(layer, nn.ReLU6):
+            inputs += ["zero", "six"]
+            constants |= {"zero": np.float32(0), "six": np.float32(6)}
         nodes.append(helper.make_node(_KINDS[type(layer)], inputs, [made], f"n{number}", **_attributes(layer)))
         last = made
     is_detector = isinstance(layers[-1], nn.Conv2d)
@@ -143,13 +158,23 @@ def write_onnx(network: nn.Sequential, path: Path) -> Path:
     return path
 
 
-_KINDS = {nn.Conv2d: "Conv", nn.ReLU: "Relu", nn.AdaptiveAvgPool2d: "GlobalAveragePool", nn.Flatten: "Flatten", nn.Linear: "Gemm"}
+_KINDS = {
+    nn.Conv2d: "Conv",
+    nn.ReLU: "Relu",
+    nn.ReLU6: "Clip",
+    nn.MaxPool2d: "MaxPool",
+    nn.AdaptiveAvgPool2d: "GlobalAveragePool",
+    nn.Flatten: "Flatten",
+    nn.Linear: "Gemm",
+}
 
 
 def _attributes(layer: nn.Module) -> dict[str, Any]:
     if isinstance(layer, nn.Conv2d):
         pad = int(layer.padding[0])
-        return {"strides": list(layer.stride), "pads": [pad] * 4}
+        return {"strides": list(layer.stride), "pads": [pad] * 4, "group": layer.groups}
+    if isinstance(layer, nn.MaxPool2d):
+        return {"kernel_shape": [2, 2], "strides": [2, 2]}
     return {"transB": 1} if isinstance(layer, nn.Linear) else {}
 
 

@@ -29,7 +29,7 @@ from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import Outcome, outcomes, score_outcomes
 from edgecnn.thresholds import EVALUATION_SCORE, MAX_DETECTIONS
 
-SCHEMA, VERSION = "edgecnn.evaluation", 3  # version 1 had neither schema nor version, version 2 no details
+SCHEMA, VERSION = "edgecnn.evaluation", 4  # version 1 had neither schema nor version, 2 no details, 3 no intervals at_threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ edgecnn evaluate yolox.onnx --labels coco.txt --data instances_val.json --map ca
 edgecnn evaluate yolox-fp32.onnx yolox-int8.onnx --data instances_val.json --html changed.html
 edgecnn evaluate yolox-fp32.onnx yolox-int8.tflite --data FOLDER_OF_IMAGES          # without labels: against each other
 edgecnn evaluate model-int8.onnx --data DIR --group-by brightness
+edgecnn evaluate model-fp32.onnx model-int8.onnx --data DIR --group-by camera        # which group pays for int8
 
 Classifiers are measured by top-1, precision, recall, F1, calibration and confusion; detectors by mAP, AP by size, and kinds of
 errors with what each costs in AP50; regression by R² and mean absolute error. Figures have 95 % intervals by bootstrap over images.
@@ -57,13 +58,16 @@ files are read that can be read in several ways.
         ("--group-by",),
         {
             "metavar": "KEY",
-            "help": "Compare groups: class, folder[:LEVEL], size[:BINS], brightness[:BINS], position, colour, a COLUMN of a CSV file "
-            "beside the data, or FILE.csv:COLUMN.",
+            "help": "Compare groups, of one file or between two: class, folder[:LEVEL], size[:BINS], brightness[:BINS], position, "
+            "colour, a COLUMN of a CSV file beside the data, or FILE.csv:COLUMN.",
         },
     ),
 )
 @model_options
 @optgroup.group("Output")
+@optgroup.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the resamples that the intervals come from."
+)
 @optgroup.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all results as JSON.")
 @optgroup.option(
     "--html", "html_path", type=click.Path(path_type=Path), help="Write a page: accuracy in detail, groups, or what changed."
@@ -83,6 +87,7 @@ def command(
     selection: dict[str, Any],
     strict: bool,
     group_by: str | None,
+    seed: int,
     json_path: Path | None,
     html_path: Path | None,
     parts: Path | None,
@@ -112,13 +117,13 @@ def command(
         "require_signature": require_signature,
     }
     if len(files) == 2:
-        evaluate_two((files[0], files[1]), json_path, html_path, **loading)
+        evaluate_two((files[0], files[1]), group_by, json_path, html_path, seed=seed, **loading)
         return
     config = EvaluationConfig(file=files[0], **loading)
     if group_by is not None:
-        evaluate_by_group(config, group_by, json_path, html_path)
+        evaluate_by_group(config, group_by, seed, json_path, html_path)
     else:
-        evaluate_one(config, cluster, parts, json_path, html_path)
+        evaluate_one(config, cluster, parts, seed, json_path, html_path)
 
 
 def _check_combination(files: int, given: Mapping[str, object]) -> None:
@@ -126,7 +131,8 @@ def _check_combination(files: int, given: Mapping[str, object]) -> None:
     named = [name for name, value in given.items() if value is not None]
     if files > 2:
         raise click.UsageError(f"{files} files are named; evaluate takes one, or two to compare")
-    if files == 2 and named:
-        raise click.UsageError(f"{named[0]} takes one file; leave it out to compare two")
+    alone = [name for name in named if name != "--group-by"]
+    if files == 2 and alone:
+        raise click.UsageError(f"{alone[0]} takes one file; leave it out to compare two")
     if len(named) > 1:
         raise click.UsageError(f"{named[0]} and {named[1]} do not go together; leave one of them out")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
 
 
-def evaluate_by_group(config: EvaluationConfig, group_by: str, json_path: Path | None, html_path: Path | None) -> None:
+def evaluate_by_group(config: EvaluationConfig, group_by: str, seed: int, json_path: Path | None, html_path: Path | None) -> None:
     """Measure a file by groups and write what was asked for."""
     from edgecnn.benchmarks.measure.progress import time_left
     from edgecnn.benchmarks.measure.record import model_files
@@ -30,7 +30,7 @@ def evaluate_by_group(config: EvaluationConfig, group_by: str, json_path: Path |
     if html_path is not None:
         load_jinja()
     with interruptible("the measurement was interrupted, nothing was written") as line:
-        found = evaluate_groups(config, key, report=line.above, progress=time_left(line, "image"))
+        found = evaluate_groups(config, key, seed=seed, report=line.above, progress=time_left(line, "image"))
     click.echo(group_table(found))
     if json_path is not None:
         write_file(json_path, dump_json(found.to_document(), indent=1))

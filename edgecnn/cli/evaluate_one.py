@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 
 
 def evaluate_one(
-    config: EvaluationConfig, cluster: ClusterOptions | None, parts: Path | None, json_path: Path | None, html_path: Path | None
+    config: EvaluationConfig,
+    cluster: ClusterOptions | None,
+    parts: Path | None,
+    seed: int,
+    json_path: Path | None,
+    html_path: Path | None,
 ) -> None:
-    """Evaluate a file and write what was asked for; ``parts`` is the folder that keeps finished parts of a local evaluation."""
+    """Evaluate a file and write what was asked for.
+
+    ``parts`` is the folder that keeps finished parts of a local evaluation; ``seed`` draws the resamples of the intervals.
+    """
     from edgecnn.benchmarks.measure.record import model_files
     from edgecnn.benchmarks.report.template import load_jinja
     from edgecnn.files import check_reports, write_file
@@ -29,7 +37,7 @@ def evaluate_one(
     check_reports([json_path, html_path], model_files(config.file))
     if html_path is not None:
         load_jinja()
-    evaluation = _here(config, parts) if cluster is None else on_cluster(config, cluster)
+    evaluation = _here(config, parts, seed) if cluster is None else on_cluster(config, cluster, seed)
     page = None if html_path is None else accuracy_page(evaluation)
     click.echo(to_text(evaluation))
     if html_path is not None and page is not None:
@@ -38,17 +46,17 @@ def evaluate_one(
         write_file(json_path, dump_json(evaluation.to_document(), indent=1))
 
 
-def _here(config: EvaluationConfig, parts: Path | None) -> DetailedEvaluation:
+def _here(config: EvaluationConfig, parts: Path | None, seed: int) -> DetailedEvaluation:
     from edgecnn.benchmarks.measure.progress import time_left
     from edgecnn.trust.accuracy.measure import evaluate_in_detail
 
     ended = "nothing was written" if parts is None else f"its finished parts are kept in {parts}"
     fix = "run it again" if parts is None else "the same command goes on from them"
     with interruptible(f"the evaluation was interrupted; {ended}", fix) as line:
-        return evaluate_in_detail(config, parts=parts, report=line.above, progress=time_left(line, "image"))
+        return evaluate_in_detail(config, parts=parts, seed=seed, report=line.above, progress=time_left(line, "image"))
 
 
-def on_cluster(config: EvaluationConfig, cluster: ClusterOptions) -> DetailedEvaluation:
+def on_cluster(config: EvaluationConfig, cluster: ClusterOptions, seed: int = 0) -> DetailedEvaluation:
     """On the workers of a cluster. Raises ``InputError`` after Ctrl-C or SIGTERM, which says how to go on."""
     from edgecnn.cluster.evaluation import evaluate_on_cluster
     from edgecnn.kept_parts import KeptParts
@@ -57,4 +65,4 @@ def on_cluster(config: EvaluationConfig, cluster: ClusterOptions) -> DetailedEva
     with interruptible(
         f"the evaluation was interrupted; its finished parts are kept in {kept}", "the same command goes on from them"
     ) as line:
-        return evaluate_on_cluster(config, cluster, report=line.above, progress=line)
+        return evaluate_on_cluster(config, cluster, seed=seed, report=line.above, progress=line)

@@ -108,6 +108,7 @@ def evaluate_on_cluster(
     config: EvaluationConfig,
     options: ClusterOptions,
     *,
+    seed: int = 0,
     report: Told = lambda _: None,
     progress: Told = lambda _: None,
 ) -> DetailedEvaluation:
@@ -141,6 +142,6 @@ def evaluate_on_cluster(
         pool: NodeWorkers[None, Range] = NodeWorkers(
             ray, EvaluationWorker, (theirs, digest), count=options.workers, cpus=config.threads or 1, told=report
         )
-        evaluation = evaluate_in_detail(config, report=report, predicted=predicted)
+        evaluation = evaluate_in_detail(config, report=report, predicted=predicted, seed=seed)
     kept.remove(names)
     return evaluation

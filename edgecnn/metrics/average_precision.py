@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from edgecnn.metrics.bootstrap import drawn_precision, intervals, precision_with
 from edgecnn.metrics.box_matches import AREAS, BoxMatches, ClassMatches
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
+from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.types import Array, Detections
 
 AP50, AP75 = 0, 5  # places in the IoU thresholds 0.5, 0.55, ..., 0.95
@@ -41,8 +43,8 @@ class DetectionAccumulator:
         present = [index for index in range(len(self.labels)) if support[index]]
         if not present:
             raise InputError("the dataset has no boxes to measure with", "name a dataset or split with boxes")
-        matches = {area: [self._matches.of_class(index, area) for index in present] for area in AREAS}
-        precision = {area: np.array([average_precision(item) for item in own]) for area, own in matches.items()}
+        matches = {area: self._matches.of_classes(present, area) for area in AREAS}
+        precision = {area: average_precision(own) for area, own in matches.items()}
         everything = precision["all"]
         self._matches.drawn = drawn_precision(matches["all"], self._matches.images)
         return Score(
@@ -62,9 +64,9 @@ class DetectionAccumulator:
         )
 
 
-def average_precision(matches: ClassMatches) -> Array:
-    """Average precision (T,) of all images; NaN for a class without objects."""
-    found: Array = matches.precision(np.ones((1, len(matches.objects)), np.int64))[0]
+def average_precision(matches: Sequence[ClassMatches]) -> Array:
+    """Average precision (classes, T) of all images; NaN for a class without objects."""
+    found: Array = weighted_precision(matches, np.ones((1, len(matches[0].objects)), np.int64))[0]
     return found
 
 

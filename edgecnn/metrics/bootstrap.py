@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.estimate import percentile_interval
 from edgecnn.metrics.left_out import left_out
+from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.types import Array, Int64
 
 MAX_RESAMPLES, MIN_RESAMPLES = 200, 50
-BUDGET = 40_000_000  # resamples times detections: with many detections fewer resamples are drawn, because each costs time
-PERCENTILES = (2.5, 97.5)  # of a 95 % interval
-_TOGETHER = 2_000_000  # resamples times detections that are held in memory
-
-
-def percentiles(samples: Array) -> tuple[Array, Array]:
-    """The ends of the 95 % percentile interval of samples (R, ...), leaving out NaN."""
-    low, high = np.nanpercentile(samples, PERCENTILES, axis=0)
-    return low, high
+BUDGET = 160_000_000  # resamples times detections: with very many detections fewer resamples are drawn, because each costs time
 
 
 def resample_count(detections: int) -> int:
@@ -28,29 +22,27 @@ def resample_count(detections: int) -> int:
     return int(np.clip(BUDGET // max(detections, 1), MIN_RESAMPLES, MAX_RESAMPLES))
 
 
-def resampled(matches: Sequence[ClassMatches], images: int, count: int, seed: int = 0) -> Array:
-    """Average precision (count, classes, T) of each resample; NaN for classes that a resample has no object of."""
-    found = np.full((count, len(matches), len(matches[0].true_positive)), np.nan)
-    for first, part in _batches(images, count, max(len(item.image) for item in matches), seed):
-        for place, item in enumerate(matches):
-            found[first : first + len(part), place] = item.precision(part)
-    return found
-
-
-def _batches(images: int, count: int, detections: int, seed: int) -> Iterator[tuple[int, Int64]]:
-    """The resamples in batches that fit into memory."""
+def drawn_weights(images: int, count: int, seed: int = 0) -> Int64:
+    """How often each image is drawn in each of ``count`` resamples (count, images)."""
     draw = np.random.default_rng(seed)
-    size = max(_TOGETHER // max(detections, images, 1), 1)
-    for first in range(0, count, size):
-        rows = range(min(size, count - first))
-        yield first, np.array([np.bincount(draw.integers(0, images, images), minlength=images) for _ in rows], np.int64)
+    rows = [np.bincount(draw.integers(0, images, images), minlength=images) for _ in range(count)]
+    return np.array(rows, np.int64).reshape(count, images)
+
+
+def once_and_drawn(images: int, count: int, seed: int = 0) -> Array:
+    """Weights (1 + count, images) float64: each image once, then those of ``drawn_weights``."""
+    return np.concatenate([np.ones((1, images)), drawn_weights(images, count, seed)])
 
 
 def drawn_precision(matches: Sequence[ClassMatches], images: int, seed: int = 0) -> Array | None:
-    """Average precision (R, classes, T) of as many resamples as their time allows; None with fewer than two images."""
+    """Average precision (R, classes, T) of as many resamples as their time allows; NaN for classes that a resample has no object of.
+
+    None with fewer than two images.
+    """
     if images < 2 or not matches:
         return None
-    return resampled(matches, images, resample_count(sum(len(item.image) for item in matches)), seed)
+    count = resample_count(sum(len(item.image) for item in matches))
+    return weighted_precision(matches, drawn_weights(images, count, seed))
 
 
 def intervals(drawn: Array | None) -> dict[str, float]:
@@ -58,8 +50,12 @@ def intervals(drawn: Array | None) -> dict[str, float]:
     if drawn is None:
         return {}
     mean = class_mean(drawn)
-    low, high = percentiles(np.stack([mean.mean(1), mean[:, 0]], 1))
-    return {"map_low": float(low[0]), "map_high": float(high[0]), "ap50_low": float(low[1]), "ap50_high": float(high[1])}
+    found: dict[str, float] = {}
+    for name, samples in (("map", mean.mean(1)), ("ap50", mean[:, 0])):
+        own = percentile_interval(samples)
+        if own is not None:
+            found |= {f"{name}_low": own.low, f"{name}_high": own.high}
+    return found
 
 
 def precision_without(matches: Sequence[ClassMatches], images: int) -> tuple[float, ...]:
@@ -73,7 +69,7 @@ def precision_without(matches: Sequence[ClassMatches], images: int) -> tuple[flo
     if not matches or not left_out(images, remember):
         return ()
     weight = np.array(kept, np.int64)  # all groups at once take a fraction of the time
-    found = iter(class_mean(np.stack([item.precision(weight) for item in matches], 1)).mean(axis=1).tolist())
+    found = iter(class_mean(weighted_precision(matches, weight)).mean(axis=1).tolist())
     return left_out(images, lambda _: next(found))
 
 

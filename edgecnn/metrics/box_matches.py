@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.object_match import box_overlaps
+from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.rotated import from_corners
 from edgecnn.types import Array, Detections, Float32, Int64
 
@@ -17,7 +19,6 @@ THRESHOLDS: Final = np.linspace(0.5, 0.95, 10)  # IoU
 # sizes of objects in pixels, both ends belong to it: small is below 32 x 32, large above 96 x 96
 AREAS: Final = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 MAX_DETECTIONS: Final = 100  # of one class in one image: the limit of the COCO metrics
-RECALL_LEVELS: Final = np.linspace(0, 1, 101)
 _BITS: Final = (1 << np.arange(len(THRESHOLDS))).astype(np.uint16)
 _FOLD: Final = 512  # images that are joined to one part
 _RANGES: Final = np.array(list(AREAS.values()))
@@ -45,44 +46,14 @@ class ClassMatches:
         return found
 
     def precision(self, weight: Int64) -> Array:
-        """Average precision (R, T), interpolated at 101 recall levels, with each image counted ``weight`` (R, images) times.
-
-        NaN where the weighted images hold no object.
-        """
-        objects = weight @ self.objects
-        # drawing an image twice is the same as counting its detections twice: nothing is matched again
-        each = weight[:, self.image]
-        counted = self.true_positive | self.false_positive
-        columns: list[Array] = []
-        for place, true in enumerate(self.true_positive):
-            # of few detections the same ones are right at several thresholds
-            same = place and (true == self.true_positive[place - 1]).all() and (counted[place] == counted[place - 1]).all()
-            columns.append(columns[-1] if same else _average_precision(each, true, counted[place], objects))
-        return np.where(objects[:, None] > 0, np.stack(columns, 1), np.nan)
+        """Average precision (R, T) with each image counted ``weight`` (R, images) times, see ``weighted_precision``."""
+        found: Array = weighted_precision([self], weight)[:, 0]
+        return found
 
     def curve(self, threshold: int = 0) -> tuple[Array, Array, Array]:
         """Recall, precision and score (n,) while the score falls, at the IoU threshold of this place."""
         true, false = np.cumsum(self.true_positive[threshold]), np.cumsum(self.false_positive[threshold])
         return true / max(int(self.objects.sum()), 1), true / np.maximum(true + false, 1), self.score
-
-
-def _average_precision(each: Int64, true: NDArray[np.bool_], counted: NDArray[np.bool_], objects: Int64) -> Array:
-    """Average precision (R,) of detections that count ``each`` (R, n) times."""
-    # precision falls between true positives: only there can it be the highest of what follows
-    places = np.flatnonzero(true)
-    if not len(places):
-        return np.zeros(len(each))
-    end = places[-1] + 1
-    hits = each[:, places].cumsum(1)
-    precision = hits / np.maximum((each[:, :end] * counted[:end]).cumsum(1)[:, places], 1)
-    # The precision at a recall is the highest at that recall or above (as in pycocotools).
-    envelope = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
-    # how many of the recall levels are reached by each true positive; levels that are never reached have precision 0
-    reached = RECALL_LEVELS.searchsorted(hits / np.maximum(objects, 1)[:, None], side="right")
-    gained = reached.copy()
-    gained[:, 1:] -= reached[:, :-1]
-    found: Array = (gained * envelope).sum(axis=1) / len(RECALL_LEVELS)
-    return found
 
 
 @dataclass(slots=True)
@@ -115,19 +86,30 @@ class BoxMatches:
 
     def of_class(self, class_id: int, area: str = "all") -> ClassMatches:
         """The matches of one class, for objects of one of the sizes in AREAS."""
+        return self.of_classes([class_id], area)[0]
+
+    def of_classes(self, class_ids: Sequence[int], area: str = "all") -> list[ClassMatches]:
+        """The matches of each of some classes."""
         everything, place = self._all(), list(AREAS).index(area)
-        own = everything.objects[(everything.objects[:, 1] == class_id) & (everything.objects[:, 2] == place)]
-        rows = np.flatnonzero(everything.class_id == class_id)
         # a stable sort keeps the order of ties, as in pycocotools
-        rows = rows[np.argsort(-everything.score[rows], kind="stable")]
-        right, ignored = (_unpacked(bits[place, rows]) for bits in (everything.matched, everything.ignored))
-        return ClassMatches(
-            everything.image[rows].astype(np.int64),
-            everything.score[rows],
-            right & ~ignored,
-            ~right & ~ignored,
-            np.bincount(own[:, 0], minlength=self.images),
-        )
+        order = np.lexsort((-everything.score, everything.class_id))
+        ordered = everything.class_id[order]
+        objects = everything.objects[everything.objects[:, 2] == place]
+        found = []
+        for class_id in class_ids:
+            first, end = np.searchsorted(ordered, [class_id, class_id + 1])
+            rows = order[first:end]
+            right, ignored = (_unpacked(bits[place, rows]) for bits in (everything.matched, everything.ignored))
+            found.append(
+                ClassMatches(
+                    everything.image[rows].astype(np.int64),
+                    everything.score[rows],
+                    right & ~ignored,
+                    ~right & ~ignored,
+                    np.bincount(objects[objects[:, 1] == class_id, 0], minlength=self.images),
+                )
+            )
+        return found
 
     def _fold(self) -> None:
         self._parts.append(_MatchedBoxes.joined(self._recent))

@@ -19,6 +19,7 @@ from edgecnn.tasks.evaluate import Outcome, outcomes
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Classes, Detections, Float32, Image, Int64, Prediction
 
+JUDGED = ("classify", "detect")  # tasks whose true things are known one by one
 MISSED = -1  # in ``said``: the model named nothing there
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from edgecnn.metrics.bootstrap import PERCENTILES
+from edgecnn.metrics.estimate import Interval, percentile_interval
 from edgecnn.types import Array
 
 RESAMPLES = 2000
@@ -18,13 +17,6 @@ _EXACT = (
     4096  # sum of absolute differences up to which the test is exact; above, the normal distribution differs by less than 1 %
 )
 _BLOCK = 4_000_000  # drawn images that are kept in memory at a time
-
-
-class Interval(NamedTuple):
-    """The ends of a 95 % interval."""
-
-    low: float
-    high: float
 
 
 def paired_test(differences: Sequence[int] | Array) -> float:
@@ -81,5 +73,4 @@ def ratio_interval(parts: Array, wholes: Array, seed: int = 0, resamples: int = 
         drawn = random.integers(0, count, (min(rows, resamples - start), count))
         sums = wholes[drawn].sum(1)
         ratios.append(parts[drawn].sum(1)[sums > 0] / sums[sums > 0])
-    low, high = np.percentile(np.concatenate(ratios), PERCENTILES)
-    return Interval(float(low), float(high))
+    return percentile_interval(np.concatenate(ratios))

@@ -216,7 +216,6 @@ def test_an_unreadable_image_is_noted(classifier: Path, shades: Path, damage_pix
     [
         (("a.onnx", "b.onnx", "c.onnx"), "3 files are named; evaluate takes one, or two to compare"),
         (("a.onnx", "b.onnx", "--parts", "kept"), "--parts takes one file; leave it out to compare two"),
-        (("a.onnx", "b.onnx", "--group-by", "class"), "--group-by takes one file; leave it out to compare two"),
         (("a.onnx", "--group-by", "class", "--parts", "kept"), "--group-by and --parts do not go together"),
         (("a.onnx", "--ray=local", "--parts", "kept"), "--ray and --parts do not go together"),
     ],

@@ -57,5 +57,5 @@ def test_an_image_drawn_twice_counts_as_two_images() -> None:
         for _ in range(times):
             twice.add(*image)
     weighted = once.score(()).matches.of_class(0).precision(weight[None])[0]
-    drawn = average_precision(twice.score(()).matches.of_class(0))
+    drawn = average_precision(twice.score(()).matches.of_classes([0]))[0]
     np.testing.assert_allclose(weighted, drawn, atol=0.01)  # ties are in another order: precision may differ between two copies

@@ -170,7 +170,7 @@ def test_one_image_has_no_interval() -> None:
     assert "map_low" not in accumulated(("cup",), (RIGHT, ONE)).score(()).values
 
 
-@pytest.mark.parametrize(("detections", "resamples"), [(0, 200), (200_000, 200), (400_000, 100), (800_000, 50), (10**8, 50)])
+@pytest.mark.parametrize(("detections", "resamples"), [(0, 200), (800_000, 200), (1_600_000, 100), (3_200_000, 50), (10**8, 50)])
 def test_many_detections_get_fewer_resamples(detections: int, resamples: int) -> None:
     assert bootstrap.resample_count(detections) == resamples
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from edgecnn.metrics.average_precision import AP50, AP75, average_precision
-from edgecnn.metrics.bootstrap import class_mean, drawn_precision
-from edgecnn.metrics.box_matches import AREAS, RECALL_LEVELS, BoxMatches, ClassMatches
+from edgecnn.metrics.bootstrap import class_mean, drawn_precision, once_and_drawn
+from edgecnn.metrics.box_matches import AREAS, BoxMatches, ClassMatches
+from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.score import TITLES, Score
+from edgecnn.metrics.weighted_precision import RECALL_LEVELS
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.accuracy.error_cost import ErrorCollector, ErrorKindCost, ErrorTable
-from edgecnn.trust.accuracy.estimate import AccuracyDetail, AccuracyEstimate, doubts, estimates
+from edgecnn.trust.accuracy.estimate import AccuracyDetail, doubts, estimates
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array
 
@@ -36,9 +38,9 @@ class PrecisionRecall:
 class WorkingPoint:
     """Precision, recall and F1 of a class from the score threshold on."""
 
-    precision: float
-    recall: float
-    f1: float
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,10 @@ class BoxDetail(AccuracyDetail):
             name: {"precision": list(one.precision), "best_f1": one.f1, "best_score": one.score}
             for name, one in self.curves.items()
         }
-        working = {name: {"precision": one.precision, "recall": one.recall, "f1": one.f1} for name, one in self.working.items()}
+        working = {
+            name: {"precision": one.precision.to_dict(), "recall": one.recall.to_dict(), "f1": one.f1.to_dict()}
+            for name, one in self.working.items()
+        }
         errors = {one.kind: {"count": one.count, "cost_ap50": one.cost.to_dict()} for one in self.errors}
         own = {"threshold": self.threshold, "errors": errors, "at_threshold": working, "precision_recall": curves}
         return {**AccuracyDetail.to_dict(self), **own}
@@ -78,29 +83,32 @@ class BoxCollector:
         assert matches is not None
         ids = {label: score.labels.index(label) for label in score.per_class}
         figures, classes = _precisions(matches, ids, seed)
+        rounds = 0 if matches.drawn is None else len(matches.drawn)
+        weight = once_and_drawn(matches.images, rounds, seed)
         ap = {label: own["ap"] for label, own in classes.items()}
         return BoxDetail(
             figures=figures,
             classes=classes,
             support=score.support,
             counted="boxes",
+            resamples=rounds,
             notes=tuple(doubts(figures["map"], TITLES["map"], ap, score.support, "boxes")),
             errors=table.costs(self._threshold, seed),
-            curves={label: _curve(matches.of_class(own)) for label, own in ids.items()},
-            working={label: _working(table, own, self._threshold) for label, own in ids.items()},
+            curves=dict(zip(ids, map(_curve, matches.of_classes(list(ids.values()))), strict=True)),
+            working={label: _working(table, own, self._threshold, weight) for label, own in ids.items()},
             threshold=self._threshold,
         )
 
 
 def _precisions(
     matches: BoxMatches, ids: Mapping[str, int], seed: int
-) -> tuple[dict[str, AccuracyEstimate], dict[str, dict[str, AccuracyEstimate]]]:
+) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]]]:
     """Means over the classes, by size, and AP by class, each with the interval of the same resamples."""
-    figures: dict[str, AccuracyEstimate] = {}
-    classes: dict[str, dict[str, AccuracyEstimate]] = {}
+    figures: dict[str, Estimate] = {}
+    classes: dict[str, dict[str, Estimate]] = {}
     for area in AREAS:
-        own = [matches.of_class(class_id, area) for class_id in ids.values()]
-        values = np.stack([average_precision(item) for item in own])[None]
+        own = matches.of_classes(list(ids.values()), area)
+        values = average_precision(own)[None]
         samples = matches.drawn if area == "all" and seed == 0 else drawn_precision(own, matches.images, seed)
         mean = class_mean(values)[0]
         means = None if samples is None else class_mean(samples)
@@ -110,10 +118,25 @@ def _precisions(
             )
             continue
         figures |= estimates(OVERALL, _three(mean[None])[0], None if means is None else _three(means))
+        figures["ar"] = _recall(own, matches.images, 0 if samples is None else len(samples), seed)
         for place, label in enumerate(ids):
             drawn = None if samples is None else _three(samples[:, place])
             classes[label] = estimates(("ap", "ap50", "ap75"), _three(values[:, place])[0], drawn)
     return figures, classes
+
+
+def _recall(matches: Sequence[ClassMatches], images: int, rounds: int, seed: int) -> Estimate:
+    """AR: the mean of the recall over classes and IoU thresholds."""
+    weight = once_and_drawn(images, rounds, seed)
+    hits = np.stack([weight @ _by_image(one, images) for one in matches], 1)
+    objects = (weight @ np.stack([one.objects for one in matches], 1))[..., None]
+    values = class_mean(np.where(objects > 0, hits / np.maximum(objects, 1), np.nan)).mean(1, keepdims=True)
+    return estimates(("ar",), values[0], values[1:] if rounds else None)["ar"]
+
+
+def _by_image(matches: ClassMatches, images: int) -> Array:
+    """True positives of each image at each IoU threshold (images, T)."""
+    return np.stack([np.bincount(matches.image[true], minlength=images) for true in matches.true_positive], 1)
 
 
 def _three(values: Array) -> Array:
@@ -132,6 +155,8 @@ def _curve(matches: ClassMatches) -> PrecisionRecall:
     return PrecisionRecall(tuple(envelope[place].tolist()), float(score[best]), float(f1[best]))
 
 
-def _working(table: ErrorTable, class_id: int, threshold: float) -> WorkingPoint:
+def _working(table: ErrorTable, class_id: int, threshold: float, weight: Array) -> WorkingPoint:
     right, named, objects = table.found(class_id, threshold)
-    return WorkingPoint(right / max(named, 1), right / max(objects, 1), 2 * right / max(named + objects, 1))
+    hits, boxes, things = (weight @ counts for counts in (right, named, objects))
+    shares = np.stack([hits / np.maximum(whole, 1) for whole in (boxes, things, (boxes + things) / 2)], 1)
+    return WorkingPoint(**estimates(("precision", "recall", "f1"), shares[0], shares[1:] if len(weight) > 1 else None))

@@ -13,17 +13,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.metrics.bootstrap import class_mean
+from edgecnn.metrics.bootstrap import class_mean, once_and_drawn, resample_count
 from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.object_match import CLASS, ERROR_KINDS, LOCALISATION, RIGHT
-from edgecnn.trust.accuracy.estimate import AccuracyEstimate, estimates
+from edgecnn.metrics.weighted_precision import weighted_precision
+from edgecnn.trust.accuracy.estimate import estimates
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array, Int64
 
 MISSED_KIND, FALSE_POSITIVE, FALSE_NEGATIVE = "missed", "all false boxes", "all objects not found"
 COSTS: Final = (*ERROR_KINDS, MISSED_KIND, FALSE_POSITIVE, FALSE_NEGATIVE)
-BUDGET: Final = 20_000_000  # resamples times detections
-MOST, LEAST = 200, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ErrorKindCost:
 
     kind: str
     count: int
-    cost: AccuracyEstimate
+    cost: Estimate
 
 
 class ErrorCollector:
@@ -85,17 +85,17 @@ class ErrorTable:
         wrong, objects = int((kept[:, 2] != RIGHT).sum()), len(self.objects)
         return {**found, MISSED_KIND: objects - len(self._about(kept)), FALSE_POSITIVE: wrong, FALSE_NEGATIVE: objects - right}
 
-    def found(self, class_id: int, threshold: float) -> tuple[int, int, int]:
-        """Right boxes, all boxes and all objects of a class, from a score on."""
+    def found(self, class_id: int, threshold: float) -> tuple[Int64, Int64, Int64]:
+        """Right boxes, all boxes and all objects of a class in each image (images,), boxes from a score on."""
         own = self.boxes[(self.boxes[:, 1] == class_id) & (self.score >= threshold)]
-        return int((own[:, 2] == RIGHT).sum()), len(own), int((self.objects[:, 1] == class_id).sum())
+        rows = own[own[:, 2] == RIGHT, 0], own[:, 0], self.objects[self.objects[:, 1] == class_id, 0]
+        right, named, objects = (np.bincount(images, minlength=self.images) for images in rows)
+        return right, named, objects
 
     def costs(self, threshold: float, seed: int) -> tuple[ErrorKindCost, ...]:
         """Every kind of COSTS with its cost; the resamples of all kinds draw the same images."""
-        draw = np.random.default_rng(seed)
-        rounds = int(np.clip(BUDGET // max(len(self.boxes), 1), LEAST, MOST)) if self.images > 1 else 0
-        drawn = [np.bincount(draw.integers(0, self.images, self.images), minlength=self.images) for _ in range(rounds)]
-        weight = np.array([np.ones(self.images, np.int64), *drawn])
+        rounds = resample_count(len(self.boxes)) if self.images > 1 else 0
+        weight = once_and_drawn(self.images, rounds, seed)
         asked = np.ones(len(self.objects), np.bool_)
         base = self._ap50(self.boxes, self.score, asked, weight)
         gains = np.stack([self._mended(kind, weight) - base for kind in COSTS], 1)
@@ -103,7 +103,7 @@ class ErrorTable:
         counts = self.counts(threshold)
         return tuple(ErrorKindCost(kind, counts[kind], found[kind]) for kind in COSTS)
 
-    def _mended(self, kind: str, weight: Int64) -> Array:
+    def _mended(self, kind: str, weight: Array) -> Array:
         boxes, score, asked = self.boxes, self.score, np.ones(len(self.objects), np.bool_)
         if kind in (MISSED_KIND, FALSE_NEGATIVE):
             about = boxes[boxes[:, 2] == RIGHT, 3] if kind == FALSE_NEGATIVE else self._about(boxes)
@@ -140,15 +140,17 @@ class ErrorTable:
         """Objects that a box is right about, or wrong only in the class or the place."""
         return np.unique(boxes[np.isin(boxes[:, 2], (RIGHT, LOCALISATION, CLASS)), 3])
 
-    def _ap50(self, boxes: Int64, score: Array, asked: NDArray[np.bool_], weight: Int64) -> Array:
+    def _ap50(self, boxes: Int64, score: Array, asked: NDArray[np.bool_], weight: Array) -> Array:
         """AP50 (R,), the mean of the classes that have objects."""
-        objects = self.objects[asked]
-        order = np.argsort(-score, kind="stable")
-        boxes, score = boxes[order], score[order]
-        columns = []
-        for class_id in np.unique(self.objects[:, 1]).tolist():
-            own = boxes[:, 1] == class_id
-            true = (boxes[own, 2] == RIGHT)[None]
+        ids = np.unique(self.objects[:, 1])
+        order = np.lexsort((-score, boxes[:, 1]))
+        boxes, score, objects = boxes[order], score[order], self.objects[asked]
+        matches = []
+        for class_id, first, end in zip(
+            ids, *(np.searchsorted(boxes[:, 1], ids, side) for side in ("left", "right")), strict=True
+        ):
+            own = boxes[first:end]
+            true = (own[:, 2] == RIGHT)[None]
             counted = np.bincount(objects[objects[:, 1] == class_id, 0], minlength=self.images)
-            columns.append(ClassMatches(boxes[own, 0], score[own], true, ~true, counted).precision(weight))
-        return class_mean(np.stack(columns, 1))[:, 0]
+            matches.append(ClassMatches(own[:, 0], score[first:end], true, ~true, counted))
+        return class_mean(weighted_precision(matches, weight))[:, 0]

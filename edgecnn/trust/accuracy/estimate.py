@@ -1,4 +1,4 @@
-"""A figure with its interval, and whether there were enough images to say anything."""
+"""Figures with their intervals, and whether there were enough images to say anything."""
 
 from __future__ import annotations
 
@@ -8,30 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgecnn.metrics.bootstrap import percentiles
 from edgecnn.metrics.classmap import shown
+from edgecnn.metrics.estimate import Estimate, percentile_interval
 from edgecnn.types import Array
 
 TOO_WIDE: Final = 0.2  # an interval of more than 20 points says next to nothing
 LEAST: Final = 10  # images or objects of a class
-
-
-@dataclass(frozen=True, slots=True)
-class AccuracyEstimate:
-    """A value with its 95 % bootstrap interval over images; None where there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def width(self) -> float:
-        """Of the interval, infinite without one."""
-        return float("inf") if self.low is None or self.high is None else self.high - self.low
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,46 +22,41 @@ class AccuracyDetail:
 
     ``figures`` are of all images, by the keys of ``edgecnn.metrics.score.TITLES``; ``classes`` by label.
     ``support`` is the number of ``counted`` things by label.
-    ``notes`` say where there is too little to say anything.
+    ``resamples`` is how often images were drawn again for the intervals. ``notes`` say where there is too little to say anything.
     """
 
-    figures: Mapping[str, AccuracyEstimate]
-    classes: Mapping[str, Mapping[str, AccuracyEstimate]]
+    figures: Mapping[str, Estimate]
+    classes: Mapping[str, Mapping[str, Estimate]]
     support: Mapping[str, int]
     counted: str
+    resamples: int
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
         return {
+            "resamples": self.resamples,
             "figures": {name: one.to_dict() for name, one in self.figures.items()},
             "classes": {label: {name: one.to_dict() for name, one in own.items()} for label, own in self.classes.items()},
             "notes": list(self.notes),
         }
 
 
-def estimates(names: Sequence[str], values: Array, samples: Array | None) -> dict[str, AccuracyEstimate]:
+def estimates(names: Sequence[str], values: Array, samples: Array | None) -> dict[str, Estimate]:
     """Estimates from values (k,) and their resamples (R, k), None without any; those that are NaN are left out."""
     found = {}
     for place, name in enumerate(names):
         if np.isnan(values[place]):
             continue
-        column = None if samples is None else samples[:, place]
-        if column is None or np.isnan(column).all():
-            found[name] = AccuracyEstimate(float(values[place]))
-        else:
-            low, high = percentiles(column)
-            found[name] = AccuracyEstimate(float(values[place]), float(low), float(high))
+        found[name] = Estimate(float(values[place]), None if samples is None else percentile_interval(samples[:, place]))
     return found
 
 
-def doubts(
-    primary: AccuracyEstimate, title: str, classes: Mapping[str, AccuracyEstimate], support: Mapping[str, int], counted: str
-) -> list[str]:
+def doubts(primary: Estimate, title: str, classes: Mapping[str, Estimate], support: Mapping[str, int], counted: str) -> list[str]:
     """Sentences on what the images are too few for."""
     found = []
     if primary.width > TOO_WIDE:
-        width = "no interval" if primary.low is None else f"an interval of {100 * primary.width:.0f} points"
+        width = "no interval" if primary.interval is None else f"an interval of {100 * primary.width:.0f} points"
         found.append(f"too few images: {title} has {width}")
     wide = [name for name, one in classes.items() if support[name] < LEAST or one.width > TOO_WIDE]
     if wide:

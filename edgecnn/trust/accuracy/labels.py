@@ -10,8 +10,9 @@ import numpy as np
 
 from edgecnn.data import Dataset
 from edgecnn.metrics.classification import ECE_BINS, wilson
+from edgecnn.metrics.estimate import Estimate, Interval
 from edgecnn.metrics.score import TITLES, Score
-from edgecnn.trust.accuracy.estimate import AccuracyDetail, AccuracyEstimate, doubts, estimates
+from edgecnn.trust.accuracy.estimate import AccuracyDetail, doubts, estimates
 from edgecnn.trust.judgement import MISSED, Judgement
 from edgecnn.types import Array, Int64
 
@@ -30,7 +31,7 @@ class ReliabilityBin:
     high: float
     count: int
     score: float
-    accuracy: AccuracyEstimate
+    accuracy: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ class LabelCollector:
         truth, said = np.array(self._truth, np.int64), np.array(self._said, np.int64)
         sure, index = np.array(self._score, np.float64), np.array(self._index, np.int64)
         draw, labels = np.random.default_rng(seed), score.labels
-        figures, classes = _class_figures(truth, said, labels, draw)
+        figures, classes, resamples = _class_figures(truth, said, labels, draw)
+        if "top5" in score.values:
+            figures["top5"] = _share(round(score.values["top5"] * score.n), score.n)
         bins: tuple[ReliabilityBin, ...] = ()
         if "ece" in score.values:
             right = truth == said
@@ -101,6 +104,7 @@ class LabelCollector:
             classes=classes,
             support=score.support,
             counted="images",
+            resamples=resamples,
             notes=tuple(notes),
             reliability=bins,
             confused=_confused(truth, said, sure, index, dataset),
@@ -110,9 +114,9 @@ class LabelCollector:
 
 def _class_figures(
     truth: Int64, said: Int64, labels: tuple[str, ...], draw: np.random.Generator
-) -> tuple[dict[str, AccuracyEstimate], dict[str, dict[str, AccuracyEstimate]]]:
-    """Means over the classes that occur, and figures by class. Resamples draw the cells of the confusion matrix, which is the same as
-    drawing images and takes as long for a million of them.
+) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]], int]:
+    """Means over the classes that occur, figures by class, and the number of resamples. These draw the cells of the confusion matrix,
+    which is the same as drawing images and takes as long for a million of them.
     """
     cells, counts = np.unique(truth * (len(labels) + 1) + np.where(said == MISSED, len(labels), said), return_counts=True)
     rows, columns = np.divmod(cells, len(labels) + 1)
@@ -134,9 +138,13 @@ def _class_figures(
         own = estimates(("precision", "recall", "f1"), by_class[0, place], by_class[1:, place] if rounds else None)
         # a share of independent images: resamples of a class that is always right would never be wrong
         found = int(hits[0, class_id]), int(true[0, class_id])
-        own["recall"] = AccuracyEstimate(own["recall"].value, *wilson(*found))
+        own["recall"] = _share(*found)
         classes[labels[class_id]] = own
-    return figures, classes
+    return figures, classes, rounds
+
+
+def _share(hits: int, count: int) -> Estimate:
+    return Estimate(hits / count, Interval(*wilson(hits, count)))
 
 
 def reliability(score: Array, right: Array, bins: int = ECE_BINS) -> tuple[ReliabilityBin, ...]:
@@ -146,8 +154,7 @@ def reliability(score: Array, right: Array, bins: int = ECE_BINS) -> tuple[Relia
     for place in np.unique(which).tolist():
         own = which == place
         hits, count = int(right[own].sum()), int(own.sum())
-        accuracy = AccuracyEstimate(hits / count, *wilson(hits, count))
-        found.append(ReliabilityBin(place / bins, (place + 1) / bins, count, float(score[own].mean()), accuracy))
+        found.append(ReliabilityBin(place / bins, (place + 1) / bins, count, float(score[own].mean()), _share(hits, count)))
     return tuple(found)
 
 
@@ -158,7 +165,7 @@ def adaptive_error(score: Array, right: Array, bins: int = ECE_BINS) -> float:
     return float(sum(abs(score[part].sum() - right[part].sum()) for part in parts) / len(score))
 
 
-def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[str, AccuracyEstimate]:
+def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[str, Estimate]:
     """ECE and its adaptive form; resamples draw cells of FINE steps of the score, right and wrong, in place of images."""
     from edgecnn.metrics.classification import calibration_error
 
@@ -178,11 +185,11 @@ def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[
     return {name: _around(one) for name, one in estimates(("ece", "adaptive_ece"), values, samples).items()}
 
 
-def _around(own: AccuracyEstimate) -> AccuracyEstimate:
+def _around(own: Estimate) -> Estimate:
     """With an interval that holds the value: the calibration error of resamples is too high by chance, which the interval shows."""
-    if own.low is None or own.high is None:
+    if own.interval is None:
         return own
-    return AccuracyEstimate(own.value, min(own.low, own.value), max(own.high, own.value))
+    return Estimate(own.value, Interval(min(own.interval.low, own.value), max(own.interval.high, own.value)))
 
 
 def _confused(truth: Int64, said: Int64, score: Array, index: Int64, dataset: Dataset) -> tuple[ConfusedPair, ...]:

@@ -121,13 +121,12 @@ def measure_in_detail(
 
 
 def _with_figures(score: Score, detail: AccuracyDetail) -> dict[str, float]:
-    """The values of the score with the figures of the details, and intervals where the score has none of its own."""
+    """The values of the score with the figures of the details, and their intervals."""
     values = dict(score.values)
     for name, one in detail.figures.items():
         values.setdefault(name, one.value)
-        if one.low is not None and one.high is not None:
-            values.setdefault(f"{name}_low", one.low)
-            values.setdefault(f"{name}_high", one.high)
+        if one.interval is not None:  # by the seed that was asked for
+            values |= {f"{name}_low": one.interval.low, f"{name}_high": one.interval.high}
     return values
 
 

@@ -14,8 +14,8 @@ from edgecnn.benchmarks.report.plot_curves import CurveAxes, CurveSeries, curve_
 from edgecnn.benchmarks.report.template import WIDE, render, responsive
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
-from edgecnn.metrics.box_matches import RECALL_LEVELS
 from edgecnn.metrics.report import MAX_CLASSES, value_lines
+from edgecnn.metrics.weighted_precision import RECALL_LEVELS
 from edgecnn.trust.accuracy.boxes import BoxDetail
 from edgecnn.trust.accuracy.labels import ConfusedPair, LabelDetail
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
@@ -68,9 +68,7 @@ def reliability_plot(detail: LabelDetail) -> Callable[[float], str]:
     """Accuracy against score, for a page of any width."""
     bins = detail.reliability
     band = tuple(
-        (100 * one.accuracy.low, 100 * one.accuracy.high)
-        if one.accuracy.low is not None and one.accuracy.high is not None
-        else None
+        None if one.accuracy.interval is None else (100 * one.accuracy.interval.low, 100 * one.accuracy.interval.high)
         for one in bins
     )
     series = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from edgecnn.benchmarks.report.evaluation_table import to_table
 from edgecnn.columns import align_columns
+from edgecnn.metrics.estimate import Estimate
 from edgecnn.trust.accuracy.boxes import BoxDetail
 from edgecnn.trust.accuracy.error_cost import ErrorKindCost
-from edgecnn.trust.accuracy.estimate import AccuracyDetail, AccuracyEstimate
+from edgecnn.trust.accuracy.estimate import AccuracyDetail
 from edgecnn.trust.accuracy.labels import LabelDetail
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
 
@@ -21,9 +22,9 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def interval(own: AccuracyEstimate) -> str:
+def interval(own: Estimate) -> str:
     """The ends of the interval in points."""
-    return "-" if own.low is None or own.high is None else f"{percent(own.low)} to {percent(own.high)}"
+    return "-" if own.interval is None else f"{percent(own.interval.low)} to {percent(own.interval.high)}"
 
 
 def class_columns(detail: AccuracyDetail | None) -> dict[str, dict[str, str]]:
@@ -38,8 +39,8 @@ def class_columns(detail: AccuracyDetail | None) -> dict[str, dict[str, str]]:
         at = f"from {detail.threshold:g}"
         return {
             "95 % interval": {label: interval(own["ap"]) for label, own in detail.classes.items()},
-            f"precision {at}": {label: percent(own.precision) for label, own in detail.working.items()},
-            f"recall {at}": {label: percent(own.recall) for label, own in detail.working.items()},
+            f"precision {at}": {label: percent(own.precision.value) for label, own in detail.working.items()},
+            f"recall {at}": {label: percent(own.recall.value) for label, own in detail.working.items()},
         }
     return {}
 

@@ -24,9 +24,9 @@ def value_detail(score: Score, seed: int) -> AccuracyDetail:
     figures = estimates(NAMES, np.array(_measured(pairs)), np.array(samples) if samples else None)
     notes = []
     if figures["r2"].width > TOO_WIDE:
-        width = "no interval" if figures["r2"].low is None else f"an interval of {figures['r2'].width:.2f}"
+        width = "no interval" if figures["r2"].interval is None else f"an interval of {figures['r2'].width:.2f}"
         notes.append(f"too few images: {TITLES['r2']} has {width}")
-    return AccuracyDetail(figures=figures, classes={}, support={}, counted="images", notes=tuple(notes))
+    return AccuracyDetail(figures=figures, classes={}, support={}, counted="images", resamples=rounds, notes=tuple(notes))
 
 
 def _measured(pairs: Array) -> list[float]:

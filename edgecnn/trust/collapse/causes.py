@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.metrics.estimate import Interval
 from edgecnn.parity import TOLERANCES
 from edgecnn.runtime.model.output_checks import COARSE_STEP, COSTLY_STEP, SHARED, SPLIT, output_warnings
 from edgecnn.runtime.model.output_ranges import output_ranges
 from edgecnn.trust.collapse.score_steps import ScoreSteps
 from edgecnn.trust.collapse.watch import OutputWatch
 from edgecnn.trust.collapse.weights import starved_weights
-from edgecnn.trust.significance import Interval
 from edgecnn.types import Array
 
 AGREEMENT = TOLERANCES["int8"].agree  # of an int8 file with its float model, as `edgecnn export` requires

@@ -15,7 +15,7 @@ NO_VALUE = "(no value)"
 
 
 def column_values(key: GroupKey, address: str) -> Mapping[str, str]:
-    """The value of each image by its name in the first column; {} for a key of another kind.
+    """The value of each image by its name in the first column, {} for keys that are no column.
 
     Raises ``InputError`` where no file has the column.
     """

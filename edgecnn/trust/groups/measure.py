@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,19 @@ from edgecnn.benchmarks.measure.evaluation import EvaluationConfig, OpenedModel,
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import measured_digest
 from edgecnn.data.overlap import Overlap
-from edgecnn.data.sample import Dataset
 from edgecnn.errors import InputError
+from edgecnn.metrics.estimate import Interval, ends, percentile_interval
 from edgecnn.runtime.backends import file_format
 from edgecnn.shipped import artifact
-from edgecnn.trust.colours import COLOURS
 from edgecnn.trust.groups.collector import GroupCollector
 from edgecnn.trust.groups.columns import column_values
-from edgecnn.trust.groups.group_key import MEASURED, GroupKey
-from edgecnn.trust.groups.properties import PLACES
+from edgecnn.trust.groups.group_key import GroupKey
 from edgecnn.trust.judgement import judge
-from edgecnn.trust.significance import SIGNIFICANT, Interval, holm, ratio_interval
+from edgecnn.trust.significance import SIGNIFICANT, holm, ratio_interval
 from edgecnn.types import Array
 
-SCHEMA, VERSION = "edgecnn.groups", 1
+SCHEMA, VERSION = "edgecnn.groups", 2  # version 1 had neither seed nor behind_interval
+RESAMPLES = 1000
 FEW_THINGS = 8  # a group with fewer says nothing
 
 
@@ -35,8 +33,8 @@ FEW_THINGS = 8  # a group with fewer says nothing
 class GroupScore:
     """One group: its true ``things`` (images, or objects), how many are ``right``, and the 95 % interval of the share.
 
-    ``behind`` is the share of all others minus that of the group, ``p_corrected`` the p-value of that difference after Holm's correction
-    for all groups (1.0 with too few things).
+    ``behind`` is the share of all others minus that of the group with its interval, ``p_corrected`` the p-value of that difference
+    after Holm's correction for all groups (1.0 with too few things).
     """
 
     name: str
@@ -44,6 +42,7 @@ class GroupScore:
     right: int
     interval: Interval | None
     behind: float
+    behind_interval: Interval | None
     p_corrected: float
 
     @property
@@ -64,8 +63,9 @@ class GroupScore:
             "share": self.things / total if total else 0.0,
             "right": self.right,
             "rate": self.rate if self.things else None,
-            "interval": None if self.interval is None else list(self.interval),
+            "interval": ends(self.interval),
             "behind_others": self.behind,
+            "behind_interval": ends(self.behind_interval),
             "p_corrected": self.p_corrected,
         }
 
@@ -92,6 +92,7 @@ class GroupEvaluation:
     never_named: tuple[tuple[str, int], ...]
     images: int
     unreadable: tuple[str, ...]
+    seed: int
     notes: tuple[str, ...] = ()
     overlap: Overlap = field(default_factory=Overlap)
     digest: str = ""
@@ -118,17 +119,14 @@ class GroupEvaluation:
             "overlap": self.overlap.to_document(),
             "task": self.task,
             "group_by": self.key.title,
-            "overall": {"rate": self.overall, "interval": _ends(self.overall_interval), "things": self.things},
+            "seed": self.seed,
+            "overall": {"rate": self.overall, "interval": ends(self.overall_interval), "things": self.things},
             "groups": [group.to_dict(self.things) for group in self.groups],
             "empty": list(self.empty),
-            "gap": {"value": self.gap, "interval": _ends(self.gap_interval)},
+            "gap": {"value": self.gap, "interval": ends(self.gap_interval)},
             "never_named": [{"class": name, "things": count} for name, count in self.never_named],
             "notes": list(self.notes),
         }
-
-
-def _ends(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else list(interval)
 
 
 def evaluate_groups(
@@ -161,17 +159,20 @@ def group_result(
     config: EvaluationConfig, collector: GroupCollector, model: OpenedModel, seed: int, unreadable: tuple[str, ...]
 ) -> GroupEvaluation:
     """The groups of what was collected; raises ``InputError`` where no image shows anything, and ``OverlapError``."""
-    key, things, named, dataset = collector.key, collector.things, collector.named, model.dataset
+    things, named, dataset = collector.things, collector.named, model.dataset
     if not things.image:
         raise InputError("no image of the dataset shows anything that is labelled", "name another dataset")
-    groups, possible = _groups(key, things.value, dataset, config.data.uri)
+    groups, possible = collector.grouping.names(things.value)
     _, image = np.unique(things.image, return_inverse=True)
     right, group, count = np.array(things.right), np.array(groups), int(image.max()) + 1
     present = [one for one in possible if one in set(groups)]
     counts = {one: (_by_image(image, right & (group == one), count), _by_image(image, group == one, count)) for one in present}
-    scores = _scores(counts, _by_image(image, right, count), np.bincount(image, minlength=count), seed)
+    drawn = _DrawnCounts(counts, seed)
+    scores = _scores(counts, _by_image(image, right, count), np.bincount(image, minlength=count), drawn, seed)
     enough = [one for one in scores if one.things >= FEW_THINGS]
-    gap, interval = (enough[-1].rate - enough[0].rate, _gap_interval(counts, enough, seed)) if len(enough) > 1 else (0.0, None)
+    gap, interval = (
+        (enough[-1].rate - enough[0].rate, drawn.gap(enough[0].name, enough[-1].name)) if len(enough) > 1 else (0.0, None)
+    )
     total = np.bincount(things.truth, minlength=len(dataset.labels))
     overlap = model.overlap.finish()
     unread = (f"images that could not be read are left out ({len(unreadable)}): {unreadable[0]}",) if unreadable else ()
@@ -180,7 +181,7 @@ def group_result(
         format=file_format(config.file),
         dataset=model.opened.name,
         task=dataset.task,
-        key=key,
+        key=collector.grouping.key,
         groups=scores,
         empty=tuple(one for one in possible if one not in counts),
         gap=gap,
@@ -190,46 +191,53 @@ def group_result(
         never_named=tuple((dataset.labels[index], int(total[index])) for index in np.flatnonzero(total) if not named[int(index)]),
         images=count,
         unreadable=unreadable,
+        seed=seed,
         notes=(*unread, *overlap.notes),
         overlap=overlap,
         digest=measured_digest(artifact(config.file), model.card),
     )
 
 
-def _groups(key: GroupKey, values: list[Any], dataset: Dataset, address: str) -> tuple[list[str], list[str]]:
-    """The group of each thing by name, and all groups that there could be, in order."""
-    if key.kind in MEASURED:
-        return _bins(np.array(values, np.float64), key.bins, key.kind)
-    fixed = {"position": PLACES, "colour": COLOURS, "class": dataset.labels}.get(key.kind)
-    if fixed is not None:
-        return values, list(fixed)
-    own = set(column_values(key, address).values()) if key.kind == "column" else set()
-    return values, sorted(own | set(values))
-
-
-def _bins(values: Array, bins: int, kind: str) -> tuple[list[str], list[str]]:
-    """Bins of equal counts; equal values stay together, so there may be fewer."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
-    if len(edges) < 2:
-        edges = np.array([edges[0], edges[0]])
-    unit = " px" if kind == "size" else ""
-    names = [f"{low:.0f} to {high:.0f}{unit}" for low, high in pairwise(edges.tolist())]
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(names) - 1)
-    return [names[index] for index in place.tolist()], list(dict.fromkeys(names))
-
-
 def _by_image(image: Array, mask: Array, count: int) -> Array:
     return np.bincount(image[mask], minlength=count)
 
 
-def _scores(counts: dict[str, tuple[Array, Array]], right: Array, things: Array, seed: int) -> list[GroupScore]:
+def _scores(
+    counts: dict[str, tuple[Array, Array]], right: Array, things: Array, drawn: _DrawnCounts, seed: int
+) -> list[GroupScore]:
     p_values = [_p_value(own, all_, right - own, things - all_) for own, all_ in counts.values()]
     found = []
     for (name, (own, all_)), p in zip(counts.items(), holm(p_values), strict=True):
         others = float((right - own).sum() / max((things - all_).sum(), 1))
         behind = others - own.sum() / all_.sum() if (things - all_).sum() else 0.0
-        found.append(GroupScore(name, int(all_.sum()), int(own.sum()), ratio_interval(own, all_, seed), float(behind), p))
+        interval = ratio_interval(own, all_, seed)
+        found.append(GroupScore(name, int(all_.sum()), int(own.sum()), interval, float(behind), drawn.behind(name), p))
     return sorted(found, key=lambda group: (group.rate, -group.things))
+
+
+class _DrawnCounts:
+    """Right and all things of each group, over images drawn with replacement."""
+
+    def __init__(self, counts: dict[str, tuple[Array, Array]], seed: int) -> None:
+        rows = np.array([row for pair in counts.values() for row in pair], np.float64)
+        random, size = np.random.default_rng(seed), rows.shape[1]
+        drawn = [rows @ np.bincount(random.integers(0, size, size), minlength=size) for _ in range(RESAMPLES)]
+        sums = np.array(drawn).reshape(RESAMPLES, len(counts), 2)
+        self._of = {name: (sums[:, place, 0], sums[:, place, 1]) for place, name in enumerate(counts)}
+        self._right, self._things = sums[..., 0].sum(1), sums[..., 1].sum(1)
+
+    def behind(self, name: str) -> Interval | None:
+        """How far all others are ahead of a group."""
+        right, things = self._of[name]
+        return percentile_interval(_ratio(self._right - right, self._things - things) - _ratio(right, things))
+
+    def gap(self, worst: str, best: str) -> Interval | None:
+        """How far one group is ahead of another; the two were chosen once."""
+        return percentile_interval(_ratio(*self._of[best]) - _ratio(*self._of[worst]))
+
+
+def _ratio(right: Array, things: Array) -> Array:
+    return np.where(things > 0, right / np.maximum(things, 1), np.nan)
 
 
 def _p_value(right: Array, things: Array, other_right: Array, other_things: Array) -> float:
@@ -251,16 +259,3 @@ def _variance(right: Array, things: Array) -> float:
     share = (right.sum() + 1) / (total + 2)
     residual = float(((right - right.sum() / total * things) ** 2).sum()) / total**2 * count / max(count - 1, 1)
     return max(residual, float(share * (1 - share) / (total + 2)))
-
-
-def _gap_interval(counts: dict[str, tuple[Array, Array]], ordered: Sequence[GroupScore], seed: int) -> Interval | None:
-    """95 % interval of best - worst by bootstrap over images, the groups chosen once."""
-    (worst, worst_all), (best, best_all) = counts[ordered[0].name], counts[ordered[-1].name]
-    random, size = np.random.default_rng(seed), len(worst)
-    found = []
-    for _ in range(1000):
-        drawn = random.integers(0, size, size)
-        sums = worst_all[drawn].sum(), best_all[drawn].sum()
-        if all(sums):
-            found.append(best[drawn].sum() / sums[1] - worst[drawn].sum() / sums[0])
-    return Interval(*(float(end) for end in np.percentile(found, (2.5, 97.5)))) if len(found) > 1 else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgecnn.columns import align_columns
+from edgecnn.metrics.estimate import Interval
 from edgecnn.trust.groups.measure import FEW_THINGS, GroupEvaluation, GroupScore
-from edgecnn.trust.significance import Interval
 
 HEADS = ("group", "things", "share", "right", "95 % interval", "behind others", "p corrected")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from edgecnn.data.moved_boxes import move_boxes
+from edgecnn.metrics.estimate import Interval
 from edgecnn.metrics.match import match
 from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.trust.significance import ratio_interval
 from edgecnn.types import Array, Boxes, Classes, Detections, Prediction
 
 
@@ -14,22 +16,28 @@ class Consistency:
     """Counts answers that stay: the best class of an image, or each box that is found again where the change moved it."""
 
     def __init__(self) -> None:
-        self._same = self._all = 0
+        self._same: list[int] = []
+        self._all: list[int] = []
 
     def add(self, before: Prediction | None, after: Prediction, matrix: Array | None, size: tuple[int, int]) -> None:
         """The answers for one image of (height, width) ``before`` the change, which moved its pixels by ``matrix``, and ``after``."""
         if isinstance(before, Classes) and isinstance(after, Classes):
-            self._same += int(before.top1 == after.top1)
-            self._all += 1
+            self._same.append(int(before.top1 == after.top1))
+            self._all.append(1)
         elif isinstance(before, Detections) and isinstance(after, Detections):
             expected, got = _moved(_shown(before), matrix, size), _shown(after)
-            self._same += 2 * len(match(expected, got))
-            self._all += len(expected) + len(got)
+            self._same.append(2 * len(match(expected, got)))
+            self._all.append(len(expected) + len(got))
 
     @property
     def share(self) -> float | None:
         """The share of answers that stay; None where nothing was counted."""
-        return self._same / self._all if self._all else None
+        total = sum(self._all)
+        return sum(self._same) / total if total else None
+
+    def interval(self, seed: int = 0) -> Interval | None:
+        """The 95 % interval of the share over images."""
+        return ratio_interval(np.array(self._same), np.array(self._all), seed)
 
 
 def compared(found: Prediction) -> Prediction | None:

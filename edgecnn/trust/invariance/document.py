@@ -6,9 +6,10 @@ import csv
 import io
 from typing import Any
 
+from edgecnn.metrics.estimate import ends
 from edgecnn.trust.invariance.result import CorruptionError, FileRobustness, LevelResult, Robustness
 
-SCHEMA, VERSION = "edgecnn.robustness", 1
+SCHEMA, VERSION = "edgecnn.robustness", 2  # version 1 had no interval of consistency
 COLUMNS = ("file", "transformation", "level", "unit", "class", "metric", "value", "low", "high", "consistency", "images")
 
 
@@ -86,6 +87,7 @@ def _level(one: LevelResult) -> dict[str, Any]:
         "high": one.high,
         "too_few_images": one.too_few,
         "consistency": one.consistency,
+        "consistency_interval": ends(one.consistency_interval),
         "per_class": dict(one.per_class),
         "per_class_interval": {label: list(ends) for label, ends in one.class_intervals.items()},
         "support": dict(one.support),
@@ -96,8 +98,8 @@ def _error(error: CorruptionError) -> dict[str, Any]:
     return {
         "baseline": error.baseline or None,
         "mean": error.mean,
-        "interval": error.interval,
+        "interval": ends(error.interval),
         "relative": error.relative,
-        "relative_interval": error.relative_interval,
+        "relative_interval": ends(error.relative_interval),
         "by_corruption": dict(error.by_corruption),
     }

@@ -8,8 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from edgecnn.metrics.bootstrap import PERCENTILES
+from edgecnn.metrics.bootstrap import drawn_weights
 from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.estimate import Interval, percentile_interval
+from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.trust.judgement import Judgement
@@ -94,7 +96,10 @@ class BoxEvidence:
     def class_values(self, weights: Int64) -> dict[int, Array]:
         """AP50 of each class."""
         self._matches = self._matches or {class_id: self._class(class_id) for class_id in sorted(self._objects)}
-        return {class_id: one.precision(weights)[:, 0] for class_id, one in self._matches.items()}
+        if not self._matches:
+            return {}
+        values = weighted_precision(list(self._matches.values()), weights)[:, :, 0]
+        return dict(zip(self._matches, values.T, strict=True))
 
     def _class(self, class_id: int) -> ClassMatches:
         rows = sorted(self._found[class_id], key=lambda row: -row[1])
@@ -109,33 +114,25 @@ def evidence_for(task: TaskName) -> ImageEvidence | None:
     return LabelEvidence() if truth == "label" else BoxEvidence() if find(task).has_boxes else None
 
 
-def interval(figure: Callable[[Int64], float], images: int, cost: int, seed: int = 0) -> tuple[float, float] | None:
+def interval(figure: Callable[[Int64], float], images: int, cost: int, seed: int = 0) -> Interval | None:
     """The 95 % percentile interval of ``figure`` (of weights of the images) over images drawn with replacement (Efron 1979).
 
     ``cost`` is the number of accuracies in the figure. None with fewer than two images.
     """
     if images < 2:
         return None
-    draw = np.random.default_rng(seed)
     count = int(np.clip(BUDGET // max(cost, 1), MIN_RESAMPLES, MAX_RESAMPLES))
-    values = [figure(np.bincount(draw.integers(0, images, images), minlength=images)) for _ in range(count)]
-    known = [value for value in values if np.isfinite(value)]
-    if len(known) < MIN_RESAMPLES // 2:
-        return None
-    low, high = np.percentile(np.array(known), PERCENTILES)
-    return float(low), float(high)
+    values = [figure(weight) for weight in drawn_weights(images, count, seed)]
+    return percentile_interval(np.array(values)) if np.isfinite(values).sum() >= MIN_RESAMPLES // 2 else None
 
 
-def class_intervals(evidence: ImageEvidence, images: int, seed: int = 0) -> dict[int, tuple[float, float]]:
+def class_intervals(evidence: ImageEvidence, images: int, seed: int = 0) -> dict[int, Interval]:
     """The 95 % percentile interval of each class over images drawn with replacement; {} with fewer than two images."""
     if images < 2:
         return {}
-    draw = np.random.default_rng(seed)
-    drawn = [np.bincount(draw.integers(0, images, images), minlength=images) for _ in range(CLASS_RESAMPLES)]
     found = {}
-    for class_id, values in evidence.class_values(np.array(drawn)).items():
-        known = values[~np.isnan(values)]
-        if len(known) >= CLASS_RESAMPLES // 2:
-            low, high = np.percentile(known, PERCENTILES)
-            found[class_id] = (float(low), float(high))
+    for class_id, values in evidence.class_values(drawn_weights(images, CLASS_RESAMPLES, seed)).items():
+        own = percentile_interval(values)
+        if own is not None and np.isfinite(values).sum() >= CLASS_RESAMPLES // 2:
+            found[class_id] = own
     return found

@@ -129,5 +129,6 @@ class _ModelRun:
             self._transformation,
             self._level,
             consistency=self._consistency.share,
+            consistency_interval=self._consistency.interval(self._seed),
             evidence=self._evidence,
         )

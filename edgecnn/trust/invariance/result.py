@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgecnn.data.overlap import Overlap
+from edgecnn.metrics.estimate import Interval
 from edgecnn.metrics.left_out import jackknife_interval
 from edgecnn.metrics.score import TITLES, Score
 from edgecnn.trust.accuracy.estimate import TOO_WIDE
@@ -20,7 +21,8 @@ class LevelResult:
 
     ``class_intervals`` has the intervals of ``per_class``.
     ``value`` is a fraction of 1 of the metric with the key ``metric`` (top-1, AP50, else the task's own), ``low`` and ``high`` its
-    95 % interval where there is one. ``consistency`` is the share of answers that stay what they were without the change.
+    95 % interval where there is one. ``consistency`` is the share of answers that stay what they were without the change,
+    ``consistency_interval`` its 95 % interval.
     """
 
     transformation: Transformation | None
@@ -32,8 +34,9 @@ class LevelResult:
     per_class: Mapping[str, float]
     support: Mapping[str, int]
     images: int
-    class_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    class_intervals: Mapping[str, Interval] = field(default_factory=dict)
     consistency: float | None = None
+    consistency_interval: Interval | None = None
     notes: tuple[str, ...] = ()
     evidence: ImageEvidence | None = field(default=None, compare=False, repr=False)
 
@@ -63,9 +66,9 @@ class CorruptionError:
 
     baseline: str
     mean: float
-    interval: tuple[float, float] | None
+    interval: Interval | None
     relative: float | None
-    relative_interval: tuple[float, float] | None
+    relative_interval: Interval | None
     by_corruption: Mapping[str, float]
 
 
@@ -124,6 +127,7 @@ def level_result(
     level: float,
     *,
     consistency: float | None = None,
+    consistency_interval: Interval | None = None,
     evidence: ImageEvidence | None = None,
 ) -> LevelResult:
     """The figures of a score that a curve shows: AP50 of boxes, because IoU at 0.95 measures how boxes were drawn, else the primary."""
@@ -142,6 +146,7 @@ def level_result(
         images=score.n,
         class_intervals={score.labels[class_id]: ends for class_id, ends in known.items()},
         consistency=consistency,
+        consistency_interval=consistency_interval,
         notes=score.notes,
         evidence=evidence,
     )

@@ -12,14 +12,16 @@ import numpy as np
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
 from edgecnn.data.overlap import Overlap
 from edgecnn.labels import label_of
+from edgecnn.metrics.estimate import Interval, ends
 from edgecnn.trust.collapse.causes import CollapseCause
-from edgecnn.trust.paired.class_changes import ClassChange
+from edgecnn.trust.paired.group_changes import GroupChanges
 from edgecnn.trust.paired.image_pair import ImagePair
 from edgecnn.trust.paired.measure import MeanChange
+from edgecnn.trust.paired.part_changes import PartChange
 from edgecnn.trust.paired.score_drift import ScoreDrift
-from edgecnn.trust.significance import FEW, Interval
+from edgecnn.trust.significance import FEW
 
-SCHEMA, VERSION = "edgecnn.paired_evaluation", 1
+SCHEMA, VERSION = "edgecnn.paired_evaluation", 2  # version 1 had neither seed nor groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class PairedEvaluation:
     """Two files on one dataset.
 
     ``agreement`` is the share of labels or boxes that are the same, with its 95 % interval. ``mean`` is None without labels; then
-    ``classes`` count what each file names. ``images`` are all images, in order; ``labels`` the names of their classes.
+    ``classes`` count what each file names. ``groups`` are None where none were asked for. ``images`` are all images,
+    in order; ``labels`` the names of their classes.
     """
 
     before: PairedFile
@@ -57,11 +60,13 @@ class PairedEvaluation:
     agreement: float
     agreement_interval: Interval | None
     mean: MeanChange | None
-    classes: Sequence[ClassChange]
+    classes: Sequence[PartChange]
+    groups: GroupChanges | None
     drift: ScoreDrift | None
     causes: Sequence[CollapseCause]
     notes: tuple[str, ...]
     config: EvaluationConfig
+    seed: int
     overlap: Overlap = field(default_factory=Overlap)
 
     @property
@@ -75,7 +80,7 @@ class PairedEvaluation:
         return any(pair.truth is not None for pair in self.images)
 
     @property
-    def paying(self) -> list[ClassChange]:
+    def paying(self) -> list[PartChange]:
         """The classes that surely lost."""
         return [change for change in self.classes if change.pays]
 
@@ -103,9 +108,11 @@ class PairedEvaluation:
             },
             "overlap": self.overlap.to_document(),
             "task": self.task,
-            "agreement": {"share": self.agreement, "interval": _ends(self.agreement_interval)},
+            "agreement": {"share": self.agreement, "interval": ends(self.agreement_interval)},
             "mean": None if self.mean is None else _mean(self.mean),
+            "seed": self.seed,
             "classes": [change.to_dict() for change in self.classes],
+            "groups": None if self.groups is None else self.groups.to_dict(),
             "score_drift": None if self.drift is None else self.drift.to_dict(),
             "causes": [
                 {"name": one.name, "words": one.words, "fatal": one.fatal, "evidence": one.evidence} for one in self.causes
@@ -133,15 +140,11 @@ def _file(file: PairedFile) -> dict[str, Any]:
     return {"file": str(file.file), "format": file.format, "precision": file.precision, "digest": file.digest}
 
 
-def _ends(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else list(interval)
-
-
 def _mean(mean: MeanChange) -> dict[str, Any]:
     return {
         "metric": mean.before.metric,
         "before": mean.before.to_dict(),
         "after": mean.after.to_dict(),
         "difference": mean.difference,
-        "interval": _ends(mean.interval),
+        "interval": ends(mean.interval),
     }

@@ -10,13 +10,15 @@ from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.benchmarks.measure.evaluation import EvaluationConfig
 from edgecnn.engine_device import CPU, Device
 from edgecnn.runtime.model.card_inference import CardOptions
+from edgecnn.trust.groups.group_key import GroupKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairConfig:
     """The file ``before`` (the float model), the file ``after`` (int8), a dataset, and how the files are loaded.
 
-    The fields from ``device`` on are those of ``EvaluationConfig``. ``seed`` is that of the bootstrap intervals.
+    The fields from ``device`` on are those of ``EvaluationConfig``. ``seed`` is that of the bootstrap intervals,
+    ``group_by`` says by which groups the change is told, too.
     """
 
     before: Path
@@ -28,6 +30,7 @@ class PairConfig:
     options: CardOptions = field(default_factory=CardOptions)
     require_signature: Path | None = None
     seed: int = 0
+    group_by: GroupKey | None = None
 
     def of(self, file: Path) -> EvaluationConfig:
         """The evaluation of one of the files."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.metrics.classmap import ClassMap
+from edgecnn.metrics.estimate import Interval
 from edgecnn.metrics.left_out import paired_difference
 from edgecnn.metrics.score import IN_UNITS, Score
 from edgecnn.tasks import find
-from edgecnn.trust.significance import Interval
 from edgecnn.types import Prediction
 
 CONFIDENCE = 0.95

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from edgecnn.benchmarks.report.svg import element, line, svg_document, text
 from edgecnn.trust.interval_plot import BOTTOM, MARGIN, IntervalRow, interval_plot
-from edgecnn.trust.paired.class_changes import ClassChange
+from edgecnn.trust.paired.part_changes import PartChange
 from edgecnn.trust.paired.score_drift import BINS, ScoreDrift
 
-MOST = 24  # classes in the plot
+MOST = 24  # classes or groups in a plot
 HEIGHT = 190.0  # of the histogram
 
 
-def class_plot(changes: Sequence[ClassChange], width: float) -> str:
-    """The change of each class in points with its 95 % interval, as SVG of ``width`` pixels; "" where no class has an interval."""
+def change_plot(changes: Sequence[PartChange], width: float, part: str) -> str:
+    """The change of each ``part`` (class, group) in points with its 95 % interval, as SVG of ``width`` pixels; "" without intervals."""
     rows = [
         IntervalRow(
             one.name,
@@ -26,7 +26,7 @@ def class_plot(changes: Sequence[ClassChange], width: float) -> str:
         for one in changes
         if one.interval is not None and (one.lost or one.gained)
     ]
-    return interval_plot(rows[:MOST], width, "change of each class in points, with its 95 % interval")
+    return interval_plot(rows[:MOST], width, f"change of each {part} in points, with its 95 % interval")
 
 
 def drift_plot(drift: ScoreDrift, width: float) -> str:

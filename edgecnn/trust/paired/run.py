@@ -24,17 +24,18 @@ from edgecnn.tasks import find
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.collapse.causes import ImageComparison, find_causes
 from edgecnn.trust.collapse.watch import MOST_IMAGES, OutputWatch
-from edgecnn.trust.judgement import Judgement, judge
-from edgecnn.trust.paired.class_changes import class_changes
+from edgecnn.trust.groups.columns import column_values
+from edgecnn.trust.groups.grouping import Grouping
+from edgecnn.trust.judgement import JUDGED, Judgement, judge
 from edgecnn.trust.paired.comparison import PairedEvaluation, PairedFile
 from edgecnn.trust.paired.config import PairConfig
+from edgecnn.trust.paired.group_changes import GroupChangeCollector
 from edgecnn.trust.paired.image_pair import ImagePair, pair_predictions
 from edgecnn.trust.paired.measure import MeanChange, PairedMeasure
+from edgecnn.trust.paired.part_changes import class_changes
 from edgecnn.trust.paired.score_drift import score_drift
 from edgecnn.trust.significance import FEW, ratio_interval
 from edgecnn.types import Classes, Detections, Image, Prediction
-
-JUDGED = ("classify", "detect")  # tasks whose true things are known one by one
 
 
 def evaluate_pair(
@@ -45,6 +46,7 @@ def evaluate_pair(
     ``report`` gets lines about the dataset and the files, ``progress`` (done, total) after each image.
     Raises what loading the files and opening the dataset raise, and ``InputError`` where the files or the dataset do not fit together.
     """
+    columns = {} if config.group_by is None else column_values(config.group_by, config.data.uri)
     with ExitStack() as stack:
         before, after = (stack.enter_context(_open(config, file)) for file in (config.before, config.after))
         check_same_model(before, after)
@@ -52,6 +54,8 @@ def evaluate_pair(
         for line in report_lines(opened):
             report(line)
         run = _PairRun(config, before, after, opened)
+        if config.group_by is not None:
+            run.grouped = GroupChangeCollector(Grouping(config.group_by, run.dataset, columns))
         run.images(progress)
         return run.result()
 
@@ -96,6 +100,7 @@ class _PairRun:
         self.dataset: Dataset = opened
         self.classes: ClassMap | None = None
         self.measure: PairedMeasure | None = None
+        self.grouped: GroupChangeCollector | None = None
         if not opened.samples:
             raise InputError("the dataset holds no images", "name another dataset")
         if opened.labels or find(opened.task).truth == "read":
@@ -145,8 +150,11 @@ class _PairRun:
         before, after = self.before(image), self.after(image)
         if self.measure is not None:
             self.measure.add(sample, (before, after))
-        pair = pair_predictions(index, sample.name, before, after, self._judge(sample, before, after))
+        judged = self._judge(sample, before, after)
+        pair = pair_predictions(index, sample.name, before, after, judged)
         self.pairs.append(pair)
+        if self.grouped is not None and judged is not None:
+            self.grouped.add(image, judged[0])
         if watched:
             self.watch.add(image)
             self.watched.classes.append(_main_class(before))
@@ -182,11 +190,13 @@ class _PairRun:
             agreement_interval=interval,
             mean=mean,
             classes=class_changes(self.pairs, labels, config.seed) if card.task in JUDGED else (),
+            groups=None if self.grouped is None else self.grouped.result(self.pairs, config.seed),
             drift=score_drift(self.pairs, config.seed),
             causes=find_causes(self.watch, compared),
             notes=(*self.notes, *_notes(self, mean), *overlap.notes),
             config=config.of(config.before),
             overlap=overlap,
+            seed=config.seed,
         )
 
 

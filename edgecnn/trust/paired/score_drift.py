@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.metrics.estimate import Interval, ends
 from edgecnn.trust.paired.image_pair import ImagePair
-from edgecnn.trust.significance import Interval, ratio_interval
+from edgecnn.trust.significance import ratio_interval
 from edgecnn.types import Array
 
 MOVED = 0.05  # a score that moved by more is counted
@@ -21,7 +22,7 @@ class ScoreDrift:
     """The distribution of score after - score before over ``count`` labels or matched boxes.
 
     ``mean`` with its 95 % ``interval`` (bootstrap over images), the percentiles 5, 50 and 95, the share that ``moved`` by more than
-    MOVED, and ``histogram``, counts in BINS.
+    MOVED with its interval, and ``histogram``, counts in BINS.
     """
 
     count: int
@@ -31,6 +32,7 @@ class ScoreDrift:
     p50: float
     p95: float
     moved: float
+    moved_interval: Interval | None
     histogram: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,11 +40,12 @@ class ScoreDrift:
         return {
             "count": self.count,
             "mean": self.mean,
-            "interval": None if self.interval is None else list(self.interval),
+            "interval": ends(self.interval),
             "p5": self.p5,
             "p50": self.p50,
             "p95": self.p95,
             "moved": self.moved,
+            "moved_interval": ends(self.moved_interval),
             "moved_by_more_than": MOVED,
             "histogram": {"edges": BINS.tolist(), "counts": list(self.histogram)},
         }
@@ -54,15 +57,18 @@ def score_drift(pairs: Sequence[ImagePair], seed: int = 0) -> ScoreDrift | None:
     every = every[np.isfinite(every)]
     if not every.size:
         return None
+    counts = np.array([len(pair.moved) for pair in pairs])
+    far = np.array([np.count_nonzero(np.abs(pair.moved) > MOVED) for pair in pairs])
     sums = np.array([np.nansum(pair.moved) for pair in pairs])
     p5, p50, p95 = np.percentile(every, (5, 50, 95))
     return ScoreDrift(
         count=len(every),
         mean=float(every.mean()),
-        interval=ratio_interval(sums, np.array([len(pair.moved) for pair in pairs]), seed),
+        interval=ratio_interval(sums, counts, seed),
         p5=float(p5),
         p50=float(p50),
         p95=float(p95),
         moved=float((np.abs(every) > MOVED).mean()),
+        moved_interval=ratio_interval(far, counts, seed),
         histogram=tuple(np.histogram(np.clip(every, -1, 1), BINS)[0].tolist()),
     )

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from edgecnn.columns import align_columns
+from edgecnn.metrics.estimate import Interval
 from edgecnn.metrics.score import points
-from edgecnn.trust.paired.class_changes import ClassChange
 from edgecnn.trust.paired.comparison import PairedEvaluation
+from edgecnn.trust.paired.group_changes import GroupChanges
 from edgecnn.trust.paired.image_pair import ImagePair
+from edgecnn.trust.paired.part_changes import PartChange
 from edgecnn.trust.paired.score_drift import MOVED
-from edgecnn.trust.significance import Interval
 
-SHOWN_IMAGES, SHOWN_CLASSES = 10, 12
+SHOWN_IMAGES, SHOWN_PARTS = 10, 12
+_COUNTS = ("things", "right before", "after", "lost", "gained", "change", "95 % interval", "p", "p corrected")
+GROUP_HEADS = ("group", *_COUNTS)
 
 
 def pair_table(found: PairedEvaluation) -> str:
@@ -31,12 +34,22 @@ def verdict(found: PairedEvaluation) -> str:
     paying = found.paying
     of_mean = "" if found.mean is None else f"mean {_mean_change(found)}, "
     if paying:
-        worst = paying[0]
-        more = f" and {len(paying) - 1} more" if len(paying) > 1 else ""
-        return f"{of_mean}but {worst.name} {_points(worst.difference)} points (p = {worst.p_corrected:.2g}, corrected){more}"
+        return f"{of_mean}but {_worst(paying)}"
     if found.too_few:
         return f"{of_mean}too few images to say whether a class pays"
     return f"{of_mean}no class shows a loss beyond chance"
+
+
+def group_verdict(groups: GroupChanges) -> str:
+    """Which groups pay, in one sentence."""
+    if groups.paying:
+        return f"by {groups.by}: {_worst(groups.paying)}"
+    return f"by {groups.by}: no group shows a loss beyond chance"
+
+
+def _worst(paying: Sequence[PartChange]) -> str:
+    worst, more = paying[0], f" and {len(paying) - 1} more" if len(paying) > 1 else ""
+    return f"{worst.name} {_points(worst.difference)} points (p = {worst.p_corrected:.2g}, corrected){more}"
 
 
 def mean_words(found: PairedEvaluation) -> str:
@@ -95,53 +108,52 @@ def _lines(found: PairedEvaluation) -> Iterator[str]:
     yield from (f"  also: {cause.words}" for cause in found.causes[1:])
     yield ""
     yield from (f"  {words}" for words in (mean_words(found), agreement_words(found), drift_words(found)) if words)
-    yield from _class_lines(found)
+    changed = [one for one in found.classes if one.lost or one.gained or one.extra_after != one.extra_before]
+    yield from _table(class_heads(found), [class_row(found, one) for one in changed], "classes that changed")
+    if found.groups is not None:
+        yield ""
+        yield f"  {group_verdict(found.groups)}"
+        yield from _table(GROUP_HEADS, [group_row(one) for one in found.groups.changes], "groups")
+        yield from (f"  the group {name} is empty: nothing to compare" for name in found.groups.empty)
     yield from _image_lines(found)
     if found.notes:
         yield ""
     yield from (f"  note: {note}" for note in found.notes)
 
 
-def _class_lines(found: PairedEvaluation) -> Iterator[str]:
-    changes = [change for change in found.classes if change.lost or change.gained or change.extra_after != change.extra_before]
-    if not changes:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], what: str) -> Iterator[str]:
+    if not rows:
         return
     yield ""
-    rows = [class_heads(found), *(class_row(found, one) for one in changes[:SHOWN_CLASSES])]
-    yield from (f"  {line}" for line in align_columns(rows, 1).splitlines())
-    left = len(changes) - SHOWN_CLASSES
+    yield from (f"  {line}" for line in align_columns([heads, *rows[:SHOWN_PARTS]], 1).splitlines())
+    left = len(rows) - SHOWN_PARTS
     if left > 0:
-        yield f"  and {left} more classes that changed (--json FILE has all)"
+        yield f"  and {left} more {what} (--json FILE has all)"
 
 
 def class_heads(found: PairedEvaluation) -> list[str]:
     """The heads of the table of classes."""
     if not found.has_truth:
         return ["class", "named before", "after", "change", "p", "p corrected"]
-    return [
-        "class",
-        "things",
-        "right before",
-        "after",
-        "lost",
-        "gained",
-        "change",
-        "95 % interval",
-        "p",
-        "p corrected",
-        "wrongly named",
-    ]
+    return ["class", *_COUNTS, "wrongly named"]
 
 
-def class_row(found: PairedEvaluation, one: ClassChange) -> list[str]:
+def class_row(found: PairedEvaluation, one: PartChange) -> list[str]:
     """One class as text."""
-    sure = " *" if one.is_sure else ""
-    p_values = [f"{one.p:.2g}", f"{one.p_corrected:.2g}{sure}"]
     if not found.has_truth:
-        return [one.name, str(one.before), str(one.after), f"{one.after - one.before:+d}", *p_values]
+        return [one.name, str(one.before), str(one.after), f"{one.after - one.before:+d}", *_p_values(one)]
+    return [*group_row(one), f"{one.extra_before} -> {one.extra_after}"]
+
+
+def group_row(one: PartChange) -> list[str]:
+    """One group as text."""
     numbers = [str(value) for value in (one.things, one.before, one.after, one.lost, one.gained)]
     interval = "-" if one.interval is None else _span(one.interval)
-    return [one.name, *numbers, _points(one.difference), interval, *p_values, f"{one.extra_before} -> {one.extra_after}"]
+    return [one.name, *numbers, _points(one.difference), interval, *_p_values(one)]
+
+
+def _p_values(one: PartChange) -> list[str]:
+    return [f"{one.p:.2g}", f"{one.p_corrected:.2g}{' *' if one.is_sure else ''}"]
 
 
 def _image_lines(found: PairedEvaluation) -> Iterator[str]:

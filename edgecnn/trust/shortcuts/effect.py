@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from edgecnn.metrics.estimate import Estimate, Interval
 from edgecnn.trust.attribution.evidence import MapEvidence
 from edgecnn.trust.shortcuts.changes import ImageChange
-from edgecnn.trust.shortcuts.estimate import BootstrapEstimate, bootstrap, informedness
+from edgecnn.trust.shortcuts.estimate import bootstrap, informedness
 from edgecnn.types import Array
 
 Verdict = Literal["uses", "no proof", "does not use", "not shown"]
@@ -46,9 +47,9 @@ class Effect:
 
     change: ImageChange
     images: int
-    before: float
-    after: float
-    effect: BootstrapEstimate
+    before: Estimate
+    after: Estimate
+    effect: Estimate
     verdict: Verdict
 
 
@@ -61,11 +62,17 @@ class EvidenceSummary:
 
     method: str
     images: int
-    inside: BootstrapEstimate
+    inside: Estimate
     area: float
-    gain: BootstrapEstimate
-    pointed: BootstrapEstimate
+    gain: Estimate
+    pointed: Estimate
     verdict: Literal["on the object", "elsewhere", "not shown"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        found = {"inside": self.inside, "gain": self.gain, "pointed": self.pointed}
+        own = {name: one.to_dict() for name, one in found.items()}
+        return {"method": self.method, "images": self.images, "area": self.area, **own, "verdict": self.verdict}
 
 
 def effect_of(change: ImageChange, trials: Sequence[ChangeTrial], seed: int) -> Effect:
@@ -77,16 +84,21 @@ def effect_of(change: ImageChange, trials: Sequence[ChangeTrial], seed: int) -> 
     told_before = float(before.sum() / total) if is_detector else informedness(truth, said_before, np.unique(truth))
     if change.truth == "kept":
         effect = bootstrap(lambda i: float((after[i] - before[i]).sum() / things[i].sum()), len(trials), seed)
-        verdict = _verdict(-effect.high, -effect.low, FALL)
+        verdict = _verdict(None if effect.interval is None else Interval(-effect.interval.high, -effect.interval.low), FALL)
     else:
         figure = _still_found(before, after) if is_detector else _still_told(truth, said_after)
         effect = bootstrap(figure, len(trials), seed)
-        verdict = _verdict(effect.low, effect.high, REMAINS)
+        verdict = _verdict(effect.interval, REMAINS)
     if len(trials) < LEAST_IMAGES or told_before < LEAST_TOLD:
         verdict = "not shown"
     elif verdict == "uses" and change.doubt:
         verdict = "no proof"
-    return Effect(change, len(trials), float(before.sum() / total), float(after.sum() / total), effect, verdict)
+    rates = [bootstrap(_share(own, things), len(trials), seed) for own in (before, after)]
+    return Effect(change, len(trials), rates[0], rates[1], effect, verdict)
+
+
+def _share(right: Array, things: Array) -> Callable[[Array], float]:
+    return lambda index: float(right[index].sum() / things[index].sum())
 
 
 def _still_told(truth: Array, said: Array) -> Callable[[Array], float]:
@@ -102,14 +114,13 @@ def summary_of(method: str, found: Sequence[MapEvidence], seed: int) -> Evidence
     inside, area, pointed = (np.array([getattr(one, name) for one in kept], np.float64) for name in ("inside", "area", "pointed"))
     gain = _mean((inside - area) / (1 - area), seed)
     verdict: Literal["on the object", "elsewhere", "not shown"] = "not shown"
-    if len(kept) >= LEAST_IMAGES and gain.low > CHANCE:
-        verdict = "on the object"
-    elif len(kept) >= LEAST_IMAGES and gain.high < CHANCE:
-        verdict = "elsewhere"
+    if len(kept) >= LEAST_IMAGES and gain.interval is not None:
+        low, high = gain.interval
+        verdict = "on the object" if low > CHANCE else "elsewhere" if high < CHANCE else "not shown"
     return EvidenceSummary(method, len(kept), _mean(inside, seed), float(area.mean()), gain, _mean(pointed, seed), verdict)
 
 
-def _mean(values: Array, seed: int) -> BootstrapEstimate:
+def _mean(values: Array, seed: int) -> Estimate:
     return bootstrap(lambda index: float(values[index].mean()), len(values), seed)
 
 
@@ -121,8 +132,8 @@ def _still_found(before: Array, after: Array) -> Callable[[Array], float]:
     return figure
 
 
-def _verdict(low: float, high: float, limit: float) -> Verdict:
+def _verdict(size: Interval | None, limit: float) -> Verdict:
     """By the interval of a size that a network without the shortcut keeps under ``limit``."""
-    if low > limit:
-        return "uses"
-    return "does not use" if high < limit else "not shown"
+    if size is None:
+        return "not shown"
+    return "uses" if size.low > limit else "does not use" if size.high < limit else "not shown"

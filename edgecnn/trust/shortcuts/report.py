@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn.data.overlap import Overlap
+from edgecnn.metrics.estimate import Estimate, ends
 from edgecnn.trust.shortcuts.effect import Effect, EvidenceSummary
-from edgecnn.trust.shortcuts.estimate import BootstrapEstimate
 from edgecnn.types import Float32, Image
 
-SCHEMA, VERSION = "edgecnn.shortcuts", 1
+SCHEMA, VERSION = "edgecnn.shortcuts", 2  # version 1 had no intervals of before and after
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +51,7 @@ class ShortcutsReport:
     split: str
     seed: int
     images: int
-    accuracy: BootstrapEstimate
+    accuracy: Estimate
     effects: tuple[Effect, ...]
     evidence: tuple[EvidenceSummary, ...]
     notes: tuple[str, ...]
@@ -86,11 +85,11 @@ class ShortcutsReport:
             "overlap": self.overlap.to_document(),
             "seed": self.seed,
             "images": self.images,
-            "accuracy": dataclasses.asdict(self.accuracy),
+            "accuracy": self.accuracy.to_dict(),
             "verdict": self.verdict,
             "findings": list(self.findings),
             "changes": [_change(one) for one in self.effects],
-            "evidence": [dataclasses.asdict(one) for one in self.evidence],
+            "evidence": [one.to_dict() for one in self.evidence],
             "notes": list(self.notes),
         }
 
@@ -105,9 +104,11 @@ def _change(one: Effect) -> dict[str, Any]:
         "name": one.change.name,
         "truth": one.change.truth,
         "images": one.images,
-        "before": one.before,
-        "after": one.after,
-        "effect": dataclasses.asdict(one.effect),
+        "before": one.before.value,
+        "before_interval": ends(one.before.interval),
+        "after": one.after.value,
+        "after_interval": ends(one.after.interval),
+        "effect": one.effect.to_dict(),
         "verdict": one.verdict,
     }
 
@@ -115,5 +116,5 @@ def _change(one: Effect) -> dict[str, Any]:
 def _sentence(one: Effect) -> str:
     if one.change.truth == "gone":
         return f"uses {one.change.where}: with the {one.change.title} the answers still tell {one.effect.shown()} of the classes"
-    fall = f"accuracy {one.before:.2f} becomes {one.after:.2f}"
+    fall = f"accuracy {one.before.value:.2f} becomes {one.after.value:.2f}"
     return f"uses {one.change.where}: with the {one.change.title}, {fall}, change {one.effect.shown('+')}"

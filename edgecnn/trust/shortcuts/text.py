@@ -56,7 +56,7 @@ def verdict_of(one: Effect) -> str:
 
 def _numbers(one: Effect) -> list[str]:
     told = one.effect.shown("+") if one.change.truth == "kept" else f"still told {one.effect.shown()}"
-    return [f"{one.before:.2f}", f"{one.after:.2f}", told]
+    return [f"{one.before.value:.2f}", f"{one.after.value:.2f}", told]
 
 
 def evidence_rows(report: ShortcutsReport) -> list[list[str]]:

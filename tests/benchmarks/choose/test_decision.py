@@ -198,16 +198,28 @@ def late_racer(threads: int) -> Racer:
 
 
 def test_a_loss_that_is_not_certain_keeps_fp32_and_says_what_can_decide() -> None:
-    reason = "may lose more than 1.0 points: 0.4 points (-0.3 to 1.1 points) on 200 images"
+    reason = "may lose more than 1.0 points: loses 0.4 points (from a gain of 0.3 points to a loss of 1.1 points) on 200 images"
     found = decided([option(2.0), option(1.0, "int8", out=reason)])
     assert found.reasons[-1] == f"keep fp32: the fastest int8 file {reason}"
     assert any("more images, --max-minutes or --max-drop can decide" in line for line in decision_lines(choice(found)))
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(-0.004, "loses 0.4 points (-0.3 to"), (0.004, "loses nothing: -0.4 points (-1.1 to")]
+    ("value", "said"),
+    [
+        (-0.004, "loses 0.4 points (from a gain of 0.3 points to a loss of 1.1 points) on 200 images"),
+        (0.004, "gains 0.4 points (from a loss of 0.3 points to a gain of 1.1 points) on 200 images"),
+        (0.0001, "loses nothing (from a loss of 0.7 points to a gain of 0.7 points) on 200 images"),
+    ],
 )
-def test_the_loss_is_told_with_its_interval(value: float, said: str) -> None:
+def test_a_loss_or_a_gain_is_told_with_its_interval(value: float, said: str) -> None:
     change = Difference(value, value - 0.007, value + 0.007)
     small = option(2.0, "int8", accuracy=VariantAccuracy(200, "map", 0.6 + value, change=change))
-    assert f" and {said}" in decided([option(10.0), small]).reasons[1]
+    assert decided([option(10.0), small]).reasons[1].endswith(f" and {said}")
+
+
+def test_a_gain_of_the_most_exact_candidate_is_no_negative_loss() -> None:
+    slow = option(20.0)
+    better = option(5.0, "int8", accuracy=VariantAccuracy(200, "map", 0.602), out="may lose more than 1.0 points")
+    found = decided([slow, better], Budget(max_latency_ms=12.0))
+    assert found.reasons == ("it is the most exact candidate within the limits, and gains 0.2 points",)

@@ -13,6 +13,11 @@ def test_a_difference_is_named() -> None:
 
 
 def test_a_ratio_that_is_not_reached_says_so() -> None:
-    row = {"ratio": 1.31, "ratio_with_reading": 1.5, "ratio_to_inference_and_decoding": 1.4}
+    row = {"ratio": 1.31, "ratio_with_reading": 1.5, "ratio_of_wall_time": 1.4}
     assert "1.31 times the model's own work without reading images (not reached" in evaluation_cost.conclusion(row)
     assert "(reached" in evaluation_cost.conclusion({**row, "ratio": 1.3})
+
+
+def test_the_median_round_counts() -> None:
+    rows = [{"ratio": ratio, "images": images} for ratio, images in ((1.5, 1), (1.1, 2), (1.2, 3))]
+    assert evaluation_cost.median(rows) == {"ratio": 1.2, "images": 3, "ratios": [1.5, 1.1, 1.2]}

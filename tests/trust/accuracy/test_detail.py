@@ -60,8 +60,8 @@ def test_precision_recall_and_f1_by_hand() -> None:
 def test_the_interval_of_recall_is_as_wide_as_the_binomial_one() -> None:
     rows = [(0, 0 if at < 70 else 1, 0.8) for at in range(100)] + [(1, 1, 0.8)] * 100
     own = classified(rows)[0].classes["a"]["recall"]
-    assert own.low is not None
-    assert own.low < 0.7 < own.high
+    assert own.interval is not None
+    assert own.interval.low < 0.7 < own.interval.high
     assert own.width == pytest.approx(2 * 1.96 * (0.7 * 0.3 / 100) ** 0.5, rel=0.2)
     assert classified(rows)[0].to_dict() == classified(rows)[0].to_dict()  # the resamples are the same each time
 
@@ -76,7 +76,7 @@ def test_a_set_that_is_too_small_says_so() -> None:
 
 def test_one_image_has_no_interval() -> None:
     detail, _ = classified([(0, 0, 0.9)])
-    assert detail.figures["balanced_accuracy"].low is None
+    assert detail.figures["balanced_accuracy"].interval is None
     assert "too few images: balanced accuracy has no interval" in detail.notes
 
 
@@ -162,17 +162,24 @@ def test_curves_and_the_working_point() -> None:
     detail = detected((boxes((*ONE, 0), (*FAR, 0)), found((*ONE, 0, 0.9), (*FAR, 0, 0.2), (500, 500, 520, 520, 0, 0.1))))
     assert detail.curves["a"].precision == (1.0,) * 101
     assert (detail.curves["a"].f1, detail.curves["a"].score) == (pytest.approx(1), pytest.approx(0.2))
-    assert (detail.working["a"].precision, detail.working["a"].recall) == (1, 0.5)  # from a score of 0.3 on
+    assert (detail.working["a"].precision.value, detail.working["a"].recall.value) == (1, 0.5)  # from a score of 0.3 on
 
 
 def test_sizes_have_intervals() -> None:
     image_of = (boxes((0, 0, 20, 20, 0), (100, 100, 150, 150, 0)), found((0, 0, 20, 20, 0, 0.9), (100, 100, 150, 150, 0, 0.8)))
     empty = (image_of[0], found())
     detail = detected(*[image_of] * 20, *[empty] * 20)
+    recall, working = detail.figures["ar"], detail.working["a"]
+    assert recall.value == working.recall.value == pytest.approx(0.5)
+    assert working.precision.value == 1
+    for one in (recall, working.recall):
+        assert one.interval is not None
+        assert one.interval.low < 0.5 < one.interval.high
+    assert detail.to_dict()["resamples"] == 200
     small = detail.figures["ap_small"]
     assert small.value == pytest.approx(51 / 101)
-    assert small.low is not None
-    assert small.low < small.value < small.high
+    assert small.interval is not None
+    assert small.interval.low < small.value < small.interval.high
     assert "ap_large" not in detail.figures
 
 
@@ -184,7 +191,7 @@ def test_values_have_intervals() -> None:
     score = score_outcomes(((one, Values(np.float32([value]))) for one, value in zip(samples, found, strict=True)), dataset)
     detail = value_detail(score, 0)
     mae = detail.figures["mae"]
-    assert mae.low is not None
-    assert mae.low < mae.value < mae.high
+    assert mae.interval is not None
+    assert mae.interval.low < mae.value < mae.interval.high
     assert mae.width == pytest.approx(2 * 1.96 * np.abs(found - truth).std() / 200**0.5, rel=0.25)
     assert detail.notes == ()

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgecnn.metrics.estimate import Interval
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.trust.collapse.causes import CollapseCause, ImageComparison, find_causes
 from edgecnn.trust.collapse.watch import OutputWatch
-from edgecnn.trust.significance import Interval
 from tests.contracts.tiny import Graph, write
 
 KINDS = ["onnx", "openvino", "tflite"]

@@ -46,6 +46,7 @@ def test_a_planted_bias_is_named_and_an_empty_group_is_said(
     assert "b is served worse: 33.3% right, 66.7 points behind the others" in result.output
     assert "the group c is empty: nothing to measure" in result.output
     found = json.loads(document.read_text())
+    assert found["seed"] == 0
     assert [(group["name"], group["things"], group["right"]) for group in found["groups"]] == [("b", 36, 12), ("a", 36, 36)]
     low, high = found["gap"]["interval"]
     assert found["gap"]["value"] == pytest.approx(2 / 3)

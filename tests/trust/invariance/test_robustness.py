@@ -178,7 +178,7 @@ def test_table_document_csv_and_page_say_the_same() -> None:
     assert "70.0, 60.0 at 2" in table
     assert "not divided by that of a baseline" in table
     document = json.loads(dump_json(to_document(found)))
-    assert (document["schema"], document["version"]) == ("edgecnn.robustness", 1)
+    assert (document["schema"], document["version"]) == ("edgecnn.robustness", 2)
     assert document["files"][0]["levels"][1]["value"] == pytest.approx(0.6)
     rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert len(rows) == 2 * 4 * 3

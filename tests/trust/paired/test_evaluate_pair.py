@@ -108,6 +108,43 @@ def test_few_images_say_nothing_of_a_class(tmp_path: Path) -> None:
     assert "too few" in result.output
 
 
+@pytest.fixture
+def cameras(tmp_path: Path) -> Path:
+    """Grey images and a fifth of the dark ones are of camera g, the others of camera o; camera c has no image."""
+    data = folder(tmp_path / "set")
+    own = [(file.name, "g" if "grey" in file.name or file.stem in ("dark0", "dark1") else "o") for file in data.rglob("*.png")]
+    lines = ["file,camera", "nowhere.png,c", *(f"{name},{camera}" for name, camera in own)]
+    (data / "cameras.csv").write_text("\n".join(lines))
+    return data
+
+
+def test_the_group_that_pays_is_named(cameras: Path, tmp_path: Path) -> None:
+    before, after = classifier(tmp_path / "before.onnx"), classifier(tmp_path / "after.onnx", grey=-20)
+    page, document = tmp_path / "page.html", tmp_path / "pair.json"
+    result = call(before, after, "--data", cameras, "--group-by", "camera", "--html", page, "--json", document, "--seed", 7)
+    assert result.exit_code == 0, result.output
+    assert "by camera: g -85.7 points (p = 0.00098, corrected)" in result.output
+    assert "the group c is empty: nothing to compare" in result.output
+    found = json.loads(document.read_text())
+    assert (found["seed"], found["groups"]["by"], found["groups"]["empty"]) == (7, "camera", ["c"])
+    paying, other = found["groups"]["changes"]
+    assert [paying[name] for name in ("name", "things", "before", "after", "lost", "gained")] == ["g", 14, 14, 2, 12, 0]
+    assert paying["p_corrected"] == pytest.approx(2 * 2 / 2**12)
+    low, high = paying["interval"]
+    assert low < -12 / 14 < high < 0
+    assert (other["name"], other["difference"], other["p_corrected"]) == ("o", 0.0, 1.0)
+    assert "Groups by camera" in page.read_text()
+
+
+def test_groups_need_labels_and_a_key_that_is_there(cameras: Path, tmp_path: Path) -> None:
+    before = classifier(tmp_path / "before.onnx")
+    flat = folder(tmp_path / "flat", labelled=False)
+    for data, key, words in ((flat, "brightness", "needs images with classes or boxes"), (cameras, "site", "no CSV file beside")):
+        result = call(before, before, "--data", data, "--group-by", key)
+        assert result.exit_code == 2
+        assert words in result.output.splitlines()[-1]
+
+
 def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
     before = classifier(tmp_path / "before.onnx")
     other = classifier(tmp_path / "other.onnx", names=("cat", "dog", "cow"))

@@ -173,7 +173,7 @@ def test_the_command_compares_files_on_the_same_images(squares: Path, tmp_path: 
     result = CliRunner().invoke(main, [*words, "--json", str(target), "--html", str(page), "--examples", "1"])
     assert result.exit_code == 0, result.output
     document = json.loads(target.read_text())
-    assert (document["schema"], document["version"]) == ("edgecnn.shortcuts", 1)
+    assert (document["schema"], document["version"]) == ("edgecnn.shortcuts", 2)
     assert document["files"][0] == document["files"][1]
     assert document["files"][0]["verdict"] == "no shortcut found"
     assert result.output.count("no shortcut found") == 2

@@ -1,7 +1,8 @@
-"""Which classes pay: a paired test for each class, corrected for how many classes are tested."""
+"""Which parts of the data pay, classes or groups: a paired test for each, corrected for how many are tested."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +10,20 @@ from typing import Any
 import numpy as np
 
 from edgecnn.labels import label_of
+from edgecnn.metrics.estimate import Interval, ends
 from edgecnn.trust.paired.image_pair import ImagePair
-from edgecnn.trust.significance import SIGNIFICANT, Interval, holm, paired_test, ratio_interval
-from edgecnn.types import Array
+from edgecnn.trust.significance import SIGNIFICANT, holm, paired_test, ratio_interval
+from edgecnn.types import Array, Int64
 
 
 @dataclass(frozen=True, slots=True)
-class ClassChange:
-    """What changed for one class. Counts are of things: images, or objects.
+class PartChange:
+    """What changed for one class or group. Counts are of things: images, or objects.
 
     With labels ``things`` are the true ones and ``before`` and ``after`` those that are right; without labels ``before`` and ``after``
     are what each file names, and ``things`` is ``before``. ``difference`` is (after - before) / things with its 95 % ``interval``; ``p``
-    is the p-value of the paired test over images, ``p_corrected`` that after Holm's correction for all classes. ``extra_before`` and
-    ``extra_after`` count what is named wrongly as this class.
+    is the p-value of the paired test over images, ``p_corrected`` that after Holm's correction for all classes
+    (groups). ``extra_before`` and ``extra_after`` count what is named wrongly as this class; 0 for groups.
     """
 
     name: str
@@ -43,12 +45,12 @@ class ClassChange:
 
     @property
     def is_sure(self) -> bool:
-        """Whether the change is more than chance, with all classes tested."""
+        """Whether the change is more than chance, with all of them tested."""
         return self.p_corrected < SIGNIFICANT
 
     @property
     def pays(self) -> bool:
-        """Whether the class surely lost."""
+        """Whether it surely lost."""
         return self.is_sure and self.difference < 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,7 +63,7 @@ class ClassChange:
             "lost": self.lost,
             "gained": self.gained,
             "difference": self.difference,
-            "interval": None if self.interval is None else list(self.interval),
+            "interval": ends(self.interval),
             "p": self.p,
             "p_corrected": self.p_corrected,
             "extra_before": self.extra_before,
@@ -69,9 +71,9 @@ class ClassChange:
         }
 
 
-@dataclass(slots=True)
-class _ChangeCounts:
-    """By image and class: true things, right before and after (or named), wrongly named before and after."""
+@dataclass(frozen=True, slots=True)
+class ChangeCounts:
+    """By image and class or group (images, k): true things, right before and after (or named), wrongly named before and after."""
 
     things: Array
     before: Array
@@ -81,19 +83,28 @@ class _ChangeCounts:
     extra_before: Array
     extra_after: Array
 
+    @classmethod
+    def zeros(cls, images: int, parts: int) -> ChangeCounts:
+        """Nothing yet."""
+        return cls(*(np.zeros((images, parts), np.int32) for _ in dataclasses.fields(cls)))
 
-def class_changes(pairs: Sequence[ImagePair], labels: Sequence[str], seed: int = 0) -> list[ClassChange]:
-    """The change of each class that occurs, the surest and largest loss first."""
-    highest = max((int(ids.max(initial=-1)) for pair in pairs for ids in (pair.named_before, pair.named_after)), default=-1)
-    counts = _counts(pairs, max(len(labels), highest + 1))
+    def set(self, row: int, **ids: Int64 | Sequence[int] | None) -> None:
+        """Count for one image how often each class or group is among ``ids``, by the name of the count."""
+        for name, own in ids.items():
+            counts = getattr(self, name)
+            counts[row] = np.bincount(np.asarray(own, np.int64), minlength=counts.shape[1])
+
+
+def part_changes(counts: ChangeCounts, names: Sequence[str], seed: int = 0) -> list[PartChange]:
+    """The change of each class or group that occurs, the surest and largest loss first."""
     present = np.flatnonzero(counts.things.sum(0) + counts.after.sum(0) > 0)
     p_values = [paired_test(counts.after[:, index] - counts.before[:, index]) for index in present]
     found = []
     for index, p, corrected in zip(present.tolist(), p_values, holm(p_values), strict=True):
         change = counts.after[:, index] - counts.before[:, index]
         found.append(
-            ClassChange(
-                name=label_of(labels, index),
+            PartChange(
+                name=label_of(names, index),
                 things=int(counts.things[:, index].sum()),
                 before=int(counts.before[:, index].sum()),
                 after=int(counts.after[:, index].sum()),
@@ -109,23 +120,24 @@ def class_changes(pairs: Sequence[ImagePair], labels: Sequence[str], seed: int =
     return sorted(found, key=lambda change: (not change.is_sure, change.difference, change.p))
 
 
-def _counts(pairs: Sequence[ImagePair], classes: int) -> _ChangeCounts:
-    rows = {name: np.zeros((len(pairs), classes), np.int32) for name in _ChangeCounts.__slots__}
+def class_changes(pairs: Sequence[ImagePair], labels: Sequence[str], seed: int = 0) -> list[PartChange]:
+    """The change of each class that occurs."""
+    highest = max((int(ids.max(initial=-1)) for pair in pairs for ids in (pair.named_before, pair.named_after)), default=-1)
+    counts = ChangeCounts.zeros(len(pairs), max(len(labels), highest + 1))
     for row, pair in enumerate(pairs):
         if pair.truth is None or pair.right_before is None or pair.right_after is None:
-            before, after = (np.bincount(named, minlength=classes) for named in (pair.named_before, pair.named_after))
-            rows["things"][row], rows["before"][row], rows["after"][row] = before, before, after
-            rows["lost"][row], rows["gained"][row] = np.maximum(before - after, 0), np.maximum(after - before, 0)
+            counts.set(row, things=pair.named_before, before=pair.named_before, after=pair.named_after)
+            before, after = counts.before[row], counts.after[row]
+            counts.lost[row], counts.gained[row] = np.maximum(before - after, 0), np.maximum(after - before, 0)
             continue
-        of = {
-            "things": pair.truth,
-            "before": pair.truth[pair.right_before],
-            "after": pair.truth[pair.right_after],
-            "lost": pair.lost,
-            "gained": pair.gained,
-            "extra_before": pair.extra_before,
-            "extra_after": pair.extra_after,
-        }
-        for name, ids in of.items():
-            rows[name][row] = np.bincount(np.asarray(ids, np.int64), minlength=classes)
-    return _ChangeCounts(**rows)
+        counts.set(
+            row,
+            things=pair.truth,
+            before=pair.truth[pair.right_before],
+            after=pair.truth[pair.right_after],
+            lost=pair.lost,
+            gained=pair.gained,
+            extra_before=pair.extra_before,
+            extra_after=pair.extra_after,
+        )
+    return part_changes(counts, labels, seed)

@@ -1,0 +1,61 @@
+"""A figure with its 95 % interval: the one form in which all measurements give what they found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgecnn.types import Array
+
+PERCENTILES = (2.5, 97.5)  # of a 95 % interval
+
+
+class Interval(NamedTuple):
+    """The ends of a 95 % interval."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """From end to end."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval, None where there is too little to give one."""
+
+    value: float
+    interval: Interval | None = None
+
+    @property
+    def width(self) -> float:
+        """Of the interval, infinite without one."""
+        return float("inf") if self.interval is None else self.interval.width
+
+    def shown(self, sign: str = "") -> str:
+        """``0.51 (0.44 to 0.58)``; ``sign`` is "+" where the sign matters."""
+        ends = "" if self.interval is None else f" ({self.interval.low:{sign}.2f} to {self.interval.high:{sign}.2f})"
+        return f"{self.value:{sign}.2f}{ends}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON: value, low, high."""
+        low, high = (None, None) if self.interval is None else self.interval
+        return {"value": self.value, "low": low, "high": high}
+
+
+def percentile_interval(samples: Array) -> Interval | None:
+    """The 95 % percentile interval of the resamples (R,) of a figure (Efron 1979), leaving out NaN; None where nothing is left."""
+    known = samples[np.isfinite(samples)]
+    if not len(known):
+        return None
+    low, high = np.percentile(known, PERCENTILES)
+    return Interval(float(low), float(high))
+
+
+def ends(interval: Interval | None) -> list[float] | None:
+    """As plain values for JSON: [low, high]."""
+    return None if interval is None else list(interval)
