@@ -9,10 +9,10 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.metrics.bootstrap import drawn_precision, intervals, precision_without
-from edgecnn.metrics.box_matches import AREAS, BoxMatches, ClassMatches
+from edgecnn.metrics.box_matches import AREAS, BoxMatches
+from edgecnn.metrics.class_matches import ClassMatches, weighted_precision
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.score import Score
-from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.types import Array, Detections
 
 AP50, AP75 = 0, 5  # places in the IoU thresholds 0.5, 0.55, ..., 0.95

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.class_matches import ClassMatches, weighted_precision
 from edgecnn.metrics.estimate import percentile_interval
 from edgecnn.metrics.left_out import left_out
-from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.types import Array, Int64
 
 MAX_RESAMPLES, MIN_RESAMPLES = 200, 50

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn.metrics.class_matches import ClassMatches
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.object_match import box_overlaps
-from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.rotated import from_corners
 from edgecnn.types import Array, Detections, Float32, Int64
 
@@ -24,36 +24,6 @@ _FOLD: Final = 512  # images that are joined to one part
 _RANGES: Final = np.array(list(AREAS.values()))
 
 Bits = NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassMatches:
-    """All detections of one class by descending score: ``image`` (n,), ``score`` (n,), and for T IoU thresholds true and false
-    positives (T, n) bool.
-
-    ``objects`` (images,) is the number of ground truth objects in each image. Ignored detections are neither true nor false.
-    """
-
-    image: Int64
-    score: Float32
-    true_positive: NDArray[np.bool_]
-    false_positive: NDArray[np.bool_]
-    objects: Int64
-
-    def recall(self) -> Array:
-        """The share of the objects that are found (T,)."""
-        found: Array = self.true_positive.sum(axis=1) / max(int(self.objects.sum()), 1)
-        return found
-
-    def precision(self, weight: Int64) -> Array:
-        """Average precision (R, T) with each image counted ``weight`` (R, images) times, see ``weighted_precision``."""
-        found: Array = weighted_precision([self], weight)[:, 0]
-        return found
-
-    def curve(self, threshold: int = 0) -> tuple[Array, Array, Array]:
-        """Recall, precision and score (n,) while the score falls, at the IoU threshold of this place."""
-        true, false = np.cumsum(self.true_positive[threshold]), np.cumsum(self.false_positive[threshold])
-        return true / max(int(self.objects.sum()), 1), true / np.maximum(true + false, 1), self.score
 
 
 @dataclass(slots=True)

@@ -49,11 +49,23 @@ class Estimate:
 
 def percentile_interval(samples: Array) -> Interval | None:
     """The 95 % percentile interval of the resamples (R,) of a figure (Efron 1979), leaving out NaN; None where nothing is left."""
-    known = samples[np.isfinite(samples)]
-    if not len(known):
-        return None
-    low, high = np.percentile(known, PERCENTILES)
-    return Interval(float(low), float(high))
+    return percentile_intervals(samples[:, None])[0]
+
+
+def percentile_intervals(samples: Array) -> list[Interval | None]:
+    """The same of each of k figures (R, k); percentiles between two resamples are interpolated, as ``np.percentile`` does."""
+    ordered = np.sort(np.where(np.isfinite(samples), samples, np.nan), axis=0)  # NaN comes last
+    last = np.isfinite(ordered).sum(axis=0) - 1
+    found = []
+    for percent in PERCENTILES:
+        place = percent / 100 * np.maximum(last, 0)
+        below = place.astype(np.int64)
+        low, high = (
+            np.take_along_axis(ordered, rows[None], axis=0)[0] for rows in (below, np.minimum(below + 1, np.maximum(last, 0)))
+        )
+        found.append(low + (high - low) * (place - below))
+    pairs = zip(last.tolist(), *(row.tolist() for row in found), strict=True)
+    return [Interval(low, high) if count >= 0 else None for count, low, high in pairs]
 
 
 def ends(interval: Interval | None) -> list[float] | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.metrics.bootstrap import precision_without
-from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.class_matches import ClassMatches
 from edgecnn.metrics.ground_truth import GroundTruthBoxes
 from edgecnn.metrics.key_points import sigmas
 from edgecnn.metrics.score import Score

@@ -10,10 +10,10 @@ import numpy as np
 
 from edgecnn.metrics.average_precision import AP50, AP75, average_precision
 from edgecnn.metrics.bootstrap import class_mean, drawn_precision, once_and_drawn
-from edgecnn.metrics.box_matches import AREAS, BoxMatches, ClassMatches
+from edgecnn.metrics.box_matches import AREAS, BoxMatches
+from edgecnn.metrics.class_matches import RECALL_LEVELS, ClassMatches
 from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.score import TITLES, Score
-from edgecnn.metrics.weighted_precision import RECALL_LEVELS
 from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.accuracy.error_cost import ErrorCollector, ErrorKindCost, ErrorTable
 from edgecnn.trust.accuracy.estimate import AccuracyDetail, doubts, estimates

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.metrics.bootstrap import class_mean, once_and_drawn, resample_count
-from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.class_matches import ClassMatches, weighted_precision
 from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.object_match import CLASS, ERROR_KINDS, LOCALISATION, RIGHT
-from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.trust.accuracy.estimate import estimates
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array, Int64

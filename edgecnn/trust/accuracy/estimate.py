@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from edgecnn.metrics.classmap import shown
-from edgecnn.metrics.estimate import Estimate, percentile_interval
+from edgecnn.metrics.estimate import Estimate, percentile_intervals
 from edgecnn.types import Array
 
 TOO_WIDE: Final = 0.2  # an interval of more than 20 points says next to nothing
@@ -44,12 +43,9 @@ class AccuracyDetail:
 
 def estimates(names: Sequence[str], values: Array, samples: Array | None) -> dict[str, Estimate]:
     """Estimates from values (k,) and their resamples (R, k), None without any; those that are NaN are left out."""
-    found = {}
-    for place, name in enumerate(names):
-        if np.isnan(values[place]):
-            continue
-        found[name] = Estimate(float(values[place]), None if samples is None else percentile_interval(samples[:, place]))
-    return found
+    intervals = [None] * len(names) if samples is None else percentile_intervals(samples)
+    rows = zip(names, values.tolist(), intervals, strict=True)
+    return {name: Estimate(value, interval) for name, value, interval in rows if not math.isnan(value)}
 
 
 def doubts(primary: Estimate, title: str, classes: Mapping[str, Estimate], support: Mapping[str, int], counted: str) -> list[str]:

@@ -14,8 +14,8 @@ from edgecnn.benchmarks.report.plot_curves import CurveAxes, CurveSeries, curve_
 from edgecnn.benchmarks.report.template import WIDE, render, responsive
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
+from edgecnn.metrics.class_matches import RECALL_LEVELS
 from edgecnn.metrics.report import MAX_CLASSES, value_lines
-from edgecnn.metrics.weighted_precision import RECALL_LEVELS
 from edgecnn.trust.accuracy.boxes import BoxDetail
 from edgecnn.trust.accuracy.labels import ConfusedPair, LabelDetail
 from edgecnn.trust.accuracy.measure import DetailedEvaluation

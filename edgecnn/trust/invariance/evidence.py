@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from edgecnn.metrics.bootstrap import drawn_weights
-from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.metrics.class_matches import ClassMatches, weighted_precision
 from edgecnn.metrics.estimate import Interval, percentile_interval
-from edgecnn.metrics.weighted_precision import weighted_precision
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.trust.judgement import Judgement

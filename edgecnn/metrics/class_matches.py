@@ -1,20 +1,48 @@
-"""Average precision of many classes at once, with images counted several times: what a bootstrap over images needs."""
+"""The matched detections of a class, and average precision of many classes at once, with images counted several times."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn.types import Array, Int64
-
-if TYPE_CHECKING:
-    from edgecnn.metrics.box_matches import ClassMatches
+from edgecnn.types import Array, Float32, Int64
 
 RECALL_LEVELS: Final = np.linspace(0, 1, 101)
 _TOGETHER: Final = 4_000_000  # weights times detections that are held in memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMatches:
+    """All detections of one class by descending score: ``image`` (n,), ``score`` (n,), and for T IoU thresholds true and false
+    positives (T, n) bool.
+
+    ``objects`` (images,) is the number of ground truth objects in each image. Ignored detections are neither true nor false.
+    """
+
+    image: Int64
+    score: Float32
+    true_positive: NDArray[np.bool_]
+    false_positive: NDArray[np.bool_]
+    objects: Int64
+
+    def recall(self) -> Array:
+        """The share of the objects that are found (T,)."""
+        found: Array = self.true_positive.sum(axis=1) / max(int(self.objects.sum()), 1)
+        return found
+
+    def precision(self, weight: Array) -> Array:
+        """Average precision (R, T) with each image counted ``weight`` (R, images) times, see ``weighted_precision``."""
+        found: Array = weighted_precision([self], weight)[:, 0]
+        return found
+
+    def curve(self, threshold: int = 0) -> tuple[Array, Array, Array]:
+        """Recall, precision and score (n,) while the score falls, at the IoU threshold of this place."""
+        true, false = np.cumsum(self.true_positive[threshold]), np.cumsum(self.false_positive[threshold])
+        return true / max(int(self.objects.sum()), 1), true / np.maximum(true + false, 1), self.score
 
 
 def weighted_precision(matches: Sequence[ClassMatches], weight: Array) -> Array:

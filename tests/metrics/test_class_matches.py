@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.metrics import weighted_precision as module
-from edgecnn.metrics.box_matches import ClassMatches
-from edgecnn.metrics.weighted_precision import RECALL_LEVELS, weighted_precision
+from edgecnn.metrics import class_matches as module
+from edgecnn.metrics.class_matches import RECALL_LEVELS, ClassMatches, weighted_precision
 from edgecnn.types import Array, Int64
 
 IMAGES, LEVELS = 12, 3
