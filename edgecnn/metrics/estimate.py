@@ -54,6 +54,8 @@ def percentile_interval(samples: Array) -> Interval | None:
 
 def percentile_intervals(samples: Array) -> list[Interval | None]:
     """The same of each of k figures (R, k); percentiles between two resamples are interpolated, as ``np.percentile`` does."""
+    if not len(samples):
+        return [None] * samples.shape[1]
     ordered = np.sort(np.where(np.isfinite(samples), samples, np.nan), axis=0)  # NaN comes last
     last = np.isfinite(ordered).sum(axis=0) - 1
     found = []
