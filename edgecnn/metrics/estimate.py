@@ -36,6 +36,22 @@ class Estimate:
         """Of the interval, infinite without one."""
         return float("inf") if self.interval is None else self.interval.width
 
+    @property
+    def low(self) -> float | None:
+        """The lower end."""
+        return None if self.interval is None else self.interval.low
+
+    @property
+    def high(self) -> float | None:
+        """The upper end."""
+        return None if self.interval is None else self.interval.high
+
+    def held(self) -> Estimate:
+        """With an interval that holds the value: resamples of a calibration error are too high by chance, which the interval shows."""
+        if self.interval is None:
+            return self
+        return Estimate(self.value, Interval(min(self.interval.low, self.value), max(self.interval.high, self.value)))
+
     def shown(self, sign: str = "") -> str:
         """``0.51 (0.44 to 0.58)``; ``sign`` is "+" where the sign matters."""
         ends = "" if self.interval is None else f" ({self.interval.low:{sign}.2f} to {self.interval.high:{sign}.2f})"
@@ -43,8 +59,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON: value, low, high."""
-        low, high = (None, None) if self.interval is None else self.interval
-        return {"value": self.value, "low": low, "high": high}
+        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 def percentile_interval(samples: Array) -> Interval | None:

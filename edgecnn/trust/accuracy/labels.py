@@ -182,14 +182,7 @@ def _calibration(score: Array, right: Array, draw: np.random.Generator) -> dict[
     adaptive = sum(np.abs(np.where(equal == place, drawn * gap, 0).sum(1)) for place in range(ECE_BINS)) / len(score)
     samples = np.stack([plain, np.asarray(adaptive)], 1) if len(drawn) else None
     values = np.array([calibration_error(score, right), adaptive_error(score, right)])
-    return {name: _around(one) for name, one in estimates(("ece", "adaptive_ece"), values, samples).items()}
-
-
-def _around(own: Estimate) -> Estimate:
-    """With an interval that holds the value: the calibration error of resamples is too high by chance, which the interval shows."""
-    if own.interval is None:
-        return own
-    return Estimate(own.value, Interval(min(own.interval.low, own.value), max(own.interval.high, own.value)))
+    return {name: one.held() for name, one in estimates(("ece", "adaptive_ece"), values, samples).items()}
 
 
 def _confused(truth: Int64, said: Int64, score: Array, index: Int64, dataset: Dataset) -> tuple[ConfusedPair, ...]:

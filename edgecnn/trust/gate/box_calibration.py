@@ -6,9 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from edgecnn.metrics.bootstrap import percentiles
 from edgecnn.metrics.classification import ECE_BINS
-from edgecnn.trust.accuracy.estimate import AccuracyEstimate
+from edgecnn.metrics.estimate import Estimate, percentile_interval
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array
 
@@ -34,19 +33,17 @@ class BoxCalibration:
         self._gaps.append(np.append(gap, len(score)))
         self.boxes += len(score)
 
-    def estimate(self, seed: int) -> AccuracyEstimate:
+    def estimate(self, seed: int) -> Estimate:
         """ECE with 15 bins, with its 95 % interval over images drawn again (seed ``seed``); NaN without a box."""
         table = np.array(self._gaps)
         if not self.boxes:
-            return AccuracyEstimate(float("nan"))
+            return Estimate(float("nan"))
         value = _error(table.sum(0)[None])[0]
         if len(table) < 2:
-            return AccuracyEstimate(float(value))
+            return Estimate(float(value))
         draw = np.random.default_rng(seed)
         drawn = draw.multinomial(len(table), np.full(len(table), 1 / len(table)), size=RESAMPLES) @ table
-        low, high = percentiles(_error(drawn))
-        # resamples have a higher error by chance, as of a classifier
-        return AccuracyEstimate(float(value), min(float(low), float(value)), max(float(high), float(value)))
+        return Estimate(float(value), percentile_interval(_error(drawn))).held()
 
 
 def _error(sums: Array) -> Array:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from edgecnn.errors import InputError
+from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.score import IN_UNITS, TITLES, Score
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
-from edgecnn.trust.accuracy.estimate import LEAST, AccuracyEstimate
+from edgecnn.trust.accuracy.estimate import LEAST
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
 from edgecnn.trust.gate.policy import AccuracyBudget, CalibrationBudget, DropBudget, GroupBudget
 from edgecnn.trust.gate.verdict import POINTS, BudgetVerdict, share_verdict
@@ -26,7 +27,7 @@ OF_BOXES: Final = {"map": "ap", "ap50": "ap50", "ap75": "ap75"}  # the metric of
 class CalibrationError(NamedTuple):
     """The calibration error, over so many ``things``, which are called ``noun``."""
 
-    error: AccuracyEstimate
+    error: Estimate
     things: int
     noun: str
 
@@ -82,7 +83,7 @@ def _worst_class(limit: float, metric: str, found: DetailedEvaluation, score: Sc
     own = {} if found.detail is None else found.detail.classes
     name = OF_BOXES.get(metric, "ap") if find(score.task).has_boxes else "recall"
     known = {label: figures[name] for label, figures in own.items() if name in figures}
-    known = known or {label: AccuracyEstimate(value) for label, value in score.per_class.items()}
+    known = known or {label: Estimate(value) for label, value in score.per_class.items()}
     judged = {label: one for label, one in known.items() if score.support.get(label, 0) >= LEAST}
     chosen = judged or known
     if not chosen:

@@ -16,7 +16,7 @@ from edgecnn.benchmarks.measure.progress import Progress
 from edgecnn.benchmarks.measure.protocol import FULL, QUICK
 from edgecnn.benchmarks.measure.record import file_size
 from edgecnn.benchmarks.report.document import to_document
-from edgecnn.metrics.bootstrap import PERCENTILES
+from edgecnn.metrics.estimate import PERCENTILES
 from edgecnn.remote.benchmark import RemotePlace, benchmark_hosts
 from edgecnn.trust.gate.policy import LatencyBudget, Policy
 from edgecnn.trust.gate.verdict import BudgetVerdict
