@@ -1,4 +1,4 @@
-"""Chooses which frames of a drift are kept: few, different from each other, the newest of those that look alike."""
+"""Chooses which frames of a stream are kept: few, different from each other, the newest of those that look alike."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ class KeptFrame:
 
 
 class FrameChoice:
-    """At most ``most`` frames of ``most_bytes`` in all; ``earlier`` are those of an earlier run, oldest first, which make room first."""
+    """At most ``most`` frames of ``most_bytes`` in all, at least ``gap_s`` seconds apart.
 
-    def __init__(self, most: int, most_bytes: int, earlier: list[KeptFrame] | None = None) -> None:
-        self._most, self._most_bytes = most, most_bytes
+    ``earlier`` are those of an earlier run, oldest first; without a place they make room first.
+    """
+
+    def __init__(self, most: int, most_bytes: int, earlier: list[KeptFrame] | None = None, *, gap_s: float = LEAST_GAP_S) -> None:
+        self._most, self._most_bytes, self._gap_s = most, most_bytes, gap_s
         self._kept = list(earlier or [])
-        self._last_at = -math.inf
+        self._last_at = max((one.at for one in self._kept if one.place.size), default=-math.inf)
 
     def wants(self, at: float, place: Float32) -> bool:
         """Whether a frame shows something that those kept do not show, or showed long ago."""
-        if 0 <= at - self._last_at < LEAST_GAP_S:
+        if 0 <= at - self._last_at < self._gap_s:
             return False
         near = [one for one in self._kept if one.place.shape == place.shape and distance(one.place, place) < _ALIKE]
         return all(at - one.at > _ALIKE_FOR_S or at < one.at for one in near)

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 import edgecnn
 from edgecnn.cli import COMMANDS, main
 from edgecnn.shipped import artifact
+from edgecnn.zoo.register import registered
 from edgecnn.sweep.cells import cells_of
 from edgecnn.sweep.config import read_sweep
 from edgecnn.trust.gate.policy_file import read_policy
@@ -180,6 +181,7 @@ def may_be_run(line: Line) -> bool:
     if len(words) == 2 and words[1] != "models":  # its name alone, in a sentence
         return False
     files = [word for word in words if re.search(r"\.(tflite|xml|pte|mp4|txt)$|\{camera\}|^yolox|NAME$|^FILE$", word)]
+    files += [word for word in words if word in registered()]  # nothing is downloaded by a test
     own_data = words[1] == "evaluate" and not any(word.startswith("scene:") for word in words)
     return not NEEDS_MORE_THAN_A_MACHINE & set(words) and not files and not own_data
 

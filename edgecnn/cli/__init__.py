@@ -18,6 +18,7 @@ COMMANDS = {
     "compress": "Compress a network: distillation, pruning, quantization-aware training, with a report of each step.",
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and verify each file.",
     "sensitivity": "Measure how much each layer of a model loses in int8.",
+    "adapt": "Fine-tune a detector for one camera: frames, labels by a teacher, training, export, comparison.",
     "run": "Run a model on cameras, videos, folders or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
     "robustness": "Measure how accuracy holds under rotation, shift, scale, occlusion, light, blur, noise, compression and weather.",

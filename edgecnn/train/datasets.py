@@ -57,11 +57,17 @@ class TrainingData:
 
 
 def load_datasets(
-    config: TrainConfig, task: TaskName, teachers: Sequence[PseudoLabeler] = (), warn: Callable[[str], None] = to_stderr
+    config: TrainConfig,
+    task: TaskName,
+    teachers: Sequence[PseudoLabeler] = (),
+    warn: Callable[[str], None] = to_stderr,
+    *,
+    further: bool = False,
 ) -> TrainingData:
     """Open all datasets, split off validation images where none are configured, and add the pseudo-labels of ``teachers``.
 
-    Problems in the files are reported through ``warn``. Raises ``InputError`` for a dataset that is missing, broken, of another task or
+    Problems in the files are reported through ``warn``. A network that is trained ``further`` may keep classes that are labelled in none.
+    Raises ``InputError`` for a dataset that is missing, broken, of another task or
     with other classes, for a class that is labelled in none, and with ``config.strict`` for any problem; ``ValueError`` where the
     teachers are not those of ``config.pseudo``.
     """
@@ -81,7 +87,8 @@ def load_datasets(
     sources = [_source(dataset) for dataset in train]
     if teachers:
         train = [_pseudo_labelled(dataset, teachers, config, index, sources[index]) for index, dataset in enumerate(train)]
-    _check_labelled(train)
+    if not further:
+        _check_labelled(train)
     # validation images are used after each epoch: they are read once
     return TrainingData(tuple(train), cache_samples(join(val)) if val else None, _test(config, task, warn), tuple(sources))
 

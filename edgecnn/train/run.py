@@ -64,7 +64,8 @@ def _train(config: TrainConfig, say: Say, hooks: TrainHooks, teachers: Sequence[
     if config.balance != "none" and task not in ("classify", "signal"):
         raise InputError(f"--balance is for classifiers, but {config.model} is {find(task).model}", "leave it out")
     with group.main_first():
-        data = load_datasets(config, task, teachers, to_stderr if group.main else _silent)
+        warn = to_stderr if group.main else _silent
+        data = load_datasets(config, task, teachers, warn, further=hooks.initial is not None)
     torch.manual_seed(config.seed)
     model, card = _existing(hooks.initial, data, config) if hooks.initial else _new(config, data, task)
     hooks.check(card)

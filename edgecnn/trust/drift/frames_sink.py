@@ -11,11 +11,11 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.files import write_error, write_file
+from edgecnn.frame_choice import FrameChoice, KeptFrame
 from edgecnn.images.writer import encode_image
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.sinks.wall_clock import file_stamp
 from edgecnn.tasks import for_prediction
-from edgecnn.trust.drift.kept_frames import FrameChoice, KeptFrame
 from edgecnn.trust.drift.step import DriftEvidence
 from edgecnn.types import Result
 

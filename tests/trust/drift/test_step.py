@@ -11,10 +11,10 @@ import pytest
 
 from edgecnn.data import open_dataset
 from edgecnn.errors import InputError
+from edgecnn.frame_choice import FrameChoice, KeptFrame
 from edgecnn.reference_profile.collect import ProfileCollector
 from edgecnn.reference_profile.profile import ReferenceProfile
 from edgecnn.trust.drift.frames_sink import ANNOTATIONS, DriftFramesSink
-from edgecnn.trust.drift.kept_frames import FrameChoice, KeptFrame
 from edgecnn.trust.drift.step import DriftStep
 from edgecnn.trust.drift.watch import DriftWatch
 from edgecnn.types import Detections, Event, Frame, Image, Result

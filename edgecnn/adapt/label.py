@@ -1,0 +1,71 @@
+"""Writes the frames with the labels of teachers as two COCO datasets: to train on, and to compare with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.adapt.config import AdaptConfig, AdaptFolder
+from edgecnn.adapt.time_split import TimeSplit
+from edgecnn.data.convert import RECORD, SOURCES, ConvertConfig, convert
+from edgecnn.data.ensemble import Consensus
+from edgecnn.errors import InputError
+from edgecnn.files import write_file
+from edgecnn.teachers import open_teachers
+
+TRAIN, HELD_OUT = "train", "held-out"
+QUALITY = 95
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPart:
+    """A dataset at ``data`` with ``images``, and the ``boxes`` and uncertain ones (``ignored``) of each class by name."""
+
+    data: Path
+    images: int
+    boxes: dict[str, int]
+    ignored: dict[str, int]
+
+
+def label(
+    config: AdaptConfig, folder: AdaptFolder, split: TimeSplit, labels: Sequence[str], progress: Progress
+) -> tuple[LabelledPart, LabelledPart]:
+    """The labelled parts; what an earlier call has finished is used. Raises ``InputError`` where the teachers find nothing."""
+    parts = {TRAIN: split.train, HELD_OUT: split.held_out}
+    missing = [part for part in parts if not (folder.labelled(part) / RECORD).is_file()]
+    if missing:
+        with open_teachers(config.teachers) as teachers:
+            for part in missing:
+                write_file(folder.names(part), "".join(f"{name}\n" for name in parts[part]))
+                folder.labelled(part).parent.mkdir(parents=True, exist_ok=True)
+                address = f"{folder.frames}?format=images&list={folder.names(part)}"
+                convert(
+                    ConvertConfig(
+                        data=(address,),
+                        out=folder.labelled(part),
+                        classes=tuple(labels),
+                        quality=QUALITY,
+                        consensus=Consensus(config.votes),
+                        cache=folder.labelled(part).parent,
+                    ),
+                    teachers,
+                    progress=progress,
+                )
+    train, held_out = (_read(folder.labelled(part)) for part in parts)
+    for found, name in ((train, "to train on"), (held_out, "to compare with")):
+        if not sum(found.boxes.values()):
+            raise InputError(
+                f"the teachers found no object of {', '.join(labels)} in the {found.images} frames {name}",
+                "look at another scene, or correct threshold= and rename= of --teacher in another --out",
+            )
+    return train, held_out
+
+
+def _read(place: Path) -> LabelledPart:
+    (source,) = json.loads((place / SOURCES).read_text())
+    found: dict[str, Any] = source.get("pseudo", {})
+    return LabelledPart(place / RECORD, source["images"], dict(found.get("boxes", {})), dict(found.get("ignored", {})))

@@ -1,0 +1,30 @@
+"""What came out of an adaptation, in words."""
+
+from __future__ import annotations
+
+from edgecnn.adapt.run import Adapted
+from edgecnn.trust.paired.text import mean_words
+
+
+def verdict(found: Adapted) -> str:
+    """Whether the new model is taken, in one sentence."""
+    interval = found.change.interval
+    if found.better:
+        return "the new model is better on held-out frames of this camera"
+    if interval is None:
+        return f"{found.held_out.images} held-out frames are too few to tell the models apart: the old model stays"
+    worse = "is worse" if interval.high < 0 else "is not better beyond chance"
+    return f"the new model {worse} on held-out frames of this camera: the old model stays"
+
+
+def lines(found: Adapted) -> list[str]:
+    """The verdict, both scores, and where the files are."""
+    kept = [f"wrote {path}" for path in found.files]
+    tried = [] if found.files else [f"what was tried is in {found.folder.tried}"]
+    return [
+        verdict(found),
+        f"  {mean_words(found.compared)} ({found.held_out.images} frames, by the labels of the teachers)",
+        *(f"  note: {note}" for note in found.compared.notes),
+        *kept,
+        *tried,
+    ]

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from edgecnn.adapt.time_split import GUARD_S, split_by_time
+from edgecnn.errors import InputError
+
+
+def seen(count: int, gap_s: float) -> dict[str, float]:
+    return {f"{number:03d}.jpg": number * gap_s for number in range(count)}
+
+
+@pytest.mark.parametrize(("count", "gap_s"), [(40, 1.0), (200, 0.5), (33, 10.0), (300, 0.3)])
+def test_no_training_frame_is_a_neighbour_of_a_held_out_one(count: int, gap_s: float) -> None:
+    at_s = seen(count, gap_s)
+    split = split_by_time(at_s)
+    assert sorted([*split.train, *split.held_out, *split.between]) == sorted(at_s)
+    nearest = min(abs(at_s[one] - at_s[other]) for one in split.train for other in split.held_out)
+    assert nearest >= GUARD_S
+    assert 0.2 <= len(split.held_out) / count <= 0.3
+    assert list(split.held_out)[-1] == max(at_s)  # the newest frames are among them
+
+
+def test_frames_of_one_moment_are_not_divided() -> None:
+    with pytest.raises(InputError, match="100 different frames are too few: 0 to train on"):
+        split_by_time(seen(100, 0.01))
+
+
+def test_few_frames_are_refused() -> None:
+    with pytest.raises(InputError, match="watch longer"):
+        split_by_time(seen(12, 5.0))
