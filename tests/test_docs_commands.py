@@ -20,10 +20,10 @@ from click.testing import CliRunner
 import edgecnn
 from edgecnn.cli import COMMANDS, main
 from edgecnn.shipped import artifact
-from edgecnn.zoo.register import registered
 from edgecnn.sweep.cells import cells_of
 from edgecnn.sweep.config import read_sweep
 from edgecnn.trust.gate.policy_file import read_policy
+from edgecnn.zoo.register import registered
 
 if sys.version_info >= (3, 11):
     import tomllib
