@@ -13,7 +13,7 @@ from edgecnn.benchmarks.report.template import load_jinja, render, responsive
 from edgecnn.runtime.draw.painter import draw
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.thresholds import SHOWN_SCORE
-from edgecnn.trust.paired.plots import class_plot
+from edgecnn.trust.paired.plots import change_plot
 from edgecnn.trust.paired.text import class_heads, class_row, mean_words
 from edgecnn.types import Boxes, Detections, Image
 
@@ -38,7 +38,7 @@ def adapt_page(found: Adapted) -> str:
         parts=[("to train on", found.train), ("held out", found.held_out)],
         heads=class_heads(found.compared),
         rows=[(class_row(found.compared, one), one.pays) for one in found.compared.classes],
-        class_plot=responsive(lambda width: class_plot(found.compared.classes, width)),
+        class_plot=responsive(lambda width: change_plot(found.compared.classes, width, "class")),
         sheets=_sheets(found),
     )
 
