@@ -18,7 +18,7 @@ from edgecnn.trust.inside.graph import FloatArray
 from edgecnn.types import Image
 
 SHARE = 0.9  # of the effect that the square of ``EffectiveField.side`` holds
-CELLS = 13  # along a side: cells of one pixel up to a field of this size
+CELLS = 9  # along a side: cells of one pixel up to a field of this size
 MARGIN = 1  # cells around the theoretical field, which must do nothing
 DRAWS = 4  # random signs of the channels for gradients
 

@@ -125,6 +125,11 @@ class FileReader:
         found = self._inside.run(self._feeds(image), [step.read for step in steps])
         return {step.layer.name: _planes(found[step.read], step) for step in steps}
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether values can be differentiated."""
+        return isinstance(self._inside, HasGradients)
+
     def before_activation(self, image: Image, step: LayerStep) -> FloatArray | None:
         """The maps of a layer before its activation; None where the file has no tensor for them, or the layer no activation."""
         name = step.node.output

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.errors import InputError
 from edgecnn.trust.explain.layers_section import shown_name
 from edgecnn.trust.explain.network_layers import LayerStep
 from edgecnn.trust.explain.pictures import Picture, patch_image, picture
@@ -17,7 +16,6 @@ from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.units import UnitSummary
 from edgecnn.trust.explain.words import kind_words
-from edgecnn.types import Image
 
 UNITS, MOST_UNITS = 8, 64  # of a layer on the page; of one that was named
 PATCH, LONGEST = 76, 152  # pixels on the page; of a picture at most
@@ -46,7 +44,8 @@ def patches_section(study: Study) -> SectionResult | None:
     dataset = study.dataset
     if dataset is None or not study.units:
         return None
-    layers = [_layer_document(step, study.units[step.layer.name], study) for step in study.chosen]
+    names = _image_names(study)
+    layers = [_layer_document(step, study.units[step.layer.name], names) for step in study.chosen]
     document = {"images": next(iter(study.units.values())).images, "layers": layers}
     html = ""
     if study.config.page:
@@ -60,16 +59,14 @@ def patches_section(study: Study) -> SectionResult | None:
     return SectionResult("patches", "What makes each unit fire most", document, (), html)
 
 
-def _layer_document(step: LayerStep, units: UnitSummary, study: Study) -> dict[str, Any]:
-    assert study.dataset is not None
-    samples = study.dataset.samples
+def _layer_document(step: LayerStep, units: UnitSummary, names: dict[int, str]) -> dict[str, Any]:
     return {
         "name": step.layer.name,
         "units": [
             [
                 {
                     "value": round(peak.value, 6),
-                    "image": samples[peak.image].name,
+                    "image": names[peak.image],
                     "place": (peak.row, peak.column),
                     "box": step.field.box(peak.row, peak.column),
                 }
@@ -78,6 +75,13 @@ def _layer_document(step: LayerStep, units: UnitSummary, study: Study) -> dict[s
             for peaks in units.peaks
         ],
     }
+
+
+def _image_names(study: Study) -> dict[int, str]:
+    """The names of the images that have a peak; each is asked for once, because making a sample may take as long as an image."""
+    assert study.dataset is not None
+    numbers = {peak.image for step in study.chosen for peaks in study.units[step.layer.name].peaks for peak in peaks}
+    return {number: study.dataset.samples[number].name for number in sorted(numbers)}
 
 
 def _layer(study: Study, step: LayerStep) -> PatchLayer:
@@ -105,26 +109,17 @@ def _shown_units(units: UnitSummary, most: int) -> list[int]:
 
 
 def _pictures_of(study: Study, step: LayerStep, units: UnitSummary, shown: Sequence[int]) -> dict[int, list[Picture]]:
-    """The patches of each unit; each image is read once."""
+    """The patches of each unit."""
     wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for unit in shown:
         for rank, peak in enumerate(units.peaks[unit]):
             wanted[peak.image].append((unit, rank))
     found: dict[int, dict[int, Picture]] = defaultdict(dict)
+    assert study.peak_images is not None
     for index in sorted(wanted):
-        image = _seen(study, index)
-        if image is None:
-            continue
+        image = study.peak_images[index]
         for unit, rank in wanted[index]:
             peak = units.peaks[unit][rank]
             patch = patch_image(image, step.field.box(peak.row, peak.column), LONGEST)
             found[unit][rank] = picture(patch, PATCH, f"{peak.value:.3g}", sharp=patch.shape[1] * 2 <= PATCH)
     return {unit: [found[unit][rank] for rank in sorted(found[unit])] for unit in shown}
-
-
-def _seen(study: Study, index: int) -> Image | None:
-    assert study.dataset is not None
-    try:
-        return study.seen(study.dataset.samples[index].read())
-    except InputError:
-        return None

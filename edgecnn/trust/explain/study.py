@@ -21,6 +21,7 @@ from edgecnn.shipped import artifact
 from edgecnn.trust.explain.config import ExplainConfig
 from edgecnn.trust.explain.effective_field import EffectiveField, effective_fields
 from edgecnn.trust.explain.inner import FileReader, open_inner
+from edgecnn.trust.explain.kept_images import KeptImages
 from edgecnn.trust.explain.network_layers import LayerStep
 from edgecnn.trust.explain.units import OF_UNITS, UnitSummary, UnitWatch
 from edgecnn.trust.network_view import Content, network_view
@@ -28,7 +29,7 @@ from edgecnn.types import Image
 
 PEAKS = 6  # images that are kept for each unit
 MOST_LAYERS = 6  # that are looked at more closely, unless some are named
-FIELD_IMAGES = 2  # over which an effective field is the mean: noise and textures differ
+FIELD_IMAGES = {"gradient": 4, "occlusion": 1}  # over which an effective field is the mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +50,7 @@ class Study:
 
     def __init__(self, config: ExplainConfig, *, report: Progress = no_progress, progress: Progress = no_progress) -> None:
         self.config, self._progress = config, progress
+        self.peak_images: KeptImages | None = None  # of ``units``, in the size of the network's input
         path = artifact(config.file)
         require_signature(path, config.require_signature)
         with ExitStack() as stack:
@@ -82,8 +84,10 @@ class Study:
             return {}
         steps = [step for step in self.reader.steps if step.layer.kind in OF_UNITS or step in self.chosen]
         watch = UnitWatch(steps, [step.layer.name for step in self.chosen], PEAKS)
+        self.peak_images = KeptImages(watch.with_peaks)
         for index, image in self.images("units: image"):
-            watch.add(index, self.reader.activations(image, watch.names))
+            if watch.add(index, self.reader.activations(image, watch.names)):
+                self.peak_images.add(index, self.seen(image))
         return watch.result() if watch.images else {}
 
     @cached_property
@@ -152,9 +156,10 @@ class Study:
         """The image that is shown, and others of the dataset."""
         if self.image is None:
             return []
+        most = FIELD_IMAGES["gradient" if self.reader.has_gradients else "occlusion"]
         found = [self.image.seen]
-        for _, image in self.images("receptive fields: image"):
-            if len(found) >= FIELD_IMAGES:
+        for _, image in self.images("receptive fields: image") if most > 1 else ():
+            if len(found) >= most:
                 break
             seen = self.seen(image)
             if not np.array_equal(seen, found[0]):

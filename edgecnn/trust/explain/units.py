@@ -61,11 +61,16 @@ class UnitWatch:
         """The layers whose activations ``add`` takes."""
         return list(self._own)
 
-    def add(self, index: int, activations: Mapping[str, FloatArray]) -> None:
-        """The maps (channels, height, width) of image ``index`` by layer."""
+    def add(self, index: int, activations: Mapping[str, FloatArray]) -> bool:
+        """The maps (channels, height, width) of image ``index`` by layer; whether one of its values is a peak so far."""
         self.images += 1
-        for name, own in self._own.items():
-            own.add(index, activations[name])
+        # each layer has to see them, also behind one with a peak
+        peaks = [own.add(index, activations[name]) for name, own in self._own.items()]
+        return any(peaks)
+
+    def with_peaks(self) -> set[int]:
+        """The numbers of the images that have a peak so far."""
+        return {index for own in self._own.values() for index in own.images()}
 
     def result(self) -> dict[str, UnitSummary]:
         """What was seen, by layer."""
@@ -80,7 +85,7 @@ class _LayerWatch:
         self._values: FloatArray = np.full((channels, count), -np.inf, np.float32)
         self._where: Int64 = np.zeros((channels, count, 3), np.int64)
 
-    def add(self, index: int, maps: FloatArray) -> None:
+    def add(self, index: int, maps: FloatArray) -> bool:
         channels, _, width = maps.shape
         flat = maps.reshape(channels, -1)
         place = flat.argmax(1)
@@ -88,12 +93,16 @@ class _LayerWatch:
         high = flat[units, place]
         self._low, self._high = np.minimum(self._low, flat.min(1)), np.maximum(self._high, high)
         if not self._count:
-            return
+            return False
         weakest = self._values.argmin(1)
         better = high > self._values[units, weakest]
         chosen = units[better], weakest[better]
         self._values[chosen] = high[better]
         self._where[chosen] = np.stack([np.full(channels, index), place // width, place % width], 1)[better]
+        return bool(better.any())
+
+    def images(self) -> set[int]:
+        return set(self._where[np.isfinite(self._values)][:, 0].tolist())
 
     def result(self, images: int) -> UnitSummary:
         dead = (self._high <= 0) if self._closes else np.zeros(len(self._high), bool)

@@ -108,7 +108,7 @@ class OnnxInside:
             more = [name for name in wanted if name not in self._parts.outputs]
             self._sessions[key] = inner_session(self._path, self._data, more, threads=self._threads)
         try:
-            return dict(zip(wanted, self._sessions[key].run(wanted, dict(feeds)), strict=True))
+            return dict(zip(wanted, self._sessions[key].run(wanted, dict(feeds), _only_what_is_read()), strict=True))
         except Exception as error:
             raise inference_error(ENGINE, error) from error
 
@@ -155,7 +155,15 @@ class OnnxInside:
             if groups > 1 and groups == self._shapes.get(inputs[0], (0, 0))[1]:
                 kind = "depthwise conv" if kind == "conv" else kind
         window = self._window(one, inputs[0], shape, weights)
-        return InsideNode(output, kind, inputs, shape, window=window, word=one.operator, weights=weights)
+        return InsideNode(
+            output,
+            kind,
+            inputs,
+            shape,
+            window=window,
+            word=" ".join((one.operator, one.texts.get("mode", ""))).strip(),
+            weights=weights,
+        )
 
     def _window(self, one: OnnxNode, source: str, shape: tuple[int, ...], weights: str) -> Window | None:
         kernel = one.integers.get("kernel_shape") or self._shapes.get(weights, ())[2:]
@@ -168,6 +176,15 @@ class OnnxInside:
             top, left = (same_padding(size[axis], out[axis], kernel[axis], strides[axis], dilations[axis]) for axis in (0, 1))
             pads = top, left
         return Window((kernel[0], kernel[1]), strides, dilations, pads)
+
+
+def _only_what_is_read() -> Any:
+    """Options of a run that leave out operators behind the tensors that are read."""
+    import onnxruntime as ort
+
+    options = ort.RunOptions()
+    options.only_execute_path_to_fetches = True
+    return options
 
 
 def _pair(values: Sequence[int]) -> tuple[int, int]:

@@ -113,7 +113,8 @@ def _node(one: Any, inputs: tuple[str, ...], place: int) -> InsideNode:
         groups = _shape(one.input_value(1))[0] if word in _GROUPED else 1
         if kind == "conv" and groups > 1 and groups == _shape(one.input_value(0))[1]:
             kind = "depthwise conv"
-    return InsideNode(_name(one, place), kind, inputs, shape, window=_window(one, kind), word=word, weights=weights)
+    mode = f" {one.get_attributes().get('mode', '')}" if kind == "resize" else ""
+    return InsideNode(_name(one, place), kind, inputs, shape, window=_window(one, kind), word=f"{word}{mode}", weights=weights)
 
 
 def _window(one: Any, kind: NodeKind) -> Window | None:
