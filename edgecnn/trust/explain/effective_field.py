@@ -80,7 +80,7 @@ def _field(heat: FloatArray, place: tuple[int, int], box: Box, method: str) -> E
 
 def _occluded(reader: FileReader, image: Image, step: LayerStep, place: tuple[int, int], seed: int) -> FloatArray:
     """The change of the middle of the maps while each cell is noise, spread over the pixels of the cell."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng((seed, 1))
     noise = random.integers(0, 256, image.shape).astype(np.uint8)
     name, (row, column) = step.layer.name, place
     before = reader.activations(image, [name])[name][:, row, column]

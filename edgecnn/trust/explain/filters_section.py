@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edgecnn.trust.explain.classic_filters import NEAR, ClassicFilter, FilterMatch, by_chance, classic_filters, nearest
+from edgecnn.trust.explain.layers_section import shown_name
 from edgecnn.trust.explain.network_layers import LayerStep
 from edgecnn.trust.explain.pictures import Picture, filter_image, map_image, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
@@ -55,11 +56,11 @@ def _lines(first: LayerStep, filters: FloatArray, near: Counter[str], count: int
     colours, height, width = filters.shape[1:]
     size = f"{count} filters of {width} x {height} pixels and {colours} colour{'s' if colours != 1 else ''}"
     if chance is None:
-        return [f"first layer {first.layer.name}: {size}; a filter of one pixel only mixes colours"]
+        return [f"first layer {shown_name(first.layer.name)}: {size}; a filter of one pixel only mixes colours"]
     named = ", ".join(f"{number} {name}" for name, number in near.most_common()) or "none"
     total = sum(near.values())
     return [
-        f"first layer {first.layer.name}: {size}",
+        f"first layer {shown_name(first.layer.name)}: {size}",
         f"{total} of {count} are like a classic filter (correlation {NEAR:g} or more): {named}; of random filters {100 * chance:.1f} %",
     ]
 

@@ -15,7 +15,7 @@ from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.words import arithmetic, kind_words, padding_words, size_words
 from edgecnn.trust.inside.graph import FloatArray
 
-MOST_STEPS, MAPS = 9, 8
+MOST_STEPS, MAPS = 11, 8
 ORIGINAL, SEEN, MAP = 300, 300, 116  # pixels on the page
 
 
@@ -53,18 +53,17 @@ def maps_section(study: Study) -> SectionResult | None:
 
 
 def walk(steps: Sequence[LayerStep], named: Sequence[LayerStep]) -> tuple[LayerStep, ...]:
-    """Layers that tell the way of an image: the first one, and the last one of each size of maps; and those that were named."""
-    chosen = {0}
+    """Layers that tell the way of an image: the first one, those that make the maps smaller than any before, the last one of each size
+    before that, the last one of all; and those that were named.
+    """
+    shrinking = [0]
     for place, step in enumerate(steps):
-        after = steps[place + 1] if place + 1 < len(steps) else None
-        changes = step.source is not None and (step.layer.height, step.layer.width) != step.source[1:]
-        last = after is None or (after.layer.height, after.layer.width) != (step.layer.height, step.layer.width)
-        if last or (changes and step.layer.kind.endswith("pool")):
-            chosen.add(place)
-    order = sorted(chosen)
-    if len(order) > MOST_STEPS:
-        order = [order[place] for place in np.unique(np.linspace(0, len(order) - 1, MOST_STEPS).round().astype(int))]
-    wanted = {steps[place].layer.depth for place in order} | {step.layer.depth for step in named}
+        if step.layer.stride > steps[shrinking[-1]].layer.stride:
+            shrinking.append(place)
+    chosen = {*shrinking, *(place - 1 for place in shrinking[1:]), len(steps) - 1}
+    if len(chosen) > MOST_STEPS:
+        chosen = {*shrinking[: MOST_STEPS - 1], len(steps) - 1}
+    wanted = {steps[place].layer.depth for place in chosen} | {step.layer.depth for step in named}
     return tuple(step for step in steps if step.layer.depth in wanted)
 
 

@@ -49,15 +49,15 @@ class GraphReader:
 
     def end(self, node: InsideNode) -> tuple[InsideNode, str]:
         """The last node that belongs to a layer, and its activation: "" where it has none."""
-        fused = node.word.partition("+")[2]
-        if fused:
-            return node, fused
         for _ in range(_MOST_STEPS):
+            fused = node.word.partition("+")[2]
+            if fused:
+                return node, fused
             after = self._readers[node.output]
             gate = self._gate(node, after)
             if gate is not None:
                 return gate
-            if len(after) != 1 or after[0].kind not in ("same", "activation") or after[0].shape != node.shape:
+            if len(after) != 1 or not _keeps_places(after[0], node):
                 break
             node = after[0]
             if node.kind == "activation":
@@ -105,17 +105,15 @@ def layer_steps(
     for node in nodes:
         if node.kind not in LAYER_KINDS or node.places in (None, (1, 1)) or node.output not in fields:
             continue
-        if node.kind == "sum" and len(node.inputs) < 2:
-            continue  # a bias
         last, activation = reader.end(node)
-        if last.output in found or last.places is None:
-            continue
         field = fields[last.output]
-        height, width = last.places
+        if last.output in found or len(last.shape) != 4:
+            continue
+        height, width = field.places
         layer = InnerLayer(
             name=last.output,
             kind=node.kind,
-            channels=last.channels,
+            channels=_channels(last.shape, field),
             height=height,
             width=width,
             stride=field.stride,
@@ -124,7 +122,8 @@ def layer_steps(
         )
         source = _source(made_by, node)
         before = fields.get(source)
-        maps = made_by[source].channels if source in made_by and len(made_by[source].shape) == 4 else colours
+        known = source in made_by and len(made_by[source].shape) == 4
+        maps = _channels(made_by[source].shape, before) if known and before is not None else colours
         found[last.output] = LayerStep(
             layer=layer,
             node=node,
@@ -133,15 +132,28 @@ def layer_steps(
             field=field,
             pads=_pads(node, before, field),
             read=read.get(last.output, last.output),
-            channels_last=last.channels_last,
+            channels_last=field.channels_last,
         )
     return tuple(found.values())
 
 
+def _keeps_places(node: InsideNode, before: InsideNode) -> bool:
+    """Whether a node works on each place by itself, or only changes the order of the axes."""
+    return (node.kind in ("same", "activation") and node.shape == before.shape) or _is_transpose(node)
+
+
+def _is_transpose(node: InsideNode) -> bool:
+    return node.kind == "shape" and len(node.shape) == 4 and node.word.lower().startswith(("transpose", "permute"))
+
+
+def _channels(shape: Sequence[int], field: Field) -> int:
+    return shape[3 if field.channels_last else 1]
+
+
 def _source(made_by: Mapping[str, InsideNode], node: InsideNode) -> str:
-    """The tensor that a node reads; padding that is an operator of its own is passed over."""
+    """The tensor that a node reads; padding that is an operator of its own, and another order of axes, are passed over."""
     name = node.inputs[0]
-    while name in made_by and made_by[name].kind == "pad":
+    while name in made_by and (made_by[name].kind == "pad" or _is_transpose(made_by[name])):
         name = made_by[name].inputs[0]
     return name
 

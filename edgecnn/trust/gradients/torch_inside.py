@@ -56,10 +56,8 @@ class TorchInside:
         (image,) = feeds.values()
         x = torch.from_numpy(np.array(image)).requires_grad_(True)
         with torch.enable_grad():
-            watch = self._watch(x, (name,), graph=True)
-            values = watch.kept[name]
-            # a layer behind it changed it in place: its gradients would be those of the change
-            if values.grad_fn is None or values._version != watch.versions[name]:
+            values = self._watch(x, (name,), graph=True).kept.get(name)
+            if values is None or values.grad_fn is None:
                 return None
             at = values[0, :, place[0], place[1]]
             total = torch.zeros_like(x[0, 0])
@@ -101,7 +99,6 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._graph = graph
         self.nodes: list[InsideNode] = []
         self.kept: dict[str, Tensor] = {}
-        self.versions: dict[str, int] = {}
         self.weights: dict[str, Tensor] = {}
         self._wanted, self._counts = wanted, Counter[str]()
         self._names: dict[int, str] = {id(x): INPUT}
@@ -148,13 +145,15 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if word == "convolution":
             self.weights[name] = args[1]
             weights = f"{module}.weight"
+        before = self._names.get(id(output), "")
+        if self._graph and before != name:
+            self.kept.pop(before, None)  # changed in place: its gradients would be those of the change
         self._names[id(output)] = name
         self._alive.append(output)
         self.nodes.append(InsideNode(name, kind, inputs, tuple(output.shape), window=window, word=word, weights=weights))
         if name in self._wanted:
             # a layer behind it may change it in place; with the graph of gradients it is kept as it is
             self.kept[name] = output if self._graph else output.detach().clone()
-            self.versions[name] = output._version
 
 
 def _tensors(args: Sequence[Any]) -> list[Tensor]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgecnn.types import Tensors
 
 FloatArray = NDArray[np.float32]
+CUT_AT_ZERO = "+relu"  # behind the word of a quantizer whose lowest value is 0: a ReLU before it was merged with it
 NodeKind = Literal[
     "conv",
     "depthwise conv",

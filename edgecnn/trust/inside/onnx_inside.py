@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgecnn.backend_errors import inference_error
-from edgecnn.trust.inside.graph import FloatArray, InsideNode, NodeKind, Window, same_padding, sides
+from edgecnn.runtime.model.output_ranges import onnx_number
+from edgecnn.trust.inside.graph import CUT_AT_ZERO, FloatArray, InsideNode, NodeKind, Window, same_padding, sides
 from edgecnn.trust.inside.onnx_parts import OnnxNode, OnnxParts, read_parts, with_outputs
 from edgecnn.trust.inside.operators import kind_of
 from edgecnn.types import Array, Tensors
@@ -155,15 +156,17 @@ class OnnxInside:
             if groups > 1 and groups == self._shapes.get(inputs[0], (0, 0))[1]:
                 kind = "depthwise conv" if kind == "conv" else kind
         window = self._window(one, inputs[0], shape, weights)
-        return InsideNode(
-            output,
-            kind,
-            inputs,
-            shape,
-            window=window,
-            word=" ".join((one.operator, one.texts.get("mode", ""))).strip(),
-            weights=weights,
-        )
+        word = " ".join((one.operator, one.texts.get("mode", ""))).strip()
+        if one.operator == "QuantizeLinear" and self._lowest(one) == 0:
+            word += CUT_AT_ZERO
+        return InsideNode(output, kind, inputs, shape, window=window, word=word, weights=weights)
+
+    def _lowest(self, one: OnnxNode) -> float | None:
+        """The lowest real value of a quantizer; None where it has several scales."""
+        scale, zero = (onnx_number(self._data, self._parts.places.get(name)) for name in (*one.inputs[1:3], "")[:2])
+        if scale is None or zero is None or zero[1] not in ("int8", "uint8"):
+            return None
+        return (int(np.iinfo(zero[1]).min) - zero[0]) * scale[0]
 
     def _window(self, one: OnnxNode, source: str, shape: tuple[int, ...], weights: str) -> Window | None:
         kernel = one.integers.get("kernel_shape") or self._shapes.get(weights, ())[2:]

@@ -28,12 +28,15 @@ class OnnxNode:
 
 @dataclass(frozen=True, slots=True)
 class OnnxParts:
-    """The graph of a file: nodes in order, names of inputs (without constants) and outputs, shapes of the constants by name."""
+    """The graph of a file: nodes in order, names of inputs (without constants) and outputs, shapes of the constants by name,
+    and where these are in the bytes of the file.
+    """
 
     nodes: tuple[OnnxNode, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     constants: Mapping[str, tuple[int, ...]]
+    places: Mapping[str, tuple[int, int]]
 
 
 def read_parts(data: bytes) -> OnnxParts:
@@ -43,14 +46,16 @@ def read_parts(data: bytes) -> OnnxParts:
     inputs: list[str] = []
     outputs: list[str] = []
     constants: dict[str, tuple[int, ...]] = {}
+    places: dict[str, tuple[int, int]] = {}
     for number, _, begin, stop in fields(data, start, end):
         if number == NODE:
             nodes.append(_node(data, begin, stop))
         elif number == INITIALIZER:
-            constants |= dict.fromkeys(node_texts(data, begin, stop, _TENSOR_NAME), _integers(data, begin, stop, _TENSOR_DIMS))
+            name = "".join(node_texts(data, begin, stop, _TENSOR_NAME))
+            constants[name], places[name] = _integers(data, begin, stop, _TENSOR_DIMS), (begin, stop)
         elif number in (INPUT, OUTPUT):
             (inputs if number == INPUT else outputs).extend(node_texts(data, begin, stop, _VALUE_NAME))
-    return OnnxParts(tuple(nodes), tuple(name for name in inputs if name not in constants), tuple(outputs), constants)
+    return OnnxParts(tuple(nodes), tuple(name for name in inputs if name not in constants), tuple(outputs), constants, places)
 
 
 def with_outputs(data: bytes, names: Sequence[str]) -> bytes:

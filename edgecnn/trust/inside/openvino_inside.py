@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.backend_errors import inference_error
 from edgecnn.system_errors import missing_extra
-from edgecnn.trust.inside.graph import FloatArray, InsideNode, NodeKind, Window, same_padding, sides
+from edgecnn.trust.inside.graph import CUT_AT_ZERO, FloatArray, InsideNode, NodeKind, Window, same_padding, sides
 from edgecnn.trust.inside.operators import kind_of
 from edgecnn.types import Array, Tensors
 
@@ -113,8 +113,16 @@ def _node(one: Any, inputs: tuple[str, ...], place: int) -> InsideNode:
         groups = _shape(one.input_value(1))[0] if word in _GROUPED else 1
         if kind == "conv" and groups > 1 and groups == _shape(one.input_value(0))[1]:
             kind = "depthwise conv"
+    if word == "FakeQuantize" and _lowest(one) == 0:
+        word += CUT_AT_ZERO
     mode = f" {one.get_attributes().get('mode', '')}" if kind == "resize" else ""
     return InsideNode(_name(one, place), kind, inputs, shape, window=_window(one, kind), word=f"{word}{mode}", weights=weights)
+
+
+def _lowest(one: Any) -> float | None:
+    """The lowest real value of a quantizer; None where it has several."""
+    low = _value(one.input_value(3).get_node())
+    return float(low.reshape(-1)[0]) if low is not None and low.size == 1 else None
 
 
 def _window(one: Any, kind: NodeKind) -> Window | None:

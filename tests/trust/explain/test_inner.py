@@ -144,3 +144,25 @@ def test_a_file_without_a_convolution_is_refused(tmp_path: Path) -> None:
     path = save_onnx(tmp_path / "mlp.onnx", nodes, constants, (1, 3, SIDE, SIDE), (1, 2), "out")
     with pytest.raises(InputError, match="no convolution"):
         open_inner(path, OPTIONS)
+
+
+def test_a_relu_that_was_merged_with_a_quantizer_is_told(tmp_path: Path) -> None:
+    """int8 whose lowest code is 0 cuts what is below, as a ReLU does."""
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node
+    constants = {"first": weights()["first"], "step": np.array(0.05, np.float32)}
+    constants |= {"closed": np.array(-128, np.int8), "open": np.array(0, np.int8), "mix": weights()["mix"][:4]}
+    nodes = [
+        node("Conv", ["image", "first"], ["a"], kernel_shape=[3, 3]),
+        node("QuantizeLinear", ["a", "step", "closed"], ["qa"]),
+        node("DequantizeLinear", ["qa", "step", "closed"], ["da"]),
+        node("Conv", ["da", "mix"], ["b"], kernel_shape=[1, 1]),
+        node("QuantizeLinear", ["b", "step", "open"], ["qb"]),
+        node("DequantizeLinear", ["qb", "step", "open"], ["db"]),
+        node("GlobalAveragePool", ["db"], ["mean"]),
+        node("Flatten", ["mean"], ["out"]),
+    ]
+    path = save_onnx(tmp_path / "int8.onnx", nodes, constants, (1, 3, SIDE, SIDE), (1, 4), "out")
+    with open_inner(path, FOUR) as reader:
+        assert [(step.layer.name, step.activation) for step in reader.steps] == [("a", "relu"), ("b", "")]
+        assert reader.activations(image(), ["a"])["a"].min() == 0
