@@ -54,8 +54,13 @@ class AdaptConfig:
     def identity(self) -> dict[str, Any]:
         """What a continued run must have in common with the interrupted one; plain values, without passwords."""
         values = {key: value for key, value in dataclasses.asdict(self).items() if key not in _NOT_COMPARED}
-        values |= {"source": redact_address(self.source), "teachers": [shown_address(one) for one in self.teachers]}
+        values |= {"source": _shown(self.source), "teachers": [shown_address(one) for one in self.teachers]}
         return values | {"data": [shown_address(one) for one in self.data], "precisions": list(self.precisions)}
+
+
+def _shown(source: str) -> str:
+    """A source without passwords and without the folders of a file: reports are shared with others."""
+    return redact_address(source) if ":" in source else Path(source).name
 
 
 LEAST_FRAMES = 20

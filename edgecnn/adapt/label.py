@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from edgecnn.adapt.config import AdaptConfig, AdaptFolder
 from edgecnn.adapt.time_split import TimeSplit
 from edgecnn.data.convert import RECORD, SOURCES, ConvertConfig, convert
 from edgecnn.data.ensemble import Consensus
+from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.files import write_file
+from edgecnn.labels import normalize
+from edgecnn.shipped import artifact
 from edgecnn.teachers import open_teachers
 
 TRAIN, HELD_OUT = "train", "held-out"
@@ -34,11 +38,14 @@ class LabelledPart:
 def label(
     config: AdaptConfig, folder: AdaptFolder, split: TimeSplit, labels: Sequence[str], progress: Progress
 ) -> tuple[LabelledPart, LabelledPart]:
-    """The labelled parts; what an earlier call has finished is used. Raises ``InputError`` where the teachers find nothing."""
+    """The labelled parts; what an earlier call has finished is used.
+
+    In the frames to train on the model itself labels the classes that no teacher knows. Raises ``InputError`` where nothing is found.
+    """
     parts = {TRAIN: split.train, HELD_OUT: split.held_out}
     missing = [part for part in parts if not (folder.labelled(part) / RECORD).is_file()]
     if missing:
-        with open_teachers(config.teachers) as teachers:
+        with open_teachers(config.teachers) as teachers, open_teachers((str(artifact(config.model)),)) as (own,):
             for part in missing:
                 write_file(folder.names(part), "".join(f"{name}\n" for name in parts[part]))
                 folder.labelled(part).parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +59,7 @@ def label(
                         consensus=Consensus(config.votes),
                         cache=folder.labelled(part).parent,
                     ),
-                    teachers,
+                    (*teachers, *_keeping(own, teachers, labels)) if part == TRAIN else teachers,
                     progress=progress,
                 )
     train, held_out = (_read(folder.labelled(part)) for part in parts)
@@ -63,6 +70,17 @@ def label(
                 "look at another scene, or correct threshold= and rename= of --teacher in another --out",
             )
     return train, held_out
+
+
+def _keeping(own: PseudoLabeler, teachers: Sequence[PseudoLabeler], labels: Sequence[str]) -> Iterator[PseudoLabeler]:
+    """The model itself as the teacher of the classes that no other one knows: otherwise it would forget what is not one of them.
+
+    Only for the frames to train on: compared with its own labels, the old model would always win.
+    """
+    known = {normalize(name) for teacher in teachers for name in teacher.labels}
+    others = tuple(name if normalize(name) not in known else f"{name} of the teachers" for name in own.labels)
+    if any(normalize(name) not in known for name in labels):
+        yield dataclasses.replace(own, labels=others)
 
 
 def _read(place: Path) -> LabelledPart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def _sheets(found: Adapted) -> list[tuple[str, list[SheetTile]]]:
                 sheet_tile(_truth(image, sample.boxes, dataset.labels), "teachers"),
                 *(sheet_tile(_found(image, predictor), name) for predictor, name in ((before, "before"), (after, "after"))),
             ]
-            sheets.append((sample.name, tiles))
+            sheets.append((f"at {int(Path(sample.name).stem) / 1000:.1f} s", tiles))
     return sheets
 
 

@@ -90,9 +90,9 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
     say(f"{len(journal.at_s)} different frames in {journal.watched_s / 60:.1f} minutes: {_parts(split)}")
     train, held_out = label(config, folder, split, card.labels, step)
     say(f"labels by teachers: {_boxes(train)} to train on; {_boxes(held_out)} to compare with")
-    unknown = [name for name in card.labels if name not in train.boxes]
+    unknown = [name for name in card.labels if name not in held_out.boxes]
     if unknown:
-        say(f"no teacher knows {', '.join(unknown)}: not compared, and trained on --data only")
+        say(f"no teacher knows {', '.join(unknown)}: not compared; to train, the model labels it itself")
     new = tune(config, folder, train, say)
     files = export(config, folder, new, (train, held_out), say)
     before = artifact(config.model)
