@@ -14,7 +14,7 @@ from edgecnn.trust.attribution.overlay import overlay
 from edgecnn.trust.explain.effective_field import SHARE, Box, EffectiveField
 from edgecnn.trust.explain.layers_section import shown_name
 from edgecnn.trust.explain.network_layers import LayerStep
-from edgecnn.trust.explain.pictures import Picture, picture
+from edgecnn.trust.explain.pictures import SmallPicture, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.words import kind_words
@@ -92,7 +92,7 @@ def _plot(study: Study, width: float) -> str:
     return curve_plot([theory, effect], width, HEIGHT, CurveAxes("layer", "side in pixels", y_range=(0.0, most * 1.05)))
 
 
-def _picture(image: Image, step: LayerStep, own: EffectiveField) -> Picture:
+def _picture(image: Image, step: LayerStep, own: EffectiveField) -> SmallPicture:
     """The surroundings of the field, the effect over it, and both squares."""
     left, top, right, bottom = own.box
     around = _around(own.box, image.shape[0], image.shape[1])

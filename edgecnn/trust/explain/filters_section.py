@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.trust.explain.classic_filters import NEAR, ClassicFilter, FilterMatch, by_chance, classic_filters, nearest
 from edgecnn.trust.explain.layers_section import shown_name
 from edgecnn.trust.explain.network_layers import LayerStep
-from edgecnn.trust.explain.pictures import Picture, filter_image, map_image, picture
+from edgecnn.trust.explain.pictures import SmallPicture, filter_image, map_image, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.inside.graph import FloatArray
@@ -88,7 +88,7 @@ def match_words(match: FilterMatch | None) -> tuple[str, str]:
     return "no classic filter", f"nearest: {match.title} {match.correlation:.2f}"
 
 
-def _classic(study: Study, height: int, width: int) -> list[tuple[Picture, Picture | None]]:
+def _classic(study: Study, height: int, width: int) -> list[tuple[SmallPicture, SmallPicture | None]]:
     """One of each kind of classic filter, with what it does to the image."""
     if not study.config.page:
         return []
@@ -105,7 +105,7 @@ def _classic(study: Study, height: int, width: int) -> list[tuple[Picture, Pictu
     ]
 
 
-def _filtered(image: Image, kernel: FloatArray, name: str) -> Picture:
+def _filtered(image: Image, kernel: FloatArray, name: str) -> SmallPicture:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
     # filter2D correlates, as a convolution of a network does
     found = cv2.filter2D(grey, cv2.CV_32F, np.asarray(kernel, np.float32))
@@ -114,7 +114,7 @@ def _filtered(image: Image, kernel: FloatArray, name: str) -> Picture:
 
 def _learnt(
     study: Study, first: LayerStep, filters: FloatArray, matches: list[FilterMatch | None]
-) -> list[tuple[Picture, Picture | None]]:
+) -> list[tuple[SmallPicture, SmallPicture | None]]:
     """The filters, those that are nearest to a classic one first, with the maps that they make."""
     maps = None if study.image is None else study.reader.activations(study.image.seen, [first.layer.name])[first.layer.name]
     order = sorted(range(len(filters)), key=lambda unit: -(matches[unit].correlation if matches[unit] else 0))  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn.trust.explain.layers_section import shown_name
 from edgecnn.trust.explain.network_layers import LayerStep
-from edgecnn.trust.explain.pictures import Picture, map_image, picture
+from edgecnn.trust.explain.pictures import SmallPicture, map_image, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.words import arithmetic, kind_words, padding_words, size_words
@@ -26,7 +26,7 @@ class MapStep:
     name: str
     kind: str
     words: tuple[str, ...]
-    maps: tuple[Picture, ...]
+    maps: tuple[SmallPicture, ...]
 
 
 def maps_section(study: Study) -> SectionResult | None:
@@ -89,7 +89,7 @@ def _html(study: Study, steps: Sequence[LayerStep], found: dict[str, FloatArray]
     )
 
 
-def _before_activation(study: Study, first: LayerStep, units: Sequence[int]) -> tuple[Picture, ...]:
+def _before_activation(study: Study, first: LayerStep, units: Sequence[int]) -> tuple[SmallPicture, ...]:
     """The same maps of the first layer before its activation; () where the file has no such tensor."""
     assert study.image is not None
     maps = study.reader.before_activation(study.image.seen, first)

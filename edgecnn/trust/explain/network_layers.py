@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgecnn.trust.explain.inner_layer import InnerLayer
-from edgecnn.trust.inside.graph import InsideNode, Window
+from edgecnn.trust.inside.graph import InsideNode, SlidingWindow
 from edgecnn.trust.inside.receptive_field import Field
 
 LAYER_KINDS = ("conv", "depthwise conv", "transposed conv", "max pool", "average pool", "sum")
@@ -32,7 +32,7 @@ class LayerStep:
     channels_last: bool
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> SlidingWindow | None:
         """The window of a convolution or of pooling."""
         return self.node.window
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.trust.explain.layers_section import shown_name
 from edgecnn.trust.explain.network_layers import LayerStep
-from edgecnn.trust.explain.pictures import Picture, patch_image, picture
+from edgecnn.trust.explain.pictures import SmallPicture, patch_image, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.units import UnitSummary
@@ -26,7 +26,7 @@ class UnitRow:
     """A unit with its patches, the strongest first."""
 
     title: str
-    patches: tuple[Picture, ...]
+    patches: tuple[SmallPicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,13 @@ def _shown_units(units: UnitSummary, most: int) -> list[int]:
     return [speaking[place] for place in places]
 
 
-def _pictures_of(study: Study, step: LayerStep, units: UnitSummary, shown: Sequence[int]) -> dict[int, list[Picture]]:
+def _pictures_of(study: Study, step: LayerStep, units: UnitSummary, shown: Sequence[int]) -> dict[int, list[SmallPicture]]:
     """The patches of each unit."""
     wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for unit in shown:
         for rank, peak in enumerate(units.peaks[unit]):
             wanted[peak.image].append((unit, rank))
-    found: dict[int, dict[int, Picture]] = defaultdict(dict)
+    found: dict[int, dict[int, SmallPicture]] = defaultdict(dict)
     assert study.peak_images is not None
     for index in sorted(wanted):
         image = study.peak_images[index]

@@ -15,7 +15,7 @@ QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SmallPicture:
     """A data URI, its size on the page in pixels, a title under it, and further words."""
 
     uri: str
@@ -27,7 +27,7 @@ class Picture:
 
 def picture(
     image: Image, width: int, title: str = "", words: str = "", *, sharp: bool = False, lossless: bool = False
-) -> Picture:
+) -> SmallPicture:
     """An image (H, W, 3 or 1) uint8 BGR, ``width`` pixels wide on the page; ``sharp`` shows its pixels as squares."""
     height = max(round(width * image.shape[0] / image.shape[1]), 1)
     if sharp:
@@ -38,7 +38,7 @@ def picture(
     kind, options = (".png", []) if lossless or sharp else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     data = cv2.imencode(kind, image, options)[1].tobytes()
     uri = f"data:image/{'png' if kind == '.png' else 'jpeg'};base64,{base64.b64encode(data).decode('ascii')}"
-    return Picture(uri, width, height, title, words)
+    return SmallPicture(uri, width, height, title, words)
 
 
 def filter_image(learnt: FloatArray) -> Image:

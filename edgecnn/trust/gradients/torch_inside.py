@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.backend_errors import inference_error
 from edgecnn.errors import MissingExtraError
-from edgecnn.trust.inside.graph import FloatArray, InsideNode, NodeKind, Window
+from edgecnn.trust.inside.graph import FloatArray, InsideNode, NodeKind, SlidingWindow
 from edgecnn.trust.inside.operators import kind_of
 from edgecnn.types import Tensors
 
@@ -166,25 +166,25 @@ def _tensors(args: Sequence[Any]) -> list[Tensor]:
     return found
 
 
-def _convolution(args: Sequence[Any]) -> tuple[NodeKind, Window | None]:
+def _convolution(args: Sequence[Any]) -> tuple[NodeKind, SlidingWindow | None]:
     """Kind and window of aten::convolution: input, weight, bias, stride, padding, dilation, transposed, output_padding, groups."""
     x, weight, _, strides, pads, dilations, transposed, _, groups = args[:9]
     kernel = tuple(weight.shape[2:])
     window = None
     if len(kernel) == 2:
-        window = Window((kernel[0], kernel[1]), _pair(strides), _pair(dilations), _pair(pads))
+        window = SlidingWindow((kernel[0], kernel[1]), _pair(strides), _pair(dilations), _pair(pads))
     if transposed:
         return "transposed conv", window
     return ("depthwise conv" if groups > 1 and groups == x.shape[1] else "conv"), window
 
 
-def _pooling(args: Sequence[Any]) -> Window | None:
+def _pooling(args: Sequence[Any]) -> SlidingWindow | None:
     """The window of aten::max_pool2d_with_indices and aten::avg_pool2d: input, kernel, stride, padding and, of the first, dilation."""
     kernel = _pair(args[1])
     strides = _pair(args[2]) if len(args) > 2 and args[2] else kernel
     pads = _pair(args[3]) if len(args) > 3 else (0, 0)
     dilations = _pair(args[4]) if len(args) > 4 and isinstance(args[4], (list, tuple)) else (1, 1)
-    return Window(kernel, strides, dilations, pads)
+    return SlidingWindow(kernel, strides, dilations, pads)
 
 
 def _pair(values: Sequence[int]) -> tuple[int, int]:

@@ -35,7 +35,7 @@ NodeKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SlidingWindow:
     """The window of a convolution or of pooling, each as (vertical, horizontal); ``pads`` are those at the top and at the left."""
 
     kernel: tuple[int, int]
@@ -58,7 +58,7 @@ class InsideNode:
     inputs: tuple[str, ...]
     shape: tuple[int, ...]
     channels_last: bool = False
-    window: Window | None = None
+    window: SlidingWindow | None = None
     word: str = ""
     weights: str = ""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.backend_errors import inference_error
 from edgecnn.runtime.model.output_ranges import onnx_number
-from edgecnn.trust.inside.graph import CUT_AT_ZERO, FloatArray, InsideNode, NodeKind, Window, same_padding, sides
+from edgecnn.trust.inside.graph import CUT_AT_ZERO, FloatArray, InsideNode, NodeKind, SlidingWindow, same_padding, sides
 from edgecnn.trust.inside.onnx_parts import OnnxNode, OnnxParts, read_parts, with_outputs
 from edgecnn.trust.inside.operators import kind_of
 from edgecnn.types import Array, Tensors
@@ -168,7 +168,7 @@ class OnnxInside:
             return None
         return (int(np.iinfo(zero[1]).min) - zero[0]) * scale[0]
 
-    def _window(self, one: OnnxNode, source: str, shape: tuple[int, ...], weights: str) -> Window | None:
+    def _window(self, one: OnnxNode, source: str, shape: tuple[int, ...], weights: str) -> SlidingWindow | None:
         kernel = one.integers.get("kernel_shape") or self._shapes.get(weights, ())[2:]
         if len(kernel) != 2:
             return None
@@ -178,7 +178,7 @@ class OnnxInside:
         if one.texts.get("auto_pad", "").startswith("SAME") and size is not None and out is not None:
             top, left = (same_padding(size[axis], out[axis], kernel[axis], strides[axis], dilations[axis]) for axis in (0, 1))
             pads = top, left
-        return Window((kernel[0], kernel[1]), strides, dilations, pads)
+        return SlidingWindow((kernel[0], kernel[1]), strides, dilations, pads)
 
 
 def _only_what_is_read() -> Any:

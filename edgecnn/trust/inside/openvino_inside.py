@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.backend_errors import inference_error
 from edgecnn.system_errors import missing_extra
-from edgecnn.trust.inside.graph import CUT_AT_ZERO, FloatArray, InsideNode, NodeKind, Window, same_padding, sides
+from edgecnn.trust.inside.graph import CUT_AT_ZERO, FloatArray, InsideNode, NodeKind, SlidingWindow, same_padding, sides
 from edgecnn.trust.inside.operators import kind_of
 from edgecnn.types import Array, Tensors
 
@@ -125,7 +125,7 @@ def _lowest(one: Any) -> float | None:
     return float(low.reshape(-1)[0]) if low is not None and low.size == 1 else None
 
 
-def _window(one: Any, kind: NodeKind) -> Window | None:
+def _window(one: Any, kind: NodeKind) -> SlidingWindow | None:
     if kind not in ("conv", "depthwise conv", "transposed conv", "max pool", "average pool"):
         return None
     own = one.get_attributes()
@@ -137,7 +137,7 @@ def _window(one: Any, kind: NodeKind) -> Window | None:
     size, out = sides(_shape(one.input_value(0)), False), sides(_shape(one.output(0)), False)
     if str(own.get("auto_pad", "")).lower().startswith("same") and size is not None and out is not None:
         pads = tuple(same_padding(size[axis], out[axis], kernel[axis], strides[axis], dilations[axis]) for axis in (0, 1))
-    return Window((int(kernel[0]), int(kernel[1])), strides, dilations, (pads[0], pads[1]))
+    return SlidingWindow((int(kernel[0]), int(kernel[1])), strides, dilations, (pads[0], pads[1]))
 
 
 def _shape(port: Any) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgecnn.trust.inside.graph import InsideNode, Window, sides
+from edgecnn.trust.inside.graph import InsideNode, SlidingWindow, sides
 from edgecnn.trust.inside.operators import reduces
 
 Sides = tuple[int, int]
@@ -128,7 +128,7 @@ def _merged(sources: Sequence[Field]) -> Field:
     return field
 
 
-def _through(field: Field, own: Window, node: InsideNode) -> Field:
+def _through(field: Field, own: SlidingWindow, node: InsideNode) -> Field:
     y = field.y.moved(own.kernel[0], own.strides[0], own.dilations[0], own.pads[0])
     x = field.x.moved(own.kernel[1], own.strides[1], own.dilations[1], own.pads[1])
     assert node.places is not None

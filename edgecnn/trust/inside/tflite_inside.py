@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.backend_errors import inference_error
 from edgecnn.system_errors import missing_extra
-from edgecnn.trust.inside.graph import FloatArray, InsideNode, Window, same_padding
+from edgecnn.trust.inside.graph import FloatArray, InsideNode, SlidingWindow, same_padding
 from edgecnn.trust.inside.operators import kind_of
 from edgecnn.types import Tensors
 
@@ -143,7 +143,7 @@ class TfliteInside:
 
     def _window(
         self, word: str, source: int, shape: tuple[int, ...], sources: Sequence[int], chosen: Mapping[str, int]
-    ) -> Window | None:
+    ) -> SlidingWindow | None:
         if not chosen or word not in _OPTIONS:
             return None
         kernel = self._shape(sources[1])[1:3] if word in _WEIGHTS else (chosen["kernel_h"], chosen["kernel_w"])
@@ -156,7 +156,7 @@ class TfliteInside:
         if chosen["padding"] == _SAME:
             top, left = (same_padding(size[axis], out[axis], kernel[axis], strides[axis], dilations[axis]) for axis in (0, 1))
             pads = top, left
-        return Window((kernel[0], kernel[1]), strides, dilations, pads)
+        return SlidingWindow((kernel[0], kernel[1]), strides, dilations, pads)
 
 
 def _options(data: bytes) -> list[Mapping[str, int]]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecnn.trust.inside.graph import InsideNode, Window
+from edgecnn.trust.inside.graph import InsideNode, SlidingWindow
 from edgecnn.trust.inside.receptive_field import Field, receptive_fields
 
 
@@ -15,7 +15,7 @@ def chain(size: int, *layers: tuple[int, int, int], dilation: int = 1) -> Field:
     nodes, name, places = [], "image", size
     for index, (kernel, stride, pad) in enumerate(layers):
         places = (places + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1
-        window = Window((kernel, kernel), (stride, stride), (dilation, dilation), (pad, pad))
+        window = SlidingWindow((kernel, kernel), (stride, stride), (dilation, dilation), (pad, pad))
         nodes.append(InsideNode(f"n{index}", "conv", (name,), (1, 8, places, places), window=window))
         name = f"n{index}"
     return receptive_fields(nodes, {"image": (1, 3, size, size)}, (size, size))[name]
@@ -45,7 +45,9 @@ def fields(nodes: list[InsideNode], size: int = 32) -> dict[str, Field]:
 
 
 def convolution(name: str, source: str, size: int, kernel: int = 3, pad: int = 1, **more: Any) -> InsideNode:
-    return InsideNode(name, "conv", (source,), (1, 4, size, size), window=Window((kernel, kernel), pads=(pad, pad)), **more)
+    return InsideNode(
+        name, "conv", (source,), (1, 4, size, size), window=SlidingWindow((kernel, kernel), pads=(pad, pad)), **more
+    )
 
 
 def test_a_sum_sees_what_either_way_sees() -> None:
@@ -61,7 +63,7 @@ def test_a_gate_is_told_and_does_not_count() -> None:
     nodes = [
         convolution("a", "image", 32),
         InsideNode("mean", "whole", ("a",), (1, 4, 1, 1), word="GlobalAveragePool"),
-        InsideNode("gate", "conv", ("mean",), (1, 4, 1, 1), window=Window((1, 1))),
+        InsideNode("gate", "conv", ("mean",), (1, 4, 1, 1), window=SlidingWindow((1, 1))),
         InsideNode("p", "product", ("a", "gate"), (1, 4, 32, 32)),
     ]
     found = fields(nodes)
@@ -90,7 +92,7 @@ def test_a_shape_that_moves_pixels_to_channels_counts() -> None:
 def test_padding_that_is_an_operator_moves_the_field() -> None:
     nodes = [
         InsideNode("p", "pad", ("image",), (1, 3, 34, 34)),
-        InsideNode("c", "conv", ("p",), (1, 4, 16, 16), window=Window((3, 3), (2, 2))),
+        InsideNode("c", "conv", ("p",), (1, 4, 16, 16), window=SlidingWindow((3, 3), (2, 2))),
     ]
     assert fields(nodes)["c"].box(0, 0) == (-1, -1, 2, 2)
 
@@ -101,7 +103,7 @@ def test_other_axes_of_an_image_with_channels_last() -> None:
         InsideNode("one", "slice", ("image",), (1, 24, 32, 1), word="StridedSlice"),
         InsideNode("joined", "join", ("one", "one"), (1, 24, 32, 3)),
         InsideNode("turned", "shape", ("joined",), (1, 3, 24, 32)),
-        InsideNode("c", "conv", ("turned",), (1, 4, 24, 32), window=Window((3, 3), pads=(1, 1))),
+        InsideNode("c", "conv", ("turned",), (1, 4, 24, 32), window=SlidingWindow((3, 3), pads=(1, 1))),
     ]
     found = receptive_fields(nodes, {"image": (1, 24, 32, 3)}, (24, 32))["c"]
     assert (found.size, found.stride, found.places) == (3, 1, (24, 32))
@@ -109,7 +111,7 @@ def test_other_axes_of_an_image_with_channels_last() -> None:
 
 def test_what_is_enlarged_sees_no_less() -> None:
     nodes = [
-        InsideNode("c", "conv", ("image",), (1, 4, 16, 16), window=Window((3, 3), (2, 2), pads=(1, 1))),
+        InsideNode("c", "conv", ("image",), (1, 4, 16, 16), window=SlidingWindow((3, 3), (2, 2), pads=(1, 1))),
         InsideNode("up", "resize", ("c",), (1, 4, 32, 32), word="resize_nearest_neighbor"),
     ]
     found = fields(nodes)["up"]
