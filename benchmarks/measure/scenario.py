@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from edgecnn.benchmarks.measure.protocol import Clock
 from edgecnn.benchmarks.measure.statistics import early_stopping_bound
-from edgecnn.types import Latency
+from edgecnn.types import Latency, nearest_rank
 
 Scenario = Literal["single-stream", "multi-stream", "offline", "paced", "sustained"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
@@ -20,6 +20,7 @@ SCENARIO_MEANING: Mapping[Scenario, str] = {
     "sustained": "one frame at a time for minutes, with temperature and frequency",
 }
 NO_SAMPLES = Latency(())
+LEAST_WINDOWS, END_SHARE = 8, 0.1  # of a sustained run: what "at the start" and "at the end" need and mean
 # The percentile by which MLPerf judges the scenario (inference_rules.adoc); Server's 99 for paced.
 PERCENTILE: Mapping[Scenario, int] = {"multi-stream": 99, "paced": 99, "sustained": 99}
 
@@ -125,6 +126,14 @@ class SustainedCurve:
     temperature_c: tuple[float | None, ...] = ()
     frequency_mhz: tuple[int | None, ...] = ()
     throughput_fps: tuple[float, ...] = ()
+
+
+def start_and_end(values: Sequence[float]) -> tuple[float, float] | None:
+    """The medians of the first and the last tenth of the windows, at least two; None below eight windows."""
+    if len(values) < LEAST_WINDOWS:
+        return None
+    count = max(round(len(values) * END_SHARE), 2)
+    return nearest_rank(list(values[:count]), 50), nearest_rank(list(values[-count:]), 50)
 
 
 @dataclass(frozen=True, slots=True)

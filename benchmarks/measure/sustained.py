@@ -12,7 +12,7 @@ from edgecnn.benchmarks.measure.load import LoadSamples
 from edgecnn.benchmarks.measure.process import ModelProcess
 from edgecnn.benchmarks.measure.progress import Progress
 from edgecnn.benchmarks.measure.protocol import Clock
-from edgecnn.benchmarks.measure.scenario import EnergyUse, SustainedCurve, SustainedRecord
+from edgecnn.benchmarks.measure.scenario import EnergyUse, SustainedCurve, SustainedRecord, start_and_end
 from edgecnn.benchmarks.measure.verdict import MAX_OTHER_LOAD, MAX_STEAL
 from edgecnn.devices.counters import Disturbance, between, read_counters
 from edgecnn.devices.energy import EnergyMeter
@@ -22,7 +22,6 @@ from edgecnn.types import nearest_rank
 
 WINDOWS = 120  # at most
 WINDOW_S = 1.0  # at least, unless the whole run is shorter than eight windows
-END_SHARE = 0.1  # of the windows: what "at the start" and "at the end" mean
 MIN_CHANGE = 0.05  # of latency and frequency
 
 
@@ -137,8 +136,5 @@ def _slower(
 
 def _change(values: tuple[float, ...] | list[int]) -> tuple[float, float] | None:
     """The median of the first tenth, and the change to that of the last tenth; None below eight windows."""
-    if len(values) < 8:
-        return None
-    count = max(round(len(values) * END_SHARE), 2)
-    first, last = nearest_rank(list(values[:count]), 50), nearest_rank(list(values[-count:]), 50)
-    return (first, last / first - 1) if first else None
+    ends = start_and_end(values)
+    return (ends[0], ends[1] / ends[0] - 1) if ends is not None and ends[0] else None

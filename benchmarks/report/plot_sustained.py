@@ -33,7 +33,7 @@ def sustained_plot(own: SustainedCurve, width: float, title: str) -> str:
     if not own.t_s:
         return ""
     panels = [
-        _Panel("latency in ms: p50, p99", (("curve", own.latency_ms_p50), ("curve p99", own.latency_ms_p99))),
+        _Panel("latency in ms: p50 below, p99 above", (("curve", own.latency_ms_p50), ("curve p99", own.latency_ms_p99))),
         _Panel("temperature in °C", (("curve heat", own.temperature_c),)),
         _Panel("frequency in MHz", (("curve clock", own.frequency_mhz),)),
     ]

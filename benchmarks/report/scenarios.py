@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from edgecnn.benchmarks.measure.record import FileRecord, Record
-from edgecnn.benchmarks.measure.scenario import PERCENTILE, SCENARIO_MEANING, EnergyUse, ScenarioRecord, SustainedRecord
+from edgecnn.benchmarks.measure.scenario import (
+    PERCENTILE,
+    SCENARIO_MEANING,
+    EnergyUse,
+    ScenarioRecord,
+    SustainedRecord,
+    start_and_end,
+)
 from edgecnn.benchmarks.report.names import ellipsize, format_ms
 from edgecnn.columns import align_columns
 
@@ -107,15 +115,15 @@ def _sustained_table(record: Record) -> str:
 
 def _sustained_row(own: FileRecord, one: SustainedRecord) -> list[str]:
     curve = one.curve
-    p50 = [format_ms(value) for value in (curve.latency_ms_p50[0], curve.latency_ms_p50[-1])] if curve.t_s else ["", ""]
+    p50 = [format_ms(value) for value in start_and_end(curve.latency_ms_p50) or ()] or ["", ""]
     rate = f"{one.inferences / one.seconds:.1f}" if one.seconds else ""
     ends = [_ends(curve.temperature_c), _ends(curve.frequency_mhz)]
     return [ellipsize(own.name), f"{one.seconds / 60:.1f}", *p50, rate, *ends, _millijoules(one.energy)]
 
 
-def _ends(values: tuple[float | None, ...] | tuple[int | None, ...]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{known[0]:.0f}-{known[-1]:.0f}" if known else "-"
+def _ends(values: Sequence[float | None]) -> str:
+    ends = start_and_end([value for value in values if value is not None])
+    return f"{ends[0]:.0f}-{ends[1]:.0f}" if ends is not None else "-"
 
 
 def _millijoules(energy: EnergyUse) -> str:

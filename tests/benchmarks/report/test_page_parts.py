@@ -18,6 +18,7 @@ from edgecnn.benchmarks.report.plot_scatter import ScatterPoint, pareto_front, s
 from edgecnn.benchmarks.report.plot_sustained import sustained_plot
 from edgecnn.benchmarks.report.plot_waterfall import Waterfall, WaterfallStage, waterfall_plot
 from edgecnn.benchmarks.report.record_tables import to_csv, to_markdown
+from edgecnn.benchmarks.report.scenarios import scenario_tables
 
 RecordOf = Callable[..., Record]
 
@@ -75,6 +76,16 @@ def test_the_page_shows_a_sustained_run_with_its_findings(record_of: RecordOf) -
     assert "Sustained run: cups-fp32.onnx" in page
     assert "throttled: p50 rose" in page
     assert "Sustained run" not in to_html(record)
+
+
+def test_start_and_end_of_a_sustained_run_are_those_that_are_judged(record_of: RecordOf) -> None:
+    """Medians of tenths: one slow window at the end is no slower end."""
+    latencies = (4.0,) * 19 + (9.0,)
+    curve = SustainedCurve(tuple(map(float, range(20))), latencies, latencies, (60.0,) * 20, (1800,) * 18 + (1500,) * 2)
+    record, own = record_of(), SustainedRecord("model", curve, 1000, 40.0)
+    found = dataclasses.replace(record, files=(dataclasses.replace(record.files[0], sustained=own),))
+    (row,) = [line for table in scenario_tables(found) for line in table.splitlines() if line.startswith("cups-fp32.onnx")]
+    assert row.split()[1:] == ["0.7", "4.00", "4.00", "25.0", "60-60", "1800-1500", "-"]
 
 
 def test_the_worst_class_comes_first(record_of: RecordOf) -> None:
