@@ -34,6 +34,6 @@ def run_files(config: RunConfig, options: ClusterOptions) -> None:
         )
     if not quiet:
         click.echo(f"{'stopped' if run.stopped else 'done'}: {run.text}", err=True)
-        for path in written_files(config):
+        for path in written_files(config) if run.workers else ():
             click.echo(f"  wrote {path}", err=True)
     sys.exit(signals.exit_code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -13,6 +15,10 @@ POLL_S: Final = 0.5
 LATE_S: Final = 30.0  # how long workers are waited for when the first one is ready
 TOLD_AFTER_S: Final = 10.0
 Told = Callable[[str], None]
+
+
+class StoppedError(Exception):
+    """The command was stopped before a worker was ready."""
 
 
 class Worker(Protocol):
@@ -35,13 +41,23 @@ class NodeWorkers(Generic[Common, Task]):
     """``count`` actors of the class ``kind`` (None: one for each ``cpus`` free processors), made with ``arguments``.
 
     ``common`` is what the first one says of the tasks, ``nodes`` are the machines. Raises ``InputError`` where a node has other versions,
-    and what a worker raises while it starts.
+    what a worker raises while it starts, and ``StoppedError`` where ``stopped()`` while none is ready.
     """
 
     common: Common
 
-    def __init__(self, ray: Any, kind: type, arguments: Sequence[Any], *, count: int | None, cpus: int, told: Told) -> None:
-        self._ray = ray
+    def __init__(
+        self,
+        ray: Any,
+        kind: type,
+        arguments: Sequence[Any],
+        *,
+        count: int | None,
+        cpus: int,
+        told: Told,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._ray, self._stopped = ray, stopped
         total = int(ray.cluster_resources().get("CPU", 0))
         if cpus > total:
             raise InputError(f"a worker with {cpus} threads needs {cpus} processors, the cluster has {total}", "lower --threads")
@@ -72,12 +88,12 @@ class NodeWorkers(Generic[Common, Task]):
 
     def _start(self, told: Told) -> None:
         asked = {actor.hello.remote(): actor for actor in self._actors}
-        ready, late = self._ray.wait(list(asked), num_returns=len(asked), timeout=TOLD_AFTER_S)
+        ready, late = self._wait(list(asked), len(asked), TOLD_AFTER_S)
         if not ready:
             told("waiting for workers to start")
-            ready, late = self._ray.wait(list(asked), num_returns=1, timeout=None)
+            ready, late = self._wait(list(asked), 1, math.inf)
         if late:
-            more, late = self._ray.wait(late, num_returns=len(late), timeout=LATE_S)
+            more, late = self._wait(late, len(late), LATE_S)
             ready += more
         for call in late:  # it would keep its tasks waiting
             self._ray.kill(asked[call])
@@ -94,6 +110,16 @@ class NodeWorkers(Generic[Common, Task]):
             self.nodes.append(node)
         if len({node.processor for node in self.nodes}) > 1:
             told("the nodes have different processors, so results may differ in their last bits")
+
+    def _wait(self, calls: list[Any], count: int, seconds: float) -> tuple[list[Any], list[Any]]:
+        """As ``ray.wait``, in steps after which a stop is heeded."""
+        until = time.monotonic() + seconds
+        while True:
+            ready, late = self._ray.wait(calls, num_returns=count, timeout=POLL_S)
+            if self._stopped():
+                raise StoppedError
+            if len(ready) >= count or time.monotonic() >= until:
+                return ready, late
 
     def _explained(self, error: Exception) -> Exception:
         cause = getattr(error, "cause", None)

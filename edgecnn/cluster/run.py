@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
 from edgecnn.cluster.part_file import PartReader
 from edgecnn.cluster.paths import absolute_camera
-from edgecnn.cluster.pool import NodeWorkers
+from edgecnn.cluster.pool import NodeWorkers, StoppedError
 from edgecnn.cluster.run_outputs import RunOutputs
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, with_videos, without_outputs
 from edgecnn.cluster.run_worker import ModelFacts, RunWorker
@@ -47,6 +47,8 @@ class ClusterRun:
     @property
     def text(self) -> str:
         """One line for people."""
+        if not self.workers:
+            return "no worker was ready yet, and nothing was written"
         rate = f", {self.frames / self.seconds:.1f} frames/s" if self.seconds else ""
         machines = f"{_counted(self.workers, 'worker')} on {_counted(self.nodes, 'node')}, started in {self.start_seconds:.1f} s"
         earlier = f", {self.kept} of {self.parts} parts from an earlier run" if self.kept else ""
@@ -81,9 +83,12 @@ def run_on_cluster(
     progress("starting workers")
     began = time.perf_counter()
     with connected(options.address) as ray:
-        pool: NodeWorkers[ModelFacts, RunPart] = NodeWorkers(
-            ray, RunWorker, (config, digest), count=options.workers, cpus=config.threads or 1, told=told
-        )
+        try:
+            pool: NodeWorkers[ModelFacts, RunPart] = NodeWorkers(
+                ray, RunWorker, (config, digest), count=options.workers, cpus=config.threads or 1, told=told, stopped=stopped
+            )
+        except StoppedError:
+            return ClusterRun(parts=0, kept=0, stopped=True)
         parts = plan_parts(config, sources, len(pool))
         names = _names(config, parts, dict(zip((camera.name for camera in config.cameras), sources, strict=True)), digest)
         kept = KeptParts(options.parts)

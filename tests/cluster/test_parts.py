@@ -7,6 +7,7 @@ import gzip
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -15,7 +16,10 @@ import pytest
 
 from edgecnn.cluster.part_file import PartEnd, PartReader, PartWriter
 from edgecnn.cluster.paths import absolute, absolute_camera, absolute_file
+from edgecnn.cluster.pool import NodeWorkers, StoppedError
+from edgecnn.cluster.run import ClusterRun
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, state_of, with_videos
+from edgecnn.cluster.run_worker import RunWorker
 from edgecnn.cluster.versions import Node, check_same, this_node
 from edgecnn.errors import InputError
 from edgecnn.kept_parts import KeptParts, part_name, source_digest, tree_digest
@@ -204,6 +208,29 @@ def test_nodes_with_other_versions_are_refused() -> None:
         check_same(here, other)
     # an engine that this machine or that node lacks does not matter
     check_same(here, Node("node-b", 1, "", "x86", {**here.versions, "openvino": ""}))
+
+
+class SlowRay:
+    """A Ray whose workers are never ready."""
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
+
+    available_resources = cluster_resources
+
+    def remote(self, _: type) -> Any:
+        actor = SimpleNamespace(hello=SimpleNamespace(remote=object))
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: actor))
+
+    def wait(self, calls: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        return [], calls
+
+
+def test_a_stop_is_heeded_while_workers_start() -> None:
+    stops = iter((False, False, True))
+    with pytest.raises(StoppedError):
+        NodeWorkers(SlowRay(), RunWorker, (), count=2, cpus=1, told=lambda _: None, stopped=lambda: next(stops))
+    assert ClusterRun(parts=0, kept=0, stopped=True).text == "no worker was ready yet, and nothing was written"
 
 
 def test_a_part_has_a_title() -> None:
