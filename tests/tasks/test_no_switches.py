@@ -26,7 +26,7 @@ NAMES = {
     "edgecnn.trust.attack.certified": "the certificate is of a class",
     "edgecnn.trust.attack.target": "attacks are known for classes and boxes",
     "edgecnn.trust.gradients.adversary": "the loss of an attack on a class or on boxes",
-    "edgecnn.trust.groups.measure": "an image has one class, and boxes have positions",
+    "edgecnn.trust.groups.grouping": "an image has one class, and boxes have positions",
     "edgecnn.trust.shortcuts.subject": "the evidence is for a class or for a box",
     "edgecnn.trust.shortcuts.text": "what is counted, in words",
 }
