@@ -31,6 +31,7 @@ NAMES = {
     "edgecnn.trust.shortcuts.text": "what is counted, in words",
 }
 TYPES = {
+    "edgecnn.adapt.page": "boxes are drawn",
     "edgecnn.teachers": "boxes become labels",
     "edgecnn.runtime.model.detector": "a detector gives boxes",
     "edgecnn.runtime.model.tiling": "pictures of tiles are put together",
@@ -50,6 +51,7 @@ TYPES = {
     "edgecnn.trust.attack.same_network": "classes are compared, boxes are matched",
     "edgecnn.trust.attack.square": "the score of a class or of boxes is lowered",
     "edgecnn.trust.attribution.target": "the evidence is for a class or for a box",
+    "edgecnn.trust.gate.pictures": "boxes are drawn, a class is written",
     "edgecnn.trust.invariance.consistency": "only a class can stay the same",
     "edgecnn.trust.paired.image_pair": "classes are compared, boxes are matched",
     "edgecnn.trust.paired.pictures": "boxes are drawn, a class is written",
