@@ -46,6 +46,8 @@ class AdaptConfig:
     def __post_init__(self) -> None:
         if not self.teachers:
             raise InputError("there is no teacher to label the frames", "name a detector with --teacher")
+        if not self.precisions:
+            raise InputError("there is no precision to export", "name one with --precision")
         if not self.minutes > 0 or not self.gap_s > 0:
             raise InputError(f"--minutes {self.minutes:g} and --gap {self.gap_s:g} must be above 0", "correct them")
         if self.frames < LEAST_FRAMES:

@@ -15,12 +15,16 @@ from edgecnn.adapt.label import LabelledPart, label
 from edgecnn.adapt.time_split import TimeSplit, split_by_time
 from edgecnn.adapt.tune import export, tune
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.card import ModelCard
+from edgecnn.data import open_dataset
 from edgecnn.errors import InputError
+from edgecnn.export.config import check_targets
 from edgecnn.files import atomic_path, write_error, write_file
 from edgecnn.json_text import dump_json
 from edgecnn.models import find_checkpoint, read_card
 from edgecnn.shipped import artifact
 from edgecnn.tasks import find
+from edgecnn.teachers import open_teachers
 from edgecnn.trust.paired.comparison import PairedEvaluation
 from edgecnn.trust.paired.config import PairConfig
 from edgecnn.trust.paired.measure import MeanChange
@@ -83,6 +87,7 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
     card = read_card(checkpoint)
     if not find(card.task).has_boxes:
         raise InputError(f"{card.name} is {find(card.task).model}, and teachers label boxes only", "name a detector")
+    _check(config, card)
     folder = AdaptFolder(config.out)
     _claim(config, folder)
     journal = collect(config, folder, lambda at, kept: step(f"watching, {kept} frames", at, 60 * config.minutes))
@@ -103,6 +108,16 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
     found = Adapted(config, folder, split, train, held_out, pair, compared, kept)
     write_file(folder.document, dump_json(found.to_document(), indent=1))
     return found
+
+
+def _check(config: AdaptConfig, card: ModelCard) -> None:
+    """Raise before half an hour of watching what would else be raised after it: teachers, data and precisions that can't be used."""
+    check_targets(("onnx",), config.precisions, calibrated=True)
+    with open_teachers(config.teachers) as teachers:
+        for teacher in teachers:
+            teacher.classes(card.labels)
+    for address in config.data:
+        open_dataset(address, limit=1, task="detect")
 
 
 def _claim(config: AdaptConfig, folder: AdaptFolder) -> None:

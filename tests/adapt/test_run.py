@@ -116,6 +116,10 @@ def test_another_run_in_the_folder_is_refused(done: Adapted) -> None:
         ),
         pytest.param(["cups", "--source", "no.mp4", "--teacher", "cups"], "no.mp4 does not exist", id="source"),
         pytest.param(["cups", "--source", SOURCE], "--teacher", id="no teacher"),
+        pytest.param(["cups", "--source", SOURCE, "--teacher", "person-face-vehicle"], "knows none of mug", id="other classes"),
+        pytest.param(["cups", "--source", SOURCE, "--teacher", "no.onnx"], "no.onnx does not exist", id="teacher"),
+        pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--data", "nowhere"], "nowhere", id="data"),
+        pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--precision", "int9"], "int9", id="precision"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--minutes", "0.1"], "too few", id="short"),
     ],
 )
