@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgecnn.benchmarks.report.svg import BOLD, DESKTOP_WIDTH, SMALL, element, line, shorten, svg_document, text, text_width
@@ -14,29 +14,33 @@ BAR, HEAD, MARGIN = 18.0, 28.0, 4.0
 
 @dataclass(frozen=True, slots=True)
 class BarStack:
-    """One row: milliseconds by part, in order."""
+    """One row: a number by part, in order, all in one unit."""
 
     name: str
-    parts_ms: Mapping[str, float]
+    parts: Mapping[str, float]
 
     @property
     def total(self) -> float:
         """The sum of the parts."""
-        return sum(self.parts_ms.values())
+        return sum(self.parts.values())
 
 
-def stacked_bars(stacks: Sequence[BarStack], width: float, title: str) -> str:
-    """The bars as SVG of ``width`` pixels, on a common linear scale from zero."""
+def stacked_bars(
+    stacks: Sequence[BarStack], width: float, title: str, *, number: Callable[[float], str] = format_ms, unit: str = " ms"
+) -> str:
+    """The bars as SVG of ``width`` pixels, on a common linear scale from zero; ``number`` writes a value, ``unit`` follows the total."""
     beside = width >= DESKTOP_WIDTH
     row = 30.0 if beside else 52.0
     left = min(max(text_width(stack.name) for stack in stacks) * BOLD + 18, width * 0.26) if beside else MARGIN
     right = width - (86.0 if beside else MARGIN)
-    scale = (right - left) / max(stack.total for stack in stacks)
-    parts = _legend(list(stacks[0].parts_ms), left, width)
+    scale = (right - left) / (max(stack.total for stack in stacks) or 1.0)
+    parts = _legend(list(stacks[0].parts), left, width)
     for index, stack in enumerate(stacks):
         top = HEAD + index * row
-        parts += _words(stack, top + (14 if beside else 15), width, left - 16 if beside else width - 110)
-        parts += _bar(stack, left, top + (0 if beside else 22), scale)
+        parts += _words(
+            stack, f"{number(stack.total)}{unit}", top + (14 if beside else 15), width, left - 16 if beside else width - 110
+        )
+        parts += _bar(stack, left, top + (0 if beside else 22), scale, number)
     return svg_document(width, HEAD + row * len(stacks), title, parts)
 
 
@@ -49,21 +53,21 @@ def _legend(names: Sequence[str], x: float, width: float) -> list[str]:
     return parts
 
 
-def _words(stack: BarStack, y: float, width: float, room: float) -> list[str]:
+def _words(stack: BarStack, total: str, y: float, width: float, room: float) -> list[str]:
     return [
         text(MARGIN, y, shorten(stack.name, room), class_="name"),
-        text(width - MARGIN, y, f"{format_ms(stack.total)} ms", class_="number", text_anchor="end"),
+        text(width - MARGIN, y, total, class_="number", text_anchor="end"),
     ]
 
 
-def _bar(stack: BarStack, x: float, top: float, scale: float) -> list[str]:
+def _bar(stack: BarStack, x: float, top: float, scale: float, number: Callable[[float], str]) -> list[str]:
     parts = []
-    for index, (name, value) in enumerate(stack.parts_ms.items()):
+    for index, (name, value) in enumerate(stack.parts.items()):
         wide = value * scale
-        label = element("title", f"{name}: {format_ms(value)} ms")
+        label = element("title", f"{name}: {number(value)}")
         parts.append(element("rect", label, x=x, y=top, width=max(wide, 0.5), height=BAR, class_=f"part part{index}"))
-        if wide > text_width(format_ms(value), SMALL) + 8:
-            words = format_ms(value)
+        words = number(value)
+        if wide > text_width(words, SMALL) + 8:
             parts.append(text(x + wide / 2, top + 13, words, class_=f"inside inside{index}", text_anchor="middle"))
         x += wide
     return parts
