@@ -42,7 +42,7 @@ def command(files: tuple[Path, ...], data: str, words: str, limit: int, plot_pat
     click.echo(_table(found, own))
     if plot_path is not None:
         plots.save(_drawn(found, own), plot_path)
-        _with_palette(plot_path)
+        with_palette(plot_path)
     if json_path is not None:
         figure.record(
             json_path, "invariances", {"data": str(config.data), "transformation": own.name, "files": _rows(found, own, files)}
@@ -89,7 +89,7 @@ def _drawn(found: Robustness, own: Transformation) -> Any:
     return drawn
 
 
-def _with_palette(path: Path) -> None:
+def with_palette(path: Path) -> None:
     """The PNG with few colours: a third of its size, and no difference to the eye."""
     from PIL import Image  # comes with matplotlib
 

@@ -44,8 +44,12 @@ def dissection_section(study: Study) -> SectionResult | None:
 
 
 def _plot(found: Dissection, width: float) -> str:
-    stacks = [BarStack(shown_name(layer.name), {kind: layer.detectors[kind] for kind in found.kinds}) for layer in found.layers]
-    return stacked_bars(stacks, width, "Units that detect a concept, by layer", number=lambda count: f"{count:.0f}", unit="")
+    stacks = [
+        BarStack(shown_name(layer.name), {kind: 100 * layer.detectors[kind] / layer.channels for kind in found.kinds})
+        for layer in found.layers
+    ]
+    title = "Share of the units of each layer that detect a concept, in %"
+    return stacked_bars(stacks, width, title, number=lambda share: f"{share:.0f}", unit=" %")
 
 
 def _tiles(one: UnitPictures) -> tuple[str, str, list[Picture]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.runtime.backends import file_format
 from edgecnn.trust.explain.config import ExplainConfig
+from edgecnn.trust.explain.dissection_section import dissection_section
 from edgecnn.trust.explain.fields_section import fields_section
 from edgecnn.trust.explain.filters_section import filters_section
 from edgecnn.trust.explain.layers_section import layers_section
 from edgecnn.trust.explain.maps_section import maps_section
 from edgecnn.trust.explain.patches_section import patches_section
+from edgecnn.trust.explain.reasons_section import reasons_section
 from edgecnn.trust.explain.section import Explanation, Section
 from edgecnn.trust.explain.study import Study
 
@@ -20,6 +22,8 @@ SECTIONS: tuple[Section, ...] = (
     maps_section,
     fields_section,
     patches_section,
+    dissection_section,
+    reasons_section,
 )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from edgecnn.trust.explain.dissection.result import THRESHOLD, Dissection
 from edgecnn.trust.explain.dissection.run import dissect
 from edgecnn.trust.explain.dissection.text import dissection_lines
 from edgecnn.trust.explain.dissection.top_values import TopValues
+from edgecnn.types import Float32, Image
 from tests.trust.explain.planted import PREPROCESS, SIDE, UNITS, PlantedReader, planted_dataset
 
 
@@ -47,11 +49,13 @@ def test_concepts_of_other_images_are_not_detected(found: Dissection) -> None:
 def test_a_unit_that_depends_on_the_place_alone_is_shown_by_the_control() -> None:
     dataset = planted_dataset()
     same = dataset.samples[0].concepts
+    assert same is not None
+    handle = (same().maps[PART] == 2) * (1 + 0.1 * np.random.default_rng(0).random((SIDE, SIDE)))
+    fixed = np.stack([handle] * len(UNITS)).astype(np.float32)
 
     class FixedPlace(PlantedReader):
-        def activations(self, image, names):  # type: ignore[no-untyped-def]
-            handle = same().maps[PART] == 2
-            return {name: np.stack([handle * (1 + 0.1 * np.random.default_rng(0).random((SIDE, SIDE)))] * 4) for name in names}
+        def activations(self, image: Image, names: Sequence[str]) -> dict[str, Float32]:
+            return dict.fromkeys(names, fixed)
 
     samples = [dataclasses.replace(sample, concepts=same) for sample in dataset.samples]
     found = dissect(FixedPlace(dataset), dataclasses.replace(dataset, samples=samples), PREPROCESS, name="fixed")

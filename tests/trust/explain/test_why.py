@@ -108,7 +108,7 @@ def test_the_smallest_change_of_light_is_found_to_a_hundredth() -> None:
     assert changes["darker"].after.name == "dark"
     assert changes["darker"].words == "darkened by 16 % of the range"
     assert changes["brighter"].level is None
-    assert changes["brighter"].tried == "brightened by up to 80% of the range"
+    assert changes["brighter"].tried == "brightened by up to 80 % of the range"
     assert changes["JPEG"].level is None
 
 

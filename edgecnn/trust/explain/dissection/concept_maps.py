@@ -42,8 +42,8 @@ class ConceptImage:
 class ConceptReader:
     """Reads the images of a dataset with their concepts; ``names`` has those of each kind.
 
-    Where what renders the images knows textures, parts and objects, it says so; other datasets have the classes of boxes as objects, or
-    the class of the whole image. Colours are those of the pixels. Raises ``InputError`` for a dataset without an image.
+    Where what renders the images knows textures, parts and objects, it says so; other datasets have the classes of boxes as objects,
+    those without boxes only colours, which are those of the pixels. Raises ``InputError`` for a dataset without an image.
     """
 
     def __init__(self, dataset: Dataset, preprocess: Preprocess) -> None:
@@ -54,7 +54,9 @@ class ConceptReader:
         factor = min(LONGEST / max(height, width), 1.0)
         self.grid = (max(round(height * factor), 1), max(round(width * factor), 1))
         first = dataset.samples[0]
-        others = first.concepts().names if first.concepts is not None else {OBJECT: dataset.labels}
+        others = (
+            first.concepts().names if first.concepts is not None else {OBJECT: dataset.labels} if first.boxes is not None else {}
+        )
         self.names: Mapping[str, tuple[str, ...]] = {COLOUR: COLOURS, **others}
 
     def __call__(self, sample: Sample) -> ConceptImage:
@@ -69,20 +71,15 @@ class ConceptReader:
             known = sample.concepts()
             for kind, pixels in known.maps.items():
                 maps[kind] = np.where(content, pixels[rows][:, columns], 0).astype(np.uint16)
-        else:
-            maps[OBJECT] = np.where(content, self._classes(shown.sample), 0).astype(np.uint16)
+        elif OBJECT in self.names:
+            maps[OBJECT] = np.where(content, self._classes(shown.sample.boxes), 0).astype(np.uint16)
         return ConceptImage(shown.image, maps, content, shown.content)
 
-    def _classes(self, sample: Sample) -> Labels:
-        """The class + 1 of the smallest box over each cell, or of the whole image."""
+    def _classes(self, boxes: Boxes | None) -> Labels:
+        """The class + 1 of the smallest box over each cell."""
         found = np.zeros(self.grid, np.uint16)
-        if sample.boxes is not None:
-            self._draw(found, sample.boxes)
-        elif sample.label is not None:
-            found[:] = sample.label + 1
-        return found
-
-    def _draw(self, found: Labels, boxes: Boxes) -> None:
+        if boxes is None:
+            return found
         scale = np.array(self.grid[::-1], np.float64) / self._preprocess.size[::-1]
         counted = np.ones(len(boxes), np.bool_) if boxes.crowd is None else ~boxes.crowd
         xyxy = boxes.xyxy * np.tile(scale, 2)
@@ -92,6 +89,7 @@ class ConceptReader:
                 # the cells whose centre lies in the box
                 left, top, right, bottom = np.ceil(xyxy[index] - 0.5).astype(np.int64).clip(0)
                 found[top:bottom, left:right] = boxes.class_id[index] + 1
+        return found
 
 
 def source_cells(preprocess: Preprocess, image: Image, grid: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

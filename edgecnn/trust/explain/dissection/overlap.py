@@ -18,6 +18,7 @@ class ConceptOverlap:
         self._units, self._sizes = units, sizes
         self._both: dict[str, Array] = {kind: np.zeros((units, size + 1), np.int64) for kind, size in sizes.items()}
         self._concepts: dict[str, Array] = {kind: np.zeros(size + 1, np.int64) for kind, size in sizes.items()}
+        self._images: dict[str, Array] = {kind: np.zeros(size + 1, np.int64) for kind, size in sizes.items()}
 
     def add(self, active: NDArray[np.bool_], maps: Mapping[str, Labels]) -> None:
         """One image: where each unit is active (units, H, W), and the concepts (H, W) of each kind."""
@@ -26,7 +27,9 @@ class ConceptOverlap:
             labels = maps[kind].ravel().astype(np.int64)
             codes = unit * (size + 1) + labels[cell]
             self._both[kind] += np.bincount(codes, minlength=self._units * (size + 1)).reshape(self._units, -1)
-            self._concepts[kind] += np.bincount(labels, minlength=size + 1)
+            counts = np.bincount(labels, minlength=size + 1)
+            self._concepts[kind] += counts
+            self._images[kind] += counts > 0
 
     def iou(self, kind: str) -> Float32:
         """The overlap (units, concepts) with each concept of a kind."""
@@ -38,6 +41,10 @@ class ConceptOverlap:
         """The share (concepts,) of all cells that show each concept of a kind."""
         concepts = self._concepts[kind]
         return np.asarray(concepts[1:] / max(int(concepts.sum()), 1), np.float32)
+
+    def images(self, kind: str) -> Array:
+        """In how many images each concept (concepts,) of a kind is seen."""
+        return self._images[kind][1:]
 
     @property
     def active(self) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgecnn.trust.explain.dissection.concept_maps import ConceptImage
 from edgecnn.types import Image
 
-DARK = 0.25  # of the brightness where the unit is not active
+DARK = 0.35  # of the brightness where the unit is not active
 LINE = (60, 230, 255)  # BGR of the outline
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn.card import Preprocess
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
-from edgecnn.trust.explain.dissection.concept_maps import KINDS, ConceptImage, ConceptReader, Labels
+from edgecnn.trust.explain.dissection.concept_maps import COLOUR, KINDS, ConceptImage, ConceptReader, Labels
 from edgecnn.trust.explain.dissection.overlap import ConceptOverlap, Enlarged
 from edgecnn.trust.explain.dissection.pictures import unit_picture
 from edgecnn.trust.explain.dissection.result import TOP, Dissection, LayerDissection, UnitConcept, UnitPictures
@@ -19,6 +19,7 @@ from edgecnn.trust.explain.inner import InnerLayer, InnerReader
 from edgecnn.types import Float32
 
 LEAST_IMAGES = 2  # the concepts of another image are the control
+SEEN_IN = 10  # images: of a concept that fewer show, nothing can be said
 SHOWN_OF_KIND, SHOWN_IMAGES = 3, 4  # units and images in pictures
 DoneOf = Callable[[str, int, int], None]
 
@@ -71,18 +72,40 @@ class _Dissector:
             kind: {concept: float(share) for concept, share in zip(names, any_layer.shares(kind), strict=True)}
             for kind, names in self._concepts.names.items()
         }
-        left_out = len(self._dataset) - len(self._usable)
+        notes = self._notes(any_layer)
         found = Dissection(
             dataset=name,
             images=len(self._usable),
             shares=shares,
             layers=tuple(self._layer(layer, own[layer.name], others[layer.name]) for layer in self._layers),
-            notes=(f"{left_out} images can't be read and were left out",) if left_out else (),
+            notes=notes,
         )
         if not pictures:
             return found
         shown = tuple(self._pictures(unit, limits, highest) for unit in found.best(SHOWN_OF_KIND))
         return Dissection(found.dataset, found.images, found.shares, found.layers, shown, found.notes)
+
+    def _notes(self, overlap: ConceptOverlap) -> tuple[str, ...]:
+        notes = []
+        left_out = len(self._dataset) - len(self._usable)
+        if left_out:
+            notes.append(f"{left_out} images can't be read and were left out")
+        if set(self._concepts.names) == {COLOUR}:
+            notes.append("without boxes, and images that the project renders, nothing is known but the colours")
+        rare = [
+            concept
+            for kind, names in self._concepts.names.items()
+            for concept, images in zip(names, overlap.images(kind).tolist(), strict=True)
+            if 0 < images < self._seen_in
+        ]
+        if rare:
+            notes.append(f"concepts in fewer than {self._seen_in} images were left out: {', '.join(rare)}")
+        return tuple(notes)
+
+    @property
+    def _seen_in(self) -> int:
+        """The least number of images of a concept; all of them where there are fewer."""
+        return min(SEEN_IN, len(self._usable))
 
     def _first_pass(self) -> tuple[dict[str, Float32], dict[str, Float32]]:
         """The threshold of each unit, and its highest value (units, images) in each image, by layer."""
@@ -138,8 +161,13 @@ class _Dissector:
     def _layer(self, layer: InnerLayer, own: ConceptOverlap, others: ConceptOverlap) -> LayerDissection:
         kinds = [kind for kind in KINDS if kind in self._concepts.names]
         names = [(kind, concept) for kind in kinds for concept in self._concepts.names[kind]]
-        overlap = np.concatenate([own.iou(kind) for kind in kinds], 1)
-        chance = np.concatenate([others.iou(kind) for kind in kinds], 1).max(1)
+        seen = np.concatenate([own.images(kind) for kind in kinds]) >= self._seen_in
+        if not seen.any():
+            return LayerDissection(
+                layer.name, layer.kind, layer.channels, layer.height, layer.width, layer.receptive_field, 0, ()
+            )
+        overlap = np.concatenate([own.iou(kind) for kind in kinds], 1) * seen
+        chance = (np.concatenate([others.iou(kind) for kind in kinds], 1) * seen).max(1)
         units = []
         for unit in np.flatnonzero(own.active).tolist():
             best = int(overlap[unit].argmax())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgecnn.columns import align_columns
+from edgecnn.scene.pixel_concepts import OBJECT
 from edgecnn.trust.explain.dissection.result import THRESHOLD, Dissection, LayerDissection, UnitConcept
 from edgecnn.trust.explain.layers_section import shown_name
 
@@ -38,9 +39,9 @@ def summary(found: Dissection) -> list[str]:
         if deepest:
             most = max(deepest, key=lambda layer: layer.detectors[kind] / layer.channels)
             share = f"{most.detectors[kind]} of {most.channels} units"
-            lines.append(
-                f"A {kind} is first detected in {shown_name(deepest[0].name)}, by the largest share of the units in {shown_name(most.name)} ({share})."
-            )
+            first, name = shown_name(deepest[0].name), shown_name(most.name)
+            article = "An" if kind == OBJECT else "A"
+            lines.append(f"{article} {kind} is first detected in {first}, by the largest share of the units in {name} ({share}).")
     return [*lines, *(f"{note[0].upper()}{note[1:]}." for note in found.notes)]
 
 

@@ -100,7 +100,8 @@ class Asked:
     def _answer(self, prediction: Prediction, place: Float32 | None) -> Said | None:
         if isinstance(prediction, Classes):
             return self._class(prediction)
-        assert isinstance(prediction, Detections) and place is not None
+        assert isinstance(prediction, Detections)
+        assert place is not None
         near = np.flatnonzero(_near(prediction, place) & (prediction.score >= self._threshold))
         return None if not len(near) else self._box(prediction, int(near[prediction.score[near].argmax()]))
 
@@ -108,7 +109,8 @@ class Asked:
         if isinstance(prediction, Classes):
             logits = _logits(prediction.score)
             return float(logits[said.class_id] - np.delete(logits, said.class_id).max(initial=-np.inf))
-        assert isinstance(prediction, Detections) and place is not None
+        assert isinstance(prediction, Detections)
+        assert place is not None
         near = _near(prediction, place)
         own = prediction.score[near & (prediction.class_id == said.class_id)].max(initial=0.0)
         other = prediction.score[near & (prediction.class_id != said.class_id)].max(initial=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -83,4 +84,4 @@ def _grid(area: Area, cells: int) -> list[Area]:
     left, top, right, bottom = area
     x = np.unique(np.linspace(left, right, cells + 1).round().astype(int)).tolist()
     y = np.unique(np.linspace(top, bottom, cells + 1).round().astype(int)).tolist()
-    return [(x0, y0, x1, y1) for y0, y1 in zip(y, y[1:], strict=False) for x0, x1 in zip(x, x[1:], strict=False)]
+    return [(x0, y0, x1, y1) for y0, y1 in itertools.pairwise(y) for x0, x1 in itertools.pairwise(x)]

@@ -146,7 +146,7 @@ class _ChangeSearch:
             reached = max(reached, tried)
             if level is not None:
                 best = level, axis
-        strongest = tried_words.format(reached) if reached else ""
+        strongest = tried_words.format(reached).replace("%", " %") if reached else ""
         if best is None:
             return SmallestChange(name, strongest)
         level, axis = best

@@ -17,12 +17,14 @@ def answer_line(found: Reasons) -> str:
     said = found.said
     if said is None:
         return f"{found.name}: no box has a score of {found.threshold:g} or more, so there is nothing to explain."
-    margin = f"{said.second_name} is second with {said.second_score:.2f}, {said.score - said.second_score:.2f} less"
+    margin = (
+        f"{said.second_name} is second with {score_words(said.second_score)}, {score_words(said.score - said.second_score)} less"
+    )
     if said.box is None:
-        return f"{found.name}: {said.name} with {said.score:.2f}; {margin}."
+        return f"{found.name}: {said.name} with {score_words(said.score)}; {margin}."
     if said.second < 0:
         margin = "no other class has a box there"
-    return f"{found.name}: the strongest box is {said.name} with {said.score:.2f}; {margin}."
+    return f"{found.name}: the strongest box is {said.name} with {score_words(said.score)}; {margin}."
 
 
 def evidence_lines(found: Reasons) -> list[str]:
@@ -44,7 +46,7 @@ def covering_line(found: Reasons) -> str:
     if part is None:
         whole = "the image" if said.box is None else "the box and its surroundings"
         return f"No part of up to half of {whole} that was tried changes the answer where it is covered."
-    return f"Covering {_part_words(said, part)} {after_words(said, part.after)}."
+    return f"With {_part_words(said, part)} covered, it {state_words(part.after)}."
 
 
 def smallest_line(said: Said, change: SmallestChange) -> str:
@@ -53,7 +55,7 @@ def smallest_line(said: Said, change: SmallestChange) -> str:
         if not change.tried:
             return f"{change.name[0].upper()}{change.name[1:]}: not tried, the object would leave the image."
         return f"It stays {said.name} {change.tried}."
-    return f"{change.words[0].upper()}{change.words[1:]} it {state_words(said, change.after)}."
+    return f"{change.words[0].upper()}{change.words[1:]} it {state_words(change.after)}."
 
 
 def similar_lines(found: Reasons) -> list[str]:
@@ -63,29 +65,29 @@ def similar_lines(found: Reasons) -> list[str]:
         return []
     lines = [
         f"Of {similar.looked_at} images, the most similar one with another class is {similar.name}: {similar.said.name} with "
-        f"{similar.said.score:.2f}, similarity {similar.similarity:.2f}."
+        f"{score_words(similar.said.score)}, similarity {similar.similarity:.2f}."
     ]
     part = found.exchanged
     if part is not None:
-        lines.append(f"With {_part_words(said, part)} taken from there, this image {state_words(said, part.after)}.")
+        lines.append(f"With {_part_words(said, part)} taken from there, this image {state_words(part.after)}.")
     return lines
 
 
-def state_words(said: Said, after: Said | None) -> str:
+def state_words(after: Said | None) -> str:
     """What a changed image is: "is bowl with 0.44", "is no longer found"."""
     if after is None:
         return "is no longer found"
-    return f"is {after.name} with {after.score:.2f}"
-
-
-def after_words(said: Said, after: Said | None) -> str:
-    """What a change does: "makes it bowl with 0.44", "loses it"."""
-    return "loses it" if after is None else f"makes it {after.name} with {after.score:.2f}"
+    return f"is {after.name} with {score_words(after.score)}"
 
 
 def short_words(after: Said | None) -> str:
     """The answer under a picture."""
-    return "not found" if after is None else f"{after.name} {after.score:.2f}"
+    return "not found" if after is None else f"{after.name} {score_words(after.score)}"
+
+
+def score_words(score: float) -> str:
+    """A score with two decimals, without a zero that is none."""
+    return f"{score:.2f}" if score >= 0.005 or score <= 0 else "less than 0.01"
 
 
 def _part_words(said: Said, part: ChangedPart) -> str:
