@@ -104,9 +104,7 @@ def _dissected(path: Path, dataset: Dataset, data: str, line: ProgressLine) -> D
         def progress(what: str, done: int, total: int) -> None:
             line(f"{path.name}, {what}: image {done} of {total}")
 
-        return dissect(
-            reader, dataset, reader.card.preprocess, name=data, layers=layers, limit=len(dataset), progress=progress
-        )
+        return dissect(reader, dataset, reader.card.preprocess, name=data, layers=layers, limit=len(dataset), progress=progress)
 
 
 def _table(found: dict[str, Dissection]) -> str:
@@ -114,7 +112,9 @@ def _table(found: dict[str, Dissection]) -> str:
     for name, one in found.items():
         counts = [sum(layer.detectors[kind] for layer in one.layers) for kind in KINDS]
         chance = sum(layer.by_chance for layer in one.layers)
-        rows.append([name, str(len(one.layers)), str(one.units), *map(str, counts), str(sum(counts)), str(chance), str(_concepts(one))])
+        rows.append(
+            [name, str(len(one.layers)), str(one.units), *map(str, counts), str(sum(counts)), str(chance), str(_concepts(one))]
+        )
     return align_columns(rows, left=1)
 
 
@@ -128,7 +128,14 @@ def _record(one: Dissection) -> dict[str, Any]:
     document = one.to_document()
     layers = [{key: value for key, value in layer.items() if key != "units"} for layer in document["layers"]]
     best = [
-        {"layer": unit.layer, "unit": unit.unit, "kind": unit.kind, "concept": unit.concept, "iou": unit.iou, "by_chance": unit.chance}
+        {
+            "layer": unit.layer,
+            "unit": unit.unit,
+            "kind": unit.kind,
+            "concept": unit.concept,
+            "iou": unit.iou,
+            "by_chance": unit.chance,
+        }
         for unit in one.best(5)
     ]
     return {**document, "layers": layers, "best_units": best, "different_concepts": _concepts(one)}
@@ -137,7 +144,11 @@ def _record(one: Dissection) -> dict[str, Any]:
 def _by_depth(one: Dissection) -> Iterator[tuple[int, dict[str, float], float]]:
     """The depth of each layer, the share of its units that detect a concept of each kind, and the share by chance."""
     for depth, layer in enumerate(one.layers, 1):
-        yield depth, {kind: 100 * count / layer.channels for kind, count in layer.detectors.items()}, 100 * layer.by_chance / layer.channels
+        yield (
+            depth,
+            {kind: 100 * count / layer.channels for kind, count in layer.detectors.items()},
+            100 * layer.by_chance / layer.channels,
+        )
 
 
 def _drawn(found: dict[str, Dissection]) -> Any:
