@@ -8,7 +8,7 @@ from edgecnn.trust.explain.dissection.result import Dissection, UnitPictures
 from edgecnn.trust.explain.dissection.run import dissect
 from edgecnn.trust.explain.dissection.text import dissection_lines, layer_rows, summary
 from edgecnn.trust.explain.layers_section import shown_name
-from edgecnn.trust.explain.pictures import Picture, picture
+from edgecnn.trust.explain.pictures import SmallPicture, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.units import OF_UNITS
@@ -52,7 +52,7 @@ def _plot(found: Dissection, width: float) -> str:
     return stacked_bars(stacks, width, title, number=lambda share: f"{share:.0f}", unit=" %")
 
 
-def _tiles(one: UnitPictures) -> tuple[str, str, list[Picture]]:
+def _tiles(one: UnitPictures) -> tuple[str, str, list[SmallPicture]]:
     """What the unit detects, where it is, and its pictures."""
     unit = one.unit
     where = f"unit {unit.unit} of {shown_name(unit.layer)}, overlap {unit.iou:.2f}, {unit.chance:.2f} by chance"

@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn.data.sample import Sample
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.trust.attribution.overlay import color_bar, overlay, with_boxes
-from edgecnn.trust.explain.pictures import Picture, picture
+from edgecnn.trust.explain.pictures import SmallPicture, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.why.answer import Said
@@ -36,7 +36,7 @@ TASKS = ("classify", "detect")
 class ReasonPicture:
     """A picture with the sentence under it."""
 
-    picture: Picture
+    picture: SmallPicture
     words: str
 
 
@@ -114,7 +114,7 @@ def _changed(found: Reasons, image: Image, box: Float32 | None, after: Said | No
     return ReasonPicture(_picture(found, image, shown, short_words(after)), words)
 
 
-def _picture(found: Reasons, image: Image, box: Float32 | None, title: str = "") -> Picture:
+def _picture(found: Reasons, image: Image, box: Float32 | None, title: str = "") -> SmallPicture:
     boxes = np.empty((0, 4), np.float32) if box is None else box[None]
     return _tile(_content(found, image, boxes), title)
 
@@ -128,5 +128,5 @@ def _content(found: Reasons, image: Image, boxes: Float32) -> Image:
     return with_boxes(part, (boxes * factor - corner).astype(np.float32))
 
 
-def _tile(image: Image, title: str = "") -> Picture:
+def _tile(image: Image, title: str = "") -> SmallPicture:
     return picture(image, TILE, title)
