@@ -10,7 +10,7 @@ import click
 from click_option_group import optgroup
 
 from edgecnn.cli.interruptible import interruptible
-from edgecnn.cli.options import ModelFile, model_options
+from edgecnn.cli.options import ALLOW_OVERLAP, ModelFile, model_options
 from edgecnn.cli.remote_options import RemoteCommand, remote_options, remote_place
 from edgecnn.json_text import dump_json
 
@@ -29,6 +29,7 @@ PATH = click.Path(path_type=Path)
 @optgroup.option(
     "--reference", type=PATH, metavar="FILE", help="Float file for the budget [drop].  [default: that of the policy]"
 )
+@optgroup.option(*ALLOW_OVERLAP[0], **ALLOW_OVERLAP[1])
 @optgroup.group("Reports")
 @optgroup.option("--json", "json_path", type=PATH, help="Write all results as JSON.")
 @optgroup.option("--html", "html_path", type=PATH, help="Write a page with the evidence.")

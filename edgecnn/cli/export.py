@@ -14,6 +14,7 @@ from edgecnn.cli.options import ALLOW_OVERLAP
 from edgecnn.cli.source_options import model_source, source_options, split_list
 
 if TYPE_CHECKING:
+    from edgecnn.export.config import ExportConfig
     from edgecnn.export.policy_check import PolicyGate
 
 DATA = "DIR[?PARAMETERS] or scene:cups?..., as for `edgecnn train`, such as DIR?format=coco."
@@ -136,15 +137,15 @@ def command(model: str, policy: Path | None, **values: Any) -> None:
     config = ExportConfig(model=model, model_options=options, graph=graph, **values)
     from edgecnn.export.run import run_exports
 
-    run_exports(config, click.echo, partial(click.echo, err=True), None if policy is None else _gate(policy, config.tried))
+    run_exports(config, click.echo, partial(click.echo, err=True), None if policy is None else _gate(policy, config))
 
 
-def _gate(policy: Path, precisions: tuple[str, ...]) -> PolicyGate:
+def _gate(policy: Path, config: ExportConfig) -> PolicyGate:
     """The check of --policy."""
     from edgecnn.trust.gate.for_export import export_gate
     from edgecnn.trust.gate.policy_file import read_policy
 
-    return export_gate(read_policy(policy), precisions)
+    return export_gate(read_policy(policy), config.tried, allow_overlap=config.allow_overlap)
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -19,7 +19,7 @@ PATH = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     multiple=True,
     metavar="JSON",
-    help="Results of this very file that evaluate, robustness, shortcuts, attack or benchmark wrote with --json; may be repeated.",
+    help="Results of this very file that evaluate, robustness, shortcuts, attack, check or benchmark wrote with --json; may be repeated.",
 )
 @click.option(
     "--about",

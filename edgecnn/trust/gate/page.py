@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from edgecnn.benchmarks.report.template import load_jinja, render, responsive
+from edgecnn.benchmarks.report.template import WIDE, load_jinja, render, responsive
 from edgecnn.trust.accuracy.boxes import BoxDetail
 from edgecnn.trust.accuracy.labels import LabelDetail
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
@@ -66,18 +66,22 @@ def _colour(found: CheckReport, one: BudgetVerdict) -> str:
 
 def _margins(found: CheckReport, shares: list[BudgetVerdict]) -> Callable[[float], str]:
     """How far each share is within its limit, in points: the line is the limit."""
-    rows = [
-        IntervalRow(
-            one.title,
-            one.margin,
-            _margin_ends(one),
-            f"{value_words(one)}, {needs_words(one)}",
-            "worse" if one in found.broken else "none" if one.verdict == "not certain" else "better",
-        )
-        for one in shares
-    ]
     title = "how far each figure is within its limit, in points, with its 95 % interval"
-    return lambda width: interval_plot(rows, width, title)
+
+    def drawn(width: float) -> str:
+        rows = [
+            IntervalRow(
+                one.title,
+                one.margin,
+                _margin_ends(one),
+                f"{value_words(one)}, {needs_words(one)}" if width == WIDE else value_words(one),
+                "worse" if one in found.broken else "none" if one.verdict == "not certain" else "better",
+            )
+            for one in shares
+        ]
+        return interval_plot(rows, width, title)
+
+    return drawn
 
 
 def _margin_ends(one: BudgetVerdict) -> tuple[float, float] | None:

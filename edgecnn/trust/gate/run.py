@@ -39,7 +39,8 @@ class CheckConfig:
     """A model file and the policy that it has to keep to.
 
     ``reference`` takes the place of that of the policy; ``place`` is the board where latency and memory are measured. ``pictures``:
-    images that are wrong are kept for a page. The others as in ``EvaluationConfig``.
+    images that are wrong are kept for a page. ``allow_overlap``: images that the model was trained or calibrated on are measured, too.
+    The others as in ``EvaluationConfig``.
     """
 
     file: Path
@@ -47,6 +48,7 @@ class CheckConfig:
     reference: Path | None = None
     place: RemotePlace | None = None
     pictures: bool = False
+    allow_overlap: bool = False
     device: Device = CPU
     engine: str | None = None
     threads: int | None = None
@@ -57,7 +59,7 @@ class CheckConfig:
     def evaluation(self) -> EvaluationConfig:
         """How the file is run on the dataset."""
         shared = ("device", "engine", "threads", "options", "require_signature")
-        data = DatasetSelection(self.policy.data, self.policy.split, self.policy.limit)
+        data = DatasetSelection(self.policy.data, self.policy.split, self.policy.limit, allow_overlap=self.allow_overlap)
         return EvaluationConfig(file=artifact(self.file), data=data, **{name: getattr(self, name) for name in shared})
 
     @property
@@ -76,7 +78,8 @@ def check_file(config: CheckConfig, *, report: Progress = no_progress, progress:
     """Check one model file against a policy.
 
     ``report`` gets lines about the file and the dataset, ``progress`` short texts. Raises ``InputError`` for budgets that do not fit the
-    model or the dataset, where possible before the long parts, and what loading the file and opening the dataset raise.
+    model or the dataset, where possible before the long parts, ``OverlapError`` for images that the model was trained or calibrated on, and
+    what loading the file and opening the dataset raise.
     """
     policy, own = config.policy, config.evaluation
     if policy.drop is not None and not policy.drop.reference and config.reference is None:
@@ -91,6 +94,8 @@ def check_file(config: CheckConfig, *, report: Progress = no_progress, progress:
             check_image_budgets(model, policy)
             run.device(report)
             run.images(model)
+            model.overlap.compare()  # where no budget has read the images
+            run.notes += model.overlap.finish().notes
             found: dict[str, Any] = {
                 "dataset": str(own.data),
                 "split": model.opened.split,

@@ -12,6 +12,7 @@ from edgecnn.schema import SchemaError, parse_json
 from edgecnn.text_files import read_text
 
 EVALUATION, GROUPS, PAIRED = "edgecnn.evaluation", "edgecnn.groups", "edgecnn.paired_evaluation"
+CHECK = "edgecnn.check"  # holds the documents of several measurements
 ROBUSTNESS, SHORTCUTS, ATTACK, BENCHMARK = "edgecnn.robustness", "edgecnn.shortcuts", "edgecnn.attack", "edgecnn.benchmark"
 
 
@@ -30,14 +31,24 @@ def read_results(paths: Sequence[Path], file: str, digests: frozenset[str]) -> t
 
     Raises ``InputError`` for a document that can't be read, is of another kind, or measured other files only.
     """
-    return tuple(_measured(path, file, digests) for path in paths)
+    return tuple(_measured(path, document, file, digests) for path in paths for document in _documents(path))
 
 
-def _measured(path: Path, file: str, digests: frozenset[str]) -> MeasuredResult:
+def _documents(path: Path) -> list[Any]:
+    """The document at ``path``; of a check those of its measurements."""
     try:
         document = parse_json(read_text(path))
     except SchemaError as error:
         raise InputError(f"{path}: {error}", "name a JSON document of edgecnn") from error
+    if not isinstance(document, dict) or document.get("schema") != CHECK:
+        return [document]
+    found = [document[name] for name in ("evaluation", "groups", "benchmark") if document.get(name) is not None]
+    if not found:
+        raise InputError(f"{path}: this check measured nothing that a model card shows", "leave the document out")
+    return found
+
+
+def _measured(path: Path, document: Any, file: str, digests: frozenset[str]) -> MeasuredResult:
     schema = document.get("schema") if isinstance(document, dict) else None
     entries = _ENTRIES.get(schema) if isinstance(schema, str) else None
     if entries is None:
@@ -67,4 +78,4 @@ _ENTRIES: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     PAIRED: lambda document: [document.get("after"), document.get("before")],
     **dict.fromkeys((ROBUSTNESS, SHORTCUTS, ATTACK, BENCHMARK), _files),
 }
-_COMMANDS = ("evaluate", "evaluate A B", "evaluate --group-by", "robustness", "shortcuts", "attack", "benchmark")
+_COMMANDS = ("evaluate", "evaluate A B", "evaluate --group-by", "robustness", "shortcuts", "attack", "benchmark", "check")

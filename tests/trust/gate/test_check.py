@@ -6,13 +6,19 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from edgecnn.cli import main
+from edgecnn.integrity.rewrite import write_with_card
+from edgecnn.reference_profile.content_hash import content_hash
+from edgecnn.reference_profile.seen_images import seen_record
 from edgecnn.trust.gate import data_part, image_parts
 from edgecnn.trust.gate.policy import LatencyBudget, MemoryBudget, Policy
 from edgecnn.trust.gate.run import CheckConfig, check_file
+from edgecnn.trust.gate.write_card import own_card
 from tests.trust.paired.test_evaluate_pair import classifier, folder
 
 SCENE = "scene:cups?size=160x120&fps=1&cut=1&seed=3&count=12"
@@ -292,3 +298,17 @@ def test_a_wrong_policy_is_told_before_the_file_is_loaded(tmp_path: Path) -> Non
     result = call(tmp_path / "nowhere.onnx", "--policy", policy(tmp_path, "[sise]\nmax_mb = 1\n"))
     assert result.exit_code == 2
     assert "sise is not a known field" in result.output
+
+
+def test_images_of_the_training_are_refused(tmp_path: Path) -> None:
+    images = folder(tmp_path / "set", each=4)
+    file = classifier(tmp_path / "a.onnx")
+    seen = [content_hash(np.asarray(cv2.imread(str(path)), np.uint8)) for path in images.rglob("*.png")]
+    write_with_card(file, file, own_card(file).replace(training=seen_record("training", "set", seen)))
+    text = 'data = "set"\n[[robustness]]\nchange = "jpeg"\nlevel = 50\nmin_percent = 1\n'
+    result = call(file, "--policy", policy(tmp_path, text))
+    assert result.exit_code == 2
+    assert "images compared are in the training data of a.onnx" in result.output
+    result = call(file, "--policy", policy(tmp_path, text), "--allow-overlap")
+    assert result.exit_code == 0, result.output
+    assert "note: 12 of 12 images compared" in result.output

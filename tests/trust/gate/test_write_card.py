@@ -94,3 +94,16 @@ def test_a_damaged_result_is_refused_at_load() -> None:
     broken = card.replace(calibration={**card.calibration, CHECK_KEY: {"passed": True}})
     with pytest.raises(ArtifactError, match=r"calibration.check.schema is missing"):
         ModelCard.from_json(broken.to_json())
+
+
+def test_a_model_card_is_made_from_a_check(copy: Path, tmp_path: Path) -> None:
+    document, page = tmp_path / "check.json", tmp_path / "card.md"
+    assert call("check", copy, "--policy", policy(tmp_path), "--json", document).exit_code == 0
+    result = call("model-card", copy, "--from", document, "--out", page)
+    assert result.exit_code == 0, result.output
+    assert "mAP@50-95" in page.read_text()
+    (tmp_path / "policy.toml").write_text("[size]\nmax_mb = 100\n")
+    assert call("check", copy, "--policy", tmp_path / "policy.toml", "--json", document).exit_code == 0
+    result = call("model-card", copy, "--from", document, "--out", page)
+    assert result.exit_code == 2
+    assert "measured nothing that a model card shows" in result.output
