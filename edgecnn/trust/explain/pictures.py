@@ -12,6 +12,7 @@ from edgecnn.trust.inside.graph import FloatArray
 from edgecnn.types import Image
 
 QUALITY = 85
+LITTLE = 0.15  # of the highest value
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ def filter_image(learnt: FloatArray) -> Image:
 
 
 def map_image(values: FloatArray, *, signed: bool | None = None) -> Image:
-    """A map (height, width) in grey. Without negative values 0 is black, else middle grey; the strongest hundredth is white."""
+    """A map (height, width) in grey. Without negative values that count 0 is black, else middle grey; the strongest values are white."""
     top = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
-    has_sign = float(values.min()) < 0 if signed is None else signed
+    # SiLU and its like are a little below zero
+    has_sign = float(values.min()) < -LITTLE * top if signed is None else signed
     share = 0.5 + values / (2 * top) if has_sign else values / top
     return np.asarray(np.rint(255 * np.clip(share, 0, 1)), np.uint8)[..., None]
 
