@@ -92,16 +92,22 @@ def _of_outputs(watch: OutputWatch) -> list[CollapseCause]:
         words = f"its outputs hold NaN or infinity for {watch.not_finite} of {watch.images} images; export it again in float32"
         return [CollapseCause("not-finite", words, True, {"images": watch.not_finite})]
     if watch.constant and not watch.changing:
-        words = f"its outputs are the same for all {watch.images} images, so nothing of the image reaches them"
-        saturated = _saturation(watch, fatal=True)
-        return (
-            [saturated]
-            if saturated
-            else [CollapseCause("constant", f"{words}; quantize it again, with images as in use for calibration", True)]
-        )
+        # what saturates behind the place where the images are lost is no cause, but a result of it
+        saturated = _saturation(watch, fatal=True, until=watch.first_dead)
+        return [saturated or _constant(watch)]
     predictor = watch.predictor
     known = [] if predictor.card.parity.get("passed") else output_warnings(predictor.backend, predictor.card, predictor.path)
     return [CollapseCause("output-range", words, True) for words in known if "can't be right" in words]
+
+
+def _constant(watch: OutputWatch) -> CollapseCause:
+    words = f"its outputs are the same for all {watch.images} images, so nothing of the image reaches them"
+    evidence: dict[str, Any] = {}
+    if watch.inner is not None and watch.first_dead is not None:
+        dead = watch.inner.tensors[watch.first_dead]
+        words += f"; from {dead.name} ({dead.low:.3g} to {dead.high:.3g}) on nothing differs"
+        evidence = {"tensor": dead.name, "low": float(dead.low), "high": float(dead.high)}
+    return CollapseCause("constant", f"{words}; quantize it again, with images as in use for calibration", True, evidence)
 
 
 def _shared_scale(watch: OutputWatch) -> CollapseCause | None:
@@ -156,9 +162,10 @@ def _inside(watch: OutputWatch, compared: ImageComparison, *, fatal: bool) -> Co
     return CollapseCause("inside", f"the loss is inside the network, not at its outputs; {LAYERS}", fatal)
 
 
-def _saturation(watch: OutputWatch, *, fatal: bool) -> CollapseCause | None:
-    """Whether tensors inside have many values at an end of their range, on average over the images."""
+def _saturation(watch: OutputWatch, *, fatal: bool, until: int | None = None) -> CollapseCause | None:
+    """Whether tensors inside, the last of which is at ``until``, have many values at an end of their range, on average over the images."""
     mean = np.nan_to_num(np.array(watch.shares)).mean(0) if watch.shares else np.zeros(0)
+    mean = mean if until is None else mean[: until + 1]
     if watch.inner is None or not mean.size or mean.max() < SATURATED:
         return None
     worst = watch.inner.tensors[int(mean.argmax())]

@@ -6,6 +6,7 @@ read by its own engine, with the tensors inside as outputs: nothing but the base
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -32,14 +33,15 @@ def open_inner(path: Path) -> InnerTensors | None:
     return opened if opened is not None and opened.tensors else None
 
 
-def end_shares(inner: InnerTensors, feeds: Tensors, limits: tuple[float, float]) -> Array:
-    """The share of values of each tensor (T,) at an end of its range that is no natural one.
+def end_shares(inner: InnerTensors, feeds: Tensors, limits: tuple[float, float]) -> tuple[Array, list[int]]:
+    """The share of values of each tensor (T,) at an end of its range that is no natural one, and a checksum of its values.
 
     ``limits``: the lowest and highest value that the input can have; white is right at the end of the range of the image.
     """
     size = max(array.size for array in feeds.values())
-    found = np.zeros(len(inner.tensors))
+    found, checks = np.zeros(len(inner.tensors)), []
     for index, (tensor, array) in enumerate(zip(inner.tensors, inner.values(feeds), strict=True)):
+        checks.append(zlib.crc32(np.ascontiguousarray(array).tobytes()))
         natural_low, natural_high = tensor.natural_low, tensor.natural_high
         if array.size == size and index < INPUTS:
             slack = 0.02 * (limits[1] - limits[0])
@@ -49,4 +51,4 @@ def end_shares(inner: InnerTensors, feeds: Tensors, limits: tuple[float, float])
         at_low = 0.0 if natural_low else float((array <= low + slack).mean())
         at_high = 0.0 if natural_high else float((array >= high - slack).mean())
         found[index] = at_low + at_high
-    return found
+    return found, checks

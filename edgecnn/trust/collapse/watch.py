@@ -33,6 +33,7 @@ class OutputWatch:
         self.shares: list[Array] = []  # by image: the share of values at an end of the range of each inner tensor
         self.images = self.not_finite = 0
         self._first: dict[str, Array] = {}
+        self._checks: list[set[int]] = []  # of each inner tensor: its different checksums
         self.changing: set[str] = set()  # outputs that differ between images
 
     @property
@@ -53,6 +54,13 @@ class OutputWatch:
             self.shares.append(self._ends(self.inner))
 
     @property
+    def first_dead(self) -> int | None:
+        """The first inner tensor that is the same for all images, of at least two; None where there is none."""
+        if self.images < 2 or not self._checks:
+            return None
+        return next((index for index, checks in enumerate(self._checks) if len(checks) == 1), None)
+
+    @property
     def score_steps(self) -> ScoreSteps | None:
         """See ``ScoreStepWatch.result``."""
         return self._steps.result
@@ -66,6 +74,10 @@ class OutputWatch:
 
     def _ends(self, inner: InnerTensors) -> Array:
         try:
-            return end_shares(inner, self._binding.inputs, self._limits)
+            shares, checks = end_shares(inner, self._binding.inputs, self._limits)
         except EdgeCnnError:
             return np.full(len(inner.tensors), np.nan)
+        self._checks = self._checks or [set() for _ in checks]
+        for known, own in zip(self._checks, checks, strict=True):
+            known.add(own)
+        return shares

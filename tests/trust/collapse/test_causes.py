@@ -59,6 +59,38 @@ def test_a_dead_file_is_named(tmp_path: Path) -> None:
     assert found.name == "constant"
 
 
+def lost_at_the_input(path: Path) -> Path:
+    """One step of the input's scale is 1,000 grey levels; what is left is -3, 1, 2.5, and the output's range ends at -3 and 2.5."""
+    onnx = pytest.importorskip("onnx")
+    helper, numpy_helper = onnx.helper, pytest.importorskip("onnx.numpy_helper")
+    numbers = {
+        "wide": np.float32(1000), "zero": np.uint8(0), "fine": np.float32(5.5 / 255), "middle": np.uint8(139),
+        "shape": np.array([1, 1]), "weight": np.float32([[1, 2, 3]]), "bias": np.float32([[-3, 1, 2.5]]),
+    }  # fmt: skip
+    steps = (
+        ("QuantizeLinear", ["image", "wide", "zero"], "seen", {}),
+        ("DequantizeLinear", ["seen", "wide", "zero"], "real", {}),
+        ("ReduceMean", ["real"], "mean", {"axes": [1, 2, 3], "keepdims": 0}),
+        ("Reshape", ["mean", "shape"], "column", {}),
+        ("MatMul", ["column", "weight"], "product", {}),
+        ("Add", ["product", "bias"], "logits", {}),
+        ("QuantizeLinear", ["logits", "fine", "middle"], "codes", {}),
+        ("DequantizeLinear", ["codes", "fine", "middle"], "output", {}),
+    )
+    nodes = [helper.make_node(kind, inputs, [output], **more) for kind, inputs, output, more in steps]
+    ports = [helper.make_tensor_value_info(*row) for row in (("image", 1, (1, 3, 64, 64)), ("output", 1, (1, 3)))]
+    fixed = [numpy_helper.from_array(np.asarray(array), name) for name, array in numbers.items()]
+    graph = helper.make_graph(nodes, "lost", ports[:1], ports[1:], fixed)
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return path
+
+
+def test_what_saturates_behind_the_place_where_the_images_are_lost_is_not_the_cause(tmp_path: Path) -> None:
+    (found,) = causes(lost_at_the_input(tmp_path / "lost.onnx"), levels(20, 120, 220))
+    assert (found.name, found.evidence["tensor"]) == ("constant", "seen")
+    assert "from seen (0 to 2.55e+05) on nothing differs" in found.words
+
+
 def compared(*agreement: float, share: float = 0.33) -> ImageComparison:
     return ImageComparison([0, 0, 1, 1, 2, 2], agreement, share, Interval(share - 0.1, share + 0.1), 0.3, LABELS.split(","))
 
