@@ -129,7 +129,7 @@ class OverlapWatch:
         sample = self._source.samples[index]
         if sample.original is not None:  # restoration: the model is trained on images that are degraded anew
             return dataclasses.replace(sample, original=self._compared(index, sample.name, sample.original))
-        return dataclasses.replace(sample, read=self._compared(index, sample.name, sample.read))
+        return sample.with_read(self._compared(index, sample.name, sample.read))
 
     def _compared(self, index: int, name: str, read: Callable[[], Image]) -> Callable[[], Image]:
         def compared() -> Image:

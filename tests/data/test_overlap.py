@@ -146,3 +146,14 @@ def test_only_as_many_images_are_read_as_asked_for() -> None:
 
     assert check_overlap(dataset(range(100), counted), {"m.onnx": trained_on(range(200, 300))}, most=10).parts[0].compared == 10
     assert len(read) == 10
+
+
+def test_only_the_image_of_a_sample_is_replaced() -> None:
+    sample = Sample(
+        "1.png", lambda: picture(1), 2, None, "clip", 7, frozenset({3}), 0.5, lambda: picture(2), None, None, frozenset({1})
+    )
+    watch = OverlapWatch({"m.onnx": trained_on(range(5, 9))}, Dataset("photos", "classify", ("a",), [sample]))
+    found = watch.dataset.samples[0]
+    same = [name for name in Sample.__slots__ if getattr(found, name) == getattr(sample, name)]
+    assert same == [name for name in Sample.__slots__ if name != "read"]
+    assert (found.read() == picture(1)).all()
