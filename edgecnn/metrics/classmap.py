@@ -112,11 +112,25 @@ def shown(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > SHOWN else "")
 
 
+def _same_names(names: Sequence[str]) -> list[list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(normalize(name), []).append(name)
+    return [same for same in found.values() if len(same) > 1]
+
+
 def _notes(model: Sequence[str], data: Sequence[str], dataset_class: Array) -> tuple[str, ...]:
     known = set(dataset_class.tolist())
     unknown = [name for index, name in enumerate(data) if index not in known]
     unused = [name for name, index in zip(model, dataset_class, strict=True) if index < 0]
-    notes = []
+    notes = [
+        f"{whose} has several classes that are one name but for case and separators ({' and '.join(names)}); {what}"
+        for whose, own, what in (
+            ("the dataset", data, "only the first is compared"),
+            ("the model", model, "they count as one class"),
+        )
+        for names in _same_names(own)
+    ]
     if unknown:
         notes.append(f"the model lacks {len(unknown)} of the dataset's {len(data)} classes, they score 0: {shown(unknown)}")
     if unused:

@@ -115,11 +115,11 @@ def test_command_line_from_folder_to_score(data: Path, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     words = ["--epochs", "12", "--batch", "16", "--lr", "0.01", "--ema", "0.9", "--augment", "none", "--workers", "1"]
     output_of(["train", "lecture", "--data", str(data), "--out", str(run), *words])
-    assert "R²  " in output_of(["evaluate", str(run / "model.safetensors"), "--data", str(data)])
+    assert "R²  " in output_of(["evaluate", str(run / "model.safetensors"), "--data", str(data), "--allow-overlap"])
     exported = ["export", str(run / "model.safetensors"), "--format", "onnx", "--out", str(out), "--evaluate", str(data)]
-    assert "R²" in output_of([*exported, "--verify-data", str(data), "--evaluate-limit", "40"])
+    assert "R²" in output_of([*exported, "--verify-data", str(data), "--evaluate-limit", "40", "--allow-overlap"])
     report = tmp_path / "score.json"
-    output_of(["evaluate", str(out / "lecture-fp32.onnx"), "--data", str(data), "--json", str(report)])
+    output_of(["evaluate", str(out / "lecture-fp32.onnx"), "--data", str(data), "--allow-overlap", "--json", str(report)])
     score = json.loads(report.read_text())["score"]
     assert score["values"]["r2"] > 0.9
     assert len(score["pairs"]) == 160

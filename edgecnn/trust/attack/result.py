@@ -110,6 +110,7 @@ class AttackReport:
     left_out: tuple[str, ...]
     pictures: tuple[tuple[str, str, tuple[AttackPicture, ...]], ...] = ()
     overlap: Overlap = field(default_factory=Overlap)
+    notes: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document of `edgecnn attack --json`; docs/trust.md describes its fields."""
@@ -126,6 +127,7 @@ class AttackReport:
             "square_queries": self.queries,
             "seed": self.seed,
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
             "files": [_file(one) for one in self.files],
         }
 

@@ -152,10 +152,11 @@ def run_attack(
         queries=config.queries,
         seed=config.seed,
         files=measured,
-        warnings=(*findings(measured, source), *shared_images.notes),
+        warnings=findings(measured, source),
         left_out=tuple(left_out),
         pictures=work.book.pages(),
         overlap=shared_images,
+        notes=(*models[0].classes.notes, *shared_images.notes),
     )
 
 

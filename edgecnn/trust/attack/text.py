@@ -71,4 +71,4 @@ def certified_rows(files: Sequence[AttackedFile]) -> list[list[str]]:
 
 def left_out(report: AttackReport) -> list[str]:
     """A line for each image that could not be read."""
-    return [f"left out: {line}" for line in report.left_out]
+    return [*(f"left out: {line}" for line in report.left_out), *(f"note: {line}" for line in report.notes)]

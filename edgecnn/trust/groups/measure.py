@@ -174,6 +174,7 @@ def group_result(
         (enough[-1].rate - enough[0].rate, drawn.gap(enough[0].name, enough[-1].name)) if len(enough) > 1 else (0.0, None)
     )
     total = np.bincount(things.truth, minlength=len(dataset.labels))
+    known = set(model.classes.dataset_class.tolist())  # others are said in the notes: the model can't name them
     overlap = model.overlap.finish()
     unread = (f"images that could not be read are left out ({len(unreadable)}): {unreadable[0]}",) if unreadable else ()
     return GroupEvaluation(
@@ -188,11 +189,15 @@ def group_result(
         gap_interval=interval,
         overall=float(right.mean()),
         overall_interval=ratio_interval(_by_image(image, right, count), np.bincount(image, minlength=count), seed),
-        never_named=tuple((dataset.labels[index], int(total[index])) for index in np.flatnonzero(total) if not named[int(index)]),
+        never_named=tuple(
+            (dataset.labels[index], int(total[index]))
+            for index in np.flatnonzero(total).tolist()
+            if not named[index] and index in known
+        ),
         images=count,
         unreadable=unreadable,
         seed=seed,
-        notes=(*unread, *overlap.notes),
+        notes=(*model.classes.notes, *unread, *overlap.notes),
         overlap=overlap,
         digest=measured_digest(artifact(config.file), model.card),
     )

@@ -191,7 +191,7 @@ def _attack(measured: MeasuredResult) -> Iterator[FigureTable]:
         for one in own["levels"]
     ]
     heads = ("attack", "strength in grey levels", TITLES[name], INTERVAL)
-    notes = tuple(map(_sentence, measured.document["warnings"]))
+    notes = tuple(map(_sentence, [*measured.document["warnings"], *measured.document.get("notes", ())]))
     yield FigureTable(f"Under attack, on {dataset_of(measured)}", heads, tuple(rows), notes)
 
 
