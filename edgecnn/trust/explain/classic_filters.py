@@ -116,7 +116,8 @@ def nearest(learnt: FloatArray) -> FilterMatch | None:
         colour = rows @ one.kernel.reshape(-1)
         correlation = float(np.linalg.norm(colour)) / length
         if correlation > best.correlation:
-            sign = -1.0 if colour.sum() < 0 else 1.0
+            # brightness has no colour that is more or less: the sign goes to the kernel
+            sign = -1.0 if _sees_brightness(-colour) else 1.0
             best = FilterMatch(one.name, np.asarray(sign * one.kernel, np.float32), correlation, _colour_words(sign * colour))
     return best
 
@@ -128,12 +129,16 @@ def by_chance(colours: int, height: int, width: int, count: int = 1000) -> float
     return sum(match is not None and match.near for match in matches) / count
 
 
+def _sees_brightness(colour: FloatArray) -> bool:
+    return float(colour.sum()) / math.sqrt(len(colour)) >= _GREY * (float(np.linalg.norm(colour)) or 1.0)
+
+
 def _colour_words(colour: FloatArray) -> str:
     if len(colour) != len(COLOURS):
         return ""
-    unit = colour / (np.linalg.norm(colour) or 1.0)
-    if unit.sum() / math.sqrt(3) >= _GREY:
+    if _sees_brightness(colour):
         return "brightness"
+    unit = colour / (np.linalg.norm(colour) or 1.0)
     plus, minus = ([name for name, value in zip(COLOURS, sign * unit, strict=True) if value >= _OWN_COLOUR] for sign in (1, -1))
     words = [" and ".join(side) for side in (plus, minus) if side]
     return " against ".join(words)

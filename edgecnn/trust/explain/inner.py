@@ -114,9 +114,12 @@ class FileReader:
         return tuple(step.layer for step in self.steps)
 
     def step(self, name: str) -> LayerStep:
-        """The layer of this name. Raises ``InputError`` that names near ones."""
+        """The layer of this name, or of which this is the part before the first semicolon. Raises ``InputError`` that names near ones."""
         if name in self._by_name:
             return self._by_name[name]
+        of_part = [step for known, step in self._by_name.items() if known.partition(";")[0] == name]
+        if len(of_part) == 1:
+            return of_part[0]
         raise InputError(f"{self.path.name} has no layer {name!r}", _near(name, list(self._by_name)))
 
     def activations(self, image: Image, names: Sequence[str]) -> dict[str, FloatArray]:

@@ -55,11 +55,9 @@ def _rows(study: Study) -> list[list[str]]:
 
 
 def shown_name(name: str) -> str:
-    """A name that fits into a table: tensors of some files have names of a hundred letters."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    keep = LONGEST_NAME // 2 - 1
-    return f"{name[:keep]}..{name[-keep:]}"
+    """A name that fits into a table: tensors of TFLite files have the names of all that was merged, divided by semicolons."""
+    first = name.partition(";")[0]
+    return first if len(first) <= LONGEST_NAME else f"..{first[2 - LONGEST_NAME :]}"
 
 
 def _notes(study: Study) -> tuple[str, ...]:

@@ -34,19 +34,35 @@ def arithmetic(step: LayerStep) -> str:
     if own is None or source is None or step.layer.kind == "transposed conv":
         return ""
     before, after = source[2], step.layer.width
-    kernel, stride = own.kernel[1], own.strides[1]
-    reach = own.dilations[1] * (kernel - 1) + 1
-    left = step.pads[1]
-    right = max((after - 1) * stride + reach - before - left, 0)
+    stride, reach = own.strides[1], _reach(step)
+    left, right = side_padding(step)
     exact = (before + left + right - reach) % stride == 0
     padding = f" + {left} + {right}" if left or right else ""
     quotient = f"({before}{padding} - {reach}) / {stride}" if stride > 1 else f"{before}{padding} - {reach}"
     return f"{quotient} + 1{'' if exact else ', rounded down,'} = {after}"
 
 
+def side_padding(step: LayerStep) -> tuple[int, int]:
+    """The padding at the left and at the right that the window really reaches."""
+    own, source = step.window, step.source
+    if own is None or source is None:
+        return 0, 0
+    left = step.pads[1]
+    return left, max((step.layer.width - 1) * own.strides[1] + _reach(step) - source[2] - left, 0)
+
+
 def padding_words(step: LayerStep) -> str:
     """As in "padding 1"."""
-    return f"padding {_pair(step.pads)}" if max(step.pads) > 0 else "no padding"
+    left, right = side_padding(step)
+    if not left and not right:
+        return "no padding"
+    return f"padding {left}" if left else f"padding {right} at the right only"
+
+
+def _reach(step: LayerStep) -> int:
+    """The width of the window with the gaps of its dilation."""
+    assert step.window is not None
+    return step.window.dilations[1] * (step.window.kernel[1] - 1) + 1
 
 
 def numbers(values: Sequence[int]) -> str:
