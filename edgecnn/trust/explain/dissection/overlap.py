@@ -20,9 +20,13 @@ class ConceptOverlap:
         self._concepts: dict[str, Array] = {kind: np.zeros(size + 1, np.int64) for kind, size in sizes.items()}
         self._images: dict[str, Array] = {kind: np.zeros(size + 1, np.int64) for kind, size in sizes.items()}
 
-    def add(self, active: NDArray[np.bool_], maps: Mapping[str, Labels]) -> None:
-        """One image: where each unit is active (units, H, W), and the concepts (H, W) of each kind."""
-        unit, cell = np.nonzero(active.reshape(self._units, -1))
+    def add(self, active: NDArray[np.bool_], maps: Mapping[str, Labels], units: NDArray[np.int64] | None = None) -> None:
+        """One image: where each unit is active (units, H, W), and the concepts (H, W) of each kind.
+
+        ``units`` are the numbers of those in ``active``, where others are active nowhere.
+        """
+        unit, cell = np.nonzero(active.reshape(len(active), -1))
+        unit = unit if units is None else units[unit]
         for kind, size in self._sizes.items():
             labels = maps[kind].ravel().astype(np.int64)
             codes = unit * (size + 1) + labels[cell]

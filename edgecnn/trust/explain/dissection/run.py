@@ -128,20 +128,22 @@ class _Dissector:
         self, limits: Mapping[str, Float32], own: Mapping[str, ConceptOverlap], others: Mapping[str, ConceptOverlap]
     ) -> None:
         before: Mapping[str, Labels] | None = None
-        first: dict[str, NDArray[np.bool_]] = {}
+        first: dict[str, tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
         for _, image, values in self._read("overlaps", self._usable):
             for name in self._names:
-                active = self._active(values[name], limits[name], name) & image.content
-                own[name].add(active, image.maps)
+                # interpolated values do not exceed the highest one: all other units are active nowhere in this image
+                units = np.flatnonzero(values[name].max((1, 2)) > limits[name])
+                active = self._active(values[name][units], limits[name][units], name) & image.content
+                own[name].add(active, image.maps, units)
                 if before is None:
-                    first[name] = active
+                    first[name] = active, units
                 else:
-                    others[name].add(active, before)
+                    others[name].add(active, before, units)
             before = image.maps
         assert before is not None
         # the first image gets the concepts of the last one
-        for name, active in first.items():
-            others[name].add(active, before)
+        for name, (active, units) in first.items():
+            others[name].add(active, before, units)
 
     def _active(self, values: Float32, limits: Float32, name: str) -> NDArray[np.bool_]:
         return np.asarray(self._enlarged[name](values) > limits[:, None, None])
