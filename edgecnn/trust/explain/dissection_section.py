@@ -36,7 +36,7 @@ def dissection_section(study: Study) -> SectionResult | None:
         study,
         "dissection.html",
         lines=summary(found),
-        plot=responsive(lambda width: _plot(found, width)) if config.page else {},
+        plot=responsive(lambda width: _plot(found, width)) if config.page and found.best(1) else {},
         rows=layer_rows(found),
         units=[_tiles(one) for one in found.pictures],
     )

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from edgecnn.data.sample import Sample
@@ -15,7 +16,7 @@ from edgecnn.trust.explain.pictures import SmallPicture, picture
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
 from edgecnn.trust.explain.why.answer import Said
-from edgecnn.trust.explain.why.result import Reasons
+from edgecnn.trust.explain.why.result import ChangedPart, Reasons
 from edgecnn.trust.explain.why.run import LOWEST_SCORE, find_reasons
 from edgecnn.trust.explain.why.words import (
     answer_line,
@@ -29,6 +30,7 @@ from edgecnn.trust.explain.why.words import (
 from edgecnn.types import Float32, Image
 
 TILE = 228  # pixels on the page
+OUTLINE = (60, 230, 255)  # BGR, around a covered part
 TASKS = ("classify", "detect")
 
 
@@ -87,7 +89,7 @@ def _pictures(found: Reasons) -> Iterator[ReasonPicture]:
         boxes = np.empty((0, 4), np.float32) if said.box is None else said.box[None]
         yield ReasonPicture(_tile(_content(found, overlay(found.image, one.heat, np.empty((0, 4), np.float32)), boxes)), line)
     if found.covering is not None:
-        yield _changed(found, found.covering.image, said.box, found.covering.after, covering_line(found))
+        yield _part(found, found.covering, said.box, covering_line(found))
     for change in found.changes:
         if change.image is not None:
             yield _changed(found, change.image, change.box, change.after, smallest_line(said, change))
@@ -95,7 +97,7 @@ def _pictures(found: Reasons) -> Iterator[ReasonPicture]:
         first, *second = similar_lines(found)
         yield ReasonPicture(_picture(found, found.similar.image, None), first)
         if found.exchanged is not None:
-            yield _changed(found, found.exchanged.image, None, found.exchanged.after, second[0])
+            yield _part(found, found.exchanged, None, second[0])
 
 
 def _other_lines(found: Reasons) -> Iterator[str]:
@@ -107,6 +109,17 @@ def _other_lines(found: Reasons) -> Iterator[str]:
     for change in found.changes:
         if change.image is None:
             yield smallest_line(found.said, change)
+
+
+def _part(found: Reasons, part: ChangedPart, box: Float32 | None, words: str) -> ReasonPicture:
+    """A changed part with its outline."""
+    boxes = np.empty((0, 4), np.float32) if box is None else box[None]
+    shown = _content(found, part.image, boxes)
+    left, top, right, bottom = found.content
+    mask = cv2.resize(part.mask[top:bottom, left:right].astype(np.uint8), shown.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    outlines = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    cv2.drawContours(shown, outlines, -1, OUTLINE, 1)
+    return ReasonPicture(_tile(shown, short_words(part.after)), words)
 
 
 def _changed(found: Reasons, image: Image, box: Float32 | None, after: Said | None, words: str) -> ReasonPicture:

@@ -104,7 +104,10 @@ def test_overlap_is_intersection_over_union() -> None:
     overlap.add(np.array([[[False, True, False, True]]]), {"kind": labels})
     overlap.add(np.array([[[True, True, False, False]]]), {"kind": labels})
     assert overlap.iou("kind")[0].tolist() == pytest.approx([2 / 6, 1 / 5])
-    assert overlap.shares("kind").tolist() == pytest.approx([4 / 8, 2 / 8])
+    overlap.add(np.zeros((0, 1, 4), np.bool_), {"kind": np.zeros((1, 4), np.uint16)}, np.zeros(0, np.int64))
+    assert overlap.iou("kind")[0].tolist() == pytest.approx([2 / 6, 1 / 5])
+    assert overlap.images("kind").tolist() == [2, 2]
+    assert overlap.shares("kind").tolist() == pytest.approx([4 / 12, 2 / 12])
 
 
 def test_concepts_follow_the_letterbox_and_boxes_are_objects() -> None:

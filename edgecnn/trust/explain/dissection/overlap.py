@@ -25,7 +25,7 @@ class ConceptOverlap:
 
         ``units`` are the numbers of those in ``active``, where others are active nowhere.
         """
-        unit, cell = np.nonzero(active.reshape(len(active), -1))
+        unit, cell = np.nonzero(active.reshape(len(active), active.shape[1] * active.shape[2]))
         unit = unit if units is None else units[unit]
         for kind, size in self._sizes.items():
             labels = maps[kind].ravel().astype(np.int64)

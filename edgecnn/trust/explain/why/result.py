@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgecnn.trust.attribution.evidence import MapEvidence
 from edgecnn.trust.explain.why.answer import Said
 from edgecnn.trust.explain.why.similar import SimilarImage
@@ -28,10 +31,11 @@ class ChangedPart:
     """The smallest part that changes the answer where it is covered, or exchanged for that of another image.
 
     ``image_share`` and ``box_share`` are its share of the image and of the box, of which None without a box; ``place`` is in words where
-    it lies, ``part`` the part of an object that it shows most of, "" where that is not known.
+    it lies, ``part`` the part of an object that it shows most of, "" where that is not known. ``mask`` (h, w) bool are its pixels.
     """
 
     image: Image
+    mask: NDArray[np.bool_]
     image_share: float
     box_share: float | None
     place: str

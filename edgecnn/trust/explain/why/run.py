@@ -145,6 +145,7 @@ class _ReasonSearch:
             box_share = float(mask[y1:y2, x1:x2].mean()) if x2 > x1 and y2 > y1 else None
         return ChangedPart(
             changed,
+            mask,
             float(mask[top:bottom, left:right].mean()),
             box_share,
             place_of(mask, content if said.box is None else _whole_pixels(said)),
