@@ -14,7 +14,7 @@ from edgecnn.cluster.connection import ClusterOptions, connected, load_ray
 from edgecnn.cluster.part_file import PartReader
 from edgecnn.cluster.paths import absolute_camera
 from edgecnn.cluster.pool import NodeWorkers, StoppedError
-from edgecnn.cluster.run_outputs import RunOutputs
+from edgecnn.cluster.run_outputs import RunOutputs, check_outputs
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, with_videos, without_outputs
 from edgecnn.cluster.run_worker import ModelFacts, RunWorker
 from edgecnn.cluster.versions import this_node
@@ -80,6 +80,8 @@ def run_on_cluster(
         check_source(camera, source)
         check_signature(camera)
     digest = model_digest(model_file(config.cameras[0]))
+    kept = KeptParts(options.parts)
+    check_outputs(config)
     progress("starting workers")
     began = time.perf_counter()
     with connected(options.address) as ray:
@@ -91,7 +93,6 @@ def run_on_cluster(
             return ClusterRun(parts=0, kept=0, stopped=True)
         parts = plan_parts(config, sources, len(pool))
         names = _names(config, parts, dict(zip((camera.name for camera in config.cameras), sources, strict=True)), digest)
-        kept = KeptParts(options.parts)
         run = ClusterRun(parts=len(parts), kept=sum(map(kept.has, names)))
         run.workers, run.nodes = len(pool), len({node.ray_id for node in pool.nodes})
         run.start_seconds = time.perf_counter() - began

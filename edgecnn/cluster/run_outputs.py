@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -115,6 +116,14 @@ class RunOutputs:
 
     def _close(self) -> None:
         close_sinks([sink for sinks in self._sinks.values() for sink in sinks])
+
+
+def check_outputs(config: RunConfig) -> None:
+    """Raise ``InputError`` where a file can't be written, before workers are started; folders that do not exist are made later."""
+    arrays = {camera.outputs.npy for camera in config.cameras}
+    for name in written_files(config):
+        if name not in arrays and Path(name).parent.is_dir():
+            check_writable(Path(name), in_place=True)
 
 
 def written_files(config: RunConfig) -> list[str]:

@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecnn.cluster.connection import ClusterOptions
 from edgecnn.cluster.part_file import PartEnd, PartReader, PartWriter
 from edgecnn.cluster.paths import absolute, absolute_camera, absolute_file
 from edgecnn.cluster.pool import NodeWorkers, StoppedError
-from edgecnn.cluster.run import ClusterRun
+from edgecnn.cluster.run import ClusterRun, run_on_cluster
 from edgecnn.cluster.run_plan import RunPart, check_config, check_source, plan_parts, state_of, with_videos
 from edgecnn.cluster.run_worker import RunWorker
 from edgecnn.cluster.versions import Node, check_same, this_node
@@ -132,6 +133,18 @@ def test_pictures_are_refused_with_what_to_do(name: str) -> None:
     said = f"--{name} needs the images, .*; write the results with --jsonl or --csv; for pictures, run the same command without --ray"
     with pytest.raises(InputError, match=said):
         check_config(config("a.avi", outputs={name: "a"}))
+
+
+def test_what_can_not_be_written_is_told_before_workers_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setattr("edgecnn.cluster.run.connected", lambda _: pytest.fail("workers were started"))
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "taken").touch()
+    run = config(tmp_path / "a.png", outputs={"csv": str(tmp_path)})
+    with pytest.raises(InputError, match="can't write"):
+        run_on_cluster(run, ClusterOptions(parts=tmp_path / "parts"))
+    with pytest.raises(InputError, match="name another folder with --ray-parts"):
+        run_on_cluster(config(tmp_path / "a.png"), ClusterOptions(parts=tmp_path / "taken"))
 
 
 def test_a_live_source_is_refused() -> None:
