@@ -192,3 +192,15 @@ def test_another_ending_is_refused_and_a_file_that_is_read_is_kept(tmp_path: Pat
     done = called("cups", "--from", document, "--out", document)
     assert done.exit_code == 2
     assert json.loads(document.read_text())["schema"] == "edgecnn.evaluation"
+
+
+def test_a_check_that_is_in_the_file_is_shown(tmp_path: Path) -> None:
+    policy, file, out = tmp_path / "policy.toml", tmp_path / "cups.onnx", tmp_path / "card.md"
+    policy.write_text("[size]\nmax_mb = 2.0\n")
+    done = CliRunner().invoke(main, ["check", "cups", "--policy", str(policy), "--write-card", "--out", str(file)])
+    assert done.exit_code == 0, done.output
+    assert called(file, "--out", out).exit_code == 0
+    text = out.read_text()
+    assert "**Policy that the file was checked against**" in text
+    assert "| at most 2 | " in text
+    assert "Passed policy.toml" in text

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn.card import ModelCard
+from edgecnn.check_record import CHECK_KEY, check_words
 from edgecnn.errors import ArtifactError
 from edgecnn.reference_profile.seen_images import seen_images
 from edgecnn.runtime.model.description import ModelDescription, card_rows
 from edgecnn.tasks import find
-from edgecnn.trust.model_card.blocks import Block, Code, Section, Words, fact_rows, said
-from edgecnn.trust.model_card.figures import dataset_of, tables_of
+from edgecnn.trust.model_card.blocks import Block, Code, FigureTable, Section, Words, fact_rows, said
+from edgecnn.trust.model_card.figures import INTERVAL, dataset_of, tables_of
 from edgecnn.trust.model_card.results import BENCHMARK, GROUPS, SHORTCUTS, MeasuredResult
 from edgecnn.trust.model_card.statements import Statements
 
@@ -168,9 +169,8 @@ def _training_rows(card: ModelCard) -> list[tuple[str, str]]:
     known = [(f"Images of {one.part}", f"{one.images:,} of {one.data}; an evaluation on them is refused") for one in seen]
     scores = record.get("scores")
     scores = scores if isinstance(scores, Mapping) else {}
-    kept = (
-        f"{scores.get('data')} ({scores.get('part')}), {scores.get('n')} images" if isinstance(scores, Mapping) and scores else ""
-    )
+    part = f" ({scores['part']})" if scores.get("part") else ""
+    kept = f"{scores['data']}{part}, {scores.get('n')} images" if scores.get("data") else ""
     return [("Data", _text(record.get("data"))), ("Images", _text(record.get("images"))), ("Held out", kept), *known]
 
 
@@ -186,8 +186,29 @@ def _evaluation(sources: CardSources) -> Iterator[Section]:
     yield Section("Factors", 4, (said(stated),))
     methods = [f"{METHODS[name]}." for name in dict.fromkeys(one.schema for one in measured)]
     yield Section("Metrics", 4, tuple(Words(text[:1].upper() + text[1:]) for text in methods) or (said(""),))
-    tables: list[Block] = [table for one in measured for table in tables_of(one)]
+    tables: list[Block] = [*_check(sources.card), *(table for one in measured for table in tables_of(one))]
     yield Section("Results", 3, tuple(tables) or (said(""),))
+
+
+def _check(card: ModelCard) -> Iterator[FigureTable]:
+    """The result of a check against a policy that was written into the file."""
+    found = card.calibration.get(CHECK_KEY)
+    if not found:
+        return
+    rows = [
+        (
+            one["title"],
+            f"at least {one['at_least']:g}" if "at_least" in one else f"at most {one['at_most']:g}",
+            "-" if one["value"] is None else f"{one['value']:.4g}",
+            "no interval" if one["low"] is None or one["high"] is None else f"{one['low']:.4g} to {one['high']:.4g}",
+            one["unit"],
+            one["verdict"],
+        )
+        for one in found["budgets"]
+    ]
+    heads = ("budget", "limit", "value", INTERVAL, "unit", "verdict")
+    words = check_words(card.calibration)
+    yield FigureTable("Policy that the file was checked against", heads, tuple(rows), (f"{words[:1].upper()}{words[1:]}.",))
 
 
 def _overlaps(measured: Sequence[MeasuredResult]) -> Iterator[Words]:
