@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,12 @@ from typing import Any
 from edgecnn import got_models
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import ArtifactError
+from edgecnn.integrity.checkpoint_header import SUFFIX, read_header, texts
 
 FOLDER = Path(__file__).parent / "models" / "weights"
-CHECKPOINT, ARTIFACT = ".safetensors", ".onnx"
+CHECKPOINT, ARTIFACT = SUFFIX, ".onnx"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # batch-norm buffers, which are not parameters
+_AGAIN = "install edgecnn again"
 
 
 def names() -> tuple[str, ...]:
@@ -44,25 +44,11 @@ def artifact(file: str | Path) -> Path:
 def read(name: str) -> tuple[ModelCard, int]:
     """Card and number of parameters of a shipped model; raises ``ArtifactError`` where its file is broken."""
     path = checkpoint(name)
-    header = _header(path)
-    text = header.get("__metadata__", {}).get(CARD_KEY)
+    header = read_header(path, _AGAIN)
+    text = texts(header).get(CARD_KEY)
     if text is None:
-        raise ArtifactError(f"{path} has no card", "install edgecnn again")
+        raise ArtifactError(f"{path} has no card", _AGAIN)
     return ModelCard.from_json(text, str(path)), sum(_size(key, item) for key, item in header.items())
-
-
-def _header(path: Path) -> Mapping[str, Any]:
-    """The header of a .safetensors file: its length as a little-endian uint64, then JSON.
-
-    Format: https://github.com/huggingface/safetensors.
-    """
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header: Mapping[str, Any] = json.loads(file.read(length))
-    except (OSError, struct.error, ValueError, OverflowError, MemoryError) as error:
-        raise ArtifactError(f"the shipped model {path} is broken ({error})", "install edgecnn again") from error
-    return header
 
 
 def _size(key: str, item: Mapping[str, Any]) -> int:

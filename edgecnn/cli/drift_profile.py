@@ -11,11 +11,17 @@ from edgecnn.cli.options import ModelFile
 
 @click.command()
 @click.argument("file", type=ModelFile())
-@click.option("--data", required=True, metavar="ADDRESS", help="Images that show what is usual, such as DIR or DIR?format=coco.")
+@click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="ADDRESS",
+    help="Images that show what is usual, such as DIR or DIR?format=coco; may be given several times.",
+)
 @click.option("--split", metavar="NAME", help="Split of the dataset.  [default: all images]")
 @click.option("--limit", type=click.IntRange(30), default=1000, show_default=True, help="Images at most, evenly spread.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a copy.  [default: FILE itself]")
-def command(file: Path, data: str, split: str | None, limit: int, out: Path | None) -> None:
+def command(file: Path, data: tuple[str, ...], split: str | None, limit: int, out: Path | None) -> None:
     """Write the reference profile of a dataset into the card of the model FILE.
 
     \b

@@ -62,6 +62,7 @@ class StatusLine(Screen):
         bad = "".join(
             f" · {camera.name} {camera.state}" for camera in cameras if camera.state in ("lost", "stalled", "frozen", "failed")
         )
+        bad += "".join(f" · {camera.name} drift" for camera in cameras if _drifts(camera))
         if not cameras:
             return "no cameras"
         return f"{live} of {len(cameras)} cameras live · {_rates(intervals)}{bad}"
@@ -76,8 +77,7 @@ class StatusLine(Screen):
         if not counts.captured and camera.state in ("waiting", "live"):
             return f"waiting for {camera.source.name}"
         state = "" if camera.state == "live" else f"{camera.state}{why} · "
-        drifted = " · drift" if camera.drift is not None and camera.drift.state == "drifted" else ""
-        return state + _rates([interval]) + drifted
+        return state + ("drift · " if _drifts(camera) else "") + _rates([interval])
 
     def _since(self, camera: CameraStream) -> tuple[float, FrameCounts, FrameCounts, DurationHistogram]:
         """Return seconds since the previous line, the counts then and now, and the frame ages in between."""
@@ -88,6 +88,10 @@ class StatusLine(Screen):
         self._before[camera.name] = now, counts, ages
         # Two lines may be drawn at the same clock tick; the rates divide by this time.
         return max(now - then, 1e-6), old, counts, ages.since(old_ages)
+
+
+def _drifts(camera: CameraStream) -> bool:
+    return camera.drift is not None and camera.drift.state == "drifted"
 
 
 def _rates(intervals: Sequence[tuple[float, FrameCounts, FrameCounts, DurationHistogram]]) -> str:

@@ -18,6 +18,8 @@ WIDTH = 320  # pixels of the copy that is measured
 GRID = (12, 16)  # rows and columns of the thumbnail
 _BLOCKS = 4  # blocks of the thumbnail in each direction that the layout keeps
 _DIRECTIONS = 8  # of edges, over 180 degrees
+_ANGLES = (np.arange(_DIRECTIONS) + 0.5) * (2 * np.pi / _DIRECTIONS)  # twice those of the gradients
+_TURNS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 _LEAST = 1e-3
 
 
@@ -36,8 +38,10 @@ def measure_image(image: Image) -> ImageMeasures:
     ``brightness`` is the mean of luma (0..255), ``contrast`` its standard deviation, ``sharpness`` the base-2 logarithm of the
     deviation of the Laplacian over that of luma, which light does not change (after Pech-Pacheco et al. 2000, ICPR), ``saturation`` the
     mean distance of the largest and the smallest channel (0..255), ``warmth`` red minus blue and ``tint`` green minus both, as
-    percent of the brightness. The layout is 4 x 4 blocks of luma without mean and scale, then the shares of eight directions of edges
-    (as in HOG, Dalal and Triggs 2005); the thumbnail is 12 x 16 of luma, of mean 0 and length 1.
+    percent of the brightness. ``upright`` is the share of upright edges minus that of level ones, ``leaning`` that of edges leaning to the
+    right minus those leaning to the left, both in -1..1: a camera that hangs askew changes them. The layout is 4 x 4 blocks of luma
+    without mean and scale, then the shares of eight directions of edges (as in HOG, Dalal and Triggs 2005); the thumbnail is 12 x 16 of
+    luma, of mean 0 and length 1.
     """
     small = reduced(image)
     gray: Image = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
@@ -47,7 +51,8 @@ def measure_image(image: Image) -> ImageMeasures:
     channels = cv2.split(small)
     largest, smallest = cv2.max(cv2.max(*channels[:2]), channels[2]), cv2.min(cv2.min(*channels[:2]), channels[2])
     percent = 100 / max(mean, 8.0)
-    thumbnail = _thumbnail(gray)
+    thumbnail, edges = _thumbnail(gray), _edges(gray)
+    upright, leaning = (_TURNS @ edges).tolist()
     return ImageMeasures(
         {
             "brightness": mean,
@@ -56,8 +61,10 @@ def measure_image(image: Image) -> ImageMeasures:
             "saturation": cv2.mean(largest)[0] - cv2.mean(smallest)[0],
             "warmth": (red - blue) * percent,
             "tint": (green - (red + blue) / 2) * percent,
+            "upright": upright,
+            "leaning": leaning,
         },
-        np.concatenate([_blocks(thumbnail), _edges(gray)]),
+        np.concatenate([_blocks(thumbnail), edges]),
         thumbnail.reshape(-1),
     )
 

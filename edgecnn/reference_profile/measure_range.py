@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -18,9 +19,12 @@ _USUAL_RANGE = (0.1, 0.9)
 
 # The smallest deviation that counts: where a reference varies less, a change of that size still means nothing to a network.
 _SMALLEST = {
-    "brightness": 4.0, "contrast": 3.0, "sharpness": 0.15, "saturation": 5.0, "warmth": 4.0, "tint": 2.5, "layout": 0.15,
-    "boxes": 0.4, "objects": 0.4, "labels": 0.4, "score": 0.04, "box size": 0.025, "classes": 0.3, "embedding": 0.03,
+    "brightness": 4.0, "contrast": 3.0, "sharpness": 0.15, "saturation": 5.0, "warmth": 4.0, "tint": 2.5, "upright": 0.05,
+    "leaning": 0.05, "layout": 0.15, "boxes": 0.4, "objects": 0.4, "labels": 0.4, "score": 0.04, "box size": 0.025, "classes": 0.3,
+    "embedding": 0.03,
 }  # fmt: skip
+_OF_LIGHT = ("brightness", "contrast", "saturation")  # that halve where the light does
+_LEAST_STOPS = 0.2
 _SMALLEST_SHARE = 0.05  # of the median, for other measures
 
 
@@ -64,8 +68,7 @@ class MeasureRange:
     @property
     def deviation(self) -> float:
         """The standard deviation of a normal distribution with the same middle 80 %, at least the smallest one that counts."""
-        low, high = (self.values[LEVELS.index(level)] for level in _USUAL_RANGE)
-        return max((high - low) / (2 * _NORMAL.inv_cdf(_USUAL_RANGE[1])), self.smallest)
+        return _deviation(*self._middle, self.smallest)
 
     @property
     def smallest(self) -> float:
@@ -75,17 +78,43 @@ class MeasureRange:
     def position(self, value: float) -> float:
         """Where ``value`` lies, in standard deviations of the normal distribution of the same quantile, within ``FARTHEST``.
 
-        Beyond the values of the reference each ``deviation`` counts as one more.
+        Beyond the values of the reference each ``deviation`` counts as one more; for measures of light also each in stops (log2), as they
+        never fall below 0, however dark it is.
         """
         known, first, last = self._known
         # the middle of the levels that a repeated value has: counts of boxes are whole numbers
         level = (float(np.interp(value, known, first)) + float(np.interp(value, known, last))) / 2
         edge = 0.5 / (self.count + 1)
         found = _NORMAL.inv_cdf(min(max(level, edge), 1 - edge))
-        found += (max(value - self.values[-1], 0.0) + min(value - self.values[0], 0.0)) / self.deviation
+        found += self._beyond(value)
         most = min(abs(value - self.median) / self.smallest, FARTHEST)
         return min(max(found, -most), most)
+
+    def _beyond(self, value: float) -> float:
+        """How far ``value`` lies beyond the values of the reference, in deviations; 0 for one among them."""
+        if self.values[0] <= value <= self.values[-1]:
+            return 0.0
+        nearest = min(max(value, self.values[0]), self.values[-1])
+        beyond = (value - nearest) / self.deviation
+        if self.name not in _OF_LIGHT:
+            return beyond
+        in_stops = (_stops(value) - _stops(nearest)) / _deviation(*(_stops(edge) for edge in self._middle), _LEAST_STOPS)
+        return max(beyond, in_stops, key=abs)
+
+    @property
+    def _middle(self) -> tuple[float, float]:
+        """The values between which the middle 80 % lie."""
+        low, high = (self.values[LEVELS.index(level)] for level in _USUAL_RANGE)
+        return low, high
 
     def record(self) -> dict[str, Any]:
         """Plain values for the card."""
         return {"n": self.count, "quantiles": list(self.values)}
+
+
+def _deviation(low: float, high: float, least: float) -> float:
+    return max((high - low) / (2 * _NORMAL.inv_cdf(_USUAL_RANGE[1])), least)
+
+
+def _stops(value: float) -> float:
+    return math.log2(max(value, 0.0) + 1)

@@ -14,9 +14,9 @@ DRIFT_STATES: tuple[DriftState, ...] = ("learning", "normal", "drifted")
 class DriftStatus:
     """Whether a camera left its reference: ``text`` says it in one line.
 
-    ``reference`` names what it is compared with. ``findings`` are the records of the measures that left it, the farthest first,
-    ``positions`` where the last window of each measure lay in the reference, in standard deviations. ``episodes`` counts the drifts
-    so far, ``drifted_s`` is how long they lasted.
+    ``lines`` say it with one line for each measure that left it. ``reference`` names what it is compared with. ``findings`` are the
+    records of the measures that left it, the farthest first, ``positions`` where the last window of each measure lay in the reference,
+    in standard deviations. ``episodes`` counts the drifts so far, ``drifted_s`` is how long they lasted.
     """
 
     state: DriftState
@@ -26,7 +26,8 @@ class DriftStatus:
     positions: Mapping[str, float] = field(default_factory=dict)
     episodes: int = 0
     drifted_s: float = 0.0
+    lines: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return asdict(self) | {"findings": [dict(one) for one in self.findings]}
+        return asdict(self) | {"findings": [dict(one) for one in self.findings], "lines": list(self.lines)}

@@ -91,8 +91,10 @@ function text(element, value) {
 function showHealth() {
   const all = state.cameras.length, live = state.cameras.filter((camera) => camera.state === "live").length;
   const kind = { ok: "good", degraded: "warn", down: "bad" }[state.health];
-  text($("health"), !all ? "no cameras" : all === 1 ? state.cameras[0].state : `${live} of ${all} cameras live`);
-  $("health").className = kind;
+  const drifted = state.cameras.filter((camera) => camera.drift?.state === "drifted").length;
+  const told = !all ? "no cameras" : all === 1 ? state.cameras[0].state : `${live} of ${all} cameras live`;
+  text($("health"), told + (!drifted ? "" : all === 1 ? " · drift" : ` · ${drifted} with drift`));
+  $("health").className = drifted && kind === "good" ? "warn" : kind;
 }
 
 function showCameras() {
@@ -106,7 +108,7 @@ function showCameras() {
 
 function newCard(camera) {
   const root = $("camera").content.firstElementChild.cloneNode(true), find = (selector) => root.querySelector(selector);
-  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), summary: find(".summary"), counts: find(".counts"), rates: find(".rates"),
+  const card = { root, canvas: find("canvas"), cover: find(".cover"), badge: find(".badge"), summary: find(".summary"), counts: find(".counts"), drift: find(".drift"), rates: find(".rates"),
     pause: find(".pause"), large: find(".large"), points: [], number: 0, seen: true, gone: false, state: "" };
   text(find("h3"), camera.name || state.title || "camera");
   card.pause.addEventListener("click", () => change({ camera: camera.name, paused: card.pause.ariaPressed !== "true" }));
@@ -135,9 +137,20 @@ function showCamera(camera, card) {
   text(card.summary, stopped ? "" : camera.summary || "no objects");
   text(card.counts, camera.counts.join(" · "));
   card.summary.title = camera.summary;
+  showDrift(card.drift, camera.drift);
   const parts = [["", rate(camera.processed_fps), " frames/s"], ["age ", ms(camera.age_ms.p50), " ms"], ["p99 ", ms(camera.age_ms.p99), " ms"]];
   if (camera.ledger.dropped) parts.push(["dropped ", percent(camera.ledger.dropped, camera.ledger.captured), ""]);
   card.rates.replaceChildren(...parts.flatMap(([before, value, after], place) => [place ? " · " + before : before, bold(value), after]));
+}
+
+function showDrift(element, drift) { // null where the run does not watch for it
+  element.hidden = !drift;
+  if (!drift) return;
+  element.classList.toggle("warn", drift.state === "drifted");
+  const { lines } = drift, about = `compared with ${drift.reference}`;
+  const told = lines.length > 1 ? ["drift:", ...lines.slice(0, 4), ...(lines.length > 4 ? [`and ${lines.length - 4} more`] : [])] : [drift.text];
+  text(element, drift.state === "normal" ? `${drift.text}, ${about}` : told.join("\n"));
+  element.title = about;
 }
 
 function bold(value) {

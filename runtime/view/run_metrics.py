@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.runtime.pipeline.drift_status import DriftStatus
 from edgecnn.runtime.pipeline.ledger import FrameCounts
 from edgecnn.runtime.view.protocols import BAD_STATES, MonitoredCamera, MonitoredSink, ViewContext
 from edgecnn.tasks import for_prediction
@@ -182,7 +183,8 @@ class RunMetrics:
             "max_age_ms": camera.setup.max_age_ms,
             "size_px": None if latest is None else list(latest.frame.image.shape[1::-1]),
             "summary": "" if latest is None else _headline(latest.prediction, self.context.labels.get(name, ())),
-            "counts": [] if latest is None else [*(counts_text(overlay) for overlay in latest.overlays), *_drift(camera)],
+            "counts": [] if latest is None else [counts_text(overlay) for overlay in latest.overlays],
+            "drift": _drift(camera),
             "points": [point for point in track.points if point["tick"] > tick],
         }
 
@@ -269,10 +271,12 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _drift(camera: MonitoredCamera) -> list[str]:
-    """What is known of the drift of a camera, in one line; nothing where it is not watched."""
-    status = getattr(camera, "drift", None)
-    return [] if status is None else [status.text]
+def _drift(camera: MonitoredCamera) -> dict[str, Any] | None:
+    """What is known of the drift of a camera; None where it is not watched."""
+    status: DriftStatus | None = getattr(camera, "drift", None)
+    if status is None:
+        return None
+    return {"state": status.state, "text": status.text, "lines": list(status.lines), "reference": status.reference}
 
 
 def _source_name(camera: MonitoredCamera) -> str:

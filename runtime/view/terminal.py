@@ -90,7 +90,7 @@ def render(state: dict[str, Any], columns: int, lines: int, *, bars: str = _BARS
     table = table if len(table) < height else [*table[: max(height - 2, 1)], (f"and {len(table) - max(height - 2, 1)} more", "")]
     rows: list[tuple[str, str]] = [(_title(state), _BOLD), *table]
     # Blocks that do not fit are left out as a whole; the cameras come first.
-    for block in (_stage_rows(cameras), _sink_rows(state["sinks"])):
+    for block in (_drift_rows(cameras), _stage_rows(cameras), _sink_rows(state["sinks"])):
         if block and len(rows) + len(block) <= height:
             rows += block
     room = height - len(rows) - 1
@@ -171,6 +171,19 @@ def sparkline(values: Sequence[float | None], width: int, bars: str = _BARS) -> 
     highest = max((value for value in shown if value is not None), default=0.0) or 1.0
     places = [None if value is None else min(math.floor(value / highest * len(bars)), len(bars) - 1) for value in shown]
     return "".join(" " if place is None else bars[place] for place in places)
+
+
+def _drift_rows(cameras: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Format a line for each camera that drifts or is learnt; one line where all that are watched are normal."""
+    watched = [camera for camera in cameras if camera["drift"] is not None]
+    told = [camera for camera in watched if camera["drift"]["state"] != "normal"]
+    if not told:
+        return [("no drift", _DIM)] if watched else []
+    rows = []
+    for camera in told:
+        place = "" if len(cameras) == 1 else f"{camera['name']}: "
+        rows.append((_clean(f"{place}{camera['drift']['text']}"), _YELLOW if camera["drift"]["state"] == "drifted" else _DIM))
+    return rows
 
 
 def _stage_rows(cameras: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from edgecnn.videos.opencv_logging import silence_video_logs
@@ -143,3 +144,32 @@ def test_all_outputs_tell_the_same(tmp_path: Path, broker: int, hook: tuple[str,
         for counts in camera["outputs"].values():
             assert (counts["state"], counts["dropped"], counts["failed"]) == ("closed", 0, 0)
             assert counts["taken"] == counts["written"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("paho") is None, reason='needs pip install "edgecnn[live]"')
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_drift_reaches_the_broker_and_the_webhook(tmp_path: Path, broker: int, hook: tuple[str, list[Any]]) -> None:
+    """What happened, which measure, its value and what is usual, and since when."""
+    messages: list[tuple[str, Any]] = []
+    client = listen(broker, messages)
+    (tmp_path / "night").mkdir()
+    for index in range(80):
+        image = np.random.default_rng(index).integers(0, 20, (60, 80, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "night" / f"{index:04d}.png"), image)
+    peers = ["--mqtt", f"mqtt://127.0.0.1:{broker}/home", "--webhook", hook[0], "--webhook-on", "drift-started"]
+    command = [sys.executable, "-m", "edgecnn", "run", "cups", "--source", "door=night", "--drift", "--log", "text", *peers]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    client.disconnect()
+    client.loop_stop()
+    assert done.returncode == 0, done.stderr
+    assert "door: drift started: " in done.stderr
+    told = [json.loads(payload) for topic, payload in messages if topic == "home/door/events"]
+    assert told[0]["kind"] == "drift-started"
+    details = told[0]["details"]
+    assert details["text"].partition(" for ")[0] in done.stderr
+    (farthest, *_) = details["measures"]
+    assert farthest["measure"] in details["text"]
+    assert not farthest["usual_low"] <= farthest["value"] <= farthest["usual_high"]
+    assert 0 <= farthest["since_s"] <= 60
+    (posted,) = hook[1]
+    assert (posted["kind"], posted["camera"], posted["details"]) == ("drift-started", "door", details)

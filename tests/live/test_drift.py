@@ -15,6 +15,7 @@ import pytest
 from edgecnn.errors import InputError
 from edgecnn.live import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig, run
 from edgecnn.live.parsers import DriftReference
+from edgecnn.scene import Scene, SceneOptions
 from edgecnn.shipped import artifact
 
 
@@ -49,8 +50,10 @@ def test_what_a_camera_is_compared_with() -> None:
 
 
 def test_a_model_without_a_profile_is_refused() -> None:
-    with pytest.raises(InputError, match=r"--drift: cups.onnx has no reference profile; make one with edgecnn drift-profile"):
-        run(config("scene:cups?size=64x64&count=2", "cups"), out=io.StringIO(), err=io.StringIO())
+    with pytest.raises(
+        InputError, match=r"--drift: cups-denoise.onnx has no reference profile; make one with edgecnn drift-profile"
+    ):
+        run(config("scene:cups?size=64x64&count=2", "cups-denoise"), out=io.StringIO(), err=io.StringIO())
 
 
 def test_a_model_of_signals_is_refused(tmp_path: Path) -> None:
@@ -58,6 +61,24 @@ def test_a_model_of_signals_is_refused(tmp_path: Path) -> None:
     source.write_text("x\n" + "0\n" * 4000)
     with pytest.raises(InputError, match="--drift compares images, but the model bearing takes signals"):
         run(config(str(source), "bearing"), out=io.StringIO(), err=io.StringIO())
+
+
+def test_the_shipped_detector_knows_its_scene_and_that_it_got_dark(tmp_path: Path) -> None:
+    """Its profile is in the file: nothing has to be learnt."""
+    scene = Scene(SceneOptions(seed=77, size=(160, 120), fps=1, cut=1))
+    for name, gain in {"day": 1.0, "night": 1 / 16}.items():
+        (tmp_path / name).mkdir()
+        for index in range(60):
+            image, _ = scene.render(index)
+            cv2.imwrite(str(tmp_path / name / f"{index:04d}.png"), (image * gain).astype(np.uint8))
+    day, night = (
+        run(config(str(tmp_path / name), "cups"), out=io.StringIO(), err=io.StringIO())["door"].to_json()["drift"]
+        for name in ("day", "night")
+    )
+    assert (day["state"], day["episodes"]) == ("normal", 0)
+    assert night["state"] == "drifted"
+    assert "usual: " in night["lines"][0]
+    assert "brightness" in [one["measure"] for one in night["findings"]]
 
 
 def test_frames_need_the_comparison() -> None:

@@ -54,6 +54,19 @@ def test_another_view_has_another_thumbnail_and_layout() -> None:
     assert np.abs(usual.layout - turned.layout).max() > 0.3
 
 
+def test_a_camera_on_its_side_has_other_edges() -> None:
+    x, y = np.meshgrid(np.arange(320), np.arange(240))
+    found = {}
+    for name, ramp in {"bars": x, "shelves": y, "to the right": x + y, "to the left": x - y}.items():
+        gray = ((ramp // 20 % 2) * 180 + 30).astype(np.uint8)
+        values = measure_image(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR).astype(np.uint8)).values
+        found[name] = values["upright"], values["leaning"]
+    assert found["bars"][0] > 0.8
+    assert found["shelves"][0] < -0.8
+    assert found["to the right"][1] > 0.6
+    assert found["to the left"][1] < -0.6
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 900, 3), (900, 3, 3)])
 def test_odd_shapes_are_measured(shape: tuple[int, ...]) -> None:
     found = measure_image(np.full(shape, 7, np.uint8))

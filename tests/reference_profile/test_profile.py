@@ -110,3 +110,13 @@ def test_rare_classes_and_strange_embeddings_are_far() -> None:
 def test_places_are_spread_evenly() -> None:
     assert list(evenly(5, 10)) == [0, 1, 2, 3, 4]
     assert list(evenly(101, 3)) == [0, 50, 100]
+
+
+def test_a_dark_picture_is_far_from_a_reference_that_reaches_down_to_dusk() -> None:
+    """Grey levels end at 0, so the distance is that in stops: from 17 to 5 is nearly two."""
+    values = np.linspace(17, 200, 500).tolist()
+    dark, other = MeasureRange.of("brightness", values), MeasureRange.of("boxes", values)
+    assert dark.position(5) < -4
+    assert -3.5 < other.position(5) < -3
+    assert dark.position(17) > -3.2
+    assert dark.position(100) == pytest.approx(other.position(100))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +10,20 @@ from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.data import open_dataset
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import EdgeCnnError, InputError
-from edgecnn.files import check_writable
+from edgecnn.files import check_writable, write_file
+from edgecnn.integrity import checkpoint_header
 from edgecnn.integrity.rewrite import write_with_card
 from edgecnn.integrity.sections import has_sections
 from edgecnn.reference_profile.collect import LEAST_IMAGES, MOST_IMAGES, ProfileCollector, evenly
 from edgecnn.reference_profile.profile import PROFILE_KEY, ReferenceProfile
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.scene.options import PREFIX
 from edgecnn.shipped import FOLDER
 from edgecnn.thresholds import SHOWN_SCORE
 
-DATA = "data"  # the source of such a profile
+DATA, TRAINING, CALIBRATION = "data", "training", "calibration"
+_NOTES = (TRAINING, CALIBRATION)  # of a card, which may hold a profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +38,52 @@ class AddedProfile:
 
 def add_profile(
     file: Path,
-    data: str,
+    data: Sequence[str],
     out: Path | None = None,
     *,
     split_name: str | None = None,
     limit: int = MOST_IMAGES,
+    source: str = DATA,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> AddedProfile:
-    """Run ``file`` on up to ``limit`` images of ``data``, evenly spread, and write their profile into its card, at ``out`` or in place.
+    """Run ``file`` on up to ``limit`` images of the datasets ``data``, evenly spread, and write their profile into its card.
+
+    It is written to ``out``, or in place. ``source`` says what the images are to the model: "training" where it was trained on them.
 
     ``progress`` gets the images done and their number. Raises ``InputError`` for a file without a card, of the installed package
     without ``out``, or for signals and tensors, and for data with too few images; nothing is written then.
     """
     target = out or file
     _check_target(file, target)
-    dataset = open_dataset(data, split=split_name, limit=limit if data.startswith("scene:") else None)
+    datasets = [_opened(one, split_name, limit) for one in data]
     with Predictor(file, options=CardOptions(score_threshold=SHOWN_SCORE)) as predictor:
         card = _own_card(predictor, file)
-        profile, unread = _measured(predictor, dataset, data, limit, progress)
-    card = card.replace(calibration={**card.calibration, PROFILE_KEY: profile.to_record()})
-    card = card.replace(training={key: value for key, value in card.training.items() if key != PROFILE_KEY})
-    return AddedProfile(target, profile, unread, write_with_card(file, target, card))
+        profile, unread = _measured(predictor, datasets, limit, source, progress)
+    return AddedProfile(target, profile, unread, _write(file, target, _with_profile(card, profile)))
+
+
+def _opened(data: str, split_name: str | None, limit: int) -> Dataset:
+    """A dataset; a scene that never ends has ``limit`` images."""
+    endless = data.startswith(PREFIX) and "count=" not in data
+    return open_dataset(data, split=split_name, limit=limit if endless else None)
+
+
+def _with_profile(card: ModelCard, profile: ReferenceProfile) -> ModelCard:
+    """The card with this profile as its only one."""
+    notes = {name: {key: value for key, value in getattr(card, name).items() if key != PROFILE_KEY} for name in _NOTES}
+    notes[TRAINING if profile.source == TRAINING else CALIBRATION][PROFILE_KEY] = profile.to_record()
+    return card.replace(**notes)
+
+
+def _is_checkpoint(file: Path) -> bool:
+    return file.suffix.lower() == checkpoint_header.SUFFIX
 
 
 def _check_target(file: Path, target: Path) -> None:
-    if not has_sections(file):
-        raise InputError(f"{file.name} can't hold a profile", "name an .onnx, .xml, .tflite or .pte file with a card")
+    if not has_sections(file) and not _is_checkpoint(file):
+        raise InputError(
+            f"{file.name} can't hold a profile", "name an .onnx, .xml, .tflite, .pte or .safetensors file with a card"
+        )
     if target.suffix.lower() != file.suffix.lower():
         raise InputError(f"--out: {target} has another suffix than {file.name}", f"give a name that ends in {file.suffix}")
     if target == file and file.parent == FOLDER:
@@ -70,7 +93,8 @@ def _check_target(file: Path, target: Path) -> None:
 
 def _own_card(predictor: Predictor, file: Path) -> ModelCard:
     """The card in the file itself: that of the predictor has the thresholds of the caller."""
-    text = predictor.backend.metadata.get(CARD_KEY)
+    stored = checkpoint_header.texts(checkpoint_header.read_header(file)) if _is_checkpoint(file) else predictor.backend.metadata
+    text = stored.get(CARD_KEY)
     if text is None:
         raise InputError(f"{file.name} has no card, which holds the profile", "write one with edgecnn wrap")
     card = ModelCard.from_json(text, str(file))
@@ -81,20 +105,31 @@ def _own_card(predictor: Predictor, file: Path) -> ModelCard:
 
 
 def _measured(
-    predictor: Predictor, dataset: Dataset, name: str, limit: int, progress: Callable[[int, int], None]
+    predictor: Predictor, datasets: Sequence[Dataset], limit: int, source: str, progress: Callable[[int, int], None]
 ) -> tuple[ReferenceProfile, int]:
     found, unread = ProfileCollector(), 0
-    places = evenly(len(dataset), limit)
+    samples = [(dataset, place) for dataset in datasets for place in range(len(dataset))]
+    places = evenly(len(samples), limit)
     for done, place in enumerate(places, 1):
         try:
-            image = dataset.samples[place].read()
+            dataset, number = samples[place]
+            image = dataset.samples[number].read()
         except EdgeCnnError:
             unread += 1
         else:
             found.add(image, predictor(image))
         progress(done, len(places))
+    names = ", ".join(dict.fromkeys(dataset.name for dataset in datasets))
     if len(found) < LEAST_IMAGES:
         raise InputError(
-            f"--data: {name} has {len(found)} images that can be read, fewer than {LEAST_IMAGES}", "name a larger set"
+            f"--data: {names} has {len(found)} images that can be read, fewer than {LEAST_IMAGES}", "name a larger set"
         )
-    return found.profile(DATA, dataset.name), unread
+    return found.profile(source, names), unread
+
+
+def _write(file: Path, target: Path, card: ModelCard) -> bool:
+    """Write the file with another card; whether it had a signature, which is lost."""
+    if _is_checkpoint(file):
+        write_file(target, checkpoint_header.with_text(file, CARD_KEY, card.to_json()))
+        return False
+    return write_with_card(file, target, card)

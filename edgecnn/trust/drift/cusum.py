@@ -59,3 +59,13 @@ def largest_sums(values: Array, allowed: Array, most_step: float) -> Array:
         down = np.maximum(down + np.minimum(-value - allowed, most_step), 0)
         most = np.maximum(most, np.maximum(up, down))
     return np.asarray(most)
+
+
+def largest_held(values: Array, length: int) -> Array:
+    """The farthest from 0 that ``length`` values in a row of each sequence (M, S, N) stay together, on either side."""
+    steps = values.shape[-1] - length + 1
+    low = high = values[..., :steps]
+    for shift in range(1, length):
+        low = np.minimum(low, values[..., shift : shift + steps])
+        high = np.maximum(high, values[..., shift : shift + steps])
+    return np.asarray(np.maximum(low, -high).max(-1))

@@ -15,6 +15,8 @@ _TITLES = {
     "labels": "labels per frame",
     "box size": "box size (root of the share of the frame)",
     "classes": "rarity of the classes in bits",
+    "upright": "upright minus level edges",
+    "leaning": "edges leaning right minus left",
     "layout": "layout of the picture (1 is usual)",
     "embedding": "distance of the embedding",
 }
@@ -51,9 +53,11 @@ class DriftFinding:
             return f"the camera shows another view {lasted}: it was moved, or something covers it"
         title = _TITLES.get(self.measure, self.measure)
         if self.against == "past":
-            return f"{title} {number(self.value)} {lasted}, {number(self.low)} to {number(self.high)} on this camera before"
+            return (
+                f"{title} {number(self.value)} {lasted}, usual: {number(self.low)} to {number(self.high)} on this camera before"
+            )
         where = _SOURCES.get(self.source, f"in {self.source}")
-        return f"{title} {number(self.value)} {lasted}, {number(self.low)} to {number(self.high)} {where}"
+        return f"{title} {number(self.value)} {lasted}, usual: {number(self.low)} to {number(self.high)} {where}"
 
     def record(self, now: float) -> dict[str, Any]:
         """Plain values for events and statistics."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,15 +13,20 @@ import numpy as np
 from edgecnn.errors import InputError
 from edgecnn.files import write_error, write_file
 from edgecnn.frame_choice import FrameChoice, KeptFrame
+from edgecnn.images.header import UnreadableImage
+from edgecnn.images.reader import decode_image
 from edgecnn.images.writer import encode_image
 from edgecnn.json_text import dump_json
+from edgecnn.reference_profile.image_measures import measure_image
 from edgecnn.runtime.sinks.wall_clock import file_stamp
 from edgecnn.tasks import for_prediction
+from edgecnn.trust.drift.frame_place import ALIKE, place_of
 from edgecnn.trust.drift.step import DriftEvidence
 from edgecnn.types import Result
 
 ANNOTATIONS = "annotations.json"
 _QUALITY = (1, 95)  # cv2.IMWRITE_JPEG_QUALITY
+Record = dict[str, Any]
 
 
 class EvidenceSource(Protocol):
@@ -34,9 +40,9 @@ class EvidenceSource(Protocol):
 class DriftFramesSink:
     """Writes frames of a drift as .jpg into ``folder``, with ``annotations.json``: a COCO dataset of boxes, each with its score.
 
-    At most ``most`` images of ``most_bytes`` in all; one that looks like another takes its place (``FrameChoice``). Each image says
-    in "drift" what was found, and in "said" what a model without boxes said. Raises ``InputError`` where the folder can't be written,
-    or holds an annotations.json of another program.
+    At most ``most`` images of ``most_bytes`` in all; one that looks like another takes its place (``FrameChoice``), also of those that an
+    earlier run kept. Each image says in "drift" what was found, in "positions" where it lies in the reference, and in "said" what a
+    model without boxes said. Raises ``InputError`` where the folder can't be written, or holds an annotations.json of another program.
     """
 
     def __init__(self, folder: Path, source: EvidenceSource, labels: Sequence[str], *, most: int, most_bytes: int) -> None:
@@ -46,8 +52,8 @@ class DriftFramesSink:
         except OSError as error:
             raise write_error(folder, error) from error
         self._images, self._boxes = self._earlier()
-        known = [KeptFrame(name, 0.0, np.empty(0, np.float32), _size(folder / name)) for name in self._images]
-        self._choice = FrameChoice(most, most_bytes, known)
+        known = [_earlier_frame(folder / name, image) for name, image in self._images.items()]
+        self._choice = FrameChoice(most, most_bytes, known, alike=ALIKE)
 
     def write(self, result: Result) -> None:
         """Keep the frame of a result, if it is worth it."""
@@ -55,40 +61,52 @@ class DriftFramesSink:
         if evidence is None or not self._choice.wants(evidence.at, evidence.place):
             return
         content = encode_image(result.frame.image, ".jpg", _QUALITY)
-        name = f"{file_stamp(result.frame.captured_at)}_{result.frame.index}.jpg"
+        farthest = evidence.findings[0].measure.replace(" ", "-")
+        name = f"{file_stamp(result.frame.captured_at)}_{result.frame.index}_{farthest}.jpg"
+        frame = KeptFrame(name, evidence.at, evidence.place, len(content))
+        gone = self._choice.room_for(frame)
+        images = {other: image for other, image in self._images.items() if other not in gone}
+        boxes = {other: found for other, found in self._boxes.items() if other not in gone}
+        images[name], boxes[name] = self._image(name, result, evidence), self._annotations(result)
         write_file(self.folder / name, content)
-        self._images[name] = self._image(name, result, evidence)
-        self._boxes[name] = self._annotations(result)
-        gone = self._choice.add(KeptFrame(name, evidence.at, evidence.place, len(content)))
-        for other in gone:
-            del self._images[other]
-            self._boxes.pop(other, None)
-        # the document first: it never names an image that is not there
-        self._write_document()
+        try:
+            # the document before others are deleted: it never names an image that is not there
+            self._write_document(images, boxes)
+        except InputError:  # a full disk: all stays as it was
+            (self.folder / name).unlink(missing_ok=True)
+            raise
+        self._images, self._boxes = images, boxes
+        self._choice.add(frame)
         for other in gone:
             (self.folder / other).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing: each file is complete when it is written."""
 
-    def _image(self, name: str, result: Result, evidence: DriftEvidence) -> dict[str, Any]:
+    def _image(self, name: str, result: Result, evidence: DriftEvidence) -> Record:
         height, width = result.frame.image.shape[:2]
-        found: dict[str, Any] = {"file_name": name, "width": width, "height": height, "camera": result.camera}
-        found |= {"frame": result.frame.index, "drift": [one.record(evidence.at) for one in evidence.findings]}
+        found: Record = {
+            "file_name": name,
+            "width": width,
+            "height": height,
+            "camera": result.camera,
+            "frame": result.frame.index,
+        }
+        found |= {"drift": [one.record(evidence.at) for one in evidence.findings], "positions": evidence.positions}
         if for_prediction(result.prediction).has_boxes:
             return found
         return found | {"said": for_prediction(result.prediction).record(result.prediction, self._labels)}
 
-    def _annotations(self, result: Result) -> list[dict[str, Any]]:
+    def _annotations(self, result: Result) -> list[Record]:
         task = for_prediction(result.prediction)
         rows = task.record(result.prediction, self._labels)["detections"] if task.has_boxes else []
         return [_annotation(row["xyxy"], row["score"], row["class_id"]) for row in rows]
 
-    def _write_document(self) -> None:
+    def _write_document(self, known: Mapping[str, Record], boxes: Mapping[str, Sequence[Record]]) -> None:
         images, annotations = [], []
-        for number, (name, image) in enumerate(self._images.items(), 1):
+        for number, (name, image) in enumerate(known.items(), 1):
             images.append({"id": number, **image})
-            annotations += [{**box, "image_id": number} for box in self._boxes.get(name, ())]
+            annotations += [{**box, "image_id": number} for box in boxes.get(name, ())]
         document = {
             "info": {"description": "frames of a drift kept by edgecnn run; the boxes are what the model said, not the truth"},
             "images": images,
@@ -97,8 +115,8 @@ class DriftFramesSink:
         }
         write_file(self.folder / ANNOTATIONS, dump_json(document, indent=1))
 
-    def _earlier(self) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
-        """Images and their boxes that an earlier run kept here."""
+    def _earlier(self) -> tuple[dict[str, Record], dict[str, list[Record]]]:
+        """Images and their boxes that an earlier run kept here; without those that were taken away since."""
         path = self.folder / ANNOTATIONS
         if not path.exists():
             return {}, {}
@@ -110,15 +128,16 @@ class DriftFramesSink:
             images = {
                 image["file_name"]: {key: value for key, value in image.items() if key != "id"} for image in document["images"]
             }
-            boxes: dict[str, list[dict[str, Any]]] = {name: [] for name in images}
+            boxes: dict[str, list[Record]] = {name: [] for name in images}
             for row in document["annotations"]:
                 boxes[names[row["image_id"]]].append({key: value for key, value in row.items() if key not in ("id", "image_id")})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"--drift-frames: {path} is not one of edgecnn run", "name another folder") from error
-        return images, boxes
+        there = [name for name in images if (self.folder / name).is_file()]
+        return {name: images[name] for name in there}, {name: boxes[name] for name in there}
 
 
-def _annotation(box: Sequence[float], score: float, class_id: int) -> dict[str, Any]:
+def _annotation(box: Sequence[float], score: float, class_id: int) -> Record:
     left, top, right, bottom = box
     bbox = [round(edge, 2) for edge in (left, top, right - left, bottom - top)]
     return {
@@ -130,8 +149,12 @@ def _annotation(box: Sequence[float], score: float, class_id: int) -> dict[str, 
     }
 
 
-def _size(path: Path) -> int:
+def _earlier_frame(path: Path, record: Record) -> KeptFrame:
+    """A frame of an earlier run, compared by its picture and what the record says of it."""
+    size = path.stat().st_size if path.exists() else 0
     try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        measured = measure_image(decode_image(path.read_bytes()))
+        place = place_of(measured.thumbnail, measured.values["contrast"], record["positions"])
+    except (OSError, UnreadableImage, KeyError, TypeError, ValueError):
+        place = np.empty(0, np.float32)
+    return KeptFrame(path.name, -math.inf, place, size)

@@ -16,21 +16,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from edgecnn.reference_profile.measure_range import MeasureRange
-from edgecnn.reference_profile.profile import ReferenceProfile
+from edgecnn.reference_profile.profile import Description, ReferenceProfile
 from edgecnn.trust.drift.cusum import Cusum
 from edgecnn.trust.drift.findings import VIEW, DriftFinding
-from edgecnn.trust.drift.own_past import MOST_STEP, OwnPast, Usual
+from edgecnn.trust.drift.own_past import HELD_WINDOWS, MOST_STEP, OwnPast, Usual
 from edgecnn.trust.drift.view import UsualView
 from edgecnn.trust.drift.windows import Window
 
 _FALSE_CAMERAS = 0.02  # share of unchanged cameras that may lie outside, over all measures
 _OUTSIDE_STEP, _OUTSIDE_LIMIT = 1.5, 5.0  # of the sum: at least four windows
 _INSIDE_MARGIN = 0.6  # below what is allowed, before a measure is inside again
-_EDGE = 2.0  # position from which a change within the reference counts
+_EDGE = 2.0  # deviations that a camera may differ from others of the reference, before a change counts
 _LEAST_CHANGE = 1.0  # in positions
 _LEAST_VIEW, _VIEW_CHANGE = 2.8, 2.0  # a view that fits less well on average is not that of a fixed camera
 _CALM_WINDOWS = 6
@@ -45,6 +45,7 @@ class _Tracked:
     outside: Cusum = field(default_factory=lambda: Cusum(_OUTSIDE_STEP))
     past: Cusum = field(default_factory=lambda: Cusum(MOST_STEP))
     recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LEVEL_WINDOWS))  # positions, values
+    deviations: deque[float] = field(default_factory=lambda: deque(maxlen=HELD_WINDOWS))
     finding: DriftFinding | None = None
     home: float = 0.0
     level: float = 0.0
@@ -53,6 +54,12 @@ class _Tracked:
     def mean(self) -> tuple[float, float]:
         positions, values = zip(*self.recent, strict=True)
         return sum(positions) / len(positions), sum(values) / len(values)
+
+    def left(self, usual: Usual) -> bool:
+        """Whether the windows are farther from the camera's past than chance makes them, in their sum or several in a row."""
+        last = self.deviations
+        held = max(min(last), -max(last)) if len(last) == HELD_WINDOWS else 0.0
+        return self.past.largest >= usual.limit or held >= usual.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,16 @@ class DriftMonitor:
         """The measures that are out of what is usual."""
         found = [one.finding for one in self._tracked.values() if one.finding is not None]
         return tuple(sorted(found, key=lambda one: -abs(one.deviations)))
+
+    def shows(self, frame: Description) -> bool:
+        """Whether a single frame shows something of what is found: when a drift ends, frames are normal before it is known."""
+        known = {
+            name: measure.position(frame.values[name]) for name, measure in self.profile.ranges.items() if name in frame.values
+        }
+        view = self._view.position(frame.thumbnail)
+        positions = known if view is None else {**known, VIEW: view}
+        found = [(one, positions[name]) for name, one in self._tracked.items() if one.finding is not None and name in positions]
+        return not found or any(not self._is_inside(one, position) for one, position in found)
 
     def add(self, window: Window) -> DriftVerdict:
         """Judge a window."""
@@ -109,7 +126,9 @@ class DriftMonitor:
         if name != VIEW:
             tracked.outside.add(position, self.allowed, window.began)
         if usual is not None:
-            tracked.past.add((position - usual.mean) / usual.deviation, usual.allowed, window.began)
+            deviation = (position - usual.mean) / usual.deviation
+            tracked.past.add(deviation, usual.allowed, window.began)
+            tracked.deviations.append(deviation)
         tracked.finding = self._found(name, tracked, usual)
         tracked.calm = 0
         return tracked.finding
@@ -120,7 +139,7 @@ class DriftMonitor:
             low, high = self.profile.ranges[name].usual
             since = tracked.outside.since
             return DriftFinding(name, "reference", since, value, low, high, level, self.profile.source)
-        if usual is None or tracked.past.largest < usual.limit or not _is_change(name, level, usual):
+        if usual is None or not tracked.left(usual) or not _is_change(name, level, usual):
             return None
         tracked.home, tracked.level = usual.mean, level
         low, high = self._usual_values(name, usual)
@@ -135,13 +154,17 @@ class DriftMonitor:
         return value_at(measure, usual.mean - 2 * usual.deviation), value_at(measure, usual.mean + 2 * usual.deviation)
 
     def _follow(self, tracked: _Tracked, position: float) -> None:
-        """Whether a measure that left is back."""
+        """Whether a measure that left is back; its finding tells the value of now."""
         assert tracked.finding is not None
-        if tracked.finding.against == "reference":
-            inside = abs(position) < self.allowed - _INSIDE_MARGIN
-        else:
-            inside = abs(position - tracked.home) < abs(tracked.level - tracked.home) / 2
-        self._count_calm(tracked, calm=inside, needed=_CALM_WINDOWS)
+        _, value = tracked.mean()
+        tracked.finding = replace(tracked.finding, value=value)
+        self._count_calm(tracked, calm=self._is_inside(tracked, position), needed=_CALM_WINDOWS)
+
+    def _is_inside(self, tracked: _Tracked, position: float) -> bool:
+        """Whether a position of a measure that left is one of those before."""
+        if tracked.finding is not None and tracked.finding.against == "reference":
+            return abs(position) < self.allowed - _INSIDE_MARGIN
+        return abs(position - tracked.home) < abs(tracked.level - tracked.home) / 2
 
     def _count_calm(self, tracked: _Tracked, *, calm: bool, needed: int) -> None:
         tracked.calm = tracked.calm + 1 if calm else 0
@@ -149,6 +172,7 @@ class DriftMonitor:
             tracked.finding = None
             tracked.outside.reset()
             tracked.past.reset()
+            tracked.deviations.clear()
 
 
 def allowed_position(measures: int, independent: float) -> float:
@@ -158,10 +182,15 @@ def allowed_position(measures: int, independent: float) -> float:
 
 
 def _is_change(name: str, level: float, usual: Usual) -> bool:
-    """Whether a measure is at the edge of the reference now, and was not before."""
+    """Whether a measure is at the edge of where the reference has cameras, and was not before.
+
+    The images of a reference (of variance 1) differ between cameras and within each. Where a minute of this one varies like the whole
+    reference, because it sees another place every few seconds, little is left between such cameras: their means are alike.
+    """
     if name == VIEW:
         return usual.mean >= _LEAST_VIEW and usual.mean - level >= _VIEW_CHANGE
-    return abs(level) >= _EDGE and abs(level) > abs(usual.mean) and abs(level - usual.mean) >= _LEAST_CHANGE
+    edge = _EDGE * math.sqrt(max(1 - usual.within, 0.0))
+    return abs(level) >= edge and abs(level) > abs(usual.mean) and abs(level - usual.mean) >= _LEAST_CHANGE
 
 
 def value_at(measure: MeasureRange, position: float) -> float:

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from edgecnn.reference_profile.profile import Description, ReferenceProfile
 from edgecnn.runtime.pipeline.drift_status import DriftStatus
 from edgecnn.runtime.steps.clock import Clock, captured
 from edgecnn.trust.drift.findings import DriftFinding
+from edgecnn.trust.drift.frame_place import place_of
+from edgecnn.trust.drift.monitor import DriftMonitor
 from edgecnn.trust.drift.watch import DriftWatch, Observed
 from edgecnn.types import Event, Float32, Result
 
 CHANGED_EVERY_S = 60.0  # further measures of a drift become an event at most once in this time
 _MOST_EVIDENCE = 64  # frames that wait for the output that may keep them
-_FARTHEST = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriftEvidence:
-    """A frame that was measured during a drift: ``at`` seconds of the stream, what was found then, and ``place`` among such frames.
+    """A frame that was measured during a drift: ``at`` seconds of the stream, what was found then, ``positions`` by measure.
 
-    Frames whose ``place`` (D,) is near look alike and are as unusual in the same measures.
+    ``place`` (D,) is where it lies among such frames, see ``place_of``.
     """
 
     at: float
     findings: tuple[DriftFinding, ...]
+    positions: Mapping[str, float]
     place: Float32
 
 
@@ -52,7 +52,7 @@ class DriftStep:
         self.watch, self.reference, self._clock, self._learnt = watch, reference, clock, learnt
         self.keeps_evidence = False
         self._evidence: OrderedDict[int, DriftEvidence] = OrderedDict()
-        self._waiting: tuple[DriftFinding, ...] = ()
+        self._waiting = set[str]()
         self._began, self._told_at, self._now = 0.0, 0.0, 0.0
         self._names: list[str] = []
         self._episodes, self._drifted_s = 0, 0.0
@@ -68,8 +68,9 @@ class DriftStep:
             return result
         events = self._events(at, observed, result)
         self._now = at
-        if self.keeps_evidence and self.watch.findings and observed.description is not None:
-            self._evidence[result.frame.index] = self._made_evidence(at, observed.description)
+        frame, monitor = observed.description, self.watch.monitor
+        if self.keeps_evidence and self.watch.findings and frame is not None and monitor is not None and monitor.shows(frame):
+            self._evidence[result.frame.index] = self._made_evidence(at, frame, monitor)
             while len(self._evidence) > _MOST_EVIDENCE:
                 self._evidence.popitem(last=False)
         self._status = self._made()
@@ -94,17 +95,17 @@ class DriftStep:
             found.append(("drift-started", self._details(new, at)))
             self._told_at = at
         elif new:
-            self._waiting = (*self._waiting, *new)
+            self._waiting |= {one.measure for one in new}
         self._names += [one.measure for one in new if one.measure not in self._names]
         if self._waiting and at - self._told_at >= CHANGED_EVERY_S and self.watch.findings:
-            still = tuple(one for one in self._waiting if one in self.watch.findings)
+            still = tuple(one for one in self.watch.findings if one.measure in self._waiting)
             found += [("drift-changed", self._details(still, at))] if still else []
-            self._waiting, self._told_at = (), at
+            self._waiting, self._told_at = set(), at
         if observed.verdict.over:
             self._drifted_s += at - self._began
             text = f"back to normal after {at - self._began:.0f} s: {', '.join(self._names)}"
             found.append(("drift-ended", {"text": text, "lasted_s": round(at - self._began, 1), "measures": self._names}))
-            self._names, self._waiting = [], ()
+            self._names, self._waiting = [], set()
         frame = result.frame
         return [Event(kind, frame.captured_at, result.camera, {**details, "frame": frame.index}) for kind, details in found]
 
@@ -114,7 +115,7 @@ class DriftStep:
     def _made(self) -> DriftStatus:
         monitor, findings = self.watch.monitor, self.watch.findings
         if monitor is None:
-            return DriftStatus("learning", f"drift: learning, {self.watch.learnt_share:.0%} done", self.reference)
+            return DriftStatus("learning", f"drift: learning what is usual, {self.watch.learnt_share:.0%} done", self.reference)
         return DriftStatus(
             "drifted" if findings else "normal",
             f"drift: {_lines(findings, self._now)}" if findings else "no drift",
@@ -123,14 +124,16 @@ class DriftStep:
             {name: round(position, 3) for name, position in monitor.positions.items()},
             self._episodes,
             round(self._drifted_s + (self._now - self._began if findings else 0.0), 1),
+            tuple(one.text(self._now) for one in findings),
         )
 
-    def _made_evidence(self, at: float, frame: Description) -> DriftEvidence:
-        assert self.watch.monitor is not None
-        ranges = self.watch.monitor.profile.ranges
-        positions = [measure.position(frame.values[name]) if name in frame.values else 0.0 for name, measure in ranges.items()]
-        place = np.concatenate([frame.thumbnail, np.asarray(positions, np.float32) / np.float32(2 * _FARTHEST)])
-        return DriftEvidence(at, self.watch.findings, place.astype(np.float32))
+    def _made_evidence(self, at: float, frame: Description, monitor: DriftMonitor) -> DriftEvidence:
+        ranges = monitor.profile.ranges
+        positions = {
+            name: measure.position(frame.values[name]) if name in frame.values else 0.0 for name, measure in ranges.items()
+        }
+        positions = {name: round(position, 2) for name, position in positions.items()}
+        return DriftEvidence(at, self.watch.findings, positions, place_of(frame.thumbnail, frame.values["contrast"], positions))
 
 
 def _lines(findings: tuple[DriftFinding, ...], at: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import time
@@ -22,6 +23,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from edgecnn.runtime.pipeline.drift_status import DriftStatus
 from edgecnn.runtime.view.auth import Access
 from edgecnn.types import Event
 from tests.runtime.view.harness import FakeSink, MovingSource, SilentSource, Watching, watching
@@ -114,6 +116,22 @@ def test_the_video_moves_numbers_change_and_nothing_comes_from_elsewhere(browser
         addresses = requested(browser, run.view.url)
         assert len(addresses) > 5
         assert [address for address in addresses if not address.startswith(run.view.url)] == []
+
+
+def test_a_drift_is_told_with_its_measures(browser: Any) -> None:
+    told = [DriftStatus("normal", "no drift", "300 images of training (set)")]
+    with watching(cameras={"door": MovingSource()}) as run:
+        camera = run.multi_camera.cameras["door"]
+        camera.setup = dataclasses.replace(camera.setup, drift=lambda: told[0])
+        browser.get(run.view.url)
+        until(lambda: text(browser, "article .drift") == "no drift, compared with 300 images of training (set)")
+        assert text(browser, "#health") == "live"
+        lines = ("brightness 9 for 20 s, usual: 46 to 198 in training", "contrast 2 for 20 s, usual: 20 to 61 in training")
+        told[0] = DriftStatus("drifted", "drift: brightness 9", "300 images of training (set)", lines=lines)
+        until(lambda: text(browser, "article .drift").splitlines() == ["drift:", *lines])
+        assert text(browser, "#health") == "live · drift"
+        assert browser.find_elements(By.CSS_SELECTOR, "article .drift.warn")
+        assert problems(browser) == []
 
 
 def test_the_controls_work_by_mouse_and_by_keyboard(browser: Any) -> None:

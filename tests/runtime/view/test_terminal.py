@@ -66,6 +66,28 @@ def test_it_fits_every_size(state: Any, columns: int, lines: int) -> None:
     assert max(map(len, drawn)) < columns
 
 
+DRIFTED = {
+    "state": "drifted",
+    "text": "drift: brightness 9.01 for 20 s, usual: 46.2 to 198 in training; also contrast",
+    "lines": ["brightness 9.01 for 20 s, usual: 46.2 to 198 in training", "contrast 2 for 20 s, usual: 20 to 61 in training"],
+    "reference": "300 images of training (set)",
+}
+
+
+def test_a_drift_has_a_line_of_its_own(state: Any) -> None:
+    door, yard = state["cameras"]
+    both = state | {"cameras": [door | {"drift": DRIFTED}, yard]}
+    (line,) = [line for line in render(both, 60, 12) if "drift: " in line]
+    assert line.startswith("\x1b[33mfront door: drift: brightness 9.01 for 20 s, usual")
+    (line,) = [
+        line for line in render(state | {"cameras": [door | {"drift": DRIFTED}]}, 100, 12, colored=False) if "drift" in line
+    ]
+    assert line == DRIFTED["text"]
+    normal = state | {"cameras": [door | {"drift": DRIFTED | {"state": "normal", "text": "no drift", "lines": []}}, yard]}
+    assert "no drift" in render(normal, 60, 12, colored=False)
+    assert not any("drift" in line for line in render(state, 60, 12))
+
+
 def test_many_cameras_are_cut_to_what_fits(state: Any) -> None:
     many = state | {"cameras": [state["cameras"][0] | {"name": f"camera {number}"} for number in range(30)]}
     drawn = render(many, 80, 12, colored=False)

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from edgecnn.cli import main
 from edgecnn.integrity.digest import check_digests
-from edgecnn.reference_profile.profile import profile_of
+from edgecnn.reference_profile.profile import PROFILE_KEY, profile_of
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.model.selftest import selftest
-from edgecnn.shipped import artifact
+from edgecnn.shipped import artifact, checkpoint
 from edgecnn.trust.drift.learnt_file import learnt_path, read_learnt, write_learnt
 
 DATA = "scene:cups?size=160x120&fps=1&cut=1&seed=3"
@@ -48,6 +48,23 @@ def test_a_file_gets_a_profile_and_stays_whole(tmp_path: Path) -> None:
         assert kept is not None
         assert kept.digest == profile.digest
         assert read_learnt(path, predictor.card.replace(graph_sha256="of another model")) is None
+
+
+def test_a_checkpoint_gets_a_profile_of_several_sets(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from edgecnn.models.checkpoint import load_checkpoint, read_card
+
+    copy = tmp_path / "cups.safetensors"
+    shutil.copy(checkpoint("cups"), copy)
+    code, text = call(
+        str(copy), "--data", DATA + "&count=40", "--data", "scene:cups?size=96x96&fps=1&cut=1&count=10", "--limit", "30"
+    )
+    assert code == 0, text
+    profile = profile_of(read_card(copy), "it")
+    assert profile is not None
+    assert (profile.source, profile.images, profile.data) == ("data", 30, "scene:cups")
+    _, card = load_checkpoint(copy)  # which compares the digest of the weights
+    assert card.training.keys() >= read_card(checkpoint("cups")).training.keys() - {PROFILE_KEY}
 
 
 @pytest.mark.parametrize(

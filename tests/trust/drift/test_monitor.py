@@ -104,6 +104,30 @@ def test_a_change_to_the_edge_of_the_reference_is_found_against_the_own_past() -
     assert "on this camera before" in first.text(at)
 
 
+def test_a_large_change_is_found_at_once_where_windows_vary_slowly() -> None:
+    """The sum has a high limit there, and grows by three deviations in a window at most."""
+    random = np.random.default_rng(13)
+    monitor = DriftMonitor(profile())
+    assert not findings(monitor, windows(slow(350, random, mean=80, deviation=8, memory=0.85), random))
+    rows = slow(12, random, mean=80, deviation=8, memory=0.85)
+    rows[:, 1] += 110
+    (at, first), *_ = findings(monitor, windows(rows, random, first=350))
+    assert (first.measure, first.against) == ("contrast", "past")
+    assert at - 350 * WINDOW_S <= 30
+
+
+def test_a_stream_that_varies_like_the_reference_is_known_by_its_mean() -> None:
+    """Half an hour of places that differ as the images of the reference do, then the same without those that are dark."""
+    random = np.random.default_rng(14)
+    for deviation, found in ((28, True), (5, False)):
+        monitor = DriftMonitor(profile())
+        assert not findings(monitor, windows(slow(360, random, deviation=deviation, memory=0.2), random))
+        rows = slow(24, random, deviation=deviation, memory=0.2)
+        rows[:, 0] += 50
+        told = findings(monitor, windows(rows, random, first=360))
+        assert [one.measure for _, one in told][:1] == (["brightness"] if found else [])
+
+
 def test_a_change_within_the_reference_is_no_drift() -> None:
     """Evening comes, and the reference has evenings."""
     random = np.random.default_rng(4)
