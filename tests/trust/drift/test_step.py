@@ -16,8 +16,8 @@ from edgecnn.frame_choice import FrameChoice, KeptFrame
 from edgecnn.reference_profile.collect import ProfileCollector
 from edgecnn.reference_profile.image_measures import measure_image
 from edgecnn.reference_profile.profile import ReferenceProfile
-from edgecnn.trust.drift.frames_sink import ANNOTATIONS, DriftFramesSink
 from edgecnn.trust.drift.frame_place import ALIKE, place_of
+from edgecnn.trust.drift.frames_sink import ANNOTATIONS, DriftFramesSink
 from edgecnn.trust.drift.step import DriftStep
 from edgecnn.trust.drift.watch import DriftWatch
 from edgecnn.types import Detections, Event, Frame, Image, Result
