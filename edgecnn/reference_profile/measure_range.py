@@ -98,7 +98,8 @@ class MeasureRange:
         beyond = (value - nearest) / self.deviation
         if self.name not in _OF_LIGHT:
             return beyond
-        in_stops = (_stops(value) - _stops(nearest)) / _deviation(*(_stops(edge) for edge in self._middle), _LEAST_STOPS)
+        low, high = self._middle
+        in_stops = (_stops(value) - _stops(nearest)) / _deviation(_stops(low), _stops(high), _LEAST_STOPS)
         return max(beyond, in_stops, key=abs)
 
     @property
