@@ -18,7 +18,7 @@ from edgecnn.trust.explain.units import UnitSummary
 from edgecnn.trust.explain.words import kind_words
 
 UNITS, MOST_UNITS = 8, 64  # of a layer on the page; of one that was named
-PATCH, LONGEST = 76, 152  # pixels on the page; of a picture at most
+PATCH, LONGEST = 72, 144  # pixels on the page; of a picture at most
 
 
 @dataclass(frozen=True, slots=True)
