@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("torch", "train") from error
 
 from edgecnn.models import load_checkpoint
+from edgecnn.models.fake_quant import FakeQuant
 
 ENGINE = "PyTorch"
 INPUT = "image"
@@ -97,6 +98,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, x: Tensor, wanted: frozenset[str], graph: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._graph = graph
+        self._quantizes = False
         self.nodes: list[InsideNode] = []
         self.kept: dict[str, Tensor] = {}
         self.weights: dict[str, Tensor] = {}
@@ -112,6 +114,11 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for name, module in model.named_modules():
             entry = name, not any(True for _ in module.children())
             found.append(module.register_forward_pre_hook(lambda _module, _inputs, entry=entry: self._modules.append(entry)))
+            if isinstance(module, FakeQuant):
+                found.append(module.register_forward_pre_hook(lambda _module, _inputs: self._enter_quantizer()))
+                found.append(
+                    module.register_forward_hook(lambda _module, inputs, output: self._leave_quantizer(inputs[0], output))
+                )
             found.append(module.register_forward_hook(lambda _module, _inputs, _output: self._leave()))
         return found
 
@@ -122,10 +129,19 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         outputs = result if isinstance(result, (tuple, list)) else (result,)
         tensors = [one for one in outputs if isinstance(one, Tensor)]
         inputs = tuple(self._names[id(one)] for one in _tensors(args) if id(one) in self._names)
-        if inputs and tensors and word.replace("_", "") not in _IGNORED:
+        if not self._quantizes and inputs and tensors and word.replace("_", "") not in _IGNORED:
             for one in tensors if word in ("split", "chunk", "split_with_sizes", "unbind") else tensors[:1]:
                 self._note(word, inputs, one, args)
         return result
+
+    def _enter_quantizer(self) -> None:
+        self._quantizes = True
+
+    def _leave_quantizer(self, source: Tensor, output: Tensor) -> None:
+        """One node for all operators of a quantizer."""
+        if output is not source and id(source) in self._names:
+            self._note("fakequantize", (self._names[id(source)],), output, ())
+        self._quantizes = False
 
     def _leave(self) -> None:
         self._modules.pop()

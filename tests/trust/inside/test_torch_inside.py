@@ -79,3 +79,18 @@ def test_sums_of_a_residual_network_are_layers(tmp_path: Path) -> None:
         maps = reader.activations(image(), [sums[0].layer.name])[sums[0].layer.name]
     assert maps.min() == 0
     assert maps.max() > 0
+
+
+def test_quantizers_of_a_training_for_int8_are_no_layers() -> None:
+    """The shipped checkpoint was trained for int8; its values are those that the next layer reads."""
+    with open_inner(Path("fashion-resnet-xs")) as reader:
+        kinds = [step.layer.kind for step in reader.steps]
+        first = reader.steps[0]
+        maps = reader.activations(image(side=28), [first.layer.name])[first.layer.name]
+        heat = reader.gradients([image(side=28)], first, (14, 14), 1, 0)
+    assert set(kinds) == {"conv", "sum"}
+    assert kinds.count("sum") == 6
+    assert (first.activation, first.layer.receptive_field) == ("relu", 3)
+    assert len(np.unique(maps)) <= 256
+    assert heat is not None
+    assert heat.sum() > 0
