@@ -16,7 +16,7 @@ from edgecnn.trust.explain.words import arithmetic, kind_words, padding_words, s
 from edgecnn.trust.inside.graph import FloatArray
 
 MOST_STEPS, MAPS = 11, 8
-ORIGINAL, SEEN, MAP = 300, 300, 116  # pixels on the page
+ORIGINAL, SEEN, LEAST, MAP = 300, 300, 160, 116  # pixels on the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,12 @@ def _html(study: Study, steps: Sequence[LayerStep], found: dict[str, FloatArray]
         study,
         "maps.html",
         name=image.name,
-        original=picture(image.original, min(ORIGINAL, max(width, 120)), f"the image: {width} x {height} pixels"),
-        seen=picture(image.seen, SEEN, "as the network gets it: {1} x {0} pixels".format(*image.seen.shape)),
+        original=picture(image.original, min(ORIGINAL, max(width, LEAST)), f"the image: {width} x {height} pixels"),
+        seen=picture(
+            image.seen,
+            min(SEEN, max(image.seen.shape[1], LEAST)),
+            "as the network gets it: {1} x {0} pixels".format(*image.seen.shape),
+        ),
         before=before,
         steps=[_step(step, found[step.layer.name], strongest[step.layer.name]) for step in steps],
     )
