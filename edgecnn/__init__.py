@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from edgecnn.lazy import lazy_names
+from edgecnn.telemetry import no_telemetry
 
 __version__ = "0.1.0"
 
-# ONNX Runtime 1.32 and later report their use to Microsoft over HTTPS unless this is set before they are imported (its Privacy.md).
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+no_telemetry()
 
 _PUBLIC = {
     "Classes": "edgecnn.types",

@@ -1,4 +1,4 @@
-"""Silences converters: no printing, logging, warnings or telemetry while they run."""
+"""Silences converters: no printing, logging or warnings while they run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from types import ModuleType
 from typing import IO
 
 NOISY_LOGGERS = ("nncf", "openvino", "torch", "onnxscript", "onnx_ir", "litert_torch", "jax", "absl", "root")
@@ -23,28 +22,11 @@ def quiet() -> Iterator[None]:
 
     Wrap only calls into converters, never our own code, whose warnings would be lost.
     """
-    no_telemetry()
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings(), _loggers_off(), _streams_off():
         warnings.simplefilter("ignore")
         yield
-
-
-def no_telemetry() -> None:
-    """Disable usage reports of OpenVINO and NNCF: both use a stub where the package openvino-telemetry can't be imported."""
-    if "openvino_telemetry" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    telemetry = sys.modules.get("openvino.tools.ovc.telemetry_utils")
-    if telemetry is not None:
-        _use_stub(telemetry)
-
-
-def _use_stub(module: ModuleType) -> None:
-    """Replace the sender of an OpenVINO that was imported before ``no_telemetry`` was called."""
-    from openvino.tools.ovc import telemetry_stub
-
-    module.tm = telemetry_stub  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

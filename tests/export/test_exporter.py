@@ -250,11 +250,3 @@ def test_converters_say_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert (captured.out, captured.err) == ("", "")
     print("after")
     assert capfd.readouterr().out == "after\n"
-
-
-def test_usage_reports_can_not_be_sent() -> None:
-    with quiet():
-        pass
-    import openvino.tools.ovc.telemetry_utils as told
-
-    assert told.tm.__name__ == "openvino.tools.ovc.telemetry_stub"

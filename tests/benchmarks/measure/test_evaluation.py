@@ -17,7 +17,7 @@ def test_a_file_is_evaluated_from_python_with_its_document(detector: Path) -> No
     done: list[tuple[int, int]] = []
     evaluation = evaluate_file(EvaluationConfig(file=detector, data=SCENE), progress=lambda *counts: done.append(counts))
     document = evaluation.to_document()
-    assert (document["schema"], document["version"]) == ("edgecnn.evaluation", 3)
+    assert (document["schema"], document["version"]) == ("edgecnn.evaluation", 4)
     assert document["dataset"]["image_count"] == evaluation.score.n == 4
     assert document["decode"] == {"name": "fcos", "options": document["decode"]["options"]}
     assert document["decode"]["options"]["score_threshold"] == 0.001
