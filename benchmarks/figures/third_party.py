@@ -128,7 +128,9 @@ def prepared(folder: Path, *, unpack: bool = True) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as made:
         if unpack:
             with tarfile.open(folder / "cifar10-jpeg" / "cifar10-jpeg-test.tar.xz") as archive:
-                archive.extractall(made, filter="data")
+                if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later
+                    archive.extraction_filter = tarfile.data_filter
+                archive.extractall(made)
             (Path(made) / "test").rename(Path(made) / "cifar10")
         for photo, label in CORAL.items():
             place = Path(made) / "photos" / label

@@ -94,9 +94,9 @@ def test_published_weights_score_as_on_lossy_pictures(real_data: Path, tmp_path:
     weights = real_data / "models" / "cifar10_resnet_akamaster" / "pretrained_models" / "resnet20-12fca82f.th"
     archive = real_data / "cifar10-jpeg" / "cifar10-jpeg-test.tar.xz"
     with tarfile.open(fileobj=io.BytesIO(archive.read_bytes()), mode="r:xz") as tar:
-        tar.extractall(
-            tmp_path / "cifar", filter="data", members=[item for item in tar if item.name[-6:] in ("00.jpg", "50.jpg")]
-        )
+        if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later
+            tar.extraction_filter = tarfile.data_filter
+        tar.extractall(tmp_path / "cifar", members=[item for item in tar if item.name[-6:] in ("00.jpg", "50.jpg")])
     convert(weights, tmp_path / "net.safetensors")
     model, card = load_checkpoint(tmp_path / "net.safetensors")
     score = evaluate(EagerPredictor(model, card), open_dataset(str(tmp_path / "cifar"), split="test"), strict=True)
