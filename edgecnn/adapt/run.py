@@ -29,6 +29,7 @@ from edgecnn.trust.paired.comparison import PairedEvaluation
 from edgecnn.trust.paired.config import PairConfig
 from edgecnn.trust.paired.measure import MeanChange
 from edgecnn.trust.paired.run import evaluate_pair
+from edgecnn.zoo.register import check_got
 
 SCHEMA, VERSION = "edgecnn.adapt", 1
 Say = Callable[[str], None]
@@ -113,6 +114,8 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
 def _check(config: AdaptConfig, card: ModelCard) -> None:
     """Raise before half an hour of watching what would else be raised after it: teachers, data and precisions that can't be used."""
     check_targets(("onnx",), config.precisions, calibrated=True)
+    for address in config.teachers:
+        check_got(address.partition("?")[0])
     with open_teachers(config.teachers) as teachers:
         for teacher in teachers:
             teacher.classes(card.labels)

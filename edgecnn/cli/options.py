@@ -36,10 +36,15 @@ class ModelFile(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path."""
+        """The path. Raises ``InputError`` for a model of the register that was not got yet."""
         from edgecnn.shipped import artifact
 
-        return artifact(Path(str(super().convert(value, param, ctx))))
+        file = artifact(Path(str(super().convert(value, param, ctx))))
+        if not file.exists():
+            from edgecnn.zoo.register import check_got
+
+            check_got(file)
+        return file
 
 
 def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:

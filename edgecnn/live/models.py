@@ -167,10 +167,18 @@ def check_signature(config: CameraConfig) -> None:
 
 
 def model_file(config: CameraConfig) -> Path:
-    """Return the model file of a camera, even if it is given as the name of a shipped model."""
+    """Return the model file of a camera, even if it is given as the name of a shipped model.
+
+    Raises ``InputError`` for a model of the register that was not got yet.
+    """
     from edgecnn.shipped import artifact
 
-    return artifact(config.model)
+    file = artifact(config.model)
+    if not file.exists():
+        from edgecnn.zoo.register import check_got
+
+        check_got(file)
+    return file
 
 
 def is_live(config: CameraConfig, source: Source) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgecnn import shipped
+from edgecnn import got_models, shipped
 from edgecnn.download import RemoteFile
 from edgecnn.errors import InputError
 from edgecnn.labels import COCO_80
@@ -125,6 +125,17 @@ def find(name: str) -> RegisteredModel:
             f"did you mean {close[0]}?" if close else f"name one of {', '.join(known)}",
         )
     return known[name]
+
+
+def check_got(name: str | Path) -> None:
+    """Raise ``InputError`` where ``name`` is no file, but a model of the register that was not got yet."""
+    word = str(name)
+    if Path(word).exists() or word in shipped.names() or got_models.path(word) is not None:
+        return
+    model = registered().get(word)
+    if model is not None:
+        accept = " --accept-unverified" if model.unverified else ""
+        raise InputError(f"the model {word} is not here yet", f"get it with edgecnn models get {word}{accept}")
 
 
 @lru_cache(maxsize=4)

@@ -118,12 +118,16 @@ def test_another_run_in_the_folder_is_refused(done: Adapted) -> None:
         pytest.param(["cups", "--source", SOURCE], "--teacher", id="no teacher"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "person-face-vehicle"], "knows none of mug", id="other classes"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "no.onnx"], "no.onnx does not exist", id="teacher"),
+        pytest.param(["cups", "--source", SOURCE, "--teacher", "yunet"], "edgecnn models get yunet", id="teacher not here yet"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--data", "nowhere"], "nowhere", id="data"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--precision", "int9"], "int9", id="precision"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--minutes", "0.1"], "too few", id="short"),
     ],
 )
-def test_what_can_not_be_done_is_one_line(tmp_path: Path, words: list[str], message: str) -> None:
+def test_what_can_not_be_done_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     found = CliRunner().invoke(main, ["adapt", *words, "--out", str(tmp_path / "out")])
     assert found.exit_code == 2
     assert message in found.stderr.splitlines()[-1]

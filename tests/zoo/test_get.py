@@ -256,6 +256,21 @@ def test_wrong_words_are_one_line(register: Register, place: Path, words: list[s
     refused(run(*words), place, message)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["run", "tiny", "--source", "scene:cups?count=1"], id="run"),
+        pytest.param(["evaluate", "tiny", "--data", "scene:cups?count=1"], id="evaluate"),
+        pytest.param(["info", "tiny"], id="info"),
+    ],
+)
+def test_other_commands_say_how_to_get_what_is_not_here(register: Register, place: Path, words: list[str]) -> None:
+    register(unverified="nobody vouches for it")
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "error: the model tiny is not here yet; get it with edgecnn models get tiny --accept-unverified\n" == done.stderr
+
+
 def test_a_damaged_register_is_one_line(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bad.toml").write_text("[[models]]\nname = 'x'\n")
     monkeypatch.setenv("EDGECNN_REGISTER", str(tmp_path / "bad.toml"))
