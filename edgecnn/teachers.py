@@ -110,7 +110,7 @@ def open_teachers(addresses: Sequence[str]) -> Iterator[tuple[PseudoLabeler, ...
 def _teacher(address: TeacherAddress, predictor: Predictor) -> PseudoLabeler:
     labels = predictor.card.labels
     if not find(predictor.card.task).has_boxes:
-        raise InputError(f"{address.path.name} can't label images: it is not a detector", "name a detector with --pseudo")
+        raise InputError(f"{address.path.name} can't label images: it is not a detector", "name a detector as teacher")
     labels = rename(labels, parse_renames(address.rename)) if address.rename else labels
     digest = hashlib.sha256(address.path.read_bytes()).hexdigest()
     trust = Trust(address.threshold, address.alone, address.weight)

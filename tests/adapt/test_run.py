@@ -118,6 +118,9 @@ def test_another_run_in_the_folder_is_refused(done: Adapted) -> None:
         pytest.param(["cups", "--source", SOURCE], "--teacher", id="no teacher"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "person-face-vehicle"], "knows none of mug", id="other classes"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "no.onnx"], "no.onnx does not exist", id="teacher"),
+        pytest.param(
+            ["cups", "--source", SOURCE, "--teacher", "fashion-resnet-s"], "name a detector as teacher", id="teacher's task"
+        ),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "yunet"], "edgecnn models get yunet", id="teacher not here yet"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--data", "nowhere"], "nowhere", id="data"),
         pytest.param(["cups", "--source", SOURCE, "--teacher", "cups", "--precision", "int9"], "int9", id="precision"),
