@@ -268,7 +268,7 @@ def test_other_commands_say_how_to_get_what_is_not_here(register: Register, plac
     register(unverified="nobody vouches for it")
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2
-    assert "error: the model tiny is not here yet; get it with edgecnn models get tiny --accept-unverified\n" == done.stderr
+    assert done.stderr == "error: the model tiny is not here yet; get it with edgecnn models get tiny --accept-unverified\n"
 
 
 def test_a_damaged_register_is_one_line(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
