@@ -93,7 +93,8 @@ def command(
         **values,
     )
     target = out / file.name if out is not None and out.is_dir() else out or file
-    _prepare(config.file, target, [json_path, html_path, junit_path], html_path, write_card, out, key, force)
+    inputs = [policy, *filter(None, (config.float_reference, key))]
+    _prepare(config.file, target, inputs, [json_path, html_path, junit_path], html_path, write_card, out, key, force)
     with interruptible("the check was interrupted, nothing was written") as line:
         from edgecnn.trust.gate.run import check_file
 
@@ -108,6 +109,7 @@ def command(
 def _prepare(
     file: Path,
     target: Path,
+    inputs: list[Path],
     reports: list[Path | None],
     html_path: Path | None,
     write_card: bool,
@@ -125,7 +127,7 @@ def _prepare(
     unused = [name for name, value in given.items() if value is not None]
     if unused and not write_card:
         raise click.UsageError(f"{unused[0]} does nothing without --write-card; add --write-card")
-    check_reports(reports, [*model_files(file), *model_files(target)])
+    check_reports(reports, [*model_files(file), *model_files(target), *inputs])
     if html_path is not None:
         check_page()
     if write_card:

@@ -25,15 +25,21 @@ Ask = Callable[[], str]
 def read_private_key(path: Path, ask: Ask) -> Ed25519PrivateKey:
     """The private key at ``path``; ``ask`` is called if it is encrypted. Raises ``InputError`` and ``MissingExtraError``."""
     serialization = _serialization()
-    data = _read(path)
+    data = check_private_key(path)
     load = serialization.load_ssh_private_key if b"OPENSSH PRIVATE" in data else serialization.load_pem_private_key
-    if b"PRIVATE KEY" not in data:
-        raise InputError(f"--key: {path} is no private key", NEW_KEY)
     key = _decoded(load, data, None, path)
     if key is None:
         key = _decoded(load, data, ask().encode(errors="surrogateescape"), path)
     _check_kind(key.public_key(), path)
     return key  # type: ignore[no-any-return]
+
+
+def check_private_key(path: Path) -> bytes:
+    """The content of the private key at ``path``, not decrypted. Raises ``InputError`` where it can't be read or is no private key."""
+    data = _read(path)
+    if b"PRIVATE KEY" not in data:
+        raise InputError(f"--key: {path} is no private key", NEW_KEY)
+    return data
 
 
 def read_public_key(path: Path, option: str = "--key") -> Ed25519PublicKey:

@@ -10,7 +10,7 @@ from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.check_record import CHECK_KEY, SCHEMA, VERSION
 from edgecnn.errors import InputError
 from edgecnn.files import check_writable
-from edgecnn.integrity.keys import Ask, read_private_key
+from edgecnn.integrity.keys import Ask, check_private_key, read_private_key
 from edgecnn.integrity.rewrite import is_signed, write_with_card
 from edgecnn.integrity.sections import has_sections, split
 from edgecnn.json_text import finite
@@ -35,6 +35,8 @@ def check_target(file: Path, target: Path, *, key: Path | None, force: bool) -> 
             f"{file.name} is signed, and another card makes its signature invalid",
             "sign it again with --key KEY, or lose the signature with --force",
         )
+    if key is not None:
+        check_private_key(key)
     own_card(file)
     check_writable(target)
 

@@ -270,6 +270,29 @@ def test_options(tmp_path: Path) -> None:
     assert call("cups", "--policy", rules, "--json", rules.parent).exit_code == 2
 
 
+def test_reports_never_replace_the_policy_or_the_reference(tmp_path: Path) -> None:
+    file, reference = classifier(tmp_path / "a.onnx"), classifier(tmp_path / "float.onnx")
+    rules = policy(tmp_path, 'data = "set"\n[drop]\nreference = "float.onnx"\nmax_points = 1\n')
+    before = rules.read_bytes(), reference.read_bytes()
+    for read in (rules, reference):
+        result = call(file, "--policy", rules, "--json", read)
+        assert result.exit_code == 2
+        assert f"can't write {read}: it is a file that is read" in result.output
+    assert (rules.read_bytes(), reference.read_bytes()) == before
+
+
+@pytest.mark.parametrize("content", [None, "no key"])
+def test_a_key_that_can_not_sign_is_told_before_anything_is_measured(tmp_path: Path, content: str | None) -> None:
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_text(content)
+    rules = policy(tmp_path, "[size]\nmax_mb = 1\n")
+    result = call(classifier(tmp_path / "a.onnx"), "--policy", rules, "--write-card", "--key", key)
+    assert result.exit_code == 2
+    assert f"error: --key: {key}" in result.output
+    assert "file size" not in result.output
+
+
 def test_an_interrupt_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder(tmp_path / "set", each=1)
     report = tmp_path / "check.json"
