@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.errors import ArtifactError
+from edgecnn.json_text import dump_json
 
 SUFFIX = ".safetensors"
 _TEXTS = "__metadata__"
@@ -33,7 +34,7 @@ def texts(header: Mapping[str, Any]) -> Mapping[str, str]:
 def with_text(path: Path, key: str, text: str) -> bytes:
     """The bytes of a checkpoint with another text; its tensors stay as they are. Raises ``ArtifactError`` for a broken file."""
     header, start = _read(path, "copy it again")
-    changed = json.dumps({**header, _TEXTS: {**texts(header), key: text}}, separators=(",", ":")).encode()
+    changed = dump_json({**header, _TEXTS: {**texts(header), key: text}}, separators=(",", ":")).encode()
     changed += b" " * (-len(changed) % _ALIGNMENT)
     return struct.pack("<Q", len(changed)) + changed + path.read_bytes()[start:]
 

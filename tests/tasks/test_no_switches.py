@@ -25,6 +25,7 @@ NAMES = {
     "edgecnn.runtime.snippets.cpp_decoders": "the decoders as text",
     "edgecnn.trust.attack.certified": "the certificate is of a class",
     "edgecnn.trust.attack.target": "attacks are known for classes and boxes",
+    "edgecnn.trust.explain.why.run": "the reasons for a class and for a box are found in different ways",
     "edgecnn.trust.gradients.adversary": "the loss of an attack on a class or on boxes",
     "edgecnn.trust.groups.grouping": "an image has one class, and boxes have positions",
     "edgecnn.trust.shortcuts.subject": "the evidence is for a class or for a box",
