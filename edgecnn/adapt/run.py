@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.adapt.collect import collect
+from edgecnn.adapt.collect import FrameJournal, collect
 from edgecnn.adapt.config import AdaptConfig, AdaptFolder
 from edgecnn.adapt.label import LabelledPart, label
 from edgecnn.adapt.time_split import TimeSplit, split_by_time
@@ -124,7 +124,7 @@ def _check(config: AdaptConfig, card: ModelCard) -> None:
 
 
 def _claim(config: AdaptConfig, folder: AdaptFolder) -> None:
-    """Note the settings in the folder, or check that they are those of the run that was begun there."""
+    """Note the settings in the folder, or check that they are those of the run that was begun there; one without frames is replaced."""
     own = json.loads(dump_json(config.identity()))
     if folder.settings.exists():
         try:
@@ -132,7 +132,10 @@ def _claim(config: AdaptConfig, folder: AdaptFolder) -> None:
         except ValueError as error:
             raise InputError(f"{folder.settings} is damaged", "name another folder with --out") from error
         other = [key for key in own if before.get(key) != own[key]]
-        if other:
+        if other and not FrameJournal.read(folder.journal).at_s:  # nothing came of it, such as after a mistyped source
+            folder.journal.unlink(missing_ok=True)
+            write_file(folder.settings, dump_json(own, indent=1))
+        elif other:
             shown = ", ".join(f"{key} {before.get(key)!r}" for key in other)
             raise InputError(
                 f"{folder.root} holds another run, with {shown}", "repeat its options, or name another folder with --out"

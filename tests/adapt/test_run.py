@@ -137,6 +137,14 @@ def test_what_can_not_be_done_is_one_line(
     assert found.stderr.startswith("error: ")
 
 
+def test_after_a_mistyped_source_the_right_one_goes_into_the_same_folder(tmp_path: Path) -> None:
+    words = ["adapt", "cups", "--teacher", "cups", "--out", str(tmp_path / "out"), "--minutes", "0.1", "--source"]
+    assert "no.mp4 does not exist" in CliRunner().invoke(main, [*words, "no.mp4"]).stderr
+    found = CliRunner().invoke(main, [*words, SOURCE])
+    assert "different frames are too few" in found.stderr
+    assert "holds another run" in CliRunner().invoke(main, [*words, "no.mp4"]).stderr
+
+
 def test_a_teacher_that_finds_nothing_is_told(start: Path, tmp_path: Path) -> None:
     few = SOURCE.replace("count=70", "count=44")
     with pytest.raises(InputError, match="the teachers found no object"):
