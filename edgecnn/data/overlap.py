@@ -24,7 +24,10 @@ REFUSED_SHARE = 0.01  # of the images: published datasets repeat a few of their 
 COUNTED = 1000  # images that are read to say how many are shared, once it is clear that the dataset is refused
 SHOWN = 3
 _SAYS = {True: "the figures say little of other images", False: "too few to change the figures much"}
-FIX = "measure on images that the model has not seen, such as a held-out split; --allow-overlap measures all the same and says so"
+FIX = (
+    "measure on images that the model has not seen, such as a held-out split (what edgecnn train held out by itself is "
+    "DIR?split=val&val_fraction=0.05); --allow-overlap measures all the same and says so"
+)
 
 
 class OverlapError(EdgeCnnError):

@@ -61,6 +61,7 @@ def test_the_training_set_is_refused_at_its_first_image_with_all_of_them_counted
         "photos: 10 of 20 images compared are in the training data of m.onnx (40.png, 41.png, 42.png, ...)"
     )
     assert "--allow-overlap" in error.value.fix
+    assert "DIR?split=val&val_fraction=0.05" in error.value.fix  # that of `edgecnn train`
     assert sorted(read) == list(range(40, 60))  # each once
 
 
