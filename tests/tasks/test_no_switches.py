@@ -52,6 +52,7 @@ TYPES = {
     "edgecnn.trust.attack.same_network": "classes are compared, boxes are matched",
     "edgecnn.trust.attack.square": "the score of a class or of boxes is lowered",
     "edgecnn.trust.attribution.target": "the evidence is for a class or for a box",
+    "edgecnn.trust.explain.why.answer": "the answer is a class or a box",
     "edgecnn.trust.gate.pictures": "boxes are drawn, a class is written",
     "edgecnn.trust.invariance.consistency": "only a class can stay the same",
     "edgecnn.trust.paired.image_pair": "classes are compared, boxes are matched",
