@@ -22,6 +22,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob(f"*{CHECKPOINT}")))
 
 
+def is_shipped(file: Path) -> bool:
+    """Whether this is a file of the installed package, which no command changes."""
+    return file.parent == FOLDER
+
+
 def checkpoint(name: str) -> Path:
     """The checkpoint of a shipped model, for export or further training."""
     return FOLDER / f"{name}{CHECKPOINT}"

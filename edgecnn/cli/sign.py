@@ -36,7 +36,7 @@ def command(file: Path | None, key: Path | None, out: Path | None, new_key: Path
     from edgecnn.errors import InputError
     from edgecnn.integrity.keys import write_new_key
     from edgecnn.integrity.signature import sign_file
-    from edgecnn.shipped import FOLDER
+    from edgecnn.shipped import is_shipped
 
     if new_key is not None:
         if file is not None or key is not None or out is not None:
@@ -48,7 +48,7 @@ def command(file: Path | None, key: Path | None, out: Path | None, new_key: Path
         raise InputError("--password is for --new-key", "leave it out: the password of an encrypted key is asked for")
     if file is None or key is None:
         raise InputError("a model FILE and --key are needed", "give both, or --new-key NAME to make a key")
-    if out is None and file.parent == FOLDER:
+    if out is None and is_shipped(file):
         raise InputError(f"{file.name} belongs to the installed package", "write a signed copy with --out")
     signature = sign_file(file, key, lambda: ask_password(f"Password of {key}"), out)
     click.echo(f"{out or file}: signed by {signature.fingerprint}, SHA-256 {signature.digests.graph[:16]}...")

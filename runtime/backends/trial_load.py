@@ -26,7 +26,7 @@ from edgecnn.errors import BackendError
 from edgecnn.json_text import dump_json
 from edgecnn.runtime.backends import Backend, file_format, model_stamps, open_backend
 from edgecnn.runtime.backends.engines import engine_for, engine_module
-from edgecnn.shipped import FOLDER, artifact
+from edgecnn.shipped import artifact, is_shipped
 from edgecnn.system_errors import limit_met
 from edgecnn.types import TensorSpec
 from edgecnn.user_folders import cache_folder
@@ -73,7 +73,7 @@ def _check_loads(path: Path, engine: str | None) -> None:
 
 def _shipped(path: Path, engine: str | None) -> bool:
     """Whether a file of the package is opened in the engine that it was verified with."""
-    return path.parent == FOLDER and not engine
+    return is_shipped(path) and not engine
 
 
 def _is_off() -> bool:

@@ -19,7 +19,7 @@ from edgecnn.reference_profile.profile import PROFILE_KEY, ReferenceProfile
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.scene.options import PREFIX
-from edgecnn.shipped import FOLDER
+from edgecnn.shipped import is_shipped
 from edgecnn.thresholds import SHOWN_SCORE
 
 DATA, TRAINING, CALIBRATION = "data", "training", "calibration"
@@ -86,7 +86,7 @@ def _check_target(file: Path, target: Path) -> None:
         )
     if target.suffix.lower() != file.suffix.lower():
         raise InputError(f"--out: {target} has another suffix than {file.name}", f"give a name that ends in {file.suffix}")
-    if target == file and file.parent == FOLDER:
+    if target == file and is_shipped(file):
         raise InputError(f"{file.name} belongs to the installed package", "write a copy with --out")
     check_writable(target)
 

@@ -13,7 +13,7 @@ from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
 from edgecnn.reference_profile.profile import ReferenceProfile
 from edgecnn.schema import SchemaError, parse_json
-from edgecnn.shipped import FOLDER
+from edgecnn.shipped import is_shipped
 from edgecnn.user_folders import data_folder
 
 SUFFIX = ".drift.json"
@@ -28,7 +28,7 @@ def learnt_path(model: Path, camera: str) -> Path:
     if name != camera:  # two cameras must not share a file
         name += f"-{hashlib.sha256(camera.encode()).hexdigest()[:8]}"
     beside = model.with_name(f"{model.name}.{name}{SUFFIX}")
-    if model.parent != FOLDER and os.access(model.parent, os.W_OK):
+    if not is_shipped(model) and os.access(model.parent, os.W_OK):
         return beside
     folder = data_folder()
     if folder is None:

@@ -14,7 +14,7 @@ from edgecnn.integrity.keys import Ask, check_private_key, read_private_key
 from edgecnn.integrity.rewrite import is_signed, write_with_card
 from edgecnn.integrity.sections import has_sections, split
 from edgecnn.json_text import finite
-from edgecnn.shipped import FOLDER
+from edgecnn.shipped import is_shipped
 from edgecnn.trust.gate.report import CheckReport
 from edgecnn.trust.gate.verdict import BudgetVerdict
 
@@ -28,7 +28,7 @@ def check_target(file: Path, target: Path, *, key: Path | None, force: bool) -> 
         raise InputError(f"{file.name} can't hold the result", "name an .onnx, .xml, .tflite or .pte file with a card")
     if target.suffix.lower() != file.suffix.lower():
         raise InputError(f"--out: {target} has another suffix than {file.name}", f"give a name that ends in {file.suffix}")
-    if target == file and file.parent == FOLDER:
+    if target == file and is_shipped(file):
         raise InputError(f"{file.name} belongs to the installed package", "write a copy with --out")
     if is_signed(file) and key is None and not force:
         raise InputError(
