@@ -115,20 +115,21 @@ def _made(entry: RegisteredModel, folder: Path, say: Say) -> Wrapped:
 
 
 def _model_file(entry: RegisteredModel, place: Path, say: Say) -> Path:
-    """The downloaded and checked model file in ``place``; one of an earlier try is used."""
+    """The model file in ``place``, checked; one of an earlier try, or put there by hand, is used."""
     fetched = place / entry.file_name
     if not fetched.exists():
         say(f"downloading {entry.url}")
         download(entry.url, fetched, entry.remote, extra=EXTRA, hosts=HOSTS, cut_fix=GOES_ON)
-    if not entry.member:
-        return fetched
-    file = place / Path(entry.member).name
-    unpack(fetched, entry.member, file)
+    file = fetched
+    if entry.member:
+        file = place / Path(entry.member).name
+        unpack(fetched, entry.member, file)
     found = digest(file)
     if entry.sha256 and found != entry.sha256:
         fetched.unlink()
-        file.unlink()
-        raise InputError(f"{entry.member} of {entry.url} is not what was published (sha256 {found[:16]}...)", BY_HAND)
+        file.unlink(missing_ok=True)
+        of = f"{entry.member} of {entry.url}" if entry.member else f"{fetched.name} in {place}"
+        raise InputError(f"{of} is not what was published (sha256 {found[:16]}...)", BY_HAND)
     return file
 
 

@@ -128,6 +128,19 @@ def test_a_range_that_begins_elsewhere_is_not_taken_for_the_rest(register: Regis
     assert run("get", "tiny").exit_code == 0
 
 
+def test_a_file_that_was_put_there_by_hand_is_checked(register: Register, server: FaultyServer, place: Path) -> None:
+    register()
+    folder = place / ".downloads" / "tiny"
+    folder.mkdir(parents=True)
+    file = folder / Path(server.url("good")).name
+    file.write_bytes(server.content + b"x")
+    refused(run("get", "tiny"), place, "is not what was published")
+    assert not file.exists()
+    file.write_bytes(server.content)
+    assert run("get", "tiny").exit_code == 0
+    assert server.ranges == []
+
+
 def test_leftovers_of_a_longer_file_are_forgotten(register: Register, server: FaultyServer, place: Path) -> None:
     register(size=None)
     folder = place / ".downloads" / "tiny"
