@@ -113,8 +113,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def placed(words: list[str], folder: Path, model: Path) -> list[str]:
-    """The words with a real file wherever one names a file; those outside the folder are moved into it."""
-    return [_placed(word, folder, model) for word in words]
+    """The words with a real file wherever one names a file; those outside the folder are moved into it.
+
+    A model of the register is taken for one that was got.
+    """
+    return [str(model) if word in registered() else _placed(word, folder, model) for word in words]
 
 
 def _placed(word: str, folder: Path, model: Path) -> str:
