@@ -60,7 +60,7 @@ def _started(request: dict[str, Any]) -> bool:
 
 
 def _is_there(folder: Path, request: dict[str, Any]) -> bool:
-    """Whether the job runs, or ended as far as this session, or one that resumes it, has to know."""
+    """Whether the job runs, or ended so lately that whoever started it, or resumes it, has to know."""
     spec = read_json(folder / "spec.json")
     if spec is None:
         return False

@@ -147,8 +147,11 @@ class _Run:
         self.verdicts += size_verdicts(own, self._policy)
         if self._policy.latency is None and self._policy.memory is None:
             return
+
+        def show(text: str) -> None:
+            self._progress(f"latency: {text}")
+
         with self._part("latency"):
-            show = lambda text: self._progress(f"latency: {text}")  # noqa: E731
             document = benchmark_document(own, self._policy, self._config.place, show, report)
         assert document is not None
         self.verdicts += device_verdicts(self._policy, document)
