@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 
 from edgecnn.cpus import usable_cpus
 from edgecnn.train.config import Amp
+from edgecnn.train.depthwise import QuickDepthwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,10 @@ class Hardware:
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
-        """A block with mixed precision, where it is on."""
+        """A block with mixed precision, where it is on, and quick gradients of depthwise convolutions on a CPU."""
         # no cache of converted weights: a captured graph would use those of its first step
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=not self.gpu):
+        precision = torch.autocast(self.device, torch.bfloat16, enabled=self.bf16, cache_enabled=not self.gpu)
+        with precision, nullcontext() if self.gpu else QuickDepthwise():
             yield
 
 
