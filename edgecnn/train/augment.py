@@ -178,10 +178,9 @@ def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad
 
 def _content(image: Image, pad: int) -> tuple[int, int, int, int]:
     """Top, left, bottom and right of an image without the bars of its letterbox."""
-    rows, columns = ((image != pad).any((1 - axis, 2)).nonzero()[0] for axis in (0, 1))
-    if not len(rows):
-        return 0, 0, image.shape[0], image.shape[1]
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    value = (pad,) * image.shape[2]
+    left, top, width, height = cv2.boundingRect(cv2.bitwise_not(cv2.inRange(image, value, value)))
+    return (top, left, top + height, left + width) if width else (0, 0, image.shape[0], image.shape[1])
 
 
 def concatenate(boxes: list[Boxes]) -> Boxes:
