@@ -179,3 +179,17 @@ def test_a_bad_policy_is_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match="--augment: ") as caught:
         parse_policy(text, "classify")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_mosaic_leaves_out_the_bars_of_letterboxed_images(channels: int) -> None:
+    pad, shape = 114, (96, 128, channels)
+    parts = []
+    for index in range(4):
+        image = np.full(shape, pad, np.uint8)
+        image[30:66] = 10 + index  # bars above and below
+        parts.append((image, Boxes(np.array([[4, 34, 60, 60]], np.float32), np.array([0]))))
+    for seed in range(8):
+        canvas, _ = mosaic(parts, np.random.default_rng(seed), pad)
+        assert (canvas == pad).all(2).mean() < 0.35  # with the bars more than half
+        assert set(range(10, 14)) <= set(np.unique(canvas).tolist())
