@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from edgecnn.counts import counted
 from edgecnn.schema import flag, integer, items, nullable, number, one_of, record, text
 
 CHECK_KEY: Final = "check"
@@ -49,6 +50,6 @@ def check_words(notes: Mapping[str, Any]) -> str:
     budgets = found["budgets"]
     counts = {name: sum(one["verdict"] == name for one in budgets) for name in ("passed", "not certain", "failed")}
     kinds = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    data = f" on {found['data']['images']:,} images of {found['data']['name']}" if found["data"] else ""
+    data = f" on {counted(found['data']['images'], 'image')} of {found['data']['name']}" if found["data"] else ""
     policy = f"{found['policy']['name']} (sha256 {found['policy']['sha256'][:16]})"
     return f"{'passed' if found['passed'] else 'failed'} {policy}{data}, {found['date'][:10]}: {kinds}"

@@ -12,7 +12,7 @@ def verdict(found: Adapted) -> str:
     if found.better:
         return "the new model is better on held-out frames of this camera"
     if interval is None:
-        return f"{found.held_out.images} held-out frames are too few to tell the models apart: the old model stays"
+        return f"too few held-out frames to tell the models apart ({found.held_out.images}): the old model stays"
     worse = "is worse" if interval.high < 0 else "is not better beyond chance"
     return f"the new model {worse} on held-out frames of this camera: the old model stays"
 

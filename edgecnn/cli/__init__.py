@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import edgecnn
+from edgecnn.cli.signals import INTERRUPTED
 from edgecnn.cli.terminal import fail, finish_output, prepare_streams
 from edgecnn.system_errors import explain as known_error
 
@@ -67,6 +68,12 @@ class _Commands(click.Group):
         except click.UsageError as error:
             click.echo(f"error: {_one_line(error)}", err=True)
             sys.exit(error.exit_code)
+        except (
+            KeyboardInterrupt,
+            click.Abort,
+        ):  # Ctrl-C while a command is imported, in one without a way of its own, or at a question
+            click.echo("error: interrupted; run it again", err=True)
+            sys.exit(INTERRUPTED)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command; what the user or the system can put right is one line on standard error, and an exit code."""

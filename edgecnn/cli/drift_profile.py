@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgecnn.cli.options import ModelFile
+from edgecnn.counts import counted
 
 
 @click.command()
@@ -47,8 +48,8 @@ def command(file: Path, data: tuple[str, ...], split: str | None, limit: int, ou
     for name, measure in profile.ranges.items():
         low, high = measure.usual
         click.echo(f"{name:<{width}}  {low:>10.3g}  {measure.median:>10.3g}  {high:>10.3g}")
-    click.echo(f"wrote {done.path}: the profile of {profile.images:,} images of {profile.data}")
+    click.echo(f"wrote {done.path}: the profile of {counted(profile.images, 'image')} of {profile.data}")
     if done.unread:
-        click.echo(f"warning: {done.unread} images can't be read and are not counted", err=True)
+        click.echo(f"warning: {counted(done.unread, 'image')} can't be read, and left out", err=True)
     if done.was_signed:
         click.echo("warning: the file was signed; sign it again, as its card has changed", err=True)

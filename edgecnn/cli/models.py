@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecnn.counts import counted
 from edgecnn.json_text import dump_json
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def _get(name: str, accept_unverified: bool) -> None:
         done = get(name, accept, lambda line: click.echo(line, err=True))
     if done is None:
         return
-    counted = f"{len(done.card.labels):,} class{'' if len(done.card.labels) == 1 else 'es'}"
-    click.echo(f"wrote {done.path} ({done.card.task}, {counted}); use it: edgecnn run {name} --source 0")
+    classes = counted(len(done.card.labels), "class")
+    click.echo(f"wrote {done.path} ({done.card.task}, {classes}); use it: edgecnn run {name} --source 0")
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
 

@@ -11,11 +11,10 @@ from click_option_group import optgroup
 
 from edgecnn.cli.interruptible import interruptible
 from edgecnn.cli.options import ALLOW_OVERLAP, ModelFile, dataset_options, model_options
+from edgecnn.cli.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from edgecnn.runtime.model.card_inference import CardOptions
-
-INTERRUPTED = 130  # exit code after SIGINT, as shells have it
 
 
 @click.command()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 
 HANDLED = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 128 + signal.SIGINT  # exit code after Ctrl-C, as shells have it
 
 
 class StopSignals:

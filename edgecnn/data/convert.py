@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edgecnn.counts import counted
 from edgecnn.data.address import parse_address, shown_address
 from edgecnn.data.calibration import fingerprint
 from edgecnn.data.check.duplicates import Fingerprints
@@ -23,7 +24,7 @@ from edgecnn.data.ensemble import Consensus
 from edgecnn.data.formats.unlabelled import to_unlabelled_boxes
 from edgecnn.data.image_files import ImageError
 from edgecnn.data.licence_files import copy_licences
-from edgecnn.data.problems import counted, problem_line
+from edgecnn.data.problems import problem_line
 from edgecnn.data.pseudo_labels import PseudoLabeler, pseudo_label
 from edgecnn.data.recognition import report_lines
 from edgecnn.data.relabel import to_classes

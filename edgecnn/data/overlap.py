@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.data.sample import Dataset, LazySamples, Sample
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.reference_profile.collect import evenly
@@ -64,8 +65,9 @@ class SharedImages:
 
     def __str__(self) -> str:
         more = ", ..." if self.shared > len(self.first) else ""
+        are = "is" if self.shared == 1 else "are"
         return (
-            f"{self.shared:,} of {self.compared:,} images compared are in the {self.seen.part} data of {self.file} "
+            f"{self.shared:,} of {counted(self.compared, 'image')} compared {are} in the {self.seen.part} data of {self.file} "
             f"({', '.join(self.first)}{more})"
         )
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from edgecnn.counts import counted
 from edgecnn.data.sample import Dataset, Problem
 from edgecnn.errors import InputError
 
 SHOWN = 5
 SHORT, LINE = 80, 400
-
-
-def counted(count: int, noun: str) -> str:
-    """ "1 box", "2 boxes"."""
-    plural = noun + ("es" if noun[-1] in "xs" else "s")
-    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def to_stderr(line: str) -> None:
@@ -28,7 +23,7 @@ def problem_lines(dataset: Dataset, shown: int = SHOWN) -> list[str]:
     problems = dataset.problems
     if not problems:
         return notes
-    count = f"{len(problems):,} problem{'' if len(problems) == 1 else 's'} in {dataset.name}:"
+    count = f"{counted(len(problems), 'problem')} in {dataset.name}:"
     more = [f"  {len(problems) - shown:,} more"] if len(problems) > shown else []
     return [*notes, count, *(f"  {problem_line(problem)}" for problem in problems[:shown]), *more]
 
@@ -37,7 +32,7 @@ def check_strict(dataset: Dataset) -> None:
     """Raise an ``InputError`` that names the first problem, if the dataset has any."""
     if dataset.problems:
         first = dataset.problems[0]
-        count = f"{len(dataset.problems)} problem{'' if len(dataset.problems) == 1 else 's'}"
+        count = counted(len(dataset.problems), "problem")
         raise InputError(
             f"--strict: {dataset.name} has {count}, the first {problem_line(first)}",
             "correct the files, or leave --strict out",

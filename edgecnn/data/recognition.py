@@ -9,9 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from edgecnn.counts import counted
 from edgecnn.data.formats.left_out import as_text, other_files
 from edgecnn.data.paths import exists, sub_folders
-from edgecnn.data.problems import LINE, counted, problem_lines, short
+from edgecnn.data.problems import LINE, problem_lines, short
 from edgecnn.data.sample import Dataset
 from edgecnn.data.video_frames import VIDEO_SUFFIXES
 from edgecnn.errors import InputError

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn.counts import counted
 from edgecnn.errors import EdgeCnnError, InputError
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ Reference = tuple["ReferenceProfile | None", str, "Callable[[ReferenceProfile], 
 def _reference(learn_s: float, model: Path, card: ModelCard, camera: str, say: Callable[[str], None]) -> Reference:
     """The profile, None where it is still to be learnt; what it is in words; what keeps it when it is learnt."""
     if not learn_s:
-        return (profile := _of_card(model, card)), f"{profile.images:,} images of {profile.source} ({profile.data})", None
+        return (
+            (profile := _of_card(model, card)),
+            f"{counted(profile.images, 'image')} of {profile.source} ({profile.data})",
+            None,
+        )
     from edgecnn.trust.drift.learnt_file import learnt_path, read_learnt, write_learnt
 
     path = learnt_path(model, camera)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn.counts import counted
 from edgecnn.json_text import dump_json
 from edgecnn.live.cameras import ActiveCamera
 from edgecnn.runtime.pipeline.statistics import Stats
@@ -116,11 +117,7 @@ def _camera_summary(active: ActiveCamera) -> CameraSummary:
 def model_notes(active: ActiveCamera) -> tuple[str, ...]:
     """Return what is to be said about the outputs of a camera's model."""
     count = active.predictor.monitor.not_finite
-    return (f"the outputs of {active.model_file.name} held NaN or infinity for {_images(count)}",) if count else ()
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
+    return (f"the outputs of {active.model_file.name} held NaN or infinity for {counted(count, 'image')}",) if count else ()
 
 
 def write_stats(path: Path, summary: RunSummary) -> None:

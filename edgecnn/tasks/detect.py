@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.labels import label_of
 from edgecnn.postprocess import DETECTORS
 from edgecnn.postprocess.final_boxes import FINAL_BOXES, final_boxes, rows_in_order
@@ -91,7 +92,7 @@ class Detect(Task[Detections]):
     def text(self, prediction: Detections, labels: Sequence[str]) -> list[str]:
         """The number of boxes, then a line for each of the best."""
         count = len(prediction)
-        return [f"{count} object{'' if count == 1 else 's'}", *_lines(prediction, labels)]
+        return [counted(count, "object"), *_lines(prediction, labels)]
 
     def confidence(self, prediction: Detections) -> float:
         """The highest score."""

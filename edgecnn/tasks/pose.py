@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.geometry import poses_to_source
 from edgecnn.labels import label_of
 from edgecnn.postprocess import POSE_DECODERS
@@ -161,4 +162,4 @@ def _places(poses: Poses, labels: Sequence[str], index: int) -> str:
 
 
 def _objects(count: int) -> str:
-    return f"{count} object{'' if count == 1 else 's'}"
+    return counted(count, "object")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.postprocess import RAW
 from edgecnn.tasks.interface import Accumulator, Task
@@ -53,7 +54,7 @@ class Raw(Task[RawTensors]):
     def text(self, prediction: RawTensors, labels: Sequence[str]) -> list[str]:
         """How many tensors, then a line with the range of each."""
         count = len(prediction.tensors)
-        return [f"{count} tensor{'' if count == 1 else 's'}", *(f"  {line}" for line in tensor_lines(prediction))]
+        return [counted(count, "tensor"), *(f"  {line}" for line in tensor_lines(prediction))]
 
     def tensors(self, prediction: RawTensors) -> Tensors:
         """All of them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.geometry import mask_to_source
 from edgecnn.labels import BACKGROUND, is_background, label_of
@@ -92,7 +93,7 @@ class Segment(Task[Mask]):
         found = classes_of(prediction, labels)
         wide = max((len(label_of(labels, class_id)) for class_id, _ in found), default=0)
         lines = [f"  {label_of(labels, class_id):<{wide}}  {_share(count, prediction):>6}" for class_id, count in found]
-        return [f"{len(found)} class{'' if len(found) == 1 else 'es'}", *lines]
+        return [counted(len(found), "class"), *lines]
 
     def to_arrays(self, prediction: Mask) -> dict[str, Array]:
         """``mask`` (n, 2) int64: height and width, then class and length of each run, row by row."""

@@ -10,9 +10,9 @@ from typing import Any
 from torch import nn
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.data import Dataset
 from edgecnn.data.for_task import for_task
-from edgecnn.data.problems import counted
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
 from edgecnn.metrics import Score

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.data import open_dataset
 from edgecnn.data.address import SCENE, parse_address
-from edgecnn.data.problems import counted, to_stderr
+from edgecnn.data.problems import to_stderr
 from edgecnn.data.pseudo_labels import PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.models import create
@@ -178,5 +179,5 @@ def _summary(card: ModelCard, data: TrainingData, model: nn.Module, machine: har
     val = f", scored on {counted(len(data.val), 'other')}" if data.val else ""
     amp = "bfloat16" if machine.bf16 else "float32"
     processes = f", {group.size} processes" if group.size > 1 else ""
-    images = f"{data.count:,} images, {len(data.labels)} classes{val}"
+    images = f"{counted(data.count, 'image')}, {len(data.labels)} classes{val}"
     return f"{card.name}, {count:,} parameters: {images}; {machine.device}, {amp}{processes}"

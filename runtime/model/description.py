@@ -10,6 +10,7 @@ from typing import Any
 
 from edgecnn.card import ACCEPTED, CARD_KEY, ModelCard
 from edgecnn.check_record import CHECK_KEY, check_words
+from edgecnn.counts import counted
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.integrity.digest import Digests, check_digests
 from edgecnn.integrity.sections import PREFIX
@@ -144,7 +145,8 @@ def _parity_rows(parity: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [("parity", f"{verdict}, largest error {largest:.1e} of the range; real inputs: {parity['real_inputs']}")]
     if "accuracy" in parity:
         got = parity["accuracy"]
-        text = f"{got['metric']} {got['artifact'] * 100:.2f}, PyTorch {got['pytorch'] * 100:.2f}, on {got['n']:,} images of {got['data']}"
+        values = f"{got['metric']} {got['artifact'] * 100:.2f}, PyTorch {got['pytorch'] * 100:.2f}"
+        text = f"{values}, on {counted(got['n'], 'image')} of {got['data']}"
         rows.append(("accuracy", text))
     return rows
 
@@ -155,7 +157,7 @@ def _profile(card: ModelCard) -> str:
         profile = profile_of(card, "the card")
     except ArtifactError as error:
         return error.problem
-    return "" if profile is None else f"{profile.images:,} images of {profile.source} ({profile.data}), for --drift"
+    return "" if profile is None else f"{counted(profile.images, 'image')} of {profile.source} ({profile.data}), for --drift"
 
 
 def _seen(card: ModelCard) -> str:
@@ -164,7 +166,7 @@ def _seen(card: ModelCard) -> str:
         found = seen_images(card, "the card")
     except ArtifactError as error:
         return error.problem
-    return ", ".join(f"{one.images:,} images of {one.part} ({one.data})" for one in found)
+    return ", ".join(f"{counted(one.images, 'image')} of {one.part} ({one.data})" for one in found)
 
 
 def _labels(labels: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from edgecnn import shipped
 from edgecnn.card import ModelCard
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.metrics.score import IN_UNITS, TITLES
 from edgecnn.tasks import find
 
@@ -103,7 +104,7 @@ def _headline(card: ModelCard) -> str:
 
 def _values(values: dict[str, Any]) -> str:
     shown = [f"{TITLES[key]} {100 * value:.1f} %" for key, value in values.items() if key in ("top1", "map", "ap50")]
-    return f"{', '.join(shown)} on {values['n']:,} images"
+    return f"{', '.join(shown)} on {counted(values['n'], 'image')}"
 
 
 def _megabytes(size: int) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from edgecnn import cli
 from edgecnn.cli import COMMANDS
 
 
@@ -39,3 +42,25 @@ def test_missing_file_is_one_line_and_exit_code_2(name: str) -> None:
     done = edgecnn(name, "absent.onnx", *options.get(name, []))
     assert done.returncode == 2
     assert done.stderr == "error: the model file absent.onnx does not exist; check the path\n"
+
+
+def test_an_interrupt_while_a_command_is_imported_is_one_line_and_exit_code_130() -> None:
+    # the signal arrives as the module of the command is asked for
+    program = (
+        "import os, signal, time; from edgecnn import cli\n"
+        "def slow(name): os.kill(os.getpid(), signal.SIGINT); time.sleep(30)\n"
+        "cli.import_module = slow; cli.main(['info', 'cups'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted; run it again\n")
+
+
+def test_an_interrupt_at_a_question_is_the_same_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def asks() -> None:
+        click.confirm("Download?")
+
+    monkeypatch.setattr(cli, "import_module", lambda name: type("Module", (), {"command": asks}))
+    done = CliRunner().invoke(cli.main, ["info"], input="")
+    assert done.exit_code == 130
+    assert done.stderr == "error: interrupted; run it again\n"

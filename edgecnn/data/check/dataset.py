@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgecnn.counts import counted
 from edgecnn.data.address import parse_address
 from edgecnn.data.check.boxes import odd_boxes
 from edgecnn.data.check.duplicates import Fingerprints
 from edgecnn.data.dataset_kinds import dataset_splits, open_dataset
-from edgecnn.data.problems import counted
 from edgecnn.data.sample import Dataset, Problem, Sample
 from edgecnn.data.split_names import part_of
 from edgecnn.errors import InputError

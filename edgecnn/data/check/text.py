@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from edgecnn.counts import counted
 from edgecnn.data.check.dataset import DatasetCheck, OddBox, PartCheck, Place
 from edgecnn.data.formats.left_out import as_text
-from edgecnn.data.problems import counted
 from edgecnn.labels import label_of
 from edgecnn.tasks import find
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from edgecnn.counts import counted
 from edgecnn.data.boxes import BoxList, Corners, has_extent
 from edgecnn.data.formats.darknet import NAME_FILES as DARKNET_NAME_FILES
 from edgecnn.data.formats.darknet import folders_with_labels_beside, is_list, read_obj_data
@@ -183,7 +184,7 @@ def _outside(layout: Layout) -> Iterator[Problem]:
         return
     folders = Counter(_shown(image.parent, layout.folder) for image in layout.outside())
     for folder, count in sorted(folders.items()):
-        yield Problem(folder, f"{count:,} image{'' if count == 1 else 's'} of no split; left out")
+        yield Problem(folder, f"{counted(count, 'image')} of no split; left out")
 
 
 def _shown(file: Path, top: Path) -> str:

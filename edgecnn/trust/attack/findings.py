@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgecnn.counts import counted
 from edgecnn.metrics.score import TITLES
 from edgecnn.trust.attack.attackers import FGSM, NOISE, PGD, SQUARE
 from edgecnn.trust.attack.result import NONE, AttackedFile, AttackLevel
@@ -27,9 +28,9 @@ def findings(files: Sequence[AttackedFile], source: str) -> tuple[str, ...]:
         ]
     clean = [level for one in files for level in one.levels if level.method == NONE]
     if any(level.too_few for level in clean):
-        found.append(
-            f"{clean[0].images} images are too few: the 95 % interval of {TITLES[clean[0].metric]} is wider than 20 points; raise --limit"
-        )
+        images, title = clean[0].images, TITLES[clean[0].metric]
+        are = f"{counted(images, 'image')} {'is' if images == 1 else 'are'}"
+        found.append(f"{are} too few: the 95 % interval of {title} is wider than 20 points; raise --limit")
     return tuple(found)
 
 

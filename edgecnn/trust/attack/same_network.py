@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.metrics.match import iou_matrix
 from edgecnn.thresholds import SHOWN_SCORE
@@ -46,7 +47,7 @@ def check_agreement(source: str, name: str, share: float | None, count: int) -> 
     if share is None or count < LEAST_COUNT or share >= LEAST_AGREEMENT:
         return
     raise InputError(
-        f"{name} is not the network of {source}: they agree on {100 * share:.0f} % of {count} images without attack",
+        f"{name} is not the network of {source}: they agree on {100 * share:.0f} % of {counted(count, 'image')} without attack",
         "name the checkpoint that it was exported from with --model",
     )
 

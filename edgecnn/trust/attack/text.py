@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgecnn.benchmarks.report.names import ellipsize
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.metrics.score import TITLES
 from edgecnn.trust.attack.attackers import FGSM, PGD, SQUARE
 from edgecnn.trust.attack.attackers import TITLES as METHOD_TITLES
@@ -29,7 +30,7 @@ def heading(report: AttackReport) -> str:
     """Data, measure and seed in one line."""
     split = f" ({report.split})" if report.split else ""
     return (
-        f"{TITLES[report.metric]} in % on {report.images:,} images of {report.dataset}{split} under attack, with 95 % intervals; "
+        f"{TITLES[report.metric]} in % on {counted(report.images, 'image')} of {report.dataset}{split} under attack, with 95 % intervals; "
         f"strength in grey levels of 255; seed {report.seed}"
     )
 
@@ -57,7 +58,7 @@ def certified_text(found: CertifiedCurve) -> str:
     """Noise, samples and abstentions in one sentence."""
     return (
         f"behind randomised smoothing (standard deviation {found.sigma:g} of the pixel range, {found.samples} copies of each of "
-        f"{found.images} images): {100 * found.accuracy[0]:.1f} % certified right, {100 * found.abstained:.1f} % abstained; "
+        f"{counted(found.images, 'image')}): {100 * found.accuracy[0]:.1f} % certified right, {100 * found.abstained:.1f} % abstained; "
         f"without smoothing {100 * found.clean:.1f} % right"
     )
 

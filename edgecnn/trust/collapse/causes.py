@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgecnn.counts import counted
 from edgecnn.metrics.estimate import Interval
 from edgecnn.parity import TOLERANCES
 from edgecnn.runtime.model.output_checks import COARSE_STEP, COSTLY_STEP, SHARED, SPLIT, output_warnings
@@ -89,7 +90,7 @@ def _of_outputs(watch: OutputWatch) -> list[CollapseCause]:
     if shared is not None:
         return [shared]
     if watch.not_finite:
-        words = f"its outputs hold NaN or infinity for {watch.not_finite} of {watch.images} images; export it again in float32"
+        words = f"its outputs hold NaN or infinity for {watch.not_finite} of {counted(watch.images, 'image')}; export it again in float32"
         return [CollapseCause("not-finite", words, True, {"images": watch.not_finite})]
     if watch.constant and not watch.changing:
         # what saturates behind the place where the images are lost is no cause, but a result of it
@@ -101,7 +102,7 @@ def _of_outputs(watch: OutputWatch) -> list[CollapseCause]:
 
 
 def _constant(watch: OutputWatch) -> CollapseCause:
-    words = f"its outputs are the same for all {watch.images} images, so nothing of the image reaches them"
+    words = f"its outputs are the same for all of {counted(watch.images, 'image')}, so nothing of the image reaches them"
     evidence: dict[str, Any] = {}
     if watch.inner is not None and watch.first_dead is not None:
         dead = watch.inner.tensors[watch.first_dead]
@@ -119,7 +120,7 @@ def _shared_scale(watch: OutputWatch) -> CollapseCause | None:
     step = ranges[0].step if len(ranges) == 1 else steps.step
     if step < COSTLY_STEP:
         return None
-    source = "read from the file" if len(ranges) == 1 else f"measured on {watch.images} images"
+    source = "read from the file" if len(ranges) == 1 else f"measured on {counted(watch.images, 'image')}"
     fatal = step >= COARSE_STEP
     worth = (
         "so scores can hardly be other than 0 or 1" if fatal else f"so a score can only take {_possible(step)} values from 0 to 1"

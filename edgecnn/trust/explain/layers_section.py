@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.trust.explain.network_layers import LayerStep
 from edgecnn.trust.explain.section import SectionResult, page_part
 from edgecnn.trust.explain.study import Study
@@ -66,10 +67,10 @@ def _notes(study: Study) -> tuple[str, ...]:
         notes.append("*: the values are also weighted by something that sees the whole image (squeeze and excitation)")
     silent = [(step, study.units[step.layer.name]) for step in study.reader.steps if _says_nothing(study, step)]
     if silent:
-        notes.append(f"silent units on {_images(study)} images:")
+        notes.append(f"silent units on {counted(_images(study), 'image')}:")
         notes += [f"  {shown_name(step.layer.name)}: {_silent_words(units)}" for step, units in silent]
     elif study.units:
-        notes.append(f"every unit fires on at least one of {_images(study)} images")
+        notes.append(f"every unit fires on at least one of {counted(_images(study), 'image')}")
     return tuple(notes)
 
 

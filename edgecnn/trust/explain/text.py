@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgecnn.counts import counted
 from edgecnn.trust.explain.section import Explanation
 
 
@@ -17,5 +18,5 @@ def heading(found: Explanation) -> str:
     precision = "" if found.precision == "unknown" else f", {found.precision}"
     about = f"{found.file} ({found.format}{precision}): {found.network}, input {found.input}"
     image = f"; image {found.image}" if found.image else ""
-    data = f"; {found.images} images of {found.dataset}" if found.dataset else ""
+    data = f"; {counted(found.images, 'image')} of {found.dataset}" if found.dataset else ""
     return f"{about}{image}{data}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.score import IN_UNITS, TITLES, Score
@@ -72,7 +73,7 @@ def accuracy_verdicts(budget: AccuracyBudget, found: DetailedEvaluation) -> Iter
             low,
             high,
             count=score.n,
-            detail=f"{score.n:,} images",
+            detail=counted(score.n, "image"),
         )
     if budget.worst_class_min_percent is not None:
         yield _worst_class(budget.worst_class_min_percent, metric, found, score)

@@ -16,6 +16,7 @@ from edgecnn.benchmarks.measure.progress import Progress
 from edgecnn.benchmarks.measure.protocol import FULL, QUICK
 from edgecnn.benchmarks.measure.record import file_size
 from edgecnn.benchmarks.report.document import to_document
+from edgecnn.counts import counted
 from edgecnn.metrics.estimate import PERCENTILES
 from edgecnn.remote.benchmark import RemotePlace, benchmark_hosts
 from edgecnn.trust.gate.policy import LatencyBudget, Policy
@@ -111,7 +112,7 @@ def where_words(document: Mapping[str, Any]) -> str:
     """The machine of a benchmark, with its threads."""
     host = f"{document['host']}, " if "host" in document else ""
     threads = document["threads"]
-    return f"{host}{document['device']['name']}, {threads} thread{'' if threads == 1 else 's'}"
+    return f"{host}{document['device']['name']}, {counted(threads, 'thread')}"
 
 
 def _latency(budget: LatencyBudget, document: Mapping[str, Any], clock: Mapping[str, Any]) -> Iterator[BudgetVerdict]:

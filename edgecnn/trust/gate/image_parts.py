@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgecnn.benchmarks.measure.evaluation import OpenedModel
+from edgecnn.counts import counted
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
 from edgecnn.runtime.backends import file_format
@@ -80,7 +81,7 @@ def measure_change(model: OpenedModel, budget: ChangeBudget, seed: int, progress
         found.low,
         found.high,
         count=found.images,
-        detail=f"{found.images:,} images",
+        detail=counted(found.images, "image"),
     )
     return MeasuredBudgets((verdict,), found)
 
@@ -109,7 +110,7 @@ def measure_attack(model: OpenedModel, budget: AttackBudget, seed: int, progress
         found.low,
         found.high,
         count=found.images,
-        detail=f"{found.images:,} images",
+        detail=counted(found.images, "image"),
     )
     return MeasuredBudgets((verdict,), found)
 
@@ -131,8 +132,8 @@ def measure_evidence(model: OpenedModel, budget: EvidenceBudget, seed: int, prog
     found = next((summary for name, own in maps.items() if (summary := summary_of(name, own, seed)) is not None), None)
     if found is None:
         raise InputError(
-            f"[evidence] has no place to be: of {len(dataset)} images of {dataset.name} none has a found object whose box covers at "
-            "most half of it",
+            f"[evidence] has no place to be: of {counted(len(dataset), 'image')} of {dataset.name} none has a found object whose "
+            "box covers at most half of it",
             "name a dataset with boxes, or leave [evidence] out",
         )
     return MeasuredBudgets(tuple(_evidence(budget, found)), found)
@@ -152,7 +153,7 @@ def _evidence(budget: EvidenceBudget, found: EvidenceSummary) -> list[BudgetVerd
             one.low,
             one.high,
             count=found.images,
-            detail=f"{found.images} images, boxes cover {found.area:.0%}",
+            detail=f"{counted(found.images, 'image')}, boxes cover {found.area:.0%}",
         )
         for name, title, limit, one in wanted
         if limit is not None

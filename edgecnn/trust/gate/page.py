@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from edgecnn.benchmarks.report.template import WIDE, load_jinja, render, responsive
+from edgecnn.counts import counted
 from edgecnn.trust.accuracy.boxes import BoxDetail
 from edgecnn.trust.accuracy.labels import LabelDetail
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
@@ -110,7 +111,7 @@ def _changes(found: CheckReport) -> Iterator[dict[str, Any]]:
         levels = (own.neutral, level.level) if not own.words and own.low <= own.neutral <= own.high else (level.level,)
         yield {
             "title": f"{own.title} {own.level_text(level.level)}",
-            "words": f"{level.title} {100 * level.value:.1f} %{ends}, {level.images:,} images",
+            "words": f"{level.title} {100 * level.value:.1f} %{ends}, {counted(level.images, 'image')}",
             "examples": example_strip(found.samples, own, levels, found.policy.seed),
         }
 
@@ -121,7 +122,7 @@ def _where(found: CheckReport) -> Iterator[tuple[str, str]]:
     yield "policy", f"{found.policy.name}, sha256 {found.policy.sha256}" if found.policy.sha256 else found.policy.name
     if found.dataset:
         split = f", split {found.split}" if found.split else ""
-        yield "dataset", f"{found.dataset}{split}, {found.images:,} images"
+        yield "dataset", f"{found.dataset}{split}, {counted(found.images, 'image')}"
     if found.fingerprint:
         yield "content of the dataset", f"sha256 {found.fingerprint}"
     yield "accuracy on", found.device

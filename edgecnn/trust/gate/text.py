@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.trust.gate.report import CheckReport
 from edgecnn.trust.gate.verdict import BudgetVerdict
 
@@ -84,7 +85,7 @@ def _lines(found: CheckReport) -> Iterator[str]:
     yield f"{found.file.name} ({found.format}{precision}) against {found.policy.name}"
     if found.dataset:
         split = f", split {found.split}" if found.split else ""
-        yield f"{found.dataset}{split}: {found.images:,} images"
+        yield f"{found.dataset}{split}: {counted(found.images, 'image')}"
     yield ""
     yield align_columns([list(HEADS), *(budget_row(found, one) for one in found.verdicts)], 1)
     yield ""

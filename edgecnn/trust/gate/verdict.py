@@ -106,7 +106,7 @@ def share_verdict(
     few = count is not None and count < LEAST
     doubt = ""
     if few or low is None or high is None:
-        doubt = f"{count} {noun} are too few to tell" if count is not None else f"too few {noun} to tell"
+        doubt = f"too few {noun} to tell" + ("" if count is None else f" ({count})")
     elif high - low > TOO_WIDE:
         detail = "; ".join(filter(None, [detail, f"few {noun}: the interval is {100 * (high - low):.0f} points wide"]))
     return BudgetVerdict(

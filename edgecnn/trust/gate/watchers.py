@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 
 from edgecnn.benchmarks.measure.evaluation import OpenedModel
+from edgecnn.counts import counted
 from edgecnn.data.sample import Sample
 from edgecnn.errors import InputError
 from edgecnn.metrics.ground_truth import GroundTruthSample
@@ -139,7 +140,7 @@ class WorstImages:
         else:
             missed, false = int((~own.right).sum()), len(own.extra)
             rank = wrong + float(own.extra.score.max(initial=0.0))
-            words = f"{missed} of {len(own)} objects not right, {false} false box{'' if false == 1 else 'es'}"
+            words = f"{missed} of {counted(len(own), 'object')} not right, {counted(false, 'false box')}"
         entry = (rank, -index, WrongImage(rank, index, found, words))
         (heapq.heappush if len(self._kept) < WORST else heapq.heappushpop)(self._kept, entry)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.metrics.estimate import Interval
 from edgecnn.trust.groups.measure import FEW_THINGS, GroupEvaluation, GroupScore
 
@@ -55,7 +56,7 @@ def group_row(group: GroupScore, total: int) -> list[str]:
 
 
 def _lines(found: GroupEvaluation) -> Iterator[str]:
-    yield f"{found.file} ({found.format}) on {found.dataset} by {found.key.title}: {found.images:,} images"
+    yield f"{found.file} ({found.format}) on {found.dataset} by {found.key.title}: {counted(found.images, 'image')}"
     yield ""
     yield f"  {group_verdict(found)}"
     yield f"  {gap_words(found)}"

@@ -14,6 +14,7 @@ from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import display_names, measured_digest
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.data import Dataset
 from edgecnn.data.recognition import report_lines
 from edgecnn.engine_device import CPU, Device, parse_device
@@ -105,7 +106,7 @@ def measure_robustness(
         notes += tuple(_not_finite_notes(config.all_files, predictors, dataset))
     progress("intervals of the corruption error")
     if run.found[0][0].low is None:
-        notes += (f"{run.found[0][0].title} has no interval: {run.found[0][0].images} images may be too few to tell",)
+        notes += (f"{run.found[0][0].title} has no interval: {counted(run.found[0][0].images, 'image')} may be too few to tell",)
     named = zip(config.all_files, file_names(config.all_files), cards, run.found, strict=True)
     files = [_file(path, name, card, found) for path, name, card, found in named]
     result = Robustness(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from edgecnn.benchmarks.report.names import ellipsize
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.trust.invariance.result import CorruptionError, FileRobustness, LevelResult, Robustness
 from edgecnn.trust.invariance.transformation import Transformation
 
@@ -19,7 +20,7 @@ def to_table(found: Robustness) -> str:
     several = (
         f"{found.images:,} of {found.available:,} images, evenly spread"
         if found.images < found.available
-        else f"{found.images:,} images"
+        else counted(found.images, "image")
     )
     lines = [
         f"{', '.join(own.name for own in found.files)} on {found.dataset}{split}: {several}",

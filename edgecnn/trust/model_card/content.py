@@ -11,6 +11,7 @@ from typing import Any
 
 from edgecnn.card import ModelCard
 from edgecnn.check_record import CHECK_KEY, check_words
+from edgecnn.counts import counted
 from edgecnn.errors import ArtifactError
 from edgecnn.reference_profile.seen_images import seen_images
 from edgecnn.runtime.model.description import ModelDescription, card_rows
@@ -170,7 +171,8 @@ def _training_rows(card: ModelCard) -> list[tuple[str, str]]:
     scores = record.get("scores")
     scores = scores if isinstance(scores, Mapping) else {}
     part = f" ({scores['part']})" if scores.get("part") else ""
-    kept = f"{scores['data']}{part}, {scores.get('n')} images" if scores.get("data") else ""
+    count = f", {counted(scores['n'], 'image')}" if isinstance(scores.get("n"), int) else ""
+    kept = f"{scores['data']}{part}{count}" if scores.get("data") else ""
     return [("Data", _text(record.get("data"))), ("Images", _text(record.get("images"))), ("Held out", kept), *known]
 
 

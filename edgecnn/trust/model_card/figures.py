@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.metrics.left_out import jackknife_interval
 from edgecnn.metrics.score import IN_UNITS, TITLES
@@ -50,7 +51,7 @@ def dataset_of(measured: MeasuredResult) -> str:
     data = measured.own["dataset"] if measured.schema == SHORTCUTS else measured.document["dataset"]
     split = f", split {data['split']}" if data.get("split") else ""
     count = measured.own["images"] if measured.schema == SHORTCUTS else data["image_count"]
-    return f"{data['name']}{split}, {count:,} image{'' if count == 1 else 's'}"
+    return f"{data['name']}{split}, {counted(count, 'image')}"
 
 
 def shown(name: str, value: float | None) -> str:
@@ -207,7 +208,7 @@ def _benchmark(measured: MeasuredResult) -> Iterator[FigureTable]:
     name = device["name"] or device["cpu"]
     memory = f"Peak memory {own['peak_memory_mib']:.0f} MiB, cold start {own['cold_start']['total_ms']:.0f} ms."
     noisy = [f"Noisy ({clock}): {'; '.join(one['reasons'])}." for clock, one in own["clocks"].items() if one["reasons"]]
-    threads = f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
+    threads = f"{counted(found['threads'], 'thread')}"
     yield FigureTable(f"Latency on {name}, {found['engine_device']}, {threads}", heads, tuple(rows), (memory, *noisy))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from edgecnn.benchmarks.measure.evaluation import whole_curve
 from edgecnn.benchmarks.measure.progress import Progress, no_progress
 from edgecnn.benchmarks.measure.record import display_names, measured_digest
+from edgecnn.counts import counted
 from edgecnn.data.recognition import report_lines
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
@@ -202,7 +203,7 @@ class _PairRun:
 
 def _notes(run: _PairRun, mean: MeanChange | None) -> Iterator[str]:
     if len(run.pairs) < FEW:
-        yield f"{len(run.pairs)} image{'' if len(run.pairs) == 1 else 's'}: too few to say anything of a class"
+        yield f"{counted(len(run.pairs), 'image')}: too few to say anything of a class"
     if run.unreadable:
         more = ", ..." if len(run.unreadable) > 3 else ""
         yield f"images that could not be read are left out ({len(run.unreadable)}): {', '.join(run.unreadable[:3])}{more}"

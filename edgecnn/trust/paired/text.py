@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.metrics.estimate import Interval
 from edgecnn.metrics.score import points
 from edgecnn.trust.paired.comparison import PairedEvaluation
@@ -101,7 +102,7 @@ def image_words(found: PairedEvaluation, pair: ImagePair) -> str:
 
 def _lines(found: PairedEvaluation) -> Iterator[str]:
     split = f", split {found.split}" if found.split else ""
-    count = f"{len(found.images):,} image{'' if len(found.images) == 1 else 's'}"
+    count = counted(len(found.images), "image")
     yield f"{found.before.shown} -> {found.after.shown} on {found.dataset}{split}: {count}"
     yield ""
     yield f"  {verdict(found)}"
@@ -163,7 +164,7 @@ def _image_lines(found: PairedEvaluation) -> Iterator[str]:
         yield "  the files agree on every image"
         return
     yield ""
-    yield f"  {len(changed):,} of {len(found.images):,} images changed, worst first"
+    yield f"  {len(changed):,} of {counted(len(found.images), 'image')} changed, worst first"
     shown = changed[:SHOWN_IMAGES]
     width = max(len(pair.name) for pair in shown)
     yield from (f"  {pair.name:<{width}}  {image_words(found, pair)}" for pair in shown)

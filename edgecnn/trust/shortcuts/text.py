@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.trust.shortcuts.effect import Effect, EvidenceSummary
 from edgecnn.trust.shortcuts.report import ShortcutsReport
 
@@ -26,7 +27,7 @@ def heading(report: ShortcutsReport) -> str:
     split = f", split {report.split}" if report.split else ""
     measure = "accuracy" if report.task == "classify" else "objects found"
     where = f"{report.file.name} ({report.format}{precision}) on {report.dataset}{split}"
-    return f"{where}: {report.images} images, {measure} {report.accuracy.shown()}"
+    return f"{where}: {counted(report.images, 'image')}, {measure} {report.accuracy.shown()}"
 
 
 def verdict_lines(report: ShortcutsReport) -> list[str]:

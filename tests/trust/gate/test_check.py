@@ -127,7 +127,7 @@ def test_few_images_are_told(tmp_path: Path) -> None:
     result = call(classifier(tmp_path / "a.onnx"), "--policy", policy(tmp_path, 'data = "set"\n[accuracy]\nmin_percent = 50\n'))
     assert result.exit_code == 0
     assert "passed, not certain" in result.output
-    assert "6 images are too few to tell" in result.output
+    assert "too few images to tell (6)" in result.output
 
 
 DETECTOR = f"""

@@ -42,7 +42,7 @@ def test_verdicts(one: BudgetVerdict, words: str) -> None:
 def test_few_things_are_told() -> None:
     few = share_verdict("a", "A", 50, 1.0, 0.9, 1.0, count=9)
     assert few.words == "passed, not certain"
-    assert few.doubt == "9 images are too few to tell"
+    assert few.doubt == "too few images to tell (9)"
     wide = share_verdict("a", "A", 50, 0.8, 0.6, 0.9, count=20)
     assert wide.words == "passed"
     assert "the interval is 30 points wide" in wide.detail

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn.card import Preprocess
+from edgecnn.counts import counted
 from edgecnn.data.sample import Dataset, Sample
 from edgecnn.errors import InputError
 from edgecnn.trust.explain.dissection.concept_maps import COLOUR, KINDS, ConceptImage, ConceptReader, Labels
@@ -89,7 +90,7 @@ class _Dissector:
         notes = []
         left_out = len(self._dataset) - len(self._usable)
         if left_out:
-            notes.append(f"{left_out} images can't be read and were left out")
+            notes.append(f"{counted(left_out, 'image')} can't be read, and left out")
         if set(self._concepts.names) == {COLOUR}:
             notes.append("without boxes, and images that the project renders, nothing is known but the colours")
         rare = [
@@ -99,7 +100,7 @@ class _Dissector:
             if 0 < images < self._seen_in
         ]
         if rare:
-            notes.append(f"concepts in fewer than {self._seen_in} images were left out: {', '.join(rare)}")
+            notes.append(f"concepts in fewer than {counted(self._seen_in, 'image')} were left out: {', '.join(rare)}")
         return tuple(notes)
 
     @property

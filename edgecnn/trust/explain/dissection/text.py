@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgecnn.columns import align_columns
+from edgecnn.counts import counted
 from edgecnn.scene.pixel_concepts import OBJECT
 from edgecnn.trust.explain.dissection.result import THRESHOLD, Dissection, LayerDissection, UnitConcept
 from edgecnn.trust.explain.layers_section import shown_name
@@ -27,8 +28,9 @@ def summary(found: Dissection) -> list[str]:
     total, chance = sum(counts.values()), sum(layer.by_chance for layer in found.layers)
     listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
     lines = [
-        f"{total} of {found.units} units in {len(found.layers)} layers detect a concept ({listed}), measured on {found.images} "
-        f"images of {found.dataset}: where a unit has its highest 0.5 % of values, the overlap with the concept is above {THRESHOLD}."
+        f"{total} of {found.units} units in {len(found.layers)} layers detect a concept ({listed}), measured on "
+        f"{counted(found.images, 'image')} of {found.dataset}: where a unit has its highest 0.5 % of values, the overlap "
+        f"with the concept is above {THRESHOLD}."
     ]
     lines.append(f"With the concepts of another image instead, which can only agree by chance or place, it would be {chance}.")
     silent = sum(layer.silent for layer in found.layers)

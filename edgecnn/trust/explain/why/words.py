@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgecnn.counts import counted
 from edgecnn.trust.explain.why.answer import Said
 from edgecnn.trust.explain.why.result import ChangedPart, EvidenceMap, Reasons
 from edgecnn.trust.explain.why.smallest_change import SmallestChange
@@ -64,7 +65,7 @@ def similar_lines(found: Reasons) -> list[str]:
     if similar is None or said is None:
         return []
     lines = [
-        f"Of {similar.looked_at} images, the most similar one with another class is {similar.name}: {similar.said.name} with "
+        f"Of {counted(similar.looked_at, 'image')}, the most similar one with another class is {similar.name}: {similar.said.name} with "
         f"{score_words(similar.said.score)}, similarity {similar.similarity:.2f}."
     ]
     part = found.exchanged
