@@ -10,10 +10,11 @@ from pathlib import Path
 from torch import nn
 
 from edgecnn.card import ModelCard, Precision
-from edgecnn.data import held_out_split, open_dataset
+from edgecnn.data import Dataset, held_out_split, open_dataset
 from edgecnn.data.for_task import for_task
 from edgecnn.data.overlap import OverlapWatch
 from edgecnn.data.problems import check_strict
+from edgecnn.data.unseen_part import unseen_part
 from edgecnn.errors import EdgeCnnError
 from edgecnn.export.artifact import Artifact
 from edgecnn.export.budget.auto import quickest
@@ -157,7 +158,17 @@ def _accuracy(config: ExportConfig, prepared: PreparedModel, card: ModelCard) ->
     if config.strict:
         check_strict(dataset)
     allowed = None if config.max_drop is None else config.max_drop / 100
-    watch = OverlapWatch({card.name: card}, for_task(dataset, prepared.card), allowed=config.allow_overlap)
+    cards, address = {card.name: card}, config.evaluate
+
+    def opened(uri: str) -> Dataset:
+        return for_task(open_dataset(uri, task=prepared.card.task), prepared.card)
+
+    watch = OverlapWatch(
+        cards,
+        for_task(dataset, prepared.card),
+        allowed=config.allow_overlap,
+        unseen=lambda: unseen_part(address, cards, opened),
+    )
     accuracy = Accuracy(prepared.reference, watch.dataset, allowed)
     _ = accuracy.pytorch  # measured once, here, before the formats part
     accuracy.overlap = watch.finish()

@@ -12,6 +12,7 @@ from edgecnn.data.for_task import for_task
 from edgecnn.data.overlap import OverlapWatch
 from edgecnn.data.problems import check_strict
 from edgecnn.data.relabel import match_classes
+from edgecnn.data.unseen_part import unseen_part
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap
 from edgecnn.task_names import TaskName
@@ -64,7 +65,16 @@ class DatasetSelection:
 
     def watch(self, dataset: Dataset, cards: Mapping[str, ModelCard]) -> OverlapWatch:
         """Compares the images with those that the models were made from (by the name of their file) while they are read."""
-        return OverlapWatch(cards, dataset, allowed=self.allow_overlap)
+
+        def opened(uri: str) -> Dataset:
+            card = next(iter(cards.values()))
+            return for_task(open_dataset(uri, labels=self.labels, task=card.task), card)
+
+        def unseen() -> str:
+            found = unseen_part(self.uri, cards, opened)
+            return f"{found} without --split" if found and self.split else found
+
+        return OverlapWatch(cards, dataset, allowed=self.allow_overlap, unseen=unseen)
 
     def check(self, dataset: Dataset, card: ModelCard) -> None:
         """Raise errors of an accuracy measurement of a model with ``card`` before a long measurement starts."""

@@ -25,10 +25,8 @@ REFUSED_SHARE = 0.01  # of the images: published datasets repeat a few of their 
 COUNTED = 1000  # images that are read to say how many are shared, once it is clear that the dataset is refused
 SHOWN = 3
 _SAYS = {True: "the figures say little of other images", False: "too few to change the figures much"}
-FIX = (
-    "measure on images that the model has not seen, such as a held-out split (what edgecnn train held out by itself is "
-    "DIR?split=val&val_fraction=0.05); --allow-overlap measures all the same and says so"
-)
+FIX = "measure on images that the model has not seen, such as {}; --allow-overlap measures all the same and says so"
+HELD_OUT_SPLIT = "a held-out split"  # where no address is known
 
 
 class OverlapError(EdgeCnnError):
@@ -106,12 +104,20 @@ class OverlapWatch:
     """Compares the images of ``dataset`` as they are read with those in the ``cards`` (by the name of their file).
 
     ``dataset`` is the one to read from. ``finish`` gives what was found. Unless ``allowed``, both raise ``OverlapError`` as soon as one
-    percent of the images is shared. Without a record in the cards the dataset is the given one, and nothing is compared.
+    percent of the images is shared; ``unseen`` then looks for the address of images to name instead, "" for none.
+    Without a record in the cards the dataset is the given one, and nothing is compared.
     Raises ``ArtifactError`` for a broken record.
     """
 
-    def __init__(self, cards: Mapping[str, ModelCard], dataset: Dataset, *, allowed: bool = False) -> None:
-        self._parts = _parts(cards)
+    def __init__(
+        self,
+        cards: Mapping[str, ModelCard],
+        dataset: Dataset,
+        *,
+        allowed: bool = False,
+        unseen: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._parts, self._unseen = _parts(cards), unseen
         self._source, self._allowed = dataset, allowed
         self._read: set[int] = set()
         self._is_refused = False
@@ -166,7 +172,7 @@ class OverlapWatch:
 
     def _error(self) -> OverlapError:
         shared = sorted((part for part in self._parts if part.shared), key=lambda part: part.shared, reverse=True)
-        return OverlapError(f"{self._source.name}: {'; '.join(map(str, shared))}", FIX)
+        return OverlapError(f"{self._source.name}: {'; '.join(map(str, shared))}", FIX.format(self._unseen() or HELD_OUT_SPLIT))
 
 
 def check_overlap(dataset: Dataset, cards: Mapping[str, ModelCard], *, allowed: bool = False, most: int | None = None) -> Overlap:

@@ -53,6 +53,7 @@ def test_the_training_images_are_refused_and_the_held_out_ones_measured(
     assert refused.exit_code == 2, refused.output
     assert "images compared are in the training data of model.safetensors (" in refused.output
     assert refused.output.rstrip().count("\n") < 2
+    assert f"such as '{digits}?split=test'; --allow-overlap" in refused.output
     assert not document.exists()
     measured = called(*command, "--data", digits, "--json", document)
     assert measured.exit_code == 0, measured.output
