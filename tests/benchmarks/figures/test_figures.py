@@ -112,3 +112,60 @@ def test_trackers_that_were_compared_on_nothing_reach_nothing() -> None:
     assert tracking.conclusion(rows(boxes=0, mota=0)) == "nothing was counted: the ground truth has no box"
     assert "not reached: MOTA of trackers" in tracking.conclusion(rows(boxes=3, mota=float("nan")))
     assert ": reached; " in tracking.conclusion(rows(boxes=3, mota=0.5))
+
+
+def test_decibels_are_lost_in_decibels() -> None:
+    for metric, lost in (("top-1", 50.0), ("PSNR in dB", 0.5)):
+        rows = [{"metric": metric, "accuracy": value} for value in (1.0, 0.5)]
+        assert accuracy._lost(*rows) == lost
+    row = {"precision": "int8", "format": "onnx", "task": "restore", "points_lost": 0.2}
+    assert accuracy.conclusion([row]) == "lost by int8: onnx +0.20; there is no target for this metric"
+
+
+def test_datasets_of_cards_are_found_below_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco" / "val.json").touch()
+    (tmp_path / "fashion").mkdir()
+    assert accuracy.located("val.json?rename=a:b", tmp_path) == f"{tmp_path}/coco/val.json?rename=a:b"
+    assert accuracy.located("fashion", tmp_path) == f"{tmp_path}/fashion"
+    assert accuracy.located("scene:cups?seed=1&count=2", None) == "scene:cups?seed=1&count=2"
+    with pytest.raises(InputError, match="is not in"):
+        accuracy.located("other", tmp_path)
+    with pytest.raises(InputError, match="with --data"):
+        accuracy.located("fashion", None)
+
+
+def test_int8_files_of_shipped_models_are_measured_on_the_data_of_their_cards(tmp_path: Path) -> None:
+    record = tmp_path / "int8.json"
+    done = CliRunner().invoke(
+        accuracy.command, ["--shipped", "bearing", "--limit", "8", "--json", str(record)], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(record.read_text())
+    whole, own = found["rows"]
+    assert [whole["precision"], own["precision"]] == ["fp32", "int8"]
+    assert (own["model"], own["images"], own["target_points"]) == ("bearing", 8, 0.5)
+    assert own["data"].startswith("scene:bearing?")
+    assert own["points_lost"] == pytest.approx(100 * (whole["accuracy"] - own["accuracy"]))
+    assert found["left_out"] == []
+    assert "int8 within the target" in done.output
+
+
+def test_losses_beyond_the_target_are_named() -> None:
+    row = {"model": "a", "data": "set", "precision": "int8", "target_points": 0.5, "points_lost": 0.6}
+    rows = [row, {**row, "points_lost": 0.5}, {**row, "target_points": None}, {**row, "points_lost": float("nan")}]
+    assert accuracy.shipped_conclusion(rows) == "int8 within the target: 1 of 3, not a +0.60 on set; a +nan on set"
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "what"),
+    [
+        (["--shipped", "nothing"], InputError, "nothing is not a shipped model"),
+        (["--shipped", "person-face-vehicle"], InputError, "nothing could be measured"),
+        (["--shipped", "--artifacts", "x"], click.UsageError, "does not go with"),
+        (["cups"], click.UsageError, "name one MODEL"),
+    ],
+)
+def test_wrong_options_of_the_accuracy_are_said(words: list[str], error: type[Exception], what: str) -> None:
+    with pytest.raises(error, match=what):
+        accuracy.command.main(words, standalone_mode=False)
