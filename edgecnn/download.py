@@ -19,7 +19,6 @@ from edgecnn.files import replace, write_error
 TIMEOUT_S = 30.0
 CHUNK_BYTES = 65536
 MOST_BYTES = 1 << 31  # of a file whose size is not known
-BY_HAND = "try again, or copy the file by hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +30,43 @@ class RemoteFile:
     sha256: str
 
 
+def by_hand(place: Path) -> str:
+    """The advice where a file can't be downloaded: ``place`` is where it is looked for before a download."""
+    return f"put the file by hand at {place} (make its folder)"
+
+
 def download(
-    url: str, target: Path, file: RemoteFile, *, extra: str, hosts: Sequence[str] = (), cut_fix: str = "try again later"
+    url: str,
+    target: Path,
+    file: RemoteFile,
+    *,
+    extra: str,
+    hosts: Sequence[str] = (),
+    cut_fix: str = "try again later",
+    place: Path | None = None,
 ) -> None:
     """Download ``url`` to ``target``, with a progress bar on a terminal.
 
     Without a SHA-256 a redirect is followed only to ``hosts``; with one the content says whether it is right. ``extra`` is the part of
-    edgecnn that has pooch, ``cut_fix`` the advice after a transfer that broke off. Raises ``InputError`` where the server refuses, the
+    edgecnn that has pooch, ``cut_fix`` the advice after a transfer that broke off, ``place`` where the user puts the file by hand
+    (default: ``target``). Raises ``InputError`` where the server refuses, the
     content is cut or wrong, or the target can't be written, and ``MissingExtraError`` without pooch. After an interrupt and where a
-    transfer broke off the next call goes on; anything wrong is removed.
+    transfer broke off the next call goes on from what is kept beside the target; what can't be continued, or is wrong, is removed.
     """
     check_installed(extra)
     part = target.with_name(f".{target.name}.part")
     etag = part.with_suffix(".etag")
+    one = _OneDownload(url, part, etag, file, hosts, cut_fix, place or target)
     try:
-        _OneDownload(url, part, etag, file, hosts, cut_fix).run()
+        one.run()
         replace(part, target)
         etag.unlink(missing_ok=True)
     except InputError:
         raise
     except OSError as error:
         raise write_error(target, error) from error
+    finally:
+        one.forget_what_is_no_use()
 
 
 def check_installed(extra: str) -> None:
@@ -67,9 +82,13 @@ def check_installed(extra: str) -> None:
 class _OneDownload:
     """One download into ``part``."""
 
-    def __init__(self, url: str, part: Path, etag: Path, file: RemoteFile, hosts: Sequence[str], cut_fix: str) -> None:
+    def __init__(
+        self, url: str, part: Path, etag: Path, file: RemoteFile, hosts: Sequence[str], cut_fix: str, place: Path
+    ) -> None:
         self._url, self._part, self._etag, self._file = url, part, etag, file
         self._hosts, self._cut_fix = hosts, cut_fix
+        self._by_hand = by_hand(place)
+        self._again = f"try again, or {self._by_hand}"
 
     def run(self) -> None:
         """Fetch what is missing, and check the whole. Raises ``InputError`` and ``OSError``."""
@@ -85,7 +104,7 @@ class _OneDownload:
         from requests.exceptions import ChunkedEncodingError, HTTPError, RequestException
 
         with self._part.open("ab") as stream:
-            start = _Start(self._url, stream, self._kept(stream), self._etag, self._file, self._hosts)
+            start = _Start(self._url, stream, self._kept(stream), self._etag, self._file, self._hosts, self._again)
             progress = _Progress(self._file, start)
             get = HTTPDownloader(
                 progressbar=progress,
@@ -106,9 +125,9 @@ class _OneDownload:
             except HTTPError as error:
                 if error.response.status_code == 416 and start.at:
                     return False
-                raise _refused(self._url, f"{error.response.status_code} {error.response.reason}") from error
+                raise self._refused(f"{error.response.status_code} {error.response.reason}") from error
             except RequestException as error:
-                raise _refused(self._url, _reason(error)) from error
+                raise self._refused(_reason(error)) from error
             finally:
                 progress.close()
                 start.close()
@@ -117,10 +136,20 @@ class _OneDownload:
     def _kept(self, stream: BinaryIO) -> int:
         """From which byte on content is asked for: what is kept counts where the digest or an ETag can say that it is of the same file."""
         size = stream.tell()
-        usable = size < (self._file.size or MOST_BYTES) and (self._file.sha256 or self._etag.exists())
+        usable = size < (self._file.size or MOST_BYTES) and self._can_go_on
         if size and not usable:
             stream.truncate(0)
         return size if usable else 0
+
+    @property
+    def _can_go_on(self) -> bool:
+        return bool(self._file.sha256) or self._etag.exists()
+
+    def forget_what_is_no_use(self) -> None:
+        """After a failure: remove a part that is empty, or that the next call could not go on from."""
+        with contextlib.suppress(OSError):
+            if not _size(self._part) or not self._can_go_on:
+                self._forget()
 
     def _check(self) -> None:
         size = _size(self._part)
@@ -130,11 +159,14 @@ class _OneDownload:
         sha256 = digest(self._part)
         if self._file.sha256 and sha256 != self._file.sha256:
             self._forget()
-            raise InputError(f"{self._url} sent other content than was published (sha256 {sha256[:16]}...)", BY_HAND)
+            raise InputError(f"{self._url} sent other content than was published (sha256 {sha256[:16]}...)", self._again)
 
     def _other_size(self, sent: str) -> InputError:
         of = f" of {self._file.size}" if self._file.size and not sent.startswith("more") else ""
-        return InputError(f"{self._url} sent {sent}{of} bytes", BY_HAND)
+        return InputError(f"{self._url} sent {sent}{of} bytes", self._again)
+
+    def _refused(self, reason: str) -> InputError:
+        return InputError(f"can't download {self._url}: {reason}", f"check the network, or {self._by_hand}")
 
     def _forget(self) -> None:
         self._part.unlink(missing_ok=True)
@@ -147,8 +179,10 @@ class _Start:
     ``at`` is the byte at which the content that is written begins.
     """
 
-    def __init__(self, url: str, stream: BinaryIO, at: int, etag: Path, file: RemoteFile, hosts: Sequence[str]) -> None:
-        self._url, self._stream, self.at, self._etag = url, stream, at, etag
+    def __init__(
+        self, url: str, stream: BinaryIO, at: int, etag: Path, file: RemoteFile, hosts: Sequence[str], other_size_fix: str
+    ) -> None:
+        self._url, self._stream, self.at, self._etag, self._other_size_fix = url, stream, at, etag, other_size_fix
         self._file, self._hosts = file, (urlsplit(url).hostname, *hosts)
         self._responses: list[Any] = []
 
@@ -195,7 +229,9 @@ class _Start:
     def _check_length(self, text: str) -> None:
         if text.isdecimal() and self._file.size is not None and self.at + int(text) != self._file.size:
             self._stream.truncate(0)
-            raise InputError(f"{self._url} has {self.at + int(text)} bytes, but {self._file.size} were published", BY_HAND)
+            raise InputError(
+                f"{self._url} has {self.at + int(text)} bytes, but {self._file.size} were published", self._other_size_fix
+            )
 
 
 class _TooLongError(Exception):
@@ -247,10 +283,6 @@ def _begin(response: Any) -> int | None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _refused(url: str, reason: str) -> InputError:
-    return InputError(f"can't download {url}: {reason}", "check the network, or copy the files into the folder by hand")
 
 
 def _reason(error: BaseException) -> str:

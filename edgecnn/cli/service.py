@@ -15,7 +15,8 @@ import edgecnn
 if TYPE_CHECKING:
     from edgecnn.live.service import Service
 
-EXTRAS = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch"}
+TRAIN = "train"
+EXTRAS = {".tflite": "tflite", ".xml": "openvino", ".pte": "executorch", ".safetensors": TRAIN}
 
 
 @click.command("service", context_settings={"ignore_unknown_options": True})
@@ -61,6 +62,12 @@ def command(run: tuple[str, ...], name: str, out: Path, force: bool, **values: A
     )
     texts = {f"{name}.service": unit(service), "Containerfile": containerfile(service), "compose.yaml": compose(service)}
     _write(out, texts, files, force)
+    if TRAIN in service.extras:
+        click.echo(
+            "note: a checkpoint runs in PyTorch, so the machine needs the extra train (1 GB and more); a file of edgecnn export needs "
+            "neither",
+            err=True,
+        )
     _print_next_steps(service, out)
 
 
@@ -89,9 +96,11 @@ def _owner_of_home(program: tuple[str, ...]) -> str:
 def extras_of_run(run: tuple[str, ...]) -> tuple[str, ...]:
     """The extras that the model files and options need at run time, also those that a cameras file names."""
     run = (*run, *(line for word in run if word.endswith(".toml") for line in _lines(Path(word.rpartition("=")[2]))))
-    named = {EXTRAS[suffix] for word in run if (suffix := Path(word).suffix.lower()) in EXTRAS}
     from edgecnn.runtime.backends.engines import extras_of_options
+    from edgecnn.shipped import artifact
 
+    # a name stands for its file: a shipped model without an ONNX file is its checkpoint
+    named = {EXTRAS[suffix] for word in run if (suffix := artifact(word).suffix.lower()) in EXTRAS}
     named |= extras_of_options(run)
     named |= {"sign"} if any(word.startswith("--require-signature") for word in run) else set()
     return ("live", *sorted(named))

@@ -37,7 +37,7 @@ def fetch_fashion_mnist(
         check_installed("train")
         with _write_errors(folder), _staging(folder) as draft:
             for file in missing:
-                download(f"{address.rstrip('/')}/{file.name}", draft / file.name, file, extra="train")
+                download(f"{address.rstrip('/')}/{file.name}", draft / file.name, file, extra="train", place=folder / file.name)
             for file in missing:
                 replace(draft / file.name, folder / file.name)
     return [folder / file.name for file in files]

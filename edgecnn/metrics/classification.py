@@ -86,4 +86,7 @@ def wilson(correct: int, n: int, z: float = Z_95) -> tuple[float, float]:
     centre = proportion + z * z / (2 * n)
     spread = z * math.sqrt(proportion * (1 - proportion) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0)
+    # the ends are exact where all or none are right: the rounding of the sums would give 0.9999999999999998
+    low = max((centre - spread) / scale, 0.0) if correct else 0.0
+    high = min((centre + spread) / scale, 1.0) if correct < n else 1.0
+    return low, high

@@ -8,10 +8,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgecnn import got_models, shipped
-from edgecnn.download import BY_HAND, digest, download
+from edgecnn.download import by_hand, digest, download
 from edgecnn.errors import InputError
 from edgecnn.files import write_error, write_file
 from edgecnn.labels import read_label_file
@@ -38,7 +38,8 @@ def get(name: str, accept: Accept, say: Say = lambda line: None) -> Wrapped | No
     """Get the model ``name``; None where it is there already, as ``say`` tells.
 
     ``accept`` is asked for a model whose digest nobody vouches for. Another process that gets the same model is waited for. The file
-    appears under its name complete, with card, goldens and digests, or not at all. What was downloaded stays after an interrupt.
+    appears under its name complete, with card, goldens and digests, or not at all. What was downloaded stays after an interrupt,
+    and the next call goes on from it; nothing else stays.
     Raises ``InputError`` for an unknown name, one that was not accepted, and what went wrong with download or folder, and what ``wrap``
     raises.
     """
@@ -48,8 +49,7 @@ def get(name: str, accept: Accept, say: Say = lambda line: None) -> Wrapped | No
     if entry.unverified and not accept(entry):
         raise InputError(f"{name} is unverified: {entry.unverified}", "add --accept-unverified to get it all the same")
     try:
-        folder = got_models.needed_folder()
-        with _alone(folder / f".{name}.lock", name, say):
+        with _own_folder() as folder, _alone(folder / f".{name}.lock", name, say):
             return None if _is_there(name, say) else _made(entry, folder, say)
     except OSError as error:
         raise write_error(got_models.folder() or name, error, "set XDG_DATA_HOME to another place") from error
@@ -88,29 +88,56 @@ def _is_there(name: str, say: Say) -> bool:
 
 @contextlib.contextmanager
 def _alone(lock: Path, name: str, say: Say) -> Iterator[None]:
-    """No other process gets the same model in this block."""
-    with lock.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another process is getting {name}: waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    """No other process gets the same model in this block. The file of the lock is removed at its end."""
+    while True:
+        with lock.open("a") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"another process is getting {name}: waiting for it")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if not _is_open_file(lock, handle):  # the other one has removed it: who comes now locks another file
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _is_open_file(path: Path, handle: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[Path]:
+    """The folder of models that are got; removed at the end where it was made for this and is empty."""
+    known = got_models.folder()
+    made = [] if known is None else [place for place in (known, *known.parents) if not place.exists()]
+    folder = got_models.needed_folder()
+    try:
+        yield folder
+    finally:
+        for place in made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
 
 
 def _made(entry: RegisteredModel, folder: Path, say: Say) -> Wrapped:
-    place = folder / DOWNLOADS / entry.name
+    place, out = folder / DOWNLOADS / entry.name, folder / f"{entry.name}{entry.suffix}"
     place.mkdir(parents=True, exist_ok=True)
-    file = _model_file(entry, place, say)
-    options = CardOptions(labels=_labels(entry, place), **{key: _plain(value) for key, value in entry.card.items()})
-    done = wrap(
-        WrapConfig(
-            file=file, out=folder / f"{entry.name}{entry.suffix}", options=options, name=entry.name, training=_origin(entry)
-        )
-    )
-    shutil.rmtree(place, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        place.parent.rmdir()
+    try:
+        file = _model_file(entry, place, say)
+        options = CardOptions(labels=_labels(entry, place), **{key: _plain(value) for key, value in entry.card.items()})
+        done = wrap(WrapConfig(file=file, out=out, options=options, name=entry.name, training=_origin(entry)))
+        shutil.rmtree(place, ignore_errors=True)
+    finally:
+        for empty in (place, place.parent):
+            with contextlib.suppress(OSError):
+                empty.rmdir()
     return done
 
 
@@ -129,7 +156,7 @@ def _model_file(entry: RegisteredModel, place: Path, say: Say) -> Path:
         fetched.unlink()
         file.unlink(missing_ok=True)
         of = f"{entry.member} of {entry.url}" if entry.member else f"{fetched.name} in {place}"
-        raise InputError(f"{of} is not what was published (sha256 {found[:16]}...)", BY_HAND)
+        raise InputError(f"{of} is not what was published (sha256 {found[:16]}...)", f"try again, or {by_hand(fetched)}")
     return file
 
 

@@ -50,6 +50,9 @@ def parse_engine(text: str) -> EngineChoice:
     """Read ``openvino`` or ``openvino:bf16``. Raises ``InputError`` for an unknown engine, and a precision that it does not take."""
     name, colon, precision = text.strip().lower().partition(":")
     if name not in MODULES:
+        opened_by = OPENED_BY.get(name)
+        if opened_by:
+            raise InputError(f"{name} is a format of files, not an engine", f"use {' or '.join(opened_by)} for its files")
         raise InputError(f"there is no engine {text!r}", f"use one of {', '.join(MODULES)}")
     taken = COMPUTES_IN.get(name, ())
     if colon and precision not in taken:

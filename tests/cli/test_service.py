@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edgecnn import shipped
 from edgecnn.cli import main
 
 
@@ -71,6 +72,24 @@ def test_extras_that_a_cameras_file_needs(tmp_path: Path) -> None:
     done = service("--out", str(tmp_path / "out"), "--", "--cameras", str(cameras))
     assert done.exit_code == 0, done.output
     assert "[live,sign,tflite]" in (tmp_path / "out" / "Containerfile").read_text()
+
+
+@pytest.mark.parametrize("named", ["net.safetensors", "plain"])
+def test_a_checkpoint_needs_pytorch_and_that_is_said(named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("net", "plain"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"1")
+    done = service("--out", str(tmp_path / "out"), "--", named, "--source", "0")
+    assert done.exit_code == 0, done.output
+    assert "the machine needs the extra train" in done.stderr
+    assert "[live,train]" in (tmp_path / "out" / "Containerfile").read_text()
+
+
+def test_a_shipped_onnx_file_needs_no_pytorch(tmp_path: Path) -> None:
+    done = service("--out", str(tmp_path), "--", "cups", "--source", "0")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "[live]" in (tmp_path / "Containerfile").read_text()
 
 
 def test_the_word_run_is_not_repeated(tmp_path: Path) -> None:

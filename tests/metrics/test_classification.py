@@ -74,6 +74,11 @@ def test_wilson_of_a_textbook_case() -> None:
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
+def test_wilson_ends_at_all_and_at_none() -> None:
+    assert [wilson(n, n)[1] for n in range(1, 300)] == [1.0] * 299
+    assert [wilson(0, n)[0] for n in range(1, 300)] == [0.0] * 299
+
+
 @settings(deadline=None)  # the machine may be busy
 @given(n=st.integers(1, 10_000), share=st.floats(0, 1))
 def test_wilson_holds_the_share(n: int, share: float) -> None:

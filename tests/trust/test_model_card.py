@@ -51,7 +51,7 @@ def digest() -> str:
 
 
 def scores(digest: str) -> dict[str, Any]:
-    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    figure = {"value": 0.5, "low": 0.4, "high": 0.5999999999999998}
     return {
         "schema": "edgecnn.evaluation",
         "version": 3,
@@ -167,11 +167,16 @@ def test_figures_that_are_not_of_this_file_are_refused(change: dict[str, Any], p
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('licence = "mit"', "licence is not a known field"),
+        ('licence = "mit"', "licence is not a known field; write license"),
+        ('direct-use = "a"', "direct-use is not a known field; write direct_use"),
+        (
+            'colour = "red"',
+            "colour is not a known field; use the names of the model card template of Hugging Face, such as license",
+        ),
         ('license = "Apache License 2.0"', "is no identifier of a licence"),
         ('license = "other"', "needs a name and an address"),
         ("license = ", "is not TOML"),
-        ('datasets = "one"', "datasets is 'one', not a list"),
+        ('datasets = "one"', "datasets is 'one', not a list; correct it"),
     ],
 )
 def test_statements_that_are_none_are_named(text: str, problem: str, tmp_path: Path) -> None:

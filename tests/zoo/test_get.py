@@ -6,6 +6,7 @@ import hashlib
 import json
 import resource
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from edgecnn import download as downloads
 from edgecnn.cli import main
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.types import Classes
-from edgecnn.zoo.get import get
+from edgecnn.zoo.get import _alone, get
 from tests.zoo.faulty_server import FaultyServer, entry
 
 Register = Callable[..., None]
@@ -92,10 +93,11 @@ def test_what_is_here_is_not_fetched_again_and_can_be_removed(register: Register
         pytest.param("short", "bytes, but", id="size"),
     ],
 )
-def test_wrong_answers_leave_nothing(register: Register, place: Path, fault: str, message: str) -> None:
+def test_wrong_answers_leave_nothing(register: Register, place: Path, tmp_path: Path, fault: str, message: str) -> None:
     register(fault)
-    refused(run("get", "tiny"), place, message)
-    assert [path for path in place.rglob("*.part") if path.stat().st_size] == []
+    refused(done := run("get", "tiny"), place, message)
+    assert f"by hand at {place / '.downloads' / 'tiny' / 'tiny.onnx'}" in done.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "register-1.toml"]  # no lock, no folder
 
 
 def test_a_transfer_that_broke_off_is_continued(register: Register, server: FaultyServer, place: Path) -> None:
@@ -104,6 +106,7 @@ def test_a_transfer_that_broke_off_is_continued(register: Register, server: Faul
     (part,) = place.rglob("*.part")
     kept = part.stat().st_size
     assert 0 < kept < len(server.content)
+    assert [path for path in place.rglob("*") if path.is_file()] == [part]  # no lock
     assert run("get", "tiny").exit_code == 0
     assert server.ranges == ["", f"bytes={kept}-"]
     assert (place / "tiny.onnx").is_file()
@@ -134,8 +137,10 @@ def test_a_file_that_was_put_there_by_hand_is_checked(register: Register, server
     folder.mkdir(parents=True)
     file = folder / Path(server.url("good")).name
     file.write_bytes(server.content + b"x")
-    refused(run("get", "tiny"), place, "is not what was published")
-    assert not file.exists()
+    refused(done := run("get", "tiny"), place, "is not what was published")
+    assert f"by hand at {file} (make its folder)" in done.stderr
+    assert not folder.exists()
+    folder.mkdir(parents=True)
     file.write_bytes(server.content)
     assert run("get", "tiny").exit_code == 0
     assert server.ranges == []
@@ -207,7 +212,25 @@ def test_two_at_the_same_time_download_once(register: Register, server: FaultySe
     assert len(server.ranges) == 1
     assert any("another process is getting tiny: waiting" in line for line in told)
     assert sorted(one is None for one in made) == [False, True]
-    assert (place / "tiny.onnx").is_file()
+    assert list(place.iterdir()) == [place / "tiny.onnx"]  # no lock
+
+
+def test_a_lock_that_another_process_removed_while_it_was_waited_for_is_taken_anew(tmp_path: Path) -> None:
+    lock, inside, most = tmp_path / ".tiny.lock", [0], [0]
+
+    def take() -> None:
+        with _alone(lock, "tiny", lambda _: None):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.02)
+            inside[0] -= 1
+
+    threads = [threading.Thread(target=take) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (most[0], lock.exists()) == (1, False)
 
 
 def test_an_unverified_model_is_asked_for(register: Register, place: Path) -> None:

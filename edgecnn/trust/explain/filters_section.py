@@ -117,10 +117,10 @@ def _learnt(
 ) -> list[tuple[SmallPicture, SmallPicture | None]]:
     """The filters, those that are nearest to a classic one first, with the maps that they make."""
     maps = None if study.image is None else study.reader.activations(study.image.seen, [first.layer.name])[first.layer.name]
-    order = sorted(range(len(filters)), key=lambda unit: -(matches[unit].correlation if matches[unit] else 0))  # type: ignore[union-attr]
+    order = sorted(enumerate(matches), key=lambda pair: -pair[1].correlation if pair[1] else 0.0)
     found = []
-    for unit in order[:MOST_FILTERS]:
-        title, words = match_words(matches[unit])
+    for unit, match in order[:MOST_FILTERS]:
+        title, words = match_words(match)
         own = picture(filter_image(filters[unit]), FILTER, f"{unit}: {title}", words, sharp=True)
         found.append((own, None if maps is None else picture(map_image(maps[unit]), MAP, f"map of filter {unit}")))
     return found

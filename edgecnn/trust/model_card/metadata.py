@@ -26,6 +26,7 @@ PIPELINES: Mapping[TaskName, str] = {
     "embed": "image-feature-extraction",
     "restore": "image-to-image",
 }
+DIGITS = 6  # of the figures, after the point
 METRICS = {"top1": "accuracy", "miou": "mean_iou", "r2": "r_squared"}  # names of the hub; others keep their own
 
 
@@ -65,7 +66,7 @@ def _result(task: TaskName, measured: MeasuredResult) -> dict[str, Any]:
         "task": {"type": PIPELINES.get(task, task), "name": PIPELINES.get(task, task).replace("-", " ").title()},
         "dataset": dataset,
         "metrics": [
-            {"type": METRICS.get(name, name), "value": value, "name": TITLES[name], "args": _args(ends, measured)}
+            {"type": METRICS.get(name, name), "value": _rounded(value), "name": TITLES[name], "args": _args(ends, measured)}
             for name, (value, ends) in figures_of(measured).items()
             if value is not None
         ],
@@ -73,5 +74,9 @@ def _result(task: TaskName, measured: MeasuredResult) -> dict[str, Any]:
 
 
 def _args(ends: tuple[Any, Any], measured: MeasuredResult) -> dict[str, Any]:
-    interval = {} if None in ends else {"confidence": 0.95, "low": float(ends[0]), "high": float(ends[1])}
+    interval = {} if None in ends else {"confidence": 0.95, "low": _rounded(ends[0]), "high": _rounded(ends[1])}
     return {"images": measured.document["score"]["n"], **interval}
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), DIGITS)

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from edgecnn.data.problems import short
 from edgecnn.errors import InputError
 from edgecnn.schema import Check, SchemaError, items, record, text
 from edgecnn.text_files import read_text
@@ -95,13 +98,24 @@ def read_statements(path: Path | None) -> Statements:
     if path is None:
         return Statements()
     try:
-        found = _SCHEMA(tomllib.loads(read_text(path)), "")
+        stated = tomllib.loads(read_text(path))
+        _check_names(path, stated)
+        found = _SCHEMA(stated, "")
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not TOML ({error})", "correct it") from error
     except SchemaError as error:
-        raise InputError(f"{path}: {error}", f"use {', '.join(_FIELDS)}") from error
+        raise InputError(f"{path}: {error}", "correct it") from error
     values: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in found.items()}
     return Statements(**values)
+
+
+def _check_names(path: Path, stated: Mapping[str, object]) -> None:
+    unknown = next((name for name in stated if name not in _FIELDS), None)
+    if unknown is None:
+        return
+    close = get_close_matches(unknown.lower().replace("-", "_"), _FIELDS, 1)
+    others = "use the names of the model card template of Hugging Face, such as license, developers and direct_use"
+    raise InputError(f"{path}: {short(unknown)} is not a known field", f"write {close[0]}" if close else others)
 
 
 _names = items(text(1, 200), most=100)

@@ -53,6 +53,8 @@ def test_the_precision_asked_for_is_computed_in_or_refused(tmp_path: Path) -> No
     ("engine", "said"),
     [
         ("tensorflow", "there is no engine 'tensorflow'; use one of onnxruntime, openvino"),
+        ("onnx", "onnx is a format of files, not an engine; use onnxruntime or openvino for its files"),
+        ("tflite", "tflite is a format of files, not an engine; use litert for its files"),
         ("litert", "litert does not open tiny.onnx; use onnxruntime or openvino"),
         ("openvino:int4", "the engine openvino does not compute in 'int4'; use openvino:fp32"),
         ("onnxruntime:bf16", "the engine onnxruntime computes in the precision of the file; use onnxruntime"),
