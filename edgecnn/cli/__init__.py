@@ -46,6 +46,10 @@ COMMANDS = {
 }
 
 
+# Options of other commands, by what they are called where files are written.
+OTHER_NAMES = {"--engine": "--format", "--engines": "--format", "--formats": "--format", "--precisions": "--precision"}
+
+
 class _Commands(click.Group):
     """Lists all commands without importing them."""
 
@@ -91,8 +95,17 @@ class _Commands(click.Group):
         return result
 
 
+def _meant(error: click.NoSuchOption) -> str:
+    """The option of this command that another name stands for, "" for none."""
+    meant = OTHER_NAMES.get(error.option_name, "")
+    known = {name for parameter in error.ctx.command.params for name in parameter.opts} if error.ctx else set()
+    return meant if meant in known else ""
+
+
 def _one_line(error: click.UsageError) -> str:
     """Return the message of click in the form of edgecnn's errors, "--option: problem; fix", without the lines of usage."""
+    if isinstance(error, click.NoSuchOption) and (meant := _meant(error)):
+        return f"{error.option_name} is not an option of {error.ctx.command_path if error.ctx else 'edgecnn'}; use {meant}"
     if isinstance(error, click.BadParameter) and type(error) is click.BadParameter and isinstance(error.param, click.Option):
         text = f"{error.param.opts[0]}: {error.message.rstrip('.')}"
     else:

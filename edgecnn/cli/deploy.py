@@ -76,8 +76,10 @@ def _deployment(place: RemotePlace, run: tuple[str, ...], *, service: bool, seco
     from edgecnn.cli.service import extras_of_run
     from edgecnn.live.service import Service, unit
     from edgecnn.remote.deploy import Deployment
+    from edgecnn.remote.runtime import engine_extras
 
     words = _words(run)
+    engine_extras(word for word in words if isinstance(word, Path))  # refuses a checkpoint
     plain = [str(word) for word in words]
     limits = {name: values[name] for name in ("memory", "cpus", "port")}
     Service(name=values["name"], run=plain, **limits)  # its checks, before anything is copied

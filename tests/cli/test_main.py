@@ -44,6 +44,20 @@ def test_missing_file_is_one_line_and_exit_code_2(name: str) -> None:
     assert done.stderr == "error: the model file absent.onnx does not exist; check the path\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["export", "cups", "--engine", "onnx"], "--engine is not an option of edgecnn export; use --format"),
+        (["export", "cups", "--formats", "onnx"], "--formats is not an option of edgecnn export; use --format"),
+        # a command without --format: what click says
+        (["info", "cups", "--engine", "onnx"], "No such option '--engine'; see edgecnn info --help"),
+    ],
+)
+def test_an_option_by_another_name_is_told_with_its_own(words: list[str], message: str) -> None:
+    done = CliRunner().invoke(cli.main, words, prog_name="edgecnn")
+    assert (done.exit_code, done.stderr) == (2, f"error: {message}\n")
+
+
 def test_an_interrupt_while_a_command_is_imported_is_one_line_and_exit_code_130() -> None:
     # the signal arrives as the module of the command is asked for
     program = (

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edgecnn import shipped
 from edgecnn.cli import main
 from edgecnn.errors import InputError
 from edgecnn.json_text import dump_json
@@ -213,6 +214,10 @@ def test_without_systemd(ssh_board: SshBoard) -> None:
         (("cups", "--rollback", "--host", "a"), "--rollback takes no FILE"),
         (("--track", "cups", "--host", "a"), "stands before the model file"),
         (("cups", "--host", "a", "--no-such-option"), "No such option"),
+        (
+            (str(shipped.checkpoint("cups")), "--host", "a"),
+            "cups.safetensors is a checkpoint, and boards run exported files only",
+        ),
         (("cups", "--host", "a", "--name", "A b"), "is not a service name"),
         (("cups", "--host", "a", "--source", "rtsp://u:secret@camera/1"), "contains a password"),
     ],
