@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edgecnn.adapt.config import AdaptConfig, AdaptFolder
+from edgecnn.adapt.config import AdaptConfig, AdaptFolder, Say, Step
+from edgecnn.adapt.watch import Watch, opened
+from edgecnn.data.problems import counted
 from edgecnn.errors import InputError
 from edgecnn.files import write_file
 from edgecnn.frame_choice import FrameChoice, KeptFrame
 from edgecnn.images.writer import encode_image
 from edgecnn.json_text import dump_json
 from edgecnn.reference_profile.image_measures import measure_image
-from edgecnn.runtime.sources import ReconnectOptions, Source, open_source
-from edgecnn.schema import SchemaError, flag, items, number, parse_json, record, text
+from edgecnn.schema import SchemaError, items, number, parse_json, record, text
 from edgecnn.types import Float32, Frame, Image
 
 MOST_BYTES = 2 << 30  # of all frames
 LOOKS_S = 0.2  # at most so often a frame is looked at
-USUAL_FPS = 25.0  # of a video that does not say its own
 _QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 95)
 _JOURNAL = record(
     {
         "watched_s": number(0),
-        "complete": flag,
+        "until_s": number(0),
         "frames": items(record({"file": text(1, 200), "at_s": number(0)}), most=1 << 20),
     }
 )
-Watching = Callable[[float, int], None]
 
 
 @dataclass(slots=True)
 class FrameJournal:
-    """Seconds at which frames were seen, by file name; up to where the source was watched, and whether that was all."""
+    """Seconds at which frames were seen, by file name; up to where the source was watched, and the limit that was reached."""
 
     at_s: dict[str, float] = field(default_factory=dict)
     watched_s: float = 0.0
-    complete: bool = False
+    until_s: float = 0.0  # 60 times --minutes of the longest watch that was finished
 
     @classmethod
     def read(cls, path: Path) -> FrameJournal:
@@ -52,54 +51,45 @@ class FrameJournal:
         except (SchemaError, OSError) as error:
             raise InputError(f"{path} is not of edgecnn adapt ({error})", "name another folder with --out") from error
         frames = {row["file"]: float(row["at_s"]) for row in found["frames"] if (path.parent / "frames" / row["file"]).is_file()}
-        return cls(frames, float(found["watched_s"]), found["complete"])
+        return cls(frames, float(found["watched_s"]), float(found["until_s"]))
 
     def write(self, path: Path) -> None:
         """Write it atomically."""
         frames = [{"file": name, "at_s": round(at, 3)} for name, at in self.at_s.items()]
-        write_file(path, dump_json({"watched_s": self.watched_s, "complete": self.complete, "frames": frames}, indent=1))
+        write_file(path, dump_json({"watched_s": self.watched_s, "until_s": self.until_s, "frames": frames}, indent=1))
 
 
-def collect(config: AdaptConfig, folder: AdaptFolder, watching: Watching = lambda at, kept: None) -> FrameJournal:
+def collect(
+    config: AdaptConfig, folder: AdaptFolder, step: Step = lambda what, done, total: None, say: Say = lambda line: None
+) -> FrameJournal:
     """Watch the source and keep frames in ``folder.frames``; gives when each was seen.
 
-    ``watching`` gets the seconds that were watched and the number of frames. Raises what opening and reading the source raises, and
-    ``KeyboardInterrupt``, after which the next call goes on.
+    What was watched before, also of fewer ``config.minutes``, is not watched again. ``step`` gets the seconds that were watched, ``say``
+    what happened to the connection. Raises what opening and reading the source raises, and ``KeyboardInterrupt``, after which the
+    next call goes on.
     """
-    journal = FrameJournal.read(folder.journal)
-    if journal.complete:
+    journal, limit_s = FrameJournal.read(folder.journal), 60.0 * config.minutes
+    if max(journal.until_s, journal.watched_s) >= limit_s:
         return journal
+    step("opening the source", 0, 0)
+    source = opened(config.source)
     folder.frames.mkdir(parents=True, exist_ok=True)
     collector = _Collector(config, folder, journal)
-    limit = 60.0 * config.minutes
+
+    def tell(what: str, at: float) -> None:
+        step(f"{what}, {counted(len(journal.at_s), 'frame')}", at, limit_s)
+
     try:
-        for at, frame in _timed(_opened(config.source), journal.watched_s):
-            if at > limit:
-                break
-            collector.look(at, frame)
-            watching(at, len(journal.at_s))
-        journal.complete = True
+        with Watch(source, journal.watched_s, limit_s, config.gap_s, tell) as frames:
+            for at, frame in frames:
+                collector.look(at, frame)
+                tell("watching", at)
+        journal.until_s = limit_s
     finally:
         journal.write(folder.journal)
+    for note in source.notes:
+        say(note)
     return journal
-
-
-def _opened(address: str) -> Source:
-    # each frame of the scene counts: rendered as fast as it goes, by the clock of the scene
-    return open_source(address, paced=False if address.startswith("scene:") else None, reconnect=ReconnectOptions())
-
-
-def _timed(source: Source, watched_s: float) -> Iterator[tuple[float, Frame]]:
-    """Frames with the seconds since the source was first watched; what was watched of a file before is passed over."""
-    began: float | None = None
-    for frame in source:
-        if source.live:
-            began = frame.captured_at if began is None else began
-            yield watched_s + frame.captured_at - began, frame
-            continue
-        at = frame.index / (source.fps or USUAL_FPS) if frame.media_time is None else frame.media_time
-        if at >= watched_s:
-            yield at, frame
 
 
 class _Collector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from edgecnn.data.address import shown_address
 from edgecnn.errors import InputError
 from edgecnn.runtime.sources.redact import redact_address
 
-# without effect on frames, labels and weights
-_NOT_COMPARED = ("out", "workers", "data")
+Say = Callable[[str], None]
+Step = Callable[[str, float, float], None]  # what is done, how much of how much; 0 of 0 where that is not known
+_NOT_IN_IDENTITY = ("out", "workers", "data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,8 @@ class AdaptConfig:
             raise InputError(f"--frames {self.frames} is below {LEAST_FRAMES}", "keep more frames")
 
     def identity(self) -> dict[str, Any]:
-        """What a continued run must have in common with the interrupted one; plain values, without passwords."""
-        values = {key: value for key, value in dataclasses.asdict(self).items() if key not in _NOT_COMPARED}
+        """All that frames, labels, weights and files depend on; plain values, without passwords."""
+        values = {key: value for key, value in dataclasses.asdict(self).items() if key not in _NOT_IN_IDENTITY}
         values |= {"source": _shown(self.source), "teachers": [shown_address(one) for one in self.teachers]}
         return values | {"data": [shown_address(one) for one in self.data], "precisions": list(self.precisions)}
 
@@ -88,6 +90,11 @@ class AdaptFolder:
     def journal(self) -> Path:
         """When each frame was seen, and how far the source was watched."""
         return self.root / "frames.json"
+
+    @property
+    def split(self) -> Path:
+        """Which frames are to train on, held out, or neither."""
+        return self.root / "split.json"
 
     def names(self, part: str) -> Path:
         """The list of the frames of "train" or "held-out"."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,11 @@ def label(
     parts = {TRAIN: split.train, HELD_OUT: split.held_out}
     missing = [part for part in parts if not (folder.labelled(part) / RECORD).is_file()]
     if missing:
+        progress("loading the teachers", 0, 0)
         with open_teachers(config.teachers) as teachers, open_teachers((str(artifact(config.model)),)) as (own,):
             for part in missing:
                 write_file(folder.names(part), "".join(f"{name}\n" for name in parts[part]))
-                folder.labelled(part).parent.mkdir(parents=True, exist_ok=True)
+                _make_room(folder.labelled(part))
                 address = f"{folder.frames}?format=images&list={folder.names(part)}"
                 convert(
                     ConvertConfig(
@@ -67,9 +69,17 @@ def label(
         if not sum(found.boxes.values()):
             raise InputError(
                 f"the teachers found no object of {', '.join(labels)} in the {found.images} frames {name}",
-                "look at another scene, or correct threshold= and rename= of --teacher in another --out",
+                "watch longer (--minutes), or correct threshold= and rename= of --teacher, with the same --out",
             )
     return train, held_out
+
+
+def _make_room(place: Path) -> None:
+    """Make the folder that ``place`` will be in, and remove what killed runs left of it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for left in (place, *place.parent.glob(f".{place.name}.*.part")):
+        if left.is_dir():
+            shutil.rmtree(left)
 
 
 def _keeping(own: PseudoLabeler, teachers: Sequence[PseudoLabeler], labels: Sequence[str]) -> Iterator[PseudoLabeler]:

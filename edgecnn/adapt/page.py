@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn.adapt.run import Adapted
-from edgecnn.adapt.text import verdict
+from edgecnn.adapt.text import advice, verdict
 from edgecnn.benchmarks.report.contact_sheet import SheetTile, sheet_tile, to_tile_size
 from edgecnn.benchmarks.report.template import load_jinja, render, responsive
+from edgecnn.models import read_card
 from edgecnn.runtime.draw.painter import draw
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.thresholds import SHOWN_SCORE
@@ -32,7 +33,9 @@ def adapt_page(found: Adapted) -> str:
         "edgecnn.adapt",
         "adapt.html",
         found=found,
+        name=read_card(found.config.model).name,
         verdict=verdict(found),
+        advice=advice(found),
         mean=mean_words(found.compared),
         teachers=found.config.identity()["teachers"],
         source=found.config.identity()["source"],

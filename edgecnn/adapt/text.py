@@ -17,14 +17,25 @@ def verdict(found: Adapted) -> str:
     return f"the new model {worse} on held-out frames of this camera: the old model stays"
 
 
+def advice(found: Adapted) -> str:
+    """What to do next, in one sentence; files by name only, because the page is shared with others."""
+    if found.better:
+        file = found.files[-2].name  # the last one is the checkpoint, the one before it was compared
+        return f"use {file} in place of {found.compared.before.file.name}"
+    if found.change.interval is None:
+        return "watch longer: the same command with more --minutes goes on"
+    return "what may help: more frames (the same command with more --minutes), a better teacher, the data of the model (--data)"
+
+
 def lines(found: Adapted) -> list[str]:
-    """The verdict, both scores, and where the files are."""
+    """The verdict, both scores, what to do, and where the files are."""
     kept = [f"wrote {path}" for path in found.files]
     tried = [] if found.files else [f"what was tried is in {found.folder.tried}"]
     return [
         verdict(found),
         f"  {mean_words(found.compared)} ({found.held_out.images} frames, by the labels of the teachers)",
         *(f"  note: {note}" for note in found.compared.notes),
+        f"  {advice(found)}",
         *kept,
         *tried,
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgecnn.errors import InputError
@@ -22,21 +22,29 @@ class TimeSplit:
     between: tuple[str, ...]
 
 
-def split_by_time(at_s: Mapping[str, float]) -> TimeSplit:
+def split_by_time(at_s: Mapping[str, float], before: TimeSplit | None = None) -> TimeSplit:
     """Divide frames, given with the second at which each was seen, into blocks of equal numbers of frames.
 
+    Frames of ``before`` keep their part: what was held out is never trained on. Only those that came since are divided.
     Raises ``InputError`` where there are too few frames.
     """
     ordered = sorted(at_s, key=lambda name: (at_s[name], name))
-    blocks = BLOCKS if len(ordered) >= 5 * BLOCKS else HELD_OUT_EVERY
-    number = {name: place * blocks // max(len(ordered), 1) for place, name in enumerate(ordered)}
-    held_out = [name for name in ordered if number[name] % HELD_OUT_EVERY == HELD_OUT_EVERY - 1]
-    others = [name for name in ordered if number[name] % HELD_OUT_EVERY != HELD_OUT_EVERY - 1]
-    between = [name for name in others if any(abs(at_s[name] - at_s[other]) < GUARD_S for other in held_out)]
-    train = [name for name in others if name not in set(between)]
+    known = set() if before is None else {*before.train, *before.held_out, *before.between}
+    chosen = _held_out([name for name in ordered if name not in known]) | set(before.held_out if before else ())
+    held_out = [name for name in ordered if name in chosen]
+    others = [name for name in ordered if name not in chosen]
+    between = {name for name in others if any(abs(at_s[name] - at_s[other]) < GUARD_S for other in held_out)}
+    train = [name for name in others if name not in between]
     if len(train) < LEAST_TRAIN or len(held_out) < LEAST_HELD_OUT:
         raise InputError(
             f"{len(ordered)} different frames are too few: {len(train)} to train on and {len(held_out)} to compare with",
-            "watch longer (--minutes), or keep frames that are nearer to each other (--gap) in another --out",
+            "watch longer (--minutes, the same --out), or keep frames that are nearer to each other (--gap) in another --out",
         )
-    return TimeSplit(tuple(train), tuple(held_out), tuple(between))
+    return TimeSplit(tuple(train), tuple(held_out), tuple(name for name in others if name in between))
+
+
+def _held_out(ordered: Sequence[str]) -> set[str]:
+    """Those of the frames, in order of time, that are in each fourth block."""
+    blocks = BLOCKS if len(ordered) >= 5 * BLOCKS else HELD_OUT_EVERY
+    number = {name: place * blocks // len(ordered) for place, name in enumerate(ordered)}
+    return {name for name in ordered if number[name] % HELD_OUT_EVERY == HELD_OUT_EVERY - 1}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from edgecnn.adapt.config import AdaptConfig, AdaptFolder
+from edgecnn.adapt.config import AdaptConfig, AdaptFolder, Say
 from edgecnn.adapt.label import LabelledPart
 from edgecnn.errors import EdgeCnnError
 from edgecnn.export.config import ExportConfig, file_name
 from edgecnn.export.run import run_exports
+from edgecnn.files import write_file
 from edgecnn.models import load_checkpoint, read_card
 from edgecnn.train.config import TrainConfig
 from edgecnn.train.hooks import TrainHooks
@@ -17,7 +17,6 @@ from edgecnn.train.recorder import CHECKPOINT
 from edgecnn.train.run import train
 from edgecnn.train.state import STATE
 
-Say = Callable[[str], None]
 DONE = "done"  # a file beside the checkpoint: the training was finished
 
 
@@ -44,7 +43,7 @@ def tune(config: AdaptConfig, folder: AdaptFolder, labelled: LabelledPart, say: 
         resume=(folder.training / STATE).exists(),
     )
     train(training, say, TrainHooks(initial=(model, card), record={"adapted_from": card.name}))
-    (folder.training / DONE).touch()
+    write_file(folder.training / DONE, "")
     return checkpoint
 
 

@@ -85,7 +85,8 @@ def command(model: str, **values: Any) -> None:
     fourth block of time is held out: there the new model is compared with MODEL, frame by frame. The new files get their names in
     --out only if they are better beyond chance; else MODEL stays as it is. Truth is what the teachers say: look at adapt.html.
 
-    After Ctrl-C the same command goes on: frames and labels stay. To keep what MODEL knew of other scenes, name its data with --data.
+    After Ctrl-C the same command goes on: frames and labels stay. With more --minutes it collects further frames; what was held out
+    stays held out. The classes stay those of MODEL. To keep what it knew of other scenes, name its data with --data.
     """
     with needs_train_extra():
         from edgecnn.adapt.config import AdaptConfig
@@ -109,5 +110,4 @@ def command(model: str, **values: Any) -> None:
 
 
 def _show(line: ProgressLine, what: str, done: float, total: float) -> None:
-    share = min(done / total, 1.0) if total else 1.0
-    line(f"{what}: {share:.0%}")
+    line(f"{what}: {min(done / total, 1.0):.0%}" if total else what)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from edgecnn.types import Boxes, Detections, Image
 Predict = Callable[[Image], Detections]
 Progress = Callable[[int, int], None]
 CONSENSUS = Consensus()
+WRITE_EVERY_S = 20.0  # a killed run loses the predictions of so long
 LOWER = 0.2  # weaker boxes of a teacher do not count
 
 
@@ -110,10 +112,13 @@ def pseudo_label(
     filler = _Filler([one for one in known if one.fills], consensus)
     if not filler.filled:
         return PseudoLabelled(dataset)
-    samples = []
+    samples, written = [], monotonic()
     try:
         for index, sample in enumerate(dataset.samples):
             samples.append(filler.fill(sample))
+            if monotonic() - written > WRITE_EVERY_S:
+                filler.write()
+                written = monotonic()
             if progress is not None:
                 progress(index + 1, len(dataset))
     finally:

@@ -29,3 +29,25 @@ def test_frames_of_one_moment_are_not_divided() -> None:
 def test_few_frames_are_refused() -> None:
     with pytest.raises(InputError, match="watch longer"):
         split_by_time(seen(12, 5.0))
+
+
+@pytest.mark.parametrize("more", [1, 3, 20, 200])
+def test_with_more_frames_each_keeps_its_part(more: int) -> None:
+    before = split_by_time(seen(60, 1.0))
+    at_s = seen(60 + more, 1.0)
+    split = split_by_time(at_s, before)
+    assert set(before.held_out) <= set(split.held_out)
+    assert not set(split.train) & {*before.held_out, *before.between}
+    assert sorted([*split.train, *split.held_out, *split.between]) == sorted(at_s)
+    assert min(abs(at_s[one] - at_s[other]) for one in split.train for other in split.held_out) >= GUARD_S
+    if more >= 20:
+        assert 0.2 <= (len(split.held_out) - len(before.held_out)) / more <= 0.3
+
+
+def test_a_held_out_frame_that_made_room_is_not_missed() -> None:
+    at_s = seen(80, 1.0)
+    before = split_by_time(seen(60, 1.0))
+    gone = before.held_out[0]
+    del at_s[gone]
+    split = split_by_time(at_s, before)
+    assert gone not in {*split.train, *split.held_out, *split.between}
