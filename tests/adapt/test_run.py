@@ -183,7 +183,7 @@ def test_other_options_repeat_the_steps_that_depend_on_them(start: Path, tmp_pat
             id="teacher not here yet",
         ),
         pytest.param(
-            ["cups", "--source", SOURCE, "--teacher", "cups", "--data", "scene:stars"],
+            ["cups", "--source", SOURCE, "--teacher", "cups", "--data", "scene:stars?count=20"],
             "none of mug, glass",
             id="data of other classes",
         ),
