@@ -43,6 +43,15 @@ def start(folder: Path, out: str) -> subprocess.Popen[str]:
     )
 
 
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    try:
+        return process.communicate(timeout=900)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+
+
 def send(process: subprocess.Popen[str], at: str, number: signal.Signals) -> str:
     """Send a signal once a line with ``at`` is printed; the last line of the command."""
     assert process.stderr is not None
@@ -52,7 +61,7 @@ def send(process: subprocess.Popen[str], at: str, number: signal.Signals) -> str
         if at in line:
             process.send_signal(number)
             break
-    _, rest = process.communicate(timeout=300)
+    _, rest = finish(process)
     assert at in seen[-1], "".join(seen)
     return (seen + rest.splitlines())[-1]
 
@@ -63,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("interrupts")
     write_checkpoint(path)
     process = start(path, "whole")
-    _, errors = process.communicate(timeout=300)
+    _, errors = finish(process)
     assert process.returncode == 0, errors
     return path
 
@@ -87,7 +96,7 @@ def test_the_same_command_goes_on_to_the_same_result(folder: Path, number: signa
             )
         assert not (out / "adapt.json").exists()
     process = start(folder, number.name)
-    shown, errors = process.communicate(timeout=300)
+    shown, errors = finish(process)
     assert process.returncode == 0, errors
     whole = folder / "whole"
     assert frames(out) == frames(whole)
