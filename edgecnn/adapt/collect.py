@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecnn.adapt.config import AdaptConfig, AdaptFolder, Say, Step
 from edgecnn.adapt.watch import Watch, opened
-from edgecnn.data.problems import counted
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.files import write_file
 from edgecnn.frame_choice import FrameChoice, KeptFrame
