@@ -20,6 +20,7 @@ from edgecnn.errors import InputError
 from edgecnn.labels import normalize, parse_renames, rename
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.runtime.model.stored_precision import stored_precision
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 from edgecnn.teachers import parse_teacher
@@ -170,6 +171,8 @@ def _opened(text: str, name: str = "") -> DetectorFile:
     options = CardOptions(**address.card)
     with Predictor(address.path, threads=1, options=options) as predictor:
         card = predictor.card
+        if card.precision == "unknown":
+            card = card.replace(precision=stored_precision(predictor.backend, address.path))
     if not find(card.task).has_boxes:
         raise InputError(f"{address.path.name} is not a detector", "name a detector")
     return DetectorFile(name, address.path, card, options, address.rename)

@@ -28,7 +28,6 @@ from edgecnn.files import check_writable, write_file
 from edgecnn.metrics.object_match import ERROR_KINDS
 from edgecnn.runtime.draw.captions import BLACK, FONT, WHITE, Color, draw_caption, fit
 from edgecnn.tasks.detect import labelled_only
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.judgement import Judgement, judge
 from edgecnn.types import Detections, Float32, Image
 
@@ -54,9 +53,7 @@ class SheetPicture:
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder with the datasets and models/.")
 @click.option("--source", "name", required=True, help="Name in the table of sources, or a dataset address.")
 @click.option("--count", type=click.IntRange(1), default=40, show_default=True, help="Pictures, evenly spread over the source.")
-@click.option(
-    "--score-threshold", type=click.FloatRange(0, 1), default=SHOWN_SCORE, show_default=True, help="Lowest score of a box."
-)
+@click.option("--score-threshold", type=click.FloatRange(0, 1), help="Lowest score of a box.  [default: as `edgecnn run` shows]")
 @click.option("--per-page", type=click.IntRange(1), default=10, show_default=True, help="Pictures on a page.")
 @click.option("--columns", type=click.IntRange(1), default=2, show_default=True, help="Pictures beside each other.")
 @click.option(
@@ -71,7 +68,7 @@ def command(
     folder: Path | None,
     name: str,
     count: int,
-    score_threshold: float,
+    score_threshold: float | None,
     per_page: int,
     columns: int,
     width: int,
@@ -100,8 +97,9 @@ def command(
             for one, tally in zip(files, tallies, strict=True)
         ]
     rows = list(zip(*drawn, strict=True))
+    scores = "" if score_threshold is None else f", score {score_threshold:g} and more"
     for number, path in enumerate(paths):
-        head = f"{source.name}, {number + 1} of {len(paths)}: {' | '.join(one.name for one in files)}, score {score_threshold:g} and more"
+        head = f"{source.name}, {number + 1} of {len(paths)}: {' | '.join(one.name for one in files)}{scores}"
         write_page(path, page(rows[number * per_page : (number + 1) * per_page], columns, head), quality)
     click.echo(table(files, tallies))
 
@@ -127,7 +125,7 @@ def pictures(
     dataset: Dataset,
     detector: DetectorFile,
     places: Sequence[int],
-    threshold: float,
+    threshold: float | None,
     width: int,
     tally: Counter[tuple[str, str]],
     status: Progress,
@@ -145,12 +143,15 @@ def pictures(
     return found
 
 
-def _picture(model: OpenedModel, place: int, threshold: float, width: int, tally: Counter[tuple[str, str]]) -> SheetPicture:
+def _picture(
+    model: OpenedModel, place: int, threshold: float | None, width: int, tally: Counter[tuple[str, str]]
+) -> SheetPicture:
     sample, labels = model.dataset.samples[place], model.dataset.labels
     image = sample.read()
     prediction = model.predictor(image)
     assert isinstance(prediction, Detections)
-    judgement = judge(prediction, sample, model.classes, threshold=threshold)
+    shown = {} if threshold is None else {"threshold": threshold}
+    judgement = judge(prediction, sample, model.classes, **shown)
     mapped = labelled_only(model.classes.detections(prediction), sample.unlabelled)
     counts = Counter({"right": int(judgement.right.sum()), "wrong": len(judgement.extra), "missed": int(judgement.missed.sum())})
     for label, right, missed in zip(judgement.truth.tolist(), judgement.right, judgement.missed, strict=True):

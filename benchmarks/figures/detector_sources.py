@@ -172,7 +172,7 @@ def _rows(
             "part": part,
             "class": label,
             "model": detector.name,
-            "precision": model.predictor.card.precision,
+            "precision": detector.card.precision,
             "images": score.n,
             "boxes": boxes[label],
             **{name: figures[name].to_dict() for name in METRICS},

@@ -222,3 +222,14 @@ def test_sheets_that_can_not_be_made_leave_nothing(tmp_path: Path, models: list[
     with pytest.raises(error, match=words):
         detector_sheet.command.main([*models, "--source", SCENE, "--out", str(tmp_path / "a.jpg")], standalone_mode=False)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_score_threshold_leaves_weaker_boxes_out(cups: list[DetectorFile]) -> None:
+    source = DetectorSource("scene", SCENE)
+    dataset = open_source(source)
+    boxes = []
+    for threshold in (0.05, None, 0.999):
+        tally = Counter[tuple[str, str]]()
+        detector_sheet.pictures(source, dataset, cups[0], range(4), threshold, 200, tally, no_progress)
+        boxes.append(sum(count for (_, kind), count in tally.items() if kind not in ("missed", "nearly")))
+    assert boxes[0] > boxes[1] > boxes[2] == 0
