@@ -1,16 +1,27 @@
 """Writes digests, and the int8 outputs of the engine on this machine, into the shipped artifacts; graph and weights stay as they are.
 
 `python -m edgecnn.benchmarks.figures.seal_shipped`
+
+With ``--export NAME`` the int8 file of a shipped checkpoint is made anew first: exported, verified, measured on test images, and
+given the reference profile of its training images. The datasets are in the folder EDGECNN_DATA.
+
+`python -m edgecnn.benchmarks.figures.seal_shipped --export fashion-resnet-xs`
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from edgecnn import shipped
+from edgecnn.benchmarks.figures.profile_shipped import profile
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import EdgeCnnError, ParityError
 from edgecnn.files import write_file
@@ -20,6 +31,54 @@ from edgecnn.integrity.sections import DIGEST_KEY, SIGNATURE_KEY, read_body, spl
 from edgecnn.runtime.backends import file_format, open_backend
 from edgecnn.runtime.model import engine_record
 from edgecnn.runtime.model.selftest import run_golden, selftest
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Recipe:
+    """The addresses behind an int8 file: ``calibration`` sets its ranges, ``evaluate`` says what it loses.
+
+    One of the images of ``verify`` becomes a golden inside the file, so they are rendered and never those of a dataset.
+    """
+
+    calibration: str
+    verify: str
+    evaluate: str
+
+
+_CROPS = "scene:cups?seed=11&count=64&every=36&cut=7.2&speed=6&size=320x240&rotate=180&crops=identity"
+_FASHION = Int8Recipe("{data}/fashion-mnist?split=train", _CROPS, "{data}/fashion-mnist?split=test")
+RECIPES: Mapping[str, Int8Recipe] = {
+    "fashion-resnet-m": _FASHION,
+    "fashion-resnet-s": _FASHION,
+    "fashion-resnet-xs": _FASHION,
+}
+
+
+def export_int8(name: str, recipe: Int8Recipe) -> Path:
+    """Export the shipped checkpoint ``name`` to int8 ONNX beside it, with the profile of its training images; not sealed yet.
+
+    Raises what ``run_exports`` raises, among it where the file loses too much accuracy.
+    """
+    from edgecnn.export.config import ExportConfig
+    from edgecnn.export.run import run_exports
+
+    data = os.environ.get("EDGECNN_DATA", "../shared/data")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        config = ExportConfig(
+            model=name,
+            formats=("onnx",),
+            precisions=("int8",),
+            out=folder,
+            calibration=recipe.calibration.format(data=data),
+            verify=recipe.verify,
+            evaluate=recipe.evaluate.format(data=data),
+        )
+        (made,) = run_exports(config, click.echo, lambda line: click.echo(line, err=True))
+        profiled = folder / "profiled"
+        profiled.mkdir()
+        click.echo(profile(made.path, name, profiled))
+        return Path(shutil.copyfile(made.path, shipped.FOLDER / f"{name}{shipped.ARTIFACT}"))
 
 
 def seal_file(path: Path) -> ModelCard:
@@ -54,10 +113,12 @@ def _engine_text(path: Path, card: ModelCard, goldens_text: str) -> str:
 
 
 @click.command()
-def main() -> None:
-    """Seal all shipped artifacts."""
+@click.option("--export", "names", multiple=True, type=click.Choice(list(RECIPES)), help="Make this int8 file anew first.")
+def main(names: tuple[str, ...]) -> None:
+    """Seal all shipped artifacts, or those that are exported."""
     try:
-        for path in sorted(shipped.FOLDER.glob(f"*{shipped.ARTIFACT}")):
+        made = [export_int8(name, RECIPES[name]) for name in names]
+        for path in made or sorted(shipped.FOLDER.glob(f"*{shipped.ARTIFACT}")):
             click.echo(f"{path.name}: {seal_file(path).graph_sha256}")
     except EdgeCnnError as error:
         click.echo(f"error: {error}", err=True)

@@ -103,6 +103,17 @@ def test_a_name_becomes_a_file(command: str, with_onnx: bool, plain: str) -> Non
     assert value in (expected, (expected,), (expected, expected))
 
 
+@pytest.mark.parametrize("name", [name for name in shipped.names() if name.startswith("fashion")])
+@pytest.mark.parametrize("command", PARSED)
+def test_a_name_of_a_classifier_is_its_int8_file(command: str, name: str) -> None:
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
+    context = found.make_context(command, placed(PARSED[command], name, Path("digits")))
+    value = context.params.get("files") or context.params.get("file")
+    expected = shipped.FOLDER / f"{name}.onnx"
+    assert value in (expected, (expected,), (expected, expected))
+
+
 @pytest.mark.parametrize("name", shipped.names())
 def test_each_shipped_name_predicts(name: str) -> None:
     card = shipped.read(name)[0]

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from edgecnn import shipped  # noqa: E402
 from edgecnn.models import create  # noqa: E402
 from edgecnn.models.checkpoint import save_checkpoint  # noqa: E402
 from edgecnn.models.new_card import new_card  # noqa: E402
@@ -83,7 +84,7 @@ def test_sums_of_a_residual_network_are_layers(tmp_path: Path) -> None:
 
 def test_quantizers_of_a_training_for_int8_are_no_layers() -> None:
     """The shipped checkpoint was trained for int8; its values are those that the next layer reads."""
-    with open_inner(Path("fashion-resnet-xs")) as reader:
+    with open_inner(shipped.checkpoint("fashion-resnet-xs")) as reader:
         kinds = [step.layer.kind for step in reader.steps]
         first = reader.steps[0]
         maps = reader.activations(image(side=28), [first.layer.name])[first.layer.name]
