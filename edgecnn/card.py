@@ -34,6 +34,7 @@ from edgecnn.types import DTYPES, LAYOUTS, TensorSpec
 CARD_KEY = "edgecnn.card"
 ACCEPTED = "accepted"  # key in the parity of a file that was kept out of tolerance: a list of what is
 CARD_VERSION = 1
+CLASS_THRESHOLDS = "class_thresholds"  # key in the options of a decoder: class name -> score from which its boxes are shown
 READ = "outputs"  # key in the options of a decoder: the names of the outputs that it reads, where the file has more
 WRAPPED_KEY = "wrapped"  # in the record ``model`` of a card that was written into another tool's file: the name of that file
 
@@ -130,7 +131,11 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """The decoder of the outputs, by name, and its options (score_threshold, iou_threshold, max_detections, ...)."""
+    """The decoder of the outputs, by name, and its options (score_threshold, iou_threshold, max_detections, ...).
+
+    Evaluation and tracking use all boxes from ``score_threshold`` on. ``class_thresholds`` maps class names to the score from which
+    boxes of that class are shown (see ``edgecnn.shown_scores``).
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -182,6 +187,7 @@ class ModelCard:
         try:
             record = _CARD(_supported(parse_json(text), where), "")
             del record["version"]
+            _check_thresholds(record)
             return cls(
                 **{
                     **record,
@@ -200,6 +206,12 @@ def _preprocess(record: Mapping[str, Any]) -> Preprocess:
     signal = record.get("signal")
     tensors = tuple(TensorSpec(**spec) for spec in record.get("tensors", ()))
     return Preprocess(**{**record, "signal": None if signal is None else SignalInput(**signal), "tensors": tensors})
+
+
+def _check_thresholds(record: Mapping[str, Any]) -> None:
+    unknown = [name for name in record["decode"].get("options", {}).get(CLASS_THRESHOLDS, {}) if name not in record["labels"]]
+    if unknown:
+        raise SchemaError(f"decode.options.{CLASS_THRESHOLDS} names {unknown[0]}, which is no class of the model")
 
 
 def _supported(record: Any, where: str) -> Any:
@@ -259,6 +271,7 @@ _DECODE_OPTIONS = record(
         "iou_threshold": number(0, 1),
         "max_detections": integer(1, 10**6),
         "label_threshold": number(0, 1),
+        CLASS_THRESHOLDS: mapping(number(0, 1), most=65536),
         "strides": items(integer(2, 65535), least=1, most=8),
         "first_class": integer(0, 65535),
         "scale": _PER_VALUE,

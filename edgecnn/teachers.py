@@ -23,7 +23,8 @@ from edgecnn.types import Detections, Image
 
 USUAL = Trust()
 OWN = ("threshold", "lower", "alone", "weight", "rename")
-CARD = tuple(item.name for item in dataclasses.fields(CardOptions) if item.name != "score_threshold")  # that one is ``lower``
+# The score is ``lower``; which boxes are shown does not matter here.
+CARD = tuple(item.name for item in dataclasses.fields(CardOptions) if item.name not in ("score_threshold", "class_thresholds"))
 
 
 def _size(text: str) -> tuple[int, ...]:

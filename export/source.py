@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from edgecnn.card import READ, Decode, ModelCard, Preprocess
+from edgecnn.card import CLASS_THRESHOLDS, READ, Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.export import factory, program, weights_record
 from edgecnn.export.config import ModelOptions
@@ -18,6 +18,7 @@ from edgecnn.export.tensor_graph import tensor_card
 from edgecnn.models.checkpoint import SUFFIX, load_checkpoint, read_card
 from edgecnn.models.factories import is_factory, name_factory
 from edgecnn.postprocess import find
+from edgecnn.shown_scores import with_class_thresholds
 from edgecnn.tasks import TASKS, for_decoder
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
@@ -41,11 +42,13 @@ def load_model(target: str, options: ModelOptions) -> tuple[nn.Module, ModelCard
 def _with_options(model: nn.Module, card: ModelCard, options: ModelOptions) -> tuple[nn.Module, ModelCard]:
     """A checkpoint, whose card has all settings but the thresholds of the decoder."""
     given = options.given()
+    chosen = given.pop(CLASS_THRESHOLDS, None)
     refused = [name for name in given if name not in DECODE_OPTIONS]
     if refused:
         option = refused[0].replace("_", "-")
         raise InputError(f"--{option} can't be used with a checkpoint, whose card already has this setting", "remove the option")
-    return model, card.replace(decode=Decode(card.decode.name, {**card.decode.options, **given}))
+    card = card.replace(decode=Decode(card.decode.name, {**card.decode.options, **given}))
+    return model, with_class_thresholds(card, chosen)
 
 
 def _checkpoint_of(target: str, weights: Path) -> tuple[nn.Module, ModelCard] | None:
@@ -128,7 +131,7 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
             f"--decode {decode.name} gives the results of --task {for_decoder(decode.name).name}, not of {task.name}",
             f"name one of {', '.join(task.decoders)}",
         )
-    return ModelCard(
+    card = ModelCard(
         name=name,
         task=given["task"],
         labels=given.get("labels", ()),
@@ -137,6 +140,7 @@ def make_card(name: str, shape: tuple[int, ...], options: ModelOptions) -> Model
         inputs=(TensorSpec("image", shape, "float32", "NCHW"),),
         outputs=tuple(TensorSpec(output, (), "float32") for output in options.output_names),
     )
+    return with_class_thresholds(card, given.get(CLASS_THRESHOLDS))
 
 
 def _preprocess(shape: tuple[int, ...], given: Mapping[str, Any]) -> Preprocess:

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecnn.errors import InputError
 from edgecnn.runtime.backends.engines import parse_engine
-from edgecnn.schema import Check, SchemaError, integer, nullable, number, one_of
+from edgecnn.schema import Check, SchemaError, integer, mapping, nullable, number, one_of
 
 _MOST = 1 << 62
 _CHECKS: Mapping[str, Check] = {
@@ -19,10 +19,14 @@ _CHECKS: Mapping[str, Check] = {
     "max_frames": nullable(integer(1, _MOST)),
     "timeout": number(0.001, 1e6),
 }
+_CLASS_SCORES = mapping(number(0, 1), most=65536)
 
 
 def check_arguments(**given: Any) -> None:
-    """Raise ``InputError`` for an argument of a wrong type or out of range; ``model`` and ``source`` are paths or addresses."""
+    """Raise ``InputError`` for an argument of a wrong type or out of range.
+
+    ``model`` and ``source`` are paths or addresses, ``score_threshold`` is a number or a mapping from class names to numbers.
+    """
     for name, value in given.items():
         if name in ("model", "source"):
             _check_place(name, value)
@@ -30,7 +34,11 @@ def check_arguments(**given: Any) -> None:
         if name == "engine":
             _check_engine(value)
             continue
+        by_class = name == "score_threshold" and isinstance(value, Mapping)
         try:
+            if by_class:
+                _CLASS_SCORES(dict(value), name)
+                continue
             # numbers of NumPy count as those of Python
             _CHECKS[name](value.item() if hasattr(value, "item") else value, name)
         except (SchemaError, ValueError) as error:

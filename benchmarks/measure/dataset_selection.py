@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from edgecnn.data.relabel import match_classes
 from edgecnn.data.unseen_part import unseen_part
 from edgecnn.errors import InputError
 from edgecnn.metrics import ClassMap
+from edgecnn.shown_scores import shown_scores
 from edgecnn.task_names import TaskName
 from edgecnn.tasks import find
 
@@ -61,7 +63,8 @@ class DatasetSelection:
 
         Raises ``InputError`` where none matches.
         """
-        return match_classes(for_task(dataset, card), card.labels, self.renames, self.merge)
+        fitting, classes = match_classes(for_task(dataset, card), card.labels, self.renames, self.merge)
+        return fitting, dataclasses.replace(classes, shown=shown_scores(card))
 
     def watch(self, dataset: Dataset, cards: Mapping[str, ModelCard]) -> OverlapWatch:
         """Compares the images with those that the models were made from (by the name of their file) while they are read."""

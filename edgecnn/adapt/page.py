@@ -14,7 +14,7 @@ from edgecnn.benchmarks.report.template import load_jinja, render, responsive
 from edgecnn.models import read_card
 from edgecnn.runtime.draw.painter import draw
 from edgecnn.runtime.model.predictor import Predictor
-from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.shown_scores import shown_scores
 from edgecnn.trust.paired.plots import change_plot
 from edgecnn.trust.paired.text import class_heads, class_row, mean_words
 from edgecnn.types import Boxes, Detections, Image
@@ -67,7 +67,7 @@ def _sheets(found: Adapted) -> list[tuple[str, list[SheetTile]]]:
 def _found(image: Image, predictor: Predictor) -> Image:
     prediction = predictor(image)
     assert isinstance(prediction, Detections)
-    return _drawn(image, prediction[prediction.score >= SHOWN_SCORE], predictor.card.labels)
+    return _drawn(image, shown_scores(predictor.card).keep(prediction), predictor.card.labels)
 
 
 def _truth(image: Image, boxes: Boxes | None, labels: tuple[str, ...]) -> Image:

@@ -22,6 +22,7 @@ COMMANDS = {
     "adapt": "Fine-tune a detector for one camera: frames, labels by a teacher, training, export, comparison.",
     "run": "Run a model on cameras, videos, folders or the built-in scene.",
     "evaluate": "Measure the accuracy of a model file on a dataset.",
+    "thresholds": "Choose from which score boxes of each class are shown, on held-out images.",
     "robustness": "Measure how accuracy holds under rotation, shift, scale, occlusion, light, blur, noise, compression and weather.",
     "drift-profile": "Write into a model file what its data look like, for edgecnn run --drift.",
     "shortcuts": "Search a model file for shortcuts: does it look at the object?",

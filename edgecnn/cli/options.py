@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,7 @@ MODEL_OPTIONS: Options = (
     config_option("iou-threshold", "IoU threshold of non-maximum suppression."),
     config_option("max-detections", "Maximum detections per frame."),
     config_option("label-threshold", "Minimum score of a label that applies (--task multilabel)."),
+    config_option("class-thresholds", "Minimum score of a box of a class that is shown; other classes keep theirs."),
 )
 
 
@@ -220,6 +222,8 @@ def model_options(function: Command, table: Options = MODEL_OPTIONS) -> Command:
     @functools.wraps(function)
     def collected(**values: Any) -> Any:
         options = card_options(values)
+        if options.score_threshold is not None and options.class_thresholds is None:
+            options = replace(options, class_thresholds=())  # one score for all classes
         return function(options=options, **values)
 
     group = OptionGroup("Model", help="Options that are not given are taken from the card of the file.")

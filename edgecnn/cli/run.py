@@ -33,8 +33,9 @@ edgecnn run --cameras cameras.toml --stats stats.json
 edgecnn run cups --host pi@door --source 0
 edgecnn run model.onnx --source archive/ --csv boxes.csv --ray
 
-Boxes scored {SHOWN_SCORE} or more are shown and written, unless --score-threshold says otherwise. For images, the objects are printed to
-standard output; status and summary go to standard error. Exit code 0 at the end of the sources, 130 after Ctrl-C (SIGINT), 143
+Boxes scored {SHOWN_SCORE} or more are shown and written, or from the score of their class on where the model card has one (edgecnn
+thresholds). --score-threshold sets one score for all classes, --class-thresholds those of single ones. For images, the objects are printed
+to standard output; status and summary go to standard error. Exit code 0 at the end of the sources, 130 after Ctrl-C (SIGINT), 143
 after SIGTERM, both with all outputs finished; 2 after an error.
 """
 

@@ -122,6 +122,7 @@ _DECORATORS: tuple[Callable[[Command], Command], ...] = (
     card_option("iou-threshold", "IoU threshold of NMS."),
     card_option("max-detections", "Maximum number of boxes per image."),
     card_option("label-threshold", "Minimum score of a label that applies (--task multilabel)."),
+    card_option("class-thresholds", "Minimum score of a box of a class that is shown; other classes keep theirs."),
 )
 
 # for commands that train a network of other people's code

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.steps import Step
     from edgecnn.runtime.steps.gallery import GalleryStep
     from edgecnn.runtime.tracking import TrackOptions
+    from edgecnn.shown_scores import ShownScores
 
 
 def build_steps(
@@ -27,11 +28,11 @@ def build_steps(
     source: Source,
     controls: Controls | None = None,
     *,
-    shown: float = SHOWN_SCORE,
+    shown: ShownScores | None = None,
     gallery: GalleryStep | None = None,
     drift: Step | None = None,
 ) -> list[Step]:
-    """Build the steps of one camera in order; ``shown`` is the lowest score of a box that is shown, ``gallery`` names embeddings.
+    """Build the steps of one camera in order; ``shown`` are the scores from which boxes are shown, ``gallery`` names embeddings.
 
     ``drift`` comes first, as it compares what the model itself said.
     The filter of a viewer comes last, so that it changes the display and not the counts. Raises ``InputError`` for a class that
@@ -39,7 +40,9 @@ def build_steps(
     """
     from edgecnn.runtime.steps.class_filter import ClassFilter
     from edgecnn.runtime.steps.clock import clock_of
+    from edgecnn.shown_scores import ShownScores
 
+    shown = ShownScores() if shown is None else shown
     clock, anchor, steps = clock_of(source), config.anchor, list[Any]([] if drift is None else [drift])
     if config.tracks:
         from edgecnn.runtime.steps.tracker import Tracker  # here and below: unused steps must not lengthen the cold start
@@ -126,11 +129,17 @@ def lowest_score(config: AnalyticsConfig, shown: float) -> float:
     return min(WEAK_TRACK_SCORE, compared) if config.tracks else compared
 
 
-def _track_options(shown: float, buffer_s: float) -> TrackOptions:
+def _track_options(shown: ShownScores, buffer_s: float) -> TrackOptions:
     from edgecnn.runtime.tracking import TrackOptions
 
     # A new track needs a margin above the shown scores, so that noise near the threshold starts no tracks.
-    return TrackOptions(high=shown, new=min(shown + NEW_TRACK_MARGIN, 1.0), low=min(WEAK_TRACK_SCORE, shown), lost_s=buffer_s)
+    return TrackOptions(
+        high=shown.usual,
+        new=min(shown.usual + NEW_TRACK_MARGIN, 1.0),
+        low=min(WEAK_TRACK_SCORE, shown.usual),
+        lost_s=buffer_s,
+        classes=shown.own,
+    )
 
 
 def _check_installed() -> None:

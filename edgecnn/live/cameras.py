@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgecnn.runtime.sinks.shared_sink import SharedSink
     from edgecnn.runtime.sources import Source
     from edgecnn.runtime.view.live_view import LiveView
+    from edgecnn.shown_scores import ShownScores
     from edgecnn.trust.drift.step import DriftStep
     from edgecnn.types import Event, Result
 
@@ -41,14 +42,14 @@ VIEW_FLOOR = WEAK_TRACK_SCORE  # the lowest score threshold that a viewer of the
 class ActiveCamera:
     """A camera of the run.
 
-    ``shown`` is the lowest score of a box that is shown, ``camera`` the state in the pipeline, None before the run.
+    ``shown`` are the scores from which boxes are shown, ``camera`` the state in the pipeline, None before the run.
     """
 
     config: CameraConfig
     setup: CameraSetup
     predictor: Predictor
     painter: ResultPainter
-    shown: float
+    shown: ShownScores
     sinks: list[SharedSink] = field(default_factory=list)
     window: Sink | None = None
     camera: CameraStream | None = None
@@ -225,10 +226,9 @@ class ActiveCameras:
 
     def _prepare(self, config: CameraConfig, source: Source) -> ActiveCamera:
         """Prepare a camera with its model and steps, without opening its outputs."""
-        shown = shown_score(config)
         predictor = self.models.acquire(config, card_options(self._config, config))
         try:
-            return self._built(config, source, predictor, shown)
+            return self._built(config, source, predictor)
         except BaseException:
             self.models.release(predictor)
             raise
@@ -245,7 +245,7 @@ class ActiveCameras:
             self.active[camera.config.name] = camera
         return camera
 
-    def _built(self, config: CameraConfig, source: Source, predictor: Predictor, shown: float) -> ActiveCamera:
+    def _built(self, config: CameraConfig, source: Source, predictor: Predictor) -> ActiveCamera:
         from edgecnn.live.analytics import build_gallery, build_gate, build_regions, build_steps, check_analytics
         from edgecnn.live.drift import build_drift
         from edgecnn.runtime.draw.painter import Painter
@@ -253,7 +253,7 @@ class ActiveCameras:
         from edgecnn.runtime.pipeline.multi_camera import CameraSetup
 
         fit_source(source, predictor.card)
-        labels = predictor.card.labels
+        labels, shown = predictor.card.labels, scores_of(config, predictor.card)
         check_analytics(config.analytics, predictor.card)
         gallery = build_gallery(config.analytics, predictor, self._warn)
         drift = build_drift(config.analytics.drift, predictor.path, predictor.card, source, config.name, self._tell)
@@ -321,22 +321,36 @@ class ActiveCameras:
         close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
 
 
-def shown_score(camera: CameraConfig) -> float:
-    """The lowest score of a box of ``camera`` that is shown."""
+def usual_score(camera: CameraConfig) -> float:
+    """The score from which boxes of ``camera`` are shown, if their class has no own."""
     return SHOWN_SCORE if camera.card.score_threshold is None else camera.card.score_threshold
 
 
+def scores_of(camera: CameraConfig, card: ModelCard) -> ShownScores:
+    """From which scores boxes of ``camera`` are shown: those of ``card``, unless the camera has its own for all classes or for some."""
+    from edgecnn.shown_scores import shown_scores, with_class_thresholds
+
+    own = card if camera.card.score_threshold is None else with_class_thresholds(card, ())
+    return shown_scores(with_class_thresholds(own, camera.card.class_thresholds), usual_score(camera))
+
+
 def card_options(config: RunConfig, camera: CameraConfig) -> CardOptions:
-    """The options of the model file, with a score threshold low enough for tracking and for the slider of the page."""
+    """The options of the model file, with a score threshold low enough for tracking and for the slider of the page.
+
+    A score threshold for all classes removes those of the classes from the card.
+    """
     import dataclasses
 
     from edgecnn.live.analytics import lowest_score
 
-    lowest = lowest_score(camera.analytics, shown_score(camera))
+    lowest = lowest_score(camera.analytics, usual_score(camera))
     # The slider of the page can lower the threshold to VIEW_FLOOR during the run.
     if config.view.serve is not None:
         lowest = min(lowest, VIEW_FLOOR)
-    return dataclasses.replace(camera.card, score_threshold=lowest)
+    chosen = camera.card.class_thresholds
+    if camera.card.score_threshold is not None and chosen is None:
+        chosen = ()
+    return dataclasses.replace(camera.card, score_threshold=lowest, class_thresholds=chosen)
 
 
 def fit_source(source: Source, card: ModelCard) -> None:

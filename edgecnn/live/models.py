@@ -99,7 +99,10 @@ class ModelLoader:
         return first.threads, first.requests
 
     def _load(self, file: Path, options: CardOptions) -> Predictor:
+        from edgecnn.shown_scores import decoding_all_shown
+
         predictor = self._opened(file, options)
+        predictor.card = decoding_all_shown(predictor.card)
         for warning in predictor.warnings():
             self._warn(warning)
         return predictor

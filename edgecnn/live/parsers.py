@@ -261,6 +261,34 @@ class Numbers(Parser):
             raise InputError(f"{value!r} is not a number, nor several with commas between", "write one number or three") from None
 
 
+class ClassScores(Parser):
+    """Parses scores 0..1 of classes as pairs of name and score: from NAME=SCORE with commas between, or a table."""
+
+    metavar = "CLASS=SCORE,..."
+
+    def _parse(self, value: Any) -> tuple[tuple[str, float], ...]:
+        if isinstance(value, tuple | list) and all(isinstance(item, tuple | list) and len(item) == 2 for item in value):
+            pairs = [tuple(item) for item in value]  # as it was returned before
+        elif isinstance(value, Mapping):
+            pairs = list(value.items())
+        else:
+            pairs = [
+                tuple(part.strip() for part in item.rpartition("=")[::2]) for item in joined(value).split(",") if item.strip()
+            ]
+        if (not pairs and value != ()) or not all(isinstance(name, str) and name for name, _ in pairs):
+            raise InputError(f"{value!r} gives no class a score", "write them such as person=0.4,face=0.25")
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{twice} is given twice", "leave one of them out")
+        score = Number(least=0, most=1)
+        return tuple((name, score(each)) for name, each in pairs)
+
+    def text(self, value: Any) -> str:
+        """Format as on the command line."""
+        return ",".join(f"{name}={score:g}" for name, score in value)
+
+
 class ImageSize(Parser):
     """Parses (height, width) from HEIGHTxWIDTH or one number for both."""
 

@@ -56,7 +56,8 @@ def open_view(
         title=", ".join(dict.fromkeys(camera.predictor.card.name for camera in active)),
         floor=VIEW_FLOOR,
         sinks=lambda: cameras.outputs.sinks,
-        score_threshold=min((camera.shown for camera in active), default=SHOWN_SCORE),
+        score_threshold=min((camera.shown.usual for camera in active), default=SHOWN_SCORE),
+        by_class=any(camera.shown.own for camera in active),
         metrics=None if metrics is None else metrics.page,
     )
 

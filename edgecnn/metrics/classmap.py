@@ -11,6 +11,7 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.labels import normalize
+from edgecnn.shown_scores import ShownScores
 from edgecnn.types import NO_CLASS, Array, Classes, Detections, Float32, Int64, LabelScores, Mask, Poses
 
 UNNAMED = re.compile(r"(class|label|id)?[ _-]?\d+")
@@ -22,12 +23,13 @@ class ClassMap:
     """``dataset_class`` (M,) int64: for each class of the model the class of the dataset, -1 for none.
 
     Several classes of the model may map to the same class. ``count`` is the number of classes of the dataset; ``notes`` list which
-    classes only one of the two has.
+    classes only one of the two has. ``shown`` are the scores from which boxes of the model's classes are shown.
     """
 
     dataset_class: Int64
     count: int
     notes: tuple[str, ...] = field(default_factory=tuple)
+    shown: ShownScores = field(default_factory=ShownScores)
     _same: bool = field(init=False)  # the classes of both are the same, in the same order
 
     def __post_init__(self) -> None:
@@ -39,6 +41,16 @@ class ClassMap:
         ids = self.dataset_class[predicted.class_id]
         kept = predicted[ids >= 0]
         return dataclasses.replace(kept, class_id=ids[ids >= 0])
+
+    @property
+    def shown_of_dataset(self) -> ShownScores:
+        """The scores for the classes of the dataset: the lowest of those of the model that are mapped to it."""
+        own: dict[int, float] = {}
+        if self.shown.own:
+            for class_id, place in enumerate(self.dataset_class.tolist()):
+                if place >= 0:
+                    own[place] = min(own.get(place, 1.0), self.shown.one(class_id))
+        return ShownScores(self.shown.usual, own)
 
     def scores(self, predicted: Classes | LabelScores) -> Float32:
         """Scores (C,) in the order of the dataset's classes: the highest of the classes mapped to it, -inf for none."""

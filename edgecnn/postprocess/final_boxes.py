@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgecnn.card import Decode, ModelCard
+from edgecnn.card import CLASS_THRESHOLDS, Decode, ModelCard
 from edgecnn.postprocess.nms import NmsOptions, top_scores
 from edgecnn.postprocess.tensors import class_ids, first_image, unexpected_outputs
 from edgecnn.types import Array, Detections, Int64, Tensors
@@ -73,6 +73,8 @@ def final_decode(decode: Decode, *, suppresses: bool = True) -> Decode:
         "iou_threshold": options.iou_threshold if suppresses else 1.0,
         "max_detections": options.max_detections,
     }
+    if CLASS_THRESHOLDS in decode.options:
+        limits[CLASS_THRESHOLDS] = decode.options[CLASS_THRESHOLDS]
     return Decode(FINAL_BOXES, {**limits, NMS_OF: decode.name})
 
 

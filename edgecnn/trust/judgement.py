@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +17,6 @@ from edgecnn.metrics.object_match import CLASS, ERROR_KINDS, IGNORED, LOCALISATI
 from edgecnn.tasks import for_prediction
 from edgecnn.tasks.detect import labelled_only
 from edgecnn.tasks.evaluate import Outcome, outcomes
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.types import Classes, Detections, Float32, Image, Int64, Prediction
 
 JUDGED = ("classify", "detect")  # tasks whose true things are known one by one
@@ -86,14 +86,14 @@ def judge(
     sample: GroundTruthSample,
     classes: ClassMap,
     *,
-    threshold: float = SHOWN_SCORE,
+    threshold: float | None = None,
     iou: float = MATCH_IOU,
 ) -> Judgement:
     """What is right in the ``prediction`` for ``sample``; ``classes`` maps the model's classes to the dataset's.
 
-    Detections count from the score ``threshold`` on and are matched as in ``match_objects`` with an overlap of ``iou``; detections of
-    classes that are not labelled in the image and those on ignored (crowd) boxes are left out. A classifier always says a class.
-    Raises ``InputError`` for predictions of other tasks, and for a sample without the ground truth.
+    Detections count from the score ``threshold`` on (None: from those of ``classes.shown``) and are matched as in ``match_objects`` with
+    an overlap of ``iou``; detections of classes that are not labelled in the image and those on ignored (crowd) boxes are left out. A
+    classifier always says a class. Raises ``InputError`` for predictions of other tasks, and for a sample without the ground truth.
     """
     if isinstance(prediction, Classes):
         return _classified(prediction, sample, classes)
@@ -119,7 +119,7 @@ def judged(
     samples: Iterable[GroundTruthSample],
     classes: ClassMap,
     *,
-    threshold: float = SHOWN_SCORE,
+    threshold: float | None = None,
     iou: float = MATCH_IOU,
 ) -> Iterator[Judged]:
     """Each sample with what ``predict`` says of it and the judgement of that; the arguments are those of ``judge``."""
@@ -130,7 +130,7 @@ def judge_outcomes(
     found: Iterable[tuple[GroundTruthSample, Outcome]],
     classes: ClassMap,
     *,
-    threshold: float = SHOWN_SCORE,
+    threshold: float | None = None,
     iou: float = MATCH_IOU,
 ) -> Iterator[Judged]:
     """The judgements of outcomes that were made elsewhere, one by one."""
@@ -161,11 +161,18 @@ def _classified(prediction: Classes, sample: GroundTruthSample, classes: ClassMa
     )
 
 
-def _detected(prediction: Detections, sample: GroundTruthSample, classes: ClassMap, threshold: float, iou: float) -> Judgement:
+def _detected(
+    prediction: Detections, sample: GroundTruthSample, classes: ClassMap, threshold: float | None, iou: float
+) -> Judgement:
     if sample.boxes is None:
         raise _misfit(prediction, sample)
     mapped = labelled_only(classes.detections(prediction), sample.unlabelled)
-    kept = np.flatnonzero(mapped.score >= threshold)
+    if threshold is None and classes.shown.own:
+        of_model = dataclasses.replace(prediction, score=classes.shown.of(prediction.class_id))
+        least: Float32 | float = labelled_only(classes.detections(of_model), sample.unlabelled).score
+    else:
+        least = classes.shown.usual if threshold is None else threshold
+    kept = np.flatnonzero(mapped.score >= least)
     found = mapped[kept]
     matched = match_objects(found, sample.boxes, iou=iou)
     said_by = _said_by(matched, found.score)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.card import CARD_KEY, Decode, ModelCard, Preprocess
+from edgecnn.card import CARD_KEY, CLASS_THRESHOLDS, Decode, ModelCard, Preprocess
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.labels import parse_labels
 from edgecnn.postprocess import find
 from edgecnn.postprocess.final_boxes import NMS_OF
 from edgecnn.runtime.backends import Backend
+from edgecnn.shown_scores import with_class_thresholds
 from edgecnn.thresholds import DECODE_OPTIONS
 from edgecnn.types import TensorSpec
 
@@ -22,7 +23,8 @@ class CardOptions:
     """Settings that override the card of a model file; None keeps the setting of the file.
 
     ``labels`` is a file with one name per line, or the names themselves, separated by commas. ``size`` is (height, width) in
-    pixels. ``score_threshold`` and ``iou_threshold`` are in 0..1.
+    pixels. ``score_threshold`` and ``iou_threshold`` are in 0..1. ``class_thresholds`` are pairs of a class name and the score from
+    which boxes of the class are shown; () removes those of the card.
     """
 
     task: str | None = None
@@ -39,6 +41,7 @@ class CardOptions:
     iou_threshold: float | None = None
     max_detections: int | None = None
     label_threshold: float | None = None
+    class_thresholds: tuple[tuple[str, float], ...] | None = None
 
     def given(self) -> dict[str, Any]:
         """Return the settings that are not None, by name; labels are read from their file. Raises ``InputError``."""
@@ -54,6 +57,7 @@ def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
     Raises ``ArtifactError`` for a card that does not fit its file, and ``InputError`` for a missing or wrong option.
     """
     given = options.given()
+    chosen = given.pop(CLASS_THRESHOLDS, None)
     if "decode" in given:
         # A wrong decoder name is reported before inference of the card, whose errors would name other options.
         find(given["decode"])
@@ -65,6 +69,7 @@ def card_for(backend: Backend, path: Path, options: CardOptions) -> ModelCard:
         card = infer_card(backend, path, given)
     else:
         card = _changed(ModelCard.from_json(text, str(path)), given, path)
+    card = with_class_thresholds(card, chosen)
     card = card.replace(inputs=card.inputs or backend.inputs, outputs=backend.outputs if not card.outputs else card.outputs)
     find(card.decode.name)
     check_fit(card, backend, path)
@@ -85,13 +90,17 @@ def _changed(card: ModelCard, given: dict[str, Any], path: Path) -> ModelCard:
     except ValueError as error:
         raise InputError(f"the preprocessing options do not fit together: {error}", "correct --color, --mean or --std") from error
     limits: dict[str, Any] = {name: given[name] for name in DECODE_OPTIONS if name in given}
+    own, labels = card.decode.options, given.get("labels", card.labels)
+    if CLASS_THRESHOLDS in own and labels != card.labels:  # other names for the same classes
+        renamed = dict(zip(card.labels, labels, strict=False))
+        limits[CLASS_THRESHOLDS] = {renamed[name]: score for name, score in own[CLASS_THRESHOLDS].items() if name in renamed}
     if NMS_OF in card.decode.options:
         limits = _within_graph(card, limits, path)
     return card.replace(
         task=given.get("task", card.task),
-        labels=given.get("labels", card.labels),
+        labels=labels,
         preprocess=preprocess,
-        decode=Decode(given.get("decode", card.decode.name), {**card.decode.options, **limits}),
+        decode=Decode(given.get("decode", card.decode.name), {**own, **limits}),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn.card import ACCEPTED, CARD_KEY, ModelCard
+from edgecnn.card import ACCEPTED, CARD_KEY, CLASS_THRESHOLDS, ModelCard
 from edgecnn.check_record import CHECK_KEY, check_words
 from edgecnn.counts import counted
 from edgecnn.errors import ArtifactError, InputError
@@ -20,6 +20,7 @@ from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.backends.trial_load import open_checked
 from edgecnn.runtime.model.card_inference import CardOptions, card_for
 from edgecnn.runtime.model.output_checks import output_warnings
+from edgecnn.shown_scores import shown_scores
 from edgecnn.types import TensorSpec
 
 SHOWN_LABELS = 12
@@ -123,9 +124,10 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("task", card.task),
         ("labels", _labels(card.labels)),
         ("image", "" if pre.tensors else f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
-        ("decoder", " ".join([card.decode.name, _options(card.decode.options)]).strip()),
+        ("decoder", " ".join([card.decode.name, _options(_without(card.decode.options, CLASS_THRESHOLDS))]).strip()),
+        ("shown from", shown_scores(card).words(card.labels) if CLASS_THRESHOLDS in card.decode.options else ""),
         ("precision", card.precision),
-        ("calibration", _options({key: value for key, value in card.calibration.items() if key not in _OWN_ROWS})),
+        ("calibration", _options(_without(card.calibration, *_OWN_ROWS))),
         ("profile", _profile(card)),
         ("seen", _seen(card)),
         ("check", check_words(card.calibration)),
@@ -176,6 +178,10 @@ def _labels(labels: Sequence[str]) -> str:
 
 def _options(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in options.items() if value not in ("", None, {}, []))
+
+
+def _without(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in names}
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from edgecnn.engine_device import CPU, Device
 from edgecnn.runtime.arguments import check_arguments
-from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.runtime.model.shown import AS_IN_CARD, ScoreThreshold, open_shown
 from edgecnn.runtime.pipeline.camera_stream import CameraSetup, Policy
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera
 from edgecnn.runtime.sources import Source, open_source
 from edgecnn.runtime.steps import Step
-from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.runtime.steps.class_filter import ClassFilter
 from edgecnn.types import Result
 
 
@@ -26,7 +26,7 @@ def stream(
     device: Device | str = CPU,
     threads: int | None = None,
     requests: int = 1,
-    score_threshold: float | None = SHOWN_SCORE,
+    score_threshold: ScoreThreshold = AS_IN_CARD,
     max_frames: int | None = None,
     timeout: float = 5.0,
 ) -> Iterator[Result]:
@@ -34,8 +34,9 @@ def stream(
 
     ``source`` is an argument of ``open_source``, or an open source; ``model`` is a file, the name of a shipped model, or a predictor,
     which stays open. ``steps`` process the results, see ``edgecnn.runtime.steps``. ``policy`` "latest" drops old frames for the newest
-    one, "all" drops nothing; None means latest for a live source. Leaving the loop stops the camera and frees the model.
-    Raises ``InputError`` for a wrong argument, and what ``open_source``, ``Predictor`` and the camera raise.
+    one, "all" drops nothing; None means latest for a live source. ``score_threshold`` is that of ``Detector``.
+    Leaving the loop stops the camera and frees the model. Raises ``InputError`` for a wrong argument, and what ``open_source``,
+    ``Predictor`` and the camera raise.
     """
     check_arguments(policy=policy, requests=requests, max_frames=max_frames, timeout=timeout)
     if not isinstance(source, Source):
@@ -45,9 +46,10 @@ def stream(
     if isinstance(model, Predictor):
         yield from _results(opened, model, steps, policy, requests, max_frames)
         return
-    check_arguments(score_threshold=score_threshold)
-    options = CardOptions(score_threshold=score_threshold)
-    with Predictor(model, device, threads=threads, requests=requests, options=options) as predictor:
+    predictor, shown = open_shown(score_threshold, model, device, threads=threads, requests=requests)
+    with predictor:
+        if shown is not None:
+            steps = (ClassFilter(predictor.card.labels, None, shown), *steps)
         yield from _results(opened, predictor, steps, policy, requests, max_frames)
 
 

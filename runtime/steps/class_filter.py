@@ -9,14 +9,15 @@ import numpy as np
 
 from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.controls import Controls
+from edgecnn.shown_scores import ShownScores
 from edgecnn.types import Detections, Poses, Result
 
 
 class ClassFilter:
     """Keeps boxes of the labels ``only`` (None: all), and boxes and poses with a score of at least ``score_threshold``.
 
-    The settings of ``controls`` take precedence. Tracked boxes are filtered by class alone: the tracker keeps boxes with low
-    scores on purpose, to continue a track. Other predictions are not changed. Raises
+    Classes may have their own score, see ``ShownScores``. The settings of ``controls`` take precedence. Tracked boxes are filtered by
+    class alone: the tracker keeps boxes with low scores on purpose, to continue a track. Other predictions are not changed. Raises
     ``InputError`` for a label that the model does not have.
     """
 
@@ -26,12 +27,13 @@ class ClassFilter:
         self,
         labels: Sequence[str],
         only: Iterable[str] | None = None,
-        score_threshold: float | None = None,
+        score_threshold: float | ShownScores | None = None,
         controls: Controls | None = None,
     ) -> None:
         # Case is ignored, as users type labels on the command line.
         self._labels = [label.casefold() for label in labels]
-        self._score_threshold, self._controls = score_threshold, controls
+        self._shown = ShownScores(score_threshold) if isinstance(score_threshold, int | float) else score_threshold
+        self._controls = controls
         self._only = None if only is None else self._check_labels(only, labels)
 
     def __call__(self, result: Result) -> Result:
@@ -39,20 +41,20 @@ class ClassFilter:
         found = result.prediction
         if not isinstance(found, Detections | Poses):
             return result
-        only, threshold = self._only, self._score_threshold
+        only, least = self._only, self._shown
         from_controls = False
         if self._controls is not None:
             setting = self._controls.setting
             only = only if setting.only is None else self._ids(setting.only)
             from_controls = setting.score_threshold is not None
-            threshold = setting.score_threshold if from_controls else threshold
+            least = least if setting.score_threshold is None else ShownScores(setting.score_threshold)
         if isinstance(found, Poses):  # their labels are the key points
-            shown = np.ones(len(found), np.bool_) if threshold is None else found.score >= threshold
+            shown = np.ones(len(found), np.bool_) if least is None else least.passes(found)
             return result if shown.all() else replace(result, prediction=found[shown])
         kept = np.ones(len(found), np.bool_) if only is None else np.isin(found.class_id, sorted(only))
         # A threshold that a viewer sets hides tracked boxes, too; it changes the display and not the tracks.
-        if threshold is not None and (found.track_id is None or from_controls):
-            kept &= found.score >= threshold
+        if least is not None and (found.track_id is None or from_controls):
+            kept &= least.passes(found)
         return result if kept.all() else replace(result, prediction=found[kept], trails=_remaining_trails(result, found[kept]))
 
     def _check_labels(self, only: Iterable[str], labels: Sequence[str]) -> frozenset[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ class TrackOptions:
     ``high``: minimum score of a box that can continue any track. ``low``: minimum score of a box that can continue a track seen
     in the last frame. ``new``: minimum score of a box that starts a track, which is confirmed after ``confirm`` consecutive
     frames.
+    ``classes``: ``high`` of classes with their own, by class id; their ``new`` is as far above it, and their ``low`` is not above it.
     ``lost_s``: seconds a track survives without detections. ``most``: maximum number of tracks; those unseen longest are dropped.
     ``first``, ``second``, ``newest``: minimum IoU in the three matching stages. The IoU is not multiplied by the score as in the
     original, because small networks score low.
@@ -45,12 +47,15 @@ class TrackOptions:
     newest: float = 0.2
     heading: float = 0.4
     other_class: float = 0.8
+    classes: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shares = ("high", "low", "new", "first", "second", "newest", "heading", "other_class")
         for name, value in ((name, getattr(self, name)) for name in shares):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be between 0 and 1, not {value}")
+        if any(not 0 <= value <= 1 for value in self.classes.values()):
+            raise ValueError(f"the scores of classes must be between 0 and 1, not {dict(self.classes)}")
         if self.low > self.high or self.confirm < 1 or self.lost_s < 0 or self.most < 1:
             raise ValueError(f"low must not exceed high, confirm and most must be at least 1, lost_s at least 0: {self}")
 
@@ -134,13 +139,26 @@ class ByteTrack:
                 rows[chosen[columns]] = places[matched]
                 free[places[matched]] = False
 
-        high = found.score >= options.high
+        at_least = self._scores(found)
+        high = found.score >= at_least
         match(high, tracks.confirmed, options.first)
         # A low score is often an occluded object, but often a false alarm, too: it continues only tracks seen in the last
         # frame.
-        match((found.score >= options.low) & ~high, tracks.confirmed & (tracks.streak > 0), options.second)
+        match(
+            (found.score >= np.minimum(np.float32(options.low), at_least)) & ~high,
+            tracks.confirmed & (tracks.streak > 0),
+            options.second,
+        )
         match(high, ~tracks.confirmed, options.newest)
         return rows
+
+    def _scores(self, found: Detections, *, new: bool = False) -> Float32:
+        """Return for each box the score from which one of its class continues any track, or starts a ``new`` one."""
+        options = self.options
+        scores = np.full(len(found), options.new if new else options.high, np.float32)
+        for class_id, own in options.classes.items():
+            scores[found.class_id == class_id] = min(own + options.new - options.high, 1.0) if new else own
+        return scores
 
     def _similarity(self, found: Detections) -> Float32:
         similarity = iou_matrix(self._tracks.motion.xyxy, found.xyxy)
@@ -179,7 +197,7 @@ class ByteTrack:
 
     def _add(self, found: Detections, owner: Int64, at: float, *, confirmed: bool) -> None:
         """Start tracks from the boxes that have no track."""
-        boxes = np.flatnonzero((owner == -1) & (found.score >= self.options.new))
+        boxes = np.flatnonzero((owner == -1) & (found.score >= self._scores(found, new=True)))
         if not len(boxes):
             return
         begun = self._begin(found[boxes], at, confirmed=confirmed)

@@ -200,7 +200,7 @@ async function watch(name, card) {
 // ---- controls
 
 function showControls() {
-  const { scored, score_threshold, floor, labels, only, paused } = state.controls;
+  const { scored, score_threshold, by_class, floor, labels, only, paused } = state.controls;
   for (const [name, card] of cards) {
     card.pause.ariaPressed = paused.includes(name);
     text(card.pause, paused.includes(name) ? "Resume" : "Pause");
@@ -209,7 +209,7 @@ function showControls() {
   if (performance.now() - dragging > 1000) {
     $("score").min = floor;
     $("score").value = score_threshold;
-    text($("score-value"), score_threshold.toFixed(2));
+    text($("score-value"), by_class ? "by class" : score_threshold.toFixed(2));
   }
   $("filter").hidden = labels.length < 2;
   $("threshold").hidden = !scored;

@@ -24,8 +24,8 @@ class LiveView:
 
     As a context manager it samples ``run``, and serves the page if ``access`` is not None.
     The painters are called in a thread of the view, ``sinks`` and ``metrics`` at each request. ``score_threshold`` is the initial
-    one, ``floor`` the lowest that a viewer can set. Raises ``InputError`` if the address can't be used, ``MissingExtraError``
-    without starlette or uvicorn.
+    one, ``by_class`` whether classes have their own at first, ``floor`` the lowest that a viewer can set. Raises ``InputError`` if the
+    address can't be used, ``MissingExtraError`` without starlette or uvicorn.
     """
 
     def __init__(
@@ -36,12 +36,19 @@ class LiveView:
         *,
         title: str = "",
         score_threshold: float = SHOWN_SCORE,
+        by_class: bool = False,
         floor: float = 0.0,
         sinks: Callable[[], Sequence[MonitoredSink]] = tuple,
         metrics: PrometheusPage | None = None,
     ) -> None:
         self.context = ViewContext(
-            run=run, controls=controls, title=title, score_threshold=score_threshold, floor=floor, sinks=sinks
+            run=run,
+            controls=controls,
+            title=title,
+            score_threshold=score_threshold,
+            by_class=by_class,
+            floor=floor,
+            sinks=sinks,
         )
         self.run_metrics = RunMetrics(self.context)
         self._painters: dict[str, ResultPainter] = {}

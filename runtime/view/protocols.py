@@ -104,8 +104,8 @@ class ViewContext:
 
     ``labels`` are the classes of each camera's model by camera name; they may change during the run. ``only`` are the classes
     shown initially, for cameras that do not show all. ``unclassed`` are cameras whose results can't be filtered by class, ``unscored``
-    those without scores of objects. ``sinks`` is called at each request. ``score_threshold`` is the initial one, ``floor`` the score
-    below which the models return no boxes.
+    those without scores of objects. ``sinks`` is called at each request. ``score_threshold`` is the initial one, ``by_class``
+    whether classes have their own at first, ``floor`` the score below which the models return no boxes.
     """
 
     run: MonitoredRun
@@ -117,4 +117,5 @@ class ViewContext:
     sinks: Callable[[], Sequence[MonitoredSink]] = tuple
     title: str = ""
     score_threshold: float = SHOWN_SCORE
+    by_class: bool = False
     floor: float = 0.0

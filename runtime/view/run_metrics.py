@@ -195,6 +195,7 @@ class RunMetrics:
         return {
             "scored": any(name not in context.unscored for name in context.run.cameras),
             "score_threshold": context.score_threshold if setting.score_threshold is None else setting.score_threshold,
+            "by_class": context.by_class and setting.score_threshold is None,
             "floor": context.floor,
             "labels": list(labels),
             "only": [label for label in labels if self._is_shown(label)],

@@ -104,7 +104,7 @@ def _title(state: dict[str, Any]) -> str:
     parts = [title, _cameras_text(state), f"running {duration(state['uptime_s'])}"]
     setting = state["controls"]
     if setting["score_threshold"] is not None:
-        parts.append(f"score threshold {setting['score_threshold']:.2f}")
+        parts.append(f"score threshold {'by class' if setting['by_class'] else format(setting['score_threshold'], '.2f')}")
     return " · ".join(parts)
 
 

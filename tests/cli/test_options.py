@@ -63,7 +63,7 @@ def test_everything_given() -> None:
         *shlex.split(
             "--pad-value 0 --color bgr --mean 1,2.5,3 --std 255 --score-threshold 0.3 --iou-threshold 0.5 --max-detections 7"
         ),
-        *shlex.split("--label-threshold 0.6 --engine openvino:bf16"),
+        *shlex.split("--label-threshold 0.6 --class-thresholds face=.25,person=0.4 --engine openvino:bf16"),
     )
     assert done.exit_code == 0, done.output
     assert (str(seen["device"]), seen["engine"], seen["threads"]) == ("auto", "openvino:bf16", 3)
@@ -82,7 +82,13 @@ def test_everything_given() -> None:
         iou_threshold=0.5,
         max_detections=7,
         label_threshold=0.6,
+        class_thresholds=(("face", 0.25), ("person", 0.4)),
     )
+
+
+def test_one_score_for_all_classes_takes_those_of_the_card_away() -> None:
+    call("--score-threshold", "0.4")
+    assert seen["options"] == CardOptions(score_threshold=0.4, class_thresholds=())
 
 
 def test_one_number_is_a_square() -> None:
@@ -100,6 +106,12 @@ def test_one_number_is_a_square() -> None:
         ("--device", "tpu"),
         ("--threads", "0"),
         ("--score-threshold", "2"),
+        ("--class-thresholds", "person"),
+        ("--class-thresholds", "=0.4"),
+        ("--class-thresholds", "person=2"),
+        ("--class-thresholds", "person=x"),
+        ("--class-thresholds", "person=0.4,person=0.5"),
+        ("--class-thresholds", ","),
     ],
     ids=" ".join,
 )

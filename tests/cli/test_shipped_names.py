@@ -33,6 +33,7 @@ RUN = {
     "sign": (["sign", HERE, "--key", "no.pem"], "belongs to the installed package"),
     "wrap": (["wrap", HERE, "--out", "out.onnx"], "can't hold a card"),
     "model-card": (["model-card", HERE], "resnet-xs"),
+    "thresholds": (["thresholds", HERE, "--data", DIGITS], "is no detector, its task is classify"),
     "drift-profile": (["drift-profile", HERE, "--data", DIGITS], "belongs to the installed package; write a copy with --out"),
 }
 # Commands that take long: which file they understand by the name.

@@ -15,6 +15,7 @@ from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.config_fields import updated
 from edgecnn.live.models import autotunes, default_requests
 from edgecnn.runtime.pipeline.multi_camera import MultiCamera
+from edgecnn.shown_scores import ShownScores
 
 CAMERA = CameraConfig(source="scene:cups?size=128x96&fps=30", model=Path("cups"))
 
@@ -87,13 +88,48 @@ def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
         ("plain", {}, {}),
         ("page", {}, {"serve": "127.0.0.1:0"}),
         ("strict", {"score_threshold": 0.5}, {}),
+        ("mugs", {"class_thresholds": (("mug", 0.2), ("glass", 0.6))}, {}),
+        ("both", {"score_threshold": 0.5, "class_thresholds": (("mug", 0.4),)}, {}),
     ):
         camera = named(name, **fields)
         config = updated(RunConfig(cameras=(camera,), threads=1), view)
         with ActiveCameras(config, several=False, say=lambda text: None) as opened:
             opened.open([camera])
             lowest[name] = opened.active[name].predictor.card.decode.options["score_threshold"], opened.active[name].shown
-    assert lowest == {"plain": (0.3, 0.3), "page": (0.1, 0.3), "strict": (0.5, 0.5)}
+    assert lowest == {
+        "plain": (0.3, ShownScores(0.3)),
+        "page": (0.1, ShownScores(0.3)),
+        "strict": (0.5, ShownScores(0.5)),
+        "mugs": (0.2, ShownScores(0.3, {0: 0.2, 1: 0.6})),
+        "both": (0.4, ShownScores(0.5, {0: 0.4})),
+    }
+
+
+def test_the_thresholds_of_the_card_hold_unless_one_is_given_for_all(tmp_path: Path) -> None:
+    from edgecnn.integrity.rewrite import write_with_card
+    from edgecnn.shipped import artifact
+    from edgecnn.shown_scores import with_class_thresholds
+    from edgecnn.trust.card_file import own_card
+
+    shipped, file = artifact("cups"), tmp_path / "own.onnx"
+    write_with_card(shipped, file, with_class_thresholds(own_card(shipped, ""), [("mug", 0.15), ("plate", 0.5)]))
+    found = {}
+    for name, fields in (
+        ("card", {}),
+        ("one score", {"score_threshold": 0.4}),
+        ("one class", {"class_thresholds": (("plate", 0.7),)}),
+        ("both", {"score_threshold": 0.4, "class_thresholds": (("plate", 0.7),)}),
+    ):
+        camera = named("a", model=file, **fields)
+        with ActiveCameras(RunConfig(cameras=(camera,), threads=1), several=False, say=lambda text: None) as opened:
+            opened.open([camera])
+            found[name] = opened.active["a"].shown
+    assert found == {
+        "card": ShownScores(0.3, {0: 0.15, 3: 0.5}),
+        "one score": ShownScores(0.4),
+        "one class": ShownScores(0.3, {0: 0.15, 3: 0.7}),
+        "both": ShownScores(0.4, {3: 0.7}),
+    }
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ TEXTS = {
     "iou-threshold": "0.6",
     "max-detections": "7",
     "label-threshold": "0.6",
+    "class-thresholds": "person=0.4,face=.25",
 }
 OF_THE_RUN = {
     "device": "auto",

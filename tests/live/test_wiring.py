@@ -18,6 +18,7 @@ from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.draw.shared_painter import SharedPainter
 from edgecnn.runtime.pipeline.motion_gate import MotionGate
 from edgecnn.runtime.pipeline.region_inference import RegionInference
+from edgecnn.shown_scores import ShownScores
 
 CAMERA = CameraConfig(source="scene:cups?size=128x96", model=Path("cups"), name="a")
 
@@ -112,8 +113,8 @@ def test_tracking_and_counting_get_what_analytics_say(spy: Spy) -> None:
     lines: Any = ("a:0,0.5,1,0.5",)
     zones: Any = ("b:0,0,1,0,1,1",)
     config = AnalyticsConfig(lines=lines, zones=zones, track_buffer_s=2.5, anchor="top")
-    build_steps(config, ("mug",), open_camera_source(CAMERA), shown=0.4)
-    assert spy.calls["TrackOptions"] == {"high": 0.4, "new": 0.5, "low": 0.1, "lost_s": 2.5}
+    build_steps(config, ("mug",), open_camera_source(CAMERA), shown=ShownScores(0.4, {0: 0.2}))
+    assert spy.calls["TrackOptions"] == {"high": 0.4, "new": 0.5, "low": 0.1, "lost_s": 2.5, "classes": {0: 0.2}}
     assert {spy.calls[name]["anchor"] for name in ("Tracker", "LineCounter", "ZoneCounter")} == {"top"}
 
 

@@ -23,6 +23,7 @@ NAMES = {
     "edgecnn.runtime.model.inferred_card": "the task of a file without a card",
     "edgecnn.runtime.snippets.python_decoders": "the decoders as text",
     "edgecnn.runtime.snippets.cpp_decoders": "the decoders as text",
+    "edgecnn.shown_scores": "only boxes have a class of the model each",
     "edgecnn.trust.attack.certified": "the certificate is of a class",
     "edgecnn.trust.attack.target": "attacks are known for classes and boxes",
     "edgecnn.trust.explain.why.run": "the reasons for a class and for a box are found in different ways",
@@ -32,6 +33,7 @@ NAMES = {
     "edgecnn.trust.shortcuts.text": "what is counted, in words",
 }
 TYPES = {
+    "edgecnn.shown_scores": "boxes have a class with its own score, poses do not",
     "edgecnn.adapt.page": "boxes are drawn",
     "edgecnn.teachers": "boxes become labels",
     "edgecnn.runtime.model.detector": "a detector gives boxes",

@@ -14,7 +14,7 @@ from edgecnn.metrics.box_matches import AREAS, BoxMatches
 from edgecnn.metrics.class_matches import RECALL_LEVELS, ClassMatches
 from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.score import TITLES, Score
-from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.shown_scores import ShownScores
 from edgecnn.trust.accuracy.error_cost import ErrorCollector, ErrorKindCost, ErrorTable
 from edgecnn.trust.accuracy.estimate import AccuracyDetail, doubts, estimates
 from edgecnn.trust.judgement import Judgement
@@ -45,12 +45,16 @@ class WorkingPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxDetail(AccuracyDetail):
-    """A detector: see ``AccuracyDetail``; ``curves`` and ``working`` by label, ``errors`` by kind, counted from ``threshold`` on."""
+    """A detector: see ``AccuracyDetail``; ``curves`` and ``working`` by label, ``errors`` by kind.
+
+    ``errors`` and ``working`` count the boxes that are shown: from ``threshold`` on, or that of the class in ``class_thresholds``.
+    """
 
     errors: tuple[ErrorKindCost, ...]
     curves: Mapping[str, PrecisionRecall]
     working: Mapping[str, WorkingPoint]
     threshold: float
+    class_thresholds: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -58,11 +62,13 @@ class BoxDetail(AccuracyDetail):
             name: {"precision": list(one.precision), "best_f1": one.f1, "best_score": one.score}
             for name, one in self.curves.items()
         }
-        working = {
+        working: dict[str, dict[str, Any]] = {
             name: {"precision": one.precision.to_dict(), "recall": one.recall.to_dict(), "f1": one.f1.to_dict()}
             for name, one in self.working.items()
         }
         errors = {one.kind: {"count": one.count, "cost_ap50": one.cost.to_dict()} for one in self.errors}
+        if self.class_thresholds:
+            working = {name: {"threshold": self.class_thresholds[name], **one} for name, one in working.items()}
         own = {"threshold": self.threshold, "errors": errors, "at_threshold": working, "precision_recall": curves}
         return {**AccuracyDetail.to_dict(self), **own}
 
@@ -70,8 +76,8 @@ class BoxDetail(AccuracyDetail):
 class BoxCollector:
     """Collects the errors of a detector, image by image."""
 
-    def __init__(self, threshold: float = SHOWN_SCORE) -> None:
-        self._errors, self._threshold = ErrorCollector(), threshold
+    def __init__(self, shown: ShownScores | None = None) -> None:
+        self._errors, self._shown = ErrorCollector(), shown or ShownScores()
 
     def add(self, judgement: Judgement, index: int) -> None:
         """Add the image at ``index`` of the dataset, judged at a score threshold of 0."""
@@ -79,7 +85,7 @@ class BoxCollector:
 
     def detail(self, score: Score, seed: int) -> BoxDetail:
         """Everything, with the ``score`` of the same images."""
-        matches, table = score.matches, self._errors.table()
+        matches, table, shown = score.matches, self._errors.table(), self._shown
         assert matches is not None
         ids = {label: score.labels.index(label) for label in score.per_class}
         figures, classes = _precisions(matches, ids, seed)
@@ -93,10 +99,11 @@ class BoxCollector:
             counted="boxes",
             resamples=rounds,
             notes=tuple(doubts(figures["map"], TITLES["map"], ap, score.support, "boxes")),
-            errors=table.costs(self._threshold, seed),
+            errors=table.costs(shown, seed),
             curves=dict(zip(ids, map(_curve, matches.of_classes(list(ids.values()))), strict=True)),
-            working={label: _working(table, own, self._threshold, weight) for label, own in ids.items()},
-            threshold=self._threshold,
+            working={label: _working(table, own, shown.one(own), weight) for label, own in ids.items()},
+            threshold=shown.usual,
+            class_thresholds={label: shown.one(own) for label, own in ids.items()} if shown.own else {},
         )
 
 

@@ -17,6 +17,7 @@ from edgecnn.metrics.bootstrap import class_mean, once_and_drawn, resample_count
 from edgecnn.metrics.class_matches import ClassMatches, weighted_precision
 from edgecnn.metrics.estimate import Estimate
 from edgecnn.metrics.object_match import CLASS, ERROR_KINDS, LOCALISATION, RIGHT
+from edgecnn.shown_scores import ShownScores
 from edgecnn.trust.accuracy.estimate import estimates
 from edgecnn.trust.judgement import Judgement
 from edgecnn.types import Array, Int64
@@ -27,7 +28,7 @@ COSTS: Final = (*ERROR_KINDS, MISSED_KIND, FALSE_POSITIVE, FALSE_NEGATIVE)
 
 @dataclass(frozen=True, slots=True)
 class ErrorKindCost:
-    """One kind of error: how many there are from the score threshold on, and what it costs in AP50 over all scores."""
+    """One kind of error: how many there are among the boxes that are shown, and what it costs in AP50 over all scores."""
 
     kind: str
     count: int
@@ -76,9 +77,13 @@ class ErrorTable:
     score: Array
     objects: Int64
 
-    def counts(self, threshold: float) -> dict[str, int]:
-        """Errors by kind among the boxes from a score on, and objects that none of these is about."""
-        kept = self.boxes[self.score >= threshold]
+    def shown(self, shown: ShownScores) -> NDArray[np.bool_]:
+        """Which boxes (n,) have the score from which those of their class are shown."""
+        return np.asarray(self.score >= shown.of(self.boxes[:, 1]))
+
+    def counts(self, shown: ShownScores) -> dict[str, int]:
+        """Errors by kind among the boxes that are shown, and objects that none of these is about."""
+        kept = self.boxes[self.shown(shown)]
         found = {kind: int((kept[:, 2] == place).sum()) for place, kind in enumerate(ERROR_KINDS)}
         right = len(np.unique(kept[kept[:, 2] == RIGHT, 3]))
         wrong, objects = int((kept[:, 2] != RIGHT).sum()), len(self.objects)
@@ -91,7 +96,7 @@ class ErrorTable:
         right, named, objects = (np.bincount(images, minlength=self.images) for images in rows)
         return right, named, objects
 
-    def costs(self, threshold: float, seed: int) -> tuple[ErrorKindCost, ...]:
+    def costs(self, shown: ShownScores, seed: int) -> tuple[ErrorKindCost, ...]:
         """Every kind of COSTS with its cost; the resamples of all kinds draw the same images."""
         rounds = resample_count(len(self.boxes)) if self.images > 1 else 0
         weight = once_and_drawn(self.images, rounds, seed)
@@ -99,7 +104,7 @@ class ErrorTable:
         base = self._ap50(self.boxes, self.score, asked, weight)
         gains = np.stack([self._mended(kind, weight) - base for kind in COSTS], 1)
         found = estimates(COSTS, gains[0], gains[1:] if rounds else None)
-        counts = self.counts(threshold)
+        counts = self.counts(shown)
         return tuple(ErrorKindCost(kind, counts[kind], found[kind]) for kind in COSTS)
 
     def _mended(self, kind: str, weight: Array) -> Array:

@@ -104,7 +104,7 @@ def measure_in_detail(
     is_read_here: bool = True,
 ) -> DetailedEvaluation:
     """The same of ``found``, what the file of ``config``, opened as ``model``, says of the samples of its dataset."""
-    collector = _collector(model.dataset)
+    collector = _collector(model)
     evaluation = evaluate_opened(config, model, _Watched(model, found, collector), progress=progress, is_read_here=is_read_here)
     score = evaluation.score
     detail: AccuracyDetail | None = None
@@ -130,8 +130,8 @@ def _with_figures(score: Score, detail: AccuracyDetail) -> dict[str, float]:
     return values
 
 
-def _collector(dataset: Dataset) -> Collector | None:
-    task = find(dataset.task)
+def _collector(model: OpenedModel) -> Collector | None:
+    task = find(model.dataset.task)
     if task.has_boxes:
-        return BoxCollector()
+        return BoxCollector(model.classes.shown_of_dataset)
     return LabelCollector() if task.metric == LABEL_METRIC else None

@@ -58,7 +58,7 @@ def accuracy_page(found: DetailedEvaluation) -> str:
         reliability=responsive(reliability_plot(labels) if labels is not None and labels.reliability else None),
         confused=[] if labels is None else [(one, _tiles(one, found.dataset)) for one in labels.confused],
         curves=responsive(None if boxes is None else recall_plot(boxes)),
-        threshold=0.0 if boxes is None else boxes.threshold,
+        threshold="" if boxes is None else "that of its class" if boxes.class_thresholds else f"{boxes.threshold:g}",
         errors=[] if boxes is None else [(error_cells(one), round(100 * max(one.cost.value, 0.0))) for one in boxes.errors],
         seed=found.seed,
     )

@@ -36,8 +36,9 @@ def class_columns(detail: AccuracyDetail | None) -> dict[str, dict[str, str]]:
             "F1": {label: percent(own["f1"].value) for label, own in detail.classes.items()},
         }
     if isinstance(detail, BoxDetail):
-        at = f"from {detail.threshold:g}"
+        at = "shown" if detail.class_thresholds else f"from {detail.threshold:g}"
         return {
+            **({"shown from": {label: f"{score:g}" for label, score in own.items()}} if (own := detail.class_thresholds) else {}),
             "95 % interval": {label: interval(own["ap"]) for label, own in detail.classes.items()},
             f"precision {at}": {label: percent(own.precision.value) for label, own in detail.working.items()},
             f"recall {at}": {label: percent(own.recall.value) for label, own in detail.working.items()},
@@ -47,7 +48,12 @@ def class_columns(detail: AccuracyDetail | None) -> dict[str, dict[str, str]]:
 
 def _sections(detail: AccuracyDetail | None) -> list[str]:
     if isinstance(detail, BoxDetail):
-        head = ("error", f"boxes from {detail.threshold:g}", "costs AP50", "95 % interval")
+        head = (
+            "error",
+            "boxes shown" if detail.class_thresholds else f"boxes from {detail.threshold:g}",
+            "costs AP50",
+            "95 % interval",
+        )
         rows = [head, *(error_cells(one) for one in detail.errors)]
         return ["", *(f"  {row}" for row in align_columns(rows, 1).splitlines())]
     return []

@@ -8,8 +8,8 @@ import numpy as np
 
 from edgecnn.card import ModelCard
 from edgecnn.labels import label_of
+from edgecnn.shown_scores import shown_scores
 from edgecnn.tasks import find
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.attack.attackers import SQUARE
 from edgecnn.trust.attack.measure import AttackedModel
 from edgecnn.trust.attack.result import NONE, AttackPicture
@@ -67,7 +67,7 @@ class PictureBook:
 def answer_text(prediction: Prediction, card: ModelCard) -> str:
     """What a model says of an image in a few words; weak boxes are left out."""
     if isinstance(prediction, Detections):
-        prediction = prediction[prediction.score >= SHOWN_SCORE]
+        prediction = shown_scores(card).keep(prediction)
     return find(card.task).headline(prediction, card.labels) or "nothing"
 
 

@@ -21,6 +21,7 @@ from edgecnn.integrity.signature import require_signature
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.shown_scores import shown_scores
 from edgecnn.tasks import find
 from edgecnn.trust.attack.attackers import METHODS, NOISE, SQUARE, WITH_GRADIENTS, Attacker, NoiseControl
 from edgecnn.trust.attack.certified import certified_curve
@@ -249,7 +250,11 @@ class _Work:
 
     def _agreement(self, model: AttackedModel) -> float | None:
         first = next((one for one in self.models if one.name == self.source), None)
-        return None if first is None or first is model else agreement(first.answers[NONE, 0], model.answers[NONE, 0])
+        return (
+            None
+            if first is None or first is model
+            else agreement(first.answers[NONE, 0], model.answers[NONE, 0], shown_scores(first.card))
+        )
 
     def measured(
         self,

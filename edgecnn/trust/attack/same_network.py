@@ -8,7 +8,7 @@ from edgecnn.card import ModelCard
 from edgecnn.counts import counted
 from edgecnn.errors import InputError
 from edgecnn.metrics.match import iou_matrix
-from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.shown_scores import ShownScores
 from edgecnn.types import Classes, Detections, Prediction
 
 LEAST_AGREEMENT = (
@@ -36,9 +36,10 @@ def check_cards(cards: Sequence[tuple[str, ModelCard]]) -> None:
                 )
 
 
-def agreement(first: Sequence[Prediction], second: Sequence[Prediction]) -> float | None:
-    """The share of equal answers to the same images: classes, or boxes shown by the first that the second has; None without any."""
-    same = [answer for a, b in zip(first, second, strict=True) for answer in _same(a, b)]
+def agreement(first: Sequence[Prediction], second: Sequence[Prediction], shown: ShownScores | None = None) -> float | None:
+    """The share of equal answers to the same images: classes, or boxes ``shown`` by the first that the second has; None without any."""
+    shown = shown or ShownScores()
+    same = [answer for a, b in zip(first, second, strict=True) for answer in _same(a, b, shown)]
     return sum(same) / len(same) if same else None
 
 
@@ -52,12 +53,12 @@ def check_agreement(source: str, name: str, share: float | None, count: int) -> 
     )
 
 
-def _same(a: Prediction, b: Prediction) -> list[bool]:
+def _same(a: Prediction, b: Prediction, scores: ShownScores) -> list[bool]:
     if isinstance(a, Classes) and isinstance(b, Classes):
         return [a.top1 == b.top1]
     assert isinstance(a, Detections)
     assert isinstance(b, Detections)
-    shown = a[a.score >= SHOWN_SCORE]
+    shown = scores.keep(a)
     if not len(shown):
         return []
     fits = (iou_matrix(shown.xyxy, b.xyxy) >= OVERLAP) & (shown.class_id[:, None] == b.class_id[None])

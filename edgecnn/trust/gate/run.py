@@ -191,4 +191,4 @@ class _Run:
         self.found["data"] = data
         if config.pictures:
             with self._part("pictures"):
-                self.found["pictures"] = wrong_pictures(model.dataset, data.worst, model.card.labels)
+                self.found["pictures"] = wrong_pictures(model.dataset, data.worst, model.card)

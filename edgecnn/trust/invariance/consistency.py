@@ -7,15 +7,16 @@ import numpy as np
 from edgecnn.data.moved_boxes import move_boxes
 from edgecnn.metrics.estimate import Interval
 from edgecnn.metrics.match import match
-from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.shown_scores import ShownScores
 from edgecnn.trust.significance import ratio_interval
 from edgecnn.types import Array, Boxes, Classes, Detections, Prediction
 
 
 class Consistency:
-    """Counts answers that stay: the best class of an image, or each box that is found again where the change moved it."""
+    """Counts answers that stay: the best class of an image, or each ``shown`` box that is found again where the change moved it."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: ShownScores | None = None) -> None:
+        self._shown = shown or ShownScores()
         self._same: list[int] = []
         self._all: list[int] = []
 
@@ -25,7 +26,7 @@ class Consistency:
             self._same.append(int(before.top1 == after.top1))
             self._all.append(1)
         elif isinstance(before, Detections) and isinstance(after, Detections):
-            expected, got = _moved(_shown(before), matrix, size), _shown(after)
+            expected, got = _moved(self._shown.keep(before), matrix, size), self._shown.keep(after)
             self._same.append(2 * len(match(expected, got)))
             self._all.append(len(expected) + len(got))
 
@@ -40,16 +41,11 @@ class Consistency:
         return ratio_interval(np.array(self._same), np.array(self._all), seed)
 
 
-def compared(found: Prediction) -> Prediction | None:
-    """What is kept of an answer to compare with: classes, and boxes that would be shown; None for other tasks."""
+def compared(found: Prediction, shown: ShownScores) -> Prediction | None:
+    """What is kept of an answer to compare with: classes, and boxes that are ``shown``; None for other tasks."""
     if isinstance(found, Detections):
-        return _shown(found)
+        return shown.keep(found)  # weak boxes come and go with the noise of any image
     return found if isinstance(found, Classes) else None
-
-
-def _shown(found: Detections) -> Detections:
-    """Weak boxes come and go with the noise of any image."""
-    return found[found.score >= SHOWN_SCORE]
 
 
 def _moved(found: Detections, matrix: Array | None, size: tuple[int, int]) -> Detections:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from edgecnn.data import Dataset
 from edgecnn.errors import InputError
 from edgecnn.metrics.classmap import ClassMap
+from edgecnn.shown_scores import ShownScores
 from edgecnn.tasks.evaluate import Outcome, Scoring
 from edgecnn.thresholds import EVALUATION_SCORE
 from edgecnn.trust.invariance.catalogue import find_transformation
@@ -96,7 +97,8 @@ class _ModelRun:
         self._dataset, self._classes = model.fit(dataset)
         self._scoring = Scoring(self._dataset, classes=self._classes, strict=strict)
         self._evidence: ImageEvidence | None = evidence_for(self._dataset.task)
-        self._consistency = Consistency()
+        self._shown = ShownScores() if self._classes is None else self._classes.shown
+        self._consistency = Consistency(self._shown)
 
     def add(self, index: int) -> None:
         sample = self._dataset.samples[index]
@@ -116,7 +118,7 @@ class _ModelRun:
     def _compare(self, index: int, name: str, outcome: Prediction, size: tuple[int, int]) -> None:
         own = self._transformation
         if own is None:
-            kept = compared(outcome)
+            kept = compared(outcome, self._shown)
             if kept is not None:
                 self._model.before[index] = kept
         elif own.group != "scene":

@@ -9,8 +9,8 @@ import numpy as np
 
 from edgecnn.metrics.match import match
 from edgecnn.parity import TOLERANCES
+from edgecnn.shown_scores import ShownScores
 from edgecnn.tasks import compare
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.judgement import MISSED, Judgement
 from edgecnn.types import Array, Classes, Detections, Int64, Prediction
 
@@ -75,13 +75,18 @@ def _classes(truth: Int64 | None, yes: Array | None, no: Array | None) -> list[i
 
 
 def pair_predictions(
-    index: int, name: str, before: Prediction, after: Prediction, judged: tuple[Judgement, Judgement] | None = None
+    index: int,
+    name: str,
+    before: Prediction,
+    after: Prediction,
+    judged: tuple[Judgement, Judgement] | None = None,
+    shown: tuple[ShownScores, ShownScores] = (ShownScores(), ShownScores()),
 ) -> ImagePair:
-    """Compare the predictions of two files for one image; with ``judged`` also what is right in them."""
+    """Compare the predictions of two files, which are ``shown`` from these scores on; with ``judged`` also what is right in them."""
     agreement = compare(before, after, AGREES)
-    moved = _moved(before, after, agreement.score_gaps)
+    moved = _moved(before, after, agreement.score_gaps, shown)
     if judged is None:
-        return ImagePair(index, name, agreement.same, agreement.total, moved, _named(before), _named(after))
+        return ImagePair(index, name, agreement.same, agreement.total, moved, _named(before, shown[0]), _named(after, shown[1]))
     first, second = judged
     return ImagePair(
         index,
@@ -112,16 +117,16 @@ def _wrong(judgement: Judgement) -> Int64:
     return judgement.extra.class_id
 
 
-def _named(prediction: Prediction) -> Int64:
+def _named(prediction: Prediction, shown: ShownScores) -> Int64:
     """The classes that a prediction names, as ids of the model; none for predictions without classes."""
     if isinstance(prediction, Classes):
         return np.array([prediction.top1], np.int64)
     if isinstance(prediction, Detections):
-        return prediction.class_id[prediction.score >= SHOWN_SCORE]
+        return shown.keep(prediction).class_id
     return np.zeros(0, np.int64)
 
 
-def _moved(before: Prediction, after: Prediction, gaps: Sequence[float]) -> Array:
+def _moved(before: Prediction, after: Prediction, gaps: Sequence[float], shown: tuple[ShownScores, ShownScores]) -> Array:
     """Score after - score before: of the class named before, of matched boxes; else the gaps of the agreement, without sign."""
     if isinstance(before, Classes) and isinstance(after, Classes):
         top = before.top1
@@ -129,6 +134,6 @@ def _moved(before: Prediction, after: Prediction, gaps: Sequence[float]) -> Arra
     if isinstance(before, Detections) and isinstance(after, Detections):
         found = match(before, after, iou=AGREES.iou)
         left, right = found.pairs[:, 0], found.pairs[:, 1]
-        counts = (before.score[left] >= SHOWN_SCORE) | (after.score[right] >= SHOWN_SCORE)
+        counts = shown[0].passes(before)[left] | shown[1].passes(after)[right]
         return found.score_difference[counts]
     return np.asarray(gaps, np.float32)

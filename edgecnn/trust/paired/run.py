@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ from edgecnn.labels import normalize
 from edgecnn.metrics.classmap import ClassMap, shown
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.predictor import Predictor
+from edgecnn.shown_scores import ShownScores, shown_scores
 from edgecnn.tasks import find
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.collapse.causes import ImageComparison, find_causes
 from edgecnn.trust.collapse.watch import MOST_IMAGES, OutputWatch
 from edgecnn.trust.groups.columns import column_values
@@ -100,6 +101,7 @@ class _PairRun:
         self.watch, self.watched = OutputWatch(after), _LookedAt()
         self.dataset: Dataset = opened
         self.classes: ClassMap | None = None
+        self.shown = shown_scores(before.card), shown_scores(after.card)
         self.measure: PairedMeasure | None = None
         self.grouped: GroupChangeCollector | None = None
         if not opened.samples:
@@ -152,19 +154,20 @@ class _PairRun:
         if self.measure is not None:
             self.measure.add(sample, (before, after))
         judged = self._judge(sample, before, after)
-        pair = pair_predictions(index, sample.name, before, after, judged)
+        pair = pair_predictions(index, sample.name, before, after, judged, self.shown)
         self.pairs.append(pair)
         if self.grouped is not None and judged is not None:
             self.grouped.add(image, judged[0])
         if watched:
             self.watch.add(image)
-            self.watched.classes.append(_main_class(before))
+            self.watched.classes.append(_main_class(before, self.shown[0]))
             self.watched.agreement.append(pair.same / pair.total if pair.total else float("nan"))
 
     def _judge(self, sample: Sample, before: Prediction, after: Prediction) -> tuple[Judgement, Judgement] | None:
         if self.classes is None or self.before.card.task not in JUDGED:
             return None
-        return judge(before, sample, self.classes), judge(after, sample, self.classes)
+        own = [dataclasses.replace(self.classes, shown=shown) for shown in self.shown]
+        return judge(before, sample, own[0]), judge(after, sample, own[1])
 
     def result(self) -> PairedEvaluation:
         """The comparison of all images."""
@@ -216,10 +219,10 @@ def _file(predictor: Predictor) -> PairedFile:
     return PairedFile(path, file_format(path), card.precision, measured_digest(path, card))
 
 
-def _main_class(prediction: Prediction) -> int:
+def _main_class(prediction: Prediction, shown: ShownScores) -> int:
     """The class that a prediction names first: the best one; -1 where it names none."""
     if isinstance(prediction, Classes):
         return prediction.top1
-    if isinstance(prediction, Detections) and prediction.score.max(initial=0.0) >= SHOWN_SCORE:
-        return int(prediction.class_id[prediction.score.argmax()])
+    if isinstance(prediction, Detections) and len(kept := shown.keep(prediction)):
+        return int(kept.class_id[kept.score.argmax()])
     return -1

@@ -9,7 +9,6 @@ import numpy as np
 
 from edgecnn.metrics.classmap import ClassMap
 from edgecnn.metrics.match import iou_matrix
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.attribution.many import ManyImages
 from edgecnn.trust.attribution.target import Target
 from edgecnn.trust.judgement import Judgement, judge
@@ -59,9 +58,8 @@ class Answers:
         found = np.flatnonzero(answer.judgement.right)
         thing = found[largest(answer.judgement.xyxy[found])]
         overlap = iou_matrix(answer.judgement.xyxy[thing][None], prediction.xyxy)[0]
-        fits = (self._classes.dataset_class[prediction.class_id] == answer.judgement.truth[thing]) & (
-            prediction.score >= SHOWN_SCORE
-        )
+        is_right = self._classes.dataset_class[prediction.class_id] == answer.judgement.truth[thing]
+        fits = is_right & self._classes.shown.passes(prediction)
         row = int(np.where(fits, overlap, -1.0).argmax())
         return Target(int(prediction.class_id[row]), prediction.xyxy[row])
 

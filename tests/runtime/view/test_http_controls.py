@@ -17,7 +17,8 @@ def test_the_controls_take_effect_at_once() -> None:
         answer = run.ask("/api/controls", {"score_threshold": 0.75, "only": ["thing"]})
         assert answer[0] == 200
         assert json.loads(answer[2]) == {
-            "scored": True, "score_threshold": 0.75, "floor": 0.0, "labels": ["thing", "other"], "only": ["thing"], "paused": [],
+            "scored": True, "score_threshold": 0.75, "by_class": False, "floor": 0.0, "labels": ["thing", "other"], "only": ["thing"],
+            "paused": [],
         }  # fmt: skip
         setting = run.multi_camera.controls.setting
         assert (setting.score_threshold, setting.only) == (0.75, frozenset({"thing"}))

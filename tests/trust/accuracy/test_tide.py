@@ -7,6 +7,7 @@ import pytest
 
 from edgecnn.data import Boxes, Sample
 from edgecnn.metrics.classmap import identity
+from edgecnn.shown_scores import ShownScores
 from edgecnn.trust.accuracy.error_cost import ErrorCollector
 from edgecnn.trust.judgement import judge
 from edgecnn.types import Detections, Image
@@ -48,5 +49,5 @@ def test_all_costs_are_those_of_tide() -> None:
     for _ in range(60):
         truth, found = generated(draw)
         collector.add(judge(found, Sample("a", image, boxes=truth), identity(3), threshold=0.0))
-    costs = {one.kind: 100 * one.cost.value for one in collector.table().costs(0.0, 0)}
+    costs = {one.kind: 100 * one.cost.value for one in collector.table().costs(ShownScores(0.0), 0)}
     assert costs == {kind: pytest.approx(value, abs=5e-4) for kind, value in BY_TIDECV.items()}

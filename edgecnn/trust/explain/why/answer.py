@@ -10,8 +10,8 @@ import numpy as np
 from edgecnn.errors import InputError
 from edgecnn.labels import label_of
 from edgecnn.metrics.match import iou_matrix
+from edgecnn.shown_scores import ShownScores
 from edgecnn.tasks import for_prediction
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.attribution.target import Target
 from edgecnn.types import Classes, Detections, Float32, Image, Prediction
 
@@ -44,12 +44,14 @@ class Said:
 class Asked:
     """Asks a classifier or a detector about images (n, h, w, 3) uint8 BGR of the size of its input; ``images`` counts them."""
 
-    def __init__(self, many: Callable[[Image], list[Prediction]], labels: Sequence[str], threshold: float = SHOWN_SCORE) -> None:
-        self._many, self._labels, self._threshold = many, labels, threshold
+    def __init__(
+        self, many: Callable[[Image], list[Prediction]], labels: Sequence[str], shown: ShownScores | None = None
+    ) -> None:
+        self._many, self._labels, self._shown = many, labels, shown or ShownScores()
         self.images = 0
 
     def first(self, image: Image) -> Said | None:
-        """The answer for one image: the best class, or the box with the highest score from the threshold on; None without such a box.
+        """The answer for one image: the best class, or of the boxes that are shown the one with the highest score; None without one.
 
         Raises ``InputError`` for a model of another task.
         """
@@ -61,9 +63,8 @@ class Asked:
             raise InputError(
                 f"what changes an answer is searched for classifiers and detectors, not for {model}", "name another model"
             )
-        if not len(prediction) or prediction.score.max() < self._threshold:
-            return None
-        return self._box(prediction, int(prediction.score.argmax()))
+        kept = np.flatnonzero(self._shown.passes(prediction))
+        return self._box(prediction, int(kept[prediction.score[kept].argmax()])) if len(kept) else None
 
     def again(self, images: Image, said: Said, boxes: Float32 | None = None) -> list[Said | None]:
         """The answers for changed images: the class, or of a detector the best box at the place of ``said``; None where it is lost.
@@ -102,7 +103,7 @@ class Asked:
             return self._class(prediction)
         assert isinstance(prediction, Detections)
         assert place is not None
-        near = np.flatnonzero(_near(prediction, place) & (prediction.score >= self._threshold))
+        near = np.flatnonzero(_near(prediction, place) & self._shown.passes(prediction))
         return None if not len(near) else self._box(prediction, int(near[prediction.score[near].argmax()]))
 
     def _support(self, prediction: Prediction, said: Said, place: Float32 | None) -> float:
@@ -114,7 +115,7 @@ class Asked:
         near = _near(prediction, place)
         own = prediction.score[near & (prediction.class_id == said.class_id)].max(initial=0.0)
         other = prediction.score[near & (prediction.class_id != said.class_id)].max(initial=0.0)
-        return float(own - max(other, self._threshold))
+        return float(own - max(other, self._shown.one(said.class_id)))
 
     def _class(self, prediction: Classes) -> Said:
         order = np.argsort(-prediction.score, kind="stable")

@@ -13,8 +13,8 @@ from edgecnn.errors import InputError
 from edgecnn.runtime.backends import file_format
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.scene.pixel_concepts import OBJECT, PART, PixelConcepts
+from edgecnn.shown_scores import shown_scores
 from edgecnn.tasks import find
-from edgecnn.thresholds import SHOWN_SCORE
 from edgecnn.trust.attribution.evidence import evidence_in
 from edgecnn.trust.attribution.many import ManyImages
 from edgecnn.trust.attribution.methods import explainers
@@ -60,7 +60,7 @@ def find_reasons(
         )
     image = sample.read()
     shown = subject(sample, image, card.preprocess)
-    asked = Asked(ManyImages(predictor), card.labels)
+    asked = Asked(ManyImages(predictor), card.labels, shown_scores(card))
     return _ReasonSearch(predictor, asked, shown, _concepts_at_input(sample, predictor, image), masks, seed, progress).run(
         sample.name, reader if card.task == "classify" else None, dataset, limit
     )
@@ -77,13 +77,13 @@ class _ReasonSearch:
     progress: DoneOf | None
 
     def run(self, name: str, reader: InnerReader | None, dataset: Dataset | None, limit: int) -> Reasons:
-        image, content = self.shown.image, self.shown.content
+        image, content, least = self.shown.image, self.shown.content, shown_scores(self.predictor.card).highest
         said = self.asked.first(image)
         if said is None:
-            return Reasons(name, image, content, None, SHOWN_SCORE, asked=self.asked.images)
+            return Reasons(name, image, content, None, least, asked=self.asked.images)
         notes: list[str] = []
         if self.predictor.card.task == "classify" and said.second < 0:
-            return Reasons(name, image, content, said, SHOWN_SCORE, notes=("there is only one class",))
+            return Reasons(name, image, content, said, least, notes=("there is only one class",))
         self._tell("evidence")
         evidence = self._evidence(said)
         self._tell("the smallest part to cover")
@@ -102,7 +102,7 @@ class _ReasonSearch:
             image,
             content,
             said,
-            SHOWN_SCORE,
+            least,
             evidence,
             covering,
             tuple(changes),
