@@ -167,7 +167,7 @@ AUGMENTATION = (
         default="standard",
         show_default=True,
         metavar="POLICY",
-        help="none, light, standard, strong; parameters such as strong?rotate=30&erase=0",
+        help="none, light, standard, strong; parameters such as strong?rotate=30&erase=0; strong?copy_paste=0.3 for detectors",
     ),
     optgroup.option("--flip/--no-flip", default=True, show_default=True, help="Horizontal flips; not for digits or text."),
     optgroup.option(

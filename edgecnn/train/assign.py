@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from edgecnn.data import Boxes
 from edgecnn.models.edgedet import STRIDES
 from edgecnn.train.boxes import overlap
 
@@ -33,6 +37,21 @@ class GroundTruth:
         """A copy on a device."""
         xyxy, class_id, real, crowd = (part.to(device) for part in (self.xyxy, self.class_id, self.real, self.crowd))
         return GroundTruth(xyxy, class_id, real, crowd, None if self.labelled is None else self.labelled.to(device))
+
+
+def collate(boxes: Sequence[Boxes], labelled: NDArray[np.bool_] | None = None) -> GroundTruth:
+    """The boxes of a batch, padded to the largest number of boxes, at least 1; ``labelled`` (B, C) as in ``GroundTruth``."""
+    most = max(1, *(len(item) for item in boxes)) if boxes else 1
+    xyxy = np.zeros((len(boxes), most, 4), np.float32)
+    class_id = np.zeros((len(boxes), most), np.int64)
+    real, crowd = np.zeros((len(boxes), most), bool), np.zeros((len(boxes), most), bool)
+    for row, item in enumerate(boxes):
+        count = len(item)
+        xyxy[row, :count], class_id[row, :count] = item.xyxy, item.class_id
+        crowd[row, :count] = False if item.crowd is None else item.crowd
+        real[row, :count] = ~crowd[row, :count]
+    known = None if labelled is None else torch.from_numpy(labelled)
+    return GroundTruth(torch.from_numpy(xyxy), torch.from_numpy(class_id), torch.from_numpy(real), torch.from_numpy(crowd), known)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

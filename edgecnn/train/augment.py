@@ -156,7 +156,7 @@ def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad
     found = []
     for (top, left, bottom, right), (image, boxes) in zip(cells, parts, strict=True):
         size = (bottom - top, right - left)
-        content = _content(image, pad)
+        content = content_box(image, pad)
         cover = max(size[0] / (content[2] - content[0]), size[1] / (content[3] - content[1]))
         factor = min(max(cover, MIN_SCALE), MAX_SCALE) * generator.uniform(0.9, 1.2)
         # the top left corner of the cell in the scaled image: an image larger than its cell is cropped at a random position
@@ -176,7 +176,7 @@ def mosaic(parts: list[tuple[Array, Boxes]], generator: np.random.Generator, pad
     return canvas, concatenate(found)
 
 
-def _content(image: Image, pad: int) -> tuple[int, int, int, int]:
+def content_box(image: Image, pad: int) -> tuple[int, int, int, int]:
     """Top, left, bottom and right of an image without the bars of its letterbox."""
     value = (pad,) * image.shape[2]
     left, top, width, height = cv2.boundingRect(cv2.bitwise_not(cv2.inRange(image, value, value)))

@@ -13,14 +13,15 @@ from urllib.parse import parse_qsl
 
 from edgecnn.errors import InputError
 
-PROBABILITIES = ("flip", "flip_vertical", "blur", "sharpen", "noise", "erase", "mosaic", "mixup")
+PROBABILITIES = ("flip", "flip_vertical", "blur", "sharpen", "noise", "erase", "mosaic", "mixup", "copy_paste")
 # Largest values that a range may have.
 LIMITS = {"shift": 0.9, "scale": 4.0, "rotate": 180.0, "crop": 0.95, "brightness": 1.0, "gamma": 1.0, "color": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentPolicy:
-    """Probabilities of ``flip``, ``flip_vertical``, ``blur``, ``sharpen``, ``noise``, ``erase``, ``mosaic`` and ``mixup``, and ranges.
+    """Probabilities of ``flip``, ``flip_vertical``, ``blur``, ``sharpen``, ``noise``, ``erase``, ``mosaic``, ``mixup`` and
+    ``copy_paste`` (``edgecnn.train.copy_paste``, for detectors), and ranges.
 
     ``shift``: largest translation as a fraction of the side. ``scale``: sizes from 1 / (1 + scale) to 1 + scale. ``rotate``: largest
     angle in degrees. ``crop``: largest fraction of the area that is cut away. ``brightness``, ``gamma`` and ``color``: largest relative
@@ -42,6 +43,7 @@ class AugmentPolicy:
     erase: float = 0.0
     mosaic: float = 0.0
     mixup: float = 0.0
+    copy_paste: float = 0.0
     name: str = field(default="none", compare=False)
 
     def record(self) -> dict[str, float]:
@@ -116,13 +118,15 @@ POLICIES: Mapping[str, Mapping[str, AugmentPolicy]] = {
     "segment": _DENSE,
     "pose": _DENSE,
 }
+COPY_PASTE_TASKS = frozenset({"detect"})  # a crop has all the truth of its part of an image where that truth is boxes
 NAMES = ("none", "light", "standard", "strong")
 
 
 def parse_policy(text: str, task: str, *, flip: bool = True) -> AugmentPolicy:
     """The augmentation policy that ``text`` names, for a task; ``flip`` False switches flips off.
 
-    Raises ``InputError`` for an unknown policy, an unknown parameter or a value out of range.
+    Raises ``InputError`` for an unknown policy, an unknown parameter, a value out of range, and ``copy_paste`` for another task than
+    detection.
     """
     name, _, query = text.partition("?")
     if name not in NAMES:
@@ -131,6 +135,8 @@ def parse_policy(text: str, task: str, *, flip: bool = True) -> AugmentPolicy:
         )
     policy = POLICIES[task][name] if name != "none" else AugmentPolicy()
     changes = dict(_parameter(key, value) for key, value in parse_qsl(query, keep_blank_values=True))
+    if changes.get("copy_paste") and task not in COPY_PASTE_TASKS:
+        raise InputError(f"--augment: copy_paste is for detectors, and this model is for the task {task}", "leave copy_paste out")
     policy = dataclasses.replace(policy, **changes, name=text)
     return policy if flip else dataclasses.replace(policy, flip=0.0, flip_vertical=0.0)
 

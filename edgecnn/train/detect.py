@@ -11,19 +11,22 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgecnn.card import Preprocess
 from edgecnn.data import Boxes
-from edgecnn.train.assign import GroundTruth, assign
-from edgecnn.train.augment import Augmenter, concatenate, mosaic, resize, seed_of
+from edgecnn.train.assign import GroundTruth, assign, collate
+from edgecnn.train.augment import Augmenter, concatenate, content_box, mosaic, resize, seed_of
+from edgecnn.train.batch_objects import BatchObjects
 from edgecnn.train.boxes import cells, overlap, to_xyxy
 from edgecnn.train.config import TrainConfig
+from edgecnn.train.copy_paste import DRAWS, CopyPaste
+from edgecnn.train.device_geometry import content_boxes
 from edgecnn.train.distributed import global_divisor
 from edgecnn.train.in_memory import InMemoryImages
 from edgecnn.train.objective import generator, to_input, training_size
+from edgecnn.train.paste_pixels import paste_into_image
 from edgecnn.types import Array
 
 BOX_WEIGHT = 4.0  # of the box loss against the score loss
@@ -40,10 +43,16 @@ class DetectionObjective:
     reach: float
     _augmenters: dict[tuple[tuple[int, int], bool], Augmenter] = field(init=False, default_factory=dict)
     _same_classes: dict[bytes, list[int]] = field(init=False, default_factory=dict)
+    _copy_paste: CopyPaste | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         for index, row in enumerate(self.pixels.labelled):
             self._same_classes.setdefault(row.tobytes(), []).append(index)
+        policy = self.config.policy("detect")
+        if policy.copy_paste:
+            content = content_boxes(torch.from_numpy(self.pixels.images), self.preprocess.pad_value)
+            # the dataclass is frozen for its users
+            object.__setattr__(self, "_copy_paste", CopyPaste(BatchObjects.of(self.pixels.boxes), content, self.pixels, policy))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -63,6 +72,8 @@ class DetectionObjective:
         augmenter = self._augmenter(size, flips_only=epoch >= self.config.epochs * (1 - FLIPS_ONLY))
         policy, draw = augmenter.policy, generator(self.config.seed, epoch, index)
         image, boxes = self._mosaic(index, size, draw) if draw.random() < policy.mosaic else self._resized(index, size)
+        if policy.copy_paste:
+            image, boxes = self._pasted(index, image, boxes, draw)
         image, boxes = augmenter.with_boxes(image, boxes, seed_of(draw))
         if draw.random() < policy.mixup:
             other, more = augmenter.with_boxes(*self._resized(self._partners(index, 1, draw)[0], size), seed_of(draw))
@@ -77,6 +88,18 @@ class DetectionObjective:
     def _mosaic(self, index: int, size: tuple[int, int], draw: np.random.Generator) -> tuple[Array, Boxes]:
         others = self._partners(index, 3, draw)
         return mosaic([self._resized(part, size) for part in (index, *others)], draw, self.preprocess.pad_value)
+
+    def _pasted(self, index: int, image: Array, boxes: Boxes, draw: np.random.Generator) -> tuple[Array, Boxes]:
+        """The image with objects of others on it, by chance."""
+        numbers = torch.from_numpy(draw.random((1, DRAWS), np.float32))
+        if self._copy_paste is None or not self._copy_paste.some(numbers)[0]:
+            return image, boxes
+        size = (image.shape[0], image.shape[1])
+        top, left, bottom, right = content_box(image, self.preprocess.pad_value)
+        region = torch.tensor([[left, top, right, bottom]], dtype=torch.float32)
+        crops = self._copy_paste.crops(torch.tensor([index]), region, size, numbers)
+        objects = self._copy_paste.objects(BatchObjects.of([boxes]), crops, size)
+        return paste_into_image(image, self.pixels.images, crops), objects.boxes(0)
 
     def _partners(self, index: int, count: int, draw: np.random.Generator) -> list[int]:
         """Images for a mosaic or mixup with this one: others in which the same classes are labelled, since ``labelled`` is per image."""
@@ -114,21 +137,6 @@ def detection_loss(distances: Tensor, logits: Tensor, truth: GroundTruth, size: 
     # of all cells, those without an object with weight 0: choosing the others would wait for a GPU to count them
     missed = (1 - overlap(boxes, target.xyxy)[1]) * target.positive
     return score_loss + BOX_WEIGHT * (missed * target.score.sum(-1)).sum() / total
-
-
-def collate(boxes: list[Boxes], labelled: NDArray[np.bool_] | None = None) -> GroundTruth:
-    """The boxes of a batch, padded to the largest number of boxes, at least 1; ``labelled`` (B, C) as in ``GroundTruth``."""
-    most = max(1, *(len(item) for item in boxes)) if boxes else 1
-    xyxy = np.zeros((len(boxes), most, 4), np.float32)
-    class_id = np.zeros((len(boxes), most), np.int64)
-    real, crowd = np.zeros((len(boxes), most), bool), np.zeros((len(boxes), most), bool)
-    for row, item in enumerate(boxes):
-        count = len(item)
-        xyxy[row, :count], class_id[row, :count] = item.xyxy, item.class_id
-        crowd[row, :count] = False if item.crowd is None else item.crowd
-        real[row, :count] = ~crowd[row, :count]
-    known = None if labelled is None else torch.from_numpy(labelled)
-    return GroundTruth(torch.from_numpy(xyxy), torch.from_numpy(class_id), torch.from_numpy(real), torch.from_numpy(crowd), known)
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

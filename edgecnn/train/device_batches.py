@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,15 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from edgecnn.card import ModelCard
-from edgecnn.data.moved_boxes import VISIBLE
 from edgecnn.errors import InputError
 from edgecnn.train.assign import GroundTruth
 from edgecnn.train.augment_policy import AugmentPolicy
+from edgecnn.train.batch_objects import BatchObjects, LabelGroups, around_ellipses
 from edgecnn.train.classify import MIXUP_ALPHA, NO_MIXUP
 from edgecnn.train.config import TrainConfig
-from edgecnn.train.detect import FLIPS_ONLY, collate
+from edgecnn.train.copy_paste import DRAWS, CopyPaste, PastedCrops
+from edgecnn.train.detect import FLIPS_ONLY
 from edgecnn.train.device_color import ColorAugment
-from edgecnn.train.device_geometry import BatchLayout, CanvasMotion, Cells, Sampler, draw_canvas
+from edgecnn.train.device_geometry import BatchLayout, Cells, Sampler, draw_canvas, sides
 from edgecnn.train.distributed import ProcessGroup
 from edgecnn.train.hardware import Hardware
 from edgecnn.train.in_memory import InMemoryImages
@@ -79,47 +79,16 @@ class ClassificationBatches(_Base):
         return weight[:, None, None, None] * inputs + (1 - weight[:, None, None, None]) * inputs.roll(1, 0), mean
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Objects:
-    """Objects (B, n): ``xyxy`` (B, n, 4), ``class_id``, ``there`` and ``crowd`` bool."""
-
-    xyxy: Tensor
-    class_id: Tensor
-    there: Tensor
-    crowd: Tensor
-
-    def joined(self, other: _Objects) -> _Objects:
-        """The objects of both."""
-        return _Objects(
-            *(torch.cat([getattr(self, name), getattr(other, name)], 1) for name in ("xyxy", "class_id", "there", "crowd"))
-        )
-
-    def first(self, most: int) -> _Objects:
-        """At most ``most`` objects of each image: those that are there, larger ones first."""
-        if self.there.shape[1] <= most:
-            return self
-        area = (self.xyxy[..., 2:] - self.xyxy[..., :2]).prod(-1)
-        order = torch.where(self.there, area, -1.0).topk(most, 1).indices
-        xyxy = self.xyxy.gather(1, order[..., None].expand(-1, -1, 4))
-        return _Objects(xyxy, *(part.gather(1, order) for part in (self.class_id, self.there, self.crowd)))
-
-
 class DetectionBatches(_Base):
     """Images with boxes, as in ``DetectionObjective``."""
 
     def __init__(self, images: InMemoryImages, card: ModelCard, config: TrainConfig, device: str) -> None:
         super().__init__(images, card, config, device)
-        truth = collate(list(images.boxes)).to(device)
-        self._objects = _Objects(truth.xyxy, truth.class_id, truth.real | truth.crowd, truth.crowd)
+        self._objects = BatchObjects.of(images.boxes, device)
         self._labelled = torch.from_numpy(images.labelled).to(device)
         self._content = self.images.content()
-        # images in which the same classes are labelled, one group after the other
-        _, group = np.unique(images.labelled, axis=0, return_inverse=True)
-        counts = np.bincount(group.ravel())
-        place = [torch.from_numpy(part).to(device) for part in (np.argsort(group.ravel(), kind="stable"), group.ravel())]
-        self._members, self._group = place
-        self._counts = torch.from_numpy(counts).to(device)
-        self._starts = torch.from_numpy(np.cumsum(counts) - counts).to(device)
+        self._groups = LabelGroups(images.labelled, np.ones(len(images), np.bool_), device)
+        self._copy_paste = CopyPaste(self._objects, self._content, images, self.policy) if self.policy.copy_paste else None
 
     def variant(self, epoch: int) -> Hashable:
         """Size of the input, and whether only flips are left."""
@@ -130,14 +99,15 @@ class DetectionBatches(_Base):
         size, last = self._size(epoch), epoch >= self.config.epochs * (1 - FLIPS_ONLY)
         policy = self.policy.flips_only() if last else self.policy
         layout = self._layout(indices, size, policy)
-        inputs, found = self.images.sample(layout, size, self._color(policy)), self._moved(layout)
+        crops = self._crops(indices, layout, policy)
+        inputs, found = self.images.sample(layout, size, self._color(policy), crops), self._moved(layout, crops)
         if policy.mixup:
             other = self._one(self._partners(indices, 1)[:, 0], size, policy)
             mixed = torch.rand(len(indices), device=inputs.device) < policy.mixup
             half = torch.where(mixed, 0.5, 1.0)[:, None, None, None]
             inputs = half * inputs + (1 - half) * self.images.sample(other, size, self._color(policy))
             more = self._moved(other)
-            found = found.joined(_Objects(more.xyxy, more.class_id, more.there & mixed[:, None], more.crowd & mixed[:, None]))
+            found = found.joined(BatchObjects(more.xyxy, more.class_id, more.there & mixed[:, None], more.crowd & mixed[:, None]))
         found = found.first(max(MAX_OBJECTS, self._objects.there.shape[1]))
         real = found.there & ~found.crowd
         return inputs, GroundTruth(found.xyxy, found.class_id, real, found.crowd & found.there, self._labelled[indices])
@@ -151,43 +121,35 @@ class DetectionBatches(_Base):
 
     def _partners(self, indices: Tensor, count: int) -> Tensor:
         """(B, count) images in which the same classes are labelled."""
-        group = self._group[indices]
-        several = self._counts[group]
-        place = (torch.rand(len(indices), count, device=indices.device) * several[:, None]).long()
-        return self._members[self._starts[group][:, None] + torch.minimum(place, several[:, None] - 1)]
+        return self._groups.draw(indices, torch.rand(len(indices), count, device=indices.device))
 
-    def _moved(self, layout: BatchLayout) -> _Objects:
-        """The objects of a layout's images in the output; an object that is mostly cut off becomes a crowd."""
+    def _crops(self, indices: Tensor, layout: BatchLayout, policy: AugmentPolicy) -> PastedCrops | None:
+        """What is pasted onto the canvases."""
+        if not (self._copy_paste and policy.copy_paste):
+            return None
+        size = layout.canvas.size
+        side = sides(size, indices.device)
+        region = self._content[indices] * (side / sides(self.images.size, indices.device)).repeat(2)
+        mosaic = (layout.cells.split < side).any(-1)[:, None]
+        region = torch.where(mosaic, torch.cat([torch.zeros_like(side), side]), region)
+        return self._copy_paste.crops(indices, region, size, torch.rand(len(indices), DRAWS, device=indices.device))
+
+    def _moved(self, layout: BatchLayout, crops: PastedCrops | None = None) -> BatchObjects:
+        """The objects of a layout's images and of crops on them, in the output; an object that is mostly cut off becomes a crowd."""
         cells, canvas = layout.cells, layout.canvas
         xyxy = self._objects.xyxy[cells.index] * cells.scale.repeat(1, 1, 2)[:, :, None]
         xyxy = xyxy + cells.offset.repeat(1, 1, 2)[:, :, None]
         low, high = cells.corner.repeat(1, 1, 2)[:, :, None], (cells.corner + cells.extent).repeat(1, 1, 2)[:, :, None]
-        xyxy, share = _clip(xyxy, low, high)
-        there = self._objects.there[cells.index] & (share > 0)
-        crowd = self._objects.crowd[cells.index] | (share < VISIBLE)
-        flat = _Objects(xyxy.flatten(1, 2), self._objects.class_id[cells.index].flatten(1), there.flatten(1), crowd.flatten(1))
-        moved = _around_ellipses(flat.xyxy, canvas)
-        low = torch.zeros_like(moved)
-        high = torch.full_like(moved, float(canvas.size[0]))
-        high[..., 0::2] = float(canvas.size[1])
-        moved, share = _clip(moved, low, high)
-        return _Objects(moved, flat.class_id, flat.there & (share > 0), flat.crowd | (share < VISIBLE))
-
-
-def _clip(xyxy: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Boxes clipped to a region, and the share of their area that is left."""
-    full = (xyxy[..., 2:] - xyxy[..., :2]).clamp(min=1e-3).prod(-1)
-    clipped = torch.minimum(torch.maximum(xyxy, low), high)
-    return clipped, (clipped[..., 2:] - clipped[..., :2]).clamp(min=0).prod(-1) / full
-
-
-def _around_ellipses(xyxy: Tensor, canvas: CanvasMotion) -> Tensor:
-    """Boxes (B, n, 4) around the transformed inscribed ellipses of boxes: arXiv:2109.13488."""
-    middle, half = (xyxy[..., :2] + xyxy[..., 2:]) / 2, (xyxy[..., 2:] - xyxy[..., :2]) / 2
-    middle = canvas.move(middle)
-    # the half axes of the ellipse, moved: the box's half sides are the lengths of the rows
-    spread = (half[..., None, :] * canvas.matrix[:, None, :2, :2]).square().sum(-1).sqrt()
-    return torch.cat([middle - spread, middle + spread], -1)
+        part = BatchObjects(
+            xyxy, *(own[cells.index] for own in (self._objects.class_id, self._objects.there, self._objects.crowd))
+        )
+        part = part.clipped(low, high)
+        found = BatchObjects(part.xyxy.flatten(1, 2), *(own.flatten(1) for own in (part.class_id, part.there, part.crowd)))
+        if self._copy_paste and crops is not None:
+            found = self._copy_paste.objects(found, crops, canvas.size)
+        moved = BatchObjects(around_ellipses(found.xyxy, canvas), found.class_id, found.there, found.crowd)
+        low = torch.zeros_like(moved.xyxy)
+        return moved.clipped(low, low + sides(canvas.size, low.device).repeat(2))
 
 
 class SegmentationBatches(_Base):

@@ -131,8 +131,8 @@ class Cells:
     def whole(cls, indices: Tensor, size: tuple[int, int], source: tuple[int, int]) -> Cells:
         """One image on each canvas of ``size``, scaled from ``source``."""
         count, device = len(indices), indices.device
-        side = _sides(size, device).expand(count, 1, 2)
-        scale = side / _sides(source, device)
+        side = sides(size, device).expand(count, 1, 2)
+        scale = side / sides(source, device)
         zero = torch.zeros_like(scale)
         return cls(indices[:, None], side[:, 0], zero, side, scale, zero)
 
@@ -143,7 +143,7 @@ class Cells:
         ``content`` (n, 4) is the part of each image that is not a bar of its letterbox. Mosaic: YOLOv4, arXiv:2004.10934.
         """
         count, device = len(indices), indices.device
-        side = _sides(size, device)
+        side = sides(size, device)
         on = _chance(count, chance, device)[:, None]
         low, high = MOSAIC_CENTRE
         split = torch.where(on, (torch.rand(count, 2, device=device) * (high - low) + low) * side, side).round()
@@ -152,7 +152,7 @@ class Cells:
         x, y = (torch.stack([zero[:, axis], split[:, axis]], -1) for axis in (0, 1))
         corner = torch.stack([x.repeat(1, 2), y.repeat_interleave(2, 1)], -1)
         extent = torch.where(corner > 0, side - split[:, None], split[:, None])
-        base = side / _sides(source, device)
+        base = side / sides(source, device)
         box = content[indices] * base.repeat(2)
         inner = (box[..., 2:] - box[..., :2]).clamp(min=1.0)
         cover = (extent / inner).amax(-1, keepdim=True)
@@ -166,7 +166,7 @@ class Cells:
         return cls(indices, split, corner, extent, scale, offset)
 
 
-def _sides(size: tuple[int, int], device: torch.device) -> Tensor:
+def sides(size: tuple[int, int], device: torch.device) -> Tensor:
     """(2,) width and height; made on the device, since a copy from the host can't be captured in a graph."""
     return torch.cat([torch.full((1,), float(side), device=device) for side in size[::-1]])
 
@@ -188,6 +188,11 @@ class Sampler:
     def __call__(self, pixels: Tensor, layout: BatchLayout, pad: float) -> Tensor:
         """The batch (B, H, W, C) float32 of images (n, h, w, c) uint8, interpolated bilinearly; ``pad`` outside of the images."""
         index, x, y, inside = self._places(layout)
+        found = torch.where(inside[..., None], self.bilinear(pixels, index, x, y), pad)
+        return found.view(len(found), *self.size, -1)
+
+    def bilinear(self, pixels: Tensor, index: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """(B, p, C) float32 at the places ``x`` and ``y`` (B, p) of the images ``index`` (B, p); borders continue outside of them."""
         table = pixels.flatten(0, 2)
         x, y = x - 0.5, y - 0.5
         left, top = x.floor(), y.floor()
@@ -197,8 +202,7 @@ class Sampler:
             for column, column_share in ((left, 1 - right_share), (left + 1, right_share)):
                 taken = table[self._flat(index, column, row)].float()
                 found = found + taken * (row_share * column_share)[..., None]
-        found = torch.where(inside[..., None], found, pad)
-        return found.view(len(found), *self.size, -1)
+        return found
 
     def nearest(self, maps: Tensor, layout: BatchLayout, pad: int) -> Tensor:
         """The values (B, H, W) of the maps (n, h, w) at the nearest pixels; ``pad`` outside of the images."""
@@ -211,15 +215,17 @@ class Sampler:
         column, row = column.clamp(0, width - 1).long(), row.clamp(0, height - 1).long()
         return (index * height + row) * width + column
 
+    def points(self, canvas: CanvasMotion) -> Tensor:
+        """(B, H W, 2): where the centre of each output pixel lies on its canvas."""
+        rows, columns = (torch.arange(side, device=canvas.matrix.device) + 0.5 for side in self.size)
+        grid = torch.stack([columns.repeat(self.size[0]), rows.repeat_interleave(self.size[1])], -1)
+        return CanvasMotion(self.size, _inverse(canvas.matrix)).move(grid[None].expand(len(canvas.matrix), -1, -1))
+
     def _places(self, layout: BatchLayout) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """For each output pixel (B, H W): the image, x and y in it, and whether it lies in it."""
         cells, canvas = layout.cells, layout.canvas
-        device = cells.split.device
-        rows, columns = (torch.arange(side, device=device) + 0.5 for side in self.size)
-        grid = torch.stack([columns.repeat(self.size[0]), rows.repeat_interleave(self.size[1])], -1)
-        points = CanvasMotion(self.size, _inverse(canvas.matrix)).move(grid[None].expand(len(cells.split), -1, -1))
-        side = _sides(canvas.size, device)
-        inside = ((points >= 0) & (points < side)).all(-1)
+        points = self.points(canvas)
+        inside = inside_canvas(points, canvas)
         if cells.index.shape[1] == 1:
             index = cells.index.expand(-1, points.shape[1])
             scale, offset = cells.scale, cells.offset
@@ -230,8 +236,13 @@ class Sampler:
             pairs = which[..., None].expand(-1, -1, 2)
             scale, offset = cells.scale.gather(1, pairs), cells.offset.gather(1, pairs)
         place = (points - offset) / scale
-        inside = inside & ((place >= 0) & (place < _sides(self.source, device))).all(-1)
+        inside = inside & ((place >= 0) & (place < sides(self.source, points.device))).all(-1)
         return index, place[..., 0], place[..., 1], inside
+
+
+def inside_canvas(points: Tensor, canvas: CanvasMotion) -> Tensor:
+    """(B, n) bool: whether points (B, n, 2) lie on their canvas."""
+    return ((points >= 0) & (points < sides(canvas.size, points.device))).all(-1)
 
 
 def _inverse(matrix: Tensor) -> Tensor:

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 
 from edgecnn.card import Preprocess
+from edgecnn.train.copy_paste import PastedCrops
 from edgecnn.train.device_color import ColorAugment
 from edgecnn.train.device_geometry import BatchLayout, CanvasMotion, Cells, Sampler, content_boxes
 from edgecnn.train.in_memory import InMemoryImages
+from edgecnn.train.paste_pixels import paste_into_batch
 
 
 class DeviceBatches(Protocol):
@@ -62,9 +64,13 @@ class DeviceImages:
         """(n, 4) left, top, right, bottom of each image without the bars of its letterbox, in pixels."""
         return content_boxes(self.pixels, self.preprocess.pad_value)
 
-    def sample(self, layout: BatchLayout, size: tuple[int, int], color: ColorAugment | None) -> Tensor:
-        """The batch of a layout at ``size`` with changed colors, as input (B, C, H, W)."""
-        found = Sampler(size, self.size)(self.pixels, layout, float(self.preprocess.pad_value))
+    def sample(
+        self, layout: BatchLayout, size: tuple[int, int], color: ColorAugment | None, crops: PastedCrops | None = None
+    ) -> Tensor:
+        """The batch of a layout at ``size``, with crops pasted onto its canvases and changed colors, as input (B, C, H, W)."""
+        sampler = Sampler(size, self.size)
+        found = sampler(self.pixels, layout, float(self.preprocess.pad_value))
+        found = found if crops is None else paste_into_batch(found, self.pixels, sampler, layout.canvas, crops)
         found = color(found) if color else found
         # (B, H, W, C) seen as (B, C, H, W) is channels-last memory
         return ((found - self.mean) / self.std).permute(0, 3, 1, 2)

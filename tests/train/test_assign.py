@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from edgecnn.data import Boxes
-from edgecnn.train.assign import TOP_K, Assignment, assign
+from edgecnn.train.assign import TOP_K, Assignment, assign, collate
 from edgecnn.train.boxes import cells, overlap, to_xyxy
-from edgecnn.train.detect import collate, detection_loss
+from edgecnn.train.detect import detection_loss
 
 SIZE = (64, 96)
 

@@ -15,9 +15,8 @@ from edgecnn.card import ModelCard
 from edgecnn.data import Boxes
 from edgecnn.errors import InputError
 from edgecnn.models.new_card import new_card
-from edgecnn.train.assign import GroundTruth
+from edgecnn.train.assign import GroundTruth, collate
 from edgecnn.train.config import TrainConfig
-from edgecnn.train.detect import collate
 from edgecnn.train.device_batches import (
     ClassificationBatches,
     DetectionBatches,

@@ -12,9 +12,10 @@ from torch import Tensor
 from edgecnn.card import Preprocess
 from edgecnn.data import Boxes, open_dataset
 from edgecnn.data.relabel import to_classes
+from edgecnn.train.assign import collate
 from edgecnn.train.boxes import cells
 from edgecnn.train.config import TrainConfig
-from edgecnn.train.detect import DetectionObjective, collate, detection_loss
+from edgecnn.train.detect import DetectionObjective, detection_loss
 from edgecnn.train.in_memory import load
 
 SIZE = (64, 64)

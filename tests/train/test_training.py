@@ -290,6 +290,40 @@ def test_batches_made_on_the_device_train_as_well(
     assert same(tmp_path / "run", tmp_path / "parts")
 
 
+@pytest.mark.parametrize("loader", ["workers", "device"])
+def test_a_stopped_training_with_pasted_objects_goes_on_as_if_it_had_not_been(boxes: Path, tmp_path: Path, loader: str) -> None:
+    wanted = options(
+        boxes,
+        tmp_path / "whole",
+        model="edgedet",
+        model_options=TINY,
+        epochs=3,
+        batch=8,
+        augment="light?copy_paste=0.7",
+        loader=loader,
+        val_fraction=0.0,
+    )
+    run_training(wanted)
+    card = read_card(tmp_path / "whole/model.safetensors")
+    assert card.training["augmentation"]["copy_paste"] == 0.7
+    assert "light?copy_paste=0.7" in card.training["command"]
+    plain = dataclasses.replace(wanted, out=tmp_path / "plain", augment="light")
+    run_training(plain)
+    assert not same(tmp_path / "whole", tmp_path / "plain")
+    parts = dataclasses.replace(wanted, out=tmp_path / "parts")
+
+    def stop(*_: object) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder.TrainRecorder, "after_save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(parts, lambda _: None)
+    lines = run_training(dataclasses.replace(parts, resume=True))
+    assert any(line.startswith("resumed after epoch 1") for line in lines)
+    assert same(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_a_diverged_training_on_the_device_says_so(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="diverged"):
         train(options(digits, tmp_path / "run", lr=1e30, loader="device", augment="none"), lambda _: None)
