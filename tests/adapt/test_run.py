@@ -82,7 +82,11 @@ def test_a_better_model_gets_its_name(done: Adapted) -> None:
 
 @pytest.mark.parametrize(
     ("interval", "said"),
-    [(None, "too few to tell"), (Interval(-0.05, 0.02), "is not better beyond chance"), (Interval(-0.05, -0.02), "is worse")],
+    [
+        (None, "too few held-out frames to tell the models apart ("),
+        (Interval(-0.05, 0.02), "is not better beyond chance"),
+        (Interval(-0.05, -0.02), "is worse"),
+    ],
 )
 def test_what_is_said_of_a_model_that_is_not_taken(done: Adapted, interval: Interval | None, said: str) -> None:
     mean = dataclasses.replace(done.change, interval=interval)

@@ -183,8 +183,8 @@ def test_a_checkpoint_is_exported_first(model: Path, tmp_path: Path, monkeypatch
     assert "--engine executorch opens none of the formats onnx, openvino, tflite" in failure(none)
     assert "--export takes one checkpoint" in failure(choose(model, "--export", tmp_path / "out"))
     assert "--export takes one checkpoint" in failure(choose(checkpoint, checkpoint, "--export", tmp_path / "out"))
-    named = failure(choose(checkpoint, "--export", tmp_path / "out", "--engine", "onnx"))
-    assert named == "error: onnx is a format of files, not an engine; use onnxruntime or openvino for its files"
+    named = failure(edgecnn("benchmark", checkpoint, "--choose", "--export", tmp_path / "out", "--engine", "onnx"))
+    assert named == "error: --engine: onnx is a format of files, not an engine; use onnxruntime or openvino for its files"
     assert "--calibration does nothing without --export" in failure(choose(model, "--calibration", "digits"))
     assert "--export does nothing without --choose" in failure(edgecnn("benchmark", checkpoint, "--export", "out"))
 
