@@ -6,7 +6,8 @@ import pytest
 from edgecnn.data import Boxes, Sample
 from edgecnn.errors import InputError
 from edgecnn.metrics import match_labels
-from edgecnn.metrics.classmap import identity
+from edgecnn.metrics.classmap import ClassMap, identity
+from edgecnn.shown_scores import ShownScores
 from edgecnn.trust.judgement import MISSED, Judgement, judge, judged
 from edgecnn.types import Classes, Detections, Image, Prediction, Values
 
@@ -144,3 +145,14 @@ def test_other_tasks_and_missing_labels_are_refused() -> None:
         judge(Values(np.float32([1])), Sample("a", image, value=1.0), identity(1))
     with pytest.raises(InputError, match="a has no boxes to compare with, but the model is a detector"):
         judge(found((A, 0, 0.9)), Sample("a", image, label=0), identity(1))
+
+
+def test_boxes_count_from_the_score_of_their_class_in_the_model() -> None:
+    # classes 0 and 1 of the model are both class 0 of the dataset, class 2 is unknown there
+    classes = ClassMap(np.array([0, 0, -1, 1]), 2, shown=ShownScores(0.3, {0: 0.6, 3: 0.1}))
+    prediction = found((A, 0, 0.5), (A, 1, 0.4), (B, 2, 0.9), (B, 3, 0.15), (FAR, 3, 0.05))
+    judgement = judge(prediction, sample((A, 0), (B, 1)), classes)
+    assert (judgement.right.tolist(), judgement.score.tolist()) == ([True, True], pytest.approx([0.4, 0.15]))
+    assert (judgement.row.tolist(), len(judgement.extra)) == ([1, 2], 0)
+    assert judge(prediction, sample((A, 0), (B, 1)), classes, threshold=0.3).right.tolist() == [True, False]
+    assert classes.shown_of_dataset == ShownScores(0.3, {0: 0.3, 1: 0.1})

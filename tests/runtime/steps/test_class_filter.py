@@ -8,6 +8,7 @@ import pytest
 from edgecnn.errors import InputError
 from edgecnn.runtime.pipeline.controls import Controls
 from edgecnn.runtime.steps.class_filter import ClassFilter
+from edgecnn.shown_scores import ShownScores
 from edgecnn.types import Detections, Frame, Poses, Result
 from tests.runtime.steps.results import IMAGE, LABELS, box, detections, result
 
@@ -65,3 +66,13 @@ def test_poses_are_filtered_by_score_alone() -> None:
     step = ClassFilter(keys, None, 0.3, controls)
     controls.change(score_threshold=0.1)
     assert step(result) is result
+
+
+def test_classes_have_their_own_scores_until_a_viewer_sets_one_for_all() -> None:
+    controls = Controls()
+    step = ClassFilter(LABELS, None, ShownScores(0.5, {1: 0.2}), controls)
+    assert filtered(step, 0.6, 0.4) == [0.6]
+    assert filtered(step, 0.3, 0.1, class_id=1) == [0.3]
+    controls.change(score_threshold=0.35)
+    assert filtered(step, 0.6, 0.4) == [0.6, 0.4]
+    assert filtered(step, 0.3, 0.1, class_id=1) == []

@@ -297,3 +297,16 @@ def test_time_that_stands_still_or_runs_back_does_no_harm() -> None:
     tracker = ByteTrack()
     times = [0.0, 0.1, 0.1, 0.2, 0.15, 0.3]
     assert [ids(tracker.update(boxes(walk(0, 20, at)), at)) for at in times] == [[1]] * len(times)
+
+
+def test_a_class_with_a_low_score_of_its_own_begins_tracks_lower() -> None:
+    tracker = ByteTrack(TrackOptions(high=0.3, new=0.4, confirm=1, classes={1: 0.15}))
+    tracker.update(boxes(moved(0)), 0.0)
+    found = boxes(moved(1), moved(1, 300), moved(1, 600), moved(1, 900), score=(0.9, 0.3, 0.3, 0.2), class_id=(0, 0, 1, 1))
+    assert ids(tracker.update(found, 1 / 30)) == [1, 2]  # 0.4 begins one of class 0, 0.25 one of class 1
+    # 0.2 continues any track of class 1 but is weak for class 0, which needs a track that was seen in the last frame
+    tracker.update(Detections.empty(), 2 / 30)
+    again = tracker.update(boxes(moved(3), moved(3, 600), score=0.2, class_id=(0, 1)), 3 / 30)
+    assert ids(again) == [2]
+    with pytest.raises(ValueError, match="scores of classes"):
+        TrackOptions(classes={0: 1.5})
