@@ -58,7 +58,7 @@ def stored_card(file: Path) -> ModelCard | None:
     return None if text is None else ModelCard.from_json(text, str(file))
 
 
-def write_card(file: Path, target: Path, card: ModelCard, key: Path | None, ask: Ask) -> bool:
+def write_card(file: Path, target: Path, card: ModelCard, key: Path | None = None, ask: Ask = str) -> bool:
     """Write ``file`` with ``card`` to ``target``; whether a signature was lost. ``ask`` asks for the password of an encrypted key."""
     if _is_checkpoint(file):
         write_file(target, checkpoint_header.with_text(file, CARD_KEY, card.to_json()))

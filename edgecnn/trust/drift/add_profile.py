@@ -6,21 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn.card import CARD_KEY, ModelCard
+from edgecnn.card import ModelCard
 from edgecnn.data import open_dataset
 from edgecnn.data.sample import Dataset
 from edgecnn.errors import EdgeCnnError, InputError
-from edgecnn.files import check_writable, write_file
-from edgecnn.integrity import checkpoint_header
-from edgecnn.integrity.rewrite import write_with_card
-from edgecnn.integrity.sections import has_sections
 from edgecnn.reference_profile.collect import LEAST_IMAGES, MOST_IMAGES, ProfileCollector, evenly
 from edgecnn.reference_profile.profile import PROFILE_KEY, ReferenceProfile
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.scene.options import PREFIX
-from edgecnn.shipped import is_shipped
 from edgecnn.thresholds import SHOWN_SCORE
+from edgecnn.trust.card_file import check_target, write_card
 
 DATA, TRAINING, CALIBRATION = "data", "training", "calibration"
 _NOTES = (TRAINING, CALIBRATION)  # of a card, which may hold a profile
@@ -54,12 +50,12 @@ def add_profile(
     without ``out``, or for signals and tensors, and for data with too few images; nothing is written then.
     """
     target = out or file
-    _check_target(file, target)
+    card = check_target(file, target, "a profile", force=True)
+    _check_images(card)
     datasets = [_opened(one, split_name, limit) for one in data]
     with Predictor(file, options=CardOptions(score_threshold=SHOWN_SCORE)) as predictor:
-        card = _own_card(predictor, file)
         profile, unread = _measured(predictor, datasets, limit, source, progress)
-    return AddedProfile(target, profile, unread, _write(file, target, _with_profile(card, profile)))
+    return AddedProfile(target, profile, unread, write_card(file, target, _with_profile(card, profile)))
 
 
 def _opened(data: str, split_name: str | None, limit: int) -> Dataset:
@@ -75,33 +71,10 @@ def _with_profile(card: ModelCard, profile: ReferenceProfile) -> ModelCard:
     return card.replace(**notes)
 
 
-def _is_checkpoint(file: Path) -> bool:
-    return file.suffix.lower() == checkpoint_header.SUFFIX
-
-
-def _check_target(file: Path, target: Path) -> None:
-    if not has_sections(file) and not _is_checkpoint(file):
-        raise InputError(
-            f"{file.name} can't hold a profile", "name an .onnx, .xml, .tflite, .pte or .safetensors file with a card"
-        )
-    if target.suffix.lower() != file.suffix.lower():
-        raise InputError(f"--out: {target} has another suffix than {file.name}", f"give a name that ends in {file.suffix}")
-    if target == file and is_shipped(file):
-        raise InputError(f"{file.name} belongs to the installed package", "write a copy with --out")
-    check_writable(target)
-
-
-def _own_card(predictor: Predictor, file: Path) -> ModelCard:
-    """The card in the file itself: that of the predictor has the thresholds of the caller."""
-    stored = checkpoint_header.texts(checkpoint_header.read_header(file)) if _is_checkpoint(file) else predictor.backend.metadata
-    text = stored.get(CARD_KEY)
-    if text is None:
-        raise InputError(f"{file.name} has no card, which holds the profile", "write one with edgecnn wrap")
-    card = ModelCard.from_json(text, str(file))
+def _check_images(card: ModelCard) -> None:
     if card.preprocess.tensors or card.preprocess.signal is not None:
         taken = "tensors" if card.preprocess.tensors else "signals"
         raise InputError(f"a drift profile describes images, but the model {card.name} takes {taken}", "name a model of images")
-    return card
 
 
 def _measured(
@@ -125,11 +98,3 @@ def _measured(
             f"--data: {names} has {len(found)} images that can be read, fewer than {LEAST_IMAGES}", "name a larger set"
         )
     return found.profile(source, names), unread
-
-
-def _write(file: Path, target: Path, card: ModelCard) -> bool:
-    """Write the file with another card; whether it had a signature, which is lost."""
-    if _is_checkpoint(file):
-        write_file(target, checkpoint_header.with_text(file, CARD_KEY, card.to_json()))
-        return False
-    return write_with_card(file, target, card)
