@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edgecnn.adapt.run import Adapted
 from edgecnn.trust.paired.text import mean_words
+
+KEPT = (".onnx", ".safetensors")  # suffixes of the files that get their names where the new model is better
 
 
 def verdict(found: Adapted) -> str:
@@ -30,7 +34,7 @@ def advice(found: Adapted) -> str:
 def lines(found: Adapted) -> list[str]:
     """The verdict, both scores, what to do, and where the files are."""
     kept = [f"wrote {path}" for path in found.files]
-    tried = [] if found.files else [f"what was tried is in {found.folder.tried}"]
+    tried = [] if found.files else [f"what was tried is in {found.folder.tried}", *_earlier(found)]
     return [
         verdict(found),
         f"  {mean_words(found.compared)} ({found.held_out.images} frames, by the labels of the teachers)",
@@ -39,3 +43,10 @@ def lines(found: Adapted) -> list[str]:
         *kept,
         *tried,
     ]
+
+
+def _earlier(found: Adapted) -> Iterator[str]:
+    """That there are files of an earlier call, which was better with other frames or options."""
+    names = sorted(path.name for path in found.folder.root.iterdir() if path.suffix in KEPT)
+    if names:
+        yield f"{', '.join(names)} in {found.folder.root} {'is' if len(names) == 1 else 'are'} of an earlier call"
