@@ -19,7 +19,7 @@ from tests.adapt.network import write_checkpoint
 
 SOURCE = "scene:cups?size=96x64&fps=1&count=48&seed=7"
 # what is printed while a step is at work
-STEPS = ("watching, 20 frames", "pseudo-labels for frames: ", "epoch 1 ", "exporting tiny-fp32.onnx")
+STEPS = ("watching, 20 frames", "pseudo-labels for frames: ", "epoch 1/", "exporting tiny-fp32.onnx")
 
 
 def start(folder: Path, out: str) -> subprocess.Popen[str]:

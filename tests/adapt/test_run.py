@@ -259,7 +259,7 @@ def test_progress_is_told_from_the_start(start: Path, tmp_path: Path, monkeypatc
     found = CliRunner().invoke(
         main, ["adapt", str(start), "--source", few, "--teacher", "cups", "--out", str(tmp_path / "out"), "--minutes", "0.2"]
     )
-    told = [line.removeprefix("\x1eprogress ") for line in found.stderr.strip().split("\n")]
+    told = [line.removeprefix("\x1eprogress ") for line in found.stderr.strip("\n").split("\n")]
     assert told[:2] == ["loading the model and its teachers", "opening the source"]
     assert told[2] == "watching, 1 frame: 0%"
     assert "12 different frames are too few" in told[-1]
