@@ -144,11 +144,8 @@ class ByteTrack:
         match(high, tracks.confirmed, options.first)
         # A low score is often an occluded object, but often a false alarm, too: it continues only tracks seen in the last
         # frame.
-        match(
-            (found.score >= np.minimum(np.float32(options.low), at_least)) & ~high,
-            tracks.confirmed & (tracks.streak > 0),
-            options.second,
-        )
+        weak = (found.score >= np.minimum(np.float32(options.low), at_least)) & ~high
+        match(weak, tracks.confirmed & (tracks.streak > 0), options.second)
         match(high, ~tracks.confirmed, options.newest)
         return rows
 

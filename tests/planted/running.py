@@ -124,6 +124,13 @@ CHANGES = (
         "tests/runtime/tracking/test_tracking.py",
     ),
     Change(
+        "shown scores: that of the class is forgotten",
+        "edgecnn/shown_scores.py",
+        "return np.asarray(found.score >= self.of(found.class_id))",
+        "return np.asarray(found.score >= self.usual)",
+        "tests/test_shown_scores.py",
+    ),
+    Change(
         "tracks: a weak box continues lost tracks, too",
         "runtime/tracking/bytetrack.py",
         "tracks.confirmed & (tracks.streak > 0), options.second",
