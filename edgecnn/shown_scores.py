@@ -56,9 +56,9 @@ class ShownScores:
         return found[self.passes(found)]
 
     def words(self, labels: tuple[str, ...]) -> str:
-        """In words, such as "face 0.25, person 0.4, others 0.3"; ``labels`` are the class names."""
+        """In words, such as "face 0.25, person 0.4, others 0.3"; "" where no class has its own. ``labels`` are the class names."""
         if not self.own:
-            return f"{self.usual:g}"
+            return ""
         names = [f"{labels[class_id]} {score:g}" for class_id, score in self.own.items()]
         return ", ".join([*names, *([f"others {self.usual:g}"] if len(self.own) < len(labels) else [])])
 

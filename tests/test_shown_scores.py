@@ -42,6 +42,7 @@ def test_a_card_holds_them_by_name() -> None:
     assert own.decode.options == {"score_threshold": 0.05, "class_thresholds": {"person": 0.4, "Face": 0.2}}
     assert shown_scores(own) == ShownScores(0.3, {0: 0.4, 2: 0.2})
     assert shown_scores(own, 0.5).words(LABELS) == "person 0.4, Face 0.2, others 0.5"
+    assert shown_scores(card()).words(LABELS) == ""
     more = with_class_thresholds(own, [("vehicle", 0.6), ("person", 0.5)])
     assert more.decode.options["class_thresholds"] == {"person": 0.5, "Face": 0.2, "vehicle": 0.6}
     assert with_class_thresholds(more, None) is more

@@ -125,7 +125,7 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("labels", _labels(card.labels)),
         ("image", "" if pre.tensors else f"{pre.size[0]} x {pre.size[1]} {pre.color}, {pre.resize}{place}, {scale}"),
         ("decoder", " ".join([card.decode.name, _options(_without(card.decode.options, CLASS_THRESHOLDS))]).strip()),
-        ("shown from", shown_scores(card).words(card.labels) if CLASS_THRESHOLDS in card.decode.options else ""),
+        ("shown from", shown_scores(card).words(card.labels)),
         ("precision", card.precision),
         ("calibration", _options(_without(card.calibration, *_OWN_ROWS))),
         ("profile", _profile(card)),

@@ -12,6 +12,7 @@ from edgecnn.card import ModelCard
 from edgecnn.columns import align_columns
 from edgecnn.counts import counted
 from edgecnn.metrics.score import IN_UNITS, TITLES
+from edgecnn.shown_scores import shown_scores
 from edgecnn.tasks import find
 
 WIDTH = 100
@@ -61,6 +62,7 @@ def details(name: str) -> list[str]:
         ("what", notes.get("what", "")),
         ("classes", ", ".join(card.labels)),
         ("input", f"{card.preprocess.size[0]} x {card.preprocess.size[1]} {card.preprocess.color}, {card.preprocess.resize}"),
+        ("shown from", shown_scores(card).words(card.labels)),
         ("network", f"{card.model.get('name', '')}, {parameters:,} parameters"),
         ("files", ", ".join(f"{_megabytes(size)} .{kind}" for kind, size in _sizes(name).items())),
         ("score", f"{_headline(card)} on {scores.get('n', '?'):,} images of {scores.get('data', '?')}" if scores else ""),

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("onnx")
 
 import edgecnn
+from edgecnn import shipped
 from edgecnn.cli import main
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.integrity.digest import check_digests
@@ -166,7 +167,7 @@ def test_the_map_does_not_change_and_the_working_point_does(file: Path, data: Pa
     assert "precision from 0.3" in str(before["text"])
 
 
-def test_a_checkpoint_holds_them_too(tmp_path: Path) -> None:
+def test_a_checkpoint_holds_them_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     checkpoint = Path(shutil.copy(Path(artifact("cups")).with_name("cups.safetensors"), tmp_path))
     words = ("--data", "scene:cups?size=160x120&fps=1&cut=1&seed=3&count=12", "--least-objects", 1, "--write")
@@ -179,6 +180,8 @@ def test_a_checkpoint_holds_them_too(tmp_path: Path) -> None:
     from edgecnn.runtime.model.card_inference import CardOptions
 
     assert load_model(str(checkpoint), ModelOptions())[1].decode.options["class_thresholds"] == own
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    assert "shown from" in call("models", "cups").output
     given = ModelOptions(card=CardOptions(class_thresholds=(("bowl", 0.77),)))
     assert load_model(str(checkpoint), given)[1].decode.options["class_thresholds"] == {**own, "bowl": 0.77}
 
