@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from edgecnn.files import atomic_path, write_file
 from edgecnn.json_text import dump_json
 from edgecnn.models import read_card
 from edgecnn.shipped import artifact
-from edgecnn.trust.paired.comparison import PairedEvaluation
+from edgecnn.trust.paired.comparison import PairedEvaluation, PairedFile
 from edgecnn.trust.paired.config import PairConfig
 from edgecnn.trust.paired.measure import MeanChange
 from edgecnn.trust.paired.run import evaluate_pair
@@ -64,7 +65,9 @@ class Adapted:
                 "between": len(self.split.between),
                 **{name: {"images": part.images, "boxes": part.boxes, "ignored": part.ignored} for name, part in parts.items()},
             },
-            "comparison": self.compared.to_document(),
+            "comparison": dataclasses.replace(
+                self.compared, before=_by_name(self.compared.before), after=_by_name(self.compared.after)
+            ).to_document(),
             "better": self.better,
             "files": [path.name for path in self.files],
         }
@@ -99,6 +102,11 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
     found = Adapted(config, folder, split, train, held_out, pair, compared, kept)
     write_file(folder.document, dump_json(found.to_document(), indent=1))
     return found
+
+
+def _by_name(one: PairedFile) -> PairedFile:
+    """The file without its folder: documents are shared with others."""
+    return dataclasses.replace(one, file=Path(one.file.name))
 
 
 def _kept(found: Adapted, files: list[Path], checkpoint: Path) -> tuple[Path, ...]:
