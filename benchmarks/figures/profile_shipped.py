@@ -30,9 +30,10 @@ _SCENES = (
 _FASHION = ("{data}/fashion-mnist?split=train",)
 DATA: Mapping[str, tuple[str, ...]] = {
     "cups": (
-        "scene:cups?seed=1&count=3600&size=320x240&fps=1&cut=1",
-        "scene:cups?seed=2&count=1000&size=320x240&fps=1&cut=1&rotate=45&occlude=0.7&light=0.8&noise=0.6&blur=0.6&objects=8",
-        "scene:cups?seed=3&count=400&fps=1&cut=1",
+        "scene:cups?seed=101&count=5000&size=320x240&fps=1&cut=1",
+        "scene:cups?seed=102&count=2000&size=320x240&fps=1&cut=1"
+        "&rotate=45&occlude=0.7&light=0.8&noise=0.6&blur=0.6&objects=8&vary=0.3",
+        "scene:cups?seed=103&count=2000&fps=1&cut=1&vary=0.2",
     ),
     "cups-embed": ("scene:cups?seed=11&count=600&every=36&cut=7.2&speed=6&size=320x240&rotate=180&crops=identity",),
     "cups-pose": _SCENES,
