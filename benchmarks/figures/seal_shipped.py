@@ -47,7 +47,9 @@ class Int8Recipe:
 
 _CROPS = "scene:cups?seed=11&count=64&every=36&cut=7.2&speed=6&size=320x240&rotate=180&crops=identity"
 _FASHION = Int8Recipe("{data}/fashion-mnist?split=train", _CROPS, "{data}/fashion-mnist?split=test")
-_CUPS = Int8Recipe("scene:cups?seed=11&every=40", "scene:cups?seed=9400&fps=1&cut=1", "scene:cups?seed=9100&count=250&fps=1&cut=1")
+_CUPS = Int8Recipe(
+    "scene:cups?seed=11&every=40", "scene:cups?seed=9400&fps=1&cut=1", "scene:cups?seed=9100&count=250&fps=1&cut=1"
+)
 RECIPES: Mapping[str, Int8Recipe] = {
     "cups": _CUPS,
     "fashion-resnet-m": _FASHION,
