@@ -82,8 +82,21 @@ def test_an_output_that_can_not_be_opened_brings_the_old_cameras_back(cameras: A
     assert cameras.update([]) == {"added": [], "removed": ["a", "b"], "changed": []}
 
 
-def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
-    lowest = {}
+def cups_with(folder: Path, *thresholds: tuple[str, float]) -> Path:
+    """A copy of the shipped detector whose card has these thresholds of classes and no others."""
+    from edgecnn.integrity.rewrite import write_with_card
+    from edgecnn.shipped import artifact
+    from edgecnn.shown_scores import with_class_thresholds
+    from edgecnn.trust.card_file import own_card
+
+    shipped, file = artifact("cups"), folder / "own.onnx"
+    plain = with_class_thresholds(own_card(shipped, ""), ())
+    write_with_card(shipped, file, with_class_thresholds(plain, thresholds))
+    return file
+
+
+def test_a_page_and_tracking_need_weaker_boxes_than_are_shown(tmp_path: Path) -> None:
+    lowest, file = {}, cups_with(tmp_path)
     for name, fields, view in (
         ("plain", {}, {}),
         ("page", {}, {"serve": "127.0.0.1:0"}),
@@ -91,7 +104,7 @@ def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
         ("mugs", {"class_thresholds": (("mug", 0.2), ("glass", 0.6))}, {}),
         ("both", {"score_threshold": 0.5, "class_thresholds": (("mug", 0.4),)}, {}),
     ):
-        camera = named(name, **fields)
+        camera = named(name, model=file, **fields)
         config = updated(RunConfig(cameras=(camera,), threads=1), view)
         with ActiveCameras(config, several=False, say=lambda text: None) as opened:
             opened.open([camera])
@@ -106,13 +119,7 @@ def test_a_page_and_tracking_need_weaker_boxes_than_are_shown() -> None:
 
 
 def test_the_thresholds_of_the_card_hold_unless_one_is_given_for_all(tmp_path: Path) -> None:
-    from edgecnn.integrity.rewrite import write_with_card
-    from edgecnn.shipped import artifact
-    from edgecnn.shown_scores import with_class_thresholds
-    from edgecnn.trust.card_file import own_card
-
-    shipped, file = artifact("cups"), tmp_path / "own.onnx"
-    write_with_card(shipped, file, with_class_thresholds(own_card(shipped, ""), [("mug", 0.15), ("plate", 0.5)]))
+    file = cups_with(tmp_path, ("mug", 0.15), ("plate", 0.5))
     found = {}
     for name, fields in (
         ("card", {}),
