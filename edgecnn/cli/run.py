@@ -104,7 +104,10 @@ def run_config(context: click.Context, file: Path | None, values: dict[str, Any]
 def _end_now(error: EdgeCnnError | None, code: int) -> None:
     """A thread hangs in a driver: a normal exit of Python would free memory that it still uses."""
     if error is not None:
-        click.echo(f"error: {error}", err=True)
+        from edgecnn.videos.opencv_logging import stderr_held
+
+        with stderr_held():  # the thread may have it silenced
+            click.echo(f"error: {error}", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if error is None else error.exit_code)

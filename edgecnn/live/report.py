@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from edgecnn.live.config import LogForm
 from edgecnn.live.log import JsonLog, is_json
 from edgecnn.runtime.event_kinds import CAMERA_EVENTS, DRIFT_EVENTS
+from edgecnn.videos.opencv_logging import stderr_held
 
 if TYPE_CHECKING:
     from edgecnn.live.cameras import ActiveCamera
@@ -38,8 +39,9 @@ class PlainPrinter:
         print(text, file=out or self._out, flush=True)
 
     def note(self, text: str) -> None:
-        """Print on standard error."""
-        print(text, file=self._err, flush=True)
+        """Print on standard error, even while a library is silenced there."""
+        with stderr_held():
+            print(text, file=self._err, flush=True)
 
 
 class NoPrinter:

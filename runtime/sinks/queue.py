@@ -19,6 +19,7 @@ import numpy as np
 
 from edgecnn.runtime.sinks import EventSink, Sink, UnreachableError
 from edgecnn.types import Event, Result
+from edgecnn.videos.opencv_logging import stderr_held
 
 SinkState = Literal["working", "failing", "closed", "stuck"]
 Item: TypeAlias = Result | Event
@@ -293,6 +294,6 @@ def _line(error: Exception) -> str:
 
 
 def _to_stderr(text: str) -> None:
-    with suppress(OSError, ValueError):  # stderr is closed
+    with suppress(OSError, ValueError), stderr_held():  # stderr may be closed
         sys.stderr.write(f"warning: {text}\n")
         sys.stderr.flush()

@@ -55,8 +55,9 @@ class Screen(ABC):
         with self._lock:
             # Erased first and drawn again at the next interval: out may be another stream on the same terminal.
             self._write(self._erased())
-            out.write(text + "\n")
-            out.flush()
+            with stderr_held():
+                out.write(text + "\n")
+                out.flush()
 
     def _work(self) -> None:
         while not self._done.wait(self._interval_s):

@@ -15,6 +15,7 @@ from edgecnn.live.report import Reporter
 from edgecnn.runtime.event_kinds import CAMERA_EVENTS
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.types import Event
+from edgecnn.videos.opencv_logging import native_stderr_silenced
 from tests.contracts.tiny import Graph, write
 
 
@@ -85,3 +86,13 @@ def test_auto_is_json_where_the_stream_is_no_terminal() -> None:
     err = io.StringIO()
     Reporter("auto", io.StringIO(), err).say("metrics", "metrics: http://127.0.0.1:1/metrics", values={"port": 1})
     assert json.loads(err.getvalue())["port"] == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_events_are_printed_while_a_source_has_libraries_silenced(form: LogForm, capfd: pytest.CaptureFixture[str]) -> None:
+    """A source silences what image libraries write to standard error while it reads an image, in another thread than this one."""
+    with open(2, "w", closefd=False) as stderr:  # noqa: PTH123 (the file descriptor, as that is what is silenced)
+        reporter = Reporter(form, stderr, stderr)
+        with native_stderr_silenced():
+            reporter.event(Event("drift-started", 0.0, "door", {"text": "brightness 9"}), several=False)
+    assert "brightness 9" in capfd.readouterr().err
