@@ -107,7 +107,8 @@ TRANSFER = (
         "--init",
         default="",
         metavar="CHECKPOINT",
-        help="Initialize from the tensors of a checkpoint that fit: a file, or a name of `edgecnn models`.",
+        help="Initialize from the tensors of a checkpoint that fit, widened where MODEL has more channels: a file, or a name of "
+        "`edgecnn models`.",
     ),
     optgroup.option(
         "--freeze", default="", metavar="PART", help="Freeze these layers of --init: stem, backbone or a number of layers."

@@ -1,18 +1,20 @@
-"""Transfer learning: copies matching tensors of a checkpoint into a new network, and freezes its first layers."""
+"""Transfer learning: copies matching tensors of a checkpoint into a new network, wider ones too, and freezes its first layers."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from edgecnn.card import ModelCard
 from edgecnn.errors import InputError
-from edgecnn.models.checkpoint import find_checkpoint, read_weights
+from edgecnn.models.checkpoint import find_checkpoint, load_checkpoint, read_weights
 from edgecnn.train.config import TrainConfig
+from edgecnn.train.widen import widened
 
 SHOWN = 4  # names of new tensors in a card
 COUNTERS = "num_batches_tracked"  # of batch-norm; not weights
@@ -21,33 +23,42 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 @dataclass(frozen=True, slots=True)
 class ReusedWeights:
-    """Names of the network's tensors that were ``kept`` from the checkpoint ``file`` with its ``card``, and of the ``new`` ones."""
+    """Names of the network's tensors that were ``kept`` from the checkpoint ``file`` with its ``card``, and of the ``new`` ones.
+
+    ``widened`` are those of the kept that have more channels than in the checkpoint.
+    """
 
     file: str
     card: ModelCard
     kept: tuple[str, ...]
     new: tuple[str, ...]
+    widened: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """The reused checkpoint as plain values, for the card of the trained network."""
         shown = list(self.new[:SHOWN]) + ([f"and {len(self.new) - SHOWN} more"] if len(self.new) > SHOWN else [])
         source = {"file": self.file, "name": self.card.name, "sha256": self.card.sha256}
-        return {**source, "reused": len(self.kept), "tensors": len(self.kept) + len(self.new), "new": shown}
+        more = {"widened": len(self.widened)} if self.widened else {}
+        return {**source, "reused": len(self.kept), "tensors": len(self.kept) + len(self.new), **more, "new": shown}
 
     def __str__(self) -> str:
         record = self.record()
         new = f"; new: {', '.join(record['new'])}" if self.new else ""
-        return f"reuses {record['reused']} of {record['tensors']} tensors of {self.card.name} ({self.file}){new}"
+        more = f", {len(self.widened)} of them widened to more channels with the same outputs" if self.widened else ""
+        return f"reuses {record['reused']} of {record['tensors']} tensors of {self.card.name} ({self.file}){more}{new}"
 
 
-def reuse(model: nn.Module, checkpoint: str) -> ReusedWeights:
+def reuse(model: nn.Module, checkpoint: str, seed: int = 0) -> ReusedWeights:
     """Copy every tensor of ``checkpoint`` (a path or a shipped name) into ``model`` whose name and shape match.
 
-    Tensors of another shape, because of pruned channels or of another number of classes or channels, are not copied.
+    Layers of the same kind of network with fewer channels are widened, see ``edgecnn.train.widen``; ``seed`` chooses the channels that are
+    copied. Other tensors of another shape, because of another number of classes or input channels, are not copied.
     Raises what reading a checkpoint raises, and ``InputError`` where no tensor matches.
     """
     weights, card = read_weights(checkpoint)
     own = {key: tensor.shape for key, tensor in model.state_dict().items()}
+    wide = _widened(model, weights, checkpoint, seed)
+    weights = weights | wide
     fits = {key: weights[key] for key, shape in own.items() if key in weights and weights[key].shape == shape}
     counted = [key for key in own if not key.endswith(COUNTERS)]
     kept = tuple(key for key in counted if key in fits)
@@ -58,7 +69,20 @@ def reuse(model: nn.Module, checkpoint: str) -> ReusedWeights:
             "name a checkpoint of the same kind of network, or leave --init out",
         )
     model.load_state_dict(fits, strict=False)
-    return ReusedWeights(find_checkpoint(checkpoint).name, card, kept, tuple(key for key in counted if key not in fits))
+    new, more = tuple(key for key in counted if key not in fits), tuple(key for key in kept if key in wide)
+    return ReusedWeights(find_checkpoint(checkpoint).name, card, kept, new, more)
+
+
+def _widened(model: nn.Module, weights: Mapping[str, Tensor], checkpoint: str, seed: int) -> dict[str, Tensor]:
+    """Tensors of ``model`` where it has more channels than the checkpoint with ``weights``; empty for other kinds of networks."""
+    shapes = [(tensor.shape, weights[key].shape) for key, tensor in model.state_dict().items() if key in weights]
+    if not any(len(own) == len(old) and any(ours > theirs for ours, theirs in zip(own, old, strict=True)) for own, old in shapes):
+        return {}
+    old, card = load_checkpoint(checkpoint)
+    if type(old) is not type(model):
+        return {}
+    size = card.preprocess.size
+    return widened(model, old, torch.zeros(1, card.preprocess.channels, size[0], size[1]), seed)
 
 
 @dataclass(slots=True, eq=False)
@@ -142,7 +166,7 @@ def initialize(model: nn.Module, card: ModelCard, config: TrainConfig) -> tuple[
         return Transfer(None, FrozenLayers(model, (), 0)), card
     if config.freeze_epochs and not config.freeze:
         raise InputError("--freeze-epochs: there is nothing to freeze", "name a part with --freeze")
-    reused = reuse(model, config.init)
+    reused = reuse(model, config.init, config.seed)
     layers = layers_of(model, config.freeze) if config.freeze else ()
     unknown = [name for name in reused.new if name.rpartition(".")[0] in layers]
     if unknown:

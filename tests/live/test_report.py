@@ -91,7 +91,7 @@ def test_auto_is_json_where_the_stream_is_no_terminal() -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_events_are_printed_while_a_source_has_libraries_silenced(form: LogForm, capfd: pytest.CaptureFixture[str]) -> None:
     """A source silences what image libraries write to standard error while it reads an image, in another thread than this one."""
-    with open(2, "w", closefd=False) as stderr:  # noqa: PTH123 (the file descriptor, as that is what is silenced)
+    with open(2, "w", closefd=False) as stderr:
         reporter = Reporter(form, stderr, stderr)
         with native_stderr_silenced():
             reporter.event(Event("drift-started", 0.0, "door", {"text": "brightness 9"}), several=False)

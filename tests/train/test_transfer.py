@@ -61,12 +61,12 @@ def test_another_number_of_classes_leaves_the_head_new(tmp_path: Path) -> None:
 
 
 def test_other_widths_fit_as_far_as_shapes_do(tmp_path: Path) -> None:
-    """What a pruned network is to the whole one: some layers narrower, the rest as before."""
-    path = checkpoint(tmp_path / "narrow.safetensors", widths=(4, 6))
+    """A network with fewer channels than the checkpoint: which of them it should keep is a question for pruning."""
+    path = checkpoint(tmp_path / "wide.safetensors", widths=(4, 12))
     found = reuse(create("resnet-s", **SMALL, classes=3), path)
     assert "stem.0.weight" in found.kept
     assert "stages.1.first.0.weight" in found.new
-    assert str(found).startswith(f"reuses {len(found.kept)} of {len(found.kept) + len(found.new)} tensors of resnet-s (narrow")
+    assert str(found).startswith(f"reuses {len(found.kept)} of {len(found.kept) + len(found.new)} tensors of resnet-s (wide")
     assert str(found).endswith(f"and {len(found.new) - 4} more")
 
 
