@@ -20,7 +20,7 @@ from edgecnn.cluster.run_worker import ModelFacts, RunWorker
 from edgecnn.cluster.versions import this_node
 from edgecnn.errors import SourceError
 from edgecnn.kept_parts import KeptParts, model_digest, part_name, source_digest
-from edgecnn.live.cameras import open_camera_source
+from edgecnn.live.camera_source import open_camera_source
 from edgecnn.live.config import RunConfig
 from edgecnn.live.models import check_signature, model_file
 

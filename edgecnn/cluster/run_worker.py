@@ -13,7 +13,8 @@ from edgecnn.cluster.run_plan import RunPart, without_outputs
 from edgecnn.cluster.versions import Node, this_node
 from edgecnn.errors import ArtifactError, EdgeCnnError
 from edgecnn.kept_parts import model_digest
-from edgecnn.live.cameras import card_options, open_camera_source
+from edgecnn.live.camera_scores import card_options
+from edgecnn.live.camera_source import open_camera_source
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.models import ModelLoader, model_file
 from edgecnn.live.session import Session

@@ -7,18 +7,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from edgecnn.errors import EdgeCnnError, InputError
+from edgecnn.errors import EdgeCnnError
+from edgecnn.live.camera_scores import card_options, scores_of
+from edgecnn.live.camera_source import SourceOpener, fit_source, open_camera_source
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.models import ModelLoader, is_live, model_file
 from edgecnn.tasks import find
-from edgecnn.thresholds import SHOWN_SCORE, WEAK_TRACK_SCORE
 
 if TYPE_CHECKING:
-    from edgecnn.card import ModelCard
     from edgecnn.runtime.draw.shared_painter import ResultPainter
-    from edgecnn.runtime.model.card_inference import CardOptions
     from edgecnn.runtime.model.predictor import Predictor
     from edgecnn.runtime.pipeline.multi_camera import CameraSetup, CameraStream, MultiCamera
     from edgecnn.runtime.sinks import Sink
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 
 def no_warning(text: str) -> None:
     """Ignore a warning."""
-
-
-SourceOpener: TypeAlias = Callable[[CameraConfig], "Source"]
-VIEW_FLOOR = WEAK_TRACK_SCORE  # the lowest score threshold that a viewer of the page can set
 
 
 @dataclass(slots=True)
@@ -321,82 +316,9 @@ class ActiveCameras:
         close_sinks([sink for camera in self.active.values() for sink in camera.sinks])
 
 
-def usual_score(camera: CameraConfig) -> float:
-    """The score from which boxes of ``camera`` are shown, if their class has no own."""
-    return SHOWN_SCORE if camera.card.score_threshold is None else camera.card.score_threshold
-
-
-def scores_of(camera: CameraConfig, card: ModelCard) -> ShownScores:
-    """From which scores boxes of ``camera`` are shown: those of ``card``, unless the camera has its own for all classes or for some."""
-    from edgecnn.shown_scores import shown_scores, with_class_thresholds
-
-    own = card if camera.card.score_threshold is None else with_class_thresholds(card, ())
-    return shown_scores(with_class_thresholds(own, camera.card.class_thresholds), usual_score(camera))
-
-
-def card_options(config: RunConfig, camera: CameraConfig) -> CardOptions:
-    """The options of the model file, with a score threshold low enough for tracking and for the slider of the page.
-
-    A score threshold for all classes removes those of the classes from the card.
-    """
-    import dataclasses
-
-    from edgecnn.live.analytics import lowest_score
-
-    lowest = lowest_score(camera.analytics, usual_score(camera))
-    # The slider of the page can lower the threshold to VIEW_FLOOR during the run.
-    if config.view.serve is not None:
-        lowest = min(lowest, VIEW_FLOOR)
-    chosen = camera.card.class_thresholds
-    if camera.card.score_threshold is not None and chosen is None:
-        chosen = ()
-    return dataclasses.replace(camera.card, score_threshold=lowest, class_thresholds=chosen)
-
-
-def fit_source(source: Source, card: ModelCard) -> None:
-    """Cut a signal and read tensors as the model needs it; raises ``InputError`` where the other is for images."""
-    from edgecnn.runtime.sources.signals import SignalSource
-    from edgecnn.runtime.sources.tensors import TensorFiles
-
-    if isinstance(source, SignalSource | TensorFiles):
-        source.fit(card)
-    elif card.preprocess.tensors:
-        names = ", ".join(spec.name for spec in card.preprocess.tensors)
-        raise InputError(
-            f"the model {card.name} takes tensors ({names}), but {source.name} is none", "name a .npz file or a folder of them"
-        )
-    elif card.preprocess.signal is not None:
-        raise InputError(
-            f"the model {card.name} is for signals, but {source.name} is none", "name a .csv or .wav file, or serial:PORT"
-        )
-
-
 def close_sinks(sinks: Sequence[SharedSink]) -> None:
     """Close outputs in parallel; the time is that of the slowest output."""
     for sink in sinks:
         sink.begin_close()
     for sink in sinks:
         sink.close()
-
-
-def open_camera_source(config: CameraConfig) -> Source:
-    """Create the source of a camera without connecting it. Raises ``InputError`` for a wrong source or model path."""
-    from edgecnn.runtime.backends import file_format
-    from edgecnn.runtime.sources import ReconnectOptions, open_source
-
-    # A wrong model path is reported before a camera is opened, which may take seconds.
-    file_format(model_file(config))
-    paced = None if config.policy is None else config.policy == "latest"
-    reconnect = None
-    if config.reconnect:
-        reconnect = ReconnectOptions(
-            max_silence_s=config.timeout_s, connect_timeout_s=config.connect_timeout_s, frozen_after_s=config.frozen_after_s
-        )
-    return open_source(
-        config.source,
-        timeout=config.timeout_s,
-        repeat=config.repeat,
-        paced=paced,
-        reconnect=reconnect,
-        max_image_pixels=config.max_image_pixels,
-    )

@@ -17,7 +17,8 @@ from edgecnn.live.report import Reporter
 from edgecnn.live.summary import RunSummary, summarise, write_stats
 
 if TYPE_CHECKING:
-    from edgecnn.live.cameras import ActiveCamera, SourceOpener
+    from edgecnn.live.camera_source import SourceOpener
+    from edgecnn.live.cameras import ActiveCamera
     from edgecnn.live.cameras_file import CamerasFile
     from edgecnn.live.models import ModelLoader
     from edgecnn.live.systemd import Notifier

@@ -45,7 +45,7 @@ def open_view(
         access = make_access(config.view.serve, config.view.token)
     elif not table:
         return None
-    from edgecnn.live.cameras import VIEW_FLOOR
+    from edgecnn.live.camera_scores import VIEW_FLOOR
     from edgecnn.runtime.view.live_view import LiveView
 
     active = list(cameras.active.values())

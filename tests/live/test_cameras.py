@@ -10,7 +10,8 @@ import pytest
 
 from edgecnn.cpus import usable_cpus
 from edgecnn.errors import EdgeCnnError
-from edgecnn.live.cameras import ActiveCameras, open_camera_source
+from edgecnn.live.camera_source import open_camera_source
+from edgecnn.live.cameras import ActiveCameras
 from edgecnn.live.config import CameraConfig, RunConfig
 from edgecnn.live.config_fields import updated
 from edgecnn.live.models import autotunes, default_requests

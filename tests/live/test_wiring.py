@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from edgecnn.live.analytics import build_steps
-from edgecnn.live.cameras import ActiveCameras, open_camera_source
+from edgecnn.live.camera_source import open_camera_source
+from edgecnn.live.cameras import ActiveCameras
 from edgecnn.live.config import AnalyticsConfig, CameraConfig, OutputConfig, RunConfig
 from edgecnn.live.config_fields import updated
 from edgecnn.live.outputs import OutputCamera, Outputs
