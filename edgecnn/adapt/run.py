@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn.adapt.checks import check
-from edgecnn.adapt.claim import claim
+from edgecnn.adapt.claim import alone, claim
 from edgecnn.adapt.collect import collect
 from edgecnn.adapt.config import AdaptConfig, AdaptFolder, Say, Step
 from edgecnn.adapt.kept_split import divide
@@ -17,6 +17,7 @@ from edgecnn.adapt.label import LabelledPart, label
 from edgecnn.adapt.time_split import TimeSplit
 from edgecnn.adapt.tune import export, tune
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
+from edgecnn.card import ModelCard
 from edgecnn.files import atomic_path, write_file
 from edgecnn.json_text import dump_json
 from edgecnn.models import read_card
@@ -83,7 +84,12 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
     step("loading the model and its teachers", 0, 0)
     card = check(config)
     folder = AdaptFolder(config.out)
-    claim(config, folder, say)
+    with alone(folder):
+        claim(config, folder, say)
+        return _adapted(config, folder, card, say, step)
+
+
+def _adapted(config: AdaptConfig, folder: AdaptFolder, card: ModelCard, say: Say, step: Step) -> Adapted:
     journal = collect(config, folder, step, say)
     split = divide(folder, journal.at_s, say)
     say(f"{len(journal.at_s)} different frames in {journal.watched_s / 60:.1f} minutes: {_parts(split)}")

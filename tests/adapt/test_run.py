@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from edgecnn.adapt import claim
 from edgecnn.adapt import run as steps
-from edgecnn.adapt.config import AdaptConfig
+from edgecnn.adapt.config import AdaptConfig, AdaptFolder
 from edgecnn.adapt.run import Adapted, adapt
 from edgecnn.adapt.text import advice, lines, verdict
 from edgecnn.cli import main
@@ -286,3 +287,16 @@ def test_an_interrupt_is_one_line(start: Path, tmp_path: Path, monkeypatch: pyte
         found.stderr == "error: the adaptation was interrupted; frames and labels are kept; run it again: it goes on from there\n"
     )
     assert list((tmp_path / "o" / "frames").glob("*.jpg"))
+
+
+def test_a_folder_in_which_another_process_works_is_refused(start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "LOCKED_WITHIN_S", 0.3)
+    out = tmp_path / "door"
+    with (
+        claim.alone(AdaptFolder(out)),
+        pytest.raises(InputError, match=r"another edgecnn adapt is working in .*door; wait for its end, or name another"),
+    ):
+        adapt(config(start, out))
+    assert [path.name for path in out.iterdir()] == [".lock"]
+    with claim.alone(AdaptFolder(out)):  # free again, and a folder with nothing but the lock is an empty one
+        pass
