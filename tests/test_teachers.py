@@ -4,7 +4,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from edgecnn.cli import main
 from edgecnn.data import open_dataset
 from edgecnn.data.pseudo_labels import pseudo_label
 from edgecnn.data.relabel import to_classes
@@ -53,6 +55,24 @@ def test_an_address_overrides_the_card_of_the_file() -> None:
 def test_a_mistake_is_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_teacher(text)
+
+
+@pytest.mark.parametrize("command", [("train", "edgedet"), ("data", "convert")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("yolox-nano?rename=car:vehicle", "the model yolox-nano is not here yet; get it with edgecnn models get yolox-nano"),
+        ("cupss", "the model file cupss does not exist; did you mean cups?"),
+    ],
+)
+def test_a_name_that_is_no_file_is_told(
+    command: tuple[str, str], name: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    data = str(tmp_path) if command[0] == "data" else f"--data={tmp_path}"
+    found = CliRunner().invoke(main, [*command, data, "--pseudo", name, "--out", str(tmp_path / "out")])
+    assert found.exit_code == 2
+    assert message in found.stderr.splitlines()[-1]
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

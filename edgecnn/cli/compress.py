@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.options import split_names
+from edgecnn.cli.options import TeacherFile, split_names
 from edgecnn.cli.source_options import NETWORK_OPTIONS, network_source, network_words, take_network_options
 from edgecnn.cli.train import (
     AUGMENTATION,
@@ -33,6 +33,7 @@ DISTILLATION = (
     optgroup.option(
         "--teacher",
         "teachers",
+        type=TeacherFile(),
         multiple=True,
         metavar="CHECKPOINT",
         help="Teacher; several form an ensemble. A model file labels the images.  [default: CHECKPOINT]",

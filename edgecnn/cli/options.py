@@ -48,6 +48,17 @@ class ModelFile(click.Path):
         return file
 
 
+class TeacherFile(click.types.StringParamType):
+    """The address of a teacher, ``FILE[?PARAMETERS]``, where FILE may be a name of `edgecnn models`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address. Raises ``InputError`` for a model of the register that was not got yet, and for nearly the name of a model."""
+        from edgecnn.zoo.register import check_got
+
+        check_got(str(value).partition("?")[0])
+        return str(value)
+
+
 def split_names(text: str | tuple[str, ...]) -> tuple[str, ...]:
     """Comma-separated names, each once, in order."""
     words = text.split(",") if isinstance(text, str) else text
@@ -99,6 +110,7 @@ PSEUDO_OPTIONS: Options = (
     (
         ("--pseudo",),
         {
+            "type": TeacherFile(),
             "multiple": True,
             "metavar": "FILE[?PARAMETERS]",
             "help": "Pseudo-labels: a model file that labels the classes a dataset lacks; threshold=0.5, lower=0.2, alone=0.8, weight=1, "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgecnn.trust.class_thresholds.run import ChosenThresholds
 
 PATH = click.Path(path_type=Path)
-HEADS = ("class", "objects", "threshold", "precision", "recall", "F1", "at 0.3: precision", "recall", "F1", "")
+HEADS = ("class", "objects", "threshold", "precision", "recall", "F1", "now", "precision", "recall", "F1", "")
 
 
 @click.command()
@@ -42,7 +42,7 @@ HEADS = ("class", "objects", "threshold", "precision", "recall", "F1", "at 0.3: 
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="A class with fewer objects keeps the usual threshold.",
+    help="A class with fewer objects keeps the threshold that it has.",
 )
 @optgroup.group("Output")
 @optgroup.option("--json", "json_path", type=PATH, help="Write the results as JSON.")
@@ -119,7 +119,15 @@ def table(found: ChosenThresholds) -> str:
 
 
 def _row(one: ClassChoice) -> tuple[str, ...]:
-    shown = one.chosen or one.usual
+    shown = one.chosen or one.present
     numbers = (f"{100 * value:.1f}" for value in (shown.precision, shown.recall, shown.f1))
-    usual = (f"{100 * value:.1f}" for value in (one.usual.precision, one.usual.recall, one.usual.f1))
-    return (one.label, f"{one.objects:,}", f"{shown.threshold:g}", *numbers, *usual, one.why and f"kept: {one.why}")
+    now = (f"{100 * value:.1f}" for value in (one.present.precision, one.present.recall, one.present.f1))
+    return (
+        one.label,
+        f"{one.objects:,}",
+        f"{shown.threshold:g}",
+        *numbers,
+        f"{one.present.threshold:g}",
+        *now,
+        one.why and f"kept: {one.why}",
+    )

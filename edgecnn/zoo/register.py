@@ -128,7 +128,7 @@ def find(name: str) -> RegisteredModel:
 
 
 def check_got(name: str | Path) -> None:
-    """Raise ``InputError`` where ``name`` is no file, but a model of the register that was not got yet."""
+    """Raise ``InputError`` where ``name`` is no file, but a model of the register that was not got yet, or nearly the name of a model."""
     word = str(name)
     if Path(word).exists() or word in shipped.names() or got_models.path(word) is not None:
         return
@@ -136,6 +136,9 @@ def check_got(name: str | Path) -> None:
     if model is not None:
         accept = " --accept-unverified" if model.unverified else ""
         raise InputError(f"the model {word} is not here yet", f"get it with edgecnn models get {word}{accept}")
+    near = get_close_matches(word, [*shipped.names(), *registered()], n=1)
+    if near:
+        raise InputError(f"the model file {word} does not exist", f"did you mean {near[0]}? `edgecnn models` lists all names")
 
 
 @lru_cache(maxsize=4)

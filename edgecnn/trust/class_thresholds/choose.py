@@ -32,21 +32,27 @@ class ThresholdScores:
 
 @dataclass(frozen=True, slots=True)
 class ClassChoice:
-    """A class with its number of ``objects``: the scores at the ``usual`` threshold and at the ``chosen`` one.
+    """A class with its number of ``objects``: the scores at its ``present`` threshold and at the ``chosen`` one.
 
-    ``chosen`` is None where the class keeps the usual one, and ``why`` says why.
+    ``chosen`` is None where the class keeps the present one, and ``why`` says why.
     """
 
     label: str
     objects: int
-    usual: ThresholdScores
+    present: ThresholdScores
     chosen: ThresholdScores | None
     why: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
         chosen = None if self.chosen is None else self.chosen.to_dict()
-        return {"label": self.label, "objects": self.objects, "chosen": chosen, "usual": self.usual.to_dict(), "why": self.why}
+        return {
+            "label": self.label,
+            "objects": self.objects,
+            "chosen": chosen,
+            "present": self.present.to_dict(),
+            "why": self.why,
+        }
 
 
 def scores_at(threshold: float, score: Array, right: Array, objects: int) -> ThresholdScores:
@@ -56,19 +62,21 @@ def scores_at(threshold: float, score: Array, right: Array, objects: int) -> Thr
     return ThresholdScores(threshold, hits / max(boxes, 1), hits / max(objects, 1), 2 * hits / max(boxes + objects, 1))
 
 
-def choose_threshold(label: str, score: Array, right: Array, objects: int, *, least: int = LEAST_OBJECTS) -> ClassChoice:
+def choose_threshold(
+    label: str, score: Array, right: Array, objects: int, *, present: float = SHOWN_SCORE, least: int = LEAST_OBJECTS
+) -> ClassChoice:
     """The threshold among ``STEPS`` with the largest F1; of several that are as good the middle one of the longest row.
 
     ``score`` (n,) and ``right`` (n,) bool are the boxes of the class in all images, ``objects`` how many there are to find. A class with
-    fewer than ``least`` objects keeps the usual threshold, and so does one without any right box.
+    fewer than ``least`` objects keeps its ``present`` threshold, and so does one without any right box.
     """
-    usual = scores_at(SHOWN_SCORE, score, right, objects)
+    now = scores_at(present, score, right, objects)
     if objects < least:
-        return ClassChoice(label, objects, usual, None, f"{counted(objects, 'object')}, fewer than {least}")
+        return ClassChoice(label, objects, now, None, f"{counted(objects, 'object')}, fewer than {least}")
     tried = [scores_at(float(step), score, right, objects) for step in STEPS]
     f1 = np.array([one.f1 for one in tried])
     if not f1.max():
-        return ClassChoice(label, objects, usual, None, "no box is right")
+        return ClassChoice(label, objects, now, None, "no box is right")
     rows = np.split(np.arange(len(f1)), np.flatnonzero(np.diff(f1 >= f1.max() - _EQUAL)) + 1)
     best = max((row for row in rows if f1[row[0]] >= f1.max() - _EQUAL), key=len)
-    return ClassChoice(label, objects, usual, tried[int(best[(len(best) - 1) // 2])])
+    return ClassChoice(label, objects, now, tried[int(best[(len(best) - 1) // 2])])

@@ -18,7 +18,7 @@ from edgecnn.data.split_names import VAL
 from edgecnn.engine_device import CPU, Device
 from edgecnn.errors import InputError
 from edgecnn.metrics.object_match import RIGHT
-from edgecnn.shown_scores import with_class_thresholds
+from edgecnn.shown_scores import ShownScores, shown_scores, with_class_thresholds
 from edgecnn.tasks import find
 from edgecnn.tasks.evaluate import outcomes
 from edgecnn.trust.accuracy.error_cost import ErrorCollector
@@ -37,7 +37,7 @@ class ThresholdConfig:
     """A detector and the addresses of the held-out images.
 
     ``split`` None: the validation split, where there is one, else as in an evaluation. ``limit``: images of each dataset at most.
-    ``renames``: "a=b,...", for classes of datasets and model. A class with fewer than ``least`` objects keeps the usual threshold.
+    ``renames``: "a=b,...", for classes of datasets and model. A class with fewer than ``least`` objects keeps its threshold.
     ``allow_overlap``: images that the model was trained on are used, too.
     """
 
@@ -76,9 +76,10 @@ class ChosenThresholds:
         return tuple((one.label, one.chosen.threshold) for one in self.classes if one.chosen is not None)
 
     def in_card(self, card: ModelCard) -> ModelCard:
-        """The card with these thresholds as its only ones, and a note of what they were chosen on."""
-        record = {"data": list(self.data), "images": self.images, "criterion": CRITERION}
-        changed = with_class_thresholds(with_class_thresholds(card, ()), self.scores)
+        """The card with these thresholds, and a note of what they were chosen on; other classes keep the thresholds that they have."""
+        classes = [label for label, _ in self.scores]
+        record = {"data": list(self.data), "images": self.images, "criterion": CRITERION, "classes": classes}
+        changed = with_class_thresholds(card, self.scores or None)
         return changed.replace(training={**card.training, CHOSEN_KEY: record})
 
     def to_document(self) -> dict[str, Any]:
@@ -116,16 +117,21 @@ def choose_thresholds(
     """
     _check_detector(config.file, stored_card(config.file))
     boxes: dict[str, _ClassBoxes] = {}
+    present = ShownScores()
     data, notes, images = [], [], 0
     for address in config.data:
         own = config.evaluation(address)
         with opened_model(own, report) as model:
             _check_detector(config.file, model.card)
+            present = shown_scores(model.card)
             boxes = boxes or {label: _ClassBoxes() for label in model.card.labels}
             images += _collect(model, boxes, progress)
             data.append(f"{own.data}, {model.opened.split}" if model.opened.split else str(own.data))
             notes += [*model.classes.notes, *model.overlap.finish().notes]
-    classes = [choose_threshold(label, *_joined(own), own.objects, least=config.least) for label, own in boxes.items()]
+    classes = [
+        choose_threshold(label, *_joined(own), own.objects, present=present.one(index), least=config.least)
+        for index, (label, own) in enumerate(boxes.items())
+    ]
     return ChosenThresholds(config.file, tuple(data), images, tuple(classes), tuple(dict.fromkeys(notes)))
 
 

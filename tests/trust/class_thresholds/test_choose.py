@@ -14,8 +14,8 @@ def test_the_middle_between_right_and_wrong_boxes_is_chosen() -> None:
     assert one.chosen is not None
     assert one.chosen.threshold == 0.6  # 0.41 to 0.8 are as good
     assert (one.chosen.precision, one.chosen.recall, one.chosen.f1) == (1, 1, 1)
-    assert (one.usual.threshold, one.usual.precision, one.usual.recall) == (0.3, 0.75, 1)
-    assert one.usual.f1 == pytest.approx(2 * 30 / (40 + 30))
+    assert (one.present.threshold, one.present.precision, one.present.recall) == (0.3, 0.75, 1)
+    assert one.present.f1 == pytest.approx(2 * 30 / (40 + 30))
 
 
 def test_a_lower_threshold_finds_more_of_a_rare_class() -> None:
@@ -24,7 +24,7 @@ def test_a_lower_threshold_finds_more_of_a_rare_class() -> None:
     one = choose_threshold("a", score, np.arange(30) < 25, 30)
     assert one.chosen is not None
     assert 0.05 <= one.chosen.threshold <= 0.2
-    assert (one.chosen.recall, one.usual.recall) == (pytest.approx(25 / 30), pytest.approx(10 / 30))
+    assert (one.chosen.recall, one.present.recall) == (pytest.approx(25 / 30), pytest.approx(10 / 30))
 
 
 def test_the_largest_f1_is_that_of_a_search_over_all_thresholds() -> None:
@@ -41,11 +41,11 @@ def test_the_largest_f1_is_that_of_a_search_over_all_thresholds() -> None:
         assert one.chosen.f1 == pytest.approx(best)
 
 
-def test_too_little_to_choose_from_keeps_the_usual_threshold() -> None:
+def test_too_little_to_choose_from_keeps_its_threshold() -> None:
     score, right = np.float32([0.8] * 19), np.ones(19, np.bool_)
     few = choose_threshold("a", score, right, 19)
     assert (few.chosen, few.why) == (None, "19 objects, fewer than 20")
-    assert few.usual.f1 == 1
+    assert few.present.f1 == 1
     assert choose_threshold("a", score, right, 19, least=19).chosen is not None
     none = choose_threshold("a", score, ~right, 25)
     assert (none.chosen, none.why) == (None, "no box is right")

@@ -13,13 +13,14 @@ pytest.importorskip("onnx")
 
 import edgecnn
 from edgecnn import shipped
+from edgecnn.card import Decode
 from edgecnn.cli import main
 from edgecnn.errors import ArtifactError, InputError
 from edgecnn.integrity.digest import check_digests
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.model.selftest import selftest
 from edgecnn.shipped import artifact
-from edgecnn.trust.card_file import own_card
+from edgecnn.trust.card_file import own_card, write_card
 from tests.trust.class_thresholds.planted import BEST, IMAGES, detector, photos
 
 
@@ -58,8 +59,8 @@ def test_the_planted_thresholds_are_found_and_only_told(file: Path, data: Path, 
     result = call("thresholds", file, "--data", data, "--json", tmp_path / "t.json")
     assert result.exit_code == 0, result.output
     rows = {line.split()[0]: line.split() for line in result.output.splitlines() if line}
-    assert rows["face"][1:] == ["24", "0.65", "100.0", "100.0", "100.0", "50.0", "100.0", "66.7"]
-    assert rows["hat"][1:] == ["24", "0.05", "100.0", "100.0", "100.0", "0.0", "0.0", "0.0"]
+    assert rows["face"][1:] == ["24", "0.65", "100.0", "100.0", "100.0", "0.3", "50.0", "100.0", "66.7"]
+    assert rows["hat"][1:] == ["24", "0.05", "100.0", "100.0", "100.0", "0.3", "0.0", "0.0", "0.0"]
     assert rows["cap"][1:3] == ["5", "0.3"]
     assert "kept: 5 objects, fewer than 20" in result.output
     assert f"{IMAGES} images of photos" in result.output
@@ -72,15 +73,26 @@ def test_the_planted_thresholds_are_found_and_only_told(file: Path, data: Path, 
 def test_the_card_holds_them_and_the_file_stays_whole(chosen: Path) -> None:
     card = own_card(chosen, "")
     assert card.decode.options == {"score_threshold": 0.3, "class_thresholds": BEST}
-    note = {"data": ["photos"], "images": IMAGES, "criterion": "largest F1 at an overlap of 0.5"}
+    note = {"data": ["photos"], "images": IMAGES, "criterion": "largest F1 at an overlap of 0.5", "classes": ["face", "hat"]}
     assert card.training == {"seed": 1, "thresholds": note}
     assert check_digests(chosen) is not None
     assert "shown from  face 0.65, hat 0.05, others 0.3" in call("info", chosen).output
 
 
+def test_a_class_that_can_not_be_judged_keeps_the_threshold_that_it_has(chosen: Path, data: Path, tmp_path: Path) -> None:
+    result = call("thresholds", chosen, "--data", data, "--write", "--least-objects", 25, "--json", tmp_path / "t.json")
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line.split() for line in result.output.splitlines() if line}
+    assert (rows["face"][2], rows["face"][6]) == ("0.65", "0.65")
+    assert own_card(chosen, "").decode.options == {"score_threshold": 0.3, "class_thresholds": BEST}
+    assert [one["present"]["threshold"] for one in json.loads((tmp_path / "t.json").read_text())["classes"]] == [0.65, 0.05, 0.3]
+
+
 def test_a_second_choice_replaces_the_first(chosen: Path, data: Path) -> None:
-    assert call("thresholds", chosen, "--data", data, "--write", "--least-objects", 25).exit_code == 0
-    assert own_card(chosen, "").decode.options == {"score_threshold": 0.3}
+    options = {"score_threshold": 0.3, "class_thresholds": {"face": 0.9, "hat": 0.9}}
+    write_card(chosen, chosen, own_card(chosen, "").replace(decode=Decode("ssd", options)), None, str)
+    assert call("thresholds", chosen, "--data", data, "--write").exit_code == 0
+    assert own_card(chosen, "").decode.options["class_thresholds"] == BEST
 
 
 def test_several_datasets_are_one(file: Path, tmp_path: Path) -> None:
