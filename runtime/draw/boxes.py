@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecnn.labels import label_of
 from edgecnn.rotated import corners as rotated_corners
-from edgecnn.runtime.draw.captions import BLACK, class_color, draw_caption
+from edgecnn.runtime.draw.captions import BLACK, class_color, draw_caption, place_captions
 from edgecnn.types import Array, Detections, Image
 
 
@@ -26,14 +26,21 @@ def draw_boxes(canvas: Image, found: Detections, labels: Sequence[str] | None, f
         around = shapes[index]
         cv2.polylines(canvas, [around], True, BLACK, line + 2, cv2.LINE_AA)
         cv2.polylines(canvas, [around], True, class_color(int(found.class_id[index])), line, cv2.LINE_AA)
-    for index in order if labels is not None else ():
-        class_id = int(found.class_id[index])
-        track = "" if found.track_id is None else f" #{found.track_id[index]}"
-        # ground truth has no score: NaN
-        score = "" if math.isnan(found.score[index]) else f" {found.score[index]:.2f}"
-        caption = f"{label_of(labels or (), class_id)}{track}{score}"
-        draw_caption(canvas, caption, corners[index][0], corners[index][1], class_color(class_id))
+    if labels is None:
+        return canvas
+    captions = [_caption(found, index, labels) for index in range(len(found))]
+    places = place_captions(canvas, captions, corners)
+    for index in order:
+        left, top = places[index]
+        draw_caption(canvas, captions[index], left, top, class_color(int(found.class_id[index])))
     return canvas
+
+
+def _caption(found: Detections, index: int, labels: Sequence[str]) -> str:
+    track = "" if found.track_id is None else f" #{found.track_id[index]}"
+    # ground truth has no score: NaN
+    score = "" if math.isnan(found.score[index]) else f" {found.score[index]:.2f}"
+    return f"{label_of(labels, int(found.class_id[index]))}{track}{score}"
 
 
 def _shapes(found: Detections, limit: Array, factor: int) -> Array:

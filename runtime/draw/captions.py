@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -10,6 +11,7 @@ import cv2
 from edgecnn.types import Image
 
 Color = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, width, height
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
@@ -54,16 +56,53 @@ def pad_of(scale: float) -> int:
     return max(round(scale * 5), 2)
 
 
-def caption_box(canvas: Image, text: str, left: int, top: int) -> tuple[int, int, int, int]:
+def caption_box(canvas: Image, text: str, left: int, top: int) -> Box:
     """Return left, top, width and height of a caption in pixels."""
-    height, width = canvas.shape[:2]
+    width, height = caption_size(canvas, text)
+    return _inside(canvas, left, top, width, height)
+
+
+def caption_size(canvas: Image, text: str) -> tuple[int, int]:
+    """Return width and height of a caption in pixels."""
     scale, weight = font(canvas)
     pad = pad_of(scale)
-    _, text_w, text_h, below = fit(text, scale, weight, width - 2 * pad)
-    box_w, box_h = text_w + 2 * pad, text_h + below + 2 * pad
-    x = min(max(left, 0), max(width - box_w, 0))
-    y = top - box_h if top >= box_h else min(max(top, 0), max(height - box_h, 0))
-    return x, min(y, max(height - box_h, 0)), box_w, box_h
+    _, text_w, text_h, below = fit(text, scale, weight, canvas.shape[1] - 2 * pad)
+    return text_w + 2 * pad, text_h + below + 2 * pad
+
+
+def _inside(canvas: Image, left: int, top: int, width: int, height: int) -> Box:
+    """The place of a caption whose lower left corner is at (left, top), moved into the picture."""
+    canvas_h, canvas_w = canvas.shape[:2]
+    x = min(max(left, 0), max(canvas_w - width, 0))
+    y = top - height if top >= height else min(max(top, 0), max(canvas_h - height, 0))
+    return x, min(y, max(canvas_h - height, 0)), width, height
+
+
+def place_captions(canvas: Image, texts: Sequence[str], corners: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Left and top for ``draw_caption`` of each text at its box: above it, or where that would hide another caption, below,
+    inside or beside it.
+
+    ``corners`` are left, top, right and bottom of each box in pixels. The order is from top to bottom, which changes less from frame to
+    frame than the order of scores. A caption that would hide another one everywhere stays above its box.
+    """
+    places, taken = [(left, top) for left, top, *_ in corners], list[Box]()
+    for index in sorted(range(len(corners)), key=lambda index: (corners[index][1], corners[index][0])):
+        left, top, right, bottom = corners[index]
+        width, height = caption_size(canvas, texts[index])
+        candidates = [
+            *((x, y) for y in (top, bottom + height, top + height, bottom) for x in (left, right - width)),
+            *((x, y) for y in (top + height, bottom) for x in (right, left - width)),
+        ]
+        boxes = (_inside(canvas, *place, width, height) for place in candidates)
+        free = next((place for place, box in zip(candidates, boxes, strict=True) if not _hides(box, taken)), None)
+        places[index] = free or places[index]
+        taken.append(_inside(canvas, *places[index], width, height))
+    return places
+
+
+def _hides(box: Box, taken: Sequence[Box]) -> bool:
+    x, y, width, height = box
+    return any(x < left + w and left < x + width and y < top + h and top < y + height for left, top, w, h in taken)
 
 
 def draw_caption(canvas: Image, text: str, left: int, top: int, color: Color) -> None:

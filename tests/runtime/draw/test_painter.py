@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecnn.labels import label_of
-from edgecnn.runtime.draw.captions import class_color, fit, text_color
+from edgecnn.runtime.draw.captions import caption_box, class_color, fit, place_captions, text_color
 from edgecnn.runtime.draw.painter import Painter, draw
 from edgecnn.tasks.text import value_text
 from edgecnn.types import Classes, Detections, Frame, Image, Result, Values
@@ -63,6 +63,36 @@ def test_the_caption_stands_above_the_box_where_there_is_room() -> None:
     drawn = draw(gray(400, 400), boxes((50, 100, 300, 350)), ["mug"])
     assert (drawn[88:96, 50] == class_color(0)).all()
     assert (drawn[:70] == GRAY).all()
+
+
+def overlapping(places: list[tuple[int, int, int, int]]) -> bool:
+    return any(
+        a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+        for a, b in itertools.combinations(places, 2)
+    )
+
+
+def test_captions_of_near_boxes_do_not_hide_each_other() -> None:
+    """A glass on a plate, a cup in front of another, boxes at the upper edge, and one box twice."""
+    canvas, text = gray(480, 640), "glass 0.87"
+    for corners in (
+        [(100, 200, 300, 400), (120, 205, 200, 380), (110, 195, 180, 380)],
+        [(0, 0, 90, 60), (5, 2, 80, 50), (10, 4, 85, 55)],
+        [(200, 200, 300, 300), (200, 200, 300, 300)],
+        [(560, 400, 640, 460), (570, 402, 638, 459)],
+    ):
+        above = [(left, top) for left, top, *_ in corners]
+        assert overlapping([caption_box(canvas, text, *place) for place in above])
+        places = place_captions(canvas, [text] * len(corners), corners)
+        assert not overlapping([caption_box(canvas, text, *place) for place in places])
+
+
+def test_a_caption_moves_only_where_it_would_hide_another() -> None:
+    corners = [(50, 100, 150, 200), (50, 300, 150, 400), (300, 100, 400, 200)]
+    assert place_captions(gray(480, 640), ["mug 0.5"] * 3, corners) == [(50, 100), (50, 300), (300, 100)]
+    crowd = [(50, 100, 60, 110)] * 40
+    places = place_captions(gray(480, 640), ["mug 0.5"] * 40, crowd)
+    assert places[-1] == (50, 100)  # no corner is free: above the box, as usual
 
 
 @settings(max_examples=60, deadline=None)
