@@ -20,7 +20,7 @@ def dataset_page(check: DatasetCheck) -> str:
         check=check,
         verdict=verdict(check),
         reading=reading(check),
-        clean=not check.faults(),
+        clean=not check.faults() and not check.doubts(),
         parts=[(part.name or "all images", part_facts(part)) for part in check.parts],
         unit="boxes" if check.about.has_boxes else "images",
         rows=[(name, counts, round(100 * sum(counts) / most, 1)) for name, counts in rows],

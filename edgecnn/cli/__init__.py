@@ -14,7 +14,7 @@ from edgecnn.cli.terminal import fail, finish_output, prepare_streams
 from edgecnn.system_errors import explain as known_error
 
 COMMANDS = {
-    "data": "Check a dataset: counts, problems, copies, a contact sheet.",
+    "data": "Check a dataset: counts, problems, copies, a contact sheet; write several as one in COCO.",
     "train": "Train a small CNN on a dataset or on the built-in scene.",
     "compress": "Compress a network: distillation, pruning, quantization-aware training, with a report of each step.",
     "export": "Export a trained model to ONNX, TFLite and OpenVINO, and verify each file.",
@@ -112,6 +112,9 @@ def _one_line(error: click.UsageError) -> str:
     else:
         text = error.format_message().rstrip(".")
     command = error.ctx.command_path if error.ctx is not None else "edgecnn"
+    problem, meant, names = text.partition(" Did you mean ")
+    if meant:
+        return f"{problem.rstrip('.')}; did you mean {names} See {command} --help"
     return text if "; " in text else f"{text}; see {command} --help"
 
 

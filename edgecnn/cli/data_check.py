@@ -11,7 +11,7 @@ import click
 from edgecnn.cli.options import DATA_FORMAT, add_options, with_format
 
 
-@click.command("check")
+@click.command("check", short_help="Count images, boxes and classes; report what is wrong.")
 @click.argument("address", metavar="ADDRESS")
 @partial(add_options, options=(DATA_FORMAT,))
 @click.option("--labels", metavar="NAMES", help="Class names of a dataset whose files have none: a,b,c or a file.")

@@ -11,7 +11,7 @@ import click
 from edgecnn.cli.options import DATA_FORMAT, PSEUDO_OPTIONS, add_options, split_names, with_format
 
 
-@click.command("convert")
+@click.command("convert", short_help="Write one or more datasets of boxes as one COCO dataset.")
 @click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder for images/ and instances.json.")
 @click.option(

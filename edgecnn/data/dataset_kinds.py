@@ -103,7 +103,8 @@ def _stored(address: Address, splits: tuple[str, ...] | None, labels: Sequence[s
     dataset = _each_once(join(loaded)) if len(loaded) > 1 else loaded[0]
     if not len(dataset):
         raise InputError(f"{path} has no usable image{_why_empty(dataset)}", "name another folder or split")
-    return dataclasses.replace(dataset, kind=kind.title, evidence=evidence)
+    own = "" if address.format else dataset.evidence  # a reader that says more exactly which files it read
+    return dataclasses.replace(dataset, kind=kind.title, evidence=own or evidence)
 
 
 def _each_once(dataset: Dataset) -> Dataset:

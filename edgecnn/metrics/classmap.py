@@ -108,7 +108,7 @@ def match_labels(model: Sequence[str], data: Sequence[str]) -> ClassMap:
         return ClassMap(np.arange(len(data), dtype=np.int64), len(data), (note,))
     raise InputError(
         f"the model and the dataset have no class in common: the model has {shown(model)}; the dataset has {shown(data)}",
-        'map the classes with --map "name=name,...", merge them with --merge NAME, or correct --labels',
+        "map the classes in the address of the dataset: ?rename=a:b, ?merge=NAME, or ?labels=a,b where its files only number them",
     )
 
 

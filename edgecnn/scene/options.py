@@ -103,7 +103,7 @@ def parse_scene(uri: str) -> SceneOptions:
     name, _, query = uri.removeprefix(PREFIX).partition("?")
     if not uri.startswith(PREFIX) or name not in SCENES:
         known = ", ".join(PREFIX + scene for scene in SCENES)
-        raise InputError(f"{uri} is not one of the scenes {known}", "name one of them, such as scene:cups?seed=3")
+        raise InputError(f"there is no {uri.partition('?')[0]}", f"the scenes are {known}")
     values: dict[str, Any] = {}
     # parse_qsl would read a plus sign as a space
     for parameter, text in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):

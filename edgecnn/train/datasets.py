@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
+from edgecnn.counts import counted
 from edgecnn.data import Dataset, dataset_splits, open_dataset
 from edgecnn.data.address import shown_address, with_default
 from edgecnn.data.cache import cache_samples
@@ -142,7 +143,10 @@ def _split_each(train: list[Dataset], config: TrainConfig, warn: Callable[[str],
             left.append(dataset)
             continue
         if len(group_indices(dataset)) < 2:
-            warn(f"{dataset.name}: its {len(dataset)} images are one group and can't be split; name validation data with --val")
+            warn(
+                f"warning: {dataset.name}: its {counted(len(dataset), 'image')} are one group, which is never split: "
+                "training goes on without validation images of it; --val names some"
+            )
             left.append(dataset)
             continue
         kept, out = train_val_split(dataset, config.val_fraction, config.seed)
@@ -202,9 +206,9 @@ def _test(config: TrainConfig, task: TaskName, warn: Callable[[str], None]) -> D
 
 def _check(dataset: Dataset, task: TaskName, labels: tuple[str, ...]) -> None:
     if dataset.task != (trained(task).data or task) or not (dataset.labels or find(task).truth == "read"):
-        kind = dataset.task if dataset.labels else "images without labels"
+        kind = f"is for the task {dataset.task}" if dataset.labels else "has images without labels"
         raise InputError(
-            f"--data: {dataset.name} is of the kind {kind}, but the model is for the task {task}",
+            f"--data: {dataset.name} {kind}, but the model is for the task {task}",
             "name another dataset, or a model for that task",
         )
     if find(task).needs_labels and dataset.labels != labels:

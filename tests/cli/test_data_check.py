@@ -56,6 +56,30 @@ def test_the_page_is_self_contained_and_shows_each_class(folder: Path, tmp_path:
     assert json.loads((tmp_path / "check.json").read_text())["image_count"] == 2
 
 
+def test_clips_in_several_splits_are_not_shown_as_clean(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    assert '<p class="verdict clean">' in _page(folder, tmp_path)
+    for number, split in enumerate(("train", "val")):
+        for path in folder.glob(f"{split}/*/a.*"):
+            path.rename(path.with_stem(f"park_mp4-{number}"))
+    assert '<p class="verdict faulty">set: look at 1 group of images (clips) in more than one split' in _page(folder, tmp_path)
+
+
+def _page(folder: Path, place: Path) -> str:
+    result = run(folder, "--strict", "--html", place / "check.html")
+    assert result.exit_code == 0, result.output
+    return (place / "check.html").read_text()
+
+
+def test_the_help_of_data_shows_whole_summaries() -> None:
+    assert "..." not in CliRunner().invoke(main, ["data", "--help"]).output.partition("Commands:")[2]
+
+
+def test_a_mistyped_command_is_corrected() -> None:
+    found = CliRunner().invoke(main, ["data", "chek"], prog_name="edgecnn")
+    assert found.stderr == "error: No such command 'chek'; did you mean 'check'? See edgecnn data --help\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -153,8 +153,9 @@ def test_problems_are_shown_and_stop_where_strict(detector: Path, masks: Path) -
 
 
 def test_no_class_in_common_shows_both_sides(detector: Path, masks: Path) -> None:
-    assert "no class in common: the model has face, hat; the dataset has with_mask, without_mask; map the classes" in refused(
-        detector, "--data", masks
+    assert (
+        "no class in common: the model has face, hat; the dataset has with_mask, without_mask; map the classes in the address"
+        in refused(detector, "--data", masks)
     )
 
 

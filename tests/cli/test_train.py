@@ -42,7 +42,7 @@ def test_a_line_for_each_epoch_and_a_checkpoint(digits: Path, tmp_path: Path) ->
     pytest.importorskip("torch")
     found = run("mlp", "--data", str(digits), "--out", str(tmp_path / "run"), "--epochs", "2", "--batch", "16", "--workers", "1")
     assert found.exit_code == 0, found.output
-    assert "digits is read as IDX (t10k-images-idx3-ubyte.gz), split train: 40 images" in found.stderr
+    assert "digits is read as IDX (train-images-idx3-ubyte.gz), split train: 40 images" in found.stderr
     lines = found.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
     assert all("loss" in line and "top-1" in line for line in lines[1:3])
@@ -99,7 +99,7 @@ def test_options_of_the_network_go_into_card_and_command(digits: Path, tmp_path:
         pytest.param(("mlp", "--data", "{tmp}/nowhere"), "nowhere does not exist", id="no-data"),
         pytest.param(
             ("edgedet", "--data", "{digits}"),
-            "digits is of the kind classify, but the model is for the task detect",
+            "digits is for the task classify, but the model is for the task detect",
             id="data-of-another-task",
         ),
         pytest.param(("edgedet", "--data", "scene:cups?seed=1"), "count", id="scene-without-end"),

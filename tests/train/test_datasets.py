@@ -100,7 +100,8 @@ def test_a_single_group_is_not_split_but_reported(boxes: Path) -> None:
     warnings: list[str] = []
     data = load_datasets(options(f"{boxes}?group=(png)"), "detect", warn=warnings.append)
     assert (len(data.train[0]), data.val) == (16, None)
-    assert "one group" in warnings[1]
+    assert warnings[1].startswith("warning: ")
+    assert "one group, which is never split: training goes on without validation images of it" in warnings[1]
 
 
 def test_several_datasets_to_score_on(boxes: Path) -> None:
@@ -227,10 +228,10 @@ def test_boxes_move_with_the_letterbox(boxes: Path) -> None:
     ("data", "task", "message"),
     [
         pytest.param(
-            "{digits}", "detect", r"digits\d* is of the kind classify, but the model is for the task detect", id="wrong-task"
+            "{digits}", "detect", r"digits\d* is for the task classify, but the model is for the task detect", id="wrong-task"
         ),
         pytest.param(
-            "{boxes}", "classify", r"boxes\d* is of the kind detect, but the model is for the task classify", id="wrong-task-too"
+            "{boxes}", "classify", r"boxes\d* is for the task detect, but the model is for the task classify", id="wrong-task-too"
         ),
         pytest.param("{digits}/nowhere", "classify", "nowhere does not exist; check the path", id="missing"),
         pytest.param("scene:cups?seed=1", "detect", "count", id="scene-without-end"),

@@ -168,7 +168,7 @@ def test_an_image_without_a_value_is_counted() -> None:
 
 
 def test_a_detector_is_not_trained_on_values(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="squares is of the kind regress, but the model is for the task detect"):
+    with pytest.raises(InputError, match="squares is for the task regress, but the model is for the task detect"):
         train(options(data, tmp_path / "run", model="edgedet"), lambda _: None)
 
 

@@ -102,6 +102,11 @@ class DatasetCheck:
         return [places for places in self.copies if len({place.part for place in places}) > 1]
 
     @property
+    def near_across(self) -> list[tuple[Place, Place]]:
+        """The pairs of near copies that are in different parts."""
+        return [pair for pair in self.near_copies if pair[0].part != pair[1].part]
+
+    @property
     def empty_classes(self) -> list[str]:
         """Classes without any image or box, in no part."""
         unlabelled = frozenset.intersection(*(part.dataset.unlabelled for part in self.parts))
@@ -119,6 +124,15 @@ class DatasetCheck:
             found.append(f"{counted(len(self.leaks), 'image')} in more than one split")
         if self.conflicts:
             found.append(f"{counted(len(self.conflicts), 'image')} with copies that are labelled differently")
+        return found
+
+    def doubts(self) -> list[str]:
+        """Sentences on what may make scores too high, for a person to judge: ``--strict`` does not fail for it."""
+        found = []
+        if self.shared_groups:
+            found.append(f"{counted(len(self.shared_groups), 'group')} of images (clips) in more than one split")
+        if self.near_across:
+            found.append(f"{counted(len(self.near_across), 'pair')} of nearly equal images in different splits")
         return found
 
     def sample(self, place: Place) -> Sample:
@@ -191,8 +205,11 @@ def _open(uri: str, labels: str | None, limit: int | None) -> list[tuple[str, Da
     names = list(dataset_splits(uri))
     if address.val_fraction is not None and address.split is None:
         names = ["train", "val"]
-    parts = [(name, open_dataset(uri, split=name, labels=labels, limit=limit)) for name in names]
-    parts = _without_unions(parts) or [(address.split or "", open_dataset(uri, labels=labels, limit=limit))]
+    # limited last: the first images of a union are those of one of its parts
+    whole = _without_unions([(name, open_dataset(uri, split=name, labels=labels)) for name in names])
+    parts = [(name, part.take(limit=limit)) for name, part in whole] or [
+        (address.split or "", open_dataset(uri, labels=labels, limit=limit))
+    ]
     for name, part in parts:
         if part.labels != parts[0][1].labels:
             raise InputError(

@@ -22,9 +22,10 @@ def to_lines(check: DatasetCheck, shown: int = SHOWN) -> list[str]:
 
 
 def verdict(check: DatasetCheck) -> str:
-    """One line: what is wrong for certain, or that nothing is."""
-    faults = check.faults()
-    return f"{check.name}: {'; '.join(faults)}" if faults else f"{check.name}: no problem found"
+    """One line: what is wrong for certain, or that nothing is; then what may make scores too high."""
+    faults, doubts = check.faults(), check.doubts()
+    also = f"look at {' and '.join(doubts)}, below" if doubts else ""
+    return f"{check.name}: {'; '.join(filter(None, [*faults, also])) or 'no problem found'}"
 
 
 def reading(check: DatasetCheck) -> str:
@@ -122,7 +123,7 @@ def findings(check: DatasetCheck) -> list[tuple[str, list[str]]]:
     )
     rest = [places for places in check.copies if places not in set(check.leaks) | set(check.conflicts)]
     add(f"{counted(len(rest), 'image')} with copies of the same pixels", [_together(check, places) for places in rest])
-    across = [pair for pair in check.near_copies if pair[0].part != pair[1].part]
+    across = check.near_across
     within = [pair for pair in check.near_copies if pair[0].part == pair[1].part]
     add(
         f"{counted(len(across), 'pair')} of nearly equal images in different splits",

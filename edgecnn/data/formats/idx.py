@@ -151,7 +151,8 @@ def load(folder: Path, split: str | None, labels: tuple[str, ...] | None) -> Dat
 
     problems = [_unknown(names[index], int(truth[index]), len(labels)) for index in np.flatnonzero(truth >= len(labels))]
     samples = LazySamples(len(known), make)
-    return Dataset(folder.resolve().name, "classify", labels, samples, tuple(problems), split or "")
+    read = ", ".join(found[0].name for part in parts if (found := find_files(folder, part[0])))
+    return Dataset(folder.resolve().name, "classify", labels, samples, tuple(problems), split or "", evidence=read)
 
 
 def _unknown(name: str, label: int, classes: int) -> Problem:

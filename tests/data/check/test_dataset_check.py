@@ -108,6 +108,8 @@ def test_clips_in_several_splits_are_named(folder: Path) -> None:
             (place / f"{stem}.{suffix}").rename(place / f"park_mp4-{number}.{suffix}")
     check = check_dataset(str(folder))
     assert check.shared_groups == (("park", ("train", "val")),)
+    assert check.faults() == []
+    assert to_lines(check)[-1].endswith(": look at 1 group of images (clips) in more than one split, below")
 
 
 def test_a_random_split_is_checked_part_by_part(tmp_path: Path, write_yolo: Writer) -> None:
@@ -129,6 +131,8 @@ def test_a_split_that_only_repeats_others_is_no_leak(tmp_path: Path, write_voc: 
     check = check_dataset(str(tmp_path))
     assert [part.name for part in check.parts] == ["train", "val"]
     assert check.faults() == []
+    few = check_dataset(str(tmp_path), limit=1)  # of trainval the first image is the one of train
+    assert ([(part.name, part.images) for part in few.parts], few.faults()) == ([("train", 1), ("val", 1)], [])
 
 
 def test_classes_by_folder_and_plain_images_are_checked(tmp_path: Path) -> None:
