@@ -31,8 +31,9 @@ def command(file: Path, as_json: bool, snippet: str | None) -> None:
 
     description = describe(file)
     if snippet is not None:
+        from edgecnn.runtime.snippets.program import as_shown
         from edgecnn.runtime.snippets.program import snippet as write_snippet
 
-        click.echo(write_snippet(description, snippet), nl=False)
+        click.echo(write_snippet(as_shown(description), snippet), nl=False)
         return
     click.echo(dump_json(description.to_document(), indent=1) if as_json else "\n".join(description.lines()))

@@ -10,6 +10,7 @@ from edgecnn.postprocess.final_boxes import FINAL_BOXES, OUTPUTS
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.yolo import layout_of
 from edgecnn.runtime.snippets.python_decoders import DECODED, PRINTED_CLASSES
+from edgecnn.shown_scores import shown_scores
 from edgecnn.thresholds import LABEL_SCORE
 from edgecnn.types import TensorSpec
 
@@ -131,7 +132,7 @@ def _final(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> list
         f"  const float *box = {boxes} + 4 * row;",
         f"  kept.push_back({{box[0], box[1], box[2], box[3], {scores}[row], int({classes}[row])}});",
         "}",
-        *_printed(),
+        *_printed(card),
     ]
 
 
@@ -177,7 +178,7 @@ def _over_cells(card: ModelCard, inner: Sequence[str]) -> list[str]:
         *(f"      {line}" for line in inner),
         "    }",
         *_suppressed(card),
-        *_printed(),
+        *_printed(card),
     ]
 
 
@@ -213,7 +214,7 @@ def _yolo(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> list[
         "  boxes.push_back({cx - w, cy - h, cx + w, cy + h, best, label});",
         "}",
         *_suppressed(card),
-        *_printed(),
+        *_printed(card),
     ]
 
 
@@ -235,9 +236,13 @@ def _suppressed(card: ModelCard) -> list[str]:
     ]
 
 
-def _printed() -> list[str]:
+def _printed(card: ModelCard) -> list[str]:
+    own = shown_scores(card)
+    scores = ", ".join(f"{own.own.get(index, 0.0):#}f" for index in range(len(card.labels)))
     return [
+        *([f"const float least[] = {{{scores}}};  // of each class"] if own.own else []),
         "for (const Box &box : kept) {  // back to pixels of the image",
+        *(["  if (box.score < least[box.label]) continue;"] if own.own else []),
         "  auto in_image = [](float side, int start, int scaled, int length) {",
         "    return std::clamp((side - start) * length / scaled, 0.0f, float(length));",
         "  };",

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from edgecnn.card import Decode
 from edgecnn.errors import InputError
 from edgecnn.runtime.model.description import ModelDescription
 from edgecnn.runtime.snippets import cpp_program, python_program
+from edgecnn.shown_scores import shown_scores
+from edgecnn.tasks import find
 
 LANGUAGES: Final[Mapping[str, Callable[[ModelDescription], str]]] = {
     "python": python_program.write,
     "cpp": cpp_program.write,
 }
+
+
+def as_shown(description: ModelDescription) -> ModelDescription:
+    """The description whose program prints the boxes that `edgecnn run` shows, and not the weaker ones that only evaluation needs."""
+    card = description.card
+    if card is None or not find(card.task).has_boxes:
+        return description
+    options = {**card.decode.options, "score_threshold": shown_scores(card).lowest}
+    return dataclasses.replace(description, card=card.replace(decode=Decode(card.decode.name, options)))
 
 
 def snippet(description: ModelDescription, language: str) -> str:

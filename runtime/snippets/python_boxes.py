@@ -12,6 +12,7 @@ from edgecnn.postprocess.final_boxes import OUTPUTS
 from edgecnn.postprocess.nanodet import BINS, LAYOUTS
 from edgecnn.postprocess.nms import NmsOptions
 from edgecnn.postprocess.yolo import layout_of
+from edgecnn.shown_scores import shown_scores
 from edgecnn.types import TensorSpec
 
 Named = Mapping[str, str]
@@ -144,7 +145,7 @@ def final(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> list[
     return [
         f"count = int({count}[0])  # NMS is in the graph: corners in pixels of the input, best first",
         f"xyxy, score, class_id = {boxes}[0][:count], {scores}[0][:count], {classes}[0][:count]",
-        *_printed(),
+        *_printed(card),
     ]
 
 
@@ -178,7 +179,7 @@ def best_boxes(card: ModelCard) -> list[str]:
         f"kept = np.int64(cv2.dnn.NMSBoxesBatched(xywh, score, class_id.astype(np.int32), 0.0, {options.iou_threshold}))"
         f"[:{options.max_detections}]",
         "xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]",
-        *_printed(),
+        *_printed(card),
     ]
 
 
@@ -189,12 +190,16 @@ def after_nms(card: ModelCard) -> list[str]:
         f"kept = np.argsort(-score, kind='stable')[:{options.max_detections}]",
         f"kept = kept[(score[kept] >= {options.score_threshold}) & (score[kept] > 0)]",
         "xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]",
-        *_printed(),
+        *_printed(card),
     ]
 
 
-def _printed() -> list[str]:
+def _printed(card: ModelCard) -> list[str]:
+    own = shown_scores(card)
+    scores = [own.own.get(index, 0.0) for index in range(len(card.labels))]
     return [
+        *([f"kept = score >= np.float32({scores})[class_id]  # of each class"] if own.own else []),
+        *(["xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]"] if own.own else []),
         "scale = np.array([width / image.shape[1], height / image.shape[0]] * 2)  # back to pixels of the image",
         "xyxy = ((xyxy - [left, top, left, top]) / scale).clip(0, [image.shape[1], image.shape[0]] * 2)",
         "for box, points, index in zip(xyxy, score, class_id):",

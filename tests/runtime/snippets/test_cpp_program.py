@@ -25,6 +25,7 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.snippets import cpp_program
 from edgecnn.runtime.snippets.cpp_decoders import BOX, decoding
 from edgecnn.runtime.snippets.program import snippet
+from edgecnn.shown_scores import shown_scores
 from edgecnn.types import Array, Detections, Image, TensorSpec
 from tests.contracts import tiny
 from tests.runtime.snippets.test_python_program import outputs_of
@@ -108,6 +109,8 @@ def decoder_cases() -> list[tuple[ModelCard, dict[str, Array]]]:
         ("yolo", "unit"),
     ):
         add("detect", Decode(decoder, options), outputs_of(decoder, layout, rng))
+    by_class = {**options, "class_thresholds": {"a b": 0.9, "c": 0.25}}
+    add("detect", Decode("fcos", by_class), outputs_of("fcos", "", rng))
     boxes = Detections(np.float32([[1, 2, 30, 40], [-5, 5, 9, 90]]), np.float32([0.9, 0.4]), np.array([2, 0]))
     add("detect", final_decode(Decode("yolo", options)), as_outputs(boxes, 5))
     for decoder in ("softmax", "probabilities"):
@@ -123,6 +126,7 @@ def expected_rows(card: ModelCard, outputs: dict[str, Array]) -> list[list[str |
     """The lines that a program prints, as words and numbers."""
     found: Any = decode(outputs, card)
     if card.task == "detect":
+        found = shown_scores(card, 0.0).keep(found)
         corners = found.xyxy.clip(0, [96, 64, 96, 64])
         return [[score, card.labels[index], *box] for score, index, box in zip(found.score, found.class_id, corners, strict=True)]
     if card.task == "embed":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -11,8 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edgecnn import Detector
 from edgecnn.card import Decode, ModelCard, Preprocess
+from edgecnn.cli import main
 from edgecnn.errors import InputError
 from edgecnn.postprocess import decode
 from edgecnn.postprocess.cells import cell_count
@@ -22,6 +26,8 @@ from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.runtime.snippets.program import snippet
 from edgecnn.runtime.snippets.python_decoders import decoding
 from edgecnn.runtime.snippets.python_program import preprocessing
+from edgecnn.scene import Scene, parse_scene
+from edgecnn.shipped import artifact
 from edgecnn.types import TensorSpec
 from tests.contracts import tiny
 
@@ -164,3 +170,22 @@ def test_refuses_a_file_without_a_card(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "onnx", tiny.Graph({"a": np.zeros((1, 7, 2, 3, 1), np.float32)}))
     with pytest.raises(InputError, match="has no card"):
         snippet(describe(path), "python")
+
+
+def test_a_detector_prints_the_boxes_that_are_shown(tmp_path: Path) -> None:
+    """Those that `edgecnn run` shows, by the thresholds of the classes, and not the weak ones that only evaluation needs."""
+    image = Scene(parse_scene("scene:cups?seed=9100&fps=1&cut=1")).render(0)[0]
+    cv2.imwrite(str(tmp_path / "scene.png"), image)
+    file = shutil.copy(artifact("cups"), tmp_path)
+    done = CliRunner().invoke(main, ["info", str(file), "--snippet", "python"])
+    assert done.exit_code == 0
+    (tmp_path / "program.py").write_text(done.output)
+    words = [sys.executable, "-I", "program.py", "scene.png"]
+    lines = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    with Detector("cups") as detect:
+        found = detect(image)
+    card = describe(Path(file)).card
+    assert card is not None
+    assert len(set(card.decode.options["class_thresholds"].values())) > 1
+    assert [line.split()[1] for line in lines] == [card.labels[index] for index in found.class_id]
+    assert np.allclose([float(line.split()[0]) for line in lines], found.score, atol=0.02)
