@@ -271,6 +271,7 @@ _DECODE_OPTIONS = record(
         "iou_threshold": number(0, 1),
         "max_detections": integer(1, 10**6),
         "label_threshold": number(0, 1),
+        "class_agnostic": flag,
         CLASS_THRESHOLDS: mapping(number(0, 1), most=65536),
         "strides": items(integer(2, 65535), least=1, most=8),
         "first_class": integer(0, 65535),

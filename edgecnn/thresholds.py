@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-DECODE_OPTIONS = ("score_threshold", "iou_threshold", "max_detections", "label_threshold")
-"""Names of the thresholds in the decode options of a card and in the options of a command."""
+DECODE_OPTIONS = ("score_threshold", "iou_threshold", "max_detections", "label_threshold", "class_agnostic")
+"""Names of the thresholds, and of how NMS treats classes, in the decode options of a card and in the options of a command."""
 
 # Where a card names none.
 NMS_SCORE: Final = 0.25

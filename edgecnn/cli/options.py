@@ -179,6 +179,9 @@ MODEL_OPTIONS: Options = (
     config_option("std", "Standard deviation, in pixels (0..255)."),
     config_option("score-threshold", "Minimum score of a detection."),
     config_option("iou-threshold", "IoU threshold of non-maximum suppression."),
+    config_option(
+        "class-agnostic", "Non-maximum suppression of all classes together: one object gets one box, not one of each class."
+    ),
     config_option("max-detections", "Maximum detections per frame."),
     config_option("label-threshold", "Minimum score of a label that applies (--task multilabel)."),
     config_option("class-thresholds", "Minimum score of a box of a class that is shown; other classes keep theirs."),

@@ -120,6 +120,7 @@ _DECORATORS: tuple[Callable[[Command], Command], ...] = (
     optgroup.group("Decoder defaults, stored in the card"),
     card_option("score-threshold", "Minimum score of a box."),
     card_option("iou-threshold", "IoU threshold of NMS."),
+    card_option("class-agnostic", "NMS of all classes together: one object gets one box, not one of each class."),
     card_option("max-detections", "Maximum number of boxes per image."),
     card_option("label-threshold", "Minimum score of a label that applies (--task multilabel)."),
     card_option("class-thresholds", "Minimum score of a box of a class that is shown; other classes keep theirs."),

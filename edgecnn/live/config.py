@@ -47,6 +47,7 @@ CARD_PARSERS: Mapping[str, p.Parser] = {
     "iou_threshold": p.Number(least=0, most=1),
     "max_detections": p.Integer(least=1),
     "label_threshold": p.Number(least=0, most=1),
+    "class_agnostic": p.Flag(),
     "class_thresholds": p.ClassScores(),
 }
 

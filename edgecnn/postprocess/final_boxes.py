@@ -73,8 +73,7 @@ def final_decode(decode: Decode, *, suppresses: bool = True) -> Decode:
         "iou_threshold": options.iou_threshold if suppresses else 1.0,
         "max_detections": options.max_detections,
     }
-    if CLASS_THRESHOLDS in decode.options:
-        limits[CLASS_THRESHOLDS] = decode.options[CLASS_THRESHOLDS]
+    limits |= {name: decode.options[name] for name in (CLASS_THRESHOLDS, "class_agnostic") if name in decode.options}
     return Decode(FINAL_BOXES, {**limits, NMS_OF: decode.name})
 
 

@@ -1,4 +1,4 @@
-"""Non-maximum suppression (NMS): greedy, per class, with OpenCV's implementation."""
+"""Non-maximum suppression (NMS): greedy, per class or for all classes together, with OpenCV's implementation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ MAX_CANDIDATES = 1000  # NMS takes quadratic time in the number of boxes
 
 @dataclass(frozen=True, slots=True)
 class NmsOptions:
-    """Thresholds of NMS: lowest score, highest IoU with a better box of the same class, and the number of boxes kept per image."""
+    """Thresholds of NMS: lowest score, highest IoU with a better box of the same class, and the number of boxes kept per image.
+
+    ``class_agnostic``: a better box of any class counts.
+    """
 
     score_threshold: float = NMS_SCORE
     iou_threshold: float = NMS_IOU
     max_detections: int = MAX_DETECTIONS
+    class_agnostic: bool = False
 
     @classmethod
     def from_card(cls, options: Mapping[str, Any]) -> NmsOptions:
@@ -31,7 +35,12 @@ class NmsOptions:
             float(options.get("score_threshold", NMS_SCORE)),
             float(options.get("iou_threshold", NMS_IOU)),
             int(options.get("max_detections", MAX_DETECTIONS)),
+            bool(options.get("class_agnostic", False)),
         )
+
+    def rivals(self, class_id: Int64) -> Int64:
+        """A number for each box (n,) of a class: boxes with the same one suppress each other."""
+        return np.zeros_like(class_id) if self.class_agnostic else class_id
 
 
 def best_class(scores: Float32, threshold: float) -> tuple[Int64, Int64, Float32]:
@@ -64,7 +73,7 @@ def top_scores(score: Float32, count: int = MAX_CANDIDATES) -> Int64:
 
 
 def suppress(xyxy: Float32, score: Float32, class_id: Int64, options: NmsOptions) -> Detections:
-    """NMS per class: at most ``options.max_detections`` boxes, highest score first.
+    """NMS: at most ``options.max_detections`` boxes, highest score first.
 
     Boxes that are not finite are dropped; only the 1000 candidates with the highest scores take part.
     """
@@ -75,10 +84,10 @@ def suppress(xyxy: Float32, score: Float32, class_id: Int64, options: NmsOptions
     xyxy, score, class_id = xyxy[order], score[order], class_id[order]
     if len(order) > 1:
         # A weaker box never removes a stronger one, so the strongest boxes alone give the same result where they are enough.
-        head = 2 * options.max_detections
-        kept = _kept(xyxy[:head], class_id[:head], options.iou_threshold)
+        head, rival = 2 * options.max_detections, options.rivals(class_id)
+        kept = _kept(xyxy[:head], rival[:head], options.iou_threshold)
         if len(kept) < options.max_detections and head < len(xyxy):
-            kept = _kept(xyxy, class_id, options.iou_threshold)
+            kept = _kept(xyxy, rival, options.iou_threshold)
         kept = kept[: options.max_detections]
         xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]
     return Detections(np.ascontiguousarray(xyxy, np.float32), score.astype(np.float32), class_id.astype(np.int64))
@@ -89,7 +98,8 @@ def suppress_rotated(boxes: Float32, score: Float32, class_id: Int64, options: N
     order = top_scores(score)
     order = order[np.isfinite(boxes[order]).all(axis=1)]
     ordered = boxes[order]
-    same = class_id[order][:, None] == class_id[order][None]
+    rival = options.rivals(class_id[order])
+    same = rival[:, None] == rival[None]
     close = same & (probabilistic_overlap(ordered, ordered) >= options.iou_threshold)
     kept: list[int] = []
     for place in range(len(order)):

@@ -136,7 +136,7 @@ def check_got(name: str | Path) -> None:
     if model is not None:
         accept = " --accept-unverified" if model.unverified else ""
         raise InputError(f"the model {word} is not here yet", f"get it with edgecnn models get {word}{accept}")
-    near = get_close_matches(word, [*shipped.names(), *registered()], n=1)
+    near = [] if Path(word).suffix else get_close_matches(word, [*shipped.names(), *registered()], n=1)
     if near:
         raise InputError(f"the model file {word} does not exist", f"did you mean {near[0]}? `edgecnn models` lists all names")
 

@@ -1,4 +1,4 @@
-"""Appends class-wise NMS to an ONNX graph that ends in decoded boxes and scores."""
+"""Appends NMS to an ONNX graph that ends in decoded boxes and scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appends class-wise NMS to an OpenVINO graph that ends in decoded boxes and scores."""
+"""Appends NMS to an OpenVINO graph that ends in decoded boxes and scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def append(program: Any, tail: NmsTail) -> Any:
     best = ops.topk(scores, np.int32(1), 2, "max", "none", index_element_type="i32")
     score, label = best.output(0), best.output(1)  # (1, N, 1) each
     columns = ops.constant(np.arange(tail.classes, dtype=np.int32)[None, None])
-    own = ops.select(ops.equal(label, columns), score, ops.constant(np.float32(0)))
+    own = score if tail.class_agnostic else ops.select(ops.equal(label, columns), score, ops.constant(np.float32(0)))
     chosen = ops.non_max_suppression(
         ops.clamp(boxes, tail.low, tail.high),
         ops.transpose(own, ops.constant(np.array([0, 2, 1], np.int32))),

@@ -16,7 +16,8 @@ class NmsTail:
     """Rows of the result, thresholds, the number of classes and the region in which boxes are compared.
 
     Boxes are kept with a score greater than ``above`` and suppressed by an overlap greater than ``iou``. Coordinates are limited to
-    ``low`` and ``high`` where overlaps are computed, so that boxes of one class stay in a region of width ``span``.
+    ``low`` and ``high`` where overlaps are computed, so that boxes of one class stay in a region of width ``span``; all classes are in one
+    region where ``class_agnostic`` is set.
     """
 
     rows: int
@@ -25,11 +26,12 @@ class NmsTail:
     classes: int
     low: float
     high: float
+    class_agnostic: bool = False
 
     @property
     def span(self) -> float:
         """The distance between the regions of two classes."""
-        return self.high - self.low + 1
+        return 0.0 if self.class_agnostic else self.high - self.low + 1
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
@@ -48,4 +50,5 @@ def tail_of(card: ModelCard) -> NmsTail:
     side = max(card.preprocess.size)
     # The engines compare with "greater than", edgecnn's decoders with "at least".
     above = float(np.nextafter(np.float32(options.score_threshold), np.float32(-1)))
-    return NmsTail(options.max_detections, options.iou_threshold, above, len(card.labels), -float(side), 2.0 * side)
+    low, high = -float(side), 2.0 * side
+    return NmsTail(options.max_detections, options.iou_threshold, above, len(card.labels), low, high, options.class_agnostic)

@@ -1,4 +1,4 @@
-"""Appends class-wise NMS to a TFLite graph that ends in decoded boxes and scores, with builtin operators only."""
+"""Appends NMS to a TFLite graph that ends in decoded boxes and scores, with builtin operators only."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ class CardOptions:
     """Settings that override the card of a model file; None keeps the setting of the file.
 
     ``labels`` is a file with one name per line, or the names themselves, separated by commas. ``size`` is (height, width) in
-    pixels. ``score_threshold`` and ``iou_threshold`` are in 0..1. ``class_thresholds`` are pairs of a class name and the score from
+    pixels. ``score_threshold`` and ``iou_threshold`` are in 0..1. ``class_agnostic``: boxes of different classes suppress each
+    other, too. ``class_thresholds`` are pairs of a class name and the score from
     which boxes of the class are shown; () removes those of the card.
     """
 
@@ -41,6 +42,7 @@ class CardOptions:
     iou_threshold: float | None = None
     max_detections: int | None = None
     label_threshold: float | None = None
+    class_agnostic: bool | None = None
     class_thresholds: tuple[tuple[str, float], ...] | None = None
 
     def given(self) -> dict[str, Any]:
@@ -110,6 +112,11 @@ def _within_graph(card: ModelCard, limits: dict[str, Any], path: Path) -> dict[s
     if limits.get("iou_threshold", own["iou_threshold"]) != own["iou_threshold"]:
         raise InputError(
             f"--iou-threshold can't change {path.name}, whose graph suppresses boxes with {own['iou_threshold']:g}",
+            "leave it out, or export the model again with it",
+        )
+    if limits.get("class_agnostic", own.get("class_agnostic", False)) != own.get("class_agnostic", False):
+        raise InputError(
+            f"--class-agnostic can't change {path.name}, whose graph suppresses boxes itself",
             "leave it out, or export the model again with it",
         )
     if "score_threshold" in limits:

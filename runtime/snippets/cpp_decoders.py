@@ -220,16 +220,17 @@ def _yolo(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> list[
 
 def _suppressed(card: ModelCard) -> list[str]:
     options = NmsOptions.from_card(card.decode.options)
+    same = "" if options.class_agnostic else "other.label == box.label && "
     return [
         "std::stable_sort(boxes.begin(), boxes.end(), [](const Box &a, const Box &b) { return a.score > b.score; });",
-        "std::vector<Box> kept;  // non-maximum suppression by class",
+        "std::vector<Box> kept;  // non-maximum suppression",
         "auto area = [](const Box &box) { return (box.x2 - box.x1) * (box.y2 - box.y1); };",
         "for (const Box &box : boxes) {",
         "  auto covers = [&](const Box &other) {",
         "    const float w = std::min(box.x2, other.x2) - std::max(box.x1, other.x1);",
         "    const float h = std::min(box.y2, other.y2) - std::max(box.y1, other.y1);",
         "    const float both = std::max(w, 0.0f) * std::max(h, 0.0f);",
-        f"    return other.label == box.label && both > {options.iou_threshold}f * (area(box) + area(other) - both);",
+        f"    return {same}both > {options.iou_threshold}f * (area(box) + area(other) - both);",
         "  };",
         f"  if (kept.size() < {options.max_detections} && std::none_of(kept.begin(), kept.end(), covers)) kept.push_back(box);",
         "}",

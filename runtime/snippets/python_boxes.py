@@ -171,12 +171,13 @@ def cells(card: ModelCard, strides: Sequence[int] = ()) -> list[str]:
 def best_boxes(card: ModelCard) -> list[str]:
     """Lines from ``xyxy`` and ``scores`` of all cells to the printed boxes."""
     options = NmsOptions.from_card(card.decode.options)
+    rival = "np.zeros(len(score), np.int32)" if options.class_agnostic else "class_id.astype(np.int32)"
     return [
         "class_id, score = scores.argmax(1), scores.max(1)",
         f"kept = score >= {options.score_threshold}",
         "xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]",
         "xywh = np.hstack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]).astype(float)",
-        f"kept = np.int64(cv2.dnn.NMSBoxesBatched(xywh, score, class_id.astype(np.int32), 0.0, {options.iou_threshold}))"
+        f"kept = np.int64(cv2.dnn.NMSBoxesBatched(xywh, score, {rival}, 0.0, {options.iou_threshold}))"
         f"[:{options.max_detections}]",
         "xyxy, score, class_id = xyxy[kept], score[kept], class_id[kept]",
         *_printed(card),

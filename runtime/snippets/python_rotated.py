@@ -19,6 +19,7 @@ def yolo_obb(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> li
         return []
     rows, columns = card.preprocess.size
     options = NmsOptions.from_card(card.decode.options)
+    rival = "kept" if options.class_agnostic else "[k for k in kept if class_id[k] == class_id[i]]"
     return [
         f"table = {named[outputs[0].name]}[0]{'' if axis == 2 else '.T'}  # centre, size, class scores, angle",
         "scores, boxes = table[:, 4:-1], table[:, [0, 1, 2, 3, -1]].astype(float)",
@@ -33,7 +34,7 @@ def yolo_obb(card: ModelCard, outputs: Sequence[TensorSpec], named: Named) -> li
         "c = (w * w - h * h) / 12 * cos * sin",
         "kept = []",
         "for i in range(len(best)):",
-        "    j = np.array([k for k in kept if class_id[k] == class_id[i]], int)",
+        f"    j = np.array({rival}, int)",
         "    aa, bb, cc, dx, dy = a[i] + a[j], b[i] + b[j], c[i] + c[j], x[i] - x[j], y[i] - y[j]",
         "    whole = aa * bb - cc**2",
         f"    far = ((aa * dy**2 + bb * dx**2) / 4 - cc * dx * dy / 2) / (whole + {EMPTY})",

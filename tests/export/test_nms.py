@@ -135,7 +135,9 @@ def test_thresholds_of_a_run_stay_within_the_graph(file: Path) -> None:
         assert (options["score_threshold"], options["max_detections"]) == (0.2, 50)
     with pytest.raises(InputError, match=r"--iou-threshold can't change .*suppresses boxes with 0.5"):
         Predictor(file, options=CardOptions(iou_threshold=0.7))
-    Predictor(file, options=CardOptions(iou_threshold=0.5)).close()
+    Predictor(file, options=CardOptions(iou_threshold=0.5, class_agnostic=False)).close()
+    with pytest.raises(InputError, match=r"--class-agnostic can't change .*suppresses boxes itself; leave it out"):
+        Predictor(file, options=CardOptions(class_agnostic=True))
 
 
 @pytest.mark.parametrize(

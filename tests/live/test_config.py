@@ -105,6 +105,7 @@ TEXTS = {
     "std": "255",
     "score-threshold": "0.4",
     "iou-threshold": "0.6",
+    "class-agnostic": True,
     "max-detections": "7",
     "label-threshold": "0.6",
     "class-thresholds": "person=0.4,face=.25",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecnn.postprocess.nms import NmsOptions, best_class, suppress, top_scores
+from edgecnn.postprocess.nms import NmsOptions, best_class, suppress, suppress_rotated, top_scores
 from edgecnn.types import Detections
 
 
@@ -96,6 +96,19 @@ def test_classes_are_apart_whatever_their_coordinates() -> None:
     assert shifted.class_id.tolist() == [2, 1, 0]
 
 
+def test_class_agnostic_boxes_of_all_classes_suppress_each_other() -> None:
+    """One object that is a mug and a bowl at once is the better of both; a class of its own keeps its box where none is near."""
+    xyxy = np.float32([[0, 0, 50, 50], [1, 1, 51, 51], [100, 0, 150, 50]])
+    score, class_id = np.float32([0.6, 0.7, 0.5]), np.array([0, 1, 0])
+    assert suppress(xyxy, score, class_id, NmsOptions()).class_id.tolist() == [1, 0, 0]
+    found = suppress(xyxy, score, class_id, NmsOptions(class_agnostic=True))
+    assert found.class_id.tolist() == [1, 0]
+    assert found.score.tolist() == pytest.approx([0.7, 0.5])
+    turned = np.hstack([(xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2], np.zeros((3, 1))]).astype(np.float32)
+    assert len(suppress_rotated(turned, score, class_id, NmsOptions())) == 3
+    assert suppress_rotated(turned, score, class_id, NmsOptions(class_agnostic=True)).class_id.tolist() == [1, 0]
+
+
 def test_equal_scores_keep_their_order() -> None:
     score = np.zeros(3000, np.float32)
     assert top_scores(score[:50]).tolist() == list(range(50))
@@ -124,3 +137,4 @@ def test_options_from_a_card() -> None:
     assert NmsOptions.from_card(
         {"score_threshold": 0.5, "iou_threshold": 1, "max_detections": 3.0, "strides": [8]}
     ) == NmsOptions(0.5, 1.0, 3)
+    assert NmsOptions.from_card({"class_agnostic": True}).class_agnostic

@@ -51,15 +51,15 @@ def clusters(seed: int, groups: int) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino", "tflite"])
-@pytest.mark.parametrize("groups", [6, 1])
-def test_the_graph_keeps_the_same_boxes(format: str, groups: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("groups", "class_agnostic"), [(6, False), (1, False), (6, True)])
+def test_the_graph_keeps_the_same_boxes(format: str, groups: int, class_agnostic: bool, tmp_path: Path) -> None:
     boxes, scores = clusters(groups, groups)
     card = ModelCard(
         name="fixed",
         task="detect",
         labels=("a", "b", "c"),
         preprocess=Preprocess(size=(SIDE, SIDE), color="bgr"),
-        decode=final_decode(Decode("yolo", OPTIONS)),
+        decode=final_decode(Decode("yolo", {**OPTIONS, "class_agnostic": class_agnostic})),
     )
     graph = Deployable(FixedBoxes(boxes, scores), card.preprocess, NAMES, GraphOptions(nms=True)).eval()
     image = torch.full((1, SIDE, SIDE, 3), 255, dtype=torch.uint8)
@@ -83,7 +83,7 @@ def test_the_graph_keeps_the_same_boxes(format: str, groups: int, tmp_path: Path
 
 def _check(outputs: dict[str, Any], boxes: Array, scores: Array, card: ModelCard) -> None:
     kept, label, score = best_class(scores, 0.3)
-    expected = suppress(boxes[kept], score, label, NmsOptions.from_card(OPTIONS))
+    expected = suppress(boxes[kept], score, label, NmsOptions.from_card(card.decode.options))
     got = final_boxes(outputs, card)
     assert int(outputs["count"][0]) == len(expected)
     assert got.class_id.tolist() == expected.class_id.tolist()

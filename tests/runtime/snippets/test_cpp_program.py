@@ -111,6 +111,7 @@ def decoder_cases() -> list[tuple[ModelCard, dict[str, Array]]]:
         add("detect", Decode(decoder, options), outputs_of(decoder, layout, rng))
     by_class = {**options, "class_thresholds": {"a b": 0.9, "c": 0.25}}
     add("detect", Decode("fcos", by_class), outputs_of("fcos", "", rng))
+    add("detect", Decode("yolox", {**options, "class_agnostic": True}), outputs_of("yolox", "", rng))
     boxes = Detections(np.float32([[1, 2, 30, 40], [-5, 5, 9, 90]]), np.float32([0.9, 0.4]), np.array([2, 0]))
     add("detect", final_decode(Decode("yolo", options)), as_outputs(boxes, 5))
     for decoder in ("softmax", "probabilities"):

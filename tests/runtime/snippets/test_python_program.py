@@ -123,9 +123,10 @@ def outputs_of(decoder: str, layout: str, rng: np.random.Generator) -> dict[str,
         ("yolo", "end2end"),
     ],
 )
-def test_the_boxes_are_those_of_the_decoder(decoder: str, layout: str) -> None:
+@pytest.mark.parametrize("class_agnostic", [False, True])
+def test_the_boxes_are_those_of_the_decoder(decoder: str, layout: str, class_agnostic: bool) -> None:
     pre = Preprocess(size=(64, 96))
-    options = {"score_threshold": 0.2, "iou_threshold": 0.5, "max_detections": 20}
+    options = {"score_threshold": 0.2, "iou_threshold": 0.5, "max_detections": 20, "class_agnostic": class_agnostic}
     card = card_of("detect", decoder, preprocess=pre, decode=Decode(decoder, options))
     outputs = outputs_of(decoder, layout, np.random.default_rng(3))
     expected = decode(outputs, card)
