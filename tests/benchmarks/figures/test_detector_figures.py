@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgecnn import shipped
-from edgecnn.benchmarks.figures import detector_sheet, detector_sources
+from edgecnn.benchmarks.figures import detector_sheet, detector_sources, montage
 from edgecnn.benchmarks.figures.detector_cases import (
     PEERS,
     SOURCES,
@@ -233,3 +233,10 @@ def test_a_score_threshold_leaves_weaker_boxes_out(cups: list[DetectorFile]) -> 
         detector_sheet.pictures(source, dataset, cups[0], range(4), threshold, 200, tally, no_progress)
         boxes.append(sum(count for (_, kind), count in tally.items() if kind not in ("missed", "nearly")))
     assert boxes[0] > boxes[1] > boxes[2] == 0
+
+
+def test_a_montage_shows_frames_beside_each_other(tmp_path: Path) -> None:
+    words = ["cups", "--source", "scene:cups?seed=5&size=320x240&fps=1&cut=1", "--count", "3", "--out", str(tmp_path / "m.jpg")]
+    done = CliRunner().invoke(montage.command, words)
+    assert done.exit_code == 0, done.output
+    assert cv2.imread(str(tmp_path / "m.jpg")).shape == (480, 640, 3)
