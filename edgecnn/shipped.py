@@ -13,7 +13,8 @@ from edgecnn.integrity.checkpoint_header import SUFFIX, read_header, texts
 
 FOLDER = Path(__file__).parent / "models" / "weights"
 CHECKPOINT, ARTIFACT = SUFFIX, ".onnx"
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # batch-norm buffers, which are not parameters
+# no parameters of the network: statistics of batch-norm, and the ranges of activations of a network that was trained for int8
+STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked", ".range", ".stretch")
 _AGAIN = "install edgecnn again"
 
 
