@@ -130,6 +130,7 @@ def _cosine(a: Array, b: Array, spread: float) -> float:
 
 
 NOTHING = 1e-5  # of the range
+WARNING_NOTE = "warning: above the limits for real images, but these are synthetic; only a gross error counts on them"
 
 
 def value_range(tensors: Sequence[Array]) -> float:
@@ -246,11 +247,12 @@ def tolerance_factor(row: ParityRow, tolerance: Tolerance) -> float:
 
 
 def table(rows: Sequence[ParityRow], compared: str) -> str:
-    """The rows as a text table; ``compared`` is the title of the column with the agreement, such as "boxes"."""
+    """The rows as a text table; ``compared`` is the title of the column with the agreement, such as "boxes". A note explains warnings."""
     head = ("input", "n", "max error", "mean error", "cosine", compared, "score diff", "")
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in lines)
+    note = [WARNING_NOTE] if any(row.warnings and not row.violations for row in rows) else []
+    return "\n".join([*("  ".join(_aligned(line, widths)).rstrip() for line in lines), *note])
 
 
 def _cells(row: ParityRow) -> tuple[str, ...]:
