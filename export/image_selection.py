@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +48,13 @@ def select_images(
     evaluate: str | None = None,
     force: bool = False,
     strict: bool = False,
+    tell: Callable[[str], None] = to_stderr,
 ) -> ImageSelection:
     """Open the datasets and take ``count`` calibration images and ``verify_count`` verification images.
 
     Without verification data, other images of the calibration data are used, or the scene where the model was trained on it. Images
     whose content also occurs in validation or test splits, in ``verify`` or in ``evaluate`` are not used for calibration.
+    ``tell`` gets lines about the calibration data.
     Raises ``InputError`` for data that can't be read, is too small or is not for training (the last two unless ``force``), and, with
     ``strict``, for problems in it.
     """
@@ -70,7 +72,7 @@ def select_images(
         if checking is None and _of_the_scene(card):
             checking = for_task(_to_verify(VERIFY_SCENE, verify_count), card)
         return ImageSelection(None, *_spread(checking, verify_count, frozenset()))
-    whole = for_task(_to_calibrate(calibration, count + verify_count, force, strict), card)
+    whole = for_task(_to_calibrate(calibration, count + verify_count, force, strict, tell), card)
     others = [for_task(part, card) for part in held_out_parts(calibration)]
     apart = [*others, *([checking] if checking else []), *([for_task(_to_measure(evaluate), card)] if evaluate else [])]
     needed = count if checking or others else _share(len(whole), count, verify_count, force)
@@ -115,7 +117,7 @@ def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
     return list({(dataset.name, dataset.split, len(dataset)): dataset for dataset in datasets if len(dataset)}.values())
 
 
-def _to_calibrate(uri: str, count: int, force: bool, strict: bool) -> Dataset:
+def _to_calibrate(uri: str, count: int, force: bool, strict: bool, tell: Callable[[str], None]) -> Dataset:
     """The training split, or everything where there are no splits; ``count`` frames of an endless scene."""
     if uri.startswith(SCENE):
         dataset = cache_samples(open_dataset(uri, limit=count))
@@ -133,7 +135,7 @@ def _to_calibrate(uri: str, count: int, force: bool, strict: bool) -> Dataset:
     if strict:
         check_strict(dataset)
     for line in report_lines(dataset):
-        to_stderr(line)
+        tell(line)
     return dataset
 
 

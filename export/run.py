@@ -9,6 +9,7 @@ from functools import partial
 from torch import nn
 
 from edgecnn.card import ModelCard
+from edgecnn.data.problems import to_stderr
 from edgecnn.errors import EdgeCnnError, InputError
 from edgecnn.export.artifact import Artifact
 from edgecnn.export.budget.shared import SharedSensitivities
@@ -32,11 +33,17 @@ def _ignore(text: str) -> None:
 
 
 def run_exports(
-    config: ExportConfig, report: Report = _ignore, warn: Report = _ignore, gate: PolicyGate | None = None
+    config: ExportConfig,
+    report: Report = _ignore,
+    warn: Report = _ignore,
+    gate: PolicyGate | None = None,
+    *,
+    tell: Report = to_stderr,
 ) -> list[Artifact]:
     """Export the model to every format and precision of ``config``; what `edgecnn export` does, from Python.
 
-    ``report`` gets a description of the model and the parity table of each finished file, ``warn`` gets warnings. A file that is out
+    ``report`` gets a description of the model and the parity table of each finished file, ``warn`` gets warnings, ``tell`` what
+    the calibration data were read as, with the problems in them. A file that is out
     of tolerance, or refused by ``gate``, is not kept; it does not stop the export of the others, nor does one that can't be converted or
     crashes an engine.
     Raises ``InputError``, ``ArtifactError`` or ``MissingExtraError`` before any file is written, and at the end the error of a file that
@@ -44,7 +51,7 @@ def run_exports(
     """
     model, card = load_model(config.model, config.model_options)
     report(describe(card) + (NMS_LINE if config.graph.nms else ""))
-    return export_all(config, model, card, report, warn, gate)
+    return _exported(config, model, card, report, warn, gate, tell).artifacts()
 
 
 def export_all(
@@ -72,9 +79,10 @@ def _exported(
     report: Report = _ignore,
     warn: Report = _ignore,
     gate: PolicyGate | None = None,
+    tell: Report = to_stderr,
 ) -> _FileLog:
     _check(config, model, card)
-    selection = _selected(config, card)
+    selection = _selected(config, card, tell)
     for line in _warnings(config, model, selection):
         warn(f"warning: {line}")
     sources = model_sources(config, model, card, selection)
@@ -99,7 +107,7 @@ def _check(config: ExportConfig, model: nn.Module, card: ModelCard) -> None:
     check_overwrite(config.out, files, force=config.force)
 
 
-def _selected(config: ExportConfig, card: ModelCard) -> ImageSelection:
+def _selected(config: ExportConfig, card: ModelCard, tell: Report) -> ImageSelection:
     return select_images(
         card,
         config.calibration,
@@ -110,6 +118,7 @@ def _selected(config: ExportConfig, card: ModelCard) -> ImageSelection:
         evaluate=config.evaluate,
         force=config.force_calibration,
         strict=config.strict,
+        tell=tell,
     )
 
 

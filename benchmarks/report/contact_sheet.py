@@ -119,10 +119,10 @@ def _drawn(image: Image, boxes: Boxes, corner: tuple[int, int], factor: float, l
     return draw(image, truth, labels, captions=captions)
 
 
-def to_tile_size(image: Image) -> tuple[Image, float]:
-    """The image with a longer side of ``SHORTEST`` to ``LONGEST`` pixels, and the factor."""
+def to_tile_size(image: Image, longest: int = LONGEST) -> tuple[Image, float]:
+    """The image with a longer side of ``SHORTEST`` to ``longest`` pixels, and the factor."""
     longer = max(image.shape[:2])
-    factor = min(LONGEST / longer, 1.0) if longer > SHORTEST else SHORTEST / longer
+    factor = min(longest / longer, 1.0) if longer > SHORTEST else SHORTEST / longer
     if factor == 1.0:
         return image, factor
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST if longer < SHORTEST / 4 else cv2.INTER_LINEAR

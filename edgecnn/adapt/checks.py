@@ -21,7 +21,7 @@ def check(config: AdaptConfig) -> ModelCard:
     """The card of the model. Raises ``InputError`` for a model that is no checkpoint of a detector, and for the first thing wrong with
     precisions, teachers and data; and what opening a model file or a dataset raises.
     """
-    card = _card(config.model)
+    card = check_model(config.model)
     check_targets(("onnx",), config.precisions, calibrated=True)
     for address in config.teachers:
         check_got(address.partition("?")[0])
@@ -33,7 +33,8 @@ def check(config: AdaptConfig) -> ModelCard:
     return card
 
 
-def _card(model: str) -> ModelCard:
+def check_model(model: str) -> ModelCard:
+    """The card of the model, without the import of torch; raises ``InputError`` where it is no checkpoint of a detector."""
     if not Path(model).exists() and model not in shipped.names():
         if model in registered() or got_models.path(model) is not None:
             raise InputError(

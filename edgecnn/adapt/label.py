@@ -12,6 +12,7 @@ from typing import Any
 
 from edgecnn.adapt.config import AdaptConfig, AdaptFolder
 from edgecnn.adapt.time_split import TimeSplit
+from edgecnn.counts import counted
 from edgecnn.data.convert import RECORD, SOURCES, ConvertConfig, convert
 from edgecnn.data.ensemble import Consensus
 from edgecnn.data.pseudo_labels import PseudoLabeler
@@ -68,7 +69,7 @@ def label(
     for found, name in ((train, "to train on"), (held_out, "to compare with")):
         if not sum(found.boxes.values()):
             raise InputError(
-                f"the teachers found no object of {', '.join(labels)} in the {found.images} frames {name}",
+                f"the teachers found no object of {', '.join(labels)} in the {counted(found.images, 'frame')} {name}",
                 "watch longer (--minutes), or correct threshold= and rename= of --teacher, with the same --out",
             )
     return train, held_out

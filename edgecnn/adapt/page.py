@@ -11,6 +11,7 @@ from edgecnn.adapt.run import Adapted
 from edgecnn.adapt.text import advice, verdict
 from edgecnn.benchmarks.report.contact_sheet import SheetTile, sheet_tile, to_tile_size
 from edgecnn.benchmarks.report.template import load_jinja, render, responsive
+from edgecnn.counts import counted
 from edgecnn.models import read_card
 from edgecnn.runtime.draw.painter import draw
 from edgecnn.runtime.model.predictor import Predictor
@@ -20,6 +21,7 @@ from edgecnn.trust.paired.text import class_heads, class_row, mean_words
 from edgecnn.types import Boxes, Detections, Image
 
 PICTURES = 10
+LONGEST = 432  # pixels of a picture, about as many as the page shows: the letters of captions have a fixed size in pixels
 
 
 def check_page() -> None:
@@ -29,6 +31,7 @@ def check_page() -> None:
 
 def adapt_page(found: Adapted) -> str:
     """The page as text; a few held-out frames, evenly spread, are predicted once more. Raises ``MissingExtraError`` without jinja2."""
+    left_out = len(found.split.between)
     return render(
         "edgecnn.adapt",
         "adapt.html",
@@ -37,7 +40,8 @@ def adapt_page(found: Adapted) -> str:
         verdict=verdict(found),
         advice=advice(found),
         mean=mean_words(found.compared),
-        teachers=found.config.identity()["teachers"],
+        teachers=[address.partition("?")[0] for address in found.config.identity()["teachers"]],
+        between=f"{counted(left_out, 'frame')} {'is' if left_out == 1 else 'are'}",
         source=found.config.identity()["source"],
         parts=[("to train on", found.train), ("held out", found.held_out)],
         heads=class_heads(found.compared),
@@ -79,5 +83,5 @@ def _truth(image: Image, boxes: Boxes | None, labels: tuple[str, ...]) -> Image:
 
 
 def _drawn(image: Image, found: Detections, labels: tuple[str, ...]) -> Image:
-    scaled, factor = to_tile_size(image)
+    scaled, factor = to_tile_size(image, LONGEST)
     return draw(scaled, Detections((found.xyxy * factor).astype(np.float32), found.score, found.class_id), labels)

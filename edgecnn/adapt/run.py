@@ -18,6 +18,7 @@ from edgecnn.adapt.time_split import TimeSplit
 from edgecnn.adapt.tune import export, tune
 from edgecnn.benchmarks.measure.dataset_selection import DatasetSelection
 from edgecnn.card import ModelCard
+from edgecnn.counts import counted
 from edgecnn.files import atomic_path, write_file
 from edgecnn.json_text import dump_json
 from edgecnn.models import read_card
@@ -92,7 +93,7 @@ def adapt(config: AdaptConfig, say: Say = lambda line: None, step: Step = lambda
 def _adapted(config: AdaptConfig, folder: AdaptFolder, card: ModelCard, say: Say, step: Step) -> Adapted:
     journal = collect(config, folder, step, say)
     split = divide(folder, journal.at_s, say)
-    say(f"{len(journal.at_s)} different frames in {journal.watched_s / 60:.1f} minutes: {_parts(split)}")
+    say(f"{counted(len(journal.at_s), 'different frame')} in {journal.watched_s / 60:.1f} minutes: {_parts(split)}")
     train, held_out = label(config, folder, split, card.labels, step)
     say(f"labels by teachers: {_boxes(train)} to train on; {_boxes(held_out)} to compare with")
     unknown = [name for name in card.labels if name not in held_out.boxes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgecnn.adapt.run import Adapted
+from edgecnn.counts import counted
 from edgecnn.trust.paired.text import mean_words
 
 KEPT = (".onnx", ".safetensors")  # suffixes of the files that get their names where the new model is better
@@ -37,7 +38,7 @@ def lines(found: Adapted) -> list[str]:
     tried = [] if found.files else [f"what was tried is in {found.folder.tried}", *_earlier(found)]
     return [
         verdict(found),
-        f"  {mean_words(found.compared)} ({found.held_out.images} frames, by the labels of the teachers)",
+        f"  {mean_words(found.compared)} ({counted(found.held_out.images, 'frame')}, by the labels of the teachers)",
         *(f"  note: {note}" for note in found.compared.notes),
         f"  {advice(found)}",
         *kept,

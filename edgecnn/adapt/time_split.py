@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edgecnn.counts import counted
 from edgecnn.errors import InputError
 
 HELD_OUT_EVERY = 4  # each fourth block of time is held out, the last one among them
@@ -37,7 +38,9 @@ def split_by_time(at_s: Mapping[str, float], before: TimeSplit | None = None) ->
     train = [name for name in others if name not in between]
     if len(train) < LEAST_TRAIN or len(held_out) < LEAST_HELD_OUT:
         raise InputError(
-            f"{len(ordered)} different frames are too few: {len(train)} to train on and {len(held_out)} to compare with",
+            f"{counted(len(ordered), 'different frame')} {'is' if len(ordered) == 1 else 'are'} too few: {len(train)} to train on "
+            f"(at least {LEAST_TRAIN} needed), {len(held_out)} to compare with (at least {LEAST_HELD_OUT}), and {len(between)} left out, "
+            f"less than {GUARD_S:g} s from one to compare with",
             "watch longer (--minutes, the same --out), or keep frames that are nearer to each other (--gap) in another --out",
         )
     return TimeSplit(tuple(train), tuple(held_out), tuple(name for name in others if name in between))

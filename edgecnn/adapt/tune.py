@@ -71,7 +71,8 @@ def export(
                         calibration=str(parts[0].data) if precision == "int8" else None,
                         force_calibration=True,  # a small dataset is no reason to leave the file out
                         verify=str(parts[1].data),
-                    )
+                    ),
+                    tell=_told_by_training,
                 )
             found.append(path)
         except EdgeCnnError as error:
@@ -80,3 +81,7 @@ def export(
     if failed is not None and not found:
         raise failed
     return found
+
+
+def _told_by_training(_: str) -> None:
+    """What the training images were read as, which the training has printed already."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.early_checks import check_addresses
 from edgecnn.cli.options import split_names
 from edgecnn.cli.train import needs_train_extra
 
@@ -88,6 +89,10 @@ def command(model: str, **values: Any) -> None:
     After Ctrl-C the same command goes on: frames and labels stay. With more --minutes it collects further frames; what was held out
     stays held out. The classes stay those of MODEL. To keep what it knew of other scenes, name its data with --data.
     """
+    from edgecnn.adapt.checks import check_model
+
+    check_model(model)
+    check_addresses(*values["data"])
     with needs_train_extra():
         from edgecnn.adapt.config import AdaptConfig
         from edgecnn.adapt.page import adapt_page, check_page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.early_checks import check_addresses, check_checkpoint, check_model
 from edgecnn.cli.options import TeacherFile, split_names
 from edgecnn.cli.source_options import NETWORK_OPTIONS, network_source, network_words, take_network_options
 from edgecnn.cli.train import (
@@ -113,12 +114,18 @@ def command(
     The steps run in this order: distillation, pruning, quantization-aware training. --resume continues a stopped run.
     At the end the network before and after each step is exported and measured here: report.md, report.json and pareto.png.
     """
+    from edgecnn.models.factories import is_factory
+
+    own = take_network_options(values)
+    values = data_options(values)
+    check_addresses(*values["data"], *values["val"])
+    check_model(values["student"])
+    if not is_factory(values["checkpoint"]):
+        check_checkpoint(values["checkpoint"])
     with needs_train_extra():
         from edgecnn.train.hardware import use_all_cpus
         from edgecnn.variants import VariantConfig, compress_and_report, named_checkpoints, write_report
 
-    own = take_network_options(values)
-    values = data_options(values)
     variants = VariantConfig(
         formats=None if measure is None else tuple(name for name in split_names(measure) if name != "none"),
         data=(values["val"] or values["data"])[0],

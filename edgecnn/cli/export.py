@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.early_checks import check_addresses, check_checkpoint
 from edgecnn.cli.options import ALLOW_OVERLAP
 from edgecnn.cli.source_options import model_source, source_options, split_list
 
@@ -131,10 +132,14 @@ def command(model: str, policy: Path | None, **values: Any) -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     from edgecnn.export.config import ExportConfig, GraphOptions
+    from edgecnn.models.factories import is_factory
 
     options = model_source(values)
     graph = GraphOptions(**{key: values.pop(key) for key in ("layout", "input_dtype", "batch", "dynamic_size", "opset", "nms")})
     config = ExportConfig(model=model, model_options=options, graph=graph, **values)
+    if Path(model).suffix != ".pt2" and not is_factory(model):
+        check_checkpoint(model)
+        check_addresses(config.calibration, config.verify, config.evaluate)
     from edgecnn.export.run import run_exports
 
     run_exports(config, click.echo, partial(click.echo, err=True), None if policy is None else _gate(policy, config))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from click_option_group import optgroup
 
+from edgecnn.cli.early_checks import check_addresses, check_checkpoint, check_model
 from edgecnn.cli.options import DATA_FORMAT, PSEUDO_OPTIONS, parsed_by, split_names, with_format
 from edgecnn.live.config import CARD_PARSERS
 from edgecnn.models.registry import MODELS
@@ -241,12 +242,16 @@ def command(model: str, size: tuple[int, int] | None, **values: Any) -> None:
     group=REGEX, split=NAME with val_fraction=0.2 and seed=0 where the dataset has no splits, rename=a:b,c:d, ignore=a:b, merge=NAME,
     classes=a,b.
     """
+    data = data_options(values)
+    check_model(model)
+    check_checkpoint(data["init"])
+    check_addresses(*(() if data["download"] else data["data"]), *data["val"])
     with needs_train_extra():
         from edgecnn.teachers import open_teachers
         from edgecnn.train import TrainConfig, train
         from edgecnn.train.distributed import join_group
         from edgecnn.train.hardware import use_all_cpus
-    config = TrainConfig(model=model, model_options={"size": size} if size else {}, **data_options(values))
+    config = TrainConfig(model=model, model_options={"size": size} if size else {}, **data)
     use_all_cpus()
     with open_teachers(config.pseudo) as teachers:
         path = train(config, click.echo, teachers=teachers)

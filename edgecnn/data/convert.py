@@ -284,10 +284,7 @@ def result_text(converted: Converted) -> list[str]:
 def _source_lines(source: Mapping[str, Any]) -> list[str]:
     own = [f"{name} {count:,}" for name, count in source["boxes"].items()]
     pseudo = source.get("pseudo", {})
-    taught = [
-        f"{name} {count:,} ({pseudo['agreed'][name]:,} agreed, {pseudo['ignored'][name]:,} ignored)"
-        for name, count in pseudo.get("boxes", {}).items()
-    ]
+    taught = [f"{name} {count:,}{_details(pseudo, name)}" for name, count in pseudo.get("boxes", {}).items()]
     parts = [
         counted(source["images"], "image"),
         *([f"labelled {', '.join(own)}"] if own else []),
@@ -295,3 +292,10 @@ def _source_lines(source: Mapping[str, Any]) -> list[str]:
         *([f"not labelled {', '.join(source['unlabelled'])}"] if "unlabelled" in source else []),
     ]
     return [f"{source['dataset']}: {'; '.join(parts)}"]
+
+
+def _details(pseudo: Mapping[str, Any], name: str) -> str:
+    """Of the boxes of a class by teachers: on how many several agreed, where there are several, and how many uncertain ones are ignored."""
+    agreed = [f"{pseudo['agreed'][name]:,} agreed"] if len(pseudo["teachers"]) > 1 else []
+    ignored = [f"{pseudo['ignored'][name]:,} ignored"] if pseudo["ignored"][name] else []
+    return f" ({', '.join([*agreed, *ignored])})" if agreed or ignored else ""

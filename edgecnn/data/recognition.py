@@ -83,8 +83,7 @@ def recognize(path: Path, name: str | None = None) -> tuple[Kind, str]:
 
     Raises ``InputError`` where no kind or several fit, or the files are not of the kind ``name``.
     """
-    if not exists(path):
-        raise InputError(f"the dataset {short(path, LINE)} does not exist", "check the path")
+    check_exists(path)
     if path.is_file() and path.suffix.lower() not in (".json", *VIDEO_SUFFIXES):
         problem = f"{path} is a file, but neither a folder nor a COCO .json file or a video"
         raise InputError(problem, "name the folder of the dataset")
@@ -100,6 +99,12 @@ def recognize(path: Path, name: str | None = None) -> tuple[Kind, str]:
             f"{path} can be read as {readings}", f"add {choices} to its address, or name the sub-folder or file that is meant"
         )
     return found[0] if found else _fallback(path)
+
+
+def check_exists(path: Path) -> None:
+    """Raise ``InputError`` where there is no such file or folder."""
+    if not exists(path):
+        raise InputError(f"the dataset {short(path, LINE)} does not exist", "check the path")
 
 
 def _fallback(path: Path) -> tuple[Kind, str]:
@@ -163,10 +168,11 @@ def describe(dataset: Dataset) -> str:
     """
     if not dataset.kind:
         return ""
-    found, empty = _by_class(dataset)
+    found, empty, ignored = _by_class(dataset)
     counts = [counted(len(dataset), "image")]
     if find(dataset.task).has_boxes:
         counts += [counted(sum(found.values()), "box"), *([f"{empty:,} without objects"] if empty else [])]
+        counts += [f"{counted(ignored, 'ignored box')}"] if ignored else []
     if not find(dataset.task).has_classes:
         counts.append(f"the value {short(dataset.labels[0], NAME)}")
     elif dataset.labels:
@@ -182,17 +188,19 @@ def describe(dataset: Dataset) -> str:
     return f"{name} is read as {dataset.kind} ({evidence}){split}: {', '.join(counts)}{left_out}"
 
 
-def _by_class(dataset: Dataset) -> tuple[Counter[int], int]:
-    """Boxes of each class, or images where there are no boxes; and the number of images without boxes."""
+def _by_class(dataset: Dataset) -> tuple[Counter[int], int, int]:
+    """Boxes of each class, or images where there are no boxes; the number of images without boxes, and that of ignored boxes."""
     found: Counter[int] = Counter()
-    empty = 0
+    empty = ignored = 0
     for sample in dataset.samples:
         if sample.boxes is not None:
-            found.update(sample.boxes.class_id.tolist())
+            crowd = sample.boxes.crowd
+            found.update((sample.boxes.class_id if crowd is None else sample.boxes.class_id[~crowd]).tolist())
+            ignored += 0 if crowd is None else int(crowd.sum())
             empty += not len(sample.boxes)
         else:
             found.update(sample.classes)
-    return found, empty
+    return found, empty, ignored
 
 
 def _most_first(dataset: Dataset, found: Counter[int]) -> list[str]:

@@ -24,6 +24,11 @@ def report_lines(score: Score, columns: Columns | None = None, sections: Sequenc
     return [*value_lines(score), *classes, *_confusion_lines(score), *sections, *_note_lines(score)]
 
 
+def primary_text(score: Score) -> str:
+    """The primary metric in a few words: "top-1 93.12 %"."""
+    return f"{score.primary_title} {f'{score.primary:.4g}' if score.metric in IN_UNITS else _percent(score.primary)}"
+
+
 def value_lines(score: Score) -> Iterator[str]:
     """A line for each metric: title, value in nine columns, interval."""
     width = max((len(TITLES[name]) + 1 for name in score.values if not name.endswith(("_low", "_high"))), default=0)

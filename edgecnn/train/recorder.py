@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
+from tqdm import tqdm
 
 from edgecnn.card import ModelCard
 from edgecnn.counts import counted
@@ -16,6 +17,7 @@ from edgecnn.data.for_task import for_task
 from edgecnn.files import write_file
 from edgecnn.json_text import dump_json
 from edgecnn.metrics import Score
+from edgecnn.metrics.report import primary_text
 from edgecnn.models import save_checkpoint
 from edgecnn.reference_profile.collect import LEAST_IMAGES, collect, evenly
 from edgecnn.reference_profile.profile import PROFILE_KEY, takes_images
@@ -58,7 +60,7 @@ class TrainRecorder:
         found["seconds"] = time.perf_counter() - self._epoch_started
         self._epoch_started = time.perf_counter()
         last = history[-1] | found
-        shown = f"  {score.primary_title} {score.primary:.4f}" if score else ""
+        shown = f"  {primary_text(score)}" if score else ""
         of = "" if self.config.max_minutes else f"/{self.config.epochs}"
         self.say(f"epoch {last['epoch']}{of}  loss {last['loss']:.4f}{shown}  {found['seconds']:.1f} s")
         if time.perf_counter() - self._drawn > REDRAW_S:
@@ -79,7 +81,7 @@ class TrainRecorder:
             return
         self.card = find(self.card.task).tuned(self.card, score.values)
         part = "test" if self.data.test else "val" if self.config.val else "held out"
-        self.say(f"{score.primary_title} {score.primary:.4f} on {counted(score.n, 'image')} of {dataset.name} ({part})")
+        self.say(f"{primary_text(score)} on {counted(score.n, 'image')} of {dataset.name} ({part})")
         self._profile = self._measured(model)
         self._write(model, history, {"data": dataset.name, "part": part, "n": score.n, **score.values})
         record = {"part": part, **score.to_dict()}
@@ -113,9 +115,14 @@ class TrainRecorder:
     def _score(self, model: nn.Module, dataset: Dataset | None) -> Score | None:
         if dataset is None:
             return None
-        with one_thread():
+        shown = for_task(dataset, self.card)
+        with (
+            one_thread(),
+            tqdm(total=len(shown), desc=f"scoring on {dataset.name}", unit="image", disable=None, leave=False) as bar,
+        ):
+            predictor = EagerPredictor(model, scoring_card(self.card))
             # strict: without an image that can't be read, scores would be of other images than in other runs
-            return evaluate(EagerPredictor(model, scoring_card(self.card)), for_task(dataset, self.card), strict=True)
+            return evaluate(predictor, shown, progress=lambda done, total: bar.update(), strict=True)
 
     def _write(self, model: nn.Module, history: list[dict[str, float]], scores: dict[str, Any]) -> None:
         record = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,16 @@ def test_what_is_said_of_a_model_that_is_not_taken(done: Adapted, interval: Inte
 
 def test_the_page_shows_held_out_frames_three_times(done: Adapted) -> None:
     pytest.importorskip("jinja2")
-    from edgecnn.adapt.page import adapt_page
+    from edgecnn.adapt.page import LONGEST, adapt_page
 
+    done = dataclasses.replace(done, config=dataclasses.replace(done.config, teachers=("cups.onnx?threshold=0.3&rename=a:b",)))
     page = adapt_page(done)
+    assert "labelled by cups.onnx, and compared" in page
+    assert "rename=" not in page
+    assert "<th>objects</th>" in page
+    assert "hings" not in page
+    assert all(int(width) <= LONGEST for width in re.findall(r'<img src="data[^"]*" width="(\d+)"', page))
+    assert not re.search(r"\b1 (frames|images) ", page)
     assert page.count("<figcaption>before</figcaption>") == page.count("<figcaption>teachers</figcaption>") >= 5
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert str(done.folder.root) not in page

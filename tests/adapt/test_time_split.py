@@ -29,6 +29,8 @@ def test_frames_of_one_moment_are_not_divided() -> None:
 def test_few_frames_are_refused() -> None:
     with pytest.raises(InputError, match="watch longer"):
         split_by_time(seen(12, 5.0))
+    with pytest.raises(InputError, match=r"6 .*: 4 to train on .*, 1 to compare with .*, and 1 left out, less than 2 s from one"):
+        split_by_time({f"{at}.jpg": at for at in (0.0, 5.0, 10.0, 15.0, 19.0, 20.0)})
 
 
 @pytest.mark.parametrize("more", [1, 3, 20, 200])

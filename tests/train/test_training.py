@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -357,6 +358,7 @@ def test_a_limit_of_time_trains_fewer_epochs(digits: Path, tmp_path: Path) -> No
     assert history[-1]["progress"] == 1
     assert history[-1]["lr"] < history[len(history) // 2]["lr"]
     assert any(line.startswith("epoch 1  loss") for line in lines)
+    assert any(re.match(r"top-1 \d+\.\d\d % on 60 images of digits", line) for line in lines)
 
 
 def test_a_training_that_has_time_left_trains_all_epochs(digits: Path, tmp_path: Path) -> None:

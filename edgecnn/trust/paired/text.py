@@ -136,7 +136,10 @@ def class_heads(found: PairedEvaluation) -> list[str]:
     """The heads of the table of classes."""
     if not found.has_truth:
         return ["class", "named before", "after", "change", "p", "p corrected"]
-    return ["class", *_COUNTS, "wrongly named"]
+    noun, wrong = {"detect": ("objects", "false boxes"), "classify": ("images", "named wrongly")}.get(
+        found.task, (_COUNTS[0], "named wrongly")
+    )
+    return ["class", noun, *_COUNTS[1:], f"{wrong}, before -> after"]
 
 
 def class_row(found: PairedEvaluation, one: PartChange) -> list[str]:

@@ -1,0 +1,36 @@
+"""Checks of names before the import of torch and any work, which take long: what they find is reported at once."""
+
+from __future__ import annotations
+
+
+def check_addresses(*addresses: str | None) -> None:
+    """Raise ``InputError`` for an address that can't be parsed, an unknown scene, and a dataset that does not exist; None is passed over.
+
+    What is in a dataset is checked where it is opened.
+    """
+    from edgecnn.data.address import parse_address
+    from edgecnn.data.recognition import check_exists
+    from edgecnn.scene.options import parse_scene
+
+    for address in filter(None, addresses):
+        found = parse_address(address)
+        if found.is_scene:
+            parse_scene(found.place)
+        else:
+            check_exists(found.path)
+
+
+def check_checkpoint(name: str) -> None:
+    """Raise ``InputError`` for a checkpoint that does not exist, by path or by the name of a shipped one; "" is passed over."""
+    from edgecnn.models.checkpoint import find_checkpoint
+
+    if name:
+        find_checkpoint(name)
+
+
+def check_model(name: str) -> None:
+    """Raise ``InputError`` for a network that `edgecnn train` does not know; "" is passed over."""
+    from edgecnn.models.registry import task_of
+
+    if name:
+        task_of(name)

@@ -1,0 +1,47 @@
+"""What is misspelt is reported before torch is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = """
+import sys
+from edgecnn.cli import main
+try:
+    main(sys.argv[1:], prog_name="edgecnn")
+finally:
+    print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["train", "mlp", "--data", "nosuch"], "the dataset nosuch does not exist", id="train, data"),
+        pytest.param(
+            ["train", "mlp", "--data", ".", "--init", "nosuch"], "the checkpoint nosuch does not exist", id="train, init"
+        ),
+        pytest.param(["train", "edgedet", "--data", "scene:cup"], "there is no scene:cup; the scenes are scene:cups", id="scene"),
+        pytest.param(["compress", "cups", "--qat", "--data", "nosuch"], "the dataset nosuch does not exist", id="compress, data"),
+        pytest.param(["export", "nosuch"], "the checkpoint nosuch does not exist", id="export"),
+        pytest.param(
+            ["adapt", "nosuch", "--source", "scene:cups", "--teacher", "cups"], "the model nosuch does not exist", id="adapt"
+        ),
+    ],
+)
+def test_a_name_that_does_not_exist_is_told_before_torch_is_imported(tmp_path: Path, words: list[str], said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *words, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stdout == "False\n"
