@@ -8,16 +8,10 @@ def check_addresses(*addresses: str | None) -> None:
 
     What is in a dataset is checked where it is opened.
     """
-    from edgecnn.data.address import parse_address
-    from edgecnn.data.recognition import check_exists
-    from edgecnn.scene.options import parse_scene
+    from edgecnn.data.dataset_kinds import check_there
 
     for address in filter(None, addresses):
-        found = parse_address(address)
-        if found.is_scene:
-            parse_scene(found.place)
-        else:
-            check_exists(found.path)
+        check_there(address)
 
 
 def check_checkpoint(name: str) -> None:

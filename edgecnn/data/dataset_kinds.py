@@ -11,7 +11,7 @@ from edgecnn.data.address import VAL_FRACTION, Address, parse_address, with_spli
 from edgecnn.data.crops import crops
 from edgecnn.data.join import join
 from edgecnn.data.problems import problem_line, short
-from edgecnn.data.recognition import recognize
+from edgecnn.data.recognition import check_exists, recognize
 from edgecnn.data.relabel import ignore_classes, merge_classes, rename_classes, to_classes
 from edgecnn.data.sample import Dataset
 from edgecnn.data.split_names import HELD_OUT, TEST, TRAIN, VAL, part_of
@@ -42,6 +42,18 @@ def open_dataset(
     if task and not address.task:
         address = dataclasses.replace(address, task=task)
     return _open(address, split, labels, limit)
+
+
+def check_there(uri: str) -> None:
+    """Raise ``InputError`` for an address that can't be parsed, an unknown scene, or a path that does not exist; no file is read."""
+    from edgecnn.data import bearing_dataset, drawn_dataset
+    from edgecnn.scene import parse_scene
+
+    address = parse_address(uri)
+    if not address.is_scene:
+        check_exists(address.path)
+    elif address.place.partition("?")[0] not in (bearing_dataset.NAME, *drawn_dataset.NAMES):
+        parse_scene(address.place)
 
 
 def _open(address: Address, split: str | None, labels: Sequence[str] | str | None, limit: int | None = None) -> Dataset:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgecnn.cli.early_checks import check_addresses
+
 CODE = """
 import sys
 from edgecnn.cli import main
@@ -16,6 +18,13 @@ try:
 finally:
     print("torch" in sys.modules)
 """
+
+
+@pytest.mark.parametrize(
+    "scene", ["scene:cups?seed=1&count=20", "scene:stars?count=20", "scene:bearing", "scene:cups?classes=mug"]
+)
+def test_all_scenes_are_there(scene: str) -> None:
+    check_addresses(None, scene)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_model_without_names_is_matched_by_position(model: tuple[str, ...]) ->
     ],
 )
 def test_no_name_in_common_shows_both(model: tuple[str, ...], data: tuple[str, ...]) -> None:
-    with pytest.raises(InputError, match="--map") as caught:
+    with pytest.raises(InputError, match=r"\?rename=a:b") as caught:
         match_labels(model, data)
     assert model[0] in str(caught.value)
     assert data[0] in str(caught.value)
