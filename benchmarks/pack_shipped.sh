@@ -41,3 +41,7 @@ pack entrance "$data/videos/intel-sample-videos/one-by-one-person-detection.mp4?
 things='cell phone,car,bus,truck,motorcycle,remote,bottle,cup,boat,train,suitcase,skateboard,mouse,toilet,sink,refrigerator,sports ball,airplane,parking meter,laptop'
 pack traffic "$data/videos/intel-sample-videos/car-detection.mp4?every=5" \
   --pseudo "$models/yolox_nano_kazuhito/model/yolox_nano.onnx?rename=$things:vehicle&lower=0.1&threshold=0.3" --pseudo "$adas"
+
+# all of them as one: for calibration and the reference profile
+python3 -m edgecnn data convert "$out"/coco "$out"/faces "$out"/vehicles "$out"/sites "$out"/entrance "$out"/traffic \
+  --classes person,face,vehicle --max-side 416 --image-format webp --quality 90 --out "$out/all"

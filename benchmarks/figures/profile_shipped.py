@@ -2,8 +2,9 @@
 
 `python -m edgecnn.benchmarks.figures.profile_shipped [NAME...]`
 
-Each model is run on images of what it was trained on: the scene, Fashion-MNIST and the photographs of person-face-vehicle, the latter
-two in the folder EDGECNN_DATA. `denoise` and `superres` get none: what reaches them is a degraded image, which the data are not.
+Each model is run on images of what it was trained on: the scene, Fashion-MNIST in the folder EDGECNN_DATA, and the photographs
+of person-face-vehicle, which ``benchmarks/pack_shipped.sh`` wrote to the folder EDGECNN_PACKED. `denoise` and `superres` get
+none: what reaches them is a degraded image, which the data are not.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _SCENES = (
 _FASHION = ("{data}/fashion-mnist?split=train",)
 DATA: Mapping[str, tuple[str, ...]] = {
     "cups": (
-        "scene:cups?seed=101&count=5000&size=320x240&fps=1&cut=1",
-        "scene:cups?seed=102&count=2000&size=320x240&fps=1&cut=1"
+        "scene:cups?seed=104&count=5000&size=320x240&fps=1&cut=1",
+        "scene:cups?seed=105&count=2000&size=320x240&fps=1&cut=1"
         "&rotate=45&occlude=0.7&light=0.8&noise=0.6&blur=0.6&objects=8&vary=0.3",
-        "scene:cups?seed=103&count=2000&fps=1&cut=1&vary=0.2",
+        "scene:cups?seed=106&count=2000&fps=1&cut=1&vary=0.2",
     ),
     "cups-embed": ("scene:cups?seed=11&count=600&every=36&cut=7.2&speed=6&size=320x240&rotate=180&crops=identity",),
     "cups-pose": _SCENES,
@@ -41,20 +42,20 @@ DATA: Mapping[str, tuple[str, ...]] = {
     "fashion-resnet-m": _FASHION,
     "fashion-resnet-s": _FASHION,
     "fashion-resnet-xs": _FASHION,
-    "person-face-vehicle": (
-        "{data}/vehicles-topview-416?group=^([^_]+)_&val_fraction=0.2&seed=0&labels=vehicle&split=train",
-        "{data}/facemask853?merge=face&group=@content&val_fraction=0.2&seed=0&split=train",
-        "{data}/construction-safety-320?split=train&list={data}/construction-safety-320/train_x1.txt"
-        "&labels=Hardhat,Mask,NO-Hardhat,NO-Mask,NO-Safety Vest,Person,Safety Cone,Safety Vest,machinery,vehicle",
-        "{data}/coco-subset/instances_train2017_subset.json?list={data}/coco-subset/train_cc_by_or_by_sa.txt"
-        "&rename=car,bus,truck,motorcycle:vehicle",
-    ),
+    "person-face-vehicle": ("{packed}/all",),
 }
+
+
+def placed(address: str) -> str:
+    """A dataset address with the folders of the datasets."""
+    return address.format(
+        data=os.environ.get("EDGECNN_DATA", "../shared/data"), packed=os.environ.get("EDGECNN_PACKED", "packed")
+    )
 
 
 def profile(file: Path, name: str, folder: Path) -> str:
     """Give the file of a shipped model its profile, and say how much it grew."""
-    data = [address.format(data=os.environ.get("EDGECNN_DATA", "../shared/data")) for address in DATA[name]]
+    data = [placed(address) for address in DATA[name]]
     made = add_profile(file, data, folder / file.name, limit=IMAGES, source="training")
     if has_sections(file):
         assert read_body(file, split(file)) == read_body(made.path, split(made.path))

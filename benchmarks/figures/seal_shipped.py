@@ -3,14 +3,14 @@
 `python -m edgecnn.benchmarks.figures.seal_shipped`
 
 With ``--export NAME`` the int8 file of a shipped checkpoint is made anew first: exported, verified, measured on test images, and
-given the reference profile of its training images. The datasets are in the folder EDGECNN_DATA.
+given the reference profile of its training images. The datasets are in the folder EDGECNN_DATA, and what ``benchmarks/pack_shipped.sh``
+made of them in EDGECNN_PACKED.
 
 `python -m edgecnn.benchmarks.figures.seal_shipped --export fashion-resnet-xs`
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 
 from edgecnn import shipped
-from edgecnn.benchmarks.figures.profile_shipped import profile
+from edgecnn.benchmarks.figures.profile_shipped import placed, profile
 from edgecnn.card import CARD_KEY, ModelCard
 from edgecnn.errors import EdgeCnnError, ParityError
 from edgecnn.files import write_file
@@ -37,7 +37,7 @@ from edgecnn.runtime.model.selftest import run_golden, selftest
 class Int8Recipe:
     """The addresses behind an int8 file: ``calibration`` sets its ranges, ``evaluate`` says what it loses.
 
-    One of the images of ``verify`` becomes a golden inside the file, so they are rendered and never those of a dataset.
+    One of the images of ``verify`` becomes a golden inside the file, so they are rendered, or of a dataset without rights (CC0).
     """
 
     calibration: str
@@ -50,8 +50,10 @@ _FASHION = Int8Recipe("{data}/fashion-mnist?split=train", _CROPS, "{data}/fashio
 _CUPS = Int8Recipe(
     "scene:cups?seed=11&every=40", "scene:cups?seed=9400&fps=1&cut=1", "scene:cups?seed=9100&count=250&fps=1&cut=1"
 )
+_FACES = "{data}/facemask853?merge=face&group=@content&val_fraction=0.2&seed=0&split="
 RECIPES: Mapping[str, Int8Recipe] = {
     "cups": _CUPS,
+    "person-face-vehicle": Int8Recipe("{packed}/all", f"{_FACES}train", f"{_FACES}val"),
     "fashion-resnet-m": _FASHION,
     "fashion-resnet-s": _FASHION,
     "fashion-resnet-xs": _FASHION,
@@ -66,7 +68,6 @@ def export_int8(name: str, recipe: Int8Recipe) -> Path:
     from edgecnn.export.config import ExportConfig
     from edgecnn.export.run import run_exports
 
-    data = os.environ.get("EDGECNN_DATA", "../shared/data")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         config = ExportConfig(
@@ -74,9 +75,9 @@ def export_int8(name: str, recipe: Int8Recipe) -> Path:
             formats=("onnx",),
             precisions=("int8",),
             out=folder,
-            calibration=recipe.calibration.format(data=data),
-            verify=recipe.verify,
-            evaluate=recipe.evaluate.format(data=data),
+            calibration=placed(recipe.calibration),
+            verify=placed(recipe.verify),
+            evaluate=placed(recipe.evaluate),
         )
         (made,) = run_exports(config, click.echo, lambda line: click.echo(line, err=True))
         profiled = folder / "profiled"
