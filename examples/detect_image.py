@@ -1,4 +1,4 @@
-"""Finds what is on a picture and draws it: python examples/detect_image.py [MODEL] [PICTURE] [OUT.png]"""
+"""Finds what is on a picture and draws it: python examples/detect_image.py [PICTURE] [MODEL] [OUT.png]"""
 
 import sys
 
@@ -6,8 +6,8 @@ import cv2
 
 import edgecnn
 
-model, picture, out = (sys.argv[1:] + ["cups", "", "found.png"][len(sys.argv) - 1 :])[:3]
-image = cv2.imread(picture) if picture else next(iter(edgecnn.open_source("scene:cups?seed=42"))).image
+picture, model, out = (sys.argv[1:] + ["scene:cups?seed=42", "cups", "found.png"][len(sys.argv) - 1 :])[:3]
+image = next(iter(edgecnn.open_source(picture))).image  # a file that is no image is named in the error
 with edgecnn.Detector(model) as detector:
     found = detector(image)
 for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True):

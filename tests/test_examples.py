@@ -38,6 +38,9 @@ def test_every_example_is_tested() -> None:
 def test_detect_image(tmp_path: Path) -> None:
     assert run("detect_image.py", cwd=tmp_path).count("\n") > 2
     assert (tmp_path / "found.png").stat().st_size > 10_000
+    again = run("detect_image.py", str(tmp_path / "found.png"), "cups", "again.png", cwd=tmp_path)
+    assert again.count("\n") > 2
+    assert (tmp_path / "again.png").stat().st_size > 10_000
 
 
 def test_watch_camera(tmp_path: Path) -> None:
