@@ -102,10 +102,11 @@ def _check_length(findings: Sequence[Finding], names: str) -> None:
 
 
 def _noise(matches: Sequence[Match], before: MeasuredRun, after: MeasuredRun) -> tuple[str, ...]:
-    """Why measurements were NOISY, each reason once for a clock of a run."""
+    """Why measurements were NOISY, each reason once for a clock of a run; with the file, where there are several."""
     reasons: dict[str, dict[str, None]] = {}
     for match in matches:
         for run, own in ((before, match.before), (after, match.after)):
             for clock, found in own.clocks.items():
-                reasons.setdefault(f"{run.name}, {clock} clock", {}).update(dict.fromkeys(found.reasons))
+                place = ", ".join([run.name, *([own.name] if len(matches) > 1 else []), f"{clock} clock"])
+                reasons.setdefault(place, {}).update(dict.fromkeys(found.reasons))
     return tuple(f"{place}: {'; '.join(own)}" for place, own in reasons.items() if own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -202,3 +203,14 @@ def test_bad_records_are_one_line_each(tmp_path: Any, run: Run) -> None:
     ):
         with pytest.raises(InputError, match="damaged record"):
             run("a.json", change)
+
+
+def test_noisy_clocks_of_several_files_are_told_apart(run: Run) -> None:
+    def two(document: dict[str, Any]) -> None:
+        document["files"].append(copy.deepcopy(document["files"][0]) | {"name": "cups-int8.onnx", "precision": "int8"})
+        for file, reason in zip(document["files"], ("varies by 35 %", "varies by 24 %"), strict=True):
+            file["clocks"]["model"] |= {"verdict": "NOISY", "reasons": [reason]}
+
+    found = compare_records(run("a.json", two), run("b.json", two, seed=1), Limits())
+    words = [one for one in found.noise if one.startswith("a.json")]
+    assert words == ["a.json, cups-fp32.onnx, model clock: varies by 35 %", "a.json, cups-int8.onnx, model clock: varies by 24 %"]
