@@ -67,7 +67,7 @@ def test_training_brings_images_of_a_class_together(coloured: Path) -> None:
     scores = card.training["scores"]
     assert scores["recall1"] == 1.0
     assert card.decode.options["match_threshold"] == pytest.approx(scores["threshold"], abs=1e-3)
-    assert any("recall@1 1.0000" in line for line in lines)
+    assert any("recall@1 100.00 %" in line for line in lines), lines
 
 
 def test_run_names_what_it_sees_by_a_gallery(coloured: Path) -> None:
