@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the images that person-face-vehicle is trained on, under 45 MB in all: benchmarks/pack_shipped.sh DATA OUT
+# Packs the images that person-face-vehicle is trained on, under 45 MB beside the folder all: benchmarks/pack_shipped.sh DATA OUT
 # DATA holds the datasets and models that docs/models.md names. What a set does not label is filled by an ensemble of teachers;
 # near copies of images to evaluate on are left out. benchmarks/train_shipped.sh trains on OUT.
 set -eu
@@ -42,6 +42,6 @@ things='cell phone,car,bus,truck,motorcycle,remote,bottle,cup,boat,train,suitcas
 pack traffic "$data/videos/intel-sample-videos/car-detection.mp4?every=5" \
   --pseudo "$models/yolox_nano_kazuhito/model/yolox_nano.onnx?rename=$things:vehicle&lower=0.1&threshold=0.3" --pseudo "$adas"
 
-# all of them as one: for calibration and the reference profile
+# all of them once more as one dataset, for calibration and the reference profile; training does not need it
 python3 -m edgecnn data convert "$out"/coco "$out"/faces "$out"/vehicles "$out"/sites "$out"/entrance "$out"/traffic \
   --classes person,face,vehicle --max-side 416 --image-format webp --quality 90 --out "$out/all"

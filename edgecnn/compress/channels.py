@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecnn.errors import InputError, MissingExtraError
+from edgecnn.errors import InputError
+from edgecnn.models.channel_graph import channel_graph, silent, torch_pruning
 from edgecnn.models.quantized import QuantizedModel
 
 PADDED = "ConstantPadNd"  # zero channels added beside the old ones: the graph can't map outputs to inputs through it
@@ -38,10 +36,7 @@ class PruningGraph:
     """
 
     def __init__(self, model: nn.Module, example: Tensor, *, taylor: bool = False) -> None:
-        try:
-            import torch_pruning as tp
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("torch-pruning", "train") from error
+        tp = torch_pruning()
         if isinstance(model, QuantizedModel):
             raise InputError("the network is trained for int8 and can't be pruned", "prune first, and use --qat last")
         self._model = model.eval()
@@ -49,9 +44,9 @@ class PruningGraph:
         places = {layer: name for name, layer in model.named_modules()}
         self.groups: list[ChannelGroup] = []
         fixed: list[str] = []
-        with _silent(), torch.enable_grad():
+        with silent(), torch.enable_grad():
             example = example.to(next(model.parameters()).device)
-            self._graph = self._built(tp, example)
+            self._graph = channel_graph(self._model, example)
             for members in self._graph.get_all_groups():
                 layer = members[0].dep.target.module
                 if _must_stay(members):
@@ -63,20 +58,6 @@ class PruningGraph:
         self.fixed = tuple(fixed)
         if not self.groups:
             raise InputError("the network has no channels that can be pruned", "prune another network")
-
-    def _built(self, tp: Any, example: Tensor) -> Any:
-        # torch-pruning follows the autograd graph, in which frozen parameters do not appear
-        states = [(parameter, parameter.requires_grad) for parameter in self._model.parameters()]
-        for parameter, _ in states:
-            parameter.requires_grad_(True)
-        try:
-            return tp.DependencyGraph().build_dependency(self._model, example_inputs=example, verbose=False)
-        except (RuntimeError, ValueError, AttributeError, IndexError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            raise InputError(f"the channels of the network can't be traced ({reason})", "prune a built-in network") from error
-        finally:
-            for parameter, trained in states:
-                parameter.requires_grad_(trained)
 
     def min_channels(self, keep: float, round_to: int) -> dict[str, int]:
         """The fewest channels of each group: the fraction ``keep`` of those it has, as a multiple of ``round_to``."""
@@ -95,7 +76,7 @@ class PruningGraph:
                 self._remove(group, group.importance.argsort()[: count - keep].tolist())
 
     def _remove(self, group: ChannelGroup, channels: list[int]) -> None:
-        with _silent():
+        with silent():
             members = self._graph.get_pruning_group(group.layer, group.prune_function, channels)
             if self._graph.check_pruning_group(members):  # False where a layer would be left without channels
                 members.prune()
@@ -128,11 +109,3 @@ def _is_last(node: Any) -> bool:
             seen.add(found)
             todo += found.outputs
     return True
-
-
-@contextlib.contextmanager
-def _silent() -> Any:
-    """Silences torch-pruning, which prints and warns about each operator that it assumes to be element-wise; in CNNs they are."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

@@ -5,16 +5,14 @@ A new channel is a copy of an old one, and the layers that read both divide the 
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from edgecnn.errors import MissingExtraError
+from edgecnn.errors import InputError
+from edgecnn.models.channel_graph import channel_graph, silent
 
 # of the weight of a channel that has copies: copies with equal weights would get equal gradients, and stay copies
 LEAST_SHARE, MOST_SHARE = 0.5, 1.5
@@ -78,17 +76,12 @@ def _shares(chosen: Tensor, generator: torch.Generator) -> Tensor:
 
 def _groups(old: nn.Module, example: Tensor) -> Iterator[tuple[int, list[_Member]]]:
     """The layers that have channels in common, and the number of these; the first layer of each group makes them."""
-    try:
-        import torch_pruning as tp
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("torch-pruning", "train") from error
     places = {layer: name for name, layer in old.named_modules()}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.enable_grad():
-        warnings.simplefilter("ignore")  # it warns of each operator that it takes for an element-wise one
-        try:
-            graph = tp.DependencyGraph().build_dependency(old.eval(), example_inputs=example, verbose=False)
-        except (RuntimeError, ValueError, AttributeError, IndexError):  # it can't follow every network
-            return
+    try:
+        graph = channel_graph(old.eval(), example)
+    except InputError:  # it can't follow every network
+        return
+    with silent():
         groups = list(graph.get_all_groups())
     for group in groups:
         count = graph.get_out_channels(group[0].dep.target.module)

@@ -94,15 +94,18 @@ def place_captions(canvas: Image, texts: Sequence[str], corners: Sequence[Sequen
             *((x, y) for y in (top + height, bottom) for x in (right, left - width)),
         ]
         boxes = (_inside(canvas, *place, width, height) for place in candidates)
-        free = next((place for place, box in zip(candidates, boxes, strict=True) if not _hides(box, taken)), None)
+        free = next((place for place, box in zip(candidates, boxes, strict=True) if not in_way(box, taken)), None)
         places[index] = free or places[index]
         taken.append(_inside(canvas, *places[index], width, height))
     return places
 
 
-def _hides(box: Box, taken: Sequence[Box]) -> bool:
+def in_way(box: Box, taken: Sequence[Box]) -> list[Box]:
+    """Those of ``taken`` that a caption at ``box`` would hide."""
     x, y, width, height = box
-    return any(x < left + w and left < x + width and y < top + h and top < y + height for left, top, w, h in taken)
+    return [
+        (left, top, w, h) for left, top, w, h in taken if x < left + w and left < x + width and y < top + h and top < y + height
+    ]
 
 
 def draw_caption(canvas: Image, text: str, left: int, top: int, color: Color) -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edgecnn.runtime.draw.boxes import draw_boxes
-from edgecnn.runtime.draw.captions import caption_box, class_color, draw_caption
+from edgecnn.runtime.draw.captions import Box, caption_box, class_color, draw_caption, in_way
 from edgecnn.runtime.draw.masks import draw_mask
 from edgecnn.runtime.draw.overlays import LINE, ZONE, caption, caption_place, draw_line, draw_trail, draw_zone
 from edgecnn.runtime.draw.panels import draw_classes, draw_labels, draw_neighbours, draw_tensors, draw_values
@@ -85,15 +85,12 @@ def _draw_shapes(canvas: Image, overlays: Sequence[Overlay], factor: int) -> Non
 
 def _draw_captions(canvas: Image, overlays: Sequence[Overlay], factor: int) -> None:
     """Draw the captions of lines and zones; each is moved below those that it would overlap."""
-    taken: list[tuple[int, int, int, int]] = []
+    taken: list[Box] = []
     for overlay in overlays:
         left, top = caption_place(overlay, factor)
         for _ in taken:
-            x, y, width, height = caption_box(canvas, caption(overlay), left, top)
-            in_way = [
-                box for box in taken if x < box[0] + box[2] and box[0] < x + width and y < box[1] + box[3] and box[1] < y + height
-            ]
-            top = max((box[1] + box[3] + height for box in in_way), default=top)
+            own = caption_box(canvas, caption(overlay), left, top)
+            top = max((box[1] + box[3] + own[3] for box in in_way(own, taken)), default=top)
         taken.append(caption_box(canvas, caption(overlay), left, top))
         draw_caption(canvas, caption(overlay), left, top, ZONE if overlay.closed else LINE)
 
