@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from edgecnn.files import write_error
 from edgecnn.runtime.sinks.wall_clock import STAMP, file_stamp
@@ -14,17 +15,21 @@ from edgecnn.types import Event
 
 _NAME = re.compile(STAMP + r"_[\w.-]+\.(?:mp4|jpg)")
 
+# Cameras record into one folder: each must know what the others have made, or each takes the others' newest recordings for old ones
+# and all are deleted.
+_made_in: dict[Path, dict[str, None]] = defaultdict(dict)  # names in the order in which they were made
+_lock = Lock()
+
 
 class RecordingFolder:
     """Keeps at most ``max_count`` recordings of ``max_bytes`` in total in ``folder``; other files are never deleted.
 
     A recording is all files with the same name except for the suffix. Creates the folder. Raises ``InputError`` if it can't be
-    written.
+    written. Several of them may share a folder, in one process.
     """
 
     def __init__(self, folder: Path, *, max_count: int, max_bytes: int) -> None:
         self.folder, self._max_count, self._max_bytes = folder, max_count, max_bytes
-        self._made: dict[str, None] = {}  # in the order in which they were made
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # A real file is the only reliable test: permissions do not show a read-only or full file system.
@@ -33,6 +38,7 @@ class RecordingFolder:
             probe.unlink()
         except OSError as error:
             raise write_error(folder, error) from error
+        self._made = _made_in[folder.resolve()]
 
     def stem_for(self, event: Event, camera: str) -> str:
         """Return a name without suffix, with time, camera and kind of the event; names sort by time.
@@ -40,15 +46,17 @@ class RecordingFolder:
         All files of a recording need one name: the time is that of the wall clock, which another call may round differently.
         """
         stem = f"{file_stamp(event.at)}_{_file_name_part(camera) or 'camera'}_{_file_name_part(event.kind)}"
-        self._made.setdefault(stem)
+        with _lock:
+            self._made.setdefault(stem)
         return stem
 
     def delete_oldest(self) -> None:
         """Delete the oldest recordings until the limits hold; the newest is always kept."""
-        paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
-        delete_oldest(paths, max_count=self._max_count, max_bytes=self._max_bytes, made=list(self._made))
-        there = {path.stem for path in paths if path.exists()}
-        self._made = {stem: None for stem in self._made if stem in there}
+        with _lock:
+            paths = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+            delete_oldest(paths, max_count=self._max_count, max_bytes=self._max_bytes, made=list(self._made))
+            while len(self._made) > self._max_count:
+                del self._made[next(iter(self._made))]
 
 
 def delete_oldest(paths: Iterable[Path], *, max_count: int, max_bytes: int, made: Sequence[str] = ()) -> None:

@@ -16,6 +16,7 @@ pytest.importorskip("av", reason="videos are written by PyAV: the extra video")
 from edgecnn.errors import InputError
 from edgecnn.runtime.draw.painter import Painter
 from edgecnn.runtime.sinks.files.event_clips import ClipOptions, EventClipsSink
+from edgecnn.runtime.sinks.files.retention import RecordingFolder
 from edgecnn.runtime.sinks.wall_clock import wall_time
 from edgecnn.types import Detections, Event, Frame, Result
 
@@ -107,6 +108,31 @@ def test_a_clock_that_is_set_back_does_not_make_new_clips_the_oldest(tmp_path: P
     plan = ClipOptions(before_s=0.5, after_s=0.5, max_count=3)
     clips = record(tmp_path, plan, dict.fromkeys(range(20, 200, 20), "line-crossed"))
     assert [numbers(clip)[5] for clip in clips] == [140, 160, 180]
+
+
+def test_cameras_that_share_a_folder_keep_the_newest_clips_of_all(tmp_path: Path) -> None:
+    plan = ClipOptions(before_s=0.1, after_s=0.1, max_count=3)
+    cameras = {name: EventClipsSink(tmp_path, Painter([]), plan, fps=10) for name in ("door", "hall")}
+    for index in range(40):
+        for name, sink in cameras.items():
+            kinds = ["zone-entered"] if index % 10 == (0 if name == "door" else 5) else []
+            sink.write(result(index, *kinds, camera=name))
+    for sink in cameras.values():
+        sink.close()
+    assert [path.stem.split("_")[1] for path in sorted(tmp_path.glob("*.mp4"))] == ["hall", "door", "hall"]
+
+
+def test_clips_of_cameras_that_end_at_once_are_not_all_deleted(tmp_path: Path) -> None:
+    folders = [RecordingFolder(tmp_path, max_count=3, max_bytes=10**9) for _ in range(2)]
+    for camera, folder in zip("ab", folders, strict=True):
+        for number in range(3):
+            (tmp_path / f"{folder.stem_for(Event('zone-entered', NOW + number, camera), camera)}.jpg").touch()
+    cleaned = [sorted(path.name for path in tmp_path.iterdir())]
+    for folder in folders:
+        folder.delete_oldest()
+        cleaned.append(sorted(path.name for path in tmp_path.iterdir()))
+    assert len(cleaned[0]) == 6
+    assert cleaned[1] == cleaned[2] == [name for name in cleaned[0] if "_b_" in name]
 
 
 def test_the_oldest_go_and_other_files_stay(tmp_path: Path) -> None:
