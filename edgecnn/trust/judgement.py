@@ -1,4 +1,4 @@
-"""What a model got right in one image, thing by thing: the base of all comparisons of two models, two conditions or two groups."""
+"""What a model got right in one image, instance by instance: the base of all comparisons of two models, two conditions or two groups."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from edgecnn.tasks.detect import labelled_only
 from edgecnn.tasks.evaluate import Outcome, outcomes
 from edgecnn.types import Classes, Detections, Float32, Image, Int64, Prediction
 
-JUDGED = ("classify", "detect")  # tasks whose true things are known one by one
+JUDGED = ("classify", "detect")  # tasks whose true instances are known one by one
 MISSED = -1  # in ``said``: the model named nothing there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FalsePositives:
-    """The k things that a model named and that are not there, classes as ids of the dataset.
+    """The k instances that a model named and that are not there, classes as ids of the dataset.
 
-    ``class_id`` (k,) int64, ``score`` (k,) float32, ``xyxy`` (k, 4) float32 pixels, ``kind`` (k,) int64 index of ERROR_KINDS, ``thing``
-    (k,) int64: the true thing that the error is charged to, -1 for none.
+    ``class_id`` (k,) int64, ``score`` (k,) float32, ``xyxy`` (k, 4) float32 pixels, ``kind`` (k,) int64 index of ERROR_KINDS, ``instance``
+    (k,) int64: the true instance that the error is charged to, -1 for none.
     """
 
     class_id: Int64
     score: Float32
     xyxy: Float32
     kind: Int64
-    thing: Int64
+    instance: Int64
 
     def __len__(self) -> int:
         return len(self.class_id)
@@ -48,9 +48,9 @@ class FalsePositives:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """The n true things of one image and what a model says of each, classes as ids of the dataset.
+    """The n true instances of one image and what a model says of each, classes as ids of the dataset.
 
-    A thing is the whole image (classification, n = 1) or an object that is not ignored (detection). ``truth`` (n,) int64 is its class,
+    An instance is the whole image (classification, n = 1) or an object that is not ignored (detection). ``truth`` (n,) int64 is its class,
     ``said`` (n,) int64 the class that the model names, MISSED where it names none, ``right`` (n,) bool, ``score`` (n,) float32 that of
     the class said, 0 where missed; ``xyxy`` (n, 4) float32 its true box in pixels, NaN for a whole image; ``row`` (n,) int64 the place
     of the detection that says it, after the classes were mapped and those without labels left out, -1 where there is none.
@@ -71,13 +71,13 @@ class Judgement:
 
     @property
     def missed(self) -> NDArray[np.bool_]:
-        """Things (n,) bool that no detection is right about, nor wrong only in the class or the place (TIDE's missed objects)."""
-        nearly = self.extra.thing[np.isin(self.extra.kind, (LOCALISATION, CLASS))]
+        """Instances (n,) bool that no detection is right about, nor wrong only in the class or the place (TIDE's missed objects)."""
+        nearly = self.extra.instance[np.isin(self.extra.kind, (LOCALISATION, CLASS))]
         return ~self.right & ~np.isin(np.arange(len(self)), nearly)
 
     @property
     def faultless(self) -> bool:
-        """Whether all things are right and nothing else is named."""
+        """Whether all instances are right and nothing else is named."""
         return bool(self.right.all()) and not len(self.extra)
 
 

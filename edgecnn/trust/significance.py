@@ -23,7 +23,7 @@ def paired_test(differences: Sequence[int] | Array) -> float:
     """Two-sided p-value of the sum of ``differences``, one integer for each image, if before and after were exchangeable.
 
     Each difference keeps its size and gets either sign with the same probability (exact permutation test, Fisher 1935). Where each
-    image holds one thing, the differences are -1, 0 and 1 and this is McNemar's exact test (McNemar 1947); several objects of one
+    image holds one instance, the differences are -1, 0 and 1 and this is McNemar's exact test (McNemar 1947); several objects of one
     image are not independent, so the image is the unit. 1.0 where nothing differs.
     """
     sizes = np.abs(np.asarray(differences, np.int64))

@@ -65,7 +65,7 @@ def test_each_object_gets_the_detection_that_fits_best() -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "class_id", "kind", "thing", "missed"),
+    ("box", "class_id", "kind", "instance", "missed"),
     [
         pytest.param((0, 0, 10, 4), 0, "localisation", 0, False, id="overlap below a half"),
         pytest.param(A, 1, "class", 0, False, id="another class at the right place"),
@@ -73,10 +73,10 @@ def test_each_object_gets_the_detection_that_fits_best() -> None:
         pytest.param(FAR, 0, "background", -1, True, id="nothing is there"),
     ],
 )
-def test_kinds_of_false_positives(box: Box, class_id: int, kind: str, thing: int, missed: bool) -> None:
+def test_kinds_of_false_positives(box: Box, class_id: int, kind: str, instance: int, missed: bool) -> None:
     judgement = judged_boxes(found((box, class_id, 0.8)), sample((A, 0)))
     assert judgement.extra.kinds == [kind]
-    assert judgement.extra.thing.tolist() == [thing]
+    assert judgement.extra.instance.tolist() == [instance]
     assert judgement.missed.tolist() == [missed]
     assert judgement.right.tolist() == [False]
     assert judgement.said.tolist() == [1 if kind == "class" else MISSED]
@@ -94,16 +94,16 @@ def test_of_several_wrong_classes_the_best_is_what_was_said() -> None:
     assert (judgement.said.tolist(), judgement.row.tolist()) == ([1], [1])
 
 
-def test_ignored_objects_are_no_things_and_boxes_on_them_no_errors() -> None:
+def test_ignored_objects_are_no_instances_and_boxes_on_them_no_errors() -> None:
     judgement = judged_boxes(found(((22, 2, 30, 10), 1, 0.9), (B, 0, 0.9)), sample((B, 1), (A, 0), crowd=[True, False]))
     assert (judgement.truth.tolist(), judgement.right.tolist()) == ([0], [False])
     assert judgement.extra.class_id.tolist() == [0]  # a crowd of another class excuses nothing
     assert judgement.extra.kinds == ["background"]
 
 
-def test_the_place_of_an_error_counts_things_only() -> None:
+def test_the_place_of_an_error_counts_instances_only() -> None:
     judgement = judged_boxes(found((A, 1, 0.9)), sample((B, 1), (A, 0), crowd=[True, False]))
-    assert (judgement.extra.kinds, judgement.extra.thing.tolist()) == (["class"], [0])
+    assert (judgement.extra.kinds, judgement.extra.instance.tolist()) == (["class"], [0])
 
 
 def test_classes_without_labels_and_weak_boxes_are_left_out() -> None:

@@ -164,6 +164,6 @@ def _curve(matches: ClassMatches) -> PrecisionRecall:
 
 def _working(table: ErrorTable, class_id: int, threshold: float, weight: Array) -> WorkingPoint:
     right, named, objects = table.found(class_id, threshold)
-    hits, boxes, things = (weight @ counts for counts in (right, named, objects))
-    shares = np.stack([hits / np.maximum(whole, 1) for whole in (boxes, things, (boxes + things) / 2)], 1)
+    hits, boxes, instances = (weight @ counts for counts in (right, named, objects))
+    shares = np.stack([hits / np.maximum(whole, 1) for whole in (boxes, instances, (boxes + instances) / 2)], 1)
     return WorkingPoint(**estimates(("precision", "recall", "f1"), shares[0], shares[1:] if len(weight) > 1 else None))

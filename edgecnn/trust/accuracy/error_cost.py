@@ -54,10 +54,10 @@ class ErrorCollector:
                 self._boxes.extend((image, class_id, RIGHT, first + place))
                 self._scores.append(score)
         extra = judgement.extra
-        for class_id, score, kind, thing in zip(
-            extra.class_id.tolist(), extra.score.tolist(), extra.kind.tolist(), extra.thing.tolist(), strict=True
+        for class_id, score, kind, instance in zip(
+            extra.class_id.tolist(), extra.score.tolist(), extra.kind.tolist(), extra.instance.tolist(), strict=True
         ):
-            self._boxes.extend((image, class_id, kind, first + thing if thing >= 0 else -1))
+            self._boxes.extend((image, class_id, kind, first + instance if instance >= 0 else -1))
             self._scores.append(score)
         self._images += 1
 

@@ -20,7 +20,7 @@ class AccuracyDetail:
     """What is known beside the metrics of a ``Score``.
 
     ``figures`` are of all images, by the keys of ``edgecnn.metrics.score.TITLES``; ``classes`` by label.
-    ``support`` is the number of ``counted`` things by label.
+    ``support`` is the number of ``counted`` instances by label.
     ``resamples`` is how often images were drawn again for the intervals. ``notes`` say where there is too little to say anything.
     """
 

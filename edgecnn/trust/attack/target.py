@@ -23,7 +23,7 @@ class AttackTarget:
     """An image to attack, the ``index``-th of its dataset.
 
     ``pixels`` (h, w, 3 or 1) uint8 BGR or gray, as the model is, at the size of the input: files of one network may want RGB or BGR.
-    ``own`` (m, C) bool: the classes of the model that are right for each of the m true things, the whole image or an object; ``xyxy``
+    ``own`` (m, C) bool: the classes of the model that are right for each of the m true instances, the whole image or an object; ``xyxy``
     (m, 4) float32 their boxes in these pixels, (0, 4) for whole images. ``content`` (h, w, 1) bool: not the bars of a letterbox, which
     nobody can change. ``sample`` is the ground truth in these pixels, which it reads.
     """

@@ -15,7 +15,7 @@ from edgecnn.trust.accuracy.estimate import LEAST
 from edgecnn.trust.accuracy.measure import DetailedEvaluation
 from edgecnn.trust.gate.policy import AccuracyBudget, CalibrationBudget, DropBudget, GroupBudget
 from edgecnn.trust.gate.verdict import POINTS, BudgetVerdict, share_verdict
-from edgecnn.trust.groups.measure import FEW_THINGS, GroupEvaluation
+from edgecnn.trust.groups.measure import FEW_INSTANCES, GroupEvaluation
 from edgecnn.trust.paired.measure import MeanChange
 
 METRICS: Final[Mapping[str, tuple[str, ...]]] = {  # what can be asked for before anything runs
@@ -26,10 +26,10 @@ OF_BOXES: Final = {"map": "ap", "ap50": "ap50", "ap75": "ap75"}  # the metric of
 
 
 class CalibrationError(NamedTuple):
-    """The calibration error, over so many ``things``, which are called ``noun``."""
+    """The calibration error, over so many ``instances``, which are called ``noun``."""
 
     error: Estimate
-    things: int
+    instances: int
     noun: str
 
 
@@ -44,9 +44,9 @@ def calibration_verdicts(budget: CalibrationBudget, found: CalibrationError) -> 
             found.error.low,
             found.error.high,
             at_least=False,
-            count=found.things,
+            count=found.instances,
             noun=found.noun,
-            detail=f"{found.things:,} {found.noun}",
+            detail=f"{found.instances:,} {found.noun}",
         )
 
 
@@ -80,7 +80,7 @@ def accuracy_verdicts(budget: AccuracyBudget, found: DetailedEvaluation) -> Iter
 
 
 def _worst_class(limit: float, metric: str, found: DetailedEvaluation, score: Score) -> BudgetVerdict:
-    """The lowest class of those with enough things. Its interval is that of the minimum: from the lowest to the lowest end."""
+    """The lowest class of those with enough instances. Its interval is that of the minimum: from the lowest to the lowest end."""
     own = {} if found.detail is None else found.detail.classes
     name = OF_BOXES.get(metric, "ap") if find(score.task).has_boxes else "recall"
     known = {label: figures[name] for label, figures in own.items() if name in figures}
@@ -111,10 +111,10 @@ def _worst_class(limit: float, metric: str, found: DetailedEvaluation, score: Sc
 
 def group_verdicts(budget: GroupBudget, found: GroupEvaluation) -> Iterator[BudgetVerdict]:
     """The verdicts on the worst group and on the gap."""
-    judged = [group for group in found.groups if group.things >= FEW_THINGS] or list(found.groups)
+    judged = [group for group in found.groups if group.instances >= FEW_INSTANCES] or list(found.groups)
     worst = judged[0]
-    few = "" if len(judged) == len(found.groups) else f"; {len(found.groups) - len(judged)} groups with few things not judged"
-    enough = worst.things >= FEW_THINGS
+    few = "" if len(judged) == len(found.groups) else f"; {len(found.groups) - len(judged)} groups with few instances not judged"
+    enough = worst.instances >= FEW_INSTANCES
     if budget.worst_min_percent is not None:
         ends = [group.interval for group in judged if group.interval is not None]
         whole = enough and len(ends) == len(judged)
@@ -125,8 +125,8 @@ def group_verdicts(budget: GroupBudget, found: GroupEvaluation) -> Iterator[Budg
             worst.rate,
             min(end.low for end in ends) if whole else None,
             min(end.high for end in ends) if whole else None,
-            noun="things in a group",
-            detail=f"{worst.things:,} things{few}",
+            noun="instances in a group",
+            detail=f"{worst.instances:,} instances{few}",
         )
     if budget.gap_max_points is not None:
         interval = found.gap_interval
@@ -138,7 +138,7 @@ def group_verdicts(budget: GroupBudget, found: GroupEvaluation) -> Iterator[Budg
             None if interval is None else interval.low,
             None if interval is None else interval.high,
             at_least=False,
-            noun="groups with enough things",
+            noun="groups with enough instances",
             detail=f"{judged[-1].name} - {worst.name}",
             unit=POINTS,
         )

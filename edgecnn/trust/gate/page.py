@@ -92,7 +92,7 @@ def _margin_ends(one: BudgetVerdict) -> tuple[float, float] | None:
 
 
 def _classes(found: DetailedEvaluation) -> Iterator[tuple[str, str, str, str]]:
-    """Class, number of things, value and interval, the worst first."""
+    """Class, number of instances, value and interval, the worst first."""
     if found.detail is None:
         return
     name = "ap" if isinstance(found.detail, BoxDetail) else "recall"

@@ -102,7 +102,7 @@ def share_verdict(
     detail: str = "",
     unit: str = PERCENT,
 ) -> BudgetVerdict:
-    """The verdict on a share: ``value``, ``low`` and ``high`` are fractions of 1, ``count`` is the number of things behind it."""
+    """The verdict on a share: ``value``, ``low`` and ``high`` are fractions of 1, ``count`` is the number of instances behind it."""
     few = count is not None and count < LEAST
     doubt = ""
     if few or low is None or high is None:

@@ -79,7 +79,7 @@ class Fingerprint:
 
 
 class WatchedGroups:
-    """The groups of the things."""
+    """The groups of the instances."""
 
     def __init__(self, collector: GroupCollector, model: OpenedModel) -> None:
         self.collector, self._classes = collector, model.classes

@@ -1,4 +1,4 @@
-"""Collects the true things of a dataset with their groups, image by image."""
+"""Collects the true instances of a dataset with their groups, image by image."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edgecnn.types import Image
 
 
 @dataclass(slots=True)
-class GroupedThings:
-    """All true things: the number of their image, group value, whether they are right, and their class."""
+class GroupedInstances:
+    """All true instances: the number of their image, group value, whether they are right, and their class."""
 
     image: list[int] = field(default_factory=list)
     value: list[Any] = field(default_factory=list)
@@ -25,20 +25,20 @@ class GroupedThings:
 
 
 class GroupCollector:
-    """The things of the dataset of ``model``, whose address is ``uri``, by ``key``; ``named`` counts the classes that are named.
+    """The instances of the dataset of ``model``, whose address is ``uri``, by ``key``; ``named`` counts the classes that are named.
 
     Raises ``InputError`` for a column that no file has, and for tasks and keys that do not fit together.
     """
 
     def __init__(self, key: GroupKey, uri: str, model: OpenedModel) -> None:
         self.grouping = Grouping(key, model.dataset, column_values(key, uri))
-        self.things, self.named = GroupedThings(), Counter[int]()
+        self.instances, self.named = GroupedInstances(), Counter[int]()
 
     def add(self, index: int, image: Image, found: Judgement) -> None:
         """Add the ``image`` at ``index`` of the dataset."""
         self.named.update(found.said[found.said != MISSED].tolist())
         self.named.update(found.extra.class_id.tolist())
-        self.things.image += [index] * len(found)
-        self.things.right += found.right.tolist()
-        self.things.truth += found.truth.tolist()
-        self.things.value += self.grouping.values(image, found)
+        self.instances.image += [index] * len(found)
+        self.instances.right += found.right.tolist()
+        self.instances.truth += found.truth.tolist()
+        self.instances.value += self.grouping.values(image, found)

@@ -1,4 +1,4 @@
-"""Which group each true thing of an image belongs to."""
+"""Which group each true instance of an image belongs to."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from edgecnn.types import Array, Image
 
 
 class Grouping:
-    """The groups of ``key`` among the true things of a dataset; ``columns`` is what ``column_values`` gave.
+    """The groups of ``key`` among the true instances of a dataset; ``columns`` is what ``column_values`` gave.
 
-    Raises ``InputError`` for a dataset whose things can't be grouped.
+    Raises ``InputError`` for a dataset whose instances can't be grouped.
     """
 
     def __init__(self, key: GroupKey, dataset: Dataset, columns: Mapping[str, str]) -> None:
         if dataset.task not in JUDGED or not dataset.labels:
             raise InputError(
-                f"--group-by counts things that are right, which needs images with classes or boxes, but {dataset.name} has none",
+                f"--group-by counts instances that are right, which needs images with classes or boxes, but {dataset.name} has none",
                 "name a labelled dataset for a classifier or a detector",
             )
         if key.kind == "position" and dataset.task == "classify":
@@ -38,7 +38,7 @@ class Grouping:
         self.key, self._labels, self._columns = key, dataset.labels, columns
 
     def values(self, image: Image, found: Judgement) -> list[Any]:
-        """The value of each true thing of an image: a name, or the number of a measured property."""
+        """The value of each true instance of an image: a name, or the number of a measured property."""
         kind = self.key.kind
         if kind == "class":
             return [self._labels[index] for index in found.truth.tolist()]
@@ -50,7 +50,7 @@ class Grouping:
         return [PROPERTIES[kind](image, box) for box in found.xyxy]
 
     def names(self, values: list[Any]) -> tuple[list[str], list[str]]:
-        """The group of each thing by name, from the values of all things, and all groups that there could be, in order."""
+        """The group of each instance by name, from the values of all instances, and all groups that there could be, in order."""
         if self.key.kind in MEASURED:
             return _bins(np.array(values, np.float64), self.key.bins, self.key.kind)
         fixed = {"position": PLACES, "colour": COLOURS, "class": self._labels}.get(self.key.kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgecnn.benchmarks.report.template import render, responsive
-from edgecnn.trust.groups.measure import FEW_THINGS, GroupEvaluation
+from edgecnn.trust.groups.measure import FEW_INSTANCES, GroupEvaluation
 from edgecnn.trust.groups.text import HEADS, gap_words, group_row, group_verdict, never_named_words
 from edgecnn.trust.interval_plot import IntervalRow, interval_plot
 
@@ -20,8 +20,8 @@ def group_page(found: GroupEvaluation) -> str:
         bad=bool(found.behind or found.never_named),
         facts=[gap_words(found), *never_named_words(found)],
         heads=HEADS,
-        rows=[(group_row(group, found.things), group.is_behind) for group in found.groups],
-        few=FEW_THINGS,
+        rows=[(group_row(group, found.instances), group.is_behind) for group in found.groups],
+        few=FEW_INSTANCES,
         plot=responsive(group_plot(found)),
     )
 
@@ -33,7 +33,7 @@ def group_plot(found: GroupEvaluation) -> Callable[[float], str]:
             group.name,
             100 * group.rate,
             None if group.interval is None else (100 * group.interval.low, 100 * group.interval.high),
-            f"{group.rate:.1%} of {group.things:,}",
+            f"{group.rate:.1%} of {group.instances:,}",
             "worse" if group.is_behind else "none",
         )
         for group in found.groups

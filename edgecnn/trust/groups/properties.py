@@ -1,4 +1,4 @@
-"""Measured properties of a thing in an image: its size, brightness, position and colour."""
+"""Measured properties of an instance in an image: its size, brightness, position and colour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLACES = tuple(f"{row} {column}" for row in ("top", "middle", "bottom") for colu
 
 
 def size(image: Image, box: Float32) -> float:
-    """Square root of the area in pixels: the side of a square as large as the thing."""
+    """Square root of the area in pixels: the side of a square as large as the instance."""
     left, top, right, bottom = _box(image, box)
     return float(max((right - left) * (bottom - top), 0.0) ** 0.5)
 

@@ -103,12 +103,12 @@ def _evaluation(measured: MeasuredResult) -> Iterator[FigureTable]:
 def _groups(measured: MeasuredResult) -> Iterator[FigureTable]:
     found = measured.document
     rows = [
-        (one["name"], f"{one['things']:,}", percent(one["rate"]), between("", one["interval"]), f"{one['p_corrected']:.3g}")
+        (one["name"], f"{one['instances']:,}", percent(one["rate"]), between("", one["interval"]), f"{one['p_corrected']:.3g}")
         for one in found["groups"]
     ]
     gap = found["gap"]
     notes = [f"From the best to the worst group: {percent(gap['value'])}, {INTERVAL} {between('', gap['interval'])}."]
-    notes += [f"The class {one['class']} ({one['things']:,}) is never named." for one in found["never_named"]]
+    notes += [f"The class {one['class']} ({one['instances']:,}) is never named." for one in found["never_named"]]
     notes += map(_sentence, found["notes"])
     heads = ("group", "objects or images", "right", INTERVAL, "p, corrected")
     yield FigureTable(f"By {found['group_by']}, the worst first, on {dataset_of(measured)}", heads, tuple(rows), tuple(notes))

@@ -76,7 +76,7 @@ class PairedEvaluation:
 
     @property
     def has_truth(self) -> bool:
-        """Whether the true things of the images are known."""
+        """Whether the true instances of the images are known."""
         return any(pair.truth is not None for pair in self.images)
 
     @property

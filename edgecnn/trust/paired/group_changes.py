@@ -17,7 +17,7 @@ from edgecnn.types import Image
 
 @dataclass(frozen=True, slots=True)
 class GroupChanges:
-    """What changed for each group ``by`` a key, the surest and largest loss first; groups without a thing are in ``empty``."""
+    """What changed for each group ``by`` a key, the surest and largest loss first; groups without an instance are in ``empty``."""
 
     by: str
     changes: Sequence[PartChange]
@@ -35,13 +35,13 @@ class GroupChanges:
 
 @dataclass(slots=True)
 class GroupChangeCollector:
-    """Collects the group values of the true things, image by image."""
+    """Collects the group values of the true instances, image by image."""
 
     grouping: Grouping
     _values: list[Any] = field(default_factory=list)
 
     def add(self, image: Image, judgement: Judgement) -> None:
-        """Add the things of the next image, which are the same for both files."""
+        """Add the instances of the next image, which are the same for both files."""
         self._values += self.grouping.values(image, judgement)
 
     def result(self, pairs: Sequence[ImagePair], seed: int) -> GroupChanges:
@@ -58,7 +58,7 @@ class GroupChangeCollector:
             own, before, after = every[first : first + len(pair.truth)], pair.right_before, pair.right_after
             first += len(pair.truth)
             counts.set(
-                row, things=own, before=own[before], after=own[after], lost=own[before & ~after], gained=own[after & ~before]
+                row, instances=own, before=own[before], after=own[after], lost=own[before & ~after], gained=own[after & ~before]
             )
         found = part_changes(counts, possible, seed)
         there = {change.name for change in found}

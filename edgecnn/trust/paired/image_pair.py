@@ -23,7 +23,7 @@ class ImagePair:
 
     ``same`` of ``total`` parts agree (labels, or boxes of both sides). ``moved`` (m,) float32: score after - score before of what both
     name. ``named_before`` and ``named_after`` (k,) int64: the classes that each names, of the model or, with labels, of the dataset.
-    With labels: ``truth`` (n,) int64 classes of the true things, ``right_before`` and ``right_after`` (n,) bool, and the classes of what
+    With labels: ``truth`` (n,) int64 classes of the true instances, ``right_before`` and ``right_after`` (n,) bool, and the classes of what
     each names wrongly (``extra_before``, ``extra_after``); else these are None.
     """
 
@@ -42,17 +42,17 @@ class ImagePair:
 
     @property
     def lost(self) -> list[int]:
-        """Classes of the things that were right before and are not after."""
+        """Classes of the instances that were right before and are not after."""
         return _classes(self.truth, self.right_before, self.right_after)
 
     @property
     def gained(self) -> list[int]:
-        """Classes of the things that are right after and were not before."""
+        """Classes of the instances that are right after and were not before."""
         return _classes(self.truth, self.right_after, self.right_before)
 
     @property
     def more_extra(self) -> int:
-        """How many more things are named wrongly after than before."""
+        """How many more instances are named wrongly after than before."""
         return 0 if self.extra_before is None or self.extra_after is None else len(self.extra_after) - len(self.extra_before)
 
     @property
@@ -105,7 +105,7 @@ def pair_predictions(
 
 
 def _said(judgement: Judgement) -> Int64:
-    """All that is named: right things, and wrong ones."""
+    """All that is named: right instances, and wrong ones."""
     return np.concatenate([judgement.said[judgement.right], _wrong(judgement)])
 
 

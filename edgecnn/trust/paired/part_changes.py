@@ -18,16 +18,16 @@ from edgecnn.types import Array, Int64
 
 @dataclass(frozen=True, slots=True)
 class PartChange:
-    """What changed for one class or group. Counts are of things: images, or objects.
+    """What changed for one class or group. Counts are of instances: images, or objects.
 
-    With labels ``things`` are the true ones and ``before`` and ``after`` those that are right; without labels ``before`` and ``after``
-    are what each file names, and ``things`` is ``before``. ``difference`` is (after - before) / things with its 95 % ``interval``; ``p``
-    is the p-value of the paired test over images, ``p_corrected`` that after Holm's correction for all classes
-    (groups). ``extra_before`` and ``extra_after`` count what is named wrongly as this class; 0 for groups.
+    With labels ``instances`` are the true ones and ``before`` and ``after`` those that are right; without labels ``before`` and ``after``
+    are what each file names, and ``instances`` is ``before``. ``difference`` is (after - before) / instances with its 95 % ``interval``,
+    ``p`` the p-value of the paired test over images, ``p_corrected`` that after Holm's correction for all classes (groups).
+    ``extra_before`` and ``extra_after`` count what is named wrongly as this class; 0 for groups.
     """
 
     name: str
-    things: int
+    instances: int
     before: int
     after: int
     lost: int
@@ -40,8 +40,8 @@ class PartChange:
 
     @property
     def difference(self) -> float:
-        """Change as a fraction of the things."""
-        return (self.after - self.before) / self.things if self.things else 0.0
+        """Change as a fraction of the instances."""
+        return (self.after - self.before) / self.instances if self.instances else 0.0
 
     @property
     def is_sure(self) -> bool:
@@ -57,7 +57,7 @@ class PartChange:
         """Plain JSON values."""
         return {
             "name": self.name,
-            "things": self.things,
+            "instances": self.instances,
             "before": self.before,
             "after": self.after,
             "lost": self.lost,
@@ -73,9 +73,9 @@ class PartChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeCounts:
-    """By image and class or group (images, k): true things, right before and after (or named), wrongly named before and after."""
+    """By image and class or group (images, k): true instances, right before and after (or named), wrongly named before and after."""
 
-    things: Array
+    instances: Array
     before: Array
     after: Array
     lost: Array
@@ -97,7 +97,7 @@ class ChangeCounts:
 
 def part_changes(counts: ChangeCounts, names: Sequence[str], seed: int = 0) -> list[PartChange]:
     """The change of each class or group that occurs, the surest and largest loss first."""
-    present = np.flatnonzero(counts.things.sum(0) + counts.after.sum(0) > 0)
+    present = np.flatnonzero(counts.instances.sum(0) + counts.after.sum(0) > 0)
     p_values = [paired_test(counts.after[:, index] - counts.before[:, index]) for index in present]
     found = []
     for index, p, corrected in zip(present.tolist(), p_values, holm(p_values), strict=True):
@@ -105,12 +105,12 @@ def part_changes(counts: ChangeCounts, names: Sequence[str], seed: int = 0) -> l
         found.append(
             PartChange(
                 name=label_of(names, index),
-                things=int(counts.things[:, index].sum()),
+                instances=int(counts.instances[:, index].sum()),
                 before=int(counts.before[:, index].sum()),
                 after=int(counts.after[:, index].sum()),
                 lost=int(counts.lost[:, index].sum()),
                 gained=int(counts.gained[:, index].sum()),
-                interval=ratio_interval(change, counts.things[:, index], seed),
+                interval=ratio_interval(change, counts.instances[:, index], seed),
                 p=p,
                 p_corrected=corrected,
                 extra_before=int(counts.extra_before[:, index].sum()),
@@ -126,13 +126,13 @@ def class_changes(pairs: Sequence[ImagePair], labels: Sequence[str], seed: int =
     counts = ChangeCounts.zeros(len(pairs), max(len(labels), highest + 1))
     for row, pair in enumerate(pairs):
         if pair.truth is None or pair.right_before is None or pair.right_after is None:
-            counts.set(row, things=pair.named_before, before=pair.named_before, after=pair.named_after)
+            counts.set(row, instances=pair.named_before, before=pair.named_before, after=pair.named_after)
             before, after = counts.before[row], counts.after[row]
             counts.lost[row], counts.gained[row] = np.maximum(before - after, 0), np.maximum(after - before, 0)
             continue
         counts.set(
             row,
-            things=pair.truth,
+            instances=pair.truth,
             before=pair.truth[pair.right_before],
             after=pair.truth[pair.right_after],
             lost=pair.lost,

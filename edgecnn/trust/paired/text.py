@@ -16,7 +16,7 @@ from edgecnn.trust.paired.part_changes import PartChange
 from edgecnn.trust.paired.score_drift import MOVED
 
 SHOWN_IMAGES, SHOWN_PARTS = 10, 12
-_COUNTS = ("things", "right before", "after", "lost", "gained", "change", "95 % interval", "p", "p corrected")
+_COUNTS = ("instances", "right before", "after", "lost", "gained", "change", "95 % interval", "p", "p corrected")
 GROUP_HEADS = ("group", *_COUNTS)
 
 
@@ -151,7 +151,7 @@ def class_row(found: PairedEvaluation, one: PartChange) -> list[str]:
 
 def group_row(one: PartChange) -> list[str]:
     """One group as text."""
-    numbers = [str(value) for value in (one.things, one.before, one.after, one.lost, one.gained)]
+    numbers = [str(value) for value in (one.instances, one.before, one.after, one.lost, one.gained)]
     interval = "-" if one.interval is None else _span(one.interval)
     return [one.name, *numbers, _points(one.difference), interval, *_p_values(one)]
 

@@ -40,10 +40,10 @@ class Answers:
 
     @staticmethod
     def trial(change: ImageChange, before: Judgement, after: Judgement) -> ChangeTrial | None:
-        """What ``change`` did to one image; None where there is no thing that counts."""
+        """What ``change`` did to one image; None where there is no instance that counts."""
         if not len(before):
             return None
-        if np.isnan(before.xyxy).any():  # the thing is the whole image
+        if np.isnan(before.xyxy).any():  # the instance is the whole image
             return _trial(before, after, slice(None), int(before.truth[0]))
         chosen = slice(largest(before.xyxy), largest(before.xyxy) + 1) if change.one else slice(None)
         return _trial(before, after, chosen, -1)
@@ -56,9 +56,9 @@ class Answers:
         if not isinstance(prediction, Detections) or not answer.judgement.right.any():
             return None
         found = np.flatnonzero(answer.judgement.right)
-        thing = found[largest(answer.judgement.xyxy[found])]
-        overlap = iou_matrix(answer.judgement.xyxy[thing][None], prediction.xyxy)[0]
-        is_right = self._classes.dataset_class[prediction.class_id] == answer.judgement.truth[thing]
+        instance = found[largest(answer.judgement.xyxy[found])]
+        overlap = iou_matrix(answer.judgement.xyxy[instance][None], prediction.xyxy)[0]
+        is_right = self._classes.dataset_class[prediction.class_id] == answer.judgement.truth[instance]
         fits = is_right & self._classes.shown.passes(prediction)
         row = int(np.where(fits, overlap, -1.0).argmax())
         return Target(int(prediction.class_id[row]), prediction.xyxy[row])

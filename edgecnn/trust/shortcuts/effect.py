@@ -26,13 +26,13 @@ LEAST_TOLD = 0.2  # a network whose answers tell less of the classes has nothing
 @dataclass(frozen=True, slots=True)
 class ChangeTrial:
     """One image before and after a change: the true class of a classified image (-1 for a detector), the classes that were said, and
-    how many of its ``things`` (the image, or its objects) were right.
+    how many of its ``instances`` (the image, or its objects) were right.
     """
 
     truth: int
     said_before: int
     said_after: int
-    things: int
+    instances: int
     right_before: int
     right_after: int
 
@@ -77,13 +77,15 @@ class EvidenceSummary:
 
 def effect_of(change: ImageChange, trials: Sequence[ChangeTrial], seed: int) -> Effect:
     """The effect of ``change`` over the images ``trials``, of which there must be one."""
-    table = np.array([[t.truth, t.said_before, t.said_after, t.things, t.right_before, t.right_after] for t in trials], np.int64)
-    truth, said_before, said_after, things, before, after = table.T
+    table = np.array(
+        [[t.truth, t.said_before, t.said_after, t.instances, t.right_before, t.right_after] for t in trials], np.int64
+    )
+    truth, said_before, said_after, instances, before, after = table.T
     is_detector = bool((truth < 0).all())
-    total = int(things.sum())
+    total = int(instances.sum())
     told_before = float(before.sum() / total) if is_detector else informedness(truth, said_before, np.unique(truth))
     if change.truth == "kept":
-        effect = bootstrap(lambda i: float((after[i] - before[i]).sum() / things[i].sum()), len(trials), seed)
+        effect = bootstrap(lambda i: float((after[i] - before[i]).sum() / instances[i].sum()), len(trials), seed)
         verdict = _verdict(None if effect.interval is None else Interval(-effect.interval.high, -effect.interval.low), FALL)
     else:
         figure = _still_found(before, after) if is_detector else _still_told(truth, said_after)
@@ -93,12 +95,12 @@ def effect_of(change: ImageChange, trials: Sequence[ChangeTrial], seed: int) -> 
         verdict = "not shown"
     elif verdict == "uses" and change.doubt:
         verdict = "no proof"
-    rates = [bootstrap(_share(own, things), len(trials), seed) for own in (before, after)]
+    rates = [bootstrap(_share(own, instances), len(trials), seed) for own in (before, after)]
     return Effect(change, len(trials), rates[0], rates[1], effect, verdict)
 
 
-def _share(right: Array, things: Array) -> Callable[[Array], float]:
-    return lambda index: float(right[index].sum() / things[index].sum())
+def _share(right: Array, instances: Array) -> Callable[[Array], float]:
+    return lambda index: float(right[index].sum() / instances[index].sum())
 
 
 def _still_told(truth: Array, said: Array) -> Callable[[Array], float]:

@@ -146,11 +146,11 @@ class _Search:
             self.notes.append(f"{self.silent} attribution maps had no positive value and were left out")
 
     def _report(self, changes: Sequence[ImageChange], overlap: Overlap) -> ShortcutsReport:
-        right, things = np.array(self.right, np.int64).T
+        right, instances = np.array(self.right, np.int64).T
         seed, card = self.config.seed, self.predictor.card
 
         def accuracy(index: Array) -> float:
-            return float(right[index].sum() / things[index].sum()) if things[index].sum() else float("nan")
+            return float(right[index].sum() / instances[index].sum()) if instances[index].sum() else float("nan")
 
         return ShortcutsReport(
             file=self.predictor.path,

@@ -39,7 +39,7 @@ def test_verdicts(one: BudgetVerdict, words: str) -> None:
     assert one.keeps(certain=True) == (words == "passed")
 
 
-def test_few_things_are_told() -> None:
+def test_few_instances_are_told() -> None:
     few = share_verdict("a", "A", 50, 1.0, 0.9, 1.0, count=9)
     assert few.words == "passed, not certain"
     assert few.doubt == "too few images to tell (9)"

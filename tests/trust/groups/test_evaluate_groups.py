@@ -47,7 +47,7 @@ def test_a_planted_bias_is_named_and_an_empty_group_is_said(
     assert "the group c is empty: nothing to measure" in result.output
     found = json.loads(document.read_text())
     assert found["seed"] == 0
-    assert [(group["name"], group["things"], group["right"]) for group in found["groups"]] == [("b", 36, 12), ("a", 36, 36)]
+    assert [(group["name"], group["instances"], group["right"]) for group in found["groups"]] == [("b", 36, 12), ("a", 36, 36)]
     low, high = found["gap"]["interval"]
     assert found["gap"]["value"] == pytest.approx(2 / 3)
     assert 0.4 < low < 2 / 3 < high < 0.9
@@ -66,7 +66,7 @@ def test_equal_groups_are_not_named(cameras: Path, tmp_path: Path) -> None:
 
 def test_a_class_that_is_never_named_is_warned_of(cameras: Path, tmp_path: Path) -> None:
     result = call(classifier(tmp_path / "a.onnx", grey=-200), "--data", cameras, "--group-by", "class")
-    assert "warning: the mean hides a class: grey, 33.3% of the things, is never named" in result.output
+    assert "warning: the mean hides a class: grey, 33.3% of the instances, is never named" in result.output
 
 
 def test_folders_and_brightness(cameras: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def with_box(*, mask: bool = False) -> Dataset:
     truth[10:30, 20:40] = 1
     points = np.array([[[20, 10, 2], [40, 30, 1], [0, 0, 0]]], np.float32)
     sample = Sample("a", picture, boxes=boxes, mask=(lambda: truth) if mask else None, points=points)
-    return Dataset("boxes", "detect", ("thing",), [sample])
+    return Dataset("boxes", "detect", ("instance",), [sample])
 
 
 def bright_box(image: Image) -> list[int]:

@@ -73,7 +73,7 @@ def test_the_class_that_pays_is_named(tmp_path: Path) -> None:
     changed = [change["name"] for change in found["classes"] if change["p_corrected"] < 0.05]
     assert changed == ["grey"]
     grey = found["classes"][0]
-    assert (grey["things"], grey["lost"], grey["gained"], grey["difference"]) == (12, 12, 0, -1.0)
+    assert (grey["instances"], grey["lost"], grey["gained"], grey["difference"]) == (12, 12, 0, -1.0)
     assert grey["p"] == pytest.approx(2 / 2**12)
     assert grey["p_corrected"] == pytest.approx(3 * 2 / 2**12)
     low, high = found["mean"]["interval"]
@@ -128,7 +128,7 @@ def test_the_group_that_pays_is_named(cameras: Path, tmp_path: Path) -> None:
     found = json.loads(document.read_text())
     assert (found["seed"], found["groups"]["by"], found["groups"]["empty"]) == (7, "camera", ["c"])
     paying, other = found["groups"]["changes"]
-    assert [paying[name] for name in ("name", "things", "before", "after", "lost", "gained")] == ["g", 14, 14, 2, 12, 0]
+    assert [paying[name] for name in ("name", "instances", "before", "after", "lost", "gained")] == ["g", 14, 14, 2, 12, 0]
     assert paying["p_corrected"] == pytest.approx(2 * 2 / 2**12)
     low, high = paying["interval"]
     assert low < -12 / 14 < high < 0

@@ -101,7 +101,7 @@ def test_a_network_that_looks_at_the_square_passes(squares: Path, tmp_path: Path
 
 
 def test_a_network_that_reads_the_position_is_caught_by_moving_only(tmp_path: Path) -> None:
-    weight = np.tile(np.linspace(-1, 1, 64), (64, 1)) / 64  # is the bright thing on the right?
+    weight = np.tile(np.linspace(-1, 1, 64), (64, 1)) / 64  # is the bright instance on the right?
     file = linear(tmp_path / "place.safetensors", weight, 0.0, ("moon", "star"))
     report = search(file, "scene:stars?shortcut=1&count=40&seed=3")
     found = verdicts(report)
