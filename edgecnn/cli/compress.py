@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.early_checks import check_addresses, check_checkpoint, check_model
+from edgecnn.cli.early_checks import check_addresses, check_checkpoint, check_model, check_teacher, labels_images
 from edgecnn.cli.options import TeacherFile, split_names
 from edgecnn.cli.source_options import NETWORK_OPTIONS, network_source, network_words, take_network_options
 from edgecnn.cli.train import (
@@ -122,6 +122,8 @@ def command(
     check_model(values["student"])
     if not is_factory(values["checkpoint"]):
         check_checkpoint(values["checkpoint"])
+    for teacher in values["teachers"]:
+        check_teacher(teacher)
     with needs_train_extra():
         from edgecnn.train.hardware import use_all_cpus
         from edgecnn.variants import VariantConfig, compress_and_report, named_checkpoints, write_report
@@ -176,10 +178,9 @@ def _config(
     """The configuration; teachers that are exported files label images instead of being distilled."""
     from edgecnn.compress import CompressConfig, DistillConfig
     from edgecnn.compress.config import STEP_FIELDS
-    from edgecnn.compress.targets import ARTIFACTS
     from edgecnn.train import TrainConfig
 
-    artifacts = tuple(name for name in teachers if Path(name.partition("?")[0]).suffix in ARTIFACTS)
+    artifacts = tuple(filter(labels_images, teachers))
     steps = {name: values.pop(name) for name in STEP_FIELDS}
     return CompressConfig(
         train=TrainConfig(model=student, pseudo=artifacts, model_options={"size": size} if size else {}, **values),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 def check_addresses(*addresses: str | None) -> None:
     """Raise ``InputError`` for an address that can't be parsed, an unknown scene, and a dataset that does not exist; None is passed over.
@@ -28,3 +30,28 @@ def check_model(name: str) -> None:
 
     if name:
         task_of(name)
+
+
+def check_teacher(teacher: str) -> None:
+    """Raise ``InputError`` for a teacher of a distillation whose file does not exist: a checkpoint, or a model file that labels images."""
+    from edgecnn.models.factories import is_factory
+    from edgecnn.runtime.backends import file_format
+    from edgecnn.shipped import artifact
+
+    if labels_images(teacher):
+        file_format(artifact(teacher.partition("?")[0]))
+    elif not is_factory(teacher):
+        check_checkpoint(teacher)
+
+
+def labels_images(teacher: str) -> bool:
+    """Whether a teacher is a model file, by its suffix or by its name of `edgecnn models`: it labels the images of a training.
+
+    A checkpoint is distilled instead.
+    """
+    from edgecnn import got_models, shipped
+    from edgecnn.runtime.backends import SUFFIXES
+
+    name = teacher.partition("?")[0]
+    is_file_of_an_engine = Path(name).suffix in SUFFIXES.keys() - {shipped.CHECKPOINT}
+    return is_file_of_an_engine or (name not in shipped.names() and got_models.path(name) is not None)

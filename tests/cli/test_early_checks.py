@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.cli.early_checks import check_addresses
+from edgecnn.cli.early_checks import check_addresses, labels_images
 
 CODE = """
 import sys
@@ -36,6 +36,16 @@ def test_all_scenes_are_there(scene: str) -> None:
         ),
         pytest.param(["train", "edgedet", "--data", "scene:cup"], "there is no scene:cup; the scenes are scene:cups", id="scene"),
         pytest.param(["compress", "cups", "--qat", "--data", "nosuch"], "the dataset nosuch does not exist", id="compress, data"),
+        pytest.param(
+            ["compress", "--student", "resnet-xs", "--teacher", "nosuch", "--data", "."],
+            "the checkpoint nosuch does not exist",
+            id="compress, teacher",
+        ),
+        pytest.param(
+            ["compress", "--student", "edgedet", "--teacher", "nosuch.onnx?threshold=0.4", "--data", "."],
+            "the model file nosuch.onnx does not exist",
+            id="compress, model file as teacher",
+        ),
         pytest.param(["export", "nosuch"], "the checkpoint nosuch does not exist", id="export"),
         pytest.param(
             ["adapt", "nosuch", "--source", "scene:cups", "--teacher", "cups"], "the model nosuch does not exist", id="adapt"
@@ -54,3 +64,12 @@ def test_a_name_that_does_not_exist_is_told_before_torch_is_imported(tmp_path: P
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
     assert done.stdout == "False\n"
+
+
+def test_a_teacher_labels_images_where_it_is_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert not labels_images("yolox-nano")
+    (tmp_path / "edgecnn" / "models").mkdir(parents=True)
+    (tmp_path / "edgecnn" / "models" / "yolox-nano.onnx").touch()
+    named = {"yolox-nano?threshold=0.4": True, "a/b.tflite": True, "cups": False, "runs/big/model.safetensors": False}
+    assert {name: labels_images(name) for name in named} == named
