@@ -270,7 +270,8 @@ def test_progress_is_told_from_the_start(start: Path, tmp_path: Path, monkeypatc
     )
     told = [line.removeprefix("\x1eprogress ") for line in found.stderr.strip("\n").split("\n")]
     assert told[:2] == ["loading the model and its teachers", "opening the source"]
-    assert told[2] == "watching, 1 frame: 0%"
+    # a busy machine needs a second of the twelve for the first frame
+    assert re.fullmatch(r"watching, 1 frame: \d+%", told[2])
     assert "12 different frames are too few" in told[-1]
 
 
