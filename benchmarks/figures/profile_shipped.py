@@ -29,6 +29,7 @@ _SCENES = (
     "scene:cups?seed=102&count=600&size=320x240&fps=1&cut=1&rotate=30&occlude=0.7&light=0.7&objects=8&vary=0.3",
 )
 _FASHION = ("{data}/fashion-mnist?split=train",)
+_PHOTOGRAPHS = ("{packed}/all",)
 DATA: Mapping[str, tuple[str, ...]] = {
     "cups": (
         "scene:cups?seed=104&count=5000&size=320x240&fps=1&cut=1",
@@ -42,7 +43,8 @@ DATA: Mapping[str, tuple[str, ...]] = {
     "fashion-resnet-m": _FASHION,
     "fashion-resnet-s": _FASHION,
     "fashion-resnet-xs": _FASHION,
-    "person-face-vehicle": ("{packed}/all",),
+    "person-face-vehicle": _PHOTOGRAPHS,
+    "person-face-vehicle-m": _PHOTOGRAPHS,
 }
 
 

@@ -51,9 +51,11 @@ _CUPS = Int8Recipe(
     "scene:cups?seed=11&every=40", "scene:cups?seed=9400&fps=1&cut=1", "scene:cups?seed=9100&count=250&fps=1&cut=1"
 )
 _FACES = "{data}/facemask853?merge=face&group=@content&val_fraction=0.2&seed=0&split="
+_PHOTOGRAPHS = Int8Recipe("{packed}/all", f"{_FACES}train", f"{_FACES}val")
 RECIPES: Mapping[str, Int8Recipe] = {
     "cups": _CUPS,
-    "person-face-vehicle": Int8Recipe("{packed}/all", f"{_FACES}train", f"{_FACES}val"),
+    "person-face-vehicle": _PHOTOGRAPHS,
+    "person-face-vehicle-m": _PHOTOGRAPHS,
     "fashion-resnet-m": _FASHION,
     "fashion-resnet-s": _FASHION,
     "fashion-resnet-xs": _FASHION,
