@@ -59,9 +59,9 @@ job() {
       --augment 'strong?mosaic=0.6&mixup=0.1&rotate=5' --init person-face-vehicle
     ;;
   pfv-m)
-    train pfv-m "$minutes" train edgedet-m --name person-face-vehicle-m $(sets faces vehicles sites coco entrance traffic) \
-      --classes person,face,vehicle --size 416x416 --epochs 400 --batch 64 --lr 0.003 --seed 1 --multiscale-fraction 0.3 $DETECT \
-      --augment 'strong?mosaic=0.6&mixup=0.1&rotate=5'
+    train pfv-m "$minutes" train edgedet-m --name person-face-vehicle-m --model-option depths=2,3,4,3 \
+      $(sets faces vehicles sites coco entrance traffic) --classes person,face,vehicle --size 416x416 --epochs 400 --batch 64 --lr 0.002 \
+      --seed 1 --multiscale-fraction 0.3 $DETECT --augment 'strong?mosaic=0.6&mixup=0.1&rotate=5' --init person-face-vehicle
     ;;
   vehicles)
     train vehicles "$(python3 -c "print($minutes * 0.6)")" train edgedet --name vehicles --data "$data/vehicles?classes=vehicle" \
