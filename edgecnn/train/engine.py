@@ -97,8 +97,9 @@ class Engine:
         with Prefetch(self.objective, 1 if self._loop else self.config.workers) as prefetch:
             while not self.progress.finished:
                 began, share = time.perf_counter(), self.progress.share
+                epoch = self.progress.epoch(share)
                 with batch_memory.explain_out_of_memory(self.config.batch, attempt):
-                    loss = self._epoch(prefetch, share)
+                    loss = self._epoch(prefetch, epoch, share)
                 self.epoch += 1
                 self.history.append({"epoch": self.epoch, "loss": loss, "lr": self.step_once.rate()})
                 self.history[-1].update(after_epoch(self.average.model, self.history))
@@ -108,18 +109,21 @@ class Engine:
                 self._save(folder)
                 after_save(self.average.model, self.history)
 
-    def _epoch(self, prefetch: Prefetch, share: float) -> float:
+    def _epoch(self, prefetch: Prefetch, epoch: int, share: float) -> float:
         self.model.train()
         order = self._order()
         if self._loop:
-            self._loop.prepare(self.progress.epoch, order[0])
+            self._loop.prepare(epoch, order[0])
         # seeded by epoch, like order and augmentation: a resumed training continues with the same random numbers
         torch.manual_seed(self.config.seed * 100_003 + self.epoch)
         # wrapped anew each epoch: DistributedDataParallel fixes which parameters are trained, and layers may have been unfrozen
         network = self.group.wrap(self.model)
         rates = self._rates(share, len(order))
-        loop = self._loop
-        sums = self._on_device(loop, network, order, rates) if loop else self._by_workers(prefetch, network, order, rates)
+        sums: Iterator[float | None]
+        if self._loop:
+            sums = self._on_device(self._loop, network, epoch, order, rates)
+        else:
+            sums = self._by_workers(prefetch, network, epoch, order, rates)
         hidden, title, total = None if self.group.main else True, f"epoch {self.epoch + 1}/{self.config.epochs}", 0.0
         with tqdm(sums, total=self._batches, desc=title, unit="batch", leave=False, disable=hidden) as bar:
             for count, found in enumerate(bar, 1):
@@ -136,18 +140,22 @@ class Engine:
             start, stride = self.step, 1
         return [learning_rate(start + index * stride, self.steps, self.config.lr) for index in range(count)]
 
-    def _on_device(self, loop: DeviceLoop, network: nn.Module, order: list[Array], rates: list[float]) -> Iterator[float | None]:
+    def _on_device(
+        self, loop: DeviceLoop, network: nn.Module, epoch: int, order: list[Array], rates: list[float]
+    ) -> Iterator[float | None]:
         """Train on the batches of an epoch; gives the sum of the losses so far from time to time."""
-        for sums in loop.run(network, self.progress.epoch, order, rates):
+        for sums in loop.run(network, epoch, order, rates):
             self.step += 1
             if sums is not None:
                 self._check(*sums)
             yield sums[0] if sums else None
 
-    def _by_workers(self, prefetch: Prefetch, network: nn.Module, order: list[Array], rates: list[float]) -> Iterator[float]:
+    def _by_workers(
+        self, prefetch: Prefetch, network: nn.Module, epoch: int, order: list[Array], rates: list[float]
+    ) -> Iterator[float]:
         """Train on the batches of an epoch; gives the sum of the losses so far after each."""
         total = 0.0
-        for (inputs, truth), rate in zip(prefetch.batches(self.progress.epoch, order), rates, strict=True):
+        for (inputs, truth), rate in zip(prefetch.batches(epoch, order), rates, strict=True):
             self.step_once.set_rate(rate)
             moved = inputs.to(self.hardware.device, memory_format=torch.channels_last)
             # one wait for the device, not two

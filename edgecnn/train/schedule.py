@@ -50,10 +50,15 @@ class TrainingProgress:
         """Whether there is no epoch left."""
         return self._count >= self.epochs or self.done >= 1
 
-    @property
-    def epoch(self) -> int:
-        """The epoch to train, of ``epochs`` in all: in a shorter training epochs are left out evenly."""
-        return min(int(self.done * self.epochs + 1e-6), self.epochs - 1) if self.timed else self._count
+    def epoch(self, share: float) -> int:
+        """The epoch to train, of ``epochs`` in all, if it has ``share`` of the whole.
+
+        In a shorter training epochs are left out evenly, but never the last one, which has the images as they are at inference.
+        """
+        if not self.timed:
+            return self._count
+        is_last = self.done + share > 1 - 1e-6
+        return self.epochs - 1 if is_last else min(int(self.done * self.epochs + 1e-6), self.epochs - 1)
 
     @property
     def share(self) -> float:

@@ -339,7 +339,7 @@ def test_a_limit_of_time_ends_the_schedule_with_the_time(monkeypatch: pytest.Mon
     progress, seen, shares = TrainingProgress(100, minutes=1.0), [], []
     while not progress.finished:
         share = progress.share
-        seen.append(progress.epoch)
+        seen.append(progress.epoch(share))
         shares.append(share)
         took = (
             5.0 if not seen[:-1] else 2.0 if len(seen) < 10 else 3.0
@@ -349,8 +349,21 @@ def test_a_limit_of_time_ends_the_schedule_with_the_time(monkeypatch: pytest.Mon
     assert progress.done == 1
     assert 50 < now[0] <= 61
     assert seen == sorted(set(seen))
-    assert seen[-1] < 100
+    assert seen[-1] == 99
     assert sum(shares) == pytest.approx(1)
+
+
+def test_the_last_epoch_is_trained_however_few_epochs_the_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("edgecnn.train.schedule.time.monotonic", lambda: now[0])
+    progress, seen = TrainingProgress(200, minutes=1.0), []
+    while not progress.finished:
+        share = progress.share
+        seen.append(progress.epoch(share))
+        now[0] += 19.0
+        progress.advance(share, 19.0)
+    assert len(seen) == 3
+    assert seen[-1] == 199
 
 
 def test_a_limit_of_time_trains_fewer_epochs(digits: Path, tmp_path: Path) -> None:
