@@ -32,10 +32,10 @@ _FASHION = ("{data}/fashion-mnist?split=train",)
 _PHOTOGRAPHS = ("{packed}/all",)
 DATA: Mapping[str, tuple[str, ...]] = {
     "cups": (
-        "scene:cups?seed=104&count=5000&size=320x240&fps=1&cut=1",
-        "scene:cups?seed=105&count=2000&size=320x240&fps=1&cut=1"
+        "scene:cups?seed=107&count=6000&size=320x240&fps=1&cut=1",
+        "scene:cups?seed=108&count=1500&size=320x240&fps=1&cut=1"
         "&rotate=45&occlude=0.7&light=0.8&noise=0.6&blur=0.6&objects=8&vary=0.3",
-        "scene:cups?seed=106&count=2000&fps=1&cut=1&vary=0.2",
+        "scene:cups?seed=109&count=2500&fps=1&cut=1&vary=0.2",
     ),
     "cups-embed": ("scene:cups?seed=11&count=600&every=36&cut=7.2&speed=6&size=320x240&rotate=180&crops=identity",),
     "cups-pose": _SCENES,

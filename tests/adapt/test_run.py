@@ -25,6 +25,7 @@ from edgecnn.trust.significance import Interval
 from tests.adapt.network import write_checkpoint
 
 pytest.importorskip("torch")
+DETECTORS = "cups, person-face-vehicle, person-face-vehicle-m"
 SOURCE = "scene:cups?size=96x64&fps=1&count=70&seed=7"
 
 
@@ -167,7 +168,7 @@ def test_other_options_repeat_the_steps_that_depend_on_them(start: Path, tmp_pat
     [
         pytest.param(
             ["fashion-resnet-xs", "--source", SOURCE, "--teacher", "cups"],
-            "teachers label boxes only; name a shipped detector (cups, person-face-vehicle), or the .safetensors file",
+            f"teachers label boxes only; name a shipped detector ({DETECTORS}), or the .safetensors file",
             id="classifier",
         ),
         pytest.param(
@@ -177,7 +178,7 @@ def test_other_options_repeat_the_steps_that_depend_on_them(start: Path, tmp_pat
         ),
         pytest.param(
             ["no-such", "--source", SOURCE, "--teacher", "cups"],
-            "the model no-such does not exist; name a shipped detector (cups, person-face-vehicle)",
+            f"the model no-such does not exist; name a shipped detector ({DETECTORS})",
             id="no model",
         ),
         pytest.param(
