@@ -94,7 +94,10 @@ def _decodes_rightly(evidence: Evidence, parity: Parity, outputs: Sequence[Model
 
 def _advice(parity: Parity) -> str:
     if parity.precision == "int8":
-        return "check that the calibration images are representative and enough, or train it for int8 with edgecnn compress --qat"
+        return (
+            "check that the calibration images are representative and enough, try other ranges with --max-drop POINTS, "
+            "or train it for int8 with edgecnn compress --qat"
+        )
     return "a value overflows half precision" if not np.isfinite(_worst(parity)) else "the model needs more than half precision"
 
 
