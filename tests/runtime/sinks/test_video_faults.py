@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,12 @@ def test_after_a_kill_at_a_random_moment_all_but_the_last_fragment_is_readable(t
 
 
 def read_by_pyav(path: Path) -> int:
-    with av.open(str(path)) as video:
-        return sum(1 for _ in video.decode(video=0))
+    count = 0
+    # the kill may cut the last packet in two, which PyAV reports and players pass over
+    with av.open(str(path)) as video, suppress(av.error.InvalidDataError):
+        for _ in video.decode(video=0):
+            count += 1
+    return count
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
