@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecnn import got_models, shipped
 from edgecnn.data.address import parse_query
 from edgecnn.data.ensemble import Trust
 from edgecnn.data.pseudo_labels import LOWER, Predict, PseudoLabeler
 from edgecnn.errors import InputError
 from edgecnn.labels import parse_renames, rename
+from edgecnn.runtime.backends import ENGINE_SUFFIXES
 from edgecnn.runtime.model.card_inference import CardOptions
 from edgecnn.runtime.model.predictor import Predictor
 from edgecnn.shipped import artifact
@@ -67,6 +69,15 @@ class TeacherAddress:
     weight: float = USUAL.weight
     rename: str = ""
     card: dict[str, Any] = field(default_factory=dict)
+
+
+def labels_images(teacher: str) -> bool:
+    """Whether a teacher is a model file, by its suffix or by its name of `edgecnn models get`: it labels the images of a training.
+
+    A checkpoint, which a name of a shipped model is too, is distilled instead.
+    """
+    name = teacher.partition("?")[0]
+    return Path(name).suffix in ENGINE_SUFFIXES or (name not in shipped.names() and got_models.path(name) is not None)
 
 
 def parse_teacher(text: str) -> TeacherAddress:

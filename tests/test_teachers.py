@@ -12,7 +12,7 @@ from edgecnn.data.pseudo_labels import pseudo_label
 from edgecnn.data.relabel import to_classes
 from edgecnn.errors import InputError
 from edgecnn.shipped import artifact
-from edgecnn.teachers import open_teachers, parse_teacher
+from edgecnn.teachers import labels_images, open_teachers, parse_teacher
 
 
 def test_an_address_overrides_the_card_of_the_file() -> None:
@@ -100,3 +100,12 @@ def test_a_third_party_detector_labels_vehicles(real_data: Path) -> None:
     assert teacher.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert labelled.boxes["vehicle"] >= 3
     assert labelled.dataset.unlabelled == frozenset()
+
+
+def test_a_teacher_labels_images_where_it_is_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert not labels_images("yolox-nano")
+    (tmp_path / "edgecnn" / "models").mkdir(parents=True)
+    (tmp_path / "edgecnn" / "models" / "yolox-nano.onnx").touch()
+    named = {"yolox-nano?threshold=0.4": True, "a/b.tflite": True, "cups": False, "runs/big/model.safetensors": False}
+    assert {name: labels_images(name) for name in named} == named

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click_option_group import optgroup
 
-from edgecnn.cli.early_checks import check_addresses, check_checkpoint, check_model, check_teacher, labels_images
+from edgecnn.cli.early_checks import check_addresses, check_checkpoint, check_model, check_teacher
 from edgecnn.cli.options import TeacherFile, split_names
 from edgecnn.cli.source_options import NETWORK_OPTIONS, network_source, network_words, take_network_options
 from edgecnn.cli.train import (
@@ -178,6 +178,7 @@ def _config(
     """The configuration; teachers that are exported files label images instead of being distilled."""
     from edgecnn.compress import CompressConfig, DistillConfig
     from edgecnn.compress.config import STEP_FIELDS
+    from edgecnn.teachers import labels_images
     from edgecnn.train import TrainConfig
 
     artifacts = tuple(filter(labels_images, teachers))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 def check_addresses(*addresses: str | None) -> None:
     """Raise ``InputError`` for an address that can't be parsed, an unknown scene, and a dataset that does not exist; None is passed over.
@@ -37,21 +35,9 @@ def check_teacher(teacher: str) -> None:
     from edgecnn.models.factories import is_factory
     from edgecnn.runtime.backends import file_format
     from edgecnn.shipped import artifact
+    from edgecnn.teachers import labels_images
 
     if labels_images(teacher):
         file_format(artifact(teacher.partition("?")[0]))
     elif not is_factory(teacher):
         check_checkpoint(teacher)
-
-
-def labels_images(teacher: str) -> bool:
-    """Whether a teacher is a model file, by its suffix or by its name of `edgecnn models`: it labels the images of a training.
-
-    A checkpoint is distilled instead.
-    """
-    from edgecnn import got_models, shipped
-    from edgecnn.runtime.backends import SUFFIXES
-
-    name = teacher.partition("?")[0]
-    is_file_of_an_engine = Path(name).suffix in SUFFIXES.keys() - {shipped.CHECKPOINT}
-    return is_file_of_an_engine or (name not in shipped.names() and got_models.path(name) is not None)

@@ -26,6 +26,7 @@ SUFFIXES: Mapping[str, str] = {
     ".pte": "executorch",
     ".safetensors": "torch",
 }
+ENGINE_SUFFIXES = tuple(suffix for suffix, form in SUFFIXES.items() if form != "torch")  # exported files, not checkpoints
 
 
 @runtime_checkable

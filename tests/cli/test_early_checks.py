@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.cli.early_checks import check_addresses, labels_images
+from edgecnn.cli.early_checks import check_addresses
 
 CODE = """
 import sys
@@ -64,12 +64,3 @@ def test_a_name_that_does_not_exist_is_told_before_torch_is_imported(tmp_path: P
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
     assert done.stdout == "False\n"
-
-
-def test_a_teacher_labels_images_where_it_is_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert not labels_images("yolox-nano")
-    (tmp_path / "edgecnn" / "models").mkdir(parents=True)
-    (tmp_path / "edgecnn" / "models" / "yolox-nano.onnx").touch()
-    named = {"yolox-nano?threshold=0.4": True, "a/b.tflite": True, "cups": False, "runs/big/model.safetensors": False}
-    assert {name: labels_images(name) for name in named} == named
